@@ -1,0 +1,77 @@
+# `make` checks and tests; `make help` lists the verbs. Needs python3, make and a package index:
+# pip fetches uv, uv fetches Python 3.13 where it is missing and everything that is locked.
+
+# The first python3 that runs: a version manager's stand-in fails where 3.13 is not installed.
+PYTHON3 := $(shell for p in python3 /usr/bin/python3; do "$$p" -c "" 2>/dev/null && echo "$$p" && break; done)
+UV := .local/uv/bin/uv
+READY := .venv/.ready
+LOCAL := PYTHONPATH=infrastructure .venv/bin/python -m local
+
+# sam looks for python3.13 on the path and asks for a region even where none matters.
+SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam
+
+HOST ?= 127.0.0.1
+STUDY ?= TMB-301
+ACCEPT ?= application/json
+CALL ?= /studies/$(STUDY)/summary
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all help check test demo up get post down replay build requirements
+
+all: check test
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+check: $(READY) ## lint, types, template, locks
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy functions infrastructure
+	@$(SAM) validate --lint
+	@.venv/bin/python infrastructure/local/requirements.py --check
+
+test: $(READY) ## every test (those of sam local only where Docker runs)
+	@.venv/bin/pytest
+
+demo: $(READY) ## TMB-301 from its events to its documents: out/TMB-301/
+	@$(LOCAL) demo
+
+up: $(READY) ## leave the stack running and print a call to try
+	@$(LOCAL) up --host "$(HOST)"
+
+get: $(READY) ## a signed GET to the stack of `make up`: make get CALL=/studies/TMB-301/summary
+	@$(LOCAL) get "$(CALL)" --accept "$(ACCEPT)"
+
+post: $(READY) ## a file of events to it: make post EVENTS=events/tmb-301/feed.ndjson
+	@$(LOCAL) post "$(STUDY)" "$(EVENTS)"
+
+down: $(READY) ## end the stack of `make up`
+	@$(LOCAL) down
+
+replay: $(READY) ## any study on a stack of its own: make replay DEFINITION=… EVENTS=… OUT=…
+	@$(LOCAL) replay "$(DEFINITION)" "$(EVENTS)" "$(OUT)"
+
+build: $(READY) ## the artefact for AWS, in .aws-sam/build
+	@$(SAM) build
+
+requirements: $(UV) ## resolve and lock the dependencies anew
+	@$(UV) run --quiet --no-project --python 3.13 infrastructure/local/requirements.py $(UV)
+
+# The stamps below hold a step's result; make repeats a step only when its lock has changed.
+$(UV): infrastructure/uv.txt
+	@test -n "$(PYTHON3)" || { echo "No python3 found: install Python 3.9 or later." >&2; exit 1; }
+	@$(PYTHON3) -c "import ensurepip, venv" 2>/dev/null || { \
+	  echo "This Python cannot make virtual environments: install the package python3-venv" >&2; \
+	  echo "(Debian, Ubuntu: apt install python3-venv) and run make again." >&2; exit 1; }
+	@echo "Fetching uv"
+	@rm -rf .local/uv
+	@$(PYTHON3) -m venv .local/uv
+	@.local/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(READY): requirements-dev.txt $(UV)
+	@echo "Making .venv with Python 3.13 and the locked packages"
+	@$(UV) venv --quiet --allow-existing --python 3.13 .venv
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv requirements-dev.txt
+	@touch $@

@@ -1,0 +1,200 @@
+"""Write the whole Lambda events that `sam local invoke` takes, from TMB-301's definition and feed.
+
+    python events/generate.py [FOLDER]
+
+Each is what AWS would hand to the function: an API Gateway request, a batch of SQS messages, a batch
+of a table's stream. Bodies are lines of the feed, so they are accepted by a stack that knows the
+definition (`api/put-definition.json`).
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).parent
+STUDY = "TMB-301"
+CALLER = "arn:aws:iam::123456789012:role/upstream"
+FIRST_VISIT = "visit.recorded"
+FIRST_EVENT = "adverse-event.reported"
+BATCH = "application/cloudevents-batch+json"
+SINGLE = "application/cloudevents+json"
+
+
+def main(folder: Path) -> None:
+    """Write every event below `folder`."""
+    lines = (HERE / "tmb-301" / "feed.ndjson").read_text().splitlines()
+    events = {**api(lines), **ingest(lines), **publish()}
+    for name, event in events.items():
+        path = folder / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(event, indent=2, ensure_ascii=False) + "\n")
+
+
+def api(lines: list[str]) -> dict[str, Any]:
+    """Make the requests of an upstream system and of a reader."""
+    visit, adverse_event = first(lines, FIRST_VISIT), first(lines, FIRST_EVENT)
+    study = f"/studies/{STUDY}"
+    events = f"{study}/events"
+    broken = visit[: len(visit) // 2]
+    return {
+        "api/put-definition": request(
+            "PUT", f"{study}/definition", definition(), "application/json"
+        ),
+        "api/post-visit": request("POST", events, visit, SINGLE),
+        "api/post-visit-duplicate": request("POST", events, resent(visit), SINGLE),
+        "api/post-adverse-event": request("POST", events, adverse_event, SINGLE),
+        "api/post-adverse-event-correction": request("POST", events, closed(adverse_event), SINGLE),
+        "api/post-batch": request("POST", events, f"[{','.join(lines[:20])}]", BATCH),
+        "api/post-unreadable": request("POST", events, broken, SINGLE),
+        "api/get-summary": request("GET", f"{study}/summary"),
+        "api/get-consort-svg": request("GET", f"{study}/consort", accept="image/svg+xml"),
+        "api/get-tables": request("GET", f"{study}/tables"),
+        "api/get-table": request("GET", f"{study}/tables/14.2.1"),
+        "api/get-set-aside": request("GET", f"{study}/set-aside"),
+        "api/post-report": request(
+            "POST", f"{study}/reports", '{"reason": "Data monitoring"}', "application/json"
+        ),
+        "api/get-reports": request("GET", f"{study}/reports"),
+    }
+
+
+def ingest(lines: list[str]) -> dict[str, Any]:
+    """Make batches of the queue."""
+    visit, adverse_event = first(lines, FIRST_VISIT), first(lines, FIRST_EVENT)
+    return {
+        "ingest/visit": queued(visit),
+        "ingest/adverse-event": queued(adverse_event),
+        "ingest/correction": queued(adverse_event, closed(adverse_event)),
+        "ingest/duplicate": queued(visit, resent(visit)),
+        "ingest/batch": queued(*lines[:20]),
+        "ingest/unreadable": queued(visit[: len(visit) // 2], adverse_event),
+    }
+
+
+def publish() -> dict[str, Any]:
+    """Make batches of the table's stream."""
+    return {
+        "publish/subject-changed": streamed((f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")),
+        "publish/report-requested": streamed((f"STUDY#{STUDY}", "REPORT#" + "0" * 32)),
+    }
+
+
+def first(lines: list[str], kind: str) -> str:
+    """Find the feed's first event of a kind, at its first revision."""
+    return next(line for line in lines if f".{kind}.v1" in line and '"revision":1' in line)
+
+
+def resent(line: str) -> str:
+    """Send an event again as another system would: new id, new time, keys in another order."""
+    event = json.loads(line)
+    event |= {"id": identifier(line), "time": "2016-12-01T00:00:00Z"}
+    event["data"] = dict(reversed(event["data"].items()))
+    return json.dumps(event, separators=(",", ":"))
+
+
+def closed(line: str) -> str:
+    """Close an open adverse event by its next revision."""
+    event = json.loads(line)
+    event |= {"id": identifier(line + "closed"), "time": "2016-12-01T00:00:00Z"}
+    event["data"] |= {
+        "revision": 9,
+        "reason_for_change": "Event ended",
+        "end": "2016-11-30",
+        "outcome": "RECOVERED/RESOLVED",
+    }
+    return json.dumps(event, separators=(",", ":"))
+
+
+def identifier(text: str) -> str:
+    """Derive an id that is the same each time this runs."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def definition() -> str:
+    """Read the study's definition as the JSON that is put."""
+    loader = type("Loader", (yaml.SafeLoader,), {})
+    loader.yaml_implicit_resolvers = {
+        start: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
+        for start, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    text = (HERE / "tmb-301" / "definition.yaml").read_text()
+    return json.dumps(yaml.load(text, loader), ensure_ascii=False)  # noqa: S506 (a safe loader)
+
+
+def request(
+    method: str, path: str, body: str | None = None, content_type: str = "", accept: str = "*/*"
+) -> dict[str, Any]:
+    """Make what a REST API hands over for one request."""
+    headers = {"Accept": accept} | ({"Content-Type": content_type} if content_type else {})
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "local",
+            "stage": "v1",
+            "httpMethod": method,
+            "path": f"/v1{path}",
+            "resourcePath": path,
+            "requestId": "00000000-0000-0000-0000-000000000000",
+            "identity": {"userArn": CALLER, "caller": CALLER, "sourceIp": "192.0.2.1"},
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def queued(*bodies: str) -> dict[str, Any]:
+    """Make a batch of SQS messages."""
+    return {
+        "Records": [
+            {
+                "messageId": f"00000000-0000-0000-0000-{i:012d}",
+                "receiptHandle": "local",
+                "body": body,
+                "attributes": {"SenderId": CALLER, "ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:livetlf",
+                "awsRegion": "us-east-1",
+            }
+            for i, body in enumerate(bodies, 1)
+        ]
+    }
+
+
+def streamed(*keys: tuple[str, str]) -> dict[str, Any]:
+    """Make a batch of a DynamoDB stream that carries keys only."""
+    return {
+        "Records": [
+            {
+                "eventID": f"{i}",
+                "eventName": "MODIFY",
+                "eventVersion": "1.1",
+                "eventSource": "aws:dynamodb",
+                "awsRegion": "us-east-1",
+                "dynamodb": {
+                    "Keys": {"PK": {"S": partition}, "SK": {"S": sort}},
+                    "SequenceNumber": f"{i}",
+                    "StreamViewType": "KEYS_ONLY",
+                },
+                "eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/livetlf/stream/1",
+            }
+            for i, (partition, sort) in enumerate(keys, 1)
+        ]
+    }
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)

@@ -1,0 +1,263 @@
+"""The API: record events and answer with what they amount to."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from trial import intake, messages, report, study, wiring
+from trial.cells import Share
+from trial.errors import Rejected, Unavailable
+from trial.intake import Posted
+from trial.render import consort, tables_json
+from trial.study import Study
+
+logger, metrics = Logger(), Metrics()
+app = APIGatewayRestResolver()
+
+EVENT_TYPES = ("application/cloudevents+json", "application/json")
+BATCH_TYPE = "application/cloudevents-batch+json"
+BATCH_EVENTS, BATCH_BYTES = 100, 1_000_000
+
+
+@app.put("/studies/<name>/definition")
+def put_definition(name: str) -> Response[str]:
+    """Register a study's definition."""
+    _content_type("application/json")
+    body = _body()
+    defined = study.load(body)
+    if defined.id != name:
+        detail = "the definition's study is not the one it is put to"
+        raise Rejected(422, "Definition not accepted", detail)
+    report.check(defined)
+    made = wiring.store().put_definition(defined, body)
+    document = {"study": defined.id, "definition": defined.digest, "status": made}
+    return _json(document, 201 if made == "created" else 200)
+
+
+@app.get("/studies/<name>/definition")
+def get_definition(name: str) -> Response[str]:
+    """Give the definition in force, as data."""
+    definition = _study(name).definition
+    return _answer(definition.model_dump_json(exclude_defaults=True), "application/json")
+
+
+@app.post("/studies/<name>/events")
+def post_events(name: str) -> Response[str]:
+    """Record one event, or a batch; 201 means recorded and counted."""
+    kind = _content_type(*EVENT_TYPES, BATCH_TYPE)
+    body = _body()
+    try:
+        found = _study(name)
+        if kind == BATCH_TYPE:
+            return _post_batch(found, body)
+        return _post_one(found, body)
+    except Rejected as rejected:
+        if rejected.status in (400, 404) and messages.is_identifier(name):
+            intake.refuse(wiring.store(), name, body, rejected, _principal())
+        raise
+
+
+def _post_one(found: Study, body: bytes) -> Response[str]:
+    if len(body) > intake.EVENT_BYTES:
+        raise Rejected(413, "Event too large", f"at most {intake.EVENT_BYTES} bytes")
+    posted = Posted(body.decode(errors="surrogateescape"), messages.read_json(body))
+    answer = intake.take(wiring.store(), found, [posted], _principal())[0]
+    _count(answer.status)
+    if answer.problem is not None:
+        return _json(answer.problem, answer.status, "application/problem+json")
+    return _json({"id": answer.id, "status": answer.status}, answer.status)
+
+
+def _post_batch(found: Study, body: bytes) -> Response[str]:
+    if len(body) > BATCH_BYTES:
+        raise Rejected(413, "Batch too large", f"at most {BATCH_BYTES} bytes")
+    posted = [Posted(text, value) for value, text in messages.split_batch(body)]
+    if len(posted) > BATCH_EVENTS:
+        raise Rejected(413, "Batch too large", f"at most {BATCH_EVENTS} events")
+    answers = intake.take(wiring.store(), found, posted, _principal())
+    results = []
+    for index, answer in enumerate(answers):
+        _count(answer.status)
+        result = {"index": index, "id": answer.id, "status": answer.status}
+        results.append(result | ({"problem": answer.problem} if answer.problem else {}))
+    return _json({"results": results})
+
+
+@app.get("/studies/<name>/summary")
+def get_summary(name: str) -> Response[str]:
+    """Give the figures as they are now, and how many revisions they count."""
+    found, sums = _sums(name)
+    flow = report.flow(found, sums)
+    document = tables_json.summary(
+        report.live(found, sums), report.summary(found, sums), flow.findings
+    )
+    counts = {"accepted": report.accepted(sums), "set_aside": wiring.store().count_asides(name)}
+    return _json({**counts, **document})
+
+
+@app.get("/studies/<name>/consort")
+def get_consort(name: str) -> Response[str]:
+    """Give the participant flow as it is now, as data or as a picture."""
+    wanted = app.current_event.headers.get("accept", "*/*")
+    found, sums = _sums(name)
+    flow, cut = report.flow(found, sums), report.live(found, sums)
+    if "image/svg+xml" in wanted:
+        return _answer(consort.flow_svg(flow, cut), "image/svg+xml")
+    if not any(each in wanted for each in ("application/json", "application/*", "*/*")):
+        raise Rejected(406, "Not acceptable", "ask for application/json or image/svg+xml")
+    return _json(consort.flow_json(flow, cut))
+
+
+@app.get("/studies/<name>/tables")
+def get_tables(name: str) -> Response[str]:
+    """Give every table as it is now."""
+    found, sums = _sums(name)
+    return _json(tables_json.tables(report.live(found, sums), report.tables(found, sums)))
+
+
+@app.get("/studies/<name>/tables/<table>")
+def get_table(name: str, table: str) -> Response[str]:
+    """Give one table as it is now."""
+    found, sums = _sums(name)
+    grid = next((each for each in report.tables(found, sums) if each.id == table), None)
+    if grid is None:
+        raise Rejected(404, "No such table")
+    return _json(tables_json.tables(report.live(found, sums), [grid]))
+
+
+@app.get("/studies/<name>/set-aside")
+def get_set_aside(name: str) -> Response[str]:
+    """List what was refused, with the reason, the sender and the body."""
+    _study(name)
+    asides = [each.document() for each in wiring.store().asides(name)]
+    return _json({"study": name, "count": len(asides), "set_aside": asides})
+
+
+@app.post("/studies/<name>/reports")
+def post_report(name: str) -> Response[str]:
+    """Ask for a report of the study as it is now; Publish makes its documents."""
+    _study(name)
+    body = _body()
+    given = messages.read_json(body) if body.strip() else {}
+    reason = given.get("reason", "") if isinstance(given, dict) else None
+    if not isinstance(reason, str):
+        raise Rejected(422, "Report not accepted", "expected an object whose reason is a text")
+    request = uuid4().hex
+    at = wiring.now().isoformat(timespec="seconds")
+    wiring.reports().request(name, request, _principal(), at, reason)
+    place = f"/studies/{name}/reports/{request}"
+    response = _json({"report": request, "status": "pending", "location": place}, 202)
+    response.headers["Location"] = place
+    return response
+
+
+@app.get("/studies/<name>/reports")
+def get_reports(name: str) -> Response[str]:
+    """List the reports asked for, and what is published now."""
+    _study(name)
+    latest, _ = wiring.documents().latest(name, report.AUDIENCE)
+    asked = sorted(wiring.reports().all(name), key=lambda each: (each.requested_at, each.id))
+    return _json({
+        "study": name,
+        "live": latest,
+        "last_rendering": wiring.reports().marked(name),
+        "reports": [vars(each) for each in asked],
+    })  # fmt: skip
+
+
+@app.get("/studies/<name>/reports/<cut>")
+def get_report(name: str, cut: str) -> Response[str]:
+    """Say whether a report that was asked for is ready."""
+    _study(name)
+    return _json(vars(wiring.reports().get(name, cut)))
+
+
+@app.get("/studies/<name>/reports/<cut>/<file>")
+def get_file(name: str, cut: str, file: str) -> Response[str]:
+    """Lead to a document: of `live`, of a cut, or of a report that was asked for."""
+    _study(name)
+    place = "live" if cut == "live" else f"cuts/{_cut_of(name, cut)}"
+    link = wiring.documents().link(name, report.AUDIENCE, place, file)
+    return Response(303, headers={"Location": link, "Cache-Control": "no-store"})
+
+
+def _cut_of(name: str, cut: str) -> str:
+    """Take a request's id for the cut it became."""
+    try:
+        asked = wiring.reports().get(name, cut)
+    except Rejected:
+        return cut
+    if not asked.cut:
+        raise Rejected(404, "No such document", "the report is not ready yet; ask again")
+    return asked.cut
+
+
+def _study(name: str) -> Study:
+    if not messages.is_identifier(name):
+        raise Rejected(404, "No such study")
+    return wiring.store().study(name)
+
+
+def _sums(name: str) -> tuple[Study, Share]:
+    found = _study(name)
+    return found, wiring.store().sums(found)
+
+
+def _body() -> bytes:
+    event = app.current_event
+    body = event.body or ""
+    return base64.b64decode(body) if event.is_base64_encoded else body.encode()
+
+
+def _content_type(*accepted: str) -> str:
+    given = app.current_event.headers.get("content-type", "").split(";")[0].strip().lower()
+    if given not in accepted:
+        raise Rejected(415, "Unsupported media type", f"expected {', '.join(accepted)}")
+    return given
+
+
+def _principal() -> str:
+    """Name the authenticated caller, as API Gateway found it."""
+    identity = app.current_event.request_context.identity
+    return identity.user_arn or identity.caller or "unknown"
+
+
+def _count(status: int) -> None:
+    names = {200: "EventsRepeated", 201: "EventsRecorded", 503: "EventsNotRecorded"}
+    metrics.add_metric(names.get(status, "EventsRefused"), "Count", 1)
+
+
+def _json(
+    document: Mapping[str, Any], status: int = 200, media_type: str = "application/json"
+) -> Response[str]:
+    return _answer(json.dumps(document, ensure_ascii=False), media_type, status)
+
+
+def _answer(body: str, media_type: str, status: int = 200) -> Response[str]:
+    return Response(status, content_type=media_type, body=body)
+
+
+@app.exception_handler([Rejected, Unavailable])  # type: ignore[untyped-decorator]
+def refused(error: Rejected | Unavailable) -> Response[str]:
+    """Answer a failure with its problem document (RFC 9457)."""
+    status = error.status if isinstance(error, Rejected) else error.STATUS
+    return _json(error.problem(), status, "application/problem+json")
+
+
+@app.not_found
+def not_found(_error: Exception) -> Response[str]:
+    """Answer an address that is none."""
+    return refused(Rejected(404, "No such address"))
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Serve one request of API Gateway."""
+    return app.resolve(event, context)

@@ -1,0 +1,74 @@
+"""Record the events of a queue, batch by batch."""
+
+from collections import defaultdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from trial import intake, messages, wiring
+from trial.errors import Rejected, Unavailable
+from trial.intake import Posted
+
+logger, metrics = Logger(), Metrics()
+
+UNKNOWN_STUDY = "-"
+"""Where a message goes that names no study: an id that no study can have."""
+
+Message = dict[str, Any]
+
+
+def record(messages_of_batch: list[Message]) -> list[str]:
+    """Take the messages in, study by study; give the ids of those to be delivered again."""
+    failed: list[str] = []
+    by_study: dict[tuple[str, str], list[tuple[Message, Posted]]] = defaultdict(list)
+    for message in messages_of_batch:
+        body, sender = message["body"], message["attributes"].get("SenderId", "unknown")
+        try:
+            value = messages.read_json(body)
+        except Rejected as rejected:
+            _set_aside(UNKNOWN_STUDY, message, rejected, sender)
+            continue
+        named = value.get("study") if isinstance(value, dict) else None
+        study = named if isinstance(named, str) and messages.is_identifier(named) else UNKNOWN_STUDY
+        by_study[study, sender].append((message, Posted(body, value)))
+    for (study, sender), group in by_study.items():
+        failed += _take(study, sender, group)
+    return failed
+
+
+def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[str]:
+    store = wiring.store()
+    try:
+        found = store.study(study)
+        answers = intake.take(store, found, [posted for _, posted in group], sender)
+    except Rejected as rejected:
+        for message, _ in group:
+            _set_aside(study, message, rejected, sender)
+        return []
+    except Unavailable:
+        return [message["messageId"] for message, _ in group]
+    for answer in answers:
+        metrics.add_metric(_METRICS.get(answer.status, "EventsRefused"), "Count", 1)
+    return [
+        message["messageId"]
+        for (message, _), answer in zip(group, answers, strict=True)
+        if answer.status == Unavailable.STATUS
+    ]
+
+
+_METRICS = {200: "EventsRepeated", 201: "EventsRecorded", 503: "EventsNotRecorded"}
+
+
+def _set_aside(study: str, message: Message, rejected: Rejected, sender: str) -> None:
+    intake.refuse(wiring.store(), study, message["body"], rejected, sender)
+    metrics.add_metric("EventsRefused", "Count", 1)
+    logger.warning("Message set aside", message_id=message["messageId"], title=rejected.title)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+    """Answer which messages of an SQS batch must come again; the others are done with."""
+    failed = record(event["Records"])
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}

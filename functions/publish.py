@@ -1,0 +1,60 @@
+"""Make the documents of the studies that changed, and the reports that were asked for."""
+
+from collections import defaultdict
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from trial import publishing, wiring
+from trial.errors import Unavailable
+from trial.store import keys
+from trial.store.reports import FAILED, PUBLISHED
+
+logger, metrics = Logger(), Metrics()
+
+
+def wanted(records: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """Find which studies changed, and which of their reports were asked for."""
+    studies: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        item = record["dynamodb"]["Keys"]
+        requests = studies[keys.study_of(item["PK"]["S"])]
+        if item["SK"]["S"].startswith(keys.REPORT):
+            requests.add(item["SK"]["S"].removeprefix(keys.REPORT))
+    return studies
+
+
+def publish(name: str, requests: set[str]) -> None:
+    """Bring a study's live documents up to date and make the reports asked for."""
+    store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
+    study, version = store.study(name), wiring.code_version()
+    for request in sorted(requests):
+        publishing.publish_report(store, documents, reports, study, request, version)
+    cut = publishing.publish_live(store, documents, study, version)
+    at = wiring.now().isoformat(timespec="seconds")
+    reports.mark(name, PUBLISHED, at)
+    if cut is not None:
+        metrics.add_metric("StudiesPublished", "Count", 1)
+        logger.info("Documents published", study=name, cut=cut.id, accepted=cut.accepted)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001
+    """Publish what a batch of the table's stream calls for; one study never fails another."""
+    busy: Unavailable | None = None
+    for name, requests in sorted(wanted(event["Records"]).items()):
+        try:
+            publish(name, requests)
+        except Unavailable as error:
+            busy = error  # the batch comes again; what is published by then is left alone
+        except Exception as error:
+            # Whatever a study's data or definition does to rendering must not stop the others,
+            # and repeating it would not help: mark it, alarm, go on.
+            logger.exception("Study not published", study=name)
+            metrics.add_metric("StudiesNotPublished", "Count", 1)
+            at = wiring.now().isoformat(timespec="seconds")
+            wiring.reports().mark(name, FAILED, at, type(error).__name__)
+    if busy is not None:
+        raise busy

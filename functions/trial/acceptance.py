@@ -1,0 +1,165 @@
+"""What a study's definition demands of an event, beyond its shape.
+
+Whether an event is accepted depends on the event and the definition only, never on what arrived
+before it: order must not matter.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from trial import dates
+from trial.derivation import read_result
+from trial.errors import Fault, Rejected
+from trial.messages import Entry
+from trial.study import Characteristic, Definition, Parameter, Study
+
+_DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
+_DATES = ("date", "collected", "start", "end", "onset", "reported")
+_SPANS = (("onset", "end"), ("start", "end"), ("collected", "reported"))
+
+
+def accept(study: Study, entry: Entry) -> None:
+    """Raise `Rejected` (422), naming every field at fault, unless the study takes the event."""
+    if entry.void:
+        return
+    faults = [
+        *_calendar(study.definition, entry),
+        *_spans(entry.data),
+        *_CHECKS.get(entry.kind, _nothing)(study, entry.data),
+    ]
+    if faults:
+        raise Rejected(422, "Event not accepted", "", *faults)
+
+
+def _nothing(_study: Study, _data: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from ()
+
+
+def _calendar(definition: Definition, entry: Entry) -> Iterator[Fault]:
+    first = dates.earliest(definition.calendar.earliest)
+    last = dates.earliest(definition.calendar.latest)
+    sent = dates.earliest(entry.time) + _DAY_OF_TIME_ZONES
+    for name in _DATES:
+        if not (text := entry.data.get(name)):
+            continue
+        if dates.latest(text) < first or dates.earliest(text) > last:
+            within = f"{definition.calendar.earliest} to {definition.calendar.latest}"
+            yield Fault(f"/data/{name}", f"lies outside the study's calendar, {within}")
+        elif dates.earliest(text) > sent:
+            yield Fault(f"/data/{name}", "lies after the event's own time")
+
+
+def _spans(data: Mapping[str, Any]) -> Iterator[Fault]:
+    for start, end in _SPANS:
+        before, after = data.get(start), data.get(end)
+        if before and after and not _in_order(before, after):
+            yield Fault(f"/data/{end}", f"lies before {start}")
+
+
+def _in_order(before: str, after: str) -> bool:
+    if "T" in before and "T" in after:
+        return before <= after
+    return dates.earliest(before) <= dates.latest(after)
+
+
+def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+    visit = data.get("visit")
+    if visit is not None and visit not in study.visits:
+        yield Fault("/data/visit", "is no visit of this study")
+
+
+def _recorded_visit(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from _visit(study, data)
+    for i, item in enumerate(data.get("measurements", ())):
+        yield from _result(study, item, f"/data/measurements/{i}")
+
+
+def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from _result(study, data, "/data")
+    for name in ("lloq", "uloq"):
+        if (limit := data.get(name)) is not None and limit <= 0:
+            yield Fault(f"/data/{name}", "must be above 0")
+
+
+def _result(study: Study, item: Mapping[str, Any], at: str) -> Iterator[Fault]:
+    parameter = study.definition.parameters.get(item["parameter"])
+    if parameter is None or parameter.log10_of is not None:
+        yield Fault(f"{at}/parameter", "is no reported parameter of this study")
+        return
+    unit = item.get("unit")
+    if unit is not None and unit != parameter.unit and unit not in parameter.units:
+        accepted = ", ".join((parameter.unit, *parameter.units))
+        yield Fault(f"{at}/unit", f"is not a unit of this parameter: expected {accepted}")
+    read = read_result(item["result"])
+    if read is None:
+        yield Fault(f"{at}/result", "is not a number, nor a number after <, <=, > or >=")
+    elif unit is None or unit == parameter.unit or unit in parameter.units:
+        factor = parameter.units.get(unit, Decimal(1)) if unit else Decimal(1)
+        yield from _range(read[1] * factor, parameter, f"{at}/result")
+
+
+def _range(value: Decimal, limits: Parameter | Characteristic, at: str) -> Iterator[Fault]:
+    if limits.minimum is not None and value < limits.minimum:
+        yield Fault(at, f"lies below {limits.minimum}, the least this study takes")
+    if limits.maximum is not None and value > limits.maximum:
+        yield Fault(at, f"lies above {limits.maximum}, the most this study takes")
+
+
+def _enrolment(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, value in data.get("characteristics", {}).items():
+        at = f"/data/characteristics/{name.replace('~', '~0').replace('/', '~1')}"
+        known = study.definition.characteristics.get(name)
+        if known is None:
+            yield Fault(at, "is no characteristic of this study")
+        elif value is not None:
+            yield from _characteristic(value, known, at)
+
+
+def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[Fault]:
+    if known.levels is not None:
+        if not isinstance(value, str) or value not in known.levels:
+            yield Fault(at, f"is none of {', '.join(known.levels)}")
+    elif isinstance(value, bool) or not isinstance(value, int | Decimal):
+        yield Fault(at, "must be a number")
+    else:
+        yield from _range(Decimal(value), known, at)
+
+
+def _randomisation(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+    if data["arm"] not in {arm.id for arm in study.definition.arms}:
+        yield Fault("/data/arm", "is no arm of this study")
+
+
+def _adverse_event(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+    terms = study.definition.adverse_events.causality
+    causality = data.get("causality")
+    if terms and causality is not None and causality not in terms:
+        yield Fault("/data/causality", f"is none of {', '.join(terms)}")
+
+
+def _adjudication(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+    if data["outcome"] not in study.definition.outcomes:
+        yield Fault("/data/outcome", f"is none of {', '.join(study.definition.outcomes)}")
+
+
+def _disposition(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+    if data["status"] == "discontinued" and not data.get("reason"):
+        yield Fault("/data/reason", "is required when the status is discontinued")
+    period = data.get("period")
+    if period is not None and period not in {each.id for each in study.definition.periods}:
+        yield Fault("/data/period", "is no period of this study")
+
+
+_CHECKS: Mapping[str, Callable[[Study, Mapping[str, Any]], Iterator[Fault]]] = {
+    "adverse-event.reported": _adverse_event,
+    "disposition.recorded": _disposition,
+    "dose.administered": _visit,
+    "dose.missed": _visit,
+    "lab.result.reported": _laboratory,
+    "outcome.adjudicated": _adjudication,
+    "subject.enrolled": _enrolment,
+    "subject.randomised": _randomisation,
+    "visit.missed": _visit,
+    "visit.recorded": _recorded_visit,
+}

@@ -1,0 +1,39 @@
+"""Cells: named integers that add. What is stored is a sum of cells; a cell of 0 is absent."""
+
+from collections.abc import Iterable, Mapping
+
+Cells = dict[str, int]
+Share = dict[str, Cells]
+"""Cells by the row of sums they belong to: one subject's part of every table."""
+
+
+def add(total: Cells, more: Mapping[str, int]) -> None:
+    """Add `more` into `total`, dropping what becomes 0."""
+    for name, value in more.items():
+        if new := total.get(name, 0) + value:
+            total[name] = new
+        else:
+            total.pop(name, None)
+
+
+def difference(new: Share, old: Share) -> Share:
+    """Say what must be added to the sums so that `new` is counted in place of `old`."""
+    changes: Share = {}
+    for row in new.keys() | old.keys():
+        mine, theirs = new.get(row), old.get(row)
+        if mine == theirs:
+            continue
+        change = dict(mine or {})
+        add(change, {name: -value for name, value in (theirs or {}).items()})
+        if change:
+            changes[row] = change
+    return changes
+
+
+def total(shares: Iterable[Share]) -> Share:
+    """Sum shares: what the rows of sums must hold when exactly these are counted."""
+    sums: Share = {}
+    for share in shares:
+        for row, cells in share.items():
+            add(sums.setdefault(row, {}), cells)
+    return {row: cells for row, cells in sums.items() if cells}

@@ -1,0 +1,397 @@
+"""One subject's derived values under a study's rules: days, visits, baselines, adverse events.
+
+Derived from the folded records alone: no clock, no other subject, no order of arrival. Where a
+rule chooses among records, ties break by clinical content and then by record id.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cached_property, lru_cache
+from typing import Any
+
+from trial import dates
+from trial.messages import canonical
+from trial.study import Parameter, Study, Visit
+from trial.subject import Record, Subject
+
+DECIDING_DATE: Mapping[str, str] = {
+    "lab.result.reported": "collected",
+    "resistance.reported": "collected",
+    "dose.administered": "start",
+    "adverse-event.reported": "onset",
+    "conmed.recorded": "start",
+}
+"""The field that says when a record happened; `date` for every kind not named."""
+
+NOT_CODED = "Not coded"
+_RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,9})?)\s*")
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number in units of the last place, as it counts.
+
+    Where it was reported beyond quantification, `operator` says on which side of `bound` it lies.
+    """
+
+    units: int
+    operator: str = ""
+    bound: int = 0
+    imputed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One result of a parameter, as reported and as counted."""
+
+    record: str
+    collected: str
+    day: int
+    text: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class AdverseEvent:
+    """An adverse event with its coding and what the study's rules say of it."""
+
+    record: str
+    data: Mapping[str, Any]
+    soc: str
+    pt: str
+    emergent: bool
+    related: bool
+
+
+def read_result(text: str) -> tuple[str, Decimal] | None:
+    """Take a result as reported apart: operator and number, or None where it is no number."""
+    match = _RESULT.fullmatch(text)
+    return (match[1] or "", Decimal(match[2])) if match else None
+
+
+@lru_cache(maxsize=8192)
+def quantise(value: Decimal, places: int) -> int:
+    """Give a value in units of its last place, rounded half up (ties away from zero)."""
+    return int(value.scaleb(places, _EXACT).to_integral_value(ROUND_HALF_UP, _EXACT))
+
+
+@lru_cache(maxsize=8192)
+def _log10(value: Decimal, places: int) -> int:
+    return quantise(_EXACT.log10(value), places)
+
+
+@lru_cache(maxsize=8192)
+def _value(result: str, factor: Decimal, rule: str, places: int, *, log10: bool) -> Value | None:
+    """Read a result; a value beyond quantification counts as its limit, or as half of it."""
+    read = read_result(result)
+    if read is None:
+        return None
+    operator, number = read
+    bound = _EXACT.multiply(number, factor)
+    halved = operator.startswith("<") and rule == "half"
+    number = _EXACT.divide(bound, 2) if halved else bound
+    if not log10:
+        return Value(quantise(number, places), operator, quantise(bound, places))
+    if number <= 0:
+        return None
+    return Value(_log10(number, places), operator, _log10(bound, places))
+
+
+class Derivation:
+    """A subject seen through a study's definition; each value is derived once, when asked for."""
+
+    def __init__(self, study: Study, subject: Subject) -> None:
+        """Sort the subject's live records by kind."""
+        self.study = study
+        self.rules = study.definition
+        self.subject = subject
+        self.memo: dict[int, Any] = {}
+        self._observations: dict[str, list[Observation]] = {}
+        self._by_kind: dict[str, list[Record]] = {}
+        for record in subject.records.values():
+            if not record.void:
+                self._by_kind.setdefault(record.kind, []).append(record)
+
+    def records(self, kind: str) -> list[Record]:
+        """List the live records of a kind, in no particular order."""
+        return self._by_kind.get(kind, [])
+
+    def ordered(self, kind: str) -> list[Record]:
+        """List the live records of a kind by date, then clinical content, then record id."""
+        field = DECIDING_DATE.get(kind, "date")
+        return sorted(
+            self.records(kind),
+            key=lambda each: (each.data.get(field) or "", canonical(each.data), each.record),
+        )
+
+    def _first(self, kind: str) -> Record | None:
+        records = self.records(kind)
+        return records[0] if len(records) == 1 else next(iter(self.ordered(kind)), None)
+
+    @cached_property
+    def superseded(self) -> bool:
+        """Whether another id stands for this person: then this one counts nowhere."""
+        return bool(self.records("subject.superseded"))
+
+    @cached_property
+    def enrolment(self) -> Record | None:
+        """The enrolment; the earliest where there are several."""
+        return self._first("subject.enrolled")
+
+    @cached_property
+    def day_zero(self) -> int | None:
+        """The day (ordinal) that protocol days count from."""
+        return dates.earliest(self.enrolment.data["date"]) if self.enrolment else None
+
+    @cached_property
+    def doses(self) -> list[Record]:
+        """Doses given, in order of their start."""
+        return self.ordered("dose.administered")
+
+    @cached_property
+    def first_dose(self) -> str | None:
+        """When treatment began: the local time of the first dose."""
+        return self.doses[0].data["start"] if self.doses else None
+
+    @cached_property
+    def last_dose_day(self) -> int | None:
+        """The day (ordinal) of the last dose so far."""
+        return dates.earliest(self.doses[-1].data["start"]) if self.doses else None
+
+    @cached_property
+    def regimen_day(self) -> int | None:
+        """The day (ordinal) on which the background regimen began."""
+        regimen = self._first("regimen.started")
+        return dates.earliest(regimen.data["date"]) if regimen else None
+
+    @cached_property
+    def end_of_study(self) -> Record | None:
+        """The disposition of the study; the latest where there are several."""
+        of_study = [
+            each for each in self.ordered("disposition.recorded") if each.data["of"] == "study"
+        ]
+        return of_study[-1] if of_study else None
+
+    @cached_property
+    def death(self) -> Record | None:
+        """The report of the subject's death."""
+        return self._first("death.reported")
+
+    @cached_property
+    def last_contact(self) -> int:
+        """The last day (ordinal) on which anything is recorded of the subject; 0 before that."""
+        return max(
+            (
+                self._contact(record)
+                for kind, records in self._by_kind.items()
+                for record in records
+                if not kind.endswith(".missed")
+            ),
+            default=0,
+        )
+
+    def _contact(self, record: Record) -> int:
+        text = record.data.get(DECIDING_DATE.get(record.kind, "date"))
+        end = record.data.get("end")
+        return max(dates.earliest(text) if text else 0, dates.earliest(end) if end else 0)
+
+    def protocol_day(self, day: int) -> int | None:
+        """Count days from enrolment, which is day 0."""
+        return None if self.day_zero is None else day - self.day_zero
+
+    def study_day(self, day: int) -> int | None:
+        """Count days from the first dose, which is day 1; there is no day 0 (CDISC)."""
+        if self.first_dose is None:
+            return None
+        days = day - dates.earliest(self.first_dose)
+        return days + 1 if days >= 0 else days
+
+    def period_of(self, day: int) -> str | None:
+        """Name the period of the protocol that a day (ordinal) lies in."""
+        protocol_day = self.protocol_day(day)
+        if protocol_day is None:
+            return None
+        for period in self.rules.periods:
+            if period.first_day <= protocol_day and (
+                period.last_day is None or protocol_day <= period.last_day
+            ):
+                return period.id
+        return None
+
+    def observations(self, parameter: str) -> list[Observation]:
+        """List a parameter's results in order of collection, from laboratory and visits."""
+        if parameter not in self._observations:
+            self._observations[parameter] = self._observe(parameter)
+        return self._observations[parameter]
+
+    def _observe(self, name: str) -> list[Observation]:
+        parameter = self.rules.parameters[name]
+        source = parameter.log10_of or name
+        raw = self.rules.parameters[source]
+        found = []
+        for record, collected, item in self._results(source):
+            factor = raw.units.get(item.get("unit") or raw.unit, Decimal(1))
+            value = _value(
+                item["result"],
+                factor,
+                raw.below_quantification,
+                parameter.places,
+                log10=parameter.log10_of is not None,
+            )
+            if value is not None:
+                day = dates.earliest(collected)
+                found.append(Observation(record, collected, day, item["result"], value))
+        return sorted(found, key=lambda each: (each.collected, each.record))
+
+    def _results(self, parameter: str) -> list[tuple[str, str, Mapping[str, Any]]]:
+        results: list[tuple[str, str, Mapping[str, Any]]] = [
+            (each.record, each.data["collected"], each.data)
+            for each in self.records("lab.result.reported")
+            if each.data["parameter"] == parameter
+        ]
+        for visit in self.records("visit.recorded"):
+            results += [
+                (visit.record, visit.data["date"], item)
+                for item in visit.data.get("measurements", ())
+                if item["parameter"] == parameter
+            ]
+        return results
+
+    def counts(self, observation: Observation) -> bool:
+        """Say whether a sample may count: not after discontinuation unless the study says so."""
+        end = self.end_of_study
+        if end is None or end.data["status"] == "completed":
+            return True
+        return self.rules.samples_after_discontinuation or observation.day <= dates.earliest(
+            end.data["date"]
+        )
+
+    def at_visit(self, parameter: str, visit: Visit) -> Observation | None:
+        """Choose a visit's result: closest to its day; later on a tie; last accession of a day."""
+        if self.day_zero is None:
+            return None
+        low, high = (self.day_zero + day for day in visit.window)
+        target = self.day_zero + visit.day
+        candidates = [
+            each
+            for each in self.observations(parameter)
+            if low <= each.day <= high
+            and self._within(visit, low, high, each)
+            and self.counts(each)
+        ]
+        if not candidates:
+            return None
+        return max(candidates, key=lambda each: (-abs(each.day - target), each.day, each.record))
+
+    def _within(self, visit: Visit, low: int, high: int, observation: Observation) -> bool:
+        match visit.limit:
+            case "before-first-dose":
+                return self.first_dose is None or dates.not_after(
+                    observation.collected, self.first_dose
+                )
+            case "before-regimen":
+                began = self.regimen_day
+                return began is None or not low <= began <= high or observation.day <= began
+            case _:
+                return True
+
+    def at_baseline(self, parameter: str, name: str) -> Observation | None:
+        """Find a named baseline: of a visit, or the last result at or before the first dose."""
+        baseline = self.rules.baselines[name]
+        if baseline.visit is not None:
+            return self.at_visit(parameter, self.study.visits[baseline.visit])
+        if self.first_dose is None:
+            return None
+        first_dose = self.first_dose
+        before = [
+            each
+            for each in self.observations(parameter)
+            if dates.not_after(each.collected, first_dose)
+        ]
+        return before[-1] if before else None
+
+    def last_until(self, parameter: str, visit: Visit) -> Observation | None:
+        """Find the last result after the first dose and not after a visit's window (LOCF)."""
+        if self.day_zero is None or self.first_dose is None:
+            return None
+        high = self.day_zero + visit.window[1]
+        first_dose = self.first_dose
+        for each in reversed(self.observations(parameter)):
+            if each.day <= high and self.counts(each):
+                return None if dates.not_after(each.collected, first_dose) else each
+        return None
+
+    def due(self, visit: Visit) -> bool:
+        """Say whether a visit is due: something is recorded beyond its window, or all is over."""
+        if self.end_of_study is not None or self.death is not None:
+            return True
+        return self.day_zero is not None and self.last_contact > self.day_zero + visit.window[1]
+
+    def parameter(self, name: str) -> Parameter:
+        """Look a parameter up."""
+        return self.rules.parameters[name]
+
+    @cached_property
+    def adverse_events(self) -> list[AdverseEvent]:
+        """The subject's adverse events, coded and judged by the study's rules."""
+        coding = self._coding
+        return [
+            self._judge(each, coding.get(each.record))
+            for each in self.ordered("adverse-event.reported")
+        ]
+
+    @cached_property
+    def _coding(self) -> dict[str, Mapping[str, Any]]:
+        chosen: dict[str, Record] = {}
+        for each in self.records("adverse-event.coded"):
+            event = each.data["adverse_event"]
+            if event not in chosen or _coding_order(each) > _coding_order(chosen[event]):
+                chosen[event] = each
+        return {event: record.data for event, record in chosen.items()}
+
+    def _judge(self, record: Record, coding: Mapping[str, Any] | None) -> AdverseEvent:
+        causality = record.data.get("causality")
+        rules = self.rules.adverse_events
+        related = (
+            rules.missing_causality == "related"
+            if causality is None
+            else causality in rules.related
+        )
+        return AdverseEvent(
+            record.record,
+            record.data,
+            coding["soc"] if coding else NOT_CODED,
+            coding["pt"] if coding else NOT_CODED,
+            self._emergent(record.data),
+            related,
+        )
+
+    def _emergent(self, data: Mapping[str, Any]) -> bool:
+        """Tell whether an event began under treatment (after admiral's derive_var_trtemfl)."""
+        if self.first_dose is None or self.last_dose_day is None:
+            return False
+        first = dates.earliest(self.first_dose)
+        end, onset = data.get("end"), data.get("onset")
+        if end and dates.latest(end) < first:
+            return False
+        if not onset:
+            return self.rules.adverse_events.missing_onset == "emergent"
+        window = self.rules.adverse_events.days_after_last_dose
+        began = self.imputed_onset(onset)
+        return began >= first and (window is None or began <= self.last_dose_day + window)
+
+    def imputed_onset(self, onset: str) -> int:
+        """Give the day (ordinal) a partial onset counts as: its first, but not before a first
+        dose of the same month or year.
+        """
+        began = dates.earliest(onset)
+        if len(onset) < dates.FULL and self.first_dose and self.first_dose.startswith(onset):
+            return dates.earliest(self.first_dose)
+        return began
+
+
+def _coding_order(record: Record) -> tuple[str, str, str]:
+    return record.data["version"], canonical(record.data), record.record

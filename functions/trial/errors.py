@@ -1,0 +1,62 @@
+"""What can go wrong, in two families that decide everything.
+
+TrialError
+Rejected      asking again would not help: answer 4xx, or set the message aside
+Unavailable   asking again will help: answer 503, or leave the message in the queue
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One field at fault: a JSON Pointer into the body as posted (RFC 6901), and what is wrong.
+
+    `detail` never repeats the value: it may be a patient's.
+    """
+
+    pointer: str
+    detail: str
+
+
+class TrialError(Exception):
+    """Any failure this service names."""
+
+
+class Rejected(TrialError):
+    """A request that no repetition will make right; carries its RFC 9457 members."""
+
+    def __init__(self, status: int, title: str, detail: str = "", *faults: Fault) -> None:
+        """Keep the problem as data: HTTP status, title, detail and the fields at fault."""
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.faults = faults
+
+    def problem(self) -> dict[str, object]:
+        """Give the problem document (RFC 9457), one for an answer and for what is set aside."""
+        document: dict[str, object] = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+        }
+        if self.detail:
+            document["detail"] = self.detail
+        if self.faults:
+            document["errors"] = [
+                {"pointer": fault.pointer, "detail": fault.detail} for fault in self.faults
+            ]
+        return document
+
+
+class Unavailable(TrialError):
+    """The store could not take the request now; the same request may be sent again."""
+
+    STATUS = 503
+
+    def problem(self) -> dict[str, object]:
+        """Give the problem document (RFC 9457)."""
+        return Rejected(
+            self.STATUS, "Not available now", "nothing was lost; send the same request again"
+        ).problem()

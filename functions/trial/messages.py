@@ -1,0 +1,561 @@
+"""CloudEvents as upstream systems post them, and the entries they become.
+
+One model per kind of event states its fields; what a study's definition adds (known visits,
+parameters, units) is checked in `acceptance`. Clinical dates stay the text that was collected:
+they are site-local and may be partial.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from trial.errors import Fault, Rejected
+
+TYPE_PREFIX = "org.livetlf."
+DIGEST_BYTES = 16  # of a content's SHA-256: 128 bits tell any two contents of a study apart
+
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?")
+
+
+def _partial_date(text: str) -> str:
+    if not _DATE.fullmatch(text):
+        raise ValueError("is not a date: expected YYYY-MM-DD, YYYY-MM or YYYY")
+    try:
+        date.fromisoformat((text + "-01-01")[:10])
+    except ValueError:
+        raise ValueError("is not a date of the calendar") from None
+    return text
+
+
+def _full_date(text: str) -> str:
+    if len(_partial_date(text)) != len("YYYY-MM-DD"):
+        raise ValueError("must be a complete date: YYYY-MM-DD")
+    return text
+
+
+def _local_time(text: str) -> str:
+    if not _LOCAL_TIME.fullmatch(text):
+        raise ValueError("is not a local date or time: expected YYYY-MM-DD or YYYY-MM-DDThh:mm")
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a time of the calendar") from None
+    return text
+
+
+def _instant(text: str) -> str:
+    try:
+        if "T" in text and datetime.fromisoformat(text).tzinfo is not None:
+            return text
+    except ValueError:
+        pass
+    raise ValueError("is not an instant: expected an RFC 3339 time with its offset")
+
+
+def _not_text(value: object) -> object:
+    if isinstance(value, str):
+        raise ValueError("must be a number, not text")  # noqa: TRY004 (pydantic wants ValueError)
+    return value
+
+
+IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+Text = Annotated[str, Field(min_length=1, max_length=4_000)]
+Verbatim = Annotated[str, Field(min_length=1, max_length=32_767)]
+PartialDate = Annotated[str, AfterValidator(_partial_date)]
+FullDate = Annotated[str, AfterValidator(_full_date)]
+LocalTime = Annotated[str, AfterValidator(_local_time)]
+Instant = Annotated[str, AfterValidator(_instant)]
+Number = Annotated[
+    Decimal, BeforeValidator(_not_text), Field(strict=False, max_digits=18, allow_inf_nan=False)
+]
+
+
+class Data(BaseModel):
+    """What every event's data carry: which record, in which revision, and why it changed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    record: Identifier
+    revision: Annotated[int, Field(ge=1, le=1_000_000)]
+    action: Literal["record", "void"] = "record"
+    reason_for_change: Text | None = None
+
+
+class Void(Data):
+    """A record taken back: it stays in the journal and counts nowhere."""
+
+    action: Literal["void"]
+
+
+class SubjectScreened(Data):
+    date: FullDate
+    site: Identifier | None = None
+
+
+class ScreeningFailed(Data):
+    date: FullDate
+    reason: Text
+    criteria: list[Text] = []
+
+
+class ConsentRecorded(Data):
+    date: FullDate
+
+
+class ConsentWithdrawn(Data):
+    date: FullDate
+
+
+class SubjectEnrolled(Data):
+    date: FullDate
+    site: Identifier
+    country: Text | None = None
+    investigator: Text | None = None
+    age: Annotated[int, Field(ge=0, le=130)] | None = None
+    sex: Literal["F", "M", "U", "UNDIFFERENTIATED"] | None = None
+    race: Text | None = None
+    ethnicity: Text | None = None
+    characteristics: dict[str, Any] = {}  # which there are, a study's definition says
+
+
+class SubjectRandomised(Data):
+    date: FullDate
+    arm: Identifier
+    strata: dict[str, Text] = {}
+
+
+class SubjectUnblinded(Data):
+    date: FullDate
+    reason: Text
+
+
+class SubjectSuperseded(Data):
+    by: Identifier
+
+
+class Measurement(BaseModel):
+    """One value read at a visit, as it was reported."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    parameter: Identifier
+    result: Text
+    unit: Text | None = None
+    position: Text | None = None
+
+
+class VisitRecorded(Data):
+    visit: Identifier
+    date: FullDate
+    measurements: list[Measurement] = []
+
+
+class VisitMissed(Data):
+    visit: Identifier
+    date: FullDate | None = None
+    reason: Text
+
+
+class LabResultReported(Data):
+    parameter: Identifier
+    collected: LocalTime
+    result: Text
+    unit: Text
+    lloq: Number | None = None
+    uloq: Number | None = None
+    range_low: Number | None = None
+    range_high: Number | None = None
+    reported: FullDate | None = None
+
+
+class DoseAdministered(Data):
+    visit: Identifier | None = None
+    start: LocalTime
+    end: LocalTime | None = None
+    treatment: Text | None = None
+    amount: Number
+    unit: Text
+    lot: Text | None = None
+
+
+class DoseMissed(Data):
+    visit: Identifier
+    date: FullDate | None = None
+    reason: Text
+
+
+class RegimenStarted(Data):
+    date: FullDate
+    regimen: Text
+    agents: list[Text] = []
+
+
+class AdverseEventReported(Data):
+    term: Verbatim
+    onset: PartialDate | None = None
+    end: PartialDate | None = None
+    grade: Annotated[int, Field(ge=1, le=5)] | None = None
+    severity: Text | None = None
+    serious: bool
+    seriousness: list[Text] = []
+    causality: Text | None = None
+    action_taken: Text | None = None
+    outcome: Text | None = None
+    concomitant_treatment: bool | None = None
+    page: Text | None = None
+
+
+class AdverseEventCoded(Data):
+    adverse_event: Identifier
+    dictionary: Text
+    version: Text
+    soc: Text
+    pt: Text
+    llt: Text | None = None
+
+
+class ResistanceReported(Data):
+    collected: FullDate
+    drug: Text
+    fold_change: Number | None = None
+    ec50: Number | None = None
+    maximum_inhibition: Number | None = None
+    susceptibility: Text | None = None
+    mutations: list[Text] = []
+
+
+class OutcomeAdjudicated(Data):
+    outcome: Identifier
+    date: FullDate
+    committee: Text | None = None
+
+
+class DeathReported(Data):
+    date: PartialDate
+    cause: Text
+    related: bool | None = None
+    autopsy: bool | None = None
+
+
+class DispositionRecorded(Data):
+    of: Literal["screening", "treatment", "study"]
+    status: Literal["completed", "discontinued"]
+    reason: Text | None = None
+    date: FullDate
+    period: Identifier | None = None
+
+
+class DeviationRecorded(Data):
+    date: FullDate
+    category: Text
+    description: Text
+    severity: Literal["minor", "major"] | None = None
+
+
+class ConmedRecorded(Data):
+    drug: Text
+    indication: Text | None = None
+    start: PartialDate | None = None
+    end: PartialDate | None = None
+
+
+class PregnancyReported(Data):
+    date: FullDate
+    outcome: Text | None = None
+
+
+KINDS: Mapping[str, type[Data]] = {
+    "subject.screened": SubjectScreened,
+    "screening.failed": ScreeningFailed,
+    "consent.recorded": ConsentRecorded,
+    "consent.withdrawn": ConsentWithdrawn,
+    "subject.enrolled": SubjectEnrolled,
+    "subject.randomised": SubjectRandomised,
+    "subject.unblinded": SubjectUnblinded,
+    "subject.superseded": SubjectSuperseded,
+    "visit.recorded": VisitRecorded,
+    "visit.missed": VisitMissed,
+    "lab.result.reported": LabResultReported,
+    "dose.administered": DoseAdministered,
+    "dose.missed": DoseMissed,
+    "regimen.started": RegimenStarted,
+    "adverse-event.reported": AdverseEventReported,
+    "adverse-event.coded": AdverseEventCoded,
+    "resistance.reported": ResistanceReported,
+    "outcome.adjudicated": OutcomeAdjudicated,
+    "death.reported": DeathReported,
+    "disposition.recorded": DispositionRecorded,
+    "deviation.recorded": DeviationRecorded,
+    "conmed.recorded": ConmedRecorded,
+    "pregnancy.reported": PregnancyReported,
+}
+
+
+class Envelope(BaseModel):
+    """The CloudEvents 1.0 attributes this service reads; others pass."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(min_length=1, max_length=256)]
+    source: Annotated[str, Field(min_length=1, max_length=1_024)]
+    type: str
+    subject: Identifier
+    time: Instant
+    study: Identifier | None = None
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One revision of one record, read and well-formed: what the store folds and journals.
+
+    `data` are the fields as posted (numbers as `int` or `Decimal` with the digits written);
+    `digest` identifies the content: kind, record, revision, action, reason and data, but neither
+    the event's id, source and time nor the order of keys.
+    """
+
+    study: str
+    subject: str
+    kind: str
+    record: str
+    revision: int
+    void: bool
+    reason: str | None
+    data: Mapping[str, Any]
+    digest: bytes
+    event_id: str
+    source: str
+    time: str
+    body: str
+
+
+def is_identifier(text: str) -> bool:
+    """Say whether a text can name a study, a subject or a record."""
+    return re.fullmatch(IDENTIFIER, text) is not None
+
+
+def canonical(value: object) -> str:
+    """Write JSON in the one form that digests are taken of: keys sorted, numbers as written."""
+    match value:
+        case dict():
+            return "{" + ",".join(f"{_text(k)}:{canonical(value[k])}" for k in sorted(value)) + "}"
+        case list():
+            return "[" + ",".join(map(canonical, value)) + "]"
+        case str():
+            return _text(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def digest(value: object) -> bytes:
+    """Identify a JSON value by its canonical form."""
+    return hashlib.sha256(canonical(value).encode()).digest()[:DIGEST_BYTES]
+
+
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) < 40 else Decimal(text)  # noqa: PLR2004 (int() is quadratic)
+
+
+class _ConstantError(ValueError):
+    pass
+
+
+def _no_constant(text: str) -> None:
+    raise _ConstantError(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise Rejected(400, "Not JSON", "an object names a member twice")
+    return members
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=Decimal,
+    parse_int=_integer,
+    parse_constant=_no_constant,
+    object_pairs_hook=_unique,
+)
+
+
+def read_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
+    """Parse a body, keeping numbers as written; broken JSON is a 400 with its line and column."""
+    text = _decode(body)
+    value, end = _scan(text, _skip(text, 0))
+    if (end := _skip(text, end)) < len(text):
+        raise _broken("more follows the value", text, end)
+    return value
+
+
+def split_batch(body: bytes | str) -> list[tuple[Any, str]]:
+    """Take a JSON array apart into its elements and the text each was written as."""
+    text = _decode(body)
+    start = _skip(text, 0)
+    if text[start : start + 1] != "[":
+        raise _broken("a batch is a JSON array", text, start)
+    return list(_elements(text, _skip(text, start + 1)))
+
+
+def _elements(text: str, at: int) -> Iterator[tuple[Any, str]]:
+    if text[at : at + 1] == "]":
+        _end_of(text, at + 1)
+        return
+    while True:
+        value, end = _scan(text, at)
+        yield value, text[at:end]
+        at = _skip(text, end)
+        match text[at : at + 1]:
+            case ",":
+                at = _skip(text, at + 1)
+            case "]":
+                _end_of(text, at + 1)
+                return
+            case _:
+                raise _broken("expected a comma or the end of the batch", text, at)
+
+
+def _end_of(text: str, at: int) -> None:
+    if (end := _skip(text, at)) < len(text):
+        raise _broken("more follows the batch", text, end)
+
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def _skip(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _scan(text: str, at: int) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        raise _broken(error.msg, text, error.pos) from error
+    except _ConstantError as error:
+        raise _broken(
+            f"{error} is not a JSON value", text, _token_at(text, at, str(error))
+        ) from error
+    except RecursionError as error:
+        raise Rejected(400, "Not JSON", "nested too deeply") from error
+
+
+_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
+
+
+def _token_at(text: str, at: int, token: str) -> int:
+    found = _STRING_OR_CONSTANT.finditer(text, at)
+    return next((each.start() for each in found if each.group() == token), at)
+
+
+def _broken(what: str, text: str, at: int) -> Rejected:
+    line = text.count("\n", 0, at) + 1
+    column = at - text.rfind("\n", 0, at)
+    return Rejected(400, "Not JSON", f"{what} at line {line} column {column}")
+
+
+def _decode(body: bytes | str) -> str:
+    try:
+        text = body.decode() if isinstance(body, bytes) else body
+        text.encode()
+    except UnicodeError as error:
+        raise Rejected(400, "Not JSON", f"not UTF-8 at byte {error.start}") from error  # type: ignore[attr-defined]
+    return text
+
+
+def parse(value: object, body: str, study: str | None = None) -> Entry:
+    """Read one CloudEvent; `body` is its text as received, `study` the one it was posted to.
+
+    Raises `Rejected` (422) naming every field at fault.
+    """
+    envelope = _validate(Envelope, value, "")
+    kind = _kind(envelope.type)
+    named = envelope.study or study
+    if named is None or (study is not None and named != study):
+        fault = Fault("/study", "must name the study the event is posted to")
+        raise Rejected(422, "Event not accepted", "", fault)
+    data = _validate(_model(kind, envelope.data), envelope.data, "/data")
+    if data.reason_for_change is None and (data.revision > 1 or data.action == "void"):
+        detail = "is required from revision 2 on and for a void"
+        raise Rejected(422, "Event not accepted", "", Fault("/data/reason_for_change", detail))
+    own = {name: v for name, v in envelope.data.items() if name not in Data.model_fields}
+    content = {
+        "kind": kind,
+        "record": data.record,
+        "revision": data.revision,
+        "action": data.action,
+        "reason": data.reason_for_change,
+        "data": own,
+    }
+    return Entry(
+        study=named,
+        subject=envelope.subject,
+        kind=kind,
+        record=data.record,
+        revision=data.revision,
+        void=data.action == "void",
+        reason=data.reason_for_change,
+        data=own,
+        digest=_digest_of(content),
+        event_id=envelope.id,
+        source=envelope.source,
+        time=envelope.time,
+        body=body,
+    )
+
+
+def _digest_of(content: dict[str, Any]) -> bytes:
+    try:
+        return digest(content)
+    except UnicodeEncodeError as error:
+        raise Rejected(400, "Not JSON", "a text holds half of a surrogate pair") from error
+
+
+def _kind(name: str) -> str:
+    kind = name.removeprefix(TYPE_PREFIX).removesuffix(".v1")
+    if name != f"{TYPE_PREFIX}{kind}.v1" or kind not in KINDS:
+        detail = f"is not a known event type: expected {TYPE_PREFIX}<kind>.v1"
+        raise Rejected(422, "Event not accepted", "", Fault("/type", detail))
+    return kind
+
+
+def _model(kind: str, data: Mapping[str, Any]) -> type[Data]:
+    return Void if data.get("action") == "void" else KINDS[kind]
+
+
+def _validate[Model: BaseModel](model: type[Model], value: object, at: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        faults = tuple(
+            Fault(at + "".join(f"/{_token(part)}" for part in each["loc"]), _said(each["msg"]))
+            for each in error.errors(include_input=False, include_url=False, include_context=False)
+        )
+        raise Rejected(422, "Event not accepted", "", *faults) from None
+
+
+def _token(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,107 @@
+"""Numbers as a reader sees them: the only place where anything is rounded for display.
+
+Half up in decimal: a tie goes away from zero (82.5 to 83, -0.5 to -1), as SAS prints and as the
+published tables of trials have it. Values arrive exact and are rounded once, never through a binary
+float. A zero carries no sign: -0.04 to one place is 0.0.
+"""
+
+from decimal import Context, Decimal
+from fractions import Fraction
+
+type Exact = Fraction | Decimal | int
+
+_DIGITS = 12
+_EXPONENT_FROM = 6
+_MAGNITUDE = Context(prec=28)
+
+
+def decimal_text(value: Exact, places: int) -> str:
+    """Show a value with a fixed number of decimal places."""
+    return _fixed(_rounded_units(Fraction(value), places), places)
+
+
+def percent_text(n: int, size: int, places: int = 0) -> str:
+    """Show n of `size` as a percentage without its sign; empty where none is shown beside a count.
+
+    None is shown for nobody (0 stands alone) and for nobody to count. Some are never shown as none,
+    nor most as all: such shares are "<1" and ">99".
+    """
+    if not 0 <= n <= size:
+        raise ValueError("a count lies between 0 and its denominator")
+    if n == 0:
+        return ""
+    all_units = 100 * 10**places
+    units = _rounded_units(Fraction(100 * n, size), places)
+    if units == 0:
+        return f"<{_fixed(1, places)}"
+    if units == all_units and n < size:
+        return f">{_fixed(all_units - 1, places)}"
+    return _fixed(units, places)
+
+
+def count_percent(n: int, size: int, places: int = 0) -> str:
+    """Show a count and its percentage, "33 (83%)"; a bare "0" where there is nobody."""
+    percent = percent_text(n, size, places)
+    return f"{n} ({percent}%)" if percent else str(n)
+
+
+def p_text(p: Exact, floor: Exact = Fraction(1, 1000)) -> str:
+    """Show a P value to the places of `floor`, a power of ten: "0.593", below the floor "<0.001".
+
+    Short of certainty it is never shown as 1 either: ">0.999".
+    """
+    limit, value = Fraction(floor), Fraction(p)
+    places = len(str(limit.denominator)) - 1
+    if limit != Fraction(1, 10**places) or not 0 <= value <= 1:
+        raise ValueError("a P value lies between 0 and 1 and its floor is a power of ten")
+    if value < limit:
+        return f"<{_fixed(1, places)}"
+    units = _rounded_units(value, places)
+    if units == 10**places and value < 1:
+        return f">{_fixed(units - 1, places)}"
+    return _fixed(units, places)
+
+
+def exact_text(value: Exact) -> str:
+    """Give a value for machines: all its digits where twelve after the point are enough.
+
+    Others are rounded half up to twelve and keep their closing zeros, so that rounded digits are
+    not taken for exact ones. Zeros that lead a number below one are not counted: small P values
+    keep twelve digits too.
+    """
+    exact = Fraction(value)
+    places = _DIGITS + _leading_zeros(exact)
+    text = _fixed(_rounded_units(exact, places), places)
+    if Fraction(text) == exact:
+        return text.rstrip("0").rstrip(".")
+    return text
+
+
+def scientific_text(value: Exact) -> str:
+    """Give a value for machines, in exponent form below a millionth: "4.65661287308e-10"."""
+    exact = Fraction(value)
+    zeros = _leading_zeros(exact)
+    if zeros < _EXPONENT_FROM:
+        return exact_text(exact)
+    return f"{exact_text(exact * 10 ** (zeros + 1))}e-{zeros + 1:02d}"
+
+
+def _leading_zeros(value: Fraction) -> int:
+    """Count the zeros between the point and the first other digit of a number below one."""
+    if not 0 < abs(value) < 1:
+        return 0
+    ratio = _MAGNITUDE.divide(Decimal(value.numerator), Decimal(value.denominator))
+    return max(-1 - ratio.adjusted(), 0)
+
+
+def _rounded_units(value: Fraction, places: int) -> int:
+    """Round half up to whole units of the last place."""
+    scaled = abs(value.numerator) * 10**places
+    units: int = (2 * scaled + value.denominator) // (2 * value.denominator)
+    return -units if value < 0 else units
+
+
+def _fixed(units: int, places: int) -> str:
+    digits = str(abs(units)).rjust(places + 1, "0")
+    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return f"-{text}" if units < 0 else text

@@ -1,0 +1,80 @@
+"""Results as documents: these modules lay out and escape; nothing is computed or rounded here.
+
+Only `excel` and `documents` need openpyxl; the API imports the others. What they share stands here:
+how a text is made legible, how wide it is, and where its lines break.
+"""
+
+import re
+from collections.abc import Iterable
+from unicodedata import combining, east_asian_width
+
+# C0 controls but tab and line feed, DEL, lone surrogates and the non-characters of XML 1.0.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_PICTURES = 0x2400  # the Unicode block that draws each C0 control as a small letter pair
+_DELETE = 0x7F
+_DELETE_PICTURE = "\u2421"
+
+
+def legible(text: str) -> str:
+    """Show what XML cannot carry: a control character as its Unicode picture, the rest as U+FFFD.
+
+    A carriage return is a line break: XML parsers would make it one anyhow.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _UNPRINTABLE.sub(_picture, text)
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if code == _DELETE:
+        return _DELETE_PICTURE
+    return chr(_PICTURES + code) if code < _DELETE else "\ufffd"
+
+
+_NARROW = frozenset("iljtfrI.,:;'|!()[]{}/\\ -\u00b7")
+_BROAD = frozenset("mwMW@%\u2014\u2022")
+
+
+def ems(text: str) -> float:
+    """Estimate a text's width, in font sizes, for the wider of the common sans-serif faces."""
+    return sum(map(_em, text))
+
+
+def _em(character: str) -> float:
+    if combining(character):
+        return 0.0
+    if character in _NARROW:
+        return 0.36
+    if character in _BROAD:
+        return 0.92
+    if character.isupper():
+        return 0.74
+    return 1.3 if east_asian_width(character) in "WF" else 0.57
+
+
+def wrap(words: Iterable[str], width: float) -> list[str]:
+    """Fill lines of `width` ems with words; a word wider than a line is broken where it must."""
+    lines: list[str] = []
+    room = 0.0
+    for word in words:
+        size = ems(word)
+        if lines and size + _em(" ") <= room:
+            lines[-1] += f" {word}"
+            room -= size + _em(" ")
+            continue
+        *full, rest = _broken(word, width) if size > width else (word,)
+        lines += [*full, rest]
+        room = width - ems(rest)
+    return lines
+
+
+def _broken(word: str, width: float) -> list[str]:
+    parts, room = [""], width
+    for character in word:
+        size = _em(character)
+        if parts[-1] and size > room:
+            parts.append("")
+            room = width
+        parts[-1] += character
+        room -= size
+    return parts

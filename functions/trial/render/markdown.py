@@ -1,0 +1,164 @@
+"""The summary in Markdown: what a medical monitor reads first, on about one page."""
+
+import re
+from collections.abc import Iterator
+
+from trial.render import legible
+from trial.render.consort import outline
+from trial.tables.grid import Cell, Column, Cut, Figure, Grid, Report, Row
+
+_MARKUP = re.compile(r"([\\`*_\[\]|~#])")
+# What opens a list, a heading or a rule at the start of a line; elsewhere it is only text.
+_OPENING = re.compile(r"^(?:[-+=]|\d+[.)])(?=[-=\s]|$)")
+_SHORT = 24  # rows: what a page with everything else on it still takes
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def escape(text: str) -> str:
+    """Make any text one line of plain Markdown, without markup, HTML or table borders in it."""
+    line = " ".join(legible(text).split()).translate(_ENTITIES)
+    return _OPENING.sub(_backslash, _MARKUP.sub(r"\\\1", line))
+
+
+def _backslash(found: re.Match[str]) -> str:
+    opening = found.group()
+    return f"{opening[:-1]}\\{opening[-1]}"
+
+
+def summary(report: Report) -> str:
+    """Write notice, key figures, flow, findings, the leading tables and where it all comes from."""
+    cut = report.cut
+    head = [f"# {escape(cut.study)}: summary", f"{escape(cut.title)} ({escape(cut.registry)})"]
+    if cut.notice:
+        head.insert(0, f"> **{escape(cut.notice)}**")
+    findings = dict.fromkeys((*report.flow.findings, *report.findings))
+    found = [f"- **Finding:** {escape(each)}" for each in findings]
+    blocks = [
+        *head,
+        "## Key figures",
+        "\n".join(_figures(report.figures)),
+        f"## {escape(report.flow.title)}",
+        "\n".join(f"{'  ' * depth}- {escape(text)}" for depth, text in outline(report.flow)),
+        "## Findings",
+        "\n".join(found) or "None: the records agree with each other, and the flow adds up.",
+        *(block for grid in _leading(report.grids) for block in _table(grid)),
+        "## Source",
+        _source(cut),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _figures(figures: tuple[Figure, ...]) -> Iterator[str]:
+    yield "| Figure | Population | N | Result | 95% CI | How |"
+    yield "|---|---|--:|--:|:-:|---|"
+    for figure in figures:
+        size = "" if figure.N is None else str(figure.N)
+        interval = "" if figure.ci is None else f"{figure.ci[0]} to {figure.ci[1]}"
+        texts = (figure.label, figure.population, size, _result(figure), interval, _how(figure))
+        yield _line(texts)
+
+
+def _result(figure: Figure) -> str:
+    return f"{figure.text} {figure.unit}" if figure.unit not in {"", "%"} else figure.text
+
+
+def _how(figure: Figure) -> str:
+    counts = (("observed", figure.observed), ("imputed", figure.imputed))
+    known = [f"{name} {n}" for name, n in counts if n is not None]
+    return "; ".join(text for text in (figure.method, figure.rule, ", ".join(known)) if text)
+
+
+def _line(texts: tuple[str, ...]) -> str:
+    return "| " + " | ".join(escape(text) for text in texts) + " |"
+
+
+def _leading(grids: tuple[Grid, ...]) -> list[Grid]:
+    """Choose each part's first short table (ICH E3, 14.1 to 14.3): disposition, primary, safety."""
+    parts: dict[str, Grid] = {}
+    for grid in grids:
+        if len(grid.rows) <= _SHORT:
+            parts.setdefault(".".join(grid.id.split(".")[:2]), grid)
+    return list(parts.values())
+
+
+def _table(grid: Grid) -> Iterator[str]:
+    yield f"## Table {escape(grid.id)}: {escape(grid.title)}"
+    heads = (grid.population, *(f"{column.label} (N = {column.n})" for column in grid.columns))
+    lines = [_line(heads), "|---|" + "--:|" * len(grid.columns)]
+    lines += [_row(row, grid.columns) for row in grid.rows]
+    yield "\n".join(lines)
+    if grid.footnotes:
+        yield "\n".join(f"- {escape(note)}" for note in grid.footnotes)
+
+
+def _row(row: Row, columns: tuple[Column, ...]) -> str:
+    cells = {cell.column: cell for cell in row.cells}
+    texts = [
+        cell_text(cells[column.id], column) if column.id in cells else "" for column in columns
+    ]
+    indent = "&emsp;" * row.level
+    return f"| {indent}{escape(row.label)} | " + " | ".join(escape(text) for text in texts) + " |"
+
+
+_WORDS = {"not_due": "not yet due", "first": "first only", "second": "second only"}
+
+
+def cell_text(cell: Cell, column: Column) -> str:
+    """Put a cell's statistics into one line: `33 (83%) [67.2, 92.7]`, `mean 4.5 (SD 0.8)`."""
+    left = {each.name: each.text for each in cell.statistics}
+    low, high = left.pop("ci_low", ""), left.pop("ci_high", "")
+    parts = [part(left, column) for part in (_count, _mean, _median)]
+    parts += [_named(name, text) for name, text in left.items()]
+    first, *others = [part for part in parts if part] or [""]
+    interval = f" [{low}, {high}]" if low and high else ""
+    return first + interval + "".join(f"; {part}" for part in others)
+
+
+def _count(left: dict[str, str], column: Column) -> str:
+    """Take a count with its share; where values are described, drop only the usual number."""
+    if "mean" in left or "median" in left:
+        for name in ("n", "N"):
+            if left.get(name) == str(column.n):
+                del left[name]
+        return ""
+    text, size = left.pop("n", ""), left.pop("N", str(column.n))
+    if size != str(column.n):
+        text += f"/{size}"
+    if "percent" in left:
+        text += f" ({left.pop('percent').strip('()%')}%)"
+    return text.strip()
+
+
+def _mean(left: dict[str, str], _column: Column) -> str:
+    if "mean" not in left:
+        return ""
+    return f"mean {left.pop('mean')}" + (f" (SD {left.pop('sd')})" if "sd" in left else "")
+
+
+def _median(left: dict[str, str], _column: Column) -> str:
+    if not left.keys() >= {"median", "min", "max"}:
+        return ""
+    return f"median {left.pop('median')} ({left.pop('min')} to {left.pop('max')})"
+
+
+def _named(name: str, text: str) -> str:
+    if name == "events":
+        return f"{text} events"
+    if name == "p":
+        return f"P {text}" if text[:1] in "<>=" else f"P = {text}"
+    return f"{_WORDS.get(name, name)} {text}"
+
+
+def _source(cut: Cut) -> str:
+    fields = (
+        ("Cut", cut.id),
+        ("content root", cut.content_root),
+        ("accepted records", str(cut.accepted)),
+        ("data date", cut.data_date),
+        ("definition", cut.definition),
+        ("contribution version", str(cut.contribution_version)),
+        ("audience", cut.audience),
+        ("dictionaries", ", ".join(cut.dictionaries)),
+    )
+    known = "; ".join(f"{label} {escape(value)}" for label, value in fields if value)
+    return f"{known}. Listings and all tables: `listings.xlsx`; as data: `tables.json`."

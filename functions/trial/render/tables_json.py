@@ -1,0 +1,129 @@
+"""The summary and the tables as JSON: the same documents for S3 and for the API's live answers."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from trial.tables.grid import Cell, Column, Cut, Figure, Grid, Row
+
+Document = dict[str, object]
+
+
+def encode(document: Mapping[str, object]) -> bytes:
+    """Write a document as UTF-8 JSON: two spaces, keys in the order given, a newline at the end."""
+    return _bytes(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def encode_tables(document: Mapping[str, object]) -> bytes:
+    """Write the tables with one row a line, which keeps them small and their differences readable.
+
+    The layout is what `encode` would give, but for the items of `columns`, `rows` and `footnotes`.
+    """
+    lines = json.dumps({**document, "tables": []}, ensure_ascii=False, indent=2, allow_nan=False)
+    tables = document["tables"]
+    assert isinstance(tables, list)
+    if not tables:
+        return _bytes(lines)
+    head = lines.removesuffix("[]\n}")
+    return _bytes(head + "[\n" + ",\n".join(_table_lines(table) for table in tables) + "\n  ]\n}")
+
+
+def _table_lines(table: Mapping[str, object]) -> str:
+    members = []
+    for key, value in table.items():
+        if isinstance(value, list) and value:
+            items = ",\n".join(f"        {_compact(item)}" for item in value)
+            members.append(f'      "{key}": [\n{items}\n      ]')
+        else:
+            members.append(f'      "{key}": {_compact(value)}')
+    return "    {\n" + ",\n".join(members) + "\n    }"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _bytes(text: str) -> bytes:
+    # A lone surrogate cannot be UTF-8; its backslash form is the JSON escape for it.
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def cut_fields(cut: Cut) -> Document:
+    """Say which state of the study this is; a live answer leaves id, root or date empty: null."""
+    return {
+        "id": cut.id or None,
+        "content_root": cut.content_root or None,
+        "accepted": cut.accepted,
+        "definition": cut.definition,
+        "contribution_version": cut.contribution_version,
+        "audience": cut.audience,
+        "data_date": cut.data_date or None,
+        "dictionaries": list(cut.dictionaries),
+    }
+
+
+def summary(cut: Cut, figures: Iterable[Figure], findings: Sequence[str] = ()) -> Document:
+    """Give the key figures of a study and what its records do not agree about."""
+    return {
+        "study": cut.study,
+        "title": cut.title,
+        "registry": cut.registry,
+        "notice": cut.notice,
+        "cut": cut_fields(cut),
+        "figures": [_figure(figure) for figure in figures],
+        "findings": list(findings),
+    }
+
+
+def _figure(figure: Figure) -> Document:
+    return {
+        "id": figure.id,
+        "label": figure.label,
+        "population": figure.population,
+        "n": figure.n,
+        "N": figure.N,
+        "value": figure.value,
+        "unit": figure.unit,
+        "text": figure.text,
+        "ci": None if figure.ci is None else list(figure.ci),
+        "method": figure.method,
+        "rule": figure.rule,
+        "observed": figure.observed,
+        "imputed": figure.imputed,
+    }
+
+
+def tables(cut: Cut, grids: Iterable[Grid]) -> Document:
+    """Give tables as data: every statistic once, raw and as read."""
+    return {
+        "study": cut.study,
+        "content_root": cut.content_root or None,
+        "notice": cut.notice,
+        "tables": [_table(grid) for grid in grids],
+    }
+
+
+def _table(grid: Grid) -> Document:
+    return {
+        "id": grid.id,
+        "title": grid.title,
+        "population": grid.population,
+        "columns": [_column(column) for column in grid.columns],
+        "rows": [_row(row) for row in grid.rows],
+        "footnotes": list(grid.footnotes),
+    }
+
+
+def _column(column: Column) -> Document:
+    return {"id": column.id, "label": column.label, "n": column.n}
+
+
+def _row(row: Row) -> Document:
+    cells = [result for cell in row.cells for result in _results(cell)]
+    return {"id": row.id, "label": row.label, "level": row.level, "cells": cells}
+
+
+def _results(cell: Cell) -> list[Document]:
+    return [
+        {"column": cell.column, "statistic": each.name, "raw": each.raw, "text": each.text}
+        for each in cell.statistics
+    ]

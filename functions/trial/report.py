@@ -1,0 +1,123 @@
+"""One consistent state of a study, as everything its documents show.
+
+Tables are the sum of the subjects' shares and listings come from the same subjects' records, so a
+document agrees with itself by construction.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from trial import cells, dates
+from trial.cells import Share
+from trial.derivation import Derivation
+from trial.study import CONTRIBUTION_VERSION, Study
+from trial.subject import Subject
+from trial.tables import figures, listings
+from trial.tables.grid import Cut, Figure, Flow, Grid, Report
+from trial.tables.plan import STUDY_ROW, Plan
+
+AUDIENCE = "open"
+"""Who documents are for: everyone, while nothing is blinded."""
+
+
+_PLANS: dict[str, Plan] = {}
+
+
+def plan_of(study: Study) -> Plan:
+    """Give a study's compiled plan; a definition is compiled once in a process."""
+    if study.digest not in _PLANS:
+        _PLANS[study.digest] = Plan(study)
+    return _PLANS[study.digest]
+
+
+def contribute(study: Study, subject: Subject) -> Share:
+    """Give one subject's share of every table of a study."""
+    return plan_of(study).contribute(subject)
+
+
+def check(study: Study) -> None:
+    """Refuse (422) a definition that names anything it does not define."""
+    plan = plan_of(study)
+    figures.check(study.definition)
+    listings.check(plan)
+
+
+def tables(study: Study, sums: Share) -> tuple[Grid, ...]:
+    """Read every table out of the sums."""
+    return tuple(table.read(sums) for table in plan_of(study).tables.values())
+
+
+def flow(study: Study, sums: Share) -> Flow:
+    """Read the participant flow out of the sums."""
+    return plan_of(study).flow.read(sums)
+
+
+def summary(study: Study, sums: Share) -> tuple[Figure, ...]:
+    """Read the summary's figures out of the sums."""
+    return figures.figures(study.definition, tables(study, sums))
+
+
+def accepted(sums: Share) -> int:
+    """Count the accepted revisions: how current something is."""
+    return sums.get(STUDY_ROW, {}).get("accepted", 0)
+
+
+def content_root(subjects: Iterable[Subject]) -> str:
+    """Identify a study's accepted revisions, in whatever order they came.
+
+    SHA-256 over the sorted lines `subject kind record revision digest`, each ended by a newline.
+    """
+    lines = sorted(
+        f"{subject.id} {kind} {record} {revision} {digest.hex()}\n"
+        for subject in subjects
+        for (kind, record), digests in subject.seen.items()
+        for revision, digest in digests.items()
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def live(study: Study, sums: Share) -> Cut:
+    """Name a state by what the sums alone tell: all but its content and date."""
+    definition = study.definition
+    events = definition.adverse_events
+    return Cut(
+        id="",
+        study=definition.study,
+        title=definition.title,
+        registry=definition.registry,
+        notice=definition.notice,
+        definition=study.digest,
+        contribution_version=CONTRIBUTION_VERSION,
+        audience=AUDIENCE,
+        accepted=accepted(sums),
+        content_root="",
+        data_date="",
+        dictionaries=tuple(each for each in (events.dictionary, events.grading) if each),
+    )
+
+
+def cut(study: Study, subjects: Iterable[Subject], sums: Share, data_date: str) -> Cut:
+    """Name the state that a document shows, by all that decides its bytes."""
+    root = content_root(subjects)
+    inputs = f"{study.digest} {CONTRIBUTION_VERSION} {root} {AUDIENCE}"
+    name = hashlib.sha256(inputs.encode()).hexdigest()[:16]
+    return replace(live(study, sums), id=name, content_root=root, data_date=data_date)
+
+
+def report(study: Study, states: Sequence[tuple[Subject, Share]]) -> Report:
+    """Make everything one cut publishes from the subjects and the shares counted with them."""
+    sums = cells.total(share for _, share in states)
+    subjects = [subject for subject, _ in states]
+    derivations = [Derivation(study, subject) for subject in subjects]
+    last = max((each.last_contact for each in derivations), default=0)
+    grids = tables(study, sums)
+    participants = flow(study, sums)
+    return Report(
+        cut=cut(study, subjects, sums, dates.iso(last) if last else ""),
+        figures=figures.figures(study.definition, grids),
+        flow=participants,
+        grids=grids,
+        listings=listings.listings(plan_of(study), derivations),
+        findings=participants.findings,
+    )

@@ -1,0 +1,92 @@
+"""Every key of the table, and nothing else: no other module builds or reads one.
+
+Identifiers of studies, subjects and records hold no `#` (see `messages.Identifier`), so no two
+things share a key.
+"""
+
+import hashlib
+
+from trial.messages import Entry
+
+Key = tuple[str, str]
+"""Partition key and sort key."""
+
+CURRENT = "CURRENT"
+SUBJECT = "SUBJECT#"
+CELL = "."
+"""Starts the attribute of every cell, so that none is taken for a key or for `commits`."""
+
+
+def shard_of(subject: str, shards: int) -> int:
+    """Say which shard a subject and its share of the sums live in: the same for ever."""
+    return int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8]) % shards
+
+
+def definition(study: str, digest: str) -> Key:
+    """Where a definition is kept, by its digest."""
+    return f"STUDY#{study}", f"DEFINITION#{digest}"
+
+
+def current(study: str) -> Key:
+    """Where it stands which definition and which sums are in force."""
+    return f"STUDY#{study}", CURRENT
+
+
+def shard(study: str, number: int) -> str:
+    """The partition of a shard: its subjects and their sums."""
+    return f"STUDY#{study}#{number}"
+
+
+def subject(study: str, number: int, subject_id: str) -> Key:
+    """Where a subject's row is."""
+    return shard(study, number), SUBJECT + subject_id
+
+
+def subject_id(sort_key: str) -> str:
+    """Read a subject's id from its sort key."""
+    return sort_key.removeprefix(SUBJECT)
+
+
+def sums(generation: str) -> str:
+    """Start of the sort keys of a generation's sums."""
+    return f"SUM#{generation}#"
+
+
+def sum_row(study: str, number: int, generation: str, row: str) -> Key:
+    """Where a row of sums is."""
+    return shard(study, number), sums(generation) + row
+
+
+def journal(study: str, subject_id: str) -> str:
+    """The partition of a subject's journal."""
+    return f"STUDY#{study}#JOURNAL#{subject_id}"
+
+
+def journal_row(entry: Entry) -> Key:
+    """Where the one journal row of a revision of a record is."""
+    revision = f"{entry.kind}#{entry.record}#{entry.revision}"
+    return journal(entry.study, entry.subject), revision
+
+
+def aside(study: str) -> str:
+    """The partition of what was set aside."""
+    return f"STUDY#{study}#ASIDE"
+
+
+REPORT = "REPORT#"
+"""Starts the sort key of every report asked for."""
+
+
+def report(study: str, request: str) -> Key:
+    """Where a report that was asked for is, by the id of its request."""
+    return f"STUDY#{study}", REPORT + request
+
+
+def published(study: str) -> Key:
+    """Where it stands whether the study's last rendering succeeded."""
+    return f"STUDY#{study}", "PUBLISHED"
+
+
+def study_of(partition: str) -> str:
+    """Read the study out of a partition key."""
+    return partition.split("#")[1]

@@ -1,0 +1,99 @@
+"""Reports that were asked for: a row each, from the request until its documents are there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from trial.errors import Rejected
+from trial.store import keys
+from trial.store.table import PRESENT, Item, Table, key, text
+
+PENDING = "pending"
+READY = "ready"
+PUBLISHED = "published"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Requested:
+    """A report: who asked for it, when and why, and the cut it became."""
+
+    id: str
+    status: str
+    requested_by: str
+    requested_at: str
+    reason: str
+    cut: str
+    accepted: int
+
+
+class Reports:
+    """The reports asked for of every study."""
+
+    def __init__(self, table: Table) -> None:
+        """Keep the rows in the store's own table, so that its stream tells Publish of them."""
+        self._table = table
+
+    def request(self, study: str, request: str, principal: str, at: str, reason: str) -> None:
+        """Ask for a report of the study as it is when Publish comes to it."""
+        self._table.put_new(
+            key(keys.report(study, request))
+            | {
+                "status": text(PENDING),
+                "requested_by": text(principal),
+                "requested_at": text(at),
+                "reason": text(reason),
+            }
+        )
+
+    def get(self, study: str, request: str) -> Requested:
+        """Find a report by its request; raises `Rejected` (404)."""
+        item = self._table.get(keys.report(study, request))
+        if item is None:
+            raise Rejected(404, "No such report")
+        return _requested(item)
+
+    def all(self, study: str) -> Iterator[Requested]:
+        """List a study's reports."""
+        partition, start = keys.report(study, "")
+        return map(_requested, self._table.query(partition, start))
+
+    def ready(self, study: str, request: str, cut: str, accepted: int) -> None:
+        """Note that a report's documents are there, and of which cut they are."""
+        values = {":ready": text(READY), ":cut": text(cut), ":accepted": {"N": str(accepted)}}
+        self._table.write([
+            self._table.update(
+                keys.report(study, request),
+                "SET #status = :ready, cut = :cut, accepted = :accepted",
+                PRESENT,
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=values,
+            )
+        ])  # fmt: skip
+
+    def mark(self, study: str, status: str, at: str, detail: str = "") -> None:
+        """Note whether a study's last rendering succeeded."""
+        self._table.write([
+            self._table.put(
+                key(keys.published(study))
+                | {"status": text(status), "at": text(at), "detail": text(detail)}
+            )
+        ])  # fmt: skip
+
+    def marked(self, study: str) -> dict[str, str] | None:
+        """Say whether the study's last rendering succeeded, if there was one."""
+        item = self._table.get(keys.published(study))
+        if item is None:
+            return None
+        return {name: item[name]["S"] for name in ("status", "at", "detail")}
+
+
+def _requested(item: Item) -> Requested:
+    return Requested(
+        id=item["SK"]["S"].removeprefix(keys.REPORT),
+        status=item["status"]["S"],
+        requested_by=item["requested_by"]["S"],
+        requested_at=item["requested_at"]["S"],
+        reason=item["reason"]["S"],
+        cut=item.get("cut", {}).get("S", ""),
+        accepted=int(item.get("accepted", {}).get("N", 0)),
+    )

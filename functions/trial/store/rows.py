@@ -1,0 +1,228 @@
+"""What the store's items mean: subjects, journal rows, what was set aside, what is in force.
+
+Item names are short where they are written with every event: capacity is billed by the kilobyte.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from trial.cells import Cells, Share
+from trial.errors import Rejected, Unavailable
+from trial.messages import Entry, canonical
+from trial.store import codec, keys
+from trial.store.table import Item, binary, key, number, text
+from trial.subject import Outcome, Subject
+
+GENESIS = bytes(32)
+"""What the first row of a subject's chain names as the hash before it."""
+
+COMMITS = "commits"
+TICK = timedelta(microseconds=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """An entry and who sent it, as authenticated."""
+
+    entry: Entry
+    principal: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of an entry: what it was to its subject, or why it could not be stored."""
+
+    outcome: Outcome | None
+    error: Rejected | Unavailable | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A subject as of one version, with the share that the sums count for it at that version."""
+
+    id: str
+    shard: int
+    version: int
+    subject: Subject
+    share: Share
+    head: bytes
+
+
+@dataclass(frozen=True)
+class Row:
+    """A subject's row as read; shares of generations not asked for stay closed."""
+
+    subject: Subject
+    version: int = 0
+    head: bytes = GENESIS
+    stamp: datetime = _NEVER
+    shares: Mapping[str, bytes] | None = None
+    """Encoded shares by generation; None where there is no row yet."""
+
+    def share(self, generation: str) -> Share:
+        """Give what a generation's sums count for the subject; nothing where it was never filled.
+
+        This is what was counted, whatever today's code would count.
+        """
+        body = (self.shares or {}).get(generation)
+        return codec.decode_share(body)[0] if body else {}
+
+
+@dataclass(frozen=True)
+class JournalRow:
+    """One accepted event, as it was received, and its place in its subject's chain.
+
+    `hash` is the SHA-256 of `previous` followed by the canonical JSON of every other field here:
+    texts as they are, `digest` in hexadecimal, `stamp` as its text. Whoever holds a subject's
+    last hash can tell that no row before it was changed, added, dropped or moved.
+    """
+
+    study: str
+    subject: str
+    kind: str
+    record: str
+    revision: int
+    body: str
+    digest: bytes
+    event_id: str
+    source: str
+    time: str
+    principal: str
+    stamp: str
+    version: int
+    format: int
+    previous: bytes
+    hash: bytes = b""
+
+    def sealed(self) -> bytes:
+        """Compute the hash that this row must carry."""
+        fields: dict[str, Any] = {
+            "study": self.study,
+            "subject": self.subject,
+            "kind": self.kind,
+            "record": self.record,
+            "revision": self.revision,
+            "body": self.body,
+            "digest": self.digest.hex(),
+            "event_id": self.event_id,
+            "source": self.source,
+            "time": self.time,
+            "principal": self.principal,
+            "stamp": self.stamp,
+            "version": self.version,
+            "format": self.format,
+        }
+        return hashlib.sha256(self.previous + canonical(fields).encode()).digest()
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What was not accepted, and why; `body` is None where it was too large to keep here."""
+
+    sha256: str
+    size: int
+    body: bytes | None
+    problem: dict[str, Any]
+    principal: str
+    at: str
+
+
+@dataclass(frozen=True)
+class Current:
+    """Which definition is in force, which sums are read, and since which epoch."""
+
+    digest: str
+    generation: str
+    epoch: int
+
+
+def stamp_text(stamp: datetime) -> str:
+    """Write a receipt stamp: UTC, to the microsecond."""
+    return stamp.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def read_row(item: Item) -> Row:
+    """Read a subject's row."""
+    written_as = int(item["format"]["N"])
+    if written_as != codec.FORMAT:
+        raise Unavailable(
+            f"a subject's row has format {written_as}, which this release cannot read"
+        )
+    subject_id = keys.subject_id(item["SK"]["S"])
+    return Row(
+        codec.decode(subject_id, item["body"]["B"]),
+        int(item["version"]["N"]),
+        item["head"]["B"],
+        datetime.fromisoformat(item["stamp"]["S"]),
+        {generation: share["B"] for generation, share in item["shares"]["M"].items()},
+    )
+
+
+def write_journal(row: JournalRow, entry: Entry) -> Item:
+    """Write a journal row."""
+    return key(keys.journal_row(entry)) | {
+        "body": text(row.body),
+        "digest": binary(row.digest),
+        "event": text(row.event_id),
+        "source": text(row.source),
+        "time": text(row.time),
+        "who": text(row.principal),
+        "stamp": text(row.stamp),
+        "version": number(row.version),
+        "format": number(row.format),
+        "previous": binary(row.previous),
+        "hash": binary(row.hash),
+    }
+
+
+def read_journal(study: str, subject: str, item: Item) -> JournalRow:
+    """Read a journal row."""
+    kind, record, revision = item["SK"]["S"].split("#")
+    return JournalRow(
+        study=study,
+        subject=subject,
+        kind=kind,
+        record=record,
+        revision=int(revision),
+        body=item["body"]["S"],
+        digest=item["digest"]["B"],
+        event_id=item["event"]["S"],
+        source=item["source"]["S"],
+        time=item["time"]["S"],
+        principal=item["who"]["S"],
+        stamp=item["stamp"]["S"],
+        version=int(item["version"]["N"]),
+        format=int(item["format"]["N"]),
+        previous=item["previous"]["B"],
+        hash=item["hash"]["B"],
+    )
+
+
+def verify(rows: Iterable[JournalRow], head: bytes) -> bool:
+    """Say whether journal rows, in order of version, are the whole chain that ends in `head`."""
+    previous = GENESIS
+    for version, row in enumerate(rows, start=1):
+        if (row.version, row.previous, row.hash) != (version, previous, row.sealed()):
+            return False
+        previous = row.hash
+    return previous == head
+
+
+def read_cells(item: Item) -> Cells:
+    """Read a row of sums; a cell whose changes cancelled out is absent."""
+    cells = {
+        name.removeprefix(keys.CELL): read_number(value["N"])
+        for name, value in item.items()
+        if name.startswith(keys.CELL)
+    }
+    return {name: value for name, value in cells.items() if value}
+
+
+def read_number(digits: str) -> int:
+    """Read an integer, which DynamoDB may give back with an exponent."""
+    return int(digits) if digits.lstrip("-").isdecimal() else int(Decimal(digits))

@@ -1,0 +1,210 @@
+"""The DynamoDB table: the few calls the store makes, and what their failures mean.
+
+A failure is either `Unavailable` (nothing is known: read again before trying again), `Cancelled`
+(a transaction that was certainly not applied, with the reason of each action), or an error of
+botocore's own that no repetition will cure and that therefore surfaces.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from botocore.parsers import ResponseParserError
+
+from trial.errors import TrialError, Unavailable
+from trial.store.keys import Key
+
+type Value = dict[str, Any]
+type Item = dict[str, Value]
+type Action = dict[str, dict[str, Any]]
+type Meter = Callable[[str, float], None]
+"""Told of every call: the operation and the capacity units it consumed."""
+
+KEYS_A_BATCH = 100
+ABSENT = "attribute_not_exists(PK)"
+PRESENT = "attribute_exists(PK)"
+
+_NO_ANSWER = (HTTPClientError, ConnectionError, IncompleteReadError, ResponseParserError)
+_BUSY = {
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
+_SERVER_ERROR = 500
+
+
+class Cancelled(TrialError):
+    """A transaction that was not applied: the reason's code of each action, in order."""
+
+    def __init__(self, codes: Sequence[str]) -> None:
+        """Keep the codes; `None` (as text) stands where an action was not the reason."""
+        super().__init__("transaction cancelled")
+        self.codes = codes
+
+
+def text(value: str) -> Value:
+    """Write a text attribute."""
+    return {"S": value}
+
+
+def number(value: int) -> Value:
+    """Write a number attribute."""
+    return {"N": str(value)}
+
+
+def binary(value: bytes) -> Value:
+    """Write a binary attribute."""
+    return {"B": value}
+
+
+def key(of: Key) -> Item:
+    """Write a key's attributes."""
+    return {"PK": {"S": of[0]}, "SK": {"S": of[1]}}
+
+
+def key_of(item: Item) -> Key:
+    """Read an item's key."""
+    return item["PK"]["S"], item["SK"]["S"]
+
+
+class Table:
+    """A table, its client and a meter for whoever wants to know what calls cost."""
+
+    def __init__(self, client: Any, name: str, meter: Meter | None = None) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+        self._client = client
+        self.name = name
+        self.meter = meter
+
+    def get(self, of: Key) -> Item | None:
+        """Read one item, as it is now."""
+        answer = self._call("get_item", TableName=self.name, Key=key(of), ConsistentRead=True)
+        item: Item | None = answer.get("Item")
+        return item
+
+    def get_batch(self, keys: Sequence[Key]) -> Iterator[Item]:
+        """Read items that exist, as they are now, in no order; at most as many as one call takes.
+
+        Each is read by itself: two items may be of different moments.
+        """
+        wanted: Any = [key(each) for each in keys]
+        while wanted:
+            request = {self.name: {"Keys": wanted, "ConsistentRead": True}}
+            answer = self._call("batch_get_item", RequestItems=request)
+            found = answer["Responses"].get(self.name, [])
+            yield from found
+            wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if wanted and not found:
+                raise Unavailable("the store is busy")
+
+    def get_together(self, of: Key) -> Item | None:
+        """Read one item at a moment when no transaction is changing it, or raise `Cancelled`."""
+        get = {"Get": {"TableName": self.name, "Key": key(of)}}
+        answer = self._call("transact_get_items", TransactItems=[get])
+        item: Item | None = answer["Responses"][0].get("Item")
+        return item
+
+    def query(self, partition: str, start: str = "") -> Iterator[Item]:
+        """Read a partition's items whose sort key starts so, in its order, as they are now."""
+        for page in self._pages(partition, start):
+            yield from page["Items"]
+
+    def count(self, partition: str) -> int:
+        """Count a partition's items."""
+        return sum(page["Count"] for page in self._pages(partition, "", Select="COUNT"))
+
+    def put_new(self, item: Item) -> bool:
+        """Put an item unless there is one under its key; say whether it was put."""
+        try:
+            self._call("put_item", TableName=self.name, Item=item, ConditionExpression=ABSENT)
+        except ClientError as error:
+            if _code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def put(self, item: Item, condition: str = "", **values: Value) -> Action:
+        """Make an action that puts an item."""
+        return {"Put": {"TableName": self.name, "Item": item} | _conditional(condition, values)}
+
+    def delete(self, of: Key, condition: str = "", **values: Value) -> Action:
+        """Make an action that deletes an item."""
+        return {
+            "Delete": {"TableName": self.name, "Key": key(of)} | _conditional(condition, values)
+        }
+
+    def update(self, of: Key, expression: str, condition: str, **parts: Any) -> Action:  # noqa: ANN401 (names and values of the expression)
+        """Make an action that updates an item."""
+        update = {"TableName": self.name, "Key": key(of), "UpdateExpression": expression}
+        return {"Update": update | _conditional(condition, {}) | parts}
+
+    def write(self, actions: Sequence[Action]) -> None:
+        """Apply all actions or none; raises `Cancelled` for none, `Unavailable` for either."""
+        self._call("transact_write_items", TransactItems=actions)
+
+    def _pages(self, partition: str, start: str, **more: str) -> Iterator[dict[str, Any]]:
+        condition, values = "PK = :partition", {":partition": text(partition)}
+        if start:
+            condition += " AND begins_with(SK, :start)"
+            values[":start"] = text(start)
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ConsistentRead": True,
+            **more,
+        }
+        while True:
+            page = self._call("query", **request)
+            yield page
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:  # noqa: ANN401 (botocore's own)
+        if self.meter is not None:
+            request["ReturnConsumedCapacity"] = "TOTAL"
+        try:
+            answer: dict[str, Any] = getattr(self._client, operation)(**request)
+        except _NO_ANSWER as error:
+            raise Unavailable("the store did not answer") from error
+        except ClientError as error:
+            if (meaning := _meaning(error)) is None:
+                raise
+            raise meaning from error
+        if self.meter is not None:
+            self.meter(operation, _units(answer.get("ConsumedCapacity", [])))
+        return answer
+
+
+def _conditional(condition: str, values: dict[str, Value]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    if condition:
+        made["ConditionExpression"] = condition
+    if values:
+        made["ExpressionAttributeValues"] = {f":{name}": each for name, each in values.items()}
+    return made
+
+
+def _meaning(error: ClientError) -> TrialError | None:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if _code(error) == "TransactionCanceledException":
+        reasons = error.response.get("CancellationReasons", [])
+        return Cancelled([reason.get("Code") or "None" for reason in reasons])
+    if _code(error) in _BUSY or status >= _SERVER_ERROR:
+        return Unavailable("the store is busy")
+    return None
+
+
+def _code(error: ClientError) -> str:
+    code: str = error.response["Error"].get("Code", "")
+    return code
+
+
+def _units(consumed: Any) -> float:  # noqa: ANN401 (one dictionary, or a list of them)
+    each = consumed if isinstance(consumed, list) else [consumed]
+    return sum(float(part.get("CapacityUnits", 0)) for part in each)

@@ -1,0 +1,240 @@
+"""Recording events: each counted exactly once, whatever fails between reading and answering.
+
+Subjects are read, entries folded, and what is new commits in transactions that hold the journal
+rows, the subject's row on condition that it is as it was read, and the change of every sum. A
+transaction that was not seen to commit is never sent again: its subjects are read again first,
+and the fold finds what did commit. So nothing rests on a `ClientRequestToken`, and a lost answer,
+a conflict and a crash are the same case.
+
+Whether an entry found recorded on a later look was recorded by this very call or by another, the
+hash in its journal row says: this call knows the hashes it tried.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from trial.errors import Rejected, Unavailable
+from trial.store import keys
+from trial.store.drafts import (
+    ITEM_BYTES,
+    Contribute,
+    Draft,
+    Part,
+    Pending,
+    Task,
+    actions,
+    draft,
+    journal_bytes,
+    parts,
+)
+from trial.store.rows import Receipt, Result, Row, read_row
+from trial.store.table import KEYS_A_BATCH, Cancelled, Item, Table, key_of
+from trial.study import Study
+from trial.subject import Outcome, Subject, fold
+
+ATTEMPTS = 12
+PATIENCE = timedelta(seconds=12)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+_EVENTS_A_TRANSACTION = 90
+
+_LOST_RACE = "ConditionalCheckFailed"
+_NOT_AT_FAULT = "None"
+_PASSING = {
+    _NOT_AT_FAULT,
+    _LOST_RACE,
+    "TransactionConflict",
+    "ProvisionedThroughputExceeded",
+    "ThrottlingError",
+    "TransactionInProgress",
+}
+
+
+class Corrupted(Unavailable):
+    """A journal row exists that its subject's row does not know: Audit must repair the subject."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tasks tried together, and how many times they failed."""
+
+    tasks: Sequence[Task]
+    failures: int = 0
+
+
+class Recording:
+    """One call's work: what is still to be done, and each entry's result so far."""
+
+    def __init__(
+        self,
+        table: Table,
+        study: Study,
+        contribute: Contribute,
+        now: Callable[[], datetime],
+        pause: Callable[[float], None],
+    ) -> None:
+        self.table = table
+        self.study = study
+        self.contribute = contribute
+        self.now = now
+        self.pause = pause
+        self.deadline = now() + PATIENCE
+        self.results: dict[int, Result] = {}
+        self.groups: deque[Group] = deque()
+        self.definition_moved = False
+
+    def run(self, receipts: Sequence[Receipt]) -> list[Result]:
+        """Record the entries; give each one's result, in order."""
+        subjects: dict[str, list[Pending]] = {}
+        for index, receipt in enumerate(receipts):
+            assert receipt.entry.study == self.study.id
+            subjects.setdefault(receipt.entry.subject, []).append(Pending(index, receipt))
+        tasks = [Task(name, of, _EVENTS_A_TRANSACTION) for name, of in subjects.items()]
+        for start in range(0, len(tasks), KEYS_A_BATCH):
+            self.groups.append(Group(tasks[start : start + KEYS_A_BATCH]))
+        while self.groups:
+            self._try(self.groups.popleft())
+        return [self.results[index] for index in range(len(receipts))]
+
+    def _try(self, group: Group) -> None:
+        if group.failures:
+            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (group.failures - 1))
+            self.pause(random.uniform(0, longest))  # noqa: S311 (jitter)
+        try:
+            rows = self._read(group.tasks)
+            tasks = [
+                task for each in group.tasks if (task := self._unsettled(each, rows)) is not None
+            ]
+        except Unavailable as error:
+            self._again(group.tasks, group.failures, error)
+            return
+        drafts = [self._draft(each, rows) for each in tasks]
+        for part in parts(drafts):
+            self._commit(part, group.failures)
+
+    def _read(self, tasks: Sequence[Task]) -> dict[str, Row]:
+        wanted = [keys.subject(self.study.id, self._shard(each), each.subject) for each in tasks]
+        found: list[Item] = []
+        if len(wanted) == 1:
+            found += [item] if (item := self.table.get(wanted[0])) else []
+        else:
+            found += self.table.get_batch(wanted)
+        rows = {key_of(item): read_row(item) for item in found}
+        return {
+            task.subject: rows.get(key) or Row(Subject(task.subject))
+            for task, key in zip(tasks, wanted, strict=True)
+        }
+
+    def _unsettled(self, task: Task, rows: dict[str, Row]) -> Task | None:
+        """Settle what the subject's row knows already, and what no row can hold."""
+        left = []
+        for pending in task.entries:
+            _, outcome = fold(rows[task.subject].subject, pending.receipt.entry)
+            if outcome is Outcome.REPEATED and pending.tried and self._is_ours(pending):
+                outcome = Outcome.RECORDED
+            elif outcome is Outcome.RECORDED:
+                if journal_bytes(pending) <= ITEM_BYTES:
+                    left.append(pending)
+                    continue
+                self._settle(pending, error=_too_large())
+                continue
+            self._settle(pending, outcome)
+        return replace(task, entries=left) if left else None
+
+    def _is_ours(self, pending: Pending) -> bool:
+        item = self.table.get(keys.journal_row(pending.receipt.entry))
+        return item is not None and item["hash"]["B"] in pending.tried
+
+    def _draft(self, task: Task, rows: dict[str, Row]) -> Draft:
+        row = rows[task.subject]
+        return draft(self.study, self.contribute, task, self._shard(task), row)
+
+    def _commit(self, part: Part, failures: int) -> None:
+        alone = part.drafts[0] if len(part.drafts) == 1 else None
+        if alone is not None and alone.row_bytes > ITEM_BYTES:
+            self._refused(part, _too_large())
+            return
+        wanted = actions(self.table, self.study, part, self.now())
+        try:
+            self.table.write(wanted)
+        except Unavailable as error:
+            self._again(part.tasks, failures, error)
+        except Cancelled as cancelled:
+            codes = list(cancelled.codes) or [_NOT_AT_FAULT] * len(wanted)
+            self._cancelled(part, failures, codes)
+        else:
+            for each in part.drafts:
+                for pending, outcome in each.taken:
+                    self._settle(pending, outcome)
+            self._follow([replace(each.task, entries=each.rest) for each in part.drafts])
+
+    def _cancelled(self, part: Part, failures: int, codes: Sequence[str]) -> None:
+        if codes[-len(part.changes)] == _LOST_RACE:
+            self.definition_moved = True
+            moved = Unavailable("the study's definition has changed: send the event again")
+            self._give_up(part.tasks, moved)
+        elif not _PASSING.issuperset(codes):
+            self._refused(part, Rejected(422, "Event cannot be stored", "the store refuses it"))
+        elif failures and len(part.drafts) == 1 and _journal_alone(part.drafts[0], codes):
+            self._give_up(part.tasks, Corrupted("the journal holds what the subject does not know"))
+        else:
+            self._again(part.tasks, failures, Unavailable("the subject is being written to"))
+
+    def _again(self, tasks: Sequence[Task], failures: int, error: Unavailable) -> None:
+        """Try once more together, then in halves, so that no subject fails its neighbours."""
+        failures += 1
+        if failures >= ATTEMPTS or self.now() >= self.deadline:
+            self._give_up(tasks, error)
+        elif failures == 1 or len(tasks) == 1:
+            self.groups.append(Group(tasks, failures))
+        else:
+            middle = len(tasks) // 2
+            self.groups.append(Group(tasks[:middle], failures))
+            self.groups.append(Group(tasks[middle:], failures))
+
+    def _refused(self, part: Part, error: Rejected) -> None:
+        """Find the entry that cannot be stored: part by part, then entry by entry."""
+        if len(part.drafts) > 1:
+            middle = len(part.drafts) // 2
+            self.groups.append(Group(part.tasks[:middle]))
+            self.groups.append(Group(part.tasks[middle:]))
+            return
+        (alone,) = part.drafts
+        if len(alone.taken) > 1:
+            self._follow([replace(alone.task, limit=len(alone.taken) // 2)])
+            return
+        ((pending, _),) = alone.taken
+        self._settle(pending, error=error)
+        self._follow([replace(alone.task, entries=alone.rest, limit=_EVENTS_A_TRANSACTION)])
+
+    def _follow(self, tasks: Sequence[Task]) -> None:
+        if left := [each for each in tasks if each.entries]:
+            self.groups.append(Group(left))
+
+    def _give_up(self, tasks: Sequence[Task], error: Unavailable) -> None:
+        for task in tasks:
+            for pending in task.entries:
+                self._settle(pending, error=error)
+
+    def _settle(
+        self,
+        pending: Pending,
+        outcome: Outcome | None = None,
+        error: Rejected | Unavailable | None = None,
+    ) -> None:
+        self.results.setdefault(pending.index, Result(outcome, error))
+
+    def _shard(self, task: Task) -> int:
+        return keys.shard_of(task.subject, self.study.definition.shards)
+
+
+def _journal_alone(alone: Draft, codes: Sequence[str]) -> bool:
+    """Say whether a journal row was in the way and the subject's row as it was read."""
+    fresh = len(alone.fresh)
+    return _LOST_RACE in codes[:fresh] and codes[fresh] == _NOT_AT_FAULT
+
+
+def _too_large() -> Rejected:
+    return Rejected(413, "Event too large", "its journal row or its subject would pass 400 KB")

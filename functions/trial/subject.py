@@ -1,0 +1,70 @@
+"""A subject: the latest revision of each record, and the fold that keeps it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from trial.messages import Entry
+
+Key = tuple[str, str]
+"""Kind and record id: what identifies a record within a subject."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record at its highest revision; a void one carries no data and counts nowhere."""
+
+    kind: str
+    record: str
+    revision: int
+    void: bool
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is known of a subject: `seen` holds the content digest of every accepted revision."""
+
+    id: str
+    records: Mapping[Key, Record] = field(default_factory=dict)
+    seen: Mapping[Key, Mapping[int, bytes]] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> int:
+        """How many revisions were accepted."""
+        return sum(map(len, self.seen.values()))
+
+
+class Outcome(Enum):
+    """What an entry was to its subject; the value is the HTTP status that says so."""
+
+    RECORDED = 201
+    REPEATED = 200
+    CONFLICT = 409
+
+
+def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
+    """Take an entry into account: in any order, and any number of times, the result is the same.
+
+    The highest revision of a record counts whenever it arrives. A second content for a revision
+    already accepted is a conflict: the first stays in force.
+    """
+    key = (entry.kind, entry.record)
+    digests = subject.seen.get(key, {})
+    known = digests.get(entry.revision)
+    if known is not None:
+        return subject, Outcome.REPEATED if known == entry.digest else Outcome.CONFLICT
+    seen = {**subject.seen, key: {**digests, entry.revision: entry.digest}}
+    if digests and max(digests) > entry.revision:
+        return replace(subject, seen=seen), Outcome.RECORDED
+    record = Record(entry.kind, entry.record, entry.revision, entry.void, entry.data)
+    return replace(subject, records={**subject.records, key: record}, seen=seen), Outcome.RECORDED
+
+
+def gather(subject: str, entries: Iterable[Entry]) -> Subject:
+    """Fold entries from nothing: the recomputation that every increment must equal."""
+    state = Subject(subject)
+    for entry in entries:
+        state, _ = fold(state, entry)
+    return state

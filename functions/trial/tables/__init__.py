@@ -1,0 +1,1 @@
+"""Tables, listings, figures and the flow: what is counted, and how a sum is read."""

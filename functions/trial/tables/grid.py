@@ -1,0 +1,167 @@
+"""What renderers receive: results as data, one statistic at a time, already rounded once.
+
+A renderer formats and lays out; it never computes. `Report` is one consistent state of a study.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+Value = str | int | Decimal | None
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One result: `raw` is an integer or an exact decimal string, `text` what a reader sees.
+
+    Names in use: n, N (denominator), percent, events, observed, imputed, not_due, mean, sd, median,
+    min, max, ci_low, ci_high, p, difference and the four pairs both, first, second, neither.
+    """
+
+    name: str
+    raw: int | str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The statistics that stand where a row meets a column, in reading order."""
+
+    column: str
+    statistics: tuple[Statistic, ...] = ()
+    method: str = ""
+
+    def get(self, name: str) -> Statistic | None:
+        """Find a statistic by its name."""
+        return next((each for each in self.statistics if each.name == name), None)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column and its denominator: the subjects of its analysis set."""
+
+    id: str
+    label: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row; `level` 0 stands at the margin, 1 is indented once."""
+
+    id: str
+    label: str
+    level: int
+    cells: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One table."""
+
+    id: str
+    title: str
+    population: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    footnotes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ListingColumn:
+    """A listing's column; one whose source the trial does not collect says so in every row."""
+
+    id: str
+    label: str
+    kind: str = "text"  # text, number or date (ISO text that may be partial)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One listing: a record a row, sorted as its footnote says."""
+
+    id: str
+    title: str
+    population: str
+    columns: tuple[ListingColumn, ...]
+    rows: Sequence[tuple[Value, ...]]
+    footnotes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of the flow: `n` is None where nothing was reported."""
+
+    id: str
+    label: str
+    n: int | None
+    reasons: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A level of the flow: one box, or one an arm; `side` are those who left before the next."""
+
+    id: str
+    label: str
+    boxes: tuple[Box, ...]
+    side: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A participant flow; `findings` name the identities that do not hold."""
+
+    title: str
+    design: str
+    stages: tuple[Stage, ...]
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the summary: numerator or subjects with a value `n`, denominator `N`."""
+
+    id: str
+    label: str
+    population: str
+    n: int | None
+    N: int | None
+    value: str | None
+    unit: str
+    text: str
+    ci: tuple[str, str] | None
+    method: str
+    rule: str
+    observed: int | None
+    imputed: int | None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Which state of which study a document shows; the same state gives the same cut."""
+
+    id: str
+    study: str
+    title: str
+    registry: str
+    notice: str
+    definition: str
+    contribution_version: int
+    audience: str
+    accepted: int
+    content_root: str
+    data_date: str
+    dictionaries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything one cut publishes."""
+
+    cut: Cut
+    figures: tuple[Figure, ...]
+    flow: Flow
+    grids: tuple[Grid, ...]
+    listings: tuple[Listing, ...]
+    findings: tuple[str, ...] = field(default=())

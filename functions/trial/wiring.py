@@ -1,0 +1,75 @@
+"""Where the environment is read and the clients are made: once in a process."""
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+from pydantic import BaseModel, ConfigDict
+
+from trial import report
+from trial.store import Store
+from trial.store.documents import Documents
+from trial.store.reports import Reports
+from trial.store.table import Table
+
+
+class Settings(BaseModel):
+    """What a function must be told; every missing variable is named at once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    TABLE_NAME: str
+    BUCKET_NAME: str
+
+
+# The store repeats what is worth repeating itself, after reading again; one quick try each.
+_CLIENT = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=5)
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment."""
+    return Settings.model_validate(dict(os.environ))
+
+
+@cache
+def table() -> Table:
+    """Give the table."""
+    return Table(boto3.client("dynamodb", config=_CLIENT), settings().TABLE_NAME)
+
+
+@cache
+def store() -> Store:
+    """Give the store."""
+    return Store(table(), report.contribute, now)
+
+
+@cache
+def reports() -> Reports:
+    """Give the reports asked for."""
+    return Reports(table())
+
+
+@cache
+def documents() -> Documents:
+    """Give the published documents."""
+    return Documents(boto3.client("s3"), settings().BUCKET_NAME)
+
+
+@cache
+def code_version() -> str:
+    """Identify the code that makes documents: a digest of this artefact's own modules."""
+    here = Path(__file__).parents[1]
+    own = [here / f"{name}.py" for name in ("api", "ingest", "publish")]
+    sources = sorted([*own, *(here / "trial").rglob("*.py")])
+    parts = (f"{path.relative_to(here)}\n".encode() + path.read_bytes() for path in sources)
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def now() -> datetime:
+    """Tell the time, in UTC; only the edge does."""
+    return datetime.now(UTC)

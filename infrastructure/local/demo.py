@@ -1,0 +1,53 @@
+"""TMB-301 from its events to its documents, and every published figure beside the computed one."""
+
+# ruff: noqa: T201 - what a command prints is its answer
+
+import json
+
+from local.emulator import ROOT
+from local.feed import read_definition, read_lines
+from local.replay import Job, replay
+
+_EVENTS = ROOT / "events" / "tmb-301"
+DEFINITION = _EVENTS / "definition.yaml"
+FEED = _EVENTS / "feed.ndjson"
+PUBLISHED = _EVENTS / "published.json"
+OUT = ROOT / "out"
+
+
+def demo() -> bool:
+    """Replay TMB-301 into out/, print published against computed, tell whether all agree."""
+    definition = read_definition(DEFINITION)
+    study = definition["study"]
+    out = OUT / study
+    out.mkdir(parents=True, exist_ok=True)
+    for stale in (path for path in out.iterdir() if path.is_file()):
+        stale.unlink()
+    refused = replay(Job(study, definition, read_lines(FEED), out))
+    for result in refused:
+        print(f"line {result.line.number} was refused: {json.dumps(result.problem)}")
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    computed = json.loads((out / "summary.json").read_text(encoding="utf-8"))["figures"]
+    agree = _compare([(row["id"], row["text"]) for row in published], computed) and not refused
+    print(f"\n{out.relative_to(ROOT)}/ holds the documents; begin with listings.xlsx, consort.svg")
+    return agree
+
+
+def _compare(published: list[tuple[str, str]], figures: list[dict[str, str]]) -> bool:
+    """Print both columns; true if ids, their order and every text agree."""
+    computed = [(figure["id"], figure["text"]) for figure in figures]
+    texts = dict(computed)
+    print(f"\n{'figure':36} {'published':>12} {'computed':>12}")
+    for name, text in published:
+        found = texts.get(name, "missing")
+        print(f"{name:36} {text:>12} {found:>12}{'' if found == text else '   differs'}")
+    for name in [name for name, _ in computed if name not in dict(published)]:
+        print(f"{name:36} {'-':>12} {texts[name]:>12}   not published")
+    agree = published == computed
+    if agree:
+        print(f"All {len(published)} figures agree.")
+    elif sorted(published) == sorted(computed):
+        print("The figures agree but stand in another order.")
+    else:
+        print("The figures do not agree.")
+    return agree

@@ -1,0 +1,132 @@
+"""Read a study's definition and its events from files, changing nothing that is sent."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+BATCH_EVENTS = 100
+BATCH_BYTES = 1_000_000
+
+
+class BadFileError(Exception):
+    """A file that cannot be read as what it should be; the text names file and place."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of an events file: its number, from 1, and its bytes without the line end."""
+
+    number: int
+    raw: bytes
+
+
+def read_definition(path: Path) -> dict[str, Any]:
+    """Return a study definition from a YAML or JSON file.
+
+    YAML is read with JSON's own types: a date stays text and `no` is a word.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        loaded = _load(path, text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BadFileError(f"cannot read the definition {path}: {error}") from error
+    if not isinstance(loaded, dict) or not isinstance(loaded.get("study"), str):
+        raise BadFileError(
+            f"{path} is no study definition: it has no key `study` with the study's id"
+        )
+    return loaded
+
+
+def read_lines(path: Path) -> list[Line]:
+    """Return the lines of an events file that hold anything, in file order.
+
+    Only LF and CRLF end a line: JSON text may contain Unicode's own line separators.
+    """
+    try:
+        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        raise BadFileError(f"cannot read the events {path}: {error}") from error
+    lines = enumerate((line.removesuffix(b"\r") for line in content.split(b"\n")), start=1)
+    return [Line(number, raw) for number, raw in lines if raw.strip()]
+
+
+def batches(lines: list[Line]) -> Iterator[list[Line]]:
+    """Part lines, in order, into what one request may carry.
+
+    A line that is no plain JSON object travels alone: it would spoil its neighbours' batch.
+    """
+    batch: list[Line] = []
+    size = 2
+    for line in lines:
+        alone = not is_object(line.raw)
+        full = len(batch) == BATCH_EVENTS or size + len(line.raw) + 1 > BATCH_BYTES
+        if batch and (alone or full):
+            yield batch
+            batch, size = [], 2
+        batch.append(line)
+        size += len(line.raw) + 1
+        if alone:
+            yield batch
+            batch, size = [], 2
+    if batch:
+        yield batch
+
+
+def is_object(raw: bytes) -> bool:
+    """Tell whether bytes are one JSON object that every reader understands in the same way."""
+    try:
+        text = raw.decode("utf-8")
+        parsed = json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates
+        )
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(parsed, dict)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"a key stands twice: {next(n for n in names if names.count(n) > 1)}")
+    return members
+
+
+def _load(path: Path, text: str) -> object:
+    if path.suffix.lower() == ".json":
+        return json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates
+        )
+    return yaml.load(text, Loader=_JsonLoader)  # noqa: S506 - a SafeLoader with fewer types
+
+
+class _JsonLoader(yaml.SafeLoader):
+    """YAML's syntax with JSON's types, and no key twice."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            raise yaml.constructor.ConstructorError(
+                None, None, "a key stands twice in this mapping", node.start_mark
+            )
+        return mapping
+
+
+for _tag, _pattern, _first in (
+    ("null", r"^(?:null|~|)$", ["n", "~", ""]),
+    ("bool", r"^(?:true|false)$", ["t", "f"]),
+    ("int", r"^-?(?:0|[1-9][0-9]*)$", list("-0123456789")),
+    ("float", r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$", list("-0123456789")),
+):
+    _JsonLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)

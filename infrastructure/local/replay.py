@@ -1,0 +1,121 @@
+"""Take a study from its files to its documents, through the whole deployed service."""
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from local import emulator, stack
+from local.client import Client, Result, ServiceError
+from local.feed import Line
+from local.progress import bar, step
+
+DOCUMENTS = (
+    "summary.json",
+    "summary.md",
+    "consort.json",
+    "consort.svg",
+    "listings.xlsx",
+    "tables.json",
+    "manifest.json",
+)
+SET_ASIDE = "set-aside.ndjson"
+_AUDIENCE = "open"
+_PUBLISHED_WITHIN = 180.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to replay and where its documents go."""
+
+    study: str
+    definition: dict[str, Any]
+    lines: list[Line]
+    out: Path
+
+
+def replay(job: Job) -> list[Result]:
+    """Replay a study on an empty stack of its own, fill `job.out`, return what was refused."""
+    _clear(job.out)
+    template = step("Building the functions", stack.build)
+    with emulator.running(f"replay-{os.getpid()}") as running:
+        deployed = step("Deploying the template", lambda: stack.deploy(template, running))
+        client = Client(deployed.api_url)
+        step(f"Registering {job.study}", lambda: client.put_definition(job.study, job.definition))
+        refused = post(client, job.study, job.lines)
+        _write_set_aside(job.out, refused)
+        step("Waiting for the documents", lambda: wait_until_published(deployed, job.study))
+        files = step("Downloading", lambda: download(client, job.study))
+    for name, content in files.items():
+        (job.out / name).write_bytes(content)
+    return refused
+
+
+def post(client: Client, study: str, lines: list[Line]) -> list[Result]:
+    """Post lines in file order, with a progress bar, and return those that were refused."""
+    results = bar("Posting events", len(lines), client.post_events(study, lines))
+    return [result for result in results if not result.recorded]
+
+
+def wait_until_published(deployed: stack.Stack, study: str) -> None:
+    """Wait until the documents in S3 count as many accepted events as the tables do."""
+    client, s3 = Client(deployed.api_url), deployed.aws("s3")
+    accepted = client.get(f"/studies/{quote(study, safe='')}/summary").json()["accepted"]
+    deadline = time.monotonic() + _PUBLISHED_WITHIN
+    while (published := _published(s3, deployed.bucket, study)) != accepted:
+        if time.monotonic() > deadline:
+            raise ServiceError(
+                f"the documents count {published} events and the tables {accepted}, "
+                f"still after {_PUBLISHED_WITHIN:.0f} s"
+            )
+        time.sleep(0.2)
+
+
+def download(client: Client, study: str) -> dict[str, bytes]:
+    """Return the live documents by name, each proved against the manifest."""
+    live = f"/studies/{quote(study, safe='')}/reports/live"
+    manifest = client.get(f"{live}/manifest.json", "*/*").body
+    digests = {file["name"]: file["sha256"] for file in json.loads(manifest)["files"]}
+    if {*digests, "manifest.json"} != set(DOCUMENTS):
+        raise ServiceError(f"the manifest names {sorted(digests)}, not {sorted(DOCUMENTS)}")
+    files = {"manifest.json": manifest}
+    for name, digest in digests.items():
+        files[name] = client.get(f"{live}/{name}", "*/*").body
+        if hashlib.sha256(files[name]).hexdigest() != digest:
+            raise ServiceError(f"{name} is not the file that the manifest vouches for")
+    return files
+
+
+def _published(s3: Any, bucket: str, study: str) -> int | None:  # noqa: ANN401 - a boto3 client
+    key = f"studies/{study}/{_AUDIENCE}/latest.json"
+    try:
+        latest = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    events: int = json.loads(latest)["events"]
+    return events
+
+
+def _clear(out: Path) -> None:
+    """Drop what an earlier replay left: a run that fails must not look like one that did not."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in (*DOCUMENTS, SET_ASIDE):
+        (out / name).unlink(missing_ok=True)
+
+
+def _write_set_aside(out: Path, refused: list[Result]) -> None:
+    if not refused:
+        return
+    with (out / SET_ASIDE).open("w", encoding="utf-8") as file:
+        for result in refused:
+            row = {
+                "line": result.line.number,
+                "status": result.status,
+                "problem": result.problem,
+                "body": result.line.raw.decode(errors="replace"),
+            }
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")

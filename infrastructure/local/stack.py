@@ -1,0 +1,165 @@
+"""The deployed template: built once per content, deployed with `sam deploy` to an emulator."""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from local.emulator import REGION, ROOT, STATES, Emulator, LocalError, environment
+
+_TEMPLATE = ROOT / "template.yaml"
+_FUNCTIONS = ROOT / "functions"
+_SAMCONFIG = ROOT / "samconfig.toml"
+_BUILDS = STATES / "build"
+_BUILDS_KEPT = 3
+_DESCRIPTION = "stack.json"
+_LOCAL = ("--config-env", "local")
+_ARTEFACTS = "livetlf-artefacts"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where a deployed LiveTLF is found."""
+
+    endpoint: str
+    api_url: str
+    table: str
+    bucket: str
+    queue_url: str
+
+    def aws(self, service: str) -> Any:  # noqa: ANN401 - clients are made at run time
+        """Return a boto3 client of the account in which this stack stands."""
+        return aws(service, self.endpoint)
+
+
+def aws(service: str, endpoint: str) -> Any:  # noqa: ANN401 - clients are made at run time
+    """Return a boto3 client of an emulator, whatever the environment says about AWS."""
+    client: Any = boto3.session.Session().client  # its stubs know each service by a literal
+    return client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - what ministack expects, nobody's secret
+    )
+
+
+def build() -> Path:
+    """Return the built template for today's sources; build it unless that was done before."""
+    _BUILDS.mkdir(parents=True, exist_ok=True)
+    with _locked(_BUILDS / "lock"):
+        target = _BUILDS / _sources_digest()
+        if not (target / "template.yaml").exists():
+            _sam_build(target)
+            _drop_old_builds()
+        os.utime(target)
+    return target / "template.yaml"
+
+
+def deploy(template: Path, emulator: Emulator) -> Stack:
+    """Deploy a built template to the emulator, with the parameters of samconfig's `local`."""
+    aws("s3", emulator.endpoint).create_bucket(Bucket=_ARTEFACTS)
+    where = [f"--template-file={template}", f"--s3-bucket={_ARTEFACTS}", "--no-progressbar"]
+    _sam(["deploy", *where, "--parameter-overrides", *_parameters()], emulator.endpoint)
+    stack = _describe(emulator)
+    (emulator.state / _DESCRIPTION).write_text(json.dumps(asdict(stack)))
+    return stack
+
+
+def deployed(emulator: Emulator) -> Stack:
+    """Return the stack that an earlier command deployed to this emulator."""
+    return Stack(**json.loads((emulator.state / _DESCRIPTION).read_text()))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Let one process at a time through: commands may run side by side and share the builds."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sources_digest() -> str:
+    """Return the digest of what a build is made from, with the Python that will run it."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()}".encode())
+    files = [_TEMPLATE, *(path for path in _FUNCTIONS.rglob("*") if path.is_file())]
+    for path in sorted(files):
+        if path.suffix != ".pyc":
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{path.relative_to(ROOT)} {content}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _sam_build(target: Path) -> None:
+    """Build next to `target` and move it there whole: an interrupted build is never taken."""
+    unfinished = target.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.rmtree(target, ignore_errors=True)
+    where = [f"--template-file={_TEMPLATE}", f"--build-dir={unfinished}"]
+    _sam(["build", *where, "--parameter-overrides", *_parameters()])
+    unfinished.rename(target)
+
+
+def _drop_old_builds() -> None:
+    builds = sorted(_BUILDS.glob("*/template.yaml"), key=lambda path: path.parent.stat().st_mtime)
+    for template in builds[:-_BUILDS_KEPT]:
+        shutil.rmtree(template.parent)
+
+
+def _parameters() -> list[str]:
+    """Return samconfig's local parameters, for this machine's processor: ministack runs on it."""
+    with _SAMCONFIG.open("rb") as file:
+        given: str = tomllib.load(file)["local"]["deploy"]["parameters"]["parameter_overrides"]
+    arm = platform.machine() in {"arm64", "aarch64"}
+    return [*given.split(), f"Architecture={'arm64' if arm else 'x86_64'}"]
+
+
+def _sam(arguments: list[str], endpoint: str = "") -> None:
+    """Run sam with samconfig's `local` environment; what it prints is shown if it fails."""
+    variables = environment(endpoint)
+    variables |= {
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.2",
+        # sam build looks for python3.13 on the path and finds the one of .venv
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}",
+    }
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "samcli", *arguments, f"--config-file={_SAMCONFIG}", *_LOCAL],
+        cwd=ROOT,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise LocalError(f"sam {arguments[0]} failed:\n{done.stdout}")
+
+
+def _describe(emulator: Emulator) -> Stack:
+    with _SAMCONFIG.open("rb") as file:
+        name = tomllib.load(file)["local"]["global"]["parameters"]["stack_name"]
+    (found,) = aws("cloudformation", emulator.endpoint).describe_stacks(StackName=name)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+    # The template's ApiUrl is the address on AWS; the emulator serves the same API under its own.
+    api_url = f"{emulator.endpoint}/_aws/execute-api/{outputs['ApiId']}/v1"
+    return Stack(
+        emulator.endpoint,
+        api_url,
+        outputs["TableName"],
+        outputs["BucketName"],
+        outputs["QueueUrl"],
+    )

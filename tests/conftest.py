@@ -1,0 +1,62 @@
+"""What tests of more than one directory share: an emulator and, on it, the deployed template."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from botocore.client import BaseClient
+
+from local import emulator
+from local import stack as deployment
+from local.client import Client
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    endpoint: str
+    api_url: str
+    table: str
+    bucket: str
+    queue_url: str
+    client: Client
+    dynamodb: BaseClient
+    s3: BaseClient
+    sqs: BaseClient
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def local_emulator() -> Iterator[emulator.Emulator]:
+    with emulator.running(f"tests-{os.getpid()}") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def ministack(local_emulator: emulator.Emulator) -> str:
+    """Return the address of an AWS account that this session has for itself; never reset it."""
+    return local_emulator.endpoint
+
+
+@pytest.fixture(scope="session")
+def stack(local_emulator: emulator.Emulator) -> DeployedStack:
+    """Deploy the template, once in a session: give every test a study id of its own."""
+    found = deployment.deploy(deployment.build(), local_emulator)
+    return DeployedStack(
+        endpoint=found.endpoint,
+        api_url=found.api_url,
+        table=found.table,
+        bucket=found.bucket,
+        queue_url=found.queue_url,
+        client=Client(found.api_url),
+        dynamodb=found.aws("dynamodb"),
+        s3=found.aws("s3"),
+        sqs=found.aws("sqs"),
+    )

@@ -1,0 +1,237 @@
+"""What template.yaml promises, read from its text: nothing is deployed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short functions, `!Ref x` read as {"Ref": x}."""
+
+
+def short_function(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        return {name: value.split(".", 1) if suffix == "GetAtt" else value}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", short_function)
+
+DOCUMENT = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506
+RESOURCES = DOCUMENT["Resources"]
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource["Properties"]
+        for name, resource in RESOURCES.items()
+        if resource["Type"] == kind
+    }
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+STATEMENTS = [
+    (name, statement)
+    for name, function in FUNCTIONS.items()
+    for policy in function["Policies"]
+    for statement in policy["Statement"]
+]
+EVENTS = [
+    (f"{name}.{event}", source)
+    for name, function in FUNCTIONS.items()
+    for event, source in function["Events"].items()
+]
+SOURCES = [(name, source) for name, source in EVENTS if source["Type"] != "Api"]
+
+
+def dead_letter_queues() -> set[str]:
+    """Queues that take what others could not handle; nobody reads them but people."""
+    redriven = [
+        queue["RedrivePolicy"]["deadLetterTargetArn"]
+        for queue in of_type("AWS::SQS::Queue").values()
+        if "RedrivePolicy" in queue
+    ]
+    failed = [
+        source["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
+        for _, source in SOURCES
+        if "DestinationConfig" in source["Properties"]
+    ]
+    return {target["Fn::GetAtt"][0] for target in (*redriven, *failed)}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_queue_that_is_read_has_a_dead_letter_queue_and_patience() -> None:
+    read = set(of_type("AWS::SQS::Queue")) - dead_letter_queues()
+    assert read == {"Queue"}
+    queue = RESOURCES["Queue"]["Properties"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["IngestFunction"]["Timeout"]
+
+
+def test_every_dead_letter_queue_has_an_alarm() -> None:
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in of_type("AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Dimensions"]
+        if dimension["Name"] == "QueueName"
+    }
+    assert watched == dead_letter_queues()
+
+
+def test_queues_keep_their_messages_encrypted_and_as_long_as_can_be() -> None:
+    for queue in of_type("AWS::SQS::Queue").values():
+        assert queue["SqsManagedSseEnabled"] is True
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+@pytest.mark.parametrize(("name", "source"), SOURCES)
+def test_an_event_source_reports_partial_failures(name: str, source: dict[str, Any]) -> None:
+    assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_queue_feeds_ingest_in_batches_within_a_bounded_crowd() -> None:
+    source = FUNCTIONS["IngestFunction"]["Events"]["Messages"]["Properties"]
+    assert source["BatchSize"] <= 50
+    assert source["ScalingConfig"]["MaximumConcurrency"] >= 2
+
+
+def test_the_stream_is_read_from_its_start_and_gives_up_into_a_queue() -> None:
+    source = FUNCTIONS["PublishFunction"]["Events"]["Changes"]["Properties"]
+    assert source["StartingPosition"] == "TRIM_HORIZON"
+    assert source["BisectBatchOnFunctionError"] is True
+    assert source["MaximumRetryAttempts"] > 0
+    assert source["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+
+
+def test_publish_sees_subjects_the_definition_in_force_and_reports_only() -> None:
+    source = FUNCTIONS["PublishFunction"]["Events"]["Changes"]["Properties"]
+    (filtered,) = source["FilterCriteria"]["Filters"]
+    pattern = json.loads(filtered["Pattern"])
+    assert pattern["eventName"] == ["INSERT", "MODIFY"]
+    kept = pattern["dynamodb"]["Keys"]["SK"]["S"]
+    assert kept == [{"prefix": "SUBJECT#"}, "CURRENT", {"prefix": "REPORT#"}]
+
+
+@pytest.mark.parametrize("name", ["Table", "Bucket"])
+def test_data_outlive_the_stack(name: str) -> None:
+    assert RESOURCES[name]["DeletionPolicy"] == "Retain"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_table_is_on_demand_encrypted_recoverable_and_protected() -> None:
+    table = RESOURCES["Table"]["Properties"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"]["SSEEnabled"] is True
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert DOCUMENT["Parameters"]["DeletionProtection"]["Default"] == "true"
+    assert table["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
+
+
+def test_the_bucket_is_versioned_lockable_encrypted_and_never_public() -> None:
+    bucket = RESOURCES["Bucket"]["Properties"]
+    assert bucket["VersioningConfiguration"]["Status"] == "Enabled"
+    assert bucket["ObjectLockEnabled"] is True
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+
+
+@pytest.mark.parametrize("name", ["BucketPolicy", "QueuePolicy"])
+def test_plain_http_is_refused(name: str) -> None:
+    (statement,) = RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_every_route_asks_for_a_signature() -> None:
+    auth = RESOURCES["Api"]["Properties"]["Auth"]
+    assert auth["DefaultAuthorizer"] == "AWS_IAM"
+    assert auth["InvokeRole"] == "NONE"
+    routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
+    assert len(routes) == 12
+    for name, route in routes:
+        assert route["RestApiId"] == {"Ref": "Api"}, name
+        assert "Auth" not in route, name
+        assert route["Path"].startswith("/studies/{study}/"), name
+
+
+@pytest.mark.parametrize(("name", "statement"), STATEMENTS)
+def test_no_right_reaches_beyond_this_stack(name: str, statement: dict[str, Any]) -> None:
+    assert statement["Effect"] == "Allow"
+    for resource in listed(statement["Resource"]):
+        assert isinstance(resource, dict), name
+    for action in listed(statement["Action"]):
+        assert "*" not in action, name
+
+
+def rights(function: str) -> set[str]:
+    return {
+        action
+        for name, statement in STATEMENTS
+        if name == function
+        for action in listed(statement["Action"])
+    }
+
+
+def test_nobody_may_delete_and_each_function_has_only_its_own_rights() -> None:
+    for function in FUNCTIONS:
+        assert not [action for action in rights(function) if "Delete" in action]
+    assert not [action for action in rights("IngestFunction") if action.startswith("s3:")]
+    assert "s3:PutObject" not in rights("ApiFunction")
+
+
+def test_publish_may_write_a_studys_own_rows_and_no_others() -> None:
+    writing = [
+        statement
+        for name, statement in STATEMENTS
+        if name == "PublishFunction" and "dynamodb:PutItem" in listed(statement["Action"])
+    ]
+    (statement,) = writing
+    assert statement["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STUDY#*"]},
+        "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["STUDY#*#*"]},
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_handler_named_exists(name: str) -> None:
+    module, _, attribute = FUNCTIONS[name]["Handler"].partition(".")
+    declared = DOCUMENT["Globals"]["Function"]["Environment"]["Variables"]
+    values = {name: "http://127.0.0.1:9" if name.endswith("URL") else "x" for name in declared}
+    # In a process of its own: a handler makes its clients once, from the environment it finds.
+    subprocess.run(
+        [sys.executable, "-c", f"import {module}; assert callable({module}.{attribute})"],
+        cwd=TEMPLATE.parent / "functions",
+        env=values | {"AWS_DEFAULT_REGION": "us-east-1", "LOG_LEVEL": "INFO"},
+        check=True,
+    )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_logs_are_kept_for_a_time_that_is_said(name: str) -> None:
+    group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert RESOURCES[group]["Properties"]["RetentionInDays"] >= 365
+
+
+def test_the_functions_run_on_the_python_that_is_tested() -> None:
+    version = (TEMPLATE.parent / ".python-version").read_text(encoding="utf-8").strip()
+    settings = DOCUMENT["Globals"]["Function"]
+    assert settings["Runtime"] == f"python{version}"
+    assert settings["CodeUri"] == "functions/"
+    assert DOCUMENT["Parameters"]["Architecture"]["Default"] == "arm64"

@@ -1,0 +1,118 @@
+"""Every event file through `sam local invoke`: the built functions in a Lambda container."""
+
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+from docker.errors import DockerException
+from local import emulator
+from local import stack as deployment
+from local.client import Client
+from local.feed import read_definition
+
+ROOT = Path(__file__).resolve().parents[2]
+FUNCTIONS = {"api": "ApiFunction", "ingest": "IngestFunction", "publish": "PublishFunction"}
+EVENT_FILES = [
+    pytest.param(function, path, id=f"{directory}/{path.stem}")
+    for directory, function in FUNCTIONS.items()
+    for path in sorted((ROOT / "events" / directory).glob("*.json"))
+]
+ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+PARAMETERS = ("--parameter-overrides", f"Architecture={ARCHITECTURE}")
+IMAGE = f"public.ecr.aws/lambda/python:3.13-{ARCHITECTURE}"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[docker.DockerClient]:
+    try:
+        client = docker.from_env(timeout=20)
+        client.ping()
+    except DockerException as error:
+        pytest.skip(f"no Docker answers, so sam local cannot run: {error}")
+    with closing(client):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def gateway(engine: docker.DockerClient) -> str:
+    """Return this machine's address as containers see it: 127.0.0.1 would be their own."""
+    if given := os.environ.get("SAM_LOCAL_GATEWAY"):
+        return given
+    (network,) = engine.networks.list(names=["bridge"])
+    address: str = network.attrs["IPAM"]["Config"][0]["Gateway"]
+    try:
+        with socket.socket() as probe:
+            probe.bind((address, 0))
+    except OSError as error:  # Docker runs in a virtual machine of its own
+        pytest.skip(f"containers cannot reach this machine at {address}: {error}")
+    return address
+
+
+@pytest.fixture(scope="module")
+def invoke(
+    engine: docker.DockerClient, gateway: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    template = deployment.build()
+    settings = tmp_path_factory.mktemp("sam-local") / "env.json"
+    # An image that is here, like the stand-in of sam-local.sh, is used as it is.
+    pulling = ["--skip-pull-image"] if engine.images.list(IMAGE) else []
+    with emulator.running(f"sam-local-{os.getpid()}", gateway) as running:
+        found = deployment.deploy(template, running)
+        variables = {
+            "TABLE_NAME": found.table,
+            "BUCKET_NAME": found.bucket,
+            "AWS_ENDPOINT_URL": found.endpoint,
+        }
+        settings.write_text(json.dumps({"Parameters": variables}))
+        definition = read_definition(ROOT / "events" / "tmb-301" / "definition.yaml")
+        Client(found.api_url).put_definition(definition["study"], definition)
+        given = [f"--template-file={template}", f"--env-vars={settings}", *pulling]
+
+        def run(function: str, event: Path) -> Any:
+            return _invoke([function, f"--event={event}", *given])
+
+        yield run
+
+
+def _invoke(arguments: list[str]) -> Any:
+    """Run `sam local invoke`; it exits 0 whatever the handler does, so its answer is judged."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "samcli", "local", "invoke", *arguments, *PARAMETERS],
+        env=kept | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip(), f"no answer, as on a time-out:\n{done.stderr}"
+    answer = json.loads(done.stdout.strip().splitlines()[-1])
+    assert "errorType" not in answer, f"{answer}\n{done.stderr}"
+    return answer
+
+
+def test_there_are_event_files_for_every_function() -> None:
+    assert {function for function, _ in (case.values for case in EVENT_FILES)} == {
+        *FUNCTIONS.values()
+    }
+
+
+@pytest.mark.parametrize(("function", "event"), EVENT_FILES)
+def test_an_event_file_is_handled_in_a_lambda_container(
+    function: str, event: Path, invoke: Any
+) -> None:
+    answer = invoke(function, event)
+    if function == "ApiFunction":
+        assert 200 <= answer["statusCode"] < 500
+    else:
+        assert answer == {"batchItemFailures": []}
