@@ -4,6 +4,9 @@
 # The first python3 that runs: a version manager's stand-in fails where 3.13 is not installed.
 PYTHON3 := $(shell for p in python3 /usr/bin/python3; do "$$p" -c "" 2>/dev/null && echo "$$p" && break; done)
 UV := .local/uv/bin/uv
+ifdef PIP_INDEX_URL # uv does not read pip's settings
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
 READY := .venv/.ready
 LOCAL := PYTHONPATH=infrastructure .venv/bin/python -m local
 

@@ -15,6 +15,7 @@ from trial.cells import Share
 from trial.errors import Rejected, Unavailable
 from trial.intake import Posted
 from trial.render import consort, tables_json
+from trial.store.rows import Aside
 from trial.study import Study
 
 logger, metrics = Logger(), Metrics()
@@ -22,6 +23,7 @@ app = APIGatewayRestResolver()
 
 EVENT_TYPES = ("application/cloudevents+json", "application/json")
 BATCH_TYPE = "application/cloudevents-batch+json"
+PROBLEM_TYPE = "application/problem+json"
 BATCH_EVENTS, BATCH_BYTES = 100, 1_000_000
 
 
@@ -59,7 +61,7 @@ def post_events(name: str) -> Response[str]:
         return _post_one(found, body)
     except Rejected as rejected:
         if rejected.status in (400, 404) and messages.is_identifier(name):
-            intake.refuse(wiring.store(), name, body, rejected, _principal())
+            intake.refuse(wiring.store(), name, body, rejected, _principal(), wiring.now())
         raise
 
 
@@ -67,10 +69,10 @@ def _post_one(found: Study, body: bytes) -> Response[str]:
     if len(body) > intake.EVENT_BYTES:
         raise Rejected(413, "Event too large", f"at most {intake.EVENT_BYTES} bytes")
     posted = Posted(body.decode(errors="surrogateescape"), messages.read_json(body))
-    answer = intake.take(wiring.store(), found, [posted], _principal())[0]
+    answer = intake.take(wiring.store(), found, [posted], _principal(), wiring.now())[0]
     _count(answer.status)
     if answer.problem is not None:
-        return _json(answer.problem, answer.status, "application/problem+json")
+        return _json(answer.problem, answer.status, PROBLEM_TYPE)
     return _json({"id": answer.id, "status": answer.status}, answer.status)
 
 
@@ -80,7 +82,7 @@ def _post_batch(found: Study, body: bytes) -> Response[str]:
     posted = [Posted(text, value) for value, text in messages.split_batch(body)]
     if len(posted) > BATCH_EVENTS:
         raise Rejected(413, "Batch too large", f"at most {BATCH_EVENTS} events")
-    answers = intake.take(wiring.store(), found, posted, _principal())
+    answers = intake.take(wiring.store(), found, posted, _principal(), wiring.now())
     results = []
     for index, answer in enumerate(answers):
         _count(answer.status)
@@ -135,8 +137,21 @@ def get_table(name: str, table: str) -> Response[str]:
 def get_set_aside(name: str) -> Response[str]:
     """List what was refused, with the reason, the sender and the body."""
     _study(name)
-    asides = [each.document() for each in wiring.store().asides(name)]
-    return _json({"study": name, "count": len(asides), "set_aside": asides})
+    asides = sorted(wiring.store().asides(name), key=lambda each: (each.at, each.sha256))
+    rows = [_aside(each) for each in asides]
+    return _json({"study": name, "count": len(rows), "set_aside": rows})
+
+
+def _aside(aside: Aside) -> dict[str, object]:
+    body = None if aside.body is None else aside.body.decode(errors="replace")
+    return {
+        "sha256": aside.sha256,
+        "at": aside.at,
+        "sender": aside.principal,
+        "problem": aside.problem,
+        "size": aside.size,
+        "body": body,
+    }
 
 
 @app.post("/studies/<name>/reports")
@@ -184,7 +199,7 @@ def get_file(name: str, cut: str, file: str) -> Response[str]:
     _study(name)
     place = "live" if cut == "live" else f"cuts/{_cut_of(name, cut)}"
     link = wiring.documents().link(name, report.AUDIENCE, place, file)
-    return Response(303, headers={"Location": link, "Cache-Control": "no-store"})
+    return Response(303, body="", headers={"Location": link, "Cache-Control": "no-store"})
 
 
 def _cut_of(name: str, cut: str) -> str:
@@ -247,7 +262,7 @@ def _answer(body: str, media_type: str, status: int = 200) -> Response[str]:
 def refused(error: Rejected | Unavailable) -> Response[str]:
     """Answer a failure with its problem document (RFC 9457)."""
     status = error.status if isinstance(error, Rejected) else error.STATUS
-    return _json(error.problem(), status, "application/problem+json")
+    return _json(error.problem(), status, PROBLEM_TYPE)
 
 
 @app.not_found

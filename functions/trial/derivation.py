@@ -384,8 +384,9 @@ class Derivation:
         return began >= first and (window is None or began <= self.last_dose_day + window)
 
     def imputed_onset(self, onset: str) -> int:
-        """Give the day (ordinal) a partial onset counts as: its first, but not before a first
-        dose of the same month or year.
+        """Give the day (ordinal) a partial onset counts as.
+
+        The first it can mean, or the first dose's where that lies in the same month or year.
         """
         began = dates.earliest(onset)
         if len(onset) < dates.FULL and self.first_dose and self.first_dose.startswith(onset):

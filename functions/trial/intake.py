@@ -5,13 +5,15 @@ The API and the queue both come through here, so an event meets the same fate by
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from trial import messages
 from trial.acceptance import accept
 from trial.errors import Fault, Rejected, Unavailable
 from trial.messages import Entry
-from trial.store import Receipt, Store
+from trial.store.dynamodb import Store
+from trial.store.rows import Receipt, Result
 from trial.study import Study
 from trial.subject import Outcome
 
@@ -35,15 +37,17 @@ class Posted:
     value: Any
 
 
-def take(store: Store, study: Study, posted: Sequence[Posted], principal: str) -> list[Answer]:
+def take(
+    store: Store, study: Study, posted: Sequence[Posted], principal: str, at: datetime
+) -> list[Answer]:
     """Record events of one study and answer each in order; what is refused is set aside."""
     entries = [_read(study, each) for each in posted]
     receipts = [Receipt(each, principal) for each in entries if isinstance(each, Entry)]
     results = iter(store.record(study, receipts))
     answers = []
     for each, entry in zip(posted, entries, strict=True):
-        result = next(results).outcome if isinstance(entry, Entry) else entry
-        answers.append(_answer(store, study.id, each, result, principal))
+        result = _result(next(results)) if isinstance(entry, Entry) else entry
+        answers.append(_answer(store, study.id, each, result, principal, at))
     return answers
 
 
@@ -58,12 +62,19 @@ def _read(study: Study, posted: Posted) -> Entry | Rejected:
     return entry
 
 
+def _result(result: Result) -> Outcome | Rejected | Unavailable:
+    found = result.outcome or result.error
+    assert found is not None
+    return found
+
+
 def _answer(
     store: Store,
     study: str,
     posted: Posted,
     result: Outcome | Rejected | Unavailable,
     principal: str,
+    at: datetime,
 ) -> Answer:
     name = _id(posted.value)
     match result:
@@ -80,13 +91,15 @@ def _answer(
             rejected = result
         case Unavailable():
             return Answer(name, Unavailable.STATUS, result.problem())
-    refuse(store, study, posted.body, rejected, principal)
+    refuse(store, study, posted.body, rejected, principal, at)
     return Answer(name, rejected.status, rejected.problem())
 
 
-def refuse(store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str) -> None:
+def refuse(
+    store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str, at: datetime
+) -> None:
     """Set aside a body that was refused, with its reason; once, however often it is posted."""
-    store.set_aside(study, body, rejected.problem(), principal)
+    store.set_aside(study, body, rejected.problem(), principal, at)
 
 
 def _id(value: object) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 from trial import cells, report
 from trial.cells import Share
 from trial.render.documents import MEDIA_TYPES, render
-from trial.store import Store
 from trial.store.documents import LIVE, Documents
+from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, Reports
 from trial.study import Study
 from trial.subject import Subject
@@ -25,7 +25,8 @@ class Publication:
 
 def publish_live(store: Store, documents: Documents, study: Study, code_version: str) -> Cut | None:
     """Bring the live documents up to date; None where they already are, or are newer."""
-    epoch = store.epoch(study.id)
+    current = store.current(study.id)
+    epoch = current.epoch if current else 0
     publication = make(store, study, code_version)
     cut = publication.cut
     latest, tag = documents.latest(study.id, report.AUDIENCE)

@@ -11,8 +11,8 @@ from botocore.config import Config
 from pydantic import BaseModel, ConfigDict
 
 from trial import report
-from trial.store import Store
 from trial.store.documents import Documents
+from trial.store.dynamodb import Store
 from trial.store.reports import Reports
 from trial.store.table import Table
 

@@ -32,6 +32,7 @@ class Emulator:
     endpoint: str
     pid: int
     state: Path
+    process: subprocess.Popen[bytes] | None = None  # unless an earlier command started it
 
 
 def environment(endpoint: str) -> dict[str, str]:
@@ -67,10 +68,10 @@ def start(name: str, host: str = "127.0.0.1") -> Emulator:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # an interrupt ends this program first, and then the emulator
         )
-    emulator = Emulator(endpoint, process.pid, state)
+    emulator = Emulator(endpoint, process.pid, state, process)
     try:
         (state / "emulator.json").write_text(json.dumps({"endpoint": endpoint, "pid": process.pid}))
-        _wait_until_ready(emulator, process)
+        _wait_until_ready(emulator)
     except BaseException:
         discard(emulator)
         raise
@@ -106,7 +107,7 @@ def discard(emulator: Emulator) -> None:
     """
     _signal_group(emulator.pid, signal.SIGTERM)
     deadline = time.monotonic() + _GONE_WITHIN
-    while not _has_ended(emulator.pid) and time.monotonic() < deadline:
+    while not _has_ended(emulator) and time.monotonic() < deadline:
         time.sleep(0.05)
     _signal_group(emulator.pid, signal.SIGKILL)
     shutil.rmtree(emulator.state, ignore_errors=True)
@@ -143,10 +144,10 @@ def _free_port(host: str) -> int:
         return port
 
 
-def _wait_until_ready(emulator: Emulator, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(emulator: Emulator) -> None:
     deadline = time.monotonic() + _READY_WITHIN
     while time.monotonic() < deadline:
-        if process.poll() is not None:
+        if _has_ended(emulator):
             break
         if _answers(emulator):
             return
@@ -158,24 +159,17 @@ def _wait_until_ready(emulator: Emulator, process: subprocess.Popen[bytes]) -> N
 def _answers(emulator: Emulator) -> bool:
     try:
         with urllib.request.urlopen(f"{emulator.endpoint}/_ministack/health", timeout=5):  # noqa: S310
-            return not _has_ended(emulator.pid)
+            return not _has_ended(emulator)
     except OSError:
         return False
 
 
-def _has_ended(pid: int) -> bool:
-    """Tell whether a process is gone; a child of ours is reaped on the way."""
+def _has_ended(emulator: Emulator) -> bool:
+    if emulator.process is not None:
+        return emulator.process.poll() is not None
     try:
-        ended, _ = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:  # somebody else's child: it was started by an earlier `make up`
-        return _is_no_more(pid)
-    return ended == pid
-
-
-def _is_no_more(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        os.kill(emulator.pid, 0)
+        stat = Path(f"/proc/{emulator.pid}/stat").read_text()
     except ProcessLookupError:
         return True
     except FileNotFoundError:  # no /proc on this system, or gone between the two looks

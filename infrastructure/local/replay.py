@@ -44,13 +44,19 @@ def replay(job: Job) -> list[Result]:
     template = step("Building the functions", stack.build)
     with emulator.running(f"replay-{os.getpid()}") as running:
         deployed = step("Deploying the template", lambda: stack.deploy(template, running))
-        client = Client(deployed.api_url)
-        step(f"Registering {job.study}", lambda: client.put_definition(job.study, job.definition))
-        refused = post(client, job.study, job.lines)
-        _write_set_aside(job.out, refused)
-        step("Waiting for the documents", lambda: wait_until_published(deployed, job.study))
-        files = step("Downloading", lambda: download(client, job.study))
-    for name, content in files.items():
+        try:
+            return _replay_on(deployed, job)
+        except ServiceError as error:
+            raise ServiceError(f"{error}\nThe functions' log:\n{deployed.last_logs()}") from error
+
+
+def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
+    client = Client(deployed.api_url)
+    step(f"Registering {job.study}", lambda: client.put_definition(job.study, job.definition))
+    refused = post(client, job.study, job.lines)
+    _write_set_aside(job.out, refused)
+    step("Waiting for the documents", lambda: wait_until_published(deployed, job.study))
+    for name, content in step("Downloading", lambda: download(client, job.study)).items():
         (job.out / name).write_bytes(content)
     return refused
 

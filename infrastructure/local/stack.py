@@ -43,6 +43,19 @@ class Stack:
         """Return a boto3 client of the account in which this stack stands."""
         return aws(service, self.endpoint)
 
+    def last_logs(self, lines: int = 30) -> str:
+        """Return what the functions logged last, oldest line first."""
+        logs = self.aws("logs")
+        groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+        events = [
+            event
+            for group in groups
+            for event in logs.filter_log_events(logGroupName=group)["events"]
+            if not event["message"].startswith(("START ", "END ", "REPORT ", '{"_aws"'))
+        ]
+        events.sort(key=lambda event: int(event["timestamp"]))
+        return "\n".join(event["message"].rstrip() for event in events[-lines:])
+
 
 def aws(service: str, endpoint: str) -> Any:  # noqa: ANN401 - clients are made at run time
     """Return a boto3 client of an emulator, whatever the environment says about AWS."""

@@ -1,11 +1,13 @@
 """Every event file through `sam local invoke`: the built functions in a Lambda container."""
 
+import gc
 import json
 import os
 import platform
 import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import docker
 import pytest
 from docker.errors import DockerException
+
 from local import emulator
 from local import stack as deployment
 from local.client import Client
@@ -33,11 +36,17 @@ IMAGE = f"public.ecr.aws/lambda/python:3.13-{ARCHITECTURE}"
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[docker.DockerClient]:
-    try:
-        client = docker.from_env(timeout=20)
-        client.ping()
-    except DockerException as error:
-        pytest.skip(f"no Docker answers, so sam local cannot run: {error}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it forgets a socket if nobody answers
+        try:
+            client = docker.from_env(timeout=20)
+        except DockerException as error:
+            silence = str(error)
+        else:
+            silence = ""
+        gc.collect()
+    if silence:
+        pytest.skip(f"no Docker answers, so sam local cannot run: {silence}")
     with closing(client):
         yield client
 

@@ -218,7 +218,7 @@ class _Diagram:
 
     def sides(self, stage: Stage) -> None:
         """Draw who left after a stage, dealt to its boxes in their order, and move below them."""
-        slots = self.slots(len(stage.boxes))
+        slots = self.slots(len(stage.boxes) or 1)
         lowest = self.y
         for number, slot in enumerate(slots):
             y = self.y

@@ -133,6 +133,7 @@ _HEIGHTS = {"banner": 26.0, "title": 19.0}  # of the rows that begin with such a
 _WRAPPED = {"label", "text", "group", "entry", "number", "head", "head text", "head number"}
 _LINE_HEIGHT, _LINE_GAP, _HIGHEST = 12.75, 2.25, 409.0
 _DIGIT = 0.58  # ems, as `ems` estimates them: the width of columns is counted in digits
+_ROOM = 0.6  # ems of text a digit's width holds: the estimate is generous
 
 
 def _styles() -> Iterator[NamedStyle]:
@@ -181,7 +182,7 @@ def _fill(target: Worksheet, widths: Sequence[int], rows: Iterable[Sequence[_Ite
 
 @lru_cache(maxsize=4096)
 def _line_count(text: str, width: int) -> int:
-    room = (width - 1) * _DIGIT
+    room = (width - 0.5) * _ROOM
     return sum(len(wrap(line.split(), room)) or 1 for line in legible(text).split("\n"))
 
 
@@ -192,11 +193,11 @@ def _digits(text: str) -> int:
 
 
 def _write(cell: Cell | MergedCell, item: _Item) -> None:
-    if isinstance(item.value, str):
+    if not isinstance(item.value, str):
+        cell.value = item.value
+    elif item.value:
         cell.value = _storable(item.value)
         cell.data_type = "s"  # openpyxl would make a formula of "=", an error of "#N/A"
-    else:
-        cell.value = item.value
     cell.style = f"TLF {item.style}"
     if item.number:
         cell.number_format = item.number
@@ -430,9 +431,10 @@ def _table(grid: Grid) -> _Sheet:
     valued = {each for name, line in lines if name != "count" for each, _ in line}
     heads = [_Item("Category", "head"), *([_Item("Statistic", "head text")] if named else [])]
     bands = [_Item("", "band") for _ in heads]
-    for before, (each, sub) in zip([("", ""), *places], places, strict=False):
-        column = columns[each]
-        bands.append(_Item("" if before[0] == each else f"{column.label} (N = {column.n})", "band"))
+    for number, (each, sub) in enumerate(places):
+        first = not number or places[number - 1][0] != each
+        band = f"{columns[each].label} (N = {columns[each].n})" if first else ""
+        bands.append(_Item(band, "band"))
         value = "Value" if each in valued else "n"
         heads.append(_Item(value if sub == "value" else sub, "head number"))
     body = [items for row, each in rows for items in _table_rows(row, each, places, named=named)]
@@ -478,8 +480,8 @@ def _table_widths(rows: Sequence[list[_Item]], bands: Sequence[_Item]) -> tuple[
 
 _SAMPLE = 2_000  # rows that decide a listing's column widths
 _PAGE_WIDTH = 190  # digits across a landscape page at a readable scale
-_WIDEST, _LONGEST_WORD = 48, 22
-_FILTER = 3  # a head's filter button takes room
+_WIDEST, _LONGEST_WORD, _SHORTEST_PHRASE = 48, 22, 20
+_FILTER = 1  # a head's filter button takes room
 
 
 def _listing(listing: Listing) -> _Sheet:
@@ -521,8 +523,8 @@ def _listing_widths(listing: Listing) -> tuple[int, ...]:
         texts = {str(row[number]) for row in islice(listing.rows, _SAMPLE)} - {"None"}
         head = max(map(_digits, column.label.split()), default=0) + _FILTER
         word = max((_digits(word) for text in texts for word in text.split()), default=0)
-        needs.append(max(head, min(word, _LONGEST_WORD)))
         natural = max(map(_digits, (*texts, column.label[: len(column.label) // 2])))
+        needs.append(max(head, min(word, _LONGEST_WORD), min(natural, _SHORTEST_PHRASE)))
         wishes.append(max(needs[-1], min(natural, _WIDEST)))
     spare = max(sum(wishes) - sum(needs), 1)
     excess = min(max(sum(wishes) - _PAGE_WIDTH, 0), spare)

@@ -17,7 +17,7 @@ BODY_BYTES = 300_000
 _ERRORS = 100  # of a problem document; a body can be wrong in more places than an item can hold
 
 
-def put(  # noqa: PLR0913 (a record of five facts)
+def put(
     table: Table,
     study_id: str,
     body: bytes | str,
@@ -26,7 +26,7 @@ def put(  # noqa: PLR0913 (a record of five facts)
     at: datetime,
 ) -> bool:
     """Keep a body with its problem; say whether it is the first time. The first reason stays."""
-    raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    raw = _raw(body) if isinstance(body, str) else body
     digest = hashlib.sha256(raw).hexdigest()
     item: Item = key((keys.aside(known(study_id)), digest)) | {
         "size": number(len(raw)),
@@ -50,6 +50,14 @@ def each(table: Table, study_id: str) -> Iterator[Aside]:
             principal=item["who"]["S"],
             at=item["at"]["S"],
         )
+
+
+def _raw(body: str) -> bytes:
+    """Give back the bytes that a text was read from, even where they were no UTF-8."""
+    try:
+        return body.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return body.encode("utf-8", "surrogatepass")
 
 
 def _shortened(problem: Mapping[str, object]) -> dict[str, Any]:

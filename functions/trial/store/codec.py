@@ -217,7 +217,7 @@ def _deflate(text: str, dictionary: bytes) -> bytes:
 
 
 def _inflate(body: bytes, dictionary: bytes) -> tuple[str, bytes]:
-    """Give the text, and what follows it; zlib itself refuses a wrong dictionary and wrong bytes."""
+    """Give the text and what follows it; zlib refuses a wrong dictionary and damaged bytes."""
     inflate = zlib.decompressobj(zdict=dictionary)
     text = inflate.decompress(body) + inflate.flush()
     return text.decode(), inflate.unused_data

@@ -6,14 +6,13 @@ commit, one transaction can take them away, put those of another definition in t
 move CURRENT; a writer that still holds the old definition is refused by the store itself.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
 from trial import study as studies
 from trial.errors import Rejected, Unavailable
-from trial.messages import canonical, read_json
+from trial.messages import canonical, is_identifier, read_json
 from trial.store import keys
 from trial.store.drafts import ACTIONS, ITEM_BYTES, STUDY_ROW
 from trial.store.rows import COMMITS, Current
@@ -23,7 +22,6 @@ from trial.study import Study
 LIFE = timedelta(seconds=30)
 """How long a process may go on with what it read before it looks at CURRENT again."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TRIES = 5
 _AS_READ = "digest = :digest AND epoch = :epoch"
 _UNUSED = "commits = :none"
@@ -31,7 +29,7 @@ _UNUSED = "commits = :none"
 
 def known(study_id: str) -> str:
     """Give a study's id back, or raise `Rejected` (404) where it cannot be any study's."""
-    if not _NAME.fullmatch(study_id):
+    if not is_identifier(study_id):
         raise _not_found()
     return study_id
 
@@ -57,7 +55,7 @@ class Definitions:
             try:
                 self._table.write(self._replacement(study, body, current))
             except Cancelled as cancelled:
-                if current and "ConditionalCheckFailed" in cancelled.codes[2:]:
+                if current and _only_gates_refused(cancelled.codes):
                     raise _running() from cancelled
             else:
                 self.forget(study.id)
@@ -134,6 +132,11 @@ def gates(study: Study, generation: str) -> list[keys.Key]:
     """List a generation's gates, one a shard."""
     shards = range(study.definition.shards)
     return [keys.sum_row(study.id, number, generation, STUDY_ROW) for number in shards]
+
+
+def _only_gates_refused(codes: Sequence[str]) -> bool:
+    """Say whether CURRENT was as it was read, and a gate has counted commits."""
+    return list(codes[:2]) == ["None", "None"] and "ConditionalCheckFailed" in codes
 
 
 def _not_found() -> Rejected:

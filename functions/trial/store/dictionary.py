@@ -16,7 +16,8 @@ _WORDS = (
     '"General disorders and administration site conditions""Investigations""Psychiatric disorders"'
     '"Musculoskeletal and connective tissue disorders""Blood and lymphatic system disorders"'
     '"Metabolism and nutrition disorders""Vascular disorders""Cardiac disorders""Diarrhoea""Nausea"'
-    '"Headache""Dizziness""Rash""Pyrexia""Fatigue""Vomiting""Cough""Upper respiratory tract infection"'
+    '"Headache""Dizziness""Rash""Pyrexia""Fatigue""Vomiting""Cough"'
+    '"Upper respiratory tract infection"'
     '"hospitalisation""life-threatening""DRUG WITHDRAWN""DOSE INTERRUPTED""DOSE REDUCED"'
     '"NOT RECOVERED/NOT RESOLVED""RECOVERING/RESOLVING""FATAL""POSSIBLE""PROBABLE""NOT APPLICABLE"'
 )

@@ -36,7 +36,7 @@ _SET_ROW = (
 
 @dataclass
 class Pending:
-    """An entry on its way: where it stands in the call, and the hashes tried for its journal row."""
+    """An entry on its way: its place in the call, and the hashes tried for its journal row."""
 
     index: int
     receipt: Receipt

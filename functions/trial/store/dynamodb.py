@@ -8,44 +8,40 @@ why what is read is one state.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from trial.cells import Share
-from trial.store import asides, reading
+from trial.store import asides, keys, reading
 from trial.store.definitions import Definitions, known
 from trial.store.drafts import Contribute
 from trial.store.rows import Aside, Current, JournalRow, Receipt, Result, Stored
-from trial.store.table import Meter, Table
+from trial.store.table import Table
 from trial.store.writing import Recording
 from trial.study import Study
-from trial.store import keys
 
 
 class Store:
     """A table seen as studies; safe to share between threads, as its client is."""
 
-    def __init__(  # noqa: PLR0913 (each stands for something outside: service, rules, clock, pause)
+    def __init__(
         self,
-        client: Any,  # noqa: ANN401 (botocore makes its clients' classes at run time)
-        table: str,
+        table: Table,
         contribute: Contribute,
         now: Callable[[], datetime],
         pause: Callable[[float], None] = time.sleep,
-        meter: Meter | None = None,
     ) -> None:
-        self._table = Table(client, table, meter)
+        self._table = table
         self._contribute = contribute
         self._now = now
         self._pause = pause
-        self._definitions = Definitions(self._table, now)
+        self._definitions = Definitions(table, now)
 
     def record(self, study: Study, receipts: Sequence[Receipt]) -> list[Result]:
         """Record entries of a study; give each one's result, in order.
 
         RECORDED: journalled and counted by this call. REPEATED: it was already. CONFLICT: nothing
-        was changed, and the caller sets it aside. A result with an error was not stored, or is
-        not known to be: sending it again is always safe. What no result stands for (the store
-        cannot be reached by right, or does not exist) is raised.
+        was changed, and the caller sets it aside. What no entry is to blame for and no repetition
+        cures, such as a missing table, is raised; some entries may have been recorded by then.
         """
         recording = Recording(self._table, study, self._contribute, self._now, self._pause)
         results = recording.run(receipts)
@@ -64,6 +60,11 @@ class Store:
     def current(self, study_id: str) -> Current | None:
         """Read what is in force, past every cache; None for a study without a definition."""
         return self._definitions.current(known(study_id))
+
+    def epoch(self, study_id: str) -> int:
+        """Say how often what is in force was set anew: documents move forward within an epoch."""
+        current = self.current(study_id)
+        return current.epoch if current else 0
 
     def subjects(self, study: Study) -> Iterator[Stored]:
         """Read every subject with the share that is counted for it: a consistent state."""
@@ -87,10 +88,9 @@ class Store:
         body: bytes | str,
         problem: Mapping[str, object],
         principal: str,
-        at: datetime,
     ) -> bool:
         """Keep what was not accepted, once per body; say whether it is the first time."""
-        return asides.put(self._table, study_id, body, problem, principal, at)
+        return asides.put(self._table, study_id, body, problem, principal, self._now())
 
     def asides(self, study_id: str) -> Iterator[Aside]:
         """Read what was set aside."""

@@ -23,22 +23,22 @@ def shard_of(subject: str, shards: int) -> int:
 
 
 def definition(study: str, digest: str) -> Key:
-    """Where a definition is kept, by its digest."""
+    """Say where a definition is kept, by its digest."""
     return f"STUDY#{study}", f"DEFINITION#{digest}"
 
 
 def current(study: str) -> Key:
-    """Where it stands which definition and which sums are in force."""
+    """Say where it is written which definition and which sums are in force."""
     return f"STUDY#{study}", CURRENT
 
 
 def shard(study: str, number: int) -> str:
-    """The partition of a shard: its subjects and their sums."""
+    """Name the partition of a shard: its subjects and their sums."""
     return f"STUDY#{study}#{number}"
 
 
 def subject(study: str, number: int, subject_id: str) -> Key:
-    """Where a subject's row is."""
+    """Say where a subject's row is."""
     return shard(study, number), SUBJECT + subject_id
 
 
@@ -48,28 +48,28 @@ def subject_id(sort_key: str) -> str:
 
 
 def sums(generation: str) -> str:
-    """Start of the sort keys of a generation's sums."""
+    """Give what the sort keys of a generation's sums start with."""
     return f"SUM#{generation}#"
 
 
 def sum_row(study: str, number: int, generation: str, row: str) -> Key:
-    """Where a row of sums is."""
+    """Say where a row of sums is."""
     return shard(study, number), sums(generation) + row
 
 
 def journal(study: str, subject_id: str) -> str:
-    """The partition of a subject's journal."""
+    """Name the partition of a subject's journal."""
     return f"STUDY#{study}#JOURNAL#{subject_id}"
 
 
 def journal_row(entry: Entry) -> Key:
-    """Where the one journal row of a revision of a record is."""
+    """Say where the one journal row of a revision of a record is."""
     revision = f"{entry.kind}#{entry.record}#{entry.revision}"
     return journal(entry.study, entry.subject), revision
 
 
 def aside(study: str) -> str:
-    """The partition of what was set aside."""
+    """Name the partition of what was set aside."""
     return f"STUDY#{study}#ASIDE"
 
 

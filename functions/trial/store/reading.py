@@ -112,7 +112,5 @@ def _commits(table: Table, study: Study, number: int) -> int | None:
     except Cancelled:
         return None
     if item is None:
-        raise Unavailable(
-            "the sums of this definition are not there: it was replaced, or not filled"
-        )
+        raise Unavailable("the definition was replaced, or its sums were never filled")
     return int(item[COMMITS]["N"])

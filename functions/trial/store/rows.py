@@ -4,6 +4,7 @@ Item names are short where they are written with every event: capacity is billed
 """
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,10 +36,12 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of an entry: what it was to its subject, or why it could not be stored."""
+    """What became of an entry: what it was to its subject, or why it was not stored.
 
-    outcome: Outcome | None
-    error: Rejected | Unavailable | None = None
+    `Rejected`: it never can be. `Unavailable`: it may or may not be; send it again.
+    """
+
+    outcome: Outcome | Rejected | Unavailable
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,17 @@ class Aside:
     problem: dict[str, Any]
     principal: str
     at: str
+
+    def document(self) -> dict[str, Any]:
+        """Give it as data; a body that is no text comes in base 64."""
+        document: dict[str, Any] = {"sha256": self.sha256, "size": self.size}
+        document |= {"at": self.at, "principal": self.principal, "problem": self.problem}
+        if self.body is None:
+            return document | {"body": None}
+        try:
+            return document | {"body": self.body.decode()}
+        except UnicodeDecodeError:
+            return document | {"body": None, "body_base64": b64encode(self.body).decode()}
 
 
 @dataclass(frozen=True)

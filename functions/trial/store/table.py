@@ -8,7 +8,8 @@ botocore's own that no repetition will cure and that therefore surfaces.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as NotConnected
 from botocore.parsers import ResponseParserError
 
 from trial.errors import TrialError, Unavailable
@@ -24,7 +25,7 @@ KEYS_A_BATCH = 100
 ABSENT = "attribute_not_exists(PK)"
 PRESENT = "attribute_exists(PK)"
 
-_NO_ANSWER = (HTTPClientError, ConnectionError, IncompleteReadError, ResponseParserError)
+_NO_ANSWER = (HTTPClientError, NotConnected, IncompleteReadError, ResponseParserError)
 _BUSY = {
     "InternalServerError",
     "LimitExceededException",

@@ -138,7 +138,7 @@ class Recording:
                 if journal_bytes(pending) <= ITEM_BYTES:
                     left.append(pending)
                     continue
-                self._settle(pending, error=_too_large())
+                self._settle(pending, _too_large())
                 continue
             self._settle(pending, outcome)
         return replace(task, entries=left) if left else None
@@ -206,7 +206,7 @@ class Recording:
             self._follow([replace(alone.task, limit=len(alone.taken) // 2)])
             return
         ((pending, _),) = alone.taken
-        self._settle(pending, error=error)
+        self._settle(pending, error)
         self._follow([replace(alone.task, entries=alone.rest, limit=_EVENTS_A_TRANSACTION)])
 
     def _follow(self, tasks: Sequence[Task]) -> None:
@@ -216,15 +216,10 @@ class Recording:
     def _give_up(self, tasks: Sequence[Task], error: Unavailable) -> None:
         for task in tasks:
             for pending in task.entries:
-                self._settle(pending, error=error)
+                self._settle(pending, error)
 
-    def _settle(
-        self,
-        pending: Pending,
-        outcome: Outcome | None = None,
-        error: Rejected | Unavailable | None = None,
-    ) -> None:
-        self.results.setdefault(pending.index, Result(outcome, error))
+    def _settle(self, pending: Pending, outcome: Outcome | Rejected | Unavailable) -> None:
+        self.results.setdefault(pending.index, Result(outcome))
 
     def _shard(self, task: Task) -> int:
         return keys.shard_of(task.subject, self.study.definition.shards)

@@ -1,0 +1,319 @@
+"""Stand-ins for what lies outside: DynamoDB in memory, a client that fails when told, a clock.
+
+The contract tests in tests/store run on `MemoryClient` and on ministack alike, which keeps it true.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from decimal import Context
+from math import ceil
+from typing import Any
+
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
+from botocore.exceptions import ReadTimeoutError as ReadTimeout
+
+type Item = dict[str, Any]
+type Call = Callable[[], Any]
+type Fault = Callable[[Call], Any]
+
+NUMBERS = Context(prec=38)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that moves by itself, a little each time it is read, and by `pause`."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self.at = start
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(microseconds=10)
+        return self.at
+
+    def pause(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+class MemoryClient:
+    """A DynamoDB client with one lock for a transaction manager, and the limits the store meets."""
+
+    def __init__(self, page: int = 1_000, batch: int = 100) -> None:
+        self.tables: dict[str, dict[tuple[str, str], Item]] = {}
+        self.page = page
+        self.batch = batch
+        self._lock = threading.RLock()
+
+    def get_item(self, TableName: str, Key: Item, **options: Any) -> Any:  # noqa: N803
+        assert options["ConsistentRead"]
+        with self._lock:
+            item = deepcopy(self._rows(TableName).get(_key(Key)))
+        answer = {"ConsumedCapacity": {"CapacityUnits": ceil(_size(item or {}) / 4096) or 1}}
+        return answer | ({"Item": item} if item else {})
+
+    def batch_get_item(self, RequestItems: Item, **_: Any) -> Any:  # noqa: N803
+        ((name, request),) = RequestItems.items()
+        keys = [_key(each) for each in request["Keys"]]
+        if not 1 <= len(keys) <= 100 or len(set(keys)) < len(keys):
+            raise invalid("BatchGetItem", "keys are too many, or not distinct")
+        with self._lock:
+            rows = self._rows(name)
+            found = [deepcopy(rows[each]) for each in keys[: self.batch] if each in rows]
+        answer: Item = {"Responses": {name: found}, "UnprocessedKeys": {}}
+        units = sum(ceil(_size(each) / 4096) for each in found)
+        answer["ConsumedCapacity"] = [{"CapacityUnits": units}]
+        if left := request["Keys"][self.batch :]:
+            answer["UnprocessedKeys"] = {name: {"Keys": left, "ConsistentRead": True}}
+        return answer
+
+    def query(self, TableName: str, **options: Any) -> Any:  # noqa: N803
+        values = options["ExpressionAttributeValues"]
+        start = values.get(":start", {"S": ""})["S"]
+        after = options.get("ExclusiveStartKey")
+        with self._lock:
+            matching = sorted(
+                key
+                for key in self._rows(TableName)
+                if key[0] == values[":partition"]["S"]
+                and key[1].startswith(start)
+                and (after is None or key > _key(after))
+            )
+            keys, more = matching[: self.page], matching[self.page :]
+            answer: Item = {"Items": [deepcopy(self._rows(TableName)[key]) for key in keys]}
+        answer["Count"] = len(keys)
+        if more:
+            answer["LastEvaluatedKey"] = {"PK": {"S": keys[-1][0]}, "SK": {"S": keys[-1][1]}}
+        return answer
+
+    def put_item(self, TableName: str, Item: Item, **options: Any) -> Any:  # noqa: N803
+        with self._lock:
+            self._check_size(Item)
+            old = self._rows(TableName).get(_key(Item))
+            if not _holds(options.get("ConditionExpression", ""), old, {}):
+                raise error("PutItem", "ConditionalCheckFailedException")
+            self._rows(TableName)[_key(Item)] = deepcopy(Item)
+        return {}
+
+    def transact_get_items(self, TransactItems: list[Item], **_: Any) -> Any:  # noqa: N803
+        with self._lock:
+            gets = [each["Get"] for each in TransactItems]
+            found = [self._rows(each["TableName"]).get(_key(each["Key"])) for each in gets]
+            return {"Responses": [{"Item": deepcopy(each)} if each else {} for each in found]}
+
+    def transact_write_items(self, TransactItems: list[Item], **_: Any) -> Any:  # noqa: N803
+        actions = [(how, what) for each in TransactItems for how, what in each.items()]
+        keys = [(what["TableName"], _key(what.get("Key") or what["Item"])) for _, what in actions]
+        if not 1 <= len(actions) <= 100 or len(set(keys)) < len(keys):
+            raise invalid("TransactWriteItems", "actions are too many, or meet in an item")
+        with self._lock:
+            olds = [self._rows(name).get(key) for name, key in keys]
+            news, codes, units = [], [], 0
+            for (how, what), old in zip(actions, olds, strict=True):
+                new, code = self._apply(how, what, old)
+                news.append(new)
+                codes.append(code)
+                units += 2 * ceil(max(_size(old or {}), _size(new or {})) / 1024)
+            if set(codes) != {"None"}:
+                raise cancelled(*codes)
+            if sum(_size(new or {}) for new in news) > 4 * 1024 * 1024:
+                raise invalid("TransactWriteItems", "items exceed 4 MB")
+            for (name, key), new in zip(keys, news, strict=True):
+                if new is None:
+                    self._rows(name).pop(key, None)
+                else:
+                    self._rows(name)[key] = new
+        return {"ConsumedCapacity": [{"CapacityUnits": units}]}
+
+    def _apply(self, how: str, what: Item, old: Item | None) -> tuple[Item | None, str]:
+        values = what.get("ExpressionAttributeValues", {})
+        if not _holds(what.get("ConditionExpression", ""), old, values):
+            return old, "ConditionalCheckFailed"
+        if how == "Delete":
+            return None, "None"
+        if how == "Put":
+            self._check_size(what["Item"])
+            return deepcopy(what["Item"]), "None"
+        assert how == "Update"
+        new = _updated(deepcopy(old or what["Key"]), what)
+        return (old, "ValidationError") if new is None or _too_large(new) else (new, "None")
+
+    def _rows(self, name: str) -> dict[tuple[str, str], Item]:
+        return self.tables.setdefault(name, {})
+
+    def _check_size(self, item: Item) -> None:
+        if _too_large(item):
+            raise invalid("PutItem", "Item size has exceeded the maximum allowed size")
+
+
+class Faulty:
+    """A client whose transactions meet faults, one after the other, and then none."""
+
+    def __init__(self, client: Any, faults: Iterable[Fault | None] = ()) -> None:
+        self._client = client
+        self.faults = list(faults)
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**request: Any) -> Any:
+            self.calls.append(name)
+            fault = None
+            if name == "transact_write_items" and self.faults:
+                fault = self.faults.pop(0)
+            done = getattr(self._client, name)
+            return fault(lambda: done(**request)) if fault else done(**request)
+
+        return call
+
+
+class Crash(BaseException):  # noqa: N818 (the end of a process is no error that anything handles)
+    """The process ends here."""
+
+
+def lost_answer(call: Call) -> Any:
+    """Commit, and lose the answer."""
+    call()
+    raise ReadTimeout(endpoint_url="dynamodb")
+
+
+def lost_request(call: Call) -> Any:
+    """Never reach the service."""
+    raise EndpointConnectionError(endpoint_url="dynamodb")
+
+
+def reset(call: Call) -> Any:
+    """Commit, and have the connection closed."""
+    call()
+    raise ConnectionClosedError(endpoint_url="dynamodb")
+
+
+def server_error_after(call: Call) -> Any:
+    """Commit, and answer 500."""
+    call()
+    raise error("TransactWriteItems", "InternalServerError", 500)
+
+
+def in_progress(call: Call) -> Any:
+    """Refuse because the same request is being worked on."""
+    raise error("TransactWriteItems", "TransactionInProgressException")
+
+
+def crash_before(call: Call) -> Any:
+    """End before the commit."""
+    raise Crash
+
+
+def crash_after(call: Call) -> Any:
+    """End after the commit."""
+    call()
+    raise Crash
+
+
+def refuse(*codes: str) -> Fault:
+    """Cancel with these reasons."""
+
+    def fault(call: Call) -> Any:
+        raise cancelled(*codes)
+
+    return fault
+
+
+def meanwhile(action: Call) -> Fault:
+    """Let something happen between the read and the write."""
+
+    def fault(call: Call) -> Any:
+        action()
+        return call()
+
+    return fault
+
+
+def cancelled(*codes: str) -> ClientError:
+    """Make the error of a cancelled transaction."""
+    response: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": ""},
+        "CancellationReasons": [{"Code": code} for code in codes],
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    return ClientError(response, "TransactWriteItems")
+
+
+def invalid(operation: str, message: str) -> ClientError:
+    """Make the error of a request that breaks a limit."""
+    return error(operation, "ValidationException", message=message)
+
+
+def error(operation: str, code: str, status: int = 400, message: str = "") -> ClientError:
+    """Make an error of the service."""
+    response: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, operation)
+
+
+def _key(item: Item) -> tuple[str, str]:
+    return item["PK"]["S"], item["SK"]["S"]
+
+
+def _holds(condition: str, old: Item | None, values: Item) -> bool:
+    old = old or {}
+    for each in filter(None, condition.split(" AND ")):
+        if each.startswith("attribute_not_exists("):
+            held = each[21:-1] not in old
+        elif each.startswith("attribute_exists("):
+            held = each[17:-1] in old
+        else:
+            name, _, value = each.partition(" = ")
+            held = old.get(name) == values[value]
+        if not held:
+            return False
+    return True
+
+
+def _updated(item: Item, what: Item) -> Item | None:
+    how, _, rest = what["UpdateExpression"].partition(" ")
+    names = what.get("ExpressionAttributeNames", {})
+    values = what["ExpressionAttributeValues"]
+    parts = rest.split(",")
+    assert len(parts) <= 300
+    for part in parts:
+        if how == "ADD":
+            name, value = part.split(" ")
+            total = NUMBERS.add(
+                NUMBERS.create_decimal(item.get(names[name], {"N": "0"})["N"]),
+                NUMBERS.create_decimal(values[value]["N"]),
+            )
+            item[names[name]] = {"N": f"{total:f}"}
+        else:
+            assert how == "SET"
+            path, value = part.strip().split(" = ")
+            *outer, last = [names.get(step, step) for step in path.split(".")]
+            target = item
+            for step in outer:
+                if step not in target:
+                    return None
+                target = target[step]["M"]
+            target[last] = deepcopy(values[value])
+    return item
+
+
+def _too_large(item: Item) -> bool:
+    return _size(item) > 400 * 1024
+
+
+def _size(item: Item) -> int:
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Item) -> int:
+    ((kind, of),) = value.items()
+    match kind:
+        case "S":
+            return len(of.encode())
+        case "N":
+            return len(of.strip("-0.")) // 2 + 2
+        case "B":
+            return len(of)
+        case _:
+            return 3 + sum(1 + len(name) + _value_size(each) for name, each in of.items())
