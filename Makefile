@@ -56,7 +56,7 @@ replay: $(READY) ## any study on a stack of its own: make replay DEFINITION=… 
 	@$(LOCAL) replay "$(DEFINITION)" "$(EVENTS)" "$(OUT)"
 
 build: $(READY) ## the artefact for AWS, in .aws-sam/build
-	@$(SAM) build
+	@$(SAM) build --config-env production
 
 requirements: $(UV) ## resolve and lock the dependencies anew
 	@$(UV) run --quiet --no-project --python 3.13 infrastructure/local/requirements.py $(UV)

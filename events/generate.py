@@ -2,9 +2,9 @@
 
     python events/generate.py [FOLDER]
 
-Each is what AWS would hand to the function: an API Gateway request, a batch of SQS messages, a batch
-of a table's stream. Bodies are lines of the feed, so they are accepted by a stack that knows the
-definition (`api/put-definition.json`).
+Each is what AWS would hand to the function: an API Gateway request, a batch of SQS messages, a
+batch of a table's stream. Bodies are lines of the feed, so they are accepted by a stack that knows
+the definition (`api/put-definition.json`).
 """
 
 import hashlib

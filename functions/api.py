@@ -61,7 +61,7 @@ def post_events(name: str) -> Response[str]:
         return _post_one(found, body)
     except Rejected as rejected:
         if rejected.status in (400, 404) and messages.is_identifier(name):
-            intake.refuse(wiring.store(), name, body, rejected, _principal(), wiring.now())
+            intake.refuse(wiring.store(), name, body, rejected, _principal())
         raise
 
 
@@ -69,7 +69,7 @@ def _post_one(found: Study, body: bytes) -> Response[str]:
     if len(body) > intake.EVENT_BYTES:
         raise Rejected(413, "Event too large", f"at most {intake.EVENT_BYTES} bytes")
     posted = Posted(body.decode(errors="surrogateescape"), messages.read_json(body))
-    answer = intake.take(wiring.store(), found, [posted], _principal(), wiring.now())[0]
+    answer = intake.take(wiring.store(), found, [posted], _principal())[0]
     _count(answer.status)
     if answer.problem is not None:
         return _json(answer.problem, answer.status, PROBLEM_TYPE)
@@ -82,7 +82,7 @@ def _post_batch(found: Study, body: bytes) -> Response[str]:
     posted = [Posted(text, value) for value, text in messages.split_batch(body)]
     if len(posted) > BATCH_EVENTS:
         raise Rejected(413, "Batch too large", f"at most {BATCH_EVENTS} events")
-    answers = intake.take(wiring.store(), found, posted, _principal(), wiring.now())
+    answers = intake.take(wiring.store(), found, posted, _principal())
     results = []
     for index, answer in enumerate(answers):
         _count(answer.status)
@@ -95,9 +95,8 @@ def _post_batch(found: Study, body: bytes) -> Response[str]:
 def get_summary(name: str) -> Response[str]:
     """Give the figures as they are now, and how many revisions they count."""
     found, sums = _sums(name)
-    flow = report.flow(found, sums)
     document = tables_json.summary(
-        report.live(found, sums), report.summary(found, sums), flow.findings
+        report.live(found, sums), report.summary(found, sums), report.found(found, sums)
     )
     counts = {"accepted": report.accepted(sums), "set_aside": wiring.store().count_asides(name)}
     return _json({**counts, **document})
@@ -268,7 +267,7 @@ def refused(error: Rejected | Unavailable) -> Response[str]:
 @app.not_found
 def not_found(_error: Exception) -> Response[str]:
     """Answer an address that is none."""
-    return refused(Rejected(404, "No such address"))
+    return _json(Rejected(404, "No such address").problem(), 404, PROBLEM_TYPE)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -41,7 +41,7 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
     store = wiring.store()
     try:
         found = store.study(study)
-        answers = intake.take(store, found, [posted for _, posted in group], sender, wiring.now())
+        answers = intake.take(store, found, [posted for _, posted in group], sender)
     except Rejected as rejected:
         for message, _ in group:
             _set_aside(study, message, rejected, sender)
@@ -61,7 +61,7 @@ _METRICS = {200: "EventsRepeated", 201: "EventsRecorded", 503: "EventsNotRecorde
 
 
 def _set_aside(study: str, message: Message, rejected: Rejected, sender: str) -> None:
-    intake.refuse(wiring.store(), study, message["body"], rejected, sender, wiring.now())
+    intake.refuse(wiring.store(), study, message["body"], rejected, sender)
     metrics.add_metric("EventsRefused", "Count", 1)
     logger.warning("Message set aside", message_id=message["messageId"], title=rejected.title)
 

@@ -368,7 +368,7 @@ class Patient:
         rng = self.dice("sent", *names)
         return instant(day + timedelta(rng.randint(*delay)), rng)
 
-    def record(  # noqa: PLR0913 (one argument per fact)
+    def record(
         self,
         kind: str,
         record: str,

@@ -5,7 +5,6 @@ The API and the queue both come through here, so an event meets the same fate by
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from trial import messages
@@ -13,7 +12,7 @@ from trial.acceptance import accept
 from trial.errors import Fault, Rejected, Unavailable
 from trial.messages import Entry
 from trial.store.dynamodb import Store
-from trial.store.rows import Receipt, Result
+from trial.store.rows import Receipt
 from trial.study import Study
 from trial.subject import Outcome
 
@@ -37,17 +36,15 @@ class Posted:
     value: Any
 
 
-def take(
-    store: Store, study: Study, posted: Sequence[Posted], principal: str, at: datetime
-) -> list[Answer]:
+def take(store: Store, study: Study, posted: Sequence[Posted], principal: str) -> list[Answer]:
     """Record events of one study and answer each in order; what is refused is set aside."""
     entries = [_read(study, each) for each in posted]
     receipts = [Receipt(each, principal) for each in entries if isinstance(each, Entry)]
     results = iter(store.record(study, receipts))
     answers = []
     for each, entry in zip(posted, entries, strict=True):
-        result = _result(next(results)) if isinstance(entry, Entry) else entry
-        answers.append(_answer(store, study.id, each, result, principal, at))
+        result = next(results).outcome if isinstance(entry, Entry) else entry
+        answers.append(_answer(store, study.id, each, result, principal))
     return answers
 
 
@@ -62,19 +59,12 @@ def _read(study: Study, posted: Posted) -> Entry | Rejected:
     return entry
 
 
-def _result(result: Result) -> Outcome | Rejected | Unavailable:
-    found = result.outcome or result.error
-    assert found is not None
-    return found
-
-
 def _answer(
     store: Store,
     study: str,
     posted: Posted,
     result: Outcome | Rejected | Unavailable,
     principal: str,
-    at: datetime,
 ) -> Answer:
     name = _id(posted.value)
     match result:
@@ -91,15 +81,13 @@ def _answer(
             rejected = result
         case Unavailable():
             return Answer(name, Unavailable.STATUS, result.problem())
-    refuse(store, study, posted.body, rejected, principal, at)
+    refuse(store, study, posted.body, rejected, principal)
     return Answer(name, rejected.status, rejected.problem())
 
 
-def refuse(
-    store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str, at: datetime
-) -> None:
+def refuse(store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str) -> None:
     """Set aside a body that was refused, with its reason; once, however often it is posted."""
-    store.set_aside(study, body, rejected.problem(), principal, at)
+    store.set_aside(study, body, rejected.problem(), principal)
 
 
 def _id(value: object) -> str:

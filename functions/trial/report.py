@@ -13,7 +13,7 @@ from trial.cells import Share
 from trial.derivation import Derivation
 from trial.study import CONTRIBUTION_VERSION, Study
 from trial.subject import Subject
-from trial.tables import figures, listings
+from trial.tables import figures, findings, listings
 from trial.tables.grid import Cut, Figure, Flow, Grid, Report
 from trial.tables.plan import STUDY_ROW, Plan
 
@@ -56,6 +56,11 @@ def flow(study: Study, sums: Share) -> Flow:
 def summary(study: Study, sums: Share) -> tuple[Figure, ...]:
     """Read the summary's figures out of the sums."""
     return figures.figures(study.definition, tables(study, sums))
+
+
+def found(study: Study, sums: Share) -> tuple[str, ...]:
+    """Name what does not add up in the flow, and what records do not agree about."""
+    return (*flow(study, sums).findings, *findings.read(sums))
 
 
 def accepted(sums: Share) -> int:
@@ -119,5 +124,5 @@ def report(study: Study, states: Sequence[tuple[Subject, Share]]) -> Report:
         flow=participants,
         grids=grids,
         listings=listings.listings(plan_of(study), derivations),
-        findings=participants.findings,
+        findings=findings.read(sums),
     )

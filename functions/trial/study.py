@@ -206,14 +206,24 @@ class TableColumn(Model):
     where: Ref | None = None
 
 
+class Level(Model):
+    """A value as recorded, and what it is called in a table."""
+
+    value: str
+    label: str
+
+
 class Levels(Model):
-    """The levels of a characteristic or of a record's field; without `values` those that occur."""
+    """The levels of a characteristic or of a record's field.
+
+    Those of `values` are shown in their order, even with nobody; others as they occur.
+    """
 
     characteristic: Name | None = None
     recorded: str | None = None
     where: dict[str, str | list[str]] = {}
     field: str | None = None
-    values: dict[str, str] | None = None
+    values: list[Level] = []
 
 
 class Terms(Model):

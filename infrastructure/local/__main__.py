@@ -43,6 +43,10 @@ def up(options: argparse.Namespace) -> int:
     print(f"\nTry a signed call:  make get CALL=/studies/{quote(study)}/summary")
     print(f"Post events:        make post EVENTS={FEED.relative_to(ROOT)}")
     print("End it:             make down")
+    variables = (running.state / stack.VARIABLES).relative_to(ROOT)
+    print(
+        f"In a container:     sam local invoke … --env-vars {variables}  (needs HOST, see README)"
+    )
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -72,12 +72,7 @@ class Client:
         self, method: str, path: str, body: bytes = b"", *, headers: dict[str, str] | None = None
     ) -> Answer:
         """Send one signed request and return its answer; a busy service is asked again."""
-        for attempt in range(_ATTEMPTS):
-            time.sleep(0.1 * attempt * attempt)
-            answer = self._send(method, path, body, headers or {})
-            if answer.status not in _BUSY:
-                break
-        return answer
+        return _patiently(lambda: self._send(method, path, body, headers or {}))
 
     def put_definition(self, study: str, definition: dict[str, Any]) -> None:
         """Register a study's definition; raises DefinitionRefusedError with the problems found."""
@@ -100,7 +95,8 @@ class Client:
         """Return a resource; a document in S3 is fetched from where the API points to."""
         answer = self.request("GET", path, headers={"Accept": accept})
         if answer.status == _SEE_OTHER:
-            answer = self._fetch(answer.headers["location"])
+            location = answer.headers["location"]
+            answer = _patiently(lambda: self._fetch(location))
         _expect(answer, "GET", path, frozenset({200}))
         return answer
 
@@ -143,6 +139,16 @@ class Client:
             return _answer(self._http.request("GET", url, redirect=False))
         except urllib3.exceptions.HTTPError as error:
             raise ServiceError(f"a document could not be fetched: {error}") from error
+
+
+def _patiently(send: Callable[[], Answer]) -> Answer:
+    """Send until the other side is not too busy to answer; repeating a call changes nothing."""
+    for attempt in range(_ATTEMPTS):
+        time.sleep(0.1 * attempt * attempt)
+        answer = send()
+        if answer.status not in _BUSY:
+            break
+    return answer
 
 
 def _study(study: str) -> str:

@@ -25,6 +25,7 @@ _SAMCONFIG = ROOT / "samconfig.toml"
 _BUILDS = STATES / "build"
 _BUILDS_KEPT = 3
 _DESCRIPTION = "stack.json"
+VARIABLES = "env.json"
 _LOCAL = ("--config-env", "local")
 _ARTEFACTS = "livetlf-artefacts"
 
@@ -42,6 +43,15 @@ class Stack:
     def aws(self, service: str) -> Any:  # noqa: ANN401 - clients are made at run time
         """Return a boto3 client of the account in which this stack stands."""
         return aws(service, self.endpoint)
+
+    def variables(self) -> dict[str, dict[str, str]]:
+        """Return what `sam local --env-vars` needs for functions that work on this stack."""
+        names = {
+            "TABLE_NAME": self.table,
+            "BUCKET_NAME": self.bucket,
+            "AWS_ENDPOINT_URL": self.endpoint,
+        }
+        return {"Parameters": names}
 
     def last_logs(self, lines: int = 30) -> str:
         """Return what the functions logged last, oldest line first."""
@@ -88,6 +98,7 @@ def deploy(template: Path, emulator: Emulator) -> Stack:
     _sam(["deploy", *where, "--parameter-overrides", *_parameters()], emulator.endpoint)
     stack = _describe(emulator)
     (emulator.state / _DESCRIPTION).write_text(json.dumps(asdict(stack)))
+    (emulator.state / VARIABLES).write_text(json.dumps(stack.variables()))
     return stack
 
 

@@ -67,23 +67,15 @@ def gateway(engine: docker.DockerClient) -> str:
 
 
 @pytest.fixture(scope="module")
-def invoke(
-    engine: docker.DockerClient, gateway: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Any]:
+def invoke(engine: docker.DockerClient, gateway: str) -> Iterator[Any]:
     template = deployment.build()
-    settings = tmp_path_factory.mktemp("sam-local") / "env.json"
     # An image that is here, like the stand-in of sam-local.sh, is used as it is.
     pulling = ["--skip-pull-image"] if engine.images.list(IMAGE) else []
     with emulator.running(f"sam-local-{os.getpid()}", gateway) as running:
         found = deployment.deploy(template, running)
-        variables = {
-            "TABLE_NAME": found.table,
-            "BUCKET_NAME": found.bucket,
-            "AWS_ENDPOINT_URL": found.endpoint,
-        }
-        settings.write_text(json.dumps({"Parameters": variables}))
         definition = read_definition(ROOT / "events" / "tmb-301" / "definition.yaml")
         Client(found.api_url).put_definition(definition["study"], definition)
+        settings = running.state / deployment.VARIABLES
         given = [f"--template-file={template}", f"--env-vars={settings}", *pulling]
 
         def run(function: str, event: Path) -> Any:

@@ -7,6 +7,7 @@ for the widest of them, so that text stays inside its box wherever the file is o
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 
 from trial.render import legible, wrap
 from trial.render.tables_json import Document, cut_fields
@@ -43,6 +44,7 @@ def flow_json(flow: Flow, cut: Cut | None = None) -> Document:
         "title": flow.title,
         "design": flow.design,
         "form": _form(flow),
+        "note": _note(flow) or None,
         "stages": [_stage(stage) for stage in flow.stages],
         "findings": list(flow.findings),
     }
@@ -71,7 +73,12 @@ def _box(box: Box) -> Document:
 def _form(flow: Flow) -> str:
     if _lanes(flow) > 1 or flow.design.startswith("parallel"):
         return "CONSORT 2025 flow (parallel groups)"
-    return "CONSORT-adapted flow (single group); items on randomisation are not applicable"
+    return "CONSORT-adapted flow (single group)"
+
+
+def _note(flow: Flow) -> str:
+    single = _form(flow).startswith("CONSORT-adapted")
+    return "Items on randomisation do not apply: one group" if single else ""
 
 
 def _lanes(flow: Flow) -> int:
@@ -216,7 +223,7 @@ class _Diagram:
             self.panel(panel, height)
         self.y += height
 
-    def sides(self, stage: Stage) -> None:
+    def sides(self, stage: Stage, *, last: bool) -> None:
         """Draw who left after a stage, dealt to its boxes in their order, and move below them."""
         slots = self.slots(len(stage.boxes) or 1)
         lowest = self.y
@@ -228,6 +235,8 @@ class _Diagram:
                 panel = _Panel("side", slot.side, y, width, _box_lines(box, width))
                 middle = y + self.panel(panel) // 2
                 self._arrow((slot.stem, middle), (slot.side, middle))
+                if last:  # no arrow to a next stage passes here
+                    self._path((slot.stem, self.y), (slot.stem, middle))
                 y += panel.height
             lowest = max(lowest, y)
         self.y = lowest
@@ -265,17 +274,18 @@ def flow_svg(flow: Flow, cut: Cut) -> str:
     """Draw the flow: wider than A4 only beyond three arms, and as high as its boxes need."""
     drawing = _Diagram(flow)
     drawing.text(flow.title, 17, bold=True)
-    drawing.text(f"{cut.study} \u00b7 {_form(flow)}", _SIZE)
+    form = "" if _form(flow) in flow.title else _form(flow)
+    drawing.text(" \u00b7 ".join(filter(None, (cut.study, form, _note(flow)))), _SIZE)
     room = drawing.right - _MARGIN - 2 * _PAD
     if cut.notice:
         drawing.banner("notice", _paragraph(cut.notice, room))
     drawing.y += _GUTTER
-    for number, stage in enumerate(flow.stages):
+    for stage, below in zip_longest(flow.stages, flow.stages[1:]):
         drawing.stage(stage)
         start = drawing.y
-        drawing.sides(stage)
-        if number + 1 < len(flow.stages):
-            drawing.join(stage, flow.stages[number + 1], start)
+        drawing.sides(stage, last=below is None)
+        if below is not None:
+            drawing.join(stage, below, start)
     if flow.findings:
         found = (line for each in flow.findings for line in _bulleted(legible(each).split(), room))
         drawing.banner("finding", _paragraph("Finding: this flow does not add up", room), found)

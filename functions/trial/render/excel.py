@@ -130,7 +130,7 @@ _HEAD_INSET = Alignment(horizontal="left", vertical="bottom", wrap_text=True, in
 _HEAD_RIGHT = Alignment(horizontal="right", vertical="bottom", wrap_text=True)
 _ACROSS = Alignment(horizontal="centerContinuous", vertical="bottom")
 _HEIGHTS = {"banner": 26.0, "title": 19.0}  # of the rows that begin with such a style
-_WRAPPED = {"label", "text", "group", "entry", "number", "head", "head text", "head number"}
+_RUNNING = {"line", "strong", "note", "title", "banner", "link", "band"}  # unwrapped
 _LINE_HEIGHT, _LINE_GAP, _HIGHEST = 12.75, 2.25, 409.0
 _DIGIT = 0.58  # ems, as `ems` estimates them: the width of columns is counted in digits
 _ROOM = 0.6  # ems of text a digit's width holds: the estimate is generous
@@ -153,6 +153,7 @@ def _styles() -> Iterator[NamedStyle]:
         ("head text", under, _HEAD_INSET),
         ("head number", under, _HEAD_RIGHT),
         ("band", over, _ACROSS),
+        ("band alone", over, _HEAD_RIGHT),
     ):
         yield NamedStyle(f"TLF {name}", _BOLD, _GREY, border, alignment)
     for name, font, alignment in (
@@ -171,7 +172,7 @@ def _fill(target: Worksheet, widths: Sequence[int], rows: Iterable[Sequence[_Ite
         lines = 1
         for column, item in enumerate(row, 1):
             _write(target.cell(number, column), item)
-            if item.style in _WRAPPED and isinstance(item.value, str):
+            if item.style not in _RUNNING and isinstance(item.value, str):
                 lines = max(lines, _line_count(item.value, widths[column - 1] - 2 * item.indent))
         if row and row[0].style in _HEIGHTS:
             target.row_dimensions[number].height = _HEIGHTS[row[0].style]
@@ -302,7 +303,7 @@ def _source(cut: Cut) -> str:
     return f"{words}; cut {cut.id}; data date {cut.data_date or 'none'}{dictionaries}"
 
 
-_COVER_WIDTHS = (24, 78, 28, 8)
+_COVER_WIDTHS = (34, 76, 36, 10)
 
 
 def _write_cover(book: Workbook, report: Report, sheets: Sequence[_Sheet]) -> None:
@@ -329,10 +330,11 @@ def _cover(report: Report, sheets: Sequence[_Sheet]) -> Iterator[list[_Item]]:
         yield from ([_Item(label, "label"), _Item(value)] for label, value in pairs)
     yield []
     heads = (("Contents", "head"), ("Title", "head text"), ("Analysis set", "head text"))
-    yield [*(_Item(*each) for each in heads), _Item("Rows", "head number")]
+    yield [*(_Item(*each) for each in heads), _Item("Records", "head number")]
     for sheet in sheets:
         link = _Item(f"{sheet.kind} {sheet.id}", "entry", link=sheet.name)
-        yield [link, _Item(sheet.title), _Item(sheet.population), _numeric(str(sheet.size))]
+        size = _numeric(str(sheet.size)) if sheet.kind == "Listing" else _Item("")
+        yield [link, _Item(sheet.title), _Item(sheet.population), size]
 
 
 def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
@@ -386,7 +388,7 @@ _NAMES = {
     "percent": "%",
     "events": "Events",
 }
-_LABEL_WIDTHS = range(24, 56)
+_LABEL_WIDTHS = range(24, 60)
 _WIDEST_BAND = 44
 type _Line = dict[tuple[str, str], str]  # (column, sub-column) -> text
 
@@ -432,9 +434,10 @@ def _table(grid: Grid) -> _Sheet:
     heads = [_Item("Category", "head"), *([_Item("Statistic", "head text")] if named else [])]
     bands = [_Item("", "band") for _ in heads]
     for number, (each, sub) in enumerate(places):
+        alone = sum(column == each for column, _ in places) == 1
         first = not number or places[number - 1][0] != each
-        band = f"{columns[each].label} (N = {columns[each].n})" if first else ""
-        bands.append(_Item(band, "band"))
+        band = f"{columns[each].label}{'\n' if alone else ' '}(N = {columns[each].n})"
+        bands.append(_Item(band if first else "", "band alone" if alone else "band"))
         value = "Value" if each in valued else "n"
         heads.append(_Item(value if sub == "value" else sub, "head number"))
     body = [items for row, each in rows for items in _table_rows(row, each, places, named=named)]
@@ -469,8 +472,9 @@ def _table_widths(rows: Sequence[list[_Item]], bands: Sequence[_Item]) -> tuple[
     widths[0] = min(max(widths[0], _LABEL_WIDTHS.start), _LABEL_WIDTHS.stop)
     starts = [n for n, band in enumerate(bands) if band.value]
     for start, end in pairwise((*starts, len(widths))):
-        wanted = min(_digits(str(bands[start].value)) + 1, _WIDEST_BAND)
-        missing = max(0, wanted - sum(widths[start:end]))
+        label, _, size = str(bands[start].value).rpartition("\n")  # only a wrapped head has two
+        wanted = max(map(_digits, (size, *label.split()))) + 1
+        missing = max(0, min(wanted, _WIDEST_BAND) - sum(widths[start:end]))
         for n in range(start, end):
             widths[n] += ceil(missing / (end - start))
     return tuple(widths)
@@ -480,7 +484,9 @@ def _table_widths(rows: Sequence[list[_Item]], bands: Sequence[_Item]) -> tuple[
 
 _SAMPLE = 2_000  # rows that decide a listing's column widths
 _PAGE_WIDTH = 190  # digits across a landscape page at a readable scale
-_WIDEST, _LONGEST_WORD, _SHORTEST_PHRASE = 48, 22, 20
+_WIDEST, _LONGEST_WORD = 48, 22
+_PHRASES = range(12, 20)  # a text of several words gets so much at least
+_BREAKS = re.compile(r"\s+|(?<=[-/])")
 _FILTER = 1  # a head's filter button takes room
 
 
@@ -519,12 +525,14 @@ def _listed(value: Value, kind: str) -> _Item:
 def _listing_widths(listing: Listing) -> tuple[int, ...]:
     """Fit the columns to their texts; where a page is too narrow, the roomiest give way."""
     wishes, needs = [], []
+    phrase = min(max(_PAGE_WIDTH // max(len(listing.columns), 1), _PHRASES.start), _PHRASES.stop)
     for number, column in enumerate(listing.columns):
         texts = {str(row[number]) for row in islice(listing.rows, _SAMPLE)} - {"None"}
-        head = max(map(_digits, column.label.split()), default=0) + _FILTER
+        words = _BREAKS.split(column.label)
+        head = max(map(_digits, words)) + _FILTER
         word = max((_digits(word) for text in texts for word in text.split()), default=0)
         natural = max(map(_digits, (*texts, column.label[: len(column.label) // 2])))
-        needs.append(max(head, min(word, _LONGEST_WORD), min(natural, _SHORTEST_PHRASE)))
+        needs.append(max(head, min(word, _LONGEST_WORD), min(natural, phrase)))
         wishes.append(max(needs[-1], min(natural, _WIDEST)))
     spare = max(sum(wishes) - sum(needs), 1)
     excess = min(max(sum(wishes) - _PAGE_WIDTH, 0), spare)

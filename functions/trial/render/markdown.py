@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
+from trial.numbers import decimal_text
 from trial.render import legible
 from trial.render.consort import outline
 from trial.tables.grid import Cell, Column, Cut, Figure, Grid, Report, Row
@@ -53,9 +55,13 @@ def _figures(figures: tuple[Figure, ...]) -> Iterator[str]:
     yield "|---|---|--:|--:|:-:|---|"
     for figure in figures:
         size = "" if figure.N is None else str(figure.N)
-        interval = "" if figure.ci is None else f"{figure.ci[0]} to {figure.ci[1]}"
+        interval = "" if figure.ci is None else " to ".join(map(_limit, figure.ci))
         texts = (figure.label, figure.population, size, _result(figure), interval, _how(figure))
         yield _line(texts)
+
+
+def _limit(exact: str) -> str:
+    return decimal_text(Decimal(exact), 1)
 
 
 def _result(figure: Figure) -> str:
@@ -115,8 +121,8 @@ def cell_text(cell: Cell, column: Column) -> str:
 
 
 def _count(left: dict[str, str], column: Column) -> str:
-    """Take a count with its share; where values are described, drop only the usual number."""
-    if "mean" in left or "median" in left:
+    """Take a count with its share; where values or pairs are told, drop only the usual number."""
+    if not left.keys().isdisjoint({"mean", "median", "both"}):
         for name in ("n", "N"):
             if left.get(name) == str(column.n):
                 del left[name]
@@ -124,8 +130,8 @@ def _count(left: dict[str, str], column: Column) -> str:
     text, size = left.pop("n", ""), left.pop("N", str(column.n))
     if size != str(column.n):
         text += f"/{size}"
-    if "percent" in left:
-        text += f" ({left.pop('percent').strip('()%')}%)"
+    if percent := left.pop("percent", "").strip("()%"):
+        text += f" ({percent}%)"
     return text.strip()
 
 
@@ -143,7 +149,7 @@ def _median(left: dict[str, str], _column: Column) -> str:
 
 def _named(name: str, text: str) -> str:
     if name == "events":
-        return f"{text} events"
+        return f"{text} event" if text == "1" else f"{text} events"
     if name == "p":
         return f"P {text}" if text[:1] in "<>=" else f"P = {text}"
     return f"{_WORDS.get(name, name)} {text}"

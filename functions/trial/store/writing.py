@@ -162,8 +162,7 @@ class Recording:
         except Unavailable as error:
             self._again(part.tasks, failures, error)
         except Cancelled as cancelled:
-            codes = list(cancelled.codes) or [_NOT_AT_FAULT] * len(wanted)
-            self._cancelled(part, failures, codes)
+            self._cancelled(part, failures, _one_each(cancelled.codes, len(wanted)))
         else:
             for each in part.drafts:
                 for pending, outcome in each.taken:
@@ -223,6 +222,13 @@ class Recording:
 
     def _shard(self, task: Task) -> int:
         return keys.shard_of(task.subject, self.study.definition.shards)
+
+
+def _one_each(codes: Sequence[str], actions: int) -> Sequence[str]:
+    """Give the reasons one an action; where they came otherwise, at least refused or not."""
+    if len(codes) == actions:
+        return codes
+    return [next((code for code in codes if code not in _PASSING), _NOT_AT_FAULT)] * actions
 
 
 def _journal_alone(alone: Draft, codes: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from trial import numbers
 from trial.errors import Fault, Rejected
 from trial.study import Definition, FigureDefinition
-from trial.tables.grid import Cell, Figure, Grid, Row
+from trial.tables.grid import Cell, Figure, Grid, Row, Statistic
 
 _EMPTY = Cell("")
 
@@ -57,29 +57,25 @@ def _cell(rows: Sequence[Row], definition: FigureDefinition) -> Cell:
 
 
 def _shown(definition: FigureDefinition, cell: Cell) -> tuple[str | None, str]:
-    n = _count(cell, "n") or 0
     match definition.show:
-        case "n":
-            return str(n), str(n)
-        case "events":
-            events = _count(cell, "events") or 0
-            return str(events), str(events)
+        case "n" | "events" as name:
+            count = _count(cell, name) or 0
+            return str(count), str(count)
         case "count-percent":
             percent = cell.get("percent")
             raw = None if percent is None or percent.raw is None else str(percent.raw)
-            return raw, numbers.count_percent(n, _count(cell, "N") or 0)
-        case "p":
-            p = cell.get("p")
-            if p is None or p.raw is None:
-                return None, ""
-            floor = definition.floor or Decimal("0.001")
-            return str(p.raw), numbers.p_text(Fraction(str(p.raw)), floor)
-        case show:
-            statistic = cell.get(show)
-            if statistic is None or statistic.raw is None:
-                return None, ""
-            exact = Fraction(str(statistic.raw))
-            return str(statistic.raw), numbers.decimal_text(exact, definition.decimals)
+            return raw, numbers.count_percent(_count(cell, "n") or 0, _count(cell, "N") or 0)
+        case name:
+            return _measured(definition, cell.get(name))
+
+
+def _measured(definition: FigureDefinition, statistic: Statistic | None) -> tuple[str | None, str]:
+    if statistic is None or statistic.raw is None:
+        return None, ""
+    exact = Fraction(str(statistic.raw))
+    if definition.show == "p":
+        return str(statistic.raw), numbers.p_text(exact, definition.floor or Decimal("0.001"))
+    return str(statistic.raw), numbers.decimal_text(exact, definition.decimals)
 
 
 def _count(cell: Cell, name: str) -> int | None:

@@ -39,7 +39,8 @@ class BoxPlan:
         n: int | None = cells.get(box.id, 0)
         if not n and box.absent:
             n = None
-        names = dict(box.reasons.values or {}) if box.reasons else {}
+        named = box.reasons.values if box.reasons else []
+        names = {each.value: each.label for each in named}
         start = f"{box.id}="
         found = {name[len(start) :]: n for name, n in cells.items() if name.startswith(start)}
         others = sorted(found.keys() - names.keys(), key=lambda name: (-found[name], name))

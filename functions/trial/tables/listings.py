@@ -19,10 +19,14 @@ from trial.messages import KINDS
 from trial.rules import ENROLMENT_FIELDS, Rules, characteristic, matcher, unknown
 from trial.study import ListingColumnDefinition, ListingDefinition
 from trial.subject import Record
+from trial.tables import findings
 from trial.tables.grid import Listing, ListingColumn, Value
 from trial.tables.plan import Plan
 
 NOT_COLLECTED = "Not collected"
+FINDINGS = "findings"
+_FIELDS = {FINDINGS: ("finding", "detail"), "observations": ("collected", "result")}
+"""What a listing's items carry where they are no records of a kind."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ def _items(
     kind = definition.records
     if kind == "subjects":
         return lambda derivation: [Item(derivation.subject.id, derivation.day_zero, {})]
+    if kind == FINDINGS:
+        return _findings
     if kind.startswith("observations:"):
         return _observations(rules, kind.removeprefix("observations:"), path)
     if kind not in KINDS:
@@ -104,6 +110,13 @@ def _items(
         return [_item(each) for each in derivation.ordered(kind) if matches(each.data)]
 
     return records
+
+
+def _findings(derivation: Derivation) -> Iterable[Item]:
+    return [
+        Item(each.record, None, {"finding": findings.RULES[each.rule][0], "detail": each.detail})
+        for each in findings.find(derivation)
+    ]
 
 
 def _item(record: Record) -> Item:
@@ -161,8 +174,12 @@ def _of_record(name: str, records: str, path: str) -> Source:
     if name == "record":
         return lambda _, item: item.record
     field, _, derived = name.partition(".")
-    fields = KINDS[records].model_fields if records in KINDS else {"collected": 0, "result": 0}
-    if field not in fields:
+    known = (
+        KINDS[records].model_fields
+        if records in KINDS
+        else _FIELDS.get(records.split(":", maxsplit=1)[0], ())
+    )
+    if field not in known:
         fault = Fault(f"{path}/source", "is no source of this listing's records")
         raise Rejected(422, "Definition not accepted", "", fault)
     return _derived(field, derived, path) if derived else lambda _, i: _plain(i.data.get(field))

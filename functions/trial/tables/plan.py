@@ -11,7 +11,8 @@ from trial.messages import KINDS
 from trial.rules import ENROLMENT_FIELDS, Quantity, Rules, Test, event_matcher, matcher, unknown
 from trial.study import Definition, Levels, Measure, Ref, Study, Table, TableRow, Visit
 from trial.subject import Subject
-from trial.tables.flow import FlowPlan, compile_flow
+from trial.tables import findings
+from trial.tables.flow import FLOW_ROW, FlowPlan, compile_flow
 from trial.tables.grid import Column, Grid
 from trial.tables.rows import (
     CountRow,
@@ -113,6 +114,7 @@ class Plan:
         for table in self.tables.values():
             table.contribute(derivation, share)
         self.flow.contribute(derivation, share)
+        findings.contribute(derivation, share)
         return share
 
 
@@ -185,9 +187,19 @@ class _Compiler:
             tests = self._tests(row.not_due, f"{path}/not_due")
             yield NotDueRow(row.id, row.label, row.level, sums, index, tests)
         elif row.levels is not None:
-            sums, index = self._next(width * (len(row.levels.values or ()) or 8))
+            sums, index = self._next(
+                width * (len({each.value: each.label for each in row.levels.values}) or 8)
+            )
             find = levels(self.rules, row.levels, f"{path}/levels")
-            yield LevelsRow(row.id, row.label, row.level, sums, index, find, row.levels.values)
+            yield LevelsRow(
+                row.id,
+                row.label,
+                row.level,
+                sums,
+                index,
+                find,
+                {each.value: each.label for each in row.levels.values},
+            )
         elif row.summary is not None:
             yield from self._summaries(row, path)
         elif row.pairs is not None:
@@ -215,7 +227,10 @@ class _Compiler:
         return [None if test is None else both(test) for test in tests]
 
     def _by_column[Made](
-        self, given: Any, make: Callable[[Any, str], Made], path: str
+        self,
+        given: Any,  # noqa: ANN401 (one reference, or one by column)
+        make: Callable[[Any, str], Made],
+        path: str,
     ) -> list[Made | None]:
         if not isinstance(given, dict):
             made = make(given, path)
@@ -307,7 +322,7 @@ def _check_width(plan: Plan) -> None:
 
     A correction can move every tally from one row of sums to another, so tallies weigh double.
     """
-    rows: set[str] = {STUDY_ROW, "flow#0"}
+    rows: set[str] = {STUDY_ROW, FLOW_ROW, findings.FINDINGS_ROW}
     for table in plan.tables.values():
         for row in table.rows:
             match row:

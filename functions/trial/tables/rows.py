@@ -171,7 +171,7 @@ class LevelsRow:
     sums: str
     index: int
     find: Callable[[Derivation], Iterable[str]]
-    values: Mapping[str, str] | None
+    values: Mapping[str, str]
 
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
         """Count the subject once at each of its levels."""
@@ -184,11 +184,13 @@ class LevelsRow:
         """Give a heading and a row a level: named ones in their order, others by frequency."""
         cells = sums.get(self.sums, {})
         found = self._found(cells)
-        named = {value: self.values[value] for value in self.values} if self.values else {}
-        others = sorted(found.keys() - named.keys(), key=lambda value: (-found[value], value))
+        others = sorted(found.keys() - self.values.keys(), key=lambda value: (-found[value], value))
         rows = [Row(self.id, self.label, self.level)] if self.label else []
         inner = self.level + 1 if self.label else self.level
-        for value, label in (*named.items(), *((each, each or "Not reported") for each in others)):
+        for value, label in (
+            *self.values.items(),
+            *((each, each or "Not reported") for each in others),
+        ):
             rows.append(
                 Row(
                     f"{self.id}/{value}",

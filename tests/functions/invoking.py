@@ -1,0 +1,179 @@
+"""The three handlers in this process: what is handed to them and what they answer."""
+
+import base64
+import io
+import json
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+STUDY = "TMB-301"
+CALLER = "arn:aws:iam::123456789012:role/upstream"
+SINGLE = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a function about its invocation."""
+
+    function_name: str = "livetlf"
+    memory_limit_in_mb: int = 1024
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:livetlf"
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def media_type(self) -> str:
+        return self.headers["Content-Type"].split(";")[0]
+
+    @property
+    def pointers(self) -> list[str]:
+        return [each["pointer"] for each in self.json.get("errors", [])]
+
+
+@dataclass
+class Service:
+    """The handlers and what they keep."""
+
+    handlers: dict[str, ModuleType]
+    table: str
+    bucket: str
+    dynamodb: Any
+    s3: Any
+    log: io.StringIO = field(default_factory=io.StringIO)
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        with warnings.catch_warnings():  # powertools says so of every request that counts nothing
+            warnings.filterwarnings("ignore", "No application metrics to publish")
+            return self.handlers[function].handler(event, Context())
+
+    def ask(self, event: dict[str, Any]) -> Answer:
+        """Hand an API Gateway event to the API; demand an answer that API Gateway takes."""
+        answer = self.invoke("api", event)
+        json.dumps(answer)
+        headers = {name: value for name, (value,) in answer["multiValueHeaders"].items()}
+        body = answer["body"]
+        if answer["isBase64Encoded"]:
+            body = base64.b64decode(body).decode()
+        return Answer(answer["statusCode"], headers, body)
+
+    def get(self, path: str, study: str = STUDY, accept: str = "*/*") -> Answer:
+        return self.ask(request("GET", f"/studies/{study}/{path}", headers={"Accept": accept}))
+
+    def post(self, body: Any, study: str = STUDY, content_type: str = SINGLE) -> Answer:
+        path = f"/studies/{study}/events"
+        return self.ask(request("POST", path, body, {"Content-Type": content_type}))
+
+    def batch(self, *bodies: Any, study: str = STUDY) -> Answer:
+        return self.post(f"[{','.join(map(as_text, bodies))}]", study, BATCH)
+
+    def report(self, body: str = "", study: str = STUDY) -> Answer:
+        return self.ask(request("POST", f"/studies/{study}/reports", body))
+
+    def define(self, definition: dict[str, Any]) -> Answer:
+        path = f"/studies/{definition['study']}/definition"
+        return self.ask(request("PUT", path, definition, {"Content-Type": "application/json"}))
+
+    def queue(self, *bodies: Any) -> list[str]:
+        """Deliver messages; give the ids of those that the queue must deliver again."""
+        answer = self.invoke("ingest", queued(*bodies))
+        assert answer.keys() == {"batchItemFailures"}
+        return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+    def stream(self, *keys: tuple[str, str]) -> Any:
+        """Tell Publish of items that changed."""
+        return self.invoke("publish", streamed(*keys))
+
+    def set_aside(self, study: str = STUDY) -> list[dict[str, Any]]:
+        found = self.get("set-aside", study).json
+        assert found["count"] == len(found["set_aside"])
+        rows: list[dict[str, Any]] = found["set_aside"]
+        return rows
+
+    def items(self, *without: str) -> dict[tuple[str, str], Any]:
+        """Read the whole table, but for sort keys that start or partitions that end so."""
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.table, ConsistentRead=True
+        )
+        items = {(i["PK"]["S"], i["SK"]["S"]): i for page in pages for i in page["Items"]}
+        return {
+            key: item
+            for key, item in items.items()
+            if not any(key[0].endswith(each) or key[1].startswith(each) for each in without)
+        }
+
+    def object(self, key: str) -> bytes:
+        content: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return content
+
+    def versions(self, prefix: str = "") -> set[tuple[str, str]]:
+        found = self.s3.list_object_versions(Bucket=self.bucket, Prefix=prefix)
+        return {(each["Key"], each["VersionId"]) for each in found.get("Versions", [])}
+
+
+def request(
+    method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Make what a REST API hands over; bytes come in base 64."""
+    headers = headers or {}
+    encoded = isinstance(body, bytes)
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {"identity": {"userArn": CALLER, "caller": CALLER}, "stage": "v1"},
+        "body": base64.b64encode(body).decode() if encoded else as_text(body),
+        "isBase64Encoded": encoded,
+    }
+
+
+def queued(*bodies: Any) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": f"message-{number}",
+                "body": as_text(body),
+                "attributes": {"SenderId": CALLER, "ApproximateReceiveCount": "1"},
+                "eventSource": "aws:sqs",
+            }
+            for number, body in enumerate(bodies, 1)
+        ]
+    }
+
+
+def streamed(*keys: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "eventName": "MODIFY",
+                "eventSource": "aws:dynamodb",
+                "dynamodb": {"Keys": {"PK": {"S": partition}, "SK": {"S": sort}}},
+            }
+            for partition, sort in keys
+        ]
+    }
+
+
+def as_text(body: Any) -> Any:
+    return body if isinstance(body, str) or body is None else json.dumps(body)

@@ -1,0 +1,142 @@
+"""Whatever arrives, in whatever order, cut and broken off anywhere: the sums are the recomputed.
+
+Random histories of corrections, voids, late revisions, repeats and second contents, in batches,
+by two processes, with faults and crashes at any transaction, on DynamoDB in memory.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+import doubles
+import toy
+from doubles import Clock, Crash, Fault, Faulty, MemoryClient
+from trial import cells
+from trial.messages import Entry
+from trial.store import Store, verify
+from trial.store.table import Table
+from trial.subject import Outcome, gather
+
+SUBJECTS = [f"P{i}" for i in range(5)]
+FAULTS: list[Fault] = [
+    doubles.lost_answer,
+    doubles.lost_request,
+    doubles.reset,
+    doubles.server_error_after,
+    doubles.in_progress,
+    doubles.refuse("TransactionConflict"),
+    doubles.refuse("ThrottlingError"),
+    doubles.crash_before,
+    doubles.crash_after,
+]
+
+revisions = st.builds(
+    dict,
+    subject=st.sampled_from(SUBJECTS),
+    record=st.sampled_from(["L1", "L2", "L3"]),
+    revision=st.integers(1, 4),
+    result=st.sampled_from(["0", "7", "-31", "64", "100000"]),
+    void=st.booleans(),
+    event_id=st.uuids().map(str),
+)
+
+
+@dataclass
+class World:
+    """A study, what was accepted of it so far, and the processes that write to it."""
+
+    study: Any
+    client: MemoryClient = field(default_factory=lambda: MemoryClient(page=2, batch=3))
+    clock: Clock = field(default_factory=Clock)
+    accepted: dict[tuple[str, str, int], Entry] = field(default_factory=dict)
+
+    def store(self, faults: Sequence[Fault | None] = ()) -> Store:
+        table = Table(Faulty(self.client, faults), "t")
+        return Store(table, toy.contribute, self.clock, self.clock.pause)
+
+    def journalled(self) -> dict[tuple[str, str, int], str]:
+        store = self.store()
+        return {
+            (name, row.record, row.revision): row.body
+            for name in SUBJECTS
+            for row in store.journal(self.study.id, name)
+        }
+
+
+class Histories(RuleBasedStateMachine):
+    """Every rule records something in some disturbed way; the invariant holds after each."""
+
+    @initialize(shards=st.integers(1, 3))
+    def open(self, shards: int) -> None:
+        self.world = World(toy.toy_study("S", shards))
+        self.world.store().put_definition(self.world.study, toy.definition("S", shards))
+
+    @rule(
+        batch=st.lists(revisions, min_size=1, max_size=6),
+        faults=st.lists(st.none() | st.sampled_from(FAULTS), max_size=5),
+        overtaken_by=st.none() | st.lists(revisions, min_size=1, max_size=2),
+    )
+    def record(
+        self, batch: list[Any], faults: list[Fault | None], overtaken_by: list[Any] | None
+    ) -> None:
+        entries = [toy.event("S", **each) for each in batch]
+        before = self.world.journalled()
+        others: list[tuple[Entry, Any]] = []
+        if overtaken_by is not None:
+            more = [toy.event("S", **each) for each in overtaken_by]
+            faults = [doubles.meanwhile(lambda: others.extend(self._write(more, []))), *faults]
+        try:
+            results = self._write(entries, faults)
+        except Crash:
+            results = []
+        after = self.world.journalled()
+        assert after.items() >= before.items()
+        answered = [*results, *others]
+        for entry in (*entries, *(each for each, _ in others)):
+            key = (entry.subject, entry.record, entry.revision)
+            if key in after and after[key] == entry.body:
+                self.world.accepted.setdefault(key, entry)
+        for entry, outcome in answered:
+            key = (entry.subject, entry.record, entry.revision)
+            match outcome:
+                case Outcome.RECORDED:
+                    assert key not in before
+                    assert after[key] == entry.body
+                case Outcome.REPEATED:
+                    assert self.world.accepted[key].digest == entry.digest
+                case Outcome.CONFLICT:
+                    assert self.world.accepted[key].digest != entry.digest
+        new = [key for key in after if key not in before]
+        recorded = [each for each, outcome in answered if outcome is Outcome.RECORDED]
+        assert len(recorded) <= len(new)
+        if results and all(isinstance(outcome, Outcome) for _, outcome in answered):
+            assert len(recorded) == len(new)
+
+    def _write(self, entries: list[Entry], faults: Sequence[Fault | None]) -> list[Any]:
+        results = self.world.store(faults).record(self.world.study, toy.receipts(entries))
+        return list(zip(entries, (each.outcome for each in results), strict=True))
+
+    @invariant()
+    def the_sums_are_the_recomputed(self) -> None:
+        store, study = self.world.store(), self.world.study
+        by_subject: dict[str, list[Entry]] = {}
+        for entry in self.world.accepted.values():
+            by_subject.setdefault(entry.subject, []).append(entry)
+        recomputed = {name: gather(name, entries) for name, entries in by_subject.items()}
+        shares = [toy.contribute(study, subject) for subject in recomputed.values()]
+        assert store.sums(study) == cells.total(shares)
+        stored = {each.id: each for each in store.subjects(study)}
+        assert {name: each.subject for name, each in stored.items()} == recomputed
+        assert all(found == {} for found in store.check(study).values())
+        for name, each in stored.items():
+            journal = store.journal(study.id, name)
+            assert verify(journal, each.head)
+            assert each.version == len(journal) == each.subject.accepted
+
+
+Histories.TestCase.settings = settings(max_examples=100, stateful_step_count=8, deadline=None)
+test_incremental_equals_recomputed = Histories.TestCase

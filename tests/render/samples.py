@@ -1,0 +1,494 @@
+"""Reports as a study gives them: TMB-301 in small and in full, three arms, and a hostile one."""
+
+from decimal import Decimal
+
+from trial.tables.grid import (
+    Box,
+    Cell,
+    Column,
+    Cut,
+    Figure,
+    Flow,
+    Grid,
+    Listing,
+    ListingColumn,
+    Report,
+    Row,
+    Stage,
+    Statistic,
+)
+
+NOTICE = "SYNTHETIC DATA: no value in this document belongs to a real patient"
+
+CUT = Cut(
+    id="c-5f0a17e2b9d84c13",
+    study="TMB-301",
+    title="Ibalizumab plus optimised background regimen in patients with multidrug-resistant HIV-1",
+    registry="NCT02475629",
+    notice=NOTICE,
+    definition="9c1f" * 16,
+    contribution_version=1,
+    audience="open",
+    accepted=2231,
+    content_root="0b7e" * 16,
+    data_date="2016-10-24",
+    dictionaries=("MedDRA 18.1", "DAIDS 2.0"),
+)
+
+
+def statistics(**texts: str) -> tuple[Statistic, ...]:
+    return tuple(Statistic(name, text, text) for name, text in texts.items())
+
+
+def count(column, n, size, percent, *, ci=None, events=None):
+    found = [Statistic("n", n, str(n)), Statistic("N", size, str(size))]
+    if percent is not None:
+        found.append(Statistic("percent", f"{n}/{size}", f"{percent}%"))
+    if ci is not None:
+        found += [Statistic("ci_low", ci[0], ci[0]), Statistic("ci_high", ci[1], ci[1])]
+    if events is not None:
+        found.append(Statistic("events", events, str(events)))
+    return Cell(column, tuple(found), "Clopper-Pearson" if ci else "")
+
+
+def described(column, n, **texts: str):
+    return Cell(column, (Statistic("n", n, str(n)), *statistics(**texts)))
+
+
+FLOW = Flow(
+    title="Participant flow",
+    design="single-group",
+    stages=(
+        Stage(
+            "enrolment",
+            "Enrolment",
+            (Box("assessed", "Assessed for eligibility", None),),
+            (Box("excluded", "Excluded before enrolment", None),),
+        ),
+        Stage("enrolled", "Control period", (Box("enrolled", "Enrolled", 40),)),
+        Stage(
+            "treated",
+            "Functional monotherapy",
+            (Box("treated", "Received the loading dose (day 7)", 40),),
+            (Box("left-mono", "Discontinued before day 14", 0),),
+        ),
+        Stage(
+            "day-14",
+            "Background regimen",
+            (Box("day-14", "Assessed at day 14", 40),),
+            (
+                Box(
+                    "discontinued",
+                    "Discontinued",
+                    9,
+                    (("Death", 4), ("Withdrawal by subject", 3), ("Lost to follow-up", 2)),
+                ),
+            ),
+        ),
+        Stage("completed", "Week 25", (Box("completed", "Completed week 25", 31),)),
+        Stage(
+            "analysed",
+            "Analysis",
+            (
+                Box(
+                    "analysed",
+                    "Analysed for the primary end point",
+                    40,
+                    (("Excluded from the analysis", 0),),
+                ),
+            ),
+        ),
+    ),
+)
+
+ARMS = ("Placebo", "Xanomeline low dose", "Xanomeline high dose")
+
+
+def arms_flow(arms=ARMS, findings=()):
+    def each(name, label, numbers, reasons=()):
+        return tuple(
+            Box(f"{name}-{i}", f"{label} {arm}".strip(), n, reasons)
+            for i, (arm, n) in enumerate(zip(arms, numbers, strict=True))
+        )
+
+    left = (
+        ("Adverse event", 8),
+        ("Death", 2),
+        ("Lack of efficacy", 3),
+        ("Physician decision", 1),
+        ("Protocol violation", 2),
+        ("Withdrawal by subject", 9),
+        ("Lost to follow-up", 1),
+    )
+    numbers = [86 - i for i, _ in enumerate(arms)]
+    return Flow(
+        title="Participant flow",
+        design="parallel",
+        stages=(
+            Stage(
+                "enrolment",
+                "Enrolment",
+                (Box("assessed", "Assessed for eligibility", 306),),
+                (
+                    Box(
+                        "excluded",
+                        "Excluded",
+                        52,
+                        (("Not meeting inclusion criteria", 40), ("Declined to participate", 12)),
+                    ),
+                ),
+            ),
+            Stage("randomised", "Randomisation", (Box("randomised", "Randomised", 254),)),
+            Stage(
+                "allocation",
+                "Allocation",
+                each("allocated", "Allocated to", numbers),
+                each("untreated", "Did not receive treatment", [0] * len(arms)),
+            ),
+            Stage(
+                "follow-up",
+                "Follow-up",
+                each("treated", "Received", numbers),
+                each("left", "Discontinued", [26] * len(arms), left),
+            ),
+            Stage("completed", "Completion", each("completed", "Completed", numbers)),
+            Stage("analysis", "Analysis", each("analysed", "Analysed:", numbers)),
+        ),
+        findings=findings,
+    )
+
+
+def figure(id_, label, text, *, population="ITT", size=40, **more):
+    fields = {"n": None, "value": None, "unit": "", "ci": None, "method": "", "rule": ""}
+    fields |= {"observed": None, "imputed": None, **more}
+    return Figure(id=id_, label=label, population=population, N=size, text=text, **fields)
+
+
+FIGURES = (
+    figure("enrolled", "Subjects enrolled", "40", n=40, value="40", population="Enrolled"),
+    figure("completed", "Completed week 25", "31", n=31, value="31", population="Enrolled"),
+    figure(
+        "baseline-viral-load",
+        "Baseline viral load, mean",
+        "4.5",
+        n=40,
+        value="4.543",
+        unit="log10 copies/mL",
+        rule="below the LLOQ: the LLOQ",
+    ),
+    figure(
+        "primary-responders",
+        "At least 0.5 log10 decrease from day 7 to day 14",
+        "33 (83%)",
+        n=33,
+        value="82.5",
+        unit="%",
+        ci=("67.220986663841", "92.661727064791"),
+        method="Clopper-Pearson",
+        rule="missing = failure",
+        observed=40,
+        imputed=0,
+    ),
+    figure("primary-p", "Day 14 against the control period", "<0.001", method="exact McNemar"),
+    figure(
+        "week25-mean-decrease",
+        "Decrease from baseline to week 25, mean",
+        "1.6",
+        n=40,
+        value="1.592",
+        unit="log10 copies/mL",
+        rule="BOCF",
+        observed=31,
+        imputed=9,
+    ),
+)
+
+TOTAL = (Column("total", "Total", 40),)
+PAIRED = (
+    Column("control", "Control period (day 0 to day 7)", 40),
+    Column("day-14", "Functional monotherapy (day 7 to day 14)", 40),
+    Column("difference", "Difference", 40),
+)
+
+
+def grids():
+    disposition = Grid(
+        "14.1.2",
+        "Disposition",
+        "Enrolled",
+        TOTAL,
+        (
+            Row("treated", "Treated", 0, (count("total", 40, 40, "100"),)),
+            Row("completed", "Completed", 0, (count("total", 31, 40, "78"),)),
+            Row("discontinued", "Discontinued", 0, (count("total", 9, 40, "23"),)),
+            Row("death", "Death", 1, (count("total", 4, 40, "10"),)),
+            Row("withdrawal", "Withdrawal by subject", 1, (count("total", 3, 40, "8"),)),
+            Row("lost", "Lost to follow-up", 1, (count("total", 2, 40, "5"),)),
+        ),
+        ("Percentages are of the subjects enrolled, rounded half-up.",),
+    )
+    described_age = {
+        "mean": "50.5",
+        "sd": "11.0",
+        "median": "53.0",
+        "min": "23",
+        "max": "65",
+    }
+    demographics = Grid(
+        "14.1.4",
+        "Demographics and baseline characteristics",
+        "ITT",
+        TOTAL,
+        (
+            Row("age", "Age (years)", 0, (described("total", 40, **described_age),)),
+            Row("sex", "Sex", 0),
+            Row("sex-m", "Male", 1, (count("total", 34, 40, "85"),)),
+            Row("sex-f", "Female", 1, (count("total", 6, 40, "15"),)),
+            Row(
+                "viral-load",
+                "Viral load (copies/mL)",
+                0,
+                (described("total", 40, mean="100,287", sd="175,004", median="35,350"),),
+            ),
+            Row(
+                "viral-load-log",
+                "Viral load (log10 copies/mL)",
+                0,
+                (described("total", 40, mean="4.54", sd="0.77", median="4.55"),),
+            ),
+        ),
+    )
+    primary = Grid(
+        "14.2.1",
+        "Primary end point: decrease in viral load of at least 0.5 log10",
+        "ITT, missing = failure",
+        PAIRED,
+        (
+            Row(
+                "responders",
+                "Responders",
+                0,
+                (
+                    count("control", 1, 40, "3", ci=("0.1", "13.2")),
+                    count("day-14", 33, 40, "83", ci=("67.2", "92.7")),
+                    Cell(
+                        "difference",
+                        statistics(difference="0.80", ci_low="0.64", ci_high="0.90", p="<0.001"),
+                        "exact McNemar",
+                    ),
+                ),
+            ),
+            Row(
+                "pairs",
+                "Pairs (control period, functional monotherapy)",
+                0,
+                (Cell("difference", statistics(both="1", first="0", second="32", neither="7")),),
+            ),
+        ),
+        (
+            "A subject with a missing value is a failure.",
+            "Baseline: day 0 of the control period; day 7, before the loading dose, thereafter.",
+        ),
+    )
+    return (disposition, demographics, primary, adverse_events(), visits())
+
+
+def adverse_events(classes=12, terms=6):
+    rows = []
+    for soc in range(classes):
+        n = 20 - soc
+        label = f"Gastrointestinal and related disorders, group {soc + 1}"
+        rows.append(Row(f"soc-{soc}", label, 0, (count("total", n, 40, n * 5 // 2, events=n + 7),)))
+        rows += [
+            Row(
+                f"pt-{soc}-{term}",
+                f"Preferred term {soc + 1}.{term + 1}",
+                1,
+                (count("total", term + 1, 40, (term + 1) * 5 // 2, events=term + 2),),
+            )
+            for term in range(terms)
+        ]
+    return Grid(
+        "14.3.1.2",
+        "Treatment-emergent adverse events by system organ class and preferred term",
+        "Safety",
+        TOTAL,
+        tuple(rows),
+        (
+            "A subject counts once in each row. MedDRA 18.1.",
+            "Treatment-emergent: from the loading dose to 30 days after the last dose.",
+        ),
+    )
+
+
+def visits(number=16):
+    columns = (Column("observed", "Observed", 40), Column("bocf", "BOCF", 40))
+    rows = tuple(
+        Row(
+            f"visit-{visit}",
+            f"Week {visit}",
+            0,
+            (
+                described("observed", 40 - visit // 2, mean="2.05", sd="1.40", median="2.50"),
+                described(
+                    "bocf", 40, mean="1.59", sd="1.47", median="1.80", observed="31", imputed="9"
+                ),
+            ),
+        )
+        for visit in range(number)
+    )
+    return Grid("14.2.4", "Change in viral load by visit (log10 copies/mL)", "ITT", columns, rows)
+
+
+EVENT_COLUMNS = (
+    ListingColumn("subject", "Subject"),
+    ListingColumn("investigator", "Investigator"),
+    ListingColumn("age-sex-race", "Age/Sex/Race"),
+    ListingColumn("weight", "Weight (kg)", "number"),
+    ListingColumn("verbatim", "Reported term"),
+    ListingColumn("term", "Preferred term"),
+    ListingColumn("class", "System organ class"),
+    ListingColumn("onset", "Onset date", "date"),
+    ListingColumn("onset-day", "Onset study day", "number"),
+    ListingColumn("end", "End date", "date"),
+    ListingColumn("duration", "Duration (days)", "number"),
+    ListingColumn("grade", "Grade", "number"),
+    ListingColumn("serious", "Serious"),
+    ListingColumn("related", "Causality"),
+    ListingColumn("action", "Action taken"),
+    ListingColumn("outcome", "Outcome"),
+    ListingColumn("dose-days", "Days since last dose", "number"),
+    ListingColumn("concentration", "Drug concentration"),
+)
+
+
+def event_rows(number):
+    return tuple(
+        (
+            f"TMB301-{i % 40 + 1:03}",
+            f"Investigator {101 + i % 9}",
+            f"{23 + i % 40}/M/WHITE",
+            Decimal("71.4"),
+            "loose stools after the infusion, resolving without treatment",
+            "Diarrhoea",
+            "Gastrointestinal disorders",
+            "2016-03" if i % 7 == 0 else f"2016-03-{i % 28 + 1:02}",
+            i % 160 + 1,
+            None if i % 5 == 0 else "2016-04-02",
+            None if i % 5 == 0 else 12,
+            i % 3 + 1,
+            "N",
+            "NOT RELATED" if i % 3 else "RELATED",
+            "DOSE NOT CHANGED",
+            "RECOVERED/RESOLVED" if i % 5 else "NOT RECOVERED/NOT RESOLVED",
+            i % 14,
+            "not collected",
+        )
+        for i in range(number)
+    )
+
+
+def listings(rows=60):
+    events = Listing(
+        "16.2.7",
+        "Adverse events by subject",
+        "Safety",
+        EVENT_COLUMNS,
+        event_rows(rows),
+        ("Sorted by subject, onset date and term. Partial dates are as collected.",),
+    )
+    columns = (
+        ListingColumn("subject", "Subject"),
+        ListingColumn("visit", "Visit"),
+        ListingColumn("collected", "Collected", "date"),
+        ListingColumn("day", "Study day", "number"),
+        ListingColumn("reported", "Result as reported (copies/mL)"),
+        ListingColumn("log", "log10 copies/mL", "number"),
+        ListingColumn("change", "Change from baseline", "number"),
+        ListingColumn("below", "Below 50"),
+    )
+    loads = tuple(
+        (
+            f"TMB301-{i // 16 + 1:03}",
+            f"Week {2 * (i % 16) + 3}",
+            f"2016-05-{i % 28 + 1:02}T09:40",
+            14 * (i % 16),
+            "<20" if i % 3 else "35350",
+            Decimal("1.301030") if i % 3 else Decimal("4.548389"),
+            Decimal("-3.2") if i % 3 else Decimal("0.0"),
+            "Y" if i % 3 else "N",
+        )
+        for i in range(rows * 10)
+    )
+    viral = Listing("16.2.6.1", "Viral load by subject and visit", "ITT", columns, loads)
+    empty = Listing("16.2.3", "Subjects excluded from the efficacy analysis", "ITT", columns, ())
+    return (empty, viral, events)
+
+
+def trial(rows=60):
+    return Report(CUT, FIGURES, FLOW, grids(), listings(rows))
+
+
+HOSTILE = (
+    "=1+1",
+    "=cmd|' /C calc'!A0",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "#N/A",
+    "\t=1",
+    "007",
+    "  padded  ",
+    "<script>alert('x')</script>",
+    "a|b*c_d`e[f](g)\\h~i#j",
+    "bell\x07 tab\x0b nul\x00 del\x7f",
+    "lone \ud800 surrogate, \ufffe and \uffff",
+    "two\nlines\r\nand a third\rand more",
+    "\u05e2\u05d1\u05e8\u05d9\u05ea \u202eright to left",
+    "\u8179\u6cfb\u3068\u5410\u304d\u6c17\u306e\u8a18\u9332" * 4,
+    "\U0001f600 & ]]> \"quoted\" 'single'",
+    "_x0041_ is not A",
+    "unbroken" * 40,
+    "long " * 7000,
+    "\U0001f600" * 20000,
+    "&P &D {=1} ${x} %s {0}",
+)
+
+
+def hostile():
+    title = HOSTILE[9] + HOSTILE[10] + HOSTILE[11] + HOSTILE[16]
+    rows = tuple(Row(f"r{i}", text[:300], i % 3) for i, text in enumerate(HOSTILE))
+    counted = tuple(
+        Row(row.id, row.label, row.level, (Cell("c", (Statistic("n", 1, text[:80]),)),))
+        for row, text in zip(rows, HOSTILE, strict=True)
+    )
+    columns = (Column("c", title, 3),)
+    grids_ = tuple(
+        Grid(id_, title, title, columns, rows + counted, HOSTILE[:18])
+        for id_ in ("cover", "a/b:c?*[d]\\e", "x" * 40, "X" * 40 + "y", "'quoted'", "")
+    )
+    kinds = ("text", "number", "date")
+    listing = Listing(
+        "16.2.7",
+        title,
+        title,
+        tuple(ListingColumn(kind, title, kind) for kind in kinds),
+        tuple((text, text, text) for text in HOSTILE),
+        HOSTILE[:18],
+    )
+    boxes = tuple(Box(f"b{i}", text[:300], 10**i) for i, text in enumerate(HOSTILE[:3]))
+    reasons = tuple((text[:300], i) for i, text in enumerate(HOSTILE))
+    flow = Flow(
+        title,
+        "single-group",
+        (Stage("s", title, boxes, (Box("out", title, None, reasons),)), Stage("t", "", boxes[:1])),
+        tuple(text[:400] for text in HOSTILE),
+    )
+    figures_ = tuple(
+        figure(text[:20], text[:200], text[:50], method=text[:50], rule=text[:50])
+        for text in HOSTILE
+    )
+    cut = Cut(
+        "c&1", "S&<1>", title, title, title, "d" * 64, 1, "open", 0, "", "2016-1x", HOSTILE[:18]
+    )
+    return Report(cut, figures_, flow, grids_, (listing,), tuple(HOSTILE[:18]))

@@ -1,0 +1,90 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import samples
+
+from trial.render import documents
+
+FUNCTIONS = Path(documents.__file__).parents[2]
+DIGESTS = """
+import hashlib, json, samples
+from trial.render import documents
+reports = samples.trial(), samples.hostile()
+files = [documents.render(report, "c0de") for report in reports]
+print(json.dumps([{n: hashlib.sha256(b).hexdigest() for n, b in each.items()} for each in files]))
+"""
+LEAN = """
+import sys
+from trial.render import consort, markdown, tables_json
+assert "openpyxl" not in sys.modules and "zipfile" not in sys.modules
+"""
+
+
+def run(script: str, **variables: str) -> str:
+    path = os.pathsep.join((str(FUNCTIONS), str(Path(__file__).parent)))
+    environment = {**os.environ, "PYTHONPATH": path, **variables}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_a_cut_publishes_exactly_these_files():
+    assert list(documents.render(samples.trial())) == [
+        "summary.json",
+        "summary.md",
+        "consort.json",
+        "consort.svg",
+        "listings.xlsx",
+        "tables.json",
+        "manifest.json",
+    ]
+    assert set(documents.MEDIA_TYPES) == set(documents.render(samples.trial()))
+
+
+def test_the_manifest_vouches_for_every_other_file():
+    files = documents.render(samples.trial(), "c0de")
+    manifest = json.loads(files.pop("manifest.json"))
+    assert manifest["code_version"] == "c0de"
+    assert manifest["cut"]["content_root"] == samples.CUT.content_root
+    assert [each["name"] for each in manifest["files"]] == list(files)
+    for each in manifest["files"]:
+        content = files[each["name"]]
+        assert each["sha256"] == hashlib.sha256(content).hexdigest()
+        assert each["size"] == len(content)
+        assert each["media_type"] == documents.MEDIA_TYPES[each["name"]]
+
+
+def test_the_same_report_gives_the_same_bytes_twice():
+    assert documents.render(samples.trial()) == documents.render(samples.trial())
+    assert documents.render(samples.hostile()) == documents.render(samples.hostile())
+
+
+def test_neither_hash_seed_nor_time_zone_nor_locale_changes_a_byte():
+    first = run(DIGESTS, PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C")
+    for seed, zone in (("1", "Asia/Taipei"), ("4242", "America/Los_Angeles")):
+        assert run(DIGESTS, PYTHONHASHSEED=seed, TZ=zone, LC_ALL="C.UTF-8") == first
+
+
+def test_what_the_api_imports_leaves_the_workbook_out():
+    run(LEAN)
+
+
+def test_texts_end_with_a_newline_and_json_is_utf_8():
+    files = documents.render(samples.hostile())
+    for name in ("summary.json", "consort.json", "tables.json", "manifest.json"):
+        assert files[name].endswith(b"\n")
+        assert json.loads(files[name].decode())["study"] == "S&<1>"
+    assert files["summary.md"].decode().endswith("\n")
+
+
+def test_findings_of_the_flow_and_of_the_records_are_told_once():
+    report = samples.trial()
+    flow = replace(report.flow, findings=("does not add up",))
+    files = documents.render(replace(report, flow=flow, findings=("does not add up", "late dose")))
+    assert json.loads(files["summary.json"])["findings"] == ["does not add up", "late dose"]
+    assert files["summary.md"].decode().count("does not add up") == 1

@@ -1,0 +1,112 @@
+import re
+from dataclasses import replace
+
+import pytest
+import samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trial.render import markdown
+from trial.tables.grid import Cell, Column, Statistic
+
+COLUMN = Column("c", "Total", 40)
+
+
+def lines(report) -> list[str]:
+    return markdown.summary(report).splitlines()
+
+
+def test_the_notice_comes_first():
+    assert lines(samples.trial())[0] == f"> **{samples.NOTICE}**"
+
+
+def test_it_tells_figures_flow_tables_and_source():
+    text = markdown.summary(samples.trial())
+    for expected in (
+        "| At least 0.5 log10 decrease from day 7 to day 14 | ITT | 40 | 33 (83%) | 67.2 to 92.7 |",
+        "BOCF; observed 31, imputed 9",
+        "- Assessed for eligibility: not reported",
+        "  - Discontinued: n = 9 (Death: 4; Withdrawal by subject: 3; Lost to follow-up: 2)",
+        "| &emsp;Death | 4 (10%) |",
+        "33 (83%) \\[67.2, 92.7\\]",
+        "P &lt;0.001",
+        f"content root {samples.CUT.content_root}",
+    ):
+        assert expected in text
+
+
+def test_long_tables_stay_in_the_workbook():
+    assert "Preferred term" not in markdown.summary(samples.trial())
+
+
+@pytest.mark.parametrize("text", samples.HOSTILE)
+def test_hostile_text_neither_breaks_a_table_nor_becomes_markup(text):
+    escaped = markdown.escape(text)
+    assert "\n" not in escaped
+    assert not re.search(r"(?<!\\)(?:\\\\)*[|`*_\[\]~]", escaped)
+    assert "<" not in escaped
+    assert ">" not in escaped
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_head():
+    rows = [line for line in lines(samples.hostile()) if line.startswith("|")]
+    widths = [len(re.findall(r"(?<!\\)\|", row)) for row in rows[: len(samples.HOSTILE) + 2]]
+    assert set(widths) == {7}
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("4.5", "4.5"),
+        ("-1", "-1"),
+        ("1. first", "1\\. first"),
+        ("- item", "\\- item"),
+        ("# head", "\\# head"),
+        ("---", "\\---"),
+        ("a & b", "a &amp; b"),
+    ],
+)
+def test_only_what_would_be_markup_is_escaped(text, escaped):
+    assert markdown.escape(text) == escaped
+
+
+@given(st.text())
+def test_any_text_becomes_one_line_of_utf_8(text):
+    markdown.escape(text).encode()
+    assert "\n" not in markdown.escape(text)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ({"n": "33", "N": "40", "percent": "83%"}, "33 (83%)"),
+        ({"n": "17", "N": "31", "percent": "55"}, "17/31 (55%)"),
+        ({"n": "8", "percent": "20", "events": "11"}, "8 (20%); 11 events"),
+        ({"n": "0", "percent": ""}, "0"),
+        ({"n": "1", "percent": "3", "events": "1"}, "1 (3%); 1 event"),
+        ({"n": "40", "both": "1", "first": "0"}, "both 1; first only 0"),
+        ({"n": "40", "mean": "4.5", "sd": "0.8"}, "mean 4.5 (SD 0.8)"),
+        ({"n": "31", "mean": "2.1"}, "mean 2.1; n 31"),
+        ({"median": "53", "min": "23", "max": "65"}, "median 53 (23 to 65)"),
+        (
+            {"difference": "0.80", "ci_low": "0.64", "ci_high": "0.90"},
+            "difference 0.80 [0.64, 0.90]",
+        ),
+        ({"p": "0.03"}, "P = 0.03"),
+        (
+            {"observed": "31", "imputed": "9", "not_due": "2"},
+            "observed 31; imputed 9; not yet due 2",
+        ),
+        ({}, ""),
+    ],
+)
+def test_a_cell_reads_as_one_line(texts, expected):
+    cell = Cell("c", tuple(Statistic(name, text, text) for name, text in texts.items()))
+    cell = replace(
+        cell,
+        statistics=tuple(
+            replace(each, raw=int(each.text)) if each.name in {"n", "N"} else each
+            for each in cell.statistics
+        ),
+    )
+    assert markdown.cell_text(cell, COLUMN) == expected

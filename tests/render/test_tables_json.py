@@ -1,0 +1,82 @@
+import json
+from dataclasses import replace
+
+import samples
+
+from trial.render import tables_json
+
+FIGURE_KEYS = [
+    "id",
+    "label",
+    "population",
+    "n",
+    "N",
+    "value",
+    "unit",
+    "text",
+    "ci",
+    "method",
+    "rule",
+    "observed",
+    "imputed",
+]
+
+
+def test_the_summary_has_exactly_the_agreed_keys():
+    document = json.loads(tables_json.encode(tables_json.summary(samples.CUT, samples.FIGURES)))
+    assert list(document) == ["study", "title", "registry", "notice", "cut", "figures", "findings"]
+    assert list(document["cut"]) == [
+        "id",
+        "content_root",
+        "accepted",
+        "definition",
+        "contribution_version",
+        "audience",
+        "data_date",
+        "dictionaries",
+    ]
+    assert [list(figure) for figure in document["figures"]] == [FIGURE_KEYS] * len(samples.FIGURES)
+    primary = document["figures"][3]
+    assert (primary["n"], primary["N"], primary["value"]) == (33, 40, "82.5")
+    assert primary["text"] == "33 (83%)"
+    assert primary["ci"] == ["67.220986663841", "92.661727064791"]
+
+
+def test_a_live_summary_has_no_cut():
+    live = replace(samples.CUT, id="", content_root="", data_date="")
+    cut = tables_json.summary(live, samples.FIGURES)["cut"]
+    assert isinstance(cut, dict)
+    assert (cut["id"], cut["content_root"], cut["data_date"]) == (None, None, None)
+    assert cut["accepted"] == samples.CUT.accepted
+
+
+def test_tables_carry_every_statistic_once():
+    document = tables_json.tables(samples.CUT, samples.grids())
+    assert list(document) == ["study", "content_root", "notice", "tables"]
+    table = json.loads(tables_json.encode_tables(document))["tables"][2]
+    assert list(table) == ["id", "title", "population", "columns", "rows", "footnotes"]
+    assert table["columns"][0] == {
+        "id": "control",
+        "label": "Control period (day 0 to day 7)",
+        "n": 40,
+    }
+    row = table["rows"][0]
+    assert list(row) == ["id", "label", "level", "cells"]
+    assert row["cells"][0] == {"column": "control", "statistic": "n", "raw": 1, "text": "1"}
+    names = [each["statistic"] for each in row["cells"] if each["column"] == "difference"]
+    assert names == ["difference", "ci_low", "ci_high", "p"]
+    assert all(isinstance(each["raw"], int | str) for each in row["cells"])
+
+
+def test_one_row_a_line_reads_the_same_as_plain_json():
+    for report in (samples.trial(), samples.hostile()):
+        document = tables_json.tables(report.cut, report.grids)
+        written = tables_json.encode_tables(document)
+        assert json.loads(written) == json.loads(tables_json.encode(document))
+    empty = tables_json.tables(samples.CUT, ())
+    assert json.loads(tables_json.encode_tables(empty)) == empty
+
+
+def test_a_lone_surrogate_survives_as_its_escape():
+    document = {"text": "a \ud800 b"}
+    assert json.loads(tables_json.encode(document)) == document

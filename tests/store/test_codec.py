@@ -1,0 +1,173 @@
+"""Subjects and shares survive their bytes, whatever they hold; and old bytes can be read."""
+
+import hashlib
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from trial import messages
+from trial.cells import Share
+from trial.messages import Entry, canonical
+from trial.store import codec, dictionary, keys
+from trial.subject import Subject, fold, gather
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ["", "\n", "\t\f\v\\", "\\n", "=", "{", "[", "2015-07-01", "a" * 300, '"', "\x00"]
+)
+NUMBERS = st.one_of(
+    st.integers(-(10**45), 10**45),
+    st.sampled_from(["1.50", "1.5", "1E+5", "1e-9", "-0.0", "0", "-0", "100", "1e2", "1" * 60]).map(
+        lambda text: messages.read_json(text)
+    ),
+    st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: messages.read_json(str(d))),
+)
+JSON = st.recursive(
+    TEXTS | NUMBERS | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+SHAPES = st.sampled_from(["date", "result", "unit", "measurements", "=", "{", "["])
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> list[Entry]:
+    """Draw a subject's entries: likely shapes, unlikely values, some revisions, true digests."""
+    drawn = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["visit.recorded", "lab.result.reported", "dose.missed"]),
+                st.sampled_from(["R1", "R2", "R3", "R4", "R5"]),
+                st.integers(1, 3),
+                st.booleans(),
+                st.dictionaries(SHAPES | TEXTS, JSON, max_size=4),
+                st.sampled_from([None, "a reason"]),
+            ),
+            max_size=8,
+        )
+    )
+    return [entry(*each) for each in drawn]
+
+
+def entry(  # noqa: PLR0913
+    kind: str, record: str, revision: int, void: bool, data: dict[str, Any], reason: str | None
+) -> Entry:
+    content = {
+        "kind": kind,
+        "record": record,
+        "revision": revision,
+        "action": "void" if void else "record",
+        "reason": reason,
+        "data": data,
+    }
+    digest = messages.digest(content)
+    return Entry("S", "P", kind, record, revision, void, reason, data, digest, "", "", "", "")
+
+
+def same(subject: Subject, other: Subject) -> bool:
+    """Compare as stored values must compare: to the digit, 1.5 not being 1.50."""
+
+    def exact(each: Subject) -> Any:
+        return [
+            (key, record.revision, record.void, canonical(record.data), dict(each.seen[key]))
+            for key, record in sorted(each.records.items())
+        ]
+
+    return subject == other and exact(subject) == exact(other)
+
+
+@given(entries())
+def test_a_subject_survives_its_bytes(history: list[Entry]) -> None:
+    subject = gather("P", history)
+    assert same(codec.decode("P", codec.encode(subject)), subject)
+
+
+@given(entries(), st.randoms(use_true_random=False))
+def test_bytes_do_not_depend_on_the_order_of_arrival(history: list[Entry], rng: Any) -> None:
+    first = {(each.kind, each.record, each.revision): each for each in reversed(history)}
+    distinct = list(first.values())  # two contents of one revision do depend on their order
+    shuffled = rng.sample(distinct, len(distinct))
+    through_bytes = Subject("P")
+    for each in shuffled:
+        through_bytes, _ = fold(codec.decode("P", codec.encode(through_bytes)), each)
+    assert codec.encode(through_bytes) == codec.encode(gather("P", distinct))
+
+
+@given(entries(), entries())
+def test_a_decoded_subject_folds_as_the_original_does(
+    history: list[Entry], more: list[Entry]
+) -> None:
+    original = gather("P", history)
+    decoded = codec.decode("P", codec.encode(original))
+    for each in [*history, *more]:
+        (original, outcome), (decoded, found) = fold(original, each), fold(decoded, each)
+        assert outcome is found
+    assert same(original, decoded)
+
+
+CELL_NAMES = TEXTS | st.sampled_from(
+    ["0.0.n", "0.0.s", "0.0.q", ".n", ".s", ".q", "n", "s", "x.n", "x.s", "x.q", "x"]
+)
+
+
+@given(
+    st.dictionaries(TEXTS, st.dictionaries(CELL_NAMES, st.integers(-(10**30), 10**30))),
+    st.integers(0, 10**6),
+)
+@example({"": {}}, 0)
+@example({"": {"": 1}}, 0)
+@example({"a": {"x.n": 1, "x.s": 7, "x.q": 49, "x": 7}}, 1)
+@example({"a": {"x.n": 1, "x.s": 0, "x.q": 0}}, 1)
+@example({"a": {"x.n": 2, "x.s": 7, "x.q": 49}}, 1)
+def test_a_share_survives_its_bytes(share: Share, version: int) -> None:
+    assert codec.decode_share(codec.encode_share(share, version)) == (share, version)
+
+
+def test_the_dictionaries_of_format_1_are_frozen() -> None:
+    """Rows already written need these very bytes: a better dictionary is another format."""
+    assert codec.FORMAT == 1
+    texts = dictionary.RECORDS_1 + dictionary.SHARES_1
+    assert hashlib.sha256(texts).hexdigest() == FROZEN
+
+
+def test_rows_written_by_the_first_release_can_be_read() -> None:
+    subject = gather(
+        "P",
+        [
+            entry("visit.recorded", "V1", 1, False, {"date": "2015-07-01", "n": Decimal("1.50")}, None),
+            entry("visit.recorded", "V2", 1, False, {"date": "2015-07-08", "n": 2}, None),
+            entry("visit.recorded", "V3", 2, True, {}, "entered twice"),
+        ],
+    )
+    assert same(codec.decode("P", bytes.fromhex(FIRST_SUBJECT)), subject)
+    share = {"study": {"accepted": 3}, "t#0": {"0.n": 1, "0.s": 15, "0.q": 225}}
+    assert codec.decode_share(bytes.fromhex(FIRST_SHARE)) == (share, 3)
+
+
+def test_digests_of_what_was_never_corrected_are_what_parse_makes_of_it() -> None:
+    """They are not stored but made again, so the recipe may never change."""
+    value = {
+        "specversion": "1.0", "id": "e", "source": "s", "subject": "P", "study": "S",
+        "type": "org.livetlf.consent.recorded.v1", "time": "2015-07-01T00:00:00Z",
+        "data": {"record": "C1", "revision": 1, "date": "2015-07-01"},
+    }  # fmt: skip
+    parsed = messages.parse(value, "")
+    decoded = codec.decode("P", codec.encode(gather("P", [parsed])))
+    assert isinstance(decoded.seen["consent.recorded", "C1"], codec.Derived)
+    assert decoded.seen["consent.recorded", "C1"][1] == parsed.digest
+    assert parsed.digest.hex() == FIRST_DIGEST
+
+
+def test_a_subject_keeps_its_shard_for_ever() -> None:
+    assert [keys.shard_of(f"TMB301-{n:03}", 8) for n in range(1, 9)] == FIRST_SHARDS
+
+
+FROZEN = "6bd60dc70f0c07bcffc5eded84b8699e3f0642a9abf4a409cc249ccca54a055a"
+FIRST_SUBJECT = (
+    "68fd853afd218bc6567f8619836b5e709706dc598886f567b0a805a5c43023dc750ab8f081732c40"
+    "ae04358d0df54c81991e94746301c66026379b622a28fe0e5741d5139e925a83cbab"
+)
+FIRST_SHARE = "68fde552b23f334637c098ab04942db80d4d0176520773"
+FIRST_DIGEST = "cdf4a459e2139513e52124d4ba1f64bd"
+FIRST_SHARDS = [4, 2, 2, 2, 3, 5, 2, 6]

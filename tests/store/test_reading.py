@@ -1,0 +1,227 @@
+"""What is read is one state: sums, subjects, what was set aside, and which definition holds."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import doubles
+import toy
+from conftest import Bench
+from trial import cells, study
+from trial.errors import Rejected, Unavailable
+from trial.store.definitions import LIFE
+from trial.subject import Outcome
+
+PROBLEM = {"type": "about:blank", "title": "Event not accepted", "status": 422}
+
+
+class Reads:
+    """A client that lets something happen at a chosen read."""
+
+    def __init__(self, client: Any, operation: str, happens: dict[int, Any]) -> None:
+        self._client = client
+        self._operation = operation
+        self._happens = happens
+        self.seen = 0
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**request: Any) -> Any:
+            if name == self._operation:
+                self.seen += 1
+                if self.seen in self._happens:
+                    self._happens[self.seen]()
+            return getattr(self._client, name)(**request)
+
+        return call
+
+
+def test_sums_and_subjects_of_an_empty_study_are_empty(bench: Bench) -> None:
+    assert bench.store().sums(bench.study) == {}
+    assert list(bench.store().subjects(bench.study)) == []
+    bench.check()
+
+
+def test_a_transaction_amid_the_reading_of_sums_is_noticed(
+    open_bench: Callable[..., Bench],
+) -> None:
+    bench = open_bench(shards=1)
+    bench.record(*(bench.event("P1", f"L{i}", result=str(40 * i)) for i in range(8)))
+    late = bench.event("P1", "L0", revision=2, result="4000")
+    page = 2 if isinstance(bench.client, doubles.MemoryClient) else 1  # ministack gives one page
+    queries: dict[int, Any] = {page: lambda: bench.record(late)}
+    bench.client, client = Reads(bench.client, "query", queries), bench.client
+    store = bench.store()
+    bench.client = client
+    sums = store.sums(bench.study)
+    assert sums == cells.total(each.share for each in bench.store().subjects(bench.study))
+
+
+def test_a_shard_that_is_always_busy_is_read_from_its_subjects(bench: Bench) -> None:
+    bench.record(bench.event("P1"))
+
+    def conflict() -> None:
+        raise doubles.cancelled("TransactionConflict")
+
+    busy = Reads(bench.client, "transact_get_items", dict.fromkeys(range(1, 99), conflict))
+    bench.client, client = busy, bench.client
+    sums = bench.store().sums(bench.study)
+    assert set(bench.store().check(bench.study).values()) == {None}
+    bench.client = client
+    assert sums == bench.store().sums(bench.study)
+    assert sums["study"] == {"accepted": 1}
+
+
+def test_check_says_what_the_sums_lack(bench: Bench) -> None:
+    bench.record(bench.event("P1", result="7"))
+    shard = next(bench.store().subjects(bench.study)).shard
+    start = f"SUM#{bench.study.generation}#"
+    key = {
+        "PK": {"S": f"STUDY#{bench.study.id}#{shard}"},
+        "SK": {"S": f"{start}results#0"},
+    }
+    update = {
+        "TableName": bench.name,
+        "Key": key,
+        "UpdateExpression": "ADD #0 :0",
+        "ExpressionAttributeNames": {"#0": ".0.s"},
+        "ExpressionAttributeValues": {":0": {"N": "-2"}},
+    }
+    bench.client.transact_write_items(TransactItems=[{"Update": update}])
+    found = bench.store().check(bench.study)
+    assert found[shard] == {"results#0": {"0.s": 2}}
+    assert found[1 - shard] == {}
+
+
+def test_large_numbers_add_exactly(bench: Bench) -> None:
+    results = ["999999999999", "-999999999999", "123456789012"]
+    entries = [bench.event("P1", f"L{i}", result=each) for i, each in enumerate(results)]
+    for entry in entries:
+        bench.record(entry)
+    bench.check(*entries)
+    squares = sum(int(each) ** 2 for each in results)
+    assert bench.store().sums(bench.study)["results#0"]["0.q"] == squares
+
+
+def test_a_definition_is_created_once(bench: Bench) -> None:
+    source = toy.definition(bench.study.id)
+    assert bench.store().put_definition(bench.study, source) == "same"
+    assert bench.store().study(bench.study.id).digest == bench.study.digest
+    assert bench.store().epoch(bench.study.id) == 1
+
+
+def test_an_unknown_study_is_not_found(bench: Bench) -> None:
+    for name in ("NOPE", "", "S#0", "x" * 3_000, f"{bench.study.id}#ASIDE"):
+        with pytest.raises(Rejected) as caught:
+            bench.store().study(name)
+        assert caught.value.status == 404
+    assert bench.store().current("NOPE") is None
+    assert bench.store().epoch("NOPE") == 0
+
+
+@pytest.mark.parametrize("shards", [2, 1, 5])
+def test_a_definition_can_be_replaced_while_the_study_has_no_events(
+    bench: Bench, shards: int
+) -> None:
+    source = toy.definition(bench.study.id, shards, title="Amended")
+    amended = study.load(source)
+    stale = bench.store()
+    assert stale.study(bench.study.id).digest == bench.study.digest
+    assert bench.store().put_definition(amended, source) == "created"
+    assert bench.store().study(bench.study.id).digest == amended.digest
+    assert bench.store().epoch(bench.study.id) == 2
+    # whoever still holds the old one is refused by the table itself, and looks again
+    (outcome,) = bench.record(bench.event("P1"), store=stale)
+    assert isinstance(outcome, Unavailable)
+    assert stale.study(bench.study.id).digest == amended.digest
+    with pytest.raises(Unavailable):
+        bench.store().sums(bench.study)
+    bench.study = amended
+    entry = bench.event("P1")
+    assert bench.record(entry, store=stale) == [Outcome.RECORDED]
+    bench.check(entry)
+
+
+def test_a_definition_cannot_be_replaced_once_the_study_has_events(bench: Bench) -> None:
+    bench.record(bench.event("P1"))
+    source = toy.definition(bench.study.id, title="Amended")
+    with pytest.raises(Rejected) as caught:
+        bench.store().put_definition(study.load(source), source)
+    assert caught.value.status == 409
+    assert bench.store().put_definition(bench.study, toy.definition(bench.study.id)) == "same"
+
+
+def test_of_a_first_event_and_a_replacement_only_one_goes_through(bench: Bench) -> None:
+    source = toy.definition(bench.study.id, title="Amended")
+    amended = study.load(source)
+
+    def replace() -> None:
+        assert bench.store().put_definition(amended, source) == "created"
+
+    (outcome,) = bench.record(bench.event("P1"), store=bench.store(doubles.meanwhile(replace)))
+    assert isinstance(outcome, Unavailable)
+    back = toy.definition(bench.study.id)
+    overtaken = bench.store(doubles.meanwhile(lambda: first(bench, amended)))
+    with pytest.raises(Rejected):
+        overtaken.put_definition(study.load(back), back)
+
+
+def first(bench: Bench, amended: study.Study) -> None:
+    bench.study = amended
+    assert bench.record(bench.event("P1")) == [Outcome.RECORDED]
+
+
+def test_two_who_put_the_same_definition_agree(bench: Bench) -> None:
+    source = toy.definition(bench.study.id, title="Amended")
+    amended = study.load(source)
+    overtaken = bench.store(
+        doubles.meanwhile(lambda: bench.store().put_definition(amended, source))
+    )
+    assert overtaken.put_definition(amended, source) == "same"
+
+
+def test_a_study_is_looked_up_again_after_its_life_in_the_cache(bench: Bench) -> None:
+    store = bench.store()
+    store.study(bench.study.id)
+    source = toy.definition(bench.study.id, title="Amended")
+    bench.store().put_definition(study.load(source), source)
+    assert store.study(bench.study.id).definition.title == "A toy"
+    bench.clock.pause(LIFE.total_seconds())
+    assert store.study(bench.study.id).definition.title == "Amended"
+
+
+def test_a_body_is_set_aside_once(bench: Bench) -> None:
+    store, name = bench.store(), bench.study.id
+    assert store.set_aside(name, '{"id":"é"}', PROBLEM, toy.SENDER)
+    assert not store.set_aside(name, '{"id":"é"}'.encode(), {"title": "Other"}, "else")
+    assert store.set_aside(name, b"\xff\xfe", PROBLEM, toy.SENDER)
+    assert store.set_aside(name, "", PROBLEM, toy.SENDER)
+    assert store.set_aside(name, "half \ud800", PROBLEM, toy.SENDER)
+    found = {each.body: each for each in store.asides(name)}
+    assert found.keys() == {'{"id":"é"}'.encode(), b"\xff\xfe", b"", b"half \xed\xa0\x80"}
+    assert found[b"\xff\xfe"].document()["body_base64"] == "//4="
+    document = found['{"id":"é"}'.encode()].document()
+    assert document["body"] == '{"id":"é"}'
+    assert document["problem"] == PROBLEM
+    assert document["principal"] == toy.SENDER
+    assert document["at"].endswith("Z")
+    assert store.count_asides(name) == 4
+    assert store.count_asides("other") == 0
+    bench.check()
+
+
+def test_a_text_and_the_bytes_it_was_read_from_are_one_body(bench: Bench) -> None:
+    raw = b"caf\xe9"
+    assert bench.store().set_aside("S", raw, PROBLEM, toy.SENDER)
+    text = raw.decode(errors="surrogateescape")
+    assert not bench.store().set_aside("S", text, PROBLEM, toy.SENDER)
+
+
+def test_a_very_large_body_is_noted_and_a_very_long_problem_shortened(bench: Bench) -> None:
+    store, name = bench.store(), bench.study.id
+    errors = [{"pointer": f"/data/{i}", "detail": "x" * 100} for i in range(20_000)]
+    assert store.set_aside(name, b"x" * 300_001, PROBLEM | {"errors": errors}, toy.SENDER)
+    (found,) = store.asides(name)
+    assert (found.body, found.size) == (None, 300_001)
+    assert found.problem["errors"] == errors[:100]
+    assert found.problem["errors_left_out"] == 19_900
