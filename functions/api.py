@@ -4,18 +4,18 @@ import base64
 import json
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from trial import intake, messages, report, study, wiring
+from trial import asking, intake, messages, report, study, wiring
 from trial.cells import Share
 from trial.errors import Rejected, Unavailable
 from trial.intake import Posted
 from trial.render import consort, tables_json
-from trial.store.rows import Aside
+from trial.store.documents import AUDIT, HEADS, LIVE, TRAIL
+from trial.store.rows import Aside, verify
 from trial.study import Study
 
 logger, metrics = Logger(), Metrics()
@@ -153,20 +153,34 @@ def _aside(aside: Aside) -> dict[str, object]:
     }
 
 
+@app.get("/studies/<name>/subjects/<subject>/history")
+def get_history(name: str, subject: str) -> Response[str]:
+    """Give a subject's events as recorded: who, when, why, and the chain that proves it."""
+    _study(name)
+    rows = wiring.store().journal(name, subject) if messages.is_identifier(subject) else []
+    if not rows:
+        raise Rejected(404, "No such subject")
+    head = rows[-1].hash
+    return _json({
+        "study": name,
+        "subject": subject,
+        "version": rows[-1].version,
+        "head": head.hex(),
+        "intact": verify(rows, head),
+        "events": [row.document() for row in rows],
+    })  # fmt: skip
+
+
 @app.post("/studies/<name>/reports")
 def post_report(name: str) -> Response[str]:
     """Ask for a report of the study as it is now; Publish makes its documents."""
     _study(name)
     body = _body()
     given = messages.read_json(body) if body.strip() else {}
-    reason = given.get("reason", "") if isinstance(given, dict) else None
-    if not isinstance(reason, str):
-        raise Rejected(422, "Report not accepted", "expected an object whose reason is a text")
-    request = uuid4().hex
-    at = wiring.now().isoformat(timespec="seconds")
-    wiring.reports().request(name, request, _principal(), at, reason)
-    place = f"/studies/{name}/reports/{request}"
-    response = _json({"report": request, "status": "pending", "location": place}, 202)
+    asked = asking.read(given, _principal(), wiring.now())
+    wiring.reports().request(name, asked)
+    place = f"/studies/{name}/reports/{asked.id}"
+    response = _json({"report": asked.id, "status": asked.status, "location": place}, 202)
     response.headers["Location"] = place
     return response
 
@@ -196,7 +210,11 @@ def get_report(name: str, cut: str) -> Response[str]:
 def get_file(name: str, cut: str, file: str) -> Response[str]:
     """Lead to a document: of `live`, of a cut, or of a report that was asked for."""
     _study(name)
-    place = "live" if cut == "live" else f"cuts/{_cut_of(name, cut)}"
+    found = cut if cut == LIVE else _cut_of(name, cut)
+    if file in (HEADS, TRAIL):
+        place = f"{AUDIT}/{found}"
+    else:
+        place = LIVE if cut == LIVE else f"cuts/{found}"
     link = wiring.documents().link(name, report.AUDIENCE, place, file)
     return Response(303, body="", headers={"Location": link, "Cache-Control": "no-store"})
 

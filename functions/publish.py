@@ -32,6 +32,9 @@ def publish(name: str, requests: set[str]) -> None:
     for request in sorted(requests):
         publishing.publish_report(store, documents, reports, study, request, version)
     cut = publishing.publish_live(store, documents, study, version)
+    if not publishing.agrees(store, study):
+        metrics.add_metric("SumsDiffer", "Count", 1)
+        logger.error("The sums differ from the subjects' shares", study=name)
     at = wiring.now().isoformat(timespec="seconds")
     reports.mark(name, PUBLISHED, at)
     if cut is not None:

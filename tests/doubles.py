@@ -166,7 +166,7 @@ class Faulty:
         return call
 
 
-class Crash(BaseException):  # noqa: N818 (the end of a process is no error that anything handles)
+class Crash(BaseException):
     """The process ends here."""
 
 

@@ -58,7 +58,7 @@ def _add(share: Share, row: str, cell: str, value: int) -> None:
     cells[cell] = cells.get(cell, 0) + value
 
 
-def event(  # noqa: PLR0913
+def event(
     study_id: str,
     subject: str,
     record: str = "L1",

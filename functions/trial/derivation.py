@@ -103,13 +103,16 @@ def _value(result: str, factor: Decimal, rule: str, places: int, *, log10: bool)
 class Derivation:
     """A subject seen through a study's definition; each value is derived once, when asked for."""
 
-    def __init__(self, study: Study, subject: Subject) -> None:
-        """Sort the subject's live records by kind."""
+    def __init__(self, study: Study, subject: Subject, cutoff: int | None = None) -> None:
+        """Sort the live records by kind; `cutoff` is the day (ordinal) that all is seen at."""
+        self.cutoff = cutoff
         self.study = study
         self.rules = study.definition
         self.subject = subject
         self.memo: dict[int, Any] = {}
         self._observations: dict[str, list[Observation]] = {}
+        self._chosen: dict[tuple[str, str], Observation | None] = {}
+        self._ordered: dict[str, list[Record]] = {}
         self._by_kind: dict[str, list[Record]] = {}
         for record in subject.records.values():
             if not record.void:
@@ -121,11 +124,9 @@ class Derivation:
 
     def ordered(self, kind: str) -> list[Record]:
         """List the live records of a kind by date, then clinical content, then record id."""
-        field = DECIDING_DATE.get(kind, "date")
-        return sorted(
-            self.records(kind),
-            key=lambda each: (each.data.get(field) or "", canonical(each.data), each.record),
-        )
+        if kind not in self._ordered:
+            self._ordered[kind] = _in_order(self.records(kind), DECIDING_DATE.get(kind, "date"))
+        return self._ordered[kind]
 
     def _first(self, kind: str) -> Record | None:
         records = self.records(kind)
@@ -271,6 +272,12 @@ class Derivation:
 
     def at_visit(self, parameter: str, visit: Visit) -> Observation | None:
         """Choose a visit's result: closest to its day; later on a tie; last accession of a day."""
+        key = (parameter, visit.id)
+        if key not in self._chosen:
+            self._chosen[key] = self._choose(parameter, visit)
+        return self._chosen[key]
+
+    def _choose(self, parameter: str, visit: Visit) -> Observation | None:
         if self.day_zero is None:
             return None
         low, high = (self.day_zero + day for day in visit.window)
@@ -303,15 +310,18 @@ class Derivation:
         baseline = self.rules.baselines[name]
         if baseline.visit is not None:
             return self.at_visit(parameter, self.study.visits[baseline.visit])
+        key = (parameter, f"{name} baseline")  # no visit's id holds a space
+        if key not in self._chosen:
+            self._chosen[key] = self._before_first_dose(parameter)
+        return self._chosen[key]
+
+    def _before_first_dose(self, parameter: str) -> Observation | None:
         if self.first_dose is None:
             return None
-        first_dose = self.first_dose
-        before = [
-            each
-            for each in self.observations(parameter)
-            if dates.not_after(each.collected, first_dose)
-        ]
-        return before[-1] if before else None
+        for each in reversed(self.observations(parameter)):
+            if dates.not_after(each.collected, self.first_dose):
+                return each
+        return None
 
     def last_until(self, parameter: str, visit: Visit) -> Observation | None:
         """Find the last result after the first dose and not after a visit's window (LOCF)."""
@@ -328,7 +338,8 @@ class Derivation:
         """Say whether a visit is due: something is recorded beyond its window, or all is over."""
         if self.end_of_study is not None or self.death is not None:
             return True
-        return self.day_zero is not None and self.last_contact > self.day_zero + visit.window[1]
+        seen_until = self.last_contact if self.cutoff is None else self.cutoff
+        return self.day_zero is not None and seen_until > self.day_zero + visit.window[1]
 
     def parameter(self, name: str) -> Parameter:
         """Look a parameter up."""
@@ -392,6 +403,24 @@ class Derivation:
         if len(onset) < dates.FULL and self.first_dose and self.first_dose.startswith(onset):
             return dates.earliest(self.first_dose)
         return began
+
+
+def _in_order(records: list[Record], field: str) -> list[Record]:
+    """Sort by date; only records of one date are compared by their content, which takes longer."""
+    if len(records) < 2:  # noqa: PLR2004 (nothing to compare)
+        return records
+    same: dict[str, list[Record]] = {}
+    for each in records:
+        same.setdefault(each.data.get(field) or "", []).append(each)
+    return [
+        each
+        for day in sorted(same)
+        for each in (
+            sorted(same[day], key=lambda one: (canonical(one.data), one.record))
+            if len(same[day]) > 1
+            else same[day]
+        )
+    ]
 
 
 def _coding_order(record: Record) -> tuple[str, str, str]:

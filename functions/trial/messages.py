@@ -346,11 +346,22 @@ def is_identifier(text: str) -> bool:
 
 def canonical(value: object) -> str:
     """Write JSON in the one form that digests are taken of: keys sorted, numbers as written."""
+    try:
+        return _CANONICAL.encode(value)
+    except TypeError:  # it holds a Decimal, which must stay as it was written
+        return _as_written(value)
+
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _as_written(value: object) -> str:
     match value:
         case dict():
-            return "{" + ",".join(f"{_text(k)}:{canonical(value[k])}" for k in sorted(value)) + "}"
+            members = (f"{_text(name)}:{_as_written(value[name])}" for name in sorted(value))
+            return "{" + ",".join(members) + "}"
         case list():
-            return "[" + ",".join(map(canonical, value)) + "]"
+            return "[" + ",".join(map(_as_written, value)) + "]"
         case str():
             return _text(value)
         case None:
@@ -487,13 +498,13 @@ def parse(value: object, body: str, study: str | None = None) -> Entry:
 
     Raises `Rejected` (422) naming every field at fault.
     """
-    envelope = _validate(Envelope, value, "")
+    envelope = validate(Envelope, value, "")
     kind = _kind(envelope.type)
     named = envelope.study or study
     if named is None or (study is not None and named != study):
         fault = Fault("/study", "must name the study the event is posted to")
         raise Rejected(422, "Event not accepted", "", fault)
-    data = _validate(_model(kind, envelope.data), envelope.data, "/data")
+    data = validate(_model(kind, envelope.data), envelope.data, "/data")
     if data.reason_for_change is None and (data.revision > 1 or data.action == "void"):
         detail = "is required from revision 2 on and for a void"
         raise Rejected(422, "Event not accepted", "", Fault("/data/reason_for_change", detail))
@@ -542,7 +553,10 @@ def _model(kind: str, data: Mapping[str, Any]) -> type[Data]:
     return Void if data.get("action") == "void" else KINDS[kind]
 
 
-def _validate[Model: BaseModel](model: type[Model], value: object, at: str) -> Model:
+def validate[Model: BaseModel](
+    model: type[Model], value: object, at: str, title: str = "Event not accepted"
+) -> Model:
+    """Read a value as a model; raises `Rejected` (422) with a pointer to each field at fault."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -550,7 +564,7 @@ def _validate[Model: BaseModel](model: type[Model], value: object, at: str) -> M
             Fault(at + "".join(f"/{_token(part)}" for part in each["loc"]), _said(each["msg"]))
             for each in error.errors(include_input=False, include_url=False, include_context=False)
         )
-        raise Rejected(422, "Event not accepted", "", *faults) from None
+        raise Rejected(422, title, "", *faults) from None
 
 
 def _token(part: str | int) -> str:

@@ -1,25 +1,43 @@
 """Make a study's documents from one consistent state, and put them where readers find them."""
 
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trial import cells, report
+from trial import cells, messages, report
 from trial.cells import Share
 from trial.render.documents import MEDIA_TYPES, render
-from trial.store.documents import LIVE, Documents
+from trial.report import NOW, Asked
+from trial.store.documents import AUDIT, HEADS, LIVE, TRAIL, Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, Reports
+from trial.store.rows import JournalRow
 from trial.study import Study
-from trial.subject import Subject
+from trial.subject import Subject, gather
 from trial.tables.grid import Cut
+
+_MEDIA_TYPES = {**MEDIA_TYPES, HEADS: "application/json", TRAIL: "application/x-ndjson"}
+
+
+@dataclass(frozen=True)
+class State:
+    """A subject at one version of its journal, with its share; `trail` if the journal was read."""
+
+    subject: Subject
+    share: Share
+    version: int
+    head: bytes
+    trail: tuple[JournalRow, ...] = ()
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A cut, its files, and the sums that the subjects' shares amount to."""
+    """A cut, its files, where each subject's journal stood, and the sums of the shares."""
 
     cut: Cut
     files: dict[str, bytes]
+    audit: dict[str, bytes]
     sums: Share
 
 
@@ -27,12 +45,11 @@ def publish_live(store: Store, documents: Documents, study: Study, code_version:
     """Bring the live documents up to date; None where they already are, or are newer."""
     current = store.current(study.id)
     epoch = current.epoch if current else 0
-    publication = make(store, study, code_version)
+    publication = make(study, list(_counted(store, study)), code_version)
     cut = publication.cut
     latest, tag = documents.latest(study.id, report.AUDIENCE)
     if latest is not None and not _newer(epoch, cut, code_version, latest):
         return None
-    versions = documents.put(study.id, report.AUDIENCE, LIVE, publication.files, MEDIA_TYPES)
     entry = {
         "study": study.id,
         "epoch": epoch,
@@ -40,7 +57,8 @@ def publish_live(store: Store, documents: Documents, study: Study, code_version:
         "cut": cut.id,
         "content_root": cut.content_root,
         "code_version": code_version,
-        "files": versions,
+        "files": _put(documents, study, LIVE, publication.files),
+        "audit": _put(documents, study, f"{AUDIT}/{LIVE}", publication.audit),
     }
     moved = documents.advance(study.id, report.AUDIENCE, entry, tag)
     # Overtaken by another publication: this one may still be the newer of the two.
@@ -53,6 +71,12 @@ def _newer(epoch: int, cut: Cut, code_version: str, latest: dict[str, Any]) -> b
     return bool(mine >= theirs) and not same
 
 
+def _put(
+    documents: Documents, study: Study, place: str, files: Mapping[str, bytes]
+) -> dict[str, str]:
+    return documents.put(study.id, report.AUDIENCE, place, files, _MEDIA_TYPES)
+
+
 def publish_report(
     store: Store,
     documents: Documents,
@@ -61,27 +85,72 @@ def publish_report(
     request: str,
     code_version: str,
 ) -> None:
-    """Make the documents of a report that was asked for, once."""
-    if reports.get(study.id, request).status != PENDING:
+    """Make the documents and the audit trail of a report that was asked for, once."""
+    wanted = reports.get(study.id, request)
+    if wanted.status != PENDING:
         return
-    publication = make(store, study, code_version)
+    asked = Asked(wanted.as_of, wanted.cutoff)
+    publication = make(study, list(_refolded(store, study, asked)), code_version, asked)
     cut = publication.cut
-    place = f"cuts/{cut.id}"
-    documents.put(study.id, report.AUDIENCE, place, publication.files, MEDIA_TYPES)
+    _put(documents, study, f"cuts/{cut.id}", publication.files)
+    _put(documents, study, f"{AUDIT}/{cut.id}", publication.audit)
     reports.ready(study.id, request, cut.id, cut.accepted)
 
 
-def make(store: Store, study: Study, code_version: str) -> Publication:
-    """Render the study as it is: tables and listings from the same subject rows."""
-    states: list[tuple[Subject, Share]] = [
-        (stored.subject, stored.share) for stored in store.subjects(study)
-    ]
-    made = report.report(study, states)
-    sums = cells.total(share for _, share in states)
-    return Publication(made.cut, render(made, code_version), sums)
+def _counted(store: Store, study: Study) -> Iterator[State]:
+    """Read the study as it is: each subject with the share that the sums count for it."""
+    for each in store.subjects(study):
+        yield State(each.subject, each.share, each.version, each.head)
 
 
-def agrees(store: Store, study: Study, publication: Publication) -> bool:
-    """Check the published tables against the rows of sums; True while events are still coming."""
-    sums = store.sums(study)
-    return report.accepted(sums) != publication.cut.accepted or sums == publication.sums
+def _refolded(store: Store, study: Study, asked: Asked) -> Iterator[State]:
+    """Replay the journal up to an instant: which versions that were, the stamps say for ever.
+
+    Stamps rise within a subject and nothing commits with one older than 30 s, so an instant a
+    minute old resolves to the same versions whenever it is asked for.
+    """
+    for each in store.subjects(study):
+        journal = store.journal(study.id, each.id)
+        rows = [
+            row
+            for row in journal
+            if row.version <= each.version and (not asked.as_of or row.stamp <= asked.as_of)
+        ]
+        if rows:
+            subject = gather(each.id, (_entry(row) for row in rows))
+            seen, share = report.as_asked(study, subject, asked)
+            yield State(seen, share, rows[-1].version, rows[-1].hash, tuple(rows))
+
+
+def _entry(row: JournalRow) -> messages.Entry:
+    return messages.parse(messages.read_json(row.body), row.body, row.study)
+
+
+def make(study: Study, states: list[State], code_version: str, asked: Asked = NOW) -> Publication:
+    """Render one state of the study: tables and listings from the same subjects."""
+    made = report.report(study, [(each.subject, each.share) for each in states], asked)
+    heads = {
+        "study": study.id,
+        "cut": made.cut.id,
+        "content_root": made.cut.content_root,
+        "subjects": {
+            each.subject.id: {"version": each.version, "head": each.head.hex()}
+            for each in sorted(states, key=lambda one: one.subject.id)
+        },
+    }
+    audit = {HEADS: json.dumps(heads, indent=2).encode() + b"\n"}
+    if any(each.trail for each in states):
+        audit[TRAIL] = b"".join(_trail(states))
+    sums = cells.total(each.share for each in states)
+    return Publication(made.cut, render(made, code_version), audit, sums)
+
+
+def _trail(states: list[State]) -> Iterator[bytes]:
+    for each in sorted(states, key=lambda one: one.subject.id):
+        for row in each.trail:
+            yield json.dumps(row.document(), ensure_ascii=False).encode() + b"\n"
+
+
+def agrees(store: Store, study: Study) -> bool:
+    """Check the rows of sums against the shares in the subjects' rows, shard by quiet shard."""
+    return not any(store.check(study).values())

@@ -6,10 +6,11 @@ document agrees with itself by construction.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from trial import cells, dates
 from trial.cells import Share
+from trial.cutoff import until
 from trial.derivation import Derivation
 from trial.study import CONTRIBUTION_VERSION, Study
 from trial.subject import Subject
@@ -102,24 +103,54 @@ def live(study: Study, sums: Share) -> Cut:
     )
 
 
-def cut(study: Study, subjects: Iterable[Subject], sums: Share, data_date: str) -> Cut:
+@dataclass(frozen=True)
+class Asked:
+    """What a report was asked to show: as recorded by an instant, and as of a clinical date."""
+
+    as_of: str = ""
+    cutoff: str = ""
+
+
+NOW = Asked()
+
+
+def cut(
+    study: Study, subjects: Iterable[Subject], sums: Share, data_date: str, asked: Asked = NOW
+) -> Cut:
     """Name the state that a document shows, by all that decides its bytes."""
     root = content_root(subjects)
-    inputs = f"{study.digest} {CONTRIBUTION_VERSION} {root} {AUDIENCE}"
-    name = hashlib.sha256(inputs.encode()).hexdigest()[:16]
-    return replace(live(study, sums), id=name, content_root=root, data_date=data_date)
+    inputs = f"{study.digest} {CONTRIBUTION_VERSION} {root} {AUDIENCE} {asked.as_of} {asked.cutoff}"
+    return replace(
+        live(study, sums),
+        id=hashlib.sha256(inputs.encode()).hexdigest()[:16],
+        content_root=root,
+        data_date=data_date,
+        as_of=asked.as_of,
+        cutoff=asked.cutoff,
+    )
 
 
-def report(study: Study, states: Sequence[tuple[Subject, Share]]) -> Report:
+def as_asked(study: Study, subject: Subject, asked: Asked) -> tuple[Subject, Share]:
+    """Refold a subject's share as a report asks for it."""
+    plan = plan_of(study)
+    if not asked.cutoff:
+        return subject, plan.contribute(subject)
+    cutoff = dates.latest(asked.cutoff)
+    seen = until(subject, cutoff)
+    return seen, plan.contribute(seen, cutoff)
+
+
+def report(study: Study, states: Sequence[tuple[Subject, Share]], asked: Asked = NOW) -> Report:
     """Make everything one cut publishes from the subjects and the shares counted with them."""
     sums = cells.total(share for _, share in states)
     subjects = [subject for subject, _ in states]
-    derivations = [Derivation(study, subject) for subject in subjects]
+    cutoff = dates.latest(asked.cutoff) if asked.cutoff else None
+    derivations = [Derivation(study, subject, cutoff) for subject in subjects]
     last = max((each.last_contact for each in derivations), default=0)
     grids = tables(study, sums)
     participants = flow(study, sums)
     return Report(
-        cut=cut(study, subjects, sums, dates.iso(last) if last else ""),
+        cut=cut(study, subjects, sums, dates.iso(last) if last else "", asked),
         figures=figures.figures(study.definition, grids),
         flow=participants,
         grids=grids,

@@ -9,12 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
+from invoking import EVENTS, Service, forget
 
-from invoking import EVENTS, Service
 from local.feed import read_definition
-from trial import wiring
 
-CACHED = (wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents)
 _NUMBER = count(1)
 
 
@@ -100,12 +98,6 @@ def service(blank: Service, definition: dict[str, Any]) -> Service:
     """Give a service that knows TMB-301 and none of its events."""
     assert blank.define(definition).status == 201
     return blank
-
-
-def forget() -> None:
-    """Start as a new process would: with no client, no store and no definition in hand."""
-    for each in CACHED:
-        each.cache_clear()
 
 
 def create_table(client: Any, name: str) -> None:

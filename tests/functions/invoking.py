@@ -4,10 +4,15 @@ import base64
 import io
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from botocore.exceptions import EndpointConnectionError
+
+from trial import wiring
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 STUDY = "TMB-301"
@@ -15,6 +20,7 @@ CALLER = "arn:aws:iam::123456789012:role/upstream"
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 PROBLEM = "application/problem+json"
+CACHED = (wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents)
 
 
 @dataclass(frozen=True)
@@ -177,3 +183,31 @@ def streamed(*keys: tuple[str, str]) -> dict[str, Any]:
 
 def as_text(body: Any) -> Any:
     return body if isinstance(body, str) or body is None else json.dumps(body)
+
+
+class Failing:
+    """A client that cannot reach the service for the calls that `when` names."""
+
+    def __init__(self, client: Any, when: Callable[[str, str], bool]) -> None:
+        self._client = client
+        self._when = when
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**parameters: Any) -> Any:
+            if self._when(name, str(parameters)):
+                raise EndpointConnectionError(endpoint_url="dynamodb")
+            return getattr(self._client, name)(**parameters)
+
+        return call
+
+
+def unreachable(service: Service, when: Callable[[str, str], bool]) -> None:
+    """Let calls of the table fail, for as long as this process keeps its client; wait for none."""
+    wiring.table()._client = Failing(service.dynamodb, when)
+    wiring.store()._pause = lambda _seconds: None
+
+
+def forget() -> None:
+    """Start as a new process would: with no client, no store and no definition in hand."""
+    for each in CACHED:
+        each.cache_clear()

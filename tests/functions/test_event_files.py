@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from invoking import EVENTS, PROBLEM, SINGLE, STUDY, Answer, Service, queued, streamed
 
 FILES = {
@@ -187,7 +186,7 @@ def test_an_event_file_does_what_it_is_for(
     if name != "api/put-definition":
         assert blank.define(definition).status == 201
     prepare(blank)
-    function = name.split("/")[0]
+    function = name.split("/", maxsplit=1)[0]
     answer = blank.ask(read(name)) if function == "api" else blank.invoke(function, read(name))
     check(answer, blank)
 
@@ -197,9 +196,9 @@ def test_an_event_file_sent_again_changes_no_record_and_no_total(
     name: str, service: Service
 ) -> None:
     EXPECTED[name][0](service)
-    service.invoke(name.split("/")[0], read(name))
+    service.invoke(name.split("/", maxsplit=1)[0], read(name))
     before, asides = service.items(*KEPT), service.set_aside()
-    service.invoke(name.split("/")[0], read(name))
+    service.invoke(name.split("/", maxsplit=1)[0], read(name))
     assert service.items(*KEPT) == before
     assert service.set_aside() == asides
 

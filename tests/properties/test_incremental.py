@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import doubles
+import toy
+from doubles import Clock, Crash, Fault, Faulty, MemoryClient
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-import doubles
-import toy
-from doubles import Clock, Crash, Fault, Faulty, MemoryClient
 from trial import cells
 from trial.messages import Entry
 from trial.store import Store, verify

@@ -98,7 +98,7 @@ def _invoke(arguments: list[str]) -> Any:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip(), f"no answer, as on a time-out:\n{done.stderr}"
     answer = json.loads(done.stdout.strip().splitlines()[-1])
-    assert "errorType" not in answer, f"{answer}\n{done.stderr}"
+    assert "errorType" not in (answer or {}), f"{answer}\n{done.stderr}"
     return answer
 
 
@@ -115,5 +115,5 @@ def test_an_event_file_is_handled_in_a_lambda_container(
     answer = invoke(function, event)
     if function == "ApiFunction":
         assert 200 <= answer["statusCode"] < 500
-    else:
-        assert answer == {"batchItemFailures": []}
+    else:  # nothing at all says as well that no item failed
+        assert answer in (None, {"batchItemFailures": []})

@@ -1,74 +1,15 @@
 """A store on each of two tables: one in memory, one of ministack. Both keep the same contract."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-
 import toy
-from doubles import Clock, Fault, Faulty, MemoryClient
-from trial import cells
-from trial.messages import Entry
-from trial.store import Result, Store, verify
-from trial.store.table import Table
-from trial.study import Study
-from trial.subject import gather
+from bench import Bench, create_table, ministack_client
+from doubles import MemoryClient
 
 _NUMBER = count(1)
-
-
-@dataclass
-class Bench:
-    """A study in a store, and what tests do with it again and again."""
-
-    client: Any
-    name: str
-    study: Study
-    clock: Clock = field(default_factory=Clock)
-    accepted: list[Entry] = field(default_factory=list)
-    units: list[tuple[str, float]] = field(default_factory=list)
-
-    def store(self, *faults: Fault | None, contribute: Any = toy.contribute) -> Store:
-        """Open the store, as another process would; its transactions meet the faults given."""
-        return Store(self.table(*faults), contribute, self.clock, self.clock.pause)
-
-    def table(self, *faults: Fault | None) -> Table:
-        self.calls = Faulty(self.client, faults)
-        return Table(self.calls, self.name, lambda *call: self.units.append(call))
-
-    def event(self, subject: str, *args: Any, **more: Any) -> Entry:
-        return toy.event(self.study.id, subject, *args, **more)
-
-    def record(self, *entries: Entry, store: Store | None = None) -> list[Any]:
-        """Record entries and give their outcomes."""
-        found = (store or self.store()).record(self.study, toy.receipts(entries))
-        assert all(isinstance(each, Result) for each in found)
-        return [each.outcome for each in found]
-
-    def check(self, *accepted: Entry) -> None:
-        """Demand that exactly these entries are counted, journalled and chained."""
-        store = self.store()
-        stored = {each.id: each for each in store.subjects(self.study)}
-        by_subject: dict[str, list[Entry]] = {}
-        for entry in accepted:
-            by_subject.setdefault(entry.subject, []).append(entry)
-        assert stored.keys() == by_subject.keys()
-        for name, entries in by_subject.items():
-            assert stored[name].subject == gather(name, entries)
-            assert stored[name].share == toy.contribute(self.study, stored[name].subject)
-            journal = store.journal(self.study.id, name)
-            assert verify(journal, stored[name].head)
-            assert stored[name].version == len(journal) == len(entries)
-            assert sorted(each.body for each in journal) == sorted(each.body for each in entries)
-            stamps = [each.stamp for each in journal]
-            assert stamps == sorted(set(stamps))
-        sums = store.sums(self.study)
-        assert sums == cells.total(each.share for each in stored.values())
-        assert set(map(str, store.check(self.study).values())) <= {"{}"}
 
 
 @pytest.fixture(params=["memory", "ministack"])
@@ -76,27 +17,6 @@ def client(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return MemoryClient(page=3)
     return ministack_client(request.getfixturevalue("ministack"))
-
-
-def ministack_client(endpoint: str) -> Any:
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"mode": "standard", "total_max_attempts": 2}),
-    )
-
-
-def create_table(client: Any, name: str) -> None:
-    keys = ("PK", "HASH"), ("SK", "RANGE")
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
-    )
 
 
 @pytest.fixture

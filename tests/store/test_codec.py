@@ -19,7 +19,7 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
 NUMBERS = st.one_of(
     st.integers(-(10**45), 10**45),
     st.sampled_from(["1.50", "1.5", "1E+5", "1e-9", "-0.0", "0", "-0", "100", "1e2", "1" * 60]).map(
-        lambda text: messages.read_json(text)
+        messages.read_json
     ),
     st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: messages.read_json(str(d))),
 )
@@ -40,7 +40,7 @@ def entries(draw: st.DrawFn) -> list[Entry]:
                 st.sampled_from(["visit.recorded", "lab.result.reported", "dose.missed"]),
                 st.sampled_from(["R1", "R2", "R3", "R4", "R5"]),
                 st.integers(1, 3),
-                st.booleans(),
+                st.sampled_from(["record", "void"]),
                 st.dictionaries(SHAPES | TEXTS, JSON, max_size=4),
                 st.sampled_from([None, "a reason"]),
             ),
@@ -50,18 +50,19 @@ def entries(draw: st.DrawFn) -> list[Entry]:
     return [entry(*each) for each in drawn]
 
 
-def entry(  # noqa: PLR0913
-    kind: str, record: str, revision: int, void: bool, data: dict[str, Any], reason: str | None
+def entry(
+    kind: str, record: str, revision: int, state: str, data: dict[str, Any], reason: str | None
 ) -> Entry:
     content = {
         "kind": kind,
         "record": record,
         "revision": revision,
-        "action": "void" if void else "record",
+        "action": state,
         "reason": reason,
         "data": data,
     }
     digest = messages.digest(content)
+    void = state == "void"
     return Entry("S", "P", kind, record, revision, void, reason, data, digest, "", "", "", "")
 
 
@@ -135,9 +136,16 @@ def test_rows_written_by_the_first_release_can_be_read() -> None:
     subject = gather(
         "P",
         [
-            entry("visit.recorded", "V1", 1, False, {"date": "2015-07-01", "n": Decimal("1.50")}, None),
-            entry("visit.recorded", "V2", 1, False, {"date": "2015-07-08", "n": 2}, None),
-            entry("visit.recorded", "V3", 2, True, {}, "entered twice"),
+            entry(
+                "visit.recorded",
+                "V1",
+                1,
+                "record",
+                {"date": "2015-07-01", "n": Decimal("1.50")},
+                None,
+            ),
+            entry("visit.recorded", "V2", 1, "record", {"date": "2015-07-08", "n": 2}, None),
+            entry("visit.recorded", "V3", 2, "void", {}, "entered twice"),
         ],
     )
     assert same(codec.decode("P", bytes.fromhex(FIRST_SUBJECT)), subject)

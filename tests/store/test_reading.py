@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 import doubles
+import pytest
 import toy
-from conftest import Bench
+from bench import Bench
+
 from trial import cells, study
 from trial.errors import Rejected, Unavailable
 from trial.store.definitions import LIFE

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import pytest
-from botocore.exceptions import ClientError
-
 import doubles
+import pytest
 import toy
-from conftest import Bench
+from bench import Bench
+from botocore.exceptions import ClientError
 from doubles import Clock, Crash, Fault
+
 from trial.cells import Share
 from trial.errors import Rejected, Unavailable
 from trial.store import Store
@@ -241,7 +241,7 @@ def test_one_event_too_large_for_an_item_is_rejected_and_its_neighbours_are_not(
 
 
 def test_a_subject_too_large_for_an_item_is_found_among_its_neighbours(bench: Bench) -> None:
-    rng = random.Random(1)
+    rng = random.Random(1)  # noqa: S311 (text that does not compress)
     large = [
         toy.serious(
             bench.study.id, "P1", f"AE-{i}", page="".join(rng.choices("0123456789abcdef", k=4_000))
@@ -340,16 +340,14 @@ def test_the_remembered_share_is_taken_out_even_when_the_code_has_changed(bench:
     assert set(map(str, bench.store().check(bench.study).values())) == {"{}"}
 
 
-@pytest.mark.parametrize("same_events", [True, False])
-def test_threads_that_write_one_subject_lose_and_double_nothing(
-    bench: Bench, same_events: bool
-) -> None:
+@pytest.mark.parametrize("events", ["the same", "their own"])
+def test_threads_that_write_one_subject_lose_and_double_nothing(bench: Bench, events: str) -> None:
     def write(worker: int) -> list[Any]:
-        own = "" if same_events else f"w{worker}-"
+        own = "" if events == "the same" else f"w{worker}-"
         entries = [
             bench.event("P1", f"{own}L{i}", event_id=f"w{worker}", result=str(i)) for i in range(6)
         ]
-        random.Random(worker).shuffle(entries)
+        random.Random(worker).shuffle(entries)  # noqa: S311 (an order of its own)
         store = Store(bench.table(), toy.contribute, Clock())
         outcomes = [bench.record(each, store=store)[0] for each in entries[:3]]
         outcomes += bench.record(*entries[3:], store=store)
@@ -359,7 +357,7 @@ def test_threads_that_write_one_subject_lose_and_double_nothing(
         found = [pair for pairs in pool.map(write, range(4)) for pair in pairs]
     assert {outcome for _, outcome in found} <= {RECORDED, REPEATED}
     bench.check(*(entry for entry, outcome in found if outcome is RECORDED))
-    assert sum(outcome is RECORDED for _, outcome in found) == (6 if same_events else 24)
+    assert sum(outcome is RECORDED for _, outcome in found) == (6 if events == "the same" else 24)
 
 
 def test_no_entries_no_calls(bench: Bench) -> None:

@@ -299,6 +299,8 @@ def _provenance(cut: Cut) -> str:
         ("Registry", cut.registry),
         ("Cut", cut.id or "live"),
         ("Data date", cut.data_date),
+        ("Data cut-off", cut.cutoff),
+        ("As recorded by", cut.as_of),
         ("Accepted records", str(cut.accepted)),
         ("Definition", cut.definition[:16]),
         ("Content root", cut.content_root[:16]),

@@ -300,7 +300,9 @@ def _set_page(target: Worksheet, widths: Sequence[int], cut: Cut) -> None:
 def _source(cut: Cut) -> str:
     words = f"Source: definition {cut.definition[:16]}, contribution {cut.contribution_version}"
     dictionaries = "".join(f"; {each}" for each in cut.dictionaries)
-    return f"{words}; cut {cut.id}; data date {cut.data_date or 'none'}{dictionaries}"
+    asked = f"; data cut-off {cut.cutoff}" if cut.cutoff else ""
+    asked += f"; as recorded by {cut.as_of}" if cut.as_of else ""
+    return f"{words}; cut {cut.id}; data date {cut.data_date or 'none'}{asked}{dictionaries}"
 
 
 _COVER_WIDTHS = (34, 76, 36, 10)
@@ -341,6 +343,10 @@ def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
     yield "Cut", cut.id
     yield "Content root", cut.content_root
     yield "Data date", cut.data_date or "none"
+    if cut.cutoff:
+        yield "Data cut-off", cut.cutoff
+    if cut.as_of:
+        yield "As recorded by", cut.as_of
     yield "Accepted records", cut.accepted
     yield "Definition", cut.definition
     yield "Contribution version", cut.contribution_version

@@ -161,6 +161,8 @@ def _source(cut: Cut) -> str:
         ("content root", cut.content_root),
         ("accepted records", str(cut.accepted)),
         ("data date", cut.data_date),
+        ("data cut-off", cut.cutoff),
+        ("as recorded by", cut.as_of),
         ("definition", cut.definition),
         ("contribution version", str(cut.contribution_version)),
         ("audience", cut.audience),

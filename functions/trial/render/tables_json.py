@@ -57,6 +57,8 @@ def cut_fields(cut: Cut) -> Document:
         "contribution_version": cut.contribution_version,
         "audience": cut.audience,
         "data_date": cut.data_date or None,
+        "as_of": cut.as_of or None,
+        "cutoff": cut.cutoff or None,
         "dictionaries": list(cut.dictionaries),
     }
 

@@ -13,8 +13,12 @@ from botocore.exceptions import ClientError
 
 from trial.errors import Rejected
 
-LIVE = "live"
+LIVE, AUDIT = "live", "audit"
+HEADS, TRAIL = "heads.json", "audit.ndjson"
+"""What arrival decides, kept apart: where each journal stood, and the journals themselves."""
 LINK_SECONDS = 60
+_NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
+"""The places whose files `latest.json` names by version, and where in it."""
 _ABSENT = {"NoSuchKey", "404"}
 _OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 
@@ -74,11 +78,12 @@ class Documents:
     def link(self, study: str, audience: str, place: str, name: str) -> str:
         """Sign a link to a document, good for a minute; raises `Rejected` (404)."""
         request = {"Bucket": self._bucket, "Key": _key(study, audience, f"{place}/{name}")}
-        if place == LIVE:
+        if place in _NAMED:
             latest, _ = self.latest(study, audience)
-            if latest is None or name not in latest["files"]:
+            versions = latest[_NAMED[place]] if latest else {}
+            if name not in versions:
                 raise Rejected(404, "No such document", "nothing of this name is published yet")
-            request["VersionId"] = latest["files"][name]
+            request["VersionId"] = versions[name]
         else:
             self._must_exist(request)
         link: str = self._client.generate_presigned_url(

@@ -15,15 +15,17 @@ FAILED = "failed"
 
 @dataclass(frozen=True)
 class Requested:
-    """A report: who asked for it, when and why, and the cut it became."""
+    """A report: who asked for it, when, why and as of when, and the cut it became."""
 
     id: str
     status: str
     requested_by: str
     requested_at: str
     reason: str
-    cut: str
-    accepted: int
+    as_of: str
+    cutoff: str
+    cut: str = ""
+    accepted: int = 0
 
 
 class Reports:
@@ -33,16 +35,12 @@ class Reports:
         """Keep the rows in the store's own table, so that its stream tells Publish of them."""
         self._table = table
 
-    def request(self, study: str, request: str, principal: str, at: str, reason: str) -> None:
-        """Ask for a report of the study as it is when Publish comes to it."""
+    def request(self, study: str, asked: Requested) -> None:
+        """Ask for a report; Publish makes it when the stream tells it of this row."""
+        fields = {"status", "requested_by", "requested_at", "reason", "as_of", "cutoff"}
         self._table.put_new(
-            key(keys.report(study, request))
-            | {
-                "status": text(PENDING),
-                "requested_by": text(principal),
-                "requested_at": text(at),
-                "reason": text(reason),
-            }
+            key(keys.report(study, asked.id))
+            | {name: text(value) for name, value in vars(asked).items() if name in fields}
         )
 
     def get(self, study: str, request: str) -> Requested:
@@ -94,6 +92,8 @@ def _requested(item: Item) -> Requested:
         requested_by=item["requested_by"]["S"],
         requested_at=item["requested_at"]["S"],
         reason=item["reason"]["S"],
+        as_of=item["as_of"]["S"],
+        cutoff=item["cutoff"]["S"],
         cut=item.get("cut", {}).get("S", ""),
         accepted=int(item.get("accepted", {}).get("N", 0)),
     )

@@ -104,7 +104,14 @@ class JournalRow:
 
     def sealed(self) -> bytes:
         """Compute the hash that this row must carry."""
-        fields: dict[str, Any] = {
+        return hashlib.sha256(self.previous + canonical(self._fields()).encode()).digest()
+
+    def document(self) -> dict[str, Any]:
+        """Give the row as data: what the hash covers, and both hashes in hexadecimal."""
+        return self._fields() | {"previous": self.previous.hex(), "hash": self.hash.hex()}
+
+    def _fields(self) -> dict[str, Any]:
+        return {
             "study": self.study,
             "subject": self.subject,
             "kind": self.kind,
@@ -120,7 +127,6 @@ class JournalRow:
             "version": self.version,
             "format": self.format,
         }
-        return hashlib.sha256(self.previous + canonical(fields).encode()).digest()
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,8 @@ def _seriousness(derivation: Derivation) -> Iterator[tuple[str, str]]:
 
 def _limits_changed(derivation: Derivation) -> Iterator[tuple[str, str]]:
     known: dict[str, tuple[object, object]] = {}
-    for record in derivation.ordered("lab.result.reported"):
+    results = derivation.records("lab.result.reported")
+    for record in sorted(results, key=lambda each: (each.data["collected"], each.record)):
         data = record.data
         limits = (data["unit"], data.get("lloq"))
         before = known.setdefault(data["parameter"], limits)

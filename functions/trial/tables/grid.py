@@ -153,6 +153,8 @@ class Cut:
     content_root: str
     data_date: str
     dictionaries: tuple[str, ...] = ()
+    as_of: str = ""
+    cutoff: str = ""
 
 
 @dataclass(frozen=True)

@@ -102,10 +102,10 @@ class Plan:
         self.flow: FlowPlan = compile_flow(definition.flow, self.rules, levels)
         _check_width(self)
 
-    def contribute(self, subject: Subject) -> Share:
+    def contribute(self, subject: Subject, cutoff: int | None = None) -> Share:
         """Give one subject's share of everything; pure, and the whole of what is ever counted."""
         share: Share = {STUDY_ROW: {"accepted": subject.accepted}}
-        derivation = Derivation(self.study, subject)
+        derivation = Derivation(self.study, subject, cutoff)
         if derivation.superseded:
             return share
         for name, test in self.sets.items():

@@ -1,0 +1,45 @@
+"""Read what a report is asked for: why, as recorded by which instant, as of which clinical date."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from trial.errors import Fault, Rejected
+from trial.messages import FullDate, Instant, validate
+from trial.store.reports import PENDING, Requested
+from trial.store.rows import stamp_text
+
+SETTLED = timedelta(seconds=60)
+"""How old an instant must be: what commits now may still bear a stamp 30 s old."""
+
+_TITLE = "Report not accepted"
+
+
+class Ask(BaseModel):
+    """The body of a request for a report."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    reason: Annotated[str, Field(max_length=4_000)] = ""
+    as_of: Instant | None = None
+    cutoff: FullDate | None = None
+
+
+def read(value: object, principal: str, now: datetime) -> Requested:
+    """Read a request for a report; raises `Rejected` (422) naming each field at fault."""
+    ask = validate(Ask, value, "", _TITLE)
+    as_of = datetime.fromisoformat(ask.as_of).astimezone(UTC) if ask.as_of else None
+    if as_of is not None and as_of > now - SETTLED:
+        detail = f"must lie {SETTLED.seconds} s in the past, when nothing before it can still come"
+        raise Rejected(422, _TITLE, "", Fault("/as_of", detail))
+    return Requested(
+        id=uuid4().hex,
+        status=PENDING,
+        requested_by=principal,
+        requested_at=now.isoformat(timespec="seconds"),
+        reason=ask.reason,
+        as_of="" if as_of is None else stamp_text(as_of),
+        cutoff=ask.cutoff or "",
+    )

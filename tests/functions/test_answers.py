@@ -1,0 +1,171 @@
+"""What the API answers to readers."""
+
+import json
+from typing import Any
+
+import pytest
+from invoking import CALLER, PROBLEM, STUDY, Service, request
+
+from trial import study
+
+Event = dict[str, Any]
+FIGURE = "id label population n N value unit text ci method rule observed imputed"
+READS = (
+    "definition",
+    "summary",
+    "consort",
+    "tables",
+    "tables/14.2.1",
+    "set-aside",
+    "reports",
+    "reports/0",
+    "reports/live/summary.json",
+)
+
+
+@pytest.fixture
+def filled(service: Service, feed: list[str]) -> Service:
+    """Give a service that holds a hundred of the feed's events."""
+    service.batch(*feed[:100])
+    return service
+
+
+@pytest.mark.parametrize("name", ["NOBODY", "a#b", "x" * 65])
+@pytest.mark.parametrize("path", READS)
+def test_an_unknown_study_is_404(service: Service, path: str, name: str) -> None:
+    answer = service.get(path, name)
+    assert (answer.status, answer.media_type, answer.json["status"]) == (404, PROBLEM, 404)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tables/99.9",
+        "reports/none",
+        "reports/live/summary.json",
+        "reports/live/nothing.txt",
+        "reports/none/summary.json",
+        "nothing",
+        "tables/14.2.1/more",
+    ],
+)
+def test_what_is_not_there_is_404(service: Service, path: str) -> None:
+    answer = service.get(path)
+    assert (answer.status, answer.media_type, answer.json["status"]) == (404, PROBLEM, 404)
+
+
+def test_the_summary_counts_accepted_revisions_and_what_was_set_aside(filled: Service) -> None:
+    filled.post("{")
+    document = filled.get("summary").json
+    journal = [key for key in filled.items() if "#JOURNAL#" in key[0]]
+    assert (document["accepted"], document["set_aside"]) == (len(journal), 1)
+    assert document["cut"]["accepted"] == document["accepted"]
+    members = FIGURE.split()
+    for figure in document["figures"]:
+        assert list(figure) == members
+        assert figure["value"] is None or isinstance(figure["value"], str)
+
+
+def test_tables_are_shaped_as_tables_json(filled: Service) -> None:
+    tables = filled.get("tables").json["tables"]
+    assert len({table["id"] for table in tables}) == len(tables) >= 12
+    for table in tables:
+        columns = {column["id"] for column in table["columns"]}
+        for row in table["rows"]:
+            assert row.keys() == {"id", "label", "level", "cells"}
+            for cell in row["cells"]:
+                assert cell.keys() == {"column", "statistic", "raw", "text"}
+                assert cell["column"] in columns
+                assert not isinstance(cell["raw"], float)
+
+
+def test_each_table_is_found_by_its_id(filled: Service) -> None:
+    for table in filled.get("tables").json["tables"]:
+        assert filled.get(f"tables/{table['id']}").json["tables"] == [table]
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("application/json", "application/json"),
+        ("*/*", "application/json"),
+        ("", "application/json"),
+        ("application/*", "application/json"),
+        ("image/svg+xml", "image/svg+xml"),
+        ("text/html, image/svg+xml;q=0.9", "image/svg+xml"),
+    ],
+)
+def test_the_flow_comes_as_it_is_asked_for(filled: Service, accept: str, media_type: str) -> None:
+    headers = {"Accept": accept} if accept else {}
+    answer = filled.ask(request("GET", f"/studies/{STUDY}/consort", headers=headers))
+    assert (answer.status, answer.media_type) == (200, media_type)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "image/png"])
+def test_a_flow_in_no_form_there_is_is_406(filled: Service, accept: str) -> None:
+    answer = filled.get("consort", accept=accept)
+    assert (answer.status, answer.media_type) == (406, PROBLEM)
+
+
+def test_picture_and_data_of_the_flow_say_the_same(filled: Service) -> None:
+    picture = filled.get("consort", accept="image/svg+xml").text
+    document = filled.get("consort").json
+    assert document["study"] == STUDY
+    assert "not reported" in picture.lower()
+    assert "not reported" in json.dumps(document).lower()
+
+
+def test_live_answers_are_those_of_the_documents(filled: Service) -> None:
+    filled.stream(("STUDY#TMB-301#0", "SUBJECT#TMB301-007"))
+    live = f"studies/{STUDY}/open/live"
+    tables = json.loads(filled.object(f"{live}/tables.json"))
+    assert filled.get("tables").json["tables"] == tables["tables"]
+    summary = json.loads(filled.object(f"{live}/summary.json"))
+    assert filled.get("summary").json["figures"] == summary["figures"]
+    flow = json.loads(filled.object(f"{live}/consort.json"))
+    answered = filled.get("consort").json
+    assert {**answered, "cut": None} == {**flow, "cut": None}
+
+
+def test_the_definition_in_force_can_be_read_and_put_elsewhere(
+    service: Service, definition: Event
+) -> None:
+    found = service.get("definition").json
+    again = study.load(json.dumps(found)).definition
+    assert again == study.load(json.dumps(definition)).definition
+
+
+def test_what_was_set_aside_is_listed_in_order_of_time_with_its_sender(service: Service) -> None:
+    bodies = ["{", "[", "7", '"x"']
+    for body in bodies:
+        service.post(body)
+    rows = service.set_aside()
+    assert [row["body"] for row in rows] == bodies
+    for row in rows:
+        assert CALLER in row.values()
+        assert row["at"].endswith("Z")
+        assert row["problem"]["status"] in {400, 422}
+
+
+def test_a_body_that_is_no_text_is_listed_all_the_same(service: Service) -> None:
+    service.post(b"\xff\x00\xfe")
+    (row,) = service.set_aside()
+    assert row["size"] == 3
+
+
+def test_a_report_needs_an_object_with_a_reason_or_nothing(service: Service) -> None:
+    assert service.report().status == 202
+    assert service.report("{}").status == 202
+    for body, status in {"[]": 422, '{"reason": 7}': 422, "{": 400}.items():
+        answer = service.report(body)
+        assert (answer.status, answer.media_type) == (status, PROBLEM)
+    assert len(service.get("reports").json["reports"]) == 2
+
+
+def test_reports_say_who_asked_when_and_why(service: Service) -> None:
+    name = service.report('{"reason": "Data monitoring"}').json["report"]
+    row = service.get(f"reports/{name}").json
+    assert row == service.get("reports").json["reports"][0]
+    assert (row["id"], row["requested_by"], row["reason"]) == (name, CALLER, "Data monitoring")
+    assert (row["status"], row["cut"], row["accepted"]) == ("pending", "", 0)
+    assert service.get(f"reports/{name}/summary.json").status == 404

@@ -1,0 +1,176 @@
+"""`make replay`: any study from its files to its documents, whatever the order of its events.
+
+The replays that these tests look at run side by side, each on a stack of its own.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local.replay import DOCUMENTS, SET_ASIDE
+
+ROOT = Path(__file__).resolve().parents[2]
+EVENTS = ROOT / "events" / "tmb-301"
+DEFINITION, FEED, WRONG = (
+    EVENTS / name for name in ("definition.yaml", "feed.ndjson", "wrong.ndjson")
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A replay that has ended."""
+
+    status: int
+    out: Path
+    told: str
+
+    def file(self, name: str) -> bytes:
+        return (self.out / name).read_bytes()
+
+    def json(self, name: str) -> Any:
+        return json.loads(self.file(name))
+
+    @property
+    def names(self) -> set[str]:
+        return {path.name for path in self.out.iterdir()}
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "local", "replay", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": "infrastructure"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str], out: Path) -> Run:
+    told, _ = process.communicate(timeout=300)
+    return Run(process.returncode, out, told)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Replay side by side: in order, backwards and twice over, with wrong events, undefined."""
+    folder = tmp_path_factory.mktemp("replay")
+    lines = FEED.read_bytes().splitlines(keepends=True)
+    feeds = {
+        "in order": b"".join(lines),
+        "backwards twice": b"".join(lines[::-1] * 2),
+        "with wrong events": b"".join(lines) + WRONG.read_bytes(),
+        "refused": b"",
+    }
+    definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
+    refused = folder / "refused.json"
+    refused.write_text(json.dumps(definition | {"design": "guesswork"}))
+    processes = {}
+    for name, content in feeds.items():
+        events, out = folder / f"{name}.ndjson", folder / name
+        events.write_bytes(content)
+        if name == "refused":  # by the service, not by the command; and an earlier run's file
+            out.mkdir()
+            (out / "summary.json").write_text("{}")
+        processes[name] = start(refused if name == "refused" else DEFINITION, events, out)
+    return {name: ended(process, folder / name) for name, process in processes.items()}
+
+
+def test_replays_side_by_side_all_succeed(runs: dict[str, Run]) -> None:
+    for name in ("in order", "backwards twice", "with wrong events"):
+        assert runs[name].status == 0, runs[name].told
+
+
+def test_the_feed_in_order_gives_the_documents_and_the_published_figures(
+    runs: dict[str, Run],
+) -> None:
+    run = runs["in order"]
+    assert run.names == {*DOCUMENTS}
+    published = json.loads((EVENTS / "published.json").read_text(encoding="utf-8"))
+    assert [(each["id"], each["text"]) for each in run.json("summary.json")["figures"]] == [
+        (each["id"], each["text"]) for each in published
+    ]
+
+
+def test_backwards_and_twice_over_gives_the_same_bytes(runs: dict[str, Run]) -> None:
+    run = runs["backwards twice"]
+    assert run.names == {*DOCUMENTS}
+    for name in DOCUMENTS:
+        assert run.file(name) == runs["in order"].file(name), name
+
+
+def test_wrong_events_move_nothing(runs: dict[str, Run]) -> None:
+    run = runs["with wrong events"]
+    assert run.names == {*DOCUMENTS, SET_ASIDE}
+    assert run.file("tables.json") == runs["in order"].file("tables.json")
+    assert run.file("consort.svg") == runs["in order"].file("consort.svg")
+    for name in ("summary.json", "manifest.json"):
+        ours, theirs = run.json(name), runs["in order"].json(name)
+        assert ours.get("figures") == theirs.get("figures")
+        assert ours["cut"] == theirs["cut"]
+
+
+def test_wrong_events_are_written_down_with_line_status_problem_and_body(
+    runs: dict[str, Run],
+) -> None:
+    run = runs["with wrong events"]
+    rows = [json.loads(row) for row in run.file(SET_ASIDE).decode().splitlines()]
+    wrong = WRONG.read_text(encoding="utf-8").splitlines()
+    verdicts = json.loads((EVENTS / "wrong.expected.json").read_text(encoding="utf-8"))
+    sent = len(FEED.read_bytes().splitlines())
+    assert [row["line"] for row in rows] == [sent + verdict["line"] for verdict in verdicts]
+    assert [row["status"] for row in rows] == [verdict["status"] for verdict in verdicts]
+    assert [row["body"] for row in rows] == wrong
+    for row, verdict in zip(rows, verdicts, strict=True):
+        if "pointer" in verdict:
+            assert [e["pointer"] for e in row["problem"]["errors"]] == [verdict["pointer"]]
+        assert verdict.get("place", "") in row["problem"].get("detail", "")
+    assert f"{len(rows)} set aside" in run.told
+
+
+def test_a_definition_that_the_service_refuses_is_a_bad_argument(runs: dict[str, Run]) -> None:
+    run = runs["refused"]
+    assert run.status == 2
+    assert "/design" in run.told
+    assert run.names == set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "DEFINITION, EVENTS, OUT"),
+        (["", FEED, "{folder}/out"], "DEFINITION"),
+        ([DEFINITION, "", "{folder}/out"], "EVENTS"),
+        ([DEFINITION, FEED, ""], "OUT"),
+        (["{folder}/none.yaml", FEED, "{folder}/out"], "none.yaml"),
+        (["{folder}/broken.yaml", FEED, "{folder}/out"], "broken.yaml"),
+        (["{folder}/twice.yaml", FEED, "{folder}/out"], "twice.yaml"),
+        (["{folder}/list.json", FEED, "{folder}/out"], "list.json"),
+        (["{folder}/unnamed.json", FEED, "{folder}/out"], "unnamed.json"),
+        ([DEFINITION, "{folder}/none.ndjson", "{folder}/out"], "none.ndjson"),
+        ([DEFINITION, "{folder}", "{folder}/out"], "events"),
+        ([DEFINITION, FEED, "{folder}/list.json"], "OUT"),
+        ([DEFINITION, FEED, "out", "more"], "more"),
+    ],
+)
+def test_a_bad_argument_is_named_and_ends_with_2(
+    tmp_path: Path, arguments: list[object], named: str
+) -> None:
+    (tmp_path / "broken.yaml").write_text("study: [")
+    (tmp_path / "twice.yaml").write_text("study: A\nstudy: B\n")
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "unnamed.json").write_text("{}")
+    given = [str(each).replace("{folder}", str(tmp_path)) for each in arguments]
+    run = ended(start(*given), tmp_path / "out")
+    assert run.status == 2
+    assert named in run.told
+    assert "Traceback" not in run.told
+    assert not run.out.exists()
