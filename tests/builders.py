@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -319,6 +320,19 @@ def feed_lines() -> tuple[str, ...]:
 @cache
 def feed() -> tuple[Entry, ...]:
     return tuple(read(line, "TMB-301") for line in feed_lines())
+
+
+def recorded(lines: Iterable[str]) -> dict[str, dict[tuple[str, str], dict[str, Any]]]:
+    """Read the highest revisions by subject out of lines, by `json` alone: for oracles."""
+    found: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+    for line in lines:
+        value = json.loads(line, parse_float=Decimal)
+        kind = value["type"].removeprefix("org.livetlf.").removesuffix(".v1")
+        data, of = value["data"], found.setdefault(value["subject"], {})
+        held = of.get((kind, data["record"]))
+        if held is None or data["revision"] > held["revision"]:
+            of[kind, data["record"]] = data
+    return found
 
 
 # States

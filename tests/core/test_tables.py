@@ -96,19 +96,6 @@ class Result:
         return self.text.startswith("<")
 
 
-def truncated(records: Iterable[str]) -> dict[str, dict[tuple[str, str], dict[str, Any]]]:
-    """Take the highest revision of each record out of lines of JSON."""
-    found: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
-    for line in records:
-        event = json.loads(line, parse_float=Decimal)
-        kind = event["type"].removeprefix("org.livetlf.").removesuffix(".v1")
-        data, of = event["data"], found.setdefault(event["subject"], {})
-        held = of.get((kind, data["record"]))
-        if held is None or data["revision"] > held["revision"]:
-            of[kind, data["record"]] = data
-    return found
-
-
 class Patient:
     def __init__(self, records: dict[tuple[str, str], dict[str, Any]]) -> None:
         self.records = [
@@ -385,7 +372,7 @@ class Oracle:
     """All tables of TMB-301 at some state, as (table, row, column) to what stands there."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self.everyone = [Patient(records) for records in truncated(lines).values()]
+        self.everyone = [Patient(records) for records in builders.recorded(lines).values()]
         self.itt = [each for each in self.everyone if each.enrolled is not None]
         self.safety = [each for each in self.everyone if any(
             dose.get("treatment") == "ibalizumab" for dose in each.of("dose.administered"))]  # fmt: skip
