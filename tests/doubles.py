@@ -1,22 +1,18 @@
-"""Stand-ins for what lies outside: DynamoDB in memory, a client that fails when told, a clock.
+"""Stand-ins for what lies outside: DynamoDB in memory, and a clock.
 
 The contract tests in tests/store run on `MemoryClient` and on ministack alike, which keeps it true.
 """
 
 import threading
-from collections.abc import Callable, Iterable
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from decimal import Context
 from math import ceil
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
-from botocore.exceptions import ReadTimeoutError as ReadTimeout
+from botocore.exceptions import ClientError
 
 type Item = dict[str, Any]
-type Call = Callable[[], Any]
-type Fault = Callable[[Call], Any]
 
 NUMBERS = Context(prec=38)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -144,88 +140,6 @@ class MemoryClient:
     def _check_size(self, item: Item) -> None:
         if _too_large(item):
             raise invalid("PutItem", "Item size has exceeded the maximum allowed size")
-
-
-class Faulty:
-    """A client whose transactions meet faults, one after the other, and then none."""
-
-    def __init__(self, client: Any, faults: Iterable[Fault | None] = ()) -> None:
-        self._client = client
-        self.faults = list(faults)
-        self.calls: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        def call(**request: Any) -> Any:
-            self.calls.append(name)
-            fault = None
-            if name == "transact_write_items" and self.faults:
-                fault = self.faults.pop(0)
-            done = getattr(self._client, name)
-            return fault(lambda: done(**request)) if fault else done(**request)
-
-        return call
-
-
-class Crash(BaseException):
-    """The process ends here."""
-
-
-def lost_answer(call: Call) -> Any:
-    """Commit, and lose the answer."""
-    call()
-    raise ReadTimeout(endpoint_url="dynamodb")
-
-
-def lost_request(call: Call) -> Any:
-    """Never reach the service."""
-    raise EndpointConnectionError(endpoint_url="dynamodb")
-
-
-def reset(call: Call) -> Any:
-    """Commit, and have the connection closed."""
-    call()
-    raise ConnectionClosedError(endpoint_url="dynamodb")
-
-
-def server_error_after(call: Call) -> Any:
-    """Commit, and answer 500."""
-    call()
-    raise error("TransactWriteItems", "InternalServerError", 500)
-
-
-def in_progress(call: Call) -> Any:
-    """Refuse because the same request is being worked on."""
-    raise error("TransactWriteItems", "TransactionInProgressException")
-
-
-def crash_before(call: Call) -> Any:
-    """End before the commit."""
-    raise Crash
-
-
-def crash_after(call: Call) -> Any:
-    """End after the commit."""
-    call()
-    raise Crash
-
-
-def refuse(*codes: str) -> Fault:
-    """Cancel with these reasons."""
-
-    def fault(call: Call) -> Any:
-        raise cancelled(*codes)
-
-    return fault
-
-
-def meanwhile(action: Call) -> Fault:
-    """Let something happen between the read and the write."""
-
-    def fault(call: Call) -> Any:
-        action()
-        return call()
-
-    return fault
 
 
 def cancelled(*codes: str) -> ClientError:

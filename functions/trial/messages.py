@@ -373,7 +373,7 @@ def _as_written(value: object) -> str:
 
 
 def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: object) -> bytes:

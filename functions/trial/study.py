@@ -346,7 +346,7 @@ class Definition(Model):
     registry: str = ""
     notice: str = ""
     design: Literal["single-group", "parallel", "crossover"]
-    shards: Annotated[int, Field(ge=1, le=256)] = 8
+    shards: Annotated[int, Field(ge=1, le=49)] = 8  # of both definitions in one transaction
     calendar: Calendar
     arms: list[Arm] = []
     periods: list[Period] = []

@@ -26,8 +26,14 @@ class Settings(BaseModel):
     BUCKET_NAME: str
 
 
-# The store repeats what is worth repeating itself, after reading again; one quick try each.
-_CLIENT = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=2, read_timeout=5)
+# The store itself repeats what is worth repeating, after reading again; and it makes its requests
+# with its own hands, so that checking each against the service's model would only cost time.
+_CLIENT = Config(
+    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=2,
+    read_timeout=5,
+    parameter_validation=False,
+)
 
 
 @cache

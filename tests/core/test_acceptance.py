@@ -3,9 +3,8 @@
 import json
 from typing import Any
 
-import pytest
-
 import builders
+import pytest
 from builders import (
     adverse_event,
     disposition,
@@ -17,6 +16,7 @@ from builders import (
     tiny,
     viral_load,
 )
+
 from trial import study as studies
 from trial.acceptance import accept
 from trial.errors import Rejected
@@ -32,8 +32,8 @@ def faults(entry: Entry, study: studies.Study | None = None) -> list[str]:
     try:
         accept(study or tiny(), entry)
     except Rejected as rejected:
-        assert rejected.status == 422
-        return [fault.pointer for fault in rejected.faults]
+        return [f"{'' if rejected.status == 422 else rejected.status}{fault.pointer}"
+                for fault in rejected.faults]  # fmt: skip
     return []
 
 
@@ -161,7 +161,7 @@ class TestResults:
         assert faults(viral_load(0, result)) == ["/data/result"]
 
     @pytest.mark.xfail(strict=True, reason=r"\d and Decimal take the digits of any script")
-    @pytest.mark.parametrize("result", ["١٢٣", "１２３", "<２０"])
+    @pytest.mark.parametrize("result", ["\u0661\u0662\u0663", "\uff11\uff12", "<\uff12\uff10"])
     def test_digits_of_another_script_are_no_result(self, result):
         assert faults(viral_load(0, result)) == ["/data/result"]
 

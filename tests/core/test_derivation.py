@@ -3,11 +3,8 @@
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import permutations
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 import builders
+import pytest
 from builders import (
     TINY,
     adverse_event,
@@ -28,6 +25,9 @@ from builders import (
     truth,
     viral_load,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+
 from trial import dates
 from trial.derivation import Value, quantise, read_result
 from trial.messages import Entry
@@ -90,7 +90,9 @@ class TestWindows:
 
     def test_a_measurement_made_at_a_visit_counts_by_its_date_not_by_the_visit_s_name(self):
         seen = contact(
-            14, visit="day-0", measurements=[{"parameter": "cd4", "result": "5", "unit": "cells/uL"}]
+            14,
+            visit="day-0",
+            measurements=[{"parameter": "cd4", "result": "5", "unit": "cells/uL"}],
         )
         assert chosen("day-14", seen, parameter="cd4") == "5"
         assert chosen("day-0", seen, parameter="cd4") is None

@@ -3,10 +3,10 @@
 from itertools import product
 from typing import Any
 
-import pytest
-
 import builders
+import pytest
 from builders import TINY, adverse_event, death, disposition, dose, enrolment, entry, tiny, truth
+
 from trial import report
 from trial.errors import Rejected
 from trial.study import Study
@@ -122,7 +122,7 @@ class TestThresholds:
         assert truth("new", enrolment(), study=asked(measure="score", at_least=1)) is None
         failing = asked(measure="score", at_least=1, missing="failure")
         assert truth("new", enrolment(), study=failing) is False
-        assert truth("new", study=failing, *[dose()]) is None
+        assert truth("new", dose(), study=failing) is None
 
 
 class TestRecords:

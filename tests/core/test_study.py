@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-import pytest
-
 import builders
+import pytest
 from builders import TINY, enrolment, tiny
+
 from trial import report, study
 from trial.errors import Rejected
 

@@ -2,12 +2,12 @@
 
 from itertools import permutations
 
+import builders
 import pytest
+from builders import entry, viral_load
 from hypothesis import given
 from hypothesis import strategies as st
 
-import builders
-from builders import entry, viral_load
 from trial.messages import Entry
 from trial.subject import Outcome, Subject, fold, gather
 

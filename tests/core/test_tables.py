@@ -16,12 +16,8 @@ from math import comb
 from statistics import median
 from typing import Any
 
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.stats import beta
-
 import builders
+import pytest
 from builders import (
     TINY,
     adverse_event,
@@ -39,6 +35,10 @@ from builders import (
     tmb301,
     viral_load,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import beta
+
 from trial import cells, report
 from trial.subject import Subject, fold, gather
 from trial.tables.grid import Grid
@@ -153,7 +153,7 @@ class Patient:
         return sorted(found, key=lambda each: (each.collected, each.record))
 
     def counted(self, result: Result) -> bool:
-        return not self.discontinued or result.collected[:10] <= self.end["date"]  # type: ignore[index]
+        return not self.discontinued or result.collected[:10] <= self.end["date"]
 
     def at(self, visit: str, parameter: str = "viral-load") -> Result | None:
         if self.enrolled is None:
@@ -253,8 +253,11 @@ class Patient:
 
     def period(self, day: date) -> str | None:
         number = (day - self.day0).days
-        return None if number < 0 else ("control" if number < 7 else
-                                        "monotherapy" if number < 14 else "maintenance")  # fmt: skip
+        return (
+            None
+            if number < 0
+            else ("control" if number < 7 else "monotherapy" if number < 14 else "maintenance")
+        )
 
     @cached_property
     def died_in(self) -> set[str | None]:
@@ -374,8 +377,11 @@ class Oracle:
     def __init__(self, lines: Iterable[str]) -> None:
         self.everyone = [Patient(records) for records in builders.recorded(lines).values()]
         self.itt = [each for each in self.everyone if each.enrolled is not None]
-        self.safety = [each for each in self.everyone if any(
-            dose.get("treatment") == "ibalizumab" for dose in each.of("dose.administered"))]  # fmt: skip
+        self.safety = [
+            each
+            for each in self.everyone
+            if any(dose.get("treatment") == "ibalizumab" for dose in each.of("dose.administered"))
+        ]
         self.completers = [each for each in self.itt if each.completed]
         self.cells: dict[tuple[str, str, str], Expected] = {}
         self.rows: dict[str, list[str]] = {}
@@ -403,7 +409,7 @@ class Oracle:
             def within(name: str) -> Expected:
                 return self.count(
                     of,
-                    lambda it: status(it) and it.period(day_of(it.end["date"])) == name,  # type: ignore[index]
+                    lambda it: status(it) and it.period(day_of(it.end["date"])) == name,
                 )
 
             periods = {name: within(name) for name in ("control", "monotherapy", "maintenance")}
@@ -415,11 +421,11 @@ class Oracle:
             self.put(
                 table,
                 row,
-                **ended(lambda it, why=reason: bool(it.end and it.end.get("reason") == why)),  # type: ignore[misc]
+                **ended(lambda it, why=reason: bool(it.end and it.end.get("reason") == why)),
             )
         self.put(table, "ongoing", total=self.count(of, lambda it: it.end is None))
         died = {
-            name: self.count(of, lambda it, here=name: here in it.died_in)  # type: ignore[misc]
+            name: self.count(of, lambda it, here=name: here in it.died_in)
             for name in ("control", "monotherapy", "maintenance")
         }
         dead = self.count(of, lambda it: bool(it.of("death.reported")))
@@ -527,7 +533,7 @@ class Oracle:
         self.put(table, "value", total=described(values, 1, ALL, points=3))
         self.put(table, "decrease", total=described(changes, 1, ALL, points=3))
         for least in ("0.5", "1.0"):
-            expected = self.responders(of, lambda it, at=least: it.day14_at_least(at))  # type: ignore[misc]
+            expected = self.responders(of, lambda it, at=least: it.day14_at_least(at))
             self.put(table, f"at-least-{least}", total=expected)
 
     def week25(self) -> None:
@@ -649,7 +655,7 @@ class Oracle:
             here = self.having(lambda e, soc=soc: test(e) and e["soc"] == soc)
             self.put(table, f"term/{soc}", total=here)
             terms = {each["pt"] for each in met if each["soc"] == soc}
-            for pt in sorted(terms, key=lambda pt, soc=soc: (-size(soc=soc, pt=pt), pt)):  # type: ignore[misc]
+            for pt in sorted(terms, key=lambda pt, soc=soc: (-size(soc=soc, pt=pt), pt)):
                 named = (soc, pt)
                 inner = self.having(lambda e, n=named: test(e) and (e["soc"], e["pt"]) == n)
                 self.put(table, f"term/{soc}/{pt}", total=inner)
@@ -926,14 +932,12 @@ class TestAwkward:
             "n": "1", "mean": "41.0", "sd": "", "median": "41.0", "min": "41", "max": "41",
         }  # fmt: skip
 
-    @pytest.mark.parametrize(
-        ("count", "limits"), [(0, ("0.0", "52.2")), (5, ("47.8", "100.0"))]
-    )
+    @pytest.mark.parametrize(("count", "limits"), [(0, ("0.0", "52.2")), (5, ("47.8", "100.0"))])
     def test_none_and_all_responding_have_intervals_that_end_at_0_and_100(self, count, limits):
         grid = tables_of(tiny(), responders(count, 5))["one"]
         found = cell(grid, "responders")
-        assert tuple(found.get(name).text for name in ("ci_low", "ci_high")) == limits  # type: ignore[union-attr]
-        ends = [found.get(name).raw for name in ("ci_low", "ci_high")]  # type: ignore[union-attr]
+        assert tuple(found.get(name).text for name in ("ci_low", "ci_high")) == limits
+        ends = [found.get(name).raw for name in ("ci_low", "ci_high")]
         assert ends[0 if count == 0 else 1] == ("0" if count == 0 else "100")
 
     @pytest.mark.parametrize(
@@ -949,21 +953,21 @@ class TestAwkward:
     def test_a_median_between_two_values_is_their_mean_and_ties_go_up(self):
         ages = [enrolment(subject=f"S-{i}", age=age) for i, age in enumerate((40, 41, 50, 60))]
         grid = tables_of(tiny(), ages)["one"]
-        assert cell(grid, "age").get("median").text == "45.5"  # type: ignore[union-attr]
+        assert cell(grid, "age").get("median").text == "45.5"
 
     def test_order_statistics_are_shown_half_up(self):
         # log10 of 279 is 2.445604: 2.45 with two places and 2.4 with one.
         entries = [enrolment(), dose(), viral_load(7, 279)]
         grid = tables_of(tiny(), entries)["one"]
-        assert cell(grid, "log").get("median").text == "2.45"  # type: ignore[union-attr]
-        assert cell(grid, "log").get("min").text == "2.4"  # type: ignore[union-attr]
+        assert cell(grid, "log").get("median").text == "2.45"
+        assert cell(grid, "log").get("min").text == "2.4"
 
     @pytest.mark.xfail(strict=True, reason="a value is rounded to order_places and then again")
     def test_the_median_of_one_value_is_that_value_as_its_mean_shows_it(self):
         # log10 of 2784 is 3.444669: 3.44, and not first 3.445 and then 3.45.
         entries = [enrolment(), dose(), viral_load(7, 2784)]
         found = cell(tables_of(tiny(), entries)["one"], "log")
-        assert found.get("median").text == found.get("mean").text  # type: ignore[union-attr]
+        assert found.get("median").text == found.get("mean").text
 
     def test_a_missing_baseline_is_counted_in_the_denominator_and_no_mean(self):
         entries = [enrolment(), dose(), viral_load(14, 100), contact(50)]
@@ -1021,7 +1025,7 @@ class TestAwkward:
                         coding(term, adverse_event=f"AE-{number}", soc="S")]  # fmt: skip
         grid = tables_of(tiny(), entries)["events"]
         counts = {
-            row.id: tuple(row.cells[0].get(name).raw for name in ("n", "events"))  # type: ignore[union-attr]
+            row.id: tuple(row.cells[0].get(name).raw for name in ("n", "events"))
             for row in grid.rows
             if row.cells
         }
@@ -1058,9 +1062,7 @@ class TestAwkward:
         wrong = viral_load(7, 999_999_999)
         right = viral_load(7, 10_000, record=wrong.record, revision=2)
         rest = [enrolment(), dose(), viral_load(14, 17)]
-        assert tables_of(tiny(), [*rest, wrong, right]) == tables_of(
-            tiny(), [right, *rest, wrong]
-        )
+        assert tables_of(tiny(), [*rest, wrong, right]) == tables_of(tiny(), [right, *rest, wrong])
         void = entry("lab.result.reported", record=wrong.record, revision=2, action="void")
         assert tables_of(tiny(), [*rest, wrong, void])["one"] == tables_of(tiny(), rest)["one"]
 
@@ -1129,8 +1131,10 @@ class TestIncrement:
                     )
                 if found.get("mean") is not None and "min" in found:
                     low, high = (Fraction(found[name]) for name in ("min", "max"))
-                    assert low - Fraction(1, 1000) <= Fraction(found["mean"]) <= high + Fraction(
-                        1, 1000
+                    assert (
+                        low - Fraction(1, 1000)
+                        <= Fraction(found["mean"])
+                        <= high + Fraction(1, 1000)
                     )
 
     def test_a_share_is_a_function_of_the_subject_alone(self):

@@ -67,12 +67,13 @@ def open_service(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", ministack)
 
+    dynamodb, s3 = session.client("dynamodb"), session.client("s3")
+
     def make() -> Service:
         name = f"functions-{next(_NUMBER)}"
         monkeypatch.setenv("TABLE_NAME", name)
         monkeypatch.setenv("BUCKET_NAME", name)
         forget()
-        dynamodb, s3 = session.client("dynamodb"), session.client("s3")
         create_table(dynamodb, name)
         s3.create_bucket(Bucket=name)
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})

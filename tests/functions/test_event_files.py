@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from invoking import EVENTS, PROBLEM, SINGLE, STUDY, Answer, Service, queued, streamed
 
+from trial import wiring
+from trial.store.reports import PENDING, Requested
+
 FILES = {
     f"{function}/{path.stem}": path
     for function in ("api", "ingest", "publish")
@@ -141,8 +144,8 @@ def journal(service: Service) -> list[tuple[str, str]]:
 
 def ask_for_report(service: Service) -> None:
     first("api/post-visit")(service)
-    at = "2026-01-01T00:00:00+00:00"
-    service.handlers["api"].wiring.reports().request(STUDY, REPORT, "somebody", at, "why")
+    asked = Requested(REPORT, PENDING, "somebody", "2026-01-01T00:00:00+00:00", "why", "", "")
+    wiring.reports().request(STUDY, asked)
 
 
 VISIT, EVENT = first("api/post-visit"), first("api/post-adverse-event")

@@ -14,6 +14,7 @@ from invoking import STUDY, Service
 from trial.render import documents as rendering
 
 MARK, NUMBER = "QZXMARK", 918273645
+EDGE = logging.Formatter("%(levelname)s %(name)s %(message)s")  # as Lambda prints what others log
 Event = dict[str, Any]
 Said = Callable[[], str]
 
@@ -29,7 +30,8 @@ def said(
     def look() -> str:
         captured = capfd.readouterr()
         printed.extend((captured.out, captured.err))
-        return "\n".join([*printed, caplog.text, service.log.getvalue()])
+        others = [EDGE.format(each) for each in caplog.records if each.name != "livetlf"]
+        return "\n".join([*printed, *others, service.log.getvalue()])
 
     return look
 

@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from invoking import STUDY, Service, unreachable
+from invoking import STUDY, Service, forget, unreachable
 
 from local.replay import DOCUMENTS
+from trial import wiring
 from trial.errors import Unavailable
 from trial.render import documents as rendering
 
@@ -17,6 +19,7 @@ Event = dict[str, Any]
 LATEST = f"studies/{STUDY}/open/latest.json"
 LIVE = f"studies/{STUDY}/open/live/"
 CUTS = f"studies/{STUDY}/open/cuts/"
+AUDIT = f"studies/{STUDY}/open/audit/live/"
 CHANGED = (f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")
 
 
@@ -69,7 +72,8 @@ def test_a_change_gives_every_document_and_latest_json_leads_to_them(filled: Ser
     assert {*found["files"]} == {*DOCUMENTS}
     versions = filled.versions()
     assert {(LIVE + name, version) for name, version in found["files"].items()} < versions
-    assert len(versions) == len(DOCUMENTS) + 1
+    beside = {key for key, _ in versions if not key.startswith(LIVE)}
+    assert beside == {LATEST, AUDIT + "heads.json"}
     files = {n: fetch(filled, LIVE + n, version) for n, version in found["files"].items()}
     for entry in json.loads(files["manifest.json"])["files"]:
         assert hashlib.sha256(files[entry["name"]]).hexdigest() == entry["sha256"]
@@ -141,7 +145,7 @@ def test_of_two_publications_at_once_the_newer_stays(
 ) -> None:
     filled.stream(CHANGED)
     put_latest(filled, cut="before", events=0)
-    documents = filled.handlers["publish"].wiring.documents()
+    documents = wiring.documents()
     advance = documents.advance
     others = [lambda: put_latest(filled, cut="other", events=events)]
 
@@ -212,11 +216,12 @@ def test_what_is_published_does_not_depend_on_what_else_changed(
         two.s3.delete_object(Bucket=two.bucket, Key=key, VersionId=version)
     two.stream(CHANGED)
     again = latest(two)
-    assert {**first, "files": None} == {**again, "files": None}
+    for name in ("epoch", "events", "cut", "content_root", "code_version"):
+        assert first[name] == again[name]
 
 
-def ask(service: Service) -> Callable[[], Any]:
-    answer = service.report('{"reason": "Data monitoring"}')
+def ask(service: Service, **members: str) -> Callable[[], Any]:
+    answer = service.report(json.dumps({"reason": "Data monitoring", **members}))
     assert answer.status == 202
     name = answer.json["report"]
     service.stream((f"STUDY#{STUDY}", f"REPORT#{name}"))
@@ -277,3 +282,53 @@ def test_two_reports_of_one_state_are_one_cut_with_the_same_bytes(filled: Servic
     for key, version in filled.versions(CUTS):
         contents.setdefault(key, set()).add(fetch(filled, key, version))
     assert {len(each) for each in contents.values()} == {1}
+
+
+def test_a_report_as_of_an_instant_is_the_study_as_it_was_then(
+    blank: Service, definition: Event, feed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = datetime(2026, 1, 1, tzinfo=UTC)
+    with monkeypatch.context() as patch:
+        patch.setattr(wiring, "now", lambda: then)
+        forget()
+        blank.define(definition)
+        blank.batch(*feed[:20])
+        forget()
+    blank.stream(CHANGED)
+    before = json.loads(blank.object(LIVE + "tables.json"))
+    forget()
+    blank.batch(*reversed(feed[20:60]))
+    made = ask(blank, as_of=(then + timedelta(hours=1)).isoformat())()
+    assert made["status"] == "ready"
+    assert made["accepted"] < blank.get("summary").json["accepted"]
+    found = json.loads(blank.object(f"{CUTS}{made['cut']}/tables.json"))
+    assert found["tables"] == before["tables"]
+    assert found["content_root"] == before["content_root"]
+    assert ask(blank)()["accepted"] == blank.get("summary").json["accepted"]
+
+
+def test_reports_with_a_cut_off_keep_their_own_place_and_their_bytes(filled: Service) -> None:
+    plain, first = ask(filled)(), ask(filled, cutoff="2015-06-30")()
+    second = ask(filled, cutoff="2015-06-30")()
+    assert first["cut"] == second["cut"] != plain["cut"]
+    assert first["cutoff"] == "2015-06-30"
+    manifests = [
+        json.loads(filled.object(f"{CUTS}{each['cut']}/manifest.json")) for each in (plain, first)
+    ]
+    assert manifests[0]["cut"] != manifests[1]["cut"]
+    contents: dict[str, set[bytes]] = {}
+    for key, version in filled.versions(CUTS):
+        contents.setdefault(key, set()).add(fetch(filled, key, version))
+    assert {len(each) for each in contents.values()} == {1}
+
+
+def test_what_arrival_decides_lies_beside_the_documents(filled: Service) -> None:
+    report = ask(filled)()
+    for place in ("live", report["cut"], report["id"]):
+        assert filled.get(f"reports/{place}/heads.json").status == 303
+    trail = filled.object(f"studies/{STUDY}/open/audit/{report['cut']}/audit.ndjson")
+    journal = [key for key in filled.items() if "#JOURNAL#" in key[0]]
+    assert len(trail.splitlines()) == len(journal)
+    heads = json.loads(filled.object(AUDIT + "heads.json"))["subjects"]
+    history = filled.get("subjects/TMB301-007/history").json
+    assert history["head"] == heads["TMB301-007"]["head"]

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import doubles
+import faults
 import toy
-from doubles import Clock, Crash, Fault, Faulty, MemoryClient
+from doubles import Clock, MemoryClient
+from faults import Crash, Fault, Faulty
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -23,15 +24,15 @@ from trial.subject import Outcome, gather
 
 SUBJECTS = [f"P{i}" for i in range(5)]
 FAULTS: list[Fault] = [
-    doubles.lost_answer,
-    doubles.lost_request,
-    doubles.reset,
-    doubles.server_error_after,
-    doubles.in_progress,
-    doubles.refuse("TransactionConflict"),
-    doubles.refuse("ThrottlingError"),
-    doubles.crash_before,
-    doubles.crash_after,
+    faults.lost_answer,
+    faults.lost_request,
+    faults.reset,
+    faults.server_error_after,
+    faults.in_progress,
+    faults.refuse("TransactionConflict"),
+    faults.refuse("ThrottlingError"),
+    faults.crash_before,
+    faults.crash_after,
 ]
 
 revisions = st.builds(
@@ -54,8 +55,8 @@ class World:
     clock: Clock = field(default_factory=Clock)
     accepted: dict[tuple[str, str, int], Entry] = field(default_factory=dict)
 
-    def store(self, faults: Sequence[Fault | None] = ()) -> Store:
-        table = Table(Faulty(self.client, faults), "t")
+    def store(self, met: Sequence[Fault | None] = ()) -> Store:
+        table = Table(Faulty(self.client, met), "t")
         return Store(table, toy.contribute, self.clock, self.clock.pause)
 
     def journalled(self) -> dict[tuple[str, str, int], str]:
@@ -77,20 +78,20 @@ class Histories(RuleBasedStateMachine):
 
     @rule(
         batch=st.lists(revisions, min_size=1, max_size=6),
-        faults=st.lists(st.none() | st.sampled_from(FAULTS), max_size=5),
+        met=st.lists(st.none() | st.sampled_from(FAULTS), max_size=5),
         overtaken_by=st.none() | st.lists(revisions, min_size=1, max_size=2),
     )
     def record(
-        self, batch: list[Any], faults: list[Fault | None], overtaken_by: list[Any] | None
+        self, batch: list[Any], met: list[Fault | None], overtaken_by: list[Any] | None
     ) -> None:
         entries = [toy.event("S", **each) for each in batch]
         before = self.world.journalled()
         others: list[tuple[Entry, Any]] = []
         if overtaken_by is not None:
             more = [toy.event("S", **each) for each in overtaken_by]
-            faults = [doubles.meanwhile(lambda: others.extend(self._write(more, []))), *faults]
+            met = [faults.meanwhile(lambda: others.extend(self._write(more, []))), *met]
         try:
-            results = self._write(entries, faults)
+            results = self._write(entries, met)
         except Crash:
             results = []
         after = self.world.journalled()
@@ -116,8 +117,8 @@ class Histories(RuleBasedStateMachine):
         if results and all(isinstance(outcome, Outcome) for _, outcome in answered):
             assert len(recorded) == len(new)
 
-    def _write(self, entries: list[Entry], faults: Sequence[Fault | None]) -> list[Any]:
-        results = self.world.store(faults).record(self.world.study, toy.receipts(entries))
+    def _write(self, entries: list[Entry], met: Sequence[Fault | None]) -> list[Any]:
+        results = self.world.store(met).record(self.world.study, toy.receipts(entries))
         return list(zip(entries, (each.outcome for each in results), strict=True))
 
     @invariant()
@@ -138,5 +139,5 @@ class Histories(RuleBasedStateMachine):
             assert each.version == len(journal) == each.subject.accepted
 
 
-Histories.TestCase.settings = settings(max_examples=100, stateful_step_count=8, deadline=None)
+Histories.TestCase.settings = settings(max_examples=250, stateful_step_count=8, deadline=None)
 test_incremental_equals_recomputed = Histories.TestCase

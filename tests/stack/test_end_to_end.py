@@ -121,6 +121,7 @@ def test_an_unsigned_request_is_403_on_every_route(trial: Trial) -> None:
         ("GET", "tables"),
         ("GET", "tables/14.2.1"),
         ("GET", "set-aside"),
+        ("GET", "subjects/TMB301-007/history"),
         ("POST", "reports"),
         ("GET", "reports"),
         ("GET", "reports/live"),

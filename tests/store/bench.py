@@ -6,7 +6,8 @@ from typing import Any
 import boto3
 import toy
 from botocore.config import Config
-from doubles import Clock, Fault, Faulty
+from doubles import Clock
+from faults import Fault, Faulty
 
 from trial import cells
 from trial.messages import Entry

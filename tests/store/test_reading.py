@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import doubles
+import faults
 import pytest
 import toy
 from bench import Bench
@@ -158,10 +159,10 @@ def test_of_a_first_event_and_a_replacement_only_one_goes_through(bench: Bench) 
     def replace() -> None:
         assert bench.store().put_definition(amended, source) == "created"
 
-    (outcome,) = bench.record(bench.event("P1"), store=bench.store(doubles.meanwhile(replace)))
+    (outcome,) = bench.record(bench.event("P1"), store=bench.store(faults.meanwhile(replace)))
     assert isinstance(outcome, Unavailable)
     back = toy.definition(bench.study.id)
-    overtaken = bench.store(doubles.meanwhile(lambda: first(bench, amended)))
+    overtaken = bench.store(faults.meanwhile(lambda: first(bench, amended)))
     with pytest.raises(Rejected):
         overtaken.put_definition(study.load(back), back)
 
@@ -174,9 +175,7 @@ def first(bench: Bench, amended: study.Study) -> None:
 def test_two_who_put_the_same_definition_agree(bench: Bench) -> None:
     source = toy.definition(bench.study.id, title="Amended")
     amended = study.load(source)
-    overtaken = bench.store(
-        doubles.meanwhile(lambda: bench.store().put_definition(amended, source))
-    )
+    overtaken = bench.store(faults.meanwhile(lambda: bench.store().put_definition(amended, source)))
     assert overtaken.put_definition(amended, source) == "same"
 
 

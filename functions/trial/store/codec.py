@@ -202,6 +202,8 @@ def _read_cells(texts: list[str]) -> Cells:
 
 
 def _escaped(name: str) -> str:
+    if name.isprintable() and "\\" not in name:
+        return name
     return _SPECIAL.sub(lambda match: _ESCAPES[match[0]], name)
 
 

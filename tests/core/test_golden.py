@@ -1,0 +1,112 @@
+"""Shares as they were when CONTRIBUTION_VERSION was last raised.
+
+Sums that were counted under one version of the code must never be changed by another. Running this
+file renews the golden one; it declines where that would hide a change.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import builders
+import pytest
+from builders import tiny, tmb301
+
+from trial import report, study
+from trial.messages import Entry, canonical
+from trial.study import Study
+
+GOLDEN = Path(__file__).parent / "golden" / "shares.json"
+RENEW = "PYTHONPATH=functions:tests python tests/core/test_golden.py"
+
+TINY_HISTORY = (
+    builders.enrolment(sex="F", age=40, characteristics={"score": 3}),
+    builders.enrolment(subject="S-2", sex="M"),
+    builders.dose(),
+    builders.dose(subject="S-2"),
+    builders.viral_load(0, 33_113),
+    builders.viral_load(7, 10_000),
+    builders.viral_load(14, "<20"),
+    builders.viral_load(7, 5_000, subject="S-2"),
+    builders.adverse_event(),
+    builders.adverse_event(None, "AE-2"),
+    builders.coding(),
+    builders.disposition(20, subject="S-2"),
+    builders.death(20, subject="S-2"),
+    builders.enrolment(subject="S-3"),
+    builders.entry("subject.superseded", "S-3", by="S-2"),
+)
+
+
+def digest_of(defined: Study, entries: Iterable[Entry]) -> str:
+    shares = {each.id: report.contribute(defined, each) for each in builders.subjects(entries)}
+    return hashlib.sha256(canonical(shares).encode()).hexdigest()
+
+
+def current() -> dict[str, dict[str, object]]:
+    """Say what the shares are now, and what decides them besides the code."""
+    return {
+        name: {
+            "contribution_version": study.CONTRIBUTION_VERSION,
+            "definition": defined.digest,
+            "events": hashlib.sha256(b"".join(each.digest for each in entries)).hexdigest(),
+            "shares": digest_of(defined, entries),
+        }
+        for name, defined, entries in (
+            ("TMB-301", tmb301(), builders.feed()),
+            ("TINY", tiny(), TINY_HISTORY),
+        )
+    }
+
+
+def complaint(golden: dict[str, object], now: dict[str, object]) -> str:
+    """Say what to do about a golden file that does not agree; nothing where it does."""
+    if golden == now:
+        return ""
+    if all(golden[name] == now[name] for name in now if name != "shares"):
+        return (
+            "A subject's share changed, of the same events under the same definition: raise "
+            f"CONTRIBUTION_VERSION in functions/trial/study.py, then run {RENEW}"
+        )
+    return f"The version, a definition or the events changed: run {RENEW}"
+
+
+@pytest.mark.parametrize("name", ["TMB-301", "TINY"])
+def test_shares_change_only_with_the_version_of_contributions(name):
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    problem = complaint(golden[name], current()[name])
+    assert not problem, problem
+
+
+def test_a_changed_share_demands_a_new_version():
+    now = current()["TINY"]
+    assert "raise CONTRIBUTION_VERSION" in complaint(now | {"shares": "other"}, now)
+    renewed = complaint(now | {"shares": "other", "contribution_version": 0}, now)
+    assert "raise" not in renewed
+    assert renewed
+
+
+def test_one_cell_more_is_another_digest():
+    whole = digest_of(tiny(), TINY_HISTORY)
+    assert digest_of(tiny(), TINY_HISTORY[:-1]) != whole
+    assert digest_of(tiny(), TINY_HISTORY[::-1]) == whole
+
+
+def test_the_small_history_reaches_every_table_and_the_flow():
+    rows = {
+        row.split("#")[0]
+        for each in builders.subjects(TINY_HISTORY)
+        for row in report.contribute(tiny(), each)
+    }
+    assert {"study", "flow", "one", "events"} <= rows
+
+
+if __name__ == "__main__":
+    held = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.exists() else {}
+    found = current()
+    for each, was in held.items():
+        if "raise CONTRIBUTION_VERSION" in (said := complaint(was, found[each])):
+            sys.exit(said)
+    GOLDEN.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

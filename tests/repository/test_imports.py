@@ -1,0 +1,192 @@
+"""Imports point one way, the core is pure, no study is known to the code (design, chapter 10)."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
+
+# From the ground up: a module imports what lies below it, and of its own layer its own package.
+# A module of the ground layers may be a single file: it then stands for itself.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors", "cells", "dates", "numbers", "distributions"),
+    ("messages", "statistics"),
+    ("subject", "study"),
+    ("derivation",),
+    ("acceptance", "cutoff", "rules"),
+    ("tables",),
+    ("report",),
+    ("store", "render"),
+    ("asking", "intake", "publishing", "wiring"),
+    ("api", "ingest", "publish"),
+)
+RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+EDGE = {name for names in LAYERS[-3:] for name in names}
+CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl"}
+MAY_IMPORT = {  # who may know which client; everybody else knows none
+    "api": {"aws_lambda_powertools"},
+    "ingest": {"aws_lambda_powertools"},
+    "publish": {"aws_lambda_powertools"},
+    "trial.wiring": {"boto3", "botocore"},
+    "trial.store.documents": {"botocore"},
+    "trial.store.table": {"botocore"},
+    "trial.render.excel": {"openpyxl"},
+}
+IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
+MAY_BE_IMPURE = {
+    "trial.asking": {"uuid"},  # names a report that is asked for
+    "trial.wiring": {"os"},  # the settings
+    "trial.store.dynamodb": {"time"},  # the default of an argument
+    "trial.store.writing": {"random"},  # jitter
+}
+CLOCKS = {"now", "today", "utcnow", "fromtimestamp", "time_ns", "monotonic", "perf_counter"}
+NEVER_LOADED = ("openpyxl", "numpy", "pandas", "lxml", "aws_xray_sdk")
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(FUNCTIONS).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+PATHS = {name_of(path): path for path in sorted(FUNCTIONS.rglob("*.py"))}
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(PATHS[module].read_text(encoding="utf-8"))
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """Give all that a module imports, wherever in its text, by full name."""
+    found = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            assert node.module is not None
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in PATHS else node.module)
+    return frozenset(found)
+
+
+def own(module: str) -> set[str]:
+    return {name for name in imported(module) if name in PATHS}
+
+
+def part(module: str) -> str:
+    """Give the part of the layers that a module belongs to."""
+    pieces = module.split(".")
+    return pieces[0] if pieces[0] != "trial" else pieces[1]
+
+
+MODULES = [name for name in PATHS if name != "trial"]
+CORE = [name for name in MODULES if part(name) not in EDGE]
+
+
+def test_every_module_has_its_layer_and_every_layer_its_modules() -> None:
+    assert {part(name) for name in MODULES} == RANKS.keys()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module: str) -> None:
+    for name in own(module) - {"trial"}:
+        same = part(name) == part(module)
+        assert same or RANKS[part(name)] < RANKS[part(module)], f"{module} imports {name}"
+
+
+def test_no_imports_go_round() -> None:
+    TopologicalSorter({module: own(module) - {module} for module in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_edge_knows_clients_and_workbooks(module: str) -> None:
+    known = {name.split(".")[0] for name in imported(module)} & CLIENTS
+    assert known <= MAY_IMPORT.get(module, set())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_but_the_edge_knows_chance_time_or_the_environment(module: str) -> None:
+    impure = {name.split(".")[0] for name in imported(module)} & IMPURE
+    assert impure <= MAY_BE_IMPURE.get(module, set())
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "trial.wiring"])
+def test_no_clock_is_read_but_in_wiring(module: str) -> None:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = ast.unparse(node.func.value)
+            if node.func.attr in CLOCKS:
+                assert owner in {"wiring", "self"} or owner.startswith("self."), ast.unparse(node)
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_neither_logs_nor_prints_nor_opens(module: str) -> None:
+    assert not {"logging", "warnings", "pathlib", "io"} & imported(module)
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"print", "open", "input", "eval", "exec"}
+
+
+def test_pydantic_reads_bytes_and_settings_and_nothing_else() -> None:
+    users = {m for m in MODULES if any(n.split(".")[0] == "pydantic" for n in imported(m))}
+    assert users == {"trial.asking", "trial.messages", "trial.study", "trial.wiring"}
+
+
+def test_no_study_is_known_to_the_code() -> None:
+    names = re.compile(r"tmb|ibalizumab|trogarzo|(?<![a-z])hiv|nct\d", re.IGNORECASE)
+    known = {
+        f"{path.name}:{number}"
+        for path in PATHS.values()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if names.search(line)
+    }
+    assert known == set()
+
+
+def loaded(statement: str, *names: str) -> list[str]:
+    """Say which of these modules a fresh process has after a statement."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    script = f"{statement}\nimport sys\nprint([n for n in {names!r} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=FUNCTIONS,
+        env=kept | {"TABLE_NAME": "x", "BUCKET_NAME": "x", "AWS_DEFAULT_REGION": "us-east-1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: list[str] = ast.literal_eval(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("handler", ["api", "ingest"])
+def test_handlers_that_make_no_workbook_load_nothing_heavy(handler: str) -> None:
+    statement = f"import {handler}; {handler}.wiring.store(); {handler}.wiring.documents()"
+    assert loaded(statement, *NEVER_LOADED, "mpmath") == []
+
+
+@pytest.mark.xfail(strict=True, reason="`import boto3` itself loads its resources: use botocore")
+@pytest.mark.parametrize("handler", ["api", "ingest", "publish"])
+def test_no_handler_loads_the_resources_of_boto3(handler: str) -> None:
+    assert loaded(f"import {handler}", "boto3.resources") == []
+
+
+def test_the_artefact_holds_none_of_the_packages_that_openpyxl_would_load_if_it_could() -> None:
+    locked = (FUNCTIONS / "requirements.txt").read_text(encoding="utf-8")
+    names = set(re.findall(r"^([a-z0-9_-]+)==", locked, re.MULTILINE))
+    assert {"openpyxl", "pydantic", "mpmath"} <= names
+    assert not names & {"numpy", "pandas", "lxml", "boto3", "botocore", "scipy", "aws-xray-sdk"}
+
+
+def test_the_core_runs_without_any_client() -> None:
+    assert loaded("import trial.report, trial.acceptance", *CLIENTS, "requests") == []
