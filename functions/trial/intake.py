@@ -49,14 +49,19 @@ def take(store: Store, study: Study, posted: Sequence[Posted], principal: str) -
 
 
 def _read(study: Study, posted: Posted) -> Entry | Rejected:
-    if len(posted.body) > EVENT_BYTES:
-        return Rejected(413, "Event too large", f"an event may have {EVENT_BYTES} bytes")
+    if len(posted.body.encode(errors="surrogatepass")) > EVENT_BYTES:
+        return too_large()
     try:
         entry = messages.parse(posted.value, posted.body, study.id)
         accept(study, entry)
     except Rejected as rejected:
         return rejected
     return entry
+
+
+def too_large() -> Rejected:
+    """Refuse an event for its size."""
+    return Rejected(413, "Event too large", f"an event may have {EVENT_BYTES} bytes")
 
 
 def _answer(
@@ -69,20 +74,27 @@ def _answer(
     name = _id(posted.value)
     match result:
         case Outcome.CONFLICT:
-            rejected = Rejected(
-                409,
-                "Revision already recorded with other content",
-                "the content recorded first stays in force; post the next revision to correct it",
-                Fault("/data/revision", "is already recorded with other content"),
-            )
+            rejected = _conflict()
         case Outcome():
             return Answer(name, result.value)
         case Rejected():
             rejected = result
         case Unavailable():
             return Answer(name, Unavailable.STATUS, result.problem())
-    refuse(store, study, posted.body, rejected, principal)
+    try:
+        refuse(store, study, posted.body, rejected, principal)
+    except Unavailable as error:  # it is neither recorded nor set aside: it must come again
+        return Answer(name, Unavailable.STATUS, error.problem())
     return Answer(name, rejected.status, rejected.problem())
+
+
+def _conflict() -> Rejected:
+    return Rejected(
+        Outcome.CONFLICT.value,
+        "Revision already recorded with other content",
+        "the content recorded first stays in force; post the next revision to correct it",
+        Fault("/data/revision", "is already recorded with other content"),
+    )
 
 
 def refuse(store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str) -> None:

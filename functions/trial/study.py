@@ -372,6 +372,8 @@ class Study:
 
     definition: Definition
     digest: str
+    source: str = ""
+    """The definition as canonical JSON, defaults left out as its sponsor left them out."""
 
     @property
     def id(self) -> str:
@@ -397,7 +399,7 @@ def load(text: str | bytes) -> Study:
         definition = Definition.model_validate_json(json.dumps(value, default=str))
     except ValidationError as error:
         raise _refused(error) from None
-    return Study(definition, messages.digest(value).hex())
+    return Study(definition, messages.digest(value).hex(), messages.canonical(value))
 
 
 def _refused(error: ValidationError) -> Rejected:
