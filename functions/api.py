@@ -92,11 +92,19 @@ def _post_batch(found: Study, body: bytes) -> Response[str]:
 def get_summary(name: str) -> Response[str]:
     """Give the figures as they are now, and how many revisions they count."""
     found, sums = _sums(name)
-    document = tables_json.summary(
-        report.live(found, sums), report.summary(found, sums), report.found(found, sums)
-    )
+    findings = report.found(found, sums, _disputed(found))
+    document = tables_json.summary(report.live(found, sums), report.summary(found, sums), findings)
     counts = {"accepted": report.accepted(sums), "set_aside": wiring.store().count_asides(name)}
     return _json({**counts, **document})
+
+
+def _disputed(found: Study) -> int:
+    """Count the revisions in dispute; only their subjects are read."""
+    store = wiring.store()
+    disputes = list(store.disputes(found.id))
+    subjects = [store.subject(found, each) for each in {each.subject for each in disputes}]
+    known = [each.subject for each in subjects if each is not None]
+    return sum(map(len, report.unsettled(known, disputes).values()))
 
 
 @app.get("/studies/<name>/consort")
@@ -136,6 +144,12 @@ def get_set_aside(name: str) -> Response[str]:
     asides = sorted(wiring.store().asides(name), key=lambda each: (each.at, each.sha256))
     rows = [each.document() for each in asides]
     return _json({"study": name, "count": len(rows), "set_aside": rows})
+
+
+@app.post("/studies/<name>/set-aside/redrive")
+def post_redrive(name: str) -> Response[str]:
+    """Take once more what was set aside, after its cause was mended."""
+    return _json(intake.redrive(wiring.store(), _study(name)))
 
 
 @app.get("/studies/<name>/subjects/<subject>/history")

@@ -104,6 +104,9 @@ def _value(result: str, factor: Decimal, rule: str, places: int, *, log10: bool)
 class Derivation:
     """A subject seen through a study's definition; each value is derived once, when asked for."""
 
+    disputed: tuple[tuple[str, str, int], ...] = ()
+    """Kind, record and revision of what came with two contents: known to documents alone."""
+
     def __init__(self, study: Study, subject: Subject, cutoff: int | None = None) -> None:
         """Sort the live records by kind; `cutoff` is the day (ordinal) that all is seen at."""
         self.cutoff = cutoff
