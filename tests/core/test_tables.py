@@ -209,7 +209,7 @@ class Patient:
 
     @cached_property
     def control(self) -> Decimal | None:
-        return self.decrease(self.baseline(), self.at("day-0"))
+        return self.decrease(self.at("day-7"), self.at("day-0"))
 
     @cached_property
     def day14(self) -> Decimal | None:
@@ -236,8 +236,7 @@ class Patient:
 
     @cached_property
     def control_responder(self) -> Truth:
-        known = self.first_dose is not None or self.end is not None
-        return self.settled(self.control, known, lambda it: it >= Decimal("0.5"))
+        return self.settled(self.control, self.due("day-7"), lambda it: it >= Decimal("0.5"))
 
     def day14_at_least(self, least: str) -> Truth:
         return self.settled(self.day14, self.due("day-14"), lambda it: it >= Decimal(least))
