@@ -14,7 +14,7 @@ from trial.cells import Share
 from trial.errors import Rejected, Unavailable
 from trial.intake import Posted
 from trial.render import consort, tables_json
-from trial.store.documents import AUDIT, HEADS, LIVE, TRAIL
+from trial.store.documents import AUDIT, HEADS, LIVE, REPORT, TRAIL
 from trial.store.rows import Aside, verify
 from trial.study import Study
 
@@ -39,14 +39,25 @@ def put_definition(name: str) -> Response[str]:
     report.check(defined)
     made = wiring.store().put_definition(defined, body)
     document = {"study": defined.id, "definition": defined.digest, "status": made}
-    return _json(document, 201 if made == "created" else 200)
+    return _json(document, _PUT.get(made, 200))
+
+
+_PUT = {"created": 201, "filling": 202}
 
 
 @app.get("/studies/<name>/definition")
 def get_definition(name: str) -> Response[str]:
-    """Give the definition in force, as data."""
-    definition = _study(name).definition
-    return _answer(definition.model_dump_json(exclude_defaults=True), "application/json")
+    """Give the definition in force, as data, and say whether another is being filled."""
+    _study(name)
+    wiring.store().look_again(name)
+    found, current = _study(name), wiring.store().current(name)
+    return _json({
+        "study": name,
+        "in_force": found.digest,
+        "filling": (current.filling if current else "") or None,
+        "epoch": current.epoch if current else 0,
+        "definition": json.loads(found.definition.model_dump_json(exclude_defaults=True)),
+    })  # fmt: skip
 
 
 @app.post("/studies/<name>/events")
@@ -183,6 +194,26 @@ def post_report(name: str) -> Response[str]:
     response = _json({"report": asked.id, "status": asked.status, "location": place}, 202)
     response.headers["Location"] = place
     return response
+
+
+@app.post("/studies/<name>/audit")
+def post_audit(name: str) -> Response[str]:
+    """Ask for an audit: sums against records, and every chain."""
+    _study(name)
+    request, at = asking.identifier(), wiring.now().isoformat(timespec="seconds")
+    wiring.reports().request_audit(name, request, _principal(), at)
+    place = f"/studies/{name}/audit"
+    response = _json({"audit": request, "status": "asked", "location": place}, 202)
+    response.headers["Location"] = place
+    return response
+
+
+@app.get("/studies/<name>/audit")
+def get_audit(name: str) -> Response[str]:
+    """Give the report of the last audit."""
+    _study(name)
+    found = wiring.documents().read(name, report.AUDIENCE, AUDIT, REPORT)
+    return _answer(found.decode(), "application/json")
 
 
 @app.get("/studies/<name>/reports")

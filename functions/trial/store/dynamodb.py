@@ -17,7 +17,7 @@ from trial.store.definitions import Definitions, Put, known
 from trial.store.drafts import Contribute
 from trial.store.filling import Counted, Filling
 from trial.store.generations import Current, Plan
-from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored
+from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, read_row
 from trial.store.table import Table
 from trial.store.writing import Recording
 from trial.study import Study
@@ -84,6 +84,18 @@ class Store:
     def inspect(self, study: Study, number: int) -> Iterator[Counted]:
         """Read a shard's subjects, each with what is counted for it and what should be."""
         return self._filling().inspect(study, number)
+
+    def lacks(self, study: Study, number: int) -> Share | None:
+        """Say what a shard's sums lack of what its subjects' records give.
+
+        {} where they are right, or wait to be filled; None where the shard is too busy to tell.
+        """
+        return self._filling().lacks(study, number)
+
+    def version(self, study: Study, number: int, subject_id: str) -> int:
+        """Say how many events a subject's row counts now."""
+        item = self._table.get(keys.subject(study.id, number, subject_id))
+        return read_row(item).version if item else 0
 
     def repair(self, study: Study, number: int) -> Share | None:
         """Make a shard's shares and sums what its subjects' records give; say what sums lacked.

@@ -37,6 +37,7 @@ from trial.store.generations import (
     FENCED,
     FILLED,
     MARKS,
+    NEVER,
     STUDY_ROW,
     Gate,
     Plan,
@@ -46,7 +47,8 @@ from trial.store.generations import (
 )
 from trial.store.rows import COMMITS, FILLS, Row, read_row, stamp_text
 from trial.store.table import ABSENT, Action, Cancelled, Table, binary, key, number
-from trial.study import Study, generation
+from trial.study import Study
+from trial.study import generation as generation_of
 
 OVERLAP = timedelta(minutes=15)
 """How long the generations of other code stay live beside complete ones of this code."""
@@ -148,10 +150,26 @@ class Filling:
     def inspect(self, study: Study, at: int) -> Iterator[Counted]:
         """Read a shard's subjects, each with where it is counted otherwise than its records say."""
         for row in reading.rows_of(self.table, study.id, at):
-            share = row.fresh(study.generation)
+            share, version = row.counted(study.generation)
+            if version < row.version and share is not None:
+                yield Counted(row, ())  # waits to be filled
+                continue
             should = self.contribute(study, row.subject)
-            wrong = cells.difference(should, share) if share is not None else should
+            right = share is not None and version == row.version
+            wrong = cells.difference(should, share or {}) if right else should
             yield Counted(row, tuple(sorted(wrong)))
+
+    def lacks(self, study: Study, at: int) -> Share | None:
+        """Say what a shard's sums lack of what its subjects' records give.
+
+        {} where they are right, or wait to be filled; None where the shard is too busy to tell.
+        """
+        found, gate = reading.difference(
+            self.table, study, at, lambda row: self.contribute(study, row.subject)
+        )
+        if gate == NEVER:
+            return {STUDY_ROW: {COMMITS: 1}}  # its gate is gone, and with it the way to write
+        return {} if gate is not None and gate.behind else found
 
     def repair(self, study: Study, at: int) -> Share | None:
         """Make a shard's shares and sums what its subjects' records give; say what sums lacked."""
@@ -174,7 +192,7 @@ class Filling:
         if current.filling:
             self.definitions.replan(plan.study, current, current.taken_over(self.now()))
             return True
-        own = generation(current.digest, self.definitions.version)
+        own = generation_of(current.digest, self.definitions.version)
         until = stamp_text(self.now() - OVERLAP)
         others = [name for name, each in current.live.items() if name != own and each.since < until]
         if done and others:
@@ -185,7 +203,8 @@ class Filling:
     def _filled(self, shard: Shard) -> bool:
         """Work off a gate's marks; say whether none was left."""
         for _ in range(_PASSES):
-            gate = self._gate(shard)
+            if (gate := self._gate(shard)) is None:
+                return False  # damage, which `repair` mends
             if not gate.behind:
                 return True
             self._bring(shard, self._stale(shard.study))
@@ -201,9 +220,9 @@ class Filling:
                 return True
         return False
 
-    def _gate(self, shard: Shard) -> Gate:
+    def _gate(self, shard: Shard) -> Gate | None:
         gate = reading.gate_of(self.table, shard.study, shard.number)
-        if gate is None or gate.fence != shard.fence:
+        if gate is not None and gate.fence != shard.fence:
             raise Replanned("the fence was moved")
         return gate
 
@@ -289,8 +308,11 @@ class Filling:
         self._mark(shard)
         self._bring(shard, self._otherwise(shard.study))
         lacked: Share = {}
+        generation = shard.study.generation
         for _ in range(_ROUNDS):
-            lacks, gate = reading.difference(self.table, shard.study, shard.number)
+            lacks, gate = reading.difference(
+                self.table, shard.study, shard.number, lambda row: row.share(generation)
+            )
             if lacks is None or gate is None:
                 return None
             if not lacks:

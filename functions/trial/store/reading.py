@@ -1,6 +1,6 @@
 """Reading a study: its subjects, and its sums in a state that every writer would recognise."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from trial import cells
 from trial.cells import Share
@@ -36,12 +36,17 @@ def sums(table: Table, study: Study, contribute: Contribute) -> Share:
 
 
 def check(table: Table, study: Study) -> dict[int, Share | None]:
-    """Say of each shard what its sums lack of its subjects' shares: {} where they agree.
+    """Say of each shard what its sums lack of the shares that they count: {} where they agree.
 
-    None stands where the shard was written to all the while.
+    Whether those are up to date does not matter here. None stands where the shard was written to
+    all the while.
     """
     shards = range(study.definition.shards)
-    return {number: difference(table, study, number)[0] for number in shards}
+
+    def counted(row: Row) -> Share:
+        return row.share(study.generation)
+
+    return {number: difference(table, study, number, counted)[0] for number in shards}
 
 
 def journal(table: Table, study_id: str, subject_id: str) -> list[JournalRow]:
@@ -62,16 +67,16 @@ def gate_of(table: Table, study: Study, number: int) -> Gate | None:
     return read_gate(item) if item else None
 
 
-def difference(table: Table, study: Study, number: int) -> tuple[Share | None, Gate | None]:
-    """Say what a shard's sums lack of the shares that they count, and of which state that is.
+def difference(
+    table: Table, study: Study, number: int, share_of: Callable[[Row], Share]
+) -> tuple[Share | None, Gate | None]:
+    """Say what a shard's sums lack of its subjects' shares, and of which state that is.
 
-    Whether those shares are up to date does not matter here. None stands where the shard was
-    written to all the while, or where it has no gate.
+    None stands where the shard was written to all the while.
     """
     before = _settled(table, study, number)
     for _ in range(_TRIES):
-        shares = (row.share(study.generation) for row in rows_of(table, study.id, number))
-        counted = cells.total(shares)
+        counted = cells.total(map(share_of, rows_of(table, study.id, number)))
         read = _read_sums(table, study, number)
         after = _settled(table, study, number)
         if before is not None and before == after:

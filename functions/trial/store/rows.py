@@ -85,14 +85,15 @@ class Row:
 
     def readable(self, generation: str) -> Share | None:
         """Give that share, or None where its bytes are damaged."""
-        return self._decoded(generation)[0]
+        return self.counted(generation)[0]
 
     def fresh(self, generation: str) -> Share | None:
         """Give that share if it is of the subject as it is now; None if it has to be filled."""
-        share, version = self._decoded(generation)
+        share, version = self.counted(generation)
         return share if version == self.version else None
 
-    def _decoded(self, generation: str) -> tuple[Share | None, int]:
+    def counted(self, generation: str) -> tuple[Share | None, int]:
+        """Give that share and the version it was computed at; -1 where it was never filled."""
         body = (self.shares or {}).get(generation)
         if body is None:
             return {}, -1

@@ -97,9 +97,6 @@ class Recording:
         """Record the entries; give each one's result, in order."""
         if receipts and self.plan.study.digest != self.study.digest:
             self.plan = self.renew()
-            if self.plan.study.digest != self.study.digest:
-                moved = Moved("the study's definition has changed")
-                return [Result(moved) for _ in receipts]
         subjects: dict[str, list[Pending]] = {}
         for index, receipt in enumerate(receipts):
             assert receipt.entry.study == self.study.id
@@ -122,6 +119,9 @@ class Recording:
             ]
         except Unavailable as error:
             self._again(group.tasks, group.failures, error)
+            return
+        if self.plan.study.digest != self.study.digest:
+            self._give_up(tasks, Moved("the study's definition has changed"))
             return
         for part in parts(self._drafts(tasks, rows)):
             self._commit(part, group.failures)
@@ -198,17 +198,14 @@ class Recording:
             self._again(part.tasks, failures, Unavailable("the subject is being written to"))
 
     def _replan(self, part: Part, failures: int) -> None:
-        """Go on under the plan there is now; but not where another definition came into force."""
+        """Go on under the plan there is now."""
         changing = Unavailable("the study's generations are changing")
         try:
             if part.plan is self.plan:
                 self.plan = self.renew()
         except Unavailable as error:
             changing = error
-        if self.plan.study.digest != self.study.digest:
-            self._give_up(part.tasks, Moved("the study's definition has changed"))
-        else:
-            self._again(part.tasks, failures, changing)
+        self._again(part.tasks, failures, changing)
 
     def _again(self, tasks: Sequence[Task], failures: int, error: Unavailable) -> None:
         """Try once more together, then in halves, so that no subject fails its neighbours."""
