@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from trial import auditing, wiring
-from trial.errors import Unavailable
+from trial.errors import Unavailable, place_of
 from trial.store import keys
 
 logger, metrics = Logger(), Metrics()
@@ -46,9 +46,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG
             audit(name)
         except Unavailable as error:
             busy = error  # it comes again, and goes on from where it was
-        except Exception:
-            # Whatever is damaged in one study must not keep the others from being audited.
-            logger.exception("Study not audited", study=name)
+        except Exception as error:  # noqa: BLE001
+            # Whatever is damaged in one study must not keep the others from being audited; and
+            # an error's text may quote a patient's data.
+            place = place_of(error)
+            logger.error("Study not audited", study=name, error=type(error).__name__, place=place)
             metrics.add_metric("AuditDifferences", "Count", 1)
     if busy is not None:
         raise busy

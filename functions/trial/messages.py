@@ -389,6 +389,10 @@ class _ConstantError(ValueError):
     pass
 
 
+class _DuplicateError(ValueError):
+    pass
+
+
 def _no_constant(text: str) -> None:
     raise _ConstantError(text)
 
@@ -396,7 +400,7 @@ def _no_constant(text: str) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise Rejected(400, "Not JSON", "an object names a member twice")
+        raise _DuplicateError
     return members
 
 
@@ -466,8 +470,11 @@ def _scan(text: str, at: int) -> tuple[Any, int]:
         raise _broken(
             f"{error} is not a JSON value", text, _token_at(text, at, str(error))
         ) from error
+    except _DuplicateError as error:
+        place = _second_of_a_name(text, at)
+        raise _broken("an object names a member twice", text, place) from error
     except RecursionError as error:
-        raise Rejected(400, "Not JSON", "nested too deeply") from error
+        raise _broken("nested too deeply", text, at) from error
 
 
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
@@ -476,6 +483,28 @@ _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
 def _token_at(text: str, at: int, token: str) -> int:
     found = _STRING_OR_CONSTANT.finditer(text, at)
     return next((each.start() for each in found if each.group() == token), at)
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
+
+
+def _second_of_a_name(text: str, at: int) -> int:
+    """Find where an object names a member again; the parser only tells that one does."""
+    open_objects: list[set[str] | None] = []
+    before = ""
+    for found in _TOKEN.finditer(text, at):
+        mark = found.group()
+        names = open_objects[-1] if open_objects else None
+        if mark in "{[":
+            open_objects.append(set() if mark == "{" else None)
+        elif mark in "}]":
+            open_objects.pop()
+        elif mark[0] == '"' and names is not None and before in "{,":
+            if mark in names:
+                return found.start()
+            names.add(mark)
+        before = mark
+    return at
 
 
 def _broken(what: str, text: str, at: int) -> Rejected:

@@ -5,7 +5,7 @@ The models are the language; `Study` is a definition ready for use. Nothing here
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -372,6 +372,8 @@ class Study:
 
     definition: Definition
     digest: str
+    source: str = ""
+    """The definition as canonical JSON, defaults left out as its sponsor left them out."""
     version: int = field(default_factory=lambda: CONTRIBUTION_VERSION)
     """Of the code that computes the contributions."""
 
@@ -403,8 +405,8 @@ def load(text: str | bytes, version: int | None = None) -> Study:
         definition = Definition.model_validate_json(json.dumps(value, default=str))
     except ValidationError as error:
         raise _refused(error) from None
-    digest = messages.digest(value).hex()
-    return Study(definition, digest) if version is None else Study(definition, digest, version)
+    study = Study(definition, messages.digest(value).hex(), messages.canonical(value))
+    return study if version is None else replace(study, version=version)
 
 
 def _refused(error: ValidationError) -> Rejected:

@@ -265,6 +265,11 @@ class TestNames:
         wrong = viral_load(0, "-5", collected="2051-01-01", unit="IU", lloq=-1)
         assert set(faults(wrong)) == {"/data/collected", "/data/unit", "/data/lloq"}
 
+    @pytest.mark.xfail(strict=True, reason="an amount is any number, and makes a subject treated")
+    @pytest.mark.parametrize("amount", [0, -800])
+    def test_nothing_or_less_is_no_dose(self, amount):
+        assert faults(dose(amount=amount)) == ["/data/amount"]
+
 
 class TestVoids:
     @pytest.mark.parametrize("kind", sorted(KINDS))

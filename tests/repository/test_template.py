@@ -124,7 +124,8 @@ def test_publish_sees_subjects_the_definition_in_force_and_reports_only() -> Non
     pattern = json.loads(filtered["Pattern"])
     assert pattern["eventName"] == ["INSERT", "MODIFY"]
     kept = pattern["dynamodb"]["Keys"]["SK"]["S"]
-    assert kept == [{"prefix": "SUBJECT#"}, "CURRENT", {"prefix": "REPORT#"}]
+    conflicts, reports = {"prefix": "CONFLICT#"}, {"prefix": "REPORT#"}
+    assert kept == [{"prefix": "SUBJECT#"}, "CURRENT", conflicts, reports]
 
 
 def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -> None:
@@ -182,7 +183,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 15
+    assert len(routes) == 16
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from trial.cells import Share
 from trial.errors import Rejected, Unavailable
+from trial.messages import Entry
 from trial.store import asides, keys, reading
 from trial.store.definitions import Definitions, Put, known
 from trial.store.drafts import Contribute
@@ -21,6 +22,7 @@ from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, read_ro
 from trial.store.table import Table
 from trial.store.writing import Recording
 from trial.study import Study
+from trial.subject import Dispute
 
 
 class Store:
@@ -129,6 +131,10 @@ class Store:
         """Read every subject with the share that is counted for it: a consistent state."""
         return reading.subjects(self._table, study, self._contribute)
 
+    def subject(self, study: Study, subject_id: str) -> Stored | None:
+        """Read one subject; None where nothing is recorded of it."""
+        return reading.subject(self._table, study, self._contribute, subject_id)
+
     def sums(self, study: Study) -> Share:
         """Read the study's sums: a consistent state."""
         return reading.sums(self._table, study, self._contribute)
@@ -156,8 +162,20 @@ class Store:
         return asides.each(self._table, study_id)
 
     def count_asides(self, study_id: str) -> int:
-        """Count what was set aside."""
-        return self._table.count(keys.aside(known(study_id)))
+        """Count what was set aside and not taken since."""
+        return asides.count(self._table, study_id)
+
+    def settle(self, study_id: str, digest: str) -> None:
+        """Note that a body set aside was taken after all."""
+        asides.settle(self._table, study_id, digest, self._now())
+
+    def dispute(self, entry: Entry) -> None:
+        """Note that a revision came with a second content."""
+        asides.dispute(self._table, entry, self._now())
+
+    def disputes(self, study_id: str) -> Iterator[Dispute]:
+        """Read which revisions came with two contents, settled since or not."""
+        return asides.disputes(self._table, study_id)
 
     def _plan(self, study_id: str) -> Plan:
         """Say what to keep; make this code's generation live where the study has none of it."""

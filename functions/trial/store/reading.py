@@ -25,6 +25,13 @@ def subjects(table: Table, study: Study, contribute: Contribute) -> Iterator[Sto
         yield from _of_shard(table, study, contribute, number)
 
 
+def subject(table: Table, study: Study, contribute: Contribute, subject_id: str) -> Stored | None:
+    """Read one subject; None where nothing is recorded of it."""
+    number = keys.shard_of(subject_id, study.definition.shards)
+    item = table.get(keys.subject(study.id, number, subject_id))
+    return _stored(study, contribute, number, read_row(item)) if item else None
+
+
 def sums(table: Table, study: Study, contribute: Contribute) -> Share:
     """Read the study's sums.
 
@@ -87,10 +94,14 @@ def difference(
 
 def _of_shard(table: Table, study: Study, contribute: Contribute, number: int) -> Iterator[Stored]:
     for row in rows_of(table, study.id, number):
-        share = row.fresh(study.generation)
-        if share is None:
-            share = contribute(study, row.subject)
-        yield Stored(row.subject.id, number, row.version, row.subject, share, row.head)
+        yield _stored(study, contribute, number, row)
+
+
+def _stored(study: Study, contribute: Contribute, number: int, row: Row) -> Stored:
+    share = row.fresh(study.generation)
+    if share is None:
+        share = contribute(study, row.subject)
+    return Stored(row.subject.id, number, row.version, row.subject, share, row.head)
 
 
 def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: int) -> Share:

@@ -68,6 +68,18 @@ class Reports:
             )
         ])  # fmt: skip
 
+    def fail(self, study: str, request: str) -> None:
+        """Note that a report could not be made; asking for it again may help."""
+        self._table.write([
+            self._table.update(
+                keys.report(study, request),
+                "SET #status = :failed",
+                PRESENT,
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":failed": text(FAILED)},
+            )
+        ])  # fmt: skip
+
     def request_audit(self, study: str, request: str, principal: str, at: str) -> None:
         """Ask for an audit; it is made when the stream tells of this row."""
         row = key(keys.audit(study, request))
