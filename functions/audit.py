@@ -36,6 +36,13 @@ def audit(name: str) -> None:
     logger.info("Study audited", study=name, complete=audited.complete, subjects=audited.subjects)
 
 
+def give_up(name: str, error: Exception) -> None:
+    """Alarm for a study that cannot be audited; its error's text may quote a patient's data."""
+    place = place_of(error)
+    logger.error("Study not audited", study=name, error=type(error).__name__, place=place)
+    metrics.add_metric("AuditDifferences", "Count", 1)
+
+
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001
@@ -47,10 +54,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG
         except Unavailable as error:
             busy = error  # it comes again, and goes on from where it was
         except Exception as error:  # noqa: BLE001
-            # Whatever is damaged in one study must not keep the others from being audited; and
-            # an error's text may quote a patient's data.
-            place = place_of(error)
-            logger.error("Study not audited", study=name, error=type(error).__name__, place=place)
-            metrics.add_metric("AuditDifferences", "Count", 1)
+            # Whatever is damaged in one study must not keep the others from being audited.
+            give_up(name, error)
     if busy is not None:
         raise busy
