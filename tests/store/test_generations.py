@@ -276,6 +276,21 @@ def test_a_writer_who_read_before_a_share_was_filled_reads_again(world: World) -
     world.check(1, 2)
 
 
+@pytest.mark.parametrize("when", range(8))
+def test_a_mark_set_while_a_shard_is_filled_keeps_it_behind(world: World, when: int) -> None:
+    old = world.store(1)
+    world.record(old, *(event(i) for i in range(7)))
+
+    def write() -> None:
+        world.record(old, *(event(i, 50 + i, 2) for i in range(7)))
+
+    new = world.store(2, *[None] * when, faults.meanwhile(write))
+    new.fill("S")
+    world.check(1, 2)
+    assert new.fill("S")
+    world.check(1, 2)
+
+
 def test_a_fill_that_lost_its_answer_counts_once(world: World) -> None:
     store = world.store()
     world.record(store, *(event(i) for i in range(9)))
