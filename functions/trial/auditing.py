@@ -14,7 +14,7 @@ from trial.cells import Share
 from trial.errors import Rejected
 from trial.store.documents import AUDIT, REPORT, Documents
 from trial.store.dynamodb import Store
-from trial.store.filling import Counted
+from trial.store.repairing import Counted
 from trial.store.rows import JournalRow, verify
 from trial.study import Study
 from trial.subject import gather

@@ -118,8 +118,10 @@ class Definitions:
             joined = current.joined(self.version, self._now())
             if joined.live.keys() == current.live.keys():
                 return known_now.plan
-            if not self.replan(known_now.plan.study, current, joined):
-                continue
+            try:
+                self.replan(known_now.plan.study, current, joined)
+            except Rejected as rejected:
+                raise Unavailable("too many generations are live") from rejected
         raise Unavailable("the study's generations are being changed")
 
     def replan(self, study: Study, old: Current, new: Current) -> bool:

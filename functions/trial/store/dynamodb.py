@@ -11,13 +11,13 @@ from contextlib import suppress
 from datetime import datetime
 
 from trial.cells import Share
-from trial.errors import Rejected, Unavailable
+from trial.errors import Unavailable
 from trial.messages import Entry
 from trial.store import asides, keys, reading
 from trial.store.definitions import Definitions, Put, known
 from trial.store.drafts import Contribute
-from trial.store.filling import Counted, Filling
 from trial.store.generations import Current, Plan
+from trial.store.repairing import Counted, Repairing
 from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, read_row
 from trial.store.table import Table
 from trial.store.writing import Recording
@@ -77,22 +77,22 @@ class Store:
         A definition that was being filled comes into force. Safe to interrupt and to run beside
         writers and other fills.
         """
-        return self._filling().fill(known(study_id))
+        return self._repairing().fill(known(study_id))
 
     def retire(self, study_id: str, before: datetime) -> list[str]:
         """Take back the shares and sums of generations dormant since before then; name them."""
-        return self._filling().retire(known(study_id), before)
+        return self._repairing().retire(known(study_id), before)
 
     def inspect(self, study: Study, number: int) -> Iterator[Counted]:
         """Read a shard's subjects, each with what is counted for it and what should be."""
-        return self._filling().inspect(study, number)
+        return self._repairing().inspect(study, number)
 
     def lacks(self, study: Study, number: int) -> Share | None:
         """Say what a shard's sums lack of what its subjects' records give.
 
         {} where they are right, or wait to be filled; None where the shard is too busy to tell.
         """
-        return self._filling().lacks(study, number)
+        return self._repairing().lacks(study, number)
 
     def version(self, study: Study, number: int, subject_id: str) -> int:
         """Say how many events a subject's row counts now."""
@@ -104,7 +104,7 @@ class Store:
 
         None: it was too busy, and is repaired the next time. Readers compute meanwhile.
         """
-        return self._filling().repair(study, number)
+        return self._repairing().repair(study, number)
 
     def studies(self) -> Iterator[str]:
         """Name every study."""
@@ -181,9 +181,9 @@ class Store:
         """Say what to keep; make this code's generation live where the study has none of it."""
         plan = self._definitions.plan(study_id)
         if not plan.kept:
-            with suppress(Rejected, Unavailable):  # written to without: marked, and filled later
+            with suppress(Unavailable):  # written to without: marked, and filled later
                 plan = self._definitions.join(study_id)
         return plan
 
-    def _filling(self) -> Filling:
-        return Filling(self._table, self._definitions, self._contribute, self._now, self._pause)
+    def _repairing(self) -> Repairing:
+        return Repairing(self._table, self._definitions, self._contribute, self._now, self._pause)

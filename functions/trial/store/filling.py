@@ -33,41 +33,31 @@ from trial.store.drafts import (
 )
 from trial.store.generations import (
     ACTIONS,
-    FENCE,
     FENCED,
     FILLED,
     MARKS,
-    NEVER,
-    STUDY_ROW,
     Gate,
     Plan,
     gate_row,
     row_of,
     write_current,
 )
-from trial.store.rows import COMMITS, FILLS, Row, read_row, stamp_text
-from trial.store.table import ABSENT, Action, Cancelled, Table, binary, key, number
+from trial.store.rows import FILLS, Row, read_row, stamp_text
+from trial.store.table import Action, Cancelled, Table, binary, number
 from trial.study import Study
 from trial.study import generation as generation_of
 
 OVERLAP = timedelta(minutes=15)
 """How long the generations of other code stay live beside complete ones of this code."""
 
-_ROUNDS, _PASSES, _ATTEMPTS = 20, 4, 12
+ROUNDS = 20
+_PASSES, _ATTEMPTS = 4, 12
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _LOST_RACE = "ConditionalCheckFailed"
 
 
 class Replanned(TrialError):
     """The generations that are live have changed: begin again."""
-
-
-@dataclass(frozen=True)
-class Counted:
-    """A subject's row, and the rows of sums in which it is not counted as its records say."""
-
-    row: Row
-    wrong: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -117,10 +107,10 @@ class Filling:
         What writers of other code mark again all the while does not keep a definition from
         coming into force: where its sums are behind, readers compute.
         """
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             plan = self.definitions.join(study_id)
             try:
-                left = [each for each in _shards(plan) if not self._filled(each)]
+                left = [each for each in _shards(plan) if not self.filled(each)]
             except Replanned:
                 continue
             if not self._follow(study_id, plan, done=not left):
@@ -144,45 +134,8 @@ class Filling:
         left = {name: each for name, each in current.generations.items() if name not in gone}
         if gone:
             kept = write_current(study_id, replace(current, generations=left))
-            self._once(self.table.put(kept, FENCED, fence=number(current.plan)))
+            self.once(self.table.put(kept, FENCED, fence=number(current.plan)))
         return sorted(gone)
-
-    def inspect(self, study: Study, at: int) -> Iterator[Counted]:
-        """Read a shard's subjects, each with where it is counted otherwise than its records say."""
-        for row in reading.rows_of(self.table, study.id, at):
-            share, version = row.counted(study.generation)
-            if version < row.version and share is not None:
-                yield Counted(row, ())  # waits to be filled
-                continue
-            should = self.contribute(study, row.subject)
-            right = share is not None and version == row.version
-            wrong = cells.difference(should, share or {}) if right else should
-            yield Counted(row, tuple(sorted(wrong)))
-
-    def lacks(self, study: Study, at: int) -> Share | None:
-        """Say what a shard's sums lack of what its subjects' records give.
-
-        {} where they are right, or wait to be filled; None where the shard is too busy to tell.
-        """
-        found, gate = reading.difference(
-            self.table, study, at, lambda row: self.contribute(study, row.subject)
-        )
-        if gate == NEVER:
-            return {STUDY_ROW: {COMMITS: 1}}  # its gate is gone, and with it the way to write
-        return {} if gate is not None and gate.behind else found
-
-    def repair(self, study: Study, at: int) -> Share | None:
-        """Make a shard's shares and sums what its subjects' records give; say what sums lacked."""
-        for _ in range(_ROUNDS):
-            plan = self.definitions.join(study.id)
-            if study.generation not in {each.generation for each in plan.counted}:
-                return {}
-            shard = Shard(study, at, plan.fence)
-            try:
-                return self._repaired(shard)
-            except Replanned:
-                continue
-        return None
 
     def _follow(self, study_id: str, plan: Plan, *, done: bool) -> bool:
         """Bring into force what is filled, let go of other code's; say whether the plan changed."""
@@ -200,14 +153,14 @@ class Filling:
             return True
         return False
 
-    def _filled(self, shard: Shard) -> bool:
+    def filled(self, shard: Shard) -> bool:
         """Work off a gate's marks; say whether none was left."""
         for _ in range(_PASSES):
             if (gate := self._gate(shard)) is None:
                 return False  # damage, which `repair` mends
             if not gate.behind:
                 return True
-            self._bring(shard, self._stale(shard.study))
+            self.bring(shard, self._stale(shard.study))
             settled = self.table.update(
                 shard.gate,
                 f"SET {FILLED} = :marks",
@@ -216,7 +169,7 @@ class Filling:
                     ":marks": number(gate.marks), ":fence": number(shard.fence)
                 },
             )  # fmt: skip
-            if self._once(settled):
+            if self.once(settled):
                 return True
         return False
 
@@ -234,14 +187,7 @@ class Filling:
 
         return wrong
 
-    def _otherwise(self, study: Study) -> Wrong:
-        def wrong(row: Row) -> Share | None:
-            should = self.contribute(study, row.subject)
-            return None if row.fresh(study.generation) == should else should
-
-        return wrong
-
-    def _bring(self, shard: Shard, wrong: Wrong) -> None:
+    def bring(self, shard: Shard, wrong: Wrong) -> None:
         """Replace the shares of a shard's subjects where they are wrong, many at a time."""
         packed: dict[str, tuple[Row, Share]] = {}
         changes, size = shard.sums({}), 0
@@ -290,46 +236,18 @@ class Filling:
                 replacing(self.table, at, row, shares, f"SET {FILLS} = :{FILLS}", {}, values)
             )
             changes = merged(changes, self._change(shard, row, share))
-        return [*made, *self._additions(shard, changes)]
+        return [*made, *self.additions(shard, changes)]
 
     def _change(self, shard: Shard, row: Row, share: Share) -> Share:
         """Say what a share adds in place of what is counted; one that cannot be read is nothing."""
         return shard.sums(cells.difference(share, row.readable(shard.study.generation) or {}))
 
-    def _additions(self, shard: Shard, changes: Share, seen: int | None = None) -> Iterator[Action]:
+    def additions(self, shard: Shard, changes: Share, seen: int | None = None) -> Iterator[Action]:
+        """Write what is added to a shard's sums, on condition of its fence."""
         study = shard.study
         for row, change in changes.items():
             at = keys.sum_row(study.id, shard.number, row)
             yield addition(self.table, at, row, change, shard.fence, seen=seen)
-
-    def _repaired(self, shard: Shard) -> Share | None:
-        if reading.gate_of(self.table, shard.study, shard.number) is None:
-            self._once(self.table.put(_new_gate(shard), ABSENT))
-        self._mark(shard)
-        self._bring(shard, self._otherwise(shard.study))
-        lacked: Share = {}
-        generation = shard.study.generation
-        for _ in range(_ROUNDS):
-            lacks, gate = reading.difference(
-                self.table, shard.study, shard.number, lambda row: row.share(generation)
-            )
-            if lacks is None or gate is None:
-                return None
-            if not lacks:
-                self._filled(shard)
-                return lacked
-            part = _part(lacks)
-            if self._once(*self._additions(shard, shard.sums(part), gate.commits)):
-                lacked = cells.total((lacked, part))
-        return None
-
-    def _mark(self, shard: Shard) -> None:
-        """Let readers compute until the shard is filled again."""
-        marked = addition(
-            self.table, shard.gate, gate_row(shard.study.generation), {}, shard.fence, marked=True
-        )
-        if not self._once(marked):
-            raise Replanned("the fence was moved")
 
     def _take_back(self, study: Study, at: int) -> None:
         gate = reading.gate_of(self.table, study, at)
@@ -348,7 +266,7 @@ class Filling:
             values = {FILLS: number(row.fills + 1)}
             expression = f"SET {FILLS} = :{FILLS} REMOVE shares.#gone"
             gone = replacing(self.table, where, row, {}, expression, {"#gone": name}, values)
-            if self._once(gone, *self._additions(shard, shard.sums(change))):
+            if self.once(gone, *self.additions(shard, shard.sums(change))):
                 return
             item = self.table.get(where)
             assert item is not None
@@ -357,7 +275,7 @@ class Filling:
                 return
         raise Unavailable("a subject is being written to")
 
-    def _once(self, *actions: Action) -> bool:
+    def once(self, *actions: Action) -> bool:
         """Write; say whether it was as it was read."""
         try:
             self.table.write(actions)
@@ -382,14 +300,3 @@ def _fit(rows: int, changes: Share, size: int) -> bool:
         and size + SUM_ROW_BYTES * len(changes) <= BYTES
         and max(map(len, changes.values())) <= CELLS_A_ROW
     )
-
-
-def _part(lacks: Share) -> Share:
-    """Take as much of a difference as one transaction corrects."""
-    rows = sorted(lacks, key=lambda row: row != STUDY_ROW)[: ACTIONS // 2]
-    return {row: dict(sorted(lacks[row].items())[:CELLS_A_ROW]) for row in rows}
-
-
-def _new_gate(shard: Shard) -> dict[str, dict[str, str]]:
-    values = {COMMITS: 0, FENCE: shard.fence, MARKS: 1, FILLED: 0}
-    return key(shard.gate) | {name: number(value) for name, value in values.items()}
