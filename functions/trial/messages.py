@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -21,8 +21,11 @@ from trial.errors import Fault, Rejected
 TYPE_PREFIX = "org.livetlf."
 DIGEST_BYTES = 16  # of a content's SHA-256: 128 bits tell any two contents of a study apart
 
-_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
-_LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?")
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
+_LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?", re.ASCII)
+_INSTANT = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE
+)
 
 
 def _partial_date(text: str) -> str:
@@ -53,7 +56,7 @@ def _local_time(text: str) -> str:
 
 def _instant(text: str) -> str:
     try:
-        if "T" in text and datetime.fromisoformat(text).tzinfo is not None:
+        if _INSTANT.fullmatch(text) and datetime.fromisoformat(text.upper()):
             return text
     except ValueError:
         pass
@@ -75,7 +78,9 @@ FullDate = Annotated[str, AfterValidator(_full_date)]
 LocalTime = Annotated[str, AfterValidator(_local_time)]
 Instant = Annotated[str, AfterValidator(_instant)]
 Number = Annotated[
-    Decimal, BeforeValidator(_not_text), Field(strict=False, max_digits=18, allow_inf_nan=False)
+    Decimal,
+    BeforeValidator(_not_text),
+    Field(strict=False, max_digits=18, decimal_places=9, allow_inf_nan=False),
 ]
 
 
@@ -470,6 +475,8 @@ def _scan(text: str, at: int) -> tuple[Any, int]:
         raise _broken(
             f"{error} is not a JSON value", text, _token_at(text, at, str(error))
         ) from error
+    except InvalidOperation as error:
+        raise _broken("a number is beyond all bounds", text, at) from error
     except _DuplicateError as error:
         place = _second_of_a_name(text, at)
         raise _broken("an object names a member twice", text, place) from error
@@ -568,6 +575,8 @@ def _digest_of(content: dict[str, Any]) -> bytes:
         return digest(content)
     except UnicodeEncodeError as error:
         raise Rejected(400, "Not JSON", "a text holds half of a surrogate pair") from error
+    except RecursionError as error:
+        raise Rejected(400, "Not JSON", "nested too deeply") from error
 
 
 def _kind(name: str) -> str:

@@ -4,7 +4,7 @@ A condition is true, false, or None: missing, or not yet due. `all`, `any` and `
 three by Kleene's logic. What a definition names and does not define is refused with its path.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
@@ -41,6 +41,21 @@ def unknown(path: str, what: str, name: str) -> Rejected:
     """Refuse a definition that names something it does not define."""
     fault = Fault(path, f"names no {what} of this definition: {name}")
     return Rejected(422, "Definition not accepted", "", fault)
+
+
+def check_fields(kind: str, where: Mapping[str, object], path: str) -> None:
+    """Refuse a test of a field that no record of the kind has: it would hold of nobody."""
+    for field in where:
+        if field not in KINDS[kind].model_fields:
+            raise unknown(f"{path}/{field}", f"field of {kind}", field)
+
+
+def check_levels(study: Study, name: str, levels: Iterable[str], path: str) -> None:
+    """Refuse a level that the characteristic cannot have."""
+    known = study.definition.characteristics.get(name)
+    for level in levels:
+        if known is not None and known.levels is not None and level not in (*known.levels, ""):
+            raise unknown(path, f"level of {name}", level)
 
 
 def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (as posted)
@@ -266,6 +281,7 @@ class Rules:
         kind = str(condition.recorded)
         if kind not in KINDS:
             raise unknown(path, "kind of event", kind)
+        check_fields(kind, condition.where, f"{path}/where")
         matches = matcher(condition.where)
         field = DECIDING_DATE.get(kind, "date")
         period = condition.period
@@ -287,6 +303,7 @@ class Rules:
         known = (*ENROLMENT_FIELDS, "arm", *self.study.definition.characteristics)
         if name not in known:
             raise unknown(path, "characteristic", name)
+        check_levels(self.study, name, condition.levels, f"{path}/levels")
         levels = frozenset(condition.levels)
 
         def test(derivation: Derivation) -> Truth:

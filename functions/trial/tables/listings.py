@@ -17,7 +17,7 @@ from trial import dates
 from trial.derivation import DECIDING_DATE, AdverseEvent, Derivation, Observation
 from trial.errors import Fault, Rejected
 from trial.messages import KINDS
-from trial.rules import ENROLMENT_FIELDS, Rules, characteristic, matcher, unknown
+from trial.rules import ENROLMENT_FIELDS, Rules, characteristic, check_fields, matcher, unknown
 from trial.study import ListingColumnDefinition, ListingDefinition
 from trial.subject import Record
 from trial.tables import findings
@@ -99,6 +99,7 @@ def _items(
         return _observations(rules, kind.removeprefix("observations:"), path)
     if kind not in KINDS:
         raise unknown(f"{path}/records", "kind of record", kind)
+    check_fields(kind, definition.where, f"{path}/where")
     matches = matcher(definition.where)
     if kind == "adverse-event.reported":
         return lambda derivation: [
