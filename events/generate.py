@@ -27,7 +27,7 @@ SINGLE = "application/cloudevents+json"
 def main(folder: Path) -> None:
     """Write every event below `folder`."""
     lines = (HERE / "tmb-301" / "feed.ndjson").read_text().splitlines()
-    events = {**api(lines), **ingest(lines), **publish()}
+    events = {**api(lines), **ingest(lines), **publish(), **audit()}
     for name, event in events.items():
         path = folder / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +58,7 @@ def api(lines: list[str]) -> dict[str, Any]:
         "api/post-report": request(
             "POST", f"{study}/reports", '{"reason": "Data monitoring"}', "application/json"
         ),
+        "api/post-audit": request("POST", f"{study}/audit"),
         "api/get-reports": request("GET", f"{study}/reports"),
     }
 
@@ -80,6 +81,15 @@ def publish() -> dict[str, Any]:
     return {
         "publish/subject-changed": streamed((f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")),
         "publish/report-requested": streamed((f"STUDY#{STUDY}", "REPORT#" + "0" * 32)),
+    }
+
+
+def audit() -> dict[str, Any]:
+    """Make what calls for an audit: the schedule, an amendment, a request."""
+    return {
+        "audit/nightly": {},
+        "audit/definition-changed": streamed((f"STUDY#{STUDY}", "CURRENT")),
+        "audit/asked-for": streamed((f"STUDY#{STUDY}", "AUDIT#" + "0" * 32)),
     }
 
 

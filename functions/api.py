@@ -14,7 +14,7 @@ from trial.cells import Share
 from trial.errors import Rejected, Unavailable, place_of
 from trial.intake import Posted
 from trial.render import consort, tables_json
-from trial.store.documents import AUDIT, HEADS, LIVE, TRAIL
+from trial.store.documents import AUDIT, HEADS, LIVE, REPORT, TRAIL
 from trial.store.rows import verify
 from trial.study import Study
 
@@ -39,13 +39,23 @@ def put_definition(name: str) -> Response[str]:
     report.check(defined)
     made = wiring.store().put_definition(defined, body)
     document = {"study": defined.id, "definition": defined.digest, "status": made}
-    return _json(document, 201 if made == "created" else 200)
+    return _json(document, _PUT.get(made, 200))
+
+
+_PUT = {"created": 201, "filling": 202}
 
 
 @app.get("/studies/<name>/definition")
 def get_definition(name: str) -> Response[str]:
-    """Give the definition in force, as data."""
-    return _answer(_study(name).source, "application/json")
+    """Give the definition in force, as data, and say whether another is being filled."""
+    _study(name)
+    wiring.store().look_again(name)
+    found, current = _study(name), wiring.store().current(name)
+    filling, epoch = (current.filling, current.epoch) if current else ("", 0)
+    standing = {"study": name, "in_force": found.digest, "filling": filling or None, "epoch": epoch}
+    # The definition as its sponsor wrote it: read and written again, 1.50 would become 1.5.
+    body = f'{json.dumps(standing)[:-1]}, "definition": {found.source}}}'
+    return _answer(body, "application/json")
 
 
 @app.post("/studies/<name>/events")
@@ -182,6 +192,26 @@ def post_report(name: str) -> Response[str]:
     response = _json({"report": asked.id, "status": asked.status, "location": place}, 202)
     response.headers["Location"] = place
     return response
+
+
+@app.post("/studies/<name>/audit")
+def post_audit(name: str) -> Response[str]:
+    """Ask for an audit: sums against records, and every chain."""
+    _study(name)
+    request, at = asking.identifier(), wiring.now().isoformat(timespec="seconds")
+    wiring.reports().request_audit(name, request, _principal(), at)
+    place = f"/studies/{name}/audit"
+    response = _json({"audit": request, "status": "asked", "location": place}, 202)
+    response.headers["Location"] = place
+    return response
+
+
+@app.get("/studies/<name>/audit")
+def get_audit(name: str) -> Response[str]:
+    """Give the report of the last audit."""
+    _study(name)
+    found = wiring.documents().read(name, report.AUDIENCE, AUDIT, REPORT)
+    return _answer(found.decode(), "application/json")
 
 
 @app.get("/studies/<name>/reports")

@@ -28,6 +28,7 @@ def wanted(records: list[dict[str, Any]]) -> dict[str, set[str]]:
 def publish(name: str, requests: set[str]) -> None:
     """Bring a study's live documents up to date and make the reports asked for."""
     store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
+    store.look_again(name)  # another definition may just have come into force
     study, version = store.study(name), wiring.code_version()
     for request in sorted(requests):
         publishing.publish_report(store, documents, reports, study, request, version)

@@ -3,6 +3,7 @@
 The contract tests in tests/store run on `MemoryClient` and on ministack alike, which keeps it true.
 """
 
+import re
 import threading
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
@@ -186,29 +187,34 @@ def _holds(condition: str, old: Item | None, values: Item) -> bool:
 
 
 def _updated(item: Item, what: Item) -> Item | None:
-    how, _, rest = what["UpdateExpression"].partition(" ")
     names = what.get("ExpressionAttributeNames", {})
     values = what["ExpressionAttributeValues"]
-    parts = rest.split(",")
-    assert len(parts) <= 300
-    for part in parts:
-        if how == "ADD":
-            name, value = part.split(" ")
-            total = NUMBERS.add(
-                NUMBERS.create_decimal(item.get(names[name], {"N": "0"})["N"]),
-                NUMBERS.create_decimal(values[value]["N"]),
-            )
-            item[names[name]] = {"N": f"{total:f}"}
-        else:
-            assert how == "SET"
-            path, value = part.strip().split(" = ")
+    clauses = re.split(r"(?:^|\s)(SET|ADD|REMOVE)\s", what["UpdateExpression"])[1:]
+    assert sum(len(each.split(",")) for each in clauses[1::2]) <= 300
+    used = re.findall(r"[:#]\w+", f"{what['UpdateExpression']} {what.get('ConditionExpression')}")
+    assert set(used) == names.keys() | values.keys()
+    for how, rest in zip(clauses[::2], clauses[1::2], strict=True):
+        for part in rest.split(","):
+            if how == "ADD":
+                name, value = part.strip().split(" ")
+                name = names.get(name, name)
+                total = NUMBERS.add(
+                    NUMBERS.create_decimal(item.get(name, {"N": "0"})["N"]),
+                    NUMBERS.create_decimal(values[value]["N"]),
+                )
+                item[name] = {"N": f"{total:f}"}
+                continue
+            path, _, value = part.strip().partition(" = ")
             *outer, last = [names.get(step, step) for step in path.split(".")]
             target = item
             for step in outer:
                 if step not in target:
                     return None
                 target = target[step]["M"]
-            target[last] = deepcopy(values[value])
+            if how == "SET":
+                target[last] = deepcopy(values[value])
+            else:
+                target.pop(last, None)
     return item
 
 

@@ -35,7 +35,7 @@ def read(value: object, principal: str, now: datetime) -> Requested:
         detail = f"must lie {SETTLED.seconds} s in the past, when nothing before it can still come"
         raise Rejected(422, _TITLE, "", Fault("/as_of", detail))
     return Requested(
-        id=uuid4().hex,
+        id=identifier(),
         status=PENDING,
         requested_by=principal,
         requested_at=now.isoformat(timespec="seconds"),
@@ -43,3 +43,8 @@ def read(value: object, principal: str, now: datetime) -> Requested:
         as_of="" if as_of is None else stamp_text(as_of),
         cutoff=ask.cutoff or "",
     )
+
+
+def identifier() -> str:
+    """Name a request."""
+    return uuid4().hex

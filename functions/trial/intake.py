@@ -13,8 +13,11 @@ from trial.errors import Fault, Rejected, Unavailable
 from trial.messages import Entry
 from trial.store.dynamodb import Store
 from trial.store.rows import Receipt
+from trial.store.writing import Moved
 from trial.study import Study
 from trial.subject import Outcome
+
+_LOOKS = 3  # at definitions that come into force, one after the other, while an event waits
 
 EVENT_BYTES = 256 * 1024
 _TAKEN = frozenset({Outcome.RECORDED.value, Outcome.REPEATED.value})
@@ -39,16 +42,34 @@ class Posted:
 
 def take(store: Store, study: Study, posted: Sequence[Posted], principal: str) -> list[Answer]:
     """Record events of one study and answer each in order; what is refused is set aside."""
+    outcomes = _record(store, study, posted, principal)
+    for _ in range(_LOOKS):
+        moved = [index for index, each in enumerate(outcomes) if isinstance(each, Moved)]
+        if not moved:
+            break
+        again = [posted[index] for index in moved]
+        found = _record(store, store.study(study.id), again, principal)
+        for index, outcome in zip(moved, found, strict=True):
+            outcomes[index] = outcome
+    return [
+        _answer(store, study.id, each, outcome, principal)
+        for each, outcome in zip(posted, outcomes, strict=True)
+    ]
+
+
+def _record(
+    store: Store, study: Study, posted: Sequence[Posted], principal: str
+) -> list[Outcome | Rejected | Unavailable]:
     entries = [_read(study, each) for each in posted]
     receipts = [Receipt(each, principal) for each in entries if isinstance(each, Entry)]
     results = iter(store.record(study, receipts))
-    answers = []
-    for each, entry in zip(posted, entries, strict=True):
-        result = next(results).outcome if isinstance(entry, Entry) else entry
-        if result is Outcome.CONFLICT and isinstance(entry, Entry):
-            result = _dispute(store, entry)
-        answers.append(_answer(store, study.id, each, result, principal))
-    return answers
+    outcomes: list[Outcome | Rejected | Unavailable] = []
+    for entry in entries:
+        outcome = next(results).outcome if isinstance(entry, Entry) else entry
+        if outcome is Outcome.CONFLICT and isinstance(entry, Entry):
+            outcome = _dispute(store, entry)
+        outcomes.append(outcome)
+    return outcomes
 
 
 def redrive(store: Store, study: Study) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from trial import cells, messages, report
 from trial.cells import Share
+from trial.errors import Unavailable
 from trial.render.documents import MEDIA_TYPES, render
 from trial.report import NOW, Asked
 from trial.store.documents import AUDIT, HEADS, LIVE, TRAIL, Documents
@@ -45,6 +46,8 @@ def publish_live(store: Store, documents: Documents, study: Study, code_version:
     """Bring the live documents up to date; None where they already are, or are newer."""
     current = store.current(study.id)
     epoch = current.epoch if current else 0
+    if current is not None and current.digest != study.digest:
+        raise Unavailable("another definition has come into force")
     publication = make(store, study, list(_counted(store, study)), code_version)
     cut = publication.cut
     latest, tag = documents.latest(study.id, report.AUDIENCE)

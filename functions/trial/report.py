@@ -12,7 +12,7 @@ from trial import cells, dates
 from trial.cells import Share
 from trial.cutoff import until
 from trial.derivation import Derivation
-from trial.study import CONTRIBUTION_VERSION, Study
+from trial.study import Study
 from trial.subject import Dispute, Subject
 from trial.tables import figures, findings, listings
 from trial.tables.grid import Cut, Figure, Flow, Grid, Report
@@ -94,7 +94,7 @@ def live(study: Study, sums: Share) -> Cut:
         registry=definition.registry,
         notice=definition.notice,
         definition=study.digest,
-        contribution_version=CONTRIBUTION_VERSION,
+        contribution_version=study.version,
         audience=AUDIENCE,
         accepted=accepted(sums),
         content_root="",
@@ -139,7 +139,7 @@ def cut(
 ) -> Cut:
     """Name the state that a document shows, by all that decides its bytes."""
     root = content_root(subjects)
-    parts = (study.digest, CONTRIBUTION_VERSION, root, AUDIENCE, asked.as_of, asked.cutoff)
+    parts = (study.digest, study.version, root, AUDIENCE, asked.as_of, asked.cutoff)
     inputs = " ".join(map(str, (*parts, *sorted(disputes.items()))))
     return replace(
         live(study, sums),

@@ -5,7 +5,7 @@ The models are the language; `Study` is a definition ready for use. Nothing here
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
@@ -416,7 +416,7 @@ class Definition(Model):
     registry: str = ""
     notice: str = ""
     design: Literal["single-group", "parallel", "crossover"]
-    shards: Annotated[int, Field(ge=1, le=49)] = 8  # of both definitions in one transaction
+    shards: Annotated[int, Field(ge=1, le=24)] = 8  # of four generations in one transaction
     calendar: Calendar
     arms: Annotated[list[Arm], AfterValidator(_distinct)] = []
     periods: Annotated[list[Period], AfterValidator(_distinct)] = []
@@ -444,6 +444,8 @@ class Study:
     digest: str
     source: str = ""
     """The definition as canonical JSON, defaults left out as its sponsor left them out."""
+    version: int = field(default_factory=lambda: CONTRIBUTION_VERSION)
+    """Of the code that computes the contributions."""
 
     @property
     def id(self) -> str:
@@ -453,8 +455,7 @@ class Study:
     @cached_property
     def generation(self) -> str:
         """Name the sums that this definition and this code's contributions give."""
-        text = f"{self.digest}/{CONTRIBUTION_VERSION}"
-        return messages.digest(text)[:4].hex()
+        return generation(self.digest, self.version)
 
     @cached_property
     def visits(self) -> Mapping[str, Visit]:
@@ -462,14 +463,20 @@ class Study:
         return {visit.id: visit for visit in self.definition.visits}
 
 
-def load(text: str | bytes) -> Study:
+def generation(digest: str, version: int) -> str:
+    """Name the sums of a definition as one version of the contributions makes them."""
+    return messages.digest(f"{digest}/{version}")[:4].hex()
+
+
+def load(text: str | bytes, version: int | None = None) -> Study:
     """Read a definition; raises `Rejected` naming every path at fault."""
     value: Any = messages.read_json(text)
     try:
         definition = Definition.model_validate_json(json.dumps(value, default=str))
     except ValidationError as error:
         raise _refused(error) from None
-    return Study(definition, messages.digest(value).hex(), messages.canonical(value))
+    study = Study(definition, messages.digest(value).hex(), messages.canonical(value))
+    return study if version is None else replace(study, version=version)
 
 
 def _refused(error: ValidationError) -> Rejected:

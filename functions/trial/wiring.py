@@ -79,7 +79,7 @@ def documents() -> Documents:
 def code_version() -> str:
     """Identify the code that makes documents: a digest of this artefact's own modules."""
     here = Path(__file__).parents[1]
-    own = [here / f"{name}.py" for name in ("api", "ingest", "publish")]
+    own = [here / f"{name}.py" for name in ("api", "audit", "ingest", "publish")]
     sources = sorted([*own, *(here / "trial").rglob("*.py")])
     parts = (f"{path.relative_to(here)}\n".encode() + path.read_bytes() for path in sources)
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]

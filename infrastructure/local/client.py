@@ -81,7 +81,7 @@ class Client:
         answer = self.request("PUT", path, body, headers={"Content-Type": "application/json"})
         if answer.status in _REFUSED:
             raise DefinitionRefusedError(_readable(answer))
-        _expect(answer, "PUT", path, frozenset({200, 201, 204}))
+        _expect(answer, "PUT", path, frozenset({200, 201, 202}))
 
     def post_events(self, study: str, lines: list[Line]) -> Iterator[Result]:
         """Post lines in their order, as they are; yields each line's result as it is known."""

@@ -41,9 +41,10 @@ def handlers() -> dict[str, ModuleType]:
         patch.setenv("POWERTOOLS_METRICS_NAMESPACE", "LiveTLF")
         patch.setenv("LOG_LEVEL", "DEBUG")
         import api  # noqa: PLC0415
+        import audit  # noqa: PLC0415
         import ingest  # noqa: PLC0415
         import publish  # noqa: PLC0415
-    return {"api": api, "ingest": ingest, "publish": publish}
+    return {"api": api, "audit": audit, "ingest": ingest, "publish": publish}
 
 
 @pytest.fixture(scope="session")

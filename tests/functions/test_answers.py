@@ -131,7 +131,7 @@ def test_live_answers_are_those_of_the_documents(filled: Service) -> None:
 def test_the_definition_in_force_can_be_read_and_put_elsewhere(
     service: Service, definition: Event
 ) -> None:
-    found = service.get("definition").json
+    found = service.get("definition").json["definition"]
     again = study.load(json.dumps(found)).definition
     assert again == study.load(json.dumps(definition)).definition
 

@@ -12,10 +12,10 @@ from trial.store.reports import PENDING, Requested
 
 FILES = {
     f"{function}/{path.stem}": path
-    for function in ("api", "ingest", "publish")
+    for function in ("api", "audit", "ingest", "publish")
     for path in sorted((EVENTS / function).glob("*.json"))
 }
-KEPT = ("#ASIDE", "PUBLISHED", "REPORT#")  # what tells of requests rather than of records
+KEPT = ("#ASIDE", "PUBLISHED", "REPORT#", "AUDIT#")  # what tells of requests rather than of records
 REPORT = "0" * 32
 
 
@@ -138,6 +138,18 @@ def report_made(answer: Any, service: Service) -> None:
     assert (row["status"], row["accepted"]) == ("ready", 1)
 
 
+def audit_asked(answer: Answer, service: Service) -> None:
+    assert (answer.status, answer.json["status"]) == (202, "asked")
+    assert [key for key in service.items() if key[1].startswith("AUDIT#")]
+
+
+def audited(answer: Any, service: Service) -> None:
+    assert not (answer or {}).get("batchItemFailures")
+    found = service.get("audit").json
+    assert found == json.loads(service.object(f"studies/{STUDY}/open/audit/report.json"))
+    assert (found["complete"], found["events"], found["differences"]) == (True, 1, [])
+
+
 def journal(service: Service) -> list[tuple[str, str]]:
     return [key for key in service.items() if "#JOURNAL#" in key[0]]
 
@@ -158,6 +170,10 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "api/get-summary": (VISIT, document("accepted", "set_aside", "figures")),
     "api/get-table": (VISIT, one_table),
     "api/get-tables": (VISIT, document("tables", "content_root")),
+    "api/post-audit": (VISIT, audit_asked),
+    "audit/asked-for": (VISIT, audited),
+    "audit/definition-changed": (VISIT, audited),
+    "audit/nightly": (VISIT, audited),
     "api/post-adverse-event": (nothing, recorded),
     "api/post-adverse-event-correction": (EVENT, corrected),
     "api/post-batch": (nothing, batch_recorded),

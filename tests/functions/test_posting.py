@@ -368,11 +368,23 @@ def test_a_definition_that_names_what_it_does_not_define_is_refused(
     refused(blank.define(wrong), 422)
 
 
-def test_a_definition_is_replaced_only_before_the_first_event(
+def test_a_definition_is_replaced_at_once_before_the_first_event_and_filled_after_it(
     service: Service, definition: dict[str, Any], visit: Event
 ) -> None:
-    assert service.define(definition | {"title": "Another"}).status == 201
+    another = definition | {"title": "Another"}
+    assert service.define(another).status == 201
     assert service.define(definition).status == 201
     service.post(visit)
     assert service.define(definition).status == 200
-    refused(service.define(definition | {"title": "Another"}), 409)
+    answer = service.define(another)
+    assert (answer.status, answer.json["status"]) == (202, "filling")
+    standing = service.get("definition").json
+    assert standing["filling"] == answer.json["definition"] != standing["in_force"]
+    assert service.define(definition).json["status"] == "cancelled"
+    assert service.define(another).status == 202
+    service.invoke("audit", {})
+    standing = service.get("definition").json
+    assert (standing["in_force"], standing["filling"]) == (answer.json["definition"], None)
+    assert standing["definition"]["title"] == "Another"
+    assert service.get("audit").json["differences"] == []
+    refused(service.define(definition | {"shards": 7}), 409)

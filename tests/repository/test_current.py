@@ -27,7 +27,7 @@ COMMANDS = [
 def files(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for name in ("api", "ingest", "publish")
+        for name in ("api", "audit", "ingest", "publish")
         for path in (folder / name).rglob("*")
         if path.is_file()
     }

@@ -24,14 +24,15 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tables",),
     ("report",),
     ("store", "render"),
-    ("asking", "intake", "publishing", "wiring"),
-    ("api", "ingest", "publish"),
+    ("asking", "auditing", "intake", "publishing", "wiring"),
+    ("api", "audit", "ingest", "publish"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 EDGE = {name for names in LAYERS[-3:] for name in names}
 CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl"}
 MAY_IMPORT = {  # who may know which client; everybody else knows none
     "api": {"aws_lambda_powertools"},
+    "audit": {"aws_lambda_powertools"},
     "ingest": {"aws_lambda_powertools"},
     "publish": {"aws_lambda_powertools"},
     "trial.wiring": {"boto3", "botocore"},
@@ -44,6 +45,7 @@ MAY_BE_IMPURE = {
     "trial.asking": {"uuid"},  # names a report that is asked for
     "trial.wiring": {"os"},  # the settings
     "trial.store.dynamodb": {"time"},  # the default of an argument
+    "trial.store.filling": {"random"},  # jitter
     "trial.store.writing": {"random"},  # jitter
 }
 CLOCKS = {"now", "today", "utcnow", "fromtimestamp", "time_ns", "monotonic", "perf_counter"}
@@ -175,7 +177,7 @@ def test_handlers_that_make_no_workbook_load_nothing_heavy(handler: str) -> None
     assert loaded(statement, *NEVER_LOADED, "mpmath") == []
 
 
-@pytest.mark.parametrize("handler", ["api", "ingest", "publish"])
+@pytest.mark.parametrize("handler", ["api", "audit", "ingest", "publish"])
 def test_no_handler_loads_the_resources_of_boto3(handler: str) -> None:
     assert loaded(f"import {handler}", "boto3.resources") == []
 

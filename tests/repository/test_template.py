@@ -52,7 +52,7 @@ EVENTS = [
     for name, function in FUNCTIONS.items()
     for event, source in function["Events"].items()
 ]
-SOURCES = [(name, source) for name, source in EVENTS if source["Type"] != "Api"]
+SOURCES = [(name, source) for name, source in EVENTS if source["Type"] in {"SQS", "DynamoDB"}]
 
 
 def dead_letter_queues() -> set[str]:
@@ -109,8 +109,9 @@ def test_the_queue_feeds_ingest_in_batches_within_a_bounded_crowd() -> None:
     assert source["ScalingConfig"]["MaximumConcurrency"] >= 2
 
 
-def test_the_stream_is_read_from_its_start_and_gives_up_into_a_queue() -> None:
-    source = FUNCTIONS["PublishFunction"]["Events"]["Changes"]["Properties"]
+@pytest.mark.parametrize("function", ["PublishFunction", "AuditFunction"])
+def test_the_stream_is_read_from_its_start_and_gives_up_into_a_queue(function: str) -> None:
+    source = FUNCTIONS[function]["Events"]["Changes"]["Properties"]
     assert source["StartingPosition"] == "TRIM_HORIZON"
     assert source["BisectBatchOnFunctionError"] is True
     assert source["MaximumRetryAttempts"] > 0
@@ -125,6 +126,23 @@ def test_publish_sees_subjects_the_definition_in_force_and_reports_only() -> Non
     kept = pattern["dynamodb"]["Keys"]["SK"]["S"]
     conflicts, reports = {"prefix": "CONFLICT#"}, {"prefix": "REPORT#"}
     assert kept == [{"prefix": "SUBJECT#"}, "CURRENT", conflicts, reports]
+
+
+def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -> None:
+    events = FUNCTIONS["AuditFunction"]["Events"]
+    (filtered,) = events["Changes"]["Properties"]["FilterCriteria"]["Filters"]
+    pattern = json.loads(filtered["Pattern"])
+    assert pattern["eventName"] == ["INSERT", "MODIFY"]
+    assert pattern["dynamodb"]["Keys"]["SK"]["S"] == ["CURRENT", {"prefix": "AUDIT#"}]
+    assert events["Nightly"]["Type"] == "ScheduleV2"
+
+
+def test_an_alarm_watches_what_audit_finds() -> None:
+    alarm = RESOURCES["AuditDifferencesAlarm"]["Properties"]
+    variables = DOCUMENT["Globals"]["Function"]["Environment"]["Variables"]
+    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    (dimension,) = alarm["Dimensions"]
+    assert dimension == {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
 
 
 @pytest.mark.parametrize("name", ["Table", "Bucket"])
@@ -165,7 +183,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 14
+    assert len(routes) == 16
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
@@ -208,6 +226,23 @@ def test_publish_may_write_a_studys_own_rows_and_no_others() -> None:
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STUDY#*"]},
         "ForAllValues:StringNotLike": {"dynamodb:LeadingKeys": ["STUDY#*#*"]},
     }
+
+
+def test_audit_may_write_neither_the_journal_nor_what_was_set_aside() -> None:
+    (statement,) = (
+        statement
+        for name, statement in STATEMENTS
+        if name == "AuditFunction" and "dynamodb:PutItem" in listed(statement["Action"])
+    )
+    assert statement["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STUDY#*"]},
+        "ForAllValues:StringNotLike": {
+            "dynamodb:LeadingKeys": ["STUDY#*#JOURNAL#*", "STUDY#*#ASIDE"]
+        },
+    }
+    assert [right for right in rights("AuditFunction") if right.startswith("s3:")] == [
+        "s3:PutObject"
+    ]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -123,6 +123,8 @@ def test_an_unsigned_request_is_403_on_every_route(trial: Trial) -> None:
         ("GET", "set-aside"),
         ("GET", "subjects/TMB301-007/history"),
         ("POST", "reports"),
+        ("POST", "audit"),
+        ("GET", "audit"),
         ("GET", "reports"),
         ("GET", "reports/live"),
         ("GET", "reports/live/summary.json"),
@@ -312,6 +314,33 @@ def test_a_study_with_another_name_than_its_address_is_refused(trial: Trial) -> 
     headers = {"Content-Type": "application/json"}
     answer = trial.client.request("PUT", f"{trial.path}/definition", body, headers=headers)
     assert (answer.status, answer.headers["content-type"]) == (422, PROBLEM)
+
+
+def test_an_amendment_fills_takes_over_and_is_published(trial: Trial) -> None:
+    statuses = [
+        each.status for each in trial.client.post_events(trial.id, trial.lines("feed.ndjson", 60))
+    ]
+    first = trial.published(statuses.count(201))
+    before = trial.get("definition").json()
+    amended = read_definition(EVENTS / "definition.yaml") | {"study": trial.id, "title": "Amended"}
+    body, headers = json.dumps(amended).encode(), {"Content-Type": "application/json"}
+    answer = trial.client.request("PUT", f"{trial.path}/definition", body, headers=headers)
+    assert (answer.status, answer.json()["status"]) == (202, "filling")
+    until(lambda: True if trial.get("definition").json()["filling"] is None else None)
+    after = trial.get("definition").json()
+    assert after["in_force"] == answer.json()["definition"] != before["in_force"]
+    assert after["definition"]["title"] == "Amended"
+    assert after["epoch"] == before["epoch"] + 1
+    live = until(lambda: live if (live := trial.latest()) and live["cut"] != first["cut"] else None)
+    assert (live["epoch"], live["events"]) == (after["epoch"], first["events"])
+    asked = trial.client.request("POST", f"{trial.path}/audit", b"")
+    assert asked.status == 202
+    report = until(
+        lambda: found.json() if (found := trial.get("audit")).status == 200
+        and found.json()["events"] == first["events"] else None
+    )  # fmt: skip
+    assert (report["differences"], report["complete"]) == ([], True)
+    assert report["definition"] == after["in_force"]
 
 
 def test_nothing_of_an_event_is_found_in_the_logs(trial: Trial, logs: Callable[[], str]) -> None:

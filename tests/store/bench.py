@@ -1,5 +1,6 @@
 """A study in a store and what tests do with it again and again; and a table to keep it in."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from doubles import Clock
 from faults import Fault, Faulty
 
 from trial import cells
+from trial.errors import Rejected
 from trial.messages import Entry
 from trial.store import Result, Store, verify
 from trial.store.table import Table
@@ -27,9 +29,15 @@ class Bench:
     clock: Clock = field(default_factory=Clock)
     units: list[tuple[str, float]] = field(default_factory=list)
 
-    def store(self, *faults: Fault | None, contribute: Any = toy.contribute) -> Store:
+    def store(
+        self, *faults: Fault | None, contribute: Any = toy.contribute, version: int | None = None
+    ) -> Store:
         """Open the store, as another process would; its transactions meet the faults given."""
-        return Store(self.table(*faults), contribute, self.clock, self.clock.pause)
+        store = Store(self.table(*faults), contribute, self.clock, self.clock.pause, version)
+        with suppress(Rejected):  # as a process that has served before
+            store.study(self.study.id)
+        self.calls.calls.clear()
+        return store
 
     def table(self, *faults: Fault | None) -> Table:
         self.calls = Faulty(self.client, faults)

@@ -1,6 +1,7 @@
 """Where a study's events, subjects and sums are kept, and how they are kept right."""
 
 from trial.store.dynamodb import Store
-from trial.store.rows import Aside, Current, JournalRow, Receipt, Result, Stored, verify
+from trial.store.generations import Current
+from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, verify
 
 __all__ = ["Aside", "Current", "JournalRow", "Receipt", "Result", "Store", "Stored", "verify"]

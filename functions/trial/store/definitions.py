@@ -1,12 +1,7 @@
-"""Which definition of a study is in force, and the gates that end a generation of sums.
+"""Which definition of a study is in force, and which one is being filled beside it."""
 
-A generation's sums begin, in every shard, with the row that every transaction adds to on
-condition that it is there. That row is the generation's gate: while none of them has counted a
-commit, one transaction can take them away, put those of another definition in their place and
-move CURRENT; a writer that still holds the old definition is refused by the store itself.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -14,17 +9,28 @@ from trial import study as studies
 from trial.errors import Rejected, Unavailable
 from trial.messages import canonical, is_identifier, read_json
 from trial.store import keys
-from trial.store.drafts import ACTIONS, ITEM_BYTES, STUDY_ROW
-from trial.store.rows import COMMITS, Current
-from trial.store.table import ABSENT, Action, Cancelled, Table, key, number, text
+from trial.store.drafts import ITEM_BYTES
+from trial.store.generations import (
+    ACTIONS,
+    Current,
+    Plan,
+    gate_row,
+    opened,
+    read_current,
+    read_gate,
+    replaced,
+    replanned,
+)
+from trial.store.table import Action, Cancelled, Table, key, key_of, text
 from trial.study import Study
 
 LIFE = timedelta(seconds=30)
 """How long a process may go on with what it read before it looks at CURRENT again."""
 
+type Put = Literal["created", "same", "filling", "cancelled"]
+"""In force now; in force already; being filled first; the filling of another given up."""
+
 _TRIES = 5
-_AS_READ = "digest = :digest AND epoch = :epoch"
-_UNUSED = "commits = :none"
 
 
 def known(study_id: str) -> str:
@@ -34,118 +40,171 @@ def known(study_id: str) -> str:
     return study_id
 
 
+@dataclass(frozen=True)
+class Known:
+    """What this process read of a study, and when."""
+
+    read_at: datetime
+    current: Current
+    plan: Plan
+
+
 class Definitions:
     """A table's definitions, kept in this process for a short while."""
 
-    def __init__(self, table: Table, now: Callable[[], datetime]) -> None:
+    def __init__(self, table: Table, now: Callable[[], datetime], version: int | None) -> None:
         self._table = table
         self._now = now
-        self._fresh: dict[str, tuple[datetime, Study]] = {}
+        self._version = version
+        self._fresh: dict[str, Known] = {}
         self._parsed: dict[str, Study] = {}
 
-    def put(self, study: Study, source: str | bytes) -> Literal["created", "same"]:
-        """Bring a definition into force; raises `Rejected` (409) once the study has events."""
+    @property
+    def version(self) -> int:
+        """Which version of the contributions this process computes."""
+        return studies.CONTRIBUTION_VERSION if self._version is None else self._version
+
+    def put(self, study: Study, source: str | bytes) -> Put:
+        """Bring a definition into force: at once while the study has no events, else by Fill."""
         body = canonical(read_json(source))
         if len(body.encode()) > ITEM_BYTES:
             raise Rejected(413, "Definition too large", f"more than {ITEM_BYTES} bytes")
+        kept = key(keys.definition(study.id, study.digest)) | {"body": text(body)}
         for _ in range(_TRIES):
             current = self.current(study.id)
-            if current and (current.digest, current.generation) == (study.digest, study.generation):
+            if current and current.digest == study.digest and not current.filling:
                 return "same"
+            if current and current.filling == study.digest:
+                return "filling"
+            made, actions = self._change(study, current)
             try:
-                self._table.write(self._replacement(study, body, current))
-            except Cancelled as cancelled:
-                if current and _only_gates_refused(cancelled.codes):
-                    raise _running() from cancelled
-            else:
-                self.forget(study.id)
-                return "created"
+                self._table.write([self._table.put(kept), *actions])
+            except Cancelled:
+                continue
+            self.forget(study.id)
+            return made
         raise Unavailable("the definition is being written to")
 
     def current(self, study_id: str) -> Current | None:
         """Read what is in force; None for a study that has no definition."""
         item = self._table.get(keys.current(study_id))
-        if item is None:
-            return None
-        digest, generation = item["digest"]["S"], item["generation"]["S"]
-        return Current(digest, generation, int(item["epoch"]["N"]))
+        return read_current(item) if item else None
 
     def get(self, study_id: str) -> Study:
         """Give the study in force; raises `Rejected` (404) where there is none."""
-        read_at, study = self._fresh.get(known(study_id), (None, None))
-        if study is not None and read_at is not None and self._now() - read_at < LIFE:
-            return study
-        read_at = self._now()
-        current = self.current(study_id)
-        if current is None:
-            raise _not_found()
-        study = self._parsed.get(current.digest) or self._load(study_id, current.digest)
-        self._fresh[study_id] = read_at, study
-        return study
+        return self.plan(study_id).study
+
+    def plan(self, study_id: str) -> Plan:
+        """Say what a writer must keep; raises `Rejected` (404) where there is no definition."""
+        found = self._fresh.get(known(study_id))
+        if found is None or self._now() - found.read_at >= LIFE:
+            found = self._fresh[study_id] = self._read(study_id)
+        return found.plan
+
+    def renewed(self, study_id: str) -> Plan:
+        """Say what a writer must keep now, past what this process remembers."""
+        self.forget(study_id)
+        return self.plan(study_id)
 
     def forget(self, study_id: str) -> None:
         """Look again at the next use."""
         self._fresh.pop(study_id, None)
 
-    def _load(self, study_id: str, digest: str) -> Study:
+    def join(self, study_id: str) -> Plan:
+        """Make this code's generations live, if they are not: they then wait to be filled."""
+        for _ in range(_TRIES):
+            known_now = self._fresh[known(study_id)] = self._read(study_id)
+            current = known_now.current
+            joined = current.joined(self.version, self._now())
+            if joined.live.keys() == current.live.keys():
+                return known_now.plan
+            try:
+                self.replan(known_now.plan.study, current, joined)
+            except Rejected as rejected:
+                raise Unavailable("too many generations are live") from rejected
+        raise Unavailable("the study's generations are being changed")
+
+    def replan(self, study: Study, old: Current, new: Current) -> bool:
+        """Change the plan; say whether it still was as it was read."""
+        new = replace(new, plan=old.plan + 1)
+        shards = study.definition.shards
+        actions = _fitting(list(replanned(self._table, study.id, shards, old, new)))
+        try:
+            self._table.write(actions)
+        except Cancelled:
+            return False
+        finally:
+            self.forget(study.id)
+        return True
+
+    def load(self, study_id: str, digest: str) -> Study:
+        """Read a definition by its digest, as this code's contributions count it."""
+        if digest in self._parsed:
+            return self._parsed[digest]
         item = self._table.get(keys.definition(study_id, digest))
         if item is None:
             raise Unavailable("the definition in force is missing")
-        study = self._parsed[digest] = studies.load(item["body"]["S"])
+        study = self._parsed[digest] = studies.load(item["body"]["S"], self.version)
         return study
 
-    def _replacement(self, study: Study, body: str, current: Current | None) -> list[Action]:
-        """Move CURRENT, and the gates with it: the definition and CURRENT come first."""
-        old = self._gates(study.id, current)
-        if 2 + len(old) + study.definition.shards > ACTIONS:
-            if current is not None:
-                raise _running()
-            detail = f"at most {ACTIONS - 2} shards fit into the transaction that opens them"
-            raise Rejected(422, "Definition not accepted", detail)
-        kept = key(keys.definition(study.id, study.digest)) | {"body": text(body)}
-        moved = key(keys.current(study.id)) | {
-            "digest": text(study.digest),
-            "generation": text(study.generation),
-            "epoch": number(current.epoch + 1 if current else 1),
-        }
-        return [
-            self._table.put(kept),
-            self._table.put(
-                moved, _AS_READ, digest=text(current.digest), epoch=number(current.epoch)
-            )
-            if current
-            else self._table.put(moved, ABSENT),
-            *(self._table.delete(gate, _UNUSED, none=number(0)) for gate in old),
-            *(
-                self._table.put(key(gate) | {COMMITS: number(0)})
-                for gate in gates(study, study.generation)
-            ),
-        ]
-
-    def _gates(self, study_id: str, current: Current | None) -> list[keys.Key]:
+    def _read(self, study_id: str) -> Known:
+        read_at = self._now()
+        current = self.current(study_id)
         if current is None:
-            return []
-        return gates(self._load(study_id, current.digest), current.generation)
+            raise _not_found()
+        own = [self.load(study_id, digest) for digest in current.wanted]
+        counted = tuple(each for each in own if each.generation in current.live)
+        others = current.live.keys() - {each.generation for each in counted}
+        plan = Plan(current.plan, own[0], counted, tuple(sorted(others)))
+        return Known(read_at, current, plan)
+
+    def _change(self, study: Study, current: Current | None) -> tuple[Put, list[Action]]:
+        if current is None:
+            listed = self._table.put(key(keys.listed(study.id)))
+            opening = opened(self._table, study, self._alone(study, 1, 1))
+            return "created", [listed, *opening]
+        old = self.load(study.id, current.digest)
+        if current.digest != study.digest and self._unused(old, current):
+            fresh = self._alone(study, current.epoch + 1, current.plan + 1)
+            actions = list(replaced(self._table, current, old.definition.shards, study, fresh))
+            return "created", _fitting(actions)
+        shards = study.definition.shards
+        if old.definition.shards != shards:
+            detail = "a study that has recorded events keeps its number of shards"
+            raise Rejected(409, "Definition cannot be replaced", detail)
+        filling = "" if current.digest == study.digest else study.digest
+        amended = current.amended(filling, self.version, self._now())
+        amended = replace(amended, plan=current.plan + 1)
+        actions = list(replanned(self._table, study.id, shards, current, amended))
+        return ("filling" if filling else "cancelled"), _fitting(actions)
+
+    def _alone(self, study: Study, epoch: int, plan: int) -> Current:
+        """Make the plan of a study without events: nothing is behind."""
+        alone = Current(study.digest, epoch, plan, "", {})
+        return alone.joined(self.version, self._now())
+
+    def _unused(self, study: Study, current: Current) -> bool:
+        """Say whether no event was recorded: every sum is exact, and none has changed yet."""
+        if study.generation not in current.live:
+            return False
+        wanted = [
+            keys.sum_row(study.id, shard, gate_row(name))
+            for name in current.live
+            for shard in range(study.definition.shards)
+        ]
+        found = [(key_of(item), read_gate(item)) for item in self._table.get_batch(wanted)]
+        own = keys.sums(study.generation)
+        return all(
+            gate.commits == 0 and not (at[1].startswith(own) and gate.behind) for at, gate in found
+        )
 
 
-def gates(study: Study, generation: str) -> list[keys.Key]:
-    """List a generation's gates, one a shard."""
-    shards = range(study.definition.shards)
-    return [keys.sum_row(study.id, number, generation, STUDY_ROW) for number in shards]
-
-
-def _only_gates_refused(codes: Sequence[str]) -> bool:
-    """Say whether CURRENT was as it was read, and a gate has counted commits."""
-    return list(codes[:2]) == ["None", "None"] and "ConditionalCheckFailed" in codes
+def _fitting(actions: list[Action]) -> list[Action]:
+    if len(actions) >= ACTIONS:  # the definition's own row comes with them
+        detail = "too many definitions and releases are being filled at once: put it again later"
+        raise Rejected(409, "Definition cannot be replaced now", detail)
+    return actions
 
 
 def _not_found() -> Rejected:
     return Rejected(404, "Study not found", "no definition was put for it")
-
-
-def _running() -> Rejected:
-    detail = (
-        "the study has recorded events: amendments of a running study come with generations,"
-        " in a later release"
-    )
-    return Rejected(409, "Definition cannot be replaced", detail)

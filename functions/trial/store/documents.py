@@ -16,6 +16,8 @@ from trial.errors import Rejected
 LIVE, AUDIT = "live", "audit"
 HEADS, TRAIL = "heads.json", "audit.ndjson"
 """What arrival decides, kept apart: where each journal stood, and the journals themselves."""
+REPORT = "report.json"
+"""What the last audit found."""
 LINK_SECONDS = 60
 _NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The places whose files `latest.json` names by version, and where in it."""
@@ -57,6 +59,19 @@ class Documents:
                 raise
             return None, ""
         return json.loads(answer["Body"].read()), answer["ETag"]
+
+    def read(self, study: str, audience: str, place: str, name: str) -> bytes:
+        """Read a document; raises `Rejected` (404)."""
+        key = _key(study, audience, f"{place}/{name}")
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ABSENT:
+                raise
+            detail = "nothing of this name is published yet"
+            raise Rejected(404, "No such document", detail) from error
+        content: bytes = answer["Body"].read()
+        return content
 
     def advance(self, study: str, audience: str, latest: Mapping[str, Any], tag: str) -> bool:
         """Make a publication the latest, unless another did so since `tag` was read."""

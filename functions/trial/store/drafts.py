@@ -3,35 +3,45 @@
 A draft is one subject's change; a part is as many drafts of one shard as one transaction takes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from trial import cells
 from trial.cells import Share
 from trial.store import codec, keys
-from trial.store.rows import COMMITS, TICK, JournalRow, Receipt, Row, stamp_text, write_journal
-from trial.store.table import ABSENT, PRESENT, Action, Table, binary, key, number, text
+from trial.store.generations import (
+    ACTIONS,
+    FENCED,
+    MARKS,
+    Plan,
+    gate_row,
+    is_gate,
+    row_of,
+)
+from trial.store.rows import (
+    COMMITS,
+    FILLS,
+    TICK,
+    JournalRow,
+    Receipt,
+    Row,
+    stamp_text,
+    write_journal,
+)
+from trial.store.table import ABSENT, Action, Table, Value, binary, key, number, text
 from trial.study import Study
 from trial.subject import Outcome, Subject, fold
 
 type Contribute = Callable[[Study, Subject], Share]
 
-STUDY_ROW = "study"
-"""The row of sums that every transaction touches: it gates a generation and counts commits."""
-
-ACTIONS = 100  # DynamoDB's limit of a transaction
 BYTES = 3_500_000  # of the 4 MB that a transaction's items may have: sizes here are estimates
 CELLS_A_ROW = 250  # of the 300 operators that an expression may have
 ITEM_BYTES = 390_000  # of the 400 KB that an item may have
 SUM_ROW_BYTES = 8_000  # a generous guess: what stands in a row of sums is not read before
 OVERHEAD = 1_000  # of a journal or subject row beside its body: keys, names, hashes, stamps
 
-_UNCHANGED = "version = :seen"
-_SET_ROW = (
-    "SET version = :version, head = :head, stamp = :stamp, #format = :format, body = :body,"
-    " shares.#generation = :share"
-)
+_SET_ROW = "SET version = :version, head = :head, stamp = :stamp, #format = :format, body = :body"
 
 
 @dataclass
@@ -54,15 +64,21 @@ class Task:
 
 @dataclass(frozen=True)
 class Draft:
-    """One subject's change: the entries taken, what each is to its subject, and what follows."""
+    """One subject's change: the entries taken, what each is to its subject, and what follows.
 
+    `change` names rows of sums with their generation, and begins with the gate of every live one;
+    those in `marks` are not counted and become behind.
+    """
+
+    plan: Plan
     task: Task
     shard: int
     row: Row
     taken: Sequence[tuple[Pending, Outcome]]
     body: bytes
-    share: bytes
+    shares: Mapping[str, bytes]
     change: Share
+    marks: frozenset[str]
 
     @property
     def fresh(self) -> list[Pending]:
@@ -77,8 +93,8 @@ class Draft:
     @property
     def row_bytes(self) -> int:
         """About how large the subject's row will be."""
-        others = sum(map(len, (self.row.shares or {}).values()))
-        return OVERHEAD + len(self.body) + len(self.share) + others
+        shares = {**(self.row.shares or {}), **self.shares}
+        return OVERHEAD + len(self.body) + sum(map(len, shares.values()))
 
     @property
     def size(self) -> int:
@@ -92,33 +108,53 @@ def journal_bytes(pending: Pending) -> int:
     return OVERHEAD + len(entry.body.encode()) + len(entry.source) + len(pending.receipt.principal)
 
 
-def draft(study: Study, contribute: Contribute, task: Task, shard: int, row: Row) -> Draft:
-    """Fold as many of a task's entries as one transaction takes; at least one."""
+def draft(plan: Plan, contribute: Contribute, task: Task, shard: int, row: Row) -> Draft:
+    """Fold as many of a task's entries as one transaction takes; at least one.
+
+    Where not even one fits with the sums of every generation, only those in force are counted.
+    """
     limit = task.limit
     while True:
-        made = _draft(study, contribute, replace(task, limit=limit), shard, row)
-        if limit == 1 or _fit([made], made.change):
+        made = _draft(plan, contribute, replace(task, limit=limit), shard, row, plan.counted)
+        if _fit([made], made.change):
             return made
+        if limit == 1:
+            break
         limit //= 2
+    if len(plan.counted) == 1:
+        return made
+    return _draft(plan, contribute, replace(task, limit=1), shard, row, plan.counted[:1])
 
 
-def _draft(study: Study, contribute: Contribute, task: Task, shard: int, row: Row) -> Draft:
+def _draft(
+    plan: Plan,
+    contribute: Contribute,
+    task: Task,
+    shard: int,
+    row: Row,
+    counted: Sequence[Study],
+) -> Draft:
     subject, taken = row.subject, []
     for pending in task.entries[: task.limit]:
         subject, outcome = fold(subject, pending.receipt.entry)
         taken.append((pending, outcome))
-    fresh = sum(outcome is Outcome.RECORDED for _, outcome in taken)
-    share = contribute(study, subject)
-    change = cells.difference(share, row.share(study.generation))
-    return Draft(
-        task,
-        shard,
-        row,
-        taken,
-        codec.encode(subject),
-        codec.encode_share(share, row.version + fresh),
-        _merged({STUDY_ROW: {}}, change),
-    )
+    version = row.version + sum(outcome is Outcome.RECORDED for _, outcome in taken)
+    names = [each.generation for each in plan.counted] + list(plan.others)
+    change: Share = {gate_row(name): {} for name in names}
+    shares = {}
+    for study in counted:
+        share = contribute(study, subject)
+        shares[study.generation] = codec.encode_share(share, version)
+        change = merged(change, moved(study, share, row))
+    marks = frozenset(names) - shares.keys()
+    return Draft(plan, task, shard, row, taken, codec.encode(subject), shares, change, marks)
+
+
+def moved(study: Study, share: Share, row: Row) -> Share:
+    """Say how a generation's sums change when a share is counted in place of the row's own."""
+    name = study.generation
+    change = cells.difference(share, row.share(name))
+    return {row_of(name, each): of_row for each, of_row in change.items()}
 
 
 @dataclass(frozen=True)
@@ -133,47 +169,60 @@ class Part:
         """Their tasks, to be done again if the transaction fails."""
         return [each.task for each in self.drafts]
 
+    @property
+    def plan(self) -> Plan:
+        """The plan they were all made under."""
+        return self.drafts[0].plan
+
+    @property
+    def gates(self) -> slice:
+        """Where the gates stand among the actions."""
+        first = sum(len(each.fresh) + 1 for each in self.drafts)
+        return slice(first, first + self.plan.gates)
+
 
 def parts(drafts: Iterable[Draft]) -> Iterator[Part]:
-    """Pack drafts, shard by shard, into as few parts as fit."""
+    """Pack drafts of one plan, shard by shard, into as few parts as fit."""
     shards: dict[int, list[Draft]] = {}
     for each in drafts:
         shards.setdefault(each.shard, []).append(each)
     for of_shard in shards.values():
-        packed, changes = [of_shard[0]], _merged({STUDY_ROW: {}}, of_shard[0].change)
+        packed, changes = [of_shard[0]], of_shard[0].change
         for each in of_shard[1:]:
-            more = _merged(changes, each.change)
+            more = merged(changes, each.change)
             if _fit([*packed, each], more):
                 packed, changes = [*packed, each], more
             else:
                 yield Part(packed, changes)
-                packed, changes = [each], _merged({STUDY_ROW: {}}, each.change)
+                packed, changes = [each], each.change
         yield Part(packed, changes)
 
 
-def actions(table: Table, study: Study, part: Part, now: datetime) -> list[Action]:
-    """Write a part's actions: each draft's journal rows and subject row, then the sums.
+def actions(table: Table, study_id: str, part: Part, now: datetime) -> list[Action]:
+    """Write a part's actions: each draft's journal rows and subject row, the gates, the sums.
 
     Stamps are taken from `now`, rising strictly within a subject.
     """
     made: list[Action] = []
     for each in part.drafts:
-        made += _subject_actions(table, study, each, now)
-    shard = part.drafts[0].shard
+        made += _subject_actions(table, study_id, each, now)
+    marks = {gate_row(name) for each in part.drafts for name in each.marks}
+    fence, shard = part.plan.fence, part.drafts[0].shard
     for row, change in part.changes.items():
-        made.append(_addition(table, study, shard, row, change))
+        at = keys.sum_row(study_id, shard, row)
+        made.append(addition(table, at, row, change, fence, marked=row in marks))
     return made
 
 
-def _merged(changes: Share, more: Share) -> Share:
-    """Add changes up; a row whose changes cancel out is left alone, but for the study's own."""
-    merged = dict(changes)
+def merged(changes: Share, more: Share) -> Share:
+    """Add changes up; a row whose changes cancel out is left alone, unless it is a gate."""
+    sums = dict(changes)
     for row, change in more.items():
-        sums = merged[row] = dict(merged.get(row, {}))
-        cells.add(sums, change)
-        if not sums and row != STUDY_ROW:
-            del merged[row]
-    return merged
+        total = sums[row] = dict(sums.get(row, {}))
+        cells.add(total, change)
+        if not total and not is_gate(row):
+            del sums[row]
+    return sums
 
 
 def _fit(drafts: Sequence[Draft], changes: Share) -> bool:
@@ -187,7 +236,7 @@ def _fit(drafts: Sequence[Draft], changes: Share) -> bool:
     )
 
 
-def _subject_actions(table: Table, study: Study, draft: Draft, now: datetime) -> Iterator[Action]:
+def _subject_actions(table: Table, study_id: str, draft: Draft, now: datetime) -> Iterator[Action]:
     row, head, version, stamp = draft.row, draft.row.head, draft.row.version, draft.row.stamp
     for pending in draft.fresh:
         version += 1
@@ -196,7 +245,7 @@ def _subject_actions(table: Table, study: Study, draft: Draft, now: datetime) ->
         head = journal.hash
         pending.tried.add(head)
         yield table.put(write_journal(journal, pending.receipt.entry), ABSENT)
-    at = keys.subject(study.id, draft.shard, draft.task.subject)
+    at = keys.subject(study_id, draft.shard, draft.task.subject)
     values = {
         "version": number(version),
         "head": binary(head),
@@ -204,18 +253,37 @@ def _subject_actions(table: Table, study: Study, draft: Draft, now: datetime) ->
         "format": number(codec.FORMAT),
         "body": binary(draft.body),
     }
+    shares = {name: binary(share) for name, share in draft.shares.items()}
     if row.shares is None:
-        shares = {"M": {study.generation: binary(draft.share)}}
-        yield table.put(key(at) | values | {"shares": shares}, ABSENT)
+        yield table.put(key(at) | values | {"shares": {"M": shares}}, ABSENT)
         return
-    placed = {f":{name}": value for name, value in values.items()}
-    yield table.update(
+    yield replacing(table, at, row, shares, _SET_ROW, {"#format": "format"}, values)
+
+
+def replacing(
+    table: Table,
+    at: keys.Key,
+    row: Row,
+    shares: Mapping[str, Value],
+    expression: str,
+    names: Mapping[str, str],
+    values: Mapping[str, Value],
+) -> Action:
+    """Update a subject's row and shares on condition that it is as it was read."""
+    placed = {f":{name}": value for name, value in values.items()} | {":seen": number(row.version)}
+    placed |= {f":share{i}": share for i, share in enumerate(shares.values())}
+    named = {f"#share{i}": name for i, name in enumerate(shares)}
+    sets = [expression, *(f"shares.#share{i} = :share{i}" for i in range(len(shares)))]
+    unchanged = f"version = :seen AND attribute_not_exists({FILLS})"
+    if row.fills:
+        unchanged = f"version = :seen AND {FILLS} = :filled"
+        placed |= {":filled": number(row.fills)}
+    return table.update(
         at,
-        _SET_ROW,
-        _UNCHANGED,
-        ExpressionAttributeNames={"#format": "format", "#generation": study.generation},
-        ExpressionAttributeValues=placed
-        | {":share": binary(draft.share), ":seen": number(row.version)},
+        ", ".join(sets),
+        unchanged,
+        ExpressionAttributeNames={**names, **named},
+        ExpressionAttributeValues=placed,
     )
 
 
@@ -241,17 +309,33 @@ def _journal_row(receipt: Receipt, version: int, stamp: datetime, previous: byte
     return replace(row, hash=row.sealed())
 
 
-def _addition(table: Table, study: Study, shard: int, row: str, change: cells.Cells) -> Action:
-    """Add to a row of sums; the study's own row must be there, or the generation has ended."""
+def addition(
+    table: Table,
+    at: keys.Key,
+    row: str,
+    change: cells.Cells,
+    fence: int,
+    *,
+    marked: bool = False,
+    seen: int | None = None,
+) -> Action:
+    """Add to a row of sums; a gate's fence must be of the plan that the writer knows.
+
+    `seen`: and no transaction may have taken effect since the gate's commits were read.
+    """
     additions = {f"{keys.CELL}{name}": value for name, value in change.items()}
-    if row == STUDY_ROW:
-        additions[COMMITS] = 1
+    placed: dict[str, Value] = {}
+    condition = ""
+    if is_gate(row):
+        additions |= {COMMITS: 1} | ({MARKS: 1} if marked else {})
+        placed[":fence"], condition = number(fence), FENCED
+        if seen is not None:
+            placed[":seen"], condition = number(seen), f"{FENCED} AND {COMMITS} = :seen"
+    placed |= {f":{i}": number(value) for i, value in enumerate(additions.values())}
     return table.update(
-        keys.sum_row(study.id, shard, study.generation, row),
+        at,
         "ADD " + ",".join(f"#{i} :{i}" for i in range(len(additions))),
-        PRESENT if row == STUDY_ROW else "",
+        condition,
         ExpressionAttributeNames={f"#{i}": name for i, name in enumerate(additions)},
-        ExpressionAttributeValues={
-            f":{i}": number(value) for i, value in enumerate(additions.values())
-        },
+        ExpressionAttributeValues=placed,
     )

@@ -7,15 +7,18 @@ why what is read is one state.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Literal
 
 from trial.cells import Share
+from trial.errors import Unavailable
 from trial.messages import Entry
-from trial.store import asides, reading
-from trial.store.definitions import Definitions, known
+from trial.store import asides, keys, reading
+from trial.store.definitions import Definitions, Put, known
 from trial.store.drafts import Contribute
-from trial.store.rows import Aside, Current, JournalRow, Receipt, Result, Stored
+from trial.store.generations import Current, Plan
+from trial.store.repairing import Counted, Repairing
+from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, read_row
 from trial.store.table import Table
 from trial.store.writing import Recording
 from trial.study import Study
@@ -31,12 +34,14 @@ class Store:
         contribute: Contribute,
         now: Callable[[], datetime],
         pause: Callable[[float], None] = time.sleep,
+        version: int | None = None,
     ) -> None:
+        """Keep shares as `contribute` makes them; `version` is the code's unless it is given."""
         self._table = table
         self._contribute = contribute
         self._now = now
         self._pause = pause
-        self._definitions = Definitions(table, now)
+        self._definitions = Definitions(table, now, version)
 
     def record(self, study: Study, receipts: Sequence[Receipt]) -> list[Result]:
         """Record entries of a study; give each one's result, in order.
@@ -45,15 +50,69 @@ class Store:
         was changed, and the caller sets it aside. What no entry is to blame for and no repetition
         cures, such as a missing table, is raised; some entries may have been recorded by then.
         """
-        recording = Recording(self._table, study, self._contribute, self._now, self._pause)
-        results = recording.run(receipts)
-        if recording.definition_moved:
-            self._definitions.forget(study.id)
-        return results
+        if not receipts:
+            return []
+        recording = Recording(
+            self._table,
+            study,
+            self._plan(study.id),
+            lambda: self._definitions.renewed(study.id),
+            self._contribute,
+            self._now,
+            self._pause,
+        )
+        return recording.run(receipts)
 
-    def put_definition(self, study: Study, source: str | bytes) -> Literal["created", "same"]:
-        """Bring a definition into force; raises `Rejected` (409) once the study has events."""
+    def put_definition(self, study: Study, source: str | bytes) -> Put:
+        """Bring a definition into force, at once while the study has no events.
+
+        Else it is filled beside the one in force, and takes over when `fill` has completed it.
+        Putting the one in force again ends the filling of another.
+        """
         return self._definitions.put(study, source)
+
+    def fill(self, study_id: str) -> bool:
+        """Bring the sums of this code's generations up to date; say whether all of them are.
+
+        A definition that was being filled comes into force. Safe to interrupt and to run beside
+        writers and other fills.
+        """
+        return self._repairing().fill(known(study_id))
+
+    def retire(self, study_id: str, before: datetime) -> list[str]:
+        """Take back the shares and sums of generations dormant since before then; name them."""
+        return self._repairing().retire(known(study_id), before)
+
+    def inspect(self, study: Study, number: int) -> Iterator[Counted]:
+        """Read a shard's subjects, each with what is counted for it and what should be."""
+        return self._repairing().inspect(study, number)
+
+    def lacks(self, study: Study, number: int) -> Share | None:
+        """Say what a shard's sums lack of what its subjects' records give.
+
+        {} where they are right, or wait to be filled; None where the shard is too busy to tell.
+        """
+        return self._repairing().lacks(study, number)
+
+    def version(self, study: Study, number: int, subject_id: str) -> int:
+        """Say how many events a subject's row counts now."""
+        item = self._table.get(keys.subject(study.id, number, subject_id))
+        return read_row(item).version if item else 0
+
+    def repair(self, study: Study, number: int) -> Share | None:
+        """Make a shard's shares and sums what its subjects' records give; say what sums lacked.
+
+        None: it was too busy, and is repaired the next time. Readers compute meanwhile.
+        """
+        return self._repairing().repair(study, number)
+
+    def studies(self) -> Iterator[str]:
+        """Name every study."""
+        return (item["SK"]["S"] for item in self._table.query(keys.STUDIES))
+
+    def look_again(self, study_id: str) -> None:
+        """Forget what is remembered of the study's definitions."""
+        self._definitions.forget(study_id)
 
     def study(self, study_id: str) -> Study:
         """Give the study in force; raises `Rejected` (404) where there is none."""
@@ -70,15 +129,15 @@ class Store:
 
     def subjects(self, study: Study) -> Iterator[Stored]:
         """Read every subject with the share that is counted for it: a consistent state."""
-        return reading.subjects(self._table, study)
+        return reading.subjects(self._table, study, self._contribute)
 
     def subject(self, study: Study, subject_id: str) -> Stored | None:
         """Read one subject; None where nothing is recorded of it."""
-        return reading.subject(self._table, study, subject_id)
+        return reading.subject(self._table, study, self._contribute, subject_id)
 
     def sums(self, study: Study) -> Share:
         """Read the study's sums: a consistent state."""
-        return reading.sums(self._table, study)
+        return reading.sums(self._table, study, self._contribute)
 
     def check(self, study: Study) -> dict[int, Share | None]:
         """Compare sums and shares: by shard, what the sums lack; None where it is too busy."""
@@ -117,3 +176,14 @@ class Store:
     def disputes(self, study_id: str) -> Iterator[Dispute]:
         """Read which revisions came with two contents, settled since or not."""
         return asides.disputes(self._table, study_id)
+
+    def _plan(self, study_id: str) -> Plan:
+        """Say what to keep; make this code's generation live where the study has none of it."""
+        plan = self._definitions.plan(study_id)
+        if not plan.kept:
+            with suppress(Unavailable):  # written to without: marked, and filled later
+                plan = self._definitions.join(study_id)
+        return plan
+
+    def _repairing(self) -> Repairing:
+        return Repairing(self._table, self._definitions, self._contribute, self._now, self._pause)

@@ -13,6 +13,9 @@ Key = tuple[str, str]
 
 CURRENT = "CURRENT"
 SUBJECT = "SUBJECT#"
+SUM = "SUM#"
+STUDIES = "STUDIES"
+"""Names the partition that lists every study."""
 CELL = "."
 """Starts the attribute of every cell, so that none is taken for a key or for `commits`."""
 
@@ -32,6 +35,11 @@ def current(study: str) -> Key:
     return f"STUDY#{study}", CURRENT
 
 
+def listed(study: str) -> Key:
+    """Say where a study stands in the list of all of them."""
+    return STUDIES, study
+
+
 def shard(study: str, number: int) -> str:
     """Name the partition of a shard: its subjects and their sums."""
     return f"STUDY#{study}#{number}"
@@ -49,12 +57,12 @@ def subject_id(sort_key: str) -> str:
 
 def sums(generation: str) -> str:
     """Give what the sort keys of a generation's sums start with."""
-    return f"SUM#{generation}#"
+    return f"{SUM}{generation}#"
 
 
-def sum_row(study: str, number: int, generation: str, row: str) -> Key:
-    """Say where a row of sums is."""
-    return shard(study, number), sums(generation) + row
+def sum_row(study: str, number: int, row: str) -> Key:
+    """Say where a row of sums is: `row` starts with its generation."""
+    return shard(study, number), SUM + row
 
 
 def journal(study: str, subject_id: str) -> str:
@@ -90,6 +98,15 @@ REPORT = "REPORT#"
 def report(study: str, request: str) -> Key:
     """Where a report that was asked for is, by the id of its request."""
     return f"STUDY#{study}", REPORT + request
+
+
+AUDIT = "AUDIT#"
+"""Starts the sort key of every audit asked for."""
+
+
+def audit(study: str, request: str) -> Key:
+    """Say where an audit that was asked for is, by the id of its request."""
+    return f"STUDY#{study}", AUDIT + request
 
 
 def published(study: str) -> Key:

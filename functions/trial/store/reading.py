@@ -1,55 +1,59 @@
 """Reading a study: its subjects, and its sums in a state that every writer would recognise."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from trial import cells
 from trial.cells import Share
-from trial.errors import Unavailable
 from trial.store import keys
-from trial.store.drafts import STUDY_ROW
-from trial.store.rows import COMMITS, JournalRow, Stored, read_cells, read_journal, read_row
-from trial.store.table import Cancelled, Item, Table
+from trial.store.drafts import Contribute
+from trial.store.generations import NEVER, Gate, gate_row, read_gate
+from trial.store.rows import JournalRow, Row, Stored, read_cells, read_journal, read_row
+from trial.store.table import Cancelled, Table
 from trial.study import Study
 
 _TRIES = 4
 
 
-def subjects(table: Table, study: Study) -> Iterator[Stored]:
+def subjects(table: Table, study: Study, contribute: Contribute) -> Iterator[Stored]:
     """Read every subject, shard by shard, each as it is when its page is read.
 
     Subjects do not share state, so their rows, read one after the other, are a consistent state
-    of the study: the one in which each has the version given.
+    of the study: the one in which each has the version given. A share that no sums count yet at
+    that version is computed.
     """
     for number in range(study.definition.shards):
-        yield from _of_shard(table, study, number)
+        yield from _of_shard(table, study, contribute, number)
 
 
-def subject(table: Table, study: Study, subject_id: str) -> Stored | None:
+def subject(table: Table, study: Study, contribute: Contribute, subject_id: str) -> Stored | None:
     """Read one subject; None where nothing is recorded of it."""
     number = keys.shard_of(subject_id, study.definition.shards)
     item = table.get(keys.subject(study.id, number, subject_id))
-    return _stored(study, number, item) if item else None
+    return _stored(study, contribute, number, read_row(item)) if item else None
 
 
-def sums(table: Table, study: Study) -> Share:
+def sums(table: Table, study: Study, contribute: Contribute) -> Share:
     """Read the study's sums.
 
     Each shard is read in one of its states; shards have no subject in common, so any states of
     theirs together are a state of the study.
     """
     shards = range(study.definition.shards)
-    return cells.total(_sums_of_shard(table, study, number) for number in shards)
+    return cells.total(_sums_of_shard(table, study, contribute, number) for number in shards)
 
 
 def check(table: Table, study: Study) -> dict[int, Share | None]:
-    """Say of each shard what its sums lack of its subjects' shares: {} where they agree.
+    """Say of each shard what its sums lack of the shares that they count: {} where they agree.
 
-    None stands where the shard was written to all the while.
+    Whether those are up to date does not matter here. None stands where the shard was written to
+    all the while.
     """
-    found: dict[int, Share | None] = {}
-    for number in range(study.definition.shards):
-        found[number] = _difference(table, study, number)
-    return found
+    shards = range(study.definition.shards)
+
+    def counted(row: Row) -> Share:
+        return row.share(study.generation)
+
+    return {number: difference(table, study, number, counted)[0] for number in shards}
 
 
 def journal(table: Table, study_id: str, subject_id: str) -> list[JournalRow]:
@@ -59,47 +63,67 @@ def journal(table: Table, study_id: str, subject_id: str) -> list[JournalRow]:
     return sorted(rows, key=lambda row: row.version)
 
 
-def _of_shard(table: Table, study: Study, number: int) -> Iterator[Stored]:
-    for item in table.query(keys.shard(study.id, number), keys.SUBJECT):
-        yield _stored(study, number, item)
+def rows_of(table: Table, study_id: str, number: int) -> Iterator[Row]:
+    """Read the subjects' rows of one shard, each as it is when its page is read."""
+    return map(read_row, table.query(keys.shard(study_id, number), keys.SUBJECT))
 
 
-def _stored(study: Study, number: int, item: Item) -> Stored:
-    row = read_row(item)
-    share = row.share(study.generation)
+def gate_of(table: Table, study: Study, number: int) -> Gate | None:
+    """Read a generation's gate as it is now; None where the generation was never made."""
+    item = table.get(_gate_key(study, number))
+    return read_gate(item) if item else None
+
+
+def difference(
+    table: Table, study: Study, number: int, share_of: Callable[[Row], Share]
+) -> tuple[Share | None, Gate | None]:
+    """Say what a shard's sums lack of its subjects' shares, and of which state that is.
+
+    None stands where the shard was written to all the while.
+    """
+    before = _settled(table, study, number)
+    for _ in range(_TRIES):
+        counted = cells.total(map(share_of, rows_of(table, study.id, number)))
+        read = _read_sums(table, study, number)
+        after = _settled(table, study, number)
+        if before is not None and before == after:
+            return cells.difference(counted, read), before
+        before = after
+    return None, before
+
+
+def _of_shard(table: Table, study: Study, contribute: Contribute, number: int) -> Iterator[Stored]:
+    for row in rows_of(table, study.id, number):
+        yield _stored(study, contribute, number, row)
+
+
+def _stored(study: Study, contribute: Contribute, number: int, row: Row) -> Stored:
+    share = row.fresh(study.generation)
+    if share is None:
+        share = contribute(study, row.subject)
     return Stored(row.subject.id, number, row.version, row.subject, share, row.head)
 
 
-def _sums_of_shard(table: Table, study: Study, number: int) -> Share:
+def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: int) -> Share:
     """Read the rows of sums of one shard, all of one state.
 
     A query reads row by row, so a transaction may commit in its midst. But every transaction of
-    the shard adds one to `commits`, and `TransactGetItems` is serialised with transactions: it
-    sees all of one or nothing, and is refused while one is under way. So where `commits` was the
-    same before and after, no transaction took effect in between, and what was read is the state
-    that this number names. On a shard too busy for that, the shares in the subjects' rows are
-    added up instead: each is the share its subject's state counts, read with it, from one item.
+    the shard adds one to the gate's `commits`, and `TransactGetItems` is serialised with
+    transactions: it sees all of one or nothing, and is refused while one is under way. So where
+    the gate was the same before and after, no transaction took effect in between, and what was
+    read is the state that it names. On a shard too busy for that, and where the generation is
+    behind, the subjects' shares are added up instead, each read or computed from one item.
     """
-    before = _commits(table, study, number)
+    before = _settled(table, study, number)
     for _ in range(_TRIES):
+        if before is not None and before.behind:
+            break
         read = _read_sums(table, study, number)
-        after = _commits(table, study, number)
+        after = _settled(table, study, number)
         if before is not None and before == after:
             return read
         before = after
-    return _shares(table, study, number)
-
-
-def _difference(table: Table, study: Study, number: int) -> Share | None:
-    before = _commits(table, study, number)
-    for _ in range(_TRIES):
-        counted = _shares(table, study, number)
-        read = _read_sums(table, study, number)
-        after = _commits(table, study, number)
-        if before is not None and before == after:
-            return cells.difference(counted, read)
-        before = after
-    return None
+    return cells.total(each.share for each in _of_shard(table, study, contribute, number))
 
 
 def _read_sums(table: Table, study: Study, number: int) -> Share:
@@ -111,17 +135,17 @@ def _read_sums(table: Table, study: Study, number: int) -> Share:
     return {row: counted for row, counted in read.items() if counted}
 
 
-def _shares(table: Table, study: Study, number: int) -> Share:
-    return cells.total(stored.share for stored in _of_shard(table, study, number))
+def _settled(table: Table, study: Study, number: int) -> Gate | None:
+    """Read a gate at a moment when no transaction is under way; None if there is one.
 
-
-def _commits(table: Table, study: Study, number: int) -> int | None:
-    """Read how many transactions the shard has seen; None while one is under way."""
-    of = keys.sum_row(study.id, number, study.generation, STUDY_ROW)
+    A gate that is not there is behind for ever.
+    """
     try:
-        item = table.get_together(of)
+        item = table.get_together(_gate_key(study, number))
     except Cancelled:
         return None
-    if item is None:
-        raise Unavailable("the definition was replaced, or its sums were never filled")
-    return int(item[COMMITS]["N"])
+    return read_gate(item) if item else NEVER
+
+
+def _gate_key(study: Study, number: int) -> keys.Key:
+    return keys.sum_row(study.id, number, gate_row(study.generation))

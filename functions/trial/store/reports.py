@@ -80,6 +80,11 @@ class Reports:
             )
         ])  # fmt: skip
 
+    def request_audit(self, study: str, request: str, principal: str, at: str) -> None:
+        """Ask for an audit; it is made when the stream tells of this row."""
+        row = key(keys.audit(study, request))
+        self._table.put_new(row | {"requested_by": text(principal), "requested_at": text(at)})
+
     def mark(self, study: str, status: str, at: str, detail: str = "") -> None:
         """Note whether a study's last rendering succeeded."""
         self._table.write([

@@ -1,9 +1,10 @@
-"""What the store's items mean: subjects, journal rows, what was set aside, what is in force.
+"""What the store's items mean: subjects, journal rows, what was set aside.
 
 Item names are short where they are written with every event: capacity is billed by the kilobyte.
 """
 
 import hashlib
+import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ GENESIS = bytes(32)
 """What the first row of a subject's chain names as the hash before it."""
 
 COMMITS = "commits"
+FILLS = "fills"
 TICK = timedelta(microseconds=1)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -66,14 +68,39 @@ class Row:
     stamp: datetime = _NEVER
     shares: Mapping[str, bytes] | None = None
     """Encoded shares by generation; None where there is no row yet."""
+    fills: int = 0
+    """How often a share was replaced without an event."""
+    size: int = 0
+    """Of the subject's records, in bytes."""
 
     def share(self, generation: str) -> Share:
         """Give what a generation's sums count for the subject; nothing where it was never filled.
 
         This is what was counted, whatever today's code would count.
         """
+        share = self.readable(generation)
+        if share is None:
+            raise Unavailable("what is counted for a subject cannot be read: Audit must repair it")
+        return share
+
+    def readable(self, generation: str) -> Share | None:
+        """Give that share, or None where its bytes are damaged."""
+        return self.counted(generation)[0]
+
+    def fresh(self, generation: str) -> Share | None:
+        """Give that share if it is of the subject as it is now; None if it has to be filled."""
+        share, version = self.counted(generation)
+        return share if version == self.version else None
+
+    def counted(self, generation: str) -> tuple[Share | None, int]:
+        """Give that share and the version it was computed at; -1 where it was never filled."""
         body = (self.shares or {}).get(generation)
-        return codec.decode_share(body)[0] if body else {}
+        if body is None:
+            return {}, -1
+        try:
+            return codec.decode_share(body)
+        except (zlib.error, ValueError, LookupError):
+            return None, -1
 
 
 @dataclass(frozen=True)
@@ -155,15 +182,6 @@ class Aside:
             return document | {"body": None, "body_base64": b64encode(self.body).decode()}
 
 
-@dataclass(frozen=True)
-class Current:
-    """Which definition is in force, which sums are read, and since which epoch."""
-
-    digest: str
-    generation: str
-    epoch: int
-
-
 def stamp_text(stamp: datetime) -> str:
     """Write a receipt stamp: UTC, to the microsecond."""
     return stamp.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -183,6 +201,8 @@ def read_row(item: Item) -> Row:
         item["head"]["B"],
         datetime.fromisoformat(item["stamp"]["S"]),
         {generation: share["B"] for generation, share in item["shares"]["M"].items()},
+        int(item[FILLS]["N"]) if FILLS in item else 0,
+        len(item["body"]["B"]),
     )
 
 

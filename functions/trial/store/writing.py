@@ -30,6 +30,7 @@ from trial.store.drafts import (
     journal_bytes,
     parts,
 )
+from trial.store.generations import Plan
 from trial.store.rows import Receipt, Result, Row, read_row
 from trial.store.table import KEYS_A_BATCH, Cancelled, Item, Table, key_of
 from trial.study import Study
@@ -52,6 +53,10 @@ _PASSING = {
 }
 
 
+class Moved(Unavailable):
+    """Another definition came into force: entries must be accepted by it before they are sent."""
+
+
 class Corrupted(Unavailable):
     """A journal row exists that its subject's row does not know: Audit must repair the subject."""
 
@@ -71,22 +76,27 @@ class Recording:
         self,
         table: Table,
         study: Study,
+        plan: Plan,
+        renew: Callable[[], Plan],
         contribute: Contribute,
         now: Callable[[], datetime],
         pause: Callable[[float], None],
     ) -> None:
         self.table = table
         self.study = study
+        self.plan = plan
+        self.renew = renew
         self.contribute = contribute
         self.now = now
         self.pause = pause
         self.deadline = now() + PATIENCE
         self.results: dict[int, Result] = {}
         self.groups: deque[Group] = deque()
-        self.definition_moved = False
 
     def run(self, receipts: Sequence[Receipt]) -> list[Result]:
         """Record the entries; give each one's result, in order."""
+        if receipts and self.plan.study.digest != self.study.digest:
+            self.plan = self.renew()
         subjects: dict[str, list[Pending]] = {}
         for index, receipt in enumerate(receipts):
             assert receipt.entry.study == self.study.id
@@ -110,8 +120,10 @@ class Recording:
         except Unavailable as error:
             self._again(group.tasks, group.failures, error)
             return
-        drafts = [self._draft(each, rows) for each in tasks]
-        for part in parts(drafts):
+        if self.plan.study.digest != self.study.digest:
+            self._give_up(tasks, Moved("the study's definition has changed"))
+            return
+        for part in parts(self._drafts(tasks, rows)):
             self._commit(part, group.failures)
 
     def _read(self, tasks: Sequence[Task]) -> dict[str, Row]:
@@ -147,16 +159,22 @@ class Recording:
         item = self.table.get(keys.journal_row(pending.receipt.entry))
         return item is not None and item["hash"]["B"] in pending.tried
 
-    def _draft(self, task: Task, rows: dict[str, Row]) -> Draft:
-        row = rows[task.subject]
-        return draft(self.study, self.contribute, task, self._shard(task), row)
+    def _drafts(self, tasks: Sequence[Task], rows: dict[str, Row]) -> list[Draft]:
+        plan, drafts = self.plan, []
+        for task in tasks:
+            row = rows[task.subject]
+            try:
+                drafts.append(draft(plan, self.contribute, task, self._shard(task), row))
+            except Unavailable as error:
+                self._give_up([task], error)
+        return drafts
 
     def _commit(self, part: Part, failures: int) -> None:
         alone = part.drafts[0] if len(part.drafts) == 1 else None
         if alone is not None and alone.row_bytes > ITEM_BYTES:
             self._refused(part, _too_large())
             return
-        wanted = actions(self.table, self.study, part, self.now())
+        wanted = actions(self.table, self.study.id, part, self.now())
         try:
             self.table.write(wanted)
         except Unavailable as error:
@@ -170,16 +188,24 @@ class Recording:
             self._follow([replace(each.task, entries=each.rest) for each in part.drafts])
 
     def _cancelled(self, part: Part, failures: int, codes: Sequence[str]) -> None:
-        if codes[-len(part.changes)] == _LOST_RACE:
-            self.definition_moved = True
-            moved = Unavailable("the study's definition has changed: send the event again")
-            self._give_up(part.tasks, moved)
+        if _LOST_RACE in codes[part.gates]:
+            self._replan(part, failures)
         elif not _PASSING.issuperset(codes):
             self._refused(part, Rejected(422, "Event cannot be stored", "the store refuses it"))
         elif failures and len(part.drafts) == 1 and _journal_alone(part.drafts[0], codes):
             self._give_up(part.tasks, Corrupted("the journal holds what the subject does not know"))
         else:
             self._again(part.tasks, failures, Unavailable("the subject is being written to"))
+
+    def _replan(self, part: Part, failures: int) -> None:
+        """Go on under the plan there is now."""
+        changing = Unavailable("the study's generations are changing")
+        try:
+            if part.plan is self.plan:
+                self.plan = self.renew()
+        except Unavailable as error:
+            changing = error
+        self._again(part.tasks, failures, changing)
 
     def _again(self, tasks: Sequence[Task], failures: int, error: Unavailable) -> None:
         """Try once more together, then in halves, so that no subject fails its neighbours."""

@@ -1,0 +1,137 @@
+"""Prove that what is counted is what was recorded, and put right what is not.
+
+A report names subjects, shards, rows of sums and cells, never a value: it may be shown to anyone
+who may see that the study exists.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from trial import messages, report
+from trial.cells import Share
+from trial.errors import Rejected
+from trial.store.documents import AUDIT, REPORT, Documents
+from trial.store.dynamodb import Store
+from trial.store.repairing import Counted
+from trial.store.rows import JournalRow, verify
+from trial.study import Study
+from trial.subject import gather
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something found wrong.
+
+    `share`: what is counted for a subject is not what its records give. `sums`: a shard's sums
+    are not those of its subjects. `chain`: a journal is not the unbroken chain that its subject's
+    head ends. `records`: a subject's records are not those of its journal. The last two are for
+    people: nothing here could tell which side is right.
+    """
+
+    what: Literal["share", "sums", "chain", "records"]
+    shard: int
+    subject: str = ""
+    rows: tuple[str, ...] = ()
+    repaired: bool = False
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One study's audit: what was looked at, what was filled, and every difference."""
+
+    study: Study
+    complete: bool
+    subjects: int
+    events: int
+    busy: tuple[int, ...]
+    differences: tuple[Difference, ...]
+
+    def document(self, at: str) -> dict[str, Any]:
+        """Give it as data."""
+        return {
+            "study": self.study.id,
+            "at": at,
+            "definition": self.study.digest,
+            "contribution_version": self.study.version,
+            "generation": self.study.generation,
+            "complete": self.complete,
+            "subjects": self.subjects,
+            "events": self.events,
+            "shards": self.study.definition.shards,
+            "busy_shards": list(self.busy),
+            "differences": [_data(each) for each in self.differences],
+        }
+
+
+def audit(store: Store, study_id: str) -> Audit:
+    """Fill what waits to be filled, then compare and repair, shard by shard."""
+    complete = store.fill(study_id)
+    store.look_again(study_id)
+    study = store.study(study_id)
+    subjects = events = 0
+    busy: list[int] = []
+    differences: list[Difference] = []
+    for shard in range(study.definition.shards):
+        found: list[Difference] = []
+        for counted in store.inspect(study, shard):
+            subjects, events = subjects + 1, events + counted.row.version
+            found += _of_subject(store, study, shard, counted)
+        lacks = store.lacks(study, shard)
+        if lacks is None:
+            busy.append(shard)
+        elif lacks:
+            found.append(Difference("sums", shard, rows=_names(lacks)))
+        differences += _repaired(store, study, shard, found)
+    return Audit(study, complete, subjects, events, tuple(busy), tuple(differences))
+
+
+def publish(documents: Documents, audited: Audit, at: str) -> None:
+    """Put the report where its readers find it."""
+    content = json.dumps(audited.document(at), indent=2, ensure_ascii=False).encode() + b"\n"
+    media_types = {REPORT: "application/json"}
+    documents.put(audited.study.id, report.AUDIENCE, AUDIT, {REPORT: content}, media_types)
+
+
+def _repaired(
+    store: Store, study: Study, shard: int, found: list[Difference]
+) -> Iterator[Difference]:
+    counting = [each for each in found if each.what in {"share", "sums"}]
+    done = bool(counting) and store.repair(study, shard) is not None
+    for each in found:
+        yield replace(each, repaired=done) if each in counting else each
+
+
+def _of_subject(store: Store, study: Study, shard: int, counted: Counted) -> Iterator[Difference]:
+    row = counted.row
+    name = row.subject.id
+    if counted.wrong:
+        yield Difference("share", shard, name, counted.wrong)
+    journal = store.journal(study.id, name)
+    known = [each for each in journal if each.version <= row.version]
+    later = max((each.version for each in journal), default=0)
+    behind = later > row.version and store.version(study, shard, name) < later
+    if behind or len(known) < row.version or not verify(known, row.head):
+        yield Difference("chain", shard, name)
+    elif not _gives(study, known, counted):
+        yield Difference("records", shard, name)
+
+
+def _gives(study: Study, journal: list[JournalRow], counted: Counted) -> bool:
+    """Say whether replaying a journal gives the subject as it is kept."""
+    try:
+        entries = [
+            messages.parse(messages.read_json(row.body), row.body, study.id) for row in journal
+        ]
+    except Rejected:
+        return False
+    return gather(counted.row.subject.id, entries) == counted.row.subject
+
+
+def _names(lacks: Share) -> tuple[str, ...]:
+    return tuple(f"{row}/{cell}" for row in sorted(lacks) for cell in sorted(lacks[row]))
+
+
+def _data(difference: Difference) -> dict[str, Any]:
+    return {name: value for name, value in vars(difference).items() if value not in ("", ())}

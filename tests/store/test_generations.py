@@ -1,0 +1,479 @@
+"""Amendments and releases: filled beside what is in force, taken over, rolled back, never mixed."""
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import faults
+import pytest
+import toy
+from bench import Bench
+from doubles import Clock, MemoryClient
+from faults import Crash, Faulty
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trial import cells, study
+from trial.cells import Share
+from trial.errors import Rejected, Unavailable
+from trial.messages import Entry
+from trial.store import Store
+from trial.store.filling import OVERLAP
+from trial.store.table import Table
+from trial.store.writing import Moved
+from trial.study import Study
+from trial.subject import Outcome, gather
+
+RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
+
+
+def factor(of: Study) -> int:
+    """Say how a definition of the toy study counts: its title ends in a number, or it is 1."""
+    return int(of.definition.title.split()[-1]) if of.definition.title[-1].isdigit() else 1
+
+
+def counting(version: int) -> Callable[[Study, Any], Share]:
+    """Make contributions that differ from one definition, and from one version, to the other."""
+
+    def contribute(of: Study, subject: Any) -> Share:
+        share = toy.contribute(of, subject)
+        by = 10 * version + factor(of)
+        scaled = {
+            row: {cell: value * by for cell, value in share[row].items()}
+            for row in share
+            if row != "study"
+        }
+        return {"study": share["study"], f"only#{by}": {subject.id: 1}, **scaled}
+
+    return contribute
+
+
+class World:
+    """A toy study, processes of any release that serve it, and what was answered 201."""
+
+    def __init__(self, client: Any, name: str = "generations", shards: int = 2) -> None:
+        self.client, self.name, self.shards = client, name, shards
+        self.clock = Clock()
+        self.recorded: list[Entry] = []
+        self.put(1)
+
+    def failing(self, rng: random.Random, share: float, version: int) -> Store:
+        """Open a store whose calls fail at random."""
+        table = Table(Failing(self.client, rng, share), self.name)
+        return Store(table, counting(version), self.clock, self.clock.pause, version)
+
+    def definition(self, number: int) -> str:
+        return toy.definition("S", self.shards, f"Amendment {number}")
+
+    def store(self, version: int = 1, *faults: Any) -> Store:
+        table = Table(Faulty(self.client, faults), self.name)
+        return Store(table, counting(version), self.clock, self.clock.pause, version)
+
+    def put(self, number: int, store: Store | None = None) -> str:
+        source = self.definition(number)
+        return (store or self.store()).put_definition(study.load(source), source)
+
+    def record(self, store: Store, *entries: Entry) -> list[Any]:
+        found = store.record(store.study("S"), toy.receipts(entries))
+        pairs = list(zip(entries, found, strict=True))
+        self.recorded += [entry for entry, each in pairs if each.outcome is RECORDED]
+        return [each.outcome for each in found]
+
+    def expected(self, of: Study, version: int, recorded: list[Entry]) -> Share:
+        subjects: dict[str, list[Entry]] = {}
+        for entry in recorded:
+            subjects.setdefault(entry.subject, []).append(entry)
+        contribute = counting(version)
+        return cells.total(contribute(of, gather(name, all_)) for name, all_ in subjects.items())
+
+    def check(self, *versions: int) -> None:
+        """Demand that processes of these releases read exactly what was recorded."""
+        for version in versions or (1,):
+            store = self.store(version)
+            found = store.study("S")
+            wanted = self.expected(found, version, self.recorded)
+            assert store.sums(found) == wanted
+            assert cells.total(each.share for each in store.subjects(found)) == wanted
+            assert set(map(str, store.check(found).values())) <= {"{}"} or self.behind(found)
+            assert store.sums(found) == wanted
+
+    def behind(self, of: Study) -> bool:
+        return any(gate.get("marks") != gate.get("filled") for gate in self.gates(of))
+
+    def gates(self, of: Study) -> list[Any]:
+        keys = [
+            {"PK": {"S": f"STUDY#S#{shard}"}, "SK": {"S": f"SUM#{of.generation}#study"}}
+            for shard in range(self.shards)
+        ]
+        found = [
+            self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True) for key in keys
+        ]
+        return [each.get("Item", {"marks": {"N": "1"}}) for each in found]
+
+
+@pytest.fixture
+def world(open_bench: Callable[..., Bench]) -> World:
+    bench = open_bench()
+    return World(bench.client, bench.name)
+
+
+def event(i: int, result: int = 0, revision: int = 1) -> Entry:
+    return toy.event("S", f"P{i % 7}", f"L{i}", revision, str(result or 3 * i))
+
+
+def test_an_amendment_fills_beside_what_is_in_force_and_takes_over(world: World) -> None:
+    store = world.store()
+    world.record(store, *(event(i) for i in range(20)))
+    assert world.put(2) == "filling"
+    assert world.put(2) == "filling"
+    assert world.store().study("S").definition.title == "Amendment 1"
+    world.check()
+    world.record(store, event(20))  # knows nothing of it yet: the fence tells
+    assert store.fill("S")
+    current = world.store().current("S")
+    assert current is not None
+    assert (current.epoch, current.filling) == (2, "")
+    assert world.store().study("S").definition.title == "Amendment 2"
+    assert not world.behind(world.store().study("S"))
+    world.check()
+    assert world.put(2) == "same"
+
+
+def test_a_writer_who_accepted_by_the_old_definition_is_told_so(world: World) -> None:
+    late = world.store()
+    world.record(late, event(1))
+    accepted_by = late.study("S")
+    world.put(2)
+    world.store().fill("S")
+    (found,) = late.record(accepted_by, toy.receipts([event(2)]))
+    assert isinstance(found.outcome, Moved)
+    assert world.record(late, event(2)) == [RECORDED]
+    world.check()
+
+
+def test_putting_what_is_in_force_ends_the_filling_of_another(world: World) -> None:
+    store = world.store()
+    world.record(store, *(event(i) for i in range(9)))
+    world.put(2)
+    world.record(store, event(10))
+    assert world.put(1) == "cancelled"
+    assert world.put(1) == "same"
+    world.record(store, event(11))
+    assert store.fill("S")
+    assert world.store().epoch("S") == 1
+    world.check()
+    assert world.put(3) == "filling"
+    assert world.put(2) == "filling"
+    assert store.fill("S")
+    assert world.store().study("S").definition.title == "Amendment 2"
+    world.check()
+
+
+def test_a_rollback_returns_to_sums_that_are_exact(world: World) -> None:
+    store = world.store()
+    world.record(store, *(event(i) for i in range(9)))
+    world.put(2)
+    store.fill("S")
+    world.record(store, *(event(i) for i in range(5, 15)))
+    assert world.put(1) == "filling"
+    world.record(store, event(3, 77, 2))
+    world.check()
+    assert store.fill("S")
+    current = world.store().current("S")
+    assert current is not None
+    assert current.epoch == 3
+    assert not world.behind(world.store().study("S"))
+    world.check()
+
+
+def test_one_generation_costs_no_more_than_it_did(world: World) -> None:
+    store = world.store()
+    assert store.study("S")
+    before = len(store._table._client.calls)
+    world.record(store, event(1))
+    assert store._table._client.calls[before:] == ["get_item", "transact_write_items"]
+
+
+def test_releases_side_by_side_read_exactly_what_is_recorded(world: World) -> None:
+    old, new = world.store(1), world.store(2)
+    world.record(old, *(event(i) for i in range(8)))
+    world.check(1, 2)
+    world.record(new, event(8), event(1, 99, 2))
+    world.check(1, 2)
+    world.record(old, event(9), event(8, 11, 2))
+    world.check(1, 2)
+    assert new.fill("S")
+    assert not world.behind(world.store(2).study("S"))
+    assert world.behind(world.store(1).study("S"))
+    world.check(1, 2)
+    world.record(old, event(10))
+    world.check(1, 2)
+    world.clock.pause(OVERLAP.total_seconds() + 1)
+    assert new.fill("S")  # lets the old release's generation go
+    before = world.store(2)
+    assert before.study("S")
+    calls = before._table._client.calls
+    del calls[:]
+    world.record(before, event(11))
+    assert calls == ["get_item", "transact_write_items"]
+    world.check(1, 2)
+    world.record(old, event(12))  # the deploy was rolled back
+    world.check(1, 2)
+    assert old.fill("S")
+    assert not world.behind(world.store(1).study("S"))
+    world.check(1, 2)
+
+
+def test_what_is_retired_leaves_no_share_and_no_sum_and_can_return(world: World) -> None:
+    store = world.store()
+    world.record(store, *(event(i) for i in range(9)))
+    first = store.study("S")
+    world.put(2)
+    store.fill("S")
+    assert store.retire("S", world.clock() - timedelta(days=1)) == []
+    world.clock.pause(10)
+    assert store.retire("S", world.clock()) == [first.generation]
+    world.check()
+    assert store.check(first) == {0: {}, 1: {}}
+    gates = world.gates(first)
+    assert {each[".accepted"]["N"] for each in gates if ".accepted" in each} <= {"0"}
+    world.record(store, event(20), event(2, 5, 2))
+    world.put(1)
+    store.fill("S")
+    world.check()
+    assert not world.behind(world.store().study("S"))
+
+
+def test_what_does_not_fit_with_both_generations_counts_in_force_and_marks_the_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = world.store()
+    world.record(store, event(1))
+    world.put(2)
+    world.record(store, event(2))
+    monkeypatch.setattr("trial.store.drafts.ACTIONS", 9)
+    assert world.record(store, event(3)) == [RECORDED]
+    world.check()
+    monkeypatch.undo()
+    assert store.fill("S")
+    world.check()
+
+
+def test_a_writer_who_read_before_a_share_was_filled_reads_again(world: World) -> None:
+    old, new = world.store(1), world.store(2)
+    world.record(old, event(1), event(8))
+    world.record(new, event(2))
+
+    def fill() -> None:
+        assert world.store(2).fill("S")
+
+    late = world.store(2, faults.meanwhile(fill))
+    assert world.record(late, event(15)) == [RECORDED]
+    world.check(1, 2)
+
+
+@pytest.mark.parametrize("when", range(8))
+def test_a_mark_set_while_a_shard_is_filled_keeps_it_behind(world: World, when: int) -> None:
+    old = world.store(1)
+    world.record(old, *(event(i) for i in range(7)))
+
+    def write() -> None:
+        world.record(old, *(event(i, 50 + i, 2) for i in range(7)))
+
+    new = world.store(2, *[None] * when, faults.meanwhile(write))
+    new.fill("S")
+    world.check(1, 2)
+    assert new.fill("S")
+    world.check(1, 2)
+
+
+def test_a_fill_that_lost_its_answer_counts_once(world: World) -> None:
+    store = world.store()
+    world.record(store, *(event(i) for i in range(9)))
+    world.put(2)
+    faulty = world.store(1, *[faults.lost_answer] * 3, faults.in_progress, faults.refuse())
+    with suppress(Unavailable):
+        faulty.fill("S")
+    assert world.store().fill("S")
+    world.check()
+
+
+def test_too_many_generations_at_once_are_refused_until_some_are_filled() -> None:
+    world = World(MemoryClient(), shards=24)
+    world.record(world.store(1), *(event(i) for i in range(30)))
+    world.put(2)
+    world.record(world.store(2), event(40))
+    with pytest.raises(Rejected) as caught:
+        world.put(3, world.store(3))
+    assert caught.value.status == 409
+    assert world.record(world.store(3), event(41)) == [RECORDED]  # it marks what it cannot count
+    world.check(1, 2, 3)
+    with pytest.raises((Rejected, Unavailable)):
+        world.store(3).fill("S")
+    assert world.store(2).fill("S")
+    assert world.store(3).fill("S")
+    world.check(1, 2, 3)
+
+
+class Failing:
+    """A client that fails at random: before or after the call, passing or for good."""
+
+    def __init__(self, client: Any, rng: random.Random, share: float) -> None:
+        self._client, self._rng, self._share = client, rng, share
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**request: Any) -> Any:
+            done = lambda: getattr(self._client, name)(**request)  # noqa: E731
+            if self._rng.random() >= self._share:
+                return done()
+            kinds = [faults.lost_answer, faults.lost_request, faults.crash_before]
+            if name.startswith("transact_write"):
+                kinds += [faults.crash_after, faults.in_progress, faults.refuse()]
+            return self._rng.choice(kinds)(done)
+
+        return call
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("record"), st.integers(0, 2), st.integers(0, 14), st.integers(1, 3)),
+        st.tuples(st.just("put"), st.integers(1, 3)),
+        st.tuples(st.just("fill"), st.integers(1, 2), st.integers(0, 1 << 16)),
+        st.tuples(st.just("retire"), st.integers(1, 2)),
+        st.tuples(st.just("wait"), st.sampled_from([5, 40, 2_000])),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(STEPS)
+def test_whatever_happens_readers_of_every_release_see_what_is_recorded(steps: list[Any]) -> None:
+    world = World(MemoryClient(page=2))
+    stores = [world.store(1), world.store(2), world.store(1)]
+    readers = [world.store(1), world.store(2)]
+    known: set[tuple[int, int]] = set()
+    for step in steps:
+        match step:
+            case "record", who, i, revision:
+                (outcome,) = world.record(stores[who], event(i, 7 * i + revision, revision))
+                if isinstance(outcome, Moved):
+                    (outcome,) = world.record(stores[who], event(i, 7 * i + revision, revision))
+                assert outcome is (REPEATED if (i, revision) in known else RECORDED)
+                known.add((i, revision))
+            case "put", number:
+                world.put(number, stores[0])
+            case "fill", version, seed:
+                rng = random.Random(seed)  # noqa: S311
+                with suppress(Crash, Unavailable, Rejected):
+                    world.failing(rng, 0.1, version).fill("S")
+            case "retire", version:
+                with suppress(Rejected):
+                    world.store(version).retire("S", world.clock())
+            case "wait", seconds:
+                world.clock.pause(seconds)
+        for version, reader in enumerate(readers, 1):
+            found = reader.study("S")
+            assert reader.sums(found) == world.expected(found, version, world.recorded)
+    world.check(1, 2)
+    for version in (1, 2):
+        assert world.store(version).fill("S")
+        assert not world.behind(world.store(version).study("S"))
+        world.check(1, 2)
+    world.check(1, 2)
+
+
+class Crowd:
+    """Writers of two releases who post while amendments are put, filled and rolled back.
+
+    Readers must find, all the while, one state between what was recorded when they began and
+    what was sent when they ended, and no mixture of definitions.
+    """
+
+    def __init__(self, world: World, seed: int, events: int, fills: int) -> None:
+        self.world, self.seed, self.events, self.fills = world, seed, events, fills
+        self.lock, self.over = threading.Lock(), threading.Event()
+        self.sent = 0
+
+    def run(self, writers: int) -> None:
+        with ThreadPoolExecutor(writers + 4) as pool:
+            reading = [pool.submit(self.read, version) for version in (1, 2)]
+            amending = pool.submit(self.amend)
+            writing = [pool.submit(self.write, worker) for worker in range(writers)]
+            try:
+                for each in [*writing, amending]:
+                    each.result(120)
+            finally:
+                self.over.set()
+            assert sum(each.result(60) for each in reading) > 2
+        self.world.check(1, 2)
+        for version in (1, 2):
+            while not self.world.store(version).fill("S"):
+                pass
+            self.world.check(1, 2)
+
+    def write(self, worker: int) -> None:
+        rng = random.Random(self.seed * 100 + worker)  # noqa: S311
+        store = self.world.store(2 if worker % 3 == 2 else 1)
+        for i in range(self.events):
+            result = str(rng.randrange(500))
+            entry = toy.event("S", f"P{rng.randrange(9)}", f"w{worker}-{i}", result=result)
+            with self.lock:
+                self.sent += 1
+            while True:
+                (found,) = store.record(store.study("S"), toy.receipts([entry]))
+                if found.outcome is RECORDED:
+                    break
+                assert isinstance(found.outcome, Unavailable), found
+            with self.lock:
+                self.world.recorded.append(entry)
+
+    def read(self, version: int) -> int:
+        store, reads = self.world.store(version), 0
+        while not self.over.is_set():
+            store.look_again("S")
+            found = store.study("S")
+            with self.lock:
+                least = len(self.world.recorded)
+            sums = store.sums(found)
+            with self.lock:
+                most = self.sent
+            reads += 1
+            self.one_state(sums, 10 * version + factor(found), least, most)
+        return reads
+
+    def one_state(self, sums: Share, by: int, least: int, most: int) -> None:
+        """Demand that sums are of one definition and version, and that they agree."""
+        accepted = sums.get("study", {}).get("accepted", 0)
+        assert least <= accepted <= most
+        if not accepted:
+            return
+        assert {row for row in sums if row.startswith("only")} == {f"only#{by}"}
+        assert sums["results#0"]["0.n"] == by * accepted
+        assert sums["kinds#0"] == {"kind=lab.result.reported": by * accepted}
+        tally = [sums[row] for row in sums if "#tally#" in row]
+        assert sum(sum(row.values()) for row in tally) == by * accepted
+        weighed = sum(int(value) * n for row in tally for value, n in row.items())
+        assert sums["results#0"].get("0.s", 0) == weighed
+
+    def amend(self) -> None:
+        rng = random.Random(self.seed)  # noqa: S311
+        for i in range(self.fills):
+            version = 1 + i % 2
+            with suppress(Unavailable, Rejected):
+                self.world.put(rng.randrange(1, 4), self.world.store(version))
+            with suppress(Crash, Unavailable, Rejected):
+                self.world.failing(rng, 0.02, version).fill("S")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_readers_see_every_event_answered_before_they_began_and_no_mixture(seed: int) -> None:
+    Crowd(World(MemoryClient(page=3)), seed, events=25, fills=12).run(writers=6)
+
+
+def test_the_same_before_a_real_table(world: World) -> None:
+    Crowd(world, 1, events=8, fills=4).run(writers=4)
