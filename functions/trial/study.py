@@ -33,7 +33,8 @@ class Named(Protocol):
     """Anything with an id."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The name it goes by among its like."""
 
 
 def _distinct[Part: Named](parts: list[Part]) -> list[Part]:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_05UP, ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from functools import cache, cached_property
 from math import comb
@@ -341,7 +341,7 @@ def described(
     values: list[Decimal], decimals: int, names: str, *, points: int, imputed: int | None = None
 ) -> Expected:
     exact = [Fraction(value) for value in values]
-    coarse = [Fraction(half_up(value, points)) for value in exact]
+    coarse = [Fraction(value.quantize(Decimal(1).scaleb(-points), ROUND_05UP)) for value in values]
     found: Expected = {"n": (len(exact), str(len(exact)))}
     mean = sum(exact, Fraction(0)) / len(exact) if exact else None
     spread = None
