@@ -27,6 +27,7 @@ GENESIS = bytes(32).hex()
 DIGEST_BYTES = 16
 TYPE_PREFIX, TYPE_VERSION = "org.livetlf.", ".v1"
 _SHOWN = 10
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _RECORD_FIELDS = frozenset({"record", "revision", "action", "reason_for_change"})
 _UNSEALED = frozenset({"previous", "hash"})
 _SEALED = frozenset({
@@ -53,7 +54,7 @@ def verify(directory: Path, client: Client | None) -> int:
 
     What the directory lacks, heads and journals, is asked of the stack of `client`, if there is one.
     """
-    manifest = _object(directory / MANIFEST)
+    manifest = _object(directory / MANIFEST, "study", "cut", "files")
     verdict = Verdict()
     _check_files(directory, manifest, verdict)
     heads = _heads(directory, manifest, client)
@@ -209,12 +210,19 @@ def content_root(rows: Iterable[Row]) -> str:
 
 def canonical(value: object) -> str:
     """Write JSON in the form that digests and hashes are taken of: keys sorted, no spaces."""
+    try:
+        return _JSON.encode(value)
+    except TypeError:  # it holds a Decimal, which must stay as it was written
+        return _as_written(value)
+
+
+def _as_written(value: object) -> str:
     match value:
         case dict():
-            members = (f"{_text(name)}:{canonical(value[name])}" for name in sorted(value))
+            members = (f"{_text(name)}:{_as_written(value[name])}" for name in sorted(value))
             return "{" + ",".join(members) + "}"
         case list():
-            return "[" + ",".join(map(canonical, value)) + "]"
+            return "[" + ",".join(map(_as_written, value)) + "]"
         case str():
             return _text(value)
         case None:
@@ -226,7 +234,7 @@ def canonical(value: object) -> str:
 
 
 def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _JSON.encode(value)
 
 
 def _integer(text: str) -> int | Decimal:
@@ -241,7 +249,7 @@ def _heads(
     directory: Path, manifest: Mapping[str, Any], client: Client | None
 ) -> Mapping[str, Any] | None:
     if (directory / HEADS).exists():
-        return _object(directory / HEADS)
+        return _object(directory / HEADS, "study", "cut", "content_root", "subjects")
     if client is None:
         return None
     place = f"/studies/{quote(manifest['study'], safe='')}/reports"
@@ -270,20 +278,15 @@ def _journal(
     return rows
 
 
-def fetch(client: Client, study: str) -> dict[str, bytes]:
-    """Ask for a report of now; give its documents, its heads and its journals by name."""
-    raise NotImplementedError
-
-
-def _object(path: Path) -> dict[str, Any]:
+def _object(path: Path, *members: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except OSError as error:
         raise BadFileError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise BadFileError(f"{path} is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise BadFileError(f"{path} is not a JSON object")
+    if not isinstance(found, dict) or not found.keys() >= {*members}:
+        raise BadFileError(f"{path} is no JSON object with {', '.join(members)}")
     return found
 
 
@@ -314,9 +317,8 @@ def _print(verdict: Verdict) -> int:
         print(f"checked  {each}")
     for each in verdict.differences[:_SHOWN]:
         print(f"differs  {each}")
-    if more := len(verdict.differences) - _SHOWN:
-        if more > 0:
-            print(f"         and {more} more")
+    if (more := len(verdict.differences) - _SHOWN) > 0:
+        print(f"         and {more} more")
     for each in verdict.missing:
         print(f"missing  {each}")
     if verdict.differences:
