@@ -13,7 +13,7 @@ NOTES: list[str] = []
 
 
 def size(small: int, large: int) -> int:
-    """Choose by the switch; `LIVETLF_SIZE` overrides both, for a run that fits the time there is."""
+    """Choose by the switch; `LIVETLF_SIZE` overrides both, to fit the time there is."""
     if given := os.environ.get("LIVETLF_SIZE"):
         return int(given)
     return large if LONG else small

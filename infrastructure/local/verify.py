@@ -52,7 +52,7 @@ class Verdict:
 def verify(directory: Path, client: Client | None) -> int:
     """Check a directory and print the findings: 0 all is well, 1 something differs, 2 incomplete.
 
-    What the directory lacks, heads and journals, is asked of the stack of `client`, if there is one.
+    What the directory lacks of heads and journals is asked of the stack of `client`, if any.
     """
     manifest = _object(directory / MANIFEST, "study", "cut", "files")
     verdict = Verdict()
@@ -109,7 +109,7 @@ def differences(rows: Iterable[Row], heads: Heads, study: str) -> list[str]:
     journals: dict[str, list[Row]] = {}
     found: list[str] = []
     for row in (rows := list(rows)):
-        if not _SEALED | _UNSEALED == row.keys():
+        if row.keys() != _SEALED | _UNSEALED:
             found.append(f"row {row.get('version')} of {row.get('subject')}: not a journal row")
         journals.setdefault(str(row.get("subject")), []).append(row)
     subjects = [str(row.get("subject")) for row in rows]
@@ -263,9 +263,7 @@ def _heads(
     return None
 
 
-def _journal(
-    directory: Path, study: str, heads: Heads, client: Client | None
-) -> list[Row] | None:
+def _journal(directory: Path, study: str, heads: Heads, client: Client | None) -> list[Row] | None:
     """Read the journals as they were when the heads were taken; what came later is left out."""
     if (directory / TRAIL).exists():
         return _rows(directory / TRAIL)

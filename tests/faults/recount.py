@@ -113,7 +113,11 @@ def _efficacy(listings: Mapping[str, list[Row]]) -> Claims:
         claims["14.2.1", "pairs", "comparison", name] = n
     claims |= _moments("14.2.2", "decrease", "total", itt, "Day-14 decrease (log10)")
     claims["14.2.2", "at-least-0.5", "total", "n"] = _yes(itt, day14)
-    for row, label in (("below-50", "Below 50"), ("below-200", "Below 200"), ("below-400", "Below 400")):
+    for row, label in (
+        ("below-50", "Below 50"),
+        ("below-200", "Below 200"),
+        ("below-400", "Below 400"),
+    ):
         claims["14.2.3.1", row, "itt", "n"] = _yes(itt, label)
         claims["14.2.3.1", row, "completers", "n"] = _yes(completers, label)
     week25 = "Week-25 decrease"
@@ -126,7 +130,9 @@ def _efficacy(listings: Mapping[str, list[Row]]) -> Claims:
         claims |= _moments("14.2.3.2", "decrease", column, rows, label)
     baseline = [row for row in listings["16.2.4.2"] if row["Subject"] in members["itt"]]
     claims |= _moments("14.1.5", "cd4", "total", baseline, "CD4 (cells/uL)")
-    return claims | _moments("14.1.5", "viral-load", "total", baseline, "HIV-1 RNA (log10 copies/mL)")
+    return claims | _moments(
+        "14.1.5", "viral-load", "total", baseline, "HIV-1 RNA (log10 copies/mL)"
+    )
 
 
 def _visits(listings: Mapping[str, list[Row]]) -> Claims:
@@ -147,7 +153,7 @@ def _visits(listings: Mapping[str, list[Row]]) -> Claims:
 def _safety(listings: Mapping[str, list[Row]]) -> Claims:
     rows = _emergent(listings)
     tests: dict[str, Callable[[Row], bool]] = {
-        "any": lambda row: True,
+        "any": lambda _: True,
         "related": lambda row: row["Causality"] in ("RELATED", None),
         "grade-3": lambda row: (row["Grade"] or 0) >= 3,
         "serious": lambda row: row["Serious"] == "Y",

@@ -25,8 +25,8 @@ import recount
 import soak
 import writers
 from bench import create_table
-from local.emulator import Emulator
 
+from local.emulator import Emulator
 from trial import cells, messages, report
 from trial.messages import Entry
 from trial.store import Store, verify
@@ -235,9 +235,7 @@ def publisher(world: World) -> Iterator[None]:
 def check(world: World, total: Counter[str]) -> int:
     """Demand that exactly what was sent is counted; give the number of revisions accepted."""
     answers = [
-        each
-        for i in range(WRITERS)
-        for each in writers.read_answers(world.folder / f"{i}.answers")
+        each for i in range(WRITERS) for each in writers.read_answers(world.folder / f"{i}.answers")
     ]
     journal: dict[Key, JournalRow] = {}
     for study in world.studies:

@@ -69,7 +69,9 @@ def write(assignment: Assignment) -> None:
         answers.write("\n")  # a killed writer may have left half a line
         while left:
             study = studies[entries[left[-1]].study]
-            batch = _take(left, rng.choice(_BATCHES), lambda line, s=study: entries[line].study == s.id)
+            batch = _take(
+                left, rng.choice(_BATCHES), lambda line, s=study: entries[line].study == s.id
+            )
             receipts = [Receipt(entries[line], f"writer-{assignment.seed}") for line in batch]
             for line, result in zip(batch, store.record(study, receipts), strict=True):
                 if (status := _status(result.outcome)) == Unavailable.STATUS:

@@ -242,7 +242,9 @@ def test_ten_thousand_changes_of_a_journal_are_all_found(kept: Kept, other: Kept
         counted[name] += 1
         if not kept.found(journal):
             missed.append((number, name))
-    soak.note(f"found {MUTATIONS - len(missed):,} of {sum(counted.values()):,}, {len(counted)} ways")
+    soak.note(
+        f"found {MUTATIONS - len(missed):,} of {sum(counted.values()):,}, {len(counted)} ways"
+    )
     assert missed == []
 
 
