@@ -32,7 +32,9 @@ none, 1 if there are some, 2 if something that is needed is missing.
 
 A directory filled by `make audit-trail OUT=...` holds all of it and is checked without a stack. The
 documents of `make demo` or of reports/live come without heads.json and audit.ndjson: then both are
-asked of the stack of `make up`, if it holds the same events."""
+asked of the stack of `make up`, if it holds the same events.
+
+The proof is as good as manifest.json and heads.json: keep them where nobody can replace them."""
 _REPLAY_USAGE = "usage: make replay DEFINITION=definition.yaml EVENTS=events.ndjson OUT=directory"
 
 

@@ -4,6 +4,9 @@ Three questions: are the files those that `manifest.json` vouches for; is each s
 whole chain that ends in its head in `heads.json`; and do exactly these revisions give the
 `content_root` that the manifest names. Nothing of the service is imported: the rules are written
 down here a second time, with the standard library alone.
+
+What it proves rests on `manifest.json` and `heads.json` being those that were published: keep them
+where whoever could change a journal cannot write, as the bucket's versions and Object Lock do.
 """
 
 # ruff: noqa: T201 - what a command prints is its answer

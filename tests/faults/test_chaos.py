@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import clients
-import events
+import feeds
 import proxy as faults
 import recount
 import soak
@@ -121,24 +121,24 @@ def open_world(direct: str, proxy: faults.Proxy, folder: Path, seed: int) -> Wor
     s3 = clients.patient("s3", proxy.endpoint)
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    feeds = [
-        (8, events.feed("EIGHT-SHARDS")),
-        (1, events.feed("ONE-SHARD")[:ONE_SHARD]),
-        (1, events.one_subject("ONE-SUBJECT", ONE_SUBJECT)),
+    sources = [
+        (8, feeds.feed("EIGHT-SHARDS")),
+        (1, feeds.feed("ONE-SHARD")[:ONE_SHARD]),
+        (1, feeds.one_subject("ONE-SUBJECT", ONE_SUBJECT)),
     ]
-    everything: list[events.Event] = []
-    for shards, feed in feeds:
-        source = events.definition(feed[0]["study"], shards)
+    everything: list[feeds.Event] = []
+    for shards, feed in sources:
+        source = feeds.definition(feed[0]["study"], shards)
         world.definitions.append(source)
         world.studies.append(load(source))
         world.store.put_definition(world.studies[-1], source)
-        everything += events.disturbed(feed, world.rng)
+        everything += feeds.disturbed(feed, world.rng)
     world.rng.shuffle(everything)
     hand_out(world, everything)
     return world
 
 
-def hand_out(world: World, everything: list[events.Event]) -> None:
+def hand_out(world: World, everything: list[feeds.Event]) -> None:
     """Write each writer's events to a file; one event in twenty goes to two of them."""
     lines: list[list[str]] = [[] for _ in range(WRITERS)]
     for i, event in enumerate(everything):

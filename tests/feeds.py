@@ -4,12 +4,13 @@ import copy
 import json
 import random
 import uuid
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from local.feed import read_definition
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 FEED = ROOT / "events" / "tmb-301" / "feed.ndjson"
 DEFINITION = ROOT / "events" / "tmb-301" / "definition.yaml"
 ONE_SUBJECT = "TMB301-900"
@@ -82,6 +83,10 @@ def _revised(event: Event, revision: int, rng: random.Random) -> Event:
     made["data"] |= {"revision": revision, "reason_for_change": "transcription error"}
     if "result" in made["data"]:
         made["data"]["result"] = str(rng.randrange(1, 4_000))
+    for name in ("date", "start", "onset"):
+        if len(day := made["data"].get(name, "")) >= len("2015-06-01"):
+            earlier = date.fromisoformat(day[:10]) - timedelta(days=rng.randrange(4))
+            made["data"][name] = earlier.isoformat() + day[10:]
     return made
 
 
