@@ -24,6 +24,7 @@ def seed(of: str) -> int:
     given = os.environ.get("LIVETLF_SEED")
     chosen = int(given) if given else random.SystemRandom().randrange(2**32)
     note(f"{of}: repeat with LIVETLF_SEED={chosen}")
+    progress(NOTES[-1])  # a long run that is broken off has said it
     return chosen
 
 

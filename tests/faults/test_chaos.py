@@ -181,7 +181,7 @@ def oversee(world: World, crew: list[Writer]) -> None:
         assert not any(errors), "\n".join(errors)
         time.sleep(world.rng.uniform(0.2, 1.0))
         victim = world.rng.choice(alive)
-        if victim.process.is_alive() and victim.kills < 3:
+        if victim.process.is_alive() and victim.kills < 2:
             victim.process.kill()
             victim.process.join()
             if victim.process.exitcode != 0:  # it was not done a moment before
