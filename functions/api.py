@@ -11,11 +11,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from trial import asking, intake, messages, report, study, wiring
 from trial.cells import Share
-from trial.errors import Rejected, Unavailable
+from trial.errors import Rejected, Unavailable, place_of
 from trial.intake import Posted
 from trial.render import consort, tables_json
 from trial.store.documents import AUDIT, HEADS, LIVE, TRAIL
-from trial.store.rows import Aside, verify
+from trial.store.rows import verify
 from trial.study import Study
 
 logger, metrics = Logger(), Metrics()
@@ -45,29 +45,26 @@ def put_definition(name: str) -> Response[str]:
 @app.get("/studies/<name>/definition")
 def get_definition(name: str) -> Response[str]:
     """Give the definition in force, as data."""
-    definition = _study(name).definition
-    return _answer(definition.model_dump_json(exclude_defaults=True), "application/json")
+    return _answer(_study(name).source, "application/json")
 
 
 @app.post("/studies/<name>/events")
 def post_events(name: str) -> Response[str]:
     """Record one event, or a batch; 201 means recorded and counted."""
-    kind = _content_type(*EVENT_TYPES, BATCH_TYPE)
     body = _body()
     try:
+        kind = _content_type(*EVENT_TYPES, BATCH_TYPE)
         found = _study(name)
-        if kind == BATCH_TYPE:
-            return _post_batch(found, body)
-        return _post_one(found, body)
+        return _post_batch(found, body) if kind == BATCH_TYPE else _post_one(found, body)
     except Rejected as rejected:
-        if rejected.status in (400, 404) and messages.is_identifier(name):
+        if messages.is_identifier(name):
             intake.refuse(wiring.store(), name, body, rejected, _principal())
         raise
 
 
 def _post_one(found: Study, body: bytes) -> Response[str]:
     if len(body) > intake.EVENT_BYTES:
-        raise Rejected(413, "Event too large", f"at most {intake.EVENT_BYTES} bytes")
+        raise intake.too_large()
     posted = Posted(body.decode(errors="surrogateescape"), messages.read_json(body))
     answer = intake.take(wiring.store(), found, [posted], _principal())[0]
     _count(answer.status)
@@ -95,11 +92,19 @@ def _post_batch(found: Study, body: bytes) -> Response[str]:
 def get_summary(name: str) -> Response[str]:
     """Give the figures as they are now, and how many revisions they count."""
     found, sums = _sums(name)
-    document = tables_json.summary(
-        report.live(found, sums), report.summary(found, sums), report.found(found, sums)
-    )
+    findings = report.found(found, sums, _disputed(found))
+    document = tables_json.summary(report.live(found, sums), report.summary(found, sums), findings)
     counts = {"accepted": report.accepted(sums), "set_aside": wiring.store().count_asides(name)}
     return _json({**counts, **document})
+
+
+def _disputed(found: Study) -> int:
+    """Count the revisions in dispute; only their subjects are read."""
+    store = wiring.store()
+    disputes = list(store.disputes(found.id))
+    subjects = [store.subject(found, each) for each in {each.subject for each in disputes}]
+    known = [each.subject for each in subjects if each is not None]
+    return sum(map(len, report.unsettled(known, disputes).values()))
 
 
 @app.get("/studies/<name>/consort")
@@ -137,20 +142,14 @@ def get_set_aside(name: str) -> Response[str]:
     """List what was refused, with the reason, the sender and the body."""
     _study(name)
     asides = sorted(wiring.store().asides(name), key=lambda each: (each.at, each.sha256))
-    rows = [_aside(each) for each in asides]
+    rows = [each.document() for each in asides]
     return _json({"study": name, "count": len(rows), "set_aside": rows})
 
 
-def _aside(aside: Aside) -> dict[str, object]:
-    body = None if aside.body is None else aside.body.decode(errors="replace")
-    return {
-        "sha256": aside.sha256,
-        "at": aside.at,
-        "sender": aside.principal,
-        "problem": aside.problem,
-        "size": aside.size,
-        "body": body,
-    }
+@app.post("/studies/<name>/set-aside/redrive")
+def post_redrive(name: str) -> Response[str]:
+    """Take once more what was set aside, after its cause was mended."""
+    return _json(intake.redrive(wiring.store(), _study(name)))
 
 
 @app.get("/studies/<name>/subjects/<subject>/history")
@@ -282,6 +281,15 @@ def refused(error: Rejected | Unavailable) -> Response[str]:
     return _json(error.problem(), status, PROBLEM_TYPE)
 
 
+@app.exception_handler(Exception)  # type: ignore[untyped-decorator]
+def failed(error: Exception) -> Response[str]:
+    """Answer an error of ours; its text stays out of the log: it may quote a patient's data."""
+    logger.error("Request failed", error=type(error).__name__, place=place_of(error))
+    metrics.add_metric("RequestsFailed", "Count", 1)
+    problem = Rejected(500, "The service failed", "nothing was recorded by halves; send it again")
+    return _json(problem.problem(), 500, PROBLEM_TYPE)
+
+
 @app.not_found
 def not_found(_error: Exception) -> Response[str]:
     """Answer an address that is none."""
@@ -292,4 +300,5 @@ def not_found(_error: Exception) -> Response[str]:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Serve one request of API Gateway."""
+    metrics.add_metric("Requests", "Count", 1)
     return app.resolve(event, context)

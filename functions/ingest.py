@@ -27,7 +27,7 @@ def record(messages_of_batch: list[Message]) -> list[str]:
         try:
             value = messages.read_json(body)
         except Rejected as rejected:
-            _set_aside(UNKNOWN_STUDY, message, rejected, sender)
+            failed += _set_aside(UNKNOWN_STUDY, [message], rejected, sender)
             continue
         named = value.get("study") if isinstance(value, dict) else None
         study = named if isinstance(named, str) and messages.is_identifier(named) else UNKNOWN_STUDY
@@ -43,9 +43,7 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
         found = store.study(study)
         answers = intake.take(store, found, [posted for _, posted in group], sender)
     except Rejected as rejected:
-        for message, _ in group:
-            _set_aside(study, message, rejected, sender)
-        return []
+        return _set_aside(study, [message for message, _ in group], rejected, sender)
     except Unavailable:
         return [message["messageId"] for message, _ in group]
     for answer in answers:
@@ -60,15 +58,24 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
 _METRICS = {200: "EventsRepeated", 201: "EventsRecorded", 503: "EventsNotRecorded"}
 
 
-def _set_aside(study: str, message: Message, rejected: Rejected, sender: str) -> None:
-    intake.refuse(wiring.store(), study, message["body"], rejected, sender)
-    metrics.add_metric("EventsRefused", "Count", 1)
-    logger.warning("Message set aside", message_id=message["messageId"], title=rejected.title)
+def _set_aside(study: str, refused: list[Message], rejected: Rejected, sender: str) -> list[str]:
+    """Keep messages that can never be taken; give the ids of those that could not be kept."""
+    failed = []
+    for message in refused:
+        try:
+            intake.refuse(wiring.store(), study, message["body"], rejected, sender)
+        except Unavailable:
+            failed.append(message["messageId"])
+            continue
+        metrics.add_metric("EventsRefused", "Count", 1)
+        logger.warning("Message set aside", message_id=message["messageId"], title=rejected.title)
+    return failed
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Answer which messages of an SQS batch must come again; the others are done with."""
+    metrics.add_metric("Batches", "Count", 1)
     failed = record(event["Records"])
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from trial import publishing, wiring
-from trial.errors import Unavailable
+from trial.errors import Unavailable, place_of
 from trial.store import keys
 from trial.store.reports import FAILED, PUBLISHED
 
@@ -35,29 +35,37 @@ def publish(name: str, requests: set[str]) -> None:
     if not publishing.agrees(store, study):
         metrics.add_metric("SumsDiffer", "Count", 1)
         logger.error("The sums differ from the subjects' shares", study=name)
-    at = wiring.now().isoformat(timespec="seconds")
-    reports.mark(name, PUBLISHED, at)
+    reports.mark(name, PUBLISHED, wiring.now().isoformat(timespec="seconds"))
     if cut is not None:
         metrics.add_metric("StudiesPublished", "Count", 1)
         logger.info("Documents published", study=name, cut=cut.id, accepted=cut.accepted)
+
+
+def give_up(name: str, requests: set[str], error: Exception) -> None:
+    """Mark and alarm a study that fails to render; its error's text may quote a patient's data."""
+    place = place_of(error)
+    logger.error("Study not published", study=name, error=type(error).__name__, place=place)
+    metrics.add_metric("StudiesNotPublished", "Count", 1)
+    reports, at = wiring.reports(), wiring.now().isoformat(timespec="seconds")
+    reports.mark(name, FAILED, at, f"{type(error).__name__} at {place}")
+    for request in requests:
+        reports.fail(name, request)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001
     """Publish what a batch of the table's stream calls for; one study never fails another."""
+    metrics.add_metric("Batches", "Count", 1)
     busy: Unavailable | None = None
     for name, requests in sorted(wanted(event["Records"]).items()):
         try:
             publish(name, requests)
         except Unavailable as error:
             busy = error  # the batch comes again; what is published by then is left alone
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # Whatever a study's data or definition does to rendering must not stop the others,
             # and repeating it would not help: mark it, alarm, go on.
-            logger.exception("Study not published", study=name)
-            metrics.add_metric("StudiesNotPublished", "Count", 1)
-            at = wiring.now().isoformat(timespec="seconds")
-            wiring.reports().mark(name, FAILED, at, type(error).__name__)
+            give_up(name, requests, error)
     if busy is not None:
         raise busy

@@ -168,7 +168,7 @@ TINY: Mapping[str, Any] = {
         "score": {"characteristic": "score"},
         "baseline-copies": {"parameter": "viral-load", "at": "baseline"},
         "baseline-log": {"parameter": _LOG, "at": "baseline"},
-        "control-decrease": {"parameter": _LOG, "at": "baseline", "decrease_from": "control"},
+        "control-decrease": {"parameter": _LOG, "at": "day-7", "decrease_from": "control"},
         "day14-copies": {"parameter": "viral-load", "at": "day-14"},
         "day14-decrease": {"parameter": _LOG, "at": "day-14", "decrease_from": "baseline"},
         "week5-copies": {"parameter": "viral-load", "at": "week-5"},

@@ -16,6 +16,7 @@ from trial.study import Characteristic, Definition, Parameter, Study
 
 _DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
+_EARLIER_TOO = ("conmed.recorded",)  # medication can have begun long before the study
 _SPANS = (("onset", "end"), ("start", "end"), ("collected", "reported"))
 
 
@@ -27,6 +28,7 @@ def accept(study: Study, entry: Entry) -> None:
         *_calendar(study.definition, entry),
         *_spans(entry.data),
         *_CHECKS.get(entry.kind, _nothing)(study, entry.data),
+        *_superseded(entry),
     ]
     if faults:
         raise Rejected(422, "Event not accepted", "", *faults)
@@ -43,7 +45,9 @@ def _calendar(definition: Definition, entry: Entry) -> Iterator[Fault]:
     for name in _DATES:
         if not (text := entry.data.get(name)):
             continue
-        if dates.latest(text) < first or dates.earliest(text) > last:
+        began_before = entry.kind in _EARLIER_TOO and name in ("start", "end")
+        too_early = dates.latest(text) < first and not began_before
+        if too_early or dates.earliest(text) > last:
             within = f"{definition.calendar.earliest} to {definition.calendar.latest}"
             yield Fault(f"/data/{name}", f"lies outside the study's calendar, {within}")
         elif dates.earliest(text) > sent:
@@ -59,8 +63,19 @@ def _spans(data: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _in_order(before: str, after: str) -> bool:
     if "T" in before and "T" in after:
-        return before <= after
+        return dates.not_after(before, after)
     return dates.earliest(before) <= dates.latest(after)
+
+
+def _superseded(entry: Entry) -> Iterator[Fault]:
+    if entry.data.get("by") == entry.subject:
+        yield Fault("/data/by", "is the subject itself")
+
+
+def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+    yield from _visit(study, data)
+    if data["amount"] <= 0:
+        yield Fault("/data/amount", "must be above 0; a dose not given is dose.missed")
 
 
 def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
@@ -154,7 +169,7 @@ def _disposition(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
 _CHECKS: Mapping[str, Callable[[Study, Mapping[str, Any]], Iterator[Fault]]] = {
     "adverse-event.reported": _adverse_event,
     "disposition.recorded": _disposition,
-    "dose.administered": _visit,
+    "dose.administered": _dose,
     "dose.missed": _visit,
     "lab.result.reported": _laboratory,
     "outcome.adjudicated": _adjudication,

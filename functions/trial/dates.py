@@ -20,15 +20,20 @@ def latest(text: str) -> int:
     if len(text) >= FULL:
         return earliest(text)
     year, month = int(text[:4]), int(text[5:MONTH] or _DECEMBER)
-    following = date(year + 1, 1, 1) if month == _DECEMBER else date(year, month + 1, 1)
-    return following.toordinal() - 1
+    if month == _DECEMBER:
+        return date(year, month, 31).toordinal()
+    return date(year, month + 1, 1).toordinal() - 1
 
 
 def not_after(moment: str, other: str) -> bool:
     """Say whether one local time is at or before another; by day alone where one has no time."""
     if "T" in moment and "T" in other:
-        return moment <= other
+        return _to_the_second(moment) <= _to_the_second(other)
     return moment[:FULL] <= other[:FULL]
+
+
+def _to_the_second(moment: str) -> str:
+    return moment if len(moment) > len("YYYY-MM-DDThh:mm") else f"{moment}:00"
 
 
 def iso(ordinal: int) -> str:

@@ -26,7 +26,8 @@ DECIDING_DATE: Mapping[str, str] = {
 """The field that says when a record happened; `date` for every kind not named."""
 
 NOT_CODED = "Not coded"
-_RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,9})?)\s*")
+_RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,9})?)\s*", re.ASCII)
+_NUMBER = re.compile(r"\d{1,9}")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
@@ -102,6 +103,9 @@ def _value(result: str, factor: Decimal, rule: str, places: int, *, log10: bool)
 
 class Derivation:
     """A subject seen through a study's definition; each value is derived once, when asked for."""
+
+    disputed: tuple[tuple[str, str, int], ...] = ()
+    """Kind, record and revision of what came with two contents: known to documents alone."""
 
     def __init__(self, study: Study, subject: Subject, cutoff: int | None = None) -> None:
         """Sort the live records by kind; `cutoff` is the day (ordinal) that all is seen at."""
@@ -223,7 +227,7 @@ class Derivation:
         return None
 
     def observations(self, parameter: str) -> list[Observation]:
-        """List a parameter's results in order of collection, from laboratory and visits."""
+        """List a parameter's results by day and, of one day, by accession."""
         if parameter not in self._observations:
             self._observations[parameter] = self._observe(parameter)
         return self._observations[parameter]
@@ -245,7 +249,7 @@ class Derivation:
             if value is not None:
                 day = dates.earliest(collected)
                 found.append(Observation(record, collected, day, item["result"], value))
-        return sorted(found, key=lambda each: (each.collected, each.record))
+        return sorted(found, key=lambda each: (each.day, each.record))
 
     def _results(self, parameter: str) -> list[tuple[str, str, Mapping[str, Any]]]:
         results: list[tuple[str, str, Mapping[str, Any]]] = [
@@ -338,8 +342,17 @@ class Derivation:
         """Say whether a visit is due: something is recorded beyond its window, or all is over."""
         if self.end_of_study is not None or self.death is not None:
             return True
-        seen_until = self.last_contact if self.cutoff is None else self.cutoff
-        return self.day_zero is not None and seen_until > self.day_zero + visit.window[1]
+        return self.day_zero is not None and self.seen_beyond(self.day_zero + visit.window[1])
+
+    def baseline_due(self) -> bool:
+        """Say whether a baseline is due: something is recorded after the first dose's day."""
+        if self.end_of_study is not None or self.death is not None:
+            return True
+        return self.first_dose is not None and self.seen_beyond(dates.earliest(self.first_dose))
+
+    def seen_beyond(self, day: int) -> bool:
+        """Say whether anything is recorded after a day (ordinal), or the cut-off lies after it."""
+        return (self.last_contact if self.cutoff is None else self.cutoff) > day
 
     def parameter(self, name: str) -> Parameter:
         """Look a parameter up."""
@@ -423,5 +436,6 @@ def _in_order(records: list[Record], field: str) -> list[Record]:
     ]
 
 
-def _coding_order(record: Record) -> tuple[str, str, str]:
-    return record.data["version"], canonical(record.data), record.record
+def _coding_order(record: Record) -> tuple[list[int], str, str]:
+    version = [int(part) for part in _NUMBER.findall(record.data["version"])]
+    return version, canonical(record.data), record.record

@@ -60,3 +60,13 @@ class Unavailable(TrialError):
         return Rejected(
             self.STATUS, "Not available now", "nothing was lost; send the same request again"
         ).problem()
+
+
+def place_of(error: BaseException) -> str:
+    """Say where an error arose, and nothing of what it says: its text may quote patient data."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{trace.tb_frame.f_code.co_qualname}, line {trace.tb_lineno}"

@@ -17,6 +17,7 @@ from trial.study import Study
 from trial.subject import Outcome
 
 EVENT_BYTES = 256 * 1024
+_TAKEN = frozenset({Outcome.RECORDED.value, Outcome.REPEATED.value})
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,55 @@ def take(store: Store, study: Study, posted: Sequence[Posted], principal: str) -
     answers = []
     for each, entry in zip(posted, entries, strict=True):
         result = next(results).outcome if isinstance(entry, Entry) else entry
+        if result is Outcome.CONFLICT and isinstance(entry, Entry):
+            result = _dispute(store, entry)
         answers.append(_answer(store, study.id, each, result, principal))
     return answers
 
 
+def redrive(store: Store, study: Study) -> dict[str, int]:
+    """Take once more what was set aside: a definition or a missing study may have cured it.
+
+    What is taken now counts under whoever sent it then, and is marked as settled.
+    """
+    waiting = [each for each in store.asides(study.id) if not each.settled]
+    settled = 0
+    for each in waiting:
+        try:
+            posted = _posted(each.body)
+        except Rejected:
+            continue
+        answers = take(store, study, posted, each.principal)
+        if answers and all(answer.status in _TAKEN for answer in answers):
+            store.settle(study.id, each.sha256)
+            settled += 1
+    return {"tried": len(waiting), "settled": settled, "waiting": len(waiting) - settled}
+
+
+def _posted(body: bytes | None) -> list[Posted]:
+    """Read a body as it was posted: one event, or a batch of them."""
+    if body is None or len(body) > EVENT_BYTES:
+        raise too_large()
+    value = messages.read_json(body)
+    if isinstance(value, list):
+        return [Posted(text, each) for each, text in messages.split_batch(body)]
+    return [Posted(body.decode(), value)]
+
+
 def _read(study: Study, posted: Posted) -> Entry | Rejected:
-    if len(posted.body) > EVENT_BYTES:
-        return Rejected(413, "Event too large", f"an event may have {EVENT_BYTES} bytes")
+    if len(posted.body.encode(errors="surrogatepass")) > EVENT_BYTES:
+        return too_large()
     try:
         entry = messages.parse(posted.value, posted.body, study.id)
         accept(study, entry)
     except Rejected as rejected:
         return rejected
     return entry
+
+
+def too_large() -> Rejected:
+    """Refuse an event for its size."""
+    return Rejected(413, "Event too large", f"an event may have {EVENT_BYTES} bytes")
 
 
 def _answer(
@@ -68,21 +105,31 @@ def _answer(
 ) -> Answer:
     name = _id(posted.value)
     match result:
-        case Outcome.CONFLICT:
-            rejected = Rejected(
-                409,
-                "Revision already recorded with other content",
-                "the content recorded first stays in force; post the next revision to correct it",
-                Fault("/data/revision", "is already recorded with other content"),
-            )
         case Outcome():
             return Answer(name, result.value)
         case Rejected():
             rejected = result
         case Unavailable():
             return Answer(name, Unavailable.STATUS, result.problem())
-    refuse(store, study, posted.body, rejected, principal)
+    try:
+        refuse(store, study, posted.body, rejected, principal)
+    except Unavailable as error:  # it is neither recorded nor set aside: it must come again
+        return Answer(name, Unavailable.STATUS, error.problem())
     return Answer(name, rejected.status, rejected.problem())
+
+
+def _dispute(store: Store, entry: Entry) -> Rejected | Unavailable:
+    """Note the conflict, so that documents name the record until a higher revision settles it."""
+    try:
+        store.dispute(entry)
+    except Unavailable as error:
+        return error
+    return Rejected(
+        Outcome.CONFLICT.value,
+        "Revision already recorded with other content",
+        "the content recorded first stays in force; post the next revision to correct it",
+        Fault("/data/revision", "is already recorded with other content"),
+    )
 
 
 def refuse(store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str) -> None:

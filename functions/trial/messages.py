@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -21,8 +21,11 @@ from trial.errors import Fault, Rejected
 TYPE_PREFIX = "org.livetlf."
 DIGEST_BYTES = 16  # of a content's SHA-256: 128 bits tell any two contents of a study apart
 
-_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
-_LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?")
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
+_LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?", re.ASCII)
+_INSTANT = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE
+)
 
 
 def _partial_date(text: str) -> str:
@@ -53,7 +56,7 @@ def _local_time(text: str) -> str:
 
 def _instant(text: str) -> str:
     try:
-        if "T" in text and datetime.fromisoformat(text).tzinfo is not None:
+        if _INSTANT.fullmatch(text) and datetime.fromisoformat(text.upper()):
             return text
     except ValueError:
         pass
@@ -75,7 +78,9 @@ FullDate = Annotated[str, AfterValidator(_full_date)]
 LocalTime = Annotated[str, AfterValidator(_local_time)]
 Instant = Annotated[str, AfterValidator(_instant)]
 Number = Annotated[
-    Decimal, BeforeValidator(_not_text), Field(strict=False, max_digits=18, allow_inf_nan=False)
+    Decimal,
+    BeforeValidator(_not_text),
+    Field(strict=False, max_digits=18, decimal_places=9, allow_inf_nan=False),
 ]
 
 
@@ -389,6 +394,10 @@ class _ConstantError(ValueError):
     pass
 
 
+class _DuplicateError(ValueError):
+    pass
+
+
 def _no_constant(text: str) -> None:
     raise _ConstantError(text)
 
@@ -396,7 +405,7 @@ def _no_constant(text: str) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise Rejected(400, "Not JSON", "an object names a member twice")
+        raise _DuplicateError
     return members
 
 
@@ -466,8 +475,13 @@ def _scan(text: str, at: int) -> tuple[Any, int]:
         raise _broken(
             f"{error} is not a JSON value", text, _token_at(text, at, str(error))
         ) from error
+    except InvalidOperation as error:
+        raise _broken("a number is beyond all bounds", text, at) from error
+    except _DuplicateError as error:
+        place = _second_of_a_name(text, at)
+        raise _broken("an object names a member twice", text, place) from error
     except RecursionError as error:
-        raise Rejected(400, "Not JSON", "nested too deeply") from error
+        raise _broken("nested too deeply", text, at) from error
 
 
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
@@ -476,6 +490,28 @@ _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
 def _token_at(text: str, at: int, token: str) -> int:
     found = _STRING_OR_CONSTANT.finditer(text, at)
     return next((each.start() for each in found if each.group() == token), at)
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
+
+
+def _second_of_a_name(text: str, at: int) -> int:
+    """Find where an object names a member again; the parser only tells that one does."""
+    open_objects: list[set[str] | None] = []
+    before = ""
+    for found in _TOKEN.finditer(text, at):
+        mark = found.group()
+        names = open_objects[-1] if open_objects else None
+        if mark in "{[":
+            open_objects.append(set() if mark == "{" else None)
+        elif mark in "}]":
+            open_objects.pop()
+        elif mark[0] == '"' and names is not None and before in "{,":
+            if mark in names:
+                return found.start()
+            names.add(mark)
+        before = mark
+    return at
 
 
 def _broken(what: str, text: str, at: int) -> Rejected:
@@ -539,6 +575,8 @@ def _digest_of(content: dict[str, Any]) -> bytes:
         return digest(content)
     except UnicodeEncodeError as error:
         raise Rejected(400, "Not JSON", "a text holds half of a surrogate pair") from error
+    except RecursionError as error:
+        raise Rejected(400, "Not JSON", "nested too deeply") from error
 
 
 def _kind(name: str) -> str:

@@ -45,7 +45,7 @@ def publish_live(store: Store, documents: Documents, study: Study, code_version:
     """Bring the live documents up to date; None where they already are, or are newer."""
     current = store.current(study.id)
     epoch = current.epoch if current else 0
-    publication = make(study, list(_counted(store, study)), code_version)
+    publication = make(store, study, list(_counted(store, study)), code_version)
     cut = publication.cut
     latest, tag = documents.latest(study.id, report.AUDIENCE)
     if latest is not None and not _newer(epoch, cut, code_version, latest):
@@ -90,7 +90,8 @@ def publish_report(
     if wanted.status != PENDING:
         return
     asked = Asked(wanted.as_of, wanted.cutoff)
-    publication = make(study, list(_refolded(store, study, asked)), code_version, asked)
+    states = list(_refolded(store, study, asked))
+    publication = make(store, study, states, code_version, asked)
     cut = publication.cut
     _put(documents, study, f"cuts/{cut.id}", publication.files)
     _put(documents, study, f"{AUDIT}/{cut.id}", publication.audit)
@@ -126,9 +127,14 @@ def _entry(row: JournalRow) -> messages.Entry:
     return messages.parse(messages.read_json(row.body), row.body, row.study)
 
 
-def make(study: Study, states: list[State], code_version: str, asked: Asked = NOW) -> Publication:
+def make(
+    store: Store, study: Study, states: list[State], code_version: str, asked: Asked = NOW
+) -> Publication:
     """Render one state of the study: tables and listings from the same subjects."""
-    made = report.report(study, [(each.subject, each.share) for each in states], asked)
+    disputes = [
+        each for each in store.disputes(study.id) if not asked.as_of or each.at <= asked.as_of
+    ]
+    made = report.report(study, [(each.subject, each.share) for each in states], asked, disputes)
     heads = {
         "study": study.id,
         "cut": made.cut.id,

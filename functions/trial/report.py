@@ -5,7 +5,7 @@ document agrees with itself by construction.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from trial import cells, dates
@@ -13,7 +13,7 @@ from trial.cells import Share
 from trial.cutoff import until
 from trial.derivation import Derivation
 from trial.study import CONTRIBUTION_VERSION, Study
-from trial.subject import Subject
+from trial.subject import Dispute, Subject
 from trial.tables import figures, findings, listings
 from trial.tables.grid import Cut, Figure, Flow, Grid, Report
 from trial.tables.plan import STUDY_ROW, Plan
@@ -59,9 +59,9 @@ def summary(study: Study, sums: Share) -> tuple[Figure, ...]:
     return figures.figures(study.definition, tables(study, sums))
 
 
-def found(study: Study, sums: Share) -> tuple[str, ...]:
+def found(study: Study, sums: Share, disputed: int) -> tuple[str, ...]:
     """Name what does not add up in the flow, and what records do not agree about."""
-    return (*flow(study, sums).findings, *findings.read(sums))
+    return (*flow(study, sums).findings, *findings.read(sums, disputed))
 
 
 def accepted(sums: Share) -> int:
@@ -113,13 +113,34 @@ class Asked:
 
 NOW = Asked()
 
+Disputes = Mapping[str, tuple[tuple[str, str, int], ...]]
+"""By subject: kind, record and revision of what came with two contents."""
+
+
+def unsettled(subjects: Iterable[Subject], disputes: Iterable[Dispute]) -> Disputes:
+    """Keep the disputes that no higher revision has settled in these states of the subjects."""
+    known = {subject.id: subject for subject in subjects}
+    found: dict[str, list[tuple[str, str, int]]] = {}
+    for each in disputes:
+        subject = known.get(each.subject)
+        record = subject.records.get((each.kind, each.record)) if subject else None
+        if record is not None and record.revision <= each.revision:
+            found.setdefault(each.subject, []).append((each.kind, each.record, each.revision))
+    return {subject: tuple(sorted(rows)) for subject, rows in found.items()}
+
 
 def cut(
-    study: Study, subjects: Iterable[Subject], sums: Share, data_date: str, asked: Asked = NOW
+    study: Study,
+    subjects: Iterable[Subject],
+    sums: Share,
+    data_date: str,
+    asked: Asked,
+    disputes: Disputes,
 ) -> Cut:
     """Name the state that a document shows, by all that decides its bytes."""
     root = content_root(subjects)
-    inputs = f"{study.digest} {CONTRIBUTION_VERSION} {root} {AUDIENCE} {asked.as_of} {asked.cutoff}"
+    parts = (study.digest, CONTRIBUTION_VERSION, root, AUDIENCE, asked.as_of, asked.cutoff)
+    inputs = " ".join(map(str, (*parts, *sorted(disputes.items()))))
     return replace(
         live(study, sums),
         id=hashlib.sha256(inputs.encode()).hexdigest()[:16],
@@ -145,7 +166,12 @@ def _is_known(subject: Subject) -> bool:
     return any(not record.void for record in subject.records.values())
 
 
-def report(study: Study, states: Sequence[tuple[Subject, Share]], asked: Asked = NOW) -> Report:
+def report(
+    study: Study,
+    states: Sequence[tuple[Subject, Share]],
+    asked: Asked = NOW,
+    disputes: Iterable[Dispute] = (),
+) -> Report:
     """Make everything one cut publishes from the subjects and the shares counted with them."""
     sums = cells.total(share for _, share in states)
     subjects = [subject for subject, _ in states]
@@ -155,14 +181,17 @@ def report(study: Study, states: Sequence[tuple[Subject, Share]], asked: Asked =
         for subject in subjects
         if cutoff is None or _is_known(subject)
     ]
+    open_disputes = unsettled(subjects, disputes)
+    for each in derivations:
+        each.disputed = open_disputes.get(each.subject.id, ())
     last = max((each.last_contact for each in derivations), default=0)
     grids = tables(study, sums)
     participants = flow(study, sums)
     return Report(
-        cut=cut(study, subjects, sums, dates.iso(last) if last else "", asked),
+        cut=cut(study, subjects, sums, dates.iso(last) if last else "", asked, open_disputes),
         figures=figures.figures(study.definition, grids),
         flow=participants,
         grids=grids,
         listings=listings.listings(plan_of(study), derivations),
-        findings=findings.read(sums),
+        findings=findings.read(sums, sum(map(len, open_disputes.values()))),
     )

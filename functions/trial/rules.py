@@ -4,7 +4,7 @@ A condition is true, false, or None: missing, or not yet due. `all`, `any` and `
 three by Kleene's logic. What a definition names and does not define is refused with its path.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
@@ -41,6 +41,21 @@ def unknown(path: str, what: str, name: str) -> Rejected:
     """Refuse a definition that names something it does not define."""
     fault = Fault(path, f"names no {what} of this definition: {name}")
     return Rejected(422, "Definition not accepted", "", fault)
+
+
+def check_fields(kind: str, where: Mapping[str, object], path: str) -> None:
+    """Refuse a test of a field that no record of the kind has: it would hold of nobody."""
+    for field in where:
+        if field not in KINDS[kind].model_fields:
+            raise unknown(f"{path}/{field}", f"field of {kind}", field)
+
+
+def check_levels(study: Study, name: str, levels: Iterable[str], path: str) -> None:
+    """Refuse a level that the characteristic cannot have."""
+    known = study.definition.characteristics.get(name)
+    for level in levels:
+        if known is not None and known.levels is not None and level not in (*known.levels, ""):
+            raise unknown(path, f"level of {name}", level)
 
 
 def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (as posted)
@@ -101,10 +116,20 @@ class Rules:
         self._measures: dict[str, Quantity] = {}
         self._conditions: dict[str, Test] = {}
         self._open: set[str] = set()
+        self._check_names()
         for name in study.definition.measures:
             self.measure(name, f"/measures/{name}")
         for name in study.definition.conditions:
             self.condition(name, f"/conditions/{name}")
+
+    def _check_names(self) -> None:
+        definition = self.study.definition
+        for name, baseline in definition.baselines.items():
+            if baseline.visit is not None and baseline.visit not in self.study.visits:
+                raise unknown(f"/baselines/{name}/visit", "visit", baseline.visit)
+        for name, parameter in definition.parameters.items():
+            if parameter.log10_of is not None and parameter.log10_of not in definition.parameters:
+                raise unknown(f"/parameters/{name}/log10_of", "parameter", parameter.log10_of)
 
     def measure(self, ref: str | Measure, path: str) -> Quantity:
         """Get a measure ready, by its name or as written in place."""
@@ -209,9 +234,7 @@ class Rules:
             raise unknown(path, "visit or baseline", name)
         return (
             lambda derivation: derivation.at_baseline(parameter, name),
-            lambda derivation: (
-                derivation.first_dose is not None or derivation.end_of_study is not None
-            ),
+            Derivation.baseline_due,
         )
 
     def _imputed(
@@ -258,6 +281,7 @@ class Rules:
         kind = str(condition.recorded)
         if kind not in KINDS:
             raise unknown(path, "kind of event", kind)
+        check_fields(kind, condition.where, f"{path}/where")
         matches = matcher(condition.where)
         field = DECIDING_DATE.get(kind, "date")
         period = condition.period
@@ -267,9 +291,10 @@ class Rules:
         def meant(derivation: Derivation, record: Record) -> bool:
             if not matches(record.data):
                 return False
-            return period is None or period == derivation.period_of(
-                dates.earliest(record.data[field])
-            )
+            if period is None:
+                return True
+            text = record.data.get(field)
+            return bool(text) and period == derivation.period_of(dates.earliest(text))
 
         return lambda derivation: any(meant(derivation, each) for each in derivation.records(kind))
 
@@ -278,6 +303,7 @@ class Rules:
         known = (*ENROLMENT_FIELDS, "arm", *self.study.definition.characteristics)
         if name not in known:
             raise unknown(path, "characteristic", name)
+        check_levels(self.study, name, condition.levels, f"{path}/levels")
         levels = frozenset(condition.levels)
 
         def test(derivation: Derivation) -> Truth:
@@ -354,7 +380,7 @@ def _within(condition: Condition, places: int) -> Callable[[Value], bool]:
     """Compare in units of the last place, so that no threshold is lost to a float.
 
     A value reported below a limit of quantification lies below a threshold only if that limit
-    does not exceed the threshold.
+    does not exceed the threshold; one reported above a limit lies above it likewise.
     """
 
     def units(threshold: Decimal | None, rounding: str, default: int | None = None) -> int | None:
@@ -368,14 +394,19 @@ def _within(condition: Condition, places: int) -> Callable[[Value], bool]:
     below = units(condition.below, ROUND_CEILING)
 
     def within(value: Value) -> bool:
-        censored = value.operator.startswith("<")
-        if at_least is not None and value.units < at_least:
-            return False
-        if more_than is not None and value.units <= more_than:
-            return False
-        upper = value.bound if censored else value.units
-        if at_most is not None and upper > at_most:
-            return False
-        return below is None or (upper <= below if censored else upper < below)
+        low, high = value.units, value.units
+        if value.operator.startswith("<"):
+            high = value.bound
+        above_bound, below_bound = value.operator == ">", value.operator == "<"
+        unbounded = value.operator.startswith(">")
+        return (
+            (at_least is None or low >= at_least)
+            and (more_than is None or low > more_than or (above_bound and low == more_than))
+            and (at_most is None or (high <= at_most and not unbounded))
+            and (
+                below is None
+                or (not unbounded and (high < below or (below_bound and high == below)))
+            )
+        )
 
     return within

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from trial import messages
 from trial.errors import Fault, Rejected
@@ -26,6 +27,21 @@ Statistics = list[Literal["n", "mean", "sd", "median", "min", "max"]]
 
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Named(Protocol):
+    """Anything with an id."""
+
+    @property
+    def id(self) -> str: ...
+
+
+def _distinct[Part: Named](parts: list[Part]) -> list[Part]:
+    """Refuse two parts of one name: they would be counted into the same cells."""
+    names = [part.id for part in parts]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"names {', '.join(twice)} more than once")
+    return parts
 
 
 class Calendar(Model):
@@ -61,6 +77,21 @@ class Visit(Model):
     day: Day
     window: tuple[Day, Day]
     limit: Literal["before-first-dose", "before-regimen"] | None = None
+
+    @model_validator(mode="after")
+    def _window_holds_day(self) -> "Visit":
+        if not self.window[0] <= self.day <= self.window[1]:
+            raise ValueError("a visit's window must hold its day")
+        return self
+
+
+def _apart(visits: list[Visit]) -> list[Visit]:
+    """Refuse windows that overlap: one result would stand for two visits."""
+    ordered = sorted(visits, key=lambda visit: visit.window)
+    for one, next_one in pairwise(ordered):
+        if next_one.window[0] <= one.window[1]:
+            raise ValueError(f"the windows of {one.id} and {next_one.id} overlap")
+    return visits
 
 
 class Characteristic(Model):
@@ -106,6 +137,12 @@ class Baseline(Model):
     visit: Name | None = None
     last_before_first_dose: bool = False
 
+    @model_validator(mode="after")
+    def _one_form(self) -> "Baseline":
+        if (self.visit is None) != self.last_before_first_dose:
+            raise ValueError("a baseline is of a visit, or the last before the first dose")
+        return self
+
 
 class Measure(Model):
     """A number per subject: a characteristic, or a parameter at a visit or baseline.
@@ -121,6 +158,19 @@ class Measure(Model):
     change_from: Name | None = None
     missing: Literal["observed", "bocf", "locf"] = "observed"
     label: str = ""
+
+
+_THRESHOLDS = ("at_least", "more_than", "at_most", "below")
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "all": (),
+    "any": (),
+    "none": (),
+    "recorded": ("where", "period"),
+    "characteristic": ("levels",),
+    "adverse_event": (),
+    "measure": (*_THRESHOLDS, "missing"),
+}
+"""The forms of a condition, and what each takes beside itself."""
 
 
 class Condition(Model):
@@ -147,9 +197,16 @@ class Condition(Model):
 
     @model_validator(mode="after")
     def _one_form(self) -> "Condition":
-        forms = ("all", "any", "none", "recorded", "characteristic", "adverse_event", "measure")
-        if sum(getattr(self, form) is not None for form in forms) != 1:
-            raise ValueError(f"a condition takes exactly one of {', '.join(forms)}")
+        given = [form for form in _PARTS if getattr(self, form) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a condition takes exactly one of {', '.join(_PARTS)}")
+        (form,) = given
+        if stray := sorted(self.model_fields_set - {form, *_PARTS[form]}):
+            raise ValueError(f"a condition on {form} takes no {', '.join(stray)}")
+        if form == "characteristic" and not self.levels:
+            raise ValueError("a condition on a characteristic names its levels")
+        if form == "measure" and self.model_fields_set.isdisjoint(_THRESHOLDS):
+            raise ValueError(f"a condition on a measure takes {', '.join(_THRESHOLDS)}")
         return self
 
 
@@ -264,9 +321,15 @@ class Table(Model):
     id: Name
     title: str
     population: str
-    columns: Annotated[list[TableColumn], Field(min_length=1)]
-    rows: Annotated[list[TableRow], Field(min_length=1)]
+    columns: Annotated[list[TableColumn], Field(min_length=1), AfterValidator(_distinct)]
+    rows: Annotated[list[TableRow], Field(min_length=1), AfterValidator(_distinct)]
     footnotes: list[str] = []
+
+
+def _power_of_ten(value: Decimal) -> Decimal:
+    if not 0 < value < 1 or value.normalize().as_tuple().digits != (1,):
+        raise ValueError("must be a power of ten below 1, such as 0.001")
+    return value
 
 
 class FigureSource(Model):
@@ -283,7 +346,7 @@ class FigureDefinition(Model):
     source: FigureSource
     show: Literal["n", "count-percent", "events", "mean", "median", "p"]
     decimals: int = 0
-    floor: Decimal | None = None
+    floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""
     rule: str = ""
 
@@ -314,8 +377,13 @@ class Identity(Model):
 
 class FlowDefinition(Model):
     title: str
-    stages: list[FlowStage]
+    stages: Annotated[list[FlowStage], AfterValidator(_distinct)]
     identities: list[Identity] = []
+
+    @model_validator(mode="after")
+    def _boxes_distinct(self) -> "FlowDefinition":
+        _distinct([box for stage in self.stages for box in (stage.box, *stage.side)])
+        return self
 
 
 class ListingColumnDefinition(Model):
@@ -334,7 +402,9 @@ class ListingDefinition(Model):
     records: str
     where: dict[str, str | list[str]] = {}
     subjects: Ref | None = None
-    columns: Annotated[list[ListingColumnDefinition], Field(min_length=1)]
+    columns: Annotated[
+        list[ListingColumnDefinition], Field(min_length=1), AfterValidator(_distinct)
+    ]
     footnotes: list[str] = []
 
 
@@ -348,9 +418,9 @@ class Definition(Model):
     design: Literal["single-group", "parallel", "crossover"]
     shards: Annotated[int, Field(ge=1, le=49)] = 8  # of both definitions in one transaction
     calendar: Calendar
-    arms: list[Arm] = []
-    periods: list[Period] = []
-    visits: list[Visit] = []
+    arms: Annotated[list[Arm], AfterValidator(_distinct)] = []
+    periods: Annotated[list[Period], AfterValidator(_distinct)] = []
+    visits: Annotated[list[Visit], AfterValidator(_distinct), AfterValidator(_apart)] = []
     samples_after_discontinuation: bool = False
     characteristics: dict[Name, Characteristic] = {}
     parameters: dict[Name, Parameter] = {}
@@ -360,10 +430,10 @@ class Definition(Model):
     conditions: dict[Name, Condition] = {}
     sets: dict[Name, AnalysisSet]
     adverse_events: AdverseEvents = AdverseEvents()
-    tables: list[Table] = []
-    figures: list[FigureDefinition] = []
+    tables: Annotated[list[Table], AfterValidator(_distinct)] = []
+    figures: Annotated[list[FigureDefinition], AfterValidator(_distinct)] = []
     flow: FlowDefinition
-    listings: list[ListingDefinition] = []
+    listings: Annotated[list[ListingDefinition], AfterValidator(_distinct)] = []
 
 
 @dataclass(frozen=True)
@@ -372,6 +442,8 @@ class Study:
 
     definition: Definition
     digest: str
+    source: str = ""
+    """The definition as canonical JSON, defaults left out as its sponsor left them out."""
 
     @property
     def id(self) -> str:
@@ -397,7 +469,7 @@ def load(text: str | bytes) -> Study:
         definition = Definition.model_validate_json(json.dumps(value, default=str))
     except ValidationError as error:
         raise _refused(error) from None
-    return Study(definition, messages.digest(value).hex())
+    return Study(definition, messages.digest(value).hex(), messages.canonical(value))
 
 
 def _refused(error: ValidationError) -> Rejected:

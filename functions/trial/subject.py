@@ -36,6 +36,17 @@ class Subject:
         return sum(map(len, self.seen.values()))
 
 
+@dataclass(frozen=True)
+class Dispute:
+    """A revision that came with two contents: the first counts until a higher one settles it."""
+
+    subject: str
+    kind: str
+    record: str
+    revision: int
+    at: str
+
+
 class Outcome(Enum):
     """What an entry was to its subject; the value is the HTTP status that says so."""
 

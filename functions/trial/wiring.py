@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 from pydantic import BaseModel, ConfigDict
 
 from trial import report
@@ -36,6 +36,15 @@ _CLIENT = Config(
 )
 
 
+_LINKS = Config(signature_version="s3v4")  # buckets of today take no other
+
+
+@cache
+def _session() -> Session:
+    """Give botocore's session: boto3's own would load its resources, which nothing here uses."""
+    return Session()
+
+
 @cache
 def settings() -> Settings:
     """Read the environment."""
@@ -45,7 +54,7 @@ def settings() -> Settings:
 @cache
 def table() -> Table:
     """Give the table."""
-    return Table(boto3.client("dynamodb", config=_CLIENT), settings().TABLE_NAME)
+    return Table(_session().create_client("dynamodb", config=_CLIENT), settings().TABLE_NAME)
 
 
 @cache
@@ -63,7 +72,7 @@ def reports() -> Reports:
 @cache
 def documents() -> Documents:
     """Give the published documents."""
-    return Documents(boto3.client("s3"), settings().BUCKET_NAME)
+    return Documents(_session().create_client("s3", config=_LINKS), settings().BUCKET_NAME)
 
 
 @cache

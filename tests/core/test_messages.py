@@ -77,9 +77,6 @@ class TestJson:
     def test_nesting_that_can_be_read_can_be_identified(self, depth, inner):
         self.nested(depth, inner)
 
-    @pytest.mark.xfail(
-        raises=RecursionError, strict=True, reason="canonical() recurses around a Decimal"
-    )
     @pytest.mark.parametrize("depth", [1_000, 9_000])
     def test_nesting_around_a_decimal_can_be_identified_as_well(self, depth):
         self.nested(depth, "1.5")
@@ -101,6 +98,20 @@ class TestJson:
         rejected = refused(body)
         assert (rejected.status, rejected.title) == (400, "Not JSON")
         assert "twice" in rejected.detail
+
+    def test_a_member_named_twice_is_named_by_its_place(self):
+        assert refused('{"x":{"a":1},\n "a":1,"y":[{"a":1, "a":1}]}').detail.endswith(
+            "line 2 column 20"
+        )
+
+    @pytest.mark.parametrize("rest", ["}", "]", "]}]}", ' "', '{"'])
+    def test_a_member_named_twice_by_an_escape_is_refused_whatever_follows(self, rest):
+        assert "twice" in refused('{"a":1,"\\u0061":2}' + rest).detail
+
+    def test_a_search_for_a_member_named_twice_takes_no_time_to_speak_of(self):
+        began = time.process_time()
+        assert "twice" in refused('{"a":1,"\\u0061":2} "' + '\\"' * 4_000).detail
+        assert time.process_time() - began < 0.1
 
     @pytest.mark.parametrize(
         ("body", "at"), [(b"\xff{}", 0), (b'{"a":"\xc3"}', 6), (b'{"a":"\xed\xa0\x80"}', 6)]
@@ -180,12 +191,10 @@ class TestNumbers:
         assert pointers(refused(with_token(token))) == ["/data/amount"]
         assert time.process_time() - began < 1
 
-    @pytest.mark.xfail(strict=True, reason="an exponent this small passes max_digits")
     @pytest.mark.parametrize("token", ["1e-999999999", "1e-400000000"])
     def test_a_number_of_a_billion_decimal_places_is_refused(self, token):
         assert pointers(refused(with_token(token))) == ["/data/amount"]
 
-    @pytest.mark.xfail(strict=True, reason="Decimal raises InvalidOperation: a crash, not a 400")
     @pytest.mark.parametrize(
         "token", ["1e9999999999999999999", "-1e-9999999999999999999", "1E+99999999999999999999"]
     )
@@ -382,7 +391,6 @@ class TestEnvelope:
         value = event("subject.screened", date="2015-06-01") | {"time": when}
         assert read(value).time == when
 
-    @pytest.mark.xfail(strict=True, reason="datetime.fromisoformat takes more than RFC 3339")
     @pytest.mark.parametrize("when", ["20150920T120000Z", "2015-W38-1T12:00:00Z", "2015-09-20T12Z"])
     def test_a_time_in_another_form_of_iso_8601_is_refused(self, when):
         value = event("subject.screened", date="2015-06-01") | {"time": when}

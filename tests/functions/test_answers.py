@@ -154,7 +154,6 @@ def test_a_body_that_is_no_text_is_listed_all_the_same(service: Service) -> None
     assert row["size"] == 3
 
 
-@pytest.mark.xfail(strict=True, reason="the API replaces what is no UTF-8; Aside.document does not")
 def test_a_body_that_is_no_text_can_be_had_back(service: Service) -> None:
     service.post(b"\xff\x00\xfe")
     (row,) = service.set_aside()

@@ -160,9 +160,6 @@ def test_any_json_is_answered_and_none_of_its_values_is_logged(
     assert clean(said())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="logger.exception writes the failure's own text, whatever it quotes"
-)
 def test_a_failure_to_render_is_logged_without_what_it_failed_on(
     service: Service, feed: list[str], said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,9 +242,6 @@ def test_a_report_becomes_ready_and_its_files_are_kept_under_its_cut(filled: Ser
         assert content == filled.object(LIVE + entry["name"])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="links are signed by version 2, which no bucket made since 2020 accepts"
-)
 def test_a_link_leads_to_a_document_for_a_minute(filled: Service) -> None:
     report = ask(filled)()
     for name in ("live", report["cut"], report["id"]):

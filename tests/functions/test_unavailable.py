@@ -54,11 +54,10 @@ def test_the_queue_delivers_everything_again(cut_off: Service, feed: list[str]) 
     assert cut_off.queue(*feed[:3]) == ["message-1", "message-2", "message-3"]
 
 
-@pytest.mark.xfail(strict=True, reason="an unreadable message raises out of Ingest: 500, no answer")
 def test_the_queue_delivers_an_unreadable_message_again_as_well(
     cut_off: Service, feed: list[str]
 ) -> None:
-    assert cut_off.queue(feed[0], "{") == ["message-1", "message-2"]
+    assert sorted(cut_off.queue(feed[0], "{")) == ["message-1", "message-2"]
 
 
 def test_a_warm_process_tells_the_same(service: Service, visit: Event) -> None:
@@ -93,7 +92,6 @@ def test_what_could_not_be_stored_is_not_set_aside(service: Service, visit: Even
     assert service.set_aside() == []
 
 
-@pytest.mark.xfail(strict=True, reason="Ingest lets the failure to set one aside fail the batch")
 @pytest.mark.parametrize("poison", ["{", json.dumps({"study": STUDY}), '{"study": "NOBODY"}'])
 def test_a_refused_message_that_cannot_be_set_aside_comes_again_alone(
     service: Service, visit: Event, poison: str

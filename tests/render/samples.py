@@ -420,7 +420,7 @@ def listings(rows=60):
         )
         for i in range(rows * 10)
     )
-    viral = Listing("16.2.6.1", "Viral load by subject and visit", "ITT", columns, loads)
+    viral = Listing("16.2.6", "Viral load by subject and visit", "ITT", columns, loads)
     empty = Listing("16.2.3", "Subjects excluded from the efficacy analysis", "ITT", columns, ())
     return (empty, viral, events)
 

@@ -47,7 +47,7 @@ def table_of(sheet) -> list[list[str]]:
 
 def test_sheets_are_the_cover_and_one_for_each_table_and_listing():
     tables = [grid.id for grid in samples.grids()]
-    assert BOOK.sheetnames == ["Cover", *tables, "16.2.3", "16.2.6.1", "16.2.7"]
+    assert BOOK.sheetnames == ["Cover", *tables, "16.2.3", "16.2.6", "16.2.7"]
 
 
 def test_the_cover_tells_the_cut_and_links_to_every_sheet():
@@ -160,7 +160,7 @@ def test_pages_print_as_a_reviewer_expects():
         last = [shown(row[0]) for row in sheet.iter_rows()][-1]
         assert samples.CUT.id in last
         assert samples.CUT.data_date in last
-    assert BOOK["16.2.6.1"].auto_filter.ref == "A6:H606"
+    assert BOOK["16.2.6"].auto_filter.ref == "A6:H606"
     assert BOOK["14.1.2"].auto_filter.ref is None
 
 

@@ -123,7 +123,8 @@ def test_publish_sees_subjects_the_definition_in_force_and_reports_only() -> Non
     pattern = json.loads(filtered["Pattern"])
     assert pattern["eventName"] == ["INSERT", "MODIFY"]
     kept = pattern["dynamodb"]["Keys"]["SK"]["S"]
-    assert kept == [{"prefix": "SUBJECT#"}, "CURRENT", {"prefix": "REPORT#"}]
+    conflicts, reports = {"prefix": "CONFLICT#"}, {"prefix": "REPORT#"}
+    assert kept == [{"prefix": "SUBJECT#"}, "CURRENT", conflicts, reports]
 
 
 @pytest.mark.parametrize("name", ["Table", "Bucket"])
@@ -164,7 +165,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 12
+    assert len(routes) == 14
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name

@@ -270,9 +270,6 @@ def test_a_report_is_asked_for_made_and_handed_out(whole: Trial) -> None:
     assert {key["Key"].rsplit("/", 2)[1] for key in keys} == {report["cut"]}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="links are signed by version 2, which no bucket made since 2020 accepts"
-)
 def test_a_link_is_good_for_a_minute(whole: Trial) -> None:
     whole.published(whole.accepted())
     answer = whole.get("reports/live/summary.json")

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from trial.messages import Entry
 from trial.store import keys
 from trial.store.definitions import known
 from trial.store.rows import Aside, stamp_text
-from trial.store.table import Item, Table, binary, key, number, text
+from trial.store.table import PRESENT, Item, Table, binary, key, number, text
+from trial.subject import Dispute
 
 BODY_BYTES = 300_000
 """Larger bodies are noted by digest and size alone; the edge refuses them before (413)."""
@@ -49,7 +51,33 @@ def each(table: Table, study_id: str) -> Iterator[Aside]:
             problem=json.loads(item["problem"]["S"]),
             principal=item["who"]["S"],
             at=item["at"]["S"],
+            settled=item.get("settled", {}).get("S", ""),
         )
+
+
+def count(table: Table, study_id: str) -> int:
+    """Count what waits: set aside, and not taken since."""
+    return table.count(keys.aside(known(study_id)), "attribute_not_exists(settled)")
+
+
+def settle(table: Table, study_id: str, digest: str, at: datetime) -> None:
+    """Note that a body set aside was taken after all; it stays where it is."""
+    where = keys.aside(known(study_id)), digest
+    values = {":at": text(stamp_text(at))}
+    change = table.update(where, "SET settled = :at", PRESENT, ExpressionAttributeValues=values)
+    table.write([change])
+
+
+def dispute(table: Table, entry: Entry, at: datetime) -> None:
+    """Note that a revision came with a second content; the first note stays."""
+    table.put_new(key(keys.conflict(entry)) | {"at": text(stamp_text(at))})
+
+
+def disputes(table: Table, study_id: str) -> Iterator[Dispute]:
+    """Read which revisions came with two contents, settled since or not."""
+    for item in table.query(f"STUDY#{known(study_id)}", keys.CONFLICT):
+        subject, kind, record, revision = item["SK"]["S"].removeprefix(keys.CONFLICT).split("#")
+        yield Dispute(subject, kind, record, int(revision), item["at"]["S"])
 
 
 def _raw(body: str) -> bytes:

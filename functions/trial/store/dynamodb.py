@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import Literal
 
 from trial.cells import Share
-from trial.store import asides, keys, reading
+from trial.messages import Entry
+from trial.store import asides, reading
 from trial.store.definitions import Definitions, known
 from trial.store.drafts import Contribute
 from trial.store.rows import Aside, Current, JournalRow, Receipt, Result, Stored
 from trial.store.table import Table
 from trial.store.writing import Recording
 from trial.study import Study
+from trial.subject import Dispute
 
 
 class Store:
@@ -70,6 +72,10 @@ class Store:
         """Read every subject with the share that is counted for it: a consistent state."""
         return reading.subjects(self._table, study)
 
+    def subject(self, study: Study, subject_id: str) -> Stored | None:
+        """Read one subject; None where nothing is recorded of it."""
+        return reading.subject(self._table, study, subject_id)
+
     def sums(self, study: Study) -> Share:
         """Read the study's sums: a consistent state."""
         return reading.sums(self._table, study)
@@ -97,5 +103,17 @@ class Store:
         return asides.each(self._table, study_id)
 
     def count_asides(self, study_id: str) -> int:
-        """Count what was set aside."""
-        return self._table.count(keys.aside(known(study_id)))
+        """Count what was set aside and not taken since."""
+        return asides.count(self._table, study_id)
+
+    def settle(self, study_id: str, digest: str) -> None:
+        """Note that a body set aside was taken after all."""
+        asides.settle(self._table, study_id, digest, self._now())
+
+    def dispute(self, entry: Entry) -> None:
+        """Note that a revision came with a second content."""
+        asides.dispute(self._table, entry, self._now())
+
+    def disputes(self, study_id: str) -> Iterator[Dispute]:
+        """Read which revisions came with two contents, settled since or not."""
+        return asides.disputes(self._table, study_id)

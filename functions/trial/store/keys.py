@@ -73,6 +73,16 @@ def aside(study: str) -> str:
     return f"STUDY#{study}#ASIDE"
 
 
+CONFLICT = "CONFLICT#"
+"""Starts the sort key of every revision that came with two contents."""
+
+
+def conflict(entry: Entry) -> Key:
+    """Where it stands that a revision came with a second content."""
+    revision = f"{entry.subject}#{entry.kind}#{entry.record}#{entry.revision}"
+    return f"STUDY#{entry.study}", CONFLICT + revision
+
+
 REPORT = "REPORT#"
 """Starts the sort key of every report asked for."""
 

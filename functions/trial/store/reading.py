@@ -8,7 +8,7 @@ from trial.errors import Unavailable
 from trial.store import keys
 from trial.store.drafts import STUDY_ROW
 from trial.store.rows import COMMITS, JournalRow, Stored, read_cells, read_journal, read_row
-from trial.store.table import Cancelled, Table
+from trial.store.table import Cancelled, Item, Table
 from trial.study import Study
 
 _TRIES = 4
@@ -22,6 +22,13 @@ def subjects(table: Table, study: Study) -> Iterator[Stored]:
     """
     for number in range(study.definition.shards):
         yield from _of_shard(table, study, number)
+
+
+def subject(table: Table, study: Study, subject_id: str) -> Stored | None:
+    """Read one subject; None where nothing is recorded of it."""
+    number = keys.shard_of(subject_id, study.definition.shards)
+    item = table.get(keys.subject(study.id, number, subject_id))
+    return _stored(study, number, item) if item else None
 
 
 def sums(table: Table, study: Study) -> Share:
@@ -54,9 +61,13 @@ def journal(table: Table, study_id: str, subject_id: str) -> list[JournalRow]:
 
 def _of_shard(table: Table, study: Study, number: int) -> Iterator[Stored]:
     for item in table.query(keys.shard(study.id, number), keys.SUBJECT):
-        row = read_row(item)
-        share = row.share(study.generation)
-        yield Stored(row.subject.id, number, row.version, row.subject, share, row.head)
+        yield _stored(study, number, item)
+
+
+def _stored(study: Study, number: int, item: Item) -> Stored:
+    row = read_row(item)
+    share = row.share(study.generation)
+    return Stored(row.subject.id, number, row.version, row.subject, share, row.head)
 
 
 def _sums_of_shard(table: Table, study: Study, number: int) -> Share:

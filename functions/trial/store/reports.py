@@ -68,6 +68,18 @@ class Reports:
             )
         ])  # fmt: skip
 
+    def fail(self, study: str, request: str) -> None:
+        """Note that a report could not be made; asking for it again may help."""
+        self._table.write([
+            self._table.update(
+                keys.report(study, request),
+                "SET #status = :failed",
+                PRESENT,
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":failed": text(FAILED)},
+            )
+        ])  # fmt: skip
+
     def mark(self, study: str, status: str, at: str, detail: str = "") -> None:
         """Note whether a study's last rendering succeeded."""
         self._table.write([

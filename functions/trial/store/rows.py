@@ -139,11 +139,14 @@ class Aside:
     problem: dict[str, Any]
     principal: str
     at: str
+    settled: str = ""
+    """When it was taken after all; empty while it waits."""
 
     def document(self) -> dict[str, Any]:
         """Give it as data; a body that is no text comes in base 64."""
         document: dict[str, Any] = {"sha256": self.sha256, "size": self.size}
         document |= {"at": self.at, "principal": self.principal, "problem": self.problem}
+        document |= {"settled": self.settled or None}
         if self.body is None:
             return document | {"body": None}
         try:

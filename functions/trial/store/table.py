@@ -114,9 +114,10 @@ class Table:
         for page in self._pages(partition, start):
             yield from page["Items"]
 
-    def count(self, partition: str) -> int:
-        """Count a partition's items."""
-        return sum(page["Count"] for page in self._pages(partition, "", Select="COUNT"))
+    def count(self, partition: str, condition: str) -> int:
+        """Count a partition's items of which a condition holds."""
+        pages = self._pages(partition, "", Select="COUNT", FilterExpression=condition)
+        return sum(page["Count"] for page in pages)
 
     def put_new(self, item: Item) -> bool:
         """Put an item unless there is one under its key; say whether it was put."""

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from trial import numbers
 from trial.errors import Fault, Rejected
-from trial.study import Definition, FigureDefinition
+from trial.study import Definition, FigureDefinition, FigureSource, Table
 from trial.tables.grid import Cell, Figure, Grid, Row, Statistic
 
 _EMPTY = Cell("")
@@ -19,12 +19,26 @@ def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]
 
 
 def check(definition: Definition) -> None:
-    """Refuse figures that name a table or a column that is not there."""
-    columns = {table.id: {column.id for column in table.columns} for table in definition.tables}
+    """Refuse figures that name a table, a row or a column that is not there."""
+    tables = {table.id: table for table in definition.tables}
     for i, figure in enumerate(definition.figures):
-        if figure.source.column not in columns.get(figure.source.table, ()):
-            fault = Fault(f"/figures/{i}/source", "names no table and column of this definition")
+        table = tables.get(figure.source.table)
+        if table is None or not _stands(figure.source, table):
+            detail = "names no table, row and column of this definition"
+            fault = Fault(f"/figures/{i}/source", detail)
             raise Rejected(422, "Definition not accepted", "", fault)
+
+
+def _stands(source: FigureSource, table: Table) -> bool:
+    """Say whether a cell can be there: of levels, terms and visits the rows come with the data."""
+    if source.column not in {column.id for column in table.columns}:
+        return False
+    return any(
+        source.row == row.id
+        if row.levels is None and row.terms is None and row.visits is None
+        else source.row.startswith(f"{row.id}/")
+        for row in table.rows
+    )
 
 
 def _figure(definition: FigureDefinition, grid: Grid) -> Figure:

@@ -133,6 +133,12 @@ def _completed_without_last_visit(derivation: Derivation) -> Iterator[tuple[str,
 
 Rule = Callable[[Derivation], Iterator[tuple[str, str]]]
 
+
+def _disputed(derivation: Derivation) -> Iterator[tuple[str, str]]:
+    for kind, record, revision in derivation.disputed:
+        yield record, f"{kind} revision {revision}: the content recorded first is in force"
+
+
 RULES: Mapping[str, tuple[str, Rule]] = {
     "death": ("Death that other records do not confirm", _death),
     "fatal-without-death": ("Fatal adverse event without a death", _fatal_without_death),
@@ -150,6 +156,7 @@ RULES: Mapping[str, tuple[str, Rule]] = {
         "Completed without the last visit",
         _completed_without_last_visit,
     ),
+    "disputed": ("Two contents for one revision", _disputed),
 }
 
 
@@ -168,9 +175,9 @@ def contribute(derivation: Derivation, share: Share) -> None:
         put(share, FINDINGS_ROW, finding.rule, 1)
 
 
-def read(sums: Mapping[str, Cells]) -> tuple[str, ...]:
-    """Say how many findings there are, by rule."""
-    cells = sums.get(FINDINGS_ROW, {})
+def read(sums: Mapping[str, Cells], disputed: int = 0) -> tuple[str, ...]:
+    """Say how many findings there are, by rule; disputes are counted by whoever knows them."""
+    cells = {**sums.get(FINDINGS_ROW, {}), **({"disputed": disputed} if disputed else {})}
     return tuple(
         f"{label}: {cells[name]} (see the listing of findings)"
         for name, (label, _) in RULES.items()

@@ -79,12 +79,20 @@ class FlowPlan:
         return Flow(self.definition.title, self.design, stages, findings)
 
     def _findings(self, cells: Cells) -> Iterable[str]:
+        unreported = {
+            box.id
+            for stage in self.definition.stages
+            for box in (stage.box, *stage.side)
+            if box.absent and box.id not in cells
+        }
         labels = {
             box.id: box.label
             for stage in self.definition.stages
             for box in (stage.box, *stage.side)
         }
         for identity in self.definition.identities:
+            if identity.total in unreported:
+                continue
             whole = cells.get(identity.total, 0)
             parts = sum(cells.get(part, 0) for part in identity.parts)
             if whole != parts:

@@ -2,7 +2,8 @@
 
 A column's source is a fact of the subject, a field of the record, or a derived name:
 `<field>.study-day`, `.protocol-day`, `.period`; `characteristic:`, `measure:`, `condition:`, `set:`
-and `last:<parameter>` (at or before the record) followed by a name; the names of `_SUBJECT`,
+`as:` (an observation as another parameter counts it) and `last:` (a parameter at or before the
+record) followed by a name; the names of `_SUBJECT`,
 `_ADVERSE_EVENT` and `_OBSERVATION`, and an observation's `value` as counted. A column without a
 source says that it is not collected.
 """
@@ -16,7 +17,7 @@ from trial import dates
 from trial.derivation import DECIDING_DATE, AdverseEvent, Derivation, Observation
 from trial.errors import Fault, Rejected
 from trial.messages import KINDS
-from trial.rules import ENROLMENT_FIELDS, Rules, characteristic, matcher, unknown
+from trial.rules import ENROLMENT_FIELDS, Rules, characteristic, check_fields, matcher, unknown
 from trial.study import ListingColumnDefinition, ListingDefinition
 from trial.subject import Record
 from trial.tables import findings
@@ -98,10 +99,11 @@ def _items(
         return _observations(rules, kind.removeprefix("observations:"), path)
     if kind not in KINDS:
         raise unknown(f"{path}/records", "kind of record", kind)
+    check_fields(kind, definition.where, f"{path}/where")
     matches = matcher(definition.where)
     if kind == "adverse-event.reported":
         return lambda derivation: [
-            Item(each.record, _day(each.data.get("onset")), each.data, event=each)
+            Item(each.record, _onset_day(derivation, each), each.data, event=each)
             for each in derivation.adverse_events
             if matches(each.data)
         ]
@@ -145,6 +147,11 @@ def _observations(
         ]  # fmt: skip
 
     return items
+
+
+def _onset_day(derivation: Derivation, event: AdverseEvent) -> int | None:
+    onset = event.data.get("onset")
+    return derivation.imputed_onset(onset) if onset else None
 
 
 def _day(text: str | None) -> int | None:
@@ -236,10 +243,21 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return lambda derivation, _: _yes_or_no(bool(member(derivation)))
+        case "as" if name in definition.parameters:
+            return lambda derivation, item: _as(derivation, name, item)
         case "last" if name in definition.parameters:
             return lambda derivation, item: _last(derivation, name, item)
         case _:
             raise unknown(f"{path}/source", what, name)
+
+
+def _as(derivation: Derivation, parameter: str, item: Item) -> Value:
+    """Give an observation's value as another parameter counts it, where it has one."""
+    places = derivation.parameter(parameter).places
+    for each in derivation.observations(parameter):
+        if each.record == item.record and each.day == item.day:
+            return _decimal(each.value.units, places)
+    return None
 
 
 def _last(derivation: Derivation, parameter: str, item: Item) -> Value:
@@ -338,7 +356,8 @@ def _duration(_derivation: Derivation, item: Item) -> Value:
 
 
 def _days_on_treatment(derivation: Derivation, item: Item) -> Value:
-    if item.day is None or derivation.first_dose is None:
+    onset = item.data.get("onset") or ""
+    if item.day is None or derivation.first_dose is None or len(onset) < dates.FULL:
         return None
     return max(0, item.day - dates.earliest(derivation.first_dose) + 1)
 

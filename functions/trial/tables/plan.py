@@ -8,7 +8,17 @@ from trial.cells import Share
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
 from trial.messages import KINDS
-from trial.rules import ENROLMENT_FIELDS, Quantity, Rules, Test, event_matcher, matcher, unknown
+from trial.rules import (
+    ENROLMENT_FIELDS,
+    Quantity,
+    Rules,
+    Test,
+    check_fields,
+    check_levels,
+    event_matcher,
+    matcher,
+    unknown,
+)
 from trial.study import Definition, Levels, Measure, Ref, Study, Table, TableRow, Visit
 from trial.subject import Subject
 from trial.tables import findings
@@ -24,6 +34,7 @@ from trial.tables.rows import (
     RowPlan,
     SummaryRow,
     TermsRow,
+    level_text,
     levels_of_characteristic,
     put,
 )
@@ -124,15 +135,18 @@ def levels(rules: Rules, wanted: Levels, path: str) -> Callable[[Derivation], It
         known = (*ENROLMENT_FIELDS, "arm", *rules.study.definition.characteristics)
         if wanted.characteristic not in known:
             raise unknown(path, "characteristic", wanted.characteristic)
+        named = [each.value for each in wanted.values]
+        check_levels(rules.study, wanted.characteristic, named, f"{path}/values")
         return levels_of_characteristic(wanted.characteristic)
     kind, field = wanted.recorded or "", wanted.field or ""
     if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
         raise unknown(path, "kind of event and field", f"{kind} {field}")
+    check_fields(kind, wanted.where, f"{path}/where")
     matches = matcher(wanted.where)
 
     def find(derivation: Derivation) -> Iterable[str]:
         return (
-            str(each.data.get(field) or "")
+            level_text(value) if (value := each.data.get(field)) is not None else ""
             for each in derivation.records(kind)
             if matches(each.data)
         )
@@ -185,7 +199,8 @@ class _Compiler:
         elif row.not_due is not None:
             sums, index = self._next(width)
             tests = self._tests(row.not_due, f"{path}/not_due")
-            yield NotDueRow(row.id, row.label, row.level, sums, index, tests)
+            narrowed = [column.where is not None for column in self.columns]
+            yield NotDueRow(row.id, row.label, row.level, sums, index, tests, narrowed)
         elif row.levels is not None:
             sums, index = self._next(
                 width * (len({each.value: each.label for each in row.levels.values}) or 8)

@@ -137,12 +137,18 @@ class NotDueRow:
     sums: str
     index: int
     tests: Sequence[Test | None]
+    narrowed: Sequence[bool]
 
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
-        """Count those settled, so that a subject newly enrolled changes nothing here."""
+        """Count those settled, so that a subject newly enrolled changes nothing here.
+
+        A column that shows only some of its set counts them too: they are not the denominator.
+        """
         for column, (member, test) in enumerate(zip(members, self.tests, strict=True)):
             if member and test is not None and test(derivation) is not None:
                 put(share, self.sums, f"{self.index}.{column}.s", 1)
+            if member and self.narrowed[column]:
+                put(share, self.sums, f"{self.index}.{column}.m", 1)
 
     def read(self, sums: Share, columns: Sequence[Column]) -> list[Row]:
         """Give those of the denominator who are not settled."""
@@ -153,12 +159,17 @@ class NotDueRow:
                 self.label,
                 self.level,
                 tuple(
-                    Cell(each.id, counted(each.n - cells.get(f"{self.index}.{i}.s", 0), each.n))
+                    Cell(each.id, counted(self._not_due(cells, i, each), each.n))
                     for i, each in enumerate(columns)
                     if self.tests[i] is not None
                 ),
             )
         ]
+
+    def _not_due(self, cells: Cells, column: int, head: Column) -> int:
+        at = f"{self.index}.{column}."
+        shown = cells.get(f"{at}m", 0) if self.narrowed[column] else head.n
+        return shown - cells.get(f"{at}s", 0)
 
 
 @dataclass(frozen=True)
@@ -334,7 +345,7 @@ class PairsRow:
         cells = sums.get(self.sums, {})
         both, second, first, neither = (cells.get(f"{self.index}.{pair}", 0) for pair in "abcd")
         n = both + second + first + neither
-        p = mcnemar_exact(first, second)
+        p = mcnemar_exact(first, second) if n else None
         gain = Fraction(100 * (second - first), n) if n else None
         statistics = (
             Statistic("n", n, str(n)),
@@ -343,7 +354,7 @@ class PairsRow:
             Statistic("second", second, str(second)),
             Statistic("neither", neither, str(neither)),
             _number("difference", gain, 1),
-            Statistic("p", numbers.exact_text(p), numbers.p_text(p, Decimal("0.0001"))),
+            _p_value(p),
         )
         column = columns[self.column].id
         return [Row(self.id, self.label, self.level, (Cell(column, statistics, "exact McNemar"),))]
@@ -479,6 +490,12 @@ def _events(n: int) -> Statistic:
     return Statistic("events", n, str(n))
 
 
+def _p_value(p: Fraction | None) -> Statistic:
+    if p is None:
+        return Statistic("p", None, "")
+    return Statistic("p", numbers.exact_text(p), numbers.p_text(p, Decimal("0.0001")))
+
+
 def _number(name: str, value: Fraction | Decimal | None, places: int) -> Statistic:
     if value is None:
         return Statistic(name, None, "")
@@ -486,10 +503,23 @@ def _number(name: str, value: Fraction | Decimal | None, places: int) -> Statist
 
 
 def _coarser(units: int, places: int) -> int:
-    """Round units half up (ties away from zero) to fewer decimal places."""
+    """Round units to fewer decimal places so that rounding once more later does no harm.
+
+    Towards zero, but away from it where that would end in 0 or 5 (decimal's ROUND_05UP): what is
+    then rounded half up to fewer places comes out as if it had been rounded once.
+    """
     step = int(10**places)
-    sign = -1 if units < 0 else 1
-    return sign * ((2 * abs(units) + step) // (2 * step))
+    whole, rest = divmod(abs(units), step)
+    if rest and whole % 5 == 0:
+        whole += 1
+    return -whole if units < 0 else whole
+
+
+def level_text(value: object) -> str:
+    """Name a level: a number is one level however it was written."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return str(value)
 
 
 def levels_of_characteristic(name: str) -> Callable[[Derivation], Iterable[str]]:
@@ -497,6 +527,6 @@ def levels_of_characteristic(name: str) -> Callable[[Derivation], Iterable[str]]
 
     def find(derivation: Derivation) -> Iterable[str]:
         value = characteristic(derivation, name)
-        return ["" if value is None else str(value)]
+        return ["" if value is None else level_text(value)]
 
     return find
