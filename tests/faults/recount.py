@@ -75,7 +75,7 @@ def _stated(document: Any) -> tuple[Claims, dict[tuple[str, str], int]]:
 def _members(listings: Mapping[str, list[Row]]) -> dict[str, set[str]]:
     flags = {"itt": "Intention-to-treat", "safety": "Safety", "completers": "Completers"}
     return {
-        name: {row["Subject"] for row in listings["16.2.4.1"] if row[label] == "Y"}
+        name: {row["Subject"] for row in listings["16.2.4"] if row[label] == "Y"}
         for name, label in flags.items()
     }
 
@@ -139,7 +139,7 @@ def _visits(listings: Mapping[str, list[Row]]) -> Claims:
     """Count each visit's results again: of 14.2.4 from the rows chosen for it, not by subject."""
     itt = _members(listings)["itt"]
     chosen: dict[str, list[Row]] = defaultdict(list)
-    for row in listings["16.2.6.1"]:
+    for row in listings["16.2.6"]:
         if row["Subject"] in itt:
             chosen[row["Chosen for visit"]].append(row)
     ids = {"Day 7": "day-7", "Day 14": "day-14", "Week 5": "week-5", "Week 25": "week-25"}
@@ -181,7 +181,7 @@ def _emergent(listings: Mapping[str, list[Row]]) -> list[Row]:
     safety = _members(listings)["safety"]
     return [
         row
-        for row in listings["16.2.7.1"]
+        for row in listings["16.2.7"]
         if row["Subject"] in safety and row["Treatment-emergent"] == "Y"
     ]
 
