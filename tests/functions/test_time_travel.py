@@ -440,9 +440,6 @@ def test_what_is_no_request_is_refused(service: Service, body: str, status: int)
     assert (answer.status, answer.media_type) == (status, PROBLEM)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the study is marked and the stream goes on; the report stays pending"
-)
 def test_a_report_that_cannot_be_made_says_so(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
