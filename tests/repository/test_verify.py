@@ -44,7 +44,7 @@ class Kept:
         random.Random(1).shuffle(entries)  # noqa: S311 (an order)
         self.store.record(self.study, toy.receipts(entries))
         states = list(publishing._refolded(self.store, self.study, Asked()))
-        self.publication = publishing.make(self.study, states, "test", Asked())
+        self.publication = publishing.make(self.store, self.study, states, "test", Asked())
         self.journal: Journal = list(map(json.loads, self.audit("audit.ndjson").splitlines()))
         self.heads = json.loads(self.audit("heads.json"))["subjects"]
         self.root = json.loads(self.publication.files["manifest.json"])["cut"]["content_root"]
