@@ -20,12 +20,12 @@ CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help check test demo up get post down replay build requirements
+.PHONY: all help check test soak demo up get post down replay audit-trail verify build requirements
 
 all: check test
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 check: $(READY) ## lint, types, template, locks
 	@.venv/bin/ruff check --quiet
@@ -36,6 +36,9 @@ check: $(READY) ## lint, types, template, locks
 
 test: $(READY) ## every test (those of sam local only where Docker runs)
 	@.venv/bin/pytest
+
+soak: $(READY) ## the long runs: 20,000 histories, 100,000 events through faults and kills
+	@LIVETLF_SOAK=1 .venv/bin/pytest -s tests/properties tests/faults
 
 demo: $(READY) ## TMB-301 from its events to its documents: out/TMB-301/
 	@$(LOCAL) demo
@@ -54,6 +57,12 @@ down: $(READY) ## end the stack of `make up`
 
 replay: $(READY) ## any study on a stack of its own: make replay DEFINITION=… EVENTS=… OUT=…
 	@$(LOCAL) replay "$(DEFINITION)" "$(EVENTS)" "$(OUT)"
+
+audit-trail: $(READY) ## a report of that stack with its journals: make audit-trail OUT=out/cut
+	@$(LOCAL) audit-trail "$(OUT)" --study "$(STUDY)"
+
+verify: $(READY) ## prove documents by their journals: make verify DIR=out/cut
+	@$(LOCAL) verify "$(DIR)"
 
 build: $(READY) ## the artefact for AWS, in .aws-sam/build
 	@$(SAM) build --config-env production

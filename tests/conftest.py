@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import soak
 from botocore.client import BaseClient
 
 from local import emulator
@@ -60,3 +61,8 @@ def stack(local_emulator: emulator.Emulator) -> DeployedStack:
         s3=found.aws("s3"),
         sqs=found.aws("sqs"),
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for each in soak.NOTES:
+        terminalreporter.write_line(each)

@@ -30,7 +30,7 @@ class Ask(BaseModel):
 def read(value: object, principal: str, now: datetime) -> Requested:
     """Read a request for a report; raises `Rejected` (422) naming each field at fault."""
     ask = validate(Ask, value, "", _TITLE)
-    as_of = datetime.fromisoformat(ask.as_of).astimezone(UTC) if ask.as_of else None
+    as_of = _in_utc(ask.as_of) if ask.as_of else None
     if as_of is not None and as_of > now - SETTLED:
         detail = f"must lie {SETTLED.seconds} s in the past, when nothing before it can still come"
         raise Rejected(422, _TITLE, "", Fault("/as_of", detail))
@@ -48,3 +48,11 @@ def read(value: object, principal: str, now: datetime) -> Requested:
 def identifier() -> str:
     """Name a request."""
     return uuid4().hex
+
+
+def _in_utc(instant: str) -> datetime:
+    try:
+        return datetime.fromisoformat(instant).astimezone(UTC)
+    except OverflowError:  # in the first or the last hours that the calendar has
+        detail = "is not an instant: it lies outside the calendar"
+        raise Rejected(422, _TITLE, "", Fault("/as_of", detail)) from None

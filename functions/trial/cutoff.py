@@ -40,7 +40,7 @@ def _happened(record: Record, subject: Subject, cutoff: int) -> bool:
 
 def _ongoing(record: Record, cutoff: int) -> Record:
     end = record.data.get("end")
-    if not end or record.kind == "dose.administered" or dates.earliest(end) <= cutoff:
+    if not end or dates.earliest(end) <= cutoff:
         return record
     data: Mapping[str, Any] = {name: value for name, value in record.data.items() if name != "end"}
     if "outcome" in data:

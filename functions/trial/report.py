@@ -161,6 +161,11 @@ def as_asked(study: Study, subject: Subject, asked: Asked) -> tuple[Subject, Sha
     return seen, plan.contribute(seen, cutoff)
 
 
+def _is_known(subject: Subject) -> bool:
+    """Say whether anything of a subject is left by a cut-off date: else no listing names it."""
+    return any(not record.void for record in subject.records.values())
+
+
 def report(
     study: Study,
     states: Sequence[tuple[Subject, Share]],
@@ -171,7 +176,11 @@ def report(
     sums = cells.total(share for _, share in states)
     subjects = [subject for subject, _ in states]
     cutoff = dates.latest(asked.cutoff) if asked.cutoff else None
-    derivations = [Derivation(study, subject, cutoff) for subject in subjects]
+    derivations = [
+        Derivation(study, subject, cutoff)
+        for subject in subjects
+        if cutoff is None or _is_known(subject)
+    ]
     open_disputes = unsettled(subjects, disputes)
     for each in derivations:
         each.disputed = open_disputes.get(each.subject.id, ())

@@ -8,19 +8,33 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import Any
 from urllib.parse import quote
 
-from local import emulator, stack
+from local import emulator, stack, trail
 from local.client import Client, DefinitionRefusedError
 from local.demo import DEFINITION, FEED, demo
 from local.emulator import ROOT, Emulator, LocalError
 from local.feed import BadFileError, read_definition, read_lines
 from local.progress import step
 from local.replay import Job, post, replay
+from local.verify import verify
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FAILED, _BAD_ARGUMENT = 1, 2
 _UP = "up"
+_STUDY = "TMB-301"
+_VERIFY = """\
+Checks that the files are those that manifest.json vouches for, that each subject's journal is the
+whole chain, from its first event to its head in heads.json, and that its revisions give the
+manifest's content_root. Prints what was checked and the first differences; exits 0 if there are
+none, 1 if there are some, 2 if something that is needed is missing.
+
+A directory filled by `make audit-trail OUT=...` holds all of it and is checked without a stack. The
+documents of `make demo` or of reports/live come without heads.json and audit.ndjson: then both are
+asked of the stack of `make up`, if it holds the same events.
+
+The proof is as good as manifest.json and heads.json: keep them where nobody can replace them."""
 _REPLAY_USAGE = "usage: make replay DEFINITION=definition.yaml EVENTS=events.ndjson OUT=directory"
 
 
@@ -105,6 +119,32 @@ def run_replay(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_verify(options: argparse.Namespace) -> int:
+    """Check a directory of documents against the journals they follow from."""
+    if not options.directory:
+        raise BadFileError("DIR must be given\nusage: make verify DIR=out/TMB-301")
+    running = None if options.offline else emulator.find(_UP)
+    client = Client(stack.deployed(running).api_url) if running else None
+    return verify(Path(options.directory), client)
+
+
+def audit_trail(options: argparse.Namespace) -> int:
+    """Fetch a report with its heads and journals from the stack of `up`."""
+    if not options.out:
+        raise BadFileError("OUT must be given\nusage: make audit-trail OUT=out/cut")
+    asked = {"as_of": options.as_of, "cutoff": options.cutoff, "reason": "audit trail"}
+    out, client = Path(options.out), Client(_up_stack().api_url)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadFileError(f"OUT cannot be made: {error}") from error
+    given = {name: value for name, value in asked.items() if value}
+    cut = step("Waiting for the report", lambda: trail.fetch(client, options.study, out, given))
+    print(f"cut {cut} with heads.json and audit.ndjson is in {out}; prove it:")
+    print(f"make verify DIR={out}")
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Run one command and translate its failure into an exit status."""
     for ending in _ENDINGS:
@@ -144,7 +184,26 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("definition", "events", "out"):
         verb.add_argument(name, nargs="?", default="")
     verb.set_defaults(command=run_replay)
+    _add_auditing(verbs)
     return parser
+
+
+def _add_auditing(verbs: Any) -> None:  # noqa: ANN401 (argparse keeps its class to itself)
+    verb = verbs.add_parser(
+        "verify",
+        help="prove documents by their journals",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_VERIFY,
+    )
+    verb.add_argument("directory", nargs="?", default="")
+    verb.add_argument("--offline", action="store_true", help="ask no stack for what is missing")
+    verb.set_defaults(command=run_verify)
+    verb = verbs.add_parser("audit-trail", help="a report with heads.json and audit.ndjson")
+    verb.add_argument("out", nargs="?", default="")
+    verb.add_argument("--study", default=_STUDY)
+    verb.add_argument("--as-of", default="", help="as recorded by this instant")
+    verb.add_argument("--cutoff", default="", help="as of this clinical date")
+    verb.set_defaults(command=audit_trail)
 
 
 def _up_stack() -> stack.Stack:

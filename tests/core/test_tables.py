@@ -516,9 +516,10 @@ class Oracle:
         a, b, c = (pairs.count(pair) for pair in ((True, True), (False, True), (True, False)))
         n, fewer = len(pairs), min(b, c)
         tail = sum(comb(b + c, k) for k in range(fewer + 1))
-        p = min(Fraction(1), Fraction(2 * tail, 2 ** (b + c)))
+        p = min(Fraction(1), Fraction(2 * tail, 2 ** (b + c))) if n else None
         gain = Fraction(100 * (b - c), n) if n else None
-        text = "<0.0001" if p < Fraction(1, 10_000) else half_up(p, 4)
+        text = "" if p is None else half_up(p, 4)
+        text = "<0.0001" if p is not None and p < Fraction(1, 10_000) else text
         self.put(table, "pairs", comparison={
             "n": (n, str(n)), "both": (a, str(a)), "first": (c, str(c)), "second": (b, str(b)),
             "neither": (n - a - b - c, str(n - a - b - c)),
@@ -965,6 +966,22 @@ class TestAwkward:
         entries = [enrolment(), dose(), viral_load(7, 2784)]
         found = cell(tables_of(tiny(), entries)["one"], "log")
         assert found.get("median").text == found.get("mean").text
+
+    @pytest.mark.xfail(strict=True, reason="two values kept to three places each, then averaged")
+    def test_the_median_of_two_values_is_their_mean_as_it_is_shown(self):
+        # log10 is 3.444045 and 3.445915: in the middle 3.444980, which two places show as 3.44.
+        entries = [enrolment(), dose(), viral_load(7, 2780)]
+        entries += [enrolment(subject="S-2"), dose(subject="S-2"),
+                    viral_load(7, 2792, subject="S-2")]  # fmt: skip
+        found = cell(tables_of(tiny(), entries)["one"], "log")
+        assert [found.get(name).text for name in ("mean", "median")] == ["3.44", "3.44"]
+
+    @pytest.mark.xfail(strict=True, reason="kept away from 0 and 5, a value is not the nearest")
+    def test_an_order_statistic_kept_to_three_places_is_the_nearest_of_them(self):
+        # log10 of 1700 is 3.230449.
+        entries = [enrolment(), dose(), viral_load(7, 1700)]
+        found = cell(tables_of(tiny(), entries)["one"], "log")
+        assert found.get("min").raw == "3.23"
 
     def test_a_missing_baseline_is_counted_in_the_denominator_and_no_mean(self):
         entries = [enrolment(), dose(), viral_load(14, 100), contact(50)]

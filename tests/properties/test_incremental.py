@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import faults
+import soak
 import toy
 from doubles import Clock, MemoryClient
 from faults import Crash, Fault, Faulty
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -139,5 +140,9 @@ class Histories(RuleBasedStateMachine):
             assert each.version == len(journal) == each.subject.accepted
 
 
-Histories.TestCase.settings = settings(max_examples=250, stateful_step_count=8, deadline=None)
+HISTORIES = soak.size(500, 20_000)
+seed(soak.seed(f"{HISTORIES:,} random histories"))(Histories)
+Histories.TestCase.settings = settings(
+    max_examples=HISTORIES, stateful_step_count=8, deadline=None, database=None
+)
 test_incremental_equals_recomputed = Histories.TestCase

@@ -1,0 +1,173 @@
+"""A writer in a process of its own: it sends its events until each is answered, and says so.
+
+What it has been answered stands in a file, a line an event, written after every call. Killed at
+any point and started again it goes on with the events that have no answer there: as a queue would
+deliver them again.
+"""
+
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import clients
+from botocore.exceptions import ClientError
+
+from trial import messages
+from trial.acceptance import accept
+from trial.errors import Rejected, Unavailable
+from trial.messages import Entry
+from trial.store.rows import Receipt
+from trial.study import Study, load
+from trial.subject import Outcome
+
+_BATCHES = (1, 1, 1, 2, 7, 25, 50)
+
+# Made once, before the processes are: forking copies what boto3 reads from its many files.
+clients.dynamodb("http://127.0.0.1:1")
+clients.patient("s3", "http://127.0.0.1:1")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a writer is to do; the lines of `events` are sent in an order of its own."""
+
+    endpoint: str
+    table: str
+    definitions: tuple[str, ...]
+    events: Path
+    answers: Path
+    seed: int
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of one event of one writer."""
+
+    line: int
+    status: int
+    key: tuple[str, str, str, str, int]
+    digest: str
+
+
+def write(assignment: Assignment) -> None:
+    """Send what has no answer yet, one by one and in batches, until everything has one."""
+    sys.stderr = assignment.answers.with_suffix(".errors").open("a", encoding="utf-8")
+    studies = {study.id: study for study in map(load, assignment.definitions)}
+    entries = _entries(assignment.events, studies)
+    for each in read_answers(assignment.answers):
+        entries.pop(each.line, None)
+    rng = random.Random(f"{assignment.seed} {len(entries)}")  # noqa: S311 (an order)
+    left = list(entries)
+    rng.shuffle(left)
+    store = clients.store(clients.dynamodb(assignment.endpoint), assignment.table)
+    with assignment.answers.open("a", encoding="utf-8") as answers:
+        answers.write("\n")  # a killed writer may have left half a line
+        while left:
+            study = studies[entries[left[-1]].study]
+            batch = _take(
+                left, rng.choice(_BATCHES), lambda line, s=study: entries[line].study == s.id
+            )
+            receipts = [Receipt(entries[line], f"writer-{assignment.seed}") for line in batch]
+            for line, result in zip(batch, store.record(study, receipts), strict=True):
+                if (status := _status(result.outcome)) == Unavailable.STATUS:
+                    left.insert(0, line)
+                answers.write(json.dumps([line, status, *_identity(entries[line])]) + "\n")
+            answers.flush()
+
+
+def _take(left: list[int], size: int, fits: Any) -> list[int]:
+    taken = [left.pop()]
+    while left and len(taken) < size and fits(left[-1]):
+        taken.append(left.pop())
+    return taken
+
+
+def _entries(path: Path, studies: dict[str, Study]) -> dict[int, Entry]:
+    entries = {}
+    for number, body in enumerate(path.read_text(encoding="utf-8").splitlines()):
+        entry = messages.parse(messages.read_json(body), body)
+        accept(studies[entry.study], entry)
+        entries[number] = entry
+    return entries
+
+
+def _identity(entry: Entry) -> list[Any]:
+    return [
+        entry.study, entry.subject, entry.kind, entry.record, entry.revision, entry.digest.hex()
+    ]  # fmt: skip
+
+
+def _status(outcome: Outcome | Rejected | Unavailable) -> int:
+    match outcome:
+        case Outcome():
+            return outcome.value
+        case Rejected():
+            return outcome.status
+        case _:
+            return outcome.STATUS
+
+
+def read_answers(path: Path) -> Iterator[Answered]:
+    """Read the answers that settle an event; half a line is none."""
+    for each in _lines(path):
+        if each.status != Unavailable.STATUS:
+            yield each
+
+
+def unavailable(path: Path) -> int:
+    """Count the times a writer was told to send again."""
+    return sum(each.status == Unavailable.STATUS for each in _lines(path))
+
+
+def _lines(path: Path) -> Iterator[Answered]:
+    if not path.exists():
+        return
+    for text in path.read_text(encoding="utf-8").split("\n"):
+        try:
+            line, status, study, subject, kind, record, revision, digest = json.loads(text)
+        except ValueError:
+            continue
+        yield Answered(line, status, (study, subject, kind, record, revision), digest)
+
+
+@dataclass(frozen=True)
+class Press:
+    """What a publisher is to do: publish a study again and again until `stop` is there."""
+
+    endpoint: str
+    table: str
+    bucket: str
+    definition: str
+    stop: Path
+    log: Path
+    pause: float
+
+
+def publish(press: Press) -> None:
+    """Publish as the function does; what fails is tried again, as the stream would."""
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    from trial import publishing  # noqa: PLC0415 (openpyxl, which writers have no use for)
+    from trial.store.documents import Documents  # noqa: PLC0415
+
+    study = load(press.definition)
+    store = clients.store(clients.patient("dynamodb", press.endpoint), press.table)
+    documents = Documents(clients.patient("s3", press.endpoint), press.bucket)
+    done = False
+    with press.log.open("a", encoding="utf-8") as log:
+        while not done:
+            done = press.stop.exists()
+            try:
+                cut = publishing.publish_live(store, documents, study, "test")
+            except (Unavailable, ClientError, BotoCoreError) as error:
+                done = False
+                log.write(f"failed {type(error).__name__}\n")
+            else:
+                log.write(f"published {cut.accepted if cut else '-'}\n")
+            log.flush()
+            time.sleep(press.pause)

@@ -1,0 +1,60 @@
+"""The trial itself in every disorder: after every batch its sums are what a recomputation gives.
+
+TMB-301's subjects with corrections that move first doses, enrolments and onsets, with voids, late
+older revisions, second contents and repeats under other ids, in any order, cut anywhere.
+"""
+
+import json
+import random
+
+import feeds
+import soak
+from doubles import Clock, MemoryClient
+
+from trial import cells, messages, report
+from trial.messages import Entry
+from trial.store import Store
+from trial.store.rows import Receipt
+from trial.store.table import Table
+from trial.study import load
+from trial.subject import Outcome, gather
+
+HISTORIES = soak.size(12, 400)
+SEED = soak.seed(f"{HISTORIES} histories of TMB-301's subjects")
+
+
+def test_after_every_batch_the_trials_sums_are_the_recomputed() -> None:
+    for number in range(HISTORIES):
+        check_history(random.Random(SEED + number))  # noqa: S311 (a seed)
+
+
+def check_history(rng: random.Random) -> None:
+    source = feeds.definition("S", rng.choice([1, 3]))
+    study = load(source)
+    store = Store(Table(MemoryClient(), "t"), report.contribute, Clock())
+    store.put_definition(study, source)
+    left = entries_of(rng)
+    taken: dict[str, list[Entry]] = {}
+    while left:
+        size = rng.choice([1, 3, 20, 60])
+        batch, left = left[:size], left[size:]
+        results = store.record(study, [Receipt(each, "edc") for each in batch])
+        for entry, result in zip(batch, results, strict=True):
+            assert isinstance(result.outcome, Outcome)
+            if result.outcome is Outcome.RECORDED:
+                taken.setdefault(entry.subject, []).append(entry)
+        shares = []
+        for name, of in taken.items():
+            rng.shuffle(of)
+            shares.append(report.contribute(study, gather(name, of)))
+        assert store.sums(study) == cells.total(shares)
+        assert set(map(str, store.check(study).values())) == {"{}"}
+
+
+def entries_of(rng: random.Random) -> list[Entry]:
+    """Give the disturbed events of two of the trial's subjects."""
+    feed = feeds.feed("S")
+    subjects = rng.sample(sorted({each["subject"] for each in feed}), 2)
+    chosen = [each for each in feed if each["subject"] in subjects]
+    bodies = map(json.dumps, feeds.disturbed(chosen, rng))
+    return [messages.parse(messages.read_json(body), body) for body in bodies]

@@ -1,0 +1,384 @@
+"""Whatever is done to a journal, `make verify` finds it; and it finds nothing where nothing was."""
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soak
+import toy
+from doubles import Clock, MemoryClient
+
+from local import verify
+from local.__main__ import main
+from trial import messages, publishing, report
+from trial.report import Asked
+from trial.store import Store
+from trial.store.table import Table
+
+type Row = dict[str, Any]
+type Journal = list[Row]
+
+MUTATIONS = 10_000
+SUBJECTS = [f"P{i}" for i in range(5)]
+FEED = Path(__file__).resolve().parents[2] / "events" / "tmb-301" / "feed.ndjson"
+
+
+class Kept:
+    """A study's journals, the heads they end in, and what its manifest says."""
+
+    def __init__(self, name: str) -> None:
+        self.study = toy.toy_study(name)
+        self.store = Store(Table(MemoryClient(), "t"), toy.contribute, Clock())
+        self.store.put_definition(self.study, toy.definition(name))
+        entries = []
+        for i, subject in enumerate(SUBJECTS):
+            entries += [toy.event(name, subject, f"L{j}", result=str(i + j)) for j in range(3)]
+            entries.append(toy.event(name, subject, "L0", 2, "77"))
+            entries.append(toy.event(name, subject, "L1", 2, void=True))
+            entries.append(toy.serious(name, subject, term="Éruption \u2028 <b>"))
+        random.Random(1).shuffle(entries)  # noqa: S311 (an order)
+        self.store.record(self.study, toy.receipts(entries))
+        states = list(publishing._refolded(self.store, self.study, Asked()))
+        self.publication = publishing.make(self.store, self.study, states, "test", Asked())
+        self.journal: Journal = list(map(json.loads, self.audit("audit.ndjson").splitlines()))
+        self.heads = json.loads(self.audit("heads.json"))["subjects"]
+        self.root = json.loads(self.publication.files["manifest.json"])["cut"]["content_root"]
+
+    def audit(self, name: str) -> bytes:
+        return self.publication.audit[name]
+
+    def found(self, journal: Journal) -> list[str]:
+        found = verify.differences(journal, self.heads, self.study.id)
+        if verify.content_root(journal) != self.root:
+            found.append("content_root")
+        return found
+
+    def write(self, folder: Path) -> Path:
+        for name, content in (self.publication.files | self.publication.audit).items():
+            (folder / name).write_bytes(content)
+        return folder
+
+
+@pytest.fixture(scope="module")
+def kept() -> Kept:
+    return Kept("S")
+
+
+@pytest.fixture(scope="module")
+def other() -> Kept:
+    return Kept("OTHER")
+
+
+def seal(row: Row, previous: str) -> Row:
+    row = row | {"previous": previous}
+    return row | {"hash": verify.sealed(row)}
+
+
+def reseal(journal: Journal, subject: str) -> None:
+    """Make a subject's chain consistent again, as somebody would who knows how it is made."""
+    previous, version = verify.GENESIS, 0
+    for i, row in enumerate(journal):
+        if row["subject"] == subject:
+            version += 1
+            journal[i] = seal(row | {"version": version}, previous)
+            previous = journal[i]["hash"]
+
+
+def change_a_field(journal: Journal, rng: random.Random) -> None:
+    i = rng.randrange(len(journal))
+    name = rng.choice(sorted(journal[i].keys() - {"body"}))
+    value = journal[i][name]
+    if isinstance(value, int):
+        changed: Any = rng.choice([value + 1, str(value), float(value), None])
+    else:
+        at = rng.randrange(len(value) + 1)
+        changed = rng.choice([value[:at] + "0" + value[at:], value[:at] + " " + value[at:], None])
+    journal[i] = journal[i] | {name: changed}
+
+
+def change_the_body(journal: Journal, rng: random.Random) -> None:
+    """Change a body by one character: a space, a digit, a letter's case."""
+    i = rng.randrange(len(journal))
+    body = journal[i]["body"]
+    at = rng.randrange(len(body))
+    replaced = rng.choice([" " + body[at], "", body[at] + " ", body[at].swapcase() + "\t", "9"])
+    changed = body[:at] + replaced + body[at + 1 :]
+    journal[i] = journal[i] | {"body": changed if changed != body else body + "\n"}
+
+
+def change_a_value_and_seal(journal: Journal, rng: random.Random) -> None:
+    """Change a result with its digest and hash, and every hash after it."""
+    i = rng.choice([i for i, row in enumerate(journal) if '"result"' in row["body"]])
+    event = json.loads(journal[i]["body"])
+    event["data"]["result"] = str(rng.randrange(1_000, 9_000))
+    body = json.dumps(event)
+    entry = messages.parse(messages.read_json(body), body)
+    journal[i] = journal[i] | {"body": body, "digest": entry.digest.hex()}
+    reseal(journal, journal[i]["subject"])
+
+
+def drop(journal: Journal, rng: random.Random) -> None:
+    del journal[rng.randrange(len(journal))]
+
+
+def drop_and_seal(journal: Journal, rng: random.Random) -> None:
+    subject = journal.pop(rng.randrange(len(journal)))["subject"]
+    reseal(journal, subject)
+
+
+def drop_a_subject(journal: Journal, rng: random.Random) -> None:
+    subject = rng.choice(SUBJECTS)
+    journal[:] = [row for row in journal if row["subject"] != subject]
+
+
+def truncate(journal: Journal, rng: random.Random) -> None:
+    del journal[rng.randrange(len(journal)) :]
+
+
+def truncate_a_subject(journal: Journal, rng: random.Random) -> None:
+    subject, last = rng.choice(SUBJECTS), rng.randrange(6)
+    journal[:] = [r for r in journal if r["subject"] != subject or r["version"] <= last]
+
+
+def forge(journal: Journal, rng: random.Random) -> None:
+    """Insert a row that is right in itself, and seal all that follows."""
+    i = rng.randrange(len(journal))
+    study, subject = journal[i]["study"], journal[i]["subject"]
+    entry = toy.event(study, subject, f"F{rng.randrange(99)}", result=str(rng.randrange(99)))
+    forged = journal[i] | {
+        "body": entry.body, "record": entry.record, "kind": entry.kind, "revision": 1,
+        "digest": entry.digest.hex(), "event_id": entry.event_id,
+    }  # fmt: skip
+    journal.insert(i + rng.randrange(2), forged)
+    reseal(journal, subject)
+
+
+def append(journal: Journal, rng: random.Random) -> None:
+    """Add a row that is right in itself after the last of a subject."""
+    subject = rng.choice(SUBJECTS)
+    last = max(i for i, row in enumerate(journal) if row["subject"] == subject)
+    entry = toy.event(journal[last]["study"], subject, "F1", result=str(rng.randrange(99)))
+    forged = journal[last] | {
+        "body": entry.body, "record": entry.record, "kind": entry.kind, "revision": 1,
+        "digest": entry.digest.hex(), "event_id": entry.event_id,
+        "version": journal[last]["version"] + 1, "stamp": "2031-01-01T00:00:00.000000Z",
+    }  # fmt: skip
+    journal.insert(last + 1, seal(forged, journal[last]["hash"]))
+
+
+def invent_a_subject(journal: Journal, rng: random.Random) -> None:
+    entry = toy.event(journal[0]["study"], f"X{rng.randrange(99)}")
+    forged = journal[0] | {"body": entry.body, "subject": entry.subject, "version": 1}
+    journal.append(seal(forged, verify.GENESIS))
+
+
+def reorder(journal: Journal, rng: random.Random) -> None:
+    i, j = rng.sample(range(len(journal)), 2)
+    journal[i], journal[j] = journal[j], journal[i]
+
+
+def reorder_and_seal(journal: Journal, rng: random.Random) -> None:
+    subject = rng.choice(SUBJECTS)
+    places = [i for i, row in enumerate(journal) if row["subject"] == subject]
+    i, j = rng.sample(places, 2)
+    journal[i], journal[j] = journal[j], journal[i]
+    reseal(journal, subject)
+
+
+def swap_subjects(journal: Journal, rng: random.Random) -> None:
+    """Give two subjects each other's journals, sealed again."""
+    one, two = rng.sample(SUBJECTS, 2)
+    names = {one: two, two: one}
+    for i, row in enumerate(journal):
+        if name := names.get(row["subject"]):
+            body = row["body"].replace(f'"{row["subject"]}"', f'"{name}"')
+            journal[i] = row | {"subject": name, "body": body}
+    journal.sort(key=lambda row: (row["subject"], row["version"]))
+    if rng.random() < 0.5:
+        reseal(journal, one)
+        reseal(journal, two)
+
+
+def repeat(journal: Journal, rng: random.Random) -> None:
+    i = rng.randrange(len(journal))
+    journal.insert(i, dict(journal[i]))
+
+
+def replay_of_another_subject(journal: Journal, rng: random.Random) -> None:
+    i, j = rng.sample(range(len(journal)), 2)
+    while journal[i]["subject"] == journal[j]["subject"]:
+        j = rng.randrange(len(journal))
+    journal[i] = rng.choice([dict(journal[j]), journal[j] | {"subject": journal[i]["subject"]}])
+
+
+DONE: list[Callable[[Journal, random.Random], None]] = [
+    change_a_field, change_the_body, change_a_value_and_seal, drop, drop_and_seal, drop_a_subject,
+    truncate, truncate_a_subject, forge, append, invent_a_subject, reorder, reorder_and_seal,
+    swap_subjects, repeat, replay_of_another_subject,
+]  # fmt: skip
+
+
+def test_ten_thousand_changes_of_a_journal_are_all_found(kept: Kept, other: Kept) -> None:
+    seed = soak.seed(f"{MUTATIONS:,} changes of a journal")
+    rng = random.Random(seed)  # noqa: S311 (a seed)
+    counted: Counter[str] = Counter()
+    missed, untouched = [], json.dumps(kept.journal)
+    for number in range(MUTATIONS):
+        journal = list(kept.journal)
+        if number % (len(DONE) + 1) < len(DONE):
+            change = DONE[number % (len(DONE) + 1)]
+            change(journal, rng)
+            name = change.__name__
+        else:
+            name = "a row of another study"
+            i = rng.randrange(len(journal))
+            journal[i] = other.journal[i] | rng.choice([{}, {"study": kept.study.id}])
+        assert json.dumps(journal) != untouched, name
+        counted[name] += 1
+        if not kept.found(journal):
+            missed.append((number, name))
+    soak.note(
+        f"found {MUTATIONS - len(missed):,} of {sum(counted.values()):,}, {len(counted)} ways"
+    )
+    assert missed == []
+
+
+def test_untouched_journals_raise_no_alarm(kept: Kept, other: Kept) -> None:
+    assert kept.found(kept.journal) == other.found(other.journal) == []
+    for seed in range(50):
+        assert kept.found(json.loads(json.dumps(kept.journal))) == [], seed
+
+
+def test_what_is_a_digest_here_is_one_in_the_service() -> None:
+    for line in FEED.read_text(encoding="utf-8").splitlines():
+        entry = messages.parse(messages.read_json(line), line)
+        said = verify._read(line)
+        assert said is not None
+        assert said["digest"] == entry.digest.hex()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '"lloq":20.00,"result":"1","unit":"1/uL"',
+        '"lloq":1E3,"result":"1","unit":"1/uL"',
+        '"lloq":-0.0,"result":"\\u00e9\\ud83d\\ude00\\u2028\\/","unit":"1/uL"',
+        '"lloq":12345678901234567890123456789012345678901234567890,"result":"1","unit":"1/uL"',
+    ],
+)
+def test_numbers_and_texts_are_read_as_the_service_reads_them(data: str) -> None:
+    start = '{"specversion":"1.0","id":"e","source":"s","type":"org.livetlf.lab.result.reported.v1"'
+    more = ',"subject":"P1","time":"2015-07-02T10:00:00Z","study":"S","data":'
+    body = f'{start}{more}{{"record":"L1","revision":1,{data}}}}}'
+    event = messages.read_json(body)
+    own = {name: v for name, v in event["data"].items() if name not in ("record", "revision")}
+    content = {"kind": "lab.result.reported", "record": "L1", "revision": 1, "action": "record"}
+    said = verify._read(body)
+    assert said is not None
+    assert said["digest"] == messages.digest(content | {"reason": None, "data": own}).hex()
+
+
+def test_the_root_here_is_the_root_of_the_service(kept: Kept) -> None:
+    subjects = [each.subject for each in kept.store.subjects(kept.study)]
+    assert verify.content_root(kept.journal) == report.content_root(subjects)
+
+
+def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    status = main(["verify", str(folder), "--offline"])
+    told = capsys.readouterr()
+    return status, told.out + told.err
+
+
+def test_a_directory_with_all_its_proof_is_verified(
+    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, told = run(kept.write(tmp_path), capsys)
+    assert status == 0, told
+    assert "6 files" in told
+    assert f"{len(kept.journal)} journal rows of {len(SUBJECTS)} subjects" in told
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "named"),
+    [
+        ("tables.json", "tables", "tabIes", "tables.json: not the file"),
+        ("heads.json", '"version": 6', '"version": 5', "subject P0: its journal ends"),
+        ("heads.json", '"P4"', '"P5"', "subject P4: has a journal and no head"),
+        ("heads.json", '"P4"', '"P5"', "subject P5: has no journal"),
+        ("heads.json", '"content_root": "', '"content_root": "0', "heads.json: content_root"),
+        ("manifest.json", '"content_root": "', '"content_root": "0', "the journals give"),
+        ("manifest.json", '"accepted": 30', '"accepted": 29', "the journals hold 30"),
+        ("audit.ndjson", '"principal": "arn', '"principal": "Arn', "its hash is not"),
+    ],
+)
+def test_what_differs_is_named(
+    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    name: str, old: str, new: str, named: str,
+) -> None:  # fmt: skip
+    _edit(kept.write(tmp_path) / name, old, new)
+    status, told = run(tmp_path, capsys)
+    assert status == 1, told
+    assert named in told
+
+
+def test_a_file_that_is_gone_differs(
+    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (kept.write(tmp_path) / "listings.xlsx").unlink()
+    status, told = run(tmp_path, capsys)
+    assert status == 1
+    assert "listings.xlsx: cannot be read" in told
+
+
+@pytest.mark.parametrize("name", ["heads.json", "audit.ndjson"])
+def test_documents_without_their_proof_are_incomplete(
+    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (kept.write(tmp_path) / name).unlink()
+    status, told = run(tmp_path, capsys)
+    assert status == 2
+    assert "6 files" in told
+    assert "make audit-trail" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("manifest.json", None),
+        ("manifest.json", b"[]"),
+        ("manifest.json", b"{}"),
+        ("heads.json", b"{"),
+        ("heads.json", b"{}"),
+        ("audit.ndjson", b"[1]\n"),
+        ("audit.ndjson", b'{"body":"","body":""}\n'),
+    ],
+)
+def test_what_cannot_be_read_is_a_bad_argument(
+    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes | None
+) -> None:
+    kept.write(tmp_path)
+    if content is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(content)
+    status, told = run(tmp_path, capsys)
+    assert status == 2, told
+    assert name in told
+    assert "Traceback" not in told
+
+
+def test_the_manifest_vouches_for_bytes(kept: Kept) -> None:
+    for each in json.loads(kept.publication.files["manifest.json"])["files"]:
+        content = kept.publication.files[each["name"]]
+        assert hashlib.sha256(content).hexdigest() == each["sha256"]
