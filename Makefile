@@ -8,6 +8,7 @@ ifdef PIP_INDEX_URL # uv does not read pip's settings
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 READY := .venv/.ready
+BENCH := PYTHONPATH=functions:infrastructure:tests .venv/bin/python -m benchmarks
 LOCAL := PYTHONPATH=infrastructure .venv/bin/python -m local
 
 # sam looks for python3.13 on the path and asks for a region even where none matters.
@@ -20,12 +21,12 @@ CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help check test demo up get post down replay build requirements
+.PHONY: all help check test bench bench-large demo up get post down replay build requirements
 
 all: check test
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 check: $(READY) ## lint, types, template, locks
 	@.venv/bin/ruff check --quiet
@@ -36,6 +37,12 @@ check: $(READY) ## lint, types, template, locks
 
 test: $(READY) ## every test (those of sam local only where Docker runs)
 	@.venv/bin/pytest
+
+bench: $(READY) ## what an event costs, beside the budgets; needs valgrind
+	@$(BENCH)
+
+bench-large: $(READY) ## the long ones: a store of 400,000 subjects
+	@$(BENCH) --large
 
 demo: $(READY) ## TMB-301 from its events to its documents: out/TMB-301/
 	@$(LOCAL) demo

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench import create_table, ministack_client
 from doubles import MemoryClient
+from store.bench import create_table, ministack_client
 
 from benchmarks import world
 from benchmarks.rows import Measured, spread
@@ -84,7 +84,7 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
             costs.append(run(client, size, None, shards))
             client.delete_table(TableName=world.TABLE)
     model = [modelled(size, None, shards) for size, shards in ((1, None), (BATCH, None), (BATCH, 8))]
-    ratios = [one.mean(one.units) / other.mean(other.units) for one, other in zip(model, costs)]
+    ratios = [one.mean(one.units) / other.mean(other.units) for one, other in zip(model, costs, strict=True)]
     return [
         *rows(*costs),
         Measured("size model / ministack: greatest deviation", max(abs(r - 1) for r in ratios), 0.02),

@@ -13,7 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from doubles import Clock, MemoryClient
 
@@ -145,13 +144,20 @@ def server() -> Iterator[str]:
         process.join()
 
 
-def client(endpoint: str, config: Config | None = None) -> Any:  # noqa: ANN401 (botocore's class)
-    """Make a client as a function does, or with another configuration."""
-    return boto3.session.Session().client(
-        "dynamodb",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 (nobody's)
-        config=config or wiring._CLIENT,  # noqa: SLF001 (the one that is measured)
-    )
+def client(endpoint: str) -> Any:  # noqa: ANN401 (botocore's class)
+    """Make a client as a function does."""
+    return wiring.client("dynamodb", wiring.CLIENT, **_account(endpoint))
+
+
+def plain_client(endpoint: str) -> Any:  # noqa: ANN401 (botocore's class)
+    """Make a client as anybody does."""
+    return boto3.session.Session().client("dynamodb", **_account(endpoint))
+
+
+def _account(endpoint: str) -> dict[str, str]:
+    return {
+        "endpoint_url": endpoint,
+        "region_name": "us-east-1",
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+    }

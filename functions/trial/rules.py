@@ -62,7 +62,10 @@ def matcher(where: Mapping[str, str | list[str]]) -> Matcher:
     }
 
     def matches(data: Mapping[str, Any]) -> bool:
-        return all(str(data.get(name, "")) in values for name, values in wanted.items())
+        for name, values in wanted.items():
+            if str(data.get(name, "")) not in values:
+                return False
+        return True
 
     return matches
 
@@ -88,7 +91,13 @@ def event_matcher(wanted: AdverseEventFilter) -> Callable[[Any], bool]:
         parts.append(lambda event: event.data.get("outcome") == wanted.outcome)
     if wanted.terms:
         parts.append(lambda event: event.pt in wanted.terms)
-    return lambda event: all(part(event) for part in parts)
+    def matches(event: Any) -> bool:  # noqa: ANN401 (see above)
+        for part in parts:
+            if not part(event):
+                return False
+        return True
+
+    return parts[0] if len(parts) == 1 else matches
 
 
 class Rules:
@@ -139,9 +148,10 @@ class Rules:
 
         def remembered(derivation: Derivation) -> Result:
             memo = derivation.memo
-            if key not in memo:
-                memo[key] = evaluate(derivation)
-            result: Result = memo[key]
+            if key in memo:
+                known: Result = memo[key]
+                return known
+            result = memo[key] = evaluate(derivation)
             return result
 
         return remembered
@@ -271,7 +281,13 @@ class Rules:
                 dates.earliest(record.data[field])
             )
 
-        return lambda derivation: any(meant(derivation, each) for each in derivation.records(kind))
+        def recorded(derivation: Derivation) -> Truth:
+            for each in derivation.records(kind):
+                if meant(derivation, each):
+                    return True
+            return False
+
+        return recorded
 
     def _of_levels(self, condition: Condition, path: str) -> Test:
         name = str(condition.characteristic)

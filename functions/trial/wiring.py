@@ -1,13 +1,16 @@
 """Where the environment is read and the clients are made: once in a process."""
 
 import hashlib
+import json
 import os
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-import boto3
+from botocore import session
 from botocore.config import Config
+from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict
 
 from trial import report
@@ -26,14 +29,46 @@ class Settings(BaseModel):
     BUCKET_NAME: str
 
 
+class _Files(JSONFileLoader):  # type: ignore[misc]
+    """Reads botocore's data files as plain objects: keeping their members' order takes longer."""
+
+    def load_file(self, file_path: str) -> Any:  # noqa: ANN401 (JSON)
+        """Read a file that is not compressed; botocore reads the others."""
+        try:
+            return json.loads(Path(f"{file_path}.json").read_bytes())
+        except FileNotFoundError:
+            return super().load_file(file_path)
+
+
+class _Services(Loader):  # type: ignore[misc]
+    """Finds the two services used here without listing every service of AWS.
+
+    DynamoDB's rules of endpoints are left out: botocore then takes the address from its table of
+    regions once, and not anew from every request's parameters.
+    """
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """List the services that a kind of data file is read of."""
+        return ["s3"] if type_name == "endpoint-rule-set-1" else ["dynamodb", "s3"]
+
+
 # The store itself repeats what is worth repeating, after reading again; and it makes its requests
-# with its own hands, so that checking each against the service's model would only cost time.
-_CLIENT = Config(
+# with its own hands, so that checking each against the service's model would only cost time, as
+# would composing the name of this software for each.
+CLIENT = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     connect_timeout=2,
     read_timeout=5,
     parameter_validation=False,
+    user_agent="LiveTLF",
 )
+
+
+def client(service: str, config: Config | None = None, **options: str) -> Any:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+    """Make a client of boto3's own core; what boto3 adds to it is not used and starts slowly."""
+    made = session.Session()
+    made.register_component("data_loader", _Services(file_loader=_Files()))
+    return made.create_client(service, config=config, **options)
 
 
 @cache
@@ -45,7 +80,7 @@ def settings() -> Settings:
 @cache
 def table() -> Table:
     """Give the table."""
-    return Table(boto3.client("dynamodb", config=_CLIENT), settings().TABLE_NAME)
+    return Table(client("dynamodb", CLIENT), settings().TABLE_NAME)
 
 
 @cache
@@ -63,7 +98,7 @@ def reports() -> Reports:
 @cache
 def documents() -> Documents:
     """Give the published documents."""
-    return Documents(boto3.client("s3"), settings().BUCKET_NAME)
+    return Documents(client("s3"), settings().BUCKET_NAME)
 
 
 @cache

@@ -175,7 +175,6 @@ def test_handlers_that_make_no_workbook_load_nothing_heavy(handler: str) -> None
     assert loaded(statement, *NEVER_LOADED, "mpmath") == []
 
 
-@pytest.mark.xfail(strict=True, reason="`import boto3` itself loads its resources: use botocore")
 @pytest.mark.parametrize("handler", ["api", "ingest", "publish"])
 def test_no_handler_loads_the_resources_of_boto3(handler: str) -> None:
     assert loaded(f"import {handler}", "boto3.resources") == []
