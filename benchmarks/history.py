@@ -19,18 +19,20 @@ from benchmarks.rows import Measured
 from trial.store import keys
 
 _AROUND = 10  # records before and after the one named, for single events differ by what they are
-_WORDS = tuple(
+_TEXT = (
     "pain rash left right acute mild chronic intermittent upper lower site after before dose fever "
     "joint swelling sleep appetite loss elevated transient renal hepatic nasal oral dry itching "
-    "fatigue cough tremor vision blurred skin nail scalp dental sinus throat viral dermal".split()
+    "fatigue cough tremor vision blurred skin nail scalp dental sinus throat viral dermal"
 )
+_WORDS = tuple(_TEXT.split())
 
 
 def course(seed: int = 1) -> Iterator[str]:
     """Post one subject's events for ever: enrolment first, then what life brings."""
     chance = random.Random(seed)  # noqa: S311 (no secret)
     day = date(2015, 6, 8)
-    yield _event("subject.enrolled", "ENROLMENT", day, {"date": str(day), "site": "111", "age": 54})
+    enrolled = {"date": str(day), "site": "111", "age": 54}
+    yield _event("subject.enrolled", "ENROLMENT", day, enrolled)
     for number in count(1):
         day += timedelta(days=chance.choice((0, 0, 1, 1, 2))) if number < 300 else timedelta()  # noqa: PLR2004
         at = f"{day}T{chance.randint(7, 18):02}:{chance.randint(0, 59):02}"
@@ -93,7 +95,9 @@ def run(records: int) -> tuple[Cost, list[int]]:
         cost.start()
         world.take(store, [body])
         item = client.tables[world.TABLE][row]
-        sizes.append(len(item["body"]["B"]) + sum(len(s["B"]) for s in item["shares"]["M"].values()))
+        sizes.append(
+            len(item["body"]["B"]) + sum(len(s["B"]) for s in item["shares"]["M"].values())
+        )
     return cost, sizes
 
 

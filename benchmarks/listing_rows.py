@@ -16,7 +16,9 @@ _ROWS = """
 rows = [(f"TMB301-{i:03}", "ADVERSE EVENT", f"2015-06-{i % 28 + 1:02}", i % 97, "mild headache",
          "RECOVERED/RESOLVED", i % 5, "NOT RELATED") for i in range({n})]
 """
-OURS = _ROWS + """
+OURS = (
+    _ROWS
+    + """
 from trial.render import excel
 from trial.tables.grid import Cut, Flow, Listing, ListingColumn, Report
 columns = tuple(ListingColumn(f"c{i}", f"Column {i}", "number" if i in (3, 6) else "text")
@@ -25,7 +27,10 @@ listing = Listing("16.2.7", "Adverse events", "Safety", columns, rows)
 cut = Cut("c", "TMB-301", "t", "", "", "d", 1, "open", 1, "r", "2016-12-20")
 excel.workbook(Report(cut, (), Flow("", "", (), ()), (), (listing,)))
 """
-WRITE_ONLY = _ROWS + """
+)
+WRITE_ONLY = (
+    _ROWS
+    + """
 from io import BytesIO
 from openpyxl import Workbook
 book = Workbook(write_only=True)
@@ -34,6 +39,7 @@ for row in rows:
     sheet.append(row)
 book.save(BytesIO())
 """
+)
 
 
 def measure(*, large: bool = False) -> list[Measured]:

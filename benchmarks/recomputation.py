@@ -93,8 +93,8 @@ def _polars(frames: dict[str, list[dict[str, Any]]]) -> Callable[[], object]:
             value.count(), value.mean().alias("mean"), value.std().alias("sd"),
             value.median().alias("median"),
         )  # fmt: skip
-        terms = codes.join(events, on="subject").group_by("soc", "pt").agg(
-            pl.col("subject").n_unique()
+        terms = (
+            codes.join(events, on="subject").group_by("soc", "pt").agg(pl.col("subject").n_unique())
         )
         return sexes, visits, terms
 

@@ -68,10 +68,12 @@ def rows(single: Cost, batch: Cost, spread_over_8: Cost) -> Iterator[Measured]:
     yield Measured("requests per event, batch of 50, 8 shards", eight, 0.2, "")
     yield Measured("units per event, API", single.mean(single.units), 12, spread(single.units))
     each = [units / BATCH for units in batch.units]
-    yield Measured("units per event, batch of 50, 1 shard", batch.mean(batch.units), 7, spread(each))
+    yield Measured(
+        "units per event, batch of 50, 1 shard", batch.mean(batch.units), 7, spread(each)
+    )
     each = [units / BATCH for units in spread_over_8.units]
     found = spread_over_8.mean(spread_over_8.units)
-    yield Measured("units per event, batch of 50, 8 shards", found, None, spread(each))
+    yield Measured("units per event, batch of 50, 8 shards", found, 7, spread(each))
 
 
 def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same for both)
@@ -83,9 +85,14 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
             create_table(client, world.TABLE)
             costs.append(run(client, size, None, shards))
             client.delete_table(TableName=world.TABLE)
-    model = [modelled(size, None, shards) for size, shards in ((1, None), (BATCH, None), (BATCH, 8))]
-    ratios = [one.mean(one.units) / other.mean(other.units) for one, other in zip(model, costs, strict=True)]
+    model = [
+        modelled(size, None, shards) for size, shards in ((1, None), (BATCH, None), (BATCH, 8))
+    ]
+    ratios = [
+        one.mean(one.units) / other.mean(other.units)
+        for one, other in zip(model, costs, strict=True)
+    ]
     return [
         *rows(*costs),
-        Measured("size model / ministack: greatest deviation", max(abs(r - 1) for r in ratios), 0.02),
+        Measured("size model / ministack: greatest deviation", max(abs(r - 1) for r in ratios)),
     ]

@@ -61,5 +61,7 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
     return [
         Measured("start of api / bare client", made["api"], 1.25, f"bare {bare / 1e6:,.0f} M"),
         Measured("start of ingest / bare client", made["ingest"]),
-        Measured("modules loaded that never should be", len(unwanted("api")), 0, ", ".join(NEVER_LOADED)),
+        Measured(
+            "modules loaded that never should be", len(unwanted("api")), 0, ", ".join(NEVER_LOADED)
+        ),
     ]

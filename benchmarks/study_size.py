@@ -38,7 +38,9 @@ def measure(*, large: bool = False) -> list[Measured]:
         for name, cost in zip(("API", "batch of 50"), run(subjects), strict=True):
             units = cost.mean(cost.units)
             detail = spread(cost.units) if cost.size == 1 else ""
-            rows.append(Measured(f"units per event, {subjects:,} subjects, {name}", units, None, detail))
+            rows.append(
+                Measured(f"units per event, {subjects:,} subjects, {name}", units, None, detail)
+            )
             if subjects == 40:  # noqa: PLR2004 (the smallest)
                 first[name] = units
             else:

@@ -25,7 +25,6 @@ from trial.store import Receipt, Store
 from trial.store.table import Meter, Table
 from trial.study import Study
 
-
 TMB301 = ROOT / "events" / "tmb-301"
 TABLE = "benchmark"
 
@@ -88,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     memory = MemoryClient()
     wbufsize = -1
 
-    def do_POST(self) -> None:  # noqa: N802 (http.server's name)
+    def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         operation = self.headers["X-Amz-Target"].partition(".")[2]
         status, answer = 200, _CALLS.get(operation, _unknown)

@@ -62,10 +62,7 @@ def matcher(where: Mapping[str, str | list[str]]) -> Matcher:
     }
 
     def matches(data: Mapping[str, Any]) -> bool:
-        for name, values in wanted.items():
-            if str(data.get(name, "")) not in values:
-                return False
-        return True
+        return all(str(data.get(name, "")) in values for name, values in wanted.items())
 
     return matches
 
@@ -91,13 +88,7 @@ def event_matcher(wanted: AdverseEventFilter) -> Callable[[Any], bool]:
         parts.append(lambda event: event.data.get("outcome") == wanted.outcome)
     if wanted.terms:
         parts.append(lambda event: event.pt in wanted.terms)
-    def matches(event: Any) -> bool:  # noqa: ANN401 (see above)
-        for part in parts:
-            if not part(event):
-                return False
-        return True
-
-    return parts[0] if len(parts) == 1 else matches
+    return lambda event: all(part(event) for part in parts)
 
 
 class Rules:
@@ -281,13 +272,7 @@ class Rules:
                 dates.earliest(record.data[field])
             )
 
-        def recorded(derivation: Derivation) -> Truth:
-            for each in derivation.records(kind):
-                if meant(derivation, each):
-                    return True
-            return False
-
-        return recorded
+        return lambda derivation: any(meant(derivation, each) for each in derivation.records(kind))
 
     def _of_levels(self, condition: Condition, path: str) -> Test:
         name = str(condition.characteristic)

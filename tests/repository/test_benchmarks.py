@@ -1,7 +1,6 @@
 """The budgets that are cheap to count, so that a change that breaks one fails at once."""
 
 import pytest
-
 from benchmarks import requests, start
 
 EVENTS = 400
