@@ -65,7 +65,8 @@ def _made(kind: str, number: int, day: date, at: str, chance: random.Random) -> 
             data = {"start": at, "amount": 800, "unit": "mg", "lot": f"{chance.randint(100, 999)}"}
             return _event("dose.administered", f"D{number}", day, data)
         case "event":
-            data = {"term": text, "onset": str(day), "grade": chance.randint(1, 4), "serious": False,
+            grade = chance.randint(1, 4)
+            data = {"term": text, "onset": str(day), "grade": grade, "serious": False,
                     "causality": chance.choice(("RELATED", "NOT RELATED"))}  # fmt: skip
             return _event("adverse-event.reported", f"AE-{number}", day, data)
         case _:

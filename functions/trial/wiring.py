@@ -29,7 +29,7 @@ class Settings(BaseModel):
     BUCKET_NAME: str
 
 
-class _Files(JSONFileLoader):  # type: ignore[misc]
+class _Files(JSONFileLoader):
     """Reads botocore's data files as plain objects: keeping their members' order takes longer."""
 
     def load_file(self, file_path: str) -> Any:  # noqa: ANN401 (JSON)
@@ -40,7 +40,7 @@ class _Files(JSONFileLoader):  # type: ignore[misc]
             return super().load_file(file_path)
 
 
-class _Services(Loader):  # type: ignore[misc]
+class _Services(Loader):
     """Finds the two services used here without listing every service of AWS.
 
     DynamoDB's rules of endpoints are left out: botocore then takes the address from its table of
@@ -64,7 +64,7 @@ CLIENT = Config(
 )
 
 
-def client(service: str, config: Config | None = None, **options: str) -> Any:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+def client(service: str, config: Config | None = None, **options: Any) -> Any:  # noqa: ANN401 (botocore makes its clients' classes at run time)
     """Make a client of boto3's own core; what boto3 adds to it is not used and starts slowly."""
     made = session.Session()
     made.register_component("data_loader", _Services(file_loader=_Files()))
