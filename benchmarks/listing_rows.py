@@ -11,7 +11,7 @@ from benchmarks import ROOT
 from benchmarks.instructions import instructions
 from benchmarks.rows import Measured
 
-FEW, MORE = 100, 400
+FEW, MORE = 40, 160
 _ROWS = """
 rows = [(f"TMB301-{i:03}", "ADVERSE EVENT", f"2015-06-{i % 28 + 1:02}", i % 97, "mild headache",
          "RECOVERED/RESOLVED", i % 5, "NOT RELATED") for i in range({n})]
