@@ -8,6 +8,7 @@ ifdef PIP_INDEX_URL # uv does not read pip's settings
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 READY := .venv/.ready
+BENCH := PYTHONPATH=functions:infrastructure:tests .venv/bin/python -m benchmarks
 LOCAL := PYTHONPATH=infrastructure .venv/bin/python -m local
 
 # sam looks for python3.13 on the path and asks for a region even where none matters.
@@ -20,7 +21,7 @@ CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help check test soak demo up get post down replay audit-trail verify build requirements
+.PHONY: all help check test soak bench bench-large demo up get post down replay audit-trail verify build requirements
 
 all: check test
 
@@ -39,6 +40,12 @@ test: $(READY) ## every test (those of sam local only where Docker runs)
 
 soak: $(READY) ## the long runs: 20,000 histories, 100,000 events through faults and kills
 	@LIVETLF_SOAK=1 .venv/bin/pytest -s tests/properties tests/faults
+
+bench: $(READY) ## what an event costs, beside the budgets; needs valgrind
+	@$(BENCH)
+
+bench-large: $(READY) ## the long ones: a store of 400,000 subjects
+	@$(BENCH) --large
 
 demo: $(READY) ## TMB-301 from its events to its documents: out/TMB-301/
 	@$(LOCAL) demo

@@ -87,7 +87,7 @@ Number = Annotated[
 class Data(BaseModel):
     """What every event's data carry: which record, in which revision, and why it changed."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     record: Identifier
     revision: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -150,7 +150,7 @@ class SubjectSuperseded(Data):
 class Measurement(BaseModel):
     """One value read at a visit, as it was reported."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     parameter: Identifier
     result: Text
@@ -308,7 +308,7 @@ KINDS: Mapping[str, type[Data]] = {
 class Envelope(BaseModel):
     """The CloudEvents 1.0 attributes this service reads; others pass."""
 
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, defer_build=True)
 
     specversion: Literal["1.0"]
     id: Annotated[str, Field(min_length=1, max_length=256)]
@@ -386,7 +386,8 @@ def digest(value: object) -> bytes:
     return hashlib.sha256(canonical(value).encode()).digest()[:DIGEST_BYTES]
 
 
-def _integer(text: str) -> int | Decimal:
+def integer(text: str) -> int | Decimal:
+    """Read an integer; one of absurd length stays decimal, for reading it takes too long."""
     return int(text) if len(text) < 40 else Decimal(text)  # noqa: PLR2004 (int() is quadratic)
 
 
@@ -411,7 +412,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _DECODER = json.JSONDecoder(
     parse_float=Decimal,
-    parse_int=_integer,
+    parse_int=integer,
     parse_constant=_no_constant,
     object_pairs_hook=_unique,
 )

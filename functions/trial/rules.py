@@ -164,9 +164,10 @@ class Rules:
 
         def remembered(derivation: Derivation) -> Result:
             memo = derivation.memo
-            if key not in memo:
-                memo[key] = evaluate(derivation)
-            result: Result = memo[key]
+            if key in memo:
+                known: Result = memo[key]
+                return known
+            result = memo[key] = evaluate(derivation)
             return result
 
         return remembered

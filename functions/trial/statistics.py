@@ -63,8 +63,7 @@ class Moments:
 
     def lift(self, units: int) -> dict[str, int]:
         """Give the cells of one value, `units` being the value in units of the last place."""
-        cells = {"n": 1, "s": units, "q": units * units}
-        return {name: value for name, value in cells.items() if value}
+        return {"n": 1, "s": units, "q": units * units} if units else {"n": 1}
 
     def read(self, cells: Mapping[str, int]) -> MomentsReadout:
         """Read mean and variance, in the values' own unit, out of summed cells."""

@@ -26,7 +26,7 @@ Statistics = list[Literal["n", "mean", "sd", "median", "min", "max"]]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Named(Protocol):

@@ -1,13 +1,16 @@
 """Where the environment is read and the clients are made: once in a process."""
 
 import hashlib
+import json
 import os
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from botocore import session
 from botocore.config import Config
-from botocore.session import Session
+from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict
 
 from trial import report
@@ -26,23 +29,49 @@ class Settings(BaseModel):
     BUCKET_NAME: str
 
 
+class _Files(JSONFileLoader):
+    """Reads botocore's data files as plain objects: keeping their members' order takes longer."""
+
+    def load_file(self, file_path: str) -> Any:  # noqa: ANN401 (JSON)
+        """Read a file that is not compressed; botocore reads the others."""
+        try:
+            return json.loads(Path(f"{file_path}.json").read_bytes())
+        except FileNotFoundError:
+            return super().load_file(file_path)
+
+
+class _Services(Loader):
+    """Finds the two services used here without listing every service of AWS.
+
+    DynamoDB's rules of endpoints are left out: botocore then takes the address from its table of
+    regions once, and not anew from every request's parameters.
+    """
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """List the services that a kind of data file is read of."""
+        return ["s3"] if type_name == "endpoint-rule-set-1" else ["dynamodb", "s3"]
+
+
 # The store itself repeats what is worth repeating, after reading again; and it makes its requests
-# with its own hands, so that checking each against the service's model would only cost time.
-_CLIENT = Config(
+# with its own hands, so that checking each against the service's model would only cost time, as
+# would composing the name of this software for each.
+CLIENT = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     connect_timeout=2,
     read_timeout=5,
     parameter_validation=False,
+    user_agent="LiveTLF",
 )
 
 
 _LINKS = Config(signature_version="s3v4")  # buckets of today take no other
 
 
-@cache
-def _session() -> Session:
-    """Give botocore's session: boto3's own would load its resources, which nothing here uses."""
-    return Session()
+def client(service: str, config: Config | None = None, **options: Any) -> Any:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+    """Make a client of boto3's own core; what boto3 adds to it is not used and starts slowly."""
+    made = session.Session()
+    made.register_component("data_loader", _Services(file_loader=_Files()))
+    return made.create_client(service, config=config, **options)
 
 
 @cache
@@ -54,7 +83,7 @@ def settings() -> Settings:
 @cache
 def table() -> Table:
     """Give the table."""
-    return Table(_session().create_client("dynamodb", config=_CLIENT), settings().TABLE_NAME)
+    return Table(client("dynamodb", CLIENT), settings().TABLE_NAME)
 
 
 @cache
@@ -72,7 +101,7 @@ def reports() -> Reports:
 @cache
 def documents() -> Documents:
     """Give the published documents."""
-    return Documents(_session().create_client("s3", config=_LINKS), settings().BUCKET_NAME)
+    return Documents(client("s3", _LINKS), settings().BUCKET_NAME)
 
 
 @cache

@@ -60,7 +60,6 @@ def open_service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[[], Service]]:
     """Give a maker of services; the last one made is the one whose handlers answer."""
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -21,7 +21,7 @@ def cut_off(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-    monkeypatch.setattr(wiring, "_CLIENT", Config(retries={"total_max_attempts": 1}))
+    monkeypatch.setattr(wiring, "CLIENT", Config(retries={"total_max_attempts": 1}))
     forget()
     return service
 

@@ -6,21 +6,24 @@ is left out where the record itself gives it again, which is wherever nothing wa
 the others follow the deflated text as they are. Of moments (n 1, sum x, squares x*x) x suffices.
 """
 
+import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from json import JSONEncoder
 from typing import Any
 
 from trial.cells import Cells, Share
-from trial.messages import DIGEST_BYTES, canonical, digest, read_json
+from trial.messages import DIGEST_BYTES, canonical, digest, integer
 from trial.store.dictionary import RECORDS_1, SHARES_1
 from trial.subject import Key, Record, Subject
 
 FORMAT = 1
 
 _CONSTANT, _FIELDS, _POSITIONS = "=", "{", "["
+_READER = json.JSONDecoder(parse_float=Decimal, parse_int=integer)  # of what is written here
 _JSON = JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _WINDOW, _MEMORY, _LEVEL = 14, 9, 9  # the dictionary and a subject's text fit into 16 KB
 
@@ -31,13 +34,26 @@ _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\v": "\\v"}
 _MEANT = {escaped[1]: character for character, escaped in _ESCAPES.items()}
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Group:
+    """Records that were read together, as the text they were read from."""
+
+    text: str
+    size: int
+
+
 class Derived(Mapping[int, bytes]):
     """The digest of a record never corrected, made anew when it is asked for."""
 
-    __slots__ = ("_record",)
+    __slots__ = ("_group", "_record")
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, group: "_Group") -> None:
         self._record = record
+        self._group = group
+
+    def group_of(self, record: Record) -> "_Group | None":
+        """Give the group that a record was read with; None where it has changed since."""
+        return self._group if record is self._record else None
 
     def __getitem__(self, revision: int) -> bytes:
         if revision != 1:
@@ -59,6 +75,9 @@ def encode(subject: Subject) -> bytes:
         groups.setdefault((record.kind, plain, tuple(sorted(record.data))), []).append(record)
     texts, digests = [], bytearray()
     for (kind, plain, _), records in sorted(groups.items()):
+        if plain and (unchanged := _as_read(subject, records)) is not None:
+            texts.append(unchanged)
+            continue
         ids = [record.record for record in records]
         group: list[Any] = [kind, ids, _column([record.data for record in records])]
         if not plain:
@@ -76,12 +95,13 @@ def decode(subject_id: str, body: bytes) -> Subject:
     records: dict[Key, Record] = {}
     seen: dict[Key, Mapping[int, bytes]] = {}
     at = 0
-    for kind, ids, column, *states in read_json(text):
+    for (kind, ids, column, *states), group_text in _groups(text):
+        group = _Group(group_text, len(ids))
         for i, (name, data) in enumerate(zip(ids, _values(column, len(ids)), strict=True)):
             key = kind, name
             if not states:
                 record = records[key] = Record(kind, name, 1, void=False, data=data)
-                seen[key] = Derived(record)
+                seen[key] = Derived(record, group)
                 continue
             void, revisions = states[0][i]
             end = at + DIGEST_BYTES * len(revisions)
@@ -93,6 +113,27 @@ def decode(subject_id: str, body: bytes) -> Subject:
             records[key] = Record(kind, name, revisions[-1], void, data)
             at = end
     return Subject(subject_id, records, seen)
+
+
+def _groups(text: str) -> Iterator[tuple[list[Any], str]]:
+    """Take the groups apart: each one's value, and its text as it was written by `encode`."""
+    start = 1
+    while start < len(text) - 1:
+        value, end = _READER.raw_decode(text, start)
+        yield value, text[start:end]
+        start = end + 1
+
+
+def _as_read(subject: Subject, records: list[Record]) -> str | None:
+    """Give a group's text as it was read, if it is the very same records: most are, every time."""
+    first: _Group | None = None
+    for record in records:
+        seen = subject.seen[record.kind, record.record]
+        group = seen.group_of(record) if isinstance(seen, Derived) else None
+        if group is None or (first is not None and group is not first):
+            return None
+        first = group
+    return first.text if first is not None and first.size == len(records) else None
 
 
 def encode_share(share: Share, version: int) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Protocol
 
 from trial import numbers
@@ -43,8 +44,11 @@ class RowPlan(Protocol):
 
 def put(share: Share, row: str, cell: str, value: int) -> None:
     """Add a value to one cell of a share."""
-    cells = share.setdefault(row, {})
-    cells[cell] = cells.get(cell, 0) + value
+    cells = share.get(row)
+    if cells is None:
+        share[row] = {cell: value}
+    else:
+        cells[cell] = cells.get(cell, 0) + value
 
 
 def counted(n: int, size: int, *, interval: bool = False) -> tuple[Statistic, ...]:
@@ -99,9 +103,18 @@ class CountRow:
 
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
         """Count the subject once in each column where the condition is true."""
-        for column, (member, test) in enumerate(zip(members, self.tests, strict=True)):
-            if member and test is not None and test(derivation):
-                put(share, self.sums, f"{self.index}.{column}.n", 1)
+        for column, test, cell in self._counts:
+            if members[column] and test(derivation):
+                put(share, self.sums, cell, 1)
+
+    @cached_property
+    def _counts(self) -> list[tuple[int, Test, str]]:
+        """The columns that count, their conditions and cells, laid out once for all subjects."""
+        return [
+            (column, test, f"{self.index}.{column}.n")
+            for column, test in enumerate(self.tests)
+            if test is not None
+        ]
 
     def read(self, sums: Share, columns: Sequence[Column]) -> list[Row]:
         """Give n, N, percentage and, if wanted, the exact confidence interval."""
@@ -144,7 +157,8 @@ class NotDueRow:
 
         A column that shows only some of its set counts them too: they are not the denominator.
         """
-        for column, (member, test) in enumerate(zip(members, self.tests, strict=True)):
+        for column, test in enumerate(self.tests):
+            member = members[column]
             if member and test is not None and test(derivation) is not None:
                 put(share, self.sums, f"{self.index}.{column}.s", 1)
             if member and self.narrowed[column]:
@@ -245,18 +259,32 @@ class SummaryRow:
         """Add n, the value and its square and, for order statistics, its tally."""
         if self.where is not None and not self.where(derivation):
             return
-        for column, (member, quantity) in enumerate(zip(members, self.quantities, strict=True)):
-            value = quantity.evaluate(derivation) if member and quantity is not None else None
-            if value is None or quantity is None:
+        for column, quantity, names, tallied in self._measured:
+            value = quantity.evaluate(derivation) if members[column] else None
+            if value is None:
                 continue
-            at = f"{self.index}.{column}"
+            cells = share.setdefault(self.sums, {})
             for name, lifted in Moments(quantity.places).lift(value.units).items():
-                put(share, self.sums, f"{at}.{name}", lifted)
+                cells[names[name]] = lifted
             if value.imputed:
-                put(share, self.sums, f"{at}.i", 1)
-            if not {"median", "min", "max"}.isdisjoint(self.statistics[column]):
+                cells[names["i"]] = 1
+            if tallied:
                 point = _coarser(value.units, quantity.places - quantity.order_places)
                 put(share, f"{self._tally(column)}{point // TALLY_POINTS}", str(point), 1)
+
+    @cached_property
+    def _measured(self) -> list[tuple[int, Quantity, dict[str, str], bool]]:
+        """The columns that measure: quantity, cells by statistic, and whether it is tallied."""
+        return [
+            (
+                column,
+                quantity,
+                {name: f"{self.index}.{column}.{name}" for name in ("n", "s", "q", "i")},
+                not {"median", "min", "max"}.isdisjoint(self.statistics[column]),
+            )
+            for column, quantity in enumerate(self.quantities)
+            if quantity is not None
+        ]
 
     def _tally(self, column: int) -> str:
         return f"{self.table}#tally#{self.index}.{column}#"
@@ -373,9 +401,12 @@ class EventsRow:
 
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
         """Count the subject once, and each of its events."""
-        events = sum(map(self.matches, derivation.adverse_events))
+        adverse_events = derivation.adverse_events
+        events = sum(map(self.matches, adverse_events)) if adverse_events else 0
+        if not events:
+            return
         for column, member in enumerate(members):
-            if member and events:
+            if member:
                 put(share, self.sums, f"{self.index}.{column}.n", 1)
                 put(share, self.sums, f"{self.index}.{column}.e", events)
 

@@ -1,0 +1,132 @@
+"""Conflicts per committed event under AWS's rule: 0.1 at most, none lost, none doubled.
+
+A client in memory refuses a transaction that overlaps one in flight, as DynamoDB does and the
+emulator never. 16 writers post single events of 400 subjects, each subject's in order, over 8
+shards, after pauses as chance has them. What decides is how many transactions are in flight at a
+time, on the mean: `LOAD` (40 events a second of 10 ms each). The flights are slept, and slept
+long, so that a busy machine adds little to them; run it on a quiet one all the same.
+"""
+
+import random
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from doubles import MemoryClient, cancelled
+
+from benchmarks import population, world
+from benchmarks.rows import Measured
+from trial import report
+from trial.messages import Entry
+from trial.store import Receipt, Store
+from trial.store.table import Table
+from trial.subject import Outcome, gather
+
+WRITERS, SUBJECTS, SHARDS = 16, 400, 8
+FLIGHT = 0.03
+LOAD = 0.4
+
+
+class Overlapping(MemoryClient):
+    """Holds every item of a transaction for as long as it is in flight."""
+
+    def __init__(self) -> None:
+        """Start with nothing in flight."""
+        super().__init__()
+        self.conflicts = 0
+        self._flying: set[tuple[str, str]] = set()
+        self._guard = threading.Lock()
+
+    def transact_write_items(self, TransactItems: list[Any], **options: Any) -> Any:  # noqa: N803, ANN401
+        """Refuse what overlaps; apply the rest at the end of their flight."""
+        keys = [_key(what) for each in TransactItems for what in each.values()]
+        with self._guard:
+            if any(key in self._flying for key in keys):
+                self.conflicts += 1
+                codes = ["TransactionConflict" if key in self._flying else "None" for key in keys]
+                raise cancelled(*codes)
+            self._flying.update(keys)
+        try:
+            time.sleep(FLIGHT)
+            return super().transact_write_items(TransactItems, **options)
+        finally:
+            with self._guard:
+                self._flying.difference_update(keys)
+
+
+def _key(what: dict[str, Any]) -> tuple[str, str]:
+    of = what.get("Key") or what["Item"]
+    return of["PK"]["S"], of["SK"]["S"]
+
+
+def _events(count: int) -> list[list[Entry]]:
+    """Deal the subjects out to the writers; each subject's events stay in order."""
+    by_model = {each.id: [] for each in population.models()}
+    for entry in world.entries():
+        by_model[entry.subject].append(entry)
+    models = list(by_model.values())
+    dealt: list[list[Entry]] = [[] for _ in range(WRITERS)]
+    each = count // SUBJECTS
+    for place in range(each):
+        for number in range(SUBJECTS):
+            events = models[number % len(models)]
+            entry = events[(place + number) % len(events)]
+            dealt[number % WRITERS].append(replace(entry, subject=f"S{number:03}"))
+    return dealt
+
+
+def run(events: int, rate: float) -> tuple[Overlapping, int, bool]:
+    """Post; give the client, how many events were recorded and whether all of it adds up."""
+    client = Overlapping()
+    world.open_store(client, None, SHARDS)
+    recorded: list[int] = []
+
+    def write(writer: int, entries: list[Entry]) -> None:
+        chance = random.Random(writer)  # noqa: S311 (no secret)
+        store = Store(Table(client, world.TABLE), report.contribute, _now)
+        study = world.study(SHARDS)
+        for entry in entries:
+            time.sleep(chance.expovariate(rate / WRITERS))
+            (result,) = store.record(study, [Receipt(entry, world.SENDER)])
+            assert isinstance(result.outcome, Outcome), result
+            recorded.append(result.outcome is Outcome.RECORDED)
+
+    dealt = _events(events)
+    writers = [threading.Thread(target=write, args=pair) for pair in enumerate(dealt)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    return client, sum(recorded), _adds_up(client, [one for of in dealt for one in of])
+
+
+def _now() -> Any:  # noqa: ANN401
+    from trial import wiring  # noqa: PLC0415 (threads share one clock)
+
+    return wiring.now()
+
+
+def _adds_up(client: Overlapping, entries: list[Entry]) -> bool:
+    """Say whether what is stored is what gathering the events anew gives."""
+    by_subject: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_subject.setdefault(entry.subject, []).append(entry)
+    study = world.study(SHARDS)
+    store = Store(Table(client, world.TABLE), report.contribute, _now)
+    stored = {each.id: each.subject.seen for each in store.subjects(study)}
+    anew = {name: gather(name, of).seen for name, of in by_subject.items()}
+    same = {name: {key: dict(of) for key, of in seen.items()} for name, seen in stored.items()}
+    return same == anew and set(map(str, store.check(study).values())) == {"{}"}
+
+
+def measure(*, large: bool = False) -> list[Measured]:
+    """Count the conflicts at the load of the target, and at twice it."""
+    rows = []
+    for load in (LOAD, 2 * LOAD):
+        client, recorded, right = run(8_000 if large else 800, load / FLIGHT)
+        target = 0.1 if load == LOAD else None
+        name = f"conflicts per event, {load:g} transactions in flight"
+        rows.append(Measured(name, client.conflicts / recorded, target, f"{recorded:,} recorded"))
+        rows.append(Measured("lost or doubled (0: recounted from the events)", int(not right), 0))
+    return rows

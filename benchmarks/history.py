@@ -1,0 +1,119 @@
+"""Units of a subject's 10th, 100th and 1,000th record: at most twice those of the 10th.
+
+One subject with laboratory results, visits, doses, adverse events and medications whose dates,
+ids, values and texts do not repeat, so that compression finds no more than it would in life.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import count
+from typing import Any
+
+from doubles import MemoryClient
+
+from benchmarks import world
+from benchmarks.requests import Cost
+from benchmarks.rows import Measured
+from trial.store import keys
+
+_AROUND = 10  # records before and after the one named, for single events differ by what they are
+_TEXT = (
+    "pain rash left right acute mild chronic intermittent upper lower site after before dose fever "
+    "joint swelling sleep appetite loss elevated transient renal hepatic nasal oral dry itching "
+    "fatigue cough tremor vision blurred skin nail scalp dental sinus throat viral dermal"
+)
+_WORDS = tuple(_TEXT.split())
+
+
+def course(seed: int = 1) -> Iterator[str]:
+    """Post one subject's events for ever: enrolment first, then what life brings."""
+    chance = random.Random(seed)  # noqa: S311 (no secret)
+    day = date(2015, 6, 8)
+    enrolled = {"date": str(day), "site": "111", "age": 54}
+    yield _event("subject.enrolled", "ENROLMENT", day, enrolled)
+    for number in count(1):
+        day += timedelta(days=chance.choice((0, 0, 1, 1, 2))) if number < 300 else timedelta()  # noqa: PLR2004
+        at = f"{day}T{chance.randint(7, 18):02}:{chance.randint(0, 59):02}"
+        kind = chance.choices(("lab", "visit", "dose", "event", "drug"), (55, 15, 12, 10, 8))[0]
+        yield _made(kind, number, day, at, chance)
+
+
+def _made(kind: str, number: int, day: date, at: str, chance: random.Random) -> str:
+    text = " ".join(chance.sample(_WORDS, 3))
+    match kind:
+        case "lab":
+            viral = chance.random() < 0.5  # noqa: PLR2004
+            data: dict[str, Any] = {
+                "parameter": "viral-load" if viral else "cd4",
+                "collected": at,
+                "result": str(chance.randint(20, 90_000 if viral else 900)),
+                "unit": "copies/mL" if viral else "cells/uL",
+                "reported": str(day + timedelta(days=chance.randint(0, 3))),
+            }
+            return _event("lab.result.reported", f"L{chance.randint(10**6, 10**7)}", day, data)
+        case "visit":
+            found = [("weight", f"{chance.gauss(80, 4):.1f}", "kg"),
+                     ("temperature", f"{chance.gauss(36.6, 0.3):.1f}", "C"),
+                     ("pulse", str(chance.randint(55, 99)), "beats/min")]  # fmt: skip
+            names = ("parameter", "result", "unit")
+            taken = [dict(zip(names, each, strict=True)) for each in found]
+            data = {"visit": "day-0", "date": str(day), "measurements": taken}
+            return _event("visit.recorded", f"V{number}", day, data)
+        case "dose":
+            data = {"start": at, "amount": 800, "unit": "mg", "lot": f"{chance.randint(100, 999)}"}
+            return _event("dose.administered", f"D{number}", day, data)
+        case "event":
+            grade = chance.randint(1, 4)
+            data = {"term": text, "onset": str(day), "grade": grade, "serious": False,
+                    "causality": chance.choice(("RELATED", "NOT RELATED"))}  # fmt: skip
+            return _event("adverse-event.reported", f"AE-{number}", day, data)
+        case _:
+            data = {"drug": text, "indication": chance.choice(_WORDS), "start": str(day)}
+            return _event("conmed.recorded", f"CM-{number}", day, data)
+
+
+def _event(kind: str, record: str, day: date, data: dict[str, Any]) -> str:
+    return json.dumps({
+        "specversion": "1.0",
+        "id": f"{kind}/{record}",
+        "source": "urn:benchmarks",
+        "type": f"org.livetlf.{kind}.v1",
+        "subject": "LONG-001",
+        "time": f"{day + timedelta(days=4)}T12:00:00Z",
+        "data": {"record": record, "revision": 1} | data,
+    })  # fmt: skip
+
+
+def run(records: int) -> tuple[Cost, list[int]]:
+    """Post so many records of one subject; give units and the row's bytes after each."""
+    client, cost = MemoryClient(), Cost(1)
+    store = world.open_store(client, cost.meter)
+    sizes = []
+    row = keys.subject("TMB-301", 0, "LONG-001")
+    for _, body in zip(range(records), course(), strict=False):
+        cost.start()
+        world.take(store, [body])
+        item = client.tables[world.TABLE][row]
+        sizes.append(
+            len(item["body"]["B"]) + sum(len(s["B"]) for s in item["shares"]["M"].values())
+        )
+    return cost, sizes
+
+
+def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same for both)
+    """Compare the mean around the 100th and the 1,000th record with that around the 10th."""
+    cost, sizes = run(1_000 + _AROUND)
+
+    def near(n: int) -> float:
+        around = cost.units[max(0, n - _AROUND) : n + _AROUND]
+        return sum(around) / len(around)
+
+    return [
+        *(Measured(f"units, record {n:,}", near(n), None, f"row {sizes[n - 1]:,} bytes")
+          for n in (10, 100, 1_000)),
+        Measured("record 100 / record 10", near(100) / near(10), 2),
+        Measured("record 1,000 / record 10", near(1_000) / near(10), 2),
+        Measured("bytes a record adds (100 to 1,000)", (sizes[999] - sizes[99]) / 900),
+    ]  # fmt: skip

@@ -1,0 +1,162 @@
+"""What the benchmarks work on: TMB-301's definition and feed, and a DynamoDB over HTTP.
+
+`server` speaks DynamoDB's JSON in a process of its own, so that only the client's side of a call
+is measured; behind it stands the double that the store's contract tests hold against ministack.
+"""
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+from doubles import Clock, MemoryClient
+
+from benchmarks import ROOT
+from local.feed import read_definition
+from trial import intake, messages, report, wiring
+from trial import study as studies
+from trial.messages import Entry
+from trial.store import Receipt, Store
+from trial.store.table import Meter, Table
+from trial.study import Study
+
+TMB301 = ROOT / "events" / "tmb-301"
+TABLE = "benchmark"
+
+
+@cache
+def definition(shards: int | None = None) -> str:
+    """Give TMB-301's definition as JSON, with another number of shards if one is named."""
+    read = read_definition(TMB301 / "definition.yaml")
+    return json.dumps(read | ({"shards": shards} if shards else {}))
+
+
+@cache
+def study(shards: int | None = None) -> Study:
+    """Give TMB-301's definition ready for use."""
+    return studies.load(definition(shards))
+
+
+@cache
+def bodies() -> tuple[str, ...]:
+    """Give the feed's events as posted, in the order of their times."""
+    return tuple((TMB301 / "feed.ndjson").read_text(encoding="utf-8").splitlines())
+
+
+def read(body: str) -> Entry:
+    """Read an event of TMB-301."""
+    return messages.parse(messages.read_json(body), body, "TMB-301")
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Give the feed's events, read."""
+    return tuple(map(read, bodies()))
+
+
+SENDER = "arn:aws:iam::000000000000:user/edc"
+
+
+def take(store: Store, posted: Iterable[str], shards: int | None = None) -> None:
+    """Take events in as the functions do, from their text to their answers."""
+    read_as = [intake.Posted(body, messages.read_json(body)) for body in posted]
+    answers = intake.take(store, study(shards), read_as, SENDER)
+    assert {answer.status for answer in answers} <= {200, 201}
+
+
+def receipts(of: Iterable[Entry]) -> list[Receipt]:
+    """Say that the benchmark sent these."""
+    return [Receipt(each, SENDER) for each in of]
+
+
+def open_store(client: Any, meter: Meter | None = None, shards: int | None = None) -> Store:  # noqa: ANN401
+    """Open a store on a table, with TMB-301 in it."""
+    clock = Clock()
+    store = Store(Table(client, TABLE, meter), report.contribute, clock, clock.pause)
+    store.put_definition(study(shards), definition(shards))
+    return store
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    memory = MemoryClient()
+    wbufsize = -1
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        operation = self.headers["X-Amz-Target"].partition(".")[2]
+        status, answer = 200, _CALLS.get(operation, _unknown)
+        try:
+            found = answer(self.memory, request)
+        except ClientError as error:
+            status = 400
+            found = {"__type": error.response["Error"]["Code"], "message": ""} | {
+                name: each for name, each in error.response.items() if name == "CancellationReasons"
+            }
+        body = json.dumps(found).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its parameter)
+        """Say nothing."""
+
+
+def _unknown(_memory: MemoryClient, request: dict[str, Any]) -> Any:  # noqa: ANN401
+    raise NotImplementedError(sorted(request))
+
+
+_CALLS: dict[str, Callable[[MemoryClient, dict[str, Any]], Any]] = {
+    "GetItem": lambda memory, request: memory.get_item(**request),
+    "BatchGetItem": lambda memory, request: memory.batch_get_item(**request),
+    "Query": lambda memory, request: memory.query(**request),
+    "PutItem": lambda memory, request: memory.put_item(**request),
+    "TransactGetItems": lambda memory, request: memory.transact_get_items(**request),
+    "TransactWriteItems": lambda memory, request: memory.transact_write_items(**request),
+}
+
+
+def _serve(port: Any) -> None:  # noqa: ANN401 (a queue)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    port.put(server.server_address[1])
+    server.serve_forever()
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Serve an empty DynamoDB for as long as the block lasts; binary values stay in base 64."""
+    context = multiprocessing.get_context("fork")
+    port = context.Queue()
+    process = context.Process(target=_serve, args=(port,), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{port.get(timeout=20)}"
+    finally:
+        process.terminate()
+        process.join()
+
+
+def client(endpoint: str) -> Any:  # noqa: ANN401 (botocore's class)
+    """Make a client as a function does."""
+    return wiring.client("dynamodb", wiring.CLIENT, **_account(endpoint))
+
+
+def plain_client(endpoint: str) -> Any:  # noqa: ANN401 (botocore's class)
+    """Make a client as anybody does."""
+    return boto3.session.Session().client("dynamodb", **_account(endpoint))
+
+
+def _account(endpoint: str) -> dict[str, str]:
+    return {
+        "endpoint_url": endpoint,
+        "region_name": "us-east-1",
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+    }
