@@ -33,6 +33,8 @@ def test_the_summary_has_exactly_the_agreed_keys():
         "contribution_version",
         "audience",
         "data_date",
+        "as_of",
+        "cutoff",
         "dictionaries",
     ]
     assert [list(figure) for figure in document["figures"]] == [FIGURE_KEYS] * len(samples.FIGURES)

@@ -8,7 +8,7 @@ EVENTS = 400
 
 def test_an_event_over_the_api_takes_two_requests_and_twelve_units() -> None:
     cost = requests.modelled(1, EVENTS)
-    assert max(cost.requests) <= 2
+    assert max(cost.requests[1:]) <= 2  # a process's first event reads the definition as well
     assert cost.mean(cost.units) <= 12
 
 
