@@ -142,7 +142,7 @@ def test_two_rows_or_columns_of_one_name_are_refused(part):
     assert refused(json.dumps(dict(TINY) | {"tables": [twice], "figures": []})) != []
 
 
-@pytest.mark.parametrize("window", [[17, 12], [20, 24]])
+@pytest.mark.parametrize("window", [[17, 12], [20, 24], [12, 13]])
 def test_a_window_that_does_not_hold_its_own_day_is_refused(window):
     visits = [*TINY["visits"][:2], {**TINY["visits"][2], "window": window}, TINY["visits"][3]]
     assert refused(json.dumps(dict(TINY) | {"visits": visits})) != []

@@ -14,7 +14,7 @@ _SESSION = boto3.session.Session(
     aws_secret_access_key="test",
     region_name="us-east-1",
 )
-_HASTY = wiring._CLIENT.merge(Config(read_timeout=1.2, max_pool_connections=2))
+_HASTY = wiring.CLIENT.merge(Config(read_timeout=1.2, max_pool_connections=2))
 
 
 def dynamodb(endpoint: str) -> Any:

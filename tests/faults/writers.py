@@ -73,7 +73,12 @@ def write(assignment: Assignment) -> None:
                 left, rng.choice(_BATCHES), lambda line, s=study: entries[line].study == s.id
             )
             receipts = [Receipt(entries[line], f"writer-{assignment.seed}") for line in batch]
-            for line, result in zip(batch, store.record(study, receipts), strict=True):
+            try:
+                results = store.record(study, receipts)
+            except Unavailable:  # not even the definition could be read: the API answers 503
+                left[:0] = batch
+                continue
+            for line, result in zip(batch, results, strict=True):
                 if (status := _status(result.outcome)) == Unavailable.STATUS:
                     left.insert(0, line)
                 answers.write(json.dumps([line, status, *_identity(entries[line])]) + "\n")
