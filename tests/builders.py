@@ -156,7 +156,7 @@ TINY: Mapping[str, Any] = {
         "viral-load": {"label": "RNA", "unit": "copies/mL", "units": {"kcopies/mL": 1000},
                        "minimum": 0, "maximum": 1_000_000_000},
         _LOG: {"label": "RNA", "unit": "log10 copies/mL", "log10_of": "viral-load",
-               "places": 6, "order_places": 3, "decimals": 1},
+               "places": 6, "order_places": 6, "decimals": 1},
         "cd4": {"label": "CD4", "unit": "cells/uL", "minimum": 0, "maximum": 5000},
         "weight": {"label": "Weight", "unit": "kg", "places": 1, "order_places": 1,
                    "decimals": 1, "minimum": 20, "maximum": 300},

@@ -11,7 +11,7 @@ from typing import Any
 from trial import dates
 from trial.derivation import read_result
 from trial.errors import Fault, Rejected
-from trial.messages import Entry
+from trial.messages import Entry, is_ordinary
 from trial.study import Characteristic, Definition, Parameter, Study
 
 _DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
@@ -137,6 +137,8 @@ def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[F
             yield Fault(at, f"is none of {', '.join(known.levels)}")
     elif isinstance(value, bool) or not isinstance(value, int | Decimal):
         yield Fault(at, "must be a number")
+    elif not is_ordinary(value):
+        yield Fault(at, "must have at most 18 digits before the point and 9 after it")
     else:
         yield from _range(Decimal(value), known, at)
 

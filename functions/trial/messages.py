@@ -70,6 +70,21 @@ def _not_text(value: object) -> object:
 
 
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+
+
+def is_ordinary(number: int | Decimal) -> bool:
+    """Say whether a number is one that people write: up to 18 digits before the point, 9 after."""
+    exponent = Decimal(number).as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -_PLACES and abs(number) < 10**_DIGITS
+
+
+def _ordinary(number: Decimal) -> Decimal:
+    if not is_ordinary(number):
+        raise ValueError("must have at most 18 digits before the point and 9 after it")
+    return number
+
+
+_DIGITS, _PLACES = 18, 9
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 Text = Annotated[str, Field(min_length=1, max_length=4_000)]
 Verbatim = Annotated[str, Field(min_length=1, max_length=32_767)]
@@ -80,7 +95,8 @@ Instant = Annotated[str, AfterValidator(_instant)]
 Number = Annotated[
     Decimal,
     BeforeValidator(_not_text),
-    Field(strict=False, max_digits=18, decimal_places=9, allow_inf_nan=False),
+    Field(strict=False, allow_inf_nan=False),
+    AfterValidator(_ordinary),
 ]
 
 
@@ -506,11 +522,14 @@ def _second_of_a_name(text: str, at: int) -> int:
         if mark in "{[":
             open_objects.append(set() if mark == "{" else None)
         elif mark in "}]":
+            if not open_objects:
+                break
             open_objects.pop()
         elif mark[0] == '"' and names is not None and before in "{,":
-            if mark in names:
+            name = json.loads(mark, strict=False)
+            if name in names:
                 return found.start()
-            names.add(mark)
+            names.add(name)
         before = mark
     return at
 

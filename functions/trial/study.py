@@ -310,7 +310,7 @@ class TableRow(Model):
     summary: Name | Measure | dict[Name, Name | Measure] | None = None
     visits: list[Name] | Literal["all"] | None = None
     statistics: Statistics | dict[Name, Statistics] | None = None
-    decimals: int | None = None
+    decimals: Annotated[int, Field(ge=0, le=9)] | None = None
     pairs: tuple[Ref, Ref] | None = None
     not_due: Ref | dict[Name, Ref] | None = None
     column: Name | None = None  # where a row of pairs stands; the last column unless named
@@ -346,7 +346,7 @@ class FigureDefinition(Model):
     label: str
     source: FigureSource
     show: Literal["n", "count-percent", "events", "mean", "median", "p"]
-    decimals: int = 0
+    decimals: Annotated[int, Field(ge=0, le=9)] = 0
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""
     rule: str = ""

@@ -144,10 +144,7 @@ class TestShown:
         [
             {"show": "p", "floor": 0.005},
             {"show": "p", "floor": 2},
-            pytest.param(
-                {"decimals": -1},
-                marks=pytest.mark.xfail(strict=True, reason="places may be negative"),
-            ),
+            pytest.param({"decimals": -1}),
         ],
     )
     def test_a_figure_that_could_not_be_shown_is_refused(self, wrong):

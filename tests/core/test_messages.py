@@ -110,12 +110,10 @@ class TestJson:
     def test_a_member_named_twice_by_an_escape_is_refused(self, rest):
         assert "twice" in refused('{"a":1,"\\u0061":2}' + rest).detail
 
-    @pytest.mark.xfail(raises=IndexError, strict=True, reason="more is closed than was opened")
     @pytest.mark.parametrize("rest", ["}", "]", "]}]}"])
     def test_a_member_named_twice_by_an_escape_is_refused_whatever_follows(self, rest):
         assert "twice" in refused('{"a":1,"\\u0061":2}' + rest).detail
 
-    @pytest.mark.xfail(strict=True, reason="a text that never ends is read again from every quote")
     def test_a_search_for_a_member_named_twice_takes_no_time_to_speak_of(self):
         began = time.process_time()
         assert "twice" in refused('{"a":1,"\\u0061":2} "' + '\\"' * 4_000).detail
@@ -199,7 +197,6 @@ class TestNumbers:
         assert pointers(refused(with_token(token))) == ["/data/amount"]
         assert time.process_time() - began < 1
 
-    @pytest.mark.xfail(strict=True, reason="pydantic reads no places in so small an exponent")
     @pytest.mark.parametrize("token", ["1e-999999999", "1e-400000000"])
     def test_a_number_of_a_billion_decimal_places_is_refused(self, token):
         assert pointers(refused(with_token(token))) == ["/data/amount"]

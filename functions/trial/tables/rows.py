@@ -546,11 +546,15 @@ def _coarser(units: int, places: int) -> int:
     return -whole if units < 0 else whole
 
 
+LEVEL_CHARACTERS = 120
+"""Of a text that names a level: free text must not make rows of sums grow without bound."""
+
+
 def level_text(value: object) -> str:
     """Name a level: a number is one level however it was written."""
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
-    return str(value)
+    return str(value)[:LEVEL_CHARACTERS]
 
 
 def levels_of_characteristic(name: str) -> Callable[[Derivation], Iterable[str]]:
