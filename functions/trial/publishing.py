@@ -89,8 +89,8 @@ def publish_report(
     code_version: str,
 ) -> None:
     """Make the documents and the audit trail of a report that was asked for, once."""
-    wanted = reports.get(study.id, request)
-    if wanted.status != PENDING:
+    wanted = reports.find(study.id, request)
+    if wanted is None or wanted.status != PENDING:
         return
     asked = Asked(wanted.as_of, wanted.cutoff)
     states = list(_refolded(store, study, asked))

@@ -45,10 +45,15 @@ class Reports:
 
     def get(self, study: str, request: str) -> Requested:
         """Find a report by its request; raises `Rejected` (404)."""
-        item = self._table.get(keys.report(study, request))
-        if item is None:
+        found = self.find(study, request)
+        if found is None:
             raise Rejected(404, "No such report")
-        return _requested(item)
+        return found
+
+    def find(self, study: str, request: str) -> Requested | None:
+        """Find a report by its request; None where there is none."""
+        item = self._table.get(keys.report(study, request))
+        return _requested(item) if item else None
 
     def all(self, study: str) -> Iterator[Requested]:
         """List a study's reports."""
