@@ -99,7 +99,7 @@ _CONTEXT.set_forkserver_preload(["writers"])
 
 @pytest.mark.skipif(
     bool(os.environ.get("CI")) and not soak.LONG,
-    reason="sixteen writers killed at random times: `make test` and `make soak` run it, CI does not",
+    reason="sixteen writers killed at random: `make test` and `make soak` run it, CI does not",
 )
 def test_nothing_is_lost_and_nothing_doubled(local_emulator: Emulator, tmp_path: Path) -> None:
     accepted, number, total = 0, 0, Counter[str]()
