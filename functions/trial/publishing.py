@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trial import cells, messages, report
+from trial import messages, report
 from trial.cells import Share
 from trial.errors import Unavailable
 from trial.render.documents import MEDIA_TYPES, render
@@ -34,12 +34,11 @@ class State:
 
 @dataclass(frozen=True)
 class Publication:
-    """A cut, its files, where each subject's journal stood, and the sums of the shares."""
+    """A cut, its files, and where each subject's journal stood."""
 
     cut: Cut
     files: dict[str, bytes]
     audit: dict[str, bytes]
-    sums: Share
 
 
 def publish_live(store: Store, documents: Documents, study: Study, code_version: str) -> Cut | None:
@@ -150,8 +149,7 @@ def make(
     audit = {HEADS: json.dumps(heads, indent=2).encode() + b"\n"}
     if any(each.trail for each in states):
         audit[TRAIL] = b"".join(_trail(states))
-    sums = cells.total(each.share for each in states)
-    return Publication(made.cut, render(made, code_version), audit, sums)
+    return Publication(made.cut, render(made, code_version), audit)
 
 
 def _trail(states: list[State]) -> Iterator[bytes]:
