@@ -9,10 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 from trial import dates
-from trial.derivation import read_result
+from trial.definition import Definition
+from trial.definition.design import Characteristic, Parameter
 from trial.errors import Fault, Rejected
 from trial.messages import Entry, is_ordinary
-from trial.study import Characteristic, Definition, Parameter, Study
+from trial.results import read_result
+from trial.study import Study
 
 _DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
@@ -99,7 +101,7 @@ def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _result(study: Study, item: Mapping[str, Any], at: str) -> Iterator[Fault]:
     parameter = study.definition.parameters.get(item["parameter"])
-    if parameter is None or parameter.log10_of is not None:
+    if parameter is None or parameter.derived_from is not None:
         yield Fault(f"{at}/parameter", "is no reported parameter of this study")
         return
     unit = item.get("unit")

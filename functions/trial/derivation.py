@@ -4,16 +4,17 @@ Derived from the folded records alone: no clock, no other subject, no order of a
 rule chooses among records, ties break by clinical content and then by record id.
 """
 
-import re
+from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
-from trial import dates
+from trial import adverse_events, dates
+from trial.adverse_events import AdverseEvent, Treatment
+from trial.definition.design import Parameter, Visit
 from trial.messages import canonical
-from trial.study import Parameter, Study, Visit
+from trial.results import Observation, read_value
+from trial.study import Study
 from trial.subject import Record, Subject
 
 DECIDING_DATE: Mapping[str, str] = {
@@ -25,80 +26,8 @@ DECIDING_DATE: Mapping[str, str] = {
 }
 """The field that says when a record happened; `date` for every kind not named."""
 
-NOT_CODED = "Not coded"
-_RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,9})?)\s*", re.ASCII)
-_NUMBER = re.compile(r"\d{1,9}")
-_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A number in units of the last place, as it counts.
-
-    Where it was reported beyond quantification, `operator` says on which side of `bound` it lies.
-    """
-
-    units: int
-    operator: str = ""
-    bound: int = 0
-    imputed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One result of a parameter, as reported and as counted."""
-
-    record: str
-    collected: str
-    day: int
-    text: str
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
-class AdverseEvent:
-    """An adverse event with its coding and what the study's rules say of it."""
-
-    record: str
-    data: Mapping[str, Any]
-    soc: str
-    pt: str
-    emergent: bool
-    related: bool
-
-
-def read_result(text: str) -> tuple[str, Decimal] | None:
-    """Take a result as reported apart: operator and number, or None where it is no number."""
-    match = _RESULT.fullmatch(text)
-    return (match[1] or "", Decimal(match[2])) if match else None
-
-
-@lru_cache(maxsize=8192)
-def quantise(value: Decimal, places: int) -> int:
-    """Give a value in units of its last place, rounded half up (ties away from zero)."""
-    return int(value.scaleb(places, _EXACT).to_integral_value(ROUND_HALF_UP, _EXACT))
-
-
-@lru_cache(maxsize=8192)
-def _log10(value: Decimal, places: int) -> int:
-    return quantise(_EXACT.log10(value), places)
-
-
-@lru_cache(maxsize=8192)
-def _value(result: str, factor: Decimal, rule: str, places: int, *, log10: bool) -> Value | None:
-    """Read a result; a value beyond quantification counts as its limit, or as half of it."""
-    read = read_result(result)
-    if read is None:
-        return None
-    operator, number = read
-    bound = _EXACT.multiply(number, factor)
-    halved = operator.startswith("<") and rule == "half"
-    number = _EXACT.divide(bound, 2) if halved else bound
-    if not log10:
-        return Value(quantise(number, places), operator, quantise(bound, places))
-    if number <= 0:
-        return None
-    return Value(_log10(number, places), operator, _log10(bound, places))
+_ALWAYS = 10**7
+"""A day (ordinal) after every date: the end of a window that stays open."""
 
 
 class Derivation:
@@ -150,6 +79,30 @@ class Derivation:
     def day_zero(self) -> int | None:
         """The day (ordinal) that protocol days count from."""
         return dates.earliest(self.enrolment.data["date"]) if self.enrolment else None
+
+    @cached_property
+    def randomisation(self) -> Record | None:
+        """The randomisation; the earliest where there are several."""
+        return self._first("subject.randomised")
+
+    @cached_property
+    def planned_arm(self) -> str | None:
+        """The arm of randomisation; that of a single group for all who are enrolled."""
+        if self.randomisation is not None:
+            arm: str = self.randomisation.data["arm"]
+            return arm
+        return self.rules.arms[0].id if self.enrolment and len(self.rules.arms) == 1 else None
+
+    @cached_property
+    def received_arm(self) -> str | None:
+        """The arm whose treatment was given first: the planned one where that gives it too."""
+        if not self.doses:
+            return None
+        given = self.doses[0].data.get("treatment")
+        arms = [arm.id for arm in self.rules.arms if given in arm.treatments[:1]]
+        if self.planned_arm in arms or not arms:
+            return self.planned_arm
+        return arms[0]
 
     @cached_property
     def doses(self) -> list[Record]:
@@ -233,19 +186,12 @@ class Derivation:
         return self._observations[parameter]
 
     def _observe(self, name: str) -> list[Observation]:
-        parameter = self.rules.parameters[name]
-        source = parameter.log10_of or name
-        raw = self.rules.parameters[source]
+        counted = self.rules.parameters[name]
+        source = counted.derived_from or name
+        reported = self.rules.parameters[source]
         found = []
         for record, collected, item in self._results(source):
-            factor = raw.units.get(item.get("unit") or raw.unit, Decimal(1))
-            value = _value(
-                item["result"],
-                factor,
-                raw.below_quantification,
-                parameter.places,
-                log10=parameter.log10_of is not None,
-            )
+            value = read_value(item, reported, counted, item.get("range_high"))
             if value is not None:
                 day = dates.earliest(collected)
                 found.append(Observation(record, collected, day, item["result"], value))
@@ -274,18 +220,46 @@ class Derivation:
             end.data["date"]
         )
 
+    def window_of(self, visit: Visit) -> tuple[int, int, int] | None:
+        """Give a visit's first, planned and last day (ordinals); None while days cannot count."""
+        match visit.days_from:
+            case "first-dose":
+                zero = dates.earliest(self.first_dose) if self.first_dose else None
+            case "randomisation":
+                zero = (
+                    dates.earliest(self.randomisation.data["date"]) if self.randomisation else None
+                )
+            case _:
+                zero = self.day_zero
+        if zero is None:
+            return None
+        low, high = visit.window
+        no_zero = visit.days_from == "first-dose"
+
+        def ordinal(day: int) -> int:
+            return zero + day - 1 if no_zero and day > 0 else zero + day
+
+        return (
+            0 if low is None else ordinal(low),
+            ordinal(visit.day),
+            _ALWAYS if high is None else ordinal(high),
+        )
+
     def at_visit(self, parameter: str, visit: Visit) -> Observation | None:
-        """Choose a visit's result: closest to its day; later on a tie; last accession of a day."""
+        """Choose a visit's result.
+
+        The closest to its day is the later on a tie; of one day the last accession counts. Of the
+        highest or lowest the earliest counts.
+        """
         key = (parameter, visit.id)
         if key not in self._chosen:
             self._chosen[key] = self._choose(parameter, visit)
         return self._chosen[key]
 
     def _choose(self, parameter: str, visit: Visit) -> Observation | None:
-        if self.day_zero is None:
+        if (window := self.window_of(visit)) is None:
             return None
-        low, high = (self.day_zero + day for day in visit.window)
-        target = self.day_zero + visit.day
+        low, target, high = window
         candidates = [
             each
             for each in self.observations(parameter)
@@ -293,9 +267,22 @@ class Derivation:
             and self._within(visit, low, high, each)
             and self.counts(each)
         ]
-        if not candidates:
+        if visit.choose == "closest":
+            candidates.sort(key=lambda each: (-abs(each.day - target), each.day, each.record))
+            return candidates[-1] if candidates else None
+        return extreme(candidates, visit.choose)
+
+    def after_first_dose(self, parameter: str, which: str) -> Observation | None:
+        """Find the first, last, highest or lowest result taken after the first dose."""
+        first = self.first_dose
+        if first is None:
             return None
-        return max(candidates, key=lambda each: (-abs(each.day - target), each.day, each.record))
+        after = [
+            each
+            for each in self.observations(parameter)
+            if not dates.not_after(each.collected, first) and self.counts(each)
+        ]
+        return extreme(after, which)
 
     def _within(self, visit: Visit, low: int, high: int, observation: Observation) -> bool:
         match visit.limit:
@@ -329,12 +316,12 @@ class Derivation:
 
     def last_until(self, parameter: str, visit: Visit) -> Observation | None:
         """Find the last result after the first dose and not after a visit's window (LOCF)."""
-        if self.day_zero is None or self.first_dose is None:
+        window = self.window_of(visit)
+        if window is None or self.first_dose is None:
             return None
-        high = self.day_zero + visit.window[1]
         first_dose = self.first_dose
         for each in reversed(self.observations(parameter)):
-            if each.day <= high and self.counts(each):
+            if each.day <= window[2] and self.counts(each):
                 return None if dates.not_after(each.collected, first_dose) else each
         return None
 
@@ -342,7 +329,8 @@ class Derivation:
         """Say whether a visit is due: something is recorded beyond its window, or all is over."""
         if self.end_of_study is not None or self.death is not None:
             return True
-        return self.day_zero is not None and self.seen_beyond(self.day_zero + visit.window[1])
+        window = self.window_of(visit)
+        return window is not None and self.seen_beyond(window[2])
 
     def baseline_due(self) -> bool:
         """Say whether a baseline is due: something is recorded after the first dose's day."""
@@ -361,61 +349,43 @@ class Derivation:
     @cached_property
     def adverse_events(self) -> list[AdverseEvent]:
         """The subject's adverse events, coded and judged by the study's rules."""
-        coding = self._coding
-        return [
-            self._judge(each, coding.get(each.record))
-            for each in self.ordered("adverse-event.reported")
-        ]
+        reports = self.ordered("adverse-event.reported")
+        if not reports:
+            return []
+        codings = self.records("adverse-event.coded")
+        return adverse_events.judge(self.rules.adverse_events, reports, codings, self._treatment)
 
     @cached_property
-    def _coding(self) -> dict[str, Mapping[str, Any]]:
-        chosen: dict[str, Record] = {}
-        for each in self.records("adverse-event.coded"):
-            event = each.data["adverse_event"]
-            if event not in chosen or _coding_order(each) > _coding_order(chosen[event]):
-                chosen[event] = each
-        return {event: record.data for event, record in chosen.items()}
-
-    def _judge(self, record: Record, coding: Mapping[str, Any] | None) -> AdverseEvent:
-        causality = record.data.get("causality")
-        rules = self.rules.adverse_events
-        related = (
-            rules.missing_causality == "related"
-            if causality is None
-            else causality in rules.related
-        )
-        return AdverseEvent(
-            record.record,
-            record.data,
-            coding["soc"] if coding else NOT_CODED,
-            coding["pt"] if coding else NOT_CODED,
-            self._emergent(record.data),
-            related,
-        )
-
-    def _emergent(self, data: Mapping[str, Any]) -> bool:
-        """Tell whether an event began under treatment (after admiral's derive_var_trtemfl)."""
+    def _treatment(self) -> Treatment | None:
         if self.first_dose is None or self.last_dose_day is None:
-            return False
-        first = dates.earliest(self.first_dose)
-        end, onset = data.get("end"), data.get("onset")
-        if end and dates.latest(end) < first:
-            return False
-        if not onset:
-            return self.rules.adverse_events.missing_onset == "emergent"
-        window = self.rules.adverse_events.days_after_last_dose
-        began = self.imputed_onset(onset)
-        return began >= first and (window is None or began <= self.last_dose_day + window)
+            return None
+        return Treatment(self.first_dose, self.last_dose_day, self._treatment_at)
 
-    def imputed_onset(self, onset: str) -> int:
-        """Give the day (ordinal) a partial onset counts as.
+    def _treatment_at(self, day: int) -> str:
+        dose = self.dose_before(day)
+        return str(dose.data.get("treatment") or "") if dose else ""
 
-        The first it can mean, or the first dose's where that lies in the same month or year.
-        """
-        began = dates.earliest(onset)
-        if len(onset) < dates.FULL and self.first_dose and self.first_dose.startswith(onset):
-            return dates.earliest(self.first_dose)
-        return began
+    def dose_before(self, day: int) -> Record | None:
+        """Find the last dose given on or before a day (ordinal)."""
+        given = bisect_right(self._dose_days, day)
+        return self.doses[given - 1] if given else None
+
+    @cached_property
+    def _dose_days(self) -> list[int]:
+        return [dates.earliest(each.data["start"]) for each in self.doses]
+
+
+def extreme(observations: list[Observation], which: str) -> Observation | None:
+    """Take the first, last, highest or lowest of results in their order."""
+    if not observations:
+        return None
+    match which:
+        case "highest":
+            return max(observations, key=lambda each: each.value.units)
+        case "lowest":
+            return min(observations, key=lambda each: each.value.units)
+        case _:
+            return observations[0 if which == "first" else -1]
 
 
 def _in_order(records: list[Record], field: str) -> list[Record]:
@@ -434,8 +404,3 @@ def _in_order(records: list[Record], field: str) -> list[Record]:
             else same[day]
         )
     ]
-
-
-def _coding_order(record: Record) -> tuple[list[int], str, str]:
-    version = [int(part) for part in _NUMBER.findall(record.data["version"])]
-    return version, canonical(record.data), record.record

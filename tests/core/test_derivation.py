@@ -29,8 +29,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trial import dates
-from trial.derivation import Value, quantise, read_result
 from trial.messages import Entry
+from trial.results import Value, quantise, read_result
 from trial.study import Study
 
 LOG = "viral-load-log10"

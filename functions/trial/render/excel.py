@@ -358,7 +358,7 @@ def _population_sizes(grids: Iterable[Grid]) -> list[tuple[str, int]]:
     """Give each analysis set's size: its largest denominator, which is that of all its subjects."""
     sizes: dict[str, int] = {}
     for grid in grids:
-        largest = max((column.n for column in grid.columns), default=0)
+        largest = max((column.n or 0 for column in grid.columns), default=0)
         sizes[grid.population] = max(largest, sizes.get(grid.population, 0))
     return list(sizes.items())
 
@@ -442,7 +442,7 @@ def _table(grid: Grid) -> _Sheet:
     for number, (each, sub) in enumerate(places):
         alone = sum(column == each for column, _ in places) == 1
         first = not number or places[number - 1][0] != each
-        band = f"{columns[each].label}{'\n' if alone else ' '}(N = {columns[each].n})"
+        band = f"{columns[each].label}{'\n' if alone else ' '}{columns[each].size}".rstrip()
         bands.append(_Item(band if first else "", "band alone" if alone else "band"))
         value = "Value" if each in valued else "n"
         heads.append(_Item(value if sub == "value" else sub, "head number"))

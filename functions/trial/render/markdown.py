@@ -89,7 +89,10 @@ def _leading(grids: tuple[Grid, ...]) -> list[Grid]:
 
 def _table(grid: Grid) -> Iterator[str]:
     yield f"## Table {escape(grid.id)}: {escape(grid.title)}"
-    heads = (grid.population, *(f"{column.label} (N = {column.n})" for column in grid.columns))
+    heads = (
+        grid.population,
+        *(f"{column.label} {column.size}".rstrip() for column in grid.columns),
+    )
     lines = [_line(heads), "|---|" + "--:|" * len(grid.columns)]
     lines += [_row(row, grid.columns) for row in grid.rows]
     yield "\n".join(lines)

@@ -5,8 +5,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from trial import numbers
+from trial.definition import Definition
+from trial.definition.outputs import FigureDefinition, FigureSource, Table
 from trial.errors import Fault, Rejected
-from trial.study import Definition, FigureDefinition, FigureSource, Table
 from trial.tables.grid import Cell, Figure, Grid, Row, Statistic
 
 _EMPTY = Cell("")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from trial import dates
 from trial.cells import Cells, Share
 from trial.derivation import Derivation
-from trial.tables.rows import put
+from trial.tables.rows.kinds import put
 
 FINDINGS_ROW = "findings#0"
 _FATAL, _GRADE_OF_DEATH = "FATAL", 5
@@ -76,12 +76,13 @@ def _dose_after_discontinuation(derivation: Derivation) -> Iterator[tuple[str, s
 
 
 def _sample_after_first_dose(derivation: Derivation) -> Iterator[tuple[str, str]]:
-    first, zero = derivation.first_dose, derivation.day_zero
+    first = derivation.first_dose
     visits = [each for each in derivation.rules.visits if each.limit == "before-first-dose"]
-    if first is None or zero is None:
-        return
     for visit in visits:
-        low, high = (zero + day for day in visit.window)
+        window = derivation.window_of(visit)
+        if first is None or window is None:
+            continue
+        low, _, high = window
         for record in derivation.ordered("lab.result.reported"):
             collected = record.data["collected"]
             same_day = collected[: dates.FULL] == first[: dates.FULL]

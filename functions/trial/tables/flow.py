@@ -1,15 +1,18 @@
 """The participant flow: who was assessed, enrolled, treated, followed and analysed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from trial.cells import Cells, Share
+from trial.definition.design import Arm
+from trial.definition.outputs import FlowBox, FlowDefinition, Identity
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
-from trial.rules import Rules, Test
-from trial.study import FlowBox, FlowDefinition, Levels
+from trial.rules import Rules
+from trial.rules.matching import Test
+from trial.tables.compiling import levels
 from trial.tables.grid import Box, Flow, Stage
-from trial.tables.rows import put
+from trial.tables.rows.kinds import put
 
 FLOW_ROW = "flow#0"
 _DESIGNS = {"single-group": "single group", "parallel": "parallel groups", "crossover": "crossover"}
@@ -18,35 +21,49 @@ Finder = Callable[[Derivation], Iterable[str]]
 
 @dataclass(frozen=True)
 class BoxPlan:
-    """A box, ready to count."""
+    """A box, ready to count: of all subjects, or of each arm's."""
 
     definition: FlowBox
     test: Test
     reasons: Finder | None
+    arms: Sequence[Arm]
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Count the subject in the box and, in a box with reasons, at its reason."""
         if not self.test(derivation):
             return
-        put(share, FLOW_ROW, self.definition.id, 1)
+        name = self._name(derivation.planned_arm) if self.arms else self.definition.id
+        put(share, FLOW_ROW, name, 1)
         if self.reasons is not None:
             reason = next(iter(sorted(self.reasons(derivation))), "")
-            put(share, FLOW_ROW, f"{self.definition.id}={reason}", 1)
+            put(share, FLOW_ROW, f"{name}={reason}", 1)
 
-    def read(self, cells: Cells) -> Box:
-        """Give the box: None where nothing of the kind was ever reported."""
+    def _name(self, arm: str | None) -> str:
+        return f"{self.definition.id}@{arm or ''}"
+
+    def read(self, cells: Cells) -> Iterator[Box]:
+        """Read the box, or that of each arm: None where nothing of the kind was ever reported."""
+        if not self.arms:
+            yield self._read(cells, self.definition.id, "")
+            return
+        for arm in self.arms:
+            yield self._read(cells, self._name(arm.id), arm.label)
+        if self._name(None) in cells:
+            yield self._read(cells, self._name(None), "No arm")
+
+    def _read(self, cells: Cells, name: str, arm: str) -> Box:
         box = self.definition
-        n: int | None = cells.get(box.id, 0)
+        n: int | None = cells.get(name, 0)
         if not n and box.absent:
             n = None
         named = box.reasons.values if box.reasons else []
         names = {each.value: each.label for each in named}
-        start = f"{box.id}="
-        found = {name[len(start) :]: n for name, n in cells.items() if name.startswith(start)}
-        others = sorted(found.keys() - names.keys(), key=lambda name: (-found[name], name))
-        labels = names | {name: name or "Reason not reported" for name in others}
-        reasons = tuple((label, found[name]) for name, label in labels.items() if found.get(name))
-        return Box(box.id, box.label, n, reasons)
+        start = f"{name}="
+        found = {cell[len(start) :]: n for cell, n in cells.items() if cell.startswith(start)}
+        others = sorted(found.keys() - names.keys(), key=lambda each: (-found[each], each))
+        labels = names | {each: each or "Reason not reported" for each in others}
+        reasons = tuple((label, found[each]) for each, label in labels.items() if found.get(each))
+        return Box(box.id, box.label, n, reasons, arm)
 
 
 @dataclass(frozen=True)
@@ -70,44 +87,54 @@ class FlowPlan:
             Stage(
                 definition.id,
                 definition.label,
-                (box.read(cells),),
-                tuple(each.read(cells) for each in side),
+                tuple(box.read(cells)),
+                tuple(read for each in side for read in each.read(cells)),
             )
             for definition, (box, side) in zip(self.definition.stages, self.stages, strict=True)
         )
-        findings = tuple(self._findings(cells))
+        boxes = [box for stage in stages for box in (*stage.boxes, *stage.side)]
+        findings = tuple(
+            finding
+            for identity in self.definition.identities
+            for finding in _findings(identity, boxes)
+        )
         return Flow(self.definition.title, self.design, stages, findings)
 
-    def _findings(self, cells: Cells) -> Iterable[str]:
-        unreported = {
-            box.id
-            for stage in self.definition.stages
-            for box in (stage.box, *stage.side)
-            if box.absent and box.id not in cells
+
+def _findings(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
+    """Name the arms in which an identity does not hold; or that it does not hold of all.
+
+    Where the total or some of the parts are not by arm, only the sums over arms can agree.
+    """
+    names = (identity.total, *identity.parts)
+    found = {name: [box for box in boxes if box.id == name] for name in names}
+    arms: Iterable[str | None] = dict.fromkeys(box.arm for each in found.values() for box in each)
+    if any("" in {box.arm for box in each} for each in found.values()):
+        arms = [None]
+    for arm in arms:
+        of_arm = {
+            name: [box for box in each if arm is None or box.arm == arm]
+            for name, each in found.items()
         }
-        labels = {
-            box.id: box.label
-            for stage in self.definition.stages
-            for box in (stage.box, *stage.side)
-        }
-        for identity in self.definition.identities:
-            if identity.total in unreported:
-                continue
-            whole = cells.get(identity.total, 0)
-            parts = sum(cells.get(part, 0) for part in identity.parts)
-            if whole != parts:
-                names = " + ".join(labels[part] for part in identity.parts)
-                yield f"{labels[identity.total]} ({whole}) is not {names} ({parts})"
+        if any(box.n is None for box in of_arm[identity.total]):
+            continue
+        sizes = {name: sum(box.n or 0 for box in each) for name, each in of_arm.items()}
+        parts = sum(sizes[name] for name in identity.parts)
+        if sizes[identity.total] != parts:
+            labels = {name: each[0].label for name, each in found.items()}
+            where = f"{arm}: " if arm else ""
+            joined = " + ".join(labels[name] for name in identity.parts)
+            total = f"{labels[identity.total]} ({sizes[identity.total]})"
+            yield f"{where}{total} is not {joined} ({parts})"
 
 
-def compile_flow(
-    definition: FlowDefinition, rules: Rules, levels: Callable[[Rules, Levels, str], Finder]
-) -> FlowPlan:
+def compile_flow(definition: FlowDefinition, rules: Rules) -> FlowPlan:
     """Get a flow ready; raises `Rejected` where it names what the definition does not define."""
 
-    def plan(box: FlowBox, path: str) -> BoxPlan:
+    def plan(box: FlowBox, path: str, *, by_arm: bool) -> BoxPlan:
         reasons = levels(rules, box.reasons, f"{path}/reasons") if box.reasons else None
-        return BoxPlan(box, rules.condition(box.count, f"{path}/count"), reasons)
+        arms = rules.study.definition.arms if by_arm else ()
+        return BoxPlan(box, rules.condition(box.count, f"{path}/count"), reasons, arms)
 
     known = {box.id for stage in definition.stages for box in (stage.box, *stage.side)}
     for i, identity in enumerate(definition.identities):
@@ -116,8 +143,11 @@ def compile_flow(
             raise Rejected(422, "Definition not accepted", "", fault)
     stages = [
         (
-            plan(stage.box, f"/flow/stages/{i}/box"),
-            [plan(each, f"/flow/stages/{i}/side/{j}") for j, each in enumerate(stage.side)],
+            plan(stage.box, f"/flow/stages/{i}/box", by_arm=stage.by_arm),
+            [
+                plan(each, f"/flow/stages/{i}/side/{j}", by_arm=stage.by_arm)
+                for j, each in enumerate(stage.side)
+            ],
         )
         for i, stage in enumerate(definition.stages)
     ]

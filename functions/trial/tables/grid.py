@@ -14,8 +14,9 @@ Value = str | int | Decimal | None
 class Statistic:
     """One result: `raw` is an integer or an exact decimal string, `text` what a reader sees.
 
-    Names in use: n, N (denominator), percent, events, observed, imputed, not_due, mean, sd, median,
-    min, max, ci_low, ci_high, p, difference and the four pairs both, first, second, neither.
+    Names in use: n, N (denominator), percent, events, observed, imputed, not_due, mean, sd, se,
+    median, q1, q3, min, max, ci_low, ci_high, p, difference, years, rate and the four pairs both,
+    first, second, neither.
     """
 
     name: str
@@ -38,11 +39,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column and its denominator: the subjects of its analysis set."""
+    """A column and its denominator: the subjects of its analysis set; None where it compares."""
 
     id: str
     label: str
-    n: int
+    n: int | None
+
+    @property
+    def size(self) -> str:
+        """Its denominator as a heading shows it; '' where it has none."""
+        return "" if self.n is None else f"(N = {self.n})"
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ class Box:
     label: str
     n: int | None
     reasons: tuple[tuple[str, int], ...] = ()
+    arm: str = ""
+    """The label of the arm it is of; '' where it is of all."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Listings: a record a row, with what is derived of it, as the definition's columns ask.
 
 A column's source is a fact of the subject, a field of the record, or a derived name:
-`<field>.study-day`, `.protocol-day`, `.period`; `characteristic:`, `measure:`, `condition:`, `set:`
-`as:` (an observation as another parameter counts it) and `last:` (a parameter at or before the
-record) followed by a name; the names of `_SUBJECT`,
+`<field>.study-day`, `.protocol-day`, `.period`; `characteristic:`, `class:`, `measure:`,
+`condition:`, `set:`, `as:` (an observation as another parameter counts it) and `last:` (a
+parameter at or before the record) followed by a name; the names of `_SUBJECT`,
 `_ADVERSE_EVENT` and `_OBSERVATION`, and an observation's `value` as counted. A column without a
 source says that it is not collected.
 """
@@ -14,11 +14,16 @@ from decimal import Decimal
 from typing import Any
 
 from trial import dates
-from trial.derivation import DECIDING_DATE, AdverseEvent, Derivation, Observation
+from trial.adverse_events import AdverseEvent, imputed_onset
+from trial.definition.outputs import ListingColumnDefinition, ListingDefinition
+from trial.derivation import DECIDING_DATE, Derivation
 from trial.errors import Fault, Rejected
 from trial.messages import KINDS
-from trial.rules import ENROLMENT_FIELDS, Rules, characteristic, check_fields, matcher, unknown
-from trial.study import ListingColumnDefinition, ListingDefinition
+from trial.results import Observation
+from trial.rules import Rules
+from trial.rules.categories import ARM, ENROLMENT_FIELDS, characteristic, is_characteristic
+from trial.rules.matching import Test, check_fields, matcher, unknown
+from trial.rules.measures import Quantity
 from trial.subject import Record
 from trial.tables import findings
 from trial.tables.grid import Listing, ListingColumn, Value
@@ -151,7 +156,7 @@ def _observations(
 
 def _onset_day(derivation: Derivation, event: AdverseEvent) -> int | None:
     onset = event.data.get("onset")
-    return derivation.imputed_onset(onset) if onset else None
+    return imputed_onset(onset, derivation.first_dose) if onset else None
 
 
 def _day(text: str | None) -> int | None:
@@ -166,7 +171,7 @@ def source(rules: Rules, column: ListingColumnDefinition, records: str, path: st
     if ":" in name:
         what, _, of = name.partition(":")
         return _named(rules, what, of, path)
-    if name in ENROLMENT_FIELDS or name == "arm":
+    if name in (ARM, *ENROLMENT_FIELDS):
         return lambda derivation, _: _plain(characteristic(derivation, name))
     known = dict(_SUBJECT)
     if records.startswith("observations:"):
@@ -227,28 +232,35 @@ def _period_label(derivation: Derivation, day: int) -> Value:
 def _named(rules: Rules, what: str, name: str, path: str) -> Source:
     definition = rules.study.definition
     match what:
-        case "characteristic" if name in definition.characteristics:
+        case "characteristic" if is_characteristic(rules.study, name):
             return lambda derivation, _: _plain(characteristic(derivation, name))
+        case "class" if name in definition.classes:
+            category = rules.category(name, path)
+            return lambda derivation, _: category(derivation)
         case "measure":
-            quantity = rules.measure(name, f"{path}/source")
-
-            def measured(derivation: Derivation, _: Item) -> Value:
-                value = quantity.evaluate(derivation)
-                return None if value is None else _decimal(value.units, quantity.places)
-
-            return measured
+            return _measured(rules.measure(name, f"{path}/source"))
         case "condition":
-            test = rules.condition(name, f"{path}/source")
-            return lambda derivation, _: _yes_or_no(test(derivation))
+            return _truth(rules.condition(name, f"{path}/source"))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
-            return lambda derivation, _: _yes_or_no(bool(member(derivation)))
-        case "as" if name in definition.parameters:
-            return lambda derivation, item: _as(derivation, name, item)
-        case "last" if name in definition.parameters:
-            return lambda derivation, item: _last(derivation, name, item)
+            return _truth(lambda derivation: bool(member(derivation)))
+        case "as" | "last" if name in definition.parameters:
+            find = _as if what == "as" else _last
+            return lambda derivation, item: find(derivation, name, item)
         case _:
             raise unknown(f"{path}/source", what, name)
+
+
+def _truth(test: Test) -> Source:
+    return lambda derivation, _: _yes_or_no(test(derivation))
+
+
+def _measured(quantity: Quantity) -> Source:
+    def measured(derivation: Derivation, _: Item) -> Value:
+        value = quantity.evaluate(derivation)
+        return None if value is None else _decimal(value.units, quantity.places)
+
+    return measured
 
 
 def _as(derivation: Derivation, parameter: str, item: Item) -> Value:
@@ -326,12 +338,7 @@ _OBSERVATION: Mapping[str, Source] = {
 
 
 def _last_dose(derivation: Derivation, item: Item) -> Record | None:
-    given = [
-        each
-        for each in derivation.doses
-        if item.day is not None and dates.earliest(each.data["start"]) <= item.day
-    ]
-    return given[-1] if given else None
+    return None if item.day is None else derivation.dose_before(item.day)
 
 
 def _dose(derivation: Derivation, item: Item, *fields: str) -> Value:

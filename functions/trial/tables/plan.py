@@ -1,68 +1,62 @@
 """A definition's tables and flow, compiled: what every subject contributes, and how sums read."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from trial.cells import Share
+from trial.definition.outputs import Table
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
-from trial.messages import KINDS
-from trial.rules import (
-    ENROLMENT_FIELDS,
-    Quantity,
-    Rules,
-    Test,
-    check_fields,
-    check_levels,
-    event_matcher,
-    matcher,
-    unknown,
-)
-from trial.study import Definition, Levels, Measure, Ref, Study, Table, TableRow, Visit
+from trial.rules import Rules
+from trial.rules.matching import Test
+from trial.study import Study
 from trial.subject import Subject
-from trial.tables import findings
+from trial.tables import compiling, findings
 from trial.tables.flow import FLOW_ROW, FlowPlan, compile_flow
 from trial.tables.grid import Column, Grid
-from trial.tables.rows import (
-    CountRow,
-    EventsRow,
-    HeadingRow,
-    LevelsRow,
-    NotDueRow,
-    PairsRow,
-    RowPlan,
-    SummaryRow,
-    TermsRow,
-    level_text,
-    levels_of_characteristic,
-    put,
-)
+from trial.tables.rows.kinds import Comparison, Head, RowPlan, put
 
 STUDY_ROW = "study"
 """The row of sums every change touches: accepted revisions and the sizes of the analysis sets."""
 
-CELLS_A_ROW = 48  # at 15 to 20 bytes a cell, a row of sums stays near the 1 KB an ADD is billed by
 ROWS_A_SUBJECT = 96  # of 100 actions in a transaction; the rest are the subject and its journal
-DEFAULT_STATISTICS = ("n", "mean", "sd", "median", "min", "max")
-_METHODS = {"observed": "", "bocf": "BOCF", "locf": "LOCF"}
+
+
+@dataclass(frozen=True)
+class Population:
+    """The subjects of a set or, of those, an arm: what a column's denominator counts."""
+
+    set: str
+    arm: str | None
+    member: Test
+
+    @property
+    def cell(self) -> str:
+        """Where its size is counted, in the study's row."""
+        return f"set:{self.set}" if self.arm is None else f"set:{self.set}@{self.arm}"
 
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """A column: its label, the set that is its denominator, and who of the set is shown."""
+    """A column: its denominator and who of it is shown; or which columns it compares."""
 
     id: str
     label: str
-    set: str
-    member: Test
+    population: Population | None
     where: Test | None
+    comparison: Comparison | None
 
     def holds(self, derivation: Derivation) -> bool:
         """Say whether the subject counts in this column."""
-        return bool(self.member(derivation)) and (
-            self.where is None or bool(self.where(derivation))
-        )
+        if self.population is None or not self.population.member(derivation):
+            return False
+        return self.where is None or bool(self.where(derivation))
+
+    def head(self, sizes: dict[str, int]) -> Head:
+        """Give the column with the size of its denominator."""
+        population = self.population
+        n = sizes.get(population.cell, 0) if population else 0
+        return Head(self.id, self.label, n, population.arm if population else None, self.comparison)
 
 
 @dataclass(frozen=True)
@@ -83,15 +77,18 @@ class TablePlan:
     def read(self, sums: Share) -> Grid:
         """Read the table out of the sums."""
         sizes = sums.get(STUDY_ROW, {})
-        columns = tuple(
-            Column(each.id, each.label, sizes.get(f"set:{each.set}", 0)) for each in self.columns
-        )
+        heads = [each.head(sizes) for each in self.columns]
         table = self.definition
         return Grid(
-            table.id, table.title, table.population, columns,
-            tuple(row for plan in self.rows for row in plan.read(sums, columns)),
+            table.id,
+            table.title,
+            table.population,
+            tuple(
+                Column(each.id, each.label, None if each.comparison else each.n) for each in heads
+            ),
+            tuple(row for plan in self.rows for row in plan.read(sums, heads)),
             tuple(table.footnotes),
-        )  # fmt: skip
+        )
 
 
 class Plan:
@@ -101,16 +98,14 @@ class Plan:
         """Compile the definition; raises `Rejected` where it names what it does not define."""
         self.study = study
         self.rules = Rules(study)
-        definition = study.definition
-        self.sets = {
-            name: self.rules.condition(each.condition, f"/sets/{name}/condition")
-            for name, each in definition.sets.items()
-        }
+        self.populations: dict[str, Population] = {}
+        for name in study.definition.sets:
+            self.population(name, None, f"/sets/{name}")
         self.tables = {
-            table.id: _Compiler(self, table, f"/tables/{i}").table()
-            for i, table in enumerate(definition.tables)
+            table.id: self._table(table, f"/tables/{i}")
+            for i, table in enumerate(study.definition.tables)
         }
-        self.flow: FlowPlan = compile_flow(definition.flow, self.rules, levels)
+        self.flow: FlowPlan = compile_flow(study.definition.flow, self.rules)
         _check_width(self)
 
     def contribute(self, subject: Subject, cutoff: int | None = None) -> Share:
@@ -119,217 +114,30 @@ class Plan:
         derivation = Derivation(self.study, subject, cutoff)
         if derivation.superseded:
             return share
-        for name, test in self.sets.items():
-            if test(derivation):
-                put(share, STUDY_ROW, f"set:{name}", 1)
+        for cell, population in self.populations.items():
+            if population.member(derivation):
+                put(share, STUDY_ROW, cell, 1)
         for table in self.tables.values():
             table.contribute(derivation, share)
         self.flow.contribute(derivation, share)
         findings.contribute(derivation, share)
         return share
 
+    def population(self, name: str, arm: str | None, path: str) -> Population:
+        """Get ready a set of subjects or, of those, an arm; all that are named are counted."""
+        member = compiling.member(self.rules, name, arm, path)
+        population = Population(name, arm, member)
+        return self.populations.setdefault(population.cell, population)
 
-def levels(rules: Rules, wanted: Levels, path: str) -> Callable[[Derivation], Iterable[str]]:
-    """Make a finder of a subject's levels of a characteristic, or of a field of some records."""
-    if wanted.characteristic is not None:
-        known = (*ENROLMENT_FIELDS, "arm", *rules.study.definition.characteristics)
-        if wanted.characteristic not in known:
-            raise unknown(path, "characteristic", wanted.characteristic)
-        named = [each.value for each in wanted.values]
-        check_levels(rules.study, wanted.characteristic, named, f"{path}/values")
-        return levels_of_characteristic(wanted.characteristic)
-    kind, field = wanted.recorded or "", wanted.field or ""
-    if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
-        raise unknown(path, "kind of event and field", f"{kind} {field}")
-    check_fields(kind, wanted.where, f"{path}/where")
-    matches = matcher(wanted.where)
-
-    def find(derivation: Derivation) -> Iterable[str]:
-        return (
-            level_text(value) if (value := each.data.get(field)) is not None else ""
-            for each in derivation.records(kind)
-            if matches(each.data)
-        )
-
-    return find
-
-
-class _Compiler:
-    """Compiles one table, handing its rows out over rows of sums of about 1 KB."""
-
-    def __init__(self, plan: Plan, table: Table, path: str) -> None:
-        self.rules = plan.rules
-        self.definition: Definition = plan.study.definition
-        self.visits = plan.study.visits
-        self.table_definition = table
-        self.path = path
-        self.columns = [self._column(plan, i) for i in range(len(table.columns))]
-        self.cells = 0
-        self.index = 0
-
-    def _column(self, plan: Plan, i: int) -> ColumnPlan:
-        column, path = self.table_definition.columns[i], f"{self.path}/columns/{i}"
-        if column.set not in plan.sets:
-            raise unknown(f"{path}/set", "analysis set", column.set)
-        where = self.rules.condition(column.where, f"{path}/where") if column.where else None
-        return ColumnPlan(column.id, column.label, column.set, plan.sets[column.set], where)
-
-    def table(self) -> TablePlan:
-        rows = [
-            plan
-            for i, row in enumerate(self.table_definition.rows)
-            for plan in self._rows(row, f"{self.path}/rows/{i}")
-        ]
-        return TablePlan(self.table_definition, self.columns, rows)
-
-    def _next(self, cells: int) -> tuple[str, int]:
-        """Give a row's place: the row of sums with room for its cells, and its index."""
-        chunk = self.cells // CELLS_A_ROW
-        self.cells += cells
-        self.index += 1
-        return f"{self.table_definition.id}#{chunk}", self.index - 1
-
-    def _rows(self, row: TableRow, path: str) -> Iterator[RowPlan]:
-        width = len(self.columns)
-        if row.count is not None:
-            sums, index = self._next(width)
-            tests = self._tests(row.count, f"{path}/count")
-            tests = self._restricted(row, tests, path)
-            yield CountRow(row.id, row.label, row.level, sums, index, tests, row.interval)
-        elif row.not_due is not None:
-            sums, index = self._next(width)
-            tests = self._tests(row.not_due, f"{path}/not_due")
-            narrowed = [column.where is not None for column in self.columns]
-            yield NotDueRow(row.id, row.label, row.level, sums, index, tests, narrowed)
-        elif row.levels is not None:
-            sums, index = self._next(
-                width * (len({each.value: each.label for each in row.levels.values}) or 8)
-            )
-            find = levels(self.rules, row.levels, f"{path}/levels")
-            yield LevelsRow(
-                row.id,
-                row.label,
-                row.level,
-                sums,
-                index,
-                find,
-                {each.value: each.label for each in row.levels.values},
-            )
-        elif row.summary is not None:
-            yield from self._summaries(row, path)
-        elif row.pairs is not None:
-            yield self._pairs(row, path)
-        elif row.events is not None:
-            sums, index = self._next(2 * width)
-            matches = event_matcher(row.events)
-            yield EventsRow(row.id, row.label, row.level, sums, index, matches)
-        elif row.terms is not None:
-            yield self._terms(row)
-        else:
-            yield HeadingRow(row.id, row.label, row.level)
-
-    def _tests(self, given: Ref | dict[str, Ref], path: str) -> list[Test | None]:
-        return self._by_column(given, self.rules.condition, path)
-
-    def _restricted(self, row: TableRow, tests: list[Test | None], path: str) -> list[Test | None]:
-        if row.where is None:
-            return tests
-        where = self.rules.condition(row.where, f"{path}/where")
-
-        def both(test: Test) -> Test:
-            return lambda derivation: test(derivation) if where(derivation) else None
-
-        return [None if test is None else both(test) for test in tests]
-
-    def _by_column[Made](
-        self,
-        given: Any,  # noqa: ANN401 (one reference, or one by column)
-        make: Callable[[Any, str], Made],
-        path: str,
-    ) -> list[Made | None]:
-        if not isinstance(given, dict):
-            made = make(given, path)
-            return [made for _ in self.columns]
-        known = {column.id for column in self.columns}
-        for name in given.keys() - known:
-            raise unknown(path, "column", name)
-        return [
-            make(given[column.id], f"{path}/{column.id}") if column.id in given else None
-            for column in self.columns
-        ]
-
-    def _summaries(self, row: TableRow, path: str) -> Iterator[SummaryRow]:
-        if row.visits is None:
-            yield self._summary(row, row.id, row.label, None, path)
-            return
-        names = list(self.visits) if row.visits == "all" else row.visits
-        for name in names:
-            if name not in self.visits:
-                raise unknown(f"{path}/visits", "visit", name)
-            visit = self.visits[name]
-            yield self._summary(row, f"{row.id}/{name}", visit.label, visit, path)
-
-    def _summary(
-        self, row: TableRow, name: str, label: str, visit: Visit | None, path: str
-    ) -> SummaryRow:
-        sums, index = self._next(3 * len(self.columns))
-        assert row.summary is not None
-
-        def define(ref: str | Measure) -> Measure:
-            if isinstance(ref, str):
-                if ref not in self.definition.measures:
-                    raise unknown(path, "measure", ref)
-                ref = self.definition.measures[ref]
-            return ref.model_copy(update={"at": visit.id}) if visit else ref
-
-        def quantity(ref: str | Measure, at: str) -> Quantity:
-            return self.rules.measure(define(ref) if visit else ref, at)
-
-        def method(ref: str | Measure, _: str) -> str:
-            return _METHODS[define(ref).missing]
-
-        where = f"{path}/summary"
-        return SummaryRow(
-            name, label, row.level, sums, self.table_definition.id, index,
-            self._by_column(row.summary, quantity, where),
-            self._statistics(row),
-            [each or "" for each in self._by_column(row.summary, method, where)],
-            row.decimals,
-            self.rules.condition(row.where, f"{path}/where") if row.where else None,
-        )  # fmt: skip
-
-    def _statistics(self, row: TableRow) -> list[Sequence[str]]:
-        if isinstance(row.statistics, dict):
-            by_column = row.statistics
-            return [by_column.get(each.id, DEFAULT_STATISTICS) for each in self.columns]
-        return [row.statistics or DEFAULT_STATISTICS for _ in self.columns]
-
-    def _pairs(self, row: TableRow, path: str) -> PairsRow:
-        assert row.pairs is not None
-        sums, index = self._next(4)
-        ids = [column.id for column in self.columns]
-        if row.column is not None and row.column not in ids:
-            raise unknown(f"{path}/column", "column", row.column)
-        first, second = (
-            self.rules.condition(ref, f"{path}/pairs/{i}") for i, ref in enumerate(row.pairs)
-        )
-        column = ids.index(row.column) if row.column else len(ids) - 1
-        return PairsRow(row.id, row.label, row.level, sums, index, column, first, second)
-
-    def _terms(self, row: TableRow) -> TermsRow:
-        assert row.terms is not None
-        _, index = self._next(0)
-        groups = self.definition.adverse_events.groups if row.terms.pooled else []
-        return TermsRow(
-            row.id,
-            f"{self.table_definition.id}#terms{index}-",
-            index,
-            row.terms.chunks,
-            event_matcher(row.terms.filter),
-            {term: group.label for group in groups for term in group.terms},
-            row.terms.by == "soc-pt",
-            row.terms.minimum_percent,
-        )
+    def _table(self, table: Table, path: str) -> TablePlan:
+        columns = []
+        for i, column in enumerate(table.columns):
+            at = f"{path}/columns/{i}"
+            where = self.rules.condition(column.where, f"{at}/where") if column.where else None
+            population = self.population(column.set, column.arm, at) if column.set else None
+            comparison = compiling.comparison(column, table, at) if column.compare else None
+            columns.append(ColumnPlan(column.id, column.label, population, where, comparison))
+        return TablePlan(table, columns, compiling.Compiler(self.rules, table, path).rows())
 
 
 def _check_width(plan: Plan) -> None:
@@ -337,25 +145,10 @@ def _check_width(plan: Plan) -> None:
 
     A correction can move every tally from one row of sums to another, so tallies weigh double.
     """
-    rows: set[str] = {STUDY_ROW, FLOW_ROW, findings.FINDINGS_ROW}
+    rows = {STUDY_ROW, FLOW_ROW, findings.FINDINGS_ROW}
     for table in plan.tables.values():
         for row in table.rows:
-            match row:
-                case TermsRow():
-                    rows |= {f"{row.sums}{chunk}" for chunk in range(row.chunks)}
-                case SummaryRow():
-                    rows.add(row.sums)
-                    rows |= {
-                        f"{table.definition.id}{row.index}.{column}{end}"
-                        for column, statistics in enumerate(row.statistics)
-                        if row.quantities[column] is not None
-                        and not {"median", "min", "max"}.isdisjoint(statistics)
-                        for end in ("from", "to")
-                    }
-                case HeadingRow():
-                    pass
-                case _:
-                    rows.add(getattr(row, "sums"))  # noqa: B009 (every other kind has one)
+            rows |= row.touched()
     if len(rows) > ROWS_A_SUBJECT:
         detail = (
             f"one subject can change {len(rows)} rows of sums, of {ROWS_A_SUBJECT} that fit into"

@@ -1,0 +1,60 @@
+"""A study's definition: everything that differs from trial to trial, as data.
+
+The models are the language that sponsors write; nothing here knows a trial.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from trial.definition.base import Model, Name, distinct
+from trial.definition.conditions import (
+    AdverseEvents,
+    AnalysisSet,
+    Classes,
+    Condition,
+    Measure,
+    TimeToEvent,
+)
+from trial.definition.design import (
+    Arm,
+    Baseline,
+    Calendar,
+    Characteristic,
+    Parameter,
+    Period,
+    Visit,
+    apart,
+)
+from trial.definition.outputs import FigureDefinition, FlowDefinition, ListingDefinition, Table
+
+
+class Definition(Model):
+    """A study, as its sponsor writes it."""
+
+    study: Name
+    title: str
+    registry: str = ""
+    notice: str = ""
+    design: Literal["single-group", "parallel", "crossover"]
+    shards: Annotated[int, Field(ge=1, le=24)] = 8  # of four generations in one transaction
+    calendar: Calendar
+    arms: Annotated[list[Arm], AfterValidator(distinct)] = []
+    periods: Annotated[list[Period], AfterValidator(distinct)] = []
+    visits: Annotated[list[Visit], AfterValidator(distinct), AfterValidator(apart)] = []
+    strata: dict[Name, list[str]] = {}
+    samples_after_discontinuation: bool = False
+    characteristics: dict[Name, Characteristic] = {}
+    parameters: dict[Name, Parameter] = {}
+    baselines: dict[Name, Baseline] = {}
+    outcomes: list[str] = []
+    measures: dict[Name, Measure] = {}
+    classes: dict[Name, Classes] = {}
+    times: dict[Name, TimeToEvent] = {}
+    conditions: dict[Name, Condition] = {}
+    sets: dict[Name, AnalysisSet]
+    adverse_events: AdverseEvents = AdverseEvents()
+    tables: Annotated[list[Table], AfterValidator(distinct)] = []
+    figures: Annotated[list[FigureDefinition], AfterValidator(distinct)] = []
+    flow: FlowDefinition
+    listings: Annotated[list[ListingDefinition], AfterValidator(distinct)] = []

@@ -1,0 +1,59 @@
+"""What every part of a definition is made of."""
+
+from decimal import Decimal
+from typing import Annotated, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Places = Annotated[int, Field(ge=0, le=9)]
+Day = int
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class Named(Protocol):
+    """Anything with an id."""
+
+    @property
+    def id(self) -> str:
+        """The name it goes by among its like."""
+
+
+def distinct[Part: Named](parts: list[Part]) -> list[Part]:
+    """Refuse two parts of one name: they would be counted into the same cells."""
+    names = [part.id for part in parts]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"names {', '.join(twice)} more than once")
+    return parts
+
+
+BOUNDS = ("at_least", "more_than", "at_most", "below")
+
+
+class Bounds(Model):
+    """A stretch of values; every bound given must hold."""
+
+    at_least: Decimal | None = None
+    more_than: Decimal | None = None
+    at_most: Decimal | None = None
+    below: Decimal | None = None
+
+
+class Level(Model):
+    """A value as recorded, and what it is called in a table."""
+
+    value: str
+    label: str
+
+
+class Class(Bounds, Level):
+    """A class of a measure: the values it holds, and what it is called."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Class":
+        if self.model_fields_set.isdisjoint(BOUNDS):
+            raise ValueError(f"a class takes {', '.join(BOUNDS)}")
+        return self

@@ -1,0 +1,211 @@
+"""What is asked of a subject: dates, measures, classes, conditions, analysis sets, events."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from trial.definition.base import BOUNDS, Bounds, Class, Model, Name
+
+Where = dict[str, str | list[str]]
+"""Fields of a record and the value, or the values, that each must have."""
+
+
+class Measure(Model):
+    """A number per subject; exactly one of the forms below.
+
+    A characteristic; a parameter, at a visit or baseline or the extreme after the first dose;
+    how many records there are; the days from one date to another, both counted; or another
+    measure by arm. `decrease_from` and `change_from` name a baseline and subtract, and
+    `percent_change_from` also divides by it; `missing` says what stands in for a visit that is
+    due and has no value: nothing, the baseline (bocf) or the last value (locf).
+    """
+
+    characteristic: Name | None = None
+    parameter: Name | None = None
+    at: Name | None = None
+    after_first_dose: Literal["first", "last", "highest", "lowest"] | None = None
+    decrease_from: Name | None = None
+    change_from: Name | None = None
+    percent_change_from: Name | None = None
+    missing: Literal["observed", "bocf", "locf"] = "observed"
+    records: str | None = None
+    where: Where = {}
+    days: "Span | None" = None
+    by_arm: dict[Name, Name] | None = None
+    label: str = ""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Measure":
+        forms = ("characteristic", "parameter", "records", "days", "by_arm")
+        if sum(getattr(self, form) is not None for form in forms) != 1:
+            raise ValueError(f"a measure takes exactly one of {', '.join(forms)}")
+        baselines = (self.decrease_from, self.change_from, self.percent_change_from)
+        if sum(each is not None for each in baselines) > 1:
+            raise ValueError(
+                "a measure takes one of decrease_from, change_from and percent_change_from"
+            )
+        return self
+
+    @property
+    def baseline(self) -> str | None:
+        """The baseline that a change is from."""
+        return self.decrease_from or self.change_from or self.percent_change_from
+
+
+class RecordDate(Model):
+    """The date of the first record of a kind, or of the last."""
+
+    recorded: str
+    where: Where = {}
+    which: Literal["first", "last"] = "first"
+
+
+class ResultDate(Bounds):
+    """The day of the first result of a parameter within bounds, after the first dose."""
+
+    parameter: Name
+
+
+DateRef = (
+    Literal[
+        "enrolment",
+        "randomisation",
+        "first-dose",
+        "last-dose",
+        "end-of-study",
+        "death",
+        "last-contact",
+    ]
+    | RecordDate
+    | ResultDate
+)
+
+
+class Span(Model):
+    """From one date to another; the day of each counts."""
+
+    start: DateRef
+    end: DateRef
+
+
+class TimeToEvent(Model):
+    """Days from a start to the first of some events, or to where follow-up ends.
+
+    A subject without an event is censored at the earliest of `censored`, or else at the last
+    recorded contact.
+    """
+
+    label: str
+    start: DateRef
+    events: Annotated[list[DateRef], Field(min_length=1)]
+    censored: list[DateRef] = []
+
+
+class Classes(Model):
+    """A measure in classes, such as an age group or a grade: the first whose bounds hold."""
+
+    label: str
+    measure: "Name | Measure"
+    classes: Annotated[list[Class], Field(min_length=1)]
+    missing: str | None = None  # the class of a subject without a value; else it has none
+
+
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "all": (),
+    "any": (),
+    "none": (),
+    "recorded": ("where", "period"),
+    "characteristic": ("levels",),
+    "adverse_event": (),
+    "measure": (*BOUNDS, "assessed", "missing"),
+}
+"""The forms of a condition, and what each takes beside itself."""
+
+
+class Condition(Bounds):
+    """True or false of a subject, or not yet due; exactly one of the forms below.
+
+    `characteristic` is any that sorts subjects: one of enrolment, `arm`, a stratum, classes.
+    A threshold on a measure whose visit is due and missing is false where `missing` is failure;
+    `assessed` asks only whether there is a value.
+    """
+
+    all: list["Ref"] | None = None
+    any: list["Ref"] | None = None
+    none: list["Ref"] | None = None
+    recorded: str | None = None
+    where: Where = {}
+    period: Name | None = None
+    characteristic: Name | None = None
+    levels: list[str] = []
+    adverse_event: "AdverseEventFilter | None" = None
+    measure: "Name | Measure | None" = None
+    assessed: Literal[True] | None = None
+    missing: Literal["excluded", "failure"] = "excluded"
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Condition":
+        given = [form for form in _PARTS if getattr(self, form) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a condition takes exactly one of {', '.join(_PARTS)}")
+        (form,) = given
+        if stray := sorted(self.model_fields_set - {form, *_PARTS[form]}):
+            raise ValueError(f"a condition on {form} takes no {', '.join(stray)}")
+        if form == "characteristic" and not self.levels:
+            raise ValueError("a condition on a characteristic names its levels")
+        wanted = (*BOUNDS, "assessed")
+        if form == "measure" and self.model_fields_set.isdisjoint(wanted):
+            raise ValueError(f"a condition on a measure takes {', '.join(wanted)}")
+        return self
+
+
+class AdverseEventFilter(Model):
+    """Which adverse events of a subject are meant; every part given must hold."""
+
+    emergent: bool | None = None
+    related: bool | None = None
+    serious: bool | None = None
+    grade_at_least: int | None = None
+    grade: int | None = None
+    severity: list[str] = []
+    seriousness: str | None = None
+    action_taken: str | None = None
+    outcome: str | None = None
+    treatment: str | None = None  # that of the last dose before the onset
+    groups: list[str] = []
+    terms: list[str] = []
+
+
+Ref = Name | Condition
+
+
+class AnalysisSet(Model):
+    """The subjects an output is about, and by which arm they are sorted.
+
+    The planned arm is that of randomisation, the received one that whose treatment came first.
+    """
+
+    label: str
+    condition: Ref
+    arm: Literal["planned", "received"] = "planned"
+
+
+class TermGroup(Model):
+    """Preferred terms counted as one, or of special interest."""
+
+    label: str
+    terms: list[str]
+
+
+class AdverseEvents(Model):
+    """How this study reads adverse events."""
+
+    dictionary: str = ""
+    grading: str = ""
+    causality: list[str] = []
+    related: list[str] = []
+    missing_causality: Literal["related", "not-related"] = "related"
+    days_after_last_dose: int | None = None
+    missing_onset: Literal["emergent", "not-emergent"] = "emergent"
+    groups: list[TermGroup] = []

@@ -1,0 +1,139 @@
+"""How a trial is laid out: calendar, arms, periods, visits, and what is recorded and measured."""
+
+from decimal import Decimal
+from itertools import pairwise
+from math import inf
+from typing import Literal
+
+from pydantic import model_validator
+
+from trial import messages
+from trial.definition.base import Day, Model, Name, Places
+
+
+class Calendar(Model):
+    """The dates a record of this study can bear."""
+
+    earliest: messages.FullDate
+    latest: messages.FullDate
+
+
+class Arm(Model):
+    """An arm or, in a crossover, a sequence; `treatments` name the doses that it gives."""
+
+    id: Name
+    label: str
+    treatments: list[str] = []
+
+
+class Period(Model):
+    """A stretch of protocol days; the last may be open."""
+
+    id: Name
+    label: str
+    first_day: Day
+    last_day: Day | None = None
+
+
+class Visit(Model):
+    """A planned visit: its day, and the days (both included) that a sample of it may bear.
+
+    Days count from enrolment or randomisation, which is day 0, or from the first dose, which is
+    day 1 after a day -1 (CDISC's study day). A side of the window may stay open. Of several
+    results `choose` takes one. `limit` keeps out samples taken after the first dose, or after a
+    regimen that began within the window. Windows of one `schedule` do not overlap.
+    """
+
+    id: Name
+    label: str
+    day: Day
+    window: tuple[Day | None, Day | None]
+    days_from: Literal["enrolment", "randomisation", "first-dose"] = "enrolment"
+    choose: Literal["closest", "first", "last", "highest", "lowest"] = "closest"
+    limit: Literal["before-first-dose", "before-regimen"] | None = None
+    schedule: Name = "main"
+
+    @model_validator(mode="after")
+    def _window_holds_day(self) -> "Visit":
+        low, high = self.window
+        if (low is not None and self.day < low) or (high is not None and self.day > high):
+            raise ValueError("a visit's window must hold its day")
+        if self.days_from == "first-dose" and 0 in (self.day, low, high):
+            raise ValueError("there is no study day 0: the first dose is given on day 1")
+        return self
+
+
+def apart(visits: list[Visit]) -> list[Visit]:
+    """Refuse windows that overlap within a schedule: one result would stand for two visits."""
+
+    def low(visit: Visit) -> float:
+        return -inf if visit.window[0] is None else visit.window[0]
+
+    for schedule in {visit.schedule for visit in visits}:
+        ordered = sorted((each for each in visits if each.schedule == schedule), key=low)
+        if len({each.days_from for each in ordered}) > 1:
+            raise ValueError(f"the visits of schedule {schedule} count days from different dates")
+        for one, following in pairwise(ordered):
+            if one.window[1] is None or low(following) <= one.window[1]:
+                raise ValueError(f"the windows of {one.id} and {following.id} overlap")
+    return visits
+
+
+class Characteristic(Model):
+    """A trial-specific fact recorded at enrolment: a number, or one of some levels."""
+
+    label: str
+    levels: list[str] | None = None
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    places: Places = 0
+    order_places: Places = 0
+    decimals: Places = 0
+    unit: str = ""
+
+
+class Parameter(Model):
+    """Something measured: units, precision, and what a value beyond quantification counts as.
+
+    It is reported, or derived from one that is: its logarithm, or multiples of the upper limit
+    of the laboratory's reference range. Values are kept as integers in units of `places`; order
+    statistics use `order_places`.
+    """
+
+    label: str
+    unit: str
+    units: dict[str, Decimal] = {}  # further accepted units and their factor into `unit`
+    log10_of: Name | None = None
+    upper_limits_of: Name | None = None  # the value as multiples of the upper limit of its range
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    places: Places = 0
+    order_places: Places = 0
+    decimals: Places = 0
+    below_quantification: Literal["lloq", "half"] = "lloq"
+
+    @model_validator(mode="after")
+    def _coarser(self) -> "Parameter":
+        if self.order_places > self.places:
+            raise ValueError("order_places must not exceed places")
+        if self.log10_of is not None and self.upper_limits_of is not None:
+            raise ValueError("takes log10_of or upper_limits_of, not both")
+        return self
+
+    @property
+    def derived_from(self) -> str | None:
+        """The parameter that is reported in place of this one; None where this one is."""
+        return self.log10_of or self.upper_limits_of
+
+
+class Baseline(Model):
+    """A named baseline: the last value at or before the first dose, or the one of a visit."""
+
+    visit: Name | None = None
+    last_before_first_dose: bool = False
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Baseline":
+        if (self.visit is None) != self.last_before_first_dose:
+            raise ValueError("a baseline is of a visit, or the last before the first dose")
+        return self

@@ -1,0 +1,276 @@
+"""What is published: tables, the summary's figures, the participant flow and listings."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from trial.definition.base import Level, Model, Name, Places, distinct
+from trial.definition.conditions import AdverseEventFilter, Measure, Ref, Where
+
+Statistics = list[Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]]
+
+
+class TableColumn(Model):
+    """A column: the analysis set whose size is its denominator, and who of it is shown.
+
+    With `arm` both are of that arm. A column that compares stands for no subjects: of the counts
+    and means that others show in the same row, it gives a test or a difference. The first named
+    is the reference.
+    """
+
+    id: Name
+    label: str
+    set: Name | None = None
+    arm: Name | None = None
+    where: Ref | None = None
+    compare: Annotated[list[Name], Field(min_length=2)] | None = None
+    counts: Literal["fisher", "pearson", "newcombe", "miettinen-nurminen"] = "fisher"
+    means: Literal["anova", "t", "welch"] = "anova"
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "TableColumn":
+        if (self.set is None) == (self.compare is None):
+            raise ValueError("a column is of a set, or compares others")
+        pairwise = {"newcombe", "miettinen-nurminen"} & {self.counts} or {"t", "welch"} & {
+            self.means
+        }
+        if self.compare is not None and pairwise and len(self.compare) > 2:  # noqa: PLR2004 (a pair)
+            raise ValueError(f"{', '.join(sorted(pairwise))} compares two columns")
+        return self
+
+
+class Levels(Model):
+    """The levels of a characteristic or of a record's field.
+
+    Those of `values` are shown in their order, even with nobody; others as they occur. A
+    characteristic is any that sorts subjects: one of enrolment, `arm`, a stratum, classes.
+    """
+
+    characteristic: Name | None = None
+    recorded: str | None = None
+    where: Where = {}
+    field: str | None = None
+    values: list[Level] = []
+
+
+class Terms(Model):
+    """Adverse events by class and term: subjects and events; pooled terms count as one.
+
+    With `worst` each subject counts once a class and term, at the last of these levels that an
+    event of its reached.
+    """
+
+    filter: AdverseEventFilter
+    by: Literal["soc-pt", "soc", "pt"] = "soc-pt"
+    pooled: bool = False
+    minimum_percent: Decimal | None = None
+    worst: "Worst | None" = None
+    chunks: Annotated[int, Field(ge=1, le=64)] = 4
+
+
+class Worst(Model):
+    """The field of an adverse event that says how bad it was, and its levels, mildest first."""
+
+    field: Literal["severity", "grade"]
+    levels: Annotated[list[Level], Field(min_length=1)]
+
+
+class WorstRow(Worst):
+    """Subjects by the worst of their adverse events."""
+
+    filter: AdverseEventFilter
+
+
+class Stratified(Model):
+    """A condition compared across strata: Cochran-Mantel-Haenszel, in columns that compare."""
+
+    count: Ref
+    strata: Annotated[list[Name], Field(min_length=1)]
+
+
+class Pooling(Model):
+    """Levels of a factor with fewer subjects than this in any arm become one."""
+
+    set: Name
+    minimum: Annotated[int, Field(ge=1)]
+
+
+class Ancova(Model):
+    """Analysis of covariance of a measure: arm, further factors and covariates.
+
+    Columns show least-squares means; those that compare, differences with confidence interval
+    and P. `scores` give each arm's dose, for a test of trend.
+    """
+
+    measure: Name | Measure
+    covariates: list[Name | Measure] = []
+    factors: list[Name] = []
+    pool: dict[Name, Pooling] = {}
+    weights: Literal["equal", "observed"] = "equal"
+    scores: dict[Name, Decimal] | None = None
+
+
+class Survival(Model):
+    """Time to event by Kaplan-Meier; in columns that compare, the log-rank test."""
+
+    time: Name
+    at: list[Annotated[int, Field(ge=0)]] = []
+    strata: list[Name] = []
+
+
+class Incidence(Model):
+    """First events of a description by time at risk: subjects, patient-years, rate, interval."""
+
+    filter: AdverseEventFilter
+    per: Annotated[int, Field(ge=1)] = 100
+
+
+class Shift(Model):
+    """Subjects by class before and class after."""
+
+    before: Name
+    after: Name
+
+
+class TableRow(Model):
+    """One row, or the rows that one rule gives; exactly one of the kinds below, or a heading.
+
+    A kind that takes a reference takes either one for all columns or one by column.
+    """
+
+    id: Name
+    label: str
+    level: int = 0
+    where: Ref | None = None
+    count: Ref | dict[Name, Ref] | None = None
+    interval: bool = False
+    levels: Levels | None = None
+    summary: Name | Measure | dict[Name, Name | Measure] | None = None
+    visits: list[Name] | Literal["all"] | None = None
+    statistics: Statistics | dict[Name, Statistics] | None = None
+    decimals: Places | None = None
+    pairs: tuple[Ref, Ref] | None = None
+    not_due: Ref | dict[Name, Ref] | None = None
+    column: Name | None = None  # where a row of pairs stands; the last column unless named
+    events: AdverseEventFilter | None = None
+    terms: Terms | None = None
+    worst: WorstRow | None = None
+    shift: Shift | None = None
+    stratified: Stratified | None = None
+    ancova: Ancova | None = None
+    survival: Survival | None = None
+    incidence: Incidence | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "TableRow":
+        given = [kind for kind in ROW_KINDS if getattr(self, kind) is not None]
+        if len(given) > 1:
+            raise ValueError(f"a row takes one of {', '.join(ROW_KINDS)}, not {', '.join(given)}")
+        return self
+
+    @property
+    def kind(self) -> str | None:
+        """Which kind of row it is; None for a heading."""
+        return next((kind for kind in ROW_KINDS if getattr(self, kind) is not None), None)
+
+
+ROW_KINDS = (
+    "count", "levels", "summary", "pairs", "not_due", "events", "terms", "worst", "shift",
+    "stratified", "ancova", "survival", "incidence",
+)  # fmt: skip
+
+
+class Table(Model):
+    id: Name
+    title: str
+    population: str
+    columns: Annotated[list[TableColumn], Field(min_length=1), AfterValidator(distinct)]
+    rows: Annotated[list[TableRow], Field(min_length=1), AfterValidator(distinct)]
+    footnotes: list[str] = []
+
+
+def _power_of_ten(value: Decimal) -> Decimal:
+    if not 0 < value < 1 or value.normalize().as_tuple().digits != (1,):
+        raise ValueError("must be a power of ten below 1, such as 0.001")
+    return value
+
+
+class FigureSource(Model):
+    table: Name
+    row: str
+    column: Name
+
+
+class FigureDefinition(Model):
+    """A figure of the summary: which cell of which table, and how it is shown."""
+
+    id: Name
+    label: str
+    source: FigureSource
+    show: Literal["n", "count-percent", "events", "mean", "median", "difference", "p"]
+    decimals: Places = 0
+    floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
+    unit: str = ""
+    rule: str = ""
+
+
+class FlowBox(Model):
+    """A box of the flow: how many subjects, or `absent` where none was ever reported."""
+
+    id: Name
+    label: str
+    count: Ref
+    absent: Literal["not reported"] | None = None
+    reasons: Levels | None = None
+
+
+class FlowStage(Model):
+    """A level of the flow: a box, and who left before the next; of each arm where so said."""
+
+    id: Name
+    label: str
+    box: FlowBox
+    side: list[FlowBox] = []
+    by_arm: bool = False
+
+
+class Identity(Model):
+    """A box that must equal the sum of others, or the flow names the difference.
+
+    Boxes that are all by arm must agree in every arm.
+    """
+
+    total: Name
+    parts: list[Name]
+
+
+class FlowDefinition(Model):
+    title: str
+    stages: Annotated[list[FlowStage], AfterValidator(distinct)]
+    identities: list[Identity] = []
+
+    @model_validator(mode="after")
+    def _boxes_distinct(self) -> "FlowDefinition":
+        distinct([box for stage in self.stages for box in (stage.box, *stage.side)])
+        return self
+
+
+class ListingColumnDefinition(Model):
+    """A listing's column: a name `listings` knows, or a source the trial does not collect."""
+
+    id: Name
+    label: str
+    source: str | None = None
+    kind: Literal["text", "number", "date"] = "text"
+
+
+class ListingDefinition(Model):
+    id: Name
+    title: str
+    population: str
+    records: str
+    where: Where = {}
+    subjects: Ref | None = None
+    columns: Annotated[list[ListingColumnDefinition], Field(min_length=1), AfterValidator(distinct)]
+    footnotes: list[str] = []

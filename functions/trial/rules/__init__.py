@@ -1,0 +1,212 @@
+"""A definition's measures, categories and conditions, made ready to ask of a subject.
+
+A condition is true, false, or None: missing, or not yet due. `all`, `any` and `none` combine the
+three by Kleene's logic. What a definition names and does not define is refused with its path.
+"""
+
+from collections.abc import Callable
+
+from trial import dates
+from trial.definition.conditions import AdverseEventFilter, Classes, Condition, Measure, Ref
+from trial.derivation import DECIDING_DATE, Derivation
+from trial.rules import categories, dating
+from trial.rules.categories import Category, check_levels
+from trial.rules.dating import Time
+from trial.rules.matching import (
+    EventMatcher,
+    Test,
+    Truth,
+    check_kind,
+    event_matcher,
+    matcher,
+    memoised,
+    refused,
+    unknown,
+    within,
+)
+from trial.rules.measures import Measures, Quantity
+from trial.study import Study
+from trial.subject import Record
+
+
+class Rules:
+    """The compiled measures, categories and conditions of one study."""
+
+    def __init__(self, study: Study) -> None:
+        """Compile everything that has a name, so that a wrong one is found at once."""
+        self.study = study
+        self._measures = Measures(study)
+        self._classes: dict[str, Category] = {}
+        self._times: dict[str, Callable[[Derivation], Time | None]] = {}
+        self._conditions: dict[str, Test] = {}
+        self._open: set[str] = set()
+        self._check_names()
+        definition = study.definition
+        for name in definition.measures:
+            self.measure(name, f"/measures/{name}")
+        for name, classes in definition.classes.items():
+            self._classes[name] = self._sorted(classes, f"/classes/{name}")
+        for name, time in definition.times.items():
+            self._times[name] = dating.time(study, time, f"/times/{name}")
+        for name in definition.conditions:
+            self.condition(name, f"/conditions/{name}")
+
+    def _check_names(self) -> None:
+        categories.check_names(self.study)
+        definition = self.study.definition
+        for name, baseline in definition.baselines.items():
+            if baseline.visit is not None and baseline.visit not in self.study.visits:
+                raise unknown(f"/baselines/{name}/visit", "visit", baseline.visit)
+        for name, parameter in definition.parameters.items():
+            source = parameter.derived_from
+            if source is not None and source not in definition.parameters:
+                raise unknown(f"/parameters/{name}", "parameter", source)
+
+    def measure(self, ref: str | Measure, path: str) -> Quantity:
+        """Get a measure ready, by its name or as written in place."""
+        return self._measures.get(ref, path)
+
+    def category(self, name: str, path: str) -> Category:
+        """Get ready what sorts subjects: a characteristic, the arm, a stratum, or classes."""
+        return categories.category(self.study, name, self._classes, path)
+
+    def time(self, name: str, path: str) -> Callable[[Derivation], Time | None]:
+        """Get a time to event ready."""
+        if name not in self._times:
+            raise unknown(path, "time to event", name)
+        return self._times[name]
+
+    def events(self, wanted: AdverseEventFilter, path: str) -> EventMatcher:
+        """Get a test of adverse events ready."""
+        groups = self.study.definition.adverse_events.groups
+        for name in wanted.groups:
+            if name not in {group.label for group in groups}:
+                raise unknown(f"{path}/groups", "group of terms", name)
+        return event_matcher(wanted, groups)
+
+    def condition(self, ref: Ref, path: str) -> Test:
+        """Get a condition ready, by its name or as written in place."""
+        if isinstance(ref, Condition):
+            return memoised(self._test(ref, path))
+        if ref not in self._conditions:
+            if ref not in self.study.definition.conditions:
+                raise unknown(path, "condition", ref)
+            if ref in self._open:
+                raise refused(path, f"the condition {ref} refers to itself")
+            self._open.add(ref)
+            test = self._test(self.study.definition.conditions[ref], f"/conditions/{ref}")
+            self._conditions[ref] = memoised(test)
+        return self._conditions[ref]
+
+    def _sorted(self, definition: Classes, path: str) -> Category:
+        quantity = self.measure(definition.measure, f"{path}/measure")
+        classes = [(each.value, within(each, quantity.places)) for each in definition.classes]
+        if definition.missing is not None:
+            check_levels(
+                self.study, path.rsplit("/", 1)[1], [definition.missing], f"{path}/missing"
+            )
+
+        def found(derivation: Derivation) -> str | None:
+            value = quantity.evaluate(derivation)
+            if value is None:
+                return definition.missing
+            return next((name for name, holds in classes if holds(value)), None)
+
+        return memoised(found)
+
+    def _test(self, condition: Condition, path: str) -> Test:
+        for name, combine in (("all", _every), ("any", _some), ("none", _no)):
+            if (refs := getattr(condition, name)) is not None:
+                tests = [self.condition(ref, f"{path}/{name}/{i}") for i, ref in enumerate(refs)]
+                return combine(tests)
+        if condition.recorded is not None:
+            return self._recorded(condition, path)
+        if condition.characteristic is not None:
+            return self._of_levels(condition, path)
+        if condition.adverse_event is not None:
+            matches = self.events(condition.adverse_event, f"{path}/adverse_event")
+            return lambda derivation: any(map(matches, derivation.adverse_events))
+        return self._threshold(condition, path)
+
+    def _recorded(self, condition: Condition, path: str) -> Test:
+        kind = str(condition.recorded)
+        check_kind(kind, condition.where, path)
+        matches = matcher(condition.where)
+        field = DECIDING_DATE.get(kind, "date")
+        period = condition.period
+        if period is not None and period not in {p.id for p in self.study.definition.periods}:
+            raise unknown(path, "period", period)
+
+        def meant(derivation: Derivation, record: Record) -> bool:
+            if not matches(record.data):
+                return False
+            if period is None:
+                return True
+            text = record.data.get(field)
+            return bool(text) and period == derivation.period_of(dates.earliest(text))
+
+        return lambda derivation: any(meant(derivation, each) for each in derivation.records(kind))
+
+    def _of_levels(self, condition: Condition, path: str) -> Test:
+        name = str(condition.characteristic)
+        category = self.category(name, path)
+        check_levels(self.study, name, condition.levels, f"{path}/levels")
+        levels = frozenset(condition.levels)
+
+        def test(derivation: Derivation) -> Truth:
+            value = category(derivation)
+            return None if value is None else value in levels
+
+        return test
+
+    def _threshold(self, condition: Condition, path: str) -> Test:
+        assert condition.measure is not None
+        quantity = self.measure(condition.measure, path)
+        if condition.assessed:
+            return lambda derivation: quantity.evaluate(derivation) is not None
+        holds = within(condition, quantity.places)
+        failure = condition.missing == "failure"
+
+        def test(derivation: Derivation) -> Truth:
+            value = quantity.evaluate(derivation)
+            if value is not None:
+                return holds(value)
+            return False if failure and quantity.due(derivation) else None
+
+        return test
+
+
+def _every(tests: list[Test]) -> Test:
+    def test(derivation: Derivation) -> Truth:
+        truth: Truth = True
+        for each in tests:
+            if (result := each(derivation)) is False:
+                return False
+            if result is None:
+                truth = None
+        return truth
+
+    return test
+
+
+def _some(tests: list[Test]) -> Test:
+    def test(derivation: Derivation) -> Truth:
+        truth: Truth = False
+        for each in tests:
+            if (result := each(derivation)) is True:
+                return True
+            if result is None:
+                truth = None
+        return truth
+
+    return test
+
+
+def _no(tests: list[Test]) -> Test:
+    some = _some(tests)
+
+    def test(derivation: Derivation) -> Truth:
+        result = some(derivation)
+        return None if result is None else not result
+
+    return test

@@ -1,0 +1,88 @@
+"""What sorts subjects: facts of enrolment, the arm, strata of randomisation, classes."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from trial.definition.base import Level
+from trial.derivation import Derivation
+from trial.rules.matching import refused, unknown
+from trial.study import Study
+
+ENROLMENT_FIELDS = ("age", "sex", "race", "ethnicity", "country", "site", "investigator")
+ARM = "arm"
+LEVEL_CHARACTERS = 120
+"""Of a text that names a level: free text must not make rows of sums grow without bound."""
+
+Category = Callable[[Derivation], str | None]
+"""The level a subject is at; None where it is not known."""
+
+
+def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (as posted)
+    """Look up a fact of enrolment, a stratum, or the arm; None where it is not known."""
+    if name == ARM:
+        return derivation.planned_arm
+    if name in derivation.rules.strata:
+        drawn = derivation.randomisation
+        return drawn.data.get("strata", {}).get(name) if drawn else None
+    if derivation.enrolment is None:
+        return None
+    data = derivation.enrolment.data
+    return data.get(name) if name in ENROLMENT_FIELDS else data.get("characteristics", {}).get(name)
+
+
+def level_text(value: object) -> str:
+    """Name a level: a number is one level however it was written."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return str(value)[:LEVEL_CHARACTERS]
+
+
+def is_characteristic(study: Study, name: str) -> bool:
+    """Say whether a name is of what is recorded of a subject and sorts it."""
+    definition = study.definition
+    return name in (ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata)
+
+
+def category(study: Study, name: str, classes: Mapping[str, Category], path: str) -> Category:
+    """Make a finder of the level that a subject is at."""
+    if name in classes:
+        return classes[name]
+    if not is_characteristic(study, name):
+        raise unknown(path, "characteristic, stratum or class", name)
+
+    def found(derivation: Derivation) -> str | None:
+        value = characteristic(derivation, name)
+        return None if value is None else level_text(value)
+
+    return found
+
+
+def known_levels(study: Study, name: str) -> Sequence[Level] | None:
+    """List the levels a category can have, with their labels; None where any text may come."""
+    definition = study.definition
+    if name in definition.classes:
+        return definition.classes[name].classes
+    if name == ARM:
+        return [Level(value=arm.id, label=arm.label) for arm in definition.arms]
+    known = definition.characteristics.get(name)
+    levels = known.levels if known else definition.strata.get(name)
+    return None if levels is None else [Level(value=each, label=each) for each in levels]
+
+
+def check_names(study: Study) -> None:
+    """Refuse two kinds of category that go by one name: which is meant would not be clear."""
+    definition = study.definition
+    names = [ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata]
+    names += definition.classes
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise refused("", f"more than one category is called {', '.join(twice)}")
+
+
+def check_levels(study: Study, name: str, levels: Iterable[str], path: str) -> None:
+    """Refuse a level that the category cannot have."""
+    known = known_levels(study, name)
+    values = {each.value for each in known or ()}
+    for level in levels:
+        if known is not None and level not in values | {""}:
+            raise unknown(path, f"level of {name}", level)

@@ -1,0 +1,140 @@
+"""Tests of records and values that a definition asks for, made once for all subjects."""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import count
+from typing import Any
+
+from trial.adverse_events import AdverseEvent
+from trial.definition.base import Bounds
+from trial.definition.conditions import AdverseEventFilter, TermGroup, Where
+from trial.derivation import Derivation
+from trial.errors import Fault, Rejected
+from trial.messages import KINDS
+from trial.results import Value
+
+Truth = bool | None
+Test = Callable[[Derivation], Truth]
+Matcher = Callable[[Mapping[str, Any]], bool]
+EventMatcher = Callable[[AdverseEvent], bool]
+
+_KEYS = count()
+
+
+def memoised[Result](evaluate: Callable[[Derivation], Result]) -> Callable[[Derivation], Result]:
+    """Ask a question of a subject once, however many tables want to know."""
+    key = next(_KEYS)
+
+    def remembered(derivation: Derivation) -> Result:
+        memo = derivation.memo
+        if key in memo:
+            known: Result = memo[key]
+            return known
+        result = memo[key] = evaluate(derivation)
+        return result
+
+    return remembered
+
+
+def refused(path: str, detail: str) -> Rejected:
+    """Refuse a definition, saying where it is wrong."""
+    return Rejected(422, "Definition not accepted", "", Fault(path, detail))
+
+
+def unknown(path: str, what: str, name: str) -> Rejected:
+    """Refuse a definition that names something it does not define."""
+    return refused(path, f"names no {what} of this definition: {name}")
+
+
+def check_kind(kind: str, where: Mapping[str, object], path: str) -> None:
+    """Refuse a kind that is none, or a test of a field that none of its records has."""
+    if kind not in KINDS:
+        raise unknown(path, "kind of event", kind)
+    check_fields(kind, where, f"{path}/where")
+
+
+def check_fields(kind: str, where: Mapping[str, object], path: str) -> None:
+    """Refuse a test of a field that no record of the kind has: it would hold of nobody."""
+    for field in where:
+        if field not in KINDS[kind].model_fields:
+            raise unknown(f"{path}/{field}", f"field of {kind}", field)
+
+
+def matcher(where: Where) -> Matcher:
+    """Make a test of a record's fields: each named one must equal the value, or one of several."""
+    wanted = {
+        name: frozenset([value] if isinstance(value, str) else value)
+        for name, value in where.items()
+    }
+
+    def matches(data: Mapping[str, Any]) -> bool:
+        return all(str(data.get(name, "")) in values for name, values in wanted.items())
+
+    return matches
+
+
+_JUDGED = ("emergent", "related", "treatment")
+_FIELDS = ("serious", "grade", "action_taken", "outcome")
+
+
+def event_matcher(wanted: AdverseEventFilter, groups: Iterable[TermGroup]) -> EventMatcher:
+    """Make a test of an adverse event: every part that is given must hold."""
+    parts: list[EventMatcher] = [
+        *(_judged(name, value) for name in _JUDGED if (value := getattr(wanted, name)) is not None),
+        *(_equal(name, value) for name in _FIELDS if (value := getattr(wanted, name)) is not None),
+    ]
+    if (least := wanted.grade_at_least) is not None:
+        parts.append(lambda event: (event.data.get("grade") or 0) >= least)
+    if wanted.severity:
+        parts.append(lambda event: event.data.get("severity") in wanted.severity)
+    if wanted.seriousness is not None:
+        parts.append(lambda event: wanted.seriousness in event.data.get("seriousness", ()))
+    if wanted.terms or wanted.groups:
+        meant = [group.terms for group in groups if group.label in wanted.groups]
+        terms = frozenset([*wanted.terms, *(term for each in meant for term in each)])
+        parts.append(lambda event: event.pt in terms)
+    return lambda event: all(part(event) for part in parts)
+
+
+def _judged(name: str, value: object) -> EventMatcher:
+    return lambda event: bool(getattr(event, name) == value)
+
+
+def _equal(field: str, value: object) -> EventMatcher:
+    return lambda event: bool(event.data.get(field) == value)
+
+
+def within(bounds: Bounds, places: int) -> Callable[[Value], bool]:
+    """Compare in units of the last place, so that no threshold is lost to a float.
+
+    A value reported below a limit of quantification lies below a threshold only if that limit
+    does not exceed the threshold; one reported above a limit lies above it likewise.
+    """
+
+    def units(threshold: Decimal | None, rounding: str, default: int | None = None) -> int | None:
+        if threshold is None:
+            return default
+        return int(threshold.scaleb(places).to_integral_value(rounding))
+
+    at_least = units(bounds.at_least, ROUND_CEILING)
+    more_than = units(bounds.more_than, ROUND_FLOOR)
+    at_most = units(bounds.at_most, ROUND_FLOOR)
+    below = units(bounds.below, ROUND_CEILING)
+
+    def holds(value: Value) -> bool:
+        low, high = value.units, value.units
+        if value.operator.startswith("<"):
+            high = value.bound
+        above_bound, below_bound = value.operator == ">", value.operator == "<"
+        unbounded = value.operator.startswith(">")
+        return (
+            (at_least is None or low >= at_least)
+            and (more_than is None or low > more_than or (above_bound and low == more_than))
+            and (at_most is None or (high <= at_most and not unbounded))
+            and (
+                below is None
+                or (not unbounded and (high < below or (below_bound and high == below)))
+            )
+        )
+
+    return holds

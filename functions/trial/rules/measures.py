@@ -1,0 +1,221 @@
+"""Measures: a number per subject, with its precision and whether it is due."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+from trial.definition.conditions import Measure
+from trial.derivation import Derivation
+from trial.results import Observation, Value, quantise
+from trial.rules.categories import ENROLMENT_FIELDS, characteristic
+from trial.rules.dating import date
+from trial.rules.matching import check_kind, matcher, memoised, refused, unknown
+from trial.study import Study
+
+PERCENT_PLACES = 4
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+
+Observe = Callable[[Derivation], Observation | None]
+Evaluate = Callable[[Derivation], Value | None]
+Due = Callable[[Derivation], bool]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A measure in use: what it is called, its precision, its value of a subject."""
+
+    label: str
+    unit: str
+    places: int
+    order_places: int
+    decimals: int
+    evaluate: Evaluate
+    due: Due
+
+
+class Measures:
+    """The measures of one study, compiled when they are first asked for."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self._named: dict[str, Quantity] = {}
+        self._open: set[str] = set()
+
+    def get(self, ref: str | Measure, path: str) -> Quantity:
+        """Get a measure ready, by its name or as written in place."""
+        if isinstance(ref, Measure):
+            return self._quantity(ref, path)
+        if ref not in self._named:
+            if ref not in self.study.definition.measures:
+                raise unknown(path, "measure", ref)
+            if ref in self._open:
+                raise refused(path, f"the measure {ref} refers to itself")
+            self._open.add(ref)
+            definition = self.study.definition.measures[ref]
+            self._named[ref] = self._quantity(definition, f"/measures/{ref}")
+        return self._named[ref]
+
+    def _quantity(self, measure: Measure, path: str) -> Quantity:
+        if measure.characteristic is not None:
+            return self._of_characteristic(measure, path)
+        if measure.by_arm is not None:
+            return self._of_arms(measure, path)
+        if measure.records is not None:
+            return _of_records(measure, path)
+        if measure.days is not None:
+            return self._of_days(measure, path)
+        return self._of_parameter(measure, path)
+
+    def _of_parameter(self, measure: Measure, path: str) -> Quantity:
+        name, definition = str(measure.parameter), self.study.definition
+        if name not in definition.parameters:
+            raise unknown(path, "parameter", name)
+        parameter = definition.parameters[name]
+        observe, due = self._chosen(measure, path)
+        quantity = Quantity(
+            measure.label or parameter.label,
+            parameter.unit,
+            parameter.places,
+            parameter.order_places,
+            parameter.decimals,
+            self._imputed(measure, observe, due),
+            memoised(due),
+        )
+        if (baseline := measure.baseline) is not None:
+            if baseline not in definition.baselines:
+                raise unknown(path, "baseline", baseline)
+            quantity = _changed(quantity, measure, baseline)
+        return replace(quantity, evaluate=memoised(quantity.evaluate))
+
+    def _of_characteristic(self, measure: Measure, path: str) -> Quantity:
+        name = str(measure.characteristic)
+        definition = self.study.definition.characteristics.get(name)
+        if definition is None and name not in ENROLMENT_FIELDS:
+            raise unknown(path, "characteristic", name)
+        places = definition.places if definition else 0
+
+        def evaluate(derivation: Derivation) -> Value | None:
+            number = characteristic(derivation, name)
+            if number is None or isinstance(number, str):
+                return None
+            return Value(quantise(Decimal(number), places))
+
+        return Quantity(
+            measure.label or (definition.label if definition else name.capitalize()),
+            definition.unit if definition else "",
+            places,
+            definition.order_places if definition else 0,
+            definition.decimals if definition else 0,
+            memoised(evaluate),
+            lambda derivation: derivation.enrolment is not None,
+        )
+
+    def _of_arms(self, measure: Measure, path: str) -> Quantity:
+        assert measure.by_arm is not None
+        arms = {arm.id for arm in self.study.definition.arms}
+        quantities = {}
+        for arm, ref in measure.by_arm.items():
+            if arm not in arms:
+                raise unknown(f"{path}/by_arm/{arm}", "arm", arm)
+            quantities[arm] = self.get(ref, f"{path}/by_arm/{arm}")
+        first, *others = quantities.values()
+        precision = (first.places, first.order_places)
+        if any((each.places, each.order_places) != precision for each in others):
+            raise refused(f"{path}/by_arm", "names measures of different precision")
+
+        def evaluate(derivation: Derivation) -> Value | None:
+            quantity = quantities.get(derivation.planned_arm or "")
+            return quantity.evaluate(derivation) if quantity else None
+
+        def due(derivation: Derivation) -> bool:
+            quantity = quantities.get(derivation.planned_arm or "")
+            return quantity is not None and quantity.due(derivation)
+
+        return replace(first, label=measure.label or first.label, evaluate=evaluate, due=due)
+
+    def _of_days(self, measure: Measure, path: str) -> Quantity:
+        assert measure.days is not None
+        start = date(self.study, measure.days.start, f"{path}/days/start")
+        end = date(self.study, measure.days.end, f"{path}/days/end")
+
+        def evaluate(derivation: Derivation) -> Value | None:
+            first, last = start(derivation), end(derivation)
+            return None if first is None or last is None else Value(last - first + 1)
+
+        def due(derivation: Derivation) -> bool:
+            return evaluate(derivation) is not None
+
+        return Quantity(measure.label or "Days", "days", 0, 0, 0, memoised(evaluate), due)
+
+    def _chosen(self, measure: Measure, path: str) -> tuple[Observe, Due]:
+        name, parameter = str(measure.at), str(measure.parameter)
+        if (which := measure.after_first_dose) is not None:
+            return (
+                lambda derivation: derivation.after_first_dose(parameter, which),
+                lambda derivation: derivation.end_of_study is not None,
+            )
+        if (visit := self.study.visits.get(name)) is not None:
+            return (
+                lambda derivation: derivation.at_visit(parameter, visit),
+                lambda derivation: derivation.due(visit),
+            )
+        if name not in self.study.definition.baselines:
+            raise unknown(path, "visit or baseline", name)
+        return (
+            lambda derivation: derivation.at_baseline(parameter, name),
+            Derivation.baseline_due,
+        )
+
+    def _imputed(self, measure: Measure, observe: Observe, due: Due) -> Evaluate:
+        parameter, baseline = str(measure.parameter), measure.baseline or ""
+        visit = self.study.visits.get(str(measure.at))
+
+        def evaluate(derivation: Derivation) -> Value | None:
+            if (observation := observe(derivation)) is not None:
+                return observation.value
+            if measure.missing == "observed" or not due(derivation):
+                return None
+            stand_in = None
+            if measure.missing == "locf" and visit is not None:
+                stand_in = derivation.last_until(parameter, visit)
+            if stand_in is None and baseline:
+                stand_in = derivation.at_baseline(parameter, baseline)
+            return Value(stand_in.value.units, imputed=True) if stand_in else None
+
+        return evaluate
+
+
+def _of_records(measure: Measure, path: str) -> Quantity:
+    kind = str(measure.records)
+    check_kind(kind, measure.where, path)
+    matches = matcher(measure.where)
+
+    def evaluate(derivation: Derivation) -> Value | None:
+        return Value(sum(matches(each.data) for each in derivation.records(kind)))
+
+    return Quantity(measure.label or kind, "", 0, 0, 0, memoised(evaluate), lambda _: True)
+
+
+def _changed(quantity: Quantity, measure: Measure, baseline: str) -> Quantity:
+    """Subtract a baseline; a percentage is of the baseline's size, to four places."""
+    parameter, percent = str(measure.parameter), measure.percent_change_from is not None
+    sign = -1 if measure.decrease_from else 1
+
+    def change(derivation: Derivation) -> Value | None:
+        value = quantity.evaluate(derivation)
+        base = derivation.at_baseline(parameter, baseline) if value is not None else None
+        if value is None or base is None:
+            return None
+        units = sign * (value.units - base.value.units)
+        if percent:
+            if not base.value.units:
+                return None
+            share = _EXACT.divide(Decimal(100 * units), Decimal(abs(base.value.units)))
+            units = quantise(share, PERCENT_PLACES)
+        return Value(units, imputed=value.imputed)
+
+    if not percent:
+        return replace(quantity, evaluate=change)
+    return replace(
+        quantity, unit="%", places=PERCENT_PLACES, order_places=1, decimals=1, evaluate=change
+    )

@@ -1,0 +1,304 @@
+"""Making the rows of a table from its definition, laid out over rows of sums of about 1 KB."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from trial.adverse_events import AdverseEvent
+from trial.definition.conditions import Measure, Ref
+from trial.definition.design import Visit
+from trial.definition.outputs import Levels, Table, TableColumn, TableRow, Terms, Worst
+from trial.derivation import Derivation
+from trial.messages import KINDS
+from trial.rules import Rules
+from trial.rules.categories import check_levels, known_levels, level_text
+from trial.rules.matching import Test, check_fields, matcher, unknown
+from trial.rules.measures import Quantity
+from trial.tables.rows.counts import CountRow, HeadingRow, LevelsRow, NotDueRow, PairsRow, ShiftRow
+from trial.tables.rows.events import EventsRow, IncidenceRow, Severity, TermsRow
+from trial.tables.rows.kinds import Comparison, RowPlan
+from trial.tables.rows.summaries import SummaryRow
+
+CELLS_A_ROW = 48  # at 15 to 20 bytes a cell, a row of sums stays near the 1 KB an ADD is billed by
+DEFAULT_STATISTICS = ("n", "mean", "sd", "median", "min", "max")
+_METHODS = {"observed": "", "bocf": "BOCF", "locf": "LOCF"}
+
+Finder = Callable[[Derivation], Iterable[str]]
+
+
+def member(rules: Rules, name: str, arm: str | None, path: str) -> Test:
+    """Make a test of who belongs to an analysis set and, where one is named, an arm."""
+    definition = rules.study.definition
+    if name not in definition.sets:
+        raise unknown(f"{path}/set", "analysis set", name)
+    analysis_set = definition.sets[name]
+    test = rules.condition(analysis_set.condition, f"/sets/{name}/condition")
+    if arm is None:
+        return test
+    if arm not in {each.id for each in definition.arms}:
+        raise unknown(f"{path}/arm", "arm", arm)
+    if analysis_set.arm == "planned":
+        return lambda derivation: derivation.planned_arm == arm and test(derivation)
+    return lambda derivation: derivation.received_arm == arm and test(derivation)
+
+
+def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
+    """Find the columns that a column compares: those of subjects, by position."""
+    places = {each.id: i for i, each in enumerate(table.columns) if each.compare is None}
+    names = column.compare or []
+    for name in names:
+        if name not in places:
+            raise unknown(f"{path}/compare", "column of subjects", name)
+    return Comparison(tuple(places[name] for name in names), column.counts, column.means)
+
+
+def levels(rules: Rules, wanted: Levels, path: str) -> Finder:
+    """Make a finder of a subject's levels of a category, or of a field of some records."""
+    if wanted.characteristic is not None:
+        category = rules.category(wanted.characteristic, path)
+        named = [each.value for each in wanted.values]
+        check_levels(rules.study, wanted.characteristic, named, f"{path}/values")
+        return lambda derivation: [category(derivation) or ""]
+    kind, field = wanted.recorded or "", wanted.field or ""
+    if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
+        raise unknown(path, "kind of event and field", f"{kind} {field}")
+    check_fields(kind, wanted.where, f"{path}/where")
+    matches = matcher(wanted.where)
+
+    def find(derivation: Derivation) -> Iterable[str]:
+        return (
+            level_text(value) if (value := each.data.get(field)) is not None else ""
+            for each in derivation.records(kind)
+            if matches(each.data)
+        )
+
+    return find
+
+
+class Compiler:
+    """Compiles the rows of one table."""
+
+    def __init__(self, rules: Rules, table: Table, path: str) -> None:
+        self._rules = rules
+        self._study = rules.study
+        self._table = table
+        self._path = path
+        self._cells = 0
+        self._index = 0
+
+    def rows(self) -> list[RowPlan]:
+        """Give the table's rows, those of a rule in a row each."""
+        return [
+            plan
+            for i, row in enumerate(self._table.rows)
+            for plan in self._made(row, f"{self._path}/rows/{i}")
+        ]
+
+    def _made(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        makers: dict[str, Callable[[TableRow, str], Iterator[RowPlan]]] = {
+            "count": self._count,
+            "levels": self._levels,
+            "summary": self._summaries,
+            "pairs": self._pairs,
+            "not_due": self._not_due,
+            "events": self._events,
+            "terms": self._terms,
+            "worst": self._worst,
+            "shift": self._shift,
+            "incidence": self._incidence,
+        }
+        if row.kind is None:
+            yield HeadingRow(row.id, row.label, row.level)
+        else:
+            yield from makers[row.kind](row, path)
+
+    def _next(self, cells: int) -> tuple[str, int]:
+        """Give a row's place: the row of sums with room for its cells, and its index."""
+        chunk = self._cells // CELLS_A_ROW
+        self._cells += cells
+        self._index += 1
+        return f"{self._table.id}#{chunk}", self._index - 1
+
+    def _placed(self, row: TableRow, cells: int) -> tuple[str, str, int, str, int]:
+        return (row.id, row.label, row.level, *self._next(cells * len(self._table.columns)))
+
+    def _by_column[Made](
+        self,
+        given: Any,  # noqa: ANN401 (one reference, or one by column)
+        make: Callable[[Any, str], Made],
+        path: str,
+    ) -> list[Made | None]:
+        """Make what each column of subjects asks for; a column that compares asks for nothing."""
+        columns = self._table.columns
+        if isinstance(given, dict):
+            known = {column.id for column in columns if column.compare is None}
+            for name in given.keys() - known:
+                raise unknown(path, "column of subjects", name)
+            made = {name: make(each, f"{path}/{name}") for name, each in given.items()}
+            return [made.get(column.id) for column in columns]
+        one = make(given, path)
+        return [one if column.compare is None else None for column in columns]
+
+    def _tests(self, given: Ref | dict[str, Ref], path: str) -> list[Test | None]:
+        return self._by_column(given, self._rules.condition, path)
+
+    def _where(self, row: TableRow, path: str) -> Test | None:
+        return self._rules.condition(row.where, f"{path}/where") if row.where else None
+
+    def _count(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.count is not None
+        tests, where = self._tests(row.count, f"{path}/count"), self._where(row, path)
+        if where is not None:
+            tests = [None if test is None else _both(where, test) for test in tests]
+        yield CountRow(*self._placed(row, 1), tests, row.interval)
+
+    def _not_due(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.not_due is not None
+        narrowed = [column.where is not None for column in self._table.columns]
+        yield NotDueRow(
+            *self._placed(row, 1), self._tests(row.not_due, f"{path}/not_due"), narrowed
+        )
+
+    def _levels(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.levels is not None
+        values = {each.value: each.label for each in row.levels.values}
+        name = row.levels.characteristic
+        if not values and name in self._study.definition.classes:
+            values = self._labels(name)
+        find = levels(self._rules, row.levels, f"{path}/levels")
+        yield LevelsRow(*self._placed(row, len(values) or 8), find, values)
+
+    def _labels(self, name: str) -> dict[str, str]:
+        return {each.value: each.label for each in known_levels(self._study, name) or ()}
+
+    def _worst(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.worst is not None
+        severity = _severity(row.worst)
+        matches = self._rules.events(row.worst.filter, f"{path}/worst/filter")
+
+        def find(derivation: Derivation) -> Iterable[str]:
+            worst = severity.worst(filter(matches, derivation.adverse_events))
+            return [] if worst is None else [list(severity.values)[worst]]
+
+        yield LevelsRow(*self._placed(row, len(severity.values)), find, severity.values)
+
+    def _shift(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.shift is not None
+        names = (row.shift.before, row.shift.after)
+        for name in names:
+            if name not in self._study.definition.classes:
+                raise unknown(f"{path}/shift", "classes", name)
+        before, after = (self._rules.category(name, f"{path}/shift") for name in names)
+        befores, afters = map(self._labels, names)
+        yield ShiftRow(
+            *self._placed(row, len(befores) * len(afters)), before, after, befores, afters
+        )
+
+    def _pairs(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.pairs is not None
+        ids = [column.id for column in self._table.columns]
+        if row.column is not None and row.column not in ids:
+            raise unknown(f"{path}/column", "column", row.column)
+        first, second = (
+            self._rules.condition(ref, f"{path}/pairs/{i}") for i, ref in enumerate(row.pairs)
+        )
+        last = max(i for i, each in enumerate(self._table.columns) if each.compare is None)
+        column = ids.index(row.column) if row.column else last
+        sums, index = self._next(4)
+        yield PairsRow(row.id, row.label, row.level, sums, index, column, first, second)
+
+    def _events(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.events is not None
+        yield EventsRow(*self._placed(row, 2), self._rules.events(row.events, f"{path}/events"))
+
+    def _incidence(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.incidence is not None
+        matches = self._rules.events(row.incidence.filter, f"{path}/incidence/filter")
+        yield IncidenceRow(*self._placed(row, 2), matches, row.incidence.per)
+
+    def _terms(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.terms is not None
+        _, index = self._next(0)
+        yield TermsRow(
+            row.id,
+            f"{self._table.id}#terms{index}-",
+            index,
+            row.terms.chunks,
+            self._rules.events(row.terms.filter, f"{path}/terms/filter"),
+            self._term_names(row.terms),
+            row.terms.minimum_percent,
+            _severity(row.terms.worst) if row.terms.worst else None,
+        )
+
+    def _term_names(self, terms: Terms) -> Callable[[AdverseEvent], Sequence[tuple[str, ...]]]:
+        groups = self._study.definition.adverse_events.groups if terms.pooled else []
+        pooled = {term: group.label for group in groups for term in group.terms}
+
+        def names(event: AdverseEvent) -> Sequence[tuple[str, ...]]:
+            term = pooled.get(event.pt, event.pt)
+            match terms.by:
+                case "pt":
+                    return [(term,)]
+                case "soc":
+                    return [(event.soc,)]
+                case _:
+                    return [(event.soc,), (event.soc, term)]
+
+        return names
+
+    def _summaries(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        if row.visits is None:
+            yield self._summary(row, row.id, row.label, None, path)
+            return
+        visits = self._study.visits
+        for name in list(visits) if row.visits == "all" else row.visits:
+            if name not in visits:
+                raise unknown(f"{path}/visits", "visit", name)
+            yield self._summary(row, f"{row.id}/{name}", visits[name].label, visits[name], path)
+
+    def _summary(
+        self, row: TableRow, name: str, label: str, visit: Visit | None, path: str
+    ) -> SummaryRow:
+        measures = self._study.definition.measures
+
+        def measure(ref: str | Measure, at: str) -> Measure:
+            if isinstance(ref, str):
+                if ref not in measures:
+                    raise unknown(at, "measure", ref)
+                ref = measures[ref]
+            return ref.model_copy(update={"at": visit.id}) if visit else ref
+
+        def quantity(ref: str | Measure, at: str) -> Quantity:
+            return self._rules.measure(measure(ref, at) if visit else ref, at)
+
+        def method(ref: str | Measure, at: str) -> str:
+            return _METHODS[measure(ref, at).missing]
+
+        sums, index = self._next(3 * len(self._table.columns))
+        return SummaryRow(
+            name,
+            label,
+            row.level,
+            sums,
+            index,
+            self._table.id,
+            self._by_column(row.summary, quantity, f"{path}/summary"),
+            self._statistics(row),
+            [each or "" for each in self._by_column(row.summary, method, f"{path}/summary")],
+            row.decimals,
+            self._where(row, path),
+            [column.arm for column in self._table.columns],
+        )
+
+    def _statistics(self, row: TableRow) -> list[Sequence[str]]:
+        columns = self._table.columns
+        if isinstance(row.statistics, dict):
+            return [row.statistics.get(each.id, DEFAULT_STATISTICS) for each in columns]
+        return [row.statistics or DEFAULT_STATISTICS for _ in columns]
+
+
+def _both(where: Test, test: Test) -> Test:
+    return lambda derivation: test(derivation) if where(derivation) else None
+
+
+def _severity(worst: Worst) -> Severity:
+    return Severity(worst.field, {each.value: each.label for each in worst.levels})

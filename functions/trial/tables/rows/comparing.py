@@ -1,0 +1,91 @@
+"""Columns that compare others: tests and differences, made of counts and moments at read-out."""
+
+from collections.abc import Mapping, Sequence
+
+from trial.statistics.contingency import PEARSON, pearson
+from trial.statistics.fisher import FISHER, TooLarge, fisher
+from trial.statistics.moments import ANOVA, POOLED_T, WELCH_T, MomentsReadout, anova, pooled_t, welch_t
+from trial.statistics.proportions import (
+    MIETTINEN_NURMINEN,
+    NEWCOMBE,
+    difference,
+    miettinen_nurminen,
+    newcombe,
+)
+from trial.tables.grid import Cell, Statistic
+from trial.tables.rows.kinds import Comparison, Head, limits, number, p_value, percents
+
+type Compared = tuple[tuple[Statistic, ...], str]
+"""Statistics, and the method that gave them; nothing where there is nothing to compare."""
+
+NOTHING: Compared = ((), "")
+
+
+def compare_counts(heads: Sequence[Head], counts: Mapping[int, Sequence[int]]) -> tuple[Cell, ...]:
+    """Compare columns by their subjects in each of some categories.
+
+    Differences are between the proportions of the first category, and from the reference.
+    """
+    return tuple(
+        Cell(head.id, *_counts(head.comparison, [counts[i] for i in head.comparison.columns]))
+        for head in heads
+        if head.comparison is not None and counts.keys() >= set(head.comparison.columns)
+    )
+
+
+def compare_means(
+    heads: Sequence[Head], moments: Mapping[int, MomentsReadout], places: int
+) -> tuple[Cell, ...]:
+    """Compare columns by the mean of a measure; a difference is from the reference."""
+    return tuple(
+        Cell(head.id, *_means(head.comparison, moments, places))
+        for head in heads
+        if head.comparison is not None and moments.keys() >= set(head.comparison.columns)
+    )
+
+
+def _counts(comparison: Comparison, table: Sequence[Sequence[int]]) -> Compared:
+    """Compare by a test, or a difference; not where all subjects are of one category or column."""
+    contrasted = sum(any(values) for values in zip(*table, strict=True)) > 1
+    if not contrasted or not all(map(any, table)):
+        return NOTHING
+    match comparison.counts:
+        case "fisher":
+            return _fisher(table)
+        case "pearson":
+            test = pearson(table)
+            return ((p_value(test.p),), PEARSON) if test else NOTHING
+        case "newcombe":
+            interval, method = newcombe, f"{NEWCOMBE}, 95 %"
+        case _:
+            interval, method = miettinen_nurminen, f"{MIETTINEN_NURMINEN}, 95 %"
+    reference, other = ((row[0], sum(row)) for row in table)
+    gain, found = difference(*other, *reference), interval(*other, *reference)
+    if gain is None or found is None:
+        return NOTHING
+    return (number("difference", 100 * gain, 1), *percents(found, 1)), method
+
+
+def _fisher(table: Sequence[Sequence[int]]) -> Compared:
+    try:
+        return (p_value(fisher(table)),), FISHER
+    except TooLarge:
+        return (p_value(None),), "not computed: too many tables have these margins"
+
+
+def _means(
+    comparison: Comparison, moments: Mapping[int, MomentsReadout], places: int
+) -> Compared:
+    groups = [moments[i] for i in comparison.columns]
+    if comparison.means == "anova":
+        test = anova(groups)
+        return ((p_value(test.p),), ANOVA) if test else NOTHING
+    equal = comparison.means == "t"
+    found = (pooled_t if equal else welch_t)(groups[1], groups[0])
+    if found is None:
+        return NOTHING
+    return (
+        number("difference", found.estimate, places + 1),
+        *limits(found.interval(), places + 1),
+        p_value(found.p),
+    ), POOLED_T if equal else WELCH_T

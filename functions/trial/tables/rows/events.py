@@ -1,0 +1,209 @@
+"""Rows of adverse events: subjects and events, by term, by worst level, by time at risk."""
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from trial import dates
+from trial.adverse_events import AdverseEvent, imputed_onset
+from trial.cells import Share
+from trial.derivation import Derivation
+from trial.messages import canonical
+from trial.rules.dating import Time
+from trial.rules.matching import EventMatcher
+from trial.statistics import proportion
+from trial.tables.grid import Cell, Row
+from trial.tables.rows.comparing import compare_counts
+from trial.tables.rows.counts import Placed
+from trial.tables.rows.kinds import Head, counted, put, whole
+
+Found = Mapping[tuple[int, str], int]
+"""Subjects (`n`) and events (`e`) by the position of their column."""
+
+
+def event_cells(heads: Sequence[Head], found: Found) -> tuple[Cell, ...]:
+    """Give subjects and events of each column, and compare the subjects."""
+    subjects = {i: found.get((i, "n"), 0) for i, head in enumerate(heads) if not head.comparison}
+    shown = [
+        Cell(heads[i].id, (*counted(n, heads[i].n), whole("events", found.get((i, "e"), 0))))
+        for i, n in subjects.items()
+    ]
+    return (*shown, *compare_counts(heads, {i: [n, heads[i].n - n] for i, n in subjects.items()}))
+
+
+@dataclass(frozen=True)
+class EventsRow(Placed):
+    """Subjects with at least one adverse event of some description, and how many events."""
+
+    matches: EventMatcher
+
+    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+        """Count the subject once, and each of its events."""
+        adverse_events = derivation.adverse_events
+        events = sum(map(self.matches, adverse_events)) if adverse_events else 0
+        if not events:
+            return
+        for column, member in enumerate(members):
+            if member:
+                put(share, self.sums, f"{self.index}.{column}.n", 1)
+                put(share, self.sums, f"{self.index}.{column}.e", events)
+
+    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+        """Give subjects (n, N, percentage) and events."""
+        cells, at = sums.get(self.sums, {}), f"{self.index}."
+        found = {
+            (i, name): cells.get(f"{at}{i}.{name}", 0) for i in range(len(heads)) for name in "ne"
+        }
+        return [Row(self.id, self.label, self.level, event_cells(heads, found))]
+
+
+@dataclass(frozen=True)
+class Severity:
+    """Which field of an adverse event says how bad it was, and its levels, mildest first."""
+
+    field: str
+    values: Mapping[str, str]
+
+    def worst(self, events: Iterable[AdverseEvent]) -> int | None:
+        """Give the place of the worst level that one of some events reached; None if unknown."""
+        levels = list(self.values)
+        reached = (str(event.data.get(self.field, "")) for event in events)
+        return max((levels.index(each) for each in reached if each in self.values), default=None)
+
+
+@dataclass(frozen=True)
+class TermsRow:
+    """Adverse events by system organ class and preferred term, most frequent first.
+
+    The terms are those that occur; their cells spread over a fixed number of rows of sums by a
+    checksum of their name.
+    """
+
+    id: str
+    sums: str
+    index: int
+    chunks: int
+    matches: EventMatcher
+    names: Callable[[AdverseEvent], Sequence[tuple[str, ...]]]
+    minimum_percent: Decimal | None
+    severity: Severity | None
+
+    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+        """Count the subject once a class and once a term, and each event."""
+        found: dict[tuple[str, ...], list[AdverseEvent]] = {}
+        for event in filter(self.matches, derivation.adverse_events):
+            for name in self.names(event):
+                found.setdefault(name, []).append(event)
+        for name, events in found.items():
+            text = canonical(list(name))
+            row = f"{self.sums}{zlib.crc32(text.encode()) % self.chunks}"
+            counts = {"n": 1, "e": len(events)}
+            if self.severity and (worst := self.severity.worst(events)) is not None:
+                counts[str(worst)] = 1
+            for column, member in enumerate(members):
+                if member:
+                    for statistic, n in counts.items():
+                        put(share, row, f"{self.index}.{column}.{statistic}{text}", n)
+
+    def touched(self) -> set[str]:
+        """Touch all of its rows of sums, at worst."""
+        return {f"{self.sums}{chunk}" for chunk in range(self.chunks)}
+
+    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+        """Give classes by frequency over all columns and, within each, terms likewise."""
+        counts = self._counts(sums)
+
+        def order(name: tuple[str, ...]) -> tuple[Any, ...]:
+            parts = [name[:depth] for depth in range(1, len(name) + 1)]
+            return tuple((-_subjects(counts.get(part, {})), part[-1]) for part in parts)
+
+        wanted = [name for name in counts if self._frequent(counts[name], heads)]
+        return [
+            row
+            for name in sorted(wanted, key=order)
+            for row in self._rows(name, counts[name], heads)
+        ]
+
+    def _counts(self, sums: Share) -> dict[tuple[str, ...], dict[tuple[int, str], int]]:
+        counts: dict[tuple[str, ...], dict[tuple[int, str], int]] = {}
+        for chunk in range(self.chunks):
+            for cell, value in sums.get(f"{self.sums}{chunk}", {}).items():
+                index, column, rest = cell.split(".", 2)
+                if int(index) == self.index:
+                    name = tuple(json.loads(rest[1:]))
+                    counts.setdefault(name, {})[int(column), rest[0]] = value
+        return counts
+
+    def _frequent(self, found: Found, heads: Sequence[Head]) -> bool:
+        if self.minimum_percent is None:
+            return True
+        shares = (proportion(found.get((i, "n"), 0), head.n) for i, head in enumerate(heads))
+        return any(each is not None and each >= self.minimum_percent for each in shares)
+
+    def _rows(self, name: tuple[str, ...], found: Found, heads: Sequence[Head]) -> Iterator[Row]:
+        row, level = f"{self.id}/{'/'.join(name)}", len(name) - 1
+        yield Row(row, name[-1], level, event_cells(heads, found))
+        for place, (value, label) in enumerate(
+            self.severity.values.items() if self.severity else ()
+        ):
+            cells = tuple(
+                Cell(head.id, counted(found.get((i, str(place)), 0), head.n))
+                for i, head in enumerate(heads)
+                if head.comparison is None
+            )
+            yield Row(f"{row}/{value}", label, level + 1, cells)
+
+
+def _subjects(found: Found) -> int:
+    return sum(n for (_, statistic), n in found.items() if statistic == "n")
+
+
+@dataclass(frozen=True)
+class IncidenceRow(Placed):
+    """First events by time at risk: from the first dose to the event, or to where risk ends.
+
+    Risk ends with the last contact, or with the study's days after the last dose.
+    """
+
+    matches: EventMatcher
+    per: int
+
+    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+        """Count the subject's first event, and its days at risk."""
+        if (risk := self._risk(derivation)) is None:
+            return
+        for column, member in enumerate(members):
+            if member:
+                put(share, self.sums, f"{self.index}.{column}.d", risk.days)
+                if risk.event:
+                    put(share, self.sums, f"{self.index}.{column}.n", 1)
+
+    def _risk(self, derivation: Derivation) -> Time | None:
+        if derivation.first_dose is None or derivation.last_dose_day is None:
+            return None
+        first = dates.earliest(derivation.first_dose)
+        end, window = derivation.last_contact, derivation.rules.adverse_events.days_after_last_dose
+        if window is not None:
+            end = min(end, derivation.last_dose_day + window)
+        onsets = [
+            imputed_onset(onset, derivation.first_dose)
+            for event in derivation.adverse_events
+            if self.matches(event) and (onset := event.data.get("onset"))
+        ]
+        event = min((max(onset, first) for onset in onsets), default=None)
+        if event is not None and event <= end:
+            return Time(event - first + 1, event=True)
+        return Time(end - first + 1, event=False) if end >= first else None
+
+    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+        """Give subjects with an event, years at risk, the rate and its exact interval."""
+        cells = sums.get(self.sums, {})
+        shown = []
+        for i, head in enumerate(heads):
+            if head.comparison is None:
+                n, days = (cells.get(f"{self.index}.{i}.{name}", 0) for name in "nd")
+                shown.append(Cell(head.id, self._rate(n, days), exact_poisson.METHOD))
+        return [Row(self.id, self.label, self.level, tuple(shown))]

@@ -1,0 +1,114 @@
+"""What every kind of row has in common: columns, cells of a share, statistics ready to print.
+
+Contribution and read-out of a kind stand side by side so that they never drift apart. Cells are
+named `<row>.<column>.<statistic>` by position: the definition's digest, which names the sums,
+fixes the positions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Protocol
+
+from trial import numbers
+from trial.cells import Share
+from trial.derivation import Derivation
+from trial.statistics import Interval, clopper_pearson, proportion
+from trial.tables.grid import Row, Statistic
+
+P_FLOOR = Decimal("0.0001")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which columns a column compares, by position, the reference first; and how."""
+
+    columns: tuple[int, ...]
+    counts: str
+    means: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column when its table is read: the size of its set, or what it compares."""
+
+    id: str
+    label: str
+    n: int
+    arm: str | None = None
+    comparison: Comparison | None = None
+
+
+class RowPlan(Protocol):
+    """A row of a definition, ready to count and to read."""
+
+    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+        """Put the subject's part into its share, for the columns it is a member of.
+
+        No subject is a member of a column that compares others.
+        """
+
+    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+        """Give the row, or the rows, that the sums amount to."""
+
+    def touched(self) -> set[str]:
+        """Name the rows of sums that one subject's change can touch; what it names is counted."""
+
+
+def put(share: Share, row: str, cell: str, value: int) -> None:
+    """Add a value to one cell of a share."""
+    cells = share.get(row)
+    if cells is None:
+        share[row] = {cell: value}
+    else:
+        cells[cell] = cells.get(cell, 0) + value
+
+
+def counted(n: int, size: int, *, interval: bool = False) -> tuple[Statistic, ...]:
+    """Give a count of subjects with its denominator, percentage and, if wanted, exact interval."""
+    percent = proportion(n, size)
+    statistics = (
+        whole("n", n),
+        whole("N", size),
+        Statistic(
+            "percent",
+            None if percent is None else numbers.exact_text(percent),
+            numbers.percent_text(n, size),
+        ),
+    )
+    limits = clopper_pearson(n, size) if interval else None
+    return (*statistics, *(percents(limits, 1) if limits else ()))
+
+
+def whole(name: str, n: int) -> Statistic:
+    """Give a whole number."""
+    return Statistic(name, n, str(n))
+
+
+def number(name: str, value: Fraction | Decimal | None, places: int) -> Statistic:
+    """Give a number rounded to its places, and exactly; nothing where there is none."""
+    if value is None:
+        return Statistic(name, None, "")
+    return Statistic(name, numbers.exact_text(value), numbers.decimal_text(value, places))
+
+
+def limits(interval: Interval | None, places: int) -> tuple[Statistic, ...]:
+    """Give the two ends of an interval."""
+    if interval is None:
+        return ()
+    low, high = interval
+    return number("ci_low", low, places), number("ci_high", high, places)
+
+
+def percents(interval: Interval, places: int) -> tuple[Statistic, ...]:
+    """Give the two ends of an interval of proportions, in percent."""
+    low, high = (Fraction(limit) * 100 for limit in interval)
+    return number("ci_low", low, places), number("ci_high", high, places)
+
+
+def p_value(p: Fraction | Decimal | None) -> Statistic:
+    """Give a P value; nothing where the test cannot be made."""
+    if p is None:
+        return Statistic("p", None, "")
+    return Statistic("p", numbers.exact_text(p), numbers.p_text(Fraction(p), P_FLOOR))

@@ -1,0 +1,168 @@
+"""Rows that describe a measure: moments, and order statistics from a tally of its values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+
+from trial.cells import Share
+from trial.derivation import Derivation
+from trial.rules.matching import Test
+from trial.rules.measures import Quantity
+from trial.statistics import Moments, MomentsReadout, tally_readout
+from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.rows.comparing import compare_means
+from trial.tables.rows.counts import Placed
+from trial.tables.rows.kinds import Head, limits, number, put, whole
+
+TALLY_POINTS = 32
+"""Grid points a row of sums holds: a tally spreads over rows by value, so that none grows."""
+
+ORDER_STATISTICS = frozenset(("median", "q1", "q3", "min", "max"))
+MORE_PLACES: Mapping[str, int] = {"mean": 1, "median": 1, "q1": 1, "q3": 1, "sd": 2, "se": 2}
+"""Decimals that a statistic shows beyond those of the data."""
+
+
+@dataclass(frozen=True)
+class SummaryRow(Placed):
+    """Descriptive statistics of a measure, by column."""
+
+    table: str
+    quantities: Sequence[Quantity | None]
+    statistics: Sequence[Sequence[str]]
+    methods: Sequence[str]
+    decimals: int | None
+    where: Test | None
+    arms: Sequence[str | None]
+
+    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+        """Add n, the value and its square and, for order statistics, its tally."""
+        if self.where is not None and not self.where(derivation):
+            return
+        for column, quantity, names, tallied in self._measured:
+            value = quantity.evaluate(derivation) if members[column] else None
+            if value is None:
+                continue
+            cells = share.setdefault(self.sums, {})
+            for name, lifted in Moments(quantity.places).lift(value.units).items():
+                cells[names[name]] = lifted
+            if value.imputed:
+                cells[names["i"]] = 1
+            if tallied:
+                point = _coarser(value.units, quantity.places - quantity.order_places)
+                put(share, f"{self._tally(column)}{point // TALLY_POINTS}", str(point), 1)
+
+    @cached_property
+    def _measured(self) -> list[tuple[int, Quantity, dict[str, str], bool]]:
+        """The columns that measure: quantity, cells by statistic, and whether it is tallied."""
+        return [
+            (
+                column,
+                quantity,
+                {name: f"{self.index}.{column}.{name}" for name in ("n", "s", "q", "i")},
+                self._tallied(column),
+            )
+            for column, quantity in enumerate(self.quantities)
+            if quantity is not None
+        ]
+
+    def _tally(self, column: int) -> str:
+        return f"{self.table}#tally#{self.index}.{column}#"
+
+    def _tallied(self, column: int) -> bool:
+        return not ORDER_STATISTICS.isdisjoint(self.statistics[column])
+
+    def touched(self) -> set[str]:
+        """Touch the moments and, for order statistics, the tally that a value leaves and enters.
+
+        A subject is in one arm at a time, so all columns of arms together count once.
+        """
+        return {self.sums} | {
+            f"{self._tally(column) if self.arms[column] is None else self._tally(-1)}{end}"
+            for column, *_, tallied in self._measured
+            if tallied
+            for end in ("from", "to")
+        }
+
+    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+        """Give the statistics asked for, means to one decimal more than the data and SD to two."""
+        moments = {column: self._moments(sums, column) for column, *_ in self._measured}
+        shown = [
+            Cell(heads[i].id, self._statistics(sums, i, found), self.methods[i])
+            for i, found in moments.items()
+        ]
+        decimals = self._decimals(next(iter(moments))) if moments else 0
+        compared = compare_means(heads, moments, decimals)
+        return [Row(self.id, self.label, self.level, (*shown, *compared))]
+
+    def _moments(self, sums: Share, column: int) -> MomentsReadout:
+        quantity = self.quantities[column]
+        assert quantity is not None
+        cells, at = sums.get(self.sums, {}), f"{self.index}.{column}."
+        return Moments(quantity.places).read(
+            {name: cells.get(at + name, 0) for name in ("n", "s", "q")}
+        )
+
+    def _decimals(self, column: int) -> int:
+        quantity = self.quantities[column]
+        assert quantity is not None
+        return quantity.decimals if self.decimals is None else self.decimals
+
+    def _statistics(
+        self, sums: Share, column: int, moments: MomentsReadout
+    ) -> tuple[Statistic, ...]:
+        quantity, decimals = self.quantities[column], self._decimals(column)
+        assert quantity is not None
+        found: dict[str, Fraction | Decimal | None] = {
+            "mean": moments.mean,
+            "sd": moments.sd,
+            "se": moments.se,
+        }
+        if self._tallied(column):
+            found |= self._order(sums, column, quantity.order_places)
+        statistics = [whole("n", moments.n)]
+        for name in self.statistics[column]:
+            if name == "ci":
+                statistics += limits(moments.t_interval(), decimals + 1)
+            elif name != "n":
+                statistics.append(number(name, found[name], decimals + MORE_PLACES.get(name, 0)))
+        if self.methods[column]:
+            cells = sums.get(self.sums, {})
+            imputed = cells.get(f"{self.index}.{column}.i", 0)
+            statistics += [whole("observed", moments.n - imputed), whole("imputed", imputed)]
+        return tuple(statistics)
+
+    def _order(self, sums: Share, column: int, places: int) -> dict[str, Fraction | None]:
+        start = self._tally(column)
+        points = {
+            int(point): n
+            for row, cells in sums.items()
+            if row.startswith(start)
+            for point, n in cells.items()
+        }
+        readout = tally_readout(points)
+        unit = 10**places
+        return {
+            name: None if value is None else Fraction(value) / unit
+            for name, value in (
+                ("median", readout.median),
+                ("q1", readout.q1),
+                ("q3", readout.q3),
+                ("min", readout.minimum),
+                ("max", readout.maximum),
+            )
+        }
+
+
+def _coarser(units: int, places: int) -> int:
+    """Round units to fewer decimal places so that rounding once more later does no harm.
+
+    Towards zero, but away from it where that would end in 0 or 5 (decimal's ROUND_05UP): what is
+    then rounded half up to fewer places comes out as if it had been rounded once.
+    """
+    step = int(10**places)
+    whole_units, rest = divmod(abs(units), step)
+    if rest and whole_units % 5 == 0:
+        whole_units += 1
+    return -whole_units if units < 0 else whole_units
