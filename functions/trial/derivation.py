@@ -5,7 +5,7 @@ rule chooses among records, ties break by clinical content and then by record id
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -190,26 +190,26 @@ class Derivation:
         source = counted.derived_from or name
         reported = self.rules.parameters[source]
         found = []
-        for record, collected, item in self._results(source):
+        for record, visit, item in self._results(source):
             value = read_value(item, reported, counted, item.get("range_high"))
             if value is not None:
+                field = "date" if visit else "collected"
+                collected: str = record.data[field]
                 day = dates.earliest(collected)
-                found.append(Observation(record, collected, day, item["result"], value))
+                found.append(
+                    Observation(record.record, collected, day, item["result"], value, visit)
+                )
         return sorted(found, key=lambda each: (each.day, each.record))
 
-    def _results(self, parameter: str) -> list[tuple[str, str, Mapping[str, Any]]]:
-        results: list[tuple[str, str, Mapping[str, Any]]] = [
-            (each.record, each.data["collected"], each.data)
-            for each in self.records("lab.result.reported")
-            if each.data["parameter"] == parameter
-        ]
-        for visit in self.records("visit.recorded"):
-            results += [
-                (visit.record, visit.data["date"], item)
-                for item in visit.data.get("measurements", ())
-                if item["parameter"] == parameter
-            ]
-        return results
+    def _results(self, parameter: str) -> Iterator[tuple[Record, str, Mapping[str, Any]]]:
+        """Give a parameter's results: their record, its visit if it is one, and the result."""
+        for each in self.records("lab.result.reported"):
+            if each.data["parameter"] == parameter:
+                yield each, "", each.data
+        for each in self.records("visit.recorded"):
+            for item in each.data.get("measurements", ()):
+                if item["parameter"] == parameter:
+                    yield each, each.data["visit"], item
 
     def counts(self, observation: Observation) -> bool:
         """Say whether a sample may count: not after discontinuation unless the study says so."""
@@ -221,7 +221,12 @@ class Derivation:
         )
 
     def window_of(self, visit: Visit) -> tuple[int, int, int] | None:
-        """Give a visit's first, planned and last day (ordinals); None while days cannot count."""
+        """Give a visit's first, planned and last day (ordinals).
+
+        None where it has none, or while days cannot count.
+        """
+        if visit.window is None or visit.day is None:
+            return None
         match visit.days_from:
             case "first-dose":
                 zero = dates.earliest(self.first_dose) if self.first_dose else None
@@ -249,7 +254,7 @@ class Derivation:
         """Choose a visit's result.
 
         The closest to its day is the later on a tie; of one day the last accession counts. Of the
-        highest or lowest the earliest counts.
+        highest or lowest the earliest counts. Of a visit without a window its own results count.
         """
         key = (parameter, visit.id)
         if key not in self._chosen:
@@ -257,6 +262,9 @@ class Derivation:
         return self._chosen[key]
 
     def _choose(self, parameter: str, visit: Visit) -> Observation | None:
+        if visit.window is None:
+            recorded = [each for each in self.observations(parameter) if each.visit == visit.id]
+            return extreme(list(filter(self.counts, recorded)), visit.choose)
         if (window := self.window_of(visit)) is None:
             return None
         low, target, high = window
@@ -329,6 +337,8 @@ class Derivation:
         """Say whether a visit is due: something is recorded beyond its window, or all is over."""
         if self.end_of_study is not None or self.death is not None:
             return True
+        if visit.window is None:
+            return any(each.data["visit"] == visit.id for each in self.records("visit.missed"))
         window = self.window_of(visit)
         return window is not None and self.seen_beyond(window[2])
 

@@ -35,6 +35,8 @@ class Observation:
     day: int
     text: str
     value: Value
+    visit: str = ""
+    """The visit that it was recorded with; '' for a result of a laboratory."""
 
 
 def read_result(text: str) -> tuple[str, Decimal] | None:

@@ -36,18 +36,19 @@ class Period(Model):
 
 
 class Visit(Model):
-    """A planned visit: its day, and the days (both included) that a sample of it may bear.
+    """A visit: its day, and the days (both included) that a sample of it may bear.
 
-    Days count from enrolment or randomisation, which is day 0, or from the first dose, which is
-    day 1 after a day -1 (CDISC's study day). A side of the window may stay open. Of several
-    results `choose` takes one. `limit` keeps out samples taken after the first dose, or after a
-    regimen that began within the window. Windows of one `schedule` do not overlap.
+    One without a window is known by the name that it is recorded under. Days count from
+    enrolment or randomisation, which is day 0, or from the first dose, which is day 1 after a
+    day -1 (CDISC's study day). A side of the window may stay open. Of several results `choose`
+    takes one. `limit` keeps out samples taken after the first dose, or after a regimen that began
+    within the window. Windows of one `schedule` do not overlap.
     """
 
     id: Name
     label: str
-    day: Day
-    window: tuple[Day | None, Day | None]
+    day: Day | None = None
+    window: tuple[Day | None, Day | None] | None = None
     days_from: Literal["enrolment", "randomisation", "first-dose"] = "enrolment"
     choose: Literal["closest", "first", "last", "highest", "lowest"] = "closest"
     limit: Literal["before-first-dose", "before-regimen"] | None = None
@@ -55,6 +56,10 @@ class Visit(Model):
 
     @model_validator(mode="after")
     def _window_holds_day(self) -> "Visit":
+        if (self.day is None) != (self.window is None):
+            raise ValueError("a visit takes a day and a window, or neither")
+        if self.day is None or self.window is None:
+            return self
         low, high = self.window
         if (low is not None and self.day < low) or (high is not None and self.day > high):
             raise ValueError("a visit's window must hold its day")
@@ -63,18 +68,19 @@ class Visit(Model):
         return self
 
 
+def _window(visit: Visit) -> tuple[float, float]:
+    low, high = visit.window or (None, None)
+    return -inf if low is None else low, inf if high is None else high
+
+
 def apart(visits: list[Visit]) -> list[Visit]:
     """Refuse windows that overlap within a schedule: one result would stand for two visits."""
-
-    def low(visit: Visit) -> float:
-        return -inf if visit.window[0] is None else visit.window[0]
-
     for schedule in {visit.schedule for visit in visits}:
-        ordered = sorted((each for each in visits if each.schedule == schedule), key=low)
-        if len({each.days_from for each in ordered}) > 1:
+        of_schedule = [each for each in visits if each.schedule == schedule and each.window]
+        if len({each.days_from for each in of_schedule}) > 1:
             raise ValueError(f"the visits of schedule {schedule} count days from different dates")
-        for one, following in pairwise(ordered):
-            if one.window[1] is None or low(following) <= one.window[1]:
+        for one, following in pairwise(sorted(of_schedule, key=_window)):
+            if _window(following)[0] <= _window(one)[1]:
                 raise ValueError(f"the windows of {one.id} and {following.id} overlap")
     return visits
 

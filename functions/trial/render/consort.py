@@ -64,6 +64,7 @@ def _box(box: Box) -> Document:
     return {
         "id": box.id,
         "label": box.label,
+        "arm": box.arm or None,
         "n": box.n,
         "text": count_text(box.n),
         "reasons": reasons,
@@ -91,7 +92,7 @@ def outline(flow: Flow) -> Iterator[tuple[int, str]]:
         for depth, boxes in enumerate((stage.boxes, stage.side)):
             for box in boxes:
                 reasons = "; ".join(f"{label}: {n}" for label, n in box.reasons)
-                text = f"{box.label}: {count_text(box.n)}"
+                text = f"{_name(box)}: {count_text(box.n)}"
                 yield depth, f"{text} ({reasons})" if reasons else text
 
 
@@ -124,9 +125,13 @@ def _bulleted(words: Sequence[str], width: float) -> Iterator[_Line]:
             yield _Line(text, indent=_BULLET)
 
 
+def _name(box: Box) -> str:
+    return f"{box.arm}: {box.label}" if box.arm else box.label
+
+
 def _box_lines(box: Box, width: int) -> tuple[_Line, ...]:
     room = width - 2 * _PAD
-    head = wrap([*legible(box.label).split(), f"({count_text(box.n)})"], room / _BOLD)
+    head = wrap([*legible(_name(box)).split(), f"({count_text(box.n)})"], room / _BOLD)
     reasons = [
         line
         for label, n in box.reasons

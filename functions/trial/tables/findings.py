@@ -125,9 +125,10 @@ def _limits_changed(derivation: Derivation) -> Iterator[tuple[str, str]]:
 
 def _completed_without_last_visit(derivation: Derivation) -> Iterator[tuple[str, str]]:
     end = derivation.end_of_study
-    if end is None or end.data["status"] != "completed" or not derivation.rules.visits:
+    planned = [visit for visit in derivation.rules.visits if visit.day is not None]
+    if end is None or end.data["status"] != "completed" or not planned:
         return
-    last = max(derivation.rules.visits, key=lambda each: each.day)
+    last = max(planned, key=lambda each: each.day or 0)
     if not any(each.data["visit"] == last.id for each in derivation.records("visit.recorded")):
         yield end.record, f"no visit {last.label} is recorded"
 

@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from trial.statistics.contingency import PEARSON, pearson
 from trial.statistics.fisher import FISHER, TooLarge, fisher
-from trial.statistics.moments import ANOVA, POOLED_T, WELCH_T, MomentsReadout, anova, pooled_t, welch_t
+from trial.statistics.moments import (
+    ANOVA,
+    POOLED_T,
+    WELCH_T,
+    MomentsReadout,
+    anova,
+    pooled_t,
+    welch_t,
+)
 from trial.statistics.proportions import (
     MIETTINEN_NURMINEN,
     NEWCOMBE,
@@ -73,9 +81,7 @@ def _fisher(table: Sequence[Sequence[int]]) -> Compared:
         return (p_value(None),), "not computed: too many tables have these margins"
 
 
-def _means(
-    comparison: Comparison, moments: Mapping[int, MomentsReadout], places: int
-) -> Compared:
+def _means(comparison: Comparison, moments: Mapping[int, MomentsReadout], places: int) -> Compared:
     groups = [moments[i] for i in comparison.columns]
     if comparison.means == "anova":
         test = anova(groups)
