@@ -420,6 +420,7 @@ class Definition(Model):
     shards: Annotated[int, Field(ge=1, le=24)] = 8  # of four generations in one transaction
     calendar: Calendar
     arms: Annotated[list[Arm], AfterValidator(_distinct)] = []
+    placebo: list[str] = []  # treatments whose doses hold nothing, and may be 0
     periods: Annotated[list[Period], AfterValidator(_distinct)] = []
     visits: Annotated[list[Visit], AfterValidator(_distinct), AfterValidator(_apart)] = []
     samples_after_discontinuation: bool = False
