@@ -34,7 +34,7 @@ def printed(value: object, places: int) -> str:
 
 
 def described(values: Iterable[Decimal], places: Sequence[int]) -> list[str]:
-    """Give n, mean, SD, median, least and greatest; means and medians exactly, so that ties show."""
+    """Give n, mean, SD, median, min and max; means and medians exactly, so that ties show."""
     given = sorted(values)
     half = len(given) // 2
     median = given[half] if len(given) % 2 else (given[half - 1] + given[half]) / 2
@@ -77,7 +77,8 @@ class Trial:
         frame["arm"] = self.frame("subject.randomised").set_index("subject")["arm"]
         ended = self.frame("disposition.recorded").set_index("subject")
         frame[["status", "reason"]] = ended[["status", "reason"]]
-        frame["day-1"] = pd.to_datetime(self.frame("dose.administered").groupby("subject")["start"].min())  # fmt: skip
+        doses = self.frame("dose.administered")
+        frame["day-1"] = pd.to_datetime(doses.groupby("subject")["start"].min())
         visits = self.frame("visit.recorded")
         frame["week-24"] = frame.index.isin(visits[visits["visit"] == "week-24"]["subject"])
         frame["site-group"] = frame["site"].where(~frame["site"].isin(self._small(frame)), "pooled")
@@ -85,7 +86,7 @@ class Trial:
 
     @staticmethod
     def _small(frame: pd.DataFrame) -> list[str]:
-        sizes = frame.groupby(["site", "arm"]).size().unstack(fill_value=0)
+        sizes = pd.crosstab(frame["site"], frame["arm"])
         small: list[str] = sizes.index[(sizes < FEWEST_OF_A_SITE).any(axis=1)].tolist()
         return small
 
@@ -106,7 +107,8 @@ class Trial:
 
     def first(self, parameter: str, visit: str, places: int) -> "pd.Series[Any]":
         """Give a parameter's value at a visit by name, rounded as the definition declares."""
-        rows = self.measurements.query("parameter == @parameter and visit == @visit")
+        rows = self.measurements
+        rows = rows[(rows["parameter"] == parameter) & (rows["visit"] == visit)]
         return pd.Series(
             [Decimal(printed(Decimal(text), places)) for text in rows["result"]],
             index=rows["subject"],
