@@ -76,8 +76,10 @@ def _superseded(entry: Entry) -> Iterator[Fault]:
 
 def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _visit(study, data)
-    if data["amount"] <= 0:
-        yield Fault("/data/amount", "must be above 0; a dose not given is dose.missed")
+    placebo = data.get("treatment") in study.definition.placebo
+    if data["amount"] < 0 or (data["amount"] == 0 and not placebo):
+        detail = "must be above 0, unless of a placebo; a dose not given is dose.missed"
+        yield Fault("/data/amount", detail)
 
 
 def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:

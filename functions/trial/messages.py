@@ -271,6 +271,7 @@ class DispositionRecorded(Data):
     of: Literal["screening", "treatment", "study"]
     status: Literal["completed", "discontinued"]
     reason: Text | None = None
+    specified: Verbatim | None = None
     date: FullDate
     period: Identifier | None = None
 

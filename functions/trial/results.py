@@ -9,7 +9,7 @@ from typing import Any
 
 from trial.definition.design import Parameter
 
-_RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,9})?)\s*", re.ASCII)
+_RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,18})?)\s*", re.ASCII)
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 

@@ -272,6 +272,12 @@ class TestNames:
     def test_nothing_or_less_is_no_dose(self, amount):
         assert faults(dose(amount=amount)) == ["/data/amount"]
 
+    @pytest.mark.parametrize(("amount", "pointers"), [(0, []), (-1, ["/data/amount"])])
+    def test_a_dose_of_a_placebo_may_hold_nothing(self, amount, pointers):
+        given = dose(amount=amount, treatment="Placebo")
+        assert faults(given) == ["/data/amount"]
+        assert faults(given, tiny(placebo=["Placebo"])) == pointers
+
 
 class TestVoids:
     @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -357,7 +357,11 @@ class TestQuantification:
         assert measured("baseline-copies", *entries) == 0
         assert measured("baseline-log", *entries) is None
 
-    @pytest.mark.parametrize("text", ["", "<", "abc", "1,000", "1e3", "--1", "< <1"])
+    def test_a_computed_result_counts_with_all_its_digits(self):
+        entries = [enrolment(), dose(), viral_load(7, "61.55172413793103", unit="kcopies/mL")]
+        assert measured("baseline-copies", *entries) == 61_552
+
+    @pytest.mark.parametrize("text", ["", "<", "abc", "1,000", "1e3", "--1", "< <1", f"0.{1:019}"])
     def test_what_is_no_number_is_no_result(self, text):
         assert read_result(text) is None
 

@@ -40,6 +40,7 @@ class Definition(Model):
     shards: Annotated[int, Field(ge=1, le=24)] = 8  # of four generations in one transaction
     calendar: Calendar
     arms: Annotated[list[Arm], AfterValidator(distinct)] = []
+    placebo: list[str] = []  # treatments whose doses hold nothing, and may be 0
     periods: Annotated[list[Period], AfterValidator(distinct)] = []
     visits: Annotated[list[Visit], AfterValidator(distinct), AfterValidator(apart)] = []
     strata: dict[Name, list[str]] = {}
