@@ -290,8 +290,7 @@ def _principal() -> str:
 
 
 def _count(status: int) -> None:
-    names = {200: "EventsRepeated", 201: "EventsRecorded", 503: "EventsNotRecorded"}
-    metrics.add_metric(names.get(status, "EventsRefused"), "Count", 1)
+    metrics.add_metric(intake.METRICS.get(status, "EventsRefused"), "Count", 1)
 
 
 def _json(

@@ -137,8 +137,10 @@ def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -
     assert events["Nightly"]["Type"] == "ScheduleV2"
 
 
-def test_an_alarm_watches_what_audit_finds() -> None:
-    alarm = RESOURCES["AuditDifferencesAlarm"]["Properties"]
+@pytest.mark.parametrize("metric", ["AuditDifferences", "EventsTooLarge"])
+def test_an_alarm_watches_what_the_functions_count(metric: str) -> None:
+    alarm = RESOURCES[f"{metric}Alarm"]["Properties"]
+    assert alarm["MetricName"] == metric
     variables = DOCUMENT["Globals"]["Function"]["Environment"]["Variables"]
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     (dimension,) = alarm["Dimensions"]

@@ -28,7 +28,7 @@ CELLS_A_ROW = 250  # of the 300 operators that an expression may have
 ITEM_BYTES = 390_000  # of the 400 KB that an item may have
 SUM_ROW_BYTES = 8_000  # a generous guess: what stands in a row of sums is not read before
 PAGE_BYTES = 2_500  # what a row holds beyond this moves to a page: each event writes all of it
-SUBJECT_LENGTH = 4_000_000  # of the text of a subject's records: all of it is read with each event
+SUBJECT_LENGTH = 1_000_000  # of the text of a subject's records: each event reads all of it
 OVERHEAD = 1_000  # of a journal or subject row beside its body: keys, names, hashes, stamps
 
 _EMPTY = codec.encode(Subject(""))
