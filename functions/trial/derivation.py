@@ -29,6 +29,7 @@ NOT_CODED = "Not coded"
 _RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,9})?)\s*", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ class Derivation:
         self.subject = subject
         self.memo: dict[int, Any] = {}
         self._observations: dict[str, list[Observation]] = {}
-        self._chosen: dict[tuple[str, str], Observation | None] = {}
+        self._at_visits: dict[str, dict[str, Observation]] = {}
+        self._at_baselines: dict[str, Observation | None] = {}
         self._ordered: dict[str, list[Record]] = {}
         self._by_kind: dict[str, list[Record]] = {}
         for record in subject.records.values():
@@ -236,34 +238,30 @@ class Derivation:
         parameter = self.rules.parameters[name]
         source = parameter.log10_of or name
         raw = self.rules.parameters[source]
+        log10 = parameter.log10_of is not None
         found = []
-        for record, collected, item in self._results(source):
-            factor = raw.units.get(item.get("unit") or raw.unit, Decimal(1))
+        for record, collected, item in self._results.get(source, ()):
+            factor = raw.units.get(item.get("unit") or raw.unit, _ONE)
             value = _value(
-                item["result"],
-                factor,
-                raw.below_quantification,
-                parameter.places,
-                log10=parameter.log10_of is not None,
+                item["result"], factor, raw.below_quantification, parameter.places, log10=log10
             )
             if value is not None:
                 day = dates.earliest(collected)
                 found.append(Observation(record, collected, day, item["result"], value))
         return sorted(found, key=lambda each: (each.day, each.record))
 
-    def _results(self, parameter: str) -> list[tuple[str, str, Mapping[str, Any]]]:
-        results: list[tuple[str, str, Mapping[str, Any]]] = [
-            (each.record, each.data["collected"], each.data)
-            for each in self.records("lab.result.reported")
-            if each.data["parameter"] == parameter
-        ]
+    @cached_property
+    def _results(self) -> dict[str, list[tuple[str, str, Mapping[str, Any]]]]:
+        """By parameter: record, local time and fields of every result."""
+        found: dict[str, list[tuple[str, str, Mapping[str, Any]]]] = {}
+        for each in self.records("lab.result.reported"):
+            result = each.record, each.data["collected"], each.data
+            found.setdefault(each.data["parameter"], []).append(result)
         for visit in self.records("visit.recorded"):
-            results += [
-                (visit.record, visit.data["date"], item)
-                for item in visit.data.get("measurements", ())
-                if item["parameter"] == parameter
-            ]
-        return results
+            for item in visit.data.get("measurements", ()):
+                result = visit.record, visit.data["date"], item
+                found.setdefault(item["parameter"], []).append(result)
+        return found
 
     def counts(self, observation: Observation) -> bool:
         """Say whether a sample may count: not after discontinuation unless the study says so."""
@@ -276,28 +274,26 @@ class Derivation:
 
     def at_visit(self, parameter: str, visit: Visit) -> Observation | None:
         """Choose a visit's result: closest to its day; later on a tie; last accession of a day."""
-        key = (parameter, visit.id)
-        if key not in self._chosen:
-            self._chosen[key] = self._choose(parameter, visit)
-        return self._chosen[key]
+        if parameter not in self._at_visits:
+            self._at_visits[parameter] = self._by_visit(parameter)
+        return self._at_visits[parameter].get(visit.id)
 
-    def _choose(self, parameter: str, visit: Visit) -> Observation | None:
-        if self.day_zero is None:
-            return None
-        low, high = (self.day_zero + day for day in visit.window)
-        target = self.day_zero + visit.day
-        candidates = [
-            each
-            for each in self.observations(parameter)
-            if low <= each.day <= high
-            and self._within(visit, low, high, each)
-            and self.counts(each)
-        ]
-        if not candidates:
-            return None
-        return max(candidates, key=lambda each: (-abs(each.day - target), each.day, each.record))
+    def _by_visit(self, parameter: str) -> dict[str, Observation]:
+        """Give each visit its result; windows are apart, so a result is of one visit at most."""
+        chosen: dict[str, tuple[tuple[int, int, str], Observation]] = {}
+        zero = self.day_zero
+        if zero is None:
+            return {}
+        for each in self.observations(parameter):
+            visit = self.study.visit_of(each.day - zero)
+            if visit is None or not self.counts(each) or not self._within(visit, zero, each):
+                continue
+            order = (-abs(each.day - zero - visit.day), each.day, each.record)
+            if visit.id not in chosen or order > chosen[visit.id][0]:
+                chosen[visit.id] = order, each
+        return {name: observation for name, (_, observation) in chosen.items()}
 
-    def _within(self, visit: Visit, low: int, high: int, observation: Observation) -> bool:
+    def _within(self, visit: Visit, zero: int, observation: Observation) -> bool:
         match visit.limit:
             case "before-first-dose":
                 return self.first_dose is None or dates.not_after(
@@ -305,6 +301,7 @@ class Derivation:
                 )
             case "before-regimen":
                 began = self.regimen_day
+                low, high = (zero + day for day in visit.window)
                 return began is None or not low <= began <= high or observation.day <= began
             case _:
                 return True
@@ -314,10 +311,9 @@ class Derivation:
         baseline = self.rules.baselines[name]
         if baseline.visit is not None:
             return self.at_visit(parameter, self.study.visits[baseline.visit])
-        key = (parameter, f"{name} baseline")  # no visit's id holds a space
-        if key not in self._chosen:
-            self._chosen[key] = self._before_first_dose(parameter)
-        return self._chosen[key]
+        if parameter not in self._at_baselines:
+            self._at_baselines[parameter] = self._before_first_dose(parameter)
+        return self._at_baselines[parameter]
 
     def _before_first_dose(self, parameter: str) -> Observation | None:
         if self.first_dose is None:

@@ -4,6 +4,7 @@ The models are the language; `Study` is a definition ready for use. Nothing here
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -462,6 +463,16 @@ class Study:
     def visits(self) -> Mapping[str, Visit]:
         """The planned visits by id."""
         return {visit.id: visit for visit in self.definition.visits}
+
+    @cached_property
+    def _in_order(self) -> list[Visit]:
+        return sorted(self.definition.visits, key=lambda visit: visit.window)
+
+    def visit_of(self, day: int) -> Visit | None:
+        """Find the visit whose window holds a protocol day; windows do not overlap."""
+        at = bisect_right(self._in_order, day, key=lambda visit: visit.window[0])
+        found = self._in_order[at - 1] if at else None
+        return found if found is not None and day <= found.window[1] else None
 
 
 def generation(digest: str, version: int) -> str:

@@ -192,6 +192,21 @@ def test_every_route_asks_for_a_signature() -> None:
         assert route["Path"].startswith("/studies/{study}/"), name
 
 
+def test_the_routes_of_the_template_are_those_that_are_served() -> None:
+    import api  # noqa: PLC0415 (powertools looks at the environment)
+    from trial import showing  # noqa: PLC0415
+
+    described = {
+        (source["Properties"]["Method"], source["Properties"]["Path"])
+        for _, source in EVENTS
+        if source["Type"] == "Api"
+    }
+    assert described == {*api.routes.all, *showing.routes.all}
+    assert all(
+        (method == "GET") == ((method, path) in showing.routes.all) for method, path in described
+    )
+
+
 @pytest.mark.parametrize(("name", "statement"), STATEMENTS)
 def test_no_right_reaches_beyond_this_stack(name: str, statement: dict[str, Any]) -> None:
     assert statement["Effect"] == "Allow"

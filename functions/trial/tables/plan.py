@@ -129,6 +129,21 @@ class Plan:
         return share
 
 
+_PLANS: dict[str, Plan] = {}
+
+
+def plan_of(study: Study) -> Plan:
+    """Give a study's compiled plan; a definition is compiled once in a process."""
+    if study.digest not in _PLANS:
+        _PLANS[study.digest] = Plan(study)
+    return _PLANS[study.digest]
+
+
+def contribute(study: Study, subject: Subject) -> Share:
+    """Give one subject's share of every table of a study."""
+    return plan_of(study).contribute(subject)
+
+
 def levels(rules: Rules, wanted: Levels, path: str) -> Callable[[Derivation], Iterable[str]]:
     """Make a finder of a subject's levels of a characteristic, or of a field of some records."""
     if wanted.characteristic is not None:
