@@ -16,7 +16,7 @@ from doubles import START
 
 from benchmarks import world
 from benchmarks.rows import Measured
-from trial.store.drafts import _journal_row
+from trial.store.actions import _journal_row
 from trial.store.rows import GENESIS, write_journal
 
 BATCH = 50

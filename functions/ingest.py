@@ -47,15 +47,12 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
     except Unavailable:
         return [message["messageId"] for message, _ in group]
     for answer in answers:
-        metrics.add_metric(_METRICS.get(answer.status, "EventsRefused"), "Count", 1)
+        metrics.add_metric(intake.METRICS.get(answer.status, "EventsRefused"), "Count", 1)
     return [
         message["messageId"]
         for (message, _), answer in zip(group, answers, strict=True)
         if answer.status == Unavailable.STATUS
     ]
-
-
-_METRICS = {200: "EventsRepeated", 201: "EventsRecorded", 503: "EventsNotRecorded"}
 
 
 def _set_aside(study: str, refused: list[Message], rejected: Rejected, sender: str) -> list[str]:

@@ -79,6 +79,8 @@ class MemoryClient:
             keys, more = matching[: self.page], matching[self.page :]
             answer: Item = {"Items": [deepcopy(self._rows(TableName)[key]) for key in keys]}
         answer["Count"] = len(keys)
+        read = sum(map(_size, answer["Items"]))
+        answer["ConsumedCapacity"] = {"CapacityUnits": ceil(read / 4096) or 1}
         if more:
             answer["LastEvaluatedKey"] = {"PK": {"S": keys[-1][0]}, "SK": {"S": keys[-1][1]}}
         return answer

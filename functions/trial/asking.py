@@ -20,7 +20,7 @@ _TITLE = "Report not accepted"
 class Ask(BaseModel):
     """The body of a request for a report."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     reason: Annotated[str, Field(max_length=4_000)] = ""
     as_of: Instant | None = None

@@ -4,9 +4,10 @@ Derived from the folded records alone: no clock, no other subject, no order of a
 rule chooses among records, ties break by clinical content and then by record id.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from trial import adverse_events, dates
@@ -26,6 +27,7 @@ DECIDING_DATE: Mapping[str, str] = {
 }
 """The field that says when a record happened; `date` for every kind not named."""
 
+_day = attrgetter("day")
 _ALWAYS = 10**7
 """A day (ordinal) after every date: the end of a window that stays open."""
 
@@ -190,7 +192,7 @@ class Derivation:
         source = counted.derived_from or name
         reported = self.rules.parameters[source]
         found = []
-        for record, visit, item in self._results(source):
+        for record, visit, item in self._results.get(source, ()):
             value = read_value(item, reported, counted, item.get("range_high"))
             if value is not None:
                 field = "date" if visit else "collected"
@@ -201,15 +203,16 @@ class Derivation:
                 )
         return sorted(found, key=lambda each: (each.day, each.record))
 
-    def _results(self, parameter: str) -> Iterator[tuple[Record, str, Mapping[str, Any]]]:
-        """Give a parameter's results: their record, its visit if it is one, and the result."""
+    @cached_property
+    def _results(self) -> dict[str, list[tuple[Record, str, Mapping[str, Any]]]]:
+        """By parameter: the record of every result, its visit if it is one, and the result."""
+        found: dict[str, list[tuple[Record, str, Mapping[str, Any]]]] = {}
         for each in self.records("lab.result.reported"):
-            if each.data["parameter"] == parameter:
-                yield each, "", each.data
+            found.setdefault(each.data["parameter"], []).append((each, "", each.data))
         for each in self.records("visit.recorded"):
             for item in each.data.get("measurements", ()):
-                if item["parameter"] == parameter:
-                    yield each, each.data["visit"], item
+                found.setdefault(item["parameter"], []).append((each, each.data["visit"], item))
+        return found
 
     def counts(self, observation: Observation) -> bool:
         """Say whether a sample may count: not after discontinuation unless the study says so."""
@@ -268,12 +271,12 @@ class Derivation:
         if (window := self.window_of(visit)) is None:
             return None
         low, target, high = window
+        observations = self.observations(parameter)
+        first = bisect_left(observations, low, key=_day)
         candidates = [
             each
-            for each in self.observations(parameter)
-            if low <= each.day <= high
-            and self._within(visit, low, high, each)
-            and self.counts(each)
+            for each in observations[first : bisect_right(observations, high, lo=first, key=_day)]
+            if self._within(visit, low, high, each) and self.counts(each)
         ]
         if visit.choose == "closest":
             candidates.sort(key=lambda each: (-abs(each.day - target), each.day, each.record))

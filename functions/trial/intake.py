@@ -20,6 +20,14 @@ from trial.subject import Outcome
 _LOOKS = 3  # at definitions that come into force, one after the other, while an event waits
 
 EVENT_BYTES = 256 * 1024
+METRICS = {
+    200: "EventsRepeated",
+    201: "EventsRecorded",
+    413: "EventsTooLarge",
+    503: "EventsNotRecorded",
+}
+"""What an answer is counted as, by its status; `EventsRefused` where it is not here."""
+
 _TAKEN = frozenset({Outcome.RECORDED.value, Outcome.REPEATED.value})
 
 

@@ -16,25 +16,10 @@ from trial.study import Study
 from trial.subject import Dispute, Subject
 from trial.tables import figures, findings, listings
 from trial.tables.grid import Cut, Figure, Flow, Grid, Report
-from trial.tables.plan import STUDY_ROW, Plan
+from trial.tables.plan import STUDY_ROW, contribute, plan_of
 
 AUDIENCE = "open"
 """Who documents are for: everyone, while nothing is blinded."""
-
-
-_PLANS: dict[str, Plan] = {}
-
-
-def plan_of(study: Study) -> Plan:
-    """Give a study's compiled plan; a definition is compiled once in a process."""
-    if study.digest not in _PLANS:
-        _PLANS[study.digest] = Plan(study)
-    return _PLANS[study.digest]
-
-
-def contribute(study: Study, subject: Subject) -> Share:
-    """Give one subject's share of every table of a study."""
-    return plan_of(study).contribute(subject)
 
 
 def check(study: Study) -> None:
@@ -153,12 +138,11 @@ def cut(
 
 def as_asked(study: Study, subject: Subject, asked: Asked) -> tuple[Subject, Share]:
     """Refold a subject's share as a report asks for it."""
-    plan = plan_of(study)
     if not asked.cutoff:
-        return subject, plan.contribute(subject)
+        return subject, contribute(study, subject)
     cutoff = dates.latest(asked.cutoff)
     seen = until(subject, cutoff)
-    return seen, plan.contribute(seen, cutoff)
+    return seen, plan_of(study).contribute(seen, cutoff)
 
 
 def _is_known(subject: Subject) -> bool:

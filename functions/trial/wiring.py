@@ -13,11 +13,11 @@ from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict
 
-from trial import report
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import Reports
 from trial.store.table import Table
+from trial.tables import plan
 
 
 class Settings(BaseModel):
@@ -89,7 +89,7 @@ def table() -> Table:
 @cache
 def store() -> Store:
     """Give the store."""
-    return Store(table(), report.contribute, now)
+    return Store(table(), plan.contribute, now)
 
 
 @cache

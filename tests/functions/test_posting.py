@@ -324,6 +324,25 @@ def test_an_empty_batch_has_no_results(service: Service) -> None:
     assert (answer.status, answer.json) == (200, {"results": []})
 
 
+def test_an_event_of_a_subject_that_is_full_is_413_set_aside_and_counted_for_the_alarm(
+    service: Service,
+    visit: Event,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("trial.store.drafts.PAGE_BYTES", 100)
+    monkeypatch.setattr("trial.store.drafts.SUBJECT_LENGTH", 500)
+    full = [service.post(changed(visit, record=f"V-{i}")) for i in range(30)]
+    taken = sum(answer.status == 201 for answer in full)
+    assert 1 < taken < 30
+    assert {answer.status for answer in full} == {201, 413}
+    assert service.queue(changed(visit, record="V-queued")) == []
+    assert service.post(changed(visit, record="V-0")).status == 200
+    assert len(service.set_aside()) == 30 - taken + 1
+    assert service.get("summary").json["accepted"] == taken
+    assert capfd.readouterr().out.count('"EventsTooLarge":[1.0]') == 30 - taken + 1
+
+
 def test_a_hundred_events_are_a_batch_and_one_more_is_413(
     service: Service, feed: list[str]
 ) -> None:

@@ -190,6 +190,11 @@ def test_a_study_that_fails_keeps_its_last_documents_and_recovers(
     assert filled.get("reports").json["last_rendering"]["status"] == "published"
 
 
+def test_a_page_of_a_subject_that_is_new_is_a_change_like_another(filled: Service) -> None:
+    filled.stream((CHANGED[0], f"{CHANGED[1]}#000000"))
+    assert latest(filled)["events"] > 0
+
+
 def test_a_study_nobody_defined_holds_nothing_up(filled: Service) -> None:
     filled.stream(("STUDY#NOBODY#0", "SUBJECT#1"), CHANGED)
     assert latest(filled)["events"] > 0

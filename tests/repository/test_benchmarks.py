@@ -1,7 +1,7 @@
 """The budgets that are cheap to count, so that a change that breaks one fails at once."""
 
 import pytest
-from benchmarks import requests, start
+from benchmarks import history, requests, start
 
 EVENTS = 400
 
@@ -17,6 +17,13 @@ def test_a_batch_of_fifty_takes_a_fifth_of_a_request_an_event(shards: int | None
     cost = requests.modelled(requests.BATCH, EVENTS, shards)
     assert cost.mean(cost.requests) <= 0.2
     assert cost.mean(cost.units) <= 7
+
+
+def test_a_subjects_three_hundredth_record_costs_at_most_twice_its_tenth() -> None:
+    cost, _ = history.run(320)
+    assert len(cost.requests) == 320
+    assert max(cost.requests[1:]) <= 3  # its pages are read as well
+    assert sum(cost.units[300:]) <= 2 * sum(cost.units[:20])
 
 
 @pytest.mark.parametrize("handler", ["api", "ingest"])

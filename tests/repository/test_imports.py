@@ -26,11 +26,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tables",),
     ("report",),
     ("store", "render"),
-    ("asking", "auditing", "intake", "publishing", "wiring"),
+    ("asking", "auditing", "intake", "publishing", "web", "wiring"),
+    ("showing",),
     ("api", "audit", "ingest", "publish"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-EDGE = {name for names in LAYERS[-3:] for name in names}
+EDGE = {name for names in LAYERS[-4:] for name in names}
 CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl"}
 MAY_IMPORT = {  # who may know which client; everybody else knows none
     "api": {"aws_lambda_powertools"},

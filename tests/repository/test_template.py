@@ -137,8 +137,10 @@ def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -
     assert events["Nightly"]["Type"] == "ScheduleV2"
 
 
-def test_an_alarm_watches_what_audit_finds() -> None:
-    alarm = RESOURCES["AuditDifferencesAlarm"]["Properties"]
+@pytest.mark.parametrize("metric", ["AuditDifferences", "EventsTooLarge"])
+def test_an_alarm_watches_what_the_functions_count(metric: str) -> None:
+    alarm = RESOURCES[f"{metric}Alarm"]["Properties"]
+    assert alarm["MetricName"] == metric
     variables = DOCUMENT["Globals"]["Function"]["Environment"]["Variables"]
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     (dimension,) = alarm["Dimensions"]
@@ -188,6 +190,21 @@ def test_every_route_asks_for_a_signature() -> None:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
         assert route["Path"].startswith("/studies/{study}/"), name
+
+
+def test_the_routes_of_the_template_are_those_that_are_served() -> None:
+    import api  # noqa: PLC0415 (powertools looks at the environment)
+    from trial import showing  # noqa: PLC0415
+
+    described = {
+        (source["Properties"]["Method"], source["Properties"]["Path"])
+        for _, source in EVENTS
+        if source["Type"] == "Api"
+    }
+    assert described == {*api.routes.all, *showing.routes.all}
+    assert all(
+        (method == "GET") == ((method, path) in showing.routes.all) for method, path in described
+    )
 
 
 @pytest.mark.parametrize(("name", "statement"), STATEMENTS)

@@ -18,6 +18,9 @@ from trial.store.table import Table
 from trial.study import Study
 from trial.subject import gather
 
+FEW_BYTES = 45
+"""A page of three or so of the toy's records."""
+
 
 @dataclass
 class Bench:

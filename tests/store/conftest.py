@@ -1,4 +1,7 @@
-"""A store on each of two tables: one in memory, one of ministack. Both keep the same contract."""
+"""A store on each of two tables: one in memory, one of ministack. Both keep the same contract.
+
+And so does a store whose subjects move to a new page with every few records.
+"""
 
 from collections.abc import Callable
 from itertools import count
@@ -6,15 +9,17 @@ from typing import Any
 
 import pytest
 import toy
-from bench import Bench, create_table, ministack_client
+from bench import FEW_BYTES, Bench, create_table, ministack_client
 from doubles import MemoryClient
 
 _NUMBER = count(1)
 
 
-@pytest.fixture(params=["memory", "ministack"])
-def client(request: pytest.FixtureRequest) -> Any:
-    if request.param == "memory":
+@pytest.fixture(params=["memory", "memory, short pages", "ministack"])
+def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    if request.param == "memory, short pages":
+        monkeypatch.setattr("trial.store.drafts.PAGE_BYTES", FEW_BYTES)
+    if request.param != "ministack":
         return MemoryClient(page=3)
     return ministack_client(request.getfixturevalue("ministack"))
 

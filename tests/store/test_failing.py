@@ -161,7 +161,7 @@ def test_one_event_too_large_for_an_item_is_rejected_and_its_neighbours_are_not(
     bench.check(entries[0], *entries[2:])
 
 
-def test_a_subject_too_large_for_an_item_is_found_among_its_neighbours(bench: Bench) -> None:
+def test_a_subject_that_grows_too_large_is_found_among_its_neighbours(bench: Bench) -> None:
     rng = random.Random(1)  # noqa: S311 (text that does not compress)
     large = [
         toy.serious(
@@ -171,8 +171,7 @@ def test_a_subject_too_large_for_an_item_is_found_among_its_neighbours(bench: Be
     ]
     entries = [*large, bench.event("P2"), bench.event("P3")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trial.store.writing.ITEM_BYTES", 15_000)
-        patch.setattr("trial.store.drafts.ITEM_BYTES", 15_000)
+        patch.setattr("trial.store.drafts.SUBJECT_LENGTH", 40_000)
         outcomes = bench.record(*entries)
     assert outcomes[-2:] == [RECORDED, RECORDED]
     stored = [entry for entry, each in zip(entries, outcomes, strict=True) if each is RECORDED]

@@ -1,6 +1,6 @@
 """Subjects and shares as bytes: lossless, and small, for capacity is billed by the kilobyte.
 
-The same subject gives the same bytes whatever order its events came in. A subject's records are
+The same records give the same bytes whatever order their events came in. They are
 grouped by their fields and written column by column, for deflate to find the likeness. A digest
 is left out where the record itself gives it again, which is wherever nothing was corrected;
 the others follow the deflated text as they are. Of moments (n 1, sum x, squares x*x) x suffices.
@@ -67,6 +67,26 @@ class Derived(Mapping[int, bytes]):
         return 1
 
 
+def since(subject: Subject, older: Subject) -> Subject:
+    """Give what changed since: whole records, with the digests that are new and their own.
+
+    Whoever decodes it over `older` has the subject again. It is the object of its digests by which
+    a record is known to be as it was: every change makes another.
+    """
+    if not older.seen:
+        return subject
+    records: dict[Key, Record] = {}
+    seen: dict[Key, Mapping[int, bytes]] = {}
+    for key, digests in subject.seen.items():
+        before = older.seen.get(key, {})
+        if digests is before:
+            continue
+        record = records[key] = subject.records[key]
+        own = {each: digest for each, digest in digests.items() if each not in before}
+        seen[key] = own | {record.revision: digests[record.revision]} if before else digests
+    return Subject(subject.id, records, seen)
+
+
 def encode(subject: Subject) -> bytes:
     """Write a subject's records and the digests of all revisions seen."""
     groups: dict[tuple[str, bool, tuple[str, ...]], list[Record]] = {}
@@ -89,30 +109,41 @@ def encode(subject: Subject) -> bytes:
     return _deflate(f"[{','.join(texts)}]", RECORDS_1) + digests
 
 
-def decode(subject_id: str, body: bytes) -> Subject:
-    """Read a subject again."""
+def decode(older: Subject, *bodies: bytes) -> Subject:
+    """Read records over older ones, in the order in which they were written."""
+    records, seen = dict(older.records), dict(older.seen)
+    for body in bodies:
+        for key, record, digests in _records(body):
+            records[key] = record
+            seen[key] = {**seen[key], **digests} if key in seen else digests
+    return Subject(older.id, records, seen)
+
+
+def length(body: bytes) -> int:
+    """Say how long the text is that stands for a body's records."""
+    return len(_inflate(body, RECORDS_1)[0])
+
+
+def _records(body: bytes) -> Iterator[tuple[Key, Record, Mapping[int, bytes]]]:
     text, digests = _inflate(body, RECORDS_1)
-    records: dict[Key, Record] = {}
-    seen: dict[Key, Mapping[int, bytes]] = {}
     at = 0
     for (kind, ids, column, *states), group_text in _groups(text):
         group = _Group(group_text, len(ids))
         for i, (name, data) in enumerate(zip(ids, _values(column, len(ids)), strict=True)):
             key = kind, name
             if not states:
-                record = records[key] = Record(kind, name, 1, void=False, data=data)
-                seen[key] = Derived(record, group)
+                record = Record(kind, name, 1, void=False, data=data)
+                yield key, record, Derived(record, group)
                 continue
             void, revisions = states[0][i]
             end = at + DIGEST_BYTES * len(revisions)
             cut = range(at, end, DIGEST_BYTES)
-            seen[key] = {
+            own = {
                 revision: digests[start : start + DIGEST_BYTES]
                 for revision, start in zip(revisions, cut, strict=True)
             }
-            records[key] = Record(kind, name, revisions[-1], void, data)
+            yield key, Record(kind, name, revisions[-1], void, data), own
             at = end
-    return Subject(subject_id, records, seen)
 
 
 def _groups(text: str) -> Iterator[tuple[list[Any], str]]:

@@ -5,31 +5,19 @@ A draft is one subject's change; a part is as many drafts of one shard as one tr
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from trial import cells
 from trial.cells import Share
-from trial.store import codec, keys
+from trial.store import codec
 from trial.store.generations import (
     ACTIONS,
-    FENCED,
-    MARKS,
     Plan,
     gate_row,
     is_gate,
     row_of,
 )
-from trial.store.rows import (
-    COMMITS,
-    FILLS,
-    TICK,
-    JournalRow,
-    Receipt,
-    Row,
-    stamp_text,
-    write_journal,
-)
-from trial.store.table import ABSENT, Action, Table, Value, binary, key, number, text
+from trial.store.paging import Row
+from trial.store.rows import Receipt
 from trial.study import Study
 from trial.subject import Outcome, Subject, fold
 
@@ -39,9 +27,11 @@ BYTES = 3_500_000  # of the 4 MB that a transaction's items may have: sizes here
 CELLS_A_ROW = 250  # of the 300 operators that an expression may have
 ITEM_BYTES = 390_000  # of the 400 KB that an item may have
 SUM_ROW_BYTES = 8_000  # a generous guess: what stands in a row of sums is not read before
+PAGE_BYTES = 2_500  # what a row holds beyond this moves to a page: each event writes all of it
+SUBJECT_LENGTH = 1_000_000  # of the text of a subject's records: each event reads all of it
 OVERHEAD = 1_000  # of a journal or subject row beside its body: keys, names, hashes, stamps
 
-_SET_ROW = "SET version = :version, head = :head, stamp = :stamp, #format = :format, body = :body"
+_EMPTY = codec.encode(Subject(""))
 
 
 @dataclass
@@ -67,7 +57,7 @@ class Draft:
     """One subject's change: the entries taken, what each is to its subject, and what follows.
 
     `change` names rows of sums with their generation, and begins with the gate of every live one;
-    those in `marks` are not counted and become behind.
+    those in `marks` are not counted and become behind. `page` is what moves out of the row.
     """
 
     plan: Plan
@@ -76,6 +66,7 @@ class Draft:
     row: Row
     taken: Sequence[tuple[Pending, Outcome]]
     body: bytes
+    page: bytes | None
     shares: Mapping[str, bytes]
     change: Share
     marks: frozenset[str]
@@ -99,7 +90,29 @@ class Draft:
     @property
     def size(self) -> int:
         """About how many bytes this adds to a transaction beside the sums."""
-        return self.row_bytes + sum(map(journal_bytes, self.fresh))
+        return self.row_bytes + len(self.page or b"") + sum(map(journal_bytes, self.fresh))
+
+    @property
+    def rows(self) -> int:
+        """How many rows this changes beside the sums."""
+        return len(self.fresh) + 1 + (self.page is not None)
+
+    @property
+    def pages(self) -> range:
+        """Which pages the subject will have."""
+        before = self.row.pages.numbers
+        return range(before.start, before.stop + (self.page is not None))
+
+    @property
+    def paged_length(self) -> int:
+        """How long the text of the subject's pages will be."""
+        return self.row.pages.length + (codec.length(self.page) if self.page else 0)
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the subject would become larger than one may be."""
+        largest = max(self.row_bytes, OVERHEAD + len(self.page or b""))
+        return largest > ITEM_BYTES or self.paged_length > SUBJECT_LENGTH
 
 
 def journal_bytes(pending: Pending) -> int:
@@ -147,7 +160,14 @@ def _draft(
         shares[study.generation] = codec.encode_share(share, version)
         change = merged(change, moved(study, share, row))
     marks = frozenset(names) - shares.keys()
-    return Draft(plan, task, shard, row, taken, codec.encode(subject), shares, change, marks)
+    body, page = _divided(row, subject)
+    return Draft(plan, task, shard, row, taken, body, page, shares, change, marks)
+
+
+def _divided(row: Row, subject: Subject) -> tuple[bytes, bytes | None]:
+    """Give what a row holds and, where that has become too much, the page it moves to."""
+    body = codec.encode(codec.since(subject, row.pages.subject))
+    return (body, None) if len(body) <= PAGE_BYTES else (_EMPTY, body)
 
 
 def moved(study: Study, share: Share, row: Row) -> Share:
@@ -177,7 +197,7 @@ class Part:
     @property
     def gates(self) -> slice:
         """Where the gates stand among the actions."""
-        first = sum(len(each.fresh) + 1 for each in self.drafts)
+        first = sum(each.rows for each in self.drafts)
         return slice(first, first + self.plan.gates)
 
 
@@ -198,22 +218,6 @@ def parts(drafts: Iterable[Draft]) -> Iterator[Part]:
         yield Part(packed, changes)
 
 
-def actions(table: Table, study_id: str, part: Part, now: datetime) -> list[Action]:
-    """Write a part's actions: each draft's journal rows and subject row, the gates, the sums.
-
-    Stamps are taken from `now`, rising strictly within a subject.
-    """
-    made: list[Action] = []
-    for each in part.drafts:
-        made += _subject_actions(table, study_id, each, now)
-    marks = {gate_row(name) for each in part.drafts for name in each.marks}
-    fence, shard = part.plan.fence, part.drafts[0].shard
-    for row, change in part.changes.items():
-        at = keys.sum_row(study_id, shard, row)
-        made.append(addition(table, at, row, change, fence, marked=row in marks))
-    return made
-
-
 def merged(changes: Share, more: Share) -> Share:
     """Add changes up; a row whose changes cancel out is left alone, unless it is a gate."""
     sums = dict(changes)
@@ -226,116 +230,11 @@ def merged(changes: Share, more: Share) -> Share:
 
 
 def _fit(drafts: Sequence[Draft], changes: Share) -> bool:
-    rows = sum(len(each.fresh) + 1 for each in drafts)
+    rows = sum(each.rows for each in drafts)
     size = sum(each.size for each in drafts) + SUM_ROW_BYTES * len(changes)
     return (
         rows + len(changes) <= ACTIONS
         and size <= BYTES
         and max(map(len, changes.values())) <= CELLS_A_ROW
-        and max(each.row_bytes for each in drafts) <= ITEM_BYTES
-    )
-
-
-def _subject_actions(table: Table, study_id: str, draft: Draft, now: datetime) -> Iterator[Action]:
-    row, head, version, stamp = draft.row, draft.row.head, draft.row.version, draft.row.stamp
-    for pending in draft.fresh:
-        version += 1
-        stamp = max(now, stamp + TICK)
-        journal = _journal_row(pending.receipt, version, stamp, head)
-        head = journal.hash
-        pending.tried.add(head)
-        yield table.put(write_journal(journal, pending.receipt.entry), ABSENT)
-    at = keys.subject(study_id, draft.shard, draft.task.subject)
-    values = {
-        "version": number(version),
-        "head": binary(head),
-        "stamp": text(stamp_text(stamp)),
-        "format": number(codec.FORMAT),
-        "body": binary(draft.body),
-    }
-    shares = {name: binary(share) for name, share in draft.shares.items()}
-    if row.shares is None:
-        yield table.put(key(at) | values | {"shares": {"M": shares}}, ABSENT)
-        return
-    yield replacing(table, at, row, shares, _SET_ROW, {"#format": "format"}, values)
-
-
-def replacing(
-    table: Table,
-    at: keys.Key,
-    row: Row,
-    shares: Mapping[str, Value],
-    expression: str,
-    names: Mapping[str, str],
-    values: Mapping[str, Value],
-) -> Action:
-    """Update a subject's row and shares on condition that it is as it was read."""
-    placed = {f":{name}": value for name, value in values.items()} | {":seen": number(row.version)}
-    placed |= {f":share{i}": share for i, share in enumerate(shares.values())}
-    named = {f"#share{i}": name for i, name in enumerate(shares)}
-    sets = [expression, *(f"shares.#share{i} = :share{i}" for i in range(len(shares)))]
-    unchanged = f"version = :seen AND attribute_not_exists({FILLS})"
-    if row.fills:
-        unchanged = f"version = :seen AND {FILLS} = :filled"
-        placed |= {":filled": number(row.fills)}
-    return table.update(
-        at,
-        ", ".join(sets),
-        unchanged,
-        ExpressionAttributeNames={**names, **named},
-        ExpressionAttributeValues=placed,
-    )
-
-
-def _journal_row(receipt: Receipt, version: int, stamp: datetime, previous: bytes) -> JournalRow:
-    entry = receipt.entry
-    row = JournalRow(
-        study=entry.study,
-        subject=entry.subject,
-        kind=entry.kind,
-        record=entry.record,
-        revision=entry.revision,
-        body=entry.body,
-        digest=entry.digest,
-        event_id=entry.event_id,
-        source=entry.source,
-        time=entry.time,
-        principal=receipt.principal,
-        stamp=stamp_text(stamp),
-        version=version,
-        format=codec.FORMAT,
-        previous=previous,
-    )
-    return replace(row, hash=row.sealed())
-
-
-def addition(
-    table: Table,
-    at: keys.Key,
-    row: str,
-    change: cells.Cells,
-    fence: int,
-    *,
-    marked: bool = False,
-    seen: int | None = None,
-) -> Action:
-    """Add to a row of sums; a gate's fence must be of the plan that the writer knows.
-
-    `seen`: and no transaction may have taken effect since the gate's commits were read.
-    """
-    additions = {f"{keys.CELL}{name}": value for name, value in change.items()}
-    placed: dict[str, Value] = {}
-    condition = ""
-    if is_gate(row):
-        additions |= {COMMITS: 1} | ({MARKS: 1} if marked else {})
-        placed[":fence"], condition = number(fence), FENCED
-        if seen is not None:
-            placed[":seen"], condition = number(seen), f"{FENCED} AND {COMMITS} = :seen"
-    placed |= {f":{i}": number(value) for i, value in enumerate(additions.values())}
-    return table.update(
-        at,
-        "ADD " + ",".join(f"#{i} :{i}" for i in range(len(additions))),
-        condition,
-        ExpressionAttributeNames={f"#{i}": name for i, name in enumerate(additions)},
-        ExpressionAttributeValues=placed,
+        and not any(each.too_large for each in drafts)
     )

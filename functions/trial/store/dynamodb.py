@@ -13,12 +13,12 @@ from datetime import datetime
 from trial.cells import Share
 from trial.errors import Unavailable
 from trial.messages import Entry
-from trial.store import asides, keys, reading
+from trial.store import asides, keys, paging, reading
 from trial.store.definitions import Definitions, Put, known
 from trial.store.drafts import Contribute
 from trial.store.generations import Current, Plan
 from trial.store.repairing import Counted, Repairing
-from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, read_row
+from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored
 from trial.store.table import Table
 from trial.store.writing import Recording
 from trial.study import Study
@@ -96,8 +96,8 @@ class Store:
 
     def version(self, study: Study, number: int, subject_id: str) -> int:
         """Say how many events a subject's row counts now."""
-        item = self._table.get(keys.subject(study.id, number, subject_id))
-        return read_row(item).version if item else 0
+        row = paging.row(self._table, keys.subject(study.id, number, subject_id))
+        return row.version if row else 0
 
     def repair(self, study: Study, number: int) -> Share | None:
         """Make a shard's shares and sums what its subjects' records give; say what sums lacked.

@@ -19,7 +19,8 @@ from datetime import datetime, timedelta
 from trial import cells
 from trial.cells import Share
 from trial.errors import TrialError, Unavailable
-from trial.store import codec, keys, reading
+from trial.store import codec, keys, paging, reading
+from trial.store.actions import addition, replacing
 from trial.store.definitions import Definitions
 from trial.store.drafts import (
     BYTES,
@@ -27,9 +28,7 @@ from trial.store.drafts import (
     OVERHEAD,
     SUM_ROW_BYTES,
     Contribute,
-    addition,
     merged,
-    replacing,
 )
 from trial.store.generations import (
     ACTIONS,
@@ -42,7 +41,8 @@ from trial.store.generations import (
     row_of,
     write_current,
 )
-from trial.store.rows import FILLS, Row, read_row, stamp_text
+from trial.store.paging import FILLS, Row
+from trial.store.rows import stamp_text
 from trial.store.table import Action, Cancelled, Table, binary, number
 from trial.study import Study
 from trial.study import generation as generation_of
@@ -220,8 +220,7 @@ class Filling:
             return
         self._gate(shard)
         for subject in packed:
-            item = self.table.get(keys.subject(shard.study.id, shard.number, subject))
-            row = read_row(item) if item else None
+            row = paging.row(self.table, keys.subject(shard.study.id, shard.number, subject))
             share = wrong(row) if row else None
             if row is not None and share is not None:
                 self._write(shard, {subject: (row, share)}, wrong, failures + 1)
@@ -268,9 +267,9 @@ class Filling:
             gone = replacing(self.table, where, row, {}, expression, {"#gone": name}, values)
             if self.once(gone, *self.additions(shard, shard.sums(change))):
                 return
-            item = self.table.get(where)
-            assert item is not None
-            row = read_row(item)
+            found = paging.row(self.table, where)
+            assert found is not None
+            row = found
             if name not in (row.shares or {}):
                 return
         raise Unavailable("a subject is being written to")

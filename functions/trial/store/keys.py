@@ -51,8 +51,32 @@ def subject(study: str, number: int, subject_id: str) -> Key:
 
 
 def subject_id(sort_key: str) -> str:
-    """Read a subject's id from its sort key."""
+    """Read a subject's id from the sort key of its row."""
     return sort_key.removeprefix(SUBJECT)
+
+
+def pages(of: Key) -> str:
+    """Give what the sort keys of a subject's pages start with.
+
+    They follow their subject's row and precede the next one's: `#` sorts before every character
+    that an identifier may have.
+    """
+    return f"{of[1]}#"
+
+
+def page(of: Key, number: int) -> Key:
+    """Say where a page of a subject is, whose own row is at a key."""
+    return of[0], f"{pages(of)}{number:06}"
+
+
+def owner(of: Key) -> Key:
+    """Say where the row of a subject is, by the key of that row or of a page."""
+    return of[0], "#".join(of[1].split("#")[:2])
+
+
+def page_number(sort_key: str) -> int:
+    """Read a page's number from its sort key."""
+    return int(sort_key.rpartition("#")[2])
 
 
 def sums(generation: str) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 
 from trial import cells
 from trial.cells import Share
-from trial.store import keys
+from trial.store import keys, paging
 from trial.store.drafts import Contribute
 from trial.store.generations import NEVER, Gate, gate_row, read_gate
-from trial.store.rows import JournalRow, Row, Stored, read_cells, read_journal, read_row
+from trial.store.paging import Row
+from trial.store.rows import JournalRow, Stored, read_cells, read_journal
 from trial.store.table import Cancelled, Table
 from trial.study import Study
 
@@ -15,7 +16,7 @@ _TRIES = 4
 
 
 def subjects(table: Table, study: Study, contribute: Contribute) -> Iterator[Stored]:
-    """Read every subject, shard by shard, each as it is when its page is read.
+    """Read every subject, shard by shard, each as it is when its row is read.
 
     Subjects do not share state, so their rows, read one after the other, are a consistent state
     of the study: the one in which each has the version given. A share that no sums count yet at
@@ -28,8 +29,8 @@ def subjects(table: Table, study: Study, contribute: Contribute) -> Iterator[Sto
 def subject(table: Table, study: Study, contribute: Contribute, subject_id: str) -> Stored | None:
     """Read one subject; None where nothing is recorded of it."""
     number = keys.shard_of(subject_id, study.definition.shards)
-    item = table.get(keys.subject(study.id, number, subject_id))
-    return _stored(study, contribute, number, read_row(item)) if item else None
+    row = paging.row(table, keys.subject(study.id, number, subject_id))
+    return _stored(study, contribute, number, row) if row else None
 
 
 def sums(table: Table, study: Study, contribute: Contribute) -> Share:
@@ -64,8 +65,8 @@ def journal(table: Table, study_id: str, subject_id: str) -> list[JournalRow]:
 
 
 def rows_of(table: Table, study_id: str, number: int) -> Iterator[Row]:
-    """Read the subjects' rows of one shard, each as it is when its page is read."""
-    return map(read_row, table.query(keys.shard(study_id, number), keys.SUBJECT))
+    """Read the subjects' rows of one shard, each as it is when it is read."""
+    return paging.each_row(table, keys.shard(study_id, number))
 
 
 def gate_of(table: Table, study: Study, number: int) -> Gate | None:

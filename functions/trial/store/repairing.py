@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from trial import cells
 from trial.cells import Share
 from trial.store import reading
-from trial.store.drafts import CELLS_A_ROW, addition
+from trial.store.actions import addition
+from trial.store.drafts import CELLS_A_ROW
 from trial.store.filling import ROUNDS, Filling, Replanned, Shard, Wrong
 from trial.store.generations import ACTIONS, FENCE, FILLED, MARKS, NEVER, STUDY_ROW, gate_row
-from trial.store.rows import COMMITS, Row
+from trial.store.paging import Row
+from trial.store.rows import COMMITS
 from trial.store.table import ABSENT, Item, key, number
 from trial.study import Study
 

@@ -1,12 +1,11 @@
-"""What the store's items mean: subjects, journal rows, what was set aside.
+"""What the store's items mean: journal rows, sums, what was set aside; see `paging` for subjects.
 
 Item names are short where they are written with every event: capacity is billed by the kilobyte.
 """
 
 import hashlib
-import zlib
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +14,7 @@ from typing import Any
 from trial.cells import Cells, Share
 from trial.errors import Rejected, Unavailable
 from trial.messages import Entry, canonical
-from trial.store import codec, keys
+from trial.store import keys
 from trial.store.table import Item, binary, key, number, text
 from trial.subject import Outcome, Subject
 
@@ -23,9 +22,7 @@ GENESIS = bytes(32)
 """What the first row of a subject's chain names as the hash before it."""
 
 COMMITS = "commits"
-FILLS = "fills"
 TICK = timedelta(microseconds=1)
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -56,51 +53,6 @@ class Stored:
     subject: Subject
     share: Share
     head: bytes
-
-
-@dataclass(frozen=True)
-class Row:
-    """A subject's row as read; shares of generations not asked for stay closed."""
-
-    subject: Subject
-    version: int = 0
-    head: bytes = GENESIS
-    stamp: datetime = _NEVER
-    shares: Mapping[str, bytes] | None = None
-    """Encoded shares by generation; None where there is no row yet."""
-    fills: int = 0
-    """How often a share was replaced without an event."""
-    size: int = 0
-    """Of the subject's records, in bytes."""
-
-    def share(self, generation: str) -> Share:
-        """Give what a generation's sums count for the subject; nothing where it was never filled.
-
-        This is what was counted, whatever today's code would count.
-        """
-        share = self.readable(generation)
-        if share is None:
-            raise Unavailable("what is counted for a subject cannot be read: Audit must repair it")
-        return share
-
-    def readable(self, generation: str) -> Share | None:
-        """Give that share, or None where its bytes are damaged."""
-        return self.counted(generation)[0]
-
-    def fresh(self, generation: str) -> Share | None:
-        """Give that share if it is of the subject as it is now; None if it has to be filled."""
-        share, version = self.counted(generation)
-        return share if version == self.version else None
-
-    def counted(self, generation: str) -> tuple[Share | None, int]:
-        """Give that share and the version it was computed at; -1 where it was never filled."""
-        body = (self.shares or {}).get(generation)
-        if body is None:
-            return {}, -1
-        try:
-            return codec.decode_share(body)
-        except (zlib.error, ValueError, LookupError):
-            return None, -1
 
 
 @dataclass(frozen=True)
@@ -185,25 +137,6 @@ class Aside:
 def stamp_text(stamp: datetime) -> str:
     """Write a receipt stamp: UTC, to the microsecond."""
     return stamp.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def read_row(item: Item) -> Row:
-    """Read a subject's row."""
-    written_as = int(item["format"]["N"])
-    if written_as != codec.FORMAT:
-        raise Unavailable(
-            f"a subject's row has format {written_as}, which this release cannot read"
-        )
-    subject_id = keys.subject_id(item["SK"]["S"])
-    return Row(
-        codec.decode(subject_id, item["body"]["B"]),
-        int(item["version"]["N"]),
-        item["head"]["B"],
-        datetime.fromisoformat(item["stamp"]["S"]),
-        {generation: share["B"] for generation, share in item["shares"]["M"].items()},
-        int(item[FILLS]["N"]) if FILLS in item else 0,
-        len(item["body"]["B"]),
-    )
 
 
 def write_journal(row: JournalRow, entry: Entry) -> Item:

@@ -17,22 +17,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from trial.errors import Rejected, Unavailable
-from trial.store import keys
+from trial.store import keys, paging
+from trial.store.actions import actions
 from trial.store.drafts import (
     ITEM_BYTES,
+    SUBJECT_LENGTH,
     Contribute,
     Draft,
     Part,
     Pending,
     Task,
-    actions,
     draft,
     journal_bytes,
     parts,
 )
 from trial.store.generations import Plan
-from trial.store.rows import Receipt, Result, Row, read_row
-from trial.store.table import KEYS_A_BATCH, Cancelled, Item, Table, key_of
+from trial.store.paging import Row
+from trial.store.rows import Receipt, Result
+from trial.store.table import KEYS_A_BATCH, Cancelled, Table
 from trial.study import Study
 from trial.subject import Outcome, Subject, fold
 
@@ -128,12 +130,11 @@ class Recording:
 
     def _read(self, tasks: Sequence[Task]) -> dict[str, Row]:
         wanted = [keys.subject(self.study.id, self._shard(each), each.subject) for each in tasks]
-        found: list[Item] = []
+        rows: dict[keys.Key, Row | None] = {}
         if len(wanted) == 1:
-            found += [item] if (item := self.table.get(wanted[0])) else []
+            rows[wanted[0]] = paging.row(self.table, wanted[0])
         else:
-            found += self.table.get_batch(wanted)
-        rows = {key_of(item): read_row(item) for item in found}
+            rows |= paging.rows(self.table, wanted)
         return {
             task.subject: rows.get(key) or Row(Subject(task.subject))
             for task, key in zip(tasks, wanted, strict=True)
@@ -171,8 +172,8 @@ class Recording:
 
     def _commit(self, part: Part, failures: int) -> None:
         alone = part.drafts[0] if len(part.drafts) == 1 else None
-        if alone is not None and alone.row_bytes > ITEM_BYTES:
-            self._refused(part, _too_large())
+        if alone is not None and alone.too_large:
+            self._refused(part, _subject_too_large())
             return
         wanted = actions(self.table, self.study.id, part, self.now())
         try:
@@ -264,4 +265,10 @@ def _journal_alone(alone: Draft, codes: Sequence[str]) -> bool:
 
 
 def _too_large() -> Rejected:
-    return Rejected(413, "Event too large", "its journal row or its subject would pass 400 KB")
+    return Rejected(413, "Event too large", "its journal row would pass 400 KB")
+
+
+def _subject_too_large() -> Rejected:
+    return Rejected(
+        413, "Subject too large", f"its records would pass {SUBJECT_LENGTH // 10**6} MB of JSON"
+    )

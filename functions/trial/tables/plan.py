@@ -140,6 +140,21 @@ class Plan:
         return TablePlan(table, columns, compiling.Compiler(self.rules, table, path).rows())
 
 
+_PLANS: dict[str, Plan] = {}
+
+
+def plan_of(study: Study) -> Plan:
+    """Give a study's compiled plan; a definition is compiled once in a process."""
+    if study.digest not in _PLANS:
+        _PLANS[study.digest] = Plan(study)
+    return _PLANS[study.digest]
+
+
+def contribute(study: Study, subject: Subject) -> Share:
+    """Give one subject's share of every table of a study."""
+    return plan_of(study).contribute(subject)
+
+
 def _check_width(plan: Plan) -> None:
     """Refuse a definition whose change of one subject would not fit into one transaction.
 

@@ -1,0 +1,169 @@
+"""What the API shows: a study's figures and documents, and how they came about.
+
+Loaded by the first request that reads: whoever only posts needs none of the renderers.
+"""
+
+import json
+
+from trial import messages, report, web, wiring
+from trial.cells import Share
+from trial.errors import Rejected
+from trial.render import consort, tables_json
+from trial.store.documents import AUDIT, HEADS, LIVE, REPORT, TRAIL
+from trial.store.rows import verify
+from trial.study import Study
+from trial.web import Answer, Request, Routes
+
+routes = Routes()
+
+
+@routes("GET", "/studies/{study}/definition")
+def get_definition(_request: Request, study: str) -> Answer:
+    """Give the definition in force, as data, and say whether another is being filled."""
+    wiring.store().study(study)
+    wiring.store().look_again(study)
+    found, current = wiring.store().study(study), wiring.store().current(study)
+    filling, epoch = (current.filling, current.epoch) if current else ("", 0)
+    standing = {
+        "study": study,
+        "in_force": found.digest,
+        "filling": filling or None,
+        "epoch": epoch,
+    }
+    # The definition as its sponsor wrote it: read and written again, 1.50 would become 1.5.
+    body = f'{json.dumps(standing)[:-1]}, "definition": {found.source}}}'
+    return web.text(body, web.JSON)
+
+
+@routes("GET", "/studies/{study}/summary")
+def get_summary(_request: Request, study: str) -> Answer:
+    """Give the figures as they are now, and how many revisions they count."""
+    found, sums = _sums(study)
+    findings = report.found(found, sums, _disputed(found))
+    document = tables_json.summary(report.live(found, sums), report.summary(found, sums), findings)
+    counts = {"accepted": report.accepted(sums), "set_aside": wiring.store().count_asides(study)}
+    return web.document({**counts, **document})
+
+
+def _disputed(found: Study) -> int:
+    """Count the revisions in dispute; only their subjects are read."""
+    store = wiring.store()
+    disputes = list(store.disputes(found.id))
+    subjects = [store.subject(found, each) for each in {each.subject for each in disputes}]
+    present = [each.subject for each in subjects if each is not None]
+    return sum(map(len, report.unsettled(present, disputes).values()))
+
+
+@routes("GET", "/studies/{study}/consort")
+def get_consort(request: Request, study: str) -> Answer:
+    """Give the participant flow as it is now, as data or as a picture."""
+    wanted = request.headers.get("accept", "*/*")
+    found, sums = _sums(study)
+    flow, cut = report.flow(found, sums), report.live(found, sums)
+    if "image/svg+xml" in wanted:
+        return web.text(consort.flow_svg(flow, cut), "image/svg+xml")
+    if not any(each in wanted for each in ("application/json", "application/*", "*/*")):
+        raise Rejected(406, "Not acceptable", "ask for application/json or image/svg+xml")
+    return web.document(consort.flow_json(flow, cut))
+
+
+@routes("GET", "/studies/{study}/tables")
+def get_tables(_request: Request, study: str) -> Answer:
+    """Give every table as it is now."""
+    found, sums = _sums(study)
+    return web.document(tables_json.tables(report.live(found, sums), report.tables(found, sums)))
+
+
+@routes("GET", "/studies/{study}/tables/{table}")
+def get_table(_request: Request, study: str, table: str) -> Answer:
+    """Give one table as it is now."""
+    found, sums = _sums(study)
+    grid = next((each for each in report.tables(found, sums) if each.id == table), None)
+    if grid is None:
+        raise Rejected(404, "No such table")
+    return web.document(tables_json.tables(report.live(found, sums), [grid]))
+
+
+@routes("GET", "/studies/{study}/set-aside")
+def get_set_aside(_request: Request, study: str) -> Answer:
+    """List what was refused, with the reason, the sender and the body."""
+    wiring.store().study(study)
+    asides = sorted(wiring.store().asides(study), key=lambda each: (each.at, each.sha256))
+    rows = [each.document() for each in asides]
+    return web.document({"study": study, "count": len(rows), "set_aside": rows})
+
+
+@routes("GET", "/studies/{study}/subjects/{subject}/history")
+def get_history(_request: Request, study: str, subject: str) -> Answer:
+    """Give a subject's events as recorded: who, when, why, and the chain that proves it."""
+    wiring.store().study(study)
+    rows = wiring.store().journal(study, subject) if messages.is_identifier(subject) else []
+    if not rows:
+        raise Rejected(404, "No such subject")
+    head = rows[-1].hash
+    return web.document({
+        "study": study,
+        "subject": subject,
+        "version": rows[-1].version,
+        "head": head.hex(),
+        "intact": verify(rows, head),
+        "events": [row.document() for row in rows],
+    })  # fmt: skip
+
+
+@routes("GET", "/studies/{study}/audit")
+def get_audit(_request: Request, study: str) -> Answer:
+    """Give the report of the last audit."""
+    wiring.store().study(study)
+    found = wiring.documents().read(study, report.AUDIENCE, AUDIT, REPORT)
+    return web.text(found.decode(), web.JSON)
+
+
+@routes("GET", "/studies/{study}/reports")
+def get_reports(_request: Request, study: str) -> Answer:
+    """List the reports asked for, and what is published now."""
+    wiring.store().study(study)
+    latest, _ = wiring.documents().latest(study, report.AUDIENCE)
+    asked = sorted(wiring.reports().all(study), key=lambda each: (each.requested_at, each.id))
+    return web.document({
+        "study": study,
+        "live": latest,
+        "last_rendering": wiring.reports().marked(study),
+        "reports": [vars(each) for each in asked],
+    })  # fmt: skip
+
+
+@routes("GET", "/studies/{study}/reports/{cut}")
+def get_report(_request: Request, study: str, cut: str) -> Answer:
+    """Say whether a report that was asked for is ready."""
+    wiring.store().study(study)
+    return web.document(vars(wiring.reports().get(study, cut)))
+
+
+@routes("GET", "/studies/{study}/reports/{cut}/{file}")
+def get_file(_request: Request, study: str, cut: str, file: str) -> Answer:
+    """Lead to a document: of `live`, of a cut, or of a report that was asked for."""
+    wiring.store().study(study)
+    found = cut if cut == LIVE else _cut_of(study, cut)
+    if file in (HEADS, TRAIL):
+        place = f"{AUDIT}/{found}"
+    else:
+        place = LIVE if cut == LIVE else f"cuts/{found}"
+    link = wiring.documents().link(study, report.AUDIENCE, place, file)
+    return Answer(303, {"Location": link, "Cache-Control": "no-store"})
+
+
+def _cut_of(study: str, cut: str) -> str:
+    """Take a request's id for the cut it became."""
+    try:
+        asked = wiring.reports().get(study, cut)
+    except Rejected:
+        return cut
+    if not asked.cut:
+        raise Rejected(404, "No such document", "the report is not ready yet; ask again")
+    return asked.cut
+
+
+def _sums(study: str) -> tuple[Study, Share]:
+    found = wiring.store().study(study)
+    return found, wiring.store().sums(found)

@@ -1,0 +1,125 @@
+"""HTTP as API Gateway hands it over: the request in plain terms, its route, the answer.
+
+Powertools' router does this too, and takes three times as long to load as all that it would serve
+here: a package's first import loads its resolvers of every other kind.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trial.errors import Rejected, Unavailable
+
+JSON, PROBLEM = "application/json", "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked, by whom; names of headers are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    principal: str
+
+    def content_type(self, *accepted: str) -> str:
+        """Name the type of the body; raises `Rejected` (415) unless it is one of these."""
+        given = self.headers.get("content-type", "").split(";")[0].strip().lower()
+        if given not in accepted:
+            raise Rejected(415, "Unsupported media type", f"expected {', '.join(accepted)}")
+        return given
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is answered; the text is of the type that the headers name."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+
+    def event(self) -> dict[str, Any]:
+        """Give it as API Gateway takes it."""
+        return {
+            "statusCode": self.status,
+            "multiValueHeaders": {name: [value] for name, value in self.headers.items()},
+            "body": self.text,
+            "isBase64Encoded": False,
+        }
+
+
+Endpoint = Callable[..., Answer]
+"""Takes the request and, by name, the parts of its path that the route leaves open."""
+
+
+class Routes:
+    """Endpoints by method and path, as `/studies/{study}/events`."""
+
+    def __init__(self) -> None:
+        self.all: dict[tuple[str, str], Endpoint] = {}
+
+    def __call__(self, method: str, path: str) -> Callable[[Endpoint], Endpoint]:
+        """Make a decorator that serves the route by the function below it."""
+
+        def routed(endpoint: Endpoint) -> Endpoint:
+            self.all[method, path] = endpoint
+            return endpoint
+
+        return routed
+
+    def answer(self, request: Request) -> Answer:
+        """Answer by the request's route; raises `Rejected` (404) where there is none."""
+        for (method, path), endpoint in self.all.items():
+            parts = _parts(path, request.path) if method == request.method else None
+            if parts is not None:
+                return endpoint(request, **parts)
+        raise Rejected(404, "No such address")
+
+
+def _parts(path: str, given: str) -> dict[str, str] | None:
+    """Read the open parts of a path; None where it is not of the route."""
+    names, texts = path.split("/"), given.rstrip("/").split("/")
+    if len(names) != len(texts):
+        return None
+    pairs = list(zip(names, texts, strict=True))
+    if any(name != each for name, each in pairs if not name.startswith("{")):
+        return None
+    return {name[1:-1]: each for name, each in pairs if name.startswith("{")}
+
+
+def read(event: Mapping[str, Any]) -> Request:
+    """Read an event of API Gateway; who calls is as IAM authenticated it."""
+    body = event.get("body") or ""
+    identity = event["requestContext"].get("identity") or {}
+    return Request(
+        event["httpMethod"],
+        event["path"],
+        {name.lower(): value for name, value in (event.get("headers") or {}).items()},
+        base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
+        identity.get("userArn") or identity.get("caller") or "unknown",
+    )
+
+
+def document(value: Mapping[str, Any], status: int = 200, media_type: str = JSON) -> Answer:
+    """Answer with data."""
+    return text(json.dumps(value, ensure_ascii=False), media_type, status)
+
+
+def text(value: str, media_type: str, status: int = 200) -> Answer:
+    """Answer with a text of some type."""
+    return Answer(status, {"Content-Type": media_type}, value)
+
+
+def accepted(value: Mapping[str, Any], place: str) -> Answer:
+    """Answer that what was asked will be found at a place (202)."""
+    made = json.dumps({**value, "location": place}, ensure_ascii=False)
+    return Answer(202, {"Content-Type": JSON, "Location": place}, made)
+
+
+def problem(error: Rejected | Unavailable) -> Answer:
+    """Answer a failure with its problem document (RFC 9457)."""
+    status = error.status if isinstance(error, Rejected) else error.STATUS
+    return document(error.problem(), status, PROBLEM)
