@@ -44,26 +44,6 @@ class Study:
         return {visit.id: visit for visit in self.definition.visits}
 
 
-def generation(self) -> str:
-        """Name the sums that this definition and this code's contributions give."""
-        return generation(self.digest, self.version)
-
-    @cached_property
-    def visits(self) -> Mapping[str, Visit]:
-        """The planned visits by id."""
-        return {visit.id: visit for visit in self.definition.visits}
-
-    @cached_property
-    def _in_order(self) -> list[Visit]:
-        return sorted(self.definition.visits, key=lambda visit: visit.window)
-
-    def visit_of(self, day: int) -> Visit | None:
-        """Find the visit whose window holds a protocol day; windows do not overlap."""
-        at = bisect_right(self._in_order, day, key=lambda visit: visit.window[0])
-        found = self._in_order[at - 1] if at else None
-        return found if found is not None and day <= found.window[1] else None
-
-
 def generation(digest: str, version: int) -> str:
     """Name the sums of a definition as one version of the contributions makes them."""
     return messages.digest(f"{digest}/{version}")[:4].hex()
