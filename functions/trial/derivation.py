@@ -118,8 +118,9 @@ class Derivation:
 
     @cached_property
     def last_dose_day(self) -> int | None:
-        """The day (ordinal) of the last dose so far."""
-        return dates.earliest(self.doses[-1].data["start"]) if self.doses else None
+        """The last day (ordinal) on which a dose was given so far."""
+        given = (each.data.get("end") or each.data["start"] for each in self.doses)
+        return max(map(dates.earliest, given), default=None)
 
     @cached_property
     def regimen_day(self) -> int | None:
@@ -335,6 +336,21 @@ class Derivation:
             if each.day <= window[2] and self.counts(each):
                 return None if dates.not_after(each.collected, first_dose) else each
         return None
+
+    def last_visit_before(self, parameter: str, visit: Visit) -> Observation | None:
+        """Find the result, after the first dose, of the last visit before one that has any."""
+        first_dose = self.first_dose
+        if visit.day is None or first_dose is None:
+            return None
+        chosen = [
+            self.at_visit(parameter, each)
+            for each in self.rules.visits
+            if each.schedule == visit.schedule and each.day is not None and each.day < visit.day
+        ]
+        after = [
+            each for each in chosen if each and not dates.not_after(each.collected, first_dose)
+        ]
+        return max(after, key=lambda each: each.day, default=None)
 
     def due(self, visit: Visit) -> bool:
         """Say whether a visit is due: something is recorded beyond its window, or all is over."""

@@ -18,7 +18,8 @@ class Measure(Model):
     how many records there are; the days from one date to another, both counted; or another
     measure by arm. `decrease_from` and `change_from` name a baseline and subtract, and
     `percent_change_from` also divides by it; `missing` says what stands in for a visit that is
-    due and has no value: nothing, the baseline (bocf) or the last value (locf).
+    due and has no value: nothing, the baseline (bocf), the last value (locf), or the last that
+    an earlier visit has (locf-visit); where there is none after the first dose, the baseline.
     """
 
     characteristic: Name | None = None
@@ -28,7 +29,7 @@ class Measure(Model):
     decrease_from: Name | None = None
     change_from: Name | None = None
     percent_change_from: Name | None = None
-    missing: Literal["observed", "bocf", "locf"] = "observed"
+    missing: Literal["observed", "bocf", "locf", "locf-visit"] = "observed"
     records: str | None = None
     where: Where = {}
     days: "Span | None" = None

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field, model_validator
 from trial.definition.base import Level, Model, Name, Places, distinct
 from trial.definition.conditions import AdverseEventFilter, Measure, Ref, Where
 
-Statistics = list[Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]]
+Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]
+Statistics = list[Statistic]
 
 
 class TableColumn(Model):
@@ -136,7 +137,8 @@ class Shift(Model):
 class TableRow(Model):
     """One row, or the rows that one rule gives; exactly one of the kinds below, or a heading.
 
-    A kind that takes a reference takes either one for all columns or one by column.
+    A kind that takes a reference takes either one for all columns or one by column. `decimals`
+    are those of the data, to which a mean adds one and an SD two; or those of each statistic.
     """
 
     id: Name
@@ -149,7 +151,7 @@ class TableRow(Model):
     summary: Name | Measure | dict[Name, Name | Measure] | None = None
     visits: list[Name] | Literal["all"] | None = None
     statistics: Statistics | dict[Name, Statistics] | None = None
-    decimals: Places | None = None
+    decimals: Places | dict[Statistic, Places] | None = None
     pairs: tuple[Ref, Ref] | None = None
     not_due: Ref | dict[Name, Ref] | None = None
     column: Name | None = None  # where a row of pairs stands; the last column unless named
@@ -187,6 +189,7 @@ class Table(Model):
     population: str
     columns: Annotated[list[TableColumn], Field(min_length=1), AfterValidator(distinct)]
     rows: Annotated[list[TableRow], Field(min_length=1), AfterValidator(distinct)]
+    percent_decimals: Places = 0
     footnotes: list[str] = []
 
 

@@ -178,6 +178,8 @@ class Measures:
             stand_in = None
             if measure.missing == "locf" and visit is not None:
                 stand_in = derivation.last_until(parameter, visit)
+            if measure.missing == "locf-visit" and visit is not None:
+                stand_in = derivation.last_visit_before(parameter, visit)
             if stand_in is None and baseline:
                 stand_in = derivation.at_baseline(parameter, baseline)
             return Value(stand_in.value.units, imputed=True) if stand_in else None

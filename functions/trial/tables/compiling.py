@@ -1,6 +1,6 @@
 """Making the rows of a table from its definition, laid out over rows of sums of about 1 KB."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from trial.adverse_events import AdverseEvent
@@ -20,7 +20,7 @@ from trial.tables.rows.summaries import SummaryRow
 
 CELLS_A_ROW = 48  # at 15 to 20 bytes a cell, a row of sums stays near the 1 KB an ADD is billed by
 DEFAULT_STATISTICS = ("n", "mean", "sd", "median", "min", "max")
-_METHODS = {"observed": "", "bocf": "BOCF", "locf": "LOCF"}
+_METHODS = {"observed": "", "bocf": "BOCF", "locf": "LOCF", "locf-visit": "LOCF"}
 
 Finder = Callable[[Derivation], Iterable[str]]
 
@@ -284,10 +284,15 @@ class Compiler:
             self._by_column(row.summary, quantity, f"{path}/summary"),
             self._statistics(row),
             [each or "" for each in self._by_column(row.summary, method, f"{path}/summary")],
-            row.decimals,
+            self._decimals(row),
             self._where(row, path),
             [column.arm for column in self._table.columns],
         )
+
+    def _decimals(self, row: TableRow) -> int | Mapping[str, int] | None:
+        if isinstance(row.decimals, dict):
+            return {str(name): places for name, places in row.decimals.items()}
+        return row.decimals
 
     def _statistics(self, row: TableRow) -> list[Sequence[str]]:
         columns = self._table.columns

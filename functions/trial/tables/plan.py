@@ -52,11 +52,12 @@ class ColumnPlan:
             return False
         return self.where is None or bool(self.where(derivation))
 
-    def head(self, sizes: dict[str, int]) -> Head:
-        """Give the column with the size of its denominator."""
+    def head(self, sizes: dict[str, int], places: int) -> Head:
+        """Give the column with the size of its denominator, and the places of a percentage."""
         population = self.population
         n = sizes.get(population.cell, 0) if population else 0
-        return Head(self.id, self.label, n, population.arm if population else None, self.comparison)
+        arm = population.arm if population else None
+        return Head(self.id, self.label, n, arm, self.comparison, places)
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class TablePlan:
     def read(self, sums: Share) -> Grid:
         """Read the table out of the sums."""
         sizes = sums.get(STUDY_ROW, {})
-        heads = [each.head(sizes) for each in self.columns]
         table = self.definition
+        heads = [each.head(sizes, table.percent_decimals) for each in self.columns]
         return Grid(
             table.id,
             table.title,

@@ -91,7 +91,7 @@ def _means(comparison: Comparison, moments: Mapping[int, MomentsReadout], places
     if found is None:
         return NOTHING
     return (
-        number("difference", found.estimate, places + 1),
-        *limits(found.interval(), places + 1),
+        number("difference", found.estimate, places),
+        *limits(found.interval(), places),
         p_value(found.p),
     ), POOLED_T if equal else WELCH_T

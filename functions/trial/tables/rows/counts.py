@@ -9,7 +9,7 @@ from trial.cells import Cells, Share
 from trial.derivation import Derivation
 from trial.rules.categories import Category
 from trial.rules.matching import Test
-from trial.statistics import mcnemar_exact
+from trial.statistics.pairs import mcnemar_exact
 from trial.tables.grid import Cell, Row
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.kinds import Head, counted, number, p_value, put, whole
@@ -78,7 +78,7 @@ class CountRow(Placed):
         method = "Clopper-Pearson, 95 %" if self.interval else ""
         found = {i: cells.get(f"{self.index}.{i}.n", 0) for i, _, _ in self._counts}
         shown = [
-            Cell(heads[i].id, counted(n, heads[i].n, interval=self.interval), method)
+            Cell(heads[i].id, counted(n, heads[i], interval=self.interval), method)
             for i, n in found.items()
         ]
         return [Row(self.id, self.label, self.level, (*shown, *_against_rest(heads, found)))]
@@ -107,7 +107,7 @@ class NotDueRow(Placed):
         """Give those of the denominator who are not settled."""
         cells = sums.get(self.sums, {})
         shown = [
-            Cell(head.id, counted(self._not_due(cells, i, head), head.n))
+            Cell(head.id, counted(self._not_due(cells, i, head), head))
             for i, head in enumerate(heads)
             if self.tests[i] is not None
         ]
@@ -157,7 +157,7 @@ class LevelsRow(Placed):
 
     def _cells(self, cells: Cells, heads: Sequence[Head], value: str) -> tuple[Cell, ...]:
         return tuple(
-            Cell(head.id, counted(cells.get(f"{self.index}.{i}={value}", 0), head.n))
+            Cell(head.id, counted(cells.get(f"{self.index}.{i}={value}", 0), head))
             for i, head in enumerate(heads)
             if head.comparison is None
         )
@@ -206,11 +206,14 @@ class ShiftRow(Placed):
         inner = self.level + bool(self.label)
         for before, label in self.befores.items():
             totals = {i: sum(n(i, before, after) for after in self.afters) for i, _ in columns}
-            made = tuple(Cell(head.id, counted(totals[i], sizes[i])) for i, head in columns)
+            made = tuple(
+                Cell(head.id, counted(totals[i], head, of=sizes[i])) for i, head in columns
+            )
             rows.append(Row(f"{self.id}/{before}", label, inner, made))
             for after, name in self.afters.items():
                 made = tuple(
-                    Cell(head.id, counted(n(i, before, after), sizes[i])) for i, head in columns
+                    Cell(head.id, counted(n(i, before, after), head, of=sizes[i]))
+                    for i, head in columns
                 )
                 rows.append(Row(f"{self.id}/{before}/{after}", name, inner + 1, made))
         return rows

@@ -14,7 +14,7 @@ from trial.derivation import Derivation
 from trial.messages import canonical
 from trial.rules.dating import Time
 from trial.rules.matching import EventMatcher
-from trial.statistics import proportion
+from trial.statistics.proportions import proportion
 from trial.tables.grid import Cell, Row
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counts import Placed
@@ -28,7 +28,7 @@ def event_cells(heads: Sequence[Head], found: Found) -> tuple[Cell, ...]:
     """Give subjects and events of each column, and compare the subjects."""
     subjects = {i: found.get((i, "n"), 0) for i, head in enumerate(heads) if not head.comparison}
     shown = [
-        Cell(heads[i].id, (*counted(n, heads[i].n), whole("events", found.get((i, "e"), 0))))
+        Cell(heads[i].id, (*counted(n, heads[i]), whole("events", found.get((i, "e"), 0))))
         for i, n in subjects.items()
     ]
     return (*shown, *compare_counts(heads, {i: [n, heads[i].n - n] for i, n in subjects.items()}))
@@ -150,7 +150,7 @@ class TermsRow:
             self.severity.values.items() if self.severity else ()
         ):
             cells = tuple(
-                Cell(head.id, counted(found.get((i, str(place)), 0), head.n))
+                Cell(head.id, counted(found.get((i, str(place)), 0), head))
                 for i, head in enumerate(heads)
                 if head.comparison is None
             )

@@ -14,7 +14,8 @@ from typing import Protocol
 from trial import numbers
 from trial.cells import Share
 from trial.derivation import Derivation
-from trial.statistics import Interval, clopper_pearson, proportion
+from trial.statistics.inference import Interval
+from trial.statistics.proportions import clopper_pearson, proportion
 from trial.tables.grid import Row, Statistic
 
 P_FLOOR = Decimal("0.0001")
@@ -38,6 +39,7 @@ class Head:
     n: int
     arm: str | None = None
     comparison: Comparison | None = None
+    percent_places: int = 0
 
 
 class RowPlan(Protocol):
@@ -65,8 +67,14 @@ def put(share: Share, row: str, cell: str, value: int) -> None:
         cells[cell] = cells.get(cell, 0) + value
 
 
-def counted(n: int, size: int, *, interval: bool = False) -> tuple[Statistic, ...]:
-    """Give a count of subjects with its denominator, percentage and, if wanted, exact interval."""
+def counted(
+    n: int, head: Head, *, of: int | None = None, interval: bool = False
+) -> tuple[Statistic, ...]:
+    """Give a count of subjects with its denominator, percentage and, if wanted, exact interval.
+
+    The denominator is the column's unless it is given.
+    """
+    size = head.n if of is None else of
     percent = proportion(n, size)
     statistics = (
         whole("n", n),
@@ -74,7 +82,7 @@ def counted(n: int, size: int, *, interval: bool = False) -> tuple[Statistic, ..
         Statistic(
             "percent",
             None if percent is None else numbers.exact_text(percent),
-            numbers.percent_text(n, size),
+            numbers.percent_text(n, size, head.percent_places),
         ),
     )
     limits = clopper_pearson(n, size) if interval else None

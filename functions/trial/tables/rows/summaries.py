@@ -10,7 +10,8 @@ from trial.cells import Share
 from trial.derivation import Derivation
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
-from trial.statistics import Moments, MomentsReadout, tally_readout
+from trial.statistics.moments import Moments, MomentsReadout
+from trial.statistics.tallies import tally_readout
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import Placed
@@ -20,7 +21,15 @@ TALLY_POINTS = 32
 """Grid points a row of sums holds: a tally spreads over rows by value, so that none grows."""
 
 ORDER_STATISTICS = frozenset(("median", "q1", "q3", "min", "max"))
-MORE_PLACES: Mapping[str, int] = {"mean": 1, "median": 1, "q1": 1, "q3": 1, "sd": 2, "se": 2}
+MORE_PLACES: Mapping[str, int] = {
+    "mean": 1,
+    "median": 1,
+    "q1": 1,
+    "q3": 1,
+    "sd": 2,
+    "se": 2,
+    "ci": 1,
+}
 """Decimals that a statistic shows beyond those of the data."""
 
 
@@ -32,7 +41,7 @@ class SummaryRow(Placed):
     quantities: Sequence[Quantity | None]
     statistics: Sequence[Sequence[str]]
     methods: Sequence[str]
-    decimals: int | None
+    decimals: int | Mapping[str, int] | None
     where: Test | None
     arms: Sequence[str | None]
 
@@ -92,8 +101,8 @@ class SummaryRow(Placed):
             Cell(heads[i].id, self._statistics(sums, i, found), self.methods[i])
             for i, found in moments.items()
         ]
-        decimals = self._decimals(next(iter(moments))) if moments else 0
-        compared = compare_means(heads, moments, decimals)
+        places = self._places(next(iter(moments)), "mean") if moments else 0
+        compared = compare_means(heads, moments, places)
         return [Row(self.id, self.label, self.level, (*shown, *compared))]
 
     def _moments(self, sums: Share, column: int) -> MomentsReadout:
@@ -104,15 +113,19 @@ class SummaryRow(Placed):
             {name: cells.get(at + name, 0) for name in ("n", "s", "q")}
         )
 
-    def _decimals(self, column: int) -> int:
-        quantity = self.quantities[column]
+    def _places(self, column: int, statistic: str) -> int:
+        """Give the decimals that a statistic is printed to."""
+        quantity, decimals = self.quantities[column], self.decimals
         assert quantity is not None
-        return quantity.decimals if self.decimals is None else self.decimals
+        if isinstance(decimals, Mapping) and statistic in decimals:
+            return decimals[statistic]
+        of_data = decimals if isinstance(decimals, int) else quantity.decimals
+        return of_data + MORE_PLACES.get(statistic, 0)
 
     def _statistics(
         self, sums: Share, column: int, moments: MomentsReadout
     ) -> tuple[Statistic, ...]:
-        quantity, decimals = self.quantities[column], self._decimals(column)
+        quantity = self.quantities[column]
         assert quantity is not None
         found: dict[str, Fraction | Decimal | None] = {
             "mean": moments.mean,
@@ -124,9 +137,9 @@ class SummaryRow(Placed):
         statistics = [whole("n", moments.n)]
         for name in self.statistics[column]:
             if name == "ci":
-                statistics += limits(moments.t_interval(), decimals + 1)
+                statistics += limits(moments.t_interval(), self._places(column, "ci"))
             elif name != "n":
-                statistics.append(number(name, found[name], decimals + MORE_PLACES.get(name, 0)))
+                statistics.append(number(name, found[name], self._places(column, name)))
         if self.methods[column]:
             cells = sums.get(self.sums, {})
             imputed = cells.get(f"{self.index}.{column}.i", 0)
