@@ -16,7 +16,7 @@ FISHER = "Fisher exact, sum of the probabilities not above the observed"
 MOST_WORK = 4_000_000
 """How much may be looked at before a table is given up as too large: some seconds' work."""
 
-_DIGITS = 1024  # a number of so many bits counts as one more
+_LONG = 256  # bits of a number from which it counts for more than one
 
 type Margin = tuple[int, ...]
 """What is left of the rows, or a column, or what columns add up to."""
@@ -99,7 +99,7 @@ class _Count:
             for first in range(max(0, size - sum(others)), min(size, rest[0]) + 1):
                 ways = comb(rest[0], first)
                 more = [ways * each for each in self._split(others, size - first)]
-                self._spend(len(more) * (1 + more[0].bit_length() // _DIGITS))
+                self._spend(len(more) * (1 + (more[0].bit_length() // _LONG) ** 2))
                 products += more
             self.splits[rest, size] = products
         return self.splits[rest, size]
