@@ -1,6 +1,7 @@
 """Making the rows of a table from its definition, laid out over rows of sums of about 1 KB."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from trial.adverse_events import AdverseEvent
@@ -16,7 +17,9 @@ from trial.rules.measures import Quantity
 from trial.tables.rows.counts import CountRow, HeadingRow, LevelsRow, NotDueRow, PairsRow, ShiftRow
 from trial.tables.rows.events import EventsRow, IncidenceRow, Severity, TermsRow
 from trial.tables.rows.kinds import Comparison, RowPlan
+from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.summaries import SummaryRow
+from trial.tables.rows.survival import SurvivalRow
 
 CELLS_A_ROW = 48  # at 15 to 20 bytes a cell, a row of sums stays near the 1 KB an ADD is billed by
 DEFAULT_STATISTICS = ("n", "mean", "sd", "median", "min", "max")
@@ -105,6 +108,9 @@ class Compiler:
             "worst": self._worst,
             "shift": self._shift,
             "incidence": self._incidence,
+            "stratified": self._stratified,
+            "ancova": self._ancova,
+            "survival": self._survival,
         }
         if row.kind is None:
             yield HeadingRow(row.id, row.label, row.level)
@@ -214,6 +220,63 @@ class Compiler:
         assert row.incidence is not None
         matches = self._rules.events(row.incidence.filter, f"{path}/incidence/filter")
         yield IncidenceRow(*self._placed(row, 2), matches, row.incidence.per)
+
+    def _stratified(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.stratified is not None
+        at, strata = f"{path}/stratified", row.stratified.strata
+        test = self._rules.condition(row.stratified.count, f"{at}/count")
+        found = [self._rules.category(name, f"{at}/strata/{i}") for i, name in enumerate(strata)]
+        size = prod(len(known_levels(self._study, name) or range(8)) for name in strata)
+        yield StratifiedRow(*self._placed(row, 2 * size), test, found)
+
+    def _ancova(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.ancova is not None
+        asked, at = row.ancova, f"{path}/ancova"
+        arms = [column.arm for column in self._table.columns]
+        for name in (asked.scores or {}).keys() ^ set(filter(None, arms)) if asked.scores else ():
+            raise unknown(f"{at}/scores", "column's arm, or lacks it", name)
+        for name in asked.pool.keys() - set(asked.factors):
+            raise unknown(f"{at}/pool", "factor", name)
+        _, index = self._next(0)
+        response = self._rules.measure(asked.measure, f"{at}/measure")
+        yield AncovaRow(
+            row.id,
+            row.label,
+            row.level,
+            f"{self._table.id}#ancova{index}-",
+            arms,
+            response,
+            [
+                self._rules.measure(ref, f"{at}/covariates/{i}")
+                for i, ref in enumerate(asked.covariates)
+            ],
+            {
+                name: self._rules.category(name, f"{at}/factors/{i}")
+                for i, name in enumerate(asked.factors)
+            },
+            {
+                name: Pool(member(self._rules, pool.set, None, f"{at}/pool/{name}"), pool.minimum)
+                for name, pool in asked.pool.items()
+            },
+            row.decimals if isinstance(row.decimals, int) else response.decimals,
+            asked.weights,
+            asked.scores or {},
+        )
+
+    def _survival(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        assert row.survival is not None
+        asked, at = row.survival, f"{path}/survival"
+        _, index = self._next(0)
+        yield SurvivalRow(
+            row.id,
+            row.label,
+            row.level,
+            f"{self._table.id}#time{index}.",
+            self._rules.time(asked.time, f"{at}/time"),
+            [self._rules.category(name, f"{at}/strata/{i}") for i, name in enumerate(asked.strata)],
+            asked.at,
+            [column.arm for column in self._table.columns],
+        )
 
     def _terms(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.terms is not None

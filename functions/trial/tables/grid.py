@@ -15,8 +15,8 @@ class Statistic:
     """One result: `raw` is an integer or an exact decimal string, `text` what a reader sees.
 
     Names in use: n, N (denominator), percent, events, observed, imputed, not_due, mean, sd, se,
-    median, q1, q3, min, max, ci_low, ci_high, p, difference, years, rate and the four pairs both,
-    first, second, neither.
+    median, q1, q3, min, max, ci_low, ci_high, p, difference, lsmean, years, rate,
+    censored, days, survival and the four pairs both, first, second, neither.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from trial.cells import Share
 from trial.definition.outputs import Table
@@ -15,6 +16,7 @@ from trial.tables import compiling, findings
 from trial.tables.flow import FLOW_ROW, FlowPlan, compile_flow
 from trial.tables.grid import Column, Grid
 from trial.tables.rows.kinds import Comparison, Head, RowPlan, put
+from trial.tables.rows.models import AncovaRow
 
 STUDY_ROW = "study"
 """The row of sums every change touches: accepted revisions and the sizes of the analysis sets."""
@@ -71,9 +73,13 @@ class TablePlan:
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Put the subject's part of this table into its share."""
         members = [column.holds(derivation) for column in self.columns]
-        if any(members):
-            for row in self.rows:
-                row.contribute(derivation, members, share)
+        for row in self.rows if any(members) else self._pooling:
+            row.contribute(derivation, members, share)
+
+    @cached_property
+    def _pooling(self) -> list[RowPlan]:
+        """The rows that count who is in no column: levels are pooled by the size of a whole set."""
+        return [row for row in self.rows if isinstance(row, AncovaRow) and row.pools]
 
     def read(self, sums: Share) -> Grid:
         """Read the table out of the sums."""

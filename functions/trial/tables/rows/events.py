@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from trial import dates
@@ -15,11 +16,13 @@ from trial.messages import canonical
 from trial.rules.dating import Time
 from trial.rules.matching import EventMatcher
 from trial.statistics.proportions import proportion
-from trial.tables.grid import Cell, Row
+from trial.statistics.rates import EXACT_POISSON, poisson_interval, rate
+from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counts import Placed
-from trial.tables.rows.kinds import Head, counted, put, whole
+from trial.tables.rows.kinds import Head, counted, limits, number, put, whole
 
+DAYS_A_YEAR = Fraction(1461, 4)
 Found = Mapping[tuple[int, str], int]
 """Subjects (`n`) and events (`e`) by the position of their column."""
 
@@ -205,5 +208,19 @@ class IncidenceRow(Placed):
         for i, head in enumerate(heads):
             if head.comparison is None:
                 n, days = (cells.get(f"{self.index}.{i}.{name}", 0) for name in "nd")
-                shown.append(Cell(head.id, self._rate(n, days), exact_poisson.METHOD))
+                shown.append(Cell(head.id, self._rate(n, days), f"{EXACT_POISSON}, 95 %"))
         return [Row(self.id, self.label, self.level, tuple(shown))]
+
+    def _rate(self, n: int, days: int) -> tuple[Statistic, ...]:
+        found, interval = rate(n, days), poisson_interval(n, days)
+        years = number("years", Fraction(days) / DAYS_A_YEAR, 1)
+        if found is None or interval is None:
+            return whole("n", n), years
+        scale = DAYS_A_YEAR * self.per
+        low, high = (Fraction(limit) * scale for limit in interval)
+        return (
+            whole("n", n),
+            years,
+            number("rate", found * scale, 1),
+            *limits((low, high), 1),
+        )

@@ -101,7 +101,9 @@ def number(name: str, value: Fraction | Decimal | None, places: int) -> Statisti
     return Statistic(name, numbers.exact_text(value), numbers.decimal_text(value, places))
 
 
-def limits(interval: Interval | None, places: int) -> tuple[Statistic, ...]:
+def limits(
+    interval: tuple[Fraction | Decimal, Fraction | Decimal] | None, places: int
+) -> tuple[Statistic, ...]:
     """Give the two ends of an interval."""
     if interval is None:
         return ()

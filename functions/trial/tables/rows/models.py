@@ -1,0 +1,221 @@
+"""Rows that fit a model to all arms together: strata, and analysis of covariance."""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from trial.cells import Cells, Share
+from trial.derivation import Derivation
+from trial.messages import canonical
+from trial.rules.categories import Category
+from trial.rules.matching import Test
+from trial.rules.measures import Quantity
+from trial.statistics.contingency import (
+    CMH,
+    CMH_GENERAL,
+    cochran_mantel_haenszel,
+    general_association,
+)
+from trial.statistics.inference import StudentT
+from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
+from trial.statistics.products import Levels, Products, Sums, pooled
+from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.rows.counts import Placed
+from trial.tables.rows.kinds import Head, counted, limits, number, p_value, put, whole
+
+CHUNKS = 16
+"""Rows of sums that the levels of factors are spread over."""
+POOLED = "(pooled)"
+"""What the small levels of a factor become."""
+_ARM = "arm"
+_WEIGHTS = {"equal": EQUAL, "observed": OBSERVED}
+_PAIR = 2
+
+
+@dataclass(frozen=True)
+class StratifiedRow(Placed):
+    """A condition by arm and stratum, for Cochran-Mantel-Haenszel in columns that compare."""
+
+    test: Test
+    strata: Sequence[Category]
+
+    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+        """Count the subject in its stratum and, where the condition is true, once more."""
+        levels = [each(derivation) for each in self.strata]
+        if None in levels:
+            return
+        stratum, holds = canonical(levels), self.test(derivation)
+        for column, member in enumerate(members):
+            if member:
+                put(share, self.sums, f"{self.index}.{column}.d{stratum}", 1)
+                if holds:
+                    put(share, self.sums, f"{self.index}.{column}.n{stratum}", 1)
+
+    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+        """Give, of all strata, the subjects counted; and compare columns within strata."""
+        cells, start = sums.get(self.sums, {}), f"{self.index}."
+        strata = {name.split(".", 2)[2][1:] for name in cells if name.startswith(start)}
+
+        def counts(column: int, stratum: str) -> tuple[int, int]:
+            n, size = (cells.get(f"{start}{column}.{what}{stratum}", 0) for what in "nd")
+            return n, size - n
+
+        shown = []
+        for i, head in enumerate(heads):
+            if head.comparison is None:
+                tables = [counts(i, stratum) for stratum in strata]
+                n, size = sum(n for n, _ in tables), sum(map(sum, tables))
+                shown.append(Cell(head.id, counted(n, head, of=size)))
+            else:
+                columns = head.comparison.columns
+                tested = [[counts(each, stratum) for each in columns] for stratum in sorted(strata)]
+                shown.append(Cell(head.id, *_association(tested)))
+        return [Row(self.id, self.label, self.level, tuple(shown))]
+
+
+def _association(
+    strata: Sequence[Sequence[tuple[int, int]]],
+) -> tuple[tuple[Statistic, ...], str]:
+    pair = all(len(table) == _PAIR for table in strata)
+    test = cochran_mantel_haenszel(strata) if pair else general_association(strata)
+    return ((p_value(test.p),), CMH if pair else CMH_GENERAL) if test else ((), "")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Which levels of a factor are pooled: those with fewer than `minimum` of a set in any arm."""
+
+    member: Test
+    minimum: int
+
+
+@dataclass(frozen=True)
+class AncovaRow:
+    """Analysis of covariance: what the model needs are sums by arm and level of each factor."""
+
+    id: str
+    label: str
+    level: int
+    sums: str
+    arms: Sequence[str | None]
+    response: Quantity
+    covariates: Sequence[Quantity]
+    factors: Mapping[str, Category]
+    pools: Mapping[str, Pool]
+    decimals: int
+    weights: str
+    scores: Mapping[str, Decimal]
+
+    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+        """Add the subject's values at its levels; and count it where levels may be pooled."""
+        arm = next(
+            (arm for arm, held in zip(self.arms, members, strict=True) if arm and held), None
+        )
+        levels = {name: find(derivation) for name, find in self.factors.items()}
+        for name, pool in self.pools.items():
+            if pool.member(derivation) and levels[name] is not None:
+                cell = canonical([name, levels[name], derivation.planned_arm])
+                put(share, self._row("pool", levels[name]), cell, 1)
+        values = [each.evaluate(derivation) for each in (*self.covariates, self.response)]
+        if arm is None or None in values or None in levels.values():
+            return
+        text = canonical([arm, *levels.values()])
+        row = self._row("sums", text)
+        for name, value in self._products.lift([each.units for each in values if each]).items():
+            put(share, row, f"{name}{text}", value)
+
+    @property
+    def _products(self) -> Products:
+        return Products(tuple(each.places for each in (*self.covariates, self.response)))
+
+    def _row(self, what: str, text: object) -> str:
+        return f"{self.sums}{what}-{zlib.crc32(str(text).encode()) % CHUNKS}"
+
+    def touched(self) -> set[str]:
+        """Touch the row of its levels, and of those before a change; and where they are counted."""
+        moved = {f"{self.sums}{end}" for end in ("from", "to")}
+        return moved | {f"{self.sums}{name}{end}" for name in self.pools for end in ("from", "to")}
+
+    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+        """Give least-squares means, differences from the reference and, with scores, the trend."""
+        moments = self._pooled(sums)
+        fit = self._model().fit(moments)
+        shown = tuple(
+            cell
+            for head in heads
+            if (cell := self._cell(fit, head, heads)) is not None and cell.statistics
+        )
+        rows = [Row(self.id, self.label, self.level, shown)]
+        compared = [head for head in heads if head.comparison]
+        if self.scores and compared:
+            widest = max(compared, key=lambda head: len(head.comparison.columns))  # type: ignore[union-attr]
+            slope = self._model(scored=True).fit(moments).slope(_ARM)
+            trend = Cell(widest.id, (p_value(slope.p),) if slope else (), TREND)
+            label = f"Trend over {', '.join(f'{each:f}' for each in self.scores.values())}"
+            rows.append(Row(f"{self.id}/trend", label, self.level + 1, (trend,)))
+        return rows
+
+    def _model(self, *, scored: bool = False) -> Model:
+        scores = {arm: Fraction(score) for arm, score in self.scores.items()}
+        return Model(
+            {_ARM: 0} | {name: place for place, name in enumerate(self.factors, 1)},
+            {f"covariate {place}": place for place in range(len(self.covariates))},
+            {_ARM: scores} if scored else {},
+        )
+
+    def _pooled(self, sums: Share) -> Sums:
+        """Read the sums by levels, with the small levels of a factor made one."""
+        found: dict[Levels, Cells] = {}
+        sizes: dict[str, dict[str, dict[str, int]]] = {}
+        for row, cells in sums.items():
+            if row.startswith(f"{self.sums}sums-"):
+                for cell, value in cells.items():
+                    name, text = cell[: cell.index("[")], cell[cell.index("[") :]
+                    found.setdefault(tuple(json.loads(text)), {})[name] = value
+            elif row.startswith(f"{self.sums}pool-"):
+                for cell, value in cells.items():
+                    factor, level, arm = json.loads(cell)
+                    sizes.setdefault(factor, {}).setdefault(level, {})[arm] = value
+        moments: Sums = {levels: self._products.read(cells) for levels, cells in found.items()}
+        for place, factor in enumerate(self.factors, 1):
+            if factor in self.pools:
+                small = self._small(factor, sizes.get(factor, {}))
+                moments = pooled(moments, place, dict.fromkeys(small, POOLED))
+        return moments
+
+    def _small(self, factor: str, sizes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+        arms = [arm for arm in self.arms if arm is not None]
+        for level, by_arm in sizes.items():
+            if min(by_arm.get(arm, 0) for arm in arms) < self.pools[factor].minimum:
+                yield level
+
+    def _cell(self, fit: Fit, head: Head, heads: Sequence[Head]) -> Cell | None:
+        places = self.decimals + 1
+        if head.comparison is None:
+            if head.arm is None:
+                return None
+            mean = fit.mean(_ARM, head.arm, _WEIGHTS[self.weights])
+            n = sum(moments.n for levels, moments in fit.sums.items() if levels[0] == head.arm)
+            statistics = _estimate("lsmean", mean, places)[:-1]
+            return Cell(head.id, (whole("n", n), *statistics), _WEIGHTS[self.weights])
+        compared = [heads[i].arm or "" for i in head.comparison.columns]
+        if len(compared) == _PAIR:
+            reference, other = compared
+            found = fit.difference(_ARM, other, reference)
+            return Cell(head.id, _estimate("difference", found, places), ANCOVA)
+        test = fit.type_three(_ARM)
+        return Cell(head.id, (p_value(test.p),) if test else (), ANCOVA)
+
+
+def _estimate(name: str, found: StudentT | None, places: int) -> tuple[Statistic, ...]:
+    if found is None:
+        return ()
+    return (
+        number(name, found.estimate, places),
+        number("se", found.se, places + 1),
+        *limits(found.interval(), places),
+        p_value(found.p),
+    )

@@ -1,0 +1,161 @@
+"""Rows of time to event: a tally of times, read out by Kaplan-Meier."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from trial.cells import Share
+from trial.derivation import Derivation
+from trial.messages import canonical
+from trial.rules.categories import Category
+from trial.rules.dating import Time
+from trial.statistics.survival import (
+    BROOKMEYER_CROWLEY,
+    GREENWOOD_LOG_LOG,
+    KAPLAN_MEIER,
+    LOG_RANK,
+    Curve,
+    Times,
+    kaplan_meier,
+    log_rank,
+)
+from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.rows.kinds import Head, counted, number, p_value, percents, put, whole
+from trial.tables.rows.summaries import TALLY_POINTS
+
+
+@dataclass(frozen=True)
+class SurvivalRow:
+    """Subjects by day of their event, or of the end of their follow-up, and by stratum."""
+
+    id: str
+    label: str
+    level: int
+    sums: str
+    time: Callable[[Derivation], Time | None]
+    strata: Sequence[Category]
+    at: Sequence[int]
+    arms: Sequence[str | None]
+
+    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+        """Count the subject at its day; without a stratum it is left out, as without a start."""
+        time, levels = self.time(derivation), [each(derivation) for each in self.strata]
+        if time is None or None in levels:
+            return
+        cell = f"{time.days}{'e' if time.event else 'c'}{canonical(levels)}"
+        for column, member in enumerate(members):
+            if member:
+                put(share, f"{self.sums}{column}#{time.days // TALLY_POINTS}", cell, 1)
+
+    def touched(self) -> set[str]:
+        """Touch the row that the day leaves and the one it enters; of all arms' columns, one's."""
+        columns = {"arm" if arm else str(i) for i, arm in enumerate(self.arms)}
+        return {f"{self.sums}{column}{end}" for column in columns for end in ("from", "to")}
+
+    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+        """Give who had the event, the quartiles, and the share without it at the days asked for.
+
+        Columns that compare give the log-rank test, over strata where there are any.
+        """
+        times = {i: self._times(sums, i) for i, head in enumerate(heads) if not head.comparison}
+        curves = {i: kaplan_meier(_joined(of.values())) for i, of in times.items()}
+        strata = sorted({stratum for of in times.values() for stratum in of})
+        tests = tuple(
+            Cell(head.id, *_compared([[times[i].get(s, {}) for i in columns] for s in strata]))
+            for head in heads
+            if head.comparison and (columns := head.comparison.columns)
+        )
+        events = tuple(
+            Cell(heads[i].id, self._events(times[i], heads[i]), KAPLAN_MEIER) for i in curves
+        )
+        inner = self.level + 1
+        return [
+            Row(self.id, self.label, self.level, (*events, *tests)),
+            *(
+                Row(f"{self.id}/{name}", label, inner, _by_column(heads, curves, quartile))
+                for name, label, quartile in (
+                    ("q1", "First quartile (days)", Fraction(1, 4)),
+                    ("median", "Median (days)", Fraction(1, 2)),
+                    ("q3", "Third quartile (days)", Fraction(3, 4)),
+                )
+            ),
+            *(
+                Row(
+                    f"{self.id}/day-{day}",
+                    f"Without event at day {day} (%)",
+                    inner,
+                    tuple(
+                        Cell(heads[i].id, _surviving(curve, day), GREENWOOD_LOG_LOG)
+                        for i, curve in curves.items()
+                    ),
+                )
+                for day in self.at
+            ),
+        ]
+
+    def _times(self, sums: Share, column: int) -> dict[str, dict[int, tuple[int, int]]]:
+        """Give events and censorings by day, for each stratum."""
+        found: dict[str, dict[int, tuple[int, int]]] = {}
+        for row, cells in sums.items():
+            if not row.startswith(f"{self.sums}{column}#"):
+                continue
+            for cell, n in cells.items():
+                day, stratum = cell[: cell.index("[")], cell[cell.index("[") :]
+                times = found.setdefault(stratum, {})
+                events, censored = times.get(int(day[:-1]), (0, 0))
+                event = day.endswith("e")
+                times[int(day[:-1])] = (events + n * event, censored + n * (not event))
+        return found
+
+    def _events(self, times: Mapping[str, Times], head: Head) -> tuple[Statistic, ...]:
+        joined = _joined(times.values()).values()
+        events, censored = (sum(each) for each in zip(*joined, strict=True)) if joined else (0, 0)
+        return (*counted(events, head, of=events + censored), whole("censored", censored))
+
+
+def _joined(strata: Iterable[Times]) -> Times:
+    joined: dict[int, tuple[int, int]] = {}
+    for times in strata:
+        for day, (events, censored) in times.items():
+            more, others = joined.get(day, (0, 0))
+            joined[day] = (events + more, censored + others)
+    return joined
+
+
+def _compared(strata: Sequence[Sequence[Times]]) -> tuple[tuple[Statistic, ...], str]:
+    test = log_rank(strata) if strata else None
+    stratified = ", stratified" if len(strata) > 1 else ""
+    return ((p_value(test.p),), f"{LOG_RANK}{stratified}") if test else ((), "")
+
+
+def _by_column(
+    heads: Sequence[Head], curves: Mapping[int, Curve], share: Fraction
+) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(heads[i].id, _quantile(curve, share), BROOKMEYER_CROWLEY)
+        for i, curve in curves.items()
+    )
+
+
+def _quantile(curve: Curve, share: Fraction) -> tuple[Statistic, ...]:
+    found = curve.quantile(share)
+    if found is None:
+        return (Statistic("days", None, "not reached"),)
+    low, high = curve.quantile_interval(share)
+    ends = zip(("ci_low", "ci_high"), (low, high), strict=True)
+    return (
+        number("days", found, 1 if found.denominator > 1 else 0),
+        *(Statistic(name, end, "not reached" if end is None else str(end)) for name, end in ends),
+    )
+
+
+def _surviving(curve: Curve, day: int) -> tuple[Statistic, ...]:
+    found = curve.survival(day)
+    if found is None:
+        return ()
+    step = next((each for each in reversed(curve.steps) if each.time <= day), None)
+    interval = step.interval() if step else None
+    return (
+        number("survival", found * 100, 1),
+        *(percents(interval, 1) if interval else ()),
+    )
