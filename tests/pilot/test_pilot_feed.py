@@ -16,7 +16,7 @@ from pilot.writing import DEFINITION, STUDY, Event, compact, visit_name
 from local.feed import read_definition
 from trial import messages, report, study
 from trial.acceptance import accept
-from trial.derivation import quantise, read_result
+from trial.results import quantise, read_result
 
 TOLD = {
     *("record", "revision", "reason_for_change", "date", "site", "reason", "specified", "of"),

@@ -13,10 +13,9 @@ from pilot.writing import DEFINITION, Event, compact
 
 from local.feed import read_definition
 from trial import messages, report, study
-from trial.tables.grid import Cell, Flow, Grid
+from trial.tables.grid import Cell, Flow, Grid, Row
 
 COLUMNS = (*ARMS, "total")
-MOMENTS = ("n", "mean", "sd")
 STATISTICS = PUBLISHED["demographics"]["statistics"]
 
 
@@ -115,61 +114,117 @@ class TestByPandas:
 
 
 class TestByTheCore:
-    """What the definition asks for so far."""
+    """Cell by cell, what the service reads out of the sums of the pilot's events."""
 
     def test_populations(self, tables):
-        found = [[cell.get("n").raw for cell in row.cells] for row in tables["14-1.01"].rows]
+        found = [counts(row) for row in tables["14-1.01"].rows]
         assert found == [row[1:] for row in PUBLISHED["populations"]]
 
-    def test_demographics(self, tables):
+    def test_early_termination(self, tables):
+        rows = {row.id: counts(row) for row in tables["14-1.02"].rows}
+        published = {
+            reason.lower().replace(" ", "-"): cells
+            for reason, *cells in PUBLISHED["early_termination"]
+        }
+        assert len(published) == 9
+        assert {name: rows[name] for name in published} == published
+        assert rows["early"] == [26, 56, 54, 136]
+
+    def test_demographics_of_numbers(self, tables):
         names = {name for name, _ in by_name(PUBLISHED["demographics"]["continuous"])}
         found = {
-            (row.id, column): texts(builders.cell(tables["14-2.01"], row.id, column), STATISTICS)
-            for row in tables["14-2.01"].rows
-            if row.id in names
+            (name, column): texts(builders.cell(tables["14-2.01"], name, column), STATISTICS)
+            for name in names
             for column in COLUMNS
         }
-        assert len(found) == 7 * 4
-        assert found == {key: whole(key[0], as_derived(*key)) for key in found}
+        assert sum(map(len, found.values())) == 168
+        assert found == {key: as_derived(*key) for key in found}
+
+    def test_age_between_the_arms(self, tables):
+        p = builders.cell(tables["14-2.01"], "age", "p").get("p")
+        assert p.text == PUBLISHED["demographics"]["age_p"] == "0.5934"
+
+    def test_demographics_of_categories(self, tables):
+        rows = {row.id: counts(row) for row in tables["14-2.01"].rows}
+        printed = by_name(PUBLISHED["demographics"]["categorical"])
+        for (name, level, column), count in COUNTED_WITHOUT_VALUE.items():
+            printed[name, level][COLUMNS.index(column)] = count
+        assert {key: rows[row_of(*key)] for key in printed} == printed
 
     def test_adverse_events(self, tables):
         rows = {row.id: row for row in tables["14-5.01"].rows}
-        cells = 0
+        cells, same, differ = 0, 0, set()
         for soc, pt, *printed in PUBLISHED["adverse_events"]:
             row = rows["/".join(["terms", soc, pt or ""]).rstrip("/") if soc else "any"]
-            for cell, (subjects, _, times) in zip(row.cells, printed[:3], strict=False):
+            by_column = {cell.column: cell for cell in row.cells}
+            for arm, (subjects, percent, times) in zip(ARMS, printed[:3], strict=True):
+                cell = by_column[arm]
                 assert (cell.get("n").raw, cell.get("events").raw) == (subjects, times)
+                assert (cell.get("percent").text or "0.0") == f"{percent:.1f}"
                 cells += 1
-        assert cells == 762
+            for arm, p in zip(ARMS[1:], printed[3:], strict=True):
+                mine = fisher(by_column[f"p-{arm.removeprefix('xanomeline-')}"])
+                if mine != p:
+                    differ.add((pt, arm))
+                elif p is not None:
+                    same += 1
+        assert (cells, differ) == (762, ROUNDED_TWICE)
+        assert (same, same + len(differ)) == (409, 413)
 
-    def test_adas_cog_in_its_windows(self, tables):
+    def test_adas_cog(self, tables):
+        grid, compared = tables["14-3.10"], 0
         for name, arm, *printed in PUBLISHED["adas_cog"]:
-            if "LOCF" in name:
-                continue
-            row = name.removesuffix(" windowed").replace(" ", "-")
-            value = builders.cell(tables["14-3.10"], row, arm)
-            assert texts(value, MOMENTS) == printed[:3]
+            row = name.lower().replace(" ", "-")
+            found = texts(builders.cell(grid, row, arm), STATISTICS)
             if row != "baseline":
-                change = builders.cell(tables["14-3.10"], f"{row}-change", arm)
-                assert texts(change, MOMENTS) == [printed[0], *printed[8:10]]
+                found += texts(builders.cell(grid, f"{row}-baseline", arm), STATISTICS[1:3])
+                found += texts(builders.cell(grid, f"{row}-change", arm), STATISTICS[1:])
+            assert found == printed
+            compared += len(found)
+        assert compared == 252
+
+    def test_analysis_of_covariance(self, tables):
+        grid = tables["14-3.01"]
+        columns = ("low-placebo", "high-placebo", "high-low")
+        for column, printed in zip(columns, PUBLISHED["ancova"]["differences"], strict=True):
+            cell = builders.cell(grid, "change", column)
+            found = texts(cell, ("difference", "se", "ci_low", "ci_high"))
+            p = recompute.printed(float(cell.get("p").raw), 3)
+            assert [*found, p] == printed[2:]
+        trend = builders.cell(grid, "change/trend", "all").get("p")
+        assert recompute.printed(float(trend.raw), 3) == PUBLISHED["ancova"]["dose_p"]
 
     def test_flow(self, service):
-        boxes = {
-            box.id: box.n for stage in service[1].stages for box in (*stage.boxes, *stage.side)
-        }
-        printed = PUBLISHED["flow"]
-        assert service[1].findings == ()
-        assert boxes == {
-            name: sum(n) if isinstance(n, list) else n
-            for name, n in printed.items()
-            if name != "efficacy"
-        }
+        flow, printed = service[1], PUBLISHED["flow"]
+        boxes = {}
+        for stage in flow.stages:
+            for box in (*stage.boxes, *stage.side):
+                boxes.setdefault(box.id, []).append(box.n)
+        assert flow.findings == ()
+        assert (boxes["assessed"], boxes["excluded"], boxes["randomised"]) == ([306], [52], [254])
+        assert boxes["allocated"] == printed["randomised"]
+        for name in ("completed", "discontinued", "efficacy"):
+            assert boxes[name] == printed[name]
+
+
+def counts(row: Row) -> list[int]:
+    """Give a row's subjects in the columns of subjects."""
+    return [cell.get("n").raw for cell in row.cells if cell.column in COLUMNS]
+
+
+def row_of(name: str, level: str) -> str:
+    """Name the row of table 14-2.01 that shows a level."""
+    groups = {"age": "age-group", "bmi": "bmi-group", "duration-of-disease": "duration-group"}
+    return f"race-{level.lower()}" if name == "race" else f"{groups.get(name, name)}/{level}"
+
+
+def fisher(cell: Cell) -> str | None:
+    """Write a P value as the report does, to three places and not above 0.99."""
+    p = cell.get("p")
+    if p is None:
+        return None
+    return ">0.99" if float(p.raw) > recompute.ALMOST_ONE else recompute.printed(float(p.raw), 3)
 
 
 def texts(cell: Cell, names: Iterable[str]) -> list[str]:
     return [found.text for name in names if (found := cell.get(name))]
-
-
-def whole(name: str, cells: list[str]) -> list[str]:
-    """Write the least and the greatest as the definition prints them: without decimals."""
-    return [*cells[:4], *(recompute.printed(float(each), 0) for each in cells[4:])]
