@@ -19,13 +19,10 @@ from trial.cells import Cells, Share
 from trial.derivation import Derivation
 from trial.messages import canonical
 from trial.rules import Quantity, Test, characteristic
-from trial.statistics import (
-    Moments,
-    clopper_pearson,
-    mcnemar_exact,
-    proportion,
-    tally_readout,
-)
+from trial.statistics.moments import Moments
+from trial.statistics.pairs import MCNEMAR_EXACT, mcnemar_exact
+from trial.statistics.proportions import CLOPPER_PEARSON, clopper_pearson, proportion
+from trial.statistics.tallies import tally_readout
 from trial.tables.grid import Cell, Column, Row, Statistic
 
 TALLY_POINTS = 32
@@ -119,7 +116,7 @@ class CountRow:
     def read(self, sums: Share, columns: Sequence[Column]) -> list[Row]:
         """Give n, N, percentage and, if wanted, the exact confidence interval."""
         cells = sums.get(self.sums, {})
-        method = "Clopper-Pearson, 95 %" if self.interval else ""
+        method = f"{CLOPPER_PEARSON}, 95 %" if self.interval else ""
         return [
             Row(
                 self.id,
@@ -385,7 +382,7 @@ class PairsRow:
             _p_value(p),
         )
         column = columns[self.column].id
-        return [Row(self.id, self.label, self.level, (Cell(column, statistics, "exact McNemar"),))]
+        return [Row(self.id, self.label, self.level, (Cell(column, statistics, MCNEMAR_EXACT),))]
 
 
 @dataclass(frozen=True)

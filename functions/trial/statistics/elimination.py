@@ -1,0 +1,67 @@
+"""Exact elimination of integer matrices of sums of squares and products.
+
+Fraction-free (Bareiss 1968, Math Comp 22:565): every division leaves no rest, so numbers stay
+integers and no larger than the determinants they are. A column that the ones before it determine
+shows as a pivot of exactly 0; it is passed over, whatever the size of the numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+type Matrix = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a symmetric system says; columns passed over have coefficient and inverse 0.
+
+    `rests` is what the right-hand side's own product leaves after each column, the first entry
+    before any: for least squares the residual sums of squares of the sequence of models.
+    """
+
+    used: tuple[int, ...]
+    coefficients: tuple[Fraction, ...]
+    inverse: tuple[tuple[Fraction, ...], ...]
+    rests: tuple[Fraction, ...]
+
+    def bilinear(self, left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:
+        """Give left' inverse right."""
+        weighed = (
+            sum((a * b for a, b in zip(row, right, strict=True) if a and b), Fraction(0))
+            for row in self.inverse
+        )
+        return sum((a * b for a, b in zip(left, weighed, strict=True) if a), Fraction(0))
+
+
+def solve(matrix: Matrix, right: Sequence[int], square: int = 0) -> Solution:
+    """Solve a positive semidefinite system, with a generalised inverse by columns in order."""
+    size = len(matrix)
+    rows = [[*matrix[i], *(int(i == j) for j in range(size)), right[i]] for i in range(size)]
+    last = [*right, *(0 for _ in range(size)), square]
+    used, divisor, rests = [], 1, [Fraction(square)]
+    for column in range(size):
+        pivot = rows[column][column]
+        if pivot:
+            used.append(column)
+            divisor = _clear(rows, last, column, divisor)
+        rests.append(Fraction(last[-1], divisor))
+    coefficients = [Fraction(0)] * size
+    inverse = [(Fraction(0),) * size for _ in range(size)]
+    for i in used:
+        coefficients[i] = Fraction(rows[i][-1], divisor)
+        inverse[i] = tuple(
+            Fraction(rows[i][size + j], divisor) if j in used else Fraction(0) for j in range(size)
+        )
+    return Solution(tuple(used), tuple(coefficients), tuple(inverse), tuple(rests))
+
+
+def _clear(rows: list[list[int]], last: list[int], column: int, divisor: int) -> int:
+    """Take a column out of all other rows, in place, and give the pivot: the next divisor."""
+    pivots = rows[column]
+    pivot = pivots[column]
+    for row in (*rows, last):
+        if row is not pivots:
+            factor = row[column]
+            row[:] = [(pivot * a - factor * b) // divisor for a, b in zip(row, pivots, strict=True)]
+    return pivot

@@ -1,0 +1,112 @@
+"""What an estimate or a test statistic says: standard error, confidence interval and P value.
+
+The statistic itself is an exact fraction; only the tails of its distribution are irrational.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
+from fractions import Fraction
+
+from trial.distributions import (
+    Real,
+    chi_square_tail,
+    f_tail,
+    normal_quantile,
+    ratio,
+    t_quantile,
+    t_tails,
+)
+
+type Interval = tuple[Decimal, Decimal]
+"""A lower and an upper limit; proportions and their differences are given as fractions of 1."""
+
+LEVEL = Fraction(95, 100)
+WORKING = Context(prec=50)
+LIMIT = Context(prec=20)
+
+
+@dataclass(frozen=True)
+class ChiSquare:
+    """A statistic referred to the chi-square distribution."""
+
+    statistic: Fraction
+    df: int
+
+    @property
+    def p(self) -> Decimal:
+        """The probability of as much or more under the null hypothesis."""
+        return chi_square_tail(self.statistic, self.df)
+
+
+@dataclass(frozen=True)
+class FRatio:
+    """A ratio of mean squares; without an error to compare with there is no statistic and no P."""
+
+    statistic: Fraction | None
+    df: int
+    error_df: int
+
+    @property
+    def p(self) -> Decimal | None:
+        """The probability of as much or more under the null hypothesis."""
+        return None if self.statistic is None else f_tail(self.statistic, self.df, self.error_df)
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """An estimate with the variance that the data give it, on `df` degrees of freedom.
+
+    Where nothing varies (variance 0) the interval is the estimate itself and there is no P value.
+    """
+
+    estimate: Fraction
+    variance: Fraction
+    df: Real
+
+    @property
+    def se(self) -> Decimal:
+        """Standard error, to 50 digits."""
+        return root(self.variance)
+
+    @property
+    def t(self) -> Decimal | None:
+        """The estimate in standard errors, for the null hypothesis that it is 0."""
+        if not self.variance:
+            return None
+        with localcontext(WORKING):
+            return ratio(self.estimate) / self.se
+
+    @property
+    def p(self) -> Decimal | None:
+        """Two-sided P value of the null hypothesis that the estimate is 0."""
+        return t_tails(self.estimate**2 / self.variance, self.df) if self.variance else None
+
+    def interval(self, level: Fraction = LEVEL) -> Interval:
+        """Student's t confidence interval."""
+        with localcontext(WORKING):
+            return around(ratio(self.estimate), t_quantile((1 + level) / 2, self.df) * self.se)
+
+
+def root(value: Fraction) -> Decimal:
+    """Give a square root, to 50 digits."""
+    with localcontext(WORKING):
+        return ratio(value).sqrt()
+
+
+def around(middle: Decimal, margin: Decimal) -> Interval:
+    """Lay an interval around its middle, to 20 digits."""
+    return LIMIT.subtract(middle, margin), LIMIT.add(middle, margin)
+
+
+def two_sided(level: Fraction) -> Decimal:
+    """Give the normal value beyond which lies half of what the level leaves."""
+    return normal_quantile((1 + level) / 2)
+
+
+def exact_sum(terms: Iterable[Fraction]) -> Fraction:
+    """Add fractions in pairs, so that few of the additions are of long ones."""
+    left = list(terms)
+    while len(left) > 1:
+        left = [sum(left[i : i + 2], Fraction(0)) for i in range(0, len(left), 2)]
+    return left[0] if left else Fraction(0)

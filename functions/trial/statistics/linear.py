@@ -1,0 +1,286 @@
+"""Linear models (ANCOVA) from sums: factors, covariates and a response, without the subjects.
+
+Subjects are summed by their combination of factor levels. X'X, X'y and y'y of any model of these
+factors and covariates follow exactly, so estimates and F statistics are fractions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import combinations_with_replacement
+from math import lcm
+
+from trial.statistics.elimination import Solution, solve
+from trial.statistics.inference import FRatio, StudentT
+
+ANCOVA = "analysis of covariance, type III F test"
+EQUAL = "least-squares means, other factors' levels weighted equally"
+OBSERVED = "least-squares means, other factors weighted by observed margins"
+TREND = "linear trend over the given scores"
+
+type Levels = tuple[str, ...]
+type Vector = list[Fraction]
+
+
+@dataclass(frozen=True)
+class Products:
+    """Sums of squares and products of the covariates, in order, and last the response.
+
+    Each is recorded to its number of `places`; sums are kept in units of the last place.
+    """
+
+    places: tuple[int, ...]
+
+    def lift(self, units: Sequence[int]) -> dict[str, int]:
+        """Give the cells of one subject's values, in units of the last place."""
+        pairs = combinations_with_replacement(range(len(self.places)), 2)
+        cells = {f"s{i}": unit for i, unit in enumerate(units)}
+        cells |= {f"q{i}_{j}": units[i] * units[j] for i, j in pairs}
+        return {"n": 1} | {name: value for name, value in cells.items() if value}
+
+    def read(self, cells: Mapping[str, int]) -> "Moments2":
+        """Read the moments, in the values' own units, out of summed cells."""
+        size = len(self.places)
+        units = [Fraction(1, 10**places) for places in self.places]
+        return Moments2(
+            cells.get("n", 0),
+            tuple(cells.get(f"s{i}", 0) * units[i] for i in range(size)),
+            tuple(
+                tuple(
+                    cells.get(f"q{min(i, j)}_{max(i, j)}", 0) * units[i] * units[j]
+                    for j in range(size)
+                )
+                for i in range(size)
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Moments2:
+    """n, sums, and sums of products, of covariates and response."""
+
+    n: int
+    sums: tuple[Fraction, ...]
+    products: tuple[tuple[Fraction, ...], ...]
+
+    def of(self, i: int | None, j: int | None) -> Fraction:
+        """Give the sum of the product of two values; None stands for the constant 1."""
+        if i is None:
+            return Fraction(self.n) if j is None else self.sums[j]
+        return self.sums[i] if j is None else self.products[i][j]
+
+    def __add__(self, other: "Moments2") -> "Moments2":
+        return Moments2(
+            self.n + other.n,
+            tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
+            tuple(
+                tuple(a + b for a, b in zip(left, right, strict=True))
+                for left, right in zip(self.products, other.products, strict=True)
+            ),
+        )
+
+
+type Sums = Mapping[Levels, Moments2]
+"""What was summed for each combination of factor levels that occurs."""
+
+
+def pooled(sums: Sums, factor: int, into: Mapping[str, str]) -> dict[Levels, Moments2]:
+    """Merge levels of one factor, as with sparse sites; levels not named stay as they are."""
+    merged: dict[Levels, Moments2] = {}
+    for levels, moments in sums.items():
+        level = into.get(levels[factor], levels[factor])
+        key = (*levels[:factor], level, *levels[factor + 1 :])
+        merged[key] = merged[key] + moments if key in merged else moments
+    return merged
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the design: a number for each combination of levels, times a covariate or 1."""
+
+    term: str
+    name: str
+    value: Callable[[Levels], Fraction]
+    covariate: int | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the response is explained by, in the order of the sequential tests.
+
+    `factors` and `covariates` name positions: the factor's in the combinations of levels, the
+    covariate's among the values. A factor with `scores` enters as one covariate, its level's score,
+    and not as a factor: a linear trend (dose 0, 54, 81).
+    """
+
+    factors: Mapping[str, int]
+    covariates: Mapping[str, int] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, Fraction]] = field(default_factory=dict)
+
+    def fit(self, sums: Sums) -> "Fit":
+        """Fit by least squares; combinations without subjects are as if not there."""
+        occupied = {levels: moments for levels, moments in sums.items() if moments.n}
+        return Fit(self, occupied)
+
+    def levels(self, factor: str, sums: Sums) -> list[str]:
+        """Give the levels of a factor that occur."""
+        return sorted({levels[self.factors[factor]] for levels in sums})
+
+    def columns(self, sums: Sums) -> list[Column]:
+        """Give the design: intercept, factors (sum to zero), scores, covariates."""
+        columns = [Column("intercept", "intercept", lambda _: Fraction(1))]
+        for factor, at in self.factors.items():
+            if factor in self.scores:
+                columns.append(Column(factor, factor, _scored(at, self.scores[factor])))
+            else:
+                *others, last = self.levels(factor, sums) or [""]
+                columns += [
+                    Column(factor, f"{factor} {level}", _coded(at, level, last)) for level in others
+                ]
+        columns += [
+            Column(name, name, lambda _: Fraction(1), at) for name, at in self.covariates.items()
+        ]
+        return columns
+
+
+def _coded(at: int, level: str, last: str) -> Callable[[Levels], Fraction]:
+    return lambda levels: Fraction((levels[at] == level) - (levels[at] == last))
+
+
+def _scored(at: int, scores: Mapping[str, Fraction]) -> Callable[[Levels], Fraction]:
+    return lambda levels: Fraction(scores[levels[at]])
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model fitted to sums. What the data cannot tell is None: no estimate is made up."""
+
+    model: Model
+    sums: Sums
+
+    @cached_property
+    def n(self) -> int:
+        """Subjects."""
+        return sum(moments.n for moments in self.sums.values())
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The design's columns."""
+        return self.model.columns(self.sums)
+
+    @cached_property
+    def aliased(self) -> tuple[str, ...]:
+        """The columns that those before them determine: collinear, or without any variation."""
+        used = set(self._solution.used)
+        return tuple(each.name for i, each in enumerate(self.columns) if i not in used)
+
+    @property
+    def error_df(self) -> int:
+        """Degrees of freedom that the residuals have."""
+        return self.n - len(self._solution.used)
+
+    @property
+    def error(self) -> Fraction | None:
+        """Residual mean square, the estimate of the variance; None without degrees of freedom."""
+        return self._solution.rests[-1] / self.error_df if self.error_df > 0 else None
+
+    def type_three(self, term: str) -> FRatio | None:
+        """Test a term given all others (SAS type III; without interactions type II is the same).
+
+        None where the others leave nothing of the term to test, or no residuals.
+        """
+        rest, used = self._without(term)
+        return self._f(rest - self._solution.rests[-1], len(self._solution.used) - used)
+
+    def sequential(self, term: str) -> FRatio | None:
+        """Test a term given those before it (SAS type I)."""
+        places = [i for i, each in enumerate(self.columns) if each.term == term]
+        rests = self._solution.rests
+        df = len(set(places) & set(self._solution.used))
+        return self._f(rests[places[0]] - rests[places[-1] + 1], df) if places else None
+
+    def mean(self, factor: str, level: str, weights: str = EQUAL) -> StudentT | None:
+        """Give a level's least-squares mean, at the covariates' means over all subjects.
+
+        `weights` names how the other factors' levels are averaged: `EQUAL` (coefficients balanced,
+        SAS LSMEANS) or `OBSERVED` (SAS LSMEANS with OM). None where it is not estimable.
+        """
+        return self._estimate(self._at(factor, level, weights))
+
+    def difference(self, factor: str, first: str, second: str) -> StudentT | None:
+        """Give the difference of two levels' least-squares means, whatever their weights."""
+        one, two = (self._at(factor, level, EQUAL) for level in (first, second))
+        return self._estimate([a - b for a, b in zip(one, two, strict=True)])
+
+    def slope(self, term: str) -> StudentT | None:
+        """Give the coefficient of a covariate or of a factor's scores."""
+        return self._estimate([Fraction(each.name == term) for each in self.columns])
+
+    @cached_property
+    def _solution(self) -> Solution:
+        return self._solve(range(len(self.columns)))
+
+    def _solve(self, places: Sequence[int]) -> Solution:
+        """Solve for some columns, all scaled to integers by one number."""
+        columns = [self.columns[i] for i in places]
+        matrix = [[self._product(a, b) for b in columns] for a in columns]
+        right = [self._product(each, None) for each in columns]
+        square = self._product(None, None)
+        unit = lcm(*(x.denominator for row in (*matrix, right, [square]) for x in row))
+        scaled = solve(
+            [[int(x * unit) for x in row] for row in matrix],
+            [int(x * unit) for x in right],
+            int(square * unit),
+        )
+        return Solution(
+            scaled.used,
+            scaled.coefficients,
+            tuple(tuple(x * unit for x in row) for row in scaled.inverse),
+            tuple(x / unit for x in scaled.rests),
+        )
+
+    def _product(self, a: Column | None, b: Column | None) -> Fraction:
+        """Sum the product of two columns; None stands for the response."""
+        total = Fraction(0)
+        for levels, moments in self.sums.items():
+            weight = (a.value(levels) if a else 1) * (b.value(levels) if b else 1)
+            if weight:
+                total += weight * moments.of(a.covariate if a else -1, b.covariate if b else -1)
+        return total
+
+    def _without(self, term: str) -> tuple[Fraction, int]:
+        places = [i for i, each in enumerate(self.columns) if each.term != term]
+        solution = self._solve(places)
+        return solution.rests[-1], len(solution.used)
+
+    def _f(self, squares: Fraction, df: int) -> FRatio | None:
+        if df < 1 or self.error is None:
+            return None
+        return FRatio(squares / df / self.error if self.error else None, df, self.error_df)
+
+    def _at(self, factor: str, level: str, weights: str) -> Vector:
+        """Give the mean of the design's columns were everybody in this level."""
+        return [self._mean_column(each, factor, level, weights) for each in self.columns]
+
+    def _mean_column(self, column: Column, factor: str, level: str, weights: str) -> Fraction:
+        if column.covariate is not None:
+            return sum((m.sums[column.covariate] for m in self.sums.values()), Fraction(0)) / self.n
+        if column.term == factor:
+            at = self.model.factors[factor]
+            return column.value(tuple(level for _ in range(at + 1)))
+        if weights == EQUAL and column.term in self.model.factors:
+            if column.term not in self.model.scores:
+                return Fraction(0)  # the codes of a factor's levels sum to zero
+        values = (m.n * column.value(levels) for levels, m in self.sums.items())
+        return sum(values, Fraction(0)) / self.n
+
+    def _estimate(self, weights: Vector) -> StudentT | None:
+        if not self._estimable(weights) or self.error is None:
+            return None
+        solution = self._solution
+        found = sum(
+            (w * b for w, b in zip(weights, solution.coefficients, strict=True)), Fraction(0)
+        )
+        variance = solution.bilinear(weights, weights) * self.error
+        return StudentT(found, variance, self.error_df)

@@ -1,0 +1,133 @@
+"""Proportions: of one group, and the difference of two."""
+
+from decimal import Decimal, localcontext
+from fractions import Fraction
+
+from trial.distributions import beta_quantile
+from trial.statistics.inference import LEVEL, LIMIT, WORKING, Interval, around, two_sided
+
+CLOPPER_PEARSON = "Clopper-Pearson"
+WILSON = "Wilson"
+NEWCOMBE = "Newcombe hybrid score"
+MIETTINEN_NURMINEN = "Miettinen-Nurminen score"
+
+_WIDTH = Decimal("1e-24")
+
+
+def proportion(x: int, n: int) -> Fraction | None:
+    """Give x of n as an exact percentage, or None where there is nobody to count."""
+    _check_count(x, n)
+    return Fraction(100 * x, n) if n else None
+
+
+def clopper_pearson(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
+    """Give the exact binomial confidence interval of a proportion, or None for n = 0.
+
+    Clopper and Pearson (1934), through quantiles of the beta distribution. The limit is exactly 0
+    where x = 0 and exactly 1 where x = n.
+    """
+    _check_count(x, n)
+    if n == 0:
+        return None
+    tail = (1 - level) / 2
+    low = beta_quantile(tail, x, n - x + 1) if x else Decimal(0)
+    high = beta_quantile(1 - tail, x + 1, n - x) if x < n else Decimal(1)
+    return low, high
+
+
+def wilson(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
+    """Give the Wilson (1927) score interval of a proportion, without continuity correction."""
+    _check_count(x, n)
+    if n == 0:
+        return None
+    with localcontext(WORKING):
+        z = two_sided(level)
+        shrunk = n + z * z
+        margin = z * (Decimal(x) * (n - x) / n + z * z / 4).sqrt() / shrunk
+        low, high = around((x + z * z / 2) / shrunk, margin)
+        return low if x else Decimal(0), high if x < n else Decimal(1)
+
+
+def difference(x1: int, n1: int, x2: int, n2: int) -> Fraction | None:
+    """Give x1/n1 - x2/n2 as a fraction of 1, or None where a group is empty."""
+    _check_count(x1, n1)
+    _check_count(x2, n2)
+    return Fraction(x1, n1) - Fraction(x2, n2) if n1 and n2 else None
+
+
+def newcombe(x1: int, n1: int, x2: int, n2: int, level: Fraction = LEVEL) -> Interval | None:
+    """Give the interval of the difference x1/n1 - x2/n2 that joins the two Wilson intervals.
+
+    Newcombe (1998), Stat Med 17:873, method 10, without continuity correction. SAS: FREQ
+    RISKDIFF(CL=NEWCOMBE).
+    """
+    found, one, two = difference(x1, n1, x2, n2), wilson(x1, n1, level), wilson(x2, n2, level)
+    if found is None or one is None or two is None:
+        return None
+    with localcontext(WORKING):
+        first, second = Decimal(x1) / n1, Decimal(x2) / n2
+        below = ((first - one[0]) ** 2 + (two[1] - second) ** 2).sqrt()
+        above = ((one[1] - first) ** 2 + (second - two[0]) ** 2).sqrt()
+        return LIMIT.plus(first - second - below), LIMIT.plus(first - second + above)
+
+
+def miettinen_nurminen(
+    x1: int, n1: int, x2: int, n2: int, level: Fraction = LEVEL
+) -> Interval | None:
+    """Give the score interval of the difference x1/n1 - x2/n2, its variance times n / (n - 1).
+
+    Miettinen and Nurminen (1985), Stat Med 4:213: all differences that the score test, with the
+    likelihood restricted to the difference, does not reject. SAS: FREQ RISKDIFF(CL=MN).
+    """
+    if difference(x1, n1, x2, n2) is None:
+        return None
+    with localcontext(WORKING):
+        z = two_sided(level)
+        high = _score_limit(x1, n1, x2, n2, z)
+        low = -_score_limit(x2, n2, x1, n1, z)
+        return LIMIT.plus(low), LIMIT.plus(high)
+
+
+def _score_limit(x1: int, n1: int, x2: int, n2: int, z: Decimal) -> Decimal:
+    """Find the upper limit by bisection: the largest difference whose score lies within z."""
+    found = Decimal(x1) / n1 - Decimal(x2) / n2
+    n = n1 + n2
+    low, high = found, Decimal(1)
+    while high - low > _WIDTH:
+        delta = (low + high) / 2
+        second = _restricted(x1, n1, x2, n2, delta)
+        first = second + delta
+        variance = first * (1 - first) / n1 + second * (1 - second) / n2
+        if (delta - found) ** 2 * (n - 1) <= z * z * variance * n:
+            low = delta
+        else:
+            high = delta
+    return high
+
+
+def _restricted(x1: int, n1: int, x2: int, n2: int, delta: Decimal) -> Decimal:
+    """Find the second proportion that is likeliest where the first lies `delta` > 0 above it.
+
+    It is the one root between 0 and 1 - delta of the cubic that Miettinen and Nurminen give. The
+    cubic falls from above 0 to below it there; Newton's step is halved into the bracket.
+    """
+    n, x = n1 + n2, x1 + x2
+    square = (n1 + 2 * n2) * delta - n - x
+    linear = (n2 * delta - n - 2 * x2) * delta + x
+    constant = x2 * delta * (1 - delta)
+    low, high = Decimal(0), 1 - delta
+    p = min(max((x - n1 * delta) / n, low), high)
+    while high - low > _WIDTH:
+        value = ((n * p + square) * p + linear) * p + constant
+        low, high = (p, high) if value > 0 else (low, p)
+        slope = (3 * n * p + 2 * square) * p + linear
+        after = p - value / slope if slope else low
+        if low < after < high and abs(after - p) <= _WIDTH:
+            return after
+        p = after if low < after < high else (low + high) / 2
+    return high
+
+
+def _check_count(x: int, n: int) -> None:
+    if not 0 <= x <= n:
+        raise ValueError("a count lies between 0 and its denominator")
