@@ -8,91 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations_with_replacement
 from math import lcm
 
 from trial.statistics.elimination import Solution, solve
 from trial.statistics.inference import FRatio, StudentT
+from trial.statistics.products import Levels, Sums
 
 ANCOVA = "analysis of covariance, type III F test"
 EQUAL = "least-squares means, other factors' levels weighted equally"
 OBSERVED = "least-squares means, other factors weighted by observed margins"
 TREND = "linear trend over the given scores"
 
-type Levels = tuple[str, ...]
 type Vector = list[Fraction]
-
-
-@dataclass(frozen=True)
-class Products:
-    """Sums of squares and products of the covariates, in order, and last the response.
-
-    Each is recorded to its number of `places`; sums are kept in units of the last place.
-    """
-
-    places: tuple[int, ...]
-
-    def lift(self, units: Sequence[int]) -> dict[str, int]:
-        """Give the cells of one subject's values, in units of the last place."""
-        pairs = combinations_with_replacement(range(len(self.places)), 2)
-        cells = {f"s{i}": unit for i, unit in enumerate(units)}
-        cells |= {f"q{i}_{j}": units[i] * units[j] for i, j in pairs}
-        return {"n": 1} | {name: value for name, value in cells.items() if value}
-
-    def read(self, cells: Mapping[str, int]) -> "Moments2":
-        """Read the moments, in the values' own units, out of summed cells."""
-        size = len(self.places)
-        units = [Fraction(1, 10**places) for places in self.places]
-        return Moments2(
-            cells.get("n", 0),
-            tuple(cells.get(f"s{i}", 0) * units[i] for i in range(size)),
-            tuple(
-                tuple(
-                    cells.get(f"q{min(i, j)}_{max(i, j)}", 0) * units[i] * units[j]
-                    for j in range(size)
-                )
-                for i in range(size)
-            ),
-        )
-
-
-@dataclass(frozen=True)
-class Moments2:
-    """n, sums, and sums of products, of covariates and response."""
-
-    n: int
-    sums: tuple[Fraction, ...]
-    products: tuple[tuple[Fraction, ...], ...]
-
-    def of(self, i: int | None, j: int | None) -> Fraction:
-        """Give the sum of the product of two values; None stands for the constant 1."""
-        if i is None:
-            return Fraction(self.n) if j is None else self.sums[j]
-        return self.sums[i] if j is None else self.products[i][j]
-
-    def __add__(self, other: "Moments2") -> "Moments2":
-        return Moments2(
-            self.n + other.n,
-            tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
-            tuple(
-                tuple(a + b for a, b in zip(left, right, strict=True))
-                for left, right in zip(self.products, other.products, strict=True)
-            ),
-        )
-
-
-type Sums = Mapping[Levels, Moments2]
-"""What was summed for each combination of factor levels that occurs."""
-
-
-def pooled(sums: Sums, factor: int, into: Mapping[str, str]) -> dict[Levels, Moments2]:
-    """Merge levels of one factor, as with sparse sites; levels not named stay as they are."""
-    merged: dict[Levels, Moments2] = {}
-    for levels, moments in sums.items():
-        level = into.get(levels[factor], levels[factor])
-        key = (*levels[:factor], level, *levels[factor + 1 :])
-        merged[key] = merged[key] + moments if key in merged else moments
-    return merged
 
 
 @dataclass(frozen=True)
@@ -206,10 +133,14 @@ class Fit:
         `weights` names how the other factors' levels are averaged: `EQUAL` (coefficients balanced,
         SAS LSMEANS) or `OBSERVED` (SAS LSMEANS with OM). None where it is not estimable.
         """
+        if level not in self.model.levels(factor, self.sums):
+            return None
         return self._estimate(self._at(factor, level, weights))
 
     def difference(self, factor: str, first: str, second: str) -> StudentT | None:
         """Give the difference of two levels' least-squares means, whatever their weights."""
+        if not {first, second} <= set(self.model.levels(factor, self.sums)):
+            return None
         one, two = (self._at(factor, level, EQUAL) for level in (first, second))
         return self._estimate([a - b for a, b in zip(one, two, strict=True)])
 
@@ -220,6 +151,26 @@ class Fit:
     @cached_property
     def _solution(self) -> Solution:
         return self._solve(range(len(self.columns)))
+
+    @cached_property
+    def _aliases(self) -> dict[int, Vector]:
+        """Give, for each column passed over, the columns that make it up."""
+        used = set(self._solution.used)
+        found = {}
+        for place in (i for i in range(len(self.columns)) if i not in used):
+            products = [self._product(each, self.columns[place]) for each in self.columns]
+            found[place] = [
+                sum((a * b for a, b in zip(row, products, strict=True) if a), Fraction(0))
+                for row in self._solution.inverse
+            ]
+        return found
+
+    def _estimable(self, weights: Vector) -> bool:
+        """Say whether every solution of the normal equations gives these weights one answer."""
+        return all(
+            weights[place] == sum(w * a for w, a in zip(weights, alias, strict=True))
+            for place, alias in self._aliases.items()
+        )
 
     def _solve(self, places: Sequence[int]) -> Solution:
         """Solve for some columns, all scaled to integers by one number."""
@@ -269,9 +220,9 @@ class Fit:
         if column.term == factor:
             at = self.model.factors[factor]
             return column.value(tuple(level for _ in range(at + 1)))
-        if weights == EQUAL and column.term in self.model.factors:
-            if column.term not in self.model.scores:
-                return Fraction(0)  # the codes of a factor's levels sum to zero
+        coded = self.model.factors.keys() - self.model.scores.keys()
+        if weights == EQUAL and column.term in coded:
+            return Fraction(0)  # the codes of a factor's levels sum to zero
         values = (m.n * column.value(levels) for levels, m in self.sums.items())
         return sum(values, Fraction(0)) / self.n
 

@@ -1,0 +1,86 @@
+"""Sums of squares and products by combination of factor levels: what linear models start from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations_with_replacement
+from typing import Self
+
+type Levels = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Products:
+    """Sums of squares and products of the covariates, in order, and last the response.
+
+    Each is recorded to its number of `places`; sums are kept in units of the last place.
+    """
+
+    places: tuple[int, ...]
+
+    def lift(self, units: Sequence[int]) -> dict[str, int]:
+        """Give the cells of one subject's values, in units of the last place."""
+        pairs = combinations_with_replacement(range(len(self.places)), 2)
+        cells = {f"s{i}": unit for i, unit in enumerate(units)}
+        cells |= {f"q{i}_{j}": units[i] * units[j] for i, j in pairs}
+        return {"n": 1} | {name: value for name, value in cells.items() if value}
+
+    def read(self, cells: Mapping[str, int]) -> "ProductsReadout":
+        """Read the moments, in the values' own units, out of summed cells."""
+        size = len(self.places)
+        units = [Fraction(1, 10**places) for places in self.places]
+        return ProductsReadout(
+            cells.get("n", 0),
+            tuple(cells.get(f"s{i}", 0) * units[i] for i in range(size)),
+            tuple(
+                tuple(
+                    cells.get(f"q{min(i, j)}_{max(i, j)}", 0) * units[i] * units[j]
+                    for j in range(size)
+                )
+                for i in range(size)
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class ProductsReadout:
+    """n, sums, and sums of products, of covariates and response."""
+
+    n: int
+    sums: tuple[Fraction, ...]
+    products: tuple[tuple[Fraction, ...], ...]
+
+    @classmethod
+    def nobody(cls, size: int) -> Self:
+        """Give the moments of no subjects."""
+        return cls(0, (Fraction(0),) * size, ((Fraction(0),) * size,) * size)
+
+    def of(self, i: int | None, j: int | None) -> Fraction:
+        """Give the sum of the product of two values; None stands for the constant 1."""
+        if i is None:
+            return Fraction(self.n) if j is None else self.sums[j]
+        return self.sums[i] if j is None else self.products[i][j]
+
+    def __add__(self, other: "ProductsReadout") -> "ProductsReadout":
+        return ProductsReadout(
+            self.n + other.n,
+            tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
+            tuple(
+                tuple(a + b for a, b in zip(left, right, strict=True))
+                for left, right in zip(self.products, other.products, strict=True)
+            ),
+        )
+
+
+type Sums = Mapping[Levels, ProductsReadout]
+"""What was summed for each combination of factor levels that occurs."""
+
+
+def pooled(sums: Sums, factor: int, into: Mapping[str, str]) -> dict[Levels, ProductsReadout]:
+    """Merge levels of one factor, as with sparse sites; levels not named stay as they are."""
+    merged: dict[Levels, ProductsReadout] = {}
+    for levels, moments in sums.items():
+        level = into.get(levels[factor], levels[factor])
+        key = (*levels[:factor], level, *levels[factor + 1 :])
+        merged[key] = merged[key] + moments if key in merged else moments
+    return merged

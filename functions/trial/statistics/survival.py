@@ -1,0 +1,202 @@
+"""Time to event from tallies: how many had the event, and how many were censored, at each time.
+
+Times are integers (days). Who is censored at the time of an event was at risk of it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import localcontext
+from fractions import Fraction
+from math import lcm
+
+from trial.distributions import ratio
+from trial.statistics.elimination import solve
+from trial.statistics.inference import (
+    LEVEL,
+    LIMIT,
+    WORKING,
+    ChiSquare,
+    Interval,
+    exact_sum,
+    two_sided,
+)
+
+KAPLAN_MEIER = "Kaplan-Meier"
+GREENWOOD_LOG_LOG = "Greenwood variance, log-log transformed"
+BROOKMEYER_CROWLEY = "Brookmeyer-Crowley, log-log transformed"
+LOG_RANK = "log-rank"
+
+type Times = Mapping[int, tuple[int, int]]
+"""Events and censorings at each time."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A time of events: who was at risk just before, who had it, and who survives beyond.
+
+    `hazards` is Greenwood's sum of d / (n (n - d)); None from where nobody survives.
+    """
+
+    time: int
+    at_risk: int
+    events: int
+    survival: Fraction
+    hazards: Fraction | None
+
+    @property
+    def variance(self) -> Fraction | None:
+        """Greenwood's (1926) variance of the survival."""
+        return None if self.hazards is None else self.survival**2 * self.hazards
+
+    def interval(self, level: Fraction = LEVEL) -> Interval | None:
+        """Give the log-log interval: Kalbfleisch and Prentice (1980); SAS: CONFTYPE=LOGLOG.
+
+        None where nobody survives: there is no variance.
+        """
+        if self.hazards is None:
+            return None
+        with localcontext(WORKING):
+            log = ratio(self.survival).ln()
+            spread = (two_sided(level) * ratio(self.hazards).sqrt() / -log).exp()
+            return LIMIT.plus((log * spread).exp()), LIMIT.plus((log / spread).exp())
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A Kaplan-Meier (1958) curve: it is 1 before its first step and level between steps."""
+
+    n: int
+    steps: tuple[Step, ...]
+    last: int | None
+
+    def survival(self, time: int) -> Fraction | None:
+        """Give the share without event beyond a time; None beyond the last one observed."""
+        if self.last is None or (time > self.last and self._at(time) != 0):
+            return None
+        return self._at(time)
+
+    def quantile(self, p: Fraction) -> Fraction | None:
+        """Give the time by which a share `p` has had the event, or None if it is not reached.
+
+        The middle of the level stretch where the curve lies at exactly 1 - p, up to the next event
+        (SAS LIFETEST); up to the last time observed where no event follows.
+        """
+        first = next((each.time for each in self.steps if each.survival <= 1 - p), None)
+        if first is None or self.last is None:
+            return None
+        if self._at(first) != 1 - p:
+            return Fraction(first)
+        beyond = next((each.time for each in self.steps if each.survival < 1 - p), self.last)
+        return Fraction(first + beyond, 2)
+
+    def quantile_interval(
+        self, p: Fraction, level: Fraction = LEVEL
+    ) -> tuple[int | None, int | None]:
+        """Give Brookmeyer and Crowley's (1982) interval of a quantile, log-log transformed.
+
+        From the first time at which the lower limit of the curve is no longer above 1 - p to the
+        first at which the upper one is not; None for a limit that is not reached.
+        """
+        low = high = None
+        for step in self.steps:
+            limits = step.interval(level)
+            if limits is None:
+                break
+            if low is None and Fraction(limits[0]) <= 1 - p:
+                low = step.time
+            if Fraction(limits[1]) <= 1 - p:
+                high = step.time
+                break
+        return low, high
+
+    def _at(self, time: int) -> Fraction:
+        reached = [each.survival for each in self.steps if each.time <= time]
+        return reached[-1] if reached else Fraction(1)
+
+
+def kaplan_meier(times: Times) -> Curve:
+    """Estimate the survival of one group by the product limit, exactly."""
+    _check(times)
+    occupied = sorted(time for time, counts in times.items() if any(counts))
+    at_risk = n = sum(sum(counts) for counts in times.values())
+    survival, hazards = Fraction(1), Fraction(0)
+    steps: list[Step] = []
+    for time in occupied:
+        events, censored = times[time]
+        if events:
+            left = at_risk - events
+            survival *= Fraction(left, at_risk)
+            hazards += Fraction(events, at_risk * left) if left else 0
+            steps.append(Step(time, at_risk, events, survival, hazards if left else None))
+        at_risk -= events + censored
+    return Curve(n, tuple(steps), occupied[-1] if occupied else None)
+
+
+def at_risk(times: Times, time: int) -> int:
+    """Count who is at risk just before a time."""
+    _check(times)
+    return sum(sum(counts) for at, counts in times.items() if at >= time)
+
+
+def log_rank(strata: Sequence[Sequence[Times]]) -> ChiSquare | None:
+    """Compare survival between groups, over strata: `strata[i][j]` is group j in stratum i.
+
+    Mantel (1966) and Peto and Peto (1972), hypergeometric variance, one degree of freedom less than
+    the groups that can be told apart; one stratum is the unstratified test. None where none can.
+    SAS: LIFETEST STRATA / GROUP= TEST=LOGRANK.
+    """
+    sizes = {len(groups) for groups in strata}
+    if len(sizes) != 1:
+        raise ValueError("every stratum has the same groups")
+    width = sizes.pop() - 1
+    parts = [part for groups in strata for part in _moments(groups)]
+    distance = [exact_sum(part.distance(j) for part in parts) for j in range(width)]
+    variance = [
+        [exact_sum(part.covariance(i, j) for part in parts) for j in range(width)]
+        for i in range(width)
+    ]
+    unit = lcm(*(each.denominator for row in (*variance, distance) for each in row))
+    solution = solve(
+        [[int(each * unit) for each in row] for row in variance],
+        [int(each * unit) for each in distance],
+    )
+    if not solution.used:
+        return None
+    return ChiSquare(-solution.rests[-1] / unit, len(solution.used))
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """Events and subjects at risk, by group, at one time."""
+
+    events: tuple[int, ...]
+    at_risk: tuple[int, ...]
+
+    def distance(self, group: int) -> Fraction:
+        expected = Fraction(sum(self.events) * self.at_risk[group], sum(self.at_risk))
+        return self.events[group] - expected
+
+    def covariance(self, one: int, two: int) -> Fraction:
+        events, n = sum(self.events), sum(self.at_risk)
+        if n < 2:  # noqa: PLR2004  (one subject alone does not vary)
+            return Fraction(0)
+        shared = self.at_risk[one] * (n * (one == two) - self.at_risk[two])
+        return Fraction(shared * events * (n - events), n * n * (n - 1))
+
+
+def _moments(groups: Sequence[Times]) -> list[_Moment]:
+    for times in groups:
+        _check(times)
+    left = [sum(sum(counts) for counts in times.values()) for times in groups]
+    found = []
+    for time in sorted({time for times in groups for time in times}):
+        counts = [times.get(time, (0, 0)) for times in groups]
+        if any(events for events, _ in counts):
+            found.append(_Moment(tuple(events for events, _ in counts), tuple(left)))
+        left = [n - sum(each) for n, each in zip(left, counts, strict=True)]
+    return found
+
+
+def _check(times: Times) -> None:
+    if any(n < 0 for counts in times.values() for n in counts):
+        raise ValueError("counts of events and censorings are not negative")
