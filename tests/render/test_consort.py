@@ -167,6 +167,7 @@ def test_the_flow_as_data():
     assert bare["stages"][0]["boxes"][0] == {
         "id": "assessed",
         "label": "Assessed for eligibility",
+        "arm": None,
         "n": None,
         "text": "not reported",
         "reasons": [],

@@ -106,16 +106,16 @@ def _score_limit(x1: int, n1: int, x2: int, n2: int, z: Decimal) -> Decimal:
 
 
 def _restricted(x1: int, n1: int, x2: int, n2: int, delta: Decimal) -> Decimal:
-    """Find the second proportion that is likeliest where the first lies `delta` > 0 above it.
+    """Find the second proportion that is likeliest where the first lies `delta` above it.
 
-    It is the one root between 0 and 1 - delta of the cubic that Miettinen and Nurminen give. The
-    cubic falls from above 0 to below it there; Newton's step is halved into the bracket.
+    Of the cubic that Miettinen and Nurminen give it is the root that leaves both between 0 and 1,
+    where the cubic falls from above 0 to below it; Newton's step is halved into that bracket.
     """
     n, x = n1 + n2, x1 + x2
     square = (n1 + 2 * n2) * delta - n - x
     linear = (n2 * delta - n - 2 * x2) * delta + x
     constant = x2 * delta * (1 - delta)
-    low, high = Decimal(0), 1 - delta
+    low, high = max(Decimal(0), -delta), min(Decimal(1), 1 - delta)
     p = min(max((x - n1 * delta) / n, low), high)
     while high - low > _WIDTH:
         value = ((n * p + square) * p + linear) * p + constant

@@ -1,0 +1,336 @@
+"""Comparisons of proportions, tables and means against scipy, statsmodels and enumeration."""
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize, stats
+from statsmodels.stats.contingency_tables import StratifiedTable
+from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from trial import distributions
+from trial.statistics import fisher as fisher_module
+from trial.statistics.contingency import cochran_mantel_haenszel, general_association, pearson
+from trial.statistics.fisher import TooLarge, fisher
+from trial.statistics.moments import Moments, anova, one_sample_t, pooled_t, welch_t
+from trial.statistics.pairs import mcnemar
+from trial.statistics.proportions import difference, miettinen_nurminen, newcombe
+
+GROUPS = [(7, 34, 1, 34), (0, 20, 0, 30), (20, 20, 0, 30), (20, 20, 30, 30), (56, 70, 48, 80)]
+COUNTS = st.integers(0, 12)
+
+
+def groups_of_subjects():
+    size = st.integers(1, 60)
+    return st.tuples(size, size).flatmap(
+        lambda n: st.tuples(
+            st.integers(0, n[0]), st.just(n[0]), st.integers(0, n[1]), st.just(n[1])
+        )
+    )
+
+
+def tables(height, width):
+    row = st.lists(COUNTS, min_size=width, max_size=width)
+    return st.lists(row, min_size=height, max_size=height)
+
+
+class TestDifferences:
+    @given(groups_of_subjects())
+    def test_newcombe_equals_statsmodels(self, groups):
+        expected = confint_proportions_2indep(*groups, method="newcomb", compare="diff")
+        assert [float(limit) for limit in newcombe(*groups)] == pytest.approx(expected, abs=1e-12)
+
+    # Newcombe (1998), Stat Med 17:873, table II, method 10: 56/70 - 48/80.
+    def test_newcombe_s_example(self):
+        found = [round(float(limit), 4) for limit in newcombe(56, 70, 48, 80)]
+        assert found == [0.0524, 0.3339]
+
+    @given(groups_of_subjects())
+    @settings(max_examples=100, deadline=None)
+    def test_each_score_limit_scores_exactly_the_normal_quantile(self, groups):
+        for limit in (float(limit) for limit in miettinen_nurminen(*groups)):
+            if abs(limit) < 1 - 1e-9:
+                score = _score(*groups, limit)
+                assert score == pytest.approx(stats.norm.ppf(0.975), rel=2e-6)
+
+    def test_score_limits_of_all_against_none_keep_both_proportions_possible(self):
+        low, high = miettinen_nurminen(17, 17, 0, 17)
+        assert _score(17, 17, 0, 17, float(low)) == pytest.approx(stats.norm.ppf(0.975), rel=1e-6)
+        assert high == 1
+
+    @pytest.mark.parametrize("groups", GROUPS)
+    def test_score_limits_turn_round_with_the_groups(self, groups):
+        low, high = miettinen_nurminen(*groups)
+        assert miettinen_nurminen(*groups[2:], *groups[:2]) == (-high, -low)
+        assert low <= difference(*groups) <= high
+
+    def test_all_against_none_ends_at_1_and_nobody_has_no_interval(self):
+        assert miettinen_nurminen(20, 20, 0, 30)[1] == newcombe(20, 20, 0, 30)[1] == 1
+        assert difference(0, 0, 1, 2) is newcombe(1, 2, 0, 0) is None
+        assert miettinen_nurminen(0, 0, 1, 2) is None
+        with pytest.raises(ValueError, match="denominator"):
+            newcombe(3, 2, 1, 2)
+
+    @pytest.mark.parametrize(("b", "c"), [(5, 3), (0, 1), (7, 7), (32, 0)])
+    def test_mcnemar_equals_statsmodels(self, b, c):
+        for corrected in (False, True):
+            found = mcnemar(b, c, corrected=corrected)
+            if corrected and b == c:
+                assert found.p == 1  # statsmodels' correction would make more of a difference of 0
+                continue
+            expected = oracle_mcnemar([[1, b], [c, 1]], exact=False, correction=corrected)
+            assert [float(found.statistic), float(found.p)] == pytest.approx(
+                [expected.statistic, expected.pvalue]
+            )
+        assert mcnemar(0, 0) is None
+
+
+def _score(x1, n1, x2, n2, delta):
+    """Miettinen and Nurminen's statistic, its restricted likelihood maximised numerically."""
+
+    def lost(p2):
+        p1 = p2 + delta
+        parts = [(x1, p1), (n1 - x1, 1 - p1), (x2, p2), (n2 - x2, 1 - p2)]
+        return -sum(x * math.log(max(p, 1e-300)) for x, p in parts if x)
+
+    least, most = max(0, -delta), min(1, 1 - delta)
+    best = optimize.minimize_scalar(
+        lost, bounds=(least, most), method="bounded", options={"xatol": 1e-13}
+    ).x
+    p2 = min((best, least, most), key=lost)
+    p1, n = p2 + delta, n1 + n2
+    variance = (p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2) * n / (n - 1)
+    return abs(x1 / n1 - x2 / n2 - delta) / math.sqrt(variance)
+
+
+def enumerated(table):
+    """Freeman and Halton's P by making every table with these margins."""
+    rows, columns = (
+        [sum(row) for row in table],
+        [sum(column) for column in zip(*table, strict=True)],
+    )
+
+    def fill(rest, left):
+        if not left:
+            yield ()
+            return
+        for row in itertools.product(*(range(n + 1) for n in rest)):
+            if sum(row) == left[0]:
+                for more in fill([a - b for a, b in zip(rest, row, strict=True)], left[1:]):
+                    yield (row, *more)
+
+    def weight(cells):
+        return Fraction(1, math.prod(math.factorial(n) for row in cells for n in row))
+
+    weights = [weight(cells) for cells in fill(columns, rows)]
+    return sum(each for each in weights if each <= weight(table)) / sum(weights)
+
+
+class TestFisher:
+    @given(tables(2, 2))
+    def test_two_by_two_equals_scipy(self, table):
+        expected = stats.fisher_exact(table).pvalue
+        assert float(fisher(table)) == pytest.approx(expected, rel=1e-9)
+
+    @given(st.one_of(tables(2, 3), tables(3, 2), tables(3, 3)))
+    @settings(max_examples=30, deadline=None)
+    def test_larger_tables_equal_enumeration_exactly(self, table):
+        small = [[min(n, 4) for n in row] for row in table]
+        assert fisher(small) == enumerated(small)
+
+    def test_the_order_of_rows_and_columns_is_no_matter(self):
+        table = [[3, 1, 4, 2, 5], [1, 6, 2, 4, 3], [5, 2, 3, 1, 6]]
+        expected = fisher(table)
+        assert expected == fisher(table[::-1]) == fisher([row[::-1] for row in table])
+        assert expected == fisher(list(zip(*table, strict=True)))
+
+    def test_nobody_and_one_row_are_no_evidence(self):
+        assert fisher([]) == fisher([[0, 0], [0, 0]]) == fisher([[3, 4], [0, 0]]) == 1
+        assert fisher([[5, 0], [0, 5]]) == Fraction(2, math.comb(10, 5))
+        with pytest.raises(ValueError, match="equally long"):
+            fisher([[1, 2], [3]])
+
+    def test_a_trial_s_table_is_counted_whole(self):
+        assert float(fisher([[14, 42, 30], [8, 47, 29], [11, 55, 18]])) == pytest.approx(
+            0.1355509330546437
+        )
+        assert fisher([[5, 100_000], [12, 99_983]]) > Fraction(96, 1000)
+
+    def test_what_is_too_large_is_said_to_be(self, monkeypatch):
+        monkeypatch.setattr(fisher_module, "MOST_WORK", 1000)
+        with pytest.raises(TooLarge):
+            fisher([[20, 17, 17], [14, 20, 16], [10, 21, 18]])
+
+
+class TestStrata:
+    @given(st.one_of(tables(2, 2), tables(3, 4)))
+    def test_pearson_equals_scipy(self, table):
+        left = np.array(table)
+        left = left[left.sum(axis=1) > 0][:, left.sum(axis=0) > 0]
+        found = pearson(table)
+        if min(left.shape) < 2:
+            assert found is None
+            return
+        expected = stats.chi2_contingency(left, correction=False)
+        assert [float(found.statistic), float(found.p), found.df] == pytest.approx(
+            [expected.statistic, expected.pvalue, expected.dof], rel=1e-9, abs=1e-12
+        )
+
+    @given(st.lists(tables(2, 2), min_size=1, max_size=4))
+    def test_two_by_two_strata_equal_statsmodels(self, strata):
+        found = cochran_mantel_haenszel(strata)
+        usable = [t for t in strata if sum(map(sum, t)) > 1]
+        if found is None:
+            assert all(_flat(table) for table in usable)
+            assert general_association(strata) is None
+            return
+        arrays = [np.array(table, float) for table in usable]
+        for corrected in (False, True):
+            expected = StratifiedTable(arrays).test_null_odds(correction=corrected)
+            distance = sum(t[0, 0] - t[0].sum() * t[:, 0].sum() / t.sum() for t in arrays)
+            if corrected and abs(distance) < 0.5:
+                assert cochran_mantel_haenszel(strata, corrected=True).statistic == 0
+                continue
+            found = cochran_mantel_haenszel(strata, corrected=corrected)
+            assert [float(found.statistic), float(found.p)] == pytest.approx(
+                [expected.statistic, expected.pvalue], rel=1e-8, abs=1e-12
+            )
+        assert general_association(strata) == cochran_mantel_haenszel(strata)
+
+    @given(st.lists(tables(3, 4), min_size=1, max_size=3))
+    def test_general_association_equals_its_definition_in_floats(self, strata):
+        distance, variance = np.zeros(6), np.zeros((6, 6))
+        for table in (np.array(t, float) for t in strata):
+            n, rows, columns = table.sum(), table.sum(axis=1), table.sum(axis=0)
+            if n < 2:
+                continue
+            distance += (table - np.outer(rows, columns) / n)[:2, :3].ravel()
+            by_row = (np.diag(rows) * n - np.outer(rows, rows))[:2, :2]
+            by_column = (np.diag(columns) * n - np.outer(columns, columns))[:3, :3]
+            variance += np.kron(by_row, by_column) / (n * n * (n - 1))
+        found = general_association(strata)
+        rank = np.linalg.matrix_rank(variance, tol=1e-9)
+        if found is None:
+            assert rank == 0
+            return
+        expected = distance @ np.linalg.pinv(variance, rcond=1e-10) @ distance
+        assert found.df == rank
+        assert float(found.statistic) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+    def test_an_empty_stratum_adds_nothing(self):
+        table = [[10, 4], [3, 9]]
+        assert cochran_mantel_haenszel([table, [[0, 0], [0, 0]]]) == cochran_mantel_haenszel(
+            [table]
+        )
+        assert cochran_mantel_haenszel([]) is None
+
+
+def _flat(table):
+    return not all(map(any, table)) or not all(map(any, zip(*table, strict=True)))
+
+
+def moments(values):
+    cells = {"n": len(values), "s": sum(values), "q": sum(value * value for value in values)}
+    return Moments(1).read(cells)
+
+
+SAMPLES = st.lists(st.integers(-500, 500), min_size=2, max_size=40).filter(
+    lambda values: len(set(values)) > 1
+)
+
+
+class TestMeans:
+    @given(SAMPLES, SAMPLES)
+    def test_t_tests_equal_scipy(self, first, second):
+        one, two = np.array(first) / 10, np.array(second) / 10
+        for found, expected in (
+            (one_sample_t(moments(first), 3), stats.ttest_1samp(one, 3)),
+            (pooled_t(moments(first), moments(second)), stats.ttest_ind(one, two)),
+            (welch_t(moments(first), moments(second)), stats.ttest_ind(one, two, equal_var=False)),
+        ):
+            values = [float(found.t), float(found.p), float(found.df)]
+            assert values == pytest.approx(
+                [expected.statistic, expected.pvalue, expected.df], rel=1e-8, abs=1e-10
+            )
+        interval = stats.ttest_ind(one, two).confidence_interval()
+        limits = pooled_t(moments(first), moments(second)).interval()
+        assert [float(x) for x in limits] == pytest.approx(list(interval), rel=1e-8, abs=1e-9)
+
+    @given(st.lists(SAMPLES, min_size=2, max_size=5))
+    def test_analysis_of_variance_equals_scipy(self, groups):
+        found = anova([moments(values) for values in groups])
+        expected = stats.f_oneway(*groups)
+        assert float(found.statistic) == pytest.approx(expected.statistic, rel=1e-7, abs=1e-10)
+        if found.statistic:  # scipy's is a rounding error, of either sign, where the means agree
+            assert float(found.p) == pytest.approx(expected.pvalue, rel=1e-7, abs=1e-6)
+
+    # CDISC pilot study report, table 14-2.01: age by arm, P 0.5934.
+    def test_the_age_of_the_pilot_s_arms(self):
+        sums = [(86, 6468, 492726), (84, 6356, 486636), (84, 6248, 469894)]
+        found = anova([Moments().read({"n": n, "s": s, "q": q}) for n, s, q in sums])
+        assert (found.df, found.error_df) == (2, 251)
+        assert round(float(found.p), 4) == 0.5934
+
+    def test_nobody_one_value_and_no_spread(self):
+        none, one, same = moments([]), moments([7]), moments([5, 5, 5])
+        assert one_sample_t(none) is one_sample_t(one) is None
+        assert pooled_t(one, one) is pooled_t(none, same) is welch_t(one, same) is None
+        assert pooled_t(one, same).df == 2
+        flat = welch_t(same, same)
+        assert (flat.estimate, flat.p, flat.t, flat.interval()) == (0, None, None, (0, 0))
+        assert anova([same]) is anova([same, none]) is None
+        assert anova([same, same]).p is anova([one, one]).p is None
+        assert anova([one, same, moments([1, 9])]).error_df == 3
+
+
+class TestDistributions:
+    @pytest.mark.parametrize("df", [1, 2, 3, 17, 254, 10**5, Fraction(77, 5)])
+    @pytest.mark.parametrize("error_df", [1, 2, 29, 254, 10**5, Fraction(41, 3)])
+    def test_f_equals_scipy(self, df, error_df):
+        for f in (0, Fraction(1, 100), 1, Fraction(9, 2), 60):
+            found = float(distributions.f_tail(f, df, error_df))
+            expected = stats.f.sf(float(f), float(df), float(error_df))
+            assert found == pytest.approx(expected, rel=1e-8, abs=1e-290)
+        for p in (Fraction(1, 40), Fraction(39, 40)):
+            found = distributions.f_quantile(p, df, error_df)
+            back = distributions.f_tail(Fraction(found), df, error_df)
+            assert abs(Fraction(back) - (1 - p)) < Fraction(1, 10**15)
+
+    @pytest.mark.parametrize("df", [1, 2, 3, 40, 1999, 10**6])
+    @pytest.mark.parametrize("p", [Fraction(1, 10**6), Fraction(1, 40), Fraction(39, 40)])
+    def test_chi_square_quantiles_equal_scipy_and_their_tails(self, df, p):
+        found = distributions.chi_square_quantile(p, df)
+        assert float(found) == pytest.approx(stats.chi2.ppf(float(p), df), rel=1e-9)
+        back = Fraction(distributions.chi_square_tail(Fraction(found), df))
+        assert abs(back - (1 - p)) < Fraction(1, 10**14)
+
+    @pytest.mark.parametrize("df", [1, 3, 30, 10**4])
+    def test_t_tails_equal_scipy(self, df):
+        for t in (Fraction(1, 100), Fraction(2), Fraction(37, 3)):
+            found = float(distributions.t_tails(t * t, df))
+            assert found == pytest.approx(2 * stats.t.sf(float(t), df), rel=1e-9)
+
+    def test_two_degrees_of_freedom_have_closed_forms(self):
+        tail = distributions.chi_square_tail(100, 2)
+        assert abs(tail / distributions.Decimal(-50).exp() - 1) < distributions.Decimal("1e-18")
+        assert distributions.f_tail(3, 2, 2) == distributions.Decimal("0.25")
+
+    @pytest.mark.parametrize("z", ["-8", "0", "1.96", "30"])
+    def test_normal_tails_equal_scipy(self, z):
+        found = float(distributions.normal_tail(distributions.Decimal(z)))
+        assert found == pytest.approx(stats.norm.sf(float(z)), rel=1e-12)
+
+    def test_what_is_not_defined_is_refused(self):
+        for refused in (
+            lambda: distributions.f_tail(-1, 2, 3),
+            lambda: distributions.f_tail(1, 0, 3),
+            lambda: distributions.chi_square_quantile(Fraction(1, 2), Fraction(1, 2)),
+            lambda: distributions.f_quantile(Fraction(0), 1, 1),
+        ):
+            with pytest.raises(ValueError):
+                refused()
