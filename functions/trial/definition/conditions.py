@@ -15,8 +15,8 @@ class Measure(Model):
     """A number per subject; exactly one of the forms below.
 
     A characteristic; a parameter, at a visit or baseline or the extreme after the first dose;
-    how many records there are; the days from one date to another, both counted; or another
-    measure by arm. `decrease_from` and `change_from` name a baseline and subtract, and
+    how many records there are; the days from one date to another, both counted; another measure
+    by arm; or the `difference` of two measures, the first less the second. `decrease_from` and `change_from` name a baseline and subtract, and
     `percent_change_from` also divides by it; `missing` says what stands in for a visit that is
     due and has no value: nothing, the baseline (bocf), the last value (locf), or the last that
     an earlier visit has (locf-visit); where there is none after the first dose, the baseline.
@@ -34,11 +34,12 @@ class Measure(Model):
     where: Where = {}
     days: "Span | None" = None
     by_arm: dict[Name, Name] | None = None
+    difference: tuple[Name, Name] | None = None
     label: str = ""
 
     @model_validator(mode="after")
     def _one_form(self) -> "Measure":
-        forms = ("characteristic", "parameter", "records", "days", "by_arm")
+        forms = ("characteristic", "parameter", "records", "days", "by_arm", "difference")
         if sum(getattr(self, form) is not None for form in forms) != 1:
             raise ValueError(f"a measure takes exactly one of {', '.join(forms)}")
         baselines = (self.decrease_from, self.change_from, self.percent_change_from)

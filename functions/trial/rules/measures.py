@@ -60,6 +60,8 @@ class Measures:
             return self._of_characteristic(measure, path)
         if measure.by_arm is not None:
             return self._of_arms(measure, path)
+        if measure.difference is not None:
+            return self._of_difference(measure, path)
         if measure.records is not None:
             return _of_records(measure, path)
         if measure.days is not None:
@@ -118,10 +120,7 @@ class Measures:
             if arm not in arms:
                 raise unknown(f"{path}/by_arm/{arm}", "arm", arm)
             quantities[arm] = self.get(ref, f"{path}/by_arm/{arm}")
-        first, *others = quantities.values()
-        precision = (first.places, first.order_places)
-        if any((each.places, each.order_places) != precision for each in others):
-            raise refused(f"{path}/by_arm", "names measures of different precision")
+        first = _alike(list(quantities.values()), f"{path}/by_arm")
 
         def evaluate(derivation: Derivation) -> Value | None:
             quantity = quantities.get(derivation.planned_arm or "")
@@ -132,6 +131,25 @@ class Measures:
             return quantity is not None and quantity.due(derivation)
 
         return replace(first, label=measure.label or first.label, evaluate=evaluate, due=due)
+
+    def _of_difference(self, measure: Measure, path: str) -> Quantity:
+        assert measure.difference is not None
+        at = f"{path}/difference"
+        first, second = (self.get(ref, f"{at}/{i}") for i, ref in enumerate(measure.difference))
+        _alike([first, second], at)
+
+        def evaluate(derivation: Derivation) -> Value | None:
+            one, other = first.evaluate(derivation), second.evaluate(derivation)
+            if one is None or other is None:
+                return None
+            return Value(one.units - other.units, imputed=one.imputed or other.imputed)
+
+        return replace(
+            first,
+            label=measure.label or first.label,
+            evaluate=memoised(evaluate),
+            due=lambda derivation: first.due(derivation) and second.due(derivation),
+        )
 
     def _of_days(self, measure: Measure, path: str) -> Quantity:
         assert measure.days is not None
@@ -185,6 +203,19 @@ class Measures:
             return Value(stand_in.value.units, imputed=True) if stand_in else None
 
         return evaluate
+
+
+def _alike(quantities: list[Quantity], path: str) -> Quantity:
+    """Give the first of some measures, once all are known to be of its unit and precision."""
+    first = quantities[0]
+    for each in quantities:
+        if (each.unit, each.places, each.order_places) != (
+            first.unit,
+            first.places,
+            first.order_places,
+        ):
+            raise refused(path, "names measures of different unit or precision")
+    return first
 
 
 def _of_records(measure: Measure, path: str) -> Quantity:
