@@ -119,9 +119,8 @@ class Measures:
                 raise unknown(f"{path}/by_arm/{arm}", "arm", arm)
             quantities[arm] = self.get(ref, f"{path}/by_arm/{arm}")
         first, *others = quantities.values()
-        precision = (first.places, first.order_places)
-        if any((each.places, each.order_places) != precision for each in others):
-            raise refused(f"{path}/by_arm", "names measures of different precision")
+        if any(_unit(each) != _unit(first) for each in others):
+            raise refused(f"{path}/by_arm", "names measures of different unit or precision")
 
         def evaluate(derivation: Derivation) -> Value | None:
             quantity = quantities.get(derivation.planned_arm or "")
@@ -148,12 +147,14 @@ class Measures:
         return Quantity(measure.label or "Days", "days", 0, 0, 0, memoised(evaluate), due)
 
     def _chosen(self, measure: Measure, path: str) -> tuple[Observe, Due]:
-        name, parameter = str(measure.at), str(measure.parameter)
+        name, parameter = measure.at, str(measure.parameter)
         if (which := measure.after_first_dose) is not None:
             return (
                 lambda derivation: derivation.after_first_dose(parameter, which),
                 lambda derivation: derivation.end_of_study is not None,
             )
+        if name is None:
+            raise refused(path, "a measure of a parameter takes at or after_first_dose")
         if (visit := self.study.visits.get(name)) is not None:
             return (
                 lambda derivation: derivation.at_visit(parameter, visit),
@@ -185,6 +186,10 @@ class Measures:
             return Value(stand_in.value.units, imputed=True) if stand_in else None
 
         return evaluate
+
+
+def _unit(quantity: Quantity) -> tuple[str, int, int]:
+    return quantity.unit, quantity.places, quantity.order_places
 
 
 def _of_records(measure: Measure, path: str) -> Quantity:
