@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from trial import messages
 from trial.definition import Definition
 from trial.definition.design import Visit
-from trial.errors import Fault, Rejected
+from trial.definition.faults import faults
+from trial.errors import Rejected
 
 CONTRIBUTION_VERSION = 1
 """Raise this whenever a subject's share of any table changes; a golden test watches it."""
@@ -55,14 +56,7 @@ def load(text: str | bytes, version: int | None = None) -> Study:
     try:
         definition = Definition.model_validate_json(json.dumps(value, default=str))
     except ValidationError as error:
-        raise _refused(error) from None
+        found = faults(error, value)
+        raise Rejected(422, "Definition not accepted", "", *found) from None
     study = Study(definition, messages.digest(value).hex(), messages.canonical(value))
     return study if version is None else replace(study, version=version)
-
-
-def _refused(error: ValidationError) -> Rejected:
-    faults = tuple(
-        Fault("/" + "/".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, "))
-        for each in error.errors(include_input=False, include_url=False, include_context=False)
-    )
-    return Rejected(422, "Definition not accepted", "", *faults)

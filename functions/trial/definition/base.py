@@ -1,5 +1,6 @@
 """What every part of a definition is made of."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Protocol
 
@@ -28,6 +29,19 @@ def distinct[Part: Named](parts: list[Part]) -> list[Part]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"names {', '.join(twice)} more than once")
     return parts
+
+
+def form(
+    part: Model, forms: Mapping[str, Sequence[str]], what: str, common: Sequence[str] = ()
+) -> str:
+    """Give the one form that a part takes, and refuse what that form has no use for."""
+    given = [name for name in forms if getattr(part, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"{what} takes exactly one of {', '.join(forms)}")
+    (name,) = given
+    if stray := sorted(part.model_fields_set - {name, *forms[name], *common}):
+        raise ValueError(f"{what} of {name} takes no {', '.join(stray)}")
+    return name
 
 
 BOUNDS = ("at_least", "more_than", "at_most", "below")

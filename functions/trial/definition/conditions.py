@@ -3,12 +3,24 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from trial.definition.base import BOUNDS, Bounds, Class, Model, Name
+from trial.definition.base import BOUNDS, Bounds, Class, Model, Name, form
 
 Where = dict[str, str | list[str]]
 """Fields of a record and the value, or the values, that each must have."""
+
+
+_CHANGES = ("decrease_from", "change_from", "percent_change_from")
+_MEASURES: Mapping[str, tuple[str, ...]] = {
+    "characteristic": (),
+    "parameter": ("at", "after_first_dose", *_CHANGES, "missing"),
+    "records": ("where",),
+    "days": (),
+    "by_arm": (),
+    "difference": (),
+}
+"""The forms of a measure, and what each takes beside itself."""
 
 
 class Measure(Model):
@@ -16,8 +28,9 @@ class Measure(Model):
 
     A characteristic; a parameter, at a visit or baseline or the extreme after the first dose;
     how many records there are; the days from one date to another, both counted; another measure
-    by arm; or the `difference` of two measures, the first less the second. `decrease_from` and `change_from` name a baseline and subtract, and
-    `percent_change_from` also divides by it; `missing` says what stands in for a visit that is
+    by arm; or the `difference` of two measures, the first less the second. `decrease_from` and
+    `change_from` name a baseline and subtract, and `percent_change_from` also divides by it;
+    `missing` says what stands in for a visit that is
     due and has no value: nothing, the baseline (bocf), the last value (locf), or the last that
     an earlier visit has (locf-visit); where there is none after the first dose, the baseline.
     """
@@ -33,20 +46,18 @@ class Measure(Model):
     records: str | None = None
     where: Where = {}
     days: "Span | None" = None
-    by_arm: dict[Name, Name] | None = None
+    by_arm: Annotated[dict[Name, Name], Field(min_length=1)] | None = None
     difference: tuple[Name, Name] | None = None
     label: str = ""
 
     @model_validator(mode="after")
     def _one_form(self) -> "Measure":
-        forms = ("characteristic", "parameter", "records", "days", "by_arm", "difference")
-        if sum(getattr(self, form) is not None for form in forms) != 1:
-            raise ValueError(f"a measure takes exactly one of {', '.join(forms)}")
-        baselines = (self.decrease_from, self.change_from, self.percent_change_from)
-        if sum(each is not None for each in baselines) > 1:
-            raise ValueError(
-                "a measure takes one of decrease_from, change_from and percent_change_from"
-            )
+        form(self, _MEASURES, "a measure", ["label"])
+        for names in (("at", "after_first_dose"), _CHANGES):
+            if sum(getattr(self, name) is not None for name in names) > 1:
+                raise ValueError(f"a measure takes one of {', '.join(names)}")
+        if self.missing == "bocf" and self.baseline is None:
+            raise ValueError(f"bocf takes one of {', '.join(_CHANGES)}")
         return self
 
     @property
@@ -104,16 +115,23 @@ class TimeToEvent(Model):
     censored: list[DateRef] = []
 
 
+def _apart(classes: list[Class]) -> list[Class]:
+    """Refuse two classes of one value: they would be counted into the same cells."""
+    if len({each.value for each in classes}) < len(classes):
+        raise ValueError("names a class more than once")
+    return classes
+
+
 class Classes(Model):
     """A measure in classes, such as an age group or a grade: the first whose bounds hold."""
 
     label: str
     measure: "Name | Measure"
-    classes: Annotated[list[Class], Field(min_length=1)]
+    classes: Annotated[list[Class], Field(min_length=1), AfterValidator(_apart)]
     missing: str | None = None  # the class of a subject without a value; else it has none
 
 
-_PARTS: Mapping[str, tuple[str, ...]] = {
+_CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "all": (),
     "any": (),
     "none": (),
@@ -148,16 +166,11 @@ class Condition(Bounds):
 
     @model_validator(mode="after")
     def _one_form(self) -> "Condition":
-        given = [form for form in _PARTS if getattr(self, form) is not None]
-        if len(given) != 1:
-            raise ValueError(f"a condition takes exactly one of {', '.join(_PARTS)}")
-        (form,) = given
-        if stray := sorted(self.model_fields_set - {form, *_PARTS[form]}):
-            raise ValueError(f"a condition on {form} takes no {', '.join(stray)}")
-        if form == "characteristic" and not self.levels:
+        kind = form(self, _CONDITIONS, "a condition")
+        if kind == "characteristic" and not self.levels:
             raise ValueError("a condition on a characteristic names its levels")
         wanted = (*BOUNDS, "assessed")
-        if form == "measure" and self.model_fields_set.isdisjoint(wanted):
+        if kind == "measure" and self.model_fields_set.isdisjoint(wanted):
             raise ValueError(f"a condition on a measure takes {', '.join(wanted)}")
         return self
 

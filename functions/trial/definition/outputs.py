@@ -1,15 +1,23 @@
 """What is published: tables, the summary's figures, the participant flow and listings."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from trial.definition.base import Level, Model, Name, Places, distinct
+from trial.definition.base import Level, Model, Name, Places, distinct, form
 from trial.definition.conditions import AdverseEventFilter, Measure, Ref, Where
 
 Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]
 Statistics = list[Statistic]
+
+
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "set": ("arm", "where"),
+    "compare": ("counts", "means"),
+}
+"""The forms of a column, and what each takes beside itself."""
 
 
 class TableColumn(Model):
@@ -31,8 +39,7 @@ class TableColumn(Model):
 
     @model_validator(mode="after")
     def _one_form(self) -> "TableColumn":
-        if (self.set is None) == (self.compare is None):
-            raise ValueError("a column is of a set, or compares others")
+        form(self, _COLUMNS, "a column", ["id", "label"])
         pairwise = {"newcombe", "miettinen-nurminen"} & {self.counts} or {"t", "welch"} & {
             self.means
         }
@@ -166,9 +173,9 @@ class TableRow(Model):
 
     @model_validator(mode="after")
     def _one_kind(self) -> "TableRow":
-        given = [kind for kind in ROW_KINDS if getattr(self, kind) is not None]
-        if len(given) > 1:
-            raise ValueError(f"a row takes one of {', '.join(ROW_KINDS)}, not {', '.join(given)}")
+        common = ("id", "label", "level")
+        if not self.model_fields_set.issubset(common):
+            form(self, ROW_KINDS, "a row", common)
         return self
 
     @property
@@ -177,10 +184,22 @@ class TableRow(Model):
         return next((kind for kind in ROW_KINDS if getattr(self, kind) is not None), None)
 
 
-ROW_KINDS = (
-    "count", "levels", "summary", "pairs", "not_due", "events", "terms", "worst", "shift",
-    "stratified", "ancova", "survival", "incidence",
-)  # fmt: skip
+ROW_KINDS: Mapping[str, tuple[str, ...]] = {
+    "count": ("where", "interval"),
+    "levels": (),
+    "summary": ("where", "visits", "statistics", "decimals"),
+    "pairs": ("column",),
+    "not_due": (),
+    "events": (),
+    "terms": (),
+    "worst": (),
+    "shift": (),
+    "stratified": ("where",),
+    "ancova": ("where", "decimals"),
+    "survival": ("where", "decimals"),
+    "incidence": ("where", "decimals"),
+}
+"""The kinds of row, and what each takes beside itself."""
 
 
 class Table(Model):

@@ -59,8 +59,12 @@ class Rules:
                 raise unknown(f"/baselines/{name}/visit", "visit", baseline.visit)
         for name, parameter in definition.parameters.items():
             source = parameter.derived_from
-            if source is not None and source not in definition.parameters:
+            if source is None:
+                continue
+            if source not in definition.parameters:
                 raise unknown(f"/parameters/{name}", "parameter", source)
+            if definition.parameters[source].derived_from is not None:
+                raise refused(f"/parameters/{name}", f"is derived from {source}, a derived one")
 
     def measure(self, ref: str | Measure, path: str) -> Quantity:
         """Get a measure ready, by its name or as written in place."""

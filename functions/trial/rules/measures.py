@@ -166,12 +166,14 @@ class Measures:
         return Quantity(measure.label or "Days", "days", 0, 0, 0, memoised(evaluate), due)
 
     def _chosen(self, measure: Measure, path: str) -> tuple[Observe, Due]:
-        name, parameter = str(measure.at), str(measure.parameter)
+        name, parameter = measure.at, str(measure.parameter)
         if (which := measure.after_first_dose) is not None:
             return (
                 lambda derivation: derivation.after_first_dose(parameter, which),
                 lambda derivation: derivation.end_of_study is not None,
             )
+        if name is None:
+            raise refused(path, "a measure of a parameter takes at or after_first_dose")
         if (visit := self.study.visits.get(name)) is not None:
             return (
                 lambda derivation: derivation.at_visit(parameter, visit),
@@ -207,15 +209,14 @@ class Measures:
 
 def _alike(quantities: list[Quantity], path: str) -> Quantity:
     """Give the first of some measures, once all are known to be of its unit and precision."""
-    first = quantities[0]
-    for each in quantities:
-        if (each.unit, each.places, each.order_places) != (
-            first.unit,
-            first.places,
-            first.order_places,
-        ):
-            raise refused(path, "names measures of different unit or precision")
+    first, *others = quantities
+    if any(_unit(each) != _unit(first) for each in others):
+        raise refused(path, "names measures of different unit or precision")
     return first
+
+
+def _unit(quantity: Quantity) -> tuple[str, int, int]:
+    return quantity.unit, quantity.places, quantity.order_places
 
 
 def _of_records(measure: Measure, path: str) -> Quantity:

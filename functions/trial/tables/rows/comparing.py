@@ -85,7 +85,7 @@ def _means(comparison: Comparison, moments: Mapping[int, MomentsReadout], places
     groups = [moments[i] for i in comparison.columns]
     if comparison.means == "anova":
         test = anova(groups)
-        return ((p_value(test.p),), ANOVA) if test else NOTHING
+        return NOTHING if test is None or test.p is None else ((p_value(test.p),), ANOVA)
     equal = comparison.means == "t"
     found = (pooled_t if equal else welch_t)(groups[1], groups[0])
     if found is None:

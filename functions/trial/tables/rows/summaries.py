@@ -76,7 +76,7 @@ class SummaryRow(Placed):
             if quantity is not None
         ]
 
-    def _tally(self, column: int) -> str:
+    def _tally(self, column: int | str) -> str:
         return f"{self.table}#tally#{self.index}.{column}#"
 
     def _tallied(self, column: int) -> bool:
@@ -85,14 +85,16 @@ class SummaryRow(Placed):
     def touched(self) -> set[str]:
         """Touch the moments and, for order statistics, the tally that a value leaves and enters.
 
-        A subject is in one arm at a time, so all columns of arms together count once.
+        A subject is in one arm at a time, so columns of different arms together count once.
         """
-        return {self.sums} | {
-            f"{self._tally(column) if self.arms[column] is None else self._tally(-1)}{end}"
-            for column, *_, tallied in self._measured
-            if tallied
-            for end in ("from", "to")
-        }
+        rows = {self.sums}
+        for column, *_, tallied in self._measured:
+            if tallied:
+                arm = self.arms[column]
+                of_arm = self.arms[:column].count(arm)
+                place = column if arm is None else f"arm{of_arm}"
+                rows |= {f"{self._tally(place)}{end}" for end in ("from", "to")}
+        return rows
 
     def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
         """Give the statistics asked for, means to one decimal more than the data and SD to two."""

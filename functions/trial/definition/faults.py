@@ -1,0 +1,66 @@
+"""Where a definition that pydantic refuses is wrong: pointers into it, as its sponsor wrote it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from trial.errors import Fault
+
+
+class _Failure(NamedTuple):
+    place: Sequence[int | str]
+    type: str
+    text: str
+
+
+def faults(error: ValidationError, value: object) -> tuple[Fault, ...]:
+    """Name each fault by its pointer.
+
+    Where one of several forms may stand, pydantic complains of each; the one that comes closest to
+    what was written is meant.
+    """
+    failures = [
+        _Failure(each["loc"], each["type"], each["msg"].removeprefix("Value error, "))
+        for each in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+    return tuple(_found(failures, value, ""))
+
+
+def _found(failures: Sequence[_Failure], value: Any, path: str) -> Iterator[Fault]:  # noqa: ANN401
+    inside: dict[int | str, list[_Failure]] = {}
+    forms: dict[int | str, list[_Failure]] = {}
+    for each in failures:
+        if not each.place:
+            yield Fault(path, each.text)
+            continue
+        first, *rest = each.place
+        if _holds(value, first):
+            inside.setdefault(first, []).append(each._replace(place=rest))
+        elif not rest and (each.type == "missing" or first == "[key]"):
+            yield Fault(f"{path}/{first}", each.text)
+        else:
+            forms.setdefault(first, []).append(each._replace(place=rest))
+    for name, theirs in inside.items():
+        yield from _found(theirs, value[name], f"{path}/{name}")
+    if forms:
+        closest = min(forms.values(), key=lambda each: (_other_shape(each, value), len(each)))
+        yield from _found(closest, value, path)
+
+
+def _holds(value: object, name: int | str) -> bool:
+    if isinstance(value, dict):
+        return name in value
+    return isinstance(value, list) and isinstance(name, int)
+
+
+def _other_shape(failures: Sequence[_Failure], value: object) -> bool:
+    """Say whether a form is of another shape than what was written: text, an object, a list."""
+    return any(
+        not each.place
+        and (
+            each.type.endswith("_type")
+            or (each.type == "literal_error" and not isinstance(value, str))
+        )
+        for each in failures
+    )

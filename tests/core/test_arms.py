@@ -1,0 +1,336 @@
+"""Arms: who stands in which column, and what a subject takes along when its arm is corrected."""
+
+from typing import Any
+
+import builders
+import pytest
+from builders import (
+    cell,
+    disposition,
+    dose,
+    enrolment,
+    entry,
+    sums_of,
+    tables_of,
+    viral_load,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from parallel import TOTAL, A, B, parallel, randomised, raws, table_of
+
+from trial import cells, report
+from trial.errors import Rejected
+from trial.messages import Entry
+from trial.study import Study
+from trial.subject import Subject, fold, gather
+from trial.tables.grid import Box
+
+RECEIVED = [{**each, "set": "received"} for each in (A, B, TOTAL)]
+COUNT = {"count": "enrolled"}
+
+
+def people(*arms: str | None) -> list[Entry]:
+    """Enrol a subject for each arm, and randomise it unless it is None."""
+    found = []
+    for i, arm in enumerate(arms):
+        found.append(enrolment(subject=f"S-{i}", age=30 + i))
+        if arm:
+            found.append(randomised(arm, f"S-{i}"))
+    return found
+
+
+class TestColumns:
+    def test_the_denominator_of_an_arm_is_those_of_the_set_who_are_in_it(self):
+        grid = table_of(people("a", "a", "b", None), COUNT)
+        assert {column.id: column.n for column in grid.columns} == {"a": 2, "b": 1, "total": 3}
+        assert raws(grid, "row", "N") == {"a": 2, "b": 1, "total": 3}
+        assert raws(grid, "row", "n") == {"a": 2, "b": 1, "total": 3}
+
+    def test_an_arm_of_nobody_has_no_percentage(self):
+        grid = table_of(people("a"), COUNT)
+        assert raws(grid, "row", "percent") == {"a": "100", "b": None, "total": "100"}
+
+    def test_a_column_shows_some_of_its_arm_and_its_denominator_stays(self):
+        column = {**A, "where": {"characteristic": "sex", "levels": ["F"]}}
+        entries = [enrolment(sex="F"), randomised("a"), enrolment(subject="S-2", sex="M"),
+                   randomised("a", "S-2")]  # fmt: skip
+        grid = table_of(entries, COUNT, columns=[column])
+        assert (raws(grid, "row", "n"), raws(grid, "row", "N")) == ({"a": 1}, {"a": 2})
+
+    def test_the_planned_arm_is_that_of_randomisation_whatever_was_given(self):
+        grid = table_of([*people("a"), dose(subject="S-0", treatment="placebo")], COUNT)
+        assert raws(grid, "row", "n") == {"a": 1, "b": 0, "total": 1}
+
+    def test_the_received_arm_is_that_whose_treatment_came_first(self):
+        given = [dose(7, subject="S-0", treatment="placebo"), dose(8, subject="S-0")]
+        grid = table_of([*people("a"), *given], COUNT, columns=RECEIVED)
+        assert raws(grid, "row", "n") == {"a": 0, "b": 1, "total": 1}
+
+    def test_of_arms_that_give_the_same_the_planned_one_was_received(self):
+        arms = [{"id": name, "label": name, "treatments": ["drug"]} for name in ("a", "b")]
+        entries = [*people("b"), dose(subject="S-0")]
+        grid = table_of(entries, COUNT, columns=RECEIVED, arms=arms)
+        assert raws(grid, "row", "n") == {"a": 0, "b": 1, "total": 1}
+
+    def test_who_was_given_what_no_arm_gives_counts_as_planned(self):
+        entries = [*people("b"), dose(subject="S-0", treatment="something else")]
+        grid = table_of(entries, COUNT, columns=RECEIVED)
+        assert raws(grid, "row", "n") == {"a": 0, "b": 1, "total": 1}
+
+    def test_who_was_given_nothing_is_in_no_received_arm(self):
+        grid = table_of(people("a"), COUNT, columns=RECEIVED)
+        assert raws(grid, "row", "n") == {"a": 0, "b": 0, "total": 0}
+
+    def test_all_who_are_enrolled_are_of_the_one_arm_of_a_single_group(self):
+        study = {"design": "single-group", "arms": [{"id": "a", "label": "All"}]}
+        columns = [{**A, "set": "enrolled"}]
+        grid = table_of(people(None, None), COUNT, columns=columns, **study)
+        assert raws(grid, "row", "n") == {"a": 2}
+
+
+class TestMoves:
+    ROWS = (
+        {"id": "age", "summary": "age"},
+        {"id": "sex", "levels": {"characteristic": "sex"}},
+        {"id": "any", "events": {}},
+        {"id": "terms", "terms": {"filter": {}}},
+    )
+    BEFORE = (
+        enrolment(age=40, sex="M"),
+        randomised("a"),
+        builders.adverse_event(),
+        builders.coding(),
+    )
+
+    def test_a_corrected_arm_takes_everything_along_in_one_change(self):
+        study = parallel(self.ROWS)
+        moved = randomised("b", revision=2)
+        before, after = (sums_of(study, builders.subjects(entries))
+                         for entries in (self.BEFORE, [*self.BEFORE, moved]))  # fmt: skip
+        grids = [report.tables(study, sums)[0] for sums in (before, after)]
+        for row in ("age", "sex/M", "any", "terms/Nervous system disorders/Headache"):
+            numbers = [raws(grid, row, "n") for grid in grids]
+            assert numbers == [{"a": 1, "b": 0, "total": 1}, {"a": 0, "b": 1, "total": 1}], row
+        assert [[column.n for column in grid.columns] for grid in grids] == [[1, 0, 1], [0, 1, 1]]
+        assert cell(grids[1], "age", "a").get("median").raw is None
+        assert cell(grids[1], "age", "b").get("median").raw == "40"
+
+    def test_a_void_randomisation_leaves_every_column_of_the_set(self):
+        void = entry("subject.randomised", revision=2, action="void")
+        grid = table_of([*self.BEFORE, void], *self.ROWS)
+        assert [column.n for column in grid.columns] == [0, 0, 0]
+        assert raws(grid, "age", "n") == {"a": 0, "b": 0, "total": 0}
+
+    def test_of_two_randomisations_the_earliest_counts(self):
+        again = randomised("b", at=3, record="AGAIN")
+        for entries in ([*self.BEFORE, again], [again, *self.BEFORE]):
+            assert raws(table_of(entries, *self.ROWS), "age", "n") == {"a": 1, "b": 0, "total": 1}
+
+
+class TestByArm:
+    MEASURES = {
+        "early": {"parameter": "cd4", "at": "day-14"},
+        "late": {"parameter": "cd4", "at": "week-5"},
+        "either": {"by_arm": {"a": "early", "b": "late"}, "label": "CD4"},
+    }
+
+    def test_each_arm_is_measured_in_its_own_way(self):
+        entries = people("a", "b", None)
+        for name in ("S-0", "S-1", "S-2"):
+            entries += [builders.cd4(14, 100, subject=name), builders.cd4(35, 200, subject=name)]
+        column = {"id": "all", "label": "All", "set": "enrolled"}
+        grid = table_of(
+            entries, {"summary": "either"}, columns=[A, B, column], measures=self.MEASURES
+        )
+        assert raws(grid, "row", "mean") == {"a": "100", "b": "200", "all": "150"}
+        assert raws(grid, "row", "n") == {"a": 1, "b": 1, "all": 2}
+
+    def test_it_is_due_when_that_of_the_arm_is(self):
+        failing = {"measure": "either", "at_least": 1, "missing": "failure"}
+        study = parallel(conditions={"new": failing}, measures=self.MEASURES)
+        seen = builders.contact(20)
+        assert builders.truth("new", enrolment(), randomised("a"), seen, study=study) is False
+        assert builders.truth("new", enrolment(), randomised("b"), seen, study=study) is None
+        assert builders.truth("new", enrolment(), seen, study=study) is None
+
+
+class TestFlow:
+    BOX = {"id": "allocated", "label": "Allocated", "count": "randomised"}
+    LEFT = {
+        "id": "left", "label": "Left", "count": {"recorded": "disposition.recorded"},
+        "reasons": {"recorded": "disposition.recorded", "field": "reason"},
+    }  # fmt: skip
+    STAY = {"id": "stay", "label": "Stay", "count": {"none": [LEFT["count"]]}}
+
+    def flow(self, entries: list[Entry], **identity: Any) -> Any:
+        stages = [
+            {"id": "one", "label": "One",
+             "box": {"id": "all", "label": "Enrolled", "count": "enrolled"}},
+            {"id": "two", "label": "Two", "by_arm": True, "box": self.BOX, "side": [self.LEFT]},
+            {"id": "three", "label": "Three", "by_arm": True, "box": self.STAY},
+        ]  # fmt: skip
+        identities = [identity] if identity else []
+        flow = {"title": "Flow", "stages": stages, "identities": identities}
+        study = parallel(flow=flow)
+        return report.flow(study, sums_of(study, builders.subjects(entries)))
+
+    def test_a_stage_by_arm_has_a_box_an_arm_with_its_own_reasons(self):
+        flow = self.flow([*people("a", "a", "b"), disposition(9, subject="S-1", reason="MOVED")])
+        assert flow.stages[0].boxes == (Box("all", "Enrolled", 3),)
+        assert flow.stages[1].boxes == (
+            Box("allocated", "Allocated", 2, (), "Drug"),
+            Box("allocated", "Allocated", 1, (), "Placebo"),
+        )
+        assert flow.stages[1].side == (
+            Box("left", "Left", 1, (("MOVED", 1),), "Drug"),
+            Box("left", "Left", 0, (), "Placebo"),
+        )
+
+    def test_who_is_in_a_box_and_in_no_arm_is_shown(self):
+        flow = self.flow(people("a", None))
+        assert [(box.arm, box.n) for box in flow.stages[2].boxes] == [
+            ("Drug", 1), ("Placebo", 0), ("No arm", 1),
+        ]  # fmt: skip
+
+    def test_a_total_of_all_equals_parts_by_arm_summed_over_arms(self):
+        assert self.flow(people("a", "b"), total="all", parts=["allocated"]).findings == ()
+        assert self.flow(people("a", None), total="all", parts=["allocated"]).findings == (
+            "Enrolled (2) is not Allocated (1)",
+        )
+
+    def test_boxes_by_arm_must_agree_in_every_arm(self):
+        entries = [*people("a", "b"), disposition(9, subject="S-0")]
+        identity = {"total": "allocated", "parts": ["stay"]}
+        assert self.flow(entries, **identity).findings == ("Drug: Allocated (1) is not Stay (0)",)
+        both = {"total": "allocated", "parts": ["stay", "left"]}
+        assert self.flow(entries, **both).findings == ()
+
+    def test_differences_of_arms_do_not_cancel(self):
+        entries = [*people("a", None), disposition(9, subject="S-0")]
+        identity = {"total": "allocated", "parts": ["stay"]}
+        assert self.flow(entries, **identity).findings == (
+            "Drug: Allocated (1) is not Stay (0)",
+            "No arm: Allocated (0) is not Stay (1)",
+        )
+
+
+class TestWidth:
+    @staticmethod
+    def wide(rows: int, columns: Any, **changes: Any) -> Study:
+        medians = [{"id": f"r{i}", "summary": "age"} for i in range(rows)]
+        return parallel(medians, columns, **changes)
+
+    def test_columns_of_different_arms_count_once(self):
+        arms = [{"id": f"arm{i}", "label": "Arm"} for i in range(20)]
+        columns = [{"id": each["id"], "label": "C", "set": "enrolled"} for each in arms]
+        by_arm = [{**each, "arm": each["id"]} for each in columns]
+        report.check(self.wide(3, by_arm, arms=arms))
+        with pytest.raises(Rejected):
+            report.check(self.wide(3, columns, arms=arms))
+
+    def test_columns_of_one_arm_count_each(self):
+        arms = [A, B]
+        twice = [*arms, *({**each, "id": f"{each['id']}2", "set": "enrolled"} for each in arms)]
+        report.check(self.wide(40, arms))
+        report.check(self.wide(20, twice))
+        with pytest.raises(Rejected):
+            report.check(self.wide(40, twice))
+
+    def test_no_move_between_arms_changes_more_rows_than_were_counted(self):
+        twice = [A, B, {**A, "id": "a2", "set": "enrolled"}, {**B, "id": "b2", "set": "enrolled"}]
+        study = parallel([{"summary": "age"}], twice)
+        (plan,) = report.plan_of(study).tables.values()
+        counted = set().union(*(row.touched() for row in plan.rows))
+        before, after = (
+            report.contribute(study, gather("S-1", [enrolment(age=age), randomised(arm)]))
+            for age, arm in ((20, "a"), (90, "b"))
+        )
+        changed = {row for row in before.keys() | after.keys() if row.startswith("t#")}
+        assert len(changed) == len(counted)
+
+
+# Any history of a small study
+
+arms = st.sampled_from(["a", "b"])
+_EVENTS = st.one_of(
+    st.builds(lambda age, sex, at: enrolment(at, age=age, sex=sex), st.integers(18, 90),
+              st.sampled_from("MF"), st.integers(0, 2)),
+    st.builds(lambda arm, record, at: randomised(arm, at=at, record=record), arms,
+              st.sampled_from(["R1", "R2"]), st.integers(1, 3)),
+    st.builds(lambda treatment, at: dose(at, treatment=treatment),
+              st.sampled_from(["drug", "placebo"]), st.integers(5, 9)),
+    st.builds(lambda at, result: viral_load(at, result), st.integers(0, 42),
+              st.integers(1, 10**6)),
+    st.builds(lambda at, grade: builders.adverse_event(at, grade=grade), st.integers(0, 60),
+              st.integers(1, 4)),
+    st.builds(disposition, st.integers(10, 60)),
+)  # fmt: skip
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Entry]:
+    """Draw the records of some subjects, each corrected or void now and then, in any order."""
+    found = []
+    for i in range(draw(st.integers(1, 4))):
+        revisions: dict[tuple[str, str], int] = {}
+        for each in draw(st.lists(_EVENTS, min_size=1, max_size=8)):
+            key = (each.kind, each.record)
+            revision = revisions[key] = revisions.get(key, 0) + 1
+            data = dict(each.data) | {"record": each.record}
+            if revision > 1 and draw(st.booleans()):
+                data = {"record": each.record, "action": "void"}
+            found.append(entry(each.kind, f"S-{i}", **(data | {"revision": revision})))
+    return draw(st.permutations(found))
+
+
+WHOLE = parallel(
+    [
+        {"id": "enrolled", "count": "enrolled"},
+        {"id": "sex", "levels": {"characteristic": "sex"}},
+        {"id": "age", "summary": "age"},
+        {"id": "log", "summary": {"parameter": "viral-load-log10", "at": "week-5",
+                                  "change_from": "baseline", "missing": "locf"}},
+        {"id": "any", "events": {"emergent": True}},
+        {"id": "terms", "terms": {"filter": {}, "worst": {
+            "field": "grade", "levels": [{"value": str(i), "label": str(i)} for i in range(1, 5)]}}},
+        {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": [
+            {"value": str(i), "label": str(i)} for i in range(1, 5)]}},
+        {"id": "shift", "shift": {"before": "low", "after": "late"}},
+    ],
+    [A, B, TOTAL, *({**each, "id": f"{each['id']}-received"} for each in RECEIVED),
+     {"id": "p", "label": "P", "compare": ["a", "b"]}],
+    classes={
+        name: {"label": name, "measure": {"parameter": "viral-load"} | at, "missing": "high",
+               "classes": [{"value": "low", "label": "Low", "below": 1000},
+                           {"value": "high", "label": "High", "at_least": 1000}]}
+        for name, at in (("low", {"at": "baseline"}), ("late", {"after_first_dose": "highest"}))
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories())
+def test_what_was_changed_step_by_step_is_what_is_computed_at_once(history):
+    states: dict[str, Subject] = {}
+    sums: Any = {}
+    for each in history:
+        before = states.get(each.subject) or gather(each.subject, [])
+        after = states[each.subject] = fold(before, each)[0]
+        shares = [report.contribute(WHOLE, state) for state in (before, after)]
+        sums = cells.total([sums, cells.difference(shares[1], shares[0])])
+    assert sums == sums_of(WHOLE, builders.subjects(history))
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories())
+def test_the_columns_of_the_arms_add_up_to_the_column_of_all(history):
+    grid = tables_of(WHOLE, history)["t"]
+    for suffix in ("", "-received"):
+        for row in grid.rows:
+            for name in ("n", "events"):
+                found = raws(grid, row.id, name)
+                if f"total{suffix}" in found:
+                    parts = found[f"a{suffix}"] + found[f"b{suffix}"]
+                    assert parts == found[f"total{suffix}"], (row.id, name)
+        sizes = {column.id: column.n for column in grid.columns}
+        assert sizes[f"a{suffix}"] + sizes[f"b{suffix}"] == sizes[f"total{suffix}"]

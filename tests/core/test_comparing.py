@@ -1,0 +1,232 @@
+"""Columns that compare others: which test, of which counts, and nothing where none can be made."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from builders import adverse_event, cell, coding, enrolment
+from parallel import TOTAL, A, B, parallel, printed, randomised, table_of
+from scipy import stats
+
+from trial import report, statistics
+from trial.errors import Rejected
+from trial.messages import Entry
+from trial.subject import gather
+from trial.tables.grid import Cell, Grid
+
+P: dict[str, Any] = {"id": "p", "label": "P", "compare": ["a", "b"]}
+
+
+def people(arms: str, sexes: str) -> list[Entry]:
+    """Enrol one subject a letter, in the arm and of the sex that the letters name; `?` is none."""
+    found = []
+    for i, (arm, sex) in enumerate(zip(arms, sexes, strict=True)):
+        known = {} if sex == "?" else {"sex": sex}
+        found += [enrolment(subject=f"S-{i}", **known), randomised(arm, f"S-{i}")]
+    return found
+
+
+def aged(**ages: list[int]) -> list[Entry]:
+    """Enrol subjects of these ages in these arms."""
+    return [
+        each
+        for arm, values in ages.items()
+        for i, age in enumerate(values)
+        for each in (enrolment(subject=f"{arm}-{i}", age=age), randomised(arm, f"{arm}-{i}"))
+    ]
+
+
+def close(found: Cell, name: str, expected: float) -> bool:
+    statistic = found.get(name)
+    assert statistic is not None
+    return float(Fraction(str(statistic.raw))) == pytest.approx(expected, rel=1e-9)
+
+
+MEN = {"count": {"characteristic": "sex", "levels": ["M"]}}
+SEX = {"levels": {"characteristic": "sex"}}
+PEOPLE = people("aaaaaaaabbbbbbbb", "MMMMMMMFMMFFFFFF")  # 7 of 8 and 2 of 8
+
+
+def compared(entries: list[Entry], row: Any, **how: Any) -> Cell:
+    return cell(table_of(entries, row, columns=[A, B, {**P, **how}]), "row", "p")
+
+
+class TestCounts:
+    def test_fisher_is_what_stands_there_unless_another_is_named(self):
+        found = compared(PEOPLE, MEN)
+        assert close(found, "p", stats.fisher_exact([[7, 1], [2, 6]]).pvalue)
+        assert "Fisher" in found.method
+        assert [each.name for each in found.statistics] == ["p"]
+
+    def test_pearson(self):
+        found = compared(PEOPLE, MEN, counts="pearson")
+        assert close(found, "p", stats.chi2_contingency([[7, 1], [2, 6]], correction=False).pvalue)
+        assert found.method == "Pearson chi-square"
+
+    def test_the_rest_of_a_count_is_who_of_the_set_is_not_counted(self):
+        unknown = people("aab", "M?F")
+        assert compared(unknown, MEN) == compared(people("aab", "MFF"), MEN)
+
+    @pytest.mark.parametrize(
+        ("how", "method"),
+        [("newcombe", "Newcombe hybrid score, 95 %"),
+         ("miettinen-nurminen", "Miettinen-Nurminen score, 95 %")],
+    )  # fmt: skip
+    def test_a_difference_is_from_the_reference_which_is_named_first(self, how, method):
+        forth, back = (
+            compared(PEOPLE, MEN, counts=how, compare=order) for order in (["b", "a"], ["a", "b"])
+        )
+        assert forth.method == method
+        assert [each.text for each in forth.statistics][0] == "62.5"
+        assert [each.text for each in back.statistics][0] == "-62.5"
+        low, high = (each.text for each in forth.statistics[1:])
+        assert [each.text for each in back.statistics[1:]] == [f"-{high}", f"-{low}"]
+        assert float(low) < 62.5 < float(high)
+
+    def test_newcombe_joins_the_intervals_of_wilson(self):
+        one, two = (stats.binomtest(x, 8).proportion_ci(method="wilson") for x in (7, 2))
+        gain = 7 / 8 - 2 / 8
+        low = gain - ((7 / 8 - one.low) ** 2 + (two.high - 2 / 8) ** 2) ** 0.5
+        found = compared(PEOPLE, MEN, counts="newcombe", compare=["b", "a"])
+        assert close(found, "ci_low", 100 * low)
+
+    def test_levels_are_compared_in_their_heading_over_all_levels_but_the_unknown(self):
+        entries = [*PEOPLE, enrolment(subject="S-X"), randomised("a", "S-X")]
+        grid = table_of(entries, SEX, columns=[A, B, P])
+        assert close(cell(grid, "row", "p"), "p", stats.fisher_exact([[7, 1], [2, 6]]).pvalue)
+        assert [each.column for each in row_of(grid, "row/M").cells] == ["a", "b"]
+        assert printed(grid, "row/", "a")["n"] == "1"
+
+    def test_three_columns_are_compared_at_once(self):
+        columns = [A, B, TOTAL, {**P, "compare": ["a", "b", "total"], "counts": "pearson"}]
+        grid = table_of(PEOPLE, MEN, columns=columns)
+        assert close(
+            cell(grid, "row", "p"), "p", stats.chi2_contingency([[7, 1], [2, 6], [9, 7]]).pvalue
+        )
+
+    def test_events_compare_subjects_not_events(self):
+        entries = people("aabb", "MMMM")
+        entries += [adverse_event(subject="S-0", record=f"AE-{i}") for i in range(5)]
+        entries += [coding(subject="S-0", adverse_event=f"AE-{i}") for i in range(5)]
+        columns = [A, B, P]
+        grid = table_of(
+            entries, {"id": "any", "events": {}}, {"id": "terms", "terms": {"filter": {}}},
+            columns=columns,
+        )  # fmt: skip
+        expected = stats.fisher_exact([[1, 1], [0, 2]]).pvalue
+        for row in ("any", "terms/Nervous system disorders/Headache"):
+            assert close(cell(grid, row, "p"), "p", expected), row
+
+    def test_a_row_that_not_all_of_the_columns_have_is_not_compared(self):
+        grid = table_of(PEOPLE, {"count": {"a": MEN["count"]}}, columns=[A, B, P])
+        assert [each.column for each in row_of(grid, "row").cells] == ["a"]
+
+
+def row_of(grid: Grid, name: str) -> Any:
+    (found,) = (row for row in grid.rows if row.id == name)
+    return found
+
+
+class TestMeans:
+    AGES = {"a": [20, 30, 40, 55], "b": [50, 60, 72]}
+    AGE = {"summary": "age", "statistics": ["mean"]}
+
+    def test_anova_is_what_stands_there_unless_another_is_named(self):
+        found = compared(aged(**self.AGES), self.AGE)
+        assert close(found, "p", stats.f_oneway(*self.AGES.values()).pvalue)
+        assert found.method == "one-way analysis of variance"
+
+    @pytest.mark.parametrize(("how", "equal"), [("t", True), ("welch", False)])
+    def test_t_tests_give_the_difference_from_the_reference(self, how, equal):
+        found = compared(aged(**self.AGES), self.AGE, means=how)
+        expected = stats.ttest_ind(self.AGES["b"], self.AGES["a"], equal_var=equal)
+        low, high = expected.confidence_interval()
+        assert close(found, "p", expected.pvalue)
+        assert close(found, "ci_low", low)
+        assert close(found, "ci_high", high)
+        assert close(found, "difference", 182 / 3 - 145 / 4)
+        assert found.get("difference").text == "24.4"  # one decimal more than the data, as a mean
+
+    def test_a_difference_has_the_decimals_of_the_mean(self):
+        row = self.AGE | {"decimals": {"mean": 3}}
+        assert compared(aged(**self.AGES), row, means="t").get("difference").text == "24.417"
+
+    @pytest.mark.parametrize("means", ["anova", "t", "welch"])
+    @pytest.mark.parametrize(
+        "ages",
+        [{"a": [], "b": []}, {"a": [1, 2], "b": []}, {"a": [1], "b": [2]}],
+        ids=str,
+    )
+    def test_without_a_group_or_its_spread_nothing_stands_there(self, ages, means):
+        found = compared(aged(**ages), self.AGE, means=means)
+        assert (found.statistics, found.method) == ((), "")
+
+    def test_where_nothing_varies_there_is_no_p(self):
+        same = aged(a=[5, 5], b=[5])
+        assert compared(same, self.AGE).statistics == ()
+        found = compared(same, self.AGE, means="t")
+        assert [each.text for each in found.statistics] == ["0.0", "0.0", "0.0", ""]
+
+
+class TestNothing:
+    @pytest.mark.parametrize("counts", ["fisher", "pearson", "newcombe", "miettinen-nurminen"])
+    @pytest.mark.parametrize(
+        ("arms", "sexes"), [("", ""), ("aa", "MF"), ("aabb", "MMMM"), ("aabb", "FFFF")]
+    )
+    def test_of_one_arm_or_one_outcome_nothing_is_compared(self, arms, sexes, counts):
+        for row in (MEN, SEX):
+            found = compared(people(arms, sexes), row, counts=counts)
+            assert (found.statistics, found.method) == ((), "")
+
+    def test_a_table_too_large_for_fisher_says_so(self, monkeypatch):
+        monkeypatch.setattr(statistics.fisher, "MOST_WORK", 3)
+        found = compared(PEOPLE, MEN)
+        assert (found.get("p").raw, found.get("p").text) == (None, "")
+        assert "not computed" in found.method
+
+    def test_a_column_that_compares_has_no_denominator(self):
+        grid = table_of(PEOPLE, MEN, columns=[A, B, P])
+        assert [(column.n, column.size) for column in grid.columns] == [
+            (8, "(N = 8)"), (8, "(N = 8)"), (None, ""),
+        ]  # fmt: skip
+
+    def test_it_adds_nothing_to_the_sums(self):
+        rows = [MEN, {"id": "age", "summary": "age"}, {"id": "sex"} | SEX]
+        with_p, without = (
+            report.contribute(parallel(rows, columns), gather("S-0", PEOPLE[:2]))
+            for columns in ([A, B, P], [A, B])
+        )
+        assert with_p == without
+
+
+class TestForms:
+    @pytest.mark.parametrize(
+        ("column", "path"),
+        [
+            ({"compare": ["a"]}, "/tables/0/columns/2/compare"),
+            ({"compare": ["a", "c"]}, "/tables/0/columns/2/compare"),
+            ({"compare": ["a", "p"]}, "/tables/0/columns/2/compare"),
+            ({"compare": ["a", "b"], "set": "randomised"}, "/tables/0/columns/2"),
+            ({"compare": ["a", "b"], "arm": "a"}, "/tables/0/columns/2"),
+            ({"compare": ["a", "b"], "where": "enrolled"}, "/tables/0/columns/2"),
+            ({"compare": ["a", "b", "a"], "means": "t"}, "/tables/0/columns/2"),
+            ({"compare": ["a", "b", "a"], "counts": "newcombe"}, "/tables/0/columns/2"),
+            ({"compare": ["a", "b"], "counts": "t"}, "/tables/0/columns/2/counts"),
+            ({"set": "randomised", "counts": "fisher"}, "/tables/0/columns/2"),
+            ({"set": "randomised", "arm": "c"}, "/tables/0/columns/2/arm"),
+            ({"set": "everybody", "arm": "a"}, "/tables/0/columns/2/set"),
+            ({}, "/tables/0/columns/2"),
+        ],
+        ids=str,
+    )
+    def test_a_column_that_is_neither_is_refused_at_its_path(self, column, path):
+        with pytest.raises(Rejected) as caught:
+            report.check(parallel([MEN], [A, B, {"id": "p", "label": "P"} | column]))
+        assert [fault.pointer for fault in caught.value.faults] == [path]
+
+    def test_a_count_of_a_column_that_compares_is_refused(self):
+        with pytest.raises(Rejected) as caught:
+            report.check(parallel([{"count": {"p": "enrolled"}}], [A, B, P]))
+        (fault,) = caught.value.faults
+        assert fault.pointer == "/tables/0/rows/0/count"
+        assert fault.detail == "names no column of subjects of this definition: p"
