@@ -11,7 +11,7 @@ from typing import Any
 from trial import dates
 from trial.derivation import read_result
 from trial.errors import Fault, Rejected
-from trial.messages import Entry, is_ordinary
+from trial.messages import ERASURE, Entry, is_ordinary
 from trial.study import Characteristic, Definition, Parameter, Study
 
 _DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
@@ -22,6 +22,9 @@ _SPANS = (("onset", "end"), ("start", "end"), ("collected", "reported"))
 
 def accept(study: Study, entry: Entry) -> None:
     """Raise `Rejected` (422), naming every field at fault, unless the study takes the event."""
+    if entry.kind == ERASURE:
+        fault = Fault("/type", "is recorded by erasing: POST …/subjects/{subject}/erase")
+        raise Rejected(422, "Event not accepted", "", fault)
     if entry.void:
         return
     faults = [
