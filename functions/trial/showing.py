@@ -100,9 +100,9 @@ def get_history(_request: Request, study: str, subject: str) -> Answer:
     store = wiring.store()
     found = store.study(study)
     stored = store.subject(found, subject) if messages.is_identifier(subject) else None
-    if stored is None:
+    rows = store.journal(study, subject, stored.cipher_key) if stored else []
+    if not rows:
         raise Rejected(404, "No such subject")
-    rows = store.journal(study, subject, stored.cipher_key)
     head = rows[-1].hash
     return web.document({
         "study": study,
