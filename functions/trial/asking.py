@@ -30,7 +30,7 @@ class Ask(BaseModel):
 class Because(BaseModel):
     """The body of a request that only says why."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     reason: Text
 
