@@ -39,6 +39,7 @@ def api(lines: list[str]) -> dict[str, Any]:
     visit, adverse_event = first(lines, FIRST_VISIT), first(lines, FIRST_EVENT)
     study = f"/studies/{STUDY}"
     events = f"{study}/events"
+    subject = json.loads(adverse_event)["subject"]
     broken = visit[: len(visit) // 2]
     return {
         "api/put-definition": request(
@@ -60,6 +61,19 @@ def api(lines: list[str]) -> dict[str, Any]:
         ),
         "api/post-audit": request("POST", f"{study}/audit"),
         "api/get-reports": request("GET", f"{study}/reports"),
+        "api/get-history": request("GET", f"{study}/subjects/{subject}/history"),
+        "api/post-erase": request(
+            "POST",
+            f"{study}/subjects/{subject}/erase",
+            '{"reason": "The subject asked for it"}',
+            "application/json",
+        ),
+        "api/post-retire": request(
+            "POST", f"{study}/retire", '{"reason": "The study is closed"}', "application/json"
+        ),
+        "api/delete-study": request(
+            "DELETE", study, '{"reason": "Its retention is over"}', "application/json"
+        ),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from trial import asking, intake, messages, web, wiring
+from trial import asking, erasing, intake, messages, web, wiring
 from trial import study as studies
 from trial.errors import Rejected, Unavailable, place_of
 from trial.intake import Posted
@@ -84,6 +84,43 @@ def post_redrive(_request: Request, study: str) -> Answer:
     """Take once more what was set aside, after its cause was mended."""
     store = wiring.store()
     return web.document(intake.redrive(store, store.study(study)))
+
+
+@routes("POST", "/studies/{study}/subjects/{subject}/erase")
+def post_erase(request: Request, study: str, subject: str) -> Answer:
+    """Erase a subject's free text and identifiers for ever; counts and the chain stay."""
+    store = wiring.store()
+    found = store.study(study)
+    if not messages.is_identifier(subject):
+        raise Rejected(404, "No such subject")
+    reason = _because(request, "Subject not erased")
+    entry = erasing.entry_of(found, subject, reason, asking.identifier(), wiring.now())
+    erased = erasing.erase(store, found, entry, request.principal)
+    status = "erased" if erased.first else "erased before"
+    document = {"study": study, "subject": subject, "status": status}
+    return web.document(document | {"set_aside": erased.set_aside})
+
+
+@routes("POST", "/studies/{study}/retire")
+def post_retire(request: Request, study: str) -> Answer:
+    """Let a study only be read from now on; there is no way back."""
+    wiring.store().study(study)
+    reason = _because(request, "Study not retired")
+    retired = wiring.store().retire(study, request.principal, reason)
+    return web.document({"study": study, "status": "retired", **vars(retired)})
+
+
+@routes("DELETE", "/studies/{study}")
+def delete_study(request: Request, study: str) -> Answer:
+    """Delete a retired study once its retention is over; Audit does it, step by step."""
+    wiring.store().study(study)
+    reason = _because(request, "Study not removed")
+    wiring.store().remove(study, request.principal, reason)
+    return web.document({"study": study, "status": "being removed"}, 202)
+
+
+def _because(request: Request, title: str) -> str:
+    return asking.because(messages.read_json(request.body), title)
 
 
 @routes("POST", "/studies/{study}/reports")

@@ -12,7 +12,7 @@ from trial.store import keys
 
 logger, metrics = Logger(), Metrics()
 
-RETIRED_AFTER = timedelta(days=7)
+TAKEN_BACK_AFTER = timedelta(days=7)
 """How long the sums of a definition that is in force no more wait for its return."""
 
 
@@ -27,8 +27,14 @@ def wanted(event: dict[str, Any]) -> list[str]:
 def audit(name: str) -> None:
     """Audit one study and publish the report."""
     store = wiring.store()
+    current = store.current(name)
+    if current is not None and current.removed:
+        store.clear(name)
+        logger.info("Study removed", study=name)
+        return
     audited = auditing.audit(store, name)
-    store.retire(name, wiring.now() - RETIRED_AFTER)
+    store.take_back(name, wiring.now() - TAKEN_BACK_AFTER)
+    store.clear_sums(audited.study)
     auditing.publish(wiring.documents(), audited, wiring.now().isoformat(timespec="seconds"))
     metrics.add_metric("AuditDifferences", "Count", len(audited.differences))
     for each in audited.differences:

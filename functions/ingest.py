@@ -9,11 +9,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from trial import intake, messages, wiring
 from trial.errors import Rejected, Unavailable
 from trial.intake import Posted
+from trial.store.asides import UNKNOWN_STUDY
 
 logger, metrics = Logger(), Metrics()
-
-UNKNOWN_STUDY = "unknown-study"
-"""Where a message is set aside that names no study."""
 
 Message = dict[str, Any]
 

@@ -29,6 +29,9 @@ def publish(name: str, requests: set[str]) -> None:
     """Bring a study's live documents up to date and make the reports asked for."""
     store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
     store.look_again(name)  # another definition may just have come into force
+    current = store.current(name)
+    if current is not None and current.removed:
+        return
     study, version = store.study(name), wiring.code_version()
     for request in sorted(requests):
         publishing.publish_report(store, documents, reports, study, request, version)

@@ -126,7 +126,8 @@ class MemoryClient:
 
     def _apply(self, how: str, what: Item, old: Item | None) -> tuple[Item | None, str]:
         values = what.get("ExpressionAttributeValues", {})
-        if not _holds(what.get("ConditionExpression", ""), old, values):
+        names = what.get("ExpressionAttributeNames", {})
+        if not _holds(what.get("ConditionExpression", ""), old, values, names):
             return old, "ConditionalCheckFailed"
         if how == "Delete":
             return None, "None"
@@ -173,7 +174,7 @@ def _key(item: Item) -> tuple[str, str]:
     return item["PK"]["S"], item["SK"]["S"]
 
 
-def _holds(condition: str, old: Item | None, values: Item) -> bool:
+def _holds(condition: str, old: Item | None, values: Item, names: Item | None = None) -> bool:
     old = old or {}
     for each in filter(None, condition.split(" AND ")):
         if each.startswith("attribute_not_exists("):
@@ -182,7 +183,7 @@ def _holds(condition: str, old: Item | None, values: Item) -> bool:
             held = each[17:-1] in old
         else:
             name, _, value = each.partition(" = ")
-            held = old.get(name) == values[value]
+            held = old.get((names or {}).get(name, name)) == values[value]
         if not held:
             return False
     return True

@@ -12,7 +12,7 @@ from trial import dates
 from trial.definition import Definition
 from trial.definition.design import Characteristic, Parameter
 from trial.errors import Fault, Rejected
-from trial.messages import Entry, is_ordinary
+from trial.messages import ERASURE, Entry, is_ordinary
 from trial.results import read_result
 from trial.study import Study
 
@@ -24,6 +24,9 @@ _SPANS = (("onset", "end"), ("start", "end"), ("collected", "reported"))
 
 def accept(study: Study, entry: Entry) -> None:
     """Raise `Rejected` (422), naming every field at fault, unless the study takes the event."""
+    if entry.kind == ERASURE:
+        fault = Fault("/type", "is recorded by erasing: POST …/subjects/{subject}/erase")
+        raise Rejected(422, "Event not accepted", "", fault)
     if entry.void:
         return
     faults = [

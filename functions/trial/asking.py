@@ -7,7 +7,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field
 
 from trial.errors import Fault, Rejected
-from trial.messages import FullDate, Instant, validate
+from trial.messages import FullDate, Instant, Text, validate
 from trial.store.reports import PENDING, Requested
 from trial.store.rows import stamp_text
 
@@ -25,6 +25,19 @@ class Ask(BaseModel):
     reason: Annotated[str, Field(max_length=4_000)] = ""
     as_of: Instant | None = None
     cutoff: FullDate | None = None
+
+
+class Because(BaseModel):
+    """The body of a request that only says why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+    reason: Text
+
+
+def because(value: object, title: str) -> str:
+    """Read why something is asked for; raises `Rejected` (422)."""
+    return validate(Because, value, "", title).reason
 
 
 def read(value: object, principal: str, now: datetime) -> Requested:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from trial import messages, report
+from trial import report
 from trial.cells import Share
-from trial.errors import Rejected
+from trial.errors import Unavailable
 from trial.store.documents import AUDIT, REPORT, Documents
 from trial.store.dynamodb import Store
 from trial.store.repairing import Counted
@@ -66,8 +66,13 @@ class Audit:
 
 
 def audit(store: Store, study_id: str) -> Audit:
-    """Fill what waits to be filled, then compare and repair, shard by shard."""
-    complete = store.fill(study_id)
+    """Fill what waits to be filled, then compare and repair, shard by shard.
+
+    A retired study is only looked at.
+    """
+    current = store.current(study_id)
+    retired = current is not None and current.retired is not None
+    complete = retired or store.fill(study_id)
     store.look_again(study_id)
     study = store.study(study_id)
     subjects = events = 0
@@ -83,7 +88,7 @@ def audit(store: Store, study_id: str) -> Audit:
             busy.append(shard)
         elif lacks:
             found.append(Difference("sums", shard, rows=_names(lacks)))
-        differences += _repaired(store, study, shard, found)
+        differences += found if retired else _repaired(store, study, shard, found)
     return Audit(study, complete, subjects, events, tuple(busy), tuple(differences))
 
 
@@ -108,23 +113,21 @@ def _of_subject(store: Store, study: Study, shard: int, counted: Counted) -> Ite
     name = row.subject.id
     if counted.wrong:
         yield Difference("share", shard, name, counted.wrong)
-    journal = store.journal(study.id, name)
+    journal = store.journal(study.id, name, row.cipher_key)
     known = [each for each in journal if each.version <= row.version]
     later = max((each.version for each in journal), default=0)
     behind = later > row.version and store.version(study, shard, name) < later
     if behind or len(known) < row.version or not verify(known, row.head):
         yield Difference("chain", shard, name)
-    elif not _gives(study, known, counted):
+    elif not _gives(known, counted):
         yield Difference("records", shard, name)
 
 
-def _gives(study: Study, journal: list[JournalRow], counted: Counted) -> bool:
+def _gives(journal: list[JournalRow], counted: Counted) -> bool:
     """Say whether replaying a journal gives the subject as it is kept."""
     try:
-        entries = [
-            messages.parse(messages.read_json(row.body), row.body, study.id) for row in journal
-        ]
-    except Rejected:
+        entries = [row.entry() for row in journal]
+    except Unavailable:
         return False
     return gather(counted.row.subject.id, entries) == counted.row.subject
 

@@ -11,6 +11,7 @@ from trial import messages
 from trial.acceptance import accept
 from trial.errors import Fault, Rejected, Unavailable
 from trial.messages import Entry
+from trial.store.definitions import is_retired
 from trial.store.dynamodb import Store
 from trial.store.rows import Receipt
 from trial.store.writing import Moved
@@ -85,6 +86,9 @@ def redrive(store: Store, study: Study) -> dict[str, int]:
 
     What is taken now counts under whoever sent it then, and is marked as settled.
     """
+    current = store.current(study.id)
+    if current is not None and current.retired:
+        raise is_retired()
     waiting = [each for each in store.asides(study.id) if not each.settled]
     settled = 0
     for each in waiting:

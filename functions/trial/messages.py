@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from trial.errors import Fault, Rejected
 
+_T = TypeVar("_T")
 TYPE_PREFIX = "org.livetlf."
 DIGEST_BYTES = 16  # of a content's SHA-256: 128 bits tell any two contents of a study apart
 
@@ -88,6 +89,9 @@ _DIGITS, _PLACES = 18, 9
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 Text = Annotated[str, Field(min_length=1, max_length=4_000)]
 Verbatim = Annotated[str, Field(min_length=1, max_length=32_767)]
+PERSONAL = "personal"
+"""Marks a field that may hold a person's free text or identifiers: it can be erased."""
+Personal = Annotated[_T, PERSONAL]
 PartialDate = Annotated[str, AfterValidator(_partial_date)]
 FullDate = Annotated[str, AfterValidator(_full_date)]
 LocalTime = Annotated[str, AfterValidator(_local_time)]
@@ -108,7 +112,7 @@ class Data(BaseModel):
     record: Identifier
     revision: Annotated[int, Field(ge=1, le=1_000_000)]
     action: Literal["record", "void"] = "record"
-    reason_for_change: Text | None = None
+    reason_for_change: Personal[Text | None] = None
 
 
 class Void(Data):
@@ -140,7 +144,7 @@ class SubjectEnrolled(Data):
     date: FullDate
     site: Identifier
     country: Text | None = None
-    investigator: Text | None = None
+    investigator: Personal[Text | None] = None
     age: Annotated[int, Field(ge=0, le=130)] | None = None
     sex: Literal["F", "M", "U", "UNDIFFERENTIATED"] | None = None
     race: Text | None = None
@@ -156,7 +160,7 @@ class SubjectRandomised(Data):
 
 class SubjectUnblinded(Data):
     date: FullDate
-    reason: Text
+    reason: Personal[Text]
 
 
 class SubjectSuperseded(Data):
@@ -183,7 +187,7 @@ class VisitRecorded(Data):
 class VisitMissed(Data):
     visit: Identifier
     date: FullDate | None = None
-    reason: Text
+    reason: Personal[Text]
 
 
 class LabResultReported(Data):
@@ -211,17 +215,17 @@ class DoseAdministered(Data):
 class DoseMissed(Data):
     visit: Identifier
     date: FullDate | None = None
-    reason: Text
+    reason: Personal[Text]
 
 
 class RegimenStarted(Data):
     date: FullDate
-    regimen: Text
+    regimen: Personal[Text]
     agents: list[Text] = []
 
 
 class AdverseEventReported(Data):
-    term: Verbatim
+    term: Personal[Verbatim]
     onset: PartialDate | None = None
     end: PartialDate | None = None
     grade: Annotated[int, Field(ge=1, le=5)] | None = None
@@ -232,7 +236,7 @@ class AdverseEventReported(Data):
     action_taken: Text | None = None
     outcome: Text | None = None
     concomitant_treatment: bool | None = None
-    page: Text | None = None
+    page: Personal[Text | None] = None
 
 
 class AdverseEventCoded(Data):
@@ -262,7 +266,7 @@ class OutcomeAdjudicated(Data):
 
 class DeathReported(Data):
     date: PartialDate
-    cause: Text
+    cause: Personal[Text]
     related: bool | None = None
     autopsy: bool | None = None
 
@@ -279,13 +283,13 @@ class DispositionRecorded(Data):
 class DeviationRecorded(Data):
     date: FullDate
     category: Text
-    description: Text
+    description: Personal[Text]
     severity: Literal["minor", "major"] | None = None
 
 
 class ConmedRecorded(Data):
-    drug: Text
-    indication: Text | None = None
+    drug: Personal[Text]
+    indication: Personal[Text | None] = None
     start: PartialDate | None = None
     end: PartialDate | None = None
 
@@ -294,6 +298,13 @@ class PregnancyReported(Data):
     date: FullDate
     outcome: Text | None = None
 
+
+class SubjectErased(Data):
+    reason: Text
+
+
+ERASURE = "subject.erased"
+"""The kind that this service records itself, when a subject's personal texts are erased."""
 
 KINDS: Mapping[str, type[Data]] = {
     "subject.screened": SubjectScreened,
@@ -319,6 +330,7 @@ KINDS: Mapping[str, type[Data]] = {
     "deviation.recorded": DeviationRecorded,
     "conmed.recorded": ConmedRecorded,
     "pregnancy.reported": PregnancyReported,
+    ERASURE: SubjectErased,
 }
 
 
@@ -335,6 +347,10 @@ class Envelope(BaseModel):
     time: Instant
     study: Identifier | None = None
     data: dict[str, Any]
+
+
+STANDARD = frozenset({*Envelope.model_fields, "datacontenttype", "dataschema"})
+"""The attributes of an envelope that hold no person's data."""
 
 
 @dataclass(frozen=True)
@@ -359,6 +375,8 @@ class Entry:
     source: str
     time: str
     body: str
+    extended: bool = False
+    """Whether the envelope has attributes that are not `STANDARD`."""
 
 
 def is_identifier(text: str) -> bool:
@@ -427,7 +445,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_DECODER = json.JSONDecoder(
+DECODER = json.JSONDecoder(
     parse_float=Decimal,
     parse_int=integer,
     parse_constant=_no_constant,
@@ -438,8 +456,8 @@ _DECODER = json.JSONDecoder(
 def read_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
     """Parse a body, keeping numbers as written; broken JSON is a 400 with its line and column."""
     text = _decode(body)
-    value, end = _scan(text, _skip(text, 0))
-    if (end := _skip(text, end)) < len(text):
+    value, end = _scan(text, skip(text, 0))
+    if (end := skip(text, end)) < len(text):
         raise _broken("more follows the value", text, end)
     return value
 
@@ -447,10 +465,10 @@ def read_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
 def split_batch(body: bytes | str) -> list[tuple[Any, str]]:
     """Take a JSON array apart into its elements and the text each was written as."""
     text = _decode(body)
-    start = _skip(text, 0)
+    start = skip(text, 0)
     if text[start : start + 1] != "[":
         raise _broken("a batch is a JSON array", text, start)
-    return list(_elements(text, _skip(text, start + 1)))
+    return list(_elements(text, skip(text, start + 1)))
 
 
 def _elements(text: str, at: int) -> Iterator[tuple[Any, str]]:
@@ -460,10 +478,10 @@ def _elements(text: str, at: int) -> Iterator[tuple[Any, str]]:
     while True:
         value, end = _scan(text, at)
         yield value, text[at:end]
-        at = _skip(text, end)
+        at = skip(text, end)
         match text[at : at + 1]:
             case ",":
-                at = _skip(text, at + 1)
+                at = skip(text, at + 1)
             case "]":
                 _end_of(text, at + 1)
                 return
@@ -472,21 +490,22 @@ def _elements(text: str, at: int) -> Iterator[tuple[Any, str]]:
 
 
 def _end_of(text: str, at: int) -> None:
-    if (end := _skip(text, at)) < len(text):
+    if (end := skip(text, at)) < len(text):
         raise _broken("more follows the batch", text, end)
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def _skip(text: str, at: int) -> int:
+def skip(text: str, at: int) -> int:
+    """Give the next place that holds no white space."""
     match = _SPACE.match(text, at)
     return match.end() if match else at
 
 
 def _scan(text: str, at: int) -> tuple[Any, int]:
     try:
-        return _DECODER.raw_decode(text, at)
+        return DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
         raise _broken(error.msg, text, error.pos) from error
     except _ConstantError as error:
@@ -588,6 +607,7 @@ def parse(value: object, body: str, study: str | None = None) -> Entry:
         source=envelope.source,
         time=envelope.time,
         body=body,
+        extended=not STANDARD.issuperset(envelope.model_extra or ()),
     )
 
 

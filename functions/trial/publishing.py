@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from trial import messages, report
+from trial import report
 from trial.cells import Share
 from trial.errors import Unavailable
 from trial.render.documents import MEDIA_TYPES, render
@@ -30,6 +30,8 @@ class State:
     version: int
     head: bytes
     trail: tuple[JournalRow, ...] = ()
+    erased: bool = False
+    """Whether personal texts were there at that version and are not any more."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def publish_report(
         return
     asked = Asked(wanted.as_of, wanted.cutoff)
     states = list(_refolded(store, study, asked))
+    asked = replace(asked, erased=tuple(each.subject.id for each in states if each.erased))
     publication = make(store, study, states, code_version, asked)
     cut = publication.cut
     _put(documents, study, f"cuts/{cut.id}", publication.files)
@@ -113,20 +116,17 @@ def _refolded(store: Store, study: Study, asked: Asked) -> Iterator[State]:
     minute old resolves to the same versions whenever it is asked for.
     """
     for each in store.subjects(study):
-        journal = store.journal(study.id, each.id)
+        journal = store.journal(study.id, each.id, each.cipher_key)
         rows = [
             row
             for row in journal
             if row.version <= each.version and (not asked.as_of or row.stamp <= asked.as_of)
         ]
         if rows:
-            subject = gather(each.id, (_entry(row) for row in rows))
+            subject = gather(each.id, (row.entry() for row in rows))
             seen, share = report.as_asked(study, subject, asked)
-            yield State(seen, share, rows[-1].version, rows[-1].hash, tuple(rows))
-
-
-def _entry(row: JournalRow) -> messages.Entry:
-    return messages.parse(messages.read_json(row.body), row.body, row.study)
+            erased = each.subject.erased and not subject.erased
+            yield State(seen, share, rows[-1].version, rows[-1].hash, tuple(rows), erased)
 
 
 def make(

@@ -12,6 +12,7 @@ from trial import cells, dates
 from trial.cells import Share
 from trial.cutoff import until
 from trial.derivation import Derivation
+from trial.messages import ERASURE
 from trial.study import Study
 from trial.subject import Dispute, Subject
 from trial.tables import figures, findings, listings
@@ -90,10 +91,14 @@ def live(study: Study, sums: Share) -> Cut:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a report was asked to show: as recorded by an instant, and as of a clinical date."""
+    """What a report was asked to show: as recorded by an instant, and as of a clinical date.
+
+    `erased` are the subjects whose personal texts were there at that instant and are not now.
+    """
 
     as_of: str = ""
     cutoff: str = ""
+    erased: tuple[str, ...] = ()
 
 
 NOW = Asked()
@@ -125,7 +130,7 @@ def cut(
     """Name the state that a document shows, by all that decides its bytes."""
     root = content_root(subjects)
     parts = (study.digest, study.version, root, AUDIENCE, asked.as_of, asked.cutoff)
-    inputs = " ".join(map(str, (*parts, *sorted(disputes.items()))))
+    inputs = " ".join(map(str, (*parts, *sorted(disputes.items()), *asked.erased)))
     return replace(
         live(study, sums),
         id=hashlib.sha256(inputs.encode()).hexdigest()[:16],
@@ -147,7 +152,7 @@ def as_asked(study: Study, subject: Subject, asked: Asked) -> tuple[Subject, Sha
 
 def _is_known(subject: Subject) -> bool:
     """Say whether anything of a subject is left by a cut-off date: else no listing names it."""
-    return any(not record.void for record in subject.records.values())
+    return any(not record.void for record in subject.records.values() if record.kind != ERASURE)
 
 
 def report(

@@ -29,6 +29,7 @@ def get_definition(_request: Request, study: str) -> Answer:
         "in_force": found.digest,
         "filling": filling or None,
         "epoch": epoch,
+        "retired": vars(current.retired) if current and current.retired else None,
     }
     # The definition as its sponsor wrote it: read and written again, 1.50 would become 1.5.
     body = f'{json.dumps(standing)[:-1]}, "definition": {found.source}}}'
@@ -96,8 +97,10 @@ def get_set_aside(_request: Request, study: str) -> Answer:
 @routes("GET", "/studies/{study}/subjects/{subject}/history")
 def get_history(_request: Request, study: str, subject: str) -> Answer:
     """Give a subject's events as recorded: who, when, why, and the chain that proves it."""
-    wiring.store().study(study)
-    rows = wiring.store().journal(study, subject) if messages.is_identifier(subject) else []
+    store = wiring.store()
+    found = store.study(study)
+    stored = store.subject(found, subject) if messages.is_identifier(subject) else None
+    rows = store.journal(study, subject, stored.cipher_key) if stored else []
     if not rows:
         raise Rejected(404, "No such subject")
     head = rows[-1].hash
@@ -107,7 +110,7 @@ def get_history(_request: Request, study: str, subject: str) -> Answer:
         "version": rows[-1].version,
         "head": head.hex(),
         "intact": verify(rows, head),
-        "events": [row.document() for row in rows],
+        "events": [row.document() | {"received": row.received} for row in rows],
     })  # fmt: skip
 
 

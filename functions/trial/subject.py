@@ -5,10 +5,15 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from trial.messages import Entry
+from trial import personal
+from trial.messages import ERASURE, Entry
 
 Key = tuple[str, str]
 """Kind and record id: what identifies a record within a subject."""
+
+
+ERASURE_RECORD = "erasure"
+"""The id of the one record that says that a subject's personal texts were erased."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,11 @@ class Subject:
         """How many revisions were accepted."""
         return sum(map(len, self.seen.values()))
 
+    @property
+    def erased(self) -> bool:
+        """Whether the subject's personal texts were erased: then later ones are not kept either."""
+        return (ERASURE, ERASURE_RECORD) in self.records
+
 
 @dataclass(frozen=True)
 class Dispute:
@@ -59,7 +69,8 @@ def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
     """Take an entry into account: in any order, and any number of times, the result is the same.
 
     The highest revision of a record counts whenever it arrives. A second content for a revision
-    already accepted is a conflict: the first stays in force.
+    already accepted is a conflict: the first stays in force. An erasure takes the personal texts
+    out of all records, those that come after it too.
     """
     key = (entry.kind, entry.record)
     digests = subject.seen.get(key, {})
@@ -69,8 +80,19 @@ def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
     seen = {**subject.seen, key: {**digests, entry.revision: entry.digest}}
     if digests and max(digests) > entry.revision:
         return replace(subject, seen=seen), Outcome.RECORDED
-    record = Record(entry.kind, entry.record, entry.revision, entry.void, entry.data)
-    return replace(subject, records={**subject.records, key: record}, seen=seen), Outcome.RECORDED
+    data = personal.without(entry.kind, entry.data) if subject.erased else entry.data
+    record = Record(entry.kind, entry.record, entry.revision, entry.void, data)
+    folded = replace(subject, records={**subject.records, key: record}, seen=seen)
+    return _erased(folded) if entry.kind == ERASURE else folded, Outcome.RECORDED
+
+
+def _erased(subject: Subject) -> Subject:
+    """Take every personal text out; digests stay, for a repeat to be known."""
+    records = {
+        key: replace(record, data=personal.without(record.kind, record.data))
+        for key, record in subject.records.items()
+    }
+    return replace(subject, records=records, seen={k: dict(of) for k, of in subject.seen.items()})
 
 
 def gather(subject: str, entries: Iterable[Entry]) -> Subject:

@@ -33,9 +33,11 @@ _SHOWN = 10
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _RECORD_FIELDS = frozenset({"record", "revision", "action", "reason_for_change"})
 _UNSEALED = frozenset({"previous", "hash"})
+_RECEIVED = "received"
+_WITHHELD = '"[erased]"'
 _SEALED = frozenset({
-    "study", "subject", "kind", "record", "revision", "body", "digest", "event_id", "source",
-    "time", "principal", "stamp", "version", "format",
+    "study", "subject", "kind", "record", "revision", "body", "texts", "digest", "event_id",
+    "source", "time", "principal", "stamp", "version", "format",
 })  # fmt: skip
 
 type Row = Mapping[str, Any]
@@ -104,7 +106,11 @@ def _check_journals(
         text = f"accepted {cut['accepted']}: the journals hold {len(rows)} revisions"
         verdict.differences.append(text)
     verdict.checked.append(f"{len(rows)} journal rows of {len(heads['subjects'])} subjects")
-    verdict.checked.append("content_root against the journals' bodies")
+    withheld = sum(_WITHHELD in str(row.get("body")) for row in rows)
+    verdict.checked.append(
+        f"content_root against the journals' bodies; of {withheld}, whose personal texts are"
+        " withheld, against the digests in their chains"
+    )
 
 
 def differences(rows: Iterable[Row], heads: Heads, study: str) -> list[str]:
@@ -163,7 +169,10 @@ def _unlike_its_body(row: Row) -> Iterator[str]:
 
 @lru_cache(maxsize=65_536)
 def _read(body: str) -> Mapping[str, Any] | None:
-    """Read what a body says of itself, and compute the digest of its content."""
+    """Read what a body says of itself, and compute the digest of its content.
+
+    That is of what was received: where personal texts are withheld it cannot be computed.
+    """
     try:
         event = json.loads(body, parse_float=Decimal, parse_int=_integer)
         data = event["data"]
@@ -184,8 +193,10 @@ def _read(body: str) -> Mapping[str, Any] | None:
             "event_id": event["id"],
             "source": event["source"],
             "time": event["time"],
-            "digest": hashlib.sha256(canonical(content).encode()).digest()[:DIGEST_BYTES].hex(),
         }
+        if _WITHHELD not in body:
+            told = hashlib.sha256(canonical(content).encode()).digest()[:DIGEST_BYTES]
+            said["digest"] = told.hex()
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return said | ({"study": event["study"]} if event.get("study") is not None else {})
@@ -205,7 +216,7 @@ def content_root(rows: Iterable[Row]) -> str:
     """Compute what identifies the accepted revisions, from their bodies."""
     lines = []
     for row in rows:
-        said = _read(str(row.get("body"))) or {}
+        said = {"digest": row.get("digest"), **(_read(str(row.get("body"))) or {})}
         names = ("subject", "kind", "record", "revision", "digest")
         lines.append(" ".join(str(said.get(name)) for name in names) + "\n")
     return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "replace")).hexdigest()
@@ -275,7 +286,8 @@ def _journal(directory: Path, study: str, heads: Heads, client: Client | None) -
     rows: list[Row] = []
     for subject, head in heads.items():
         path = f"/studies/{quote(study, safe='')}/subjects/{quote(subject, safe='')}/history"
-        rows += client.get(path).json()["events"][: head["version"]]
+        events = client.get(path).json()["events"][: head["version"]]
+        rows += [{k: of for k, of in row.items() if k != _RECEIVED} for row in events]
     return rows
 
 

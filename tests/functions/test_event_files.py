@@ -143,6 +143,35 @@ def audit_asked(answer: Answer, service: Service) -> None:
     assert [key for key in service.items() if key[1].startswith("AUDIT#")]
 
 
+def history(answer: Answer, service: Service) -> None:
+    (event,) = answer.json["events"]
+    assert answer.json["intact"]
+    assert event["received"] == read("api/post-adverse-event")["body"]
+
+
+def erased(answer: Answer, service: Service) -> None:
+    assert answer.status == 200
+    assert answer.json["status"] in {"erased", "erased before"}
+    found = service.ask(read("api/get-history")).json
+    event, erasure = found["events"]
+    assert found["intact"]
+    assert event["received"] == event["body"]
+    assert erasure["kind"] == "subject.erased"
+    assert service.get("summary").json["accepted"] == 2
+
+
+def retired(answer: Answer, service: Service) -> None:
+    assert (answer.status, answer.json["status"]) == (200, "retired")
+    assert service.ask(read("api/post-adverse-event")).status == 409
+    assert service.get("summary").json["accepted"] == 1
+
+
+def kept(answer: Answer, service: Service) -> None:
+    assert answer.status == 409
+    assert answer.json["title"] == "Study not removed"
+    assert service.get("summary").status == 200
+
+
 def audited(answer: Any, service: Service) -> None:
     assert not (answer or {}).get("batchItemFailures")
     found = service.get("audit").json
@@ -164,6 +193,10 @@ VISIT, EVENT = first("api/post-visit"), first("api/post-adverse-event")
 
 # What each file needs before it, and what must be so after it.
 EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], None]]] = {
+    "api/delete-study": (VISIT, kept),
+    "api/get-history": (EVENT, history),
+    "api/post-erase": (EVENT, erased),
+    "api/post-retire": (VISIT, retired),
     "api/get-consort-svg": (VISIT, picture),
     "api/get-reports": (VISIT, document("live", "last_rendering", "reports")),
     "api/get-set-aside": (first("api/post-unreadable"), document("count", "set_aside")),

@@ -63,9 +63,9 @@ class World:
     def journalled(self) -> dict[tuple[str, str, int], str]:
         store = self.store()
         return {
-            (name, row.record, row.revision): row.body
-            for name in SUBJECTS
-            for row in store.journal(self.study.id, name)
+            (each.id, row.record, row.revision): row.received or ""
+            for each in store.subjects(self.study)
+            for row in store.journal(self.study.id, each.id, each.cipher_key)
         }
 
 

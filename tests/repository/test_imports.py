@@ -18,7 +18,7 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "cells", "dates", "numbers", "distributions"),
     ("messages", "statistics"),
-    ("definition",),
+    ("definition", "personal"),
     ("subject", "study"),
     ("adverse_events", "results"),
     ("derivation",),
@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tables",),
     ("report",),
     ("store", "render"),
-    ("asking", "auditing", "intake", "publishing", "web", "wiring"),
+    ("asking", "auditing", "erasing", "intake", "publishing", "web", "wiring"),
     ("showing",),
     ("api", "audit", "ingest", "publish"),
 )
@@ -49,6 +49,7 @@ MAY_BE_IMPURE = {
     "trial.wiring": {"os"},  # the settings
     "trial.store.dynamodb": {"time"},  # the default of an argument
     "trial.store.filling": {"random"},  # jitter
+    "trial.store.sealing": {"secrets"},  # a subject's key
     "trial.store.writing": {"random"},  # jitter
 }
 CLOCKS = {"now", "today", "utcnow", "fromtimestamp", "time_ns", "monotonic", "perf_counter"}
@@ -179,6 +180,13 @@ def loaded(statement: str, *names: str) -> list[str]:
 def test_handlers_that_make_no_workbook_load_nothing_heavy(handler: str) -> None:
     statement = f"import {handler}; {handler}.wiring.store(); {handler}.wiring.documents()"
     assert loaded(statement, *NEVER_LOADED, "mpmath") == []
+
+
+def test_the_cipher_is_loaded_only_when_something_is_sealed() -> None:
+    cipher = "cryptography.hazmat.primitives.ciphers.aead"
+    seal = "api.wiring.store(); from trial.store import sealing"
+    assert loaded(f"import api; {seal}", cipher) == []
+    assert loaded(f"import api; {seal}; sealing._cipher(b'k' * 32)", cipher) == [cipher]
 
 
 @pytest.mark.parametrize("handler", ["api", "audit", "ingest", "publish"])

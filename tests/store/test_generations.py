@@ -228,15 +228,15 @@ def test_releases_side_by_side_read_exactly_what_is_recorded(world: World) -> No
     world.check(1, 2)
 
 
-def test_what_is_retired_leaves_no_share_and_no_sum_and_can_return(world: World) -> None:
+def test_what_is_taken_back_leaves_no_share_and_no_sum_and_can_return(world: World) -> None:
     store = world.store()
     world.record(store, *(event(i) for i in range(9)))
     first = store.study("S")
     world.put(2)
     store.fill("S")
-    assert store.retire("S", world.clock() - timedelta(days=1)) == []
+    assert store.take_back("S", world.clock() - timedelta(days=1)) == []
     world.clock.pause(10)
-    assert store.retire("S", world.clock()) == [first.generation]
+    assert store.take_back("S", world.clock()) == [first.generation]
     world.check()
     assert store.check(first) == {0: {}, 1: {}}
     gates = world.gates(first)
@@ -343,7 +343,7 @@ STEPS = st.lists(
         st.tuples(st.just("record"), st.integers(0, 2), st.integers(0, 14), st.integers(1, 3)),
         st.tuples(st.just("put"), st.integers(1, 3)),
         st.tuples(st.just("fill"), st.integers(1, 2), st.integers(0, 1 << 16)),
-        st.tuples(st.just("retire"), st.integers(1, 2)),
+        st.tuples(st.just("take back"), st.integers(1, 2)),
         st.tuples(st.just("wait"), st.sampled_from([5, 40, 2_000])),
     ),
     max_size=25,
@@ -371,9 +371,9 @@ def test_whatever_happens_readers_of_every_release_see_what_is_recorded(steps: l
                 rng = random.Random(seed)  # noqa: S311
                 with suppress(Crash, Unavailable, Rejected):
                     world.failing(rng, 0.1, version).fill("S")
-            case "retire", version:
+            case "take back", version:
                 with suppress(Rejected):
-                    world.store(version).retire("S", world.clock())
+                    world.store(version).take_back("S", world.clock())
             case "wait", seconds:
                 world.clock.pause(seconds)
         for version, reader in enumerate(readers, 1):

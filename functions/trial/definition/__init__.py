@@ -38,6 +38,7 @@ class Definition(Model):
     notice: str = ""
     design: Literal["single-group", "parallel", "crossover"]
     shards: Annotated[int, Field(ge=1, le=24)] = 8  # of four generations in one transaction
+    retention: Annotated[int, Field(ge=0, le=100)] = 25  # years, from when the study is retired
     calendar: Calendar
     arms: Annotated[list[Arm], AfterValidator(distinct)] = []
     placebo: list[str] = []  # treatments whose doses hold nothing, and may be 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from trial import cells
-from trial.store import codec, keys
+from trial.store import codec, keys, sealing
 from trial.store.drafts import Draft, Part
 from trial.store.generations import FENCED, MARKS, gate_row, is_gate
 from trial.store.paging import FILLS, Row, write_page, write_pages
@@ -19,7 +19,10 @@ from trial.store.rows import (
 )
 from trial.store.table import ABSENT, Action, Table, Value, binary, key, number, text
 
-_SET_ROW = "SET version = :version, head = :head, stamp = :stamp, #format = :format, body = :body"
+_SET_ROW = (
+    "SET version = :version, head = :head, stamp = :stamp, #format = :format, body = :body,"
+    " cipher_key = :cipher_key"
+)
 _SET_PAGES = ", pages = :pages, paged = :paged"
 
 
@@ -44,7 +47,7 @@ def _subject_actions(table: Table, study_id: str, draft: Draft, now: datetime) -
     for pending in draft.fresh:
         version += 1
         stamp = max(now, stamp + TICK)
-        journal = _journal_row(pending.receipt, version, stamp, head)
+        journal = _journal_row(pending.receipt, draft.cipher_key, version, stamp, head)
         head = journal.hash
         pending.tried.add(head)
         yield table.put(write_journal(journal, pending.receipt.entry), ABSENT)
@@ -55,10 +58,11 @@ def _subject_actions(table: Table, study_id: str, draft: Draft, now: datetime) -
         "stamp": text(stamp_text(stamp)),
         "format": number(codec.FORMAT),
         "body": binary(draft.body),
+        "cipher_key": binary(draft.cipher_key),
     }
     shares = {name: binary(share) for name, share in draft.shares.items()}
     expression = _SET_ROW
-    if draft.page is not None:
+    if draft.pages != row.pages.numbers:
         values |= write_pages(draft.pages, draft.paged_length)
         expression += _SET_PAGES
     if row.shares is None:
@@ -96,15 +100,19 @@ def replacing(
     )
 
 
-def _journal_row(receipt: Receipt, version: int, stamp: datetime, previous: bytes) -> JournalRow:
+def _journal_row(
+    receipt: Receipt, cipher_key: bytes, version: int, stamp: datetime, previous: bytes
+) -> JournalRow:
     entry = receipt.entry
+    body, texts = sealing.seal(cipher_key, entry)
     row = JournalRow(
         study=entry.study,
         subject=entry.subject,
         kind=entry.kind,
         record=entry.record,
         revision=entry.revision,
-        body=entry.body,
+        body=body,
+        texts=texts,
         digest=entry.digest,
         event_id=entry.event_id,
         source=entry.source,

@@ -1,12 +1,18 @@
-"""What could not be accepted, kept with its reason: once per body."""
+"""What could not be accepted, kept with its reason: once per body.
+
+Nobody has looked into these bodies, so they hold personal texts in the clear. Once a subject is
+erased, bodies of it are dropped, and those that still come are not kept.
+"""
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from trial.messages import Entry
+from trial.errors import Rejected
+from trial.messages import Entry, read_json
 from trial.store import keys
 from trial.store.definitions import known
 from trial.store.rows import Aside, stamp_text
@@ -15,6 +21,9 @@ from trial.subject import Dispute
 
 BODY_BYTES = 300_000
 """Larger bodies are noted by digest and size alone; the edge refuses them before (413)."""
+
+UNKNOWN_STUDY = "unknown-study"
+"""Where a message is set aside that names no study."""
 
 _ERRORS = 100  # of a problem document; a body can be wrong in more places than an item can hold
 
@@ -36,7 +45,9 @@ def put(
         "who": text(principal),
         "at": text(stamp_text(at)),
     }
-    if len(raw) <= BODY_BYTES:
+    if any(is_of(raw, subject) for subject in erased(table, study_id)):
+        item["erased"] = text(stamp_text(at))
+    elif len(raw) <= BODY_BYTES:
         item["body"] = binary(raw)
     return table.put_new(item)
 
@@ -52,7 +63,48 @@ def each(table: Table, study_id: str) -> Iterator[Aside]:
             principal=item["who"]["S"],
             at=item["at"]["S"],
             settled=item.get("settled", {}).get("S", ""),
+            erased=item.get("erased", {}).get("S", ""),
         )
+
+
+def erase(table: Table, study_id: str, subject: str, at: datetime) -> int:
+    """Drop the bodies that are of a subject, now and whenever one comes; count those dropped now.
+
+    A body that is of several subjects goes too. Problem, sender, time and digest stay.
+    """
+    table.put_new(key(keys.erased(study_id, subject)) | {"at": text(stamp_text(at))})
+    values = {":at": text(stamp_text(at))}
+    found = [
+        (partition, aside.sha256)
+        for partition in (study_id, UNKNOWN_STUDY)
+        for aside in each(table, partition)
+        if aside.body is not None and is_of(aside.body, subject)
+    ]
+    for partition, digest in found:
+        where = keys.aside(partition), digest
+        dropped = "SET erased = :at REMOVE body"
+        table.write([table.update(where, dropped, PRESENT, ExpressionAttributeValues=values)])
+    return len(found)
+
+
+def is_of(body: bytes, subject: str) -> bool:
+    """Say whether a body is of a subject: it names it, or, where it cannot be read, mentions it."""
+    try:
+        value = read_json(body)
+    except Rejected:
+        value = None
+    events = value if isinstance(value, list) else [value]
+    named = [each.get("subject") for each in events if isinstance(each, dict)]
+    if len(named) == len(events) and all(isinstance(each, str) for each in named):
+        return subject in named
+    mention = rf"(?<![A-Za-z0-9]){re.escape(subject)}(?![A-Za-z0-9])"
+    return re.search(mention, body.decode(errors="replace")) is not None
+
+
+def erased(table: Table, study_id: str) -> list[str]:
+    """Name the subjects whose bodies are not kept."""
+    partition, start = keys.erased(study_id, "")
+    return [item["SK"]["S"].removeprefix(start) for item in table.query(partition, start)]
 
 
 def count(table: Table, study_id: str) -> int:

@@ -13,6 +13,7 @@ from trial.store.drafts import ITEM_BYTES
 from trial.store.generations import (
     ACTIONS,
     Current,
+    Decision,
     Plan,
     gate_row,
     opened,
@@ -31,6 +32,7 @@ type Put = Literal["created", "same", "filling", "cancelled"]
 """In force now; in force already; being filled first; the filling of another given up."""
 
 _TRIES = 5
+_NOT_REMOVED = "Study not removed"
 
 
 def known(study_id: str) -> str:
@@ -72,6 +74,8 @@ class Definitions:
         kept = key(keys.definition(study.id, study.digest)) | {"body": text(body)}
         for _ in range(_TRIES):
             current = self.current(study.id)
+            if current and current.retired:
+                raise is_retired()
             if current and current.digest == study.digest and not current.filling:
                 return "same"
             if current and current.filling == study.digest:
@@ -137,6 +141,34 @@ class Definitions:
             self.forget(study.id)
         return True
 
+    def retire(self, study_id: str, decision: Decision) -> Decision:
+        """Let a study only be read from now on; give the decision by which it is, for ever.
+
+        The fence moves, so no writer commits by what it knew before.
+        """
+        for _ in range(_TRIES):
+            found = self._read(known(study_id))
+            if found.current.retired:
+                return found.current.retired
+            given_up = found.current.amended("", self.version, self._now())
+            if self.replan(found.plan.study, found.current, replace(given_up, retired=decision)):
+                return decision
+        raise Unavailable("the study's generations are being changed")
+
+    def remove(self, study_id: str, decision: Decision) -> None:
+        """Decide that all of a retired study is deleted; refused (409) while it must be kept."""
+        for _ in range(_TRIES):
+            found = self._read(known(study_id))
+            if found.current.retired is None:
+                raise Rejected(409, _NOT_REMOVED, "it is not retired")
+            until = _kept_until(found.current.retired, found.plan.study.definition.retention)
+            if decision.at < until:
+                raise Rejected(409, _NOT_REMOVED, f"it is kept until {until[:10]}")
+            removed = replace(found.current, removed=decision)
+            if self.replan(found.plan.study, found.current, removed):
+                return
+        raise Unavailable("the study's generations are being changed")
+
     def load(self, study_id: str, digest: str) -> Study:
         """Read a definition by its digest, as this code's contributions count it."""
         if digest in self._parsed:
@@ -150,12 +182,13 @@ class Definitions:
     def _read(self, study_id: str) -> Known:
         read_at = self._now()
         current = self.current(study_id)
-        if current is None:
+        if current is None or current.removed:
             raise _not_found()
         own = [self.load(study_id, digest) for digest in current.wanted]
         counted = tuple(each for each in own if each.generation in current.live)
         others = current.live.keys() - {each.generation for each in counted}
-        plan = Plan(current.plan, own[0], counted, tuple(sorted(others)))
+        others_too = tuple(sorted(others))
+        plan = Plan(current.plan, own[0], counted, others_too, retired=bool(current.retired))
         return Known(read_at, current, plan)
 
     def _change(self, study: Study, current: Current | None) -> tuple[Put, list[Action]]:
@@ -204,6 +237,17 @@ def _fitting(actions: list[Action]) -> list[Action]:
         detail = "too many definitions and releases are being filled at once: put it again later"
         raise Rejected(409, "Definition cannot be replaced now", detail)
     return actions
+
+
+def is_retired() -> Rejected:
+    """Refuse what a retired study does not take."""
+    return Rejected(409, "Study is retired", "it is only read: it takes no events any more")
+
+
+def _kept_until(retired: Decision, years: int) -> str:
+    """Say when a study's retention ends: so many years after it was retired, to the day."""
+    year, rest = retired.at.split("-", maxsplit=1)
+    return f"{int(year) + years:04}-{rest}"
 
 
 def _not_found() -> Rejected:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from trial import cells
 from trial.cells import Share
-from trial.store import codec
+from trial.store import codec, sealing
 from trial.store.generations import (
     ACTIONS,
     Plan,
@@ -16,7 +16,7 @@ from trial.store.generations import (
     is_gate,
     row_of,
 )
-from trial.store.paging import Row
+from trial.store.paging import Pages, Row
 from trial.store.rows import Receipt
 from trial.study import Study
 from trial.subject import Outcome, Subject, fold
@@ -57,15 +57,18 @@ class Draft:
     """One subject's change: the entries taken, what each is to its subject, and what follows.
 
     `change` names rows of sums with their generation, and begins with the gate of every live one;
-    those in `marks` are not counted and become behind. `page` is what moves out of the row.
+    those in `marks` are not counted and become behind. `older` are the pages that stay, `page` is
+    what moves out of the row.
     """
 
     plan: Plan
     task: Task
     shard: int
     row: Row
+    cipher_key: bytes
     taken: Sequence[tuple[Pending, Outcome]]
     body: bytes
+    older: Pages
     page: bytes | None
     shares: Mapping[str, bytes]
     change: Share
@@ -100,13 +103,13 @@ class Draft:
     @property
     def pages(self) -> range:
         """Which pages the subject will have."""
-        before = self.row.pages.numbers
+        before = self.older.numbers
         return range(before.start, before.stop + (self.page is not None))
 
     @property
     def paged_length(self) -> int:
         """How long the text of the subject's pages will be."""
-        return self.row.pages.length + (codec.length(self.page) if self.page else 0)
+        return self.older.length + (codec.length(self.page) if self.page else 0)
 
     @property
     def too_large(self) -> bool:
@@ -160,13 +163,23 @@ def _draft(
         shares[study.generation] = codec.encode_share(share, version)
         change = merged(change, moved(study, share, row))
     marks = frozenset(names) - shares.keys()
-    body, page = _divided(row, subject)
-    return Draft(plan, task, shard, row, taken, body, page, shares, change, marks)
+    cipher_key = b"" if subject.erased else row.cipher_key or sealing.new_key()
+    older = row.pages if subject.erased == row.subject.erased else _without(row.pages)
+    body, page = _divided(older, subject)
+    return Draft(
+        plan, task, shard, row, cipher_key, taken, body, older, page, shares, change, marks
+    )
 
 
-def _divided(row: Row, subject: Subject) -> tuple[bytes, bytes | None]:
+def _without(pages: Pages) -> Pages:
+    """Give none of the pages up to now: an erasure writes every record anew."""
+    end = pages.numbers.stop
+    return Pages(range(end, end), Subject(pages.subject.id))
+
+
+def _divided(older: Pages, subject: Subject) -> tuple[bytes, bytes | None]:
     """Give what a row holds and, where that has become too much, the page it moves to."""
-    body = codec.encode(codec.since(subject, row.pages.subject))
+    body = codec.encode(codec.since(subject, older.subject))
     return (body, None) if len(body) <= PAGE_BYTES else (_EMPTY, body)
 
 

@@ -13,12 +13,12 @@ from datetime import datetime
 from trial.cells import Share
 from trial.errors import Unavailable
 from trial.messages import Entry
-from trial.store import asides, keys, paging, reading
+from trial.store import asides, erasing, keys, paging, reading, removing
 from trial.store.definitions import Definitions, Put, known
 from trial.store.drafts import Contribute
-from trial.store.generations import Current, Plan
+from trial.store.generations import Current, Decision, Plan
 from trial.store.repairing import Counted, Repairing
-from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored
+from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, stamp_text
 from trial.store.table import Table
 from trial.store.writing import Recording
 from trial.study import Study
@@ -71,6 +71,23 @@ class Store:
         """
         return self._definitions.put(study, source)
 
+    def retire(self, study_id: str, principal: str, reason: str) -> Decision:
+        """Let a study only be read from now on, for ever; give the decision by which it is."""
+        decision = Decision(stamp_text(self._now()), principal, reason)
+        return self._definitions.retire(study_id, decision)
+
+    def remove(self, study_id: str, principal: str, reason: str) -> None:
+        """Decide that a retired study is deleted; `clear` does it. Refused (409) before its time.
+
+        That and by whom it was decided is kept, so that nobody takes its name again.
+        """
+        self._definitions.remove(study_id, Decision(stamp_text(self._now()), principal, reason))
+
+    def clear(self, study_id: str) -> None:
+        """Delete all of a removed study; safe to interrupt, and to be begun again."""
+        self._definitions.forget(study_id)
+        removing.clear(self._table, study_id)
+
     def fill(self, study_id: str) -> bool:
         """Bring the sums of this code's generations up to date; say whether all of them are.
 
@@ -79,9 +96,9 @@ class Store:
         """
         return self._repairing().fill(known(study_id))
 
-    def retire(self, study_id: str, before: datetime) -> list[str]:
+    def take_back(self, study_id: str, before: datetime) -> list[str]:
         """Take back the shares and sums of generations dormant since before then; name them."""
-        return self._repairing().retire(known(study_id), before)
+        return self._repairing().take_back(known(study_id), before)
 
     def inspect(self, study: Study, number: int) -> Iterator[Counted]:
         """Read a shard's subjects, each with what is counted for it and what should be."""
@@ -143,9 +160,12 @@ class Store:
         """Compare sums and shares: by shard, what the sums lack; None where it is too busy."""
         return reading.check(self._table, study)
 
-    def journal(self, study_id: str, subject_id: str) -> list[JournalRow]:
-        """Read a subject's events in the order in which they were recorded."""
-        return reading.journal(self._table, known(study_id), subject_id)
+    def journal(self, study_id: str, subject_id: str, cipher_key: bytes = b"") -> list[JournalRow]:
+        """Read a subject's events in the order in which they were recorded.
+
+        Their personal texts come with the subject's key alone, which is in its row.
+        """
+        return reading.journal(self._table, known(study_id), subject_id, cipher_key)
 
     def set_aside(
         self,
@@ -164,6 +184,24 @@ class Store:
     def count_asides(self, study_id: str) -> int:
         """Count what was set aside and not taken since."""
         return asides.count(self._table, study_id)
+
+    def erase(self, study: Study, subject_id: str) -> int:
+        """Clear away what an erasure leaves of a subject's personal texts outside its journal.
+
+        Gives the number of bodies set aside that were dropped. To be done after the erasure is
+        recorded; repeating it does no harm.
+        """
+        dropped = asides.erase(self._table, known(study.id), subject_id, self._now())
+        number = keys.shard_of(subject_id, study.definition.shards)
+        erasing.clear_pages(self._table, keys.subject(study.id, number, subject_id))
+        erasing.clear_sums(self._table, study.id, number)
+        return dropped
+
+    def clear_sums(self, study: Study) -> None:
+        """Take out of the sums what an erasure left there by name: of generations filled since."""
+        if asides.erased(self._table, study.id):
+            for number in range(study.definition.shards):
+                erasing.clear_sums(self._table, study.id, number)
 
     def settle(self, study_id: str, digest: str) -> None:
         """Note that a body set aside was taken after all."""

@@ -117,7 +117,7 @@ class Filling:
                 return not left
         raise Unavailable("the study's generations are being changed")
 
-    def retire(self, study_id: str, before: datetime) -> list[str]:
+    def take_back(self, study_id: str, before: datetime) -> list[str]:
         """Take back the shares and sums of generations dormant since before then."""
         plan, current = self.definitions.renewed(study_id), self.definitions.current(study_id)
         assert current is not None
@@ -130,7 +130,7 @@ class Filling:
             definition = self.definitions.load(study_id, each.digest)
             study = replace(definition, version=each.version)
             for at in range(plan.study.definition.shards):
-                self._take_back(study, at)
+                self._taken_back(study, at)
         left = {name: each for name, each in current.generations.items() if name not in gone}
         if gone:
             kept = write_current(study_id, replace(current, generations=left))
@@ -248,7 +248,7 @@ class Filling:
             at = keys.sum_row(study.id, shard.number, row)
             yield addition(self.table, at, row, change, shard.fence, seen=seen)
 
-    def _take_back(self, study: Study, at: int) -> None:
+    def _taken_back(self, study: Study, at: int) -> None:
         gate = reading.gate_of(self.table, study, at)
         if gate is None:
             return

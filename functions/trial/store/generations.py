@@ -41,10 +41,20 @@ class Generation:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What somebody decided about a whole study: who, when and why."""
+
+    at: str
+    principal: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Current:
     """Which definition is in force, which one is being filled, and the generations there are.
 
     `plan` rises with every change of these; `epoch` when another definition comes into force.
+    A study that is `retired` is only read; of one that is `removed` nothing else is left.
     """
 
     digest: str
@@ -52,6 +62,8 @@ class Current:
     plan: int
     filling: str
     generations: Mapping[str, Generation]
+    retired: Decision | None = None
+    removed: Decision | None = None
 
     @property
     def live(self) -> dict[str, Generation]:
@@ -125,6 +137,8 @@ class Plan:
     study: Study
     counted: tuple[Study, ...]
     others: tuple[str, ...]
+    retired: bool = False
+    """Whether the study is only read, but for erasures."""
 
     @property
     def kept(self) -> bool:
@@ -159,13 +173,22 @@ def write_current(study_id: str, current: Current) -> Item:
                      "since": text(each.since), "live": number(int(each.live))}}
         for name, each in current.generations.items()
     }  # fmt: skip
-    return key(keys.current(study_id)) | {
-        "digest": text(current.digest),
-        "epoch": number(current.epoch),
-        FENCE: number(current.plan),
-        "filling": text(current.filling),
-        "generations": {"M": generations},
+    decisions = {
+        name: {"M": {each: text(of) for each, of in vars(decision).items()}}
+        for name, decision in (("retired", current.retired), ("removed", current.removed))
+        if decision is not None
     }
+    return (
+        key(keys.current(study_id))
+        | decisions
+        | {
+            "digest": text(current.digest),
+            "epoch": number(current.epoch),
+            FENCE: number(current.plan),
+            "filling": text(current.filling),
+            "generations": {"M": generations},
+        }
+    )
 
 
 def read_current(item: Item) -> Current:
@@ -185,7 +208,15 @@ def read_current(item: Item) -> Current:
         int(item[FENCE]["N"]),
         item["filling"]["S"],
         generations,
+        _decision(item, "retired"),
+        _decision(item, "removed"),
     )
+
+
+def _decision(item: Item, name: str) -> Decision | None:
+    if name not in item:
+        return None
+    return Decision(**{each: of["S"] for each, of in item[name]["M"].items()})
 
 
 def read_gate(item: Item) -> Gate:

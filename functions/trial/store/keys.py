@@ -115,6 +115,15 @@ def conflict(entry: Entry) -> Key:
     return f"STUDY#{entry.study}", CONFLICT + revision
 
 
+ERASED = "ERASED#"
+"""Starts the sort key of every subject whose personal texts are erased."""
+
+
+def erased(study: str, subject_id: str) -> Key:
+    """Say where it stands that a subject's personal texts are erased, or about to be."""
+    return f"STUDY#{study}", ERASED + subject_id
+
+
 REPORT = "REPORT#"
 """Starts the sort key of every report asked for."""
 

@@ -61,6 +61,8 @@ class Row:
     size: int = 0
     """Of the records that it holds itself, in bytes."""
     pages: Pages = _NO_PAGES
+    cipher_key: bytes = b""
+    """Of the subject's personal texts; there is none before the first event and once erased."""
 
     def share(self, generation: str) -> Share:
         """Give what a generation's sums count for the subject; nothing where it was never filled.
@@ -156,6 +158,7 @@ def _whole(item: Item, pages: Iterable[Item]) -> Row:
         int(item[FILLS]["N"]) if FILLS in item else 0,
         len(item["body"]["B"]),
         older,
+        item["cipher_key"]["B"],
     )
 
 

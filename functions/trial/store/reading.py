@@ -57,10 +57,10 @@ def check(table: Table, study: Study) -> dict[int, Share | None]:
     return {number: difference(table, study, number, counted)[0] for number in shards}
 
 
-def journal(table: Table, study_id: str, subject_id: str) -> list[JournalRow]:
+def journal(table: Table, study_id: str, subject_id: str, cipher_key: bytes) -> list[JournalRow]:
     """Read a subject's journal, in the order in which its events were recorded."""
     items = table.query(keys.journal(study_id, subject_id))
-    rows = [read_journal(study_id, subject_id, item) for item in items]
+    rows = [read_journal(study_id, subject_id, item, cipher_key) for item in items]
     return sorted(rows, key=lambda row: row.version)
 
 
@@ -102,7 +102,7 @@ def _stored(study: Study, contribute: Contribute, number: int, row: Row) -> Stor
     share = row.fresh(study.generation)
     if share is None:
         share = contribute(study, row.subject)
-    return Stored(row.subject.id, number, row.version, row.subject, share, row.head)
+    return Stored(row.subject.id, number, row.version, row.subject, share, row.head, row.cipher_key)
 
 
 def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: int) -> Share:

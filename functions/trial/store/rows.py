@@ -6,15 +6,17 @@ Item names are short where they are written with every event: capacity is billed
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from trial import messages
 from trial.cells import Cells, Share
 from trial.errors import Rejected, Unavailable
 from trial.messages import Entry, canonical
-from trial.store import keys
+from trial.personal import ERASED
+from trial.store import keys, sealing
 from trial.store.table import Item, binary, key, number, text
 from trial.subject import Outcome, Subject
 
@@ -53,14 +55,18 @@ class Stored:
     subject: Subject
     share: Share
     head: bytes
+    cipher_key: bytes
 
 
 @dataclass(frozen=True)
 class JournalRow:
-    """One accepted event, as it was received, and its place in its subject's chain.
+    """One accepted event and its place in its subject's chain.
 
+    `body` is what was received, its personal texts replaced; `texts` are these, sealed under the
+    subject's key. `received` is the body with them, as far as they can be read: it is not part of
+    the row, and None where the row is damaged.
     `hash` is the SHA-256 of `previous` followed by the canonical JSON of every other field here:
-    texts as they are, `digest` in hexadecimal, `stamp` as its text. Whoever holds a subject's
+    texts as they are, bytes in hexadecimal, `stamp` as its text. Whoever holds a subject's
     last hash can tell that no row before it was changed, added, dropped or moved.
     """
 
@@ -79,7 +85,23 @@ class JournalRow:
     version: int
     format: int
     previous: bytes
+    texts: bytes = b""
     hash: bytes = b""
+    received: str | None = None
+
+    def entry(self) -> Entry:
+        """Read the event again, with the digest of what was received, whatever is left of that.
+
+        Raises `Unavailable` where the row is damaged.
+        """
+        try:
+            received = self.received or ""
+            entry = messages.parse(messages.read_json(received), received, self.study)
+        except Rejected as rejected:
+            raise Unavailable("a journal row cannot be read") from rejected
+        if entry.digest != self.digest and ERASED not in received:
+            raise Unavailable("a journal row is not what was received")
+        return replace(entry, digest=self.digest)
 
     def sealed(self) -> bytes:
         """Compute the hash that this row must carry."""
@@ -97,6 +119,7 @@ class JournalRow:
             "record": self.record,
             "revision": self.revision,
             "body": self.body,
+            "texts": self.texts.hex(),
             "digest": self.digest.hex(),
             "event_id": self.event_id,
             "source": self.source,
@@ -110,7 +133,7 @@ class JournalRow:
 
 @dataclass(frozen=True)
 class Aside:
-    """What was not accepted, and why; `body` is None where it was too large to keep here."""
+    """What was not accepted, and why; `body` is None where it was too large to keep, or erased."""
 
     sha256: str
     size: int
@@ -120,12 +143,14 @@ class Aside:
     at: str
     settled: str = ""
     """When it was taken after all; empty while it waits."""
+    erased: str = ""
+    """When its body was erased with a subject's personal texts; empty where it was not."""
 
     def document(self) -> dict[str, Any]:
         """Give it as data; a body that is no text comes in base 64."""
         document: dict[str, Any] = {"sha256": self.sha256, "size": self.size}
         document |= {"at": self.at, "principal": self.principal, "problem": self.problem}
-        document |= {"settled": self.settled or None}
+        document |= {"settled": self.settled or None, "erased": self.erased or None}
         if self.body is None:
             return document | {"body": None}
         try:
@@ -143,6 +168,7 @@ def write_journal(row: JournalRow, entry: Entry) -> Item:
     """Write a journal row."""
     return key(keys.journal_row(entry)) | {
         "body": text(row.body),
+        "texts": binary(row.texts),
         "digest": binary(row.digest),
         "event": text(row.event_id),
         "source": text(row.source),
@@ -156,16 +182,18 @@ def write_journal(row: JournalRow, entry: Entry) -> Item:
     }
 
 
-def read_journal(study: str, subject: str, item: Item) -> JournalRow:
-    """Read a journal row."""
+def read_journal(study: str, subject: str, item: Item, cipher_key: bytes) -> JournalRow:
+    """Read a journal row; without the subject's key, or once it is erased, less its texts."""
     kind, record, revision = item["SK"]["S"].split("#")
+    body, texts = item["body"]["S"], item["texts"]["B"]
+    of = (study, subject, kind, record, int(revision))
     return JournalRow(
         study=study,
         subject=subject,
         kind=kind,
         record=record,
         revision=int(revision),
-        body=item["body"]["S"],
+        body=body,
         digest=item["digest"]["B"],
         event_id=item["event"]["S"],
         source=item["source"]["S"],
@@ -175,7 +203,9 @@ def read_journal(study: str, subject: str, item: Item) -> JournalRow:
         version=int(item["version"]["N"]),
         format=int(item["format"]["N"]),
         previous=item["previous"]["B"],
+        texts=texts,
         hash=item["hash"]["B"],
+        received=sealing.unseal(cipher_key, texts, body, of),
     )
 
 

@@ -17,8 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from trial.errors import Rejected, Unavailable
+from trial.messages import ERASURE
 from trial.store import keys, paging
 from trial.store.actions import actions
+from trial.store.definitions import is_retired
 from trial.store.drafts import (
     ITEM_BYTES,
     SUBJECT_LENGTH,
@@ -125,6 +127,8 @@ class Recording:
         if self.plan.study.digest != self.study.digest:
             self._give_up(tasks, Moved("the study's definition has changed"))
             return
+        if self.plan.retired:
+            tasks = [taken for each in tasks if (taken := self._erasures(each)) is not None]
         for part in parts(self._drafts(tasks, rows)):
             self._commit(part, group.failures)
 
@@ -154,6 +158,16 @@ class Recording:
                 self._settle(pending, _too_large())
                 continue
             self._settle(pending, outcome)
+        return replace(task, entries=left) if left else None
+
+    def _erasures(self, task: Task) -> Task | None:
+        """Keep what a retired study takes, and refuse the rest."""
+        left = []
+        for pending in task.entries:
+            if pending.receipt.entry.kind == ERASURE:
+                left.append(pending)
+            else:
+                self._settle(pending, is_retired())
         return replace(task, entries=left) if left else None
 
     def _is_ours(self, pending: Pending) -> bool:

@@ -1,0 +1,91 @@
+"""Erase at any point of any history: it comes to the same, and nothing of the texts is left."""
+
+import json
+from typing import Any
+
+import soak
+import toy
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+
+from trial import messages, personal
+from trial.messages import ERASURE, KINDS, Entry
+from trial.store import sealing
+from trial.subject import ERASURE_RECORD, gather
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=30)
+EXTENSIONS = st.dictionaries(
+    st.sampled_from(["traceparent", "partitionkey", "datacontenttype"]),
+    st.one_of(TEXT, st.integers(), st.lists(TEXT, max_size=2), st.none()),
+)
+HISTORIES = soak.size(500, 20_000)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Entry:
+    """Make a serious adverse event, a death or a laboratory result, written in any way."""
+    kind = draw(
+        st.sampled_from(["adverse-event.reported", "death.reported", "lab.result.reported"])
+    )
+    revision = draw(st.integers(1, 3))
+    data: dict[str, Any] = {"record": draw(st.sampled_from("AB")), "revision": revision}
+    match kind:
+        case "adverse-event.reported":
+            data |= {"term": draw(TEXT), "serious": True, "page": draw(st.none() | TEXT)}
+        case "death.reported":
+            data |= {"date": "2015-07", "cause": draw(TEXT)}
+        case _:
+            data |= {"parameter": "cd4", "collected": "2015-07-01", "result": "7", "unit": "1/uL"}
+    if revision > 1 or draw(st.booleans()):
+        data["reason_for_change"] = draw(TEXT)
+    event = {
+        "specversion": "1.0", "id": "e", "source": "urn:toy:edc", "subject": "P1", "study": "S",
+        "type": f"org.livetlf.{kind}.v1", "time": "2015-08-02T10:00:00Z",
+        **draw(EXTENSIONS), "data": data,
+    }  # fmt: skip
+    body = draw(st.sampled_from([json.dumps, messages.canonical]))(event)
+    padded = draw(st.sampled_from(["{}", " {}\n"])).replace("{}", body)
+    return messages.parse(messages.read_json(padded), padded)
+
+
+ERASE = toy.parsed(
+    "S", "P1", ERASURE, {"record": ERASURE_RECORD, "revision": 1, "reason": "Asked to"}
+)
+
+
+@seed(soak.seed(f"{HISTORIES:,} histories erased"))
+@settings(max_examples=HISTORIES, deadline=None, database=None)
+@given(st.lists(events(), max_size=8), st.data())
+def test_it_does_not_matter_when_a_subject_is_erased(entries: list[Entry], data: Any) -> None:
+    at = data.draw(st.integers(0, len(entries)))
+    erased = gather("P1", [*entries[:at], ERASE, *entries[at:]])
+    assert erased == gather("P1", [*entries, ERASE]) == gather("P1", [ERASE, *entries])
+    plain = gather("P1", entries)
+    assert erased.accepted == plain.accepted + 1
+    for key, record in plain.records.items():
+        left = erased.records[key]
+        assert erased.seen[key] == plain.seen[key]
+        assert left.data == personal.without(record.kind, record.data)
+        KINDS[record.kind].model_validate(
+            {"record": left.record, "revision": left.revision, **left.data}
+        )
+
+
+@seed(soak.seed(f"{HISTORIES:,} events sealed"))
+@settings(max_examples=HISTORIES, deadline=None, database=None)
+@given(events())
+def test_a_sealed_event_opens_to_the_byte_and_without_its_key_holds_no_text(entry: Entry) -> None:
+    key, of = sealing.new_key(), ("S", "P1", entry.kind, entry.record, entry.revision)
+    body, texts = sealing.seal(key, entry)
+    assert sealing.unseal(key, texts, body, of) == entry.body
+    assert sealing.unseal(b"", texts, body, of) == body
+    if texts:
+        assert sealing.unseal(sealing.new_key(), texts, body, of) is None
+        assert sealing.unseal(key, texts, body, (*of[:4], entry.revision + 1)) is None
+    left = messages.parse(messages.read_json(body), body)
+    assert left.data == personal.without(entry.kind, entry.data)
+    assert (left.reason is None) == (entry.reason is None)
+    assert left.reason in {None, personal.ERASED}
+    assert sealing.seal(b"", entry) == (body, b"")
+    again, _ = personal.take_apart(left)
+    assert again == body

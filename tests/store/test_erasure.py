@@ -1,0 +1,259 @@
+"""What an erasure takes out of the table, and what stays as it was."""
+
+import random
+import threading
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import toy
+from bench import Bench
+from doubles import MemoryClient
+
+from trial import auditing, erasing, messages
+from trial.cells import Share
+from trial.errors import Rejected
+from trial.personal import ERASED
+from trial.store import verify
+from trial.store.dictionary import RECORDS_1, SHARES_1
+from trial.study import Study
+from trial.subject import Outcome, Subject, gather
+
+SECRET = "Gunther Zyx"  # a name in a free text
+ADMIN = "arn:aws:iam::123456789012:role/admin"
+
+
+def death(bench: Bench, subject: str, revision: int = 1, cause: str = SECRET) -> messages.Entry:
+    data = {"record": "D-1", "revision": revision, "date": "2015-08-01", "cause": cause}
+    if revision > 1:
+        data["reason_for_change"] = f"{SECRET} had told otherwise"
+    return toy.parsed(bench.study.id, subject, "death.reported", data, f"d{revision}")
+
+
+def history(bench: Bench, subject: str, length: int = 3) -> list[messages.Entry]:
+    """Make events that have a personal text each."""
+    events = [
+        toy.serious(bench.study.id, subject, f"AE-{i}", term=f"{SECRET} fell {i} times" * 9)
+        for i in range(length)
+    ]
+    return [*events, bench.event(subject), death(bench, subject), death(bench, subject, 2)]
+
+
+def erase(bench: Bench, subject: str, reason: str = "Asked to") -> Any:
+    store = bench.store()
+    entry = erasing.entry_of(bench.study, subject, reason, "request", bench.clock())
+    return erasing.erase(store, bench.study, entry, ADMIN)
+
+
+def items(bench: Bench) -> Iterator[dict[str, Any]]:
+    if isinstance(bench.client, MemoryClient):
+        yield from bench.client.tables[bench.name].values()
+        return
+    pages = bench.client.get_paginator("scan").paginate(TableName=bench.name, ConsistentRead=True)
+    for page in pages:
+        yield from page["Items"]
+
+
+def told(value: Any) -> Iterator[str]:
+    """Give every text of an item, names and bytes too, unpacked where they are packed."""
+    match value:
+        case dict():
+            for name, each in value.items():
+                yield str(name)
+                yield from told(each)
+        case bytes():
+            yield value.decode("latin-1")
+            for dictionary in (RECORDS_1, SHARES_1):
+                try:
+                    yield zlib.decompressobj(zdict=dictionary).decompress(value).decode()
+                except (zlib.error, UnicodeDecodeError):
+                    continue
+        case _:
+            yield str(value)
+
+
+def texts(bench: Bench) -> str:
+    return "\n".join(each for item in items(bench) for each in told(item))
+
+
+@pytest.mark.parametrize("length", [2, 60])  # in one row, and in pages
+def test_nothing_is_left_of_a_personal_text_and_all_else_stays(bench: Bench, length: int) -> None:
+    entries = history(bench, "P1", length)
+    for start in range(0, len(entries), 5):
+        bench.record(*entries[start : start + 5])
+    bench.record(*history(bench, "P2", 1))
+    assert SECRET in texts(bench)
+    before = bench.store().journal(bench.study.id, "P1")
+
+    erased = erase(bench, "P1")
+
+    assert erased.first
+    store = bench.store()
+    stored = store.subject(bench.study, "P1")
+    assert stored is not None
+    journal = store.journal(bench.study.id, "P1", stored.cipher_key)
+    assert [row.document() for row in journal[:-1]] == [row.document() for row in before]
+    assert verify(journal, stored.head)
+    assert (journal[-1].principal, "Asked to" in journal[-1].body) == (ADMIN, True)
+    assert gather("P1", (row.entry() for row in journal)) == stored.subject
+    assert stored.subject.accepted == len(entries) + 1
+    assert {record.data["term"] for (kind, _), record in stored.subject.records.items()
+            if kind == "adverse-event.reported"} == {ERASED}  # fmt: skip
+    assert set(map(str, store.check(bench.study).values())) == {"{}"}
+    assert store.sums(bench.study) == {
+        row: cells
+        for row, cells in store.sums(bench.study).items()
+        if cells and all(cells.values())
+    }
+    assert SECRET in texts(bench)  # of P2, who did not ask
+    erase(bench, "P2")
+    assert SECRET not in texts(bench)
+    audited = auditing.audit(store, bench.study.id)
+    assert audited.differences == ()
+
+
+def by_cause(study: Study, subject: Subject) -> Share:
+    """Count in cells that are named for what was written."""
+    share = toy.contribute(study, subject)
+    for record in subject.records.values():
+        if record.kind == "death.reported":
+            share["causes#0"] = {f"cause={record.data['cause']}": 1}
+    return share
+
+
+def test_a_cell_named_for_a_text_goes_with_it(bench: Bench) -> None:
+    first = death(bench, "P1", cause=f"{SECRET}, at first")
+    second, of_other = death(bench, "P1", 2), death(bench, "P2", cause="a fall")
+    store = bench.store(contribute=by_cause)
+    store.record(bench.study, toy.receipts([first]))
+    store.record(bench.study, toy.receipts([second, of_other]))
+    assert SECRET in texts(bench)
+    entry = erasing.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
+    erasing.erase(store, bench.study, entry, ADMIN)
+    assert SECRET not in texts(bench)
+    assert store.sums(bench.study)["causes#0"] == {f"cause={ERASED}": 1, "cause=a fall": 1}
+    assert set(map(str, store.check(bench.study).values())) == {"{}"}
+
+
+def test_what_another_generation_counted_goes_with_it_too(bench: Bench) -> None:
+    old = bench.store(contribute=by_cause, version=1)
+    old.record(bench.study, toy.receipts([death(bench, "P1")]))
+    new = bench.store(version=2)
+    new.record(new.study(bench.study.id), toy.receipts([bench.event("P1")]))
+    entry = erasing.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
+    erasing.erase(new, new.study(bench.study.id), entry, ADMIN)
+    assert SECRET in texts(bench)  # what a release counted that still runs
+    assert new.fill(bench.study.id)
+    bench.clock.pause(3_600)
+    assert new.fill(bench.study.id)
+    assert new.take_back(bench.study.id, bench.clock()) == [bench.study.generation]
+    new.clear_sums(bench.study)
+    assert SECRET not in texts(bench)
+
+
+def test_erasing_again_changes_nothing(bench: Bench) -> None:
+    bench.record(*history(bench, "P1"))
+    assert erase(bench, "P1").first
+    before = sorted(map(str, items(bench)))
+    assert not erase(bench, "P1", "Asked twice").first
+    assert sorted(map(str, items(bench))) == before
+
+
+def test_what_comes_later_is_counted_without_its_texts(bench: Bench) -> None:
+    entries = history(bench, "P1")
+    bench.record(*entries[:2])
+    erase(bench, "P1")
+    assert set(bench.record(*entries[2:])) == {Outcome.RECORDED}
+    assert set(bench.record(*entries)) == {Outcome.REPEATED}
+    other = toy.serious(bench.study.id, "P1", "AE-0", term="another")
+    assert bench.record(other) == [Outcome.CONFLICT]
+    assert SECRET not in texts(bench)
+    store = bench.store()
+    stored = store.subject(bench.study, "P1")
+    assert stored is not None
+    journal = store.journal(bench.study.id, "P1", stored.cipher_key)
+    assert verify(journal, stored.head)
+    assert gather("P1", (row.entry() for row in journal)) == stored.subject
+    assert auditing.audit(store, bench.study.id).differences == ()
+
+
+def test_an_event_that_commits_meanwhile_is_erased_with_the_rest(bench: Bench) -> None:
+    entries = history(bench, "P1", 12)
+    bench.record(entries[0])
+    rest = random.Random(1).sample(entries[1:], len(entries) - 1)  # noqa: S311
+    outcomes: list[Any] = []
+
+    def write(part: list[messages.Entry]) -> None:
+        for each in part:
+            outcomes.extend(bench.record(each))
+
+    writers = [threading.Thread(target=write, args=(rest[i::3],)) for i in range(3)]
+    for each in writers:
+        each.start()
+    erased = erase(bench, "P1")
+    for each in writers:
+        each.join()
+    assert erased.first
+    assert outcomes == [Outcome.RECORDED] * len(rest)
+    erase(bench, "P1")
+    assert SECRET not in texts(bench)
+    store = bench.store()
+    stored = store.subject(bench.study, "P1")
+    assert stored is not None
+    assert verify(store.journal(bench.study.id, "P1"), stored.head)
+    assert stored.version == stored.subject.accepted == len(entries) + 1
+    assert set(map(str, store.check(bench.study).values())) == {"{}"}
+
+
+def test_a_subject_that_is_not_there_cannot_be_erased(bench: Bench) -> None:
+    with pytest.raises(Rejected) as refused:
+        erase(bench, "P9")
+    assert refused.value.status == 404
+
+
+def test_bodies_set_aside_are_dropped_now_and_later(bench: Bench) -> None:
+    store, name = bench.store(), bench.study.id
+    bench.record(bench.event("P1"))
+    of_others = {
+        '{"subject": "P10", "data": "P1"}': True,
+        '{"subject": "P2", "term": "no"}': True,
+    }
+    of_subject = {
+        f'{{"subject": "P1", "term": "{SECRET}"}}': False,
+        f'{{"subject": "\\u00501", "term": "{SECRET}"}}': False,
+        f'[{{"subject": "P2"}}, {{"subject": "P1", "term": "{SECRET}"}}]': False,
+        f'{{"subject": "P1", "term": "{SECRET} and no end': False,
+    }
+    for body in of_others | of_subject:
+        assert store.set_aside(name, body, {"title": "no"}, ADMIN)
+    assert erase(bench, "P1").set_aside == len(of_subject)
+    late = f'{{"subject": "P1", "term": "late {SECRET}"}}'
+    store.set_aside(name, late, {"title": "no"}, ADMIN)
+    kept = {each.body.decode() for each in store.asides(name) if each.body}
+    assert kept == of_others.keys()
+    gone = [each for each in store.asides(name) if each.body is None]
+    assert len(gone) == len(of_subject) + 1
+    assert all(each.erased and each.problem == {"title": "no"} for each in gone)
+    assert SECRET not in texts(bench)
+
+
+def test_texts_sealed_for_one_record_do_not_open_for_another(bench: Bench) -> None:
+    bench.record(death(bench, "P1"), toy.serious(bench.study.id, "P1", term="fell"))
+    found = {item["SK"]["S"]: item for item in items(bench) if "#JOURNAL#" in item["PK"]["S"]}
+    one, other = found["death.reported#D-1#1"], found["adverse-event.reported#AE-1#1"]
+    moved = one | {"texts": other["texts"]}
+    bench.client.transact_write_items(
+        TransactItems=[{"Put": {"TableName": bench.name, "Item": moved}}]
+    )
+    store = bench.store()
+    stored = store.subject(bench.study, "P1")
+    assert stored is not None
+    (row,) = (
+        row
+        for row in store.journal(bench.study.id, "P1", stored.cipher_key)
+        if row.kind == "death.reported"
+    )
+    assert row.received is None
+    (difference,) = auditing.audit(store, bench.study.id).differences
+    assert difference.what == "chain"
