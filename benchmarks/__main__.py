@@ -12,9 +12,10 @@ CHEAP = (
     "start",
     "conflicts",
     "recomputation",
+    "publication",
     "listing_rows",
 )
-LARGE = ("study_size", "conflicts", "listing_rows")
+LARGE = ("study_size", "conflicts", "recomputation", "listing_rows")
 
 
 def main(arguments: list[str]) -> int:

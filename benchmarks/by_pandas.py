@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks import tmb301
 from benchmarks.frames import CONTACTS, Columns
-from benchmarks.tmb301 import DAYS, HIGH, HIGHS, LOWS, PERIODS, REASONS, Cell, Subjects
+from benchmarks.tmb301 import DAYS, HIGH, HIGHS, LOW, LOWS, PERIODS, REASONS, Cell, Subjects
 
 type Frames = dict[str, pd.DataFrame]
 
@@ -80,9 +80,8 @@ def _ends(frames: Frames, wide: pd.DataFrame) -> pd.DataFrame:
     wide["died-related"] = _any(wide, deaths["subject"][deaths["related"] == True])  # noqa: E712 (it can be missing)
     for name, dated in (("ended", ends), ("died", deaths)):
         at = _day(dated["date"]) - dated["subject"].map(wide["zero"])
-        period = np.select([at < 0, at <= 6, at <= 13], ["", *PERIODS[:2]], PERIODS[2])  # noqa: PLR2004 (the definition's)
-        for each in PERIODS:
-            wide[f"{name}-in-{each}"] = _any(wide, dated["subject"][period == each])
+        for period, days in PERIODS.items():
+            wide[f"{name}-in-{period}"] = _any(wide, dated["subject"][at.between(*days)])
     return wide
 
 
@@ -100,7 +99,7 @@ def _observed(frames: Frames, wide: pd.DataFrame) -> pd.DataFrame:
     parts.append(_across(before.drop_duplicates(["subject", "name"], keep="last"), "baseline"))
     until = counted[(counted["name"] == "log") & (counted["at"] <= HIGH["week-25"])]
     until = until.drop_duplicates("subject", keep="last")
-    wide = wide.join(parts)
+    wide = wide.join(pd.concat(parts, axis=1).reindex(columns=tmb301.OBSERVED))
     wide["less@week-25"] = _any(wide, less["subject"][less["less"]])
     carried = until[until["collected"] > until["first"]].set_index("subject")["units"]
     base, late, due = wide["log@baseline"], wide["log@week-25"], wide["due@week-25"]
@@ -142,7 +141,9 @@ def _at_visits(results: pd.DataFrame) -> pd.DataFrame:
         (found["visit"] == "day-7") & found["first"].notna() & (found["collected"] > found["first"])
     )
     switched = (
-        (found["visit"] == "day-14") & began.between(12, HIGH["day-14"]) & (found["at"] > began)
+        (found["visit"] == "day-14")
+        & began.between(LOW["day-14"], HIGH["day-14"])
+        & (found["at"] > began)
     )
     found = found[inside & ~dosed & ~switched].sort_values("away", ascending=False, kind="stable")
     return found.drop_duplicates(["subject", "name", "visit"], keep="last")
@@ -150,7 +151,7 @@ def _at_visits(results: pd.DataFrame) -> pd.DataFrame:
 
 def _across(chosen: pd.DataFrame, visit: Any) -> pd.DataFrame:  # noqa: ANN401 (a name, or one a row)
     named = chosen.assign(column=chosen["name"] + "@" + visit)
-    return named.pivot(index="subject", columns="column", values="units")
+    return named.pivot(index="subject", columns="column", values="units")  # noqa: PD010 (none twice)
 
 
 def _levels(wide: pd.DataFrame, deaths: pd.DataFrame) -> dict[Cell, float]:

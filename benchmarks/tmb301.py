@@ -22,11 +22,13 @@ DAYS = {"day-0": 0, "day-7": 7, "day-14": 14, "day-21": 21, "week-5": 35, "week-
 LOWS = (-1, 6, 12, 18, 25, 43, 57, 71, 85, 99, 113, 127, 141, 155, 169)
 HIGHS = (1, 8, 17, 24, 42, 56, 70, 84, 98, 112, 126, 140, 154, 168, 182)
 CD4_VISITS = ("day-7", "week-5", "week-9", "week-13", "week-17", "week-21", "week-25")
-HIGH = dict(zip(DAYS, HIGHS, strict=True))
-LOG, COPIES, CD4 = "viral-load-log10", "viral-load", "cd4"
+LOW, HIGH = (dict(zip(DAYS, each, strict=True)) for each in (LOWS, HIGHS))
+OBSERVED = [f"{name}@{at}" for name in ("log", "copies", "cd4") for at in (*DAYS, "baseline")]
+"""The columns of what was observed."""
 LOG_UNIT = 1_000_000
 REASONS = {"death": "DEATH", "withdrawal": "WITHDRAWAL BY SUBJECT", "lost": "LOST TO FOLLOW-UP"}
-PERIODS = ("control", "monotherapy", "maintenance")
+PERIODS = {"control": (0, 6), "monotherapy": (7, 13), "maintenance": (14, 9_999)}
+"""First and last protocol day."""
 RASHES = ("Rash", "Rash erythematous", "Rash generalised", "Rash macular", "Rash maculo-papular",
           "Rash papular")  # fmt: skip
 LEVELS = (
@@ -78,8 +80,12 @@ def counts(s: Subjects) -> Counts:
         yield ("14.2.2", row, "total", "n"), s.at_least(s.decrease("day-14"), least * LOG_UNIT)
     yield from _week25(s)
     either = s["virologic-failure"] | s["rebound"]
-    for row, mask in (("failure-or-rebound", either), ("failure", s["virologic-failure"]),
-                      ("rebound", s["rebound"]), ("lower-susceptibility", either & s["lower"])):  # fmt: skip
+    for row, mask in (
+        ("failure-or-rebound", either),
+        ("failure", s["virologic-failure"]),
+        ("rebound", s["rebound"]),
+        ("lower-susceptibility", either & s["lower"]),
+    ):
         yield ("14.2.7", row, "total", "n"), mask
     yield ("14.3.1.1", "deaths", "total", "n"), s["died"] & s["treated"]
     yield ("14.3.2.1", "deaths", "total", "n"), s["died"] & s["treated"]
@@ -132,8 +138,13 @@ def _primary(s: Subjects) -> Counts:
     yield (table, "not-due", "control", "n"), ~settled[0]
     yield (table, "not-due", "day-14", "n"), ~settled[1]
     both = settled[0] & settled[1]
-    for name, mask in (("both", first & second), ("first", first & ~second),
-                       ("second", ~first & second), ("neither", ~first & ~second), ("n", s["all"])):  # fmt: skip
+    for name, mask in (
+        ("both", first & second),
+        ("first", first & ~second),
+        ("second", ~first & second),
+        ("neither", ~first & ~second),
+        ("n", s["all"]),
+    ):
         yield (table, "pairs", "comparison", name), both & mask
 
 
