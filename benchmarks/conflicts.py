@@ -24,7 +24,7 @@ from trial.store.table import Table
 from trial.subject import Outcome, gather
 
 WRITERS, SUBJECTS, SHARDS = 16, 400, 8
-FLIGHT = 0.03
+FLIGHT = 0.02
 LOAD = 0.4
 _WITHOUT_PAUSE = 1e6
 

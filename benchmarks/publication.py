@@ -76,11 +76,9 @@ def _timed[T](work: Callable[[], T]) -> tuple[T, float]:
 
 def parts(service: Service) -> dict[str, float]:
     """Say what a publication takes by itself, part by part; the best of three."""
-    os.environ |= emulator.environment(service.stack.endpoint)
-    store = Store(
-        Table(wiring.client("dynamodb"), service.stack.table), report.contribute, wiring.now
-    )
-    documents = Documents(wiring.client("s3"), service.stack.bucket)
+    table = Table(world.client(service.stack.endpoint), service.stack.table)
+    store = Store(table, report.contribute, wiring.now)
+    documents = Documents(service.s3, service.stack.bucket)
     study = store.study(STUDY)
 
     def once() -> dict[str, float]:
