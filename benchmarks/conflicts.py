@@ -18,9 +18,11 @@ from doubles import MemoryClient, cancelled
 from benchmarks import population, world
 from benchmarks.rows import Measured
 from trial import cells, report
+from trial.errors import Rejected, Unavailable
 from trial.messages import Entry
 from trial.store import Receipt, Store
 from trial.store.table import Table
+from trial.study import Study
 from trial.subject import Outcome, gather
 
 WRITERS, SUBJECTS, SHARDS = 16, 400, 8
@@ -83,10 +85,11 @@ def _events(count: int) -> list[list[Entry]]:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of posting: conflicts, events recorded, transactions in flight on the mean."""
+    """What came of posting; `resent` counts answers that the service is busy (503)."""
 
     conflicts: int
     recorded: int
+    resent: int
     in_flight: float
     right: bool
 
@@ -95,7 +98,8 @@ def run(events: int, load: float) -> Run:
     """Post so that about so many transactions are in flight; see whether all of it adds up."""
     client = Overlapping()
     world.open_store(client, None, SHARDS)
-    recorded: list[int] = []
+    recorded: list[bool] = []
+    resent: list[Entry] = []
 
     def write(writer: int, entries: list[Entry]) -> None:
         chance = random.Random(writer)  # noqa: S311 (no secret)
@@ -103,9 +107,9 @@ def run(events: int, load: float) -> Run:
         study = world.study(SHARDS)
         for entry in entries:
             time.sleep(chance.expovariate(load / FLIGHT / WRITERS))
-            (result,) = store.record(study, [Receipt(entry, world.SENDER)])
-            assert isinstance(result.outcome, Outcome), result
-            recorded.append(result.outcome is Outcome.RECORDED)
+            while isinstance(outcome := _outcome(store, study, entry), Unavailable):
+                resent.append(entry)
+            recorded.append(outcome is Outcome.RECORDED)
 
     dealt = _events(events)
     writers = [threading.Thread(target=write, args=pair) for pair in enumerate(dealt)]
@@ -116,7 +120,12 @@ def run(events: int, load: float) -> Run:
         each.join()
     in_flight = client.flown / (time.monotonic() - began)
     right = _adds_up(client, [one for of in dealt for one in of])
-    return Run(client.conflicts, sum(recorded), in_flight, right)
+    return Run(client.conflicts, sum(recorded), len(resent), in_flight, right)
+
+
+def _outcome(store: Store, study: Study, entry: Entry) -> Outcome | Rejected | Unavailable:
+    (result,) = store.record(study, [Receipt(entry, world.SENDER)])
+    return result.outcome
 
 
 def _now() -> Any:  # noqa: ANN401
@@ -151,7 +160,7 @@ def measure(*, large: bool = False) -> list[Measured]:
     for load in (LOAD, 2 * LOAD, _WITHOUT_PAUSE) if large else (LOAD,):
         made = run(4_000 if large else 400, load)
         pauses = "no pauses" if load == _WITHOUT_PAUSE else f"load {load:g}"
-        detail = f"{made.recorded:,} recorded, {made.in_flight:.2f} transactions in flight"
+        detail = f"{made.in_flight:.2f} in flight, {made.recorded:,} recorded, {made.resent} resent"
         target = 0.1 if load == LOAD else None
         name = f"conflicts per event, 16 writers, {pauses}"
         rows.append(Measured(name, made.conflicts / made.recorded, target, detail))
