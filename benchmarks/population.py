@@ -3,22 +3,29 @@
 The core folds and counts them; so a store can be seeded with any number without an event posted.
 """
 
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from benchmarks import world
+from local.progress import bar
 from trial import cells, report
-from trial.cells import Share
+from trial.cells import Cells
 from trial.store import keys
 from trial.subject import Record, Subject, gather
 
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
 _CHUNK = 500
+_LONG = 100_000  # subjects that take minutes
+
+type Row = tuple[int, str]
+"""A row of sums: its shard, and its name without the generation."""
 
 
 @cache
@@ -66,34 +73,31 @@ def _result(text: str, factor: float) -> str:
     return f"{float(text) * factor:.{places}f}"
 
 
-def sums(size: int, shards: int) -> dict[int, Share]:
-    """Give the sums, by shard, of a study with so many jittered subjects."""
+def sums(size: int, shards: int, rows: AbstractSet[Row]) -> dict[Row, Cells]:
+    """Give these rows of sums of a study with so many jittered subjects.
+
+    Every subject is contributed whole and every one counts; only what is kept is limited, since
+    the tallies of 400,000 subjects hold millions of values.
+    """
     spans = [range(start, min(size, start + _CHUNK)) for start in range(0, size, _CHUNK)]
-    found: dict[int, Share] = {}
-    with ProcessPoolExecutor(2) as pool:
-        for part in pool.map(_sums, spans, [shards] * len(spans)):
-            for shard, share in part.items():
-                held = found.setdefault(shard, {})
-                for row, of_row in share.items():
-                    cells.add(held.setdefault(row, {}), of_row)
+    found: dict[Row, Cells] = {}
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        parts = pool.map(partial(_sums, shards, rows), spans)
+        title = f"Contributing {size:,} subjects"
+        for part in bar(title, len(spans), parts) if size >= _LONG else parts:
+            _add(found, part)
     return found
 
 
-def _sums(span: range, shards: int) -> dict[int, Share]:
-    by_shard: dict[int, list[Share]] = {}
-    for number in span:
-        subject = jittered(number)
-        share = report.contribute(world.study(shards), subject)
-        by_shard.setdefault(keys.shard_of(subject.id, shards), []).append(share)
-    return {shard: cells.total(shares) for shard, shares in by_shard.items()}
+def _sums(shards: int, rows: AbstractSet[Row], span: range) -> dict[Row, Cells]:
+    study, found = world.study(shards), {}
+    for subject in map(jittered, span):
+        shard = keys.shard_of(subject.id, shards)
+        share = report.contribute(study, subject)
+        _add(found, {at: of_row for row, of_row in share.items() if (at := (shard, row)) in rows})
+    return found
 
 
-def sum_items(size: int, shards: int) -> Iterator[dict[str, Any]]:
-    """Write these sums as the table's items."""
-    study = world.study(shards)
-    for shard, share in sums(size, shards).items():
-        for row, of_row in share.items():
-            partition, sort = keys.sum_row(study.id, shard, study.generation, row)
-            numbers = {f"{keys.CELL}{name}": {"N": str(n)} for name, n in of_row.items()}
-            start = {"commits": {"N": str(size)}} if row == "study" else {}
-            yield {"PK": {"S": partition}, "SK": {"S": sort}} | start | numbers
+def _add(total: dict[Row, Cells], more: Mapping[Row, Cells]) -> None:
+    for row, of_row in more.items():
+        cells.add(total.setdefault(row, {}), of_row)

@@ -1,35 +1,42 @@
-"""One event's increment against computing the tables anew: from the records, pandas and polars.
+"""One event's increment against computing the same tables anew: by the core, pandas and polars.
 
-CPU time, interleaved. The increment is fold, contribute and difference of one event; "anew" is the
-sum of every subject's share. pandas and polars recompute, from data frames in memory, three of the
-tables (demography by sex, viral load by visit, adverse events by class and term) and nothing else.
+CPU time of this process, storing left out. The increment is fold, contribute and difference, the
+mean over TMB-301's feed; "anew" is every subject's share and their sum. pandas and polars compute
+every count and description of TMB-301's tables from frames in memory that hold the same records,
+and each cell is compared. What follows from counts alone (percentages, exact intervals, P values)
+is left out of all three; reading the tables out of the sums, all of that included, stands apart.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from itertools import batched
+from math import isclose
 
-import pandas as pd
-
-from benchmarks import population, world
+from benchmarks import by_pandas, by_polars, frames, population, world
 from benchmarks.rows import Measured
+from benchmarks.tmb301 import Cell
+from local.progress import bar
 from trial import cells, report
+from trial.cells import Share
 from trial.subject import Subject, fold
 
-_TIMES = 5
+SIZES = (40, 4_000, 40_000)
+_CHUNK = 500
+_FROM_COUNTS = {"N", "percent", "ci_low", "ci_high", "p", "difference"}
 
 
-def _cpu(work: Callable[[], object]) -> float:
+def _cpu[T](work: Callable[[], T]) -> tuple[T, float]:
     began = time.process_time()
-    work()
-    return time.process_time() - began
+    return work(), time.process_time() - began
 
 
-def _increments(events: int) -> float:
-    """Give the CPU time of one event's increment, decoding and storing left out."""
-    study, subjects, shares = world.study(), {}, {}
-    spent = 0.0
-    for entry in world.entries()[:events]:
+def increment() -> float:
+    """Give the CPU time of one event's increment."""
+    study, spent = world.study(), 0.0
+    subjects: dict[str, Subject] = {}
+    shares: dict[str, Share] = {}
+    for entry in world.entries():
         before = subjects.get(entry.subject) or Subject(entry.subject)
         old = shares.get(entry.subject, {})
         began = time.process_time()
@@ -38,87 +45,71 @@ def _increments(events: int) -> float:
         cells.difference(share, old)
         spent += time.process_time() - began
         subjects[entry.subject], shares[entry.subject] = subject, share
-    return spent / events
+    return spent / len(world.entries())
 
 
-def _flat(subjects: list[Subject]) -> dict[str, list[dict[str, Any]]]:
-    """Lay the records out as one frame a kind would hold them."""
-    frames: dict[str, list[dict[str, Any]]] = {}
-    for subject in subjects:
-        for record in subject.records.values():
-            row = {name: value for name, value in record.data.items() if _plain(value)}
-            frames.setdefault(record.kind, []).append({"subject": subject.id} | row)
-    return frames
+def anew(size: int) -> tuple[Share, float, dict[str, frames.Columns]]:
+    """Sum so many subjects' shares; give the sums, the CPU time and the records laid out."""
+    study, spent, columns = world.study(), 0.0, frames.empty()
+    sums: Share = {}
+    spans = list(batched(range(size), _CHUNK, strict=False))
+    long = size > SIZES[1]
+    for span in bar(f"Contributing {size:,} subjects", len(spans), spans) if long else spans:
+        people = [population.jittered(number) for number in span]
+        began = time.process_time()
+        for subject in people:
+            for row, of_row in report.contribute(study, subject).items():
+                cells.add(sums.setdefault(row, {}), of_row)
+        spent += time.process_time() - began
+        frames.lay_out(columns, people)
+    return sums, spent, columns
 
 
-def _plain(value: object) -> bool:
-    return isinstance(value, str | int | float | bool)
+def expected(sums: Share) -> dict[Cell, float]:
+    """Read out of the sums what data frames must find: all but what follows from counts alone."""
+    study = world.study()
+    found: dict[Cell, float] = {}
+    for grid, table in zip(report.tables(study, sums), study.definition.tables, strict=True):
+        for column, definition in zip(grid.columns, table.columns, strict=True):
+            found["sets", "", definition.set, "N"] = column.n
+        found |= {
+            (grid.id, row.id, cell.column, statistic.name): float(statistic.raw)
+            for row in grid.rows
+            for cell in row.cells
+            for statistic in cell.statistics
+            if statistic.raw is not None and statistic.name not in _FROM_COUNTS
+        }
+    return found
 
 
-def _pandas(frames: dict[str, list[dict[str, Any]]]) -> Callable[[], object]:
-    enrolled, labs, events, codes = (
-        pd.DataFrame(frames[kind])
-        for kind in ("subject.enrolled", "lab.result.reported", "adverse-event.reported",
-                     "adverse-event.coded")
-    )  # fmt: skip
-
-    def work() -> object:
-        sexes = enrolled.groupby("sex").agg(n=("subject", "nunique"), age=("age", "mean"))
-        viral = labs[labs.parameter == "viral-load"]
-        value = pd.to_numeric(viral.result.str.lstrip("<>="), errors="coerce")
-        visits = value.groupby(viral.collected.str[:7]).agg(["count", "mean", "std", "median"])
-        terms = codes.merge(events, on="subject").groupby(["soc", "pt"]).subject.nunique()
-        return sexes, visits, terms
-
-    return work
+def differing(wanted: dict[Cell, float], found: dict[Cell, float]) -> list[Cell]:
+    """Name the cells that are not the same; an absent one is 0."""
+    return [
+        cell
+        for cell in wanted.keys() | found.keys()
+        if not isclose(wanted.get(cell, 0), found.get(cell, 0), rel_tol=1e-9, abs_tol=1e-9)
+    ]
 
 
-def _polars(frames: dict[str, list[dict[str, Any]]]) -> Callable[[], object]:
-    import polars as pl  # noqa: PLC0415 (of the benchmarks alone)
-
-    enrolled, labs, events, codes = (
-        pl.DataFrame(frames[kind], infer_schema_length=None)
-        for kind in ("subject.enrolled", "lab.result.reported", "adverse-event.reported",
-                     "adverse-event.coded")
-    )  # fmt: skip
-
-    def work() -> object:
-        sexes = enrolled.group_by("sex").agg(pl.col("subject").n_unique(), pl.col("age").mean())
-        viral = labs.filter(pl.col("parameter") == "viral-load").with_columns(
-            pl.col("result").str.strip_chars_start("<>=").cast(pl.Float64, strict=False),
-            pl.col("collected").str.head(7),
-        )
-        value = pl.col("result")
-        visits = viral.group_by("collected").agg(
-            value.count(), value.mean().alias("mean"), value.std().alias("sd"),
-            value.median().alias("median"),
-        )  # fmt: skip
-        terms = (
-            codes.join(events, on="subject").group_by("soc", "pt").agg(pl.col("subject").n_unique())
-        )
-        return sexes, visits, terms
-
-    return work
-
-
-def rows(subjects: int) -> Iterator[Measured]:
+def rows(size: int) -> list[Measured]:
     """Compare for a study of so many subjects, the increment being that of one event."""
-    people = [population.jittered(number) for number in range(subjects)]
-    study, frames = world.study(), _flat(people)
-    works: dict[str, Callable[[], object]] = {
-        "anew by the core": lambda: cells.total(report.contribute(study, s) for s in people),
-        "three tables by pandas": _pandas(frames),
-    }
-    try:
-        works["three tables by polars"] = _polars(frames)
-    except ModuleNotFoundError:
-        works.pop("three tables by polars", None)
-    one = min(_increments(300) for _ in range(3))
-    for name, work in works.items():
-        spent = min(_cpu(work) for _ in range(_TIMES if subjects < 1_000 else 1))  # noqa: PLR2004
-        yield Measured(f"{name} / one increment, {subjects:,} subjects", spent / one)
+    one, (sums, spent, columns) = increment(), anew(size)
+    _, read = _cpu(lambda: report.tables(world.study(), sums))
+    wanted, works = expected(sums), {"anew by the core": spent, "reading the sums": read}
+    differ: list[Cell] = []
+    for name, engine in (("pandas", by_pandas), ("polars", by_polars)):
+        loaded = engine.load(columns)
+        engine.tables(loaded)  # the first time, its libraries are loaded
+        found, works[f"anew by {name}"] = _cpu(partial(engine.tables, loaded))
+        differ += differing(wanted, found)
+    return [
+        *(Measured(f"{name} / one increment, {size:,} subjects", took / one, None,
+                   f"{1000 * took:,.0f} ms / {1000 * one:.2f} ms") for name, took in works.items()),
+        Measured("cells that pandas or polars have otherwise", len(differ), 0,
+                 f"of {len(wanted)} {differ[:3] or ''}"),
+    ]  # fmt: skip
 
 
 def measure(*, large: bool = False) -> list[Measured]:
-    """Compare at the size of TMB-301 and at 1,000 subjects."""
-    return [row for subjects in (40, 4_000 if large else 1_000) for row in rows(subjects)]
+    """Compare at the size of TMB-301 and beyond."""
+    return [row for size in (SIZES if large else SIZES[:-1]) for row in rows(size)]

@@ -72,7 +72,7 @@ def exact_text(value: Exact) -> str:
     exact = Fraction(value)
     places = _DIGITS + _leading_zeros(exact)
     text = _fixed(_rounded_units(exact, places), places)
-    if Fraction(text) == exact:
+    if Fraction(Decimal(text)) == exact:  # Decimal: an int is read from 4,300 digits at most
         return text.rstrip("0").rstrip(".")
     return text
 

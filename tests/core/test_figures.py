@@ -102,6 +102,12 @@ class TestTmb301:
                       viral_load(14, fourteen, subject=name)]  # fmt: skip
         assert new(study, *pairs).text == "0.0625"  # 2 / 2 ** 5: the first pair has no say
 
+    def test_a_p_value_too_small_to_be_read_as_an_integer_s_digits_is_shown(self):
+        sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
+        sums["14.2.1#0"]["3.b"] = 40_000  # who responded on day 14 only
+        found = {each.id: each for each in report.summary(tmb301(), sums)}["primary-p"]
+        assert (found.text, found.value[:4]) == ("<0.001", "0.00")
+
 
 class TestShown:
     SEEN = (enrolment(age=40), dose(), viral_load(7, 10_000), viral_load(14, 100))

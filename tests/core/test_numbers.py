@@ -191,6 +191,10 @@ class TestExactText:
     def test_values(self, value, text):
         assert exact_text(value) == text
 
+    def test_a_p_value_may_have_more_digits_than_python_reads_of_an_integer(self):
+        text = exact_text(Fraction(2, 2**20_000))
+        assert text == "0." + "0" * 6_020 + "502477611540"
+
     @given(st.integers(-(10**15), 10**15), st.integers(0, 12))
     def test_what_ends_within_twelve_places_is_given_whole(self, units, places):
         text = exact_text(Fraction(units, 10**places))

@@ -1,7 +1,12 @@
 """The budgets that are cheap to count, so that a change that breaks one fails at once."""
 
+from types import ModuleType
+
 import pytest
-from benchmarks import history, requests, start
+from benchmarks import by_pandas, by_polars, frames, history, recomputation, requests, start, world
+
+from trial import cells, report
+from trial.subject import gather
 
 EVENTS = 400
 
@@ -29,3 +34,17 @@ def test_a_subjects_three_hundredth_record_costs_at_most_twice_its_tenth() -> No
 @pytest.mark.parametrize("handler", ["api", "ingest"])
 def test_no_handler_of_events_loads_what_only_others_need(handler: str) -> None:
     assert start.unwanted(handler) == []
+
+
+@pytest.mark.parametrize("events", [500, 1_200, None])
+@pytest.mark.parametrize("engine", [by_pandas, by_polars])
+def test_data_frames_find_every_cell_of_the_tables(engine: ModuleType, events: int | None) -> None:
+    entries = world.entries()[:events]
+    names = sorted({each.subject for each in entries if each.kind == "subject.enrolled"})
+    people = [gather(name, (each for each in entries if each.subject == name)) for name in names]
+    columns = frames.empty()
+    frames.lay_out(columns, people)
+    sums = cells.total(report.contribute(world.study(), each) for each in people)
+    wanted = recomputation.expected(sums)
+    assert len(wanted) > 300
+    assert recomputation.differing(wanted, engine.tables(engine.load(columns))) == []

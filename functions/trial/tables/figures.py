@@ -87,7 +87,7 @@ def _shown(definition: FigureDefinition, cell: Cell) -> tuple[str | None, str]:
 def _measured(definition: FigureDefinition, statistic: Statistic | None) -> tuple[str | None, str]:
     if statistic is None or statistic.raw is None:
         return None, ""
-    exact = Fraction(str(statistic.raw))
+    exact = Fraction(Decimal(str(statistic.raw)))  # which may have thousands of digits
     if definition.show == "p":
         return str(statistic.raw), numbers.p_text(exact, definition.floor or Decimal("0.001"))
     return str(statistic.raw), numbers.decimal_text(exact, definition.decimals)

@@ -1,0 +1,210 @@
+"""TMB-301's tables by pandas: everything that the definition counts, from the records anew."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import tmb301
+from benchmarks.frames import CONTACTS, Columns
+from benchmarks.tmb301 import DAYS, HIGH, HIGHS, LOW, LOWS, PERIODS, REASONS, Cell, Subjects
+
+type Frames = dict[str, pd.DataFrame]
+
+_NAMES = {"n": "count", "sd": "std"}
+_EPOCH = pd.Timestamp("1970-01-01")
+
+
+def load(columns: dict[str, Columns]) -> Frames:
+    """Make the frames that are in memory before anything is asked."""
+    return {kind: pd.DataFrame(each) for kind, each in columns.items()}
+
+
+def tables(frames: Frames) -> dict[Cell, float]:
+    """Compute every cell."""
+    wide = _wide(frames)
+    s = Subjects(wide, pd.Series.notna)
+    sizes = {name: int(mask.sum()) for name, mask in tmb301.sizes(s)}
+    found: dict[Cell, float] = {("sets", "", name, "N"): n for name, n in sizes.items()}
+    found |= {cell: int(mask.sum()) for cell, mask in tmb301.counts(s)}
+    for each in tmb301.measures(s):
+        names = [_NAMES.get(name, name) for name in each.statistics]
+        found |= each.described(each.value[each.mask].agg(names).tolist())
+    found |= _levels(wide, frames["death.reported"])
+    return found | dict(_adverse_events(frames, wide, sizes["safety"]))
+
+
+def _day(text: pd.Series) -> pd.Series:
+    return (pd.to_datetime((text + "-01-01").str[:10]) - _EPOCH).dt.days
+
+
+def _wide(frames: Frames) -> pd.DataFrame:
+    wide = frames["subject.enrolled"].set_index("subject")
+    wide["all"] = True
+    wide["zero"] = _day(wide["date"])
+    doses = frames["dose.administered"]
+    starts = doses.groupby("subject")["start"]
+    wide["first"], wide["last-dose"] = starts.min(), _day(starts.max())
+    wide["treated"] = _any(wide, doses["subject"][doses["treatment"] == "ibalizumab"])
+    wide["regimen"] = _day(frames["regimen.started"].groupby("subject")["date"].min())
+    wide = _ends(frames, wide)
+    outcomes, tests = frames["outcome.adjudicated"], frames["resistance.reported"]
+    for name in ("virologic-failure", "rebound"):
+        wide[name] = _any(wide, outcomes["subject"][outcomes["outcome"] == name])
+    lower = (tests["drug"] == "ibalizumab") & (tests["susceptibility"] == "reduced")
+    wide["lower"] = _any(wide, tests["subject"][lower])
+    contacts = frames[CONTACTS]
+    last = _day(contacts["day"]).groupby(contacts["subject"]).max()
+    over = wide["end"].notna() | wide["died"]
+    for visit in ("day-7", "day-14", "week-25"):
+        wide[f"due@{visit}"] = over | (last > wide["zero"] + HIGH[visit])
+    return _observed(frames, wide)
+
+
+def _any(wide: pd.DataFrame, subjects: pd.Series) -> np.ndarray:
+    return wide.index.isin(subjects.unique())
+
+
+def _ends(frames: Frames, wide: pd.DataFrame) -> pd.DataFrame:
+    ends = frames["disposition.recorded"]
+    ends = ends[ends["of"] == "study"].sort_values("date")
+    last = ends.drop_duplicates("subject", keep="last").set_index("subject")
+    wide["end"], wide["end-status"] = _day(last["date"]), last["status"]
+    for status in ("completed", "discontinued"):
+        wide[status] = _any(wide, ends["subject"][ends["status"] == status])
+    for name, reason in REASONS.items():
+        wide[name] = _any(wide, ends["subject"][ends["reason"] == reason])
+    deaths = frames["death.reported"]
+    wide["died"] = _any(wide, deaths["subject"])
+    wide["died-related"] = _any(wide, deaths["subject"][deaths["related"] == True])  # noqa: E712 (it can be missing)
+    for name, dated in (("ended", ends), ("died", deaths)):
+        at = _day(dated["date"]) - dated["subject"].map(wide["zero"])
+        for period, days in PERIODS.items():
+            wide[f"{name}-in-{period}"] = _any(wide, dated["subject"][at.between(*days)])
+    return wide
+
+
+def _observed(frames: Frames, wide: pd.DataFrame) -> pd.DataFrame:
+    results = _results(frames["lab.result.reported"], wide)
+    counted = results[
+        results["end"].isna()
+        | (results["end-status"] == "completed")
+        | (results["day"] <= results["end"])
+    ]
+    chosen = _at_visits(counted)
+    less = chosen[(chosen["name"] == "copies") & (chosen["visit"] == "week-25")]
+    parts = [_across(chosen, chosen["visit"])]
+    before = results[results["collected"] <= results["first"]]
+    parts.append(_across(before.drop_duplicates(["subject", "name"], keep="last"), "baseline"))
+    until = counted[(counted["name"] == "log") & (counted["at"] <= HIGH["week-25"])]
+    until = until.drop_duplicates("subject", keep="last")
+    wide = wide.join(pd.concat(parts, axis=1).reindex(columns=tmb301.OBSERVED))
+    wide["less@week-25"] = _any(wide, less["subject"][less["less"]])
+    carried = until[until["collected"] > until["first"]].set_index("subject")["units"]
+    base, late, due = wide["log@baseline"], wide["log@week-25"], wide["due@week-25"]
+    wide["bocf"] = base - late.where(late.notna() | ~due, base)
+    wide["locf"] = base - late.where(late.notna() | ~due, carried.reindex(wide.index).fillna(base))
+    return wide
+
+
+def _results(labs: pd.DataFrame, wide: pd.DataFrame) -> pd.DataFrame:
+    """Read the results, in order of day and accession: of copies, of their log10, and of CD4."""
+    labs = labs.assign(
+        less=labs["result"].str.startswith("<"),
+        units=pd.to_numeric(labs["result"].str.lstrip("<="), errors="coerce"),
+        day=_day(labs["collected"]),
+    ).dropna(subset="units")
+    viral = labs[labs["parameter"] == "viral-load"]
+    positive = viral[viral["units"] > 0]
+    logs = np.floor(np.log10(positive["units"]) * tmb301.LOG_UNIT + 0.5)
+    found = pd.concat([
+        viral.assign(name="copies"),
+        positive.assign(name="log", units=logs),
+        labs[labs["parameter"] == "cd4"].assign(name="cd4"),
+    ])  # fmt: skip
+    of = ["zero", "first", "regimen", "end", "end-status"]
+    found = found.join(wide[of], on="subject").sort_values(["day", "record"])
+    return found.assign(at=found["day"] - found["zero"])
+
+
+def _at_visits(results: pd.DataFrame) -> pd.DataFrame:
+    at = results["at"].to_numpy()
+    place = np.searchsorted(LOWS, at, side="right") - 1
+    inside = (place >= 0) & (at <= np.array(HIGHS)[place])
+    names = np.array(list(DAYS))
+    found = results.assign(
+        visit=names[place], away=np.abs(at - np.array(list(DAYS.values()))[place])
+    )
+    began = found["regimen"] - found["zero"]
+    dosed = (
+        (found["visit"] == "day-7") & found["first"].notna() & (found["collected"] > found["first"])
+    )
+    switched = (
+        (found["visit"] == "day-14")
+        & began.between(LOW["day-14"], HIGH["day-14"])
+        & (found["at"] > began)
+    )
+    found = found[inside & ~dosed & ~switched].sort_values("away", ascending=False, kind="stable")
+    return found.drop_duplicates(["subject", "name", "visit"], keep="last")
+
+
+def _across(chosen: pd.DataFrame, visit: Any) -> pd.DataFrame:  # noqa: ANN401 (a name, or one a row)
+    named = chosen.assign(column=chosen["name"] + "@" + visit)
+    return named.pivot(index="subject", columns="column", values="units")  # noqa: PD010 (none twice)
+
+
+def _levels(wide: pd.DataFrame, deaths: pd.DataFrame) -> dict[Cell, float]:
+    found: dict[Cell, float] = {}
+    for table, name in tmb301.LEVELS:
+        for level, n in wide[name].value_counts(dropna=False).items():
+            found[table, f"{name}/{tmb301.level(level)}", "total", "n"] = n
+    causes = deaths[deaths["subject"].map(wide["treated"])].drop_duplicates(["subject", "cause"])
+    for cause, n in causes["cause"].value_counts(dropna=False).items():
+        found["14.3.2.1", f"cause/{tmb301.level(cause)}", "total", "n"] = n
+    return found
+
+
+def _adverse_events(frames: Frames, wide: pd.DataFrame, size: int) -> Iterator[tuple[Cell, float]]:
+    codes = frames["adverse-event.coded"].drop(columns="record").sort_values("version")
+    codes = codes.drop_duplicates(["subject", "adverse_event"], keep="last")
+    e = frames["adverse-event.reported"].merge(
+        codes, how="left", left_on=["subject", "record"], right_on=["subject", "adverse_event"]
+    )
+    e[["soc", "pt"]] = e[["soc", "pt"]].fillna("Not coded")
+    e = e.join(wide[["first", "last-dose", "treated"]], on="subject")
+    e["related"] = e["causality"].isna() | (e["causality"] == "RELATED")
+    e["emergent"] = _emergent(e)
+    e = e[e["treated"]]
+
+    def has(lists: pd.Series, criterion: str) -> pd.Series:
+        return lists.map(lambda each: criterion in (each or ()))
+
+    for row in tmb301.events(e, has):
+        subjects = e["subject"][row.mask]
+        yield (row.table, row.row, "total", "n"), subjects.nunique()
+        yield (row.table, row.row, "total", "events"), len(subjects)
+    for table in tmb301.terms(e):
+        yield from _terms(e[table.mask], table, size)
+
+
+def _emergent(e: pd.DataFrame) -> pd.Series:
+    first, onset = _day(e["first"]), e["onset"]
+    month = (onset.str.len() == len("YYYY-MM")) & (onset.str[:7] == e["first"].str[:7])
+    year = (onset.str.len() == len("YYYY")) & (onset.str[:4] == e["first"].str[:4])
+    began = _day(onset).where(~(month | year), first)
+    within = onset.isna() | ((began >= first) & (began <= e["last-dose"] + 30))
+    ended_before = e["end"].notna() & (_day(e["end"]) < first)
+    return e["first"].notna() & ~ended_before & within
+
+
+def _terms(e: pd.DataFrame, table: tmb301.Terms, size: int) -> Iterator[tuple[Cell, float]]:
+    pooled = e["pt"].where(~e["pt"].isin(tmb301.RASHES), "Rash (pooled)")
+    groups = [e["soc"], [e["soc"], e["pt"]]] if table.by_class else [pooled]
+    for by in groups:
+        found = e.groupby(by)["subject"].agg(["nunique", "size"])
+        for name, n, events in found.itertuples():
+            if 100 * n >= table.minimum_percent * size:
+                row = f"term/{name if isinstance(name, str) else '/'.join(name)}"
+                yield (table.table, row, "total", "n"), n
+                yield (table.table, row, "total", "events"), events

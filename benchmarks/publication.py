@@ -1,0 +1,158 @@
+"""From an event posted to the published document that contains it, beside a publication itself.
+
+On the deployed template, the functions in processes of ministack's, which waits no batching window:
+it hands the stream on at once, or when it next looks, within a second. On AWS the window is added,
+and a burst makes one document a window at most. An event is in a document when the `heads.json`
+that `latest.json` names counts it with its subject. What a publication takes by itself is measured
+in this process, on the same table and bucket, part by part.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import world
+from benchmarks.rows import Measured
+from local import emulator, stack
+from local.client import Client
+from local.feed import Line, read_definition, read_lines
+from local.replay import wait_until_published
+from trial import report, wiring
+from trial.render.documents import MEDIA_TYPES, render
+from trial.report import NOW
+from trial.store import Store
+from trial.store.documents import Documents
+from trial.store.table import Table
+
+STUDY = "TMB-301"
+SINGLES, BURST = 5, 60
+_LATEST = f"studies/{STUDY}/{report.AUDIENCE}/latest.json"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A deployed stack that knows TMB-301, and the ways to look at it."""
+
+    stack: stack.Stack
+    client: Client
+    s3: Any
+
+    def post(self, line: Line) -> dict[str, Any]:
+        """Post one event by itself."""
+        (result,) = self.client.post_events(STUDY, [line])
+        assert result.recorded, result.problem
+        event: dict[str, Any] = json.loads(line.raw)
+        return event
+
+    def version(self, subject: str) -> int:
+        """Say how many events of a subject the live documents contain."""
+        latest = json.loads(
+            self.s3.get_object(Bucket=self.stack.bucket, Key=_LATEST)["Body"].read()
+        )
+        heads = self.s3.get_object(
+            Bucket=self.stack.bucket,
+            Key=_LATEST.replace("latest.json", "audit/live/heads.json"),
+            VersionId=latest["audit"]["heads.json"],
+        )
+        subjects = json.loads(heads["Body"].read())["subjects"]
+        found: int = subjects.get(subject, {"version": 0})["version"]
+        return found
+
+    def publications(self) -> int:
+        """Count the versions of `latest.json`: one a publication."""
+        pages = self.s3.get_paginator("list_object_versions").paginate(
+            Bucket=self.stack.bucket, Prefix=_LATEST
+        )
+        return sum(len(page.get("Versions", ())) for page in pages)
+
+
+def _timed[T](work: Callable[[], T]) -> tuple[T, float]:
+    began = time.perf_counter()
+    return work(), time.perf_counter() - began
+
+
+def parts(service: Service) -> dict[str, float]:
+    """Say what a publication takes by itself, part by part; the best of three."""
+    table = Table(world.client(service.stack.endpoint), service.stack.table)
+    store = Store(table, report.contribute, wiring.now)
+    documents = Documents(service.s3, service.stack.bucket)
+    study = store.study(STUDY)
+
+    def once() -> dict[str, float]:
+        subjects, read = _timed(lambda: list(store.subjects(study)))
+        made, compute = _timed(
+            lambda: report.report(study, [(each.subject, each.share) for each in subjects], NOW, [])
+        )
+        files, rendered = _timed(lambda: render(made, "benchmark"))
+        _, put = _timed(
+            lambda: documents.put(STUDY, report.AUDIENCE, "benchmark", files, MEDIA_TYPES)
+        )
+        return {"read": read, "compute": compute, "render": rendered, "put": put}
+
+    return min((once() for _ in range(3)), key=lambda each: sum(each.values()))
+
+
+def delays(service: Service, lines: list[Line]) -> list[tuple[float, float]]:
+    """Post events one at a time; say when each was answered and when it was in a document."""
+    found = []
+    for line in lines:
+        subject = json.loads(line.raw)["subject"]
+        before, began = service.version(subject), time.perf_counter()
+        service.post(line)
+        answered = time.perf_counter() - began
+        while service.version(subject) == before:
+            time.sleep(0.02)
+        found.append((answered, time.perf_counter() - began))
+    return found
+
+
+def burst(service: Service, lines: list[Line]) -> tuple[int, float]:
+    """Post events one after the other; say how many documents came of them, in which time."""
+    before, began = service.publications(), time.perf_counter()
+    for line in lines:
+        service.post(line)
+    spent = time.perf_counter() - began
+    wait_until_published(service.stack, STUDY)
+    return service.publications() - before, spent
+
+
+def _rows(service: Service, lines: list[Line]) -> list[Measured]:
+    early, late = lines[: -SINGLES - BURST], lines[-SINGLES - BURST :]
+    assert all(each.recorded for each in service.client.post_events(STUDY, early))
+    wait_until_published(service.stack, STUDY)
+    singles = delays(service, late[:SINGLES])
+    answered, published = (sorted(each)[SINGLES // 2] for each in zip(*singles, strict=True))
+    documents, spent = burst(service, late[SINGLES:])
+    took = parts(service)
+    itself = sum(took.values())
+    detail = ", ".join(f"{name} {each / itself:.0%}" for name, each in took.items())
+    median = f"{published:.1f} s and {1000 * answered:.0f} ms, medians of {SINGLES}"
+    return [
+        Measured("posting to document / posting to 201", published / answered, None, median),
+        Measured("posting to document / publication itself", published / itself, None,
+                 f"{1000 * itself:.0f} ms: {detail}"),
+        Measured(f"documents per event of a burst of {BURST}", documents / BURST, None,
+                 f"{documents} while it was posted, {spent / itself:.0f} times a publication"),
+    ]  # fmt: skip
+
+
+def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same for both)
+    """Deploy the template, post TMB-301 and time its last events."""
+    template = stack.build()
+    with emulator.running(f"bench-{os.getpid()}") as running:
+        deployed = stack.deploy(template, running)
+        client = Client(deployed.api_url)
+        client.put_definition(STUDY, read_definition(world.TMB301 / "definition.yaml"))
+        return _rows(Service(deployed, client, deployed.aws("s3")), _unrepeated())
+
+
+def _unrepeated() -> list[Line]:
+    """Give the feed without what it repeats: a repeat makes no document."""
+    first: dict[tuple[Any, ...], Line] = {}
+    for line in read_lines(world.TMB301 / "feed.ndjson"):
+        entry = world.read(line.raw.decode())
+        first.setdefault((entry.subject, entry.kind, entry.record, entry.revision), line)
+    return list(first.values())
