@@ -26,6 +26,8 @@ DECIDING_DATE: Mapping[str, str] = {
 """The field that says when a record happened; `date` for every kind not named."""
 
 NOT_CODED = "Not coded"
+FATAL, GRADE_OF_DEATH = "FATAL", 5
+"""The outcome and the grade of an adverse event that ended in death."""
 _RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,9})?)\s*", re.ASCII)
 _NUMBER = re.compile(r"\d{1,9}")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)

@@ -138,11 +138,6 @@ def test_an_answer_lost_to_a_process_that_ends_is_a_repeat_to_the_next(
     bench.check(bench.event("P1", "L0"), entry)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=UnicodeDecodeError,
-    reason="botocore reads an answer before it looks at its checksum: what is no UTF-8 surfaces",
-)
 def test_an_answer_that_is_spoilt_on_the_way_is_no_answer(bench: Bench, proxy: Proxy) -> None:
     entry = bench.event("P1")
     proxy.set(WRITE | faults.SPOILT_ANSWER | {"times": 1})
@@ -150,11 +145,6 @@ def test_an_answer_that_is_spoilt_on_the_way_is_no_answer(bench: Bench, proxy: P
     bench.check(entry)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ClientError,
-    reason="an error whose body arrives in part has the code 400 of its status: it surfaces",
-)
 def test_half_of_an_error_is_no_answer(bench: Bench, proxy: Proxy) -> None:
     entry, other = bench.event("P1"), bench.event("P1", "L2")
 
