@@ -23,6 +23,7 @@ RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
 WRITE = {"operation": "TransactWriteItems"}
 READ = {"operation": "GetItem"}
 _NUMBER = count(1)
+_TIME_OUT = 1.2
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def proxy(local_emulator: Emulator) -> Iterator[Proxy]:
 def bench(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     proxy.set()
     study = toy.toy_study(f"F{next(_NUMBER)}")
-    bench = Bench(clients.dynamodb(proxy.endpoint), "each-fault", study)
+    bench = Bench(clients.dynamodb(proxy.endpoint, _TIME_OUT), "each-fault", study)
     bench.store().put_definition(study, toy.definition(study.id))
     yield bench
     proxy.set()
@@ -45,7 +46,7 @@ def bench(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 PASSING = {
     "lost answer": faults.LOST_ANSWER,
     "reset": faults.RESET,
-    "late commit": faults.LATE,
+    "late commit": faults.late(_TIME_OUT),
     "time-out": faults.TIME_OUT,
     "500": faults.SERVER_ERROR,
     "503": faults.UNAVAILABLE,
