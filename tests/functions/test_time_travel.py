@@ -17,7 +17,7 @@ import openpyxl
 import pytest
 from invoking import PROBLEM, STUDY, Service, forget
 
-from trial import wiring
+from trial import publishing, wiring
 
 Event = dict[str, Any]
 Documents = dict[str, bytes]
@@ -459,3 +459,21 @@ def test_a_report_that_cannot_be_made_says_so(
         patch.setattr(documents.excel, "workbook", lambda _report: 1 // 0)
         service.stream((f"STUDY#{STUDY}", f"REPORT#{name}"))
     assert service.get(f"reports/{name}").json["status"] == "failed"
+
+
+def test_a_report_that_cannot_be_made_stops_no_other_and_not_the_live_documents(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(service, one_subject())
+    names = sorted(service.report('{"cutoff": "2015-06-30"}').json["report"] for _ in range(3))
+    made, failing = publishing.publish_report, names[0]
+
+    def broken(*args: Any) -> None:
+        assert args[4] != failing
+        made(*args)
+
+    monkeypatch.setattr(publishing, "publish_report", broken)
+    service.stream(*[(f"STUDY#{STUDY}", f"REPORT#{name}") for name in names])
+    states = [service.get(f"reports/{name}").json["status"] for name in names]
+    assert states == ["failed", "ready", "ready"]
+    assert json.loads(service.object(f"studies/{STUDY}/open/latest.json"))["events"] > 0
