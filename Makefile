@@ -14,6 +14,7 @@ LOCAL := PYTHONPATH=infrastructure .venv/bin/python -m local
 # sam looks for python3.13 on the path and asks for a region even where none matters.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam
 
+SOAK ?=
 HOST ?= 127.0.0.1
 STUDY ?= TMB-301
 ACCEPT ?= application/json
@@ -39,7 +40,7 @@ test: $(READY) ## every test (those of sam local only where Docker runs)
 	@.venv/bin/pytest
 
 soak: $(READY) ## the long runs: 20,000 histories, 100,000 events through faults and kills
-	@LIVETLF_SOAK=1 .venv/bin/pytest -s tests/properties tests/faults
+	@.venv/bin/python tests/long_runs.py $(SOAK)
 
 bench: $(READY) ## what an event costs, beside the budgets; needs valgrind
 	@$(BENCH)

@@ -10,6 +10,7 @@ from trial import publishing, wiring
 from trial.errors import Unavailable, place_of
 from trial.store import keys
 from trial.store.reports import FAILED, PUBLISHED
+from trial.study import Study
 
 logger, metrics = Logger(), Metrics()
 
@@ -34,7 +35,7 @@ def publish(name: str, requests: set[str]) -> None:
         return
     study, version = store.study(name), wiring.code_version()
     for request in sorted(requests):
-        publishing.publish_report(store, documents, reports, study, request, version)
+        publish_report(study, request, version)
     cut = publishing.publish_live(store, documents, study, version)
     if not publishing.agrees(store, study):
         metrics.add_metric("SumsDiffer", "Count", 1)
@@ -43,6 +44,26 @@ def publish(name: str, requests: set[str]) -> None:
     if cut is not None:
         metrics.add_metric("StudiesPublished", "Count", 1)
         logger.info("Documents published", study=name, cut=cut.id, accepted=cut.accepted)
+
+
+def publish_report(study: Study, request: str, version: str) -> None:
+    """Make one report; one that cannot be made is marked, and fails no other."""
+    store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
+    try:
+        publishing.publish_report(store, documents, reports, study, request, version)
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001
+        # Its cut may hold what no other does: the live documents and other reports go on.
+        give_up_report(study.id, request, error)
+
+
+def give_up_report(name: str, request: str, error: Exception) -> None:
+    """Mark and alarm a report that cannot be made."""
+    place = place_of(error)
+    logger.error("Report not made", study=name, error=type(error).__name__, place=place)
+    metrics.add_metric("StudiesNotPublished", "Count", 1)
+    wiring.reports().fail(name, request)
 
 
 def give_up(name: str, requests: set[str], error: Exception) -> None:

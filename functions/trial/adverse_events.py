@@ -11,6 +11,8 @@ from trial.messages import canonical
 from trial.subject import Record
 
 NOT_CODED = "Not coded"
+FATAL, GRADE_OF_DEATH = "FATAL", 5
+"""The outcome and the grade of an adverse event that ended in death."""
 _NUMBER = re.compile(r"\d{1,9}")
 
 

@@ -24,13 +24,15 @@ from trial.subject import gather
 class Difference:
     """Something found wrong.
 
-    `share`: what is counted for a subject is not what its records give. `sums`: a shard's sums
-    are not those of its subjects. `chain`: a journal is not the unbroken chain that its subject's
-    head ends. `records`: a subject's records are not those of its journal. The last two are for
-    people: nothing here could tell which side is right.
+    `fence`: a gate of sums refused every writer. `share`: what is counted for a subject is not
+    what its records give. `sums`: a shard's sums are not those of its subjects. `chain`: a journal
+    is not the unbroken chain that its subject's head ends. `records`: a subject's records are not
+    those of its journal. `subjects`: sums count events that no subject of the shard knows, and may
+    be the last that does. The last three are for people: nothing here could tell which side is
+    right.
     """
 
-    what: Literal["share", "sums", "chain", "records"]
+    what: Literal["fence", "share", "sums", "chain", "records", "subjects"]
     shard: int
     subject: str = ""
     rows: tuple[str, ...] = ()
@@ -72,12 +74,15 @@ def audit(store: Store, study_id: str) -> Audit:
     """
     current = store.current(study_id)
     retired = current is not None and current.retired is not None
+    differences = [
+        Difference("fence", at, rows=(name,), repaired=True)
+        for at, name in ([] if retired else store.mend(study_id))
+    ]
     complete = retired or store.fill(study_id)
     store.look_again(study_id)
     study = store.study(study_id)
     subjects = events = 0
     busy: list[int] = []
-    differences: list[Difference] = []
     for shard in range(study.definition.shards):
         found: list[Difference] = []
         for counted in store.inspect(study, shard):
@@ -87,7 +92,8 @@ def audit(store: Store, study_id: str) -> Audit:
         if lacks is None:
             busy.append(shard)
         elif lacks:
-            found.append(Difference("sums", shard, rows=_names(lacks)))
+            lost = lacks.get("study", {}).get("accepted", 0) < 0
+            found.append(Difference("subjects" if lost else "sums", shard, rows=_names(lacks)))
         differences += found if retired else _repaired(store, study, shard, found)
     return Audit(study, complete, subjects, events, tuple(busy), tuple(differences))
 
@@ -103,7 +109,8 @@ def _repaired(
     store: Store, study: Study, shard: int, found: list[Difference]
 ) -> Iterator[Difference]:
     counting = [each for each in found if each.what in {"share", "sums"}]
-    done = bool(counting) and store.repair(study, shard) is not None
+    lost = any(each.what == "subjects" for each in found)
+    done = bool(counting) and not lost and store.repair(study, shard) is not None
     for each in found:
         yield replace(each, repaired=done) if each in counting else each
 

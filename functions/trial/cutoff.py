@@ -1,14 +1,15 @@
 """A subject as of a clinical cut-off date: what had happened by then, as far as is known now."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from trial import dates
+from trial.adverse_events import FATAL, GRADE_OF_DEATH
 from trial.derivation import DECIDING_DATE
 from trial.subject import Record, Subject
 
 ONGOING = "NOT RECOVERED/NOT RESOLVED"
+DEATH = "DEATH"
 _FOLLOWS = {"adverse-event.coded": ("adverse-event.reported", "adverse_event")}
 """Kinds without a date of their own: they stand or fall with the record they are about."""
 
@@ -17,10 +18,12 @@ def until(subject: Subject, cutoff: int) -> Subject:
     """Keep the records whose deciding date lies on or before a day (ordinal).
 
     Of a partial date the earliest day counts, so that nothing that may have happened is left out;
-    a record without a date stays. What ended later reads as ongoing.
+    a record without a date stays. What ended later reads as ongoing, and of an event that ended
+    in a later death nothing tells of it.
     """
+    died = _died(subject)
     records = {
-        key: _ongoing(record, cutoff)
+        key: _as_known(record, cutoff, died)
         for key, record in subject.records.items()
         if _happened(record, subject, cutoff)
     }
@@ -38,11 +41,36 @@ def _happened(record: Record, subject: Subject, cutoff: int) -> bool:
     return not text or dates.earliest(text) <= cutoff
 
 
-def _ongoing(record: Record, cutoff: int) -> Record:
-    end = record.data.get("end")
+def _died(subject: Subject) -> str | None:
+    """Give the date of the death, as text; the earliest where there are several."""
+    reported = [
+        record.data["date"]
+        for record in subject.records.values()
+        if record.kind == "death.reported" and not record.void
+    ]
+    return min(reported, key=dates.earliest, default=None)
+
+
+def _as_known(record: Record, cutoff: int, died: str | None) -> Record:
+    """Take back an end after the cut-off; a fatal event without an end ended with the death."""
+    fatal = record.data.get("outcome") == FATAL
+    end = record.data.get("end") or (died if fatal else None)
     if not end or dates.earliest(end) <= cutoff:
         return record
-    data: Mapping[str, Any] = {name: value for name, value in record.data.items() if name != "end"}
+    data = {name: value for name, value in record.data.items() if name != "end"}
     if "outcome" in data:
-        data = {**data, "outcome": ONGOING}
-    return replace(record, data=data)
+        data["outcome"] = ONGOING
+    return replace(record, data=_not_yet_fatal(data) if fatal else data)
+
+
+def _not_yet_fatal(data: dict[str, Any]) -> dict[str, Any]:
+    """Take back the grade and the criterion that only the death gave.
+
+    The grade before it is not known, so there is none. Whether the event is serious stays as it
+    was judged: a cut must not make it harmless.
+    """
+    if data.get("grade") == GRADE_OF_DEATH:
+        data = {name: value for name, value in data.items() if name != "grade"}
+    if criteria := data.get("seriousness"):
+        data = {**data, "seriousness": [each for each in criteria if each != DEATH]}
+    return data

@@ -1,4 +1,4 @@
-"""Clients as the functions make them, but for their address and a shorter patience."""
+"""Clients as the functions make them, but for their address and how long they wait."""
 
 from typing import Any
 
@@ -14,11 +14,14 @@ _SESSION = boto3.session.Session(
     aws_secret_access_key="test",
     region_name="us-east-1",
 )
-_HASTY = wiring.CLIENT.merge(Config(read_timeout=1.2, max_pool_connections=2))
+
+TIME_OUT = 5.0
+"""How long a writer waits for an answer, s: longer than one takes on a busy machine."""
 
 
-def dynamodb(endpoint: str) -> Any:
-    return _SESSION.client("dynamodb", endpoint_url=endpoint, config=_HASTY)
+def dynamodb(endpoint: str, read_timeout: float) -> Any:
+    config = wiring.CLIENT.merge(Config(read_timeout=read_timeout, max_pool_connections=2))
+    return _SESSION.client("dynamodb", endpoint_url=endpoint, config=config)
 
 
 def patient(service: str, endpoint: str) -> Any:

@@ -20,7 +20,6 @@ LOST_ANSWER: Rule = {"response": {"abort_bytes": 0}}  # committed, and the conne
 HALF_AN_ANSWER: Rule = {"response": {"truncate_bytes": 1}}
 SPOILT_ANSWER: Rule = {"response": {"corrupt_bytes": 2}}
 RESET: Rule = {"reset": True}
-LATE: Rule = {"latency": 1_500}  # the client gives up first, and then it commits
 TIME_OUT: Rule = {"timeout_ms": 200}  # 504
 SERVER_ERROR: Rule = {"error": {"code": "InternalServerError", "status": 500}}
 UNAVAILABLE: Rule = {"error": {"code": "ServiceUnavailable", "status": 503}}
@@ -31,6 +30,11 @@ IN_PROGRESS: Rule = {"error": {"code": "TransactionInProgressException"}}
 DENIED: Rule = {"error": {"code": "AccessDeniedException"}}
 NO_TABLE: Rule = {"error": {"code": "ResourceNotFoundException"}}
 SLOW_DOWN: Rule = {"error": {"code": "SlowDown", "status": 503}}
+
+
+def late(read_timeout: float) -> Rule:
+    """Commit after the client has given up."""
+    return {"latency": int(1_000 * read_timeout) + 300}
 
 
 def cancelled(*codes: str) -> Rule:

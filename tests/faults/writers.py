@@ -2,19 +2,23 @@
 
 What it has been answered stands in a file, a line an event, written after every call. Killed at
 any point and started again it goes on with the events that have no answer there: as a queue would
-deliver them again.
+deliver them again. At which write it is killed is part of what it is told to do.
 """
 
 import json
+import os
 import random
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import clients
+import feeds
 from botocore.exceptions import ClientError
 
 from trial import messages
@@ -22,26 +26,77 @@ from trial.acceptance import accept
 from trial.errors import Rejected, Unavailable
 from trial.messages import Entry
 from trial.store.rows import Receipt
-from trial.study import Study, load
+from trial.study import load
 from trial.subject import Outcome
 
 _BATCHES = (1, 1, 1, 2, 7, 25, 50)
 
-# Made once, before the processes are: forking copies what boto3 reads from its many files.
-clients.dynamodb("http://127.0.0.1:1")
+SHARDS = {"EIGHT-SHARDS": 8, "ONE-SHARD": 1, "ONE-SUBJECT": 1}
+"""The studies written to, and how many shards each has."""
+
+# Made once, before the processes are: forking copies them, and what boto3 reads from many files.
+STUDIES = {name: load(feeds.definition(name, shards)) for name, shards in SHARDS.items()}
+clients.dynamodb("http://127.0.0.1:1", clients.TIME_OUT)
 clients.patient("s3", "http://127.0.0.1:1")
+
+
+BEFORE, DURING, AFTER, ANSWERING = MOMENTS = ("before", "during", "after", "answering")
+
+
+@dataclass(frozen=True)
+class Death:
+    """Which of its writes a process does not outlive, and what of that write is still done."""
+
+    write: int
+    moment: str
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What a writer is to do; the lines of `events` are sent in an order of its own."""
+    """What a writer is to do; the lines of `events` are sent in an order of its own.
+
+    `deaths` are those of its first lives; after them it lives until it is done.
+    """
 
     endpoint: str
     table: str
-    definitions: tuple[str, ...]
     events: Path
     answers: Path
     seed: int
+    deaths: tuple[Death, ...] = ()
+
+
+class Mortal:
+    """A client whose process is killed at one of its writes."""
+
+    def __init__(self, client: Any, death: Death | None) -> None:
+        self._client, self._death, self._writes = client, death, 0
+        self.dies_answering = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def transact_write_items(self, **request: Any) -> Any:
+        self._writes += 1
+        moment = ""
+        if self._death is not None and self._writes == self._death.write:
+            moment = self._death.moment
+        if moment == BEFORE:
+            end()
+        if moment == DURING:
+            threading.Timer(0.004, end).start()
+        try:
+            return self._client.transact_write_items(**request)
+        finally:
+            if moment == AFTER:
+                end()
+            self.dies_answering = self.dies_answering or moment == ANSWERING
+
+
+def end() -> NoReturn:
+    """End this process as nothing can be done about."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
 
 
 @dataclass(frozen=True)
@@ -54,24 +109,26 @@ class Answered:
     digest: str
 
 
-def write(assignment: Assignment) -> None:
+def write(assignment: Assignment, life: int) -> None:
     """Send what has no answer yet, one by one and in batches, until everything has one."""
     sys.stderr = assignment.answers.with_suffix(".errors").open("a", encoding="utf-8")
-    studies = {study.id: study for study in map(load, assignment.definitions)}
-    entries = _entries(assignment.events, studies)
+    entries = _entries(assignment.events)
     for each in read_answers(assignment.answers):
         entries.pop(each.line, None)
     rng = random.Random(f"{assignment.seed} {len(entries)}")  # noqa: S311 (an order)
     left = list(entries)
     rng.shuffle(left)
-    store = clients.store(clients.dynamodb(assignment.endpoint), assignment.table)
+    death = assignment.deaths[life] if life < len(assignment.deaths) else None
+    client = Mortal(clients.dynamodb(assignment.endpoint, clients.TIME_OUT), death)
+    store = clients.store(client, assignment.table)
     with assignment.answers.open("a", encoding="utf-8") as answers:
         answers.write("\n")  # a killed writer may have left half a line
         while left:
-            study = studies[entries[left[-1]].study]
-            batch = _take(
-                left, rng.choice(_BATCHES), lambda line, s=study: entries[line].study == s.id
-            )
+            study = STUDIES[entries[left[-1]].study]
+            same = [line for line in left if entries[line].study == study.id]
+            batch = same[-rng.choice(_BATCHES) :]
+            taken = set(batch)
+            left = [line for line in left if line not in taken]
             receipts = [Receipt(entries[line], f"writer-{assignment.seed}") for line in batch]
             try:
                 results = store.record(study, receipts)
@@ -82,21 +139,18 @@ def write(assignment: Assignment) -> None:
                 if (status := _status(result.outcome)) == Unavailable.STATUS:
                     left.insert(0, line)
                 answers.write(json.dumps([line, status, *_identity(entries[line])]) + "\n")
+                if client.dies_answering:
+                    answers.write("[7, 20")
+                    answers.flush()
+                    end()
             answers.flush()
 
 
-def _take(left: list[int], size: int, fits: Any) -> list[int]:
-    taken = [left.pop()]
-    while left and len(taken) < size and fits(left[-1]):
-        taken.append(left.pop())
-    return taken
-
-
-def _entries(path: Path, studies: dict[str, Study]) -> dict[int, Entry]:
+def _entries(path: Path) -> dict[int, Entry]:
     entries = {}
     for number, body in enumerate(path.read_text(encoding="utf-8").splitlines()):
         entry = messages.parse(messages.read_json(body), body)
-        accept(studies[entry.study], entry)
+        accept(STUDIES[entry.study], entry)
         entries[number] = entry
     return entries
 
@@ -147,7 +201,7 @@ class Press:
     endpoint: str
     table: str
     bucket: str
-    definition: str
+    study: str
     stop: Path
     log: Path
     pause: float
@@ -160,7 +214,7 @@ def publish(press: Press) -> None:
     from trial import publishing  # noqa: PLC0415 (openpyxl, which writers have no use for)
     from trial.store.documents import Documents  # noqa: PLC0415
 
-    study = load(press.definition)
+    study = STUDIES[press.study]
     store = clients.store(clients.patient("dynamodb", press.endpoint), press.table)
     documents = Documents(clients.patient("s3", press.endpoint), press.bucket)
     done = False

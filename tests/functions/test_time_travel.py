@@ -17,7 +17,7 @@ import openpyxl
 import pytest
 from invoking import PROBLEM, STUDY, Service, forget
 
-from trial import wiring
+from trial import publishing, wiring
 
 Event = dict[str, Any]
 Documents = dict[str, bytes]
@@ -372,20 +372,21 @@ def test_what_is_known_of_the_past_is_what_was_known_at_the_instant(
     assert (len(listed(early, "16.2.7")), len(listed(late, "16.2.7"))) == (0, 1)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a fatal outcome after the cut-off is taken back, its grade 5 is not: a false finding",
-)
-def test_a_death_after_the_cut_off_raises_no_finding_before_it(service: Service) -> None:
+@pytest.mark.parametrize("end", [{"end": "2015-07-20"}, {}])
+def test_a_death_after_the_cut_off_is_not_known_before_it(
+    service: Service, end: dict[str, str]
+) -> None:
+    """A fatal event ends with the death, said or not; its grade before is not known."""
+    criteria = ["HOSPITALISATION", "DEATH"]
     post(
         service,
         [
             *one_subject(),
             event(
-                "adverse-event.reported", record="A", onset="2015-06-20", end="2015-07-20",
-                term="Sepsis", serious=True, seriousness=["DEATH"], outcome="FATAL", grade=5,
+                "adverse-event.reported", record="A", onset="2015-06-20", term="Sepsis",
+                serious=True, seriousness=criteria, outcome="FATAL", grade=5, **end,
             ),
-            event("death.reported", record="DEATH", date="2015-07-20"),
+            event("death.reported", record="DEATH", date="2015-07-20", cause="Sepsis"),
             event(
                 "disposition.recorded", record="STUDY", of="study", status="discontinued",
                 reason="DEATH", date="2015-07-20",
@@ -394,6 +395,12 @@ def test_a_death_after_the_cut_off_raises_no_finding_before_it(service: Service)
     )  # fmt: skip
     _, files = ask(service, cutoff="2015-06-30")
     assert listed(files, "16.2.9") == []
+    (known,) = listed(files, "16.2.7")
+    assert (known["Outcome"], known["Grade"]) == ("NOT RECOVERED/NOT RESOLVED", None)
+    assert (known["Serious"], known["Seriousness criteria"]) == ("Y", "HOSPITALISATION")
+    _, files = ask(service, cutoff="2015-07-20")
+    (known,) = listed(files, "16.2.7")
+    assert (known["Outcome"], known["Grade"]) == ("FATAL", 5)
 
 
 @pytest.mark.parametrize(
@@ -452,3 +459,21 @@ def test_a_report_that_cannot_be_made_says_so(
         patch.setattr(documents.excel, "workbook", lambda _report: 1 // 0)
         service.stream((f"STUDY#{STUDY}", f"REPORT#{name}"))
     assert service.get(f"reports/{name}").json["status"] == "failed"
+
+
+def test_a_report_that_cannot_be_made_stops_no_other_and_not_the_live_documents(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(service, one_subject())
+    names = sorted(service.report('{"cutoff": "2015-06-30"}').json["report"] for _ in range(3))
+    made, failing = publishing.publish_report, names[0]
+
+    def broken(*args: Any) -> None:
+        assert args[4] != failing
+        made(*args)
+
+    monkeypatch.setattr(publishing, "publish_report", broken)
+    service.stream(*[(f"STUDY#{STUDY}", f"REPORT#{name}") for name in names])
+    states = [service.get(f"reports/{name}").json["status"] for name in names]
+    assert states == ["failed", "ready", "ready"]
+    assert json.loads(service.object(f"studies/{STUDY}/open/latest.json"))["events"] > 0

@@ -70,6 +70,13 @@ def gate(damage: Damage) -> None:
     damage.delete(damage.sum_key("study"))
 
 
+def fence(damage: Damage) -> None:
+    """Give a gate a number that no plan has: nobody can write past it."""
+    damage.put(damage.item(damage.sum_key("study")) | {"fence": {"N": "77"}})
+    entry = damage.bench.event("P1", "L9")
+    assert isinstance(damage.bench.record(entry)[0], Unavailable)
+
+
 def share(damage: Damage) -> None:
     damage.share(codec.encode_share({"kinds#0": {"kind=x": 4}}, 3))
 
@@ -147,6 +154,7 @@ def test_nothing_is_found_where_nothing_is_wrong(bench: Bench) -> None:
         (sums_row, "sums", ""),
         (sums_stray, "sums", ""),
         (gate, "sums", ""),
+        (fence, "fence", ""),
         (share, "share", "P1"),
         (share_unreadable, "share", "P1"),
         (share_of_the_future, "share", "P1"),
@@ -183,8 +191,19 @@ def test_a_broken_chain_is_reported_and_left_alone(bench: Bench, damaged: Any, w
     damaged(damage)
     first = found(bench)
     assert (what, "P1", False) in first
-    assert {subject for each, subject, _ in first if each != "sums"} == {"P1"}
+    assert {subject for each, subject, _ in first if subject} == {"P1"}
     assert (what, "P1", False) in found(bench)
+
+
+def test_a_subject_whose_row_is_gone_is_found_and_its_count_is_not_taken_away(
+    bench: Bench,
+) -> None:
+    damage = prepare(bench)
+    right = bench.store().sums(bench.study)
+    damage.delete(damage.key("SUBJECT#P1"))
+    for _ in range(2):
+        assert found(bench) == [("subjects", "", False)]
+        assert bench.store().sums(bench.study) == right
 
 
 def test_a_share_that_cannot_be_read_stops_its_subject_alone_until_it_is_repaired(

@@ -10,11 +10,12 @@ from typing import Any
 
 import faults
 import pytest
+import soak
 import toy
 from bench import Bench
 from doubles import Clock, MemoryClient
 from faults import Crash, Faulty
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from trial import cells, study
@@ -350,7 +351,14 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+HISTORIES = soak.size(300, 20_000)
+SEED = soak.seed(f"{HISTORIES:,} histories of amendments and releases")
+
+
+@seed(SEED)
+@settings(
+    max_examples=HISTORIES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
 @given(STEPS)
 def test_whatever_happens_readers_of_every_release_see_what_is_recorded(steps: list[Any]) -> None:
     world = World(MemoryClient(page=2))
@@ -406,7 +414,7 @@ class Crowd:
             writing = [pool.submit(self.write, worker) for worker in range(writers)]
             try:
                 for each in [*writing, amending]:
-                    each.result(120)
+                    each.result(900)
             finally:
                 self.over.set()
             assert sum(each.result(60) for each in reading) > 2
@@ -470,10 +478,15 @@ class Crowd:
                 self.world.failing(rng, 0.02, version).fill("S")
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_readers_see_every_event_answered_before_they_began_and_no_mixture(seed: int) -> None:
-    Crowd(World(MemoryClient(page=3)), seed, events=25, fills=12).run(writers=6)
+@pytest.mark.parametrize("number", range(6))
+def test_readers_see_every_event_answered_before_they_began_and_no_mixture(number: int) -> None:
+    Crowd(World(MemoryClient(page=3)), SEED + number, events=25, fills=12).run(writers=6)
+
+
+def test_sixteen_writers_of_two_releases_and_amendments_all_the_while_leave_no_mixture() -> None:
+    events, fills = (100, 100) if soak.LONG else (6, 12)
+    Crowd(World(MemoryClient()), SEED, events, fills).run(writers=16)
 
 
 def test_the_same_before_a_real_table(world: World) -> None:
-    Crowd(world, 1, events=8, fills=4).run(writers=4)
+    Crowd(world, 1, events=3, fills=4).run(writers=16)

@@ -116,6 +116,10 @@ class Store:
         row = paging.row(self._table, keys.subject(study.id, number, subject_id))
         return row.version if row else 0
 
+    def mend(self, study_id: str) -> list[tuple[int, str]]:
+        """Put right gates of sums that refuse every writer; name their shard and generation."""
+        return self._repairing().mend(known(study_id))
+
     def repair(self, study: Study, number: int) -> Share | None:
         """Make a shard's shares and sums what its subjects' records give; say what sums lacked.
 

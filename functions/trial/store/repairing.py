@@ -5,11 +5,22 @@ from dataclasses import dataclass
 
 from trial import cells
 from trial.cells import Share
-from trial.store import reading
+from trial.store import keys, reading
 from trial.store.actions import addition
 from trial.store.drafts import CELLS_A_ROW
 from trial.store.filling import ROUNDS, Filling, Replanned, Shard, Wrong
-from trial.store.generations import ACTIONS, FENCE, FILLED, MARKS, NEVER, STUDY_ROW, gate_row
+from trial.store.generations import (
+    ACTIONS,
+    FENCE,
+    FENCED,
+    FILLED,
+    MARKS,
+    NEVER,
+    STUDY_ROW,
+    gate_row,
+    read_gate,
+    write_current,
+)
 from trial.store.paging import Row
 from trial.store.rows import COMMITS
 from trial.store.table import ABSENT, Item, key, number
@@ -50,6 +61,36 @@ class Repairing(Filling):
         if gate == NEVER:
             return {STUDY_ROW: {COMMITS: 1}}  # its gate is gone, and with it the way to write
         return {} if gate is not None and gate.behind else found
+
+    def mend(self, study_id: str) -> list[tuple[int, str]]:
+        """Put the plan's number on gates that carry another; name their shard and generation.
+
+        Such a gate refuses every writer and every fill. CURRENT and its gates change together,
+        so that one which differs while CURRENT stands is damaged. What it missed is not known:
+        it is marked.
+        """
+        plan, current = self.definitions.renewed(study_id), self.definitions.current(study_id)
+        assert current is not None
+        standing = self.table.put(
+            write_current(study_id, current), FENCED, fence=number(current.plan)
+        )
+        mended = []
+        for name in sorted(current.live):
+            for at in range(plan.study.definition.shards):
+                where = keys.sum_row(study_id, at, gate_row(name))
+                item = self.table.get(where)
+                if item is None or (found := read_gate(item).fence) == current.plan:
+                    continue  # `repair` makes one that is gone
+                values = {":plan": number(current.plan), ":one": number(1), ":fence": number(found)}
+                right = self.table.update(
+                    where,
+                    f"SET {FENCE} = :plan ADD {MARKS} :one",
+                    FENCED,
+                    ExpressionAttributeValues=values,
+                )
+                if self.once(standing, right):
+                    mended.append((at, name))
+        return mended
 
     def repair(self, study: Study, at: int) -> Share | None:
         """Make a shard's shares and sums what its subjects' records give; say what sums lacked."""

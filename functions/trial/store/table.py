@@ -25,8 +25,15 @@ KEYS_A_BATCH = 100
 ABSENT = "attribute_not_exists(PK)"
 PRESENT = "attribute_exists(PK)"
 
-_NO_ANSWER = (HTTPClientError, NotConnected, IncompleteReadError, ResponseParserError)
+_NO_ANSWER = (
+    HTTPClientError,
+    NotConnected,
+    IncompleteReadError,
+    ResponseParserError,
+    UnicodeDecodeError,  # botocore reads a spoilt answer before it looks at its checksum
+)
 _BUSY = {
+    "400",  # botocore names an error by its status where its body did not arrive whole
     "InternalServerError",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from trial import dates
+from trial.adverse_events import FATAL, GRADE_OF_DEATH
 from trial.cells import Cells, Share
 from trial.derivation import Derivation
 from trial.tables.rows.kinds import put
 
 FINDINGS_ROW = "findings#0"
-_FATAL, _GRADE_OF_DEATH = "FATAL", 5
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def _death(derivation: Derivation) -> Iterator[tuple[str, str]]:
     death = derivation.death
     if death is None:
         return
-    fatal = [each for each in derivation.adverse_events if each.data.get("outcome") == _FATAL]
+    fatal = [each for each in derivation.adverse_events if each.data.get("outcome") == FATAL]
     if not fatal:
         yield death.record, "no adverse event has a fatal outcome"
     reasons = [
@@ -49,7 +49,7 @@ def _same_day(one: str, other: str) -> bool:
 
 def _fatal_without_death(derivation: Derivation) -> Iterator[tuple[str, str]]:
     for event in derivation.adverse_events:
-        if event.data.get("outcome") == _FATAL and derivation.death is None:
+        if event.data.get("outcome") == FATAL and derivation.death is None:
             yield event.record, "no death is reported"
 
 
@@ -98,9 +98,9 @@ def _enrolled_twice(derivation: Derivation) -> Iterator[tuple[str, str]]:
 
 def _grade_and_outcome(derivation: Derivation) -> Iterator[tuple[str, str]]:
     for event in derivation.adverse_events:
-        fatal = event.data.get("outcome") == _FATAL
+        fatal = event.data.get("outcome") == FATAL
         grade = event.data.get("grade")
-        if grade is not None and fatal != (grade == _GRADE_OF_DEATH):
+        if grade is not None and fatal != (grade == GRADE_OF_DEATH):
             yield event.record, f"grade {grade}, outcome {event.data.get('outcome')}"
 
 
