@@ -7,7 +7,7 @@ import pytest
 from builders import cell, enrolment
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parallel import A, B, TOTAL, printed, randomised, raws, table_of, texts
+from parallel import TOTAL, A, B, printed, randomised, raws, table_of, texts
 from scipy import stats
 
 from trial.messages import Entry
