@@ -1,0 +1,171 @@
+"""AIRWAY-2X2's efficacy, recomputed: within subjects, and between sequences in period 1."""
+
+import pandas as pd
+from airway import figures
+from airway.figures import Cell, Row, Table, counted, counts, described
+from airway.records import ARMS, Trial
+from airway.subjects import BASE, END, both_assessed, by_sequence, fev1
+
+MOMENTS = ("mean", "sd")
+DIFFERENCE = ("mean", "sd", "se", "ci")
+TREATED_FOR = "Asthma exacerbation"
+
+
+def within_subjects(trial: Trial) -> Table:
+    values, who, people = fev1(trial), both_assessed(trial), trial.enrolled
+
+    def row(first: str, second: str, chosen: pd.Index, *median: str, paired: bool = True) -> Row:
+        drugs = trial.by_drug(values[first], values[second]).loc[chosen]
+        cells = {drug: described(drugs[drug], (*MOMENTS, *median)) for drug in "ab"}
+        difference = described((drugs["a"] - drugs["b"]).round(6), (*DIFFERENCE, *median))
+        return cells | ({"difference": difference} if paired else {})
+
+    subgroups = {
+        "women": people["sex"] == "F",
+        "men": people["sex"] == "M",
+        "moderate": people["severity"] == "moderate",
+        "severe": people["severity"] == "severe",
+        "obstructed": people["fev1-predicted"] < 60,
+    }
+    return {
+        "baseline": row(*BASE.values(), who, paired=False),
+        "week-4": row(*END.values(), who),
+        "change": row("change-1", "change-2", who, "median"),
+        "percent": row("percent-1", "percent-2", who),
+        "subgroups": {},
+        **{
+            name: row("change-1", "change-2", who.intersection(people.index[chosen]))
+            for name, chosen in subgroups.items()
+        },
+    }
+
+
+def effects(trial: Trial) -> Table:
+    values, who = fev1(trial), both_assessed(trial)
+    arm = trial.randomised.loc[who, "arm"]
+    drugs = trial.by_drug(values["change-1"], values["change-2"])
+    compared = {
+        "treatment": (values["change-1"] - values["change-2"], MOMENTS),
+        "period": (drugs["a"] - drugs["b"], MOMENTS),
+        "washout": (values["p2-baseline"] - values["p1-baseline"], (*MOMENTS, "ci")),
+    }
+    table: dict[str, Row] = {}
+    for name, (found, wanted) in compared.items():
+        groups = {each: found.loc[who[arm == each]] for each in ARMS}
+        effect = figures.mean_difference(groups["AB"], groups["BA"], equal=True)
+        table[name] = {a: described(g, wanted) for a, g in groups.items()} | {"effect": effect}
+    return table
+
+
+def responses(trial: Trial) -> pd.DataFrame:
+    """Judge the response to each drug, of all who were randomised."""
+    values, due = fev1(trial), trial.by_drug(trial.due(END[1]), trial.due(END[2]))
+    drugs = trial.by_drug(values["change-1"], values["change-2"])
+    return pd.DataFrame({drug: trial.responds(drugs[drug], due[drug]) for drug in "ab"})
+
+
+def responders(trial: Trial) -> Table:
+    found, size = responses(trial), len(trial.randomised)
+    return {
+        "responders": {
+            drug: counted(int((found[drug] == True).sum()), size, interval=True)  # noqa: E712
+            for drug in "ab"
+        },
+        "not-due": {drug: counted(int(found[drug].isna().sum()), size) for drug in "ab"},
+        "pairs": {"pairs": figures.pairs(found["b"], found["a"])},
+    }
+
+
+def carried(trial: Trial, values: pd.DataFrame, method: str) -> "tuple[pd.Series[float], pd.Index]":
+    """Stand in for a missing end of period 1 that is due; say for whom."""
+    end, base = values[END[1]], values[BASE[1]]
+    missing = end.index[end.isna() & trial.due(END[1])]
+    stand_in = base.reindex(missing)
+    if method == "locf":
+        rows = trial.results("fev1")
+        until = rows[(rows["day"] <= 35) & ~rows["before"]].groupby("subject")["value"].last()
+        stand_in = until.reindex(missing).fillna(stand_in)
+    change = pd.concat([end.drop(missing), stand_in]).reindex(end.index) - base
+    return change, missing.intersection(change.index[change.notna()])
+
+
+def between_sequences(trial: Trial) -> Table:
+    frame, values = trial.randomised, fev1(trial)
+    columns = {"a": frame.index[frame["arm"] == "AB"], "b": frame.index[frame["arm"] == "BA"]}
+    found = trial.responds(values["change-1"].loc[frame.index], trial.due(END[1]))
+    yes = found == True  # noqa: E712
+    tested = counts(found.index[yes], columns, interval=True)
+    settled = {
+        name: counted(int(found.loc[who].isna().sum()), len(who)) for name, who in columns.items()
+    }
+    by_stratum = frame.assign(answer=yes)
+    stratified = figures.mantel_haenszel(by_stratum, "answer", "arm", ["severity", "steroid"])
+
+    def changed(change: "pd.Series[float]", imputed: pd.Index | None = None) -> Row:
+        cells: dict[str, Cell] = {}
+        for name, who in columns.items():
+            cells[name] = described(change.loc[who], MOMENTS)
+            if imputed is not None:
+                n = len(imputed.intersection(who))
+                cells[name] = {**cells[name], "observed": int(cells[name]["n"]) - n, "imputed": n}
+        groups = [change.loc[who] for who in columns.values()]
+        return cells | {"difference": figures.mean_difference(*groups, equal=False)}
+
+    adjusted = frame.assign(response=values["change-1"], base=values["p1-baseline"])
+    return {
+        "responders": {**tested, "difference": figures.proportion_difference(*tested.values())},
+        "not-due": settled,
+        "stratified": {**counts(found.index[yes], columns), "difference": stratified},
+        "change": changed(values["change-1"]),
+        "change-locf": changed(*carried(trial, values, "locf")),
+        "change-bocf": changed(*carried(trial, values, "bocf")),
+        "ancova": figures.covariance(adjusted.dropna(subset=["response", "base"])),
+    }
+
+
+def exacerbations(trial: Trial) -> pd.DataFrame:
+    """Give, by subject, the days to the first exacerbation of period 1, or to its end."""
+    treated = trial.treated
+    events = pd.concat([
+        trial.frame("outcome.adjudicated", outcome="exacerbation").set_index("subject")["date"],
+        trial.frame("conmed.recorded", indication=TREATED_FOR).set_index("subject")["start"],
+    ])  # fmt: skip
+    days = pd.to_datetime(events).rename("day").reset_index().join(treated["first"], on="subject")
+    first = days[days["day"] >= days["first"]].groupby("subject")["day"].min()
+    ended = trial.frame("disposition.recorded", of="treatment", period="period-1")
+    end = pd.to_datetime(ended.set_index("subject")["date"]).reindex(treated.index)
+    end = pd.concat([end, treated["contact"]], axis=1).min(axis=1)
+    first = first.reindex(treated.index)
+    event = first.notna() & (first <= end)
+    stop = first.where(event, end)
+    return treated.assign(event=event, days=(stop - treated["first"]).dt.days + 1)
+
+
+def time_to_event(trial: Trial) -> Table:
+    times, table = exacerbations(trial), {}
+    asked = {"exacerbation": ([7, 14, 21, 28], ()), "stratified": ([28], ("severity", "steroid"))}
+    for name, (days, strata) in asked.items():
+        found = {
+            column: figures.curve(times[times["arm"] == arm], days)
+            for column, arm in (("a", "AB"), ("b", "BA"))
+        }
+        tested = {"p": figures.log_rank(times, strata)}
+        table[name] = {column: head for column, (head, _, _) in found.items()} | tested
+        for i, quartile in enumerate(("q1", "median", "q3")):
+            table[f"{name}/{quartile}"] = {
+                c: quartiles[i] for c, (_, quartiles, _) in found.items()
+            }
+        for i, day in enumerate(days):
+            table[f"{name}/day-{day}"] = {c: free[i] for c, (_, _, free) in found.items()}
+    return table
+
+
+def visits(trial: Trial) -> Table:
+    values, columns = trial.by_visit("fev1"), by_sequence(trial.randomised)
+    table: dict[str, Row] = {}
+    for visit in values:
+        groups = {arm: values.loc[columns[arm], visit] for arm in ARMS}
+        tested = {"p": figures.analysis_of_variance(*groups.values())}
+        moments = {arm: described(group, ("mean", "sd", "se")) for arm, group in groups.items()}
+        table[f"visit/{visit}"] = moments | tested
+    return table

@@ -1,0 +1,161 @@
+"""AIRWAY-2X2, a crossover by data alone: every cell of its tables is recomputed from its feed."""
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import builders
+import pytest
+from airway.recompute import TABLES
+from airway.records import Trial
+
+from local.feed import read_definition
+from trial import acceptance, cells, messages, report, study
+from trial.messages import Entry
+from trial.study import Study
+from trial.tables.grid import Cell, Grid
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "events" / "airway-2x2"
+FEED = FOLDER / "feed.ndjson"
+CLOSE = 1e-9
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    return FEED.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture(scope="module")
+def defined() -> Study:
+    return study.load(json.dumps(read_definition(FOLDER / "definition.yaml")))
+
+
+@pytest.fixture(scope="module")
+def entries(lines: list[str]) -> list[Entry]:
+    return [messages.parse(messages.read_json(line), line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def trial(lines: list[str]) -> Trial:
+    return Trial.of(lines)
+
+
+@pytest.fixture(scope="module")
+def tables(defined: Study, entries: list[Entry]) -> dict[str, Grid]:
+    return builders.tables_of(defined, entries)
+
+
+class TestFeed:
+    def test_the_generator_gives_it_to_the_byte(self, tmp_path):
+        subprocess.run([sys.executable, FOLDER / "generate.py", tmp_path], check=True)
+        assert (tmp_path / "feed.ndjson").read_bytes() == FEED.read_bytes()
+
+    def test_every_event_is_accepted(self, defined, entries):
+        report.check(defined)
+        for entry in entries:
+            acceptance.accept(defined, entry)
+
+    def test_it_behaves_as_feeds_do(self, entries):
+        seen: dict[tuple[str, str, str], int] = {}
+        revisions, late = Counter(entry.revision for entry in entries), 0
+        for entry in entries:
+            key = entry.subject, entry.kind, entry.record
+            late += entry.revision < seen.get(key, 0)
+            seen[key] = max(entry.revision, seen.get(key, 0))
+        unique = {(*key, entry.revision) for key, entry in zip(keys(entries), entries, strict=True)}
+        assert revisions[2] > 100
+        assert late > 20
+        assert len(unique) < len(entries)
+        assert any(entry.void for entry in entries)
+        assert any(entry.kind == "subject.superseded" for entry in entries)
+        sequences = [each for each in entries if each.kind == "subject.randomised"]
+        assert len({(each.subject, each.data["arm"]) for each in sequences}) > len(
+            {each.subject for each in sequences}
+        )
+
+    def test_it_stays_small(self):
+        assert FEED.stat().st_size < 1_500_000
+
+
+def keys(entries: list[Entry]) -> list[tuple[str, str, str]]:
+    return [(entry.subject, entry.kind, entry.record) for entry in entries]
+
+
+class TestTables:
+    def test_every_table_is_recomputed(self, tables):
+        assert list(tables) == list(TABLES)
+
+    @pytest.mark.parametrize("table", TABLES)
+    def test_every_cell_is_as_recomputed(self, tables, trial, table):
+        grid, expected = tables[table], TABLES[table](trial)
+        assert [row.id for row in grid.rows] == list(expected)
+        found = {
+            (row.id, cell.column, name): number
+            for row in grid.rows
+            for cell in row.cells
+            for name, number in numbers(cell).items()
+        }
+        assert found == {
+            (row, column, name): (
+                None if number is None else pytest.approx(number, rel=CLOSE, abs=CLOSE)
+            )
+            for row, columns in expected.items()
+            for column, statistics in columns.items()
+            for name, number in statistics.items()
+        }
+
+
+def numbers(cell: Cell) -> dict[str, float | None]:
+    return {
+        each.name: None if each.raw is None else float(each.raw)
+        for each in cell.statistics
+        if not (each.name == "percent" and each.raw is None)
+    }
+
+
+class TestOrder:
+    def test_any_order_and_any_repeats_give_the_same_sums(self, defined, entries):
+        once = builders.sums_of(defined, builders.subjects(entries))
+        for seed in range(2):
+            rng = random.Random(seed)  # noqa: S311 (an order to try)
+            mixed = [*entries, *rng.sample(entries, 300)]
+            rng.shuffle(mixed)
+            assert builders.sums_of(defined, builders.subjects(mixed)) == once
+
+    def test_moving_to_the_other_sequence_is_one_difference_of_shares(self, defined, entries):
+        arms = [each for each in entries if each.kind == "subject.randomised" and each.revision > 1]
+        subject = arms[0].subject
+        known = [each for each in entries if each.subject == subject]
+        before = [each for each in known if each not in arms]
+        old, new = (
+            report.contribute(defined, builders.subjects(each)[0]) for each in (before, known)
+        )
+        assert old != new
+        assert cells.total([old, cells.difference(new, old)]) == new
+
+
+class TestFlow:
+    def test_the_sequences_add_up(self, defined, entries, trial):
+        sums = builders.sums_of(defined, builders.subjects(entries))
+        flow = report.flow(defined, sums)
+        boxes = {
+            (box.id, box.arm): box.n for stage in flow.stages for box in (*stage.boxes, *stage.side)
+        }
+        assert flow.design == "crossover"
+        assert flow.findings == ()
+        assert boxes["assessed", ""] == len(trial.frame("subject.screened"))
+        for arm in defined.definition.arms:
+            people = trial.randomised[trial.randomised["arm"] == arm.id]
+            assert boxes["randomised", arm.label] == len(people)
+            assert boxes["completed", arm.label] == (people["status"] == "completed").sum()
+            assert boxes["left-washout", arm.label] == (people["left-in"] == "washout").sum()
+
+
+def test_nothing_in_the_service_names_the_study():
+    told = [path.read_text(encoding="utf-8").lower() for path in ROOT.glob("functions/**/*.py")]
+    named = ("airway", "avesterol", "bremoterol", "fev1")
+    assert not [name for name in named if any(name in text for text in told)]
