@@ -18,7 +18,7 @@ from benchmarks import world
 from benchmarks.rows import Measured
 from local import emulator, stack
 from local.client import Client
-from local.feed import Line, read_definition, read_lines
+from local.feed import Line, Lines, read_definition
 from local.replay import wait_until_published
 from trial import report, wiring
 from trial.render.documents import MEDIA_TYPES, render
@@ -152,7 +152,7 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
 def _unrepeated() -> list[Line]:
     """Give the feed without what it repeats: a repeat makes no document."""
     first: dict[tuple[Any, ...], Line] = {}
-    for line in read_lines(world.TMB301 / "feed.ndjson"):
+    for line in Lines(world.TMB301 / "feed.ndjson"):
         entry = world.read(line.raw.decode())
         first.setdefault((entry.subject, entry.kind, entry.record, entry.revision), line)
     return list(first.values())

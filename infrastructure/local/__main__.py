@@ -15,7 +15,7 @@ from local import emulator, stack, trail
 from local.client import Client, DefinitionRefusedError
 from local.demo import DEFINITION, FEED, demo
 from local.emulator import ROOT, Emulator, LocalError
-from local.feed import BadFileError, read_definition, read_lines
+from local.feed import BadFileError, Lines, read_definition
 from local.progress import step
 from local.replay import Job, post, replay
 from local.verify import verify
@@ -91,7 +91,7 @@ def get(options: argparse.Namespace) -> int:
 
 def post_events(options: argparse.Namespace) -> int:
     """Post a file of events to the stack of `up` and print what was refused."""
-    deployed, lines = _up_stack(), read_lines(options.events)
+    deployed, lines = _up_stack(), Lines(options.events)
     for result in post(Client(deployed.api_url), options.study, lines):
         print(f"line {result.line.number}: {result.status} {json.dumps(result.problem)}")
     return 0
@@ -109,7 +109,7 @@ def run_replay(options: argparse.Namespace) -> int:
     if missing:
         raise BadFileError(f"{', '.join(missing)} must be given\n{_REPLAY_USAGE}")
     definition = read_definition(Path(options.definition))
-    lines, out = read_lines(Path(options.events)), Path(options.out)
+    lines, out = Lines(Path(options.events)), Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

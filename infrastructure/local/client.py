@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -83,7 +83,7 @@ class Client:
             raise DefinitionRefusedError(_readable(answer))
         _expect(answer, "PUT", path, frozenset({200, 201, 202}))
 
-    def post_events(self, study: str, lines: list[Line]) -> Iterator[Result]:
+    def post_events(self, study: str, lines: Iterable[Line]) -> Iterator[Result]:
         """Post lines in their order, as they are; yields each line's result as it is known."""
         for batch in batches(lines):
             if len(batch) > 1 or is_object(batch[0].raw):

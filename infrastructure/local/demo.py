@@ -5,7 +5,7 @@
 import json
 
 from local.emulator import ROOT
-from local.feed import read_definition, read_lines
+from local.feed import Lines, read_definition
 from local.replay import Job, replay
 
 _EVENTS = ROOT / "events" / "tmb-301"
@@ -23,7 +23,7 @@ def demo() -> bool:
     out.mkdir(parents=True, exist_ok=True)
     for stale in (path for path in out.iterdir() if path.is_file()):
         stale.unlink()
-    refused = replay(Job(study, definition, read_lines(FEED), out))
+    refused = replay(Job(study, definition, Lines(FEED), out))
     for result in refused:
         print(f"line {result.line.number} was refused: {json.dumps(result.problem)}")
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))

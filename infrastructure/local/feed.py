@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,20 +42,34 @@ def read_definition(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def read_lines(path: Path) -> list[Line]:
-    """Return the lines of an events file that hold anything, in file order.
+class Lines:
+    """The lines of an events file that hold anything, in file order; read as they are asked for.
 
     Only LF and CRLF end a line: JSON text may contain Unicode's own line separators.
     """
-    try:
-        content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except OSError as error:
-        raise BadFileError(f"cannot read the events {path}: {error}") from error
-    lines = enumerate((line.removesuffix(b"\r") for line in content.split(b"\n")), start=1)
-    return [Line(number, raw) for number, raw in lines if raw.strip()]
+
+    def __init__(self, path: Path) -> None:
+        """Count the lines; raises `BadFileError` where the file cannot be read."""
+        self._path = path
+        try:
+            self._length = sum(1 for _ in self)
+        except OSError as error:
+            raise BadFileError(f"cannot read the events {path}: {error}") from error
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Line]:
+        with self._path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                raw = line.removesuffix(b"\n").removesuffix(b"\r")
+                if number == 1:
+                    raw = raw.removeprefix(b"\xef\xbb\xbf")
+                if raw.strip():
+                    yield Line(number, raw)
 
 
-def batches(lines: list[Line]) -> Iterator[list[Line]]:
+def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
     """Part lines, in order, into what one request may carry.
 
     A line that is no plain JSON object travels alone: it would spoil its neighbours' batch.

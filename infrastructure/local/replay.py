@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from local import emulator, stack
 from local.client import Client, Result, ServiceError
-from local.feed import Line
+from local.feed import Lines
 from local.progress import bar, step
 
 DOCUMENTS = (
@@ -34,7 +34,7 @@ class Job:
 
     study: str
     definition: dict[str, Any]
-    lines: list[Line]
+    lines: Lines
     out: Path
 
 
@@ -61,7 +61,7 @@ def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
     return refused
 
 
-def post(client: Client, study: str, lines: list[Line]) -> list[Result]:
+def post(client: Client, study: str, lines: Lines) -> list[Result]:
     """Post lines in file order, with a progress bar, and return those that were refused."""
     results = bar("Posting events", len(lines), client.post_events(study, lines))
     return [result for result in results if not result.recorded]

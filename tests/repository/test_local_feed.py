@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.feed import BadFileError, Line, batches, read_definition, read_lines
+from local.feed import BadFileError, Line, Lines, batches, read_definition
 
 
 def written(folder: Path, name: str, content: bytes) -> Path:
@@ -20,7 +20,7 @@ def parted(*raw: bytes) -> list[list[int]]:
 
 def test_lines_keep_their_bytes_and_numbers_whatever_ends_them(tmp_path: Path) -> None:
     path = written(tmp_path, "e.ndjson", b'\xef\xbb\xbf{"a": 1.0}\r\n\n {"b":"\xe2\x80\xa8"}\n\xff')
-    assert read_lines(path) == [
+    assert list(Lines(path)) == [
         Line(1, b'{"a": 1.0}'),
         Line(3, b' {"b":"\xe2\x80\xa8"}'),
         Line(4, b"\xff"),
@@ -89,4 +89,4 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadFileError, match=r"nowhere\.yaml"):
         read_definition(tmp_path / "nowhere.yaml")
     with pytest.raises(BadFileError, match=r"nowhere\.ndjson"):
-        read_lines(tmp_path / "nowhere.ndjson")
+        Lines(tmp_path / "nowhere.ndjson")

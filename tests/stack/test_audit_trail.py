@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local import trail
-from local.feed import read_definition, read_lines
+from local.feed import Lines, read_definition
 from local.replay import DOCUMENTS
 from local.verify import HEADS, TRAIL, verify
 
@@ -23,7 +23,7 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
     lines = tmp_path / "events.ndjson"
     feed = (EVENTS / "feed.ndjson").read_text(encoding="utf-8").splitlines()[:200]
     lines.write_text("\n".join(feed).replace('"TMB-301"', f'"{STUDY}"'), encoding="utf-8")
-    results = list(stack.client.post_events(STUDY, read_lines(lines)))
+    results = list(stack.client.post_events(STUDY, Lines(lines)))
     assert all(each.recorded for each in results)
 
     out = tmp_path / "out"

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +13,7 @@ import pytest
 import urllib3
 
 from local.client import Answer, Client
-from local.feed import Line, read_definition, read_lines
+from local.feed import Line, Lines, read_definition
 from local.replay import DOCUMENTS
 from local.stack import aws
 
@@ -40,7 +40,7 @@ class Trial:
 
     def lines(self, name: str, stop: int | None = None) -> list[Line]:
         """Read a file of events as this study's."""
-        return [self.renamed(line) for line in read_lines(EVENTS / name)[:stop]]
+        return [self.renamed(line) for line in islice(Lines(EVENTS / name), stop)]
 
     def renamed(self, line: Line) -> Line:
         raw = line.raw.replace(b'"study":"TMB-301"', f'"study":"{self.id}"'.encode())
