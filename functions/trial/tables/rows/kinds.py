@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from trial import numbers
-from trial.cells import Share
+from trial.cells import Share, Sums
 from trial.derivation import Derivation
 from trial.statistics.inference import Interval
 from trial.statistics.proportions import clopper_pearson, proportion
@@ -51,7 +51,7 @@ class RowPlan(Protocol):
         No subject is a member of a column that compares others.
         """
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give the row, or the rows, that the sums amount to."""
 
     def touched(self) -> set[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from trial.cells import Share
+from trial.cells import Share, Sums
 from trial.derivation import Derivation
 from trial.messages import canonical
 from trial.rules.categories import Category
@@ -52,7 +52,7 @@ class SurvivalRow:
         columns = {"arm" if arm else str(i) for i, arm in enumerate(self.arms)}
         return {f"{self.sums}{column}{end}" for column in columns for end in ("from", "to")}
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give who had the event, the quartiles, and the share without it at the days asked for.
 
         Columns that compare give the log-rank test, over strata where there are any.
@@ -93,12 +93,10 @@ class SurvivalRow:
             ),
         ]
 
-    def _times(self, sums: Share, column: int) -> dict[str, dict[int, tuple[int, int]]]:
+    def _times(self, sums: Sums, column: int) -> dict[str, dict[int, tuple[int, int]]]:
         """Give events and censorings by day, for each stratum."""
         found: dict[str, dict[int, tuple[int, int]]] = {}
-        for row, cells in sums.items():
-            if not row.startswith(f"{self.sums}{column}#"):
-                continue
+        for cells in sums.spread(f"{self.sums}{column}"):
             for cell, n in cells.items():
                 day, stratum = cell[: cell.index("[")], cell[cell.index("[") :]
                 times = found.setdefault(stratum, {})
