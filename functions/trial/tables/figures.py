@@ -55,7 +55,7 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         value=value,
         unit=definition.unit or ("%" if definition.show == "count-percent" else ""),
         text=text,
-        ci=_interval(cell),
+        ci=None if definition.show == "p" else _interval(cell),
         method=cell.method,
         rule=definition.rule,
         observed=_count(cell, "observed"),
