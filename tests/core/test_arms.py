@@ -1,6 +1,6 @@
 """Arms: who stands in which column, and what a subject takes along when its arm is corrected."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import builders
 import pytest
@@ -128,7 +128,7 @@ class TestMoves:
 
 
 class TestByArm:
-    MEASURES = {
+    MEASURES: ClassVar[dict[str, Any]] = {
         "early": {"parameter": "cd4", "at": "day-14"},
         "late": {"parameter": "cd4", "at": "week-5"},
         "either": {"by_arm": {"a": "early", "b": "late"}, "label": "CD4"},
@@ -155,12 +155,16 @@ class TestByArm:
 
 
 class TestFlow:
-    BOX = {"id": "allocated", "label": "Allocated", "count": "randomised"}
-    LEFT = {
+    BOX: ClassVar[dict[str, Any]] = {"id": "allocated", "label": "Allocated", "count": "randomised"}
+    LEFT: ClassVar[dict[str, Any]] = {
         "id": "left", "label": "Left", "count": {"recorded": "disposition.recorded"},
         "reasons": {"recorded": "disposition.recorded", "field": "reason"},
     }  # fmt: skip
-    STAY = {"id": "stay", "label": "Stay", "count": {"none": [LEFT["count"]]}}
+    STAY: ClassVar[dict[str, Any]] = {
+        "id": "stay",
+        "label": "Stay",
+        "count": {"none": [LEFT["count"]]},
+    }
 
     def flow(self, entries: list[Entry], **identity: Any) -> Any:
         stages = [
@@ -259,7 +263,7 @@ _EVENTS = st.one_of(
               st.sampled_from(["R1", "R2"]), st.integers(1, 3)),
     st.builds(lambda treatment, at: dose(at, treatment=treatment),
               st.sampled_from(["drug", "placebo"]), st.integers(5, 9)),
-    st.builds(lambda at, result: viral_load(at, result), st.integers(0, 42),
+    st.builds(viral_load, st.integers(0, 42),
               st.integers(1, 10**6)),
     st.builds(lambda at, grade: builders.adverse_event(at, grade=grade), st.integers(0, 60),
               st.integers(1, 4)),
@@ -283,6 +287,7 @@ def histories(draw: st.DrawFn) -> list[Entry]:
     return draw(st.permutations(found))
 
 
+GRADES = [{"value": str(grade), "label": f"Grade {grade}"} for grade in range(1, 5)]
 WHOLE = parallel(
     [
         {"id": "enrolled", "count": "enrolled"},
@@ -291,10 +296,8 @@ WHOLE = parallel(
         {"id": "log", "summary": {"parameter": "viral-load-log10", "at": "week-5",
                                   "change_from": "baseline", "missing": "locf"}},
         {"id": "any", "events": {"emergent": True}},
-        {"id": "terms", "terms": {"filter": {}, "worst": {
-            "field": "grade", "levels": [{"value": str(i), "label": str(i)} for i in range(1, 5)]}}},
-        {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": [
-            {"value": str(i), "label": str(i)} for i in range(1, 5)]}},
+        {"id": "terms", "terms": {"filter": {}, "worst": {"field": "grade", "levels": GRADES}}},
+        {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": GRADES}},
         {"id": "shift", "shift": {"before": "low", "after": "late"}},
     ],
     [A, B, TOTAL, *({**each, "id": f"{each['id']}-received"} for each in RECEIVED),

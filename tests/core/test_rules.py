@@ -197,6 +197,23 @@ class TestWrongNames:
              "/tables/0/rows/0/levels"),
             (with_row(summary={"parameter": "cd4"}, visits=["day-9"]),
              "/tables/0/rows/0/visits"),
+            (with_row(summary={"parameter": "cd4"}), "/tables/0/rows/0/summary"),
+            (with_row(summary={"parameter": "cd4", "att": "day-0"}), "/tables/0/rows/0/summary"),
+            (with_row(summary={"total": "age", "third": "age"}), "/tables/0/rows/0/summary"),
+            (with_row(summary="age", statistics=["n", "meen"]),
+             "/tables/0/rows/0/statistics/1"),
+            (with_row(summary="age", statistics={"total": ["n", "meen"]}),
+             "/tables/0/rows/0/statistics/total/1"),
+            (with_row(events={"groups": ["Rashes"]}), "/tables/0/rows/0/events/groups"),
+            (with_row(terms={"filter": {"groups": ["Rashes"]}}),
+             "/tables/0/rows/0/terms/filter/groups"),
+            (with_row(worst={"filter": {"groups": ["Rashes"]}, "field": "grade",
+                             "levels": [{"value": "1", "label": "1"}]}),
+             "/tables/0/rows/0/worst/filter/groups"),
+            (with_row(incidence={"filter": {"groups": ["Rashes"]}}),
+             "/tables/0/rows/0/incidence/filter/groups"),
+            (with_row(levels={"recorded": "subject.lost", "field": "date"}),
+             "/tables/0/rows/0/levels"),
         ],
         ids=str,
     )  # fmt: skip
@@ -253,9 +270,10 @@ class TestWrongNames:
         [
             with_condition(recorded="disposition.recorded", where={"resaon": "DEATH"}),
             with_row(levels={"recorded": "death.reported", "field": "cause", "where": {"x": "1"}}),
+            with_measure(records="death.reported", where={"x": "1"}),
             {"listings": [{**TINY["listings"][1], "where": {"seroius": "True"}}]},
         ],
-        ids=["condition", "levels", "listing"],
+        ids=["condition", "levels", "measure", "listing"],
     )
     def test_a_field_that_a_record_does_not_have_is_refused(self, changes):
         assert len(refused(**changes)) == 1
@@ -310,3 +328,58 @@ class TestForms:
     )  # fmt: skip
     def test_a_part_that_its_form_does_not_use_or_lacks_is_refused(self, condition):
         assert refused(**with_condition(**condition)) == ["/conditions/new"]
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            {"levels": {"characteristic": "sex"}, "where": "enrolled"},
+            {"events": {}, "where": "enrolled"},
+            {"count": "enrolled", "statistics": ["n"]},
+            {"summary": "age", "interval": True},
+            {"count": "enrolled", "summary": "age"},
+            {"where": "enrolled"},
+        ],
+        ids=str,
+    )
+    def test_what_a_row_has_no_use_for_is_refused(self, row):
+        assert refused(**with_row(**row)) == ["/tables/0/rows/0"]
+
+
+class TestPointers:
+    """Where one of several forms may stand, the fault of the form that was meant is named."""
+
+    @pytest.mark.parametrize(
+        ("changes", "path", "detail"),
+        [
+            (with_condition(all=[{"recorded": 1}]), "/conditions/new/all/0/recorded", "string"),
+            (with_condition(all=[{"recorded": "x", "is": 1}]), "/conditions/new/all/0/is", "Extra"),
+            (with_condition(all=["a b"]), "/conditions/new/all/0", "pattern"),
+            (with_condition(any=[{"none": [{"measure": {"parameter": 1}, "below": 2}]}]),
+             "/conditions/new/any/0/none/0/measure/parameter", "string"),
+            (with_condition(any=[{}]), "/conditions/new/any/0", "exactly one of all, any"),
+            (with_condition(measure="age", below="much"), "/conditions/new/below", "decimal"),
+            (with_measure(days={"start": "birth", "end": "death"}), "/measures/new/days/start",
+             "'enrolment'"),
+            (with_row(count=5), "/tables/0/rows/0/count", "string"),
+            (with_row(count={"all": ["enrolled"], "any": ["died"]}), "/tables/0/rows/0/count",
+             "exactly one of all, any"),
+            (with_row(count={"total": {"al": []}}), "/tables/0/rows/0/count/total/al", "Extra"),
+            (with_row(summary={"total": {"parameter": "cd4", "att": "day-0"}}),
+             "/tables/0/rows/0/summary/total/att", "Extra"),
+            (with_row(visits="some", summary="age"), "/tables/0/rows/0/visits", "'all'"),
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_one_fault_is_named_where_it_was_written(self, changes, path, detail):
+        with pytest.raises(Rejected) as caught:
+            tiny(**changes)
+        ((found, text),) = ((fault.pointer, fault.detail) for fault in caught.value.faults)
+        assert found == path
+        assert detail in text
+
+    def test_every_fault_is_named_at_once(self):
+        wrong = {"id": "a b", "label": "A", "columns": [], "extra": 1}
+        assert sorted(refused(tables=[wrong], shards=99)) == [
+            "/shards", "/tables/0/columns", "/tables/0/extra", "/tables/0/id", "/tables/0/label",
+            "/tables/0/population", "/tables/0/rows", "/tables/0/title",
+        ]  # fmt: skip

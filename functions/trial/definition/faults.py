@@ -44,8 +44,27 @@ def _found(failures: Sequence[_Failure], value: Any, path: str) -> Iterator[Faul
     for name, theirs in inside.items():
         yield from _found(theirs, value[name], f"{path}/{name}")
     if forms:
-        closest = min(forms.values(), key=lambda each: (_other_shape(each, value), len(each)))
-        yield from _found(closest, value, path)
+        yield from min((_tried(each, value, path) for each in forms.values()), key=_distance).found
+
+
+class _Tried(NamedTuple):
+    """A form that what was written might be of, and what is wrong with it then."""
+
+    other_shape: bool
+    found: Sequence[Fault]
+
+
+def _tried(failures: Sequence[_Failure], value: object, path: str) -> _Tried:
+    return _Tried(_other_shape(failures, value), tuple(_found(failures, value, path)))
+
+
+def _distance(tried: _Tried) -> tuple[bool, int, int]:
+    """Order forms by how far they are: a fault deep inside means that all around it is right."""
+    return (
+        tried.other_shape,
+        len(tried.found),
+        -min(fault.pointer.count("/") for fault in tried.found),
+    )
 
 
 def _holds(value: object, name: int | str) -> bool:

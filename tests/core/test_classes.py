@@ -1,0 +1,188 @@
+"""What sorts subjects: classes of a measure, strata, the arm; as levels, conditions and shifts."""
+
+from typing import Any, ClassVar
+
+import pytest
+from builders import TINY, cd4, dose, enrolment, tiny, truth
+from parallel import parallel, printed, randomised, raws, table_of
+
+from trial import report
+from trial.errors import Rejected
+
+AGE = {
+    "label": "Age group",
+    "measure": "age",
+    "classes": [
+        {"value": "young", "label": "Below 40", "below": 40},
+        {"value": "middle", "label": "40 to 65", "at_most": 65},
+        {"value": "old", "label": "Above 65", "more_than": 65},
+    ],
+}
+GROUP = {"age-group": AGE}
+LEVELS = {"levels": {"characteristic": "age-group"}}
+
+
+def aged(*ages: int | None) -> list[Any]:
+    return [
+        each
+        for i, age in enumerate(ages)
+        for each in (
+            enrolment(subject=f"S-{i}", **({} if age is None else {"age": age})),
+            randomised("ab"[i % 2], f"S-{i}"),
+        )
+    ]
+
+
+class TestClasses:
+    @pytest.mark.parametrize(
+        ("age", "group"), [(39, "young"), (40, "middle"), (65, "middle"), (66, "old")]
+    )
+    def test_a_subject_is_of_the_first_class_whose_bounds_hold(self, age, group):
+        grid = table_of(aged(age), LEVELS, classes=GROUP)
+        assert {row.id: raws(grid, row.id, "n")["total"] for row in grid.rows[1:]} == {
+            f"row/{each}": int(each == group) for each in ("young", "middle", "old")
+        }
+
+    def test_they_are_shown_in_their_order_with_their_labels_even_with_nobody(self):
+        grid = table_of([], LEVELS, classes=GROUP)
+        assert [row.label for row in grid.rows] == ["Row", "Below 40", "40 to 65", "Above 65"]
+
+    def test_a_subject_without_a_value_is_of_none(self):
+        grid = table_of(aged(None, 30), LEVELS, classes=GROUP)
+        assert raws(grid, "row/", "n")["total"] == 1
+        assert grid.rows[-1].label == "Not reported"
+
+    def test_a_subject_without_a_value_is_of_the_class_that_the_definition_names(self):
+        classes = {"age-group": AGE | {"missing": "old"}}
+        grid = table_of(aged(None, 30), LEVELS, classes=classes)
+        assert raws(grid, "row/old", "n")["total"] == 1
+        assert "row/" not in {row.id for row in grid.rows}
+
+    def test_a_value_that_no_class_holds_is_of_none(self):
+        gap = {"age-group": AGE | {"classes": [AGE["classes"][0]], "missing": "young"}}
+        grid = table_of(aged(50), LEVELS, classes=gap)
+        assert raws(grid, "row/", "n")["total"] == 1
+
+    def test_a_condition_names_classes(self):
+        study = tiny(
+            classes=GROUP,
+            conditions=TINY["conditions"]
+            | {"new": {"characteristic": "age-group", "levels": ["middle", "old"]}},
+        )
+        found = {age: truth("new", enrolment(age=age), study=study) for age in (39, 40, 70)}
+        assert found == {39: False, 40: True, 70: True}
+        assert truth("new", enrolment(), study=study) is None
+
+    def test_a_measure_may_be_written_in_place(self):
+        classes = {"age-group": AGE | {"measure": {"characteristic": "score"}}}
+        entries = [enrolment(characteristics={"score": 3}), randomised("a")]
+        assert raws(table_of(entries, LEVELS, classes=classes), "row/young", "n")["total"] == 1
+
+
+class TestArmsAndStrata:
+    def test_the_arm_sorts_subjects_by_its_label(self):
+        grid = table_of(aged(30, 40, 50), {"levels": {"characteristic": "arm", "values": [
+            {"value": "a", "label": "Drug"}, {"value": "b", "label": "Placebo"}]}})  # fmt: skip
+        assert raws(grid, "row/a", "n") == {"a": 2, "b": 0, "total": 2}
+
+    def test_a_stratum_is_that_of_randomisation(self):
+        entries = [enrolment(), randomised("a", strata={"region": "north"})]
+        grid = table_of(entries, {"levels": {"characteristic": "region"}})
+        assert raws(grid, "row/north", "n") == {"a": 1, "b": 0, "total": 1}
+
+    def test_conditions_name_arms_and_strata(self):
+        conditions = {
+            "drug": {"characteristic": "arm", "levels": ["a"]},
+            "north": {"characteristic": "region", "levels": ["north"]},
+        }
+        study = parallel(conditions=conditions)
+        entries = [enrolment(), randomised("a", strata={"region": "south"})]
+        assert truth("drug", *entries, study=study) is True
+        assert truth("north", *entries, study=study) is False
+        for name in conditions:
+            assert truth(name, enrolment(), study=study) is None
+
+
+CD4 = [
+    {"value": "low", "label": "Low", "below": 200},
+    {"value": "normal", "label": "Normal", "at_least": 200},
+]
+SHIFT = {
+    "before": {"label": "Before", "measure": {"parameter": "cd4", "at": "day-0"}, "classes": CD4},
+    "after": {"label": "After", "measure": {"parameter": "cd4", "after_first_dose": "lowest"},
+              "classes": CD4},
+}  # fmt: skip
+
+
+class TestShift:
+    ROW: ClassVar[dict[str, Any]] = {"shift": {"before": "before", "after": "after"}}
+
+    @staticmethod
+    def subject(name: str, before: int | None, *after: int) -> list[Any]:
+        found = [enrolment(subject=name), randomised("a", name), dose(7, subject=name)]
+        found += [] if before is None else [cd4(0, before, subject=name)]
+        return [*found, *(cd4(20 + i, each, subject=name) for i, each in enumerate(after))]
+
+    def test_each_subject_stands_once_where_its_classes_meet(self):
+        entries = [
+            *self.subject("S-1", 300, 250, 150, 400),
+            *self.subject("S-2", 300, 350),
+            *self.subject("S-3", 100, 90),
+        ]
+        grid = table_of(entries, self.ROW, classes=SHIFT)
+        counts = {row.id: raws(grid, row.id, "n").get("total") for row in grid.rows}
+        assert counts == {
+            "row": None, "row/low": 1, "row/low/low": 1, "row/low/normal": 0,
+            "row/normal": 2, "row/normal/low": 1, "row/normal/normal": 1,
+        }  # fmt: skip
+        assert [row.level for row in grid.rows] == [0, 1, 2, 2, 1, 2, 2]
+
+    def test_percentages_are_of_those_with_both_classes(self):
+        entries = [
+            *self.subject("S-1", 300, 150),
+            *self.subject("S-2", None, 150),
+            *self.subject("S-3", 300),
+        ]
+        grid = table_of(entries, self.ROW, classes=SHIFT)
+        assert grid.columns[2].n == 3
+        assert printed(grid, "row/normal/low") == {"n": "1", "N": "1", "percent": "100"}
+        assert raws(grid, "row/normal/low", "percent")["b"] is None
+
+    def test_a_class_for_the_missing_counts_as_any(self):
+        classes = SHIFT | {"after": SHIFT["after"] | {"missing": "normal"}}
+        grid = table_of(self.subject("S-1", 300), self.ROW, classes=classes)
+        assert raws(grid, "row/normal/normal", "n")["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"classes": {"new": AGE | {"measure": "height"}}}, "/classes/new/measure"),
+        ({"classes": {"new": AGE | {"missing": "none"}}}, "/classes/new/missing"),
+        ({"classes": {"new": AGE | {"classes": []}}}, "/classes/new/classes"),
+        ({"classes": {"new": AGE | {"classes": [AGE["classes"][0]] * 2}}}, "/classes/new/classes"),
+        ({"classes": {"new": AGE | {"classes": [{"value": "a", "label": "A"}]}}},
+         "/classes/new/classes/0"),
+        ({"classes": {"arm": AGE}}, ""),
+        ({"classes": {"region": AGE}}, ""),
+        ({"rows": [{"levels": {"characteristic": "age-class"}}]}, "/tables/0/rows/0/levels"),
+        ({"classes": GROUP,
+          "rows": [{"levels": {"characteristic": "age-group",
+                               "values": [{"value": "very old", "label": "Very old"}]}}]},
+         "/tables/0/rows/0/levels/values"),
+        ({"rows": [{"levels": {"characteristic": "arm",
+                               "values": [{"value": "c", "label": "C"}]}}]},
+         "/tables/0/rows/0/levels/values"),
+        ({"conditions": {"new": {"characteristic": "region", "levels": ["east"]}}},
+         "/conditions/new/levels"),
+        ({"classes": GROUP, "rows": [{"shift": {"before": "age-group", "after": "sex"}}]},
+         "/tables/0/rows/0/shift"),
+        ({"rows": [{"levels": {"characteristic": "sex"}, "where": "enrolled"}]},
+         "/tables/0/rows/0"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_sorts_nobody_is_refused_at_its_path(changes, path):
+    with pytest.raises(Rejected) as caught:
+        report.check(parallel(**changes))
+    assert [fault.pointer for fault in caught.value.faults] == [path]

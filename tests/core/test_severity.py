@@ -1,0 +1,186 @@
+"""Adverse events by what they are, how bad they were, and the time they took to come."""
+
+from typing import Any, ClassVar
+
+import pytest
+from builders import (
+    TINY,
+    adverse_event,
+    coding,
+    contact,
+    disposition,
+    dose,
+    enrolment,
+    truth,
+)
+from parallel import parallel, randomised, raws, table_of
+
+from trial import report
+from trial.errors import Rejected
+from trial.messages import Entry
+from trial.subject import gather
+
+GRADES = [
+    {"value": "MILD", "label": "Mild"},
+    {"value": "MODERATE", "label": "Moderate"},
+    {"value": "SEVERE", "label": "Severe"},
+]
+WORST = {"field": "severity", "levels": GRADES}
+
+
+def event(record: str, severity: str | None, pt: str = "Headache", **more: Any) -> list[Entry]:
+    known = {} if severity is None else {"severity": severity}
+    soc = more.pop("soc", "Nervous system disorders")
+    return [adverse_event(record=record, **(known | more)), coding(pt, record, soc=soc)]
+
+
+PERSON = [enrolment(), randomised("a"), dose()]
+
+
+def numbers(grid: Any, start: str = "row") -> dict[str, int]:
+    return {
+        row.id.removeprefix(start): raws(grid, row.id, "n")["total"]
+        for row in grid.rows
+        if row.cells
+    }
+
+
+class TestWorst:
+    ROW: ClassVar[dict[str, Any]] = {"worst": {"filter": {}} | WORST}
+
+    def test_a_subject_counts_once_at_the_worst_it_had(self):
+        entries = [*PERSON, *event("1", "MODERATE"), *event("2", "MILD"), *event("3", "MODERATE")]
+        assert numbers(table_of(entries, self.ROW)) == {"/MILD": 0, "/MODERATE": 1, "/SEVERE": 0}
+
+    def test_the_order_is_that_of_the_levels_and_not_of_the_alphabet(self):
+        row = {"worst": {"filter": {}, "field": "severity", "levels": GRADES[::-1]}}
+        entries = [*PERSON, *event("1", "MODERATE"), *event("2", "MILD")]
+        assert numbers(table_of(entries, row))["/MILD"] == 1
+
+    def test_events_of_unknown_severity_are_passed_over(self):
+        entries = [*PERSON, *event("1", None), *event("2", "TERRIBLE"), *event("3", "MILD")]
+        assert numbers(table_of(entries, self.ROW))["/MILD"] == 1
+        unknown = table_of([*PERSON, *event("1", None)], self.ROW)
+        assert set(numbers(unknown).values()) == {0}
+
+    def test_grades_are_levels_too(self):
+        levels = [{"value": str(i), "label": f"Grade {i}"} for i in range(1, 6)]
+        row = {"worst": {"filter": {}, "field": "grade", "levels": levels}}
+        entries = [*PERSON, *event("1", None, grade=2), *event("2", None, grade=4)]
+        assert numbers(table_of(entries, row)) == {"/1": 0, "/2": 0, "/3": 0, "/4": 1, "/5": 0}
+
+    def test_only_the_events_meant_count(self):
+        row = {"worst": {"filter": {"serious": True}} | WORST}
+        entries = [*PERSON, *event("1", "SEVERE"), *event("2", "MILD", serious=True)]
+        assert numbers(table_of(entries, row)) == {"/MILD": 1, "/MODERATE": 0, "/SEVERE": 0}
+
+
+class TestWorstByTerm:
+    ENTRIES = (
+        *PERSON,
+        *event("1", "MILD"),
+        *event("2", "SEVERE"),
+        *event("3", "MODERATE", "Migraine"),
+        *event("4", "MILD", "Rash", soc="Skin"),
+        *event("5", None, "Itching", soc="Skin"),
+    )
+
+    def row(self, **terms: Any) -> dict[str, Any]:
+        return {"terms": {"filter": {}, "worst": WORST} | terms}
+
+    def test_each_class_and_each_term_has_its_own_worst(self):
+        found = numbers(table_of(self.ENTRIES, self.row()), "row/")
+        nervous, skin = "Nervous system disorders", "Skin"
+        assert {name: n for name, n in found.items() if n} == {
+            nervous: 1, f"{nervous}/SEVERE": 1,
+            f"{nervous}/Headache": 1, f"{nervous}/Headache/SEVERE": 1,
+            f"{nervous}/Migraine": 1, f"{nervous}/Migraine/MODERATE": 1,
+            skin: 1, f"{skin}/MILD": 1, f"{skin}/Rash": 1, f"{skin}/Rash/MILD": 1,
+            f"{skin}/Itching": 1,
+        }  # fmt: skip
+
+    def test_levels_stand_below_their_term_with_their_labels(self):
+        grid = table_of(self.ENTRIES, self.row(by="soc"))
+        assert [(row.level, row.label) for row in grid.rows][:4] == [
+            (0, "Nervous system disorders"), (1, "Mild"), (1, "Moderate"), (1, "Severe"),
+        ]  # fmt: skip
+
+    def test_by_term_alone(self):
+        found = numbers(table_of(self.ENTRIES, self.row(by="pt")), "row/")
+        assert found["Headache/SEVERE"] == found["Rash/MILD"] == 1
+        assert "Skin" not in found
+
+
+class TestFilters:
+    @staticmethod
+    def holds(wanted: dict[str, Any], *entries: Entry, **changes: Any) -> Any:
+        conditions = {"new": {"adverse_event": wanted}}
+        return truth("new", *entries, study=parallel(conditions=conditions, **changes))
+
+    def test_severity_is_one_of_those_named(self):
+        wanted = {"severity": ["MODERATE", "SEVERE"]}
+        assert self.holds(wanted, *event("1", "SEVERE")) is True
+        assert self.holds(wanted, *event("1", "MILD")) is False
+        assert self.holds(wanted, *event("1", None)) is False
+
+    def test_a_group_is_its_terms_and_those_named_beside_it(self):
+        wanted = {"groups": ["Rash (pooled)"], "terms": ["Itching"]}
+        found = {pt: self.holds(wanted, *event("1", None, pt))
+                 for pt in ("Rash", "Rash macular", "Itching", "Headache")}  # fmt: skip
+        assert found == {"Rash": True, "Rash macular": True, "Itching": True, "Headache": False}
+
+    def test_a_treatment_is_that_of_the_last_dose_before_the_onset(self):
+        doses = [dose(7, treatment="drug"), dose(21, treatment="placebo")]
+        found = {at: self.holds({"treatment": "drug"}, *doses, adverse_event(at))
+                 for at in (6, 7, 20, 21)}  # fmt: skip
+        assert found == {6: False, 7: True, 20: True, 21: False}
+        assert self.holds({"treatment": "drug"}, *doses, adverse_event(None)) is False
+
+    def test_all_parts_must_hold_of_one_event(self):
+        wanted = {"severity": ["SEVERE"], "terms": ["Rash"]}
+        assert self.holds(wanted, *event("1", "SEVERE"), *event("2", "MILD", "Rash")) is False
+        assert self.holds(wanted, *event("1", "SEVERE", "Rash")) is True
+
+    def test_a_group_that_is_none_is_refused(self):
+        with pytest.raises(Rejected) as caught:
+            report.check(parallel(conditions={"new": {"adverse_event": {"groups": ["Rashes"]}}}))
+        assert [fault.pointer for fault in caught.value.faults] == [
+            "/conditions/new/adverse_event/groups"
+        ]
+
+
+class TestIncidence:
+    """First events by time at risk, as a subject contributes them."""
+
+    @staticmethod
+    def risk(*entries: Entry, **events: Any) -> dict[str, int]:
+        rules = TINY["adverse_events"] | {"days_after_last_dose": 30} | events
+        row = {"incidence": {"filter": {"terms": ["Rash"]}}}
+        total = {"id": "total", "label": "Total", "set": "enrolled"}
+        study = parallel([row], [total], adverse_events=rules)
+        share = report.contribute(study, gather("S-1", [enrolment(), *entries]))
+        return {name.rpartition(".")[2]: n for name, n in share.get("t#0", {}).items()}
+
+    def test_risk_runs_from_the_first_dose_to_the_first_event_both_days_counted(self):
+        later = event("2", None, "Rash", onset="2015-07-20")
+        entries = [dose(7), *event("1", None, "Rash", onset="2015-06-10"), *later, contact(60)]
+        assert self.risk(*entries) == {"n": 1, "d": 3}
+
+    def test_without_an_event_it_ends_with_the_last_contact(self):
+        assert self.risk(dose(7), contact(20)) == {"d": 14}
+        assert self.risk(dose(7)) == {"d": 1}
+
+    def test_it_ends_with_the_study_s_days_after_the_last_dose(self):
+        assert self.risk(dose(7), dose(14), contact(100)) == {"d": 38}
+        assert self.risk(dose(7), contact(100), days_after_last_dose=None) == {"d": 94}
+
+    def test_an_event_after_that_is_none(self):
+        late = event("1", None, "Rash", onset="2015-09-01")
+        assert self.risk(dose(7), *late) == {"d": 31}
+
+    def test_other_events_end_nothing(self):
+        other = event("1", None, "Headache", onset="2015-06-09")
+        assert self.risk(dose(7), *other, contact(20)) == {"d": 14}
+
+    def test_who_was_never_dosed_is_at_no_risk(self):
+        assert self.risk(*event("1", None, "Rash"), disposition(20)) == {}

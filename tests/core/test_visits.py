@@ -1,0 +1,311 @@
+"""Visits and the values at them: where days count from, which result is taken, what stands in."""
+
+from typing import Any
+
+import pytest
+from builders import (
+    TINY,
+    cd4,
+    contact,
+    day,
+    derive,
+    disposition,
+    dose,
+    enrolment,
+    entry,
+    measured,
+    tiny,
+    truth,
+    viral_load,
+)
+from parallel import parallel, randomised, table_of
+
+from trial import report
+from trial.errors import Rejected
+from trial.study import Study
+
+AT_VISIT = {"parameter": "cd4", "at": "visit"}
+DOSED = (enrolment(), dose(7))
+
+
+def visit(**changes: Any) -> dict[str, Any]:
+    return {"id": "visit", "label": "Visit", "day": 10, "window": [8, 14]} | changes
+
+
+def study_of(*visits: dict[str, Any], **measures: Any) -> Study:
+    return tiny(
+        visits=[*TINY["visits"], *visits],
+        measures=TINY["measures"] | {"new": AT_VISIT} | measures,
+    )
+
+
+def found(study: Study, *entries: Any) -> int | None:
+    return measured("new", *entries, study=study)
+
+
+class TestDaysFrom:
+    @pytest.mark.parametrize("at", range(14, 24))
+    def test_the_first_dose_is_given_on_day_1(self, at):
+        study = study_of(visit(days_from="first-dose", schedule="other"))
+        expected = at if 14 <= at <= 20 else None  # days 8 to 14 of those that begin on day 7
+        assert found(study, *DOSED, cd4(at, at)) == expected
+
+    def test_there_is_no_day_0(self):
+        around = visit(days_from="first-dose", day=1, window=[-1, 1], schedule="other")
+        study = study_of(around)
+        assert [found(study, *DOSED, cd4(at, at)) for at in (5, 6, 7, 8)] == [None, 6, 7, None]
+
+    def test_randomisation_is_day_0(self):
+        study = study_of(visit(days_from="randomisation", schedule="other"))
+        entries = [enrolment(), randomised("a", at=3)]
+        assert [found(study, *entries, cd4(at, at)) for at in (10, 11, 17, 18)] == [
+            None, 11, 17, None,
+        ]  # fmt: skip
+
+    def test_there_is_no_visit_before_its_days_can_count(self):
+        for start in ("first-dose", "randomisation"):
+            study = study_of(visit(days_from=start, schedule="other"))
+            assert found(study, enrolment(), cd4(10, 10)) is None
+            assert derive(enrolment(), contact(200), study=study).due(study.visits["visit"]) is (
+                False
+            )
+
+    def test_a_window_may_stay_open_on_either_side(self):
+        early = study_of(visit(days_from="first-dose", day=1, window=[None, 1], schedule="other"))
+        assert found(early, *DOSED, cd4(-100, 5)) == 5
+        assert found(early, *DOSED, cd4(8, 5)) is None
+        late = study_of(visit(days_from="first-dose", window=[8, None], schedule="other"))
+        assert found(late, *DOSED, cd4(400, 5)) == 5
+        assert found(late, *DOSED, cd4(13, 5)) is None
+
+    def test_a_visit_without_an_end_is_due_once_all_is_over(self):
+        study = study_of(visit(days_from="first-dose", window=[8, None], schedule="other"))
+        open_ended = study.visits["visit"]
+        assert derive(*DOSED, contact(500), study=study).due(open_ended) is False
+        assert derive(*DOSED, disposition(20), study=study).due(open_ended) is True
+
+
+class TestChoose:
+    RESULTS = (cd4(8, 300), cd4(11, 100), cd4(12, 500), cd4(14, 200))
+
+    @pytest.mark.parametrize(
+        ("choose", "expected"),
+        [("closest", 100), ("first", 300), ("last", 200), ("highest", 500), ("lowest", 100)],
+    )
+    def test_of_several_results_one_is_taken(self, choose, expected):
+        study = study_of(visit(choose=choose, schedule="other"))
+        assert found(study, *DOSED, *self.RESULTS, cd4(15, 1000), cd4(7, 1)) == expected
+
+    def test_the_closest_is_the_later_on_a_tie(self):
+        study = study_of(visit(schedule="other"))
+        assert found(study, *DOSED, cd4(9, 1), cd4(11, 2)) == 2
+
+
+class TestWithoutWindow:
+    STUDY = study_of({"id": "visit", "label": "Visit", "choose": "first"})
+
+    @staticmethod
+    def seen(at: int, result: int, name: str = "visit") -> Any:
+        item = {"parameter": "cd4", "result": str(result)}
+        return entry("visit.recorded", record=f"V{at}", visit=name, date=day(at),
+                     measurements=[item])  # fmt: skip
+
+    def test_it_is_known_by_the_name_that_it_is_recorded_under(self):
+        assert found(self.STUDY, enrolment(), self.seen(300, 5), self.seen(1, 9, "day-0")) == 5
+
+    def test_results_of_a_laboratory_are_of_no_visit(self):
+        assert found(self.STUDY, enrolment(), cd4(10, 5)) is None
+
+    def test_it_needs_no_enrolment(self):
+        assert found(self.STUDY, self.seen(3, 5)) == 5
+
+    def test_it_chooses_too(self):
+        assert found(self.STUDY, self.seen(9, 1), self.seen(3, 5)) == 5
+
+    def test_it_is_due_once_it_was_missed_or_all_is_over(self):
+        missed = entry("visit.missed", visit="visit", reason="forgot")
+        here = self.STUDY.visits["visit"]
+        assert derive(enrolment(), contact(90), study=self.STUDY).due(here) is False
+        assert derive(enrolment(), missed, study=self.STUDY).due(here) is True
+        assert derive(enrolment(), disposition(9), study=self.STUDY).due(here) is True
+
+
+class TestSchedules:
+    def test_windows_of_different_schedules_may_overlap(self):
+        study = study_of(visit(schedule="other"))
+        assert found(study, enrolment(), cd4(12, 5)) == 5
+        assert measured("new", enrolment(), cd4(12, 5), study=tiny(measures=TINY["measures"] | {
+            "new": {"parameter": "cd4", "at": "day-14"}})) == 5  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            visit(),
+            visit(window=[43, None], day=50, days_from="first-dose"),
+            visit(window=None),
+            visit(day=None),
+            visit(window=[0, 20], days_from="first-dose", schedule="other"),
+            visit(day=7, schedule="other"),
+            {**visit(window=[43, 60], day=50), "id": "day-0"},
+        ],
+        ids=["overlap", "days", "no window", "no day", "day 0", "day outside", "twice"],
+    )
+    def test_what_cannot_be_told_apart_is_refused(self, changed):
+        with pytest.raises(Rejected) as caught:
+            study_of(changed)
+        (fault,) = caught.value.faults
+        assert fault.pointer in ("/visits", "/visits/4")
+
+    def test_the_last_visit_carried_forward_is_of_the_same_schedule(self):
+        carried = AT_VISIT | {"missing": "locf-visit"}
+        late = visit(day=100, window=[90, 110])
+        study = study_of(late, new=carried)
+        entries = [*DOSED, cd4(14, 3), cd4(35, 7), contact(120)]
+        assert found(study, *entries) == 7
+        other = study_of({**late, "schedule": "other"}, new=carried)
+        assert found(other, *entries) is None
+
+
+class TestCarriedForward:
+    @staticmethod
+    def study(**measure: Any) -> Study:
+        return study_of(new={"parameter": "cd4", "at": "week-5"} | measure)
+
+    def test_the_last_visit_with_a_value_stands_in_and_not_what_lies_between_visits(self):
+        entries = [*DOSED, cd4(14, 3), cd4(20, 9), contact(50)]
+        assert found(self.study(missing="locf-visit"), *entries) == 3
+        assert found(self.study(missing="locf"), *entries) == 9
+
+    def test_it_stands_in_only_once_the_visit_is_due(self):
+        entries = [*DOSED, cd4(14, 3)]
+        assert found(self.study(missing="locf-visit"), *entries, contact(42)) is None
+        assert found(self.study(missing="locf-visit"), *entries, contact(43)) == 3
+
+    def test_what_came_before_the_first_dose_is_no_visit_to_carry(self):
+        entries = [*DOSED, cd4(0, 3), contact(50)]
+        assert found(self.study(missing="locf-visit"), *entries) is None
+        changed = self.study(missing="locf-visit", change_from="baseline")
+        assert found(changed, *entries) == 0  # then the baseline itself stands in
+
+    def test_it_says_so(self):
+        row = {"summary": {"parameter": "cd4", "at": "week-5", "missing": "locf-visit"}}
+        entries = [*DOSED, randomised("a"), cd4(14, 3), contact(50)]
+        (here, *_) = table_of(entries, row).rows[0].cells
+        assert here.method == "LOCF"
+        assert [(each.name, each.raw) for each in here.statistics][-2:] == [
+            ("observed", 0), ("imputed", 1),
+        ]  # fmt: skip
+
+
+class TestAfterFirstDose:
+    @pytest.mark.parametrize(
+        ("which", "expected"), [("first", 20), ("last", 30), ("highest", 90), ("lowest", 5)]
+    )
+    def test_the_extreme_of_what_was_taken_after_the_first_dose(self, which, expected):
+        study = study_of(new={"parameter": "cd4", "after_first_dose": which})
+        results = [cd4(0, 999), cd4(7, 1), cd4(8, 20), cd4(9, 90), cd4(10, 5), cd4(11, 30)]
+        assert found(study, *DOSED, *results) == expected
+        assert found(study, enrolment(), *results) is None
+
+    def test_what_came_after_discontinuation_counts_only_where_the_study_says_so(self):
+        entries = [*DOSED, cd4(8, 20), cd4(30, 90), disposition(20)]
+        highest = {"parameter": "cd4", "after_first_dose": "highest"}
+        study = study_of(new=highest)
+        assert found(study, *entries) == 20
+        whole = tiny(measures={**TINY["measures"], "new": highest},
+                     samples_after_discontinuation=True)  # fmt: skip
+        assert found(whole, *entries) == 90
+
+
+class TestPercentChange:
+    STUDY = study_of(new={"parameter": "cd4", "at": "week-5", "percent_change_from": "baseline"})
+
+    def test_it_is_of_the_baseline_to_four_places(self):
+        assert found(self.STUDY, *DOSED, cd4(0, 300), cd4(35, 200)) == -333_333
+        assert found(self.STUDY, *DOSED, cd4(0, 200), cd4(35, 300)) == 500_000
+
+    def test_of_a_baseline_of_0_there_is_none(self):
+        assert found(self.STUDY, *DOSED, cd4(0, 0), cd4(35, 200)) is None
+
+    def test_it_is_shown_in_percent_with_one_decimal(self):
+        row = {"summary": {"parameter": "cd4", "at": "week-5", "percent_change_from": "baseline"}}
+        entries = [*DOSED, randomised("a"), cd4(0, 300), cd4(35, 200)]
+        (here, *_) = table_of(entries, row).rows[0].cells
+        assert here.get("mean").text == "-33.33"
+        assert here.get("min").text == "-33.3"
+
+
+class TestUpperLimits:
+    PARAMETERS = TINY["parameters"] | {
+        "cd4-uln": {"label": "CD4", "unit": "times the limit", "upper_limits_of": "cd4",
+                    "places": 3, "order_places": 2, "decimals": 2},
+    }  # fmt: skip
+    STUDY = tiny(
+        parameters=PARAMETERS,
+        measures=TINY["measures"]
+        | {"new": {"parameter": "cd4-uln", "after_first_dose": "highest"}},
+    )
+
+    def test_a_result_counts_as_multiples_of_its_own_upper_limit(self):
+        entries = [*DOSED, cd4(8, 100, range_high=40), cd4(9, 110, range_high=55)]
+        assert found(self.STUDY, *entries) == 2500
+
+    def test_it_is_quantised_half_up(self):
+        assert found(self.STUDY, *DOSED, cd4(8, 2, range_high=3)) == 667
+
+    @pytest.mark.parametrize("known", [{}, {"range_high": 0}])
+    def test_without_a_limit_there_is_none(self, known):
+        assert found(self.STUDY, *DOSED, cd4(8, 100, **known)) is None
+
+    @pytest.mark.parametrize("of", ["cd4-uln", "viral-load-log10", "cd8"])
+    def test_it_is_of_a_parameter_that_is_reported(self, of):
+        parameters = self.PARAMETERS | {
+            "cd4-uln": {"label": "x", "unit": "x", "upper_limits_of": of}
+        }
+        with pytest.raises(Rejected) as caught:
+            report.check(tiny(parameters=parameters))
+        assert [fault.pointer for fault in caught.value.faults] == ["/parameters/cd4-uln"]
+
+
+class TestAssessed:
+    STUDY = parallel(conditions={"new": {"measure": {"parameter": "cd4", "at": "week-5"},
+                                         "assessed": True}})  # fmt: skip
+
+    def test_it_asks_only_whether_there_is_a_value(self):
+        assert truth("new", *DOSED, cd4(35, 0), study=self.STUDY) is True
+        assert truth("new", *DOSED, viral_load(35, 5), study=self.STUDY) is False
+
+    def test_it_is_never_unknown(self):
+        assert truth("new", enrolment(), study=self.STUDY) is False
+
+    def test_a_condition_asks_for_bounds_or_for_this(self):
+        with pytest.raises(Rejected):
+            parallel(conditions={"new": {"measure": "age", "assessed": False}})
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        {"parameter": "cd4"},
+        {"parameter": "cd4", "at": "week-5", "after_first_dose": "last"},
+        {
+            "parameter": "cd4",
+            "at": "week-5",
+            "change_from": "baseline",
+            "decrease_from": "baseline",
+        },
+        {"parameter": "cd4", "at": "week-5", "missing": "bocf"},
+        {"parameter": "cd4", "at": "week-5", "where": {"unit": "x"}},
+        {"characteristic": "age", "at": "week-5"},
+        {"characteristic": "age", "parameter": "cd4"},
+        {"records": "subject.lost"},
+        {"by_arm": {}},
+    ],
+    ids=str,
+)
+def test_a_measure_of_no_one_form_is_refused(measure):
+    with pytest.raises(Rejected) as caught:
+        report.check(tiny(measures=TINY["measures"] | {"new": measure}))
+    assert [fault.pointer.partition("/by_arm")[0] for fault in caught.value.faults] == [
+        "/measures/new"
+    ]
