@@ -26,12 +26,20 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "shift", "shift": {"before": "group", "after": "group"}},
             {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": LEVELS}},
             {"id": "terms", "terms": {"filter": {"groups": ["Rash (pooled)"]}, "pooled": True}},
+            {"id": "stratified", "stratified": {"count": "enrolled", "strata": ["region"]}},
+            {"id": "incidence", "incidence": {"filter": {"serious": True}}},
+            {"id": "survival", "survival": {"time": "left", "at": [10], "strata": ["group"]}},
+            {"id": "ancova", "ancova": {
+                "measure": "age", "covariates": ["days"], "factors": ["site"],
+                "pool": {"site": {"set": "randomised", "minimum": 3}},
+                "scores": {"a": 0, "b": 1}}},
         ],
         [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"]}],
         measures={
             "days": {"days": {"start": "first-dose", "end": {"recorded": "death.reported"}}},
             "doses": {"records": "dose.administered", "where": {"treatment": ["drug"]}},
             "arms": {"by_arm": {"a": "age", "b": "age"}},
+            "both": {"difference": ["age", "score"]},
         },
         classes={"group": {"label": "Group", "measure": "age", "missing": "old", "classes": [
             {"value": "young", "label": "Young", "below": 40},

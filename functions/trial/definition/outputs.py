@@ -194,10 +194,10 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "terms": (),
     "worst": (),
     "shift": (),
-    "stratified": ("where",),
-    "ancova": ("where", "decimals"),
-    "survival": ("where", "decimals"),
-    "incidence": ("where", "decimals"),
+    "stratified": (),
+    "ancova": ("decimals",),
+    "survival": (),
+    "incidence": (),
 }
 """The kinds of row, and what each takes beside itself."""
 

@@ -20,7 +20,7 @@ from trial.statistics.survival import (
     log_rank,
 )
 from trial.tables.grid import Cell, Row, Statistic
-from trial.tables.rows.kinds import Head, counted, number, p_value, percents, put, whole
+from trial.tables.rows.kinds import Head, apart, counted, number, p_value, percents, put, whole
 from trial.tables.rows.summaries import TALLY_POINTS
 
 
@@ -49,7 +49,7 @@ class SurvivalRow:
 
     def touched(self) -> set[str]:
         """Touch the row that the day leaves and the one it enters; of all arms' columns, one's."""
-        columns = {"arm" if arm else str(i) for i, arm in enumerate(self.arms)}
+        columns = apart(self.arms)
         return {f"{self.sums}{column}{end}" for column in columns for end in ("from", "to")}
 
     def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
