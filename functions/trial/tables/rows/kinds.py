@@ -58,6 +58,14 @@ class RowPlan(Protocol):
         """Name the rows of sums that one subject's change can touch; what it names is counted."""
 
 
+def apart(arms: Sequence[str | None]) -> list[str]:
+    """Name the columns, alike those of different arms: no subject is in two of them."""
+    return [
+        str(place) if arm is None else f"arm{arms[:place].count(arm)}"
+        for place, arm in enumerate(arms)
+    ]
+
+
 def put(share: Share, row: str, cell: str, value: int) -> None:
     """Add a value to one cell of a share."""
     cells = share.get(row)

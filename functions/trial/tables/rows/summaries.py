@@ -15,7 +15,7 @@ from trial.statistics.tallies import tally_readout
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import Placed
-from trial.tables.rows.kinds import Head, limits, number, put, whole
+from trial.tables.rows.kinds import Head, apart, limits, number, put, whole
 
 TALLY_POINTS = 32
 """Grid points a row of sums holds: a tally spreads over rows by value, so that none grows."""
@@ -87,14 +87,13 @@ class SummaryRow(Placed):
 
         A subject is in one arm at a time, so columns of different arms together count once.
         """
-        rows = {self.sums}
-        for column, *_, tallied in self._measured:
-            if tallied:
-                arm = self.arms[column]
-                of_arm = self.arms[:column].count(arm)
-                place = column if arm is None else f"arm{of_arm}"
-                rows |= {f"{self._tally(place)}#{end}" for end in ("from", "to")}
-        return rows
+        columns = apart(self.arms)
+        return {self.sums} | {
+            f"{self._tally(columns[column])}#{end}"
+            for column, *_, tallied in self._measured
+            if tallied
+            for end in ("from", "to")
+        }
 
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give the statistics asked for, means to one decimal more than the data and SD to two."""
