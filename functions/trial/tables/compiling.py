@@ -21,7 +21,9 @@ from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 
-CELLS_A_ROW = 48  # at 15 to 20 bytes a cell, a row of sums stays near the 1 KB an ADD is billed by
+CELLS_A_ROW = (
+    64  # at about 14 bytes a cell, a row of sums stays within the 1 KB an ADD is billed by
+)
 DEFAULT_STATISTICS = ("n", "mean", "sd", "median", "min", "max")
 _METHODS = {"observed": "", "bocf": "BOCF", "locf": "LOCF", "locf-visit": "LOCF"}
 
@@ -77,16 +79,30 @@ def levels(rules: Rules, wanted: Levels, path: str) -> Finder:
     return find
 
 
+class Layout:
+    """Hands out places for cells: rows of sums of about 1 KB, which small tables share."""
+
+    def __init__(self) -> None:
+        self._cells = 0
+        self._index = 0
+
+    def place(self, cells: int) -> tuple[str, int]:
+        """Give the row of sums with room for a row's cells, and the index that names them."""
+        chunk = self._cells // CELLS_A_ROW
+        self._cells += cells
+        self._index += 1
+        return f"cells#{chunk}", self._index - 1
+
+
 class Compiler:
     """Compiles the rows of one table."""
 
-    def __init__(self, rules: Rules, table: Table, path: str) -> None:
+    def __init__(self, rules: Rules, layout: Layout, table: Table, path: str) -> None:
         self._rules = rules
         self._study = rules.study
+        self._next = layout.place
         self._table = table
         self._path = path
-        self._cells = 0
-        self._index = 0
 
     def rows(self) -> list[RowPlan]:
         """Give the table's rows, those of a rule in a row each."""
@@ -116,13 +132,6 @@ class Compiler:
             yield HeadingRow(row.id, row.label, row.level)
         else:
             yield from makers[row.kind](row, path)
-
-    def _next(self, cells: int) -> tuple[str, int]:
-        """Give a row's place: the row of sums with room for its cells, and its index."""
-        chunk = self._cells // CELLS_A_ROW
-        self._cells += cells
-        self._index += 1
-        return f"{self._table.id}#{chunk}", self._index - 1
 
     def _placed(self, row: TableRow, cells: int) -> tuple[str, str, int, str, int]:
         return (row.id, row.label, row.level, *self._next(cells * len(self._table.columns)))

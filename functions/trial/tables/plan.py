@@ -106,6 +106,7 @@ class Plan:
         self.study = study
         self.rules = Rules(study)
         self.populations: dict[str, Population] = {}
+        self._layout = compiling.Layout()
         for name in study.definition.sets:
             self.population(name, None, f"/sets/{name}")
         self.tables = {
@@ -144,7 +145,9 @@ class Plan:
             population = self.population(column.set, column.arm, at) if column.set else None
             comparison = compiling.comparison(column, table, at) if column.compare else None
             columns.append(ColumnPlan(column.id, column.label, population, where, comparison))
-        return TablePlan(table, columns, compiling.Compiler(self.rules, table, path).rows())
+        return TablePlan(
+            table, columns, compiling.Compiler(self.rules, self._layout, table, path).rows()
+        )
 
 
 _PLANS: dict[str, Plan] = {}
