@@ -31,7 +31,7 @@ def tables(frames: Frames) -> dict[Cell, float]:
     for each in tmb301.measures(s):
         names = [_NAMES.get(name, name) for name in each.statistics]
         found |= each.described(each.value[each.mask].agg(names).tolist())
-    found |= _levels(wide, frames["death.reported"])
+    found |= _levels(frames, wide)
     return found | dict(_adverse_events(frames, wide, sizes["safety"]))
 
 
@@ -46,8 +46,13 @@ def _wide(frames: Frames) -> pd.DataFrame:
     doses = frames["dose.administered"]
     starts = doses.groupby("subject")["start"]
     wide["first"], wide["last-dose"] = starts.min(), _day(starts.max())
-    wide["treated"] = _any(wide, doses["subject"][doses["treatment"] == "ibalizumab"])
+    infusions = doses["subject"][doses["treatment"] == "ibalizumab"]
+    wide["treated"] = _any(wide, infusions)
+    wide["infusions"] = infusions.value_counts()
+    for name, kind in tmb301.HAVING.items():
+        wide[name] = _any(wide, frames[kind]["subject"])
     wide["regimen"] = _day(frames["regimen.started"].groupby("subject")["date"].min())
+    wide["early-regimen"] = (wide["regimen"] - wide["zero"]).between(*tmb301.EARLY)
     wide = _ends(frames, wide)
     outcomes, tests = frames["outcome.adjudicated"], frames["resistance.reported"]
     for name in ("virologic-failure", "rebound"):
@@ -154,14 +159,18 @@ def _across(chosen: pd.DataFrame, visit: Any) -> pd.DataFrame:  # noqa: ANN401 (
     return named.pivot(index="subject", columns="column", values="units")  # noqa: PD010 (none twice)
 
 
-def _levels(wide: pd.DataFrame, deaths: pd.DataFrame) -> dict[Cell, float]:
+def _levels(frames: Frames, wide: pd.DataFrame) -> dict[Cell, float]:
     found: dict[Cell, float] = {}
     for table, name in tmb301.LEVELS:
         for level, n in wide[name].value_counts(dropna=False).items():
             found[table, f"{name}/{tmb301.level(level)}", "total", "n"] = n
-    causes = deaths[deaths["subject"].map(wide["treated"])].drop_duplicates(["subject", "cause"])
-    for cause, n in causes["cause"].value_counts(dropna=False).items():
-        found["14.3.2.1", f"cause/{tmb301.level(cause)}", "total", "n"] = n
+    for table, row, kind, field, column in tmb301.RECORDED:
+        records = frames[kind]
+        counted = records[records["subject"].isin(wide.index[wide[column]])]
+        for value, n in counted.drop_duplicates(["subject", field])[field].value_counts(
+            dropna=False
+        ).items():
+            found[table, f"{row}/{tmb301.level(value)}", "total", "n"] = n
     return found
 
 
@@ -174,6 +183,7 @@ def _adverse_events(frames: Frames, wide: pd.DataFrame, size: int) -> Iterator[t
     e[["soc", "pt"]] = e[["soc", "pt"]].fillna("Not coded")
     e = e.join(wide[["first", "last-dose", "treated"]], on="subject")
     e["related"] = e["causality"].isna() | (e["causality"] == "RELATED")
+    e["pooled"] = e["pt"].where(~e["pt"].isin(tmb301.RASHES), "Rash (pooled)")
     e["emergent"] = _emergent(e)
     e = e[e["treated"]]
 
@@ -186,6 +196,8 @@ def _adverse_events(frames: Frames, wide: pd.DataFrame, size: int) -> Iterator[t
         yield (row.table, row.row, "total", "events"), len(subjects)
     for table in tmb301.terms(e):
         yield from _terms(e[table.mask], table, size)
+    for row in tmb301.worst(e):
+        yield from _worst(e[row.mask], row)
 
 
 def _emergent(e: pd.DataFrame) -> pd.Series:
@@ -199,12 +211,16 @@ def _emergent(e: pd.DataFrame) -> pd.Series:
 
 
 def _terms(e: pd.DataFrame, table: tmb301.Terms, size: int) -> Iterator[tuple[Cell, float]]:
-    pooled = e["pt"].where(~e["pt"].isin(tmb301.RASHES), "Rash (pooled)")
-    groups = [e["soc"], [e["soc"], e["pt"]]] if table.by_class else [pooled]
-    for by in groups:
-        found = e.groupby(by)["subject"].agg(["nunique", "size"])
-        for name, n, events in found.itertuples():
-            if 100 * n >= table.minimum_percent * size:
-                row = f"term/{name if isinstance(name, str) else '/'.join(name)}"
-                yield (table.table, row, "total", "n"), n
-                yield (table.table, row, "total", "events"), events
+    found = e.groupby(table.by)["subject"].agg(["nunique", "size"])
+    for name, n, events in found.itertuples():
+        if 100 * n >= table.minimum_percent * size:
+            row = f"{table.row}/{name if isinstance(name, str) else '/'.join(name)}"
+            yield (table.table, row, "total", "n"), n
+            yield (table.table, row, "total", "events"), events
+
+
+def _worst(e: pd.DataFrame, row: tmb301.Worst) -> Iterator[tuple[Cell, float]]:
+    grades = e.groupby([*row.by, "subject"])["grade"].max().dropna().reset_index()
+    found = grades.value_counts([*row.by, "grade"]).reset_index()
+    for *name, grade, n in found.itertuples(index=False, name=None):
+        yield (row.table, "/".join([row.row, *name, f"{grade:g}"]), "total", "n"), n

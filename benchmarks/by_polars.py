@@ -44,7 +44,7 @@ def tables(frames: Frames) -> dict[Cell, float]:
     found: dict[Cell, float] = {cell: row[str(i)] for i, cell in enumerate(masks)}
     for i, each in enumerate(measures):
         found |= each.described([row[f"{i} {name}"] for name in each.statistics])
-    found |= _levels(wide, frames["death.reported"])
+    found |= _levels(frames, wide)
     return found | dict(_adverse_events(frames, wide, found["sets", "", "safety", "N"]))
 
 
@@ -60,6 +60,7 @@ def _day(text: pl.Expr) -> pl.Expr:
 def _wide(frames: Frames) -> pl.DataFrame:
     doses, contacts = frames["dose.administered"], frames[CONTACTS]
     start = pl.col("start")
+    infusions = doses.filter(pl.col("treatment") == "ibalizumab")
     wide = (
         frames["subject.enrolled"]
         .with_columns(zero=_day(pl.col("date")), all=True)
@@ -75,15 +76,21 @@ def _wide(frames: Frames) -> pl.DataFrame:
             contacts.group_by("subject").agg(contact=_day(pl.col("day")).max()),
             on="subject", how="left",
         )
+        .join(infusions.group_by("subject").agg(infusions=pl.len()), on="subject", how="left")
     )  # fmt: skip
     outcomes, tests = frames["outcome.adjudicated"], frames["resistance.reported"]
     lower = (pl.col("drug") == "ibalizumab") & (pl.col("susceptibility") == "reduced")
     wide = wide.with_columns(
-        _any("treated", doses.filter(pl.col("treatment") == "ibalizumab")),
+        _any("treated", infusions),
+        *(_any(name, frames[kind]) for name, kind in tmb301.HAVING.items()),
         _any("lower", tests.filter(lower)),
         *(_any(name, outcomes.filter(pl.col("outcome") == name))
           for name in ("virologic-failure", "rebound")),
     )  # fmt: skip
+    began = pl.col("regimen") - pl.col("zero")
+    wide = wide.with_columns(
+        began.is_between(*tmb301.EARLY).fill_null(value=False).alias("early-regimen")
+    )
     wide = _ends(frames, wide)
     over = pl.col("end").is_not_null() | pl.col("died")
     wide = wide.with_columns(
@@ -193,14 +200,15 @@ def _at_visits(results: pl.DataFrame) -> pl.DataFrame:
     return found.unique(["subject", "name", "visit"], keep="last", maintain_order=True)
 
 
-def _levels(wide: pl.DataFrame, deaths: pl.DataFrame) -> dict[Cell, float]:
+def _levels(frames: Frames, wide: pl.DataFrame) -> dict[Cell, float]:
     found: dict[Cell, float] = {}
     for table, name in tmb301.LEVELS:
         for level, n in wide[name].value_counts().iter_rows():
             found[table, f"{name}/{tmb301.level(level)}", "total", "n"] = n
-    causes = deaths.join(wide.filter("treated").select("subject"), on="subject")
-    for cause, n in causes.unique(["subject", "cause"])["cause"].value_counts().iter_rows():
-        found["14.3.2.1", f"cause/{tmb301.level(cause)}", "total", "n"] = n
+    for table, row, kind, field, column in tmb301.RECORDED:
+        counted = frames[kind].join(wide.filter(column).select("subject"), on="subject")
+        for value, n in counted.unique(["subject", field])[field].value_counts().iter_rows():
+            found[table, f"{row}/{tmb301.level(value)}", "total", "n"] = n
     return found
 
 
@@ -222,6 +230,9 @@ def _adverse_events(
         .join(treated, on="subject")
         .with_columns(
             pl.col("soc", "pt").fill_null("Not coded"),
+            pooled=pl.when(pl.col("pt").is_in(tmb301.RASHES))
+            .then(pl.lit("Rash (pooled)"))
+            .otherwise(pl.col("pt")),
             related=pl.col("causality").is_null() | (pl.col("causality") == "RELATED"),
             emergent=_emergent(),
         )
@@ -238,6 +249,8 @@ def _adverse_events(
             yield (row.table, row.row, "total", name), counted[f"{i} {name}"]
     for table in tmb301.terms(columns):
         yield from _terms(e.filter(table.mask), table, size)
+    for worst in tmb301.worst(columns):
+        yield from _worst(e.filter(worst.mask), worst)
 
 
 def _emergent() -> pl.Expr:
@@ -249,13 +262,15 @@ def _emergent() -> pl.Expr:
 
 
 def _terms(e: pl.DataFrame, table: tmb301.Terms, size: float) -> Iterator[tuple[Cell, float]]:
-    pt = pl.col("pt")
-    pooled = pl.when(pt.is_in(tmb301.RASHES)).then(pl.lit("Rash (pooled)")).otherwise(pt)
-    groups = [["soc"], ["soc", "pt"]] if table.by_class else [[pooled.alias("pt")]]
-    for by in groups:
-        found = e.group_by(by).agg(n=pl.col("subject").n_unique(), events=pl.len())
-        for *name, n, events in found.iter_rows():
-            if 100 * n >= table.minimum_percent * size:
-                row = f"term/{'/'.join(name)}"
-                yield (table.table, row, "total", "n"), n
-                yield (table.table, row, "total", "events"), events
+    found = e.group_by(table.by).agg(n=pl.col("subject").n_unique(), events=pl.len())
+    for *name, n, events in found.iter_rows():
+        if 100 * n >= table.minimum_percent * size:
+            row = f"{table.row}/{'/'.join(name)}"
+            yield (table.table, row, "total", "n"), n
+            yield (table.table, row, "total", "events"), events
+
+
+def _worst(e: pl.DataFrame, row: tmb301.Worst) -> Iterator[tuple[Cell, float]]:
+    grades = e.group_by(*row.by, "subject").agg(pl.col("grade").max()).drop_nulls("grade")
+    for *name, grade, n in grades.group_by(*row.by, "grade").len().iter_rows():
+        yield (row.table, "/".join([row.row, *name, f"{grade:g}"]), "total", "n"), n

@@ -17,8 +17,12 @@ type Columns = dict[str, list[Any]]
 PARAMETERS = ("viral-load", "cd4")
 CHARACTERISTICS = ("years-since-diagnosis", "insti-resistant", "oss", "investigational-agent")
 _FIELDS = {
+    "subject.screened": ("date",),
+    "screening.failed": ("reason",),
     "subject.enrolled": ("date", "age", "sex", "race", "ethnicity", "country", *CHARACTERISTICS),
     "dose.administered": ("start", "treatment"),
+    "dose.missed": ("reason",),
+    "deviation.recorded": ("category",),
     "regimen.started": ("date",),
     "lab.result.reported": ("parameter", "collected", "result"),
     "disposition.recorded": ("of", "status", "reason", "date"),

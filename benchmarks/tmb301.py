@@ -36,6 +36,18 @@ LEVELS = (
     ("14.1.5", "oss"),
 )  # fmt: skip
 """Characteristics counted by level, by table; the row has the characteristic's name."""
+HAVING = {"screened": "subject.screened", "failed": "screening.failed", "missed": "dose.missed",
+          "deviated": "deviation.recorded"}  # fmt: skip
+"""Who has a record of a kind."""
+EARLY = (0, 13)
+"""The first and last protocol day on which a background regimen began too early."""
+RECORDED = (
+    ("14.1.1", "reason", "screening.failed", "reason", "screened"),
+    ("14.1.6", "reason", "dose.missed", "reason", "treated"),
+    ("14.1.7", "category", "deviation.recorded", "category", "all"),
+    ("14.3.2.1", "cause", "death.reported", "cause", "treated"),
+)
+"""Fields of records counted by level: table, row, kind, field and the column of who counts."""
 
 
 @dataclass(frozen=True)
@@ -70,15 +82,23 @@ class Subjects:
 
 def counts(s: Subjects) -> Counts:
     """Name every count of subjects."""
+    for row, mask in (("screened", s["all"]), ("failed", s["failed"]), ("enrolled", s["all"])):
+        yield ("14.1.1", row, "total", "n"), mask & s["screened"]
     yield from _disposition(s)
     for row, mask in (("itt", s["all"]), ("safety", s["treated"]), ("not-treated", ~s["treated"]),
                       ("completers", s["completed"])):  # fmt: skip
         yield ("14.1.3", row, "total", "n"), mask
     yield from _baseline(s)
+    yield ("14.1.6", "missed", "total", "n"), s["missed"] & s["treated"]
+    yield ("14.1.7", "any", "total", "n"), s["deviated"]
+    yield ("14.1.7", "early-regimen", "total", "n"), s["early-regimen"]
     yield from _primary(s)
     for row, least in (("at-least-0.5", 0.5), ("at-least-1.0", 1.0)):
         yield ("14.2.2", row, "total", "n"), s.at_least(s.decrease("day-14"), least * LOG_UNIT)
     yield from _week25(s)
+    for name, mask in _subgroups(s):
+        yield ("14.2.5", "below-50", name, "n"), s.below(50) & mask
+    yield from _snapshot(s)
     either = s["virologic-failure"] | s["rebound"]
     for row, mask in (
         ("failure-or-rebound", either),
@@ -94,8 +114,23 @@ def counts(s: Subjects) -> Counts:
 
 def sizes(s: Subjects) -> Iterator[tuple[str, Column]]:
     """Name the sizes of the analysis sets."""
-    yield from (("enrolled", s["all"]), ("itt", s["all"]), ("safety", s["treated"]),
-                ("completers", s["completed"]))  # fmt: skip
+    yield from (("screened", s["screened"]), ("enrolled", s["all"]), ("itt", s["all"]),
+                ("safety", s["treated"]), ("completers", s["completed"]))  # fmt: skip
+    for name, mask in _subgroups(s):
+        yield f"itt-{name}", mask
+
+
+def _subgroups(s: Subjects) -> Iterator[tuple[str, Column]]:
+    copies, cd4, resistant = s["copies@baseline"], s["cd4@baseline"], s["insti-resistant"]
+    yield from (
+        ("cd4-low", cd4 < 50),  # noqa: PLR2004 (the definition's)
+        ("cd4-middle", (cd4 >= 50) & (cd4 <= 200)),  # noqa: PLR2004
+        ("cd4-high", cd4 > 200),  # noqa: PLR2004
+        ("load-low", copies <= 100_000),  # noqa: PLR2004
+        ("load-high", copies > 100_000),  # noqa: PLR2004
+        ("insti", resistant == "Y"),
+        ("no-insti", resistant == "N"),
+    )
 
 
 def _disposition(s: Subjects) -> Counts:
@@ -166,6 +201,20 @@ def _week25(s: Subjects) -> Counts:
         yield ("14.2.3.2", "decrease", column, "observed"), s.known(decreases) & ~imputed
 
 
+def _snapshot(s: Subjects) -> Counts:
+    below, assessed = s.below(50), s.known(s["copies@week-25"])
+    missing = s["due@week-25"] & ~assessed
+    for row, mask in (
+        ("suppressed", below),
+        ("not-suppressed", assessed & ~below),
+        ("no-data", missing),
+        ("discontinued", missing & s["discontinued"]),
+        ("on-study", missing & ~s["discontinued"]),
+        ("not-due", ~(assessed | s["due@week-25"])),
+    ):
+        yield ("14.2.8", row, "total", "n"), mask
+
+
 @dataclass(frozen=True)
 class Measure:
     """A value that is described: where, of whom, with which decimal places and statistics."""
@@ -195,6 +244,8 @@ def measures(s: Subjects) -> Iterator[Measure]:
     yield Measure(("14.1.5", "copies", "total"), s["copies@baseline"], all_, 0, copies)
     yield Measure(("14.1.5", "cd4", "total"), s["cd4@baseline"], all_, 0)
     yield Measure(("14.1.5", "years", "total"), s["years-since-diagnosis"], all_, 0)
+    infusions = ("14.1.6", "infusions", "total")
+    yield Measure(infusions, s["infusions"], s["treated"], 0, STATISTICS[:3])
     responders = s.at_least(s.control, 0.5 * LOG_UNIT)
     at = ("14.2.1", "responders-decrease", "control")
     yield Measure(at, s.control, responders, 6, ("n", "mean"))
@@ -256,19 +307,42 @@ def events(e: Mapping[str, Column], has: Callable[[Column, str], Column]) -> Ite
 
 @dataclass(frozen=True)
 class Terms:
-    """A table of terms: by class and term or by pooled term, of some events, common ones only."""
+    """A table's row for each term: by which columns, of some events, common terms only."""
 
     table: str
-    by_class: bool
+    row: str
+    by: Sequence[str]
     mask: Column
     minimum_percent: int = 0
 
 
 def terms(e: Mapping[str, Column]) -> Iterator[Terms]:
-    """Name every table of terms."""
-    yield Terms("14.3.1.2", by_class=True, mask=e["emergent"])
-    yield Terms("14.3.1.4", by_class=False, mask=e["emergent"] & e["related"], minimum_percent=5)
-    yield Terms("14.3.2.2", by_class=True, mask=e["emergent"] & e["serious"])
+    """Name every table of terms, that of classes and terms once for each."""
+    emergent, related, serious = e["emergent"], e["related"], e["serious"]
+    for table, mask in (("14.3.1.2", emergent), ("14.3.2.2", emergent & serious)):
+        yield Terms(table, "term", ["soc"], mask)
+        yield Terms(table, "term", ["soc", "pt"], mask)
+    yield Terms("14.3.1.3", "term", ["pt"], emergent, minimum_percent=5)
+    yield Terms("14.3.1.4", "term", ["pooled"], emergent & related, minimum_percent=5)
+    yield Terms("14.3.1.5", "soc", ["soc"], emergent)
+
+
+@dataclass(frozen=True)
+class Worst:
+    """Rows of subjects by the worst grade of some events, of all or of each class's."""
+
+    table: str
+    row: str
+    by: Sequence[str]
+    mask: Column
+
+
+def worst(e: Mapping[str, Column]) -> Iterator[Worst]:
+    """Name every row of worst grades."""
+    emergent, table = e["emergent"], "14.3.1.5"
+    yield Worst(table, "any", [], emergent)
+    yield Worst(table, "related", [], emergent & e["related"])
+    yield Worst(table, "soc", ["soc"], emergent)
 
 
 def level(value: object) -> str:

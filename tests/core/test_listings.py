@@ -76,14 +76,20 @@ class Recount:
         self.completers = [each for each in everyone if each["COMPLFL"] == "Y"]
         self.found: Counts = {}
         for table in (
+            self.screening,
             self.disposition,
             self.demographics,
             self.baseline,
+            self.exposure,
+            self.deviations,
             self.primary,
             self.week25,
             self.visits,
+            self.subgroups,
             self.failure,
+            self.snapshot,
             self.events,
+            self.worst_grades,
             self.deaths,
         ):
             table()
@@ -118,6 +124,27 @@ class Recount:
         tally = Counter("" if each[name] is None else str(each[name]) for each in of)
         for value in {*named, *tally}:
             self.put(table, f"{row}/{value}", "total", n=tally[value], N=len(of))
+
+    def among(self, of: list[Line], listing: str) -> list[Line]:
+        names = {each["USUBJID"] for each in of}
+        return [row for row in self.rows[listing] if row["USUBJID"] in names]
+
+    def having(self, table: str, row: str, of: list[Line], rows: list[Line]) -> None:
+        self.put(table, row, "total", n=len({each["USUBJID"] for each in rows}), N=len(of))
+
+    def having_each(
+        self, table: str, row: str, of: list[Line], rows: list[Line], name: str
+    ) -> None:
+        for value in {each[name] for each in rows}:
+            self.having(table, f"{row}/{value}", of, [row for row in rows if row[name] == value])
+
+    def screening(self) -> None:
+        table, of = "14.1.1", list({row["USUBJID"]: row for row in self.rows["16.2.1.2"]}.values())
+        self.count(table, "screened", of, lambda it: it["SCRDTC"])
+        self.count(table, "enrolled", of, lambda it: it["ENRLFL"] == "Y")
+        failed = self.among(of, "16.2.1.3")
+        self.having(table, "failed", of, failed)
+        self.having_each(table, "reason", of, failed, "SFREAS")
 
     def disposition(self) -> None:
         table, of = "14.1.2", self.itt
@@ -175,6 +202,22 @@ class Recount:
         self.count(table, "insti", of, lambda it: it["INSTIRES"] == "Y")
         self.count(table, "agent", of, lambda it: it["INVAGENT"] == "Y")
         self.levels(table, "oss", of, "OSS", "0", "1", "2", "3", "")
+
+    def exposure(self) -> None:
+        table, of = "14.1.6", self.safety
+        given = Counter(row["USUBJID"] for row in self.rows["16.2.5"] if row["EXTRT"] == "ibalizumab")
+        self.values(table, "infusions", [given[each["USUBJID"]] for each in of])
+        missed = self.among(of, "16.2.5.3")
+        self.having(table, "missed", of, missed)
+        self.having_each(table, "reason", of, missed, "REASON")
+
+    def deviations(self) -> None:
+        table, of = "14.1.7", self.itt
+        rows = self.among(of, "16.2.2")
+        self.having(table, "any", of, rows)
+        self.having_each(table, "category", of, rows, "DVCAT")
+        early = [row for row in self.among(of, "16.2.2.2") if 0 <= row["DAY"] < 14]
+        self.having(table, "early-regimen", of, early)
 
     def primary(self) -> None:
         table, of = "14.2.1", self.itt
@@ -238,6 +281,19 @@ class Recount:
                            if each["BASE"] is not None]  # fmt: skip
                 self.values(table, row, changes, "change")
 
+    def subgroups(self) -> None:
+        for column, name, value in (
+            ("cd4-low", "CD4GR", "low"),
+            ("cd4-middle", "CD4GR", "middle"),
+            ("cd4-high", "CD4GR", "high"),
+            ("load-low", "VLGR", "low"),
+            ("load-high", "VLGR", "high"),
+            ("insti", "INSTIRES", "Y"),
+            ("no-insti", "INSTIRES", "N"),
+        ):
+            of = [each for each in self.itt if each[name] == value]
+            self.count("14.2.5", "below-50", of, lambda it: it["LT50"] == "Y", column)
+
     def failure(self) -> None:
         table, of = "14.2.7", self.itt
         either = lambda it: "Y" in (it["VFAIL"], it["REBOUND"])  # noqa: E731
@@ -247,10 +303,22 @@ class Recount:
         self.count(table, "lower-susceptibility", of,
                    lambda it: either(it) and it["LOWSUS"] == "Y")  # fmt: skip
 
+    def snapshot(self) -> None:
+        table, of = "14.2.8", self.itt
+        missing = lambda it: it["LT50"] == "N" and it["VL25"] is None  # noqa: E731
+        left = lambda it: it["EOSSTT"] == "discontinued"  # noqa: E731
+        self.count(table, "suppressed", of, lambda it: it["LT50"] == "Y")
+        self.count(table, "not-suppressed", of, lambda it: it["LT50"] == "N" and not missing(it))
+        self.count(table, "no-data", of, missing)
+        self.count(table, "discontinued", of, lambda it: missing(it) and left(it))
+        self.count(table, "on-study", of, lambda it: missing(it) and not left(it))
+        self.count(table, "not-due", of, lambda it: it["LT50"] is None)
+
+    def emergent(self) -> list[Line]:
+        return [row for row in self.among(self.safety, "16.2.7") if row["TRTEMFL"] == "Y"]
+
     def events(self) -> None:
-        safe = {each["USUBJID"] for each in self.safety}
-        emergent = [row for row in self.rows["16.2.7"]
-                    if row["TRTEMFL"] == "Y" and row["USUBJID"] in safe]  # fmt: skip
+        emergent = self.emergent()
         related = [row for row in emergent if row["AEREL"] in ("RELATED", None)]
         serious = [row for row in emergent if row["AESER"] == "Y"]
         table = "14.3.1.1"
@@ -276,26 +344,44 @@ class Recount:
                     self.met(name, f"term/{soc}/{pt}",
                              [row for row in within if row["AEDECOD"] == pt])  # fmt: skip
         pooled = lambda row: "Rash (pooled)" if row["AEDECOD"] in RASH else row["AEDECOD"]  # noqa: E731
-        for term in {pooled(row) for row in related}:
-            rows = [row for row in related if pooled(row) == term]
-            if Fraction(len({row["USUBJID"] for row in rows}), len(safe)) >= Fraction(1, 20):
-                self.met("14.3.1.4", f"term/{term}", rows)
+        self.common("14.3.1.3", emergent, lambda row: row["AEDECOD"])
+        self.common("14.3.1.4", related, pooled)
+
+    def common(self, table: str, rows: list[Line], term_of: Callable[[Line], str]) -> None:
+        for term in {term_of(row) for row in rows}:
+            those = [row for row in rows if term_of(row) == term]
+            having = len({row["USUBJID"] for row in those})
+            if Fraction(having, len(self.safety)) >= Fraction(1, 20):
+                self.met(table, f"term/{term}", those)
+
+    def worst_grades(self) -> None:
+        table, emergent = "14.3.1.5", self.emergent()
+        self.worst(table, "any", emergent)
+        self.worst(table, "related", [row for row in emergent if row["AEREL"] in ("RELATED", None)])
+        for soc in {row["AEBODSYS"] for row in emergent}:
+            within = [row for row in emergent if row["AEBODSYS"] == soc]
+            self.met(table, f"soc/{soc}", within)
+            self.worst(table, f"soc/{soc}", within)
+
+    def worst(self, table: str, row: str, rows: list[Line]) -> None:
+        grades: dict[str, int] = {}
+        for each in rows:
+            grades[each["USUBJID"]] = max(grades.get(each["USUBJID"], 0), each["AETOXGR"] or 0)
+        tally = Counter(grades.values())
+        for grade in range(1, 6):
+            self.put(table, f"{row}/{grade}", "total", n=tally[grade], N=len(self.safety))
 
     def met(self, table: str, row: str, rows: list[Line]) -> None:
         subjects = {each["USUBJID"] for each in rows}
         self.put(table, row, "total", n=len(subjects), N=len(self.safety), events=len(rows))
 
     def deaths(self) -> None:
-        safe = {each["USUBJID"] for each in self.safety}
-        rows = [row for row in self.rows["16.2.7.3"] if row["USUBJID"] in safe]
-        dead = {row["USUBJID"] for row in rows}
-        self.put("14.3.1.1", "deaths", "total", n=len(dead), N=len(safe))
-        self.put("14.3.2.1", "deaths", "total", n=len(dead), N=len(safe))
-        for cause in {row["DTHCAUS"] for row in rows}:
-            having = {row["USUBJID"] for row in rows if row["DTHCAUS"] == cause}
-            self.put("14.3.2.1", f"cause/{cause}", "total", n=len(having), N=len(safe))
-        related = {row["USUBJID"] for row in rows if row["AEREL"] == "Y"}
-        self.put("14.3.2.1", "related", "total", n=len(related), N=len(safe))
+        table, of = "14.3.2.1", self.safety
+        rows = self.among(of, "16.2.7.3")
+        self.having("14.3.1.1", "deaths", of, rows)
+        self.having(table, "deaths", of, rows)
+        self.having_each(table, "cause", of, rows, "DTHCAUS")
+        self.having(table, "related", of, [row for row in rows if row["AEREL"] == "Y"])
 
 
 def protocol_day(row: Line, name: str) -> int:
@@ -314,16 +400,34 @@ class TestRecount:
 
     @pytest.mark.parametrize("lines", PREFIXES)
     def test_every_cell_of_every_table_is_recounted_from_the_listings(self, lines):
-        self.recount(lines)
+        self.recount(listings_at(lines), grids_at(lines))
 
     def test_it_is_so_while_an_enrolment_is_late(self):
-        self.recount(1500)
+        self.recount(listings_at(1500), grids_at(1500))
 
-    def recount(self, lines: int) -> None:
-        recount = Recount(listings_at(lines)).found
+    def test_it_is_so_where_screening_is_reported(self):
+        entries = [*builders.feed()[:300]]
+        for subject, why in (("TMB301-001", None), ("S-1", "CD4"), ("S-2", "CD4"), ("S-3", "AGE")):
+            entries.append(entry("subject.screened", subject, date="2015-05-20"))
+            if why:
+                entries.append(entry("screening.failed", subject, date="2015-05-21", reason=why))
+        grids = tables_of(tmb301(), entries)
+        assert statistic(grids["14.1.1"], "reason/CD4", "total", "n") == 2
+        self.recount(listings_of(tmb301(), entries), grids)
+
+    def test_every_subgroup_follows_from_the_baseline_listed_beside_it(self):
+        rows = rows_of(listings_at(2226)["16.2.4.2"])
+        for row in rows:
+            cd4, load = row["CD4BL"], row["VLBL"]
+            assert row["CD4GR"] == ("low" if cd4 < 50 else "middle" if cd4 <= 200 else "high")
+            assert row["VLGR"] == ("low" if load <= 100_000 else "high")
+        assert len({(row["CD4GR"], row["VLGR"]) for row in rows}) > 3
+
+    def recount(self, listings: dict[str, Listing], grids: dict[str, Grid]) -> None:
+        recount = Recount(listings).found
         shown = {
             (table, row.id, here.column): {each.name: each.raw for each in here.statistics}
-            for table, grid in grids_at(lines).items()
+            for table, grid in grids.items()
             for row in grid.rows
             for here in row.cells
         }
@@ -412,6 +516,7 @@ class TestTmb301:
             "16.2.4.2": 40,
             "16.2.5": live["dose.administered"],
             "16.2.5.2": live["regimen.started"],
+            "16.2.5.3": live["dose.missed"],
             "16.2.6": results["viral-load"],
             "16.2.6.2": results["cd4"],
             "16.2.6.3": 40,
@@ -447,6 +552,7 @@ class TestTmb301:
             ("16.2.2", ("USUBJID", "DVSTDTC")),
             ("16.2.4", ("USUBJID",)),
             ("16.2.5", ("USUBJID", "EXSTDTC")),
+            ("16.2.5.3", ("USUBJID", "DATE")),
             ("16.2.6", ("USUBJID", "LBDTC", "LBREFID")),
             ("16.2.6.4", ("USUBJID", "MSDTC")),
             ("16.2.7", ("USUBJID", "AESTDTC")),
@@ -576,9 +682,11 @@ class TestRows:
         assert listing.population == "Enrolled or treated subjects"
         assert listing.rows == []
 
-    def test_a_screened_subject_is_in_no_table_s_denominator(self):
+    def test_a_screened_subject_is_in_no_denominator_but_that_of_screening(self):
         tables = tables_of(tmb301(), [entry("subject.screened", date="2015-05-20"), contact(0)])
-        assert {column.n for grid in tables.values() for column in grid.columns} == {0}
+        sizes = {name: {column.n for column in grid.columns} for name, grid in tables.items()}
+        assert sizes.pop("14.1.1") == {1}
+        assert set().union(*sizes.values()) == {0}
 
     def test_a_source_that_the_records_do_not_have_is_refused(self):
         column = {"id": "X", "label": "X", "source": "onset.week"}
