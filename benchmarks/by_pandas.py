@@ -167,9 +167,9 @@ def _levels(frames: Frames, wide: pd.DataFrame) -> dict[Cell, float]:
     for table, row, kind, field, column in tmb301.RECORDED:
         records = frames[kind]
         counted = records[records["subject"].isin(wide.index[wide[column]])]
-        for value, n in counted.drop_duplicates(["subject", field])[field].value_counts(
-            dropna=False
-        ).items():
+        for value, n in (
+            counted.drop_duplicates(["subject", field])[field].value_counts(dropna=False).items()
+        ):
             found[table, f"{row}/{tmb301.level(value)}", "total", "n"] = n
     return found
 

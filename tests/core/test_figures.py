@@ -25,6 +25,7 @@ from trial.errors import Rejected
 from trial.messages import Entry
 from trial.study import Study
 from trial.tables.grid import Figure
+from trial.tables.rows.counts import PairsRow
 
 PUBLISHED = json.loads((builders.TMB301 / "published.json").read_text(encoding="utf-8"))
 
@@ -104,7 +105,9 @@ class TestTmb301:
 
     def test_a_p_value_too_small_to_be_read_as_an_integer_s_digits_is_shown(self):
         sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
-        sums["14.2.1#0"]["3.b"] = 40_000  # who responded on day 14 only
+        (pairs,) = (row for row in report.plan_of(tmb301()).tables["14.2.1"].rows
+                    if isinstance(row, PairsRow))  # fmt: skip
+        sums[pairs.sums][f"{pairs.index}.b"] = 40_000  # who responded on day 14 only
         found = {each.id: each for each in report.summary(tmb301(), sums)}["primary-p"]
         assert (found.text, found.value[:4]) == ("<0.001", "0.00")
 

@@ -205,7 +205,9 @@ class Recount:
 
     def exposure(self) -> None:
         table, of = "14.1.6", self.safety
-        given = Counter(row["USUBJID"] for row in self.rows["16.2.5"] if row["EXTRT"] == "ibalizumab")
+        given = Counter(
+            row["USUBJID"] for row in self.rows["16.2.5"] if row["EXTRT"] == "ibalizumab"
+        )
         self.values(table, "infusions", [given[each["USUBJID"]] for each in of])
         missed = self.among(of, "16.2.5.3")
         self.having(table, "missed", of, missed)

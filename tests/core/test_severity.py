@@ -159,7 +159,7 @@ class TestIncidence:
         total = {"id": "total", "label": "Total", "set": "enrolled"}
         study = parallel([row], [total], adverse_events=rules)
         share = report.contribute(study, gather("S-1", [enrolment(), *entries]))
-        return {name.rpartition(".")[2]: n for name, n in share.get("t#0", {}).items()}
+        return {name.rpartition(".")[2]: n for name, n in share.get("cells#0", {}).items()}
 
     def test_risk_runs_from_the_first_dose_to_the_first_event_both_days_counted(self):
         later = event("2", None, "Rash", onset="2015-07-20")

@@ -384,10 +384,11 @@ class Oracle:
         self.completers = [each for each in self.itt if each.completed]
         self.cells: dict[tuple[str, str, str], Expected] = {}
         self.rows: dict[str, list[str]] = {}
-        for table in (self.disposition, self.populations, self.demographics, self.disease,
-                      self.primary, self.day14, self.week25, self.week25_change, self.by_visit,
-                      self.failure, self.overview, self.by_term, self.related, self.deaths,
-                      self.serious):  # fmt: skip
+        for table in (self.screening, self.disposition, self.populations, self.demographics,
+                      self.disease, self.exposure, self.deviations, self.primary, self.day14,
+                      self.week25, self.week25_change, self.by_visit, self.subgroups, self.failure,
+                      self.snapshot, self.overview, self.by_term, self.common, self.related,
+                      self.worst_grades, self.deaths, self.serious):  # fmt: skip
             table()
 
     def put(self, table: str, row: str, **columns: Expected) -> None:
@@ -397,6 +398,17 @@ class Oracle:
 
     def count(self, of: list[Patient], test: Callable[[Patient], Any]) -> Expected:
         return counted(sum(test(each) is True for each in of), len(of))
+
+    def recorded(self, kind: str) -> Callable[[Patient], bool]:
+        return lambda it: bool(it.of(kind))
+
+    def screening(self) -> None:
+        table, failed = "14.1.1", "screening.failed"
+        of = [each for each in self.everyone if each.of("subject.screened")]
+        self.put(table, "screened", total=counted(len(of), len(of)))
+        self.put(table, "failed", total=self.count(of, self.recorded(failed)))
+        self.levels(table, "reason", [[e["reason"] for e in it.of(failed)] for it in of], len(of))
+        self.put(table, "enrolled", total=self.count(of, lambda it: it.enrolled is not None))
 
     def disposition(self) -> None:
         table, of = "14.1.2", self.itt
@@ -492,6 +504,26 @@ class Oracle:
         self.levels(table, "oss", self.level_of("oss"), len(of), "0", "1", "2", "3", "")
         agents = sum(value == ["Y"] for value in self.level_of("investigational-agent"))
         self.put(table, "agent", total=counted(agents, len(of)))
+
+    def exposure(self) -> None:
+        table, of, missed = "14.1.6", self.safety, "dose.missed"
+        given = [
+            Decimal(sum(e.get("treatment") == "ibalizumab" for e in it.of("dose.administered")))
+            for it in of
+        ]
+        self.put(table, "infusions", total=described(given, 0, "mean sd", points=0))
+        self.put(table, "missed", total=self.count(of, self.recorded(missed)))
+        self.levels(table, "reason", [[e["reason"] for e in it.of(missed)] for it in of], len(of))
+
+    def deviations(self) -> None:
+        table, of, kind = "14.1.7", self.itt, "deviation.recorded"
+        self.put(table, "any", total=self.count(of, self.recorded(kind)))
+        categories = [[e["category"] for e in it.of(kind)] for it in of]
+        self.levels(table, "category", categories, len(of))
+        early = {"control", "monotherapy"}
+        self.put(table, "early-regimen", total=self.count(of, lambda it: any(
+            it.period(day_of(e["date"])) in early for e in it.of("regimen.started")
+        )))  # fmt: skip
 
     def of_values(self, values: list[Decimal], test: Callable[[Decimal], bool]) -> Expected:
         return counted(sum(map(test, values)), len(self.itt))
@@ -598,6 +630,27 @@ class Oracle:
                     change=described(changes, decimals, "mean sd", points=points),
                 )
 
+    def subgroups(self) -> None:
+        def base(parameter: str, test: Callable[[Decimal], bool]) -> list[Patient]:
+            return [each for each in self.itt
+                    if (found := each.baseline(parameter)) and test(found.copies)]  # fmt: skip
+
+        groups = {
+            "cd4_low": base("cd4", lambda it: it < 50),
+            "cd4_middle": base("cd4", lambda it: 50 <= it <= 200),
+            "cd4_high": base("cd4", lambda it: it > 200),
+            "load_low": base("viral-load", lambda it: it <= 100_000),
+            "load_high": base("viral-load", lambda it: it > 100_000),
+        }
+        resistant = self.level_of("insti-resistant")
+        for column, level in (("insti", "Y"), ("no_insti", "N")):
+            groups[column] = [
+                it for it, found in zip(self.itt, resistant, strict=True) if found == [level]
+            ]
+        self.put("14.2.5", "below-50", **{
+            column: self.responders(of, lambda it: it.below(50)) for column, of in groups.items()
+        })  # fmt: skip
+
     def failure(self) -> None:
         def judged(*outcomes: str) -> Callable[[Patient], bool]:
             return lambda it: any(
@@ -619,6 +672,19 @@ class Oracle:
         }
         for row, test in rows.items():
             self.put("14.2.7", row, total=self.count(self.itt, test))
+
+    def snapshot(self) -> None:
+        table, of = "14.2.8", self.itt
+        missing = lambda it: it.at("week-25") is None and it.due("week-25")  # noqa: E731
+        for row, test in {
+            "suppressed": lambda it: it.below(50),
+            "not-suppressed": lambda it: it.at("week-25") is not None and not it.below(50),
+            "no-data": missing,
+            "discontinued": lambda it: missing(it) and it.discontinued,
+            "on-study": lambda it: missing(it) and not it.discontinued,
+        }.items():
+            self.put(table, row, total=self.count(of, test))
+        self.put(table, "not-due", total=self.not_due(of, lambda it: it.below(50)))
 
     def having(self, test: Callable[[dict[str, Any]], Any]) -> Expected:
         found = [sum(bool(test(each)) for each in it.events) for it in self.safety]
@@ -664,20 +730,50 @@ class Oracle:
         self.put("14.3.1.2", "any", total=self.having(lambda _: True))
         self.terms("14.3.1.2", lambda _: True)
 
-    def related(self) -> None:
-        pooled: dict[str, list[int]] = {}
-        for it in self.safety:
-            names = ["Rash (pooled)" if e["pt"] in RASH else e["pt"] for e in it.events
-                     if e["related"]]  # fmt: skip
+    def frequent(self, table: str, terms: Iterable[list[str]]) -> None:
+        """Put the terms, of each subject's events, that one in twenty subjects has."""
+        found: dict[str, list[int]] = {}
+        for names in terms:
             for name, events in Counter(names).items():
-                pooled.setdefault(name, []).append(events)
-        for name in sorted(pooled, key=lambda name: (-len(pooled[name]), name)):
-            subjects, size = len(pooled[name]), len(self.safety)
+                found.setdefault(name, []).append(events)
+        self.rows.setdefault(table, [])
+        for name in sorted(found, key=lambda name: (-len(found[name]), name)):
+            subjects, size, events = len(found[name]), len(self.safety), sum(found[name])
             if Fraction(subjects, size) >= Fraction(5, 100):
-                events = sum(pooled[name])
                 expected = counted(subjects, size) | {"events": (events, str(events))}
-                self.put("14.3.1.4", f"term/{name}", total=expected)
-        self.rows.setdefault("14.3.1.4", [])
+                self.put(table, f"term/{name}", total=expected)
+
+    def common(self) -> None:
+        self.frequent("14.3.1.3", ([e["pt"] for e in it.events] for it in self.safety))
+
+    def related(self) -> None:
+        self.frequent("14.3.1.4", (
+            ["Rash (pooled)" if e["pt"] in RASH else e["pt"] for e in it.events if e["related"]]
+            for it in self.safety
+        ))  # fmt: skip
+
+    def worst(self, row: str, test: Callable[[dict[str, Any]], Any]) -> None:
+        worst = Counter(
+            max((e.get("grade") or 0 for e in it.events if test(e)), default=0)
+            for it in self.safety
+        )
+        for grade in range(1, 6):
+            expected = counted(worst[grade], len(self.safety))
+            self.put("14.3.1.5", f"{row}/{grade}", total=expected)
+
+    def worst_grades(self) -> None:
+        table = "14.3.1.5"
+        self.put(table, "any")
+        self.worst("any", lambda _: True)
+        self.put(table, "related")
+        self.worst("related", lambda e: e["related"])
+        of_class = {
+            soc: self.having(lambda e, soc=soc: e["soc"] == soc)
+            for soc in {e["soc"] for it in self.safety for e in it.events}
+        }
+        for soc in sorted(of_class, key=lambda soc: (-of_class[soc]["n"][0], soc)):
+            self.put(table, f"soc/{soc}", total=of_class[soc])
+            self.worst(f"soc/{soc}", lambda e, soc=soc: e["soc"] == soc)
 
     def deaths(self) -> None:
         table, of = "14.3.2.1", self.safety
@@ -731,8 +827,8 @@ class TestTmb301:
         assert found == oracle_at(lines).rows
 
     def test_the_oracle_looked_at_all_of_it(self):
-        assert len(oracle_at(2226).cells) == 194
-        assert len(grids_at(2226)) == 16
+        assert len(oracle_at(2226).cells) == 293
+        assert len(grids_at(2226)) == 23
 
     def test_the_columns_show_the_size_of_their_analysis_set(self):
         sizes = {
@@ -740,11 +836,18 @@ class TestTmb301:
             for table, grid in grids_at(2226).items()
             for column in grid.columns
         }
-        assert {key for key, n in sizes.items() if n != 40} == {
-            ("14.2.3.1", "completers"),
-            ("14.2.3.2", "completers"),
+        assert {key: n for key, n in sizes.items() if n != 40} == {
+            ("14.1.1", "total"): 0,
+            ("14.2.3.1", "completers"): 31,
+            ("14.2.3.2", "completers"): 31,
+            ("14.2.5", "cd4-low"): 17,
+            ("14.2.5", "cd4-middle"): 10,
+            ("14.2.5", "cd4-high"): 13,
+            ("14.2.5", "load-low"): 33,
+            ("14.2.5", "load-high"): 7,
+            ("14.2.5", "insti"): 27,
+            ("14.2.5", "no-insti"): 13,
         }
-        assert sizes["14.2.3.1", "completers"] == 31
 
 
 class TestRunningTrial:
