@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 from trial.cells import Share
-from trial.messages import KINDS, TELLING, canonical, read_json
+from trial.errors import Rejected
+from trial.messages import KINDS, TELLING, canonical, kind_of, read_json
 
 OPEN, UNBLINDED = "open", "unblinded"
 """The audiences. A study that is not blinded has the first alone."""
@@ -49,6 +50,17 @@ def masked_body(kind: str, body: str) -> str:
     if "reason_for_change" in data:
         data = {**data, "reason_for_change": HIDDEN}
     return canonical({**event, "data": data})
+
+
+def may_tell(body: bytes) -> bool:
+    """Say whether a body that was refused may tell the arm: unless each event is of a safe kind."""
+    try:
+        value = read_json(body)
+    except Rejected:
+        return True
+    events = value if isinstance(value, list) else [value]
+    kinds = [kind_of(str(each.get("type"))) for each in events if isinstance(each, dict)]
+    return len(kinds) < len(events) or any(kind not in KINDS or fields(kind) for kind in kinds)
 
 
 def together(pooled: Share, unblinded: Share) -> Share:

@@ -623,8 +623,13 @@ def _digest_of(content: dict[str, Any]) -> bytes:
         raise Rejected(400, "Not JSON", "nested too deeply") from error
 
 
+def kind_of(name: str) -> str:
+    """Take an event's type for its kind, if it is one."""
+    return name.removeprefix(TYPE_PREFIX).removesuffix(".v1")
+
+
 def _kind(name: str) -> str:
-    kind = name.removeprefix(TYPE_PREFIX).removesuffix(".v1")
+    kind = kind_of(name)
     if name != f"{TYPE_PREFIX}{kind}.v1" or kind not in KINDS:
         detail = f"is not a known event type: expected {TYPE_PREFIX}<kind>.v1"
         raise Rejected(422, "Event not accepted", "", Fault("/type", detail))
