@@ -65,10 +65,15 @@ class TestNonInterference:
         feeds = [[builders.enrolment(), blinded.randomised(arm)] for arm in "ab"]
         assert made(defined, feeds[0]).grids != made(defined, feeds[1]).grids
 
-    def test_a_crossover_with_its_sequences_exchanged_gives_the_same_open_documents(self):
-        defined = study.load(
-            json.dumps(read_definition(AIRWAY / "definition.yaml") | {"blinded": True})
-        )
+    @pytest.mark.parametrize("half", [0, 1])
+    def test_a_crossover_with_its_sequences_exchanged_gives_the_same_open_documents(self, half):
+        definition = read_definition(AIRWAY / "definition.yaml") | {"blinded": True}
+        definition["tables"] = definition["tables"][half::2]  # all of them would be too wide
+        kept = {each["id"] for each in definition["tables"]}
+        definition["figures"] = [
+            each for each in definition["figures"] if each["source"]["table"] in kept
+        ]
+        defined = study.load(json.dumps(definition))
         report.check(defined)
         lines = (AIRWAY / "feed.ndjson").read_text(encoding="utf-8").splitlines()
         exchanged = [
