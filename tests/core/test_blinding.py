@@ -60,6 +60,36 @@ class TestNonInterference:
         shown = made(case.study.open, case.one)
         assert blinding.HIDDEN not in repr(shown)
 
+    @pytest.mark.parametrize(
+        ("kind", "one", "other"),
+        [
+            ("dose.administered", {"amount": 5, "unit": "mg"}, {"amount": 800, "unit": "mg"}),
+            ("subject.randomised", {"arm": "a"}, {"arm": "b"}),
+        ],
+    )
+    def test_of_records_of_one_day_no_arm_decides_which_is_first(self, kind, one, other):
+        shown = blinded.listing(kind, ["record"])
+        rows = [{"levels": {"characteristic": "region"}}]
+        defined = study_of(rows, [{**TOTAL, "set": "enrolled"}], listings=[shown])
+        same = {
+            "dose.administered": {"start": builders.day(7)},
+            "subject.randomised": {"date": builders.day(1)},
+        }[kind]
+        strata = [{}, {}]
+        if kind == "subject.randomised":
+            strata = [{"strata": {"region": each}} for each in ("north", "south")]
+        feeds = [
+            [
+                builders.enrolment(),
+                builders.entry(kind, record="R1", **same, **first, **strata[0]),
+                builders.entry(kind, record="R2", **same, **second, **strata[1]),
+            ]
+            for first, second in ((one, other), (other, one))
+        ]
+        made_of = [made(defined.open, feed) for feed in feeds]
+        assert [each.listings[0].rows for each in made_of] == [[("R1",), ("R2",)]] * 2
+        assert made_of[0] == made_of[1]
+
     def test_whoever_is_unblinded_sees_what_arms_differ_in(self):
         defined = study_of([{"count": "enrolled"}], [A, B])
         feeds = [[builders.enrolment(), blinded.randomised(arm)] for arm in "ab"]
