@@ -22,7 +22,7 @@ CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help check test soak bench bench-large demo up get post down replay audit-trail verify build requirements
+.PHONY: all help check test soak bench bench-large demo up get post down replay audit-trail verify build schema requirements
 
 all: check test
 
@@ -74,6 +74,9 @@ verify: $(READY) ## prove documents by their journals: make verify DIR=out/cut
 
 build: $(READY) ## the artefact for AWS, in .aws-sam/build
 	@$(SAM) build --config-env production
+
+schema: $(READY) ## the JSON Schema of study definitions, from the models
+	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.schema docs/study-definition.schema.json
 
 requirements: $(UV) ## resolve and lock the dependencies anew
 	@$(UV) run --quiet --no-project --python 3.13 infrastructure/local/requirements.py $(UV)

@@ -88,9 +88,7 @@ def parts(service: Service) -> dict[str, float]:
             lambda: report.report(study, [(each.subject, each.share) for each in subjects], NOW, [])
         )
         files, rendered = _timed(lambda: render(made, "benchmark"))
-        _, put = _timed(
-            lambda: documents.put(STUDY, OPEN, "benchmark", files, MEDIA_TYPES)
-        )
+        _, put = _timed(lambda: documents.put(STUDY, OPEN, "benchmark", files, MEDIA_TYPES))
         return {"read": read, "compute": compute, "render": rendered, "put": put}
 
     return min((once() for _ in range(3)), key=lambda each: sum(each.values()))

@@ -56,7 +56,7 @@ MISSED = {("004", "p1-week-4"): "Travelling", ("017", "p2-week-4"): "Illness",
           ("025", "p1-week-2"): "Could not leave work", ("052", "p1-week-4"): "Illness",
           ("060", "p2-baseline"): "Travelling"}  # fmt: skip
 NOT_BLOWN = {("011", "p2-week-4"), ("047", "p1-week-4")}  # visits held without spirometry
-UNSCHEDULED = {"004": 27, "015": 31, "028": 73, "036": 26, "060": 41}  # subject: study day
+UNSCHEDULED = {"004": 27, "002": 73, "016": 31, "036": 26, "060": 41}  # subject: study day
 CORRECTED_SEQUENCE = {"018": "AB", "042": "BA"}  # as first reported, in error
 CORRECTED_STRATUM = {"035": {"severity": "severe", "steroid": "low"}}
 TERMS = {

@@ -130,12 +130,17 @@ def _range(value: Decimal, limits: Parameter | Characteristic, at: str) -> Itera
 
 def _enrolment(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
     for name, value in data.get("characteristics", {}).items():
-        at = f"/data/characteristics/{name.replace('~', '~0').replace('/', '~1')}"
+        at = f"/data/characteristics/{_pointer(name)}"
         known = study.definition.characteristics.get(name)
         if known is None:
             yield Fault(at, "is no characteristic of this study")
         elif value is not None:
             yield from _characteristic(value, known, at)
+
+
+def _pointer(name: str) -> str:
+    """Write a name as a part of a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[Fault]:
@@ -153,6 +158,12 @@ def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[F
 def _randomisation(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
     if data["arm"] not in {arm.id for arm in study.definition.arms}:
         yield Fault("/data/arm", "is no arm of this study")
+    for name, level in data.get("strata", {}).items():
+        at, known = f"/data/strata/{_pointer(name)}", study.definition.strata.get(name)
+        if known is None:
+            yield Fault(at, "is no stratum of this study")
+        elif level not in known:
+            yield Fault(at, f"is none of {', '.join(known)}")
 
 
 def _adverse_event(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:

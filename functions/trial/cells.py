@@ -1,10 +1,26 @@
 """Cells: named integers that add. What is stored is a sum of cells; a cell of 0 is absent."""
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 Cells = dict[str, int]
 Share = dict[str, Cells]
 """Cells by the row of sums they belong to: one subject's part of every table."""
+
+
+class Sums(dict[str, Cells]):
+    """A study's sums; the rows that one thing is spread over are found without a search."""
+
+    @cached_property
+    def _spread(self) -> dict[str, list[Cells]]:
+        found: dict[str, list[Cells]] = {}
+        for row, cells in self.items():
+            found.setdefault(row.rpartition("#")[0], []).append(cells)
+        return found
+
+    def spread(self, start: str) -> list[Cells]:
+        """List the rows whose name is `start`, a `#` and one part more."""
+        return self._spread.get(start, [])
 
 
 def add(total: Cells, more: Mapping[str, int]) -> None:

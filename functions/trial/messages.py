@@ -118,6 +118,9 @@ class Data(BaseModel):
     reason_for_change: Personal[Text | None] = None
 
 
+_IDENTITY = frozenset(Data.model_fields)
+
+
 class Void(Data):
     """A record taken back: it stays in the journal and counts nowhere."""
 
@@ -587,7 +590,7 @@ def parse(value: object, body: str, study: str | None = None) -> Entry:
     if data.reason_for_change is None and (data.revision > 1 or data.action == "void"):
         detail = "is required from revision 2 on and for a void"
         raise Rejected(422, "Event not accepted", "", Fault("/data/reason_for_change", detail))
-    own = {name: v for name, v in envelope.data.items() if name not in Data.model_fields}
+    own = {name: v for name, v in envelope.data.items() if name not in _IDENTITY}
     content = {
         "kind": kind,
         "record": data.record,

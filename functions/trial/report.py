@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from trial import blinding, cells, dates
-from trial.cells import Share
+from trial.cells import Share, Sums
 from trial.cutoff import until
 from trial.derivation import Derivation
 from trial.messages import ERASURE
@@ -31,7 +31,8 @@ def check(study: Study) -> None:
 
 def tables(study: Study, sums: Share) -> tuple[Grid, ...]:
     """Read every table out of the sums."""
-    return tuple(table.read(sums) for table in plan_of(study).tables.values())
+    found = Sums(sums)
+    return tuple(table.read(found) for table in plan_of(study).tables.values())
 
 
 def flow(study: Study, sums: Share) -> Flow:

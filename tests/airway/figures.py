@@ -158,10 +158,8 @@ def curve(times: pd.DataFrame, days: Sequence[int]) -> tuple[Cell, list[Cell], l
 
 def _quartile(found: SurvfuncRight, share: float) -> Cell:
     at = [t for t, s in zip(found.surv_times, found.surv_prob, strict=True) if s <= 1 - share]
-    if not at:
-        return {"days": None}
     low, high = found.quantile_ci(share, method="cloglog")
-    return {"days": at[0], "ci_low": _day(low), "ci_high": _day(high)}
+    return {"days": at[0] if at else None, "ci_low": _day(low), "ci_high": _day(high)}
 
 
 def _day(limit: float) -> int | None:

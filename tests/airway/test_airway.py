@@ -138,6 +138,14 @@ class TestOrder:
         assert cells.total([old, cells.difference(new, old)]) == new
 
 
+class TestFigures:
+    def test_a_p_value_has_no_interval_and_a_difference_has(self, defined, entries):
+        sums = builders.sums_of(defined, builders.subjects(entries))
+        found = {figure.id: figure for figure in report.summary(defined, sums)}
+        assert found["difference"].ci is not None
+        assert found["treatment-p"].ci is None
+
+
 class TestFlow:
     def test_the_sequences_add_up(self, defined, entries, trial):
         sums = builders.sums_of(defined, builders.subjects(entries))

@@ -218,6 +218,17 @@ class TestNames:
         assert faults(dose(visit="day-9")) == ["/data/visit"]
 
     @pytest.mark.parametrize(
+        ("strata", "refused"),
+        [({"severity": "severe"}, []), ({}, []), ({"severity": "Severe"}, ["severity"]),
+         ({"severity": "severe", "site": "11"}, ["site"]), ({"a/b": "x"}, ["a~1b"])],
+        ids=str,
+    )  # fmt: skip
+    def test_strata_and_their_levels_are_those_of_the_definition(self, strata, refused):
+        study = tiny(arms=[{"id": "A", "label": "A"}], strata={"severity": ["moderate", "severe"]})
+        drawn = entry("subject.randomised", date=builders.day(0), arm="A", strata=strata)
+        assert faults(drawn, study) == [f"/data/strata/{name}" for name in refused]
+
+    @pytest.mark.parametrize(
         ("characteristics", "refused"),
         [
             ({"score": 0, "history": "Y"}, []),

@@ -242,12 +242,17 @@ class TestWidth:
 
     def test_no_move_between_arms_changes_more_rows_than_were_counted(self):
         twice = [A, B, {**A, "id": "a2", "set": "enrolled"}, {**B, "id": "b2", "set": "enrolled"}]
-        study = parallel([{"summary": "age"}], twice)
+        left = {"label": "Left", "start": "randomisation", "events": [
+            {"recorded": "disposition.recorded"}]}  # fmt: skip
+        rows = [{"summary": "age"}, {"id": "left", "survival": {"time": "left"}}]
+        study = parallel(rows, twice, times={"left": left})
         (plan,) = report.plan_of(study).tables.values()
         counted = set().union(*(row.touched() for row in plan.rows))
         before, after = (
-            report.contribute(study, gather("S-1", [enrolment(age=age), randomised(arm)]))
-            for age, arm in ((20, "a"), (90, "b"))
+            report.contribute(
+                study, gather("S-1", [enrolment(age=age), randomised(arm), disposition(at)])
+            )
+            for age, arm, at in ((20, "a", 9), (90, "b", 99))
         )
         changed = {row for row in before.keys() | after.keys() if row.startswith("t#")}
         assert len(changed) == len(counted)

@@ -145,7 +145,8 @@ class TestShift:
         ]
         grid = table_of(entries, self.ROW, classes=SHIFT)
         assert grid.columns[2].n == 3
-        assert printed(grid, "row/normal/low") == {"n": "1", "N": "1", "percent": "100"}
+        for row in ("row/normal", "row/normal/low"):
+            assert printed(grid, row) == {"n": "1", "N": "1", "percent": "100"}
         assert raws(grid, "row/normal/low", "percent")["b"] is None
 
     def test_a_class_for_the_missing_counts_as_any(self):

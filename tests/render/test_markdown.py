@@ -35,6 +35,21 @@ def test_it_tells_figures_flow_tables_and_source():
         assert expected in text
 
 
+def test_an_interval_has_as_many_decimals_as_its_figure_and_a_percentage_one():
+    figure = samples.figure(
+        "gain", "Gain", "0.062", unit="L", value="0.0621", ci=("0.02049", "0.10361")
+    )
+    text = markdown.summary(replace(samples.trial(), figures=(figure,)))
+    assert "| 0.062 L | 0.020 to 0.104 |" in text
+
+
+def test_a_study_without_a_registry_shows_no_brackets():
+    unregistered = replace(samples.CUT, registry="")
+    assert lines(replace(samples.trial(), cut=unregistered))[4] == markdown.escape(
+        samples.CUT.title
+    )
+
+
 def test_long_tables_stay_in_the_workbook():
     assert "Preferred term" not in markdown.summary(samples.trial())
 

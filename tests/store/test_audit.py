@@ -11,6 +11,7 @@ from trial import auditing
 from trial.cells import Share
 from trial.errors import Unavailable
 from trial.store import codec
+from trial.store.shares import encode_share
 from trial.subject import Outcome, gather
 
 
@@ -78,11 +79,11 @@ def fence(damage: Damage) -> None:
 
 
 def share(damage: Damage) -> None:
-    damage.share(codec.encode_share({"kinds#0": {"kind=x": 4}}, 3))
+    damage.share(encode_share({"kinds#0": {"kind=x": 4}}, 3))
 
 
 def share_of_the_future(damage: Damage) -> None:
-    damage.share(codec.encode_share({"kinds#0": {"kind=x": 4}}, 99))
+    damage.share(encode_share({"kinds#0": {"kind=x": 4}}, 99))
 
 
 def share_unreadable(damage: Damage) -> None:

@@ -11,6 +11,7 @@ from trial import messages
 from trial.cells import Share
 from trial.messages import Entry, canonical
 from trial.store import codec, dictionary, keys
+from trial.store.shares import decode_share, encode_share
 from trial.subject import Subject, fold, gather
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
@@ -160,7 +161,20 @@ CELL_NAMES = TEXTS | st.sampled_from(
 @example({"a": {"x.n": 1, "x.s": 0, "x.q": 0}}, 1)
 @example({"a": {"x.n": 2, "x.s": 7, "x.q": 49}}, 1)
 def test_a_share_survives_its_bytes(share: Share, version: int) -> None:
-    assert codec.decode_share(codec.encode_share(share, version)) == (share, version)
+    assert decode_share(encode_share(share, version)) == (share, version)
+
+
+SHARES = st.dictionaries(
+    TEXTS, st.dictionaries(CELL_NAMES, st.integers(-3, 3), max_size=3), max_size=3
+)
+
+
+@given(SHARES, SHARES)
+@example({"a": {"x": 1}}, {"a": {"x": 1}})
+@example({"a": {"x": 1}}, {"a": {"x": 2}})
+def test_a_share_has_the_same_bytes_whatever_was_counted_before(old: Share, new: Share) -> None:
+    before, _ = decode_share(encode_share(old, 1))
+    assert encode_share(new, 2, before) == encode_share(new, 2)
 
 
 def test_the_dictionaries_of_format_1_are_frozen() -> None:
@@ -188,7 +202,7 @@ def test_rows_written_by_the_first_release_can_be_read() -> None:
     )
     assert same(codec.decode(Subject("P"), bytes.fromhex(FIRST_SUBJECT)), subject)
     share = {"study": {"accepted": 3}, "t#0": {"0.n": 1, "0.s": 15, "0.q": 225}}
-    assert codec.decode_share(bytes.fromhex(FIRST_SHARE)) == (share, 3)
+    assert decode_share(bytes.fromhex(FIRST_SHARE)) == (share, 3)
 
 
 def test_digests_of_what_was_never_corrected_are_what_parse_makes_of_it() -> None:

@@ -30,7 +30,12 @@ from trial.definition.outputs import FigureDefinition, FlowDefinition, ListingDe
 
 
 class Definition(Model):
-    """A study, as its sponsor writes it."""
+    """A study, as its sponsor writes it.
+
+    `shards` cannot change once there are events. `placebo` names the treatments whose doses hold
+    nothing and may be 0. `samples_after_discontinuation` lets samples count that were taken after
+    the study was discontinued. `outcomes` are what a committee may adjudicate.
+    """
 
     study: Name
     title: str
@@ -42,7 +47,7 @@ class Definition(Model):
     retention: Annotated[int, Field(ge=0, le=100)] = 25  # years, from when the study is retired
     calendar: Calendar
     arms: Annotated[list[Arm], AfterValidator(distinct)] = []
-    placebo: list[str] = []  # treatments whose doses hold nothing, and may be 0
+    placebo: list[str] = []
     periods: Annotated[list[Period], AfterValidator(distinct)] = []
     visits: Annotated[list[Visit], AfterValidator(distinct), AfterValidator(apart)] = []
     strata: dict[Name, list[str]] = {}

@@ -12,7 +12,7 @@ Where = dict[str, str | list[str]]
 
 
 _CHANGES = ("decrease_from", "change_from", "percent_change_from")
-_MEASURES: Mapping[str, tuple[str, ...]] = {
+MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
     "characteristic": (),
     "parameter": ("at", "after_first_dose", *_CHANGES, "missing"),
     "records": ("where",),
@@ -52,7 +52,7 @@ class Measure(Model):
 
     @model_validator(mode="after")
     def _one_form(self) -> "Measure":
-        form(self, _MEASURES, "a measure", ["label"])
+        form(self, MEASURE_FORMS, "a measure", ["label"])
         for names in (("at", "after_first_dose"), _CHANGES):
             if sum(getattr(self, name) is not None for name in names) > 1:
                 raise ValueError(f"a measure takes one of {', '.join(names)}")
@@ -123,15 +123,18 @@ def _apart(classes: list[Class]) -> list[Class]:
 
 
 class Classes(Model):
-    """A measure in classes, such as an age group or a grade: the first whose bounds hold."""
+    """A measure in classes, such as an age group or a grade: the first whose bounds hold.
+
+    `missing` is the class of a subject without a value; without it such a subject has none.
+    """
 
     label: str
     measure: "Name | Measure"
     classes: Annotated[list[Class], Field(min_length=1), AfterValidator(_apart)]
-    missing: str | None = None  # the class of a subject without a value; else it has none
+    missing: str | None = None
 
 
-_CONDITIONS: Mapping[str, tuple[str, ...]] = {
+CONDITION_FORMS: Mapping[str, tuple[str, ...]] = {
     "all": (),
     "any": (),
     "none": (),
@@ -166,7 +169,7 @@ class Condition(Bounds):
 
     @model_validator(mode="after")
     def _one_form(self) -> "Condition":
-        kind = form(self, _CONDITIONS, "a condition")
+        kind = form(self, CONDITION_FORMS, "a condition")
         if kind == "characteristic" and not self.levels:
             raise ValueError("a condition on a characteristic names its levels")
         wanted = (*BOUNDS, "assessed")
@@ -176,7 +179,10 @@ class Condition(Bounds):
 
 
 class AdverseEventFilter(Model):
-    """Which adverse events of a subject are meant; every part given must hold."""
+    """Which adverse events of a subject are meant; every part given must hold.
+
+    `treatment` is that of the last dose before the onset; `groups` and `terms` add up.
+    """
 
     emergent: bool | None = None
     related: bool | None = None
@@ -187,7 +193,7 @@ class AdverseEventFilter(Model):
     seriousness: str | None = None
     action_taken: str | None = None
     outcome: str | None = None
-    treatment: str | None = None  # that of the last dose before the onset
+    treatment: str | None = None
     groups: list[str] = []
     terms: list[str] = []
 
@@ -214,7 +220,12 @@ class TermGroup(Model):
 
 
 class AdverseEvents(Model):
-    """How this study reads adverse events."""
+    """How this study reads adverse events.
+
+    Of `causality` those in `related` are. An event is treatment-emergent from the first dose until
+    `days_after_last_dose`, or without an end; a partial onset is the first day that it can mean,
+    but not before a first dose of its month or year.
+    """
 
     dictionary: str = ""
     grading: str = ""

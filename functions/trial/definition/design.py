@@ -107,14 +107,16 @@ class Parameter(Model):
 
     It is reported, or derived from one that is: its logarithm, or multiples of the upper limit
     of the laboratory's reference range. Values are kept as integers in units of `places`; order
-    statistics use `order_places`.
+    statistics use `order_places`, tables print `decimals`. `units` are further units in which it
+    may be reported, and their factor into `unit`. What lies outside `minimum` and `maximum` is
+    refused.
     """
 
     label: str
     unit: str
-    units: dict[str, Decimal] = {}  # further accepted units and their factor into `unit`
+    units: dict[str, Decimal] = {}
     log10_of: Name | None = None
-    upper_limits_of: Name | None = None  # the value as multiples of the upper limit of its range
+    upper_limits_of: Name | None = None
     minimum: Decimal | None = None
     maximum: Decimal | None = None
     places: Places = 0

@@ -42,7 +42,7 @@ def _found(failures: Sequence[_Failure], value: Any, path: str) -> Iterator[Faul
         else:
             forms.setdefault(first, []).append(each._replace(place=rest))
     for name, theirs in inside.items():
-        yield from _found(theirs, value[name], f"{path}/{name}")
+        yield from _found(theirs, value[name], f"{path}/{_escaped(name)}")
     if forms:
         yield from min((_tried(each, value, path) for each in forms.values()), key=_distance).found
 
@@ -67,10 +67,15 @@ def _distance(tried: _Tried) -> tuple[bool, int, int]:
     )
 
 
+def _escaped(name: int | str) -> str:
+    """Write a name as a JSON pointer (RFC 6901) has it."""
+    return str(name).replace("~", "~0").replace("/", "~1")
+
+
 def _holds(value: object, name: int | str) -> bool:
     if isinstance(value, dict):
         return name in value
-    return isinstance(value, list) and isinstance(name, int)
+    return isinstance(value, list) and isinstance(name, int) and name < len(value)
 
 
 def _other_shape(failures: Sequence[_Failure], value: object) -> bool:

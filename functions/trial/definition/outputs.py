@@ -13,7 +13,7 @@ Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", 
 Statistics = list[Statistic]
 
 
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
+COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
     "set": ("arm", "where"),
     "compare": ("counts", "means"),
 }
@@ -39,7 +39,7 @@ class TableColumn(Model):
 
     @model_validator(mode="after")
     def _one_form(self) -> "TableColumn":
-        form(self, _COLUMNS, "a column", ["id", "label"])
+        form(self, COLUMN_FORMS, "a column", ["id", "label"])
         pairwise = {"newcombe", "miettinen-nurminen"} & {self.counts} or {"t", "welch"} & {
             self.means
         }
@@ -194,15 +194,17 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "terms": (),
     "worst": (),
     "shift": (),
-    "stratified": ("where",),
-    "ancova": ("where", "decimals"),
-    "survival": ("where", "decimals"),
-    "incidence": ("where", "decimals"),
+    "stratified": (),
+    "ancova": ("decimals",),
+    "survival": (),
+    "incidence": (),
 }
 """The kinds of row, and what each takes beside itself."""
 
 
 class Table(Model):
+    """A table: its columns, and its rows in the order they are printed."""
+
     id: Name
     title: str
     population: str
@@ -219,13 +221,18 @@ def _power_of_ten(value: Decimal) -> Decimal:
 
 
 class FigureSource(Model):
+    """The cell that a figure shows: a row that a rule gives is named as the table shows it."""
+
     table: Name
     row: str
     column: Name
 
 
 class FigureDefinition(Model):
-    """A figure of the summary: which cell of which table, and how it is shown."""
+    """A figure of the summary: which cell of which table, and how it is shown.
+
+    A P value below `floor` is shown as less than it.
+    """
 
     id: Name
     label: str
@@ -268,6 +275,8 @@ class Identity(Model):
 
 
 class FlowDefinition(Model):
+    """The participant flow, from the first stage to the last."""
+
     title: str
     stages: Annotated[list[FlowStage], AfterValidator(distinct)]
     identities: list[Identity] = []
@@ -288,6 +297,11 @@ class ListingColumnDefinition(Model):
 
 
 class ListingDefinition(Model):
+    """A listing: which records it shows, of which subjects, in which columns.
+
+    `records` is a kind of event, `subjects`, or `observations:` and a parameter.
+    """
+
     id: Name
     title: str
     population: str

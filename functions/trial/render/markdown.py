@@ -30,7 +30,8 @@ def _backslash(found: re.Match[str]) -> str:
 def summary(report: Report) -> str:
     """Write notice, key figures, flow, findings, the leading tables and where it all comes from."""
     cut = report.cut
-    head = [f"# {escape(cut.study)}: summary", f"{escape(cut.title)} ({escape(cut.registry)})"]
+    title = f"{cut.title} ({cut.registry})" if cut.registry else cut.title
+    head = [f"# {escape(cut.study)}: summary", escape(title)]
     if cut.notice:
         head.insert(0, f"> **{escape(cut.notice)}**")
     findings = dict.fromkeys((*report.flow.findings, *report.findings))
@@ -55,13 +56,15 @@ def _figures(figures: tuple[Figure, ...]) -> Iterator[str]:
     yield "|---|---|--:|--:|:-:|---|"
     for figure in figures:
         size = "" if figure.N is None else str(figure.N)
-        interval = "" if figure.ci is None else " to ".join(map(_limit, figure.ci))
+        interval = "" if figure.ci is None else _interval(figure, *figure.ci)
         texts = (figure.label, figure.population, size, _result(figure), interval, _how(figure))
         yield _line(texts)
 
 
-def _limit(exact: str) -> str:
-    return decimal_text(Decimal(exact), 1)
+def _interval(figure: Figure, low: str, high: str) -> str:
+    """Show an interval: of percentages to one decimal, else to as many as the result."""
+    places = 1 if figure.unit == "%" else len(figure.text.partition(".")[2])
+    return " to ".join(decimal_text(Decimal(exact), places) for exact in (low, high))
 
 
 def _result(figure: Figure) -> str:

@@ -18,6 +18,7 @@ from trial.store.generations import (
 )
 from trial.store.paging import Pages, Row
 from trial.store.rows import Receipt
+from trial.store.shares import encode_share
 from trial.study import Study
 from trial.subject import Outcome, Subject, fold
 
@@ -159,9 +160,9 @@ def _draft(
     change: Share = {gate_row(name): {} for name in names}
     shares = {}
     for study in counted:
-        share = contribute(study, subject)
-        shares[study.generation] = codec.encode_share(share, version)
-        change = merged(change, moved(study, share, row))
+        share, before = contribute(study, subject), row.share(study.generation)
+        shares[study.generation] = encode_share(share, version, before)
+        change = merged(change, moved(study, share, before))
     marks = frozenset(names) - shares.keys()
     cipher_key = b"" if subject.erased else row.cipher_key or sealing.new_key()
     older = row.pages if subject.erased == row.subject.erased else _without(row.pages)
@@ -183,10 +184,9 @@ def _divided(older: Pages, subject: Subject) -> tuple[bytes, bytes | None]:
     return (body, None) if len(body) <= PAGE_BYTES else (_EMPTY, body)
 
 
-def moved(study: Study, share: Share, row: Row) -> Share:
-    """Say how a generation's sums change when a share is counted in place of the row's own."""
-    name = study.generation
-    change = cells.difference(share, row.share(name))
+def moved(study: Study, share: Share, before: Share) -> Share:
+    """Say how a generation's sums change when a share is counted in place of the one before."""
+    name, change = study.generation, cells.difference(share, before)
     return {row_of(name, each): of_row for each, of_row in change.items()}
 
 

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from trial import cells
 from trial.cells import Share
 from trial.errors import TrialError, Unavailable
-from trial.store import codec, keys, paging, reading
+from trial.store import keys, paging, reading
 from trial.store.actions import addition, replacing
 from trial.store.definitions import Definitions
 from trial.store.drafts import (
@@ -43,6 +43,7 @@ from trial.store.generations import (
 )
 from trial.store.paging import FILLS, Row
 from trial.store.rows import stamp_text
+from trial.store.shares import encode_share
 from trial.store.table import Action, Cancelled, Table, binary, number
 from trial.study import Study
 from trial.study import generation as generation_of
@@ -229,7 +230,7 @@ class Filling:
         made, changes = [], shard.sums({})
         for row, share in packed:
             at = keys.subject(shard.study.id, shard.number, row.subject.id)
-            shares = {shard.study.generation: binary(codec.encode_share(share, row.version))}
+            shares = {shard.study.generation: binary(encode_share(share, row.version))}
             values = {FILLS: number(row.fills + 1)}
             made.append(
                 replacing(self.table, at, row, shares, f"SET {FILLS} = :{FILLS}", {}, values)

@@ -16,6 +16,7 @@ from trial.cells import Share
 from trial.errors import Unavailable
 from trial.store import codec, keys
 from trial.store.rows import GENESIS
+from trial.store.shares import decode_share
 from trial.store.table import KEYS_A_BATCH, Item, Table, binary, key, key_of, number, text
 from trial.subject import Subject
 
@@ -89,7 +90,7 @@ class Row:
         if body is None:
             return {}, -1
         try:
-            return codec.decode_share(body)
+            return decode_share(body)
         except (zlib.error, ValueError, LookupError):
             return None, -1
 

@@ -11,6 +11,8 @@ from trial.errors import Fault, Rejected
 from trial.tables.grid import Cell, Figure, Grid, Row, Statistic
 
 _EMPTY = Cell("")
+_MANY = ("levels", "terms", "worst", "shift", "survival")
+"""The kinds of row that give several, each named `<row>/…`; comparisons stand in the first."""
 
 
 def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]:
@@ -31,13 +33,12 @@ def check(definition: Definition) -> None:
 
 
 def _stands(source: FigureSource, table: Table) -> bool:
-    """Say whether a cell can be there: of levels, terms and visits the rows come with the data."""
+    """Say whether a cell can be there: of many kinds the rows come with the data."""
     if source.column not in {column.id for column in table.columns}:
         return False
     return any(
         source.row == row.id
-        if row.levels is None and row.terms is None and row.visits is None
-        else source.row.startswith(f"{row.id}/")
+        or ((row.kind in _MANY or row.visits is not None) and source.row.startswith(f"{row.id}/"))
         for row in table.rows
     )
 
@@ -55,7 +56,7 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         value=value,
         unit=definition.unit or ("%" if definition.show == "count-percent" else ""),
         text=text,
-        ci=_interval(cell),
+        ci=None if definition.show == "p" else _interval(cell),
         method=cell.method,
         rule=definition.rule,
         observed=_count(cell, "observed"),

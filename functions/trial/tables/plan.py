@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trial import blinding
-from trial.cells import Share
+from trial.cells import Share, Sums
 from trial.definition.outputs import Table
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
@@ -82,7 +82,7 @@ class TablePlan:
         """The rows that count who is in no column: levels are pooled by the size of a whole set."""
         return [row for row in self.rows if isinstance(row, AncovaRow) and row.pools]
 
-    def read(self, sums: Share) -> Grid:
+    def read(self, sums: Sums) -> Grid:
         """Read the table out of the sums."""
         sizes = sums.get(STUDY_ROW, {})
         table = self.definition

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from trial.cells import Cells, Share
+from trial.cells import Cells, Share, Sums
 from trial.derivation import Derivation
 from trial.rules.categories import Category
 from trial.rules.matching import Test
@@ -26,7 +26,7 @@ class HeadingRow:
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
         """Contribute nothing."""
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:  # noqa: ARG002
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:  # noqa: ARG002
         """Give the heading."""
         return [Row(self.id, self.label, self.level)]
 
@@ -72,7 +72,7 @@ class CountRow(Placed):
             if test is not None
         ]
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give n, N, percentage and, if wanted, the exact confidence interval."""
         cells = sums.get(self.sums, {})
         method = "Clopper-Pearson, 95 %" if self.interval else ""
@@ -103,7 +103,7 @@ class NotDueRow(Placed):
             if member and self.narrowed[column]:
                 put(share, self.sums, f"{self.index}.{column}.m", 1)
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give those of the denominator who are not settled."""
         cells = sums.get(self.sums, {})
         shown = [
@@ -133,7 +133,7 @@ class LevelsRow(Placed):
                 if member:
                     put(share, self.sums, f"{self.index}.{column}={value}", 1)
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give a heading and a row a level: named ones in their order, others by frequency.
 
         Columns that compare do so in the heading, over all levels but the unknown.
@@ -190,7 +190,7 @@ class ShiftRow(Placed):
             if member:
                 put(share, self.sums, f"{self.index}.{column}={before}\t{after}", 1)
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give, for each class before, a row with its size and one a class after.
 
         Percentages are of the subjects with both classes known.
@@ -234,7 +234,7 @@ class PairsRow(Placed):
             pair = {(True, True): "a", (False, True): "b", (True, False): "c"}
             put(share, self.sums, f"{self.index}.{pair.get((first, second), 'd')}", 1)
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give the pairs, the paired difference and the exact two-sided P value."""
         cells = sums.get(self.sums, {})
         both, second, first, neither = (cells.get(f"{self.index}.{pair}", 0) for pair in "abcd")

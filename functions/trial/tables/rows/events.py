@@ -10,7 +10,7 @@ from typing import Any
 
 from trial import dates
 from trial.adverse_events import AdverseEvent, imputed_onset
-from trial.cells import Share
+from trial.cells import Share, Sums
 from trial.derivation import Derivation
 from trial.messages import canonical
 from trial.rules.dating import Time
@@ -54,7 +54,7 @@ class EventsRow(Placed):
                 put(share, self.sums, f"{self.index}.{column}.n", 1)
                 put(share, self.sums, f"{self.index}.{column}.e", events)
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give subjects (n, N, percentage) and events."""
         cells, at = sums.get(self.sums, {}), f"{self.index}."
         found = {
@@ -115,7 +115,7 @@ class TermsRow:
         """Touch all of its rows of sums, at worst."""
         return {f"{self.sums}{chunk}" for chunk in range(self.chunks)}
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give classes by frequency over all columns and, within each, terms likewise."""
         counts = self._counts(sums)
 
@@ -201,7 +201,7 @@ class IncidenceRow(Placed):
             return Time(event - first + 1, event=True)
         return Time(end - first + 1, event=False) if end >= first else None
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give subjects with an event, years at risk, the rate and its exact interval."""
         cells = sums.get(self.sums, {})
         shown = []

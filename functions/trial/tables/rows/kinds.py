@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from trial import numbers
-from trial.cells import Share
+from trial.cells import Share, Sums
 from trial.derivation import Derivation
 from trial.statistics.inference import Interval
 from trial.statistics.proportions import clopper_pearson, proportion
@@ -51,11 +51,19 @@ class RowPlan(Protocol):
         No subject is a member of a column that compares others.
         """
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give the row, or the rows, that the sums amount to."""
 
     def touched(self) -> set[str]:
         """Name the rows of sums that one subject's change can touch; what it names is counted."""
+
+
+def apart(arms: Sequence[str | None]) -> list[str]:
+    """Name the columns, alike those of different arms: no subject is in two of them."""
+    return [
+        str(place) if arm is None else f"arm{arms[:place].count(arm)}"
+        for place, arm in enumerate(arms)
+    ]
 
 
 def put(share: Share, row: str, cell: str, value: int) -> None:

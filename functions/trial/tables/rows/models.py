@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from trial.cells import Cells, Share
+from trial.cells import Cells, Share, Sums
 from trial.derivation import Derivation
 from trial.messages import canonical
 from trial.rules.categories import Category
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
+from trial.statistics import products
 from trial.statistics.contingency import (
     CMH,
     CMH_GENERAL,
@@ -21,7 +22,7 @@ from trial.statistics.contingency import (
 )
 from trial.statistics.inference import StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
-from trial.statistics.products import Levels, Products, Sums, pooled
+from trial.statistics.products import Levels, Products, pooled
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.counts import Placed
 from trial.tables.rows.kinds import Head, counted, limits, number, p_value, put, whole
@@ -54,7 +55,7 @@ class StratifiedRow(Placed):
                 if holds:
                     put(share, self.sums, f"{self.index}.{column}.n{stratum}", 1)
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give, of all strata, the subjects counted; and compare columns within strata."""
         cells, start = sums.get(self.sums, {}), f"{self.index}."
         strata = {name.split(".", 2)[2][1:] for name in cells if name.startswith(start)}
@@ -139,7 +140,7 @@ class AncovaRow:
         moved = {f"{self.sums}{end}" for end in ("from", "to")}
         return moved | {f"{self.sums}{name}{end}" for name in self.pools for end in ("from", "to")}
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give least-squares means, differences from the reference and, with scores, the trend."""
         moments = self._pooled(sums)
         fit = self._model().fit(moments)
@@ -166,7 +167,7 @@ class AncovaRow:
             {_ARM: scores} if scored else {},
         )
 
-    def _pooled(self, sums: Share) -> Sums:
+    def _pooled(self, sums: Share) -> products.Sums:
         """Read the sums by levels, with the small levels of a factor made one."""
         found: dict[Levels, Cells] = {}
         sizes: dict[str, dict[str, dict[str, int]]] = {}
@@ -179,7 +180,9 @@ class AncovaRow:
                 for cell, value in cells.items():
                     factor, level, arm = json.loads(cell)
                     sizes.setdefault(factor, {}).setdefault(level, {})[arm] = value
-        moments: Sums = {levels: self._products.read(cells) for levels, cells in found.items()}
+        moments: products.Sums = {
+            levels: self._products.read(cells) for levels, cells in found.items()
+        }
         for place, factor in enumerate(self.factors, 1):
             if factor in self.pools:
                 small = self._small(factor, sizes.get(factor, {}))

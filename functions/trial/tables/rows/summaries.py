@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from trial.cells import Share
+from trial.cells import Share, Sums
 from trial.derivation import Derivation
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
@@ -15,7 +15,7 @@ from trial.statistics.tallies import tally_readout
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import Placed
-from trial.tables.rows.kinds import Head, limits, number, put, whole
+from trial.tables.rows.kinds import Head, apart, limits, number, put, whole
 
 TALLY_POINTS = 32
 """Grid points a row of sums holds: a tally spreads over rows by value, so that none grows."""
@@ -60,7 +60,7 @@ class SummaryRow(Placed):
                 cells[names["i"]] = 1
             if tallied:
                 point = _coarser(value.units, quantity.places - quantity.order_places)
-                put(share, f"{self._tally(column)}{point // TALLY_POINTS}", str(point), 1)
+                put(share, f"{self._tally(column)}#{point // TALLY_POINTS}", str(point), 1)
 
     @cached_property
     def _measured(self) -> list[tuple[int, Quantity, dict[str, str], bool]]:
@@ -77,7 +77,7 @@ class SummaryRow(Placed):
         ]
 
     def _tally(self, column: int | str) -> str:
-        return f"{self.table}#tally#{self.index}.{column}#"
+        return f"{self.table}#tally#{self.index}.{column}"
 
     def _tallied(self, column: int) -> bool:
         return not ORDER_STATISTICS.isdisjoint(self.statistics[column])
@@ -87,16 +87,15 @@ class SummaryRow(Placed):
 
         A subject is in one arm at a time, so columns of different arms together count once.
         """
-        rows = {self.sums}
-        for column, *_, tallied in self._measured:
-            if tallied:
-                arm = self.arms[column]
-                of_arm = self.arms[:column].count(arm)
-                place = column if arm is None else f"arm{of_arm}"
-                rows |= {f"{self._tally(place)}{end}" for end in ("from", "to")}
-        return rows
+        columns = apart(self.arms)
+        return {self.sums} | {
+            f"{self._tally(columns[column])}#{end}"
+            for column, *_, tallied in self._measured
+            if tallied
+            for end in ("from", "to")
+        }
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give the statistics asked for, means to one decimal more than the data and SD to two."""
         moments = {column: self._moments(sums, column) for column, *_ in self._measured}
         shown = [
@@ -125,7 +124,7 @@ class SummaryRow(Placed):
         return of_data + MORE_PLACES.get(statistic, 0)
 
     def _statistics(
-        self, sums: Share, column: int, moments: MomentsReadout
+        self, sums: Sums, column: int, moments: MomentsReadout
     ) -> tuple[Statistic, ...]:
         quantity = self.quantities[column]
         assert quantity is not None
@@ -148,14 +147,9 @@ class SummaryRow(Placed):
             statistics += [whole("observed", moments.n - imputed), whole("imputed", imputed)]
         return tuple(statistics)
 
-    def _order(self, sums: Share, column: int, places: int) -> dict[str, Fraction | None]:
-        start = self._tally(column)
-        points = {
-            int(point): n
-            for row, cells in sums.items()
-            if row.startswith(start)
-            for point, n in cells.items()
-        }
+    def _order(self, sums: Sums, column: int, places: int) -> dict[str, Fraction | None]:
+        rows = sums.spread(self._tally(column))
+        points = {int(point): n for cells in rows for point, n in cells.items()}
         readout = tally_readout(points)
         unit = 10**places
         return {

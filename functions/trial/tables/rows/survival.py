@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from trial.cells import Share
+from trial.cells import Share, Sums
 from trial.derivation import Derivation
 from trial.messages import canonical
 from trial.rules.categories import Category
@@ -20,7 +20,7 @@ from trial.statistics.survival import (
     log_rank,
 )
 from trial.tables.grid import Cell, Row, Statistic
-from trial.tables.rows.kinds import Head, counted, number, p_value, percents, put, whole
+from trial.tables.rows.kinds import Head, apart, counted, number, p_value, percents, put, whole
 from trial.tables.rows.summaries import TALLY_POINTS
 
 
@@ -49,10 +49,10 @@ class SurvivalRow:
 
     def touched(self) -> set[str]:
         """Touch the row that the day leaves and the one it enters; of all arms' columns, one's."""
-        columns = {"arm" if arm else str(i) for i, arm in enumerate(self.arms)}
+        columns = apart(self.arms)
         return {f"{self.sums}{column}{end}" for column in columns for end in ("from", "to")}
 
-    def read(self, sums: Share, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give who had the event, the quartiles, and the share without it at the days asked for.
 
         Columns that compare give the log-rank test, over strata where there are any.
@@ -93,12 +93,10 @@ class SurvivalRow:
             ),
         ]
 
-    def _times(self, sums: Share, column: int) -> dict[str, dict[int, tuple[int, int]]]:
+    def _times(self, sums: Sums, column: int) -> dict[str, dict[int, tuple[int, int]]]:
         """Give events and censorings by day, for each stratum."""
         found: dict[str, dict[int, tuple[int, int]]] = {}
-        for row, cells in sums.items():
-            if not row.startswith(f"{self.sums}{column}#"):
-                continue
+        for cells in sums.spread(f"{self.sums}{column}"):
             for cell, n in cells.items():
                 day, stratum = cell[: cell.index("[")], cell[cell.index("[") :]
                 times = found.setdefault(stratum, {})
@@ -139,14 +137,16 @@ def _by_column(
 
 def _quantile(curve: Curve, share: Fraction) -> tuple[Statistic, ...]:
     found = curve.quantile(share)
-    if found is None:
-        return (Statistic("days", None, "not reached"),)
-    low, high = curve.quantile_interval(share)
-    ends = zip(("ci_low", "ci_high"), (low, high), strict=True)
-    return (
-        number("days", found, 1 if found.denominator > 1 else 0),
-        *(Statistic(name, end, "not reached" if end is None else str(end)) for name, end in ends),
-    )
+    if not curve.n:
+        return ()
+    halved = found is not None and found.denominator > 1
+    days = number("days", found, int(halved)) if found is not None else _unreached("days")
+    ends = zip(("ci_low", "ci_high"), curve.quantile_interval(share), strict=True)
+    return (days, *(_unreached(name) if end is None else whole(name, end) for name, end in ends))
+
+
+def _unreached(name: str) -> Statistic:
+    return Statistic(name, None, "not reached")
 
 
 def _surviving(curve: Curve, day: int) -> tuple[Statistic, ...]:

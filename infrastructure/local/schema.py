@@ -1,0 +1,61 @@
+"""Write the JSON Schema of study definitions, as their models have it.
+
+What no schema can say (names that must be defined elsewhere, parts that exclude each other) is
+checked when a definition is put.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from trial.definition import Definition
+
+_WRAPPED = re.compile(r"(?<!\n)\n(?!\n)")
+
+
+class _Schema(GenerateJsonSchema):
+    """Says what an editor needs: nothing of null where a part is left out, no names but ours."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 (pydantic's)
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        inner = schema["schema"]
+        if schema.get("default", ...) is None and inner["type"] == "nullable":
+            return self.generate_inner(inner["schema"])
+        return super().default_schema(schema)
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        made = super().dict_schema(schema)
+        return {**made, "additionalProperties": False} if "patternProperties" in made else made
+
+
+def schema() -> dict[str, Any]:
+    """Give the schema; the same models give the same."""
+    made = Definition.model_json_schema(schema_generator=_Schema)
+    for part in (made, *made["$defs"].values()):
+        if "description" in part:
+            part["description"] = _WRAPPED.sub(" ", part["description"])
+    note = "Made from functions/trial/definition by `make schema`: do not edit."
+    return {"$schema": _Schema.schema_dialect, "$comment": note, **made}
+
+
+def text() -> str:
+    """Give the schema as its file holds it."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the schema into the file that is named."""
+    (path,) = arguments
+    Path(path).write_text(text(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,122 @@
+"""Whatever is wrong with a definition, it is refused where it is wrong and nothing breaks."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from parallel import TOTAL, A, B, parallel
+
+from trial import report, study
+from trial.errors import Fault, Rejected
+
+LEVELS = [{"value": "1", "label": "Mild"}, {"value": "2", "label": "Worse"}]
+WHOLE: dict[str, Any] = json.loads(
+    parallel(
+        [
+            {"id": "count", "count": "enrolled", "where": {"any": ["treated", "enrolled"]}},
+            {"id": "by-column", "count": {"a": "enrolled", "b": {"none": ["treated"]}}},
+            {"id": "levels", "levels": {"characteristic": "group"}},
+            {"id": "summary", "summary": "days", "decimals": {"mean": 1}},
+            {"id": "visits", "summary": {"parameter": "cd4"}, "visits": ["day-7"]},
+            {"id": "pairs", "pairs": ["enrolled", "treated"], "column": "a"},
+            {"id": "not-due", "not_due": {"a": "day14-responder"}},
+            {"id": "shift", "shift": {"before": "group", "after": "group"}},
+            {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": LEVELS}},
+            {"id": "terms", "terms": {"filter": {"groups": ["Rash (pooled)"]}, "pooled": True}},
+            {"id": "stratified", "stratified": {"count": "enrolled", "strata": ["region"]}},
+            {"id": "incidence", "incidence": {"filter": {"serious": True}}},
+            {"id": "survival", "survival": {"time": "left", "at": [10], "strata": ["group"]}},
+            {"id": "ancova", "ancova": {
+                "measure": "age", "covariates": ["days"], "factors": ["site"],
+                "pool": {"site": {"set": "randomised", "minimum": 3}},
+                "scores": {"a": 0, "b": 1}}},
+        ],
+        [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"]}],
+        measures={
+            "days": {"days": {"start": "first-dose", "end": {"recorded": "death.reported"}}},
+            "doses": {"records": "dose.administered", "where": {"treatment": ["drug"]}},
+            "arms": {"by_arm": {"a": "age", "b": "age"}},
+            "both": {"difference": ["age", "score"]},
+        },
+        classes={"group": {"label": "Group", "measure": "age", "missing": "old", "classes": [
+            {"value": "young", "label": "Young", "below": 40},
+            {"value": "old", "label": "Old", "at_least": 40}]}},
+        times={"left": {"label": "Left", "start": "randomisation",
+                        "events": ["death", {"parameter": "cd4", "below": 10}]}},
+    ).source
+)  # fmt: skip
+
+Path = tuple[str | int, ...]
+
+
+def places(value: Any, at: Path = ()) -> Iterator[Path]:
+    """List where everything in a definition stands."""
+    yield at
+    for name, inner in (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value) if isinstance(value, list) else ()
+    ):  # fmt: skip
+        yield from places(inner, (*at, name))
+
+
+PLACES = list(places(WHOLE))
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 100), st.text(max_size=3), st.just([]), st.just({}),
+    st.sampled_from(["a", "age", "enrolled", "day-7", "treated", "group", "subject.enrolled"]),
+    st.sampled_from(PLACES[1:]).map(lambda at: found(WHOLE, at)),
+)  # fmt: skip
+
+
+def found(value: Any, at: Path) -> Any:
+    for name in at:
+        value = value[name]
+    return value
+
+
+def changed(at: Path, value: Any, *, leave_out: bool) -> Any:
+    """Put a value at a place of the definition, or leave out what stands there."""
+    whole = deepcopy(WHOLE)
+    if not at:
+        return value
+    inside = found(whole, at[:-1])
+    if leave_out:
+        del inside[at[-1]]
+    else:
+        inside[at[-1]] = deepcopy(value)
+    return whole
+
+
+def faults(whole: Any) -> tuple[Fault, ...]:
+    try:
+        report.check(study.load(json.dumps(whole)))
+    except Rejected as refused:
+        return refused.faults
+    return ()
+
+
+def pointed(whole: Any, pointer: str) -> bool:
+    """Say whether a pointer leads to something that is there, or that is lacking there."""
+    *parts, last = pointer.split("/")[1:] or [""]
+    for part in (each.replace("~1", "/") for each in parts):
+        if isinstance(whole, list):
+            whole = whole[int(part)]
+        elif part in whole:
+            whole = whole[part]
+        else:
+            return False
+    return bool(last) or not parts
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(at=st.sampled_from(PLACES), value=VALUES, leave_out=st.booleans())
+@example(at=("visits", 0, "window"), value=[1], leave_out=False)
+@example(at=("measures", "arms", "by_arm"), value={}, leave_out=False)
+def test_any_one_change_is_taken_or_refused_where_something_stands(at, value, leave_out):
+    whole = changed(at, value, leave_out=leave_out)
+    for fault in faults(whole):
+        assert pointed(whole, fault.pointer), fault
+        assert fault.detail

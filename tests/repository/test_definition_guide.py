@@ -1,0 +1,226 @@
+"""The guide to study definitions and the JSON Schema say what the models say."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import builders
+import jsonschema
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from local import schema
+from trial import acceptance, report, study
+from trial.definition import Definition
+from trial.definition.conditions import (
+    CONDITION_FORMS,
+    MEASURE_FORMS,
+    AdverseEventFilter,
+    AdverseEvents,
+)
+from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.outputs import (
+    COLUMN_FORMS,
+    ROW_KINDS,
+    Ancova,
+    FigureDefinition,
+    FlowBox,
+    FlowStage,
+    Incidence,
+    ListingDefinition,
+    Shift,
+    Statistics,
+    Stratified,
+    Survival,
+    Table,
+    TableRow,
+    Terms,
+    WorstRow,
+)
+from trial.errors import Rejected
+from trial.messages import Entry
+from trial.study import Study
+from trial.tables.grid import Grid
+from trial.tables.plan import ROWS_A_SUBJECT
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "study-definition.md").read_text(encoding="utf-8")
+SCHEMA = (ROOT / "docs" / "study-definition.schema.json").read_text(encoding="utf-8")
+((EXAMPLE),) = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+PROSE = re.sub(r"^```.*?^```", "", GUIDE, flags=re.DOTALL | re.MULTILINE)
+DEFINITIONS = [
+    str(path.relative_to(ROOT))
+    for folder in ("events", "tests")
+    for path in sorted((ROOT / folder).glob("*/definition.yaml"))
+]
+
+
+def example() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(EXAMPLE)
+    return loaded
+
+
+def loaded() -> Study:
+    return study.load(json.dumps(example()))
+
+
+def posted(kind: str, subject: str, **data: Any) -> Entry:
+    sent = {"time": "2024-12-20T12:00:00Z"}
+    return builders.read(builders.event(kind, subject, **data) | sent, "DEMO-1")
+
+
+def person(subject: str, arm: str, pressure: int, region: str) -> list[Entry]:
+    seen = {"unit": "mmHg", "parameter": "sbp"}
+    treatment, amount = ("DRUG", 5) if arm == "drug" else ("PLACEBO", 0)
+    return [
+        posted("subject.enrolled", subject, date="2024-03-01", site="1", age=60),
+        posted("subject.randomised", subject, date="2024-03-04", arm=arm,
+               strata={"region": region}),
+        posted("lab.result.reported", subject, record="B", collected="2024-03-05", result="150",
+               **seen),
+        posted("dose.administered", subject, start="2024-03-05", amount=amount, unit="mg",
+               treatment=treatment),
+        posted("lab.result.reported", subject, record="W8", collected="2024-04-30",
+               result=str(pressure), **seen),
+    ]  # fmt: skip
+
+
+PEOPLE = [
+    *person("D-1", "drug", 130, "north"),
+    *person("D-2", "drug", 145, "south"),
+    *person("P-1", "placebo", 150, "north"),
+    *person("P-2", "placebo", 148, "north"),
+]
+
+
+def texts(grid: Grid, row: str, column: str) -> dict[str, str]:
+    return {each.name: each.text for each in builders.cell(grid, row, column).statistics}
+
+
+class TestExample:
+    def test_it_is_accepted_as_it_stands_and_takes_its_events(self):
+        report.check(loaded())
+        for each in PEOPLE:
+            acceptance.accept(loaded(), each)
+
+    def test_it_gives_the_numbers_that_stand_below_it(self):
+        grid = builders.tables_of(loaded(), PEOPLE)["14.2"]
+        found = {
+            column: texts(grid, "responders", column) | texts(grid, "change", column)
+            for column in ("drug", "placebo")
+        }
+        assert (found["drug"]["percent"], found["drug"]["mean"]) == ("50", "-12.5")
+        assert (found["placebo"]["percent"], found["placebo"]["mean"]) == ("", "-1.0")
+        assert "give 1 (50%) against 0 responders and mean changes of -12.5 and -1.0" in (
+            GUIDE.replace("\n", " ")
+        )
+        assert texts(grid, "responders", "against")["difference"] == "50.0"
+        assert texts(grid, "change", "against")["difference"] == "-11.5"
+
+    def test_its_other_tables_and_its_flow_add_up(self):
+        ended = posted("disposition.recorded", "P-2", of="study", status="discontinued",
+                       date="2024-05-01", reason="MOVED")  # fmt: skip
+        event = posted("adverse-event.reported", "D-1", term="Cough", serious=False,
+                       onset="2024-03-20")  # fmt: skip
+        entries = [*PEOPLE, ended, event]
+        grids = builders.tables_of(loaded(), entries)
+        assert texts(grids["14.1"], "region/north", "total")["n"] == "3"
+        assert texts(grids["14.3"], "any", "drug") == {
+            "n": "1", "N": "2", "percent": "50", "events": "1",
+        }  # fmt: skip
+        sums = builders.sums_of(loaded(), builders.subjects(entries))
+        flow = report.flow(loaded(), sums)
+        assert flow.findings == ()
+        assert [(box.arm, box.n) for box in flow.stages[1].side] == [("Drug", 0), ("Placebo", 1)]
+        assert report.summary(loaded(), sums)[0].text == "1 (50%)"
+
+
+class TestErrors:
+    def test_the_fault_that_is_shown_is_the_one_that_is_found(self):
+        shown = re.search(r'"pointer": "(.*?)", "detail": "(.*?)"', GUIDE)
+        assert shown is not None
+        wrong = example()
+        wrong["tables"][1]["rows"][0]["count"] = "respondr"
+        with pytest.raises(Rejected) as caught:
+            report.check(study.load(json.dumps(wrong)))
+        (fault,) = caught.value.faults
+        assert (fault.pointer, fault.detail) == shown.groups()
+
+    def test_the_limit_is_what_is_enforced(self):
+        assert f"at most {ROWS_A_SUBJECT} rows of sums" in PROSE
+
+
+def named() -> set[str]:
+    return set(re.findall(r"`([\w-]+)`", PROSE))
+
+
+class TestReference:
+    def test_every_section_has_its_row(self):
+        rows = set(re.findall(r"^\| `(\w+)` \|", PROSE, re.MULTILINE))
+        assert Definition.model_fields.keys() <= rows | {
+            "study", "title", "registry", "notice", "design",
+        }  # fmt: skip
+        assert Definition.model_fields.keys() <= named()
+
+    @pytest.mark.parametrize(
+        "model",
+        [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents,
+         AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
+         Incidence, Shift, FigureDefinition, FlowBox, FlowStage, ListingDefinition],
+        ids=lambda model: model.__name__,
+    )  # fmt: skip
+    def test_every_field_is_named(self, model: type[BaseModel]):
+        assert model.model_fields.keys() - named() == set()
+
+    @pytest.mark.parametrize(
+        "forms",
+        [ROW_KINDS, MEASURE_FORMS, CONDITION_FORMS, COLUMN_FORMS],
+        ids=["row", "measure", "condition", "column"],
+    )
+    def test_every_form_has_a_row_that_names_what_it_takes(self, forms):
+        rows = re.findall(r"^\| ([^|]*)\|([^|]*)\|[^|]*\|$", PROSE, re.MULTILINE)
+        for name, parts in forms.items():
+            takes = [row for of, row in rows if f"`{name}`" in of]
+            wanted = set(parts) - {"at_least", "more_than", "at_most", "below"}
+            assert any(wanted <= set(re.findall(r"`(\w+)`", row)) for row in takes), name
+
+    def test_every_statistic_is_named(self):
+        statistics = Statistics.__args__[0].__args__
+        assert set(statistics) <= named()
+
+
+class TestSchema:
+    VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA))
+
+    def test_it_is_what_the_models_make(self):
+        assert schema.text() == SCHEMA
+
+    def test_it_is_a_schema(self):
+        jsonschema.Draft202012Validator.check_schema(json.loads(SCHEMA))
+
+    @pytest.mark.parametrize("path", DEFINITIONS)
+    def test_the_definitions_that_are_shipped_are_valid(self, path):
+        definition = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+        assert [error.json_path for error in self.VALIDATOR.iter_errors(definition)] == []
+
+    def test_the_example_is_valid(self):
+        assert [error.json_path for error in self.VALIDATOR.iter_errors(example())] == []
+
+    @pytest.mark.parametrize(
+        ("part", "value"),
+        [("arms", [{"id": "a", "lable": "A"}]), ("design", "cohort"), ("shards", 25),
+         ("sets", {"a b": {"label": "A", "condition": "randomised"}}), ("extra", 1),
+         ("visits", [{"id": "v", "label": "V", "day": 1, "window": [1]}]),
+         ("conditions", {"c": {"none": [{"recordet": "x"}]}})],
+    )  # fmt: skip
+    def test_what_the_models_refuse_it_refuses(self, part, value):
+        wrong = example() | {part: value}
+        assert not self.VALIDATOR.is_valid(wrong)
+        with pytest.raises(Rejected):
+            study.load(json.dumps(wrong))
+
+    def test_every_part_says_what_it_is(self):
+        parts = json.loads(SCHEMA)["$defs"]
+        assert [name for name, part in parts.items() if not part.get("description")] == []

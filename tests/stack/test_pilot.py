@@ -1,0 +1,121 @@
+"""The CDISC pilot through the deployed service: what comes out is what the core makes of it.
+
+`tests/pilot` compares the core's tables with the published ones cell by cell; here they are shown
+to be the running service's.
+"""
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import builders
+import pytest
+from pilot.feed import feed
+from pilot.writing import DEFINITION, compact
+
+from local.feed import Lines, read_definition
+from trial import cells, messages, report, study
+from trial.messages import Entry
+from trial.render import consort, tables_json
+from trial.study import Study
+from trial.subject import Subject, fold
+
+ARMS = ("placebo", "xanomeline-low", "xanomeline-high")
+ROWS_OF_A_TRANSACTION = 98  # of 100 actions; the subject's row and its journal take two
+
+
+@dataclass
+class Pilot:
+    """The study as posted, and its subjects as the core folds them."""
+
+    stack: Any
+    study: Study
+    subjects: list[Subject]
+
+    def get(self, path: str) -> Any:
+        return self.stack.client.get(f"/studies/{self.study.id}/{path}").json()
+
+    def expected(self) -> tuple[Any, Any]:
+        """Give tables and flow as the core reads them out."""
+        sums = builders.sums_of(self.study, self.subjects)
+        cut = report.live(self.study, sums)
+        tables = tables_json.tables(cut, report.tables(self.study, sums))
+        flow = consort.flow_json(report.flow(self.study, sums), cut)
+        return json.loads(tables_json.encode(tables)), json.loads(tables_json.encode(flow))
+
+
+@pytest.fixture(scope="module")
+def pilot(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
+    """Post the feed, without its laboratory."""
+    definition = read_definition(DEFINITION)
+    stack.client.put_definition(definition["study"], definition)
+    path: Path = tmp_path_factory.mktemp("pilot") / "feed.ndjson"
+    bodies = [compact(event) for event in feed(laboratory=False)]
+    path.write_text("\n".join(bodies), encoding="utf-8")
+    results = stack.client.post_events(definition["study"], Lines(path))
+    assert {result.status for result in results} == {201}
+    entries = [messages.parse(messages.read_json(body), body) for body in bodies]
+    return Pilot(stack, study.load(json.dumps(definition)), builders.subjects(entries))
+
+
+def test_tables_and_flow_are_what_the_core_makes_of_the_events(pilot):
+    tables, flow = pilot.expected()
+    assert pilot.get("tables") == tables
+    assert pilot.get("consort") == flow
+
+
+def test_the_fullest_subject_moves_between_arms_in_one_transaction(pilot):
+    fullest = max(pilot.subjects, key=lambda each: len(each.records))
+    shares = []
+    for revision, arm in enumerate((*ARMS, ARMS[0]), start=2):
+        event = moved(fullest, arm, revision)
+        body = json.dumps(event).encode()
+        path = f"/studies/{pilot.study.id}/events"
+        answer = pilot.stack.client.request(
+            "POST", path, body, headers={"Content-Type": "application/cloudevents+json"}
+        )
+        assert answer.status == 201
+        after, _ = fold(fullest, read(event))
+        pilot.subjects = [after if each.id == after.id else each for each in pilot.subjects]
+        fullest = after
+        assert pilot.get("tables") == pilot.expected()[0]
+        shares.append(report.contribute(pilot.study, after))
+    changed = [len(cells.difference(b, a)) for a, b in pairwise(shares)]
+    assert 0 < max(changed) <= ROWS_OF_A_TRANSACTION
+    versions = [row["version"] for row in pilot.get(f"subjects/{fullest.id}/history")["events"]]
+    assert len(versions) == fullest.accepted == max(versions)
+
+
+def moved(subject: Subject, arm: str, revision: int) -> dict[str, Any]:
+    """Build the correction of a subject's randomisation."""
+    record = next(
+        each for (kind, _), each in subject.records.items() if kind == "subject.randomised"
+    )
+    data = {
+        "record": record.record,
+        "revision": revision,
+        "reason_for_change": "Allocated wrongly",
+        **plain(record.data),
+        "arm": arm,
+    }
+    return {
+        "specversion": "1.0",
+        "id": f"move-{revision}",
+        "source": "urn:tests",
+        "type": "org.livetlf.subject.randomised.v1",
+        "subject": subject.id,
+        "time": "2015-12-30T12:00:00Z",
+        "data": data,
+    }
+
+
+def plain(data: Any) -> dict[str, Any]:
+    return {name: float(each) if isinstance(each, Decimal) else each for name, each in data.items()}
+
+
+def read(event: dict[str, Any]) -> Entry:
+    body = json.dumps(event)
+    return messages.parse(messages.read_json(body), body, "CDISCPILOT01")
