@@ -21,6 +21,7 @@ from local.client import Client
 from local.feed import Line, Lines, read_definition
 from local.replay import wait_until_published
 from trial import report, wiring
+from trial.blinding import OPEN
 from trial.render.documents import MEDIA_TYPES, render
 from trial.report import NOW
 from trial.store import Store
@@ -29,7 +30,7 @@ from trial.store.table import Table
 
 STUDY = "TMB-301"
 SINGLES, BURST = 5, 60
-_LATEST = f"studies/{STUDY}/{report.AUDIENCE}/latest.json"
+_LATEST = f"studies/{STUDY}/{OPEN}/latest.json"
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,7 @@ def parts(service: Service) -> dict[str, float]:
             lambda: report.report(study, [(each.subject, each.share) for each in subjects], NOW, [])
         )
         files, rendered = _timed(lambda: render(made, "benchmark"))
-        _, put = _timed(
-            lambda: documents.put(STUDY, report.AUDIENCE, "benchmark", files, MEDIA_TYPES)
-        )
+        _, put = _timed(lambda: documents.put(STUDY, OPEN, "benchmark", files, MEDIA_TYPES))
         return {"read": read, "compute": compute, "render": rendered, "put": put}
 
     return min((once() for _ in range(3)), key=lambda each: sum(each.values()))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from trial import report
+from trial.blinding import OPEN, UNBLINDED, is_unblinded
 from trial.cells import Share
 from trial.errors import Unavailable
 from trial.store.documents import AUDIT, REPORT, Documents
@@ -102,7 +102,7 @@ def publish(documents: Documents, audited: Audit, at: str) -> None:
     """Put the report where its readers find it."""
     content = json.dumps(audited.document(at), indent=2, ensure_ascii=False).encode() + b"\n"
     media_types = {REPORT: "application/json"}
-    documents.put(audited.study.id, report.AUDIENCE, AUDIT, {REPORT: content}, media_types)
+    documents.put(audited.study.id, OPEN, AUDIT, {REPORT: content}, media_types)
 
 
 def _repaired(
@@ -144,4 +144,7 @@ def _names(lacks: Share) -> tuple[str, ...]:
 
 
 def _data(difference: Difference) -> dict[str, Any]:
-    return {name: value for name, value in vars(difference).items() if value not in ("", ())}
+    """Give it as data; which unblinded rows a subject is counted in would tell its arm."""
+    rows = tuple(UNBLINDED if is_unblinded(each) else each for each in difference.rows)
+    found = vars(difference) | {"rows": tuple(dict.fromkeys(rows))}
+    return {name: value for name, value in found.items() if value not in ("", ())}

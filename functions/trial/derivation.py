@@ -16,7 +16,7 @@ from trial.definition.design import Parameter, Visit
 from trial.messages import canonical
 from trial.results import Observation, read_value
 from trial.study import Study
-from trial.subject import Record, Subject
+from trial.subject import Record, Subject, masked
 
 DECIDING_DATE: Mapping[str, str] = {
     "lab.result.reported": "collected",
@@ -39,17 +39,20 @@ class Derivation:
     """Kind, record and revision of what came with two contents: known to documents alone."""
 
     def __init__(self, study: Study, subject: Subject, cutoff: int | None = None) -> None:
-        """Sort the live records by kind; `cutoff` is the day (ordinal) that all is seen at."""
+        """Sort the live records by kind; `cutoff` is the day (ordinal) that all is seen at.
+
+        Of a study seen pooled, nothing that tells the arm is looked at.
+        """
         self.cutoff = cutoff
         self.study = study
         self.rules = study.definition
-        self.subject = subject
+        self.subject = masked(subject) if study.pooled else subject
         self.memo: dict[int, Any] = {}
         self._observations: dict[str, list[Observation]] = {}
         self._chosen: dict[tuple[str, str], Observation | None] = {}
         self._ordered: dict[str, list[Record]] = {}
         self._by_kind: dict[str, list[Record]] = {}
-        for record in subject.records.values():
+        for record in self.subject.records.values():
             if not record.void:
                 self._by_kind.setdefault(record.kind, []).append(record)
 

@@ -92,6 +92,9 @@ Verbatim = Annotated[str, Field(min_length=1, max_length=32_767)]
 PERSONAL = "personal"
 """Marks a field that may hold a person's free text or identifiers: it can be erased."""
 Personal = Annotated[_T, PERSONAL]
+TELLING = "telling"
+"""Marks a field that tells the arm: while a study is blinded, it is hidden."""
+Telling = Annotated[_T, TELLING]
 PartialDate = Annotated[str, AfterValidator(_partial_date)]
 FullDate = Annotated[str, AfterValidator(_full_date)]
 LocalTime = Annotated[str, AfterValidator(_local_time)]
@@ -157,13 +160,13 @@ class SubjectEnrolled(Data):
 
 class SubjectRandomised(Data):
     date: FullDate
-    arm: Identifier
+    arm: Telling[Identifier]
     strata: dict[str, Text] = {}
 
 
 class SubjectUnblinded(Data):
     date: FullDate
-    reason: Personal[Text]
+    reason: Telling[Personal[Text]]
 
 
 class SubjectSuperseded(Data):
@@ -209,10 +212,10 @@ class DoseAdministered(Data):
     visit: Identifier | None = None
     start: LocalTime
     end: LocalTime | None = None
-    treatment: Text | None = None
-    amount: Number
-    unit: Text
-    lot: Text | None = None
+    treatment: Telling[Text | None] = None
+    amount: Telling[Number]
+    unit: Telling[Text]
+    lot: Telling[Text | None] = None
 
 
 class DoseMissed(Data):
@@ -623,8 +626,13 @@ def _digest_of(content: dict[str, Any]) -> bytes:
         raise Rejected(400, "Not JSON", "nested too deeply") from error
 
 
+def kind_of(name: str) -> str:
+    """Take an event's type for its kind, if it is one."""
+    return name.removeprefix(TYPE_PREFIX).removesuffix(".v1")
+
+
 def _kind(name: str) -> str:
-    kind = name.removeprefix(TYPE_PREFIX).removesuffix(".v1")
+    kind = kind_of(name)
     if name != f"{TYPE_PREFIX}{kind}.v1" or kind not in KINDS:
         detail = f"is not a known event type: expected {TYPE_PREFIX}<kind>.v1"
         raise Rejected(422, "Event not accepted", "", Fault("/type", detail))

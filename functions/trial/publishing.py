@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trial import report
+from trial.blinding import OPEN
 from trial.cells import Share
 from trial.errors import Unavailable
 from trial.render.documents import MEDIA_TYPES, render
@@ -44,14 +45,31 @@ class Publication:
 
 
 def publish_live(store: Store, documents: Documents, study: Study, code_version: str) -> Cut | None:
-    """Bring the live documents up to date; None where they already are, or are newer."""
+    """Bring the live documents of every audience up to date; give the open ones' cut.
+
+    None where they already are, or are newer.
+    """
     current = store.current(study.id)
     epoch = current.epoch if current else 0
     if current is not None and current.digest != study.digest:
         raise Unavailable("another definition has come into force")
-    publication = make(store, study, list(_counted(store, study)), code_version)
+    states = list(_counted(store, study))
+    cuts = [_advance(store, documents, view, epoch, states, code_version) for view in study.views]
+    return cuts[0]
+
+
+def _advance(
+    store: Store,
+    documents: Documents,
+    study: Study,
+    epoch: int,
+    states: list[State],
+    code_version: str,
+) -> Cut | None:
+    """Publish a state to one audience, unless what it has is newer."""
+    publication = make(store, study, states, code_version)
     cut = publication.cut
-    latest, tag = documents.latest(study.id, report.AUDIENCE)
+    latest, tag = documents.latest(study.id, study.audience)
     if latest is not None and not _newer(epoch, cut, code_version, latest):
         return None
     entry = {
@@ -64,9 +82,9 @@ def publish_live(store: Store, documents: Documents, study: Study, code_version:
         "files": _put(documents, study, LIVE, publication.files),
         "audit": _put(documents, study, f"{AUDIT}/{LIVE}", publication.audit),
     }
-    moved = documents.advance(study.id, report.AUDIENCE, entry, tag)
+    moved = documents.advance(study.id, study.audience, entry, tag)
     # Overtaken by another publication: this one may still be the newer of the two.
-    return cut if moved else publish_live(store, documents, study, code_version)
+    return cut if moved else _advance(store, documents, study, epoch, states, code_version)
 
 
 def _newer(epoch: int, cut: Cut, code_version: str, latest: dict[str, Any]) -> bool:
@@ -78,7 +96,7 @@ def _newer(epoch: int, cut: Cut, code_version: str, latest: dict[str, Any]) -> b
 def _put(
     documents: Documents, study: Study, place: str, files: Mapping[str, bytes]
 ) -> dict[str, str]:
-    return documents.put(study.id, report.AUDIENCE, place, files, _MEDIA_TYPES)
+    return documents.put(study.id, study.audience, place, files, _MEDIA_TYPES)
 
 
 def publish_report(
@@ -96,11 +114,14 @@ def publish_report(
     asked = Asked(wanted.as_of, wanted.cutoff)
     states = list(_refolded(store, study, asked))
     asked = replace(asked, erased=tuple(each.subject.id for each in states if each.erased))
-    publication = make(store, study, states, code_version, asked)
-    cut = publication.cut
-    _put(documents, study, f"cuts/{cut.id}", publication.files)
-    _put(documents, study, f"{AUDIT}/{cut.id}", publication.audit)
-    reports.ready(study.id, request, cut.id, cut.accepted)
+    cuts = {}
+    for view in study.views:
+        publication = make(store, view, states, code_version, asked)
+        cut = cuts[view.audience] = publication.cut
+        _put(documents, view, f"cuts/{cut.id}", publication.files)
+        _put(documents, view, f"{AUDIT}/{cut.id}", publication.audit)
+    unblinded = cuts[study.audience].id if study.definition.blinded else ""
+    reports.ready(study.id, request, cuts[OPEN].id, cuts[OPEN].accepted, unblinded)
 
 
 def _counted(store: Store, study: Study) -> Iterator[State]:
@@ -132,11 +153,16 @@ def _refolded(store: Store, study: Study, asked: Asked) -> Iterator[State]:
 def make(
     store: Store, study: Study, states: list[State], code_version: str, asked: Asked = NOW
 ) -> Publication:
-    """Render one state of the study: tables and listings from the same subjects."""
+    """Render one state of the study for one audience: all of it from the same subjects.
+
+    What the journals and their heads say tells the arm, and is for those who may know it.
+    """
     disputes = [
         each for each in store.disputes(study.id) if not asked.as_of or each.at <= asked.as_of
     ]
     made = report.report(study, [(each.subject, each.share) for each in states], asked, disputes)
+    if study.pooled:
+        return Publication(made.cut, render(made, code_version), {})
     heads = {
         "study": study.id,
         "cut": made.cut.id,

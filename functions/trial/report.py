@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from trial import cells, dates
+from trial import blinding, cells, dates
 from trial.cells import Share, Sums
 from trial.cutoff import until
 from trial.derivation import Derivation
@@ -17,17 +17,16 @@ from trial.study import Study
 from trial.subject import Dispute, Subject
 from trial.tables import figures, findings, listings
 from trial.tables.grid import Cut, Figure, Flow, Grid, Report
-from trial.tables.plan import STUDY_ROW, contribute, plan_of
-
-AUDIENCE = "open"
-"""Who documents are for: everyone, while nothing is blinded."""
+from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of
 
 
 def check(study: Study) -> None:
     """Refuse (422) a definition that names anything it does not define."""
-    plan = plan_of(study)
-    figures.check(study.definition)
-    listings.check(plan)
+    plan_of(study)  # first: what is pooled is made of a definition that holds together
+    for view in study.views:
+        plan = plan_of(view)
+        figures.check(view.definition)
+        listings.check(plan)
 
 
 def tables(study: Study, sums: Share) -> tuple[Grid, ...]:
@@ -56,13 +55,18 @@ def accepted(sums: Share) -> int:
     return sums.get(STUDY_ROW, {}).get("accepted", 0)
 
 
-def content_root(subjects: Iterable[Subject]) -> str:
+def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
     """Identify a study's accepted revisions, in whatever order they came.
 
     SHA-256 over the sorted lines `subject kind record revision digest`, each ended by a newline.
+    Seen pooled, digests of what tells the arm are hidden: whoever knows the rest could guess it.
     """
+
+    def shown(kind: str, digest: bytes) -> str:
+        return blinding.HIDDEN if pooled and blinding.fields(kind) else digest.hex()
+
     lines = sorted(
-        f"{subject.id} {kind} {record} {revision} {digest.hex()}\n"
+        f"{subject.id} {kind} {record} {revision} {shown(kind, digest)}\n"
         for subject in subjects
         for (kind, record), digests in subject.seen.items()
         for revision, digest in digests.items()
@@ -82,7 +86,7 @@ def live(study: Study, sums: Share) -> Cut:
         notice=definition.notice,
         definition=study.digest,
         contribution_version=study.version,
-        audience=AUDIENCE,
+        audience=study.audience,
         accepted=accepted(sums),
         content_root="",
         data_date="",
@@ -129,8 +133,8 @@ def cut(
     disputes: Disputes,
 ) -> Cut:
     """Name the state that a document shows, by all that decides its bytes."""
-    root = content_root(subjects)
-    parts = (study.digest, study.version, root, AUDIENCE, asked.as_of, asked.cutoff)
+    root = content_root(subjects, pooled=study.pooled)
+    parts = (study.digest, study.version, root, study.audience, asked.as_of, asked.cutoff)
     inputs = " ".join(map(str, (*parts, *sorted(disputes.items()), *asked.erased)))
     return replace(
         live(study, sums),
@@ -148,7 +152,7 @@ def as_asked(study: Study, subject: Subject, asked: Asked) -> tuple[Subject, Sha
         return subject, contribute(study, subject)
     cutoff = dates.latest(asked.cutoff)
     seen = until(subject, cutoff)
-    return seen, plan_of(study).contribute(seen, cutoff)
+    return seen, contribute(study, seen, cutoff)
 
 
 def _is_known(subject: Subject) -> bool:
@@ -163,7 +167,7 @@ def report(
     disputes: Iterable[Dispute] = (),
 ) -> Report:
     """Make everything one cut publishes from the subjects and the shares counted with them."""
-    sums = cells.total(share for _, share in states)
+    sums = cells.total(counted(study, share) for _, share in states)
     subjects = [subject for subject, _ in states]
     cutoff = dates.latest(asked.cutoff) if asked.cutoff else None
     derivations = [

@@ -4,17 +4,43 @@ Loaded by the first request that reads: whoever only posts needs none of the ren
 """
 
 import json
+from collections.abc import Callable
 
 from trial import messages, report, web, wiring
-from trial.cells import Share
+from trial.blinding import HIDDEN, OPEN, UNBLINDED
 from trial.errors import Rejected
 from trial.render import consort, tables_json
 from trial.store.documents import AUDIT, HEADS, LIVE, REPORT, TRAIL
 from trial.store.rows import verify
 from trial.study import Study
-from trial.web import Answer, Request, Routes
+from trial.web import Answer, Endpoint, Request, Routes
 
 routes = Routes()
+
+
+def shown(path: str) -> Callable[[Endpoint], Endpoint]:
+    """Serve what an endpoint makes of a study as seen: to everybody and, apart, unblinded.
+
+    They are routes of their own, so that a caller's rights say which results it may read.
+    """
+
+    def routed(endpoint: Endpoint) -> Endpoint:
+        def pooled(request: Request, study: str, **parts: str) -> Answer:
+            return endpoint(request, wiring.store().study(study).open, **parts)
+
+        def whole(request: Request, study: str, **parts: str) -> Answer:
+            found = wiring.store().study(study)
+            if not found.definition.blinded:
+                raise Rejected(
+                    404, "Study is not blinded", "all of it is open: leave /unblinded out"
+                )
+            return endpoint(request, found, **parts)
+
+        routes("GET", f"/studies/{{study}}/{path}")(pooled)
+        routes("GET", f"/studies/{{study}}/{UNBLINDED}/{path}")(whole)
+        return endpoint
+
+    return routed
 
 
 @routes("GET", "/studies/{study}/definition")
@@ -36,13 +62,13 @@ def get_definition(_request: Request, study: str) -> Answer:
     return web.text(body, web.JSON)
 
 
-@routes("GET", "/studies/{study}/summary")
-def get_summary(_request: Request, study: str) -> Answer:
+@shown("summary")
+def get_summary(_request: Request, seen: Study) -> Answer:
     """Give the figures as they are now, and how many revisions they count."""
-    found, sums = _sums(study)
-    findings = report.found(found, sums, _disputed(found))
-    document = tables_json.summary(report.live(found, sums), report.summary(found, sums), findings)
-    counts = {"accepted": report.accepted(sums), "set_aside": wiring.store().count_asides(study)}
+    sums = wiring.store().sums(seen)
+    findings = report.found(seen, sums, _disputed(seen))
+    document = tables_json.summary(report.live(seen, sums), report.summary(seen, sums), findings)
+    counts = {"accepted": report.accepted(sums), "set_aside": wiring.store().count_asides(seen.id)}
     return web.document({**counts, **document})
 
 
@@ -55,12 +81,12 @@ def _disputed(found: Study) -> int:
     return sum(map(len, report.unsettled(present, disputes).values()))
 
 
-@routes("GET", "/studies/{study}/consort")
-def get_consort(request: Request, study: str) -> Answer:
+@shown("consort")
+def get_consort(request: Request, seen: Study) -> Answer:
     """Give the participant flow as it is now, as data or as a picture."""
     wanted = request.headers.get("accept", "*/*")
-    found, sums = _sums(study)
-    flow, cut = report.flow(found, sums), report.live(found, sums)
+    sums = wiring.store().sums(seen)
+    flow, cut = report.flow(seen, sums), report.live(seen, sums)
     if "image/svg+xml" in wanted:
         return web.text(consort.flow_svg(flow, cut), "image/svg+xml")
     if not any(each in wanted for each in ("application/json", "application/*", "*/*")):
@@ -68,49 +94,47 @@ def get_consort(request: Request, study: str) -> Answer:
     return web.document(consort.flow_json(flow, cut))
 
 
-@routes("GET", "/studies/{study}/tables")
-def get_tables(_request: Request, study: str) -> Answer:
+@shown("tables")
+def get_tables(_request: Request, seen: Study) -> Answer:
     """Give every table as it is now."""
-    found, sums = _sums(study)
-    return web.document(tables_json.tables(report.live(found, sums), report.tables(found, sums)))
+    sums = wiring.store().sums(seen)
+    return web.document(tables_json.tables(report.live(seen, sums), report.tables(seen, sums)))
 
 
-@routes("GET", "/studies/{study}/tables/{table}")
-def get_table(_request: Request, study: str, table: str) -> Answer:
+@shown("tables/{table}")
+def get_table(_request: Request, seen: Study, table: str) -> Answer:
     """Give one table as it is now."""
-    found, sums = _sums(study)
-    grid = next((each for each in report.tables(found, sums) if each.id == table), None)
+    sums = wiring.store().sums(seen)
+    grid = next((each for each in report.tables(seen, sums) if each.id == table), None)
     if grid is None:
         raise Rejected(404, "No such table")
-    return web.document(tables_json.tables(report.live(found, sums), [grid]))
+    return web.document(tables_json.tables(report.live(seen, sums), [grid]))
 
 
-@routes("GET", "/studies/{study}/set-aside")
-def get_set_aside(_request: Request, study: str) -> Answer:
+@shown("set-aside")
+def get_set_aside(_request: Request, seen: Study) -> Answer:
     """List what was refused, with the reason, the sender and the body."""
-    wiring.store().study(study)
-    asides = sorted(wiring.store().asides(study), key=lambda each: (each.at, each.sha256))
-    rows = [each.document() for each in asides]
-    return web.document({"study": study, "count": len(rows), "set_aside": rows})
+    asides = sorted(wiring.store().asides(seen.id), key=lambda each: (each.at, each.sha256))
+    rows = [each.masked() if seen.pooled else each.document() for each in asides]
+    return web.document({"study": seen.id, "count": len(rows), "set_aside": rows})
 
 
-@routes("GET", "/studies/{study}/subjects/{subject}/history")
-def get_history(_request: Request, study: str, subject: str) -> Answer:
+@shown("subjects/{subject}/history")
+def get_history(_request: Request, seen: Study, subject: str) -> Answer:
     """Give a subject's events as recorded: who, when, why, and the chain that proves it."""
     store = wiring.store()
-    found = store.study(study)
-    stored = store.subject(found, subject) if messages.is_identifier(subject) else None
-    rows = store.journal(study, subject, stored.cipher_key) if stored else []
+    stored = store.subject(seen, subject) if messages.is_identifier(subject) else None
+    rows = store.journal(seen.id, subject, stored.cipher_key) if stored else []
     if not rows:
         raise Rejected(404, "No such subject")
     head = rows[-1].hash
     return web.document({
-        "study": study,
+        "study": seen.id,
         "subject": subject,
         "version": rows[-1].version,
-        "head": head.hex(),
+        "head": HIDDEN if seen.pooled else head.hex(),
         "intact": verify(rows, head),
-        "events": [row.document() | {"received": row.received} for row in rows],
+        "events": [row.masked() if seen.pooled else row.shown() for row in rows],
     })  # fmt: skip
 
 
@@ -118,7 +142,7 @@ def get_history(_request: Request, study: str, subject: str) -> Answer:
 def get_audit(_request: Request, study: str) -> Answer:
     """Give the report of the last audit."""
     wiring.store().study(study)
-    found = wiring.documents().read(study, report.AUDIENCE, AUDIT, REPORT)
+    found = wiring.documents().read(study, OPEN, AUDIT, REPORT)
     return web.text(found.decode(), web.JSON)
 
 
@@ -126,13 +150,13 @@ def get_audit(_request: Request, study: str) -> Answer:
 def get_reports(_request: Request, study: str) -> Answer:
     """List the reports asked for, and what is published now."""
     wiring.store().study(study)
-    latest, _ = wiring.documents().latest(study, report.AUDIENCE)
+    latest, _ = wiring.documents().latest(study, OPEN)
     asked = sorted(wiring.reports().all(study), key=lambda each: (each.requested_at, each.id))
     return web.document({
         "study": study,
         "live": latest,
         "last_rendering": wiring.reports().marked(study),
-        "reports": [vars(each) for each in asked],
+        "reports": [each.document() for each in asked],
     })  # fmt: skip
 
 
@@ -140,33 +164,26 @@ def get_reports(_request: Request, study: str) -> Answer:
 def get_report(_request: Request, study: str, cut: str) -> Answer:
     """Say whether a report that was asked for is ready."""
     wiring.store().study(study)
-    return web.document(vars(wiring.reports().get(study, cut)))
+    return web.document(wiring.reports().get(study, cut).document())
 
 
-@routes("GET", "/studies/{study}/reports/{cut}/{file}")
-def get_file(_request: Request, study: str, cut: str, file: str) -> Answer:
+@shown("reports/{cut}/{file}")
+def get_file(_request: Request, seen: Study, cut: str, file: str) -> Answer:
     """Lead to a document: of `live`, of a cut, or of a report that was asked for."""
-    wiring.store().study(study)
-    found = cut if cut == LIVE else _cut_of(study, cut)
+    found = cut if cut == LIVE else _cut_of(seen, cut)
     if file in (HEADS, TRAIL):
         place = f"{AUDIT}/{found}"
     else:
         place = LIVE if cut == LIVE else f"cuts/{found}"
-    link = wiring.documents().link(study, report.AUDIENCE, place, file)
+    link = wiring.documents().link(seen.id, seen.audience, place, file)
     return Answer(303, {"Location": link, "Cache-Control": "no-store"})
 
 
-def _cut_of(study: str, cut: str) -> str:
+def _cut_of(seen: Study, cut: str) -> str:
     """Take a request's id for the cut it became."""
-    try:
-        asked = wiring.reports().get(study, cut)
-    except Rejected:
+    asked = wiring.reports().find(seen.id, cut)
+    if asked is None:
         return cut
     if not asked.cut:
         raise Rejected(404, "No such document", "the report is not ready yet; ask again")
-    return asked.cut
-
-
-def _sums(study: str) -> tuple[Study, Share]:
-    found = wiring.store().study(study)
-    return found, wiring.store().sums(found)
+    return asked.unblinded_cut if seen.audience == UNBLINDED else asked.cut

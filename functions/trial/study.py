@@ -9,9 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from trial import messages
+from trial.blinding import OPEN, UNBLINDED
 from trial.definition import Definition
 from trial.definition.design import Visit
 from trial.definition.faults import faults
+from trial.definition.pooling import pooled
 from trial.errors import Rejected
 
 CONTRIBUTION_VERSION = 1
@@ -28,11 +30,30 @@ class Study:
     """The definition as canonical JSON, defaults left out as its sponsor left them out."""
     version: int = field(default_factory=lambda: CONTRIBUTION_VERSION)
     """Of the code that computes the contributions."""
+    pooled: bool = False
+    """Whether it is as those see it who must not tell arms apart."""
 
     @property
     def id(self) -> str:
         """The study's name, as events and addresses give it."""
         return self.definition.study
+
+    @property
+    def audience(self) -> str:
+        """Who may see what this definition shows of the records."""
+        return UNBLINDED if self.definition.blinded and not self.pooled else OPEN
+
+    @cached_property
+    def open(self) -> "Study":
+        """The study as everybody may see it: pooled while it is blinded."""
+        if self.audience == OPEN:
+            return self
+        return replace(self, definition=pooled(self.definition), pooled=True)
+
+    @property
+    def views(self) -> "tuple[Study, ...]":
+        """The study as each of its audiences sees it, the open one first."""
+        return (self.open, self) if self.audience == UNBLINDED else (self,)
 
     @cached_property
     def generation(self) -> str:

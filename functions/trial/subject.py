@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from trial import personal
+from trial import blinding, personal
 from trial.messages import ERASURE, Entry
 
 Key = tuple[str, str]
@@ -93,6 +93,16 @@ def _erased(subject: Subject) -> Subject:
         for key, record in subject.records.items()
     }
     return replace(subject, records=records, seen={k: dict(of) for k, of in subject.seen.items()})
+
+
+def masked(subject: Subject) -> Subject:
+    """Hide whatever tells the arm (see `blinding`)."""
+    records = {
+        key: replace(record, data=blinding.masked(record.kind, record.data))
+        for key, record in subject.records.items()
+        if not record.void
+    }
+    return replace(subject, records={**subject.records, **records})
 
 
 def gather(subject: str, entries: Iterable[Entry]) -> Subject:

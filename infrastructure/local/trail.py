@@ -14,28 +14,35 @@ _READY_WITHIN = 180.0
 
 
 def fetch(client: Client, study: str, out: Path, asked: dict[str, str]) -> str:
-    """Fill a directory with a report's documents, its heads and its journals; give its cut."""
-    reports = f"/studies/{quote(study, safe='')}/reports"
+    """Fill a directory with a report's documents, its heads and its journals; give its cut.
+
+    Of a blinded study they are those of the unblinded: for others there are no journals.
+    """
+    own = f"/studies/{quote(study, safe='')}"
+    reports = f"{own}/reports"
     answer = client.request("POST", reports, json.dumps(asked).encode())
     if answer.status != _ACCEPTED:
         raise ServiceError(f"POST {reports} answered {answer.status}: {answer.body.decode()}")
-    place = f"{reports}/{answer.json()['report']}"
-    cut = _when_ready(client, place)
+    name = answer.json()["report"]
+    _wait(client, f"{reports}/{name}")
+    blinded = client.get(f"{own}/definition").json()["definition"].get("blinded")
+    place = f"{own}/unblinded/reports/{name}" if blinded else f"{reports}/{name}"
     manifest = client.get(f"{place}/{MANIFEST}", "*/*").body
-    names = [each["name"] for each in json.loads(manifest)["files"]]
+    described = json.loads(manifest)
+    names = [each["name"] for each in described["files"]]
     files = {name: client.get(f"{place}/{name}", "*/*").body for name in (*names, HEADS, TRAIL)}
     for name, content in {**files, MANIFEST: manifest}.items():
         (out / name).write_bytes(content)
+    cut: str = described["cut"]["id"]
     return cut
 
 
-def _when_ready(client: Client, place: str) -> str:
+def _wait(client: Client, place: str) -> None:
     deadline = time.monotonic() + _READY_WITHIN
     while True:
         report: dict[str, Any] = client.get(place).json()
         if report["status"] == "ready":
-            cut: str = report["cut"]
-            return cut
+            return
         if time.monotonic() > deadline:
             raise ServiceError(f"the report is {report['status']} after {_READY_WITHIN:.0f} s")
         time.sleep(0.2)

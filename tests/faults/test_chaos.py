@@ -33,6 +33,7 @@ from bench import create_table
 
 from local.emulator import Emulator
 from trial import cells, messages, report
+from trial.blinding import OPEN
 from trial.messages import Entry
 from trial.store import Store, verify
 from trial.store.rows import JournalRow
@@ -293,7 +294,7 @@ def check_study(world: World, study: Study) -> dict[Key, JournalRow]:
 def check_documents(world: World, total: Counter[str]) -> int:
     """Count every document published meanwhile again, from its own listings."""
     s3 = clients.patient("s3", world.direct)
-    start = f"studies/{PUBLISHED}/{report.AUDIENCE}"
+    start = f"studies/{PUBLISHED}/{OPEN}"
     listed = s3.list_object_versions(Bucket=world.table, Prefix=f"{start}/latest.json")["Versions"]
 
     def get(name: str, version: str) -> bytes:

@@ -18,7 +18,8 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "cells", "dates", "numbers", "distributions"),
     ("messages", "statistics"),
-    ("definition", "personal"),
+    ("blinding", "personal"),
+    ("definition",),
     ("subject", "study"),
     ("adverse_events", "results"),
     ("derivation",),

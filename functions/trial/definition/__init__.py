@@ -42,6 +42,7 @@ class Definition(Model):
     registry: str = ""
     notice: str = ""
     design: Literal["single-group", "parallel", "crossover"]
+    blinded: bool = False  # results by arm are for the unblinded audience alone
     shards: Annotated[int, Field(ge=1, le=24)] = 8  # of four generations in one transaction
     retention: Annotated[int, Field(ge=0, le=100)] = 25  # years, from when the study is retired
     calendar: Calendar

@@ -18,6 +18,10 @@ class Calendar(Model):
     latest: messages.FullDate
 
 
+ARM = "arm"
+"""The characteristic that is the arm: no other may be called so."""
+
+
 class Arm(Model):
     """An arm or, in a crossover, a sequence; `treatments` name the doses that it gives."""
 

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from trial.definition.base import Level
+from trial.definition.design import ARM
 from trial.derivation import Derivation
 from trial.rules.matching import refused, unknown
 from trial.study import Study
 
 ENROLMENT_FIELDS = ("age", "sex", "race", "ethnicity", "country", "site", "investigator")
-ARM = "arm"
 LEVEL_CHARACTERS = 120
 """Of a text that names a level: free text must not make rows of sums grow without bound."""
 

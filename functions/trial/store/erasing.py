@@ -4,6 +4,7 @@ Pages hold records as they were. A cell may be named for a personal text, such a
 and one that has become 0 is still there by its name.
 """
 
+from trial.blinding import OPEN, UNBLINDED
 from trial.errors import Unavailable
 from trial.store import codec, keys, paging
 from trial.store.rows import read_number
@@ -32,7 +33,8 @@ def clear_sums(table: Table, study_id: str, shard: int) -> None:
     for _ in range(_TRIES):
         rows = [
             (item, empty)
-            for item in table.query(keys.shard(study_id, shard), keys.SUM)
+            for audience in (OPEN, UNBLINDED)
+            for item in table.query(keys.counts(study_id, shard, audience), keys.SUM)
             if (empty := _empty(item))
         ]
         kept = sum(not _removed(table, item, empty) for item, empty in rows)

@@ -6,6 +6,7 @@ things share a key.
 
 import hashlib
 
+from trial.blinding import OPEN, UNBLINDED, is_unblinded
 from trial.messages import Entry
 
 Key = tuple[str, str]
@@ -79,6 +80,12 @@ def page_number(sort_key: str) -> int:
     return int(sort_key.rpartition("#")[2])
 
 
+def counts(study: str, number: int, audience: str = OPEN) -> str:
+    """Name the partition of a shard's sums for an audience: the shard's own, or one beside it."""
+    own = shard(study, number)
+    return f"{own}#UNBLINDED" if audience == UNBLINDED else own
+
+
 def sums(generation: str) -> str:
     """Give what the sort keys of a generation's sums start with."""
     return f"{SUM}{generation}#"
@@ -86,7 +93,8 @@ def sums(generation: str) -> str:
 
 def sum_row(study: str, number: int, row: str) -> Key:
     """Say where a row of sums is: `row` starts with its generation."""
-    return shard(study, number), SUM + row
+    unblinded = is_unblinded(row.partition("#")[2])
+    return counts(study, number, UNBLINDED if unblinded else OPEN), SUM + row
 
 
 def journal(study: str, subject_id: str) -> str:

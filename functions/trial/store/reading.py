@@ -1,8 +1,9 @@
 """Reading a study: its subjects, and its sums in a state that every writer would recognise."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from trial import cells
+from trial.blinding import of_audience
 from trial.cells import Share
 from trial.store import keys, paging
 from trial.store.drafts import Contribute
@@ -34,13 +35,14 @@ def subject(table: Table, study: Study, contribute: Contribute, subject_id: str)
 
 
 def sums(table: Table, study: Study, contribute: Contribute) -> Share:
-    """Read the study's sums.
+    """Read the study's sums: those that this view of it shows.
 
     Each shard is read in one of its states; shards have no subject in common, so any states of
     theirs together are a state of the study.
     """
     shards = range(study.definition.shards)
-    return cells.total(_sums_of_shard(table, study, contribute, number) for number in shards)
+    read = cells.total(_sums_of_shard(table, study, contribute, number) for number in shards)
+    return of_audience(read, study.audience) if study.definition.blinded else read
 
 
 def check(table: Table, study: Study) -> dict[int, Share | None]:
@@ -82,10 +84,11 @@ def difference(
 
     None stands where the shard was written to all the while.
     """
+    audiences = [each.audience for each in study.views]
     before = _settled(table, study, number)
     for _ in range(_TRIES):
         counted = cells.total(map(share_of, rows_of(table, study.id, number)))
-        read = _read_sums(table, study, number)
+        read = _read_sums(table, study, number, audiences)
         after = _settled(table, study, number)
         if before is not None and before == after:
             return cells.difference(counted, read), before
@@ -119,7 +122,7 @@ def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: i
     for _ in range(_TRIES):
         if before is not None and before.behind:
             break
-        read = _read_sums(table, study, number)
+        read = _read_sums(table, study, number, (study.audience,))
         after = _settled(table, study, number)
         if before is not None and before == after:
             return read
@@ -127,11 +130,12 @@ def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: i
     return cells.total(each.share for each in _of_shard(table, study, contribute, number))
 
 
-def _read_sums(table: Table, study: Study, number: int) -> Share:
+def _read_sums(table: Table, study: Study, number: int, audiences: Iterable[str]) -> Share:
     start = keys.sums(study.generation)
     read = {
         item["SK"]["S"].removeprefix(start): read_cells(item)
-        for item in table.query(keys.shard(study.id, number), start)
+        for audience in audiences
+        for item in table.query(keys.counts(study.id, number, audience), start)
     }
     return {row: counted for row, counted in read.items() if counted}
 

@@ -7,6 +7,7 @@ study until nothing is left but CURRENT, which says who decided so, when and why
 from collections.abc import Iterable, Iterator
 from itertools import batched
 
+from trial.blinding import UNBLINDED
 from trial.store import keys
 from trial.store.table import Table, key_of
 
@@ -18,6 +19,7 @@ def clear(table: Table, study_id: str) -> None:
     """Delete a study's items, step by step."""
     for number in _SHARDS:
         _delete(table, _of_shard(table, study_id, keys.shard(study_id, number)))
+        _delete(table, map(key_of, table.query(keys.counts(study_id, number, UNBLINDED))))
     _delete(table, map(key_of, table.query(keys.aside(study_id))))
     own = map(key_of, table.query(keys.current(study_id)[0]))
     _delete(table, (each for each in own if each != keys.current(study_id)))

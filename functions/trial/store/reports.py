@@ -26,6 +26,11 @@ class Requested:
     cutoff: str
     cut: str = ""
     accepted: int = 0
+    unblinded_cut: str = ""
+
+    def document(self) -> dict[str, str | int]:
+        """Give it as data for everybody: the cut of the unblinded is named after arms too."""
+        return {name: each for name, each in vars(self).items() if name != "unblinded_cut"}
 
 
 class Reports:
@@ -60,13 +65,16 @@ class Reports:
         partition, start = keys.report(study, "")
         return map(_requested, self._table.query(partition, start))
 
-    def ready(self, study: str, request: str, cut: str, accepted: int) -> None:
-        """Note that a report's documents are there, and of which cut they are."""
+    def ready(
+        self, study: str, request: str, cut: str, accepted: int, unblinded_cut: str = ""
+    ) -> None:
+        """Note that a report's documents are there, and of which cut they are for each audience."""
         values = {":ready": text(READY), ":cut": text(cut), ":accepted": {"N": str(accepted)}}
+        values[":unblinded"] = text(unblinded_cut)
         self._table.write([
             self._table.update(
                 keys.report(study, request),
-                "SET #status = :ready, cut = :cut, accepted = :accepted",
+                "SET #status = :ready, cut = :cut, accepted = :accepted, unblinded = :unblinded",
                 PRESENT,
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=values,
@@ -118,4 +126,5 @@ def _requested(item: Item) -> Requested:
         cutoff=item["cutoff"]["S"],
         cut=item.get("cut", {}).get("S", ""),
         accepted=int(item.get("accepted", {}).get("N", 0)),
+        unblinded_cut=item.get("unblinded", {}).get("S", ""),
     )

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from trial import messages
+from trial import blinding, messages
+from trial.blinding import HIDDEN, masked_body
 from trial.cells import Cells, Share
 from trial.errors import Rejected, Unavailable
 from trial.messages import Entry, canonical
@@ -111,6 +112,22 @@ class JournalRow:
         """Give the row as data: what the hash covers, and both hashes in hexadecimal."""
         return self._fields() | {"previous": self.previous.hex(), "hash": self.hash.hex()}
 
+    def shown(self) -> dict[str, Any]:
+        """Give it so, with the event as it was received."""
+        return self.document() | {"received": self.received}
+
+    def masked(self) -> dict[str, Any]:
+        """Give it so to those who must not tell arms apart.
+
+        Digests and hashes of what tells the arm would let it be guessed, and every later hash too.
+        """
+        hidden: dict[str, Any] = {"previous": HIDDEN, "hash": HIDDEN}
+        hidden["body"] = masked_body(self.kind, self.body)
+        hidden["received"] = self.received and masked_body(self.kind, self.received)
+        if blinding.fields(self.kind):
+            hidden |= {"digest": HIDDEN, "texts": HIDDEN}
+        return self.document() | hidden
+
     def _fields(self) -> dict[str, Any]:
         return {
             "study": self.study,
@@ -157,6 +174,19 @@ class Aside:
             return document | {"body": self.body.decode()}
         except UnicodeDecodeError:
             return document | {"body": None, "body_base64": b64encode(self.body).decode()}
+
+    def masked(self) -> dict[str, Any]:
+        """Give it as data to those who must not tell arms apart: of an event that may, how it went.
+
+        Digest and size of its body, and where it is wrong, would let the arm be guessed.
+        """
+        if self.body is not None and not blinding.may_tell(self.body):
+            return self.document()
+        problem = {name: self.problem.get(name) for name in ("type", "title", "status")}
+        hidden: dict[str, Any] = {"sha256": HIDDEN, "size": None, "body": HIDDEN}
+        document = {**self.document(), **hidden, "problem": problem}
+        document.pop("body_base64", None)
+        return document
 
 
 def stamp_text(stamp: datetime) -> str:

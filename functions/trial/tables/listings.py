@@ -15,13 +15,14 @@ from typing import Any
 
 from trial import dates
 from trial.adverse_events import AdverseEvent, imputed_onset
+from trial.definition.design import ARM
 from trial.definition.outputs import ListingColumnDefinition, ListingDefinition
 from trial.derivation import DECIDING_DATE, Derivation
 from trial.errors import Fault, Rejected
 from trial.messages import KINDS
 from trial.results import Observation
 from trial.rules import Rules
-from trial.rules.categories import ARM, ENROLMENT_FIELDS, characteristic, is_characteristic
+from trial.rules.categories import ENROLMENT_FIELDS, characteristic, is_characteristic
 from trial.rules.matching import Test, check_fields, matcher, unknown
 from trial.rules.measures import Quantity
 from trial.subject import Record

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from trial import blinding
 from trial.cells import Share, Sums
 from trial.definition.outputs import Table
 from trial.derivation import Derivation
@@ -150,33 +151,52 @@ class Plan:
         )
 
 
-_PLANS: dict[str, Plan] = {}
+_PLANS: dict[tuple[str, str], Plan] = {}
 
 
 def plan_of(study: Study) -> Plan:
-    """Give a study's compiled plan; a definition is compiled once in a process."""
-    if study.digest not in _PLANS:
-        _PLANS[study.digest] = Plan(study)
-    return _PLANS[study.digest]
+    """Give a study's compiled plan; a definition is compiled once in a process and audience."""
+    key = study.digest, study.audience
+    if key not in _PLANS:
+        _PLANS[key] = Plan(study)
+    return _PLANS[key]
 
 
-def contribute(study: Study, subject: Subject) -> Share:
-    """Give one subject's share of every table of a study."""
-    return plan_of(study).contribute(subject)
+def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Share:
+    """Give one subject's share of all that is counted of a study, for every audience of it."""
+    own = plan_of(study).contribute(subject, cutoff)
+    if study.open is study:
+        return own
+    return blinding.together(plan_of(study.open).contribute(subject, cutoff), own)
+
+
+def counted(study: Study, share: Share) -> Share:
+    """Take out of what is counted for every audience the part that a view of the study shows."""
+    return blinding.of_audience(share, study.audience) if study.definition.blinded else share
+
+
+def _touched(plan: Plan) -> set[str]:
+    """Name the rows of sums that one subject's change can touch."""
+    rows = {STUDY_ROW, FLOW_ROW, findings.FINDINGS_ROW}
+    for table in plan.tables.values():
+        for row in table.rows:
+            rows |= row.touched()
+    return rows
 
 
 def _check_width(plan: Plan) -> None:
     """Refuse a definition whose change of one subject would not fit into one transaction.
 
-    A correction can move every tally from one row of sums to another, so tallies weigh double.
+    A correction can move every tally from one row of sums to another, so tallies weigh double;
+    what is counted for two audiences moves in one transaction too.
     """
-    rows = {STUDY_ROW, FLOW_ROW, findings.FINDINGS_ROW}
-    for table in plan.tables.values():
-        for row in table.rows:
-            rows |= row.touched()
-    if len(rows) > ROWS_A_SUBJECT:
+    study = plan.study
+    rows = len(_touched(plan))
+    if study.open is not study:
+        rows += len(_touched(plan_of(study.open)))
+    if rows > ROWS_A_SUBJECT:
         detail = (
-            f"one subject can change {len(rows)} rows of sums, of {ROWS_A_SUBJECT} that fit into"
+            f"one subject can change {rows} rows of sums, of {ROWS_A_SUBJECT} that fit into"
             " a transaction: ask for fewer medians or fewer tables"
         )
         raise Rejected(422, "Definition not accepted", "", Fault("/tables", detail))

@@ -1,0 +1,131 @@
+"""What of a definition depends on the arm, found by following what each part refers to."""
+
+from collections.abc import Callable, Mapping
+
+from trial import blinding
+from trial.definition import Definition
+from trial.definition.conditions import (
+    AdverseEventFilter,
+    Condition,
+    DateRef,
+    Measure,
+    RecordDate,
+    Ref,
+    Where,
+)
+from trial.definition.design import ARM
+from trial.definition.outputs import Levels, TableRow
+
+
+class Dependence:
+    """Says of each part of a definition whether it tells the arm."""
+
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+        self._known: dict[tuple[str, str], bool] = {}
+
+    def _named[Part](
+        self, kind: str, parts: Mapping[str, Part], name: str, tells: Callable[[Part], bool]
+    ) -> bool:
+        if (kind, name) not in self._known:
+            self._known[kind, name] = False  # what refers to itself is refused in any case
+            self._known[kind, name] = name in parts and tells(parts[name])
+        return self._known[kind, name]
+
+    def records(self, kind: str, where: Where) -> bool:
+        """Say it of the records of a kind of which some fields have some values."""
+        return not blinding.fields(kind).isdisjoint(where)
+
+    def date(self, ref: DateRef) -> bool:
+        """Say it of a date."""
+        return isinstance(ref, RecordDate) and self.records(ref.recorded, ref.where)
+
+    def measure(self, ref: str | Measure) -> bool:
+        """Say it of a measure, by its name or as written in place."""
+        if isinstance(ref, str):
+            return self._named("measure", self._definition.measures, ref, self.measure)
+        return (
+            ref.by_arm is not None
+            or (ref.records is not None and self.records(ref.records, ref.where))
+            or (ref.days is not None and (self.date(ref.days.start) or self.date(ref.days.end)))
+            or any(map(self.measure, ref.difference or ()))
+        )
+
+    def condition(self, ref: Ref) -> bool:
+        """Say it of a condition, by its name or as written in place."""
+        if not isinstance(ref, Condition):
+            return self._named("condition", self._definition.conditions, ref, self.condition)
+        return (
+            any(self.condition(each) for of in (ref.all, ref.any, ref.none) for each in of or ())
+            or (ref.recorded is not None and self.records(ref.recorded, ref.where))
+            or (ref.characteristic is not None and self.category(ref.characteristic))
+            or (ref.adverse_event is not None and self.events(ref.adverse_event))
+            or (ref.measure is not None and self.measure(ref.measure))
+        )
+
+    def events(self, wanted: AdverseEventFilter) -> bool:
+        """Say it of a filter of adverse events."""
+        return wanted.treatment is not None
+
+    def category(self, name: str) -> bool:
+        """Say it of what sorts subjects: a characteristic, a stratum, classes, the arm itself."""
+        classes = self._definition.classes
+        return name == ARM or self._named(
+            "class", classes, name, lambda part: self.measure(part.measure)
+        )
+
+    def time(self, name: str) -> bool:
+        """Say it of a time to event."""
+        return self._named(
+            "time",
+            self._definition.times,
+            name,
+            lambda part: any(map(self.date, (part.start, *part.events, *part.censored))),
+        )
+
+    def set(self, name: str) -> bool:
+        """Say it of an analysis set."""
+        sets = self._definition.sets
+        return self._named("set", sets, name, lambda part: self.condition(part.condition))
+
+    def levels(self, levels: Levels) -> bool:
+        """Say it of the levels of a characteristic, or of a field of some records."""
+        if levels.characteristic is not None:
+            return self.category(levels.characteristic)
+        kind = levels.recorded or ""
+        return levels.field in blinding.fields(kind) or self.records(kind, levels.where)
+
+    def source(self, name: str, records: str) -> bool:
+        """Say it of what a listing of some records shows in a column."""
+        what, _, of = name.partition(":")
+        named: Mapping[str, Callable[[str], bool]] = {
+            "characteristic": self.category,
+            "class": self.category,
+            "measure": self.measure,
+            "condition": self.condition,
+            "set": self.set,
+        }
+        if of:
+            return what in named and named[what](of)
+        field, _, _ = name.partition(".")
+        return name in blinding.SOURCES or field in blinding.fields(records)
+
+    def row(self, row: TableRow) -> bool:
+        """Say it of a table's row; of references by column see each."""
+        conditions = (row.where, row.count, row.not_due, *(row.pairs or ()))
+        return (
+            any(self.condition(each) for each in conditions if isinstance(each, str | Condition))
+            or (isinstance(row.summary, str | Measure) and self.measure(row.summary))
+            or any(
+                self.events(each if isinstance(each, AdverseEventFilter) else each.filter)
+                for each in (row.events, row.terms, row.worst, row.incidence)
+                if each is not None
+            )
+            or (row.levels is not None and self.levels(row.levels))
+            or (row.shift is not None and any(map(self.category, vars(row.shift).values())))
+            or (row.survival is not None and self._survival(row))
+        )
+
+    def _survival(self, row: TableRow) -> bool:
+        assert row.survival is not None
+        return self.time(row.survival.time) or any(map(self.category, row.survival.strata))

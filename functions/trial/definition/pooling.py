@@ -1,0 +1,193 @@
+"""A blinded study's definition as everybody may see it: without what tells arms apart.
+
+Whatever depends on the arm is left out of the definition altogether, so that nothing which is left
+can refer to it. Rows that are nothing without arms go; a table of arms alone shows all of them
+together.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import takewhile
+from typing import Any
+
+from trial.definition import Definition
+from trial.definition.dependence import Dependence
+from trial.definition.outputs import (
+    FigureDefinition,
+    FlowBox,
+    FlowDefinition,
+    FlowStage,
+    ListingDefinition,
+    Table,
+    TableColumn,
+    TableRow,
+)
+
+ALL_ARMS = "All arms"
+_BY_ARM = ("stratified", "ancova")
+_BY_COLUMN = ("count", "summary", "not_due", "statistics")
+
+type _Stands = Mapping[str, str]
+"""By the name of a column: that of the one that stands for it."""
+
+
+def pooled(definition: Definition) -> Definition:
+    """Leave out whatever tells arms apart."""
+    tells = Dependence(definition)
+    tables = [
+        table
+        for each in definition.tables
+        if (table := _table(each, definition, tells)) is not None
+    ]
+    parts: Mapping[str, Callable[[str], bool]] = {
+        "measures": tells.measure,
+        "classes": tells.category,
+        "times": tells.time,
+        "conditions": tells.condition,
+        "sets": tells.set,
+    }
+    named = {
+        name: {key: part for key, part in getattr(definition, name).items() if not tells_of(key)}
+        for name, tells_of in parts.items()
+    }
+    return definition.model_copy(
+        update={
+            **named,
+            "arms": [],
+            "tables": tables,
+            "figures": [each for each in definition.figures if _stands(each, tables)],
+            "flow": _flow(definition.flow, tells),
+            "listings": [
+                listing
+                for each in definition.listings
+                if (listing := _listing(each, tells)) is not None
+            ],
+        }
+    )
+
+
+def _table(table: Table, definition: Definition, tells: Dependence) -> Table | None:
+    columns, stands = _columns(table, definition, tells)
+    made = {row.id: _row(row, stands, tells) for row in table.rows}
+    rows = []
+    for i, row in enumerate(table.rows):
+        under = takewhile(lambda each: each.kind is not None, table.rows[i + 1 :])
+        left = [made[each.id] is not None for each in under] if row.kind is None else []
+        if (kept := made[row.id]) is not None and (not left or any(left)):
+            rows.append(kept)
+    if not columns or all(row.kind is None for row in rows):
+        return None
+    return table.model_copy(update={"columns": columns, "rows": rows})
+
+
+def _columns(
+    table: Table, definition: Definition, tells: Dependence
+) -> tuple[list[TableColumn], _Stands]:
+    """Give the columns of all arms or, where there is none, one of each set of subjects."""
+    shown = [each for each in table.columns if each.set is not None and not _hidden(each, tells)]
+    if kept := [each for each in shown if each.arm is None]:
+        return kept, {each.id: each.id for each in kept}
+    groups: list[list[TableColumn]] = []
+    for each in shown:
+        of = [group for group in groups if (group[0].set, group[0].where) == (each.set, each.where)]
+        of[0].append(each) if of else groups.append([each])
+    columns = []
+    for i, (first, *_) in enumerate(groups, 1):
+        label = ALL_ARMS
+        if len(groups) > 1:
+            label = f"{definition.sets[str(first.set)].label}: {ALL_ARMS.lower()}"
+        update = {"id": f"all-arms-{i}", "label": label, "arm": None}
+        columns.append(first.model_copy(update=update))
+    stands = zip(columns, groups, strict=True)
+    return columns, {each.id: column.id for column, group in stands for each in group}
+
+
+def _hidden(column: TableColumn, tells: Dependence) -> bool:
+    narrowed = column.where is not None and tells.condition(column.where)
+    return narrowed or tells.set(str(column.set))
+
+
+def _row(row: TableRow, stands: _Stands, tells: Dependence) -> TableRow | None:
+    if row.kind is None:
+        return row
+    if row.kind in _BY_ARM or tells.row(row):
+        return None
+    update: dict[str, Any] = {}
+    for name in _BY_COLUMN:
+        if isinstance(given := getattr(row, name), dict):
+            update[name] = _by_column(given, stands, _TELLS[name](tells))
+            if name == row.kind and not update[name]:
+                return None
+    if row.column is not None:
+        if row.column not in stands:
+            return None
+        update["column"] = stands[row.column]
+    return row.model_copy(update=update)
+
+
+_TELLS: Mapping[str, Callable[[Dependence], Callable[[Any], bool]]] = {
+    "count": lambda tells: tells.condition,
+    "not_due": lambda tells: tells.condition,
+    "summary": lambda tells: tells.measure,
+    "statistics": lambda _: lambda _statistics: False,
+}
+
+
+def _by_column(
+    given: Mapping[str, Any], stands: _Stands, tells: Callable[[Any], bool]
+) -> dict[str, Any]:
+    """Keep what each column shows; one that stands for several must show the same of each."""
+    made = {}
+    for name in dict.fromkeys(stands.values()):
+        first, *others = [given.get(of) for of, column in stands.items() if column == name]
+        if first is not None and all(each == first for each in others) and not tells(first):
+            made[name] = first
+    return made
+
+
+def _stands(figure: FigureDefinition, tables: list[Table]) -> bool:
+    """Say whether the cell that a figure shows is still there."""
+    wanted = figure.source
+    for table in tables:
+        if table.id == wanted.table and wanted.column in {each.id for each in table.columns}:
+            return any(
+                wanted.column in given if isinstance(given, dict) else True
+                for row in table.rows
+                if wanted.row == row.id or wanted.row.startswith(f"{row.id}/")
+                for given in [getattr(row, row.kind) if row.kind else None]
+            )
+    return False
+
+
+def _flow(flow: FlowDefinition, tells: Dependence) -> FlowDefinition:
+    stages = [made for each in flow.stages if (made := _stage(each, tells)) is not None]
+    left = {box.id for stage in stages for box in (stage.box, *stage.side)}
+    identities = [each for each in flow.identities if left.issuperset({each.total, *each.parts})]
+    return flow.model_copy(update={"stages": stages, "identities": identities})
+
+
+def _stage(stage: FlowStage, tells: Dependence) -> FlowStage | None:
+    box, *side = (_box(each, tells) for each in (stage.box, *stage.side))
+    if box is None:
+        return None
+    left = [each for each in side if each is not None]
+    return stage.model_copy(update={"box": box, "side": left, "by_arm": False})
+
+
+def _box(box: FlowBox, tells: Dependence) -> FlowBox | None:
+    if tells.condition(box.count):
+        return None
+    hidden = box.reasons is not None and tells.levels(box.reasons)
+    return box.model_copy(update={"reasons": None}) if hidden else box
+
+
+def _listing(listing: ListingDefinition, tells: Dependence) -> ListingDefinition | None:
+    if tells.records(listing.records, listing.where):
+        return None
+    if listing.subjects is not None and tells.condition(listing.subjects):
+        return None
+    columns = [
+        each
+        for each in listing.columns
+        if each.source is None or not tells.source(each.source, listing.records)
+    ]
+    return listing.model_copy(update={"columns": columns}) if columns else None

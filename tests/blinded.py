@@ -1,0 +1,263 @@
+"""Blinded studies that ask for the arm in every way, and feeds that differ in arms alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import builders
+from builders import adverse_event, disposition, dose, enrolment, entry, viral_load
+from hypothesis import strategies as st
+from parallel import TOTAL, A, B, parallel, randomised
+
+from trial.messages import Entry
+from trial.study import Study
+
+_DRUG = {"recorded": "dose.administered", "where": {"treatment": "drug"}}
+PARTS: Mapping[str, Any] = {
+    "measures": {
+        "drug-doses": {"records": "dose.administered", "where": {"treatment": "drug"}},
+        "doses": {"records": "dose.administered"},
+        "early": {"parameter": "cd4", "at": "day-14"},
+        "late": {"parameter": "cd4", "at": "week-5"},
+        "either": {"by_arm": {"a": "early", "b": "late"}, "label": "CD4"},
+        "gap": {"difference": ["either", "late"]},
+        "until-drug": {"days": {"start": "enrolment", "end": _DRUG}},
+    },
+    "conditions": {
+        "in-a": {"characteristic": "arm", "levels": ["a"]},
+        "not-a": {"none": ["in-a"]},
+        "indirect": {"all": ["enrolled", {"any": ["not-a", "treated"]}]},
+        "got-drug": _DRUG,
+        "large": {"recorded": "dose.administered", "where": {"amount": ["800", "900"]}},
+        "dosed": {"measure": "drug-doses", "at_least": 1},
+        "ill-on-drug": {"adverse_event": {"treatment": "drug"}},
+        "classed": {"characteristic": "by-dose", "levels": ["some"]},
+        "gap-known": {"measure": "gap", "assessed": True},
+    },
+    "classes": {
+        "by-dose": {"label": "Doses", "measure": "drug-doses", "classes": [
+            {"value": "none", "label": "None", "at_most": 0},
+            {"value": "some", "label": "Some", "at_least": 1}]},
+        "load": {"label": "Load", "measure": {"parameter": "viral-load", "at": "week-5"},
+                 "missing": "high", "classes": [
+                     {"value": "low", "label": "Low", "below": 1000},
+                     {"value": "high", "label": "High", "at_least": 1000}]},
+    },
+    "times": {
+        "drug": {"label": "To drug", "start": "enrolment", "events": [_DRUG]},
+        "dose": {"label": "To a dose", "start": "enrolment", "events": ["first-dose"]},
+    },
+    "sets": {
+        "on-drug": {"label": "On drug", "condition": "got-drug"},
+        "not-in-a": {"label": "Not in a", "condition": "not-a"},
+    },
+}  # fmt: skip
+
+_GRADES = {"field": "grade", "levels": [{"value": str(i), "label": str(i)} for i in range(1, 5)]}
+ROWS: Sequence[Mapping[str, Any]] = [
+    *({"count": name} for name in (*PARTS["conditions"], "enrolled", "treated")),
+    {"count": "enrolled", "where": "in-a"},
+    {"count": "enrolled", "where": {"recorded": "subject.enrolled"}, "interval": True},
+    {"levels": {"characteristic": "arm"}},
+    {"levels": {"characteristic": "region"}},
+    {"levels": {"characteristic": "by-dose"}},
+    {"levels": {"recorded": "dose.administered", "field": "treatment"}},
+    {"levels": {"recorded": "dose.administered", "where": {"lot": "L1"}, "field": "visit"}},
+    {"levels": {"recorded": "subject.unblinded", "field": "reason"}},
+    *({"summary": name, "statistics": ["mean", "sd"]} for name in (*PARTS["measures"], "age")),
+    {"summary": "age", "statistics": ["median"]},
+    {"pairs": ["dosed", "enrolled"]},
+    {"pairs": ["treated", "enrolled"]},
+    {"not_due": "week5-responder"},
+    {"not_due": "in-a"},
+    {"events": {"treatment": "drug"}},
+    {"events": {"emergent": True}},
+    {"terms": {"filter": {"treatment": "drug"}}},
+    {"terms": {"filter": {}, "worst": _GRADES}},
+    {"worst": {"filter": {"treatment": "drug"}, **_GRADES}},
+    {"worst": {"filter": {}, **_GRADES}},
+    {"shift": {"before": "by-dose", "after": "load"}},
+    {"shift": {"before": "load", "after": "load"}},
+    {"stratified": {"count": "treated", "strata": ["region"]}},
+    {"survival": {"time": "drug"}},
+    {"survival": {"time": "dose", "at": [7], "strata": ["region"]}},
+    {"survival": {"time": "dose", "strata": ["by-dose"]}},
+    {"incidence": {"filter": {"treatment": "drug"}}},
+    {"incidence": {"filter": {}}},
+    {"ancova": {"measure": "age", "factors": ["region"]}},
+    {},
+]
+
+_RECEIVED = [{**each, "id": f"{each['id']}-received", "set": "received"} for each in (A, B)]
+COLUMNS: Sequence[Mapping[str, Any]] = [
+    A,
+    B,
+    *_RECEIVED,
+    TOTAL,
+    {"id": "treated", "label": "Treated", "set": "treated"},
+    {"id": "in-a", "label": "In a", "set": "enrolled", "where": "in-a"},
+    {"id": "on-drug", "label": "On drug", "set": "on-drug"},
+    {"id": "women", "label": "Women", "set": "randomised", "arm": "a",
+     "where": {"characteristic": "sex", "levels": ["F"]}},
+]  # fmt: skip
+
+SOURCES: Mapping[str, Sequence[str]] = {
+    "subjects": ["subject", "arm", "first-dose", "doses", "set:on-drug",
+                 "condition:indirect", "class:by-dose", "class:load", "measure:gap",
+                 "characteristic:arm", "characteristic:region"],
+    "subject.randomised": ["subject", "record", "date", "arm", "strata"],
+    "subject.unblinded": ["subject", "date", "reason"],
+    "dose.administered": ["subject", "record", "start", "treatment", "amount", "unit", "lot",
+                          "start.study-day", "visit"],
+    "adverse-event.reported": ["subject", "onset", "emergent", "treatment-at-onset",
+                               "dose-at-onset", "days-since-last-dose"],
+    "findings": ["subject", "record", "finding", "detail"],
+    "observations:viral-load": ["subject", "result", "value", "last:viral-load-log10"],
+}  # fmt: skip
+
+_STAGES = [
+    {"id": "one", "label": "One", "box": {"id": "all", "label": "All", "count": "enrolled"}},
+    {"id": "two", "label": "Two", "by_arm": True,
+     "box": {"id": "treated", "label": "Treated", "count": "treated"},
+     "side": [{"id": "drug", "label": "Drug", "count": "got-drug"},
+              {"id": "left", "label": "Left", "count": {"recorded": "disposition.recorded"},
+               "reasons": {"characteristic": "arm"}}]},
+    {"id": "three", "label": "Three", "box": {"id": "a", "label": "In a", "count": "in-a"}},
+]  # fmt: skip
+FLOW = {
+    "title": "Flow",
+    "stages": _STAGES,
+    "identities": [
+        {"total": "all", "parts": ["a", "drug"]},
+        {"total": "all", "parts": ["treated"]},
+    ],
+}
+
+
+def listing(records: str, sources: Sequence[str], **more: Any) -> dict[str, Any]:
+    columns = [{"id": f"C{i}", "label": each, "source": each} for i, each in enumerate(sources)]
+    name = records.replace(":", "-")
+    shown = {"id": name, "title": records, "population": "All", "records": records}
+    return shown | {"columns": columns} | more
+
+
+def study_of(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[Mapping[str, Any]], **more: Any
+) -> Study:
+    """Load a blinded study with one table, whose every first cell is a figure."""
+    named = [{"label": f"Row {i}"} | row | {"id": f"r{i}"} for i, row in enumerate(rows)]
+    subjects = [each["id"] for each in columns if "set" in each]
+    figures = [
+        {"id": f"{row['id']}-{name}", "label": "Figure", "show": "n",
+         "source": {"table": "t", "row": row["id"] + end, "column": name}}
+        for row in named
+        for name in subjects
+        for end in ["/x" if "levels" in row or "terms" in row else ""]
+    ]  # fmt: skip
+    wanted: dict[str, Any] = {"blinded": True, "flow": FLOW, "figures": figures, "listings": []}
+    return parallel(named, columns, **(dict(PARTS) | wanted | more))
+
+
+class Case:
+    """A blinded study, and two feeds for it that differ in arms and treatments alone."""
+
+    def __init__(self, study: Study, one: Sequence[Entry], other: Sequence[Entry]) -> None:
+        self.study = study
+        self.one = one
+        self.other = other
+
+    def __repr__(self) -> str:
+        table = json.loads(self.study.source)["tables"][0]
+        feeds = (
+            [(each.subject, each.kind, dict(each.data)) for each in feed] for feed in self.feeds
+        )
+        return f"{table['columns']}\n{table['rows']}\n{'\n'.join(map(str, feeds))}"[:20_000]
+
+    @property
+    def feeds(self) -> tuple[Sequence[Entry], Sequence[Entry]]:
+        return self.one, self.other
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    return Case(draw(_studies()), *draw(_feeds()))
+
+
+@st.composite
+def _studies(draw: st.DrawFn) -> Study:
+    """Draw a blinded study of some rows, columns and listings."""
+    columns = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, unique_by=lambda c: c["id"]))
+    rows = draw(st.lists(st.sampled_from(ROWS), min_size=1, max_size=12))
+    names = {each["id"] for each in columns}
+    if {"a", "b"} <= names:
+        columns = [*columns, {"id": "p", "label": "P", "compare": ["a", "b"]}]
+    by_column = {name: draw(st.sampled_from(["treated", "in-a"])) for name in names - {"p"}}
+    rows = [*rows, {"count": by_column}]
+    records = draw(st.lists(st.sampled_from(sorted(SOURCES)), unique=True))
+    listings = [
+        listing(each, SOURCES[each], **draw(st.sampled_from([{}, {"subjects": "indirect"}])))
+        for each in records
+    ]
+    return study_of(rows, columns, listings=listings)
+
+
+_ARMS, _TREATMENTS = st.sampled_from(["a", "b"]), st.sampled_from(["drug", "placebo"])
+_AMOUNTS, _LOTS = st.sampled_from([800, 900, 5]), st.sampled_from(["L1", "L2", None])
+_RECORDS = st.sampled_from(["R1", "R2", "R3"])
+_EVENTS = st.one_of(
+    st.builds(lambda age, sex: enrolment(age=age, sex=sex), st.integers(18, 90),
+              st.sampled_from("MF")),
+    st.builds(lambda arm, record, at, region: randomised(
+        arm, at=at, record=record, strata={"region": region}),
+        _ARMS, _RECORDS, st.integers(1, 3), st.sampled_from(["north", "south"])),
+    st.builds(lambda treatment, amount, at, record: dose(
+        at, treatment=treatment, amount=amount, record=record),
+        _TREATMENTS, _AMOUNTS, st.integers(5, 7), _RECORDS),
+    st.builds(lambda record: entry("subject.unblinded", record=record, date=builders.day(20),
+                                   reason="on drug"), _RECORDS),
+    st.builds(viral_load, st.integers(0, 42), st.integers(1, 10**6)),
+    st.builds(builders.cd4, st.sampled_from([14, 35]),
+              st.integers(1, 900)),
+    st.builds(lambda at, grade: adverse_event(at, grade=grade), st.integers(0, 60),
+              st.integers(1, 4)),
+    st.builds(disposition, st.integers(10, 60)),
+)  # fmt: skip
+
+
+@st.composite
+def _feeds(draw: st.DrawFn) -> tuple[list[Entry], list[Entry]]:
+    """Draw two feeds that differ in arms and treatments alone, in one order, with corrections."""
+    pairs = []
+    for i in range(draw(st.integers(1, 4))):
+        revisions: dict[tuple[str, str], int] = {}
+        for each in draw(st.lists(_EVENTS, min_size=1, max_size=10)):
+            key = (each.kind, each.record)
+            revision = revisions[key] = revisions.get(key, 0) + 1
+            data = dict(each.data) | {"record": each.record}
+            void = revision > 1 and draw(st.booleans())
+            others = dict(data) if void else data | draw(_other(each.kind))
+            if void:
+                data = others = {"record": each.record, "action": "void"}
+            again = {"revision": revision}
+            pairs.append(tuple(_entry(each.kind, f"S-{i}", of | again) for of in (data, others)))
+    order = draw(st.permutations(pairs))
+    return [one for one, _ in order], [other for _, other in order]
+
+
+def _entry(kind: str, subject: str, data: dict[str, Any]) -> Entry:
+    return entry(kind, subject, **{name: each for name, each in data.items() if each is not None})
+
+
+@st.composite
+def _other(draw: st.DrawFn, kind: str) -> dict[str, Any]:
+    match kind:
+        case "subject.randomised":
+            return {"arm": draw(_ARMS)}
+        case "dose.administered":
+            unit = draw(st.sampled_from(["mg", "mL"]))
+            given = {"treatment": draw(_TREATMENTS), "amount": draw(_AMOUNTS), "unit": unit}
+            return given | {"lot": draw(_LOTS)}
+        case "subject.unblinded":
+            return {"reason": draw(st.sampled_from(["on drug", "on placebo, as it turned out"]))}
+        case _:
+            return {}

@@ -1,0 +1,195 @@
+"""Sums of a blinded study: of both audiences they move together, and stand apart."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import blinded
+import builders
+import pytest
+from blinded import Case, randomised, study_of
+from doubles import Clock, MemoryClient
+from hypothesis import HealthCheck, given, settings
+from parallel import TOTAL, A, B
+
+from trial import auditing, blinding, cells, report
+from trial.messages import Entry
+from trial.store import Store, sealing
+from trial.store.rows import Receipt
+from trial.store.table import Table
+from trial.study import Study, load
+from trial.subject import gather
+
+ADMIN = "arn:aws:iam::123456789012:role/admin"
+SLOWLY = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+FEED = [
+    builders.enrolment(age=40, sex="F"),
+    randomised("a", strata={"region": "north"}),
+    builders.dose(7, treatment="drug"),
+    builders.enrolment(subject="S-2", age=50, sex="M"),
+    randomised("b", "S-2"),
+    builders.adverse_event(10),
+]
+DEFINED = study_of([{"summary": "age"}, {"count": "treated"}, {"count": "in-a"}], [A, B, TOTAL])
+
+
+class Kept:
+    """A study in a store in memory."""
+
+    def __init__(self, study: Study) -> None:
+        self.client = MemoryClient()
+        self.clock = Clock()
+        self.study = study
+        self.store = Store(Table(self.client, "t"), report.contribute, self.clock, self.clock.pause)
+        self.put(study)
+
+    def put(self, study: Study) -> str:
+        return self.store.put_definition(study, study.source)
+
+    def record(self, entries: Iterable[Entry]) -> None:
+        for each in entries:
+            self.store.record(self.study, [Receipt(each, "edc")])
+
+    def sums(self, end: str) -> list[Any]:
+        return [
+            item
+            for (partition, sort), item in self.client.tables["t"].items()
+            if partition.endswith(end) and sort.startswith("SUM#")
+        ]
+
+    def history(self, subjects: Iterable[str]) -> list[Any]:
+        found = []
+        for each in sorted(subjects):
+            stored = self.store.subject(self.study, each)
+            key = stored.cipher_key if stored else b""
+            found.append([row.masked() for row in self.store.journal("TINY", each, key)])
+        return found
+
+
+def counted(study: Study, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Recompute what each audience's sums must be."""
+    subjects = builders.subjects(entries)
+    return {
+        view.audience: cells.total(
+            report.plan_of(view).contribute(each) for each in subjects
+        )
+        for view in study.views
+    }  # fmt: skip
+
+
+def exact(kept: Kept, study: Study, entries: Sequence[Entry]) -> None:
+    expected = counted(study, entries)
+    for view in study.views:
+        assert kept.store.sums(view) == expected[view.audience], view.audience
+    assert set(map(str, kept.store.check(study).values())) == {"{}"}
+
+
+@SLOWLY
+@given(blinded.cases())
+def test_both_audiences_sums_are_the_recomputed_and_stand_apart(case: Case) -> None:
+    kept = Kept(case.study)
+    kept.record(case.one)
+    exact(kept, case.study, case.one)
+    open_rows, unblinded = kept.sums("#0"), kept.sums("#0#UNBLINDED")
+    assert unblinded
+    assert not [item for item in open_rows if blinding.UNBLINDED in item["SK"]["S"]]
+
+
+@SLOWLY
+@given(case=blinded.cases())
+def test_feeds_that_differ_in_arms_alone_give_the_same_open_sums_and_histories(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing.secrets, "token_bytes", bytes)
+    kept = [Kept(case.study), Kept(case.study)]
+    for each, feed in zip(kept, case.feeds, strict=True):
+        each.record(feed)
+    one, other = kept
+    assert one.store.sums(case.study.open) == other.store.sums(case.study.open)
+    names = {each.subject for each in case.one}
+    assert one.history(names) == other.history(names)
+
+
+def test_a_history_shows_everything_but_what_tells() -> None:
+    kept = Kept(DEFINED)
+    kept.record(FEED)
+    (rows,) = kept.history(["S-1"])
+    bodies = [json.loads(row["body"])["data"] for row in rows]
+    assert [body.get("arm") for body in bodies[:2]] == [None, blinding.HIDDEN]
+    assert bodies[1]["strata"] == {"region": "north"}
+    assert (bodies[2]["treatment"], bodies[2]["start"]) == (
+        blinding.HIDDEN,
+        builders.day(7, "11:00"),
+    )
+    assert rows[0]["digest"] == FEED[0].digest.hex()
+    assert {row["hash"] for row in rows} == {blinding.HIDDEN}
+    told = json.dumps(rows)
+    assert "drug" not in told
+    assert FEED[1].digest.hex() not in told
+
+
+def test_an_amendment_unblinds() -> None:
+    kept = Kept(DEFINED)
+    kept.record(FEED)
+    plain = load(json.dumps(json.loads(DEFINED.source) | {"blinded": False}))
+    assert kept.put(plain) == "filling"
+    exact(kept, DEFINED, FEED)
+    kept.record([randomised("a", "S-2", revision=2)])
+    assert kept.store.fill("TINY")
+    kept.store.look_again("TINY")
+    assert kept.store.study("TINY").views == (kept.store.study("TINY"),)
+    after = [*FEED, randomised("a", "S-2", revision=2)]
+    exact(kept, plain, after)
+    assert kept.store.sums(plain) == counted(DEFINED, after)["unblinded"]
+    kept.clock.pause(3600)
+    kept.store.take_back("TINY", kept.clock())
+    left = [name for item in kept.sums("#UNBLINDED") for name, value in item.items()
+            if name.startswith(".") and value != {"N": "0"}]  # fmt: skip
+    assert left == []
+
+
+@pytest.mark.parametrize("how", ["changed", "deleted"])
+def test_audit_finds_and_repairs_a_damaged_unblinded_row_and_names_no_arm(how: str) -> None:
+    kept = Kept(DEFINED)
+    kept.record(FEED)
+    row = next(item for item in kept.sums("#UNBLINDED") if item["SK"]["S"].endswith(":t#0"))
+    key = row["PK"]["S"], row["SK"]["S"]
+    if how == "deleted":
+        del kept.client.tables["t"][key]
+    else:
+        kept.client.tables["t"][key][".2.0.n"] = {"N": "7"}
+    audited = auditing.audit(kept.store, "TINY")
+    assert [(each.what, each.repaired) for each in audited.differences] == [("sums", True)]
+    (shown,) = audited.document("now")["differences"]
+    assert shown["rows"] == ("unblinded",)
+    exact(kept, DEFINED, FEED)
+
+
+def test_a_shard_that_waits_to_be_filled_is_computed_for_both_audiences() -> None:
+    kept = Kept(DEFINED)
+    kept.record(FEED)
+    later = Store(Table(kept.client, "t"), report.contribute, kept.clock, version=2)
+    found = later.study("TINY")
+    for view in found.views:
+        assert later.sums(view) == counted(DEFINED, FEED)[view.audience]
+
+
+def test_a_removed_study_leaves_no_unblinded_sum() -> None:
+    kept = Kept(load(json.dumps(json.loads(DEFINED.source) | {"retention": 0})))
+    kept.record(FEED)
+    kept.store.retire("TINY", ADMIN, "Closed")
+    kept.store.remove("TINY", ADMIN, "Over")
+    kept.store.clear("TINY")
+    assert set(kept.client.tables["t"]) == {("STUDY#TINY", "CURRENT")}
+
+
+def test_a_study_that_is_not_blinded_writes_what_it_wrote() -> None:
+    kept = Kept(load(json.dumps(json.loads(DEFINED.source) | {"blinded": False})))
+    kept.record(FEED)
+    assert kept.sums("#UNBLINDED") == []
+    assert kept.store.sums(kept.study) == counted(kept.study, FEED)["open"]
+    assert gather("S-1", FEED[:3]).accepted == 3
