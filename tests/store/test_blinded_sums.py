@@ -156,7 +156,7 @@ def test_an_amendment_unblinds() -> None:
 def test_audit_finds_and_repairs_a_damaged_unblinded_row_and_names_no_arm(how: str) -> None:
     kept = Kept(DEFINED)
     kept.record(FEED)
-    row = next(item for item in kept.sums("#UNBLINDED") if item["SK"]["S"].endswith(":t#0"))
+    row = next(item for item in kept.sums("#UNBLINDED") if item["SK"]["S"].endswith(":cells#0"))
     key = row["PK"]["S"], row["SK"]["S"]
     if how == "deleted":
         del kept.client.tables["t"][key]
