@@ -5,7 +5,7 @@ document agrees with itself by construction.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from trial import blinding, cells, dates
@@ -29,10 +29,14 @@ def check(study: Study) -> None:
         listings.check(plan)
 
 
-def tables(study: Study, sums: Share) -> tuple[Grid, ...]:
-    """Read every table out of the sums."""
+def tables(study: Study, sums: Share, wanted: Container[str] | None = None) -> tuple[Grid, ...]:
+    """Read tables out of the sums: every one, or those that are wanted by their ids."""
     found = Sums(sums)
-    return tuple(table.read(found) for table in plan_of(study).tables.values())
+    return tuple(
+        table.read(found)
+        for name, table in plan_of(study).tables.items()
+        if wanted is None or name in wanted
+    )
 
 
 def flow(study: Study, sums: Share) -> Flow:
@@ -42,7 +46,8 @@ def flow(study: Study, sums: Share) -> Flow:
 
 def summary(study: Study, sums: Share) -> tuple[Figure, ...]:
     """Read the summary's figures out of the sums."""
-    return figures.figures(study.definition, tables(study, sums))
+    wanted = {each.source.table for each in study.definition.figures}
+    return figures.figures(study.definition, tables(study, sums, wanted))
 
 
 def found(study: Study, sums: Share, disputed: int) -> tuple[str, ...]:

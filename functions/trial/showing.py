@@ -105,10 +105,10 @@ def get_tables(_request: Request, seen: Study) -> Answer:
 def get_table(_request: Request, seen: Study, table: str) -> Answer:
     """Give one table as it is now."""
     sums = wiring.store().sums(seen)
-    grid = next((each for each in report.tables(seen, sums) if each.id == table), None)
-    if grid is None:
+    found = report.tables(seen, sums, {table})
+    if not found:
         raise Rejected(404, "No such table")
-    return web.document(tables_json.tables(report.live(seen, sums), [grid]))
+    return web.document(tables_json.tables(report.live(seen, sums), found))
 
 
 @shown("set-aside")

@@ -28,6 +28,8 @@ from trial.definition.design import (
 )
 from trial.definition.outputs import FigureDefinition, FlowDefinition, ListingDefinition, Table
 
+MOST_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
+
 
 class Definition(Model):
     """A study, as its sponsor writes it.
@@ -43,7 +45,7 @@ class Definition(Model):
     notice: str = ""
     design: Literal["single-group", "parallel", "crossover"]
     blinded: bool = False  # results by arm are for the unblinded audience alone
-    shards: Annotated[int, Field(ge=1, le=24)] = 8  # of four generations in one transaction
+    shards: Annotated[int, Field(ge=1, le=MOST_SHARDS)] = 8
     retention: Annotated[int, Field(ge=0, le=100)] = 25  # years, from when the study is retired
     calendar: Calendar
     arms: Annotated[list[Arm], AfterValidator(distinct)] = []

@@ -30,9 +30,9 @@ class Measure(Model):
     how many records there are; the days from one date to another, both counted; another measure
     by arm; or the `difference` of two measures, the first less the second. `decrease_from` and
     `change_from` name a baseline and subtract, and `percent_change_from` also divides by it;
-    `missing` says what stands in for a visit that is
-    due and has no value: nothing, the baseline (bocf), the last value (locf), or the last that
-    an earlier visit has (locf-visit); where there is none after the first dose, the baseline.
+    `missing` says what stands in for a visit that is due and has no value: nothing, the baseline
+    (bocf), the last value (locf), or the last that an earlier visit has (locf-visit); where there
+    is none after the first dose, the baseline.
     """
 
     characteristic: Name | None = None

@@ -181,24 +181,21 @@ class Rules:
 
 
 def _every(tests: list[Test]) -> Test:
-    def test(derivation: Derivation) -> Truth:
-        truth: Truth = True
-        for each in tests:
-            if (result := each(derivation)) is False:
-                return False
-            if result is None:
-                truth = None
-        return truth
-
-    return test
+    return _settled(tests, by=False)
 
 
 def _some(tests: list[Test]) -> Test:
+    return _settled(tests, by=True)
+
+
+def _settled(tests: list[Test], *, by: bool) -> Test:
+    """Ask until one test settles it; one that is not settled itself leaves the rest open."""
+
     def test(derivation: Derivation) -> Truth:
-        truth: Truth = False
+        truth: Truth = not by
         for each in tests:
-            if (result := each(derivation)) is True:
-                return True
+            if (result := each(derivation)) is by:
+                return by
             if result is None:
                 truth = None
         return truth

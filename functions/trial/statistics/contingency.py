@@ -5,9 +5,7 @@ A table is a sequence of rows of counts; rows and columns without any count are 
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import lcm
 
-from trial.statistics.elimination import solve
 from trial.statistics.inference import ChiSquare
 
 type Table = Sequence[Sequence[int]]
@@ -90,14 +88,7 @@ def general_association(strata: Sequence[Table]) -> ChiSquare | None:
     variance = [[Fraction(0)] * len(distance) for _ in distance]
     for table in strata:
         _add_stratum(table, (height, width), distance, variance)
-    unit = lcm(*(each.denominator for row in (*variance, distance) for each in row))
-    solution = solve(
-        [[int(each * unit) for each in row] for row in variance],
-        [int(each * unit) for each in distance],
-    )
-    if not solution.used:
-        return None
-    return ChiSquare(-solution.rests[-1] / unit, len(solution.used))
+    return ChiSquare.of(distance, variance)
 
 
 def _add_stratum(

@@ -8,8 +8,9 @@ shows as a pivot of exactly 0; it is passed over, whatever the size of the numbe
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 
-type Matrix = Sequence[Sequence[int]]
+type Matrix = Sequence[Sequence[int | Fraction]]
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,26 @@ class Solution:
         return sum((a * b for a, b in zip(left, weighed, strict=True) if a), Fraction(0))
 
 
-def solve(matrix: Matrix, right: Sequence[int], square: int = 0) -> Solution:
-    """Solve a positive semidefinite system, with a generalised inverse by columns in order."""
+def solve(matrix: Matrix, right: Sequence[int | Fraction], square: int | Fraction = 0) -> Solution:
+    """Solve a positive semidefinite system, with a generalised inverse by columns in order.
+
+    All is scaled to integers by one number, and what that number does to the answer taken back.
+    """
+    unit = lcm(*(each.denominator for row in (*matrix, right, [square]) for each in row))
+    scaled = _solve(
+        [[int(each * unit) for each in row] for row in matrix],
+        [int(each * unit) for each in right],
+        int(square * unit),
+    )
+    return Solution(
+        scaled.used,
+        scaled.coefficients,
+        tuple(tuple(each * unit for each in row) for row in scaled.inverse),
+        tuple(each / unit for each in scaled.rests),
+    )
+
+
+def _solve(matrix: Sequence[Sequence[int]], right: Sequence[int], square: int) -> Solution:
     size = len(matrix)
     rows = [[*matrix[i], *(int(i == j) for j in range(size)), right[i]] for i in range(size)]
     last = [*right, *(0 for _ in range(size)), square]

@@ -3,7 +3,7 @@
 The statistic itself is an exact fraction; only the tails of its distribution are irrational.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
@@ -17,6 +17,7 @@ from trial.distributions import (
     t_quantile,
     t_tails,
 )
+from trial.statistics.elimination import solve
 
 type Interval = tuple[Decimal, Decimal]
 """A lower and an upper limit; proportions and their differences are given as fractions of 1."""
@@ -32,6 +33,17 @@ class ChiSquare:
 
     statistic: Fraction
     df: int
+
+    @classmethod
+    def of(
+        cls, distance: Sequence[Fraction], variance: Sequence[Sequence[Fraction]]
+    ) -> "ChiSquare | None":
+        """Refer distances from their expectation, by their variance, to as many as can be told.
+
+        Degrees of freedom are the rank of the variance; None where nothing varies.
+        """
+        solution = solve(variance, distance)
+        return cls(-solution.rests[-1], len(solution.used)) if solution.used else None
 
     @property
     def p(self) -> Decimal:

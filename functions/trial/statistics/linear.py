@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from math import lcm
 
 from trial.statistics.elimination import Solution, solve
 from trial.statistics.inference import FRatio, StudentT
@@ -173,23 +172,11 @@ class Fit:
         )
 
     def _solve(self, places: Sequence[int]) -> Solution:
-        """Solve for some columns, all scaled to integers by one number."""
+        """Solve for some columns."""
         columns = [self.columns[i] for i in places]
         matrix = [[self._product(a, b) for b in columns] for a in columns]
         right = [self._product(each, None) for each in columns]
-        square = self._product(None, None)
-        unit = lcm(*(x.denominator for row in (*matrix, right, [square]) for x in row))
-        scaled = solve(
-            [[int(x * unit) for x in row] for row in matrix],
-            [int(x * unit) for x in right],
-            int(square * unit),
-        )
-        return Solution(
-            scaled.used,
-            scaled.coefficients,
-            tuple(tuple(x * unit for x in row) for row in scaled.inverse),
-            tuple(x / unit for x in scaled.rests),
-        )
+        return solve(matrix, right, self._product(None, None))
 
     def _product(self, a: Column | None, b: Column | None) -> Fraction:
         """Sum the product of two columns; None stands for the response."""

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import localcontext
 from fractions import Fraction
-from math import lcm
 
 from trial.distributions import ratio
-from trial.statistics.elimination import solve
 from trial.statistics.inference import (
     LEVEL,
     LIMIT,
@@ -155,14 +153,7 @@ def log_rank(strata: Sequence[Sequence[Times]]) -> ChiSquare | None:
         [exact_sum(part.covariance(i, j) for part in parts) for j in range(width)]
         for i in range(width)
     ]
-    unit = lcm(*(each.denominator for row in (*variance, distance) for each in row))
-    solution = solve(
-        [[int(each * unit) for each in row] for row in variance],
-        [int(each * unit) for each in distance],
-    )
-    if not solution.used:
-        return None
-    return ChiSquare(-solution.rests[-1] / unit, len(solution.used))
+    return ChiSquare.of(distance, variance)
 
 
 @dataclass(frozen=True)

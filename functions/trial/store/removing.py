@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 from itertools import batched
 
 from trial.blinding import UNBLINDED
+from trial.definition import MOST_SHARDS
 from trial.store import keys
 from trial.store.table import Table, key_of
 
 _AT_ONCE = 10  # items of up to 400 KB in a transaction of up to 4 MB
-_SHARDS = range(24)  # as many as a definition may have: it may be gone already
 
 
 def clear(table: Table, study_id: str) -> None:
     """Delete a study's items, step by step."""
-    for number in _SHARDS:
+    for number in range(MOST_SHARDS):  # the definition, which says how many, may be gone already
         _delete(table, _of_shard(table, study_id, keys.shard(study_id, number)))
         _delete(table, map(key_of, table.query(keys.counts(study_id, number, UNBLINDED))))
     _delete(table, map(key_of, table.query(keys.aside(study_id))))

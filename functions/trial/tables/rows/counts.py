@@ -9,7 +9,8 @@ from trial.cells import Cells, Share, Sums
 from trial.derivation import Derivation
 from trial.rules.categories import Category
 from trial.rules.matching import Test
-from trial.statistics.pairs import mcnemar_exact
+from trial.statistics.pairs import MCNEMAR_EXACT, mcnemar_exact
+from trial.statistics.proportions import CLOPPER_PEARSON
 from trial.tables.grid import Cell, Row
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.kinds import Head, counted, number, p_value, put, whole
@@ -75,7 +76,7 @@ class CountRow(Placed):
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give n, N, percentage and, if wanted, the exact confidence interval."""
         cells = sums.get(self.sums, {})
-        method = "Clopper-Pearson, 95 %" if self.interval else ""
+        method = f"{CLOPPER_PEARSON}, 95 %" if self.interval else ""
         found = {i: cells.get(f"{self.index}.{i}.n", 0) for i, _, _ in self._counts}
         shown = [
             Cell(heads[i].id, counted(n, heads[i], interval=self.interval), method)
@@ -249,7 +250,7 @@ class PairsRow(Placed):
             p_value(mcnemar_exact(first, second) if n else None),
         )
         column = heads[self.column].id
-        return [Row(self.id, self.label, self.level, (Cell(column, statistics, "exact McNemar"),))]
+        return [Row(self.id, self.label, self.level, (Cell(column, statistics, MCNEMAR_EXACT),))]
 
 
 def _against_rest(heads: Sequence[Head], found: Mapping[int, int]) -> tuple[Cell, ...]:

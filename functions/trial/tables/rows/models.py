@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 from trial.cells import Cells, Share, Sums
 from trial.derivation import Derivation
@@ -128,7 +129,7 @@ class AncovaRow:
         for name, value in self._products.lift([each.units for each in values if each]).items():
             put(share, row, f"{name}{text}", value)
 
-    @property
+    @cached_property
     def _products(self) -> Products:
         return Products(tuple(each.places for each in (*self.covariates, self.response)))
 
@@ -171,15 +172,13 @@ class AncovaRow:
         """Read the sums by levels, with the small levels of a factor made one."""
         found: dict[Levels, Cells] = {}
         sizes: dict[str, dict[str, dict[str, int]]] = {}
-        for row, cells in sums.items():
-            if row.startswith(f"{self.sums}sums-"):
-                for cell, value in cells.items():
-                    name, text = cell[: cell.index("[")], cell[cell.index("[") :]
-                    found.setdefault(tuple(json.loads(text)), {})[name] = value
-            elif row.startswith(f"{self.sums}pool-"):
-                for cell, value in cells.items():
-                    factor, level, arm = json.loads(cell)
-                    sizes.setdefault(factor, {}).setdefault(level, {})[arm] = value
+        for chunk in range(CHUNKS):
+            for cell, value in sums.get(f"{self.sums}sums-{chunk}", {}).items():
+                name, text = cell[: cell.index("[")], cell[cell.index("[") :]
+                found.setdefault(tuple(json.loads(text)), {})[name] = value
+            for cell, value in sums.get(f"{self.sums}pool-{chunk}", {}).items():
+                factor, level, arm = json.loads(cell)
+                sizes.setdefault(factor, {}).setdefault(level, {})[arm] = value
         moments: products.Sums = {
             levels: self._products.read(cells) for levels, cells in found.items()
         }
