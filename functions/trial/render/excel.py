@@ -503,10 +503,11 @@ def _listing(listing: Listing) -> _Sheet:
     ]
     heads[:1] = [replace(head, style="head") for head in heads[:1]]
     kinds = [each.kind for each in listing.columns]
-    body = (_record(row, kinds) for row in listing.rows) if listing.rows else [[_NOTHING]]
+    rows = tuple(listing.rows)
+    body = (_record(row, kinds) for row in rows) if rows else [[_NOTHING]]
     return _Sheet(
         "Listing", listing.id, "", listing.title, listing.population, (heads,), body,
-        len(listing.rows), _listing_widths(listing), listing.footnotes,
+        len(rows), _listing_widths(listing), listing.footnotes,
     )  # fmt: skip
 
 

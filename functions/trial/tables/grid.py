@@ -3,9 +3,10 @@
 A renderer formats and lays out; it never computes. `Report` is one consistent state of a study.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
 Value = str | int | Decimal | None
 
@@ -84,13 +85,68 @@ class ListingColumn:
 
 @dataclass(frozen=True)
 class Listing:
-    """One listing: a record a row, sorted as its footnote says."""
+    """One listing: a record a row, sorted as its footnote says.
+
+    There may be more rows than memory holds: each iteration makes them anew, one at a time.
+    """
 
     id: str
     title: str
     population: str
     columns: tuple[ListingColumn, ...]
-    rows: Sequence[tuple[Value, ...]]
+    rows: Iterable[tuple[Value, ...]]
+    footnotes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark of a chart: numbers are exact decimal strings, None where there is none.
+
+    `x` is a number (a day, a time, a rank from 1) or, of dots, the value along the horizontal axis;
+    `label` names the visit, the subject or the term; `low` and `high` are the ends of an interval.
+    """
+
+    x: str | None
+    y: str | None
+    low: str | None = None
+    high: str | None = None
+    label: str = ""
+    n: int | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """The marks of one arm or column, in order; `censored` are times of a curve of survival."""
+
+    id: str
+    label: str
+    marks: tuple[Mark, ...]
+    censored: tuple[str, ...] = ()
+
+
+ChartKind = Literal["line", "step", "bars", "dots"]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One figure: means or shares by visit, curves of survival, a waterfall, dots by term.
+
+    `line` joins its marks, `step` stays level between them, `bars` stand side by side in the
+    order given, `dots` have a line a term (`label`), from the top. `references` are levels of the
+    vertical axis that the eye should find, each with its name. It is read out of the same sums as
+    the table named by `source`.
+    """
+
+    id: str
+    title: str
+    population: str
+    kind: ChartKind
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    source: str
+    references: tuple[tuple[str, str], ...] = ()
+    method: str = ""
     footnotes: tuple[str, ...] = ()
 
 
@@ -175,3 +231,4 @@ class Report:
     grids: tuple[Grid, ...]
     listings: tuple[Listing, ...]
     findings: tuple[str, ...] = field(default=())
+    charts: tuple[Chart, ...] = ()
