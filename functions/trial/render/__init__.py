@@ -1,11 +1,12 @@
 """Results as documents: these modules lay out and escape; nothing is computed or rounded here.
 
-Only `excel` and `documents` need openpyxl; the API imports the others. What they share stands here:
-how a text is made legible, how wide it is, and where its lines break.
+Only `workbook` and `documents` need openpyxl; the API imports the others. What they share stands
+here: how a text is made legible, how wide it is, and where its lines break.
 """
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from unicodedata import combining, east_asian_width
 
 # C0 controls but tab and line feed, DEL, lone surrogates and the non-characters of XML 1.0.
@@ -40,6 +41,7 @@ def ems(text: str) -> float:
     return sum(map(_em, text))
 
 
+@lru_cache(maxsize=4096)
 def _em(character: str) -> float:
     if combining(character):
         return 0.0

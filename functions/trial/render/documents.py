@@ -2,7 +2,7 @@
 
 import hashlib
 
-from trial.render import consort, excel, markdown, tables_json
+from trial.render import consort, markdown, tables_json, workbook
 from trial.tables.grid import Report
 
 MEDIA_TYPES = {
@@ -29,7 +29,7 @@ def render(report: Report, code_version: str = "") -> dict[str, bytes]:
         "summary.md": markdown.summary(report).encode(),
         "consort.json": tables_json.encode(consort.flow_json(report.flow, cut)),
         "consort.svg": consort.flow_svg(report.flow, cut).encode(),
-        "listings.xlsx": excel.workbook(report),
+        "listings.xlsx": b"".join(workbook.workbook(report)),
         "tables.json": tables_json.encode_tables(tables_json.tables(cut, report.grids)),
     }
     files["manifest.json"] = tables_json.encode(_manifest(report, files, code_version))
