@@ -23,7 +23,7 @@ from trial.tables.grid import Cut
 
 FIRST_STAMP = datetime(1980, 1, 1)  # noqa: DTZ001 - the earliest a member can carry, in no zone
 MAKER = "LiveTLF"
-_LEVEL = 4
+_LEVEL = 6  # a seventh smaller than by 4, for a hundredth of the work of a row
 _PIECE = 1 << 16
 _APPLICATION = "docProps/app.xml"
 _ROWS_END = b"</sheetData>"

@@ -66,6 +66,7 @@ def _curves(sheet: Worksheet, chart: Chart, placed: Sequence[Placed]) -> Scatter
     _set_axis(plot.x_axis, chart.x_label)
     _set_axis(plot.y_axis, chart.y_label)
     plot.x_axis.majorGridlines = None
+    plot.x_axis.crosses = plot.y_axis.crosses = "min"  # along the edges, whatever the signs
     if chart.y_range:
         low, high = map(float, chart.y_range)
         plot.y_axis.scaling.min, plot.y_axis.scaling.max = low, high
@@ -90,6 +91,8 @@ def _bars(sheet: Worksheet, chart: Chart, placed: Sequence[Placed]) -> BarChart:
     if not upright:
         plot.x_axis.scaling.orientation = "maxMin"
         plot.y_axis.crosses = "max"  # where the turned axis ends: at the foot
+        plot.y_axis.tickLblPos = "nextTo"
+    plot.x_axis.majorTickMark = "none"
     if levels.series:
         plot += levels
     return plot

@@ -3,7 +3,7 @@
 The chart draws the points that stand below the table: corners of steps, lengths of error bars.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from math import ceil
 
@@ -11,7 +11,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render.workbook.curves import Curve, Point, curves
-from trial.render.workbook.drawing import WIDTH, Placed, draw, height
+from trial.render.workbook.drawing import Placed, draw, height
 from trial.render.workbook.looks import fill
 from trial.render.workbook.sheets import Layout, write_sheet
 from trial.render.workbook.texts import Item, digits
@@ -22,7 +22,8 @@ _POINT_HEADS = ("Series", "Label", "X", "Y", "To low", "To high")
 _TEXTS = 2  # columns of texts; those that follow hold numbers
 _TEXT_WIDTHS, _NUMBER_WIDTH = range(14, 40), 11
 _CHART_COLUMN = len(_HEADS) + 2
-_ROW, _COLUMN = 0.45, 1.69  # cm, at least
+_CHART_COLUMNS, _CHART_COLUMN_WIDTH = 13, 10  # as wide as the chart, at least
+_ROW = 0.45  # cm, at least
 
 
 def write_figure(target: Worksheet, chart: Chart, cut: Cut) -> Layout:
@@ -36,8 +37,10 @@ def write_figure(target: Worksheet, chart: Chart, cut: Cut) -> Layout:
     drawn = curves(chart)
     anchor = f"{get_column_letter(_CHART_COLUMN)}{first}"
     last = max(last, first + ceil(height(chart, drawn) / _ROW))
-    right = get_column_letter(_CHART_COLUMN + ceil(WIDTH / _COLUMN))
-    target.print_area = f"A1:{right}{last}"
+    columns = [get_column_letter(_CHART_COLUMN + n) for n in range(_CHART_COLUMNS)]
+    for column in columns:
+        target.column_dimensions[column].width = _CHART_COLUMN_WIDTH
+    target.print_area = f"A1:{columns[-1]}{last}"
     draw(target, chart, _write_points(target, layout, drawn, last + 3), anchor)
     return layout
 
@@ -57,16 +60,21 @@ def _widths(rows: Sequence[Sequence[Item]]) -> tuple[int, ...]:
 
 
 def _notes(chart: Chart) -> tuple[str, ...]:
-    axes = f"X: {chart.x_label}. Y: {chart.y_label}."
+    labels = (("X", chart.x_label), ("Y", chart.y_label))
+    axes = " ".join(f"{axis}: {label}." for axis, label in labels if label)
     method = (f"Method: {chart.method}.",) if chart.method else ()
     return (axes, *method, f"From the same sums as table {chart.source}.", *chart.footnotes)
 
 
 def _rows(chart: Chart) -> Iterator[list[Item]]:
-    for series in chart.series:
-        yield from (_row(series.label, mark, chart.places) for mark in _marks(series))
-    for level, name in chart.references:
-        yield _row(name, Mark(None, level, label="Reference"), chart.places)
+    marks = [(each.label, mark) for each in chart.series for mark in _marks(each)]
+    marks += [(name, Mark(None, level, label="Reference")) for level, name in chart.references]
+    across = _shape((mark.x for _, mark in marks), chart.places)
+    upright = _shape((y for _, m in marks for y in (m.y, m.low, m.high)), chart.places)
+    for name, mark in marks:
+        numbers = (_number(each, upright) for each in (mark.y, mark.low, mark.high))
+        n = _number(None if mark.n is None else str(mark.n), "0")
+        yield [Item(name, "label"), Item(mark.label), _number(mark.x, across), *numbers, n]
 
 
 def _marks(series: Series) -> Iterator[Mark]:
@@ -76,19 +84,16 @@ def _marks(series: Series) -> Iterator[Mark]:
     yield from (Mark(time, None, label="At risk", n=n) for time, n in series.at_risk)
 
 
-def _row(name: str, mark: Mark, places: int) -> list[Item]:
-    numbers = (_number(text, places) for text in (mark.x, mark.y, mark.low, mark.high))
-    n = Item("", "number") if mark.n is None else Item(mark.n, "number", "0")
-    return [Item(name, "label"), Item(mark.label), *numbers, n]
+def _shape(exact: Iterable[str | None], places: int) -> str:
+    """Choose the format that shows the chart's decimals, or none where all numbers are whole."""
+    numbers = (Decimal(each) for each in exact if each is not None)
+    whole = all(number == number.to_integral_value() for number in numbers)
+    return "0" if whole or not places else f"0.{'0' * places}"
 
 
-def _number(exact: str | Decimal | None, places: int) -> Item:
-    """Show a number with the chart's decimals, or none where it is whole; all of it is there."""
-    if exact is None:
-        return Item("", "number")
-    value = Decimal(exact)
-    whole = value == value.to_integral_value()
-    return Item(value, "number", "0" if whole or not places else f"0.{'0' * places}")
+def _number(exact: str | None, shape: str) -> Item:
+    """Show a number in a format; all its digits are there."""
+    return Item("", "number") if exact is None else Item(Decimal(exact), "number", shape)
 
 
 def _write_points(

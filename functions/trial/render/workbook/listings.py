@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from trial.render.workbook.sheets import Layout
 from trial.render.workbook.texts import Item, digits
@@ -22,7 +21,7 @@ def lay_out(listing: Listing, sample: Sequence[Sequence[Value]]) -> Layout:
         Item(each.label, "head number" if each.kind == "number" else "head text")
         for each in listing.columns
     ]
-    heads[:1] = [replace(head, style="head") for head in heads[:1]]
+    heads[:1] = [head._replace(style="head") for head in heads[:1]]
     widths = _widths(listing.columns, sample)
     return Layout(
         "Listing", listing.id, listing.title, listing.population, (heads,), widths,

@@ -4,8 +4,8 @@ Every text is an inline string; what it looks like is a number of the workbook's
 """
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Sequence
+from decimal import Decimal
 from xml.sax.saxutils import escape
 
 from openpyxl.cell.cell import Cell
@@ -14,6 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render.workbook.looks import dress, height
 from trial.render.workbook.texts import (
+    EXACT_DIGITS,
     FORMULA_LIKE,
     LONGEST_TEXT,
     Item,
@@ -25,7 +26,7 @@ from trial.render.workbook.texts import (
 from trial.tables.grid import ListingColumn, Value
 
 type _Written = tuple[str, int]
-"""A cell's XML after its address, and how many lines it takes."""
+"""A cell's XML from behind its row's number, and how many lines it takes."""
 
 # Texts of these characters alone, not at the edge of what a cell holds, need no second look.
 _SIMPLE = re.compile("[^\x00-\x1f&<>_\x7f\ud800-\udfff\ufffe\uffff]*")
@@ -51,6 +52,60 @@ class Styles:
         return self._known[key]
 
 
+class _Column(dict[str | int | None, _Written]):
+    """A column's cells by their values, made when first met; those of short values are kept.
+
+    A cell reaches from behind its row's number up to that of the cell after it. Decimals are not
+    kept: equal ones may show different digits.
+    """
+
+    def __init__(self, styles: Styles, kind: str, look: str, width: int, ending: str) -> None:
+        super().__init__()
+        self._styles, self._kind, self._look = styles, kind, look
+        self._width, self._ending = width, ending
+        self._plain = styles.number(Item("", look))
+        self._of_places: dict[int, str] = {}
+
+    def __missing__(self, value: str | int | None) -> _Written:
+        if isinstance(value, str):
+            written = self._text(value)
+            if len(value) > _SHORT:
+                return written
+        else:
+            item = Item("", self._look) if value is None else numeric(str(value))
+            written = self._cell(item), 1
+        if len(self) >= _KEPT:
+            self.clear()
+        self[value] = written
+        return written
+
+    def decimal(self, value: Decimal) -> _Written:
+        """Write a decimal, by the shortest way if a spreadsheet holds it for sure."""
+        text = f"{value:f}"
+        if not value or len(text) > EXACT_DIGITS or not value.is_finite():
+            return self._cell(numeric(text)), 1
+        places = len(text.partition(".")[2])
+        if places not in self._of_places:
+            self._of_places[places] = f'" s="{self._styles.number(numeric(text))}"><v>'
+        return f"{self._of_places[places]}{text}</v></c>{self._ending}", 1
+
+    def _text(self, text: str) -> _Written:
+        item = Item(text, self._look)
+        if self._kind == "number":
+            item = numeric(text)
+        elif self._kind == "day":
+            item = dated(text) or item
+        if not isinstance(item.value, str):
+            return self._cell(item), 1
+        if item.style != self._look or text.startswith(FORMULA_LIKE) or not text:
+            return self._cell(item), line_count(text, self._width)
+        cell = f'" s="{self._plain}" t="inlineStr"><is>{_string(text)}</is></c>{self._ending}'
+        return cell, line_count(text, self._width)
+
+    def _cell(self, item: Item) -> str:
+        return f'"{_xml(self._styles, item)}{self._ending}'
+
+
 class RowWriter:
     """Writes the rows of one listing, each as high as its texts need."""
 
@@ -58,68 +113,47 @@ class RowWriter:
         self, styles: Styles, columns: Sequence[ListingColumn], widths: Sequence[int]
     ) -> None:
         self._styles = styles
-        self._cells = [
-            (f'<c r="{get_column_letter(n)}', self._column(column.kind, width, first=n == 1))
-            for n, (column, width) in enumerate(zip(columns, widths, strict=True), 1)
+        endings = [f'<c r="{get_column_letter(n)}' for n in range(2, len(columns) + 1)]
+        self._columns = [
+            _Column(styles, column.kind, "text" if n else "label", width, ending)
+            for n, (column, width, ending) in enumerate(
+                zip(columns, widths, (*endings, "</row>"), strict=True)
+            )
         ]
 
     def row(self, number: int, values: Sequence[Value]) -> str:
         """Write a record as the row of this number."""
-        address = f'{number}"'
-        parts, lines = [""], 1
-        for (opening, written), value in zip(self._cells, values, strict=True):
-            xml, taken = written(value)
-            parts += (opening, address, xml)
-            if taken > lines:  # noqa: PLR1730 (a call to max for each cell is felt)
-                lines = taken
-        parts[0] = _opened(number, lines)
-        parts.append("</row>")
-        return "".join(parts)
+        written = [
+            column.decimal(value) if isinstance(value, Decimal) else column[value]
+            for column, value in zip(self._columns, values, strict=True)
+        ]
+        cells, lines = zip(*written, strict=True)
+        # The row's number is what stands between the pieces: it is in every cell's address.
+        return str(number).join((_opened(max(lines)), _FIRST, *cells))
 
     def line(self, number: int, item: Item | None) -> str:
         """Write a row of one text that runs on over the empty cells beside it, or of none."""
         if item is None:
             return f'<row r="{number}"></row>'
-        return f'<row r="{number}"><c r="A{number}"{self._xml(item)}</row>'
-
-    def _column(self, kind: str, width: int, *, first: bool) -> Callable[[Value], _Written]:
-        """Make the function that writes a column's cells; it remembers the short ones."""
-        style = "label" if first else "text"
-        fresh = partial(self._text, kind, style, width)
-        kept = lru_cache(_KEPT)(fresh)
-        plain = lru_cache(_KEPT)(lambda text: (self._xml(numeric(text)), 1))
-        empty = self._xml(Item("", style)), 1
-
-        def written(value: Value) -> _Written:
-            if isinstance(value, str):
-                return kept(value) if len(value) <= _SHORT else fresh(value)
-            if value is None:
-                return empty
-            return plain(str(value) if isinstance(value, int) else f"{value:f}")
-
-        return written
-
-    def _text(self, kind: str, style: str, width: int, text: str) -> _Written:
-        item = Item(text, style)
-        if kind == "number":
-            item = numeric(text)
-        elif kind == "day" and not isinstance((day := dated(text)).value, str):
-            item = day
-        lines = line_count(text, width) if isinstance(item.value, str) else 1
-        return self._xml(item), lines
-
-    def _xml(self, item: Item) -> str:
-        style = f' s="{self._styles.number(item)}"'
-        if item.value == "":
-            return f"{style}/>"
-        if isinstance(item.value, str):
-            return f'{style} t="inlineStr"><is>{_string(item.value)}</is></c>'
-        return f"{style}><v>{item.value}</v></c>"
+        return f'<row r="{number}"><c r="A{number}"{_xml(self._styles, item)}</row>'
 
 
-def _opened(number: int, lines: int) -> str:
+_FIRST = '"><c r="A'
+
+
+def _opened(lines: int) -> str:
     high = height(lines)
-    return f'<row r="{number}"' + (">" if high is None else f' ht="{high}" customHeight="1">')
+    return '<row r="' if high is None else f'<row ht="{high}" customHeight="1" r="'
+
+
+def _xml(styles: Styles, item: Item) -> str:
+    """Write a cell from behind its address."""
+    style = f' s="{styles.number(item)}"'
+    if item.value == "":
+        return f"{style}/>"
+    if isinstance(item.value, str):
+        return f'{style} t="inlineStr"><is>{_string(item.value)}</is></c>'
+    return f"{style}><v>{item.value}</v></c>"
 
 
 def _string(text: str) -> str:

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from math import ceil
+from typing import NamedTuple
 
 from trial.render import ems, legible, wrap
 
@@ -16,7 +16,7 @@ _CUT_MARK = " [cut: the text is longer than a cell]"
 _ENCODED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")  # a spreadsheet would read a character code here
 FORMULA_LIKE = ("=", "+", "-", "@", "\t")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)(?:\.(\d+))?", re.ASCII)
-_EXACT_DIGITS = 15  # a spreadsheet's numbers hold no more
+EXACT_DIGITS = 15  # a spreadsheet's numbers hold no more
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _FIRST_DAY = date(1900, 3, 1)  # the format counts a 29 February 1900, so earlier days are off
 _DAY_ZERO = date(1899, 12, 30).toordinal()
@@ -24,11 +24,10 @@ DAY_FORMAT = "yyyy-mm-dd"
 
 DIGIT = 0.58  # ems, as `ems` estimates them: the width of columns is counted in digits
 _ROOM = 0.6  # ems of text a digit's width holds: the estimate is generous
-_LONGEST_WORTH_KEEPING = 200  # characters: what is longer seldom comes again
+_WIDEST = 1.3  # ems: no character is wider
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """What one cell shows: `style` names a look, `number` the format of a number."""
 
     value: str | int | Decimal
@@ -53,7 +52,7 @@ def numeric(text: str) -> Item:
     """Make a number of a text that is one, in the format that shows the same digits."""
     found = _NUMBER.fullmatch(text)
     plain = text.replace(",", "")
-    if found is None or sum(map(str.isdigit, plain)) > _EXACT_DIGITS:
+    if found is None or sum(map(str.isdigit, plain)) > EXACT_DIGITS:
         return Item(text, "number")
     value = Decimal(plain)
     if not value and text.startswith("-"):
@@ -63,12 +62,12 @@ def numeric(text: str) -> Item:
     return Item(value if places else int(plain), "number", shape)
 
 
-def dated(text: str) -> Item:
-    """Make a date of a full ISO date that a spreadsheet can count; anything else stays text."""
+def dated(text: str) -> Item | None:
+    """Make a date of a full ISO date, if a spreadsheet can count it."""
     with suppress(ValueError):
         if _DAY.fullmatch(text) and (day := date.fromisoformat(text)) >= _FIRST_DAY:
             return Item(day.toordinal() - _DAY_ZERO, "day", DAY_FORMAT)
-    return Item(text)
+    return None
 
 
 @lru_cache(maxsize=4096)
@@ -79,19 +78,10 @@ def digits(text: str) -> int:
 
 def line_count(text: str, width: int) -> int:
     """Say how many lines a text takes in a column so many digits wide."""
-    if len(text) <= _LONGEST_WORTH_KEEPING:
-        return _kept_line_count(text, width)
-    return _count_lines(text, width)
-
-
-def _count_lines(text: str, width: int) -> int:
     room = (width - 0.5) * _ROOM
-    if "\n" not in text and ems(text) <= room:
-        return 1
+    if text.isprintable():  # one paragraph, and nothing that needs a picture
+        return 1 if len(text) * _WIDEST <= room else len(wrap(text.split(), room)) or 1
     return sum(len(wrap(line.split(), room)) or 1 for line in legible(text).split("\n"))
-
-
-_kept_line_count = lru_cache(maxsize=4096)(_count_lines)
 
 
 _ILLEGAL_IN_NAME = re.compile(r"[\[\]:*?/\\]")
