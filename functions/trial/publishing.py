@@ -11,8 +11,9 @@ from trial.cells import Share
 from trial.errors import Unavailable
 from trial.render.documents import MEDIA_TYPES, render
 from trial.report import NOW, Asked
-from trial.store.documents import AUDIT, HEADS, LIVE, TRAIL, Documents
+from trial.store.documents import Documents
 from trial.store.dynamodb import Store
+from trial.store.places import AUDIT, HEADS, LIVE, TRAIL
 from trial.store.reports import PENDING, Reports
 from trial.store.rows import JournalRow
 from trial.study import Study

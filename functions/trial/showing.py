@@ -10,7 +10,7 @@ from trial import messages, report, web, wiring
 from trial.blinding import HIDDEN, OPEN, UNBLINDED
 from trial.errors import Rejected
 from trial.render import consort, tables_json
-from trial.store.documents import AUDIT, HEADS, LIVE, REPORT, TRAIL
+from trial.store.places import AUDIT, HEADS, LIVE, REPORT, TRAIL
 from trial.store.rows import verify
 from trial.study import Study
 from trial.web import Answer, Endpoint, Request, Routes

@@ -12,12 +12,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from trial.errors import Rejected
+from trial.store import places
+from trial.store.places import AUDIT, LIVE, MANIFEST
+from trial.store.retention import Retention
 
-LIVE, AUDIT = "live", "audit"
-HEADS, TRAIL = "heads.json", "audit.ndjson"
-"""What arrival decides, kept apart: where each journal stood, and the journals themselves."""
-REPORT = "report.json"
-"""What the last audit found."""
 LINK_SECONDS = 60
 _NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The places whose files `latest.json` names by version, and where in it."""
@@ -28,10 +26,11 @@ _OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 class Documents:
     """The bucket of one deployment."""
 
-    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
-        """Use a bucket that keeps versions."""
+    def __init__(self, client: Any, bucket: str, retention: Retention | None = None) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+        """Use a bucket that keeps versions and, for a retention of some days, can lock them."""
         self._client = client
         self._bucket = bucket
+        self._retention = retention
 
     def put(
         self, study: str, audience: str, place: str, files: Mapping[str, bytes],
@@ -45,9 +44,22 @@ class Documents:
                 Key=_key(study, audience, f"{place}/{name}"),
                 Body=content,
                 ContentType=media_types[name],
+                **(self._retention.arguments(place) if self._retention else {}),
             )
             versions[name] = answer["VersionId"]
         return versions
+
+    def made_by(self, study: str, audience: str, cut: str) -> str:
+        """Say by which code a cut's documents were made, the last time that all were written.
+
+        '' where they are not there. A cut and the code decide every byte of its documents.
+        """
+        try:
+            manifest = self.read(study, audience, places.cut(cut), MANIFEST)
+        except Rejected:
+            return ""
+        code_version: str | None = json.loads(manifest)["code_version"]
+        return code_version or ""
 
     def latest(self, study: str, audience: str) -> tuple[dict[str, Any] | None, str]:
         """Read which publication is the latest, and the tag that a newer one must match."""
