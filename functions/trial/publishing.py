@@ -5,44 +5,58 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trial import report
+from trial import changelog, report
 from trial.blinding import OPEN
 from trial.cells import Share
+from trial.changelog import Window
 from trial.errors import Unavailable
+from trial.render import excel
 from trial.render.documents import MEDIA_TYPES, render
 from trial.report import NOW, Asked
+from trial.store import places
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
-from trial.store.places import AUDIT, HEADS, LIVE, TRAIL
-from trial.store.reports import PENDING, Reports
+from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, TRAIL
+from trial.store.reports import PENDING, Reports, Requested
 from trial.store.rows import JournalRow
 from trial.study import Study
 from trial.subject import Subject, gather
 from trial.tables.grid import Cut
 
-_MEDIA_TYPES = {**MEDIA_TYPES, HEADS: "application/json", TRAIL: "application/x-ndjson"}
+_MEDIA_TYPES = {
+    **MEDIA_TYPES,
+    HEADS: "application/json",
+    TRAIL: "application/x-ndjson",
+    CHANGES: MEDIA_TYPES["listings.xlsx"],
+}
 
 
 @dataclass(frozen=True)
 class State:
-    """A subject at one version of its journal, with its share; `trail` if the journal was read."""
+    """A subject at one version of its journal, with its share; `journal` is all of it, if read."""
 
     subject: Subject
     share: Share
     version: int
     head: bytes
-    trail: tuple[JournalRow, ...] = ()
+    journal: tuple[JournalRow, ...] = ()
     erased: bool = False
     """Whether personal texts were there at that version and are not any more."""
+
+    @property
+    def trail(self) -> tuple[JournalRow, ...]:
+        """The rows up to that version."""
+        return self.journal[: self.version]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A cut, its files, and where each subject's journal stood."""
+    """A cut, its files, where each subject's journal stood, and what does not add up."""
 
     cut: Cut
     files: dict[str, bytes]
     audit: dict[str, bytes]
+    findings: tuple[str, ...]
 
 
 def publish_live(store: Store, documents: Documents, study: Study, code_version: str) -> Cut | None:
@@ -115,14 +129,45 @@ def publish_report(
     asked = Asked(wanted.as_of, wanted.cutoff)
     states = list(_refolded(store, study, asked))
     asked = replace(asked, erased=tuple(each.subject.id for each in states if each.erased))
-    cuts = {}
+    since = reports.previous(study.id, wanted)
+    cuts, files = {}, {}
     for view in study.views:
         publication = make(store, view, states, code_version, asked)
         cut = cuts[view.audience] = publication.cut
-        _put(documents, view, f"cuts/{cut.id}", publication.files)
-        _put(documents, view, f"{AUDIT}/{cut.id}", publication.audit)
+        files[view.audience] = [*publication.files, *publication.audit]
+        if not view.pooled:
+            changes = _changes(store, documents, view, publication, states, since)
+            files[view.audience] += _put(documents, view, places.changes(cut.id, request), changes)
+        if documents.made_by(view.id, view.audience, cut.id) != code_version:
+            _put(documents, view, places.audit(cut.id), publication.audit)
+            _put(documents, view, places.cut(cut.id), publication.files)
     unblinded = cuts[study.audience].id if study.definition.blinded else ""
-    reports.ready(study.id, request, cuts[OPEN].id, cuts[OPEN].accepted, unblinded)
+    cut = cuts[OPEN]
+    reports.ready(study.id, request, cut.id, cut.accepted, unblinded, files[OPEN])
+
+
+def _changes(
+    store: Store,
+    documents: Documents,
+    study: Study,
+    publication: Publication,
+    states: list[State],
+    since: Requested | None,
+) -> dict[str, bytes]:
+    """Make the workbook of what changed since an earlier report, and of all journals."""
+    before = changelog.versions(documents, study.id, since) if since else {}
+    known = {each.subject.id: each for each in states}
+
+    def windows() -> Iterator[Window]:
+        for name in sorted(known.keys() | before.keys()):
+            if name in known:
+                rows, after = known[name].journal, known[name].version
+            else:  # nothing of it had been recorded by the instant asked for
+                rows, after = changelog.journal(store, study, name), 0
+            yield Window(name, rows, before.get(name, 0), after)
+
+    made = changelog.report(publication.cut, windows, since, publication.findings)
+    return {CHANGES: excel.workbook(made)}
 
 
 def _counted(store: Store, study: Study) -> Iterator[State]:
@@ -148,7 +193,7 @@ def _refolded(store: Store, study: Study, asked: Asked) -> Iterator[State]:
             subject = gather(each.id, (row.entry() for row in rows))
             seen, share = report.as_asked(study, subject, asked)
             erased = each.subject.erased and not subject.erased
-            yield State(seen, share, rows[-1].version, rows[-1].hash, tuple(rows), erased)
+            yield State(seen, share, rows[-1].version, rows[-1].hash, tuple(journal), erased)
 
 
 def make(
@@ -163,7 +208,7 @@ def make(
     ]
     made = report.report(study, [(each.subject, each.share) for each in states], asked, disputes)
     if study.pooled:
-        return Publication(made.cut, render(made, code_version), {})
+        return Publication(made.cut, render(made, code_version), {}, made.findings)
     heads = {
         "study": study.id,
         "cut": made.cut.id,
@@ -176,7 +221,7 @@ def make(
     audit = {HEADS: json.dumps(heads, indent=2).encode() + b"\n"}
     if any(each.trail for each in states):
         audit[TRAIL] = b"".join(_trail(states))
-    return Publication(made.cut, render(made, code_version), audit)
+    return Publication(made.cut, render(made, code_version), audit, made.findings)
 
 
 def _trail(states: list[State]) -> Iterator[bytes]:

@@ -10,7 +10,8 @@ from trial import messages, report, web, wiring
 from trial.blinding import HIDDEN, OPEN, UNBLINDED
 from trial.errors import Rejected
 from trial.render import consort, tables_json
-from trial.store.places import AUDIT, HEADS, LIVE, REPORT, TRAIL
+from trial.store import places
+from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, REPORT, TRAIL
 from trial.store.rows import verify
 from trial.study import Study
 from trial.web import Answer, Endpoint, Request, Routes
@@ -148,15 +149,15 @@ def get_audit(_request: Request, study: str) -> Answer:
 
 @routes("GET", "/studies/{study}/reports")
 def get_reports(_request: Request, study: str) -> Answer:
-    """List the reports asked for, and what is published now."""
+    """List the reports asked for, the newest first, and what is published now."""
     wiring.store().study(study)
     latest, _ = wiring.documents().latest(study, OPEN)
-    asked = sorted(wiring.reports().all(study), key=lambda each: (each.requested_at, each.id))
+    asked = sorted(wiring.reports().all(study), key=lambda each: each.order, reverse=True)
     return web.document({
         "study": study,
         "live": latest,
         "last_rendering": wiring.reports().marked(study),
-        "reports": [each.document() for each in asked],
+        "reports": [each.document(study) for each in asked],
     })  # fmt: skip
 
 
@@ -164,17 +165,19 @@ def get_reports(_request: Request, study: str) -> Answer:
 def get_report(_request: Request, study: str, cut: str) -> Answer:
     """Say whether a report that was asked for is ready."""
     wiring.store().study(study)
-    return web.document(wiring.reports().get(study, cut).document())
+    return web.document(wiring.reports().get(study, cut).document(study))
 
 
 @shown("reports/{cut}/{file}")
 def get_file(_request: Request, seen: Study, cut: str, file: str) -> Answer:
     """Lead to a document: of `live`, of a cut, or of a report that was asked for."""
     found = cut if cut == LIVE else _cut_of(seen, cut)
-    if file in (HEADS, TRAIL):
-        place = f"{AUDIT}/{found}"
+    if file == CHANGES:
+        place = places.changes(found, cut)
+    elif file in (HEADS, TRAIL):
+        place = places.audit(found)
     else:
-        place = LIVE if cut == LIVE else f"cuts/{found}"
+        place = LIVE if cut == LIVE else places.cut(found)
     link = wiring.documents().link(seen.id, seen.audience, place, file)
     return Answer(303, {"Location": link, "Cache-Control": "no-store"})
 
