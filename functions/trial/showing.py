@@ -6,7 +6,7 @@ Loaded by the first request that reads: whoever only posts needs none of the ren
 import json
 from collections.abc import Callable
 
-from trial import messages, report, web, wiring
+from trial import comparison, messages, report, web, wiring
 from trial.blinding import HIDDEN, OPEN, UNBLINDED
 from trial.errors import Rejected
 from trial.render import consort, tables_json
@@ -17,6 +17,8 @@ from trial.study import Study
 from trial.web import Answer, Endpoint, Request, Routes
 
 routes = Routes()
+ANSWER_BYTES = 4_500_000
+"""The longest answer: Lambda gives up at 6 MB, in which every quotation mark counts twice."""
 
 
 def shown(path: str) -> Callable[[Endpoint], Endpoint]:
@@ -180,6 +182,20 @@ def get_file(_request: Request, seen: Study, cut: str, file: str) -> Answer:
         place = LIVE if cut == LIVE else places.cut(found)
     link = wiring.documents().link(seen.id, seen.audience, place, file)
     return Answer(303, {"Location": link, "Cache-Control": "no-store"})
+
+
+@shown("reports/{cut}/changes-since/{base}")
+def get_changes(request: Request, seen: Study, cut: str, base: str) -> Answer:
+    """Say which figures and cells moved from one cut to another, and whose records moved them."""
+    store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
+    after = request.query.get("after", "")
+    found = comparison.compare(store, documents, reports, seen, (cut, base), after)
+    found["next"] = found["next"] and f"{request.path}?after={found['next']}"
+    answer = web.document(found)
+    if len(answer.text.encode()) > ANSWER_BYTES:
+        detail = "too much moved for one answer: compare tables.json of the two cuts"
+        raise Rejected(422, "Cuts not compared", detail)
+    return answer
 
 
 def _cut_of(seen: Study, cut: str) -> str:
