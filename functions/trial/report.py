@@ -177,8 +177,8 @@ def as_asked(study: Study, subject: Subject, asked: Asked) -> Share:
     return contribute(study, asked.seen(subject), asked.day)
 
 
-KEPT_RECORDS = 20_000
-"""How many records' worth of derived values is kept from one reader of the subjects to the next."""
+KEPT_RECORDS = 100_000
+"""How many records, some 2 KB each with what is derived of them, are kept from reader to reader."""
 
 
 @dataclass(frozen=True)
