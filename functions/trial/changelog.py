@@ -5,158 +5,173 @@ a blinded study it is for the unblinded alone.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from trial.blinding import OPEN, UNBLINDED
-from trial.changes import Change, as_seen, changes
-from trial.messages import read_json
+from trial.changes import Change, changes
+from trial.messages import Entry
+from trial.report import NOW, Asked
 from trial.store import places
 from trial.store.documents import Documents
-from trial.store.dynamodb import Store
 from trial.store.reports import Requested
 from trial.store.rows import JournalRow
-from trial.study import Study
-from trial.subject import Key, Subject, gather
+from trial.subject import Subject, gather
 from trial.tables.grid import Cut, Flow, Listing, ListingColumn, Report, Value
 
 CHANGES, TRAIL = "CHANGES", "AUDIT"
-_CHANGES = (
-    "Subject", "Kind", "Record", "Change", "Revision before", "Revision after", "Action",
-    "Received", "By", "Source", "Reason for change", "Changed fields",
-)  # fmt: skip
-_TRAIL = (
-    "Received", "By", "Source", "Event", "Subject", "Kind", "Record", "Revision", "Action",
-    "Reason for change", "Version", "Hash",
-)  # fmt: skip
+_COLUMNS = {
+    CHANGES: (
+        "Subject", "Kind", "Record", "Change", "Revision before", "Revision after", "Action",
+        "Received", "By", "Source", "Reason for change", "Changed fields",
+    ),
+    TRAIL: (
+        "Received", "By", "Source", "Event", "Subject", "Kind", "Record", "Revision", "Action",
+        "Reason for change", "Version", "Hash",
+    ),
+}  # fmt: skip
 _NUMBERS = {"Revision", "Revision before", "Revision after", "Version"}
 _NOT_THERE = "(none)"
+_Line = tuple[str | int | None, ...]
 
 
 @dataclass(frozen=True)
 class Window:
-    """One subject's whole journal, and how much of it each of two reports is made of."""
+    """One subject's journal, and how many of its events each of two reports is made of."""
 
     subject: str
     rows: Sequence[JournalRow]
     before: int
     after: int
 
-    def states(self, before: str, after: str) -> tuple[Subject, Subject]:
-        """Give the subject as each report shows it, by their cut-off dates."""
-        upto = max(self.before, self.after)
-        entries = [row.entry() for row in self.rows[:upto]]
-        old, new = (gather(self.subject, entries[:n]) for n in (self.before, self.after))
-        return as_seen(old, before), as_seen(new, after)
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The events that either report is made of."""
+        return [row.entry() for row in self.rows[: max(self.before, self.after)]]
 
-    def decisive(self) -> dict[tuple[Key, int], JournalRow]:
-        """Find the row of each revision."""
-        return {((row.kind, row.record), row.revision): row for row in self.rows}
+    @cached_property
+    def recorded(self) -> Subject:
+        """The subject as recorded by the later report, whatever its cut-off date."""
+        return gather(self.subject, self.entries[: self.after])
+
+    @cached_property
+    def recorded_before(self) -> Subject:
+        """The subject as recorded by the earlier report."""
+        return gather(self.subject, self.entries[: self.before])
+
+    def decisive(self, change: Change) -> tuple[JournalRow, Entry]:
+        """Find the event that made a record differ, or that is not in it any more."""
+        record = change.decided_by
+        wanted = (record.kind, record.record, record.revision)
+        return next(
+            (row, entry)
+            for row, entry in zip(self.rows, self.entries, strict=False)
+            if (entry.kind, entry.record, entry.revision) == wanted
+        )
 
 
 def versions(documents: Documents, study_id: str, asked: Requested) -> dict[str, int]:
-    """Say how much of each subject's journal a report is made of: it stands with its cut."""
+    """Say how many events of each subject a report is made of: it stands with its cut."""
     audience, cut = (UNBLINDED, asked.unblinded_cut) if asked.unblinded_cut else (OPEN, asked.cut)
     heads = json.loads(documents.read(study_id, audience, places.audit(cut), places.HEADS))
     return {name: each["version"] for name, each in heads["subjects"].items()}
 
 
-def journal(store: Store, study: Study, subject: str) -> tuple[JournalRow, ...]:
-    """Read a subject's journal with whatever is left of its personal texts."""
-    stored = store.subject(study, subject)
-    return tuple(store.journal(study.id, subject, stored.cipher_key)) if stored else ()
+@dataclass
+class Changelog:
+    """What is listed, packed subject by subject as the journals are read, some bytes an event."""
 
+    since: Requested | None
+    asked: tuple[Asked, Asked]
+    before: Mapping[str, int]
+    _packed: dict[str, bytes] = field(default_factory=dict)
 
-def said(row: JournalRow) -> tuple[str, str | None]:
-    """Give what an event was to do with its record, and why, as far as it is still known."""
-    data: dict[str, Any] = read_json(row.received or row.body)["data"]
-    return data.get("action", "record"), data.get("reason_for_change")
+    @classmethod
+    def begin(
+        cls, documents: Documents, study_id: str, since: Requested | None, asked: Asked
+    ) -> "Changelog":
+        """Begin with where the journals stood at the report before, if there is one."""
+        if since is None:
+            return cls(None, (NOW, asked), {})
+        earlier = Asked(since.as_of, since.cutoff)
+        return cls(since, (earlier, asked), versions(documents, study_id, since))
 
+    def add(self, subject: str, rows: Sequence[JournalRow], after: int) -> Window:
+        """Take in a subject's journal, of which the report is made up to a version."""
+        window = Window(subject, rows, self.before.get(subject, 0), after)
+        lines = {CHANGES: list(self._changes(window)), TRAIL: list(_trail(window))}
+        if any(lines.values()):
+            self._packed[subject] = zlib.compress(json.dumps(lines).encode())
+        return window
 
-def report(
-    cut: Cut,
-    windows: Callable[[], Iterator[Window]],
-    since: Requested | None,
-    findings: tuple[str, ...] = (),
-) -> Report:
-    """Make the workbook's contents; `windows` gives every subject, in order, each time anew."""
-    compared = (
-        f"Since the report {since.id}, asked for {since.requested_at}: cut {since.cut}."
-        if since
-        else "The first report of the study: every record is new."
-    )
-    cutoffs = (since.cutoff if since else "", cut.cutoff)
-    listings = (
-        Listing(
-            CHANGES,
-            "Records that are new, corrected or voided since the previous report",
-            "All subjects",
-            _columns(_CHANGES),
-            _Rows(lambda: (row for each in windows() for row in _changes(each, cutoffs))),
-            (
-                compared,
-                "Sorted by subject, kind and record. Of personal texts no values are shown.",
-            ),
-        ),
-        Listing(
-            TRAIL,
-            "Audit trail: every event up to this cut, as it was received",
-            "All subjects",
-            _columns(_TRAIL),
-            _Rows(lambda: (_event(row) for each in windows() for row in each.rows[: each.after])),
-            ("Sorted by subject and version. Hash: the row's place in its subject's chain.",),
-        ),
-    )
-    return Report(cut, (), Flow("", "", ()), (), listings, findings)
+    def _changes(self, window: Window) -> Iterator[_Line]:
+        earlier, later = self.asked
+        if window.before == window.after and earlier.cutoff == later.cutoff:
+            return
+        before, after = earlier.seen(window.recorded_before), later.seen(window.recorded)
+        for each in changes(before, after):
+            row, entry = window.decisive(each)
+            yield (
+                window.subject, *each.key, each.what, each.revision_before, each.revision_after,
+                _action(entry), row.stamp, row.principal, row.source, entry.reason, _fields(each),
+            )  # fmt: skip
+
+    def report(self, cut: Cut, findings: tuple[str, ...] = ()) -> Report:
+        """Make the contents of the workbook of a cut."""
+        compared = "The first report of the study: every record is new."
+        if self.since:
+            asked = f"Since the report asked for at {self.since.requested_at}"
+            compared = f"{asked}: cut {self.since.cut}, request {self.since.id}."
+        hidden = "Sorted by subject, kind and record. Of personal texts no values are shown."
+        chain = "Sorted by subject and version. Hash: the event's place in its subject's chain."
+        changed = "Records that are new, corrected or voided since the previous report"
+        trail = "Audit trail: every event up to this cut, as it was received"
+        listings = (
+            self._listing(CHANGES, changed, compared, hidden),
+            self._listing(TRAIL, trail, chain),
+        )
+        return Report(cut, (), Flow("", "", ()), (), listings, findings)
+
+    def _listing(self, name: str, title: str, *notes: str) -> Listing:
+        columns = tuple(
+            ListingColumn(f"{name}{i}", label, "number" if label in _NUMBERS else "text")
+            for i, label in enumerate(_COLUMNS[name])
+        )
+        return Listing(name, title, "All subjects", columns, _Rows(self._packed, name), notes)
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows that are made anew at each iteration: never all of them are in memory."""
+    """A listing's rows, in order of the subjects: unpacked anew by each reader."""
 
-    make: Callable[[], Iterator[tuple[Value, ...]]]
+    packed: Mapping[str, bytes]
+    listing: str
 
     def __iter__(self) -> Iterator[tuple[Value, ...]]:
-        return self.make()
+        for subject in sorted(self.packed):
+            lines = json.loads(zlib.decompress(self.packed[subject]))
+            yield from map(tuple, lines[self.listing])
 
 
-def _columns(labels: Sequence[str]) -> tuple[ListingColumn, ...]:
-    return tuple(
-        ListingColumn(
-            each.upper().replace(" ", "_"), each, "number" if each in _NUMBERS else "text"
-        )
-        for each in labels
-    )
+def _action(entry: Entry) -> str:
+    return "void" if entry.void else "record"
 
 
-def _changes(window: Window, cutoffs: tuple[str, str]) -> Iterator[tuple[Value, ...]]:
-    decisive = window.decisive()
-    for each in changes(*window.states(*cutoffs)):
-        row = decisive[each.key, each.decided_by.revision]
-        action, reason = said(row)
+def _trail(window: Window) -> Iterator[_Line]:
+    for row, entry in zip(window.rows[: window.after], window.entries, strict=False):
         yield (
-            window.subject, *each.key, each.what,
-            each.before.revision if each.before else None,
-            each.after.revision if each.after else None,
-            action, row.stamp, row.principal, row.source, reason, _fields(each),
+            row.stamp, row.principal, row.source, row.event_id, row.subject, row.kind, row.record,
+            row.revision, _action(entry), entry.reason, row.version, row.hash.hex(),
         )  # fmt: skip
 
 
 def _fields(change: Change) -> str | None:
     shown = [
-        f"{name}: {_NOT_THERE if old is None else old} \N{RIGHTWARDS ARROW}"
-        f" {_NOT_THERE if new is None else new}"
-        if (old, new) != (None, None)
-        else f"{name}: changed"
+        f"{name}: changed"
+        if old is None and new is None
+        else f"{name}: {old or _NOT_THERE} \N{RIGHTWARDS ARROW} {new or _NOT_THERE}"
         for name, old, new in change.fields()
     ]
     return "; ".join(shown) or None
-
-
-def _event(row: JournalRow) -> tuple[Value, ...]:
-    action, reason = said(row)
-    return (
-        row.stamp, row.principal, row.source, row.event_id, row.subject, row.kind, row.record,
-        row.revision, action, reason, row.version, row.hash.hex(),
-    )  # fmt: skip

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trial import dates, personal
-from trial.cutoff import until
+from trial import personal
 from trial.messages import canonical
 from trial.subject import Key, Record, Subject
 
@@ -36,6 +35,16 @@ class Change:
         """Kind and id of the record."""
         return self.decided_by.kind, self.decided_by.record
 
+    @property
+    def revision_before(self) -> int | None:
+        """The revision of the state before; None where it has none."""
+        return self.before.revision if self.before else None
+
+    @property
+    def revision_after(self) -> int | None:
+        """The revision of the state after; None where it has none."""
+        return self.after.revision if self.after else None
+
     def fields(self) -> list[tuple[str, str | None, str | None]]:
         """List the fields of a record in both states that differ: name, old, new; None: not there.
 
@@ -50,11 +59,6 @@ class Change:
             for name in sorted(old.keys() | new.keys())
             if old.get(name) != new.get(name)
         ]
-
-
-def as_seen(subject: Subject, cutoff: str) -> Subject:
-    """Give a subject as a cut shows it whose cut-off date this is; '' is none."""
-    return until(subject, dates.latest(cutoff)) if cutoff else subject
 
 
 def changes(before: Subject, after: Subject) -> Iterator[Change]:

@@ -122,17 +122,16 @@ def test_a_cut_whose_writing_was_broken_off_is_written_whole(
     locking: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     documents = wiring.documents()
-    put = documents.put
+    write, written = documents.write, []
 
-    def broken(study: str, audience: str, place: str, files: Any, media_types: Any) -> Any:
-        if place.startswith("cuts/"):
-            some = dict(list(files.items())[:3])
-            put(study, audience, place, some, media_types)
-            raise RuntimeError
-        return put(study, audience, place, files, media_types)
+    def broken(study: str, audience: str, place: str, *file: Any) -> str:
+        written.extend([place] if place.startswith("cuts/") else [])
+        assert len(written) < 4
+        version: str = write(study, audience, place, *file)
+        return version
 
     with monkeypatch.context() as patch:
-        patch.setattr(documents, "put", broken)
+        patch.setattr(documents, "write", broken)
         name = locking.report("{}").json["report"]
         locking.stream((f"STUDY#{STUDY}", f"REPORT#{name}"))
         assert locking.get(f"reports/{name}").json["status"] == "failed"

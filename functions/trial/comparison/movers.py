@@ -6,14 +6,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from trial import blinding, changelog, dates
+from trial import blinding
 from trial.blinding import HIDDEN
-from trial.changelog import Window, said
+from trial.changelog import Window
 from trial.changes import Change, changes
 from trial.comparison.sides import Side
 from trial.derivation import Derivation
 from trial.store.dynamodb import Store
-from trial.store.rows import JournalRow
 from trial.study import Study
 from trial.subject import Key, Subject, masked
 from trial.tables.moves import Moves, Place
@@ -55,8 +54,10 @@ class Between:
         """Tell who moved what a figure shows."""
         return Moves(plan_of(self.view), self.figures)
 
-    def window(self, name: str, rows: Sequence[JournalRow]) -> Window:
-        """Say how much of a subject's journal each cut is made of."""
+    def window(self, store: Store, name: str) -> Window:
+        """Read a subject's journal, and say how much of it each cut is made of."""
+        stored = store.subject(self.seen, name)
+        rows = store.journal(self.seen.id, name, stored.cipher_key) if stored else []
         return Window(name, rows, self.old.versions.get(name, 0), self.new.versions.get(name, 0))
 
     def events(self, name: str) -> int:
@@ -65,10 +66,7 @@ class Between:
 
     def derived(self, subject: Subject, of: Side) -> Derivation | None:
         """See a subject as one of the cuts does; None where nothing is known of it."""
-        if not subject.records:
-            return None
-        cutoff = of.asked.cutoff
-        return Derivation(self.view, subject, dates.latest(cutoff) if cutoff else None)
+        return Derivation(self.view, subject, of.shows.day) if subject.records else None
 
 
 @dataclass
@@ -90,15 +88,14 @@ def page(store: Store, between: Between, names: Sequence[str]) -> Page:
         if i and (i >= SUBJECTS or events > EVENTS or size > BYTES):
             made.last = names[i - 1]
             break
-        size += _add(
-            made, between, between.window(name, changelog.journal(store, between.seen, name))
-        )
+        size += _add(made, between, between.window(store, name))
     return made
 
 
 def _add(made: Page, between: Between, window: Window) -> int:
     """Take a subject into a page; give about how long that makes the answer."""
-    old, new = window.states(between.old.asked.cutoff, between.new.asked.cutoff)
+    old = between.old.shows.seen(window.recorded_before)
+    new = between.new.shows.seen(window.recorded)
     before, after = between.derived(old, between.old), between.derived(new, between.new)
     places = between.all_moves.between(before, after)
     for place in places:
@@ -110,11 +107,7 @@ def _add(made: Page, between: Between, window: Window) -> int:
             made.singled[place, window.subject] = keys
     if not changed and not places:
         return 0
-    rows = window.decisive()
-    records = [
-        _record(each, rows[each.key, each.decided_by.revision], hidden=between.seen.pooled)
-        for each in changed
-    ]
+    records = [_record(each, window, hidden=between.seen.pooled) for each in changed]
     made.subjects.append({"subject": window.subject, "records": records})
     return len(json.dumps(records)) + len(places) * (len(window.subject) + 4)
 
@@ -144,18 +137,18 @@ def _singled(
     return found
 
 
-def _record(change: Change, row: JournalRow, *, hidden: bool) -> dict[str, Any]:
+def _record(change: Change, window: Window, *, hidden: bool) -> dict[str, Any]:
     """Tell of a record that differs, and who made it so; why may tell the arm."""
     kind, record = change.key
-    _, reason = said(row)
+    row, entry = window.decisive(change)
     return {
         "kind": kind,
         "record": record,
         "change": change.what,
-        "revision_before": change.before.revision if change.before else None,
-        "revision_after": change.after.revision if change.after else None,
+        "revision_before": change.revision_before,
+        "revision_after": change.revision_after,
         "received": row.stamp,
         "principal": row.principal,
         "source": row.source,
-        "reason_for_change": HIDDEN if hidden and blinding.fields(kind) else reason,
+        "reason_for_change": HIDDEN if hidden and blinding.fields(kind) else entry.reason,
     }

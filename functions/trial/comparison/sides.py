@@ -8,6 +8,7 @@ from typing import Any
 from trial import changelog
 from trial.blinding import OPEN, UNBLINDED
 from trial.errors import Rejected
+from trial.report import Asked
 from trial.store import places
 from trial.store.documents import Documents
 from trial.store.reports import READY, Reports, Requested
@@ -25,6 +26,11 @@ class Side:
     audience: str
     cut: Mapping[str, Any]
     versions: Mapping[str, int]
+
+    @property
+    def shows(self) -> Asked:
+        """What of the subjects it shows."""
+        return Asked(self.asked.as_of, self.asked.cutoff)
 
     def document(self) -> dict[str, Any]:
         """Say which report and cut it is."""
