@@ -22,6 +22,7 @@ from trial.render.canvas import (
     LEADING,
     PAD,
     Canvas,
+    apart,
     at,
     lines_of,
     look,
@@ -32,7 +33,7 @@ from trial.tables.grid import Chart, Mark, Series
 _DODGE = 8  # between the marks of series that stand at one place
 _MOST_BARS = 1000  # more would be narrower than a dot of the screen
 _GAP = 4  # between bars, where there is room
-_TERM = 270  # width of a term
+_TERM = 290  # width of a term
 _BETWEEN = 10  # rows of dots
 
 
@@ -47,8 +48,11 @@ def line(canvas: Canvas, chart: Chart) -> None:
             (mark, x(mark.x) + aside) for mark in series.marks if mark.x is not None
         ], plot.y)  # fmt: skip
     name_references(canvas, chart, plot.y)
-    across(canvas, chart, plot.left, x, ticks(min(places), max(places), 8))
-    numbers_below(canvas, "n", x, [dict(counts(series)) for series in chart.series])
+    days = sorted(set(places))
+    beside = list(apart((x(day), width_of(str(day))) for day in days))
+    shown = days if len(beside) == len(days) else ticks(days[0], days[-1], 8)
+    across(canvas, chart, plot.left, x, shown)
+    numbers_below(canvas, chart, "n", x, [dict(counts(series)) for series in chart.series])
 
 
 def _line(
@@ -82,7 +86,7 @@ def step(canvas: Canvas, chart: Chart) -> None:
         _curve(canvas, number, series, x, plot.y)
     name_references(canvas, chart, plot.y)
     across(canvas, chart, plot.left, x, sorted(set(asked)) or ticks(0, x.high))
-    numbers_below(canvas, "Number at risk", x, at_risk)
+    numbers_below(canvas, chart, "Number at risk", x, at_risk)
 
 
 def _stairs(points: Sequence[tuple[float, float]]) -> str:
@@ -99,13 +103,10 @@ def _band(series: Series, x: Scale, y: Scale) -> str:
     ]
     if not known:
         return "M0,0"
-    start, low, high = known[0]
+    start, _, high = known[0]
     upper = _stairs([(place, level) for place, _, level in known[1:]])
-    lower = " ".join(
-        f"V{at(before)} H{at(place)}"
-        for (place, _, _), (_, before, _) in zip(known[:0:-1], known[-2::-1], strict=True)
-    )
-    return f"M{at(start, high)} {upper} V{at(known[-1][1])} {lower} V{at(low)} Z"
+    lower = " ".join(f"V{at(level)} H{at(place)}" for place, level, _ in reversed(known[:-1]))
+    return f"M{at(start, high)} {upper} V{at(known[-1][1])} {lower} Z"
 
 
 def _curve(canvas: Canvas, number: int, series: Series, x: Scale, y: Scale) -> None:
@@ -132,7 +133,7 @@ def bars(canvas: Canvas, chart: Chart) -> None:
     for number, series in enumerate(chart.series):
         wide = size * len(series.marks)
         _bars(canvas, chart, number, (start, size), plot)
-        canvas.y = plot.y.start
+        canvas.y = plot.y.start + 4
         told = [f"n = {len(series.marks)}"]
         if len(chart.series) > 1:
             told += lines_of(series.label, max(wide, RIGHT / len(chart.series) - 2 * PAD), 3)
