@@ -92,7 +92,8 @@ def across(canvas: Canvas, chart: Chart, left: float, x: Scale, values: Sequence
     for i in apart(places):
         middle = places[i][0]
         canvas.line((middle, canvas.y), (middle, canvas.y + 6), "ink", width=1.5)
-        canvas.text(middle, canvas.y + LEADING, texts[i], "middle", "muted")
+        inside = min(middle, WIDTH - places[i][1] / 2)
+        canvas.text(inside, canvas.y + LEADING, texts[i], "middle", "muted")
     canvas.y += LEADING + 4
     name_across(canvas, chart, left)
 

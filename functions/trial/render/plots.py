@@ -43,7 +43,7 @@ def line(canvas: Canvas, chart: Chart) -> None:
     places = [Decimal(mark.x) for mark in words.marks(chart) if mark.x is not None]
     x = Scale(min(places), max(places), plot.left + INSET, RIGHT - INSET)
     for number, series in enumerate(chart.series):
-        aside = _DODGE * (number - (len(chart.series) - 1) / 2)
+        aside = _aside(number, len(chart.series), 2 * INSET - _DODGE)
         _line(canvas, chart, number, [
             (mark, x(mark.x) + aside) for mark in series.marks if mark.x is not None
         ], plot.y)  # fmt: skip
@@ -53,6 +53,11 @@ def line(canvas: Canvas, chart: Chart) -> None:
     shown = days if len(beside) == len(days) else ticks(days[0], days[-1], 8)
     across(canvas, chart, plot.left, x, shown)
     numbers_below(canvas, chart, "n", x, [dict(counts(series)) for series in chart.series])
+
+
+def _aside(number: int, series: int, room: float) -> float:
+    """Say how far a series' mark stands from the place that it shares with others'."""
+    return min(_DODGE, room / series) * (number - (series - 1) / 2)
 
 
 def _line(
@@ -193,7 +198,7 @@ def _dots(canvas: Canvas, chart: Chart, rank: int, place: tuple[float, Scale],
     for i, text in enumerate(lines):
         canvas.text(left - PAD, first + i * LEADING, text, "end")
     for number, series in enumerate(chart.series):
-        mark, aside = series.marks[rank], _DODGE * (number - (len(chart.series) - 1) / 2)
+        mark, aside = series.marks[rank], _aside(number, len(chart.series), height - _DODGE)
         if mark.x is not None:
             told = f"{series.label}, {words.of_mark(chart, mark)}"
             canvas.mark(x(mark.x), middle + aside, look(number), told)
