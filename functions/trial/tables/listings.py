@@ -329,6 +329,7 @@ _SUBJECT: Mapping[str, Source] = {
     "enrolled": lambda derivation, _: (
         derivation.enrolment.data["date"] if derivation.enrolment else None
     ),
+    "received-arm": lambda derivation, _: derivation.received_arm,
     "first-dose": lambda derivation, _: _date_of(derivation.first_dose),
     "last-dose": lambda derivation, _: (
         dates.iso(derivation.last_dose_day) if derivation.last_dose_day else None

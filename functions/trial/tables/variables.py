@@ -4,7 +4,7 @@ Data sets say of each variable what it holds, and are written while the rows go 
 """
 
 from collections.abc import Mapping
-from typing import get_args
+from typing import get_args, get_origin
 
 from trial.definition.outputs import ListingDefinition
 from trial.messages import KINDS
@@ -35,7 +35,15 @@ def is_whole(rules: Rules, source: str | None, records: str) -> bool:
 
 def _is_integer(kind: str, field: str) -> bool:
     known = KINDS[kind].model_fields.get(field) if kind in KINDS else None
-    return known is not None and int in (known.annotation, *get_args(known.annotation))
+    return known is not None and _allows_integers(known.annotation)
+
+
+def _allows_integers(annotation: object) -> bool:
+    """Say whether a field is an integer, or one that may be missing; a list of them is not."""
+    if annotation is int:
+        return True
+    parts = () if get_origin(annotation) is list else get_args(annotation)
+    return any(_allows_integers(each) for each in parts)
 
 
 def key_sequence(listing: ListingDefinition) -> Mapping[str, int]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from trial.definition.conditions import Measure, Ref
 from trial.definition.outputs import Table, TableRow
-from trial.render.ars import groupings
-from trial.render.ars.clauses import EVENTS, Clause, Clauses, Variable, Written, combined, written
+from trial.render.ars import events, groupings
+from trial.render.ars.clauses import Clause, Clauses, Variable, Written, combined, written
 from trial.render.ars.methods import Method, Methods
 from trial.render.ars.places import Place
 from trial.tables.grid import Cell, Grid, Row
@@ -151,7 +151,7 @@ class Gathering:
         if factor != "visit" and (found := self._factors.variable(row, factor)):
             return found
         if row.events or row.incidence:
-            return variables.find(EVENTS, "subject")
+            return self._clauses.of_row(row)["subject"]
         measured = place.asked("summary") or (row.ancova.measure if row.ancova else None)
         value = self._measure(measured) if measured is not None else None
         return value or variables.find(SUBJECTS, "subject")
@@ -179,11 +179,11 @@ class Gathering:
         return id_
 
     def _selected(self, row: TableRow, asked: Ref | None) -> Clause | None:
-        events = row.events or next(
-            (each.filter for each in (row.terms, row.worst, row.incidence) if each), None
-        )
-        if events is not None:
-            return self._clauses.of_events(events)
+        if (wanted := events.filter_of(row)) is not None:
+            return self._clauses.of_events(wanted, *events.sources_of(row))
+        if row.levels is not None and row.levels.recorded and row.levels.where:
+            kind, field = row.levels.recorded, row.levels.field or ""
+            return self._clauses.recorded(kind, row.levels.where, None, field)
         refs = [each for each in (row.where, asked) if each is not None]
         if row.stratified is not None:
             refs = [row.stratified.count]

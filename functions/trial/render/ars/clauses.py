@@ -8,16 +8,21 @@ What no clause can say (a window, a baseline, a result below quantification) has
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_origin
 
 from trial.definition import Definition
 from trial.definition.base import Bounds
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Where
+from trial.definition.design import ARM
+from trial.definition.outputs import TableRow
 from trial.derivation import DECIDING_DATE
 from trial.messages import KINDS
+from trial.render.ars import events
+from trial.render.ars.events import EVENTS
 from trial.render.datasets import variable_set
+from trial.rules.categories import ENROLMENT_FIELDS
 from trial.tables.variables import SUBJECTS
 
-EVENTS = "adverse-event.reported"
 Written = dict[str, object]
 Variable = tuple[str, str]
 """A data set and a variable of it."""
@@ -85,19 +90,30 @@ class Variables:
 
     def __init__(self, definition: Definition) -> None:
         """Look through the listings that show all records of their kind, or subjects."""
-        self._shown: dict[tuple[str, str], Variable] = {}
+        self._classes = definition.classes.keys()
+        self._shown: dict[str, list[Mapping[str, Variable]]] = {}
         for listing in definition.listings:
             if listing.where or (listing.records != SUBJECTS and listing.subjects):
                 continue
-            for column in listing.columns:
-                if column.source is not None:
-                    found = variable_set(listing.data_name), column.id
-                    self._shown.setdefault((listing.records, column.source), found)
+            self._shown.setdefault(listing.records, []).append(
+                {
+                    column.source: (variable_set(listing.data_name), column.id)
+                    for column in reversed(listing.columns)
+                    if column.source and not _is_list(listing.records, column.source)
+                }
+            )
 
     def published(self, records: str, *sources: str) -> Variable | None:
         """Find the variable of a published data set that shows one of some sources."""
-        found = (self._shown.get((records, source)) for source in sources)
-        return next(filter(None, found), None)
+        shown = self._shown.get(records, ())
+        return next((each[name] for each in shown for name in sources if name in each), None)
+
+    def together(self, records: str, sources: Sequence[str]) -> Mapping[str, Variable]:
+        """Find variables of one data set, for they are asked for of one record."""
+        wanted = set(sources)
+        shown = (each for each in self._shown.get(records, ()) if each.keys() >= wanted)
+        found = next(shown, {})
+        return {source: found.get(source, (records, source)) for source in sources}
 
     def find(self, records: str, *sources: str) -> Variable:
         """Find it, or else name what was recorded."""
@@ -105,7 +121,11 @@ class Variables:
 
     def characteristic(self, name: str) -> Variable:
         """Find what sorts subjects: a fact of enrolment, the arm, a stratum, classes."""
-        return self.find(SUBJECTS, name, f"characteristic:{name}", f"class:{name}")
+        if name in self._classes:
+            return self.find(SUBJECTS, f"class:{name}")
+        if name in (ARM, *ENROLMENT_FIELDS):
+            return self.find(SUBJECTS, name, f"characteristic:{name}")
+        return self.find(SUBJECTS, f"characteristic:{name}")
 
 
 class Clauses:
@@ -124,12 +144,14 @@ class Clauses:
     def of(self, ref: Ref) -> Clause | None:
         """Say of whom a condition is true."""
         if isinstance(ref, str):
-            flag = self.variables.published(SUBJECTS, f"condition:{ref}")
-            return equal(flag, "Y") if flag else self.of(self.definition.conditions[ref])
+            flag = f"condition:{ref}"
+            published = self.variables.published(SUBJECTS, flag)
+            said = None if published else self.of(self.definition.conditions[ref])
+            return said or equal(published or (SUBJECTS, flag), "Y")
         if ref.all is not None or ref.any is not None or ref.none is not None:
             return self._nested(ref)
         if ref.recorded is not None:
-            return self._recorded(ref.recorded, ref.where, ref.period)
+            return self.recorded(ref.recorded, ref.where, ref.period)
         if ref.characteristic is not None:
             return equal(self.variables.characteristic(ref.characteristic), *ref.levels)
         if ref.adverse_event is not None:
@@ -144,18 +166,20 @@ class Clauses:
             return either
         return Compound("NOT", (either,))
 
-    def _recorded(self, kind: str, where: Where, period: str | None) -> Clause | None:
-        parts: list[Clause | None] = [
-            equal(self.variables.find(kind, field), *_values(kind, field, wanted))
-            for field, wanted in where.items()
-        ]
+    def recorded(
+        self, kind: str, where: Where, period: str | None = None, *shown: str
+    ) -> Clause | None:
+        """Say which records of a kind are meant, by the data set that has what is shown of them."""
+        asked = {field: _values(kind, field, wanted) for field, wanted in where.items()}
         if period is not None:
             labels = {each.id: each.label for each in self.definition.periods}
-            source = f"{DECIDING_DATE.get(kind, 'date')}.period"
-            parts.append(equal(self.variables.find(kind, source), labels[period]))
-        if parts:
-            return combined("AND", parts)
-        return Simple(self.variables.find(kind, "record"), "NE", _ANY)
+            asked[f"{DECIDING_DATE.get(kind, 'date')}.period"] = [labels[period]]
+        if not asked:
+            return Simple(self.variables.find(kind, "record"), "NE", _ANY)
+        variables = self.variables.together(kind, [*shown, *asked])
+        return combined(
+            "AND", [equal(variables[source], *values) for source, values in asked.items()]
+        )
 
     def _measured(self, condition: Condition) -> Clause | None:
         assert condition.measure is not None
@@ -173,52 +197,44 @@ class Clauses:
         return bool(measure.characteristic or measure.records or measure.days)
 
     def measure(self, ref: str | Measure) -> Variable | None:
-        """Find the variable that holds a measure; None where no data set shows it."""
+        """Find the variable that holds a measure; one written in place has none of its own."""
         if isinstance(ref, str):
             shown = self.variables.published(SUBJECTS, f"measure:{ref}")
-            return shown or self.measure(self.definition.measures[ref])
+            known = self.measure(self.definition.measures[ref])
+            return shown or known or (SUBJECTS, f"measure:{ref}")
         if ref.characteristic is not None:
             return self.variables.characteristic(ref.characteristic)
         return None
 
-    def of_events(self, wanted: AdverseEventFilter) -> Clause | None:
-        """Say which adverse events are meant."""
-        parts = [*self._flags(wanted), *self._fields(wanted)]
-        if terms := [*wanted.terms, *self._grouped(wanted.groups)]:
-            parts.append(equal(self.variables.find(EVENTS, "pt"), *dict.fromkeys(terms)))
-        return combined("AND", parts)
+    def of_events(self, wanted: AdverseEventFilter, *shown: str) -> Clause | None:
+        """Say which adverse events are meant, by the data set that has what is shown of them."""
+        asked = list(events.tests(wanted, self.terms))
+        variables = self.variables.together(EVENTS, [*shown, *(source for source, *_ in asked)])
+        tests = [Simple(variables[source], how, values) for source, how, values in asked]
+        return combined("AND", tests)
 
-    def _flags(self, wanted: AdverseEventFilter) -> Iterable[Clause]:
-        for name in ("emergent", "related", "serious"):
-            if (truth := getattr(wanted, name)) is not None:
-                yield equal(self.variables.find(EVENTS, name), "Y" if truth else "N")
+    def of_row(self, row: TableRow) -> Mapping[str, Variable]:
+        """Find the variables of a row of adverse events: of one data set, whatever it asks."""
+        wanted, shown = events.filter_of(row), events.sources_of(row)
+        asked = events.tests(wanted, self.terms) if wanted else ()
+        return self.variables.together(EVENTS, [*shown, *(source for source, *_ in asked)])
 
-    def _fields(self, wanted: AdverseEventFilter) -> Iterable[Clause]:
-        grade = self.variables.find(EVENTS, "grade")
-        if wanted.grade_at_least is not None:
-            yield Simple(grade, "GE", (str(wanted.grade_at_least),))
-        if wanted.grade is not None:
-            yield equal(grade, str(wanted.grade))
-        if wanted.severity:
-            yield equal(self.variables.find(EVENTS, "severity"), *wanted.severity)
-        if wanted.seriousness is not None:  # a list, which a listing shows as one text
-            yield equal((EVENTS, "seriousness"), wanted.seriousness)
-        sources = {"action_taken": "action_taken", "outcome": "outcome"}
-        for name, source in {**sources, "treatment": "treatment-at-onset"}.items():
-            if (value := getattr(wanted, name)) is not None:
-                yield equal(self.variables.find(EVENTS, source), value)
-
-    def _grouped(self, labels: Sequence[str]) -> Iterable[str]:
-        groups: Mapping[str, Sequence[str]] = {
-            each.label: each.terms for each in self.definition.adverse_events.groups
-        }
-        return (term for label in labels for term in groups[label])
+    @property
+    def terms(self) -> Mapping[str, Sequence[str]]:
+        """The preferred terms of each group of terms."""
+        return {each.label: each.terms for each in self.definition.adverse_events.groups}
 
 
 def _bounded(variable: Variable, bounds: Bounds) -> Iterable[Clause]:
     for name, comparator in _BOUNDS:
         if (bound := getattr(bounds, name)) is not None:
             yield Simple(variable, comparator, (f"{bound:f}",))
+
+
+def _is_list(kind: str, field: str) -> bool:
+    """Say whether a field holds several texts, which a listing shows as one."""
+    known = KINDS[kind].model_fields.get(field) if kind in KINDS else None
+    return known is not None and get_origin(known.annotation) is list
 
 
 def _values(kind: str, field: str, wanted: str | list[str]) -> list[str]:

@@ -1,11 +1,11 @@
 """What splits subjects and records into groups, as ARS groupings: arms, columns, levels, terms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from trial.definition.base import Level
+from trial.definition.design import ARM
 from trial.definition.outputs import Levels, Table, TableColumn, TableRow
 from trial.render.ars.clauses import (
-    EVENTS,
     Clause,
     Clauses,
     Compound,
@@ -15,8 +15,10 @@ from trial.render.ars.clauses import (
     written,
 )
 from trial.tables.grid import Column, Grid
+from trial.tables.variables import SUBJECTS
 
-RECEIVED = "received-arm"
+ARM_SOURCES = {"planned": ARM, "received": "received-arm"}
+"""What listings show the arm as, by how a set sorts its subjects."""
 
 
 def set_id(name: str) -> str:
@@ -56,7 +58,7 @@ def level_id(grouping: str, place: int) -> str:
 
 def arms(clauses: Clauses, assigned: str) -> Written:
     """Write the arms as a grouping of subjects: as planned, or as received."""
-    variable = clauses.variables.characteristic("arm" if assigned == "planned" else RECEIVED)
+    variable = _arm(assigned, clauses)
     groups = [
         _group(arm_id(assigned, arm.id), arm.id, arm.label, order, equal(variable, arm.id))
         for order, arm in enumerate(clauses.definition.arms, 1)
@@ -90,11 +92,14 @@ def _column(table: str, column: TableColumn, clauses: Clauses) -> Clause | None:
     where = clauses.of(column.where) if column.where else None
     if column.arm is None or column.set is None:
         return where
-    arm = arm_id(clauses.definition.sets[column.set].arm, column.arm)
+    assigned = clauses.definition.sets[column.set].arm
     if where is None:
-        variable = "arm" if clauses.definition.sets[column.set].arm == "planned" else RECEIVED
-        return equal(clauses.variables.characteristic(variable), column.arm)
-    return Compound("AND", (arm, where))
+        return equal(_arm(assigned, clauses), column.arm)
+    return Compound("AND", (arm_id(assigned, column.arm), where))
+
+
+def _arm(assigned: str, clauses: Clauses) -> Variable:
+    return clauses.variables.find(SUBJECTS, ARM_SOURCES[assigned])
 
 
 class Factors:
@@ -115,38 +120,49 @@ class Factors:
         """Write the grouping of a row's factor; data give the groups that no definition names."""
         variable = self.variable(row, factor) if row else None
         levels = self._named(row, factor) if row else ()
-        ids = {each.value: level_id(grouping, i) for i, each in enumerate(levels, 1)}
+        pooled = self._pooled(row) if row and factor == "pt" else {}
+        named: list[tuple[str, str, tuple[str, ...]]] = [
+            (each.value, each.label, (each.value,)) for each in levels
+        ]
+        named += [(label, label, tuple(terms)) for label, terms in pooled.items()]
+        ids = {value: level_id(grouping, i) for i, (value, *_) in enumerate(named, 1)}
         self._levels[grouping] = ids
         groups = [
             _group(
-                ids[each.value],
-                each.value or each.label,
-                each.label,
+                ids[value],
+                value or label,
+                label,
                 order,
-                equal(variable, each.value) if variable else None,
+                equal(variable, *values) if variable else None,
             )
-            for order, each in enumerate(levels, 1)
+            for order, (value, label, values) in enumerate(named, 1)
         ]
-        label = row.label if row else ""
-        return _grouping(grouping, f"{label or factor}: by {factor}", variable, groups)
+        name = f"{row.label if row and row.label else factor}: by {factor}"
+        return _grouping(grouping, name, variable, groups, driven=not levels)
+
+    def _pooled(self, row: TableRow) -> Mapping[str, Sequence[str]]:
+        """Give the terms that a row counts as one; all others stand for themselves."""
+        pooled = row.terms is not None and row.terms.pooled
+        return self._clauses.terms if pooled else {}
 
     def variable(self, row: TableRow, factor: str) -> Variable | None:
         """Find the variable that a row's factor is; None of a visit, which no variable shows."""
         variables = self._clauses.variables
         if factor in ("soc", "pt"):
-            return variables.find(EVENTS, factor)
+            return self._clauses.of_row(row)[factor]
         if row.levels is not None:
             return self._of_levels(row.levels)
         if row.shift is not None and factor in ("before", "after"):
             return variables.characteristic(getattr(row.shift, factor))
         worst = row.worst or (row.terms.worst if row.terms else None)
-        return variables.find(EVENTS, worst.field) if worst else None
+        return self._clauses.of_row(row)[worst.field] if worst else None
 
     def _of_levels(self, levels: Levels) -> Variable | None:
         if levels.characteristic is not None:
             return self._clauses.variables.characteristic(levels.characteristic)
         if levels.recorded and levels.field:
-            return self._clauses.variables.find(levels.recorded, levels.field)
+            kind, field = levels.recorded, levels.field
+            return self._clauses.variables.together(kind, [field, *levels.where])[field]
         return None
 
     def _named(self, row: TableRow, factor: str) -> Sequence[Level]:
@@ -163,11 +179,17 @@ class Factors:
         return worst.levels if worst and factor == "level" else ()
 
 
-def _grouping(id_: str, name: str, variable: Variable | None, groups: Iterable[Written]) -> Written:
-    found = list(groups)
+def _grouping(
+    id_: str,
+    name: str,
+    variable: Variable | None,
+    groups: Sequence[Written],
+    *,
+    driven: bool = False,
+) -> Written:
     where = {"groupingDataset": variable[0], "groupingVariable": variable[1]} if variable else {}
-    made: Written = {"id": id_, "name": name, **where, "dataDriven": not found}
-    return {**made, "groups": found} if found else made
+    made: Written = {"id": id_, "name": name, **where, "dataDriven": driven}
+    return {**made, "groups": groups} if groups else made
 
 
 def _group(id_: str, name: str, label: str, order: int, clause: Clause | None) -> Written:
