@@ -1,7 +1,10 @@
 """results.json is a reporting event as CDISC's Analysis Results Standard has it, and complete."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -290,6 +293,33 @@ def test_the_order_of_arrival_changes_no_byte() -> None:
     random.Random(7).shuffle(states)  # noqa: S311 (an order, no secret)
     pieces = ars.results(studies.reported(defined, states), defined.definition)
     assert b"".join(pieces) == b"".join(ars.results(report_of("tmb-301"), defined.definition))
+
+
+DIGEST = """
+import hashlib, hostile, studies
+from trial.render import ars, datasets
+made, defined = studies.report_of("airway-2x2"), studies.defined("airway-2x2").definition
+pieces = [*ars.results(made, defined), *ars.results(hostile.report(), hostile.definition())]
+for listing in made.listings:
+    pieces += datasets.dataset(listing, made.cut, 1)
+print(hashlib.sha256(b"".join(pieces)).hexdigest())
+"""
+
+
+def test_neither_hash_seed_nor_time_zone_nor_locale_changes_a_byte() -> None:
+    found = set()
+    for seed, zone, locale in (("0", "UTC", "C"), ("4242", "Asia/Taipei", "C.UTF-8")):
+        settings = {"PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": locale}
+        settings["PYTHONPATH"] = os.pathsep.join(sys.path)
+        done = subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env={**os.environ, **settings},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        found.add(done.stdout)
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("name", STUDIES)
