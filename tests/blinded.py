@@ -102,7 +102,7 @@ COLUMNS: Sequence[Mapping[str, Any]] = [
 ]  # fmt: skip
 
 SOURCES: Mapping[str, Sequence[str]] = {
-    "subjects": ["subject", "arm", "first-dose", "doses", "set:on-drug",
+    "subjects": ["subject", "arm", "received-arm", "first-dose", "doses", "set:on-drug",
                  "condition:indirect", "class:by-dose", "class:load", "measure:gap",
                  "characteristic:arm", "characteristic:region"],
     "subject.randomised": ["subject", "record", "date", "arm", "strata"],

@@ -27,7 +27,13 @@ from trial.definition.design import (
     Visit,
     apart,
 )
-from trial.definition.outputs import FigureDefinition, FlowDefinition, ListingDefinition, Table
+from trial.definition.outputs import (
+    FigureDefinition,
+    FlowDefinition,
+    ListingDefinition,
+    Table,
+    apart_as_data,
+)
 
 MOST_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
 
@@ -69,4 +75,6 @@ class Definition(Model):
     figures: Annotated[list[FigureDefinition], AfterValidator(distinct)] = []
     charts: Annotated[list[ChartDefinition], AfterValidator(distinct)] = []
     flow: FlowDefinition
-    listings: Annotated[list[ListingDefinition], AfterValidator(distinct)] = []
+    listings: Annotated[
+        list[ListingDefinition], AfterValidator(distinct), AfterValidator(apart_as_data)
+    ] = []

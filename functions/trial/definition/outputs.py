@@ -1,5 +1,6 @@
 """What is published: tables, the summary's figures, the participant flow and listings."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -303,6 +304,9 @@ class FlowDefinition(Model):
         return self
 
 
+DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,7}$")]
+
+
 class ListingColumnDefinition(Model):
     """A listing's column: a name `listings` knows, or a source the trial does not collect."""
 
@@ -315,7 +319,8 @@ class ListingColumnDefinition(Model):
 class ListingDefinition(Model):
     """A listing: which records it shows, of which subjects, in which columns.
 
-    `records` is a kind of event, `subjects`, or `observations:` and a parameter.
+    `records` is a kind of event, `subjects`, or `observations:` and a parameter. `dataset` names
+    it as data: letters and digits, as CDISC's data sets are named; its id does where none is given.
     """
 
     id: Name
@@ -326,3 +331,22 @@ class ListingDefinition(Model):
     subjects: Ref | None = None
     columns: Annotated[list[ListingColumnDefinition], Field(min_length=1), AfterValidator(distinct)]
     footnotes: list[str] = []
+    dataset: DatasetName | None = None
+
+    @property
+    def data_name(self) -> str:
+        """The name of its data: the one given, or one made of its id."""
+        return self.dataset or name_as_data(self.id)
+
+
+def name_as_data(listing: str) -> str:
+    """Name the data of a listing by its id: l16-2-7."""
+    return "l" + re.sub(r"[^a-z0-9]", "-", listing.lower())
+
+
+def apart_as_data(listings: list[ListingDefinition]) -> list[ListingDefinition]:
+    """Refuse two listings whose data would be one file."""
+    names = [each.data_name for each in listings]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"gives {', '.join(twice)} as the data set of more than one listing")
+    return listings

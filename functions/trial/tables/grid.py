@@ -54,12 +54,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row; `level` 0 stands at the margin, 1 is indented once."""
+    """A row; `level` 0 stands at the margin, 1 is indented once.
+
+    `groups` are the levels, terms or visit that it is of, by what they are levels of; its id ends
+    with them.
+    """
 
     id: str
     label: str
     level: int
     cells: tuple[Cell, ...] = ()
+    groups: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,17 @@ class Grid:
 
 @dataclass(frozen=True)
 class ListingColumn:
-    """A listing's column; one whose source the trial does not collect says so in every row."""
+    """A listing's column; one whose source the trial does not collect says so in every row.
+
+    `whole` says that its numbers are integers; `key` is its place among the columns that tell the
+    rows apart, 0 if it is none of them.
+    """
 
     id: str
     label: str
     kind: str = "text"  # text, number or date (ISO text that may be partial)
+    whole: bool = False
+    key: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,7 @@ class Listing:
     """One listing: a record a row, sorted as its footnote says.
 
     There may be more rows than memory holds: each iteration makes them anew, one at a time.
+    `dataset` names it as data.
     """
 
     id: str
@@ -96,6 +108,7 @@ class Listing:
     columns: tuple[ListingColumn, ...]
     rows: Iterable[tuple[Value, ...]]
     footnotes: tuple[str, ...] = ()
+    dataset: str = ""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,13 @@ class LevelsRow(Placed):
         labels = {**self.values, **{value: value or "Not reported" for value in others}}
         inner = self.level + 1 if self.label else self.level
         rows = [
-            Row(f"{self.id}/{value}", label, inner, self._cells(cells, heads, value))
+            Row(
+                f"{self.id}/{value}",
+                label,
+                inner,
+                self._cells(cells, heads, value),
+                (("level", value),),
+            )
             for value, label in labels.items()
         ]
         known = [value for value in labels if value]
@@ -213,13 +219,15 @@ class ShiftRow(Placed):
             made = tuple(
                 Cell(head.id, counted(totals[i], head, of=sizes[i])) for i, head in columns
             )
-            rows.append(Row(f"{self.id}/{before}", label, inner, made))
+            group = ("before", before)
+            rows.append(Row(f"{self.id}/{before}", label, inner, made, (group,)))
             for after, name in self.afters.items():
                 made = tuple(
                     Cell(head.id, counted(n(i, before, after), head, of=sizes[i]))
                     for i, head in columns
                 )
-                rows.append(Row(f"{self.id}/{before}/{after}", name, inner + 1, made))
+                groups = (group, ("after", after))
+                rows.append(Row(f"{self.id}/{before}/{after}", name, inner + 1, made, groups))
         return rows
 
 

@@ -44,6 +44,7 @@ class SummaryRow(Placed):
     decimals: int | Mapping[str, int] | None
     where: Test | None
     arms: Sequence[str | None]
+    groups: tuple[tuple[str, str], ...] = ()
 
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
         """Add n, the value and its square and, for order statistics, its tally."""
@@ -104,7 +105,7 @@ class SummaryRow(Placed):
         ]
         places = self.places(next(iter(moments)), "mean") if moments else 0
         compared = compare_means(heads, moments, places)
-        return [Row(self.id, self.label, self.level, (*shown, *compared))]
+        return [Row(self.id, self.label, self.level, (*shown, *compared), self.groups)]
 
     def moments(self, sums: Share, column: int) -> MomentsReadout:
         """Read the moments of a column."""
