@@ -21,13 +21,12 @@ from trial.definition.conditions import (
     AdverseEvents,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.flow import FlowBox, FlowStage
 from trial.definition.outputs import (
     COLUMN_FORMS,
     ROW_KINDS,
     Ancova,
     FigureDefinition,
-    FlowBox,
-    FlowStage,
     Incidence,
     ListingDefinition,
     Shift,

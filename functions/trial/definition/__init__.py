@@ -26,7 +26,9 @@ from trial.definition.design import (
     Visit,
     apart,
 )
-from trial.definition.outputs import FigureDefinition, FlowDefinition, ListingDefinition, Table
+from trial.definition.flow import FlowDefinition
+from trial.definition.outputs import FigureDefinition, ListingDefinition, Table
+from trial.definition.reporting import Consort, Testing
 
 MOST_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
 
@@ -65,6 +67,8 @@ class Definition(Model):
     sets: dict[Name, AnalysisSet]
     adverse_events: AdverseEvents = AdverseEvents()
     tables: Annotated[list[Table], AfterValidator(distinct)] = []
+    testing: Testing | None = None
     figures: Annotated[list[FigureDefinition], AfterValidator(distinct)] = []
     flow: FlowDefinition
     listings: Annotated[list[ListingDefinition], AfterValidator(distinct)] = []
+    consort: Consort = {}

@@ -5,10 +5,10 @@ A column's source is a fact of the subject, a field of the record, or a derived 
 `condition:`, `set:`, `as:` (an observation as another parameter counts it) and `last:` (a
 parameter at or before the record) followed by a name; the names of `_SUBJECT`,
 `_ADVERSE_EVENT` and `_OBSERVATION`, and an observation's `value` as counted. A column without a
-source says that it is not collected.
+source says that it is not collected; what is not yet due says so; a blank was not reported.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -26,11 +26,10 @@ from trial.rules.categories import ENROLMENT_FIELDS, characteristic, is_characte
 from trial.rules.matching import Test, check_fields, matcher, unknown
 from trial.rules.measures import Quantity
 from trial.subject import Record
-from trial.tables import findings
-from trial.tables.grid import Listing, ListingColumn, Value
+from trial.tables import findings, notes
+from trial.tables.grid import NOT_COLLECTED, NOT_YET_DUE, Listing, ListingColumn, Value
 from trial.tables.plan import Plan
 
-NOT_COLLECTED = "Not collected"
 FINDINGS = "findings"
 _FIELDS = {FINDINGS: ("finding", "detail"), "observations": ("collected", "result")}
 """What a listing's items carry where they are no records of a kind."""
@@ -78,14 +77,21 @@ def _listing(
         for item in items(derivation)
     ]
     columns = tuple(ListingColumn(each.id, each.label, each.kind) for each in definition.columns)
-    return Listing(
-        definition.id,
-        definition.title,
-        definition.population,
-        columns,
-        rows,
-        tuple(definition.footnotes),
-    )
+    footnotes = (*definition.footnotes, *_footnotes(rules, definition, path))
+    return Listing(definition.id, definition.title, definition.population, columns, rows, footnotes)
+
+
+def _footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
+    """Say of changes their unit and direction, and what a blank means where it could be either."""
+    for column in definition.columns:
+        what, _, name = (column.source or "").partition(":")
+        if what == "measure":
+            quantity = rules.measure(name, path)
+            if quantity.direction:
+                yield notes.change(column.label, quantity.unit, quantity.direction)
+    kinds = {(column.source or "").partition(":")[0] for column in definition.columns}
+    if kinds & {"measure", "condition", "class"}:
+        yield notes.BLANK
 
 
 def check(plan: Plan) -> None:
@@ -237,11 +243,14 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
             return lambda derivation, _: _plain(characteristic(derivation, name))
         case "class" if name in definition.classes:
             category = rules.category(name, path)
-            return lambda derivation, _: category(derivation)
+            waits = rules.measure(definition.classes[name].measure, path).waits
+            return _or_not_yet_due(lambda derivation, _: category(derivation), waits)
         case "measure":
-            return _measured(rules.measure(name, f"{path}/source"))
+            quantity = rules.measure(name, f"{path}/source")
+            return _or_not_yet_due(_measured(quantity), quantity.waits)
         case "condition":
-            return _truth(rules.condition(name, f"{path}/source"))
+            test = rules.condition(name, f"{path}/source")
+            return _or_not_yet_due(_truth(test), rules.waits(name, path))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return _truth(lambda derivation: bool(member(derivation)))
@@ -250,6 +259,16 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
             return lambda derivation, item: find(derivation, name, item)
         case _:
             raise unknown(f"{path}/source", what, name)
+
+
+def _or_not_yet_due(source: Source, waits: Callable[[Derivation], bool]) -> Source:
+    """Tell what is not yet due from what was not reported, which is a blank."""
+
+    def value(derivation: Derivation, item: Item) -> Value:
+        found = source(derivation, item)
+        return NOT_YET_DUE if found is None and waits(derivation) else found
+
+    return value
 
 
 def _truth(test: Test) -> Source:

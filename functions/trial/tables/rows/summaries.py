@@ -12,7 +12,8 @@ from trial.rules.matching import Test
 from trial.rules.measures import Quantity
 from trial.statistics.moments import Moments, MomentsReadout
 from trial.statistics.tallies import tally_readout
-from trial.tables.grid import Cell, Row, Statistic
+from trial.tables import notes
+from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import Placed
 from trial.tables.rows.kinds import Head, apart, limits, number, put, whole
@@ -104,7 +105,9 @@ class SummaryRow(Placed):
         ]
         places = self._places(next(iter(moments)), "mean") if moments else 0
         compared = compare_means(heads, moments, places)
-        return [Row(self.id, self.label, self.level, (*shown, *compared))]
+        measured = ((heads[i].label, quantity) for i, quantity, *_ in self._measured)
+        unit, direction = notes.said(measured)
+        return [Row(self.id, self.label, self.level, (*shown, *compared), unit, direction)]
 
     def _moments(self, sums: Share, column: int) -> MomentsReadout:
         quantity = self.quantities[column]
@@ -135,12 +138,13 @@ class SummaryRow(Placed):
         }
         if self._tallied(column):
             found |= self._order(sums, column, quantity.order_places)
+        why = "" if moments.n else NOT_REPORTED
         statistics = [whole("n", moments.n)]
         for name in self.statistics[column]:
             if name == "ci":
                 statistics += limits(moments.t_interval(), self._places(column, "ci"))
             elif name != "n":
-                statistics.append(number(name, found[name], self._places(column, name)))
+                statistics.append(number(name, found[name], self._places(column, name), why))
         if self.methods[column]:
             cells = sums.get(self.sums, {})
             imputed = cells.get(f"{self.index}.{column}.i", 0)
