@@ -102,17 +102,17 @@ class Rules:
             self._conditions[ref] = memoised(test)
         return self._conditions[ref]
 
-    def waits(self, ref: Ref, path: str) -> Callable[[Derivation], bool]:
-        """Say whether a condition is open because something it asks for is not yet due."""
+    def asked(self, ref: Ref, path: str) -> list[Quantity]:
+        """List the measures that a condition asks for: what is not yet due leaves it open."""
         if not isinstance(ref, Condition):
             ref = self.study.definition.conditions[ref]
         if ref.measure is not None:
-            return self.measure(ref.measure, path).waits
-        parts = [self.waits(each, path) for of in (ref.all, ref.any, ref.none) for each in of or ()]
+            return [self.measure(ref.measure, path)]
         if ref.characteristic in self.study.definition.classes:
             classes = self.study.definition.classes[str(ref.characteristic)]
-            parts.append(self.measure(classes.measure, path).waits)
-        return lambda derivation: any(waits(derivation) for waits in parts)
+            return [self.measure(classes.measure, path)]
+        parts = [each for of in (ref.all, ref.any, ref.none) for each in of or ()]
+        return [quantity for each in parts for quantity in self.asked(each, path)]
 
     def _sorted(self, definition: Classes, path: str) -> Category:
         quantity = self.measure(definition.measure, f"{path}/measure")

@@ -15,7 +15,7 @@ from trial.study import Study
 PERCENT_PLACES = 4
 _DECREASE = "a positive number is a decrease"
 _CHANGE = "a negative number is a decrease"
-_LESS = "{}: a positive number means that the first is greater"
+_LESS = "a positive number means that the first is greater"
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 Observe = Callable[[Derivation], Observation | None]
@@ -172,7 +172,7 @@ class Measures:
             label=measure.label or first.label,
             evaluate=memoised(evaluate),
             due=lambda derivation: first.due(derivation) and second.due(derivation),
-            direction=_LESS.format(measure.label or " minus ".join(measure.difference)),
+            direction=_LESS,
         )
 
     def _of_days(self, measure: Measure, path: str) -> Quantity:

@@ -83,15 +83,29 @@ def _listing(
 
 def _footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
     """Say of changes their unit and direction, and what a blank means where it could be either."""
-    for column in definition.columns:
-        what, _, name = (column.source or "").partition(":")
-        if what == "measure":
-            quantity = rules.measure(name, path)
-            if quantity.direction:
-                yield notes.change(column.label, quantity.unit, quantity.direction)
-    kinds = {(column.source or "").partition(":")[0] for column in definition.columns}
-    if kinds & {"measure", "condition", "class"}:
+    asked = [
+        (column.label, what, quantity)
+        for column in definition.columns
+        for what, _, name in [(column.source or "").partition(":")]
+        for quantity in _asked(rules, what, name, path)
+    ]
+    shown = [(label, each.unit, each.direction) for label, what, each in asked if what == "measure"]
+    yield from notes.changes(shown)
+    if any(each.scheduled for *_, each in asked):
         yield notes.BLANK
+
+
+def _asked(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
+    """List the measures that a derived source asks for."""
+    match what:
+        case "measure":
+            return [rules.measure(name, path)]
+        case "class":
+            return [rules.measure(rules.study.definition.classes[name].measure, path)]
+        case "condition":
+            return rules.asked(name, path)
+        case _:
+            return []
 
 
 def check(plan: Plan) -> None:
@@ -243,14 +257,15 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
             return lambda derivation, _: _plain(characteristic(derivation, name))
         case "class" if name in definition.classes:
             category = rules.category(name, path)
-            waits = rules.measure(definition.classes[name].measure, path).waits
-            return _or_not_yet_due(lambda derivation, _: category(derivation), waits)
+            return _or_not_yet_due(
+                lambda derivation, _: category(derivation), _asked(rules, what, name, path)
+            )
         case "measure":
-            quantity = rules.measure(name, f"{path}/source")
-            return _or_not_yet_due(_measured(quantity), quantity.waits)
+            measured = _measured(rules.measure(name, f"{path}/source"))
+            return _or_not_yet_due(measured, _asked(rules, what, name, path))
         case "condition":
             test = rules.condition(name, f"{path}/source")
-            return _or_not_yet_due(_truth(test), rules.waits(name, path))
+            return _or_not_yet_due(_truth(test), _asked(rules, what, name, path))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return _truth(lambda derivation: bool(member(derivation)))
@@ -261,12 +276,13 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
             raise unknown(f"{path}/source", what, name)
 
 
-def _or_not_yet_due(source: Source, waits: Callable[[Derivation], bool]) -> Source:
+def _or_not_yet_due(source: Source, asked: list[Quantity]) -> Source:
     """Tell what is not yet due from what was not reported, which is a blank."""
 
     def value(derivation: Derivation, item: Item) -> Value:
         found = source(derivation, item)
-        return NOT_YET_DUE if found is None and waits(derivation) else found
+        waits = found is None and any(each.waits(derivation) for each in asked)
+        return NOT_YET_DUE if waits else found
 
     return value
 

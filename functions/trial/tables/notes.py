@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from trial.rules.measures import Quantity
-from trial.tables.grid import Column, Row
+from trial.tables.grid import Column
 
 EMPTY = "Not reported: no subject is in this population so far."
-BLANK = "Blank: not reported, of a derived value that is due."
+BLANK = "A blank was not reported; a derived value that is not yet due says so."
 
 
 def said(measured: Iterable[tuple[str, Quantity]]) -> tuple[str, str]:
@@ -27,21 +27,16 @@ def _joined(texts: Sequence[tuple[str, str]]) -> str:
     return "; ".join(f"{', '.join(labels)}: {text}" for text, labels in by_text.items())
 
 
-def changes(rows: Iterable[Row]) -> Iterator[str]:
-    """Say in which unit the changes of a table are and which way they go, once for all alike."""
+def changes(shown: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """Say of changes, each with its label, in which unit they are and which way they go."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        if row.direction:
-            groups.setdefault((row.unit, row.direction), []).append(row.label)
+    for label, unit, direction in shown:
+        if direction:
+            groups.setdefault((unit, direction), []).append(label)
     for (unit, direction), labels in groups.items():
         of = "Changes" if len(groups) == 1 else ", ".join(dict.fromkeys(labels))
-        yield change(of, unit, direction)
-
-
-def change(of: str, unit: str, direction: str) -> str:
-    """Say of a change its unit and direction."""
-    where = f"{of}: in {unit}. " if unit else f"{of}: "
-    return f"{where}{direction[0].upper()}{direction[1:]}."
+        where = f"{of}: in {unit}. " if unit else f"{of}: "
+        yield f"{where}{direction[0].upper()}{direction[1:]}."
 
 
 def empty(columns: Sequence[Column]) -> Iterator[str]:

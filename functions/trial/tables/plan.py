@@ -103,7 +103,8 @@ class TablePlan:
             Column(each.id, each.label, None if each.comparison else each.n) for each in heads
         )
         rows = tuple(row for plan in self.rows for row in plan.read(sums, heads))
-        footnotes = (*table.footnotes, *notes.changes(rows), *notes.empty(columns))
+        changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
+        footnotes = (*table.footnotes, *changes, *notes.empty(columns))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
 
 

@@ -39,15 +39,29 @@ def _bulleted(texts: Sequence[str], width: float) -> Iterator[Line]:
             yield Line(text, indent=_BULLET)
 
 
-def _box_lines(box: Box, width: int) -> tuple[Line, ...]:
+def _box_lines(box: Box, width: int, lane: str = "") -> tuple[Line, ...]:
     room = width - 2 * PAD
-    head = wrap([*legible(words.name(box)).split(), f"({words.count_text(box)})"], room / _BOLD)
+    name = box.label if lane and box.arm == lane else words.name(box)
+    head = wrap([*legible(name).split(), f"({words.count_text(box)})"], room / _BOLD)
     reasons = [
         line
         for label, n in box.reasons
         for line in _bulleted([*legible(label).split(), f"(n = {n})"], room)
     ]
     return (*(Line(text, bold=True) for text in head), *reasons)
+
+
+def _dealt(stage: Stage) -> list[tuple[str, list[Box]]]:
+    """Deal who left after a stage to its boxes: by arm or, where no arm is named, in their order.
+
+    Who is of no arm that has a box stands in the last lane.
+    """
+    lanes = [box.arm for box in stage.boxes] or [""]
+    if not all(lanes):
+        return [("", list(stage.beside[number :: len(lanes)])) for number in range(len(lanes))]
+    dealt = {arm: [box for box in stage.beside if box.arm == arm] for arm in lanes}
+    dealt[lanes[-1]] += [box for box in stage.beside if box.arm not in dealt]
+    return list(dealt.items())
 
 
 @dataclass(frozen=True)
@@ -116,15 +130,15 @@ class _Diagram:
         self.y += height
 
     def sides(self, stage: Stage, *, last: bool) -> None:
-        """Draw who left after a stage, dealt to its boxes in their order, and move below them."""
+        """Draw who left after a stage, each beside the arrow of its arm, and move below them."""
         slots = self.slots(len(stage.boxes) or 1)
         lowest = self.y
-        for number, slot in enumerate(slots):
+        for slot, (lane, boxes) in zip(slots, _dealt(stage), strict=True):
             y = self.y
-            for box in stage.beside[number :: len(slots)]:
+            for box in boxes:
                 y += _GUTTER
                 width = slot.right - slot.side
-                panel = Panel("side", slot.side, y, width, _box_lines(box, width))
+                panel = Panel("side", slot.side, y, width, _box_lines(box, width, lane))
                 middle = y + self.panel(panel) // 2
                 self.parts += drawing.arrow((slot.stem, middle), (slot.side, middle))
                 if last:  # no arrow to a next stage passes here
