@@ -170,6 +170,8 @@ def test_the_flow_as_data():
         "arm": None,
         "n": None,
         "text": "not reported",
+        "not_due": None,
+        "shown": True,
         "reasons": [],
     }
     assert bare["stages"][3]["side"][0]["reasons"][0] == {"label": "Death", "n": 4}

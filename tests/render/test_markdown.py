@@ -24,7 +24,7 @@ def test_it_tells_figures_flow_tables_and_source():
     text = markdown.summary(samples.trial())
     for expected in (
         "| At least 0.5 log10 decrease from day 7 to day 14 | ITT | 40 | 33 (83%) | 67.2 to 92.7 |",
-        "BOCF; observed 31, imputed 9",
+        "observed 31, imputed 9 (BOCF)",
         "- Assessed for eligibility: not reported",
         "  - Discontinued: n = 9 (Death: 4; Withdrawal by subject: 3; Lost to follow-up: 2)",
         "| &emsp;Death | 4 (10%) |",
@@ -110,7 +110,7 @@ def test_any_text_becomes_one_line_of_utf_8(text):
         ({"p": "0.03"}, "P = 0.03"),
         (
             {"observed": "31", "imputed": "9", "not_due": "2"},
-            "observed 31; imputed 9; not yet due 2",
+            "not yet due 2; observed 31, imputed 9",
         ),
         ({}, ""),
     ],

@@ -19,6 +19,8 @@ FIGURE_KEYS = [
     "rule",
     "observed",
     "imputed",
+    "direction",
+    "nominal",
 ]
 
 
@@ -63,7 +65,7 @@ def test_tables_carry_every_statistic_once():
         "n": 40,
     }
     row = table["rows"][0]
-    assert list(row) == ["id", "label", "level", "cells"]
+    assert list(row) == ["id", "label", "level", "unit", "direction", "cells"]
     assert row["cells"][0] == {"column": "control", "statistic": "n", "raw": 1, "text": "1"}
     names = [each["statistic"] for each in row["cells"] if each["column"] == "difference"]
     assert names == ["difference", "ci_low", "ci_high", "p"]

@@ -167,6 +167,13 @@ def _losses(report: Report, definition: Definition) -> _Filled:
 
 def _harms(report: Report, definition: Definition) -> _Filled:
     """Give the tables of adverse events, and the listings."""
+    yield from _harms_tables(report, definition)
+    for listing in definition.listings:
+        if listing.records == "adverse-event.reported":
+            yield _Place("listing", listing.id, listing.title)
+
+
+def _harms_tables(report: Report, definition: Definition) -> _Filled:
     tables = {
         table.id
         for table in definition.tables
@@ -175,9 +182,6 @@ def _harms(report: Report, definition: Definition) -> _Filled:
     for grid in report.grids:
         if grid.id in tables:
             yield _Place("table", grid.id, grid.title)
-    for listing in definition.listings:
-        if listing.records == "adverse-event.reported":
-            yield _Place("listing", listing.id, listing.title)
 
 
 def _counts_events(row: TableRow, definition: Definition) -> bool:
@@ -199,11 +203,13 @@ _OWN: Mapping[str, tuple[_Rule, str]] = {
     "21a": (_methods, ""),
     "21b": (_sets, ""),
     "21c": (_missing, ""),
+    "21d": (_nothing, "which were prespecified"),
     "22a": (_flow, ""),
     "22b": (_losses, ""),
     "27": (_harms, ""),
-    "H3": (_events, ""),
-    "H7": (_harms, ""),
-    "H8": (_harms, ""),
+    "H3": (_events, "expected events"),
+    "28": (_nothing, "which were prespecified"),
+    "H7": (_harms_tables, ""),
+    "H8": (_harms_tables, ""),
 }
 """The items that are filled without the definition naming outputs for them, and what is left."""

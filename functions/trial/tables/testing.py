@@ -61,7 +61,7 @@ def _has_p(cell: Cell) -> bool:
 
 def _marked_row(row: Row, confirmatory: set[str]) -> Row:
     cells = tuple(
-        cell if cell.column in confirmatory or cell.get("p") is None else _marked_cell(cell)
+        _marked_cell(cell) if _has_p(cell) and cell.column not in confirmatory else cell
         for cell in row.cells
     )
     return replace(row, cells=cells)
