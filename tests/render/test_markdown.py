@@ -125,3 +125,37 @@ def test_a_cell_reads_as_one_line(texts, expected):
         ),
     )
     assert markdown.cell_text(cell, COLUMN) == expected
+
+
+def test_a_nominal_p_value_is_marked_and_a_confirmatory_one_is_not():
+    p = Statistic("p", "0.593", "0.593")
+    assert markdown.cell_text(Cell("c", (p,)), COLUMN) == "P = 0.593"
+    assert (
+        markdown.cell_text(Cell("c", (replace(p, nominal=True),)), COLUMN) == "P = 0.593 (nominal)"
+    )
+    figure = samples.figure("p", "P", "0.593", value="0.593")
+    for nominal, text in ((True, "| 0.593 (nominal) |"), (False, "| 0.593 |")):
+        shown = replace(samples.trial(), figures=(replace(figure, nominal=nominal),))
+        assert text in markdown.summary(shown)
+
+
+def test_a_cell_without_a_value_says_why_once():
+    names = ("mean", "sd", "median", "min", "max")
+    found = (Statistic("n", 0, "0"), *(Statistic(each, None, "not reported") for each in names))
+    assert markdown.cell_text(Cell("c", found), COLUMN) == "0; not reported"
+
+
+def test_an_imputed_mean_shows_what_was_observed_and_how_the_rest_was_imputed():
+    counts = (Statistic("n", 40, "40"), Statistic("mean", "1.59", "1.6"),
+              Statistic("observed", 31, "31"), Statistic("imputed", 9, "9"))  # fmt: skip
+    text = markdown.cell_text(Cell("c", counts, "BOCF"), COLUMN)
+    assert text == "mean 1.6; observed 31, imputed 9 (BOCF)"
+
+
+def test_a_figure_of_a_change_tells_its_direction():
+    assert "a positive number is a decrease" in markdown.summary(samples.trial())
+
+
+def test_a_figure_without_a_value_has_no_unit():
+    figure = samples.figure("m", "M", "not reported", unit="L")
+    assert "| not reported |" in markdown.summary(replace(samples.trial(), figures=(figure,)))

@@ -72,6 +72,13 @@ def test_tables_carry_every_statistic_once():
     assert all(isinstance(each["raw"], int | str) for each in row["cells"])
 
 
+def test_a_p_value_says_whether_it_is_nominal_and_no_other_statistic_does():
+    (table,) = tables_json.tables(samples.CUT, samples.grids()[2:3])["tables"]
+    cells = table["rows"][0]["cells"]
+    assert [each["nominal"] for each in cells if "nominal" in each] == [False]
+    assert {each["statistic"] for each in cells if "nominal" in each} == {"p"}
+
+
 def test_one_row_a_line_reads_the_same_as_plain_json():
     for report in (samples.trial(), samples.hostile()):
         document = tables_json.tables(report.cut, report.grids)

@@ -28,7 +28,7 @@ _HIDDEN = "the numbers by group, hidden while the study is blinded"
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an item is filled: an output by its id, a file, or a field of the definition."""
+    """Where an item is filled: an output by its id, a file, or a pointer into the definition."""
 
     kind: str
     id: str
@@ -100,18 +100,18 @@ def _field(name: str, value: str) -> _Place:
 
 def _registry(_report: Report, definition: Definition) -> _Filled:
     if definition.registry:
-        yield _field("registry", definition.registry)
+        yield _field("/registry", definition.registry)
 
 
 def _design(_report: Report, definition: Definition) -> _Filled:
-    yield _field("design", definition.design)
+    yield _field("/design", definition.design)
     if definition.arms and definition.design != "single-group":
-        yield _field("arms", ", ".join(each.label for each in definition.arms))
+        yield _field("/arms", ", ".join(each.label for each in definition.arms))
 
 
 def _strata(_report: Report, definition: Definition) -> _Filled:
     if definition.strata:
-        yield _field("strata", ", ".join(definition.strata))
+        yield _field("/strata", ", ".join(definition.strata))
 
 
 def _events(_report: Report, definition: Definition) -> _Filled:
@@ -119,12 +119,12 @@ def _events(_report: Report, definition: Definition) -> _Filled:
     stated = definition.adverse_events
     for name in ("dictionary", "grading"):
         if value := getattr(stated, name):
-            yield _field(f"adverse_events.{name}", value)
+            yield _field(f"/adverse_events/{name}", value)
     if stated.days_after_last_dose is not None:
         days = f"treatment-emergent until {stated.days_after_last_dose} days after the last dose"
-        yield _field("adverse_events.days_after_last_dose", days)
+        yield _field("/adverse_events/days_after_last_dose", days)
     if stated.related:
-        yield _field("adverse_events.related", ", ".join(stated.related))
+        yield _field("/adverse_events/related", ", ".join(stated.related))
 
 
 def _methods(report: Report, definition: Definition) -> _Filled:
@@ -137,12 +137,12 @@ def _methods(report: Report, definition: Definition) -> _Filled:
             yield _Place("table", grid.id, named)
     if definition.testing is not None:
         tests = f"{len(definition.testing.order)} in order, alpha {definition.testing.alpha:f}"
-        yield _field("testing", tests)
+        yield _field("/testing", tests)
 
 
 def _sets(_report: Report, definition: Definition) -> _Filled:
     for name, each in definition.sets.items():
-        yield _field(f"sets.{name}", f"{each.label}, by {each.arm} arm")
+        yield _field(f"/sets/{name}", f"{each.label}, by {each.arm} arm")
 
 
 def _missing(_report: Report, definition: Definition) -> _Filled:
@@ -152,7 +152,7 @@ def _missing(_report: Report, definition: Definition) -> _Filled:
     ):
         for name, part in parts.items():
             if part.missing != usual:
-                yield _field(f"{kind}.{name}.missing", part.missing)
+                yield _field(f"/{kind}/{name}/missing", part.missing)
 
 
 def _flow(report: Report, _definition: Definition) -> _Filled:
