@@ -213,9 +213,10 @@ def test_the_contents_list_the_tables_in_order_with_all_their_analyses(name: str
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_table_and_listing_is_an_output_with_its_words_and_files(name: str) -> None:
+def test_every_table_figure_and_listing_is_an_output_with_its_words_and_files(name: str) -> None:
     made, shown = by_id(event_of(name)["outputs"]), report_of(name)
-    for kind, parts in (("table", shown.grids), ("listing", shown.listings)):
+    kinds = (("table", shown.grids), ("figure", shown.charts), ("listing", shown.listings))
+    for kind, parts in kinds:
         for each in parts:
             output = made.pop(f"output/{kind}/{each.id}")
             texts = [one["text"] for one in referred(output, "subSection")]
