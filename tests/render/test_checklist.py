@@ -11,12 +11,12 @@ from builders import enrolment, tiny, tmb301
 from parallel import A, B, parallel, randomised
 
 from local.feed import read_definition
+from local.replay import DOCUMENTS
 from trial import report
 from trial.definition.reporting import CONSORT, HARMS
 from trial.errors import Rejected
 from trial.render import tables_json
 from trial.render.checklist import checklist
-from local.replay import DOCUMENTS
 from trial.study import Study, load
 from trial.tables.grid import Report
 

@@ -17,6 +17,7 @@ from doubles import Clock, MemoryClient
 from local import verify
 from local.__main__ import main
 from trial import messages, publishing, report
+from trial.changelog import Changelog
 from trial.report import Asked
 from trial.store import Store
 from trial.store.table import Table
@@ -44,9 +45,10 @@ class Kept:
             entries.append(toy.serious(name, subject, term="Éruption \u2028 <b>"))
         random.Random(1).shuffle(entries)  # noqa: S311 (an order)
         self.store.record(self.study, toy.receipts(entries))
-        state = publishing._refolded(self.store, self.study, Asked())
+        log = Changelog(None, (Asked(), Asked()), {})
+        state = publishing._refolded(self.store, self.study, Asked(), log)
         made = publishing.make(self.store, self.study, state, Asked())
-        self.files = files_of(made.report, "test")
+        self.files = files_of(made.report, self.study, "test")
         self.trail = {
             each.name: b"".join(each.content) for each in publishing.audit(self.store, made)
         }
