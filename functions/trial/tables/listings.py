@@ -29,6 +29,7 @@ from trial.subject import Record
 from trial.tables import findings
 from trial.tables.grid import Listing, ListingColumn, Value
 from trial.tables.plan import Plan
+from trial.tables.variables import is_whole, key_sequence
 
 NOT_COLLECTED = "Not collected"
 FINDINGS = "findings"
@@ -77,7 +78,17 @@ def _listing(
         if not derivation.superseded and (meant is None or meant(derivation))
         for item in items(derivation)
     ]
-    columns = tuple(ListingColumn(each.id, each.label, each.kind) for each in definition.columns)
+    keys = key_sequence(definition)
+    columns = tuple(
+        ListingColumn(
+            each.id,
+            each.label,
+            each.kind,
+            is_whole(rules, each.source, definition.records),
+            keys.get(each.id, 0),
+        )
+        for each in definition.columns
+    )
     return Listing(
         definition.id,
         definition.title,
@@ -85,6 +96,7 @@ def _listing(
         columns,
         rows,
         tuple(definition.footnotes),
+        definition.data_name,
     )
 
 
@@ -317,6 +329,7 @@ _SUBJECT: Mapping[str, Source] = {
     "enrolled": lambda derivation, _: (
         derivation.enrolment.data["date"] if derivation.enrolment else None
     ),
+    "received-arm": lambda derivation, _: derivation.received_arm,
     "first-dose": lambda derivation, _: _date_of(derivation.first_dose),
     "last-dose": lambda derivation, _: (
         dates.iso(derivation.last_dose_day) if derivation.last_dose_day else None
