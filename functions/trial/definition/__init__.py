@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from trial.definition.base import Model, Name, distinct
+from trial.definition.charts import ChartDefinition
 from trial.definition.conditions import (
     AdverseEvents,
     AnalysisSet,
@@ -66,5 +67,6 @@ class Definition(Model):
     adverse_events: AdverseEvents = AdverseEvents()
     tables: Annotated[list[Table], AfterValidator(distinct)] = []
     figures: Annotated[list[FigureDefinition], AfterValidator(distinct)] = []
+    charts: Annotated[list[ChartDefinition], AfterValidator(distinct)] = []
     flow: FlowDefinition
     listings: Annotated[list[ListingDefinition], AfterValidator(distinct)] = []

@@ -12,6 +12,10 @@ from trial.definition.conditions import AdverseEventFilter, Measure, Ref, Where
 Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]
 Statistics = list[Statistic]
 
+DEFAULT_STATISTICS: Statistics = ["n", "mean", "sd", "median", "min", "max"]
+ORDER_STATISTICS = frozenset(("median", "q1", "q3", "min", "max"))
+"""Those that no sum tells: each value is kept for them."""
+
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
     "set": ("arm", "where"),
@@ -144,8 +148,9 @@ class Shift(Model):
 class TableRow(Model):
     """One row, or the rows that one rule gives; exactly one of the kinds below, or a heading.
 
-    A kind that takes a reference takes either one for all columns or one by column. `decimals`
-    are those of the data, to which a mean adds one and an SD two; or those of each statistic.
+    A kind that takes a reference takes either one for all columns or one by column. With `visits`
+    there is a row a visit, which is filled in where a measure says no `at`. `decimals` are those
+    of the data, to which a mean adds one and an SD two; or those of each statistic.
     """
 
     id: Name
@@ -183,9 +188,20 @@ class TableRow(Model):
         """Which kind of row it is; None for a heading."""
         return next((kind for kind in ROW_KINDS if getattr(self, kind) is not None), None)
 
+    def statistics_of(self, column: str) -> Statistics:
+        """Give the statistics that a summary shows in a column."""
+        given = self.statistics
+        if isinstance(given, dict):
+            return given.get(column, DEFAULT_STATISTICS)
+        return given or DEFAULT_STATISTICS
+
+    def tallied(self, column: str) -> bool:
+        """Say whether a summary keeps each value of a column, for order statistics."""
+        return not ORDER_STATISTICS.isdisjoint(self.statistics_of(column))
+
 
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
-    "count": ("where", "interval"),
+    "count": ("where", "visits", "interval"),
     "levels": (),
     "summary": ("where", "visits", "statistics", "decimals"),
     "pairs": ("column",),

@@ -116,12 +116,18 @@ class Mark:
 
 @dataclass(frozen=True)
 class Series:
-    """The marks of one arm or column, in order; `censored` are times of a curve of survival."""
+    """The marks of one arm or column, in order; `n` are the subjects that it is about.
+
+    Of a curve of survival, `censored` are the times at which follow-up ended without an event, and
+    `at_risk` says of some times how many had neither before.
+    """
 
     id: str
     label: str
     marks: tuple[Mark, ...]
     censored: tuple[str, ...] = ()
+    n: int | None = None
+    at_risk: tuple[tuple[str, int], ...] = ()
 
 
 ChartKind = Literal["line", "step", "bars", "dots"]
@@ -134,7 +140,8 @@ class Chart:
     `line` joins its marks, `step` stays level between them, `bars` stand side by side in the
     order given, `dots` have a line a term (`label`), from the top. `references` are levels of the
     vertical axis that the eye should find, each with its name. It is read out of the same sums as
-    the table named by `source`.
+    the table named by `source`. `places` are the decimals that its numbers are told with, `y_range`
+    what the vertical axis shows in any case.
     """
 
     id: str
@@ -148,6 +155,8 @@ class Chart:
     references: tuple[tuple[str, str], ...] = ()
     method: str = ""
     footnotes: tuple[str, ...] = ()
+    places: int = 1
+    y_range: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -75,14 +75,17 @@ class CountRow(Placed):
 
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give n, N, percentage and, if wanted, the exact confidence interval."""
-        cells = sums.get(self.sums, {})
         method = f"{CLOPPER_PEARSON}, 95 %" if self.interval else ""
-        found = {i: cells.get(f"{self.index}.{i}.n", 0) for i, _, _ in self._counts}
+        found = {i: self.subjects(sums, i) for i, _, _ in self._counts}
         shown = [
             Cell(heads[i].id, counted(n, heads[i], interval=self.interval), method)
             for i, n in found.items()
         ]
         return [Row(self.id, self.label, self.level, (*shown, *_against_rest(heads, found)))]
+
+    def subjects(self, sums: Share, column: int) -> int:
+        """Read how many subjects a column counts."""
+        return sums.get(self.sums, {}).get(f"{self.index}.{column}.n", 0)
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,16 @@ class TermsRow:
             for row in self._rows(name, counts[name], heads)
         ]
 
+    def subjects(self, sums: Share, heads: Sequence[Head]) -> dict[tuple[str, ...], dict[int, int]]:
+        """Read, for each term that the table shows, how many subjects each column counts."""
+        counts = self._counts(sums)
+        deepest = max(map(len, counts), default=0)
+        return {
+            name: {column: n for (column, statistic), n in found.items() if statistic == "n"}
+            for name, found in counts.items()
+            if len(name) == deepest and self._frequent(found, heads)
+        }
+
     def _counts(self, sums: Share) -> dict[tuple[str, ...], dict[tuple[int, str], int]]:
         counts: dict[tuple[str, ...], dict[tuple[int, str], int]] = {}
         for chunk in range(self.chunks):
