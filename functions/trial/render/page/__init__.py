@@ -106,7 +106,7 @@ def _figure(chart: Chart, anchor: str, sources: Mapping[str, str]) -> Iterator[s
     yield f'<figure class="figure" aria-labelledby="{anchor}">\n'
     yield f'<h3 id="{anchor}">{number}{aside(chart.title)}</h3>\n'
     yield f"<p>Population: {aside(chart.population)}</p>\n"
-    yield _drawing(chart_svg(chart), f"Diagram: {chart.id} {chart.title}", "chart")
+    yield _drawing(chart_svg(chart), f"Figure {chart.id}: {chart.title}", "chart")
     notes = [text(note) for note in chart.footnotes]
     notes += [f"Method: {aside(chart.method)}."] if chart.method else []
     if chart.source in sources:

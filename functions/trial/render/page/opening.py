@@ -69,10 +69,10 @@ def key_figures(figures: Sequence[Figure]) -> Iterator[str]:
 
 
 def _card(figure: Figure) -> str:
-    unit = "" if figure.unit == "%" else f' <span class="unit">{text(figure.unit)}</span>'
+    unit = f' <span class="unit">{text(figure.unit)}</span>' if figure.unit not in {"", "%"} else ""
     details = "".join(f'<p class="detail">{line}</p>\n' for line in _details(figure))
     return f"""<p class="label">{aside(figure.label)}</p>
-<p class="value">{text(figure.text) or "\u2013"}{unit if figure.unit else ""}</p>
+<p class="value">{text(figure.text) or "\u2013"}{unit}</p>
 {details}"""
 
 

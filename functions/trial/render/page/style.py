@@ -1,6 +1,9 @@
 """How the page looks: system fonts, two schemes of colour, one column on a phone, A4 on paper."""
 
+from collections.abc import Mapping
 from string import Template
+
+from trial.render.canvas import DARK, LIGHT
 
 _COLOURS = """
 :root{color-scheme:light dark;--ground:#f3f5f8;--paper:#fff;--ink:#17202b;--quiet:#4a5768;
@@ -121,10 +124,9 @@ tbody .line th{color:var(--quiet)}
 """
 
 _DRAWINGS = """
-.drawing{background:#fff;border-radius:.4rem}
 .drawing svg{display:block;height:auto;margin:0 auto}
-@media (min-width:48rem){.drawing svg{max-width:100%}}
-.drawing.flow{background:var(--paper)}
+.chart svg{max-width:100%}
+@media (min-width:48rem){.flow svg{max-width:100%}}
 .flow svg,.flow text{fill:var(--ink)}
 .flow .page{fill:none}
 .flow .box{fill:var(--paper);stroke:var(--ink)}
@@ -135,6 +137,12 @@ _DRAWINGS = """
 .flow polyline{stroke:var(--ink)}
 .flow polygon{fill:var(--ink)}
 """
+
+# Charts name their colours; what they stand on is the page's.
+_CHARTS = Template("""
+.chart{$light;--page:var(--paper)}
+@media screen and (prefers-color-scheme:dark){.chart{$dark}}
+""")
 
 _PAPER = Template("""
 @page{size:A4;margin:19mm 14mm 17mm;
@@ -181,5 +189,11 @@ tbody td{white-space:normal;overflow-wrap:anywhere}
 
 def style_sheet(notice: str, cut: str) -> str:
     """Give the style sheet; printed pages bear these two quoted strings at their margins."""
+    charts = _CHARTS.substitute(light=_variables(LIGHT), dark=_variables(DARK))
     paper = _PAPER.substitute(notice=notice, cut=cut)
-    return f"{_COLOURS}{_PAGE}{_OPENING}{_TABLES}{_DRAWINGS}{paper}".lstrip()
+    return f"{_COLOURS}{_PAGE}{_OPENING}{_TABLES}{_DRAWINGS}{charts}{paper}".lstrip()
+
+
+def _variables(colours: Mapping[str, str]) -> str:
+    """Give charts the colours that are theirs on a light or a dark page."""
+    return ";".join(f"--{name}:{colour}" for name, colour in colours.items() if name != "page")

@@ -1,5 +1,6 @@
 """A table of the report as an HTML table: a caption, scoped heads, one row a line of results."""
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -10,6 +11,7 @@ from trial.tables.grid import Cell, Grid
 
 _LONG = 60  # rows: more can be folded, and scroll under their heads
 _DEEPEST = 6
+_SAYS_P = re.compile(r"P\b")
 
 
 def table(grid: Grid, anchor: str) -> Iterator[str]:
@@ -59,8 +61,8 @@ def _head(head: Head, *, double: bool) -> str:
         return f'<th scope="colgroup" colspan="{len(head.labels)}">{name}{size}</th>'
     down = ' rowspan="2"' if double else ""
     (label,) = head.labels
-    shown = label and not column.label.startswith("P")
-    told = f'<span class="told">{text(label)}</span>' if shown else ""
+    named = head.compares and _SAYS_P.match(column.label)
+    told = f'<span class="told">{text(label)}</span>' if label and not named else ""
     return f'<th scope="col"{down}>{name}{size}{told}</th>'
 
 
