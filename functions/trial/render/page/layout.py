@@ -13,7 +13,7 @@ from trial.tables.grid import Column, Grid, Row
 
 _WIDEST = 10  # results side by side
 _PART = 10  # one row in so many is a good part
-_PAGE = 7  # columns of numbers that a page held upright shows
+_UPRIGHT, _SIDEWAYS = 6, 12  # columns of numbers that a page holds
 
 Lines = Mapping[str, tuple[Line, ...]]
 """The lines of a row's cells, by column."""
@@ -62,9 +62,9 @@ class Layout:
         return sum(len(head.labels) for head in self.heads)
 
     @property
-    def wide(self) -> bool:
-        """Say whether it needs a page held sideways."""
-        return self.width > _PAGE
+    def kinds(self) -> tuple[str, ...]:
+        """Say whether it needs a page held sideways, and even there smaller letters."""
+        return ("wide",) * (self.width > _UPRIGHT) + ("crowded",) * (self.width > _SIDEWAYS)
 
 
 def layout(grid: Grid) -> Layout:
@@ -116,10 +116,10 @@ def _under(column: Column, found: Iterable[Lines], usual: frozenset[str]) -> tup
 
 def _laid(grid: Grid, found: list[Lines], heads: tuple[Head, ...]) -> Layout:
     places = {head.column.id: set(head.labels) for head in heads}
-    following = [*(row.level for row in grid.rows[1:]), 0]
+    following = (*(row.level for row in grid.rows[1:]), 0)
     rows = (
         Laid(row, told, _fits(told, places), below > row.level)
-        for row, told, below in zip(grid.rows, found, following, strict=True)
+        for row, told, below in zip(grid.rows, found, following, strict=False)
     )
     return Layout(heads, tuple(rows))
 

@@ -108,6 +108,7 @@ thead .size,thead .told{display:block;font-size:.8125rem;white-space:nowrap}
 tbody th{text-align:left;font-weight:400;min-width:min(40cqi,11rem);max-width:26rem;
 overflow-wrap:anywhere;position:sticky;left:0;background:var(--paper);unicode-bidi:isolate}
 tbody td{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+tbody .words{white-space:normal;overflow-wrap:anywhere;max-width:20rem}
 tbody tr{border-bottom:1px solid var(--line)}
 tbody tr:hover>*{background:var(--shade)}
 tbody:last-child tr:last-child{border-bottom:2px solid var(--edge)}
@@ -125,7 +126,7 @@ tbody .line th{color:var(--quiet)}
 
 _DRAWINGS = """
 .drawing svg{display:block;height:auto;margin:0 auto}
-.chart svg{max-width:100%}
+.chart svg{width:100%;min-width:27rem;max-width:45rem}
 @media (min-width:48rem){.flow svg{max-width:100%}}
 .flow svg,.flow text{fill:var(--ink)}
 .flow .page{fill:none}
@@ -175,13 +176,16 @@ main>section{margin-bottom:8mm}
 caption div,tbody th{position:static;max-width:none}
 table{width:100%;font-size:8pt;line-height:1.3}
 thead{display:table-header-group}
-tr{break-inside:avoid}
+tr,tbody:has(>.group){break-inside:avoid}
 .group{break-after:avoid}
 th,td{padding:.7mm 1.4mm}
 thead th{min-width:0}
 tbody th{min-width:32mm}
-tbody td{white-space:normal;overflow-wrap:anywhere}
-.drawing svg{max-width:100%;max-height:225mm;width:auto}
+.crowded table{font-size:6pt}
+.crowded td{white-space:normal;overflow-wrap:anywhere}
+.crowded .share{min-width:0}
+.drawing svg{min-width:0;max-width:100%;max-height:225mm;width:auto}
+.chart svg{max-width:150mm;max-height:120mm}
 .notes{break-before:avoid}
 }
 """)

@@ -10,6 +10,7 @@ from trial.render.page.text import aside, text, unordered
 from trial.tables.grid import Cell, Grid
 
 _LONG = 60  # rows: more can be folded, and scroll under their heads
+_SHORT = 24  # characters: numbers stay on one line, anything longer may break
 _DEEPEST = 6
 _SAYS_P = re.compile(r"P\b")
 
@@ -17,9 +18,8 @@ _SAYS_P = re.compile(r"P\b")
 def table(grid: Grid, anchor: str) -> Iterator[str]:
     """Write a table; a wide one scrolls in a region of its own that the keyboard reaches."""
     laid = layout(grid)
-    kinds = ["table"] + ["wide"] * laid.wide + ["long"] * (len(grid.rows) > _LONG)
-    yield f'<div class="{" ".join(kinds)}">\n'
     folded = len(grid.rows) > _LONG
+    yield f'<div class="{" ".join(("table", *laid.kinds, *["long"] * folded))}">\n'
     if folded:
         yield f"<details open><summary>{len(grid.rows)} rows</summary>\n"
     yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{anchor}"><table>\n'
@@ -120,11 +120,12 @@ def _below(laid: Laid, head: Head, *labels: str) -> str:
 
 
 def _cell(line: Line | None, across: int = 1) -> str:
-    span = f' colspan="{across}"' if across > 1 else ""
+    kind = f' colspan="{across}"' if across > 1 else ""
     if line is None:
-        return f"<td{span}></td>"
+        return f"<td{kind}></td>"
+    kind += ' class="words"' if len(line.text) > _SHORT else ""
     share = "" if line.share is None else f' <span class="share">{text(line.share)}</span>'
-    return f"<td{span}>{text(line.text)}{share}</td>"
+    return f"<td{kind}>{text(line.text)}{share}</td>"
 
 
 def _kind(laid: Laid) -> str:
