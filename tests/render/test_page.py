@@ -190,7 +190,7 @@ def test_counts_of_several_columns_stand_side_by_side_with_what_else_most_rows_t
         for i in range(3)
     ]
     rows = table_of(grid(*ae))
-    assert rows[0] == ["", "Active(N = 40)", "Placebo(N = 38)n (%)"]
+    assert rows[0] == ["", "Active (N = 40)", "Placebo (N = 38) n (%)"]
     assert rows[1] == ["n (%)", "Events"]
     assert rows[3] == ["Term 1", "1 (1%)", "1", "0"]
 
@@ -203,7 +203,7 @@ def test_a_row_that_tells_more_has_a_line_for_each_result():
     women = row("Women", samples.count("a", 10, 40, "25"), level=1)
     rows = table_of(grid(age, men, women, columns=(("a", "Active", 40), ("p", "P", None))))
     assert rows == [
-        ["", "Active(N = 40)n (%)", "P"],
+        ["", "Active (N = 40) n (%)", "P"],
         ["Age", "", "0.03"],
         ["n", "40", ""],
         ["Mean (SD)", "50.5 (11.0)", ""],
@@ -233,7 +233,7 @@ def test_a_result_that_cannot_be_calculated_is_a_dash():
 
 def test_a_statistic_that_is_not_known_is_shown_by_its_name():
     cell = Cell("a", (Statistic("kurtosis", "3", "3.0"),))
-    assert table_of(grid(row("Shape", cell)))[0][1] == "Active(N = 40)kurtosis"
+    assert table_of(grid(row("Shape", cell)))[0][1] == "Active (N = 40) kurtosis"
     assert table_of(grid(row("Shape", cell)))[1][1] == "3.0"
 
 

@@ -16,8 +16,7 @@ _COLOURS = """
 
 _PAGE = """
 *{box-sizing:border-box}
-html{scroll-behavior:smooth;scroll-padding-top:1rem;-webkit-text-size-adjust:100%;text-size-adjust:100%}
-@media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
+html{scroll-padding-top:1rem;-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;background:var(--ground);color:var(--ink);overflow-wrap:anywhere;
 font:1rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 header,.columns{max-width:92rem;margin:0 auto;padding:0 1rem}
@@ -184,6 +183,8 @@ tbody th{min-width:32mm}
 .crowded table{font-size:6pt}
 .crowded td{white-space:normal;overflow-wrap:anywhere}
 .crowded .share{min-width:0}
+.crowded table th,.crowded table td{padding:.5mm .7mm}
+.crowded thead .size,.crowded thead .told{font-size:6pt;white-space:normal}
 .drawing svg{min-width:0;max-width:100%;max-height:225mm;width:auto}
 .chart svg{max-width:150mm;max-height:120mm}
 .notes{break-before:avoid}

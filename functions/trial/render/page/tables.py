@@ -56,13 +56,13 @@ def _heads(laid: Layout) -> Iterator[str]:
 def _head(head: Head, *, double: bool) -> str:
     column = head.column
     name = text(column.label)
-    size = f'<span class="size">{text(column.size)}</span>' if column.size else ""
+    size = f' <span class="size">{text(column.size)}</span>' if column.size else ""
     if len(head.labels) > 1:
         return f'<th scope="colgroup" colspan="{len(head.labels)}">{name}{size}</th>'
     down = ' rowspan="2"' if double else ""
     (label,) = head.labels
     named = head.compares and _SAYS_P.match(column.label)
-    told = f'<span class="told">{text(label)}</span>' if label and not named else ""
+    told = f' <span class="told">{text(label)}</span>' if label and not named else ""
     return f'<th scope="col"{down}>{name}{size}{told}</th>'
 
 
