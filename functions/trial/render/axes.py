@@ -10,6 +10,8 @@ from trial.tables.grid import Chart, Series
 
 HEIGHT = 300
 INSET = 16  # from the frame to the first and the last mark
+_CLOSE = 3.0  # between two numbers under the axis
+_SHORT = 26.0  # a sample beside them
 RIGHT = float(WIDTH - 2 * PAD)
 _LEAST_LEFT = 56.0  # room for the shapes that say whose the numbers under the axis are
 
@@ -90,7 +92,8 @@ def across(canvas: Canvas, chart: Chart, left: float, x: Scale, values: Sequence
     for i in apart(places):
         middle = places[i][0]
         canvas.line((middle, canvas.y), (middle, canvas.y + 6), "ink", width=1.5)
-        canvas.text(middle, canvas.y + LEADING, texts[i], "middle", "muted")
+        inside = min(middle, WIDTH - places[i][1] / 2)
+        canvas.text(inside, canvas.y + LEADING, texts[i], "middle", "muted")
     canvas.y += LEADING + 4
     name_across(canvas, chart, left)
 
@@ -101,19 +104,21 @@ def name_across(canvas: Canvas, chart: Chart, left: float) -> None:
 
 
 def numbers_below(
-    canvas: Canvas, heading: str, x: Scale, rows: Sequence[Mapping[str, int]]
+    canvas: Canvas, chart: Chart, heading: str, x: Scale, rows: Sequence[Mapping[str, int]]
 ) -> None:
     """Write a row of numbers a series, each under its place on the axis, where they fit."""
     columns = sorted({place for row in rows for place in row}, key=Decimal)
     if not columns:
         return
     widths = [max(width_of(str(row.get(place, ""))) for row in rows) for place in columns]
-    fitting = list(apart(zip(map(x, columns), widths, strict=True)))
+    fitting = list(apart(zip(map(x, columns), widths, strict=True), _CLOSE))
+    beside = len(rows) == 1 and PAD + width_of(heading) < x(columns[0]) - widths[0] / 2
     canvas.paragraph(PAD, [heading], ink="muted")
+    canvas.y -= LEADING if beside else 0
     for number, row in enumerate(rows):
         canvas.y += LEADING
         if len(rows) > 1:
-            canvas.mark(PAD + 8, canvas.y - 11, look(number))
+            canvas.sample(PAD, canvas.y - 12, _SHORT, look(number), chart.kind)
         for i in fitting:
             if columns[i] in row:
                 canvas.text(x(columns[i]), canvas.y - 5, str(row[columns[i]]), "middle")

@@ -10,8 +10,8 @@ from html import escape
 from trial.render import ems, legible, wrap
 
 WIDTH = 720
-SIZE = 17  # on a telephone, at half of its width, still legible
-LEADING = 22
+SIZE = 19  # on a telephone, at half of its width, still legible
+LEADING = 24
 PAD = 8
 SANS = "Arial, 'Liberation Sans', Helvetica, 'DejaVu Sans', sans-serif"
 
@@ -127,6 +127,19 @@ class Canvas:
         for line in lines:
             self.y += LEADING
             self.text(x, self.y - 5, line, anchor, ink)
+
+    def sample(self, x: float, y: float, width: float, of: Look, kind: str) -> None:
+        """Show how a series is drawn in a kind of chart."""
+        middle = x + width / 2
+        if kind == "bars":
+            self.area(f"M{at(x, y - 6)} H{at(x + width)} V{at(y + 6)} H{at(x)} Z", of.colour)
+            return
+        if kind != "dots":
+            self.path(f"M{at(x, y)} H{at(x + width)}", of.colour, of.dash)
+        if kind == "step":
+            self.path(f"M{at(middle, y - 6)} V{at(y + 6)}", of.colour, width=1.5)
+        else:
+            self.mark(middle, y, of)
 
     def line(self, start: tuple[float, float], end: tuple[float, float], ink: str = "grid",
              dash: str = "", width: float = 1) -> None:  # fmt: skip

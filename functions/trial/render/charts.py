@@ -47,25 +47,12 @@ def _legend(canvas: Canvas, chart: Chart) -> None:
         if number == 0 or len(lines) > 1 or x + width > RIGHT:
             x = PAD
             canvas.y += LEADING if number else 0
-        _sample(canvas, chart, number, x)
+        canvas.sample(x, canvas.y + SIZE - 6, _SAMPLE, look(number), chart.kind)
         for i, line in enumerate(lines):
             canvas.y += LEADING if i else 0
             canvas.text(x + _SAMPLE + PAD, canvas.y + SIZE, line)
         x = x + width + 2 * PAD if len(lines) == 1 else WIDTH
     canvas.y += LEADING + PAD
-
-
-def _sample(canvas: Canvas, chart: Chart, number: int, x: float) -> None:
-    drawn, y, middle = look(number), canvas.y + SIZE - 6, x + _SAMPLE / 2
-    if chart.kind == "bars":
-        canvas.area(f"M{x:.1f},{y - 6:.1f} h{_SAMPLE} v12 h-{_SAMPLE} Z", drawn.colour)
-        return
-    if chart.kind != "dots":
-        canvas.path(f"M{x:.1f},{y:.1f} h{_SAMPLE}", drawn.colour, drawn.dash)
-    if chart.kind == "step":
-        canvas.path(f"M{middle:.1f},{y - 6:.1f} v12", drawn.colour, width=1.5)
-    else:
-        canvas.mark(middle, y, drawn)
 
 
 def _svg(canvas: Canvas, chart: Chart) -> str:

@@ -22,6 +22,7 @@ from trial.render.canvas import (
     LEADING,
     PAD,
     Canvas,
+    apart,
     at,
     lines_of,
     look,
@@ -32,7 +33,7 @@ from trial.tables.grid import Chart, Mark, Series
 _DODGE = 8  # between the marks of series that stand at one place
 _MOST_BARS = 1000  # more would be narrower than a dot of the screen
 _GAP = 4  # between bars, where there is room
-_TERM = 270  # width of a term
+_TERM = 290  # width of a term
 _BETWEEN = 10  # rows of dots
 
 
@@ -42,13 +43,21 @@ def line(canvas: Canvas, chart: Chart) -> None:
     places = [Decimal(mark.x) for mark in words.marks(chart) if mark.x is not None]
     x = Scale(min(places), max(places), plot.left + INSET, RIGHT - INSET)
     for number, series in enumerate(chart.series):
-        aside = _DODGE * (number - (len(chart.series) - 1) / 2)
+        aside = _aside(number, len(chart.series), 2 * INSET - _DODGE)
         _line(canvas, chart, number, [
             (mark, x(mark.x) + aside) for mark in series.marks if mark.x is not None
         ], plot.y)  # fmt: skip
     name_references(canvas, chart, plot.y)
-    across(canvas, chart, plot.left, x, ticks(min(places), max(places), 8))
-    numbers_below(canvas, "n", x, [dict(counts(series)) for series in chart.series])
+    days = sorted(set(places))
+    beside = list(apart((x(day), width_of(str(day))) for day in days))
+    shown = days if len(beside) == len(days) else ticks(days[0], days[-1], 8)
+    across(canvas, chart, plot.left, x, shown)
+    numbers_below(canvas, chart, "n", x, [dict(counts(series)) for series in chart.series])
+
+
+def _aside(number: int, series: int, room: float) -> float:
+    """Say how far a series' mark stands from the place that it shares with others'."""
+    return min(_DODGE, room / series) * (number - (series - 1) / 2)
 
 
 def _line(
@@ -82,7 +91,7 @@ def step(canvas: Canvas, chart: Chart) -> None:
         _curve(canvas, number, series, x, plot.y)
     name_references(canvas, chart, plot.y)
     across(canvas, chart, plot.left, x, sorted(set(asked)) or ticks(0, x.high))
-    numbers_below(canvas, "Number at risk", x, at_risk)
+    numbers_below(canvas, chart, "Number at risk", x, at_risk)
 
 
 def _stairs(points: Sequence[tuple[float, float]]) -> str:
@@ -99,13 +108,10 @@ def _band(series: Series, x: Scale, y: Scale) -> str:
     ]
     if not known:
         return "M0,0"
-    start, low, high = known[0]
+    start, _, high = known[0]
     upper = _stairs([(place, level) for place, _, level in known[1:]])
-    lower = " ".join(
-        f"V{at(before)} H{at(place)}"
-        for (place, _, _), (_, before, _) in zip(known[:0:-1], known[-2::-1], strict=True)
-    )
-    return f"M{at(start, high)} {upper} V{at(known[-1][1])} {lower} V{at(low)} Z"
+    lower = " ".join(f"V{at(level)} H{at(place)}" for place, level, _ in reversed(known[:-1]))
+    return f"M{at(start, high)} {upper} V{at(known[-1][1])} {lower} Z"
 
 
 def _curve(canvas: Canvas, number: int, series: Series, x: Scale, y: Scale) -> None:
@@ -132,7 +138,7 @@ def bars(canvas: Canvas, chart: Chart) -> None:
     for number, series in enumerate(chart.series):
         wide = size * len(series.marks)
         _bars(canvas, chart, number, (start, size), plot)
-        canvas.y = plot.y.start
+        canvas.y = plot.y.start + 4
         told = [f"n = {len(series.marks)}"]
         if len(chart.series) > 1:
             told += lines_of(series.label, max(wide, RIGHT / len(chart.series) - 2 * PAD), 3)
@@ -192,7 +198,7 @@ def _dots(canvas: Canvas, chart: Chart, rank: int, place: tuple[float, Scale],
     for i, text in enumerate(lines):
         canvas.text(left - PAD, first + i * LEADING, text, "end")
     for number, series in enumerate(chart.series):
-        mark, aside = series.marks[rank], _DODGE * (number - (len(chart.series) - 1) / 2)
+        mark, aside = series.marks[rank], _aside(number, len(chart.series), height - _DODGE)
         if mark.x is not None:
             told = f"{series.label}, {words.of_mark(chart, mark)}"
             canvas.mark(x(mark.x), middle + aside, look(number), told)

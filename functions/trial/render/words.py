@@ -63,7 +63,8 @@ def _steps(chart: Chart) -> Iterator[str]:
             continue
         last = series.marks[-1]
         at_risk = ", ".join(f"{n} at {time}" for time, n in series.at_risk)
-        yield f"{name(series)}: {of_mark(chart, last)} at {last.x}, the last time; at risk {at_risk}"
+        end = f"{of_mark(chart, last)} at {last.x}, the last time"
+        yield f"{name(series)}: {end}; at risk {at_risk}"
 
 
 def _bars(chart: Chart) -> Iterator[str]:
