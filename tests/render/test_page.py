@@ -119,10 +119,20 @@ def test_a_key_figure_tells_its_interval_numbers_rule_and_what_was_imputed():
     assert len(cards) == len(samples.FIGURES)
     assert cards[3] == (
         "At least 0.5 log10 decrease from day 7 to day 14 33 (83%) 95% CI 67.2 to 92.7 \u00b7"
-        " n/N 33/40 \u00b7 40 observed \u00b7 0 imputed ITT missing = failure. Clopper-Pearson."
+        " n/N 33/40 \u00b7 40 observed \u00b7 0 imputed ITT missing = failure; Clopper-Pearson"
     )
     assert "1.6 log10 copies/mL" in cards[5]
     assert "31 observed \u00b7 9 imputed" in cards[5]
+
+
+def test_the_primary_end_point_comes_before_every_other_figure():
+    figures = [replace(each, primary=each.id.startswith("primary")) for each in samples.FIGURES]
+    top = made(figures=tuple(figures))
+    first, others = (each for each in top.all("ul") if "cards" in each.attributes.get("class", ""))
+    assert [card.text.startswith("Primary end point") for card in first.children] == [True, True]
+    assert "33 (83%)" in first.children[0].text
+    assert len(others.children) == len(figures) - 2
+    assert "Primary end point" not in others.text
 
 
 def test_findings_of_the_flow_and_of_the_data_are_shown_once():

@@ -247,7 +247,7 @@ class FigureSource(Model):
 class FigureDefinition(Model):
     """A figure of the summary: which cell of which table, and how it is shown.
 
-    A P value below `floor` is shown as less than it.
+    A P value below `floor` is shown as less than it; the `primary` end point is shown first.
     """
 
     id: Name
@@ -258,6 +258,7 @@ class FigureDefinition(Model):
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""
     rule: str = ""
+    primary: bool = False
 
 
 class FlowBox(Model):

@@ -61,6 +61,7 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         rule=definition.rule,
         observed=_count(cell, "observed"),
         imputed=_count(cell, "imputed"),
+        primary=definition.primary,
     )
 
 

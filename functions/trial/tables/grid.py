@@ -208,6 +208,8 @@ class Figure:
     rule: str
     observed: int | None
     imputed: int | None
+    primary: bool = False
+    """Whether it shows the primary end point."""
 
 
 @dataclass(frozen=True)

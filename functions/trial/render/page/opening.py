@@ -62,16 +62,22 @@ def banner(cut: Cut, findings: int) -> Iterator[str]:
 
 
 def key_figures(figures: Sequence[Figure]) -> Iterator[str]:
-    """Write the key figures as cards."""
+    """Write the key figures as cards, those of the primary end point before all others."""
     yield '<section aria-labelledby="key-figures">\n<h2 id="key-figures">Key figures</h2>\n'
-    yield unordered((_card(figure) for figure in figures), "cards") or "<p>None defined.</p>\n"
+    primary = [figure for figure in figures if figure.primary]
+    others = [figure for figure in figures if not figure.primary]
+    yield unordered(map(_card, primary), "cards primary")
+    yield unordered(map(_card, others), "cards")
+    if not figures:
+        yield "<p>None defined.</p>\n"
     yield "</section>\n"
 
 
 def _card(figure: Figure) -> str:
     unit = f' <span class="unit">{text(figure.unit)}</span>' if figure.unit not in {"", "%"} else ""
     details = "".join(f'<p class="detail">{line}</p>\n' for line in _details(figure))
-    return f"""<p class="label">{aside(figure.label)}</p>
+    role = '<p class="role">Primary end point</p>\n' if figure.primary else ""
+    return f"""{role}<p class="label">{aside(figure.label)}</p>
 <p class="value">{text(figure.text) or "\u2013"}{unit}</p>
 {details}"""
 
@@ -79,8 +85,8 @@ def _card(figure: Figure) -> str:
 def _details(figure: Figure) -> Iterator[str]:
     yield " \u00b7 ".join(_counts(figure))
     yield aside(figure.population)
-    if how := ". ".join(each.rstrip(".") for each in (figure.rule, figure.method) if each):
-        yield f"{aside(how)}."
+    if how := "; ".join(each for each in (figure.rule, figure.method) if each):
+        yield aside(how)
 
 
 def _counts(figure: Figure) -> Iterator[str]:

@@ -67,7 +67,9 @@ padding:.8rem .95rem}
 font-variant-numeric:tabular-nums}
 .cards .unit{font-size:1rem;font-weight:600}
 .cards .detail{font-size:.8125rem;line-height:1.45;font-variant-numeric:tabular-nums}
-.cards .primary{grid-column:1/-1;border:2px solid var(--accent)}
+.primary{margin-bottom:.75rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,16.5rem),1fr))}
+.primary>li{border:2px solid var(--accent)}
+.cards .role{color:var(--accent);font-size:.8125rem;font-weight:700}
 .primary .value{font-size:2.25rem}
 .findings{background:var(--bad);border-left:.4rem solid var(--bad-edge);border-radius:.4rem;
 padding:.75rem 1rem .75rem 2.2rem}
@@ -163,6 +165,7 @@ h2,h3,caption,.notice,.key{break-after:avoid}
 main>section{margin-bottom:8mm}
 .notice,.findings,thead,.cards>li{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .cards{grid-template-columns:repeat(3,1fr);gap:2mm}
+.primary{grid-template-columns:repeat(2,1fr);margin-bottom:2mm}
 .cards>li{break-inside:avoid;padding:2mm 2.5mm}
 .cards .value{font-size:13pt}.primary .value{font-size:18pt}
 .cards .detail,.notes,caption p,.figure>p,thead .size,thead .told{font-size:7.5pt}
