@@ -119,10 +119,21 @@ def test_a_key_figure_tells_its_interval_numbers_rule_and_what_was_imputed():
     assert len(cards) == len(samples.FIGURES)
     assert cards[3] == (
         "At least 0.5 log10 decrease from day 7 to day 14 33 (83%) 95% CI 67.2 to 92.7 \u00b7"
-        " n/N 33/40 \u00b7 40 observed \u00b7 0 imputed ITT missing = failure; Clopper-Pearson"
+        " n/N 33/40 ITT observed 40, imputed 0 (Clopper-Pearson); missing = failure"
     )
     assert "1.6 log10 copies/mL" in cards[5]
-    assert "31 observed \u00b7 9 imputed" in cards[5]
+    assert "observed 31, imputed 9; BOCF" in cards[5]
+
+
+def test_a_figure_says_which_way_it_points_and_why_it_has_no_value():
+    fall = samples.figure("a", "Fall", "1.6", value="1.59", unit="L", direction="positive: a fall")
+    none = samples.figure("b", "Gain", "not reported", unit="L")
+    nominal = samples.figure("c", "Day 14", "0.012", value="0.0123", nominal=True)
+    (cards,) = made(figures=(fall, none, nominal)).all("ul", class_="cards")
+    told = [card.text for card in cards.children]
+    assert told[0] == "Fall 1.6 L ITT positive: a fall"
+    assert told[1] == "Gain not reported ITT"
+    assert told[2].startswith("Day 14 0.012 (nominal)")
 
 
 def test_the_primary_end_point_comes_before_every_other_figure():
@@ -239,6 +250,18 @@ def test_another_denominator_than_the_columns_is_told():
 def test_a_result_that_cannot_be_calculated_is_a_dash():
     cell = Cell("a", (Statistic("n", 1, "1"), Statistic("sd", None, "")))
     assert table_of(grid(row("One", cell)))[-1][1:3] == ["1", "\u2013"]
+
+
+def test_what_was_never_reported_says_so_once():
+    names = ("mean", "sd", "min", "max")
+    cell = Cell("a", tuple(Statistic(name, None, "not reported") for name in names))
+    assert table_of(grid(row("Score", cell)))[-1][1:3] == ["not reported", "not reported"]
+
+
+def test_a_nominal_p_value_is_marked_where_it_stands():
+    marked = Cell("p", (Statistic("p", "0.0123", "0.0123", nominal=True),))
+    rows = table_of(grid(row("One", marked), columns=(("p", "P", None),)))
+    assert rows[-1] == ["One", "0.0123 (nominal)"]
 
 
 def test_a_statistic_that_is_not_known_is_shown_by_its_name():

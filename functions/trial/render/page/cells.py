@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trial.tables.grid import Cell, Column
+from trial.tables.grid import NOT_REPORTED, Cell, Column, Statistic
 
 P_VALUE = "P value"
 _UNKNOWN = "\u2013"  # a result that cannot be calculated; the page says so
@@ -49,14 +49,19 @@ class Line:
 
 def lines(cell: Cell, column: Column) -> tuple[Line, ...]:
     """Give all that a cell holds; a statistic without a place of its own goes by its name."""
-    left = {each.name: each.text for each in cell.statistics}
+    left = {each.name: _text(each) for each in cell.statistics}
     found = [_count(left, column)] if "n" in left else []
     for label, names, pattern in _LINES:
         if left.keys() >= set(names):
-            texts = [left.pop(name) or _UNKNOWN for name in names]
-            found.append(Line(label, pattern.format(*texts)))
-    found += [Line(name, text or _UNKNOWN) for name, text in left.items()]
-    return tuple(found)
+            texts = [left.pop(name) for name in names]
+            absent = NOT_REPORTED in texts
+            found.append(Line(label, NOT_REPORTED if absent else pattern.format(*texts)))
+    return (*found, *(Line(name, text) for name, text in left.items()))
+
+
+def _text(statistic: Statistic) -> str:
+    mark = " (nominal)" if statistic.nominal and statistic.text else ""
+    return (statistic.text + mark) or _UNKNOWN
 
 
 def _count(left: dict[str, str], column: Column) -> Line:
@@ -64,6 +69,6 @@ def _count(left: dict[str, str], column: Column) -> Line:
     n, size = left.pop("n"), left.pop("N", str(column.n))
     if "percent" not in left:
         return Line("n", n)
-    share = left.pop("percent").strip("()%")
+    share = left.pop("percent").strip("()%" + _UNKNOWN)
     text = n if size == str(column.n) else f"{n}/{size}"
     return Line(_COUNT, text, f"({share}%)" if share else "")

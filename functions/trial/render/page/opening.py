@@ -74,7 +74,8 @@ def key_figures(figures: Sequence[Figure]) -> Iterator[str]:
 
 
 def _card(figure: Figure) -> str:
-    unit = f' <span class="unit">{text(figure.unit)}</span>' if figure.unit not in {"", "%"} else ""
+    told = "(nominal)" if figure.nominal else "" if figure.unit == "%" else figure.unit
+    unit = f' <span class="unit">{text(told)}</span>' if told and figure.value is not None else ""
     details = "".join(f'<p class="detail">{line}</p>\n' for line in _details(figure))
     role = '<p class="role">Primary end point</p>\n' if figure.primary else ""
     return f"""{role}<p class="label">{aside(figure.label)}</p>
@@ -85,8 +86,9 @@ def _card(figure: Figure) -> str:
 def _details(figure: Figure) -> Iterator[str]:
     yield " \u00b7 ".join(_counts(figure))
     yield aside(figure.population)
-    if how := "; ".join(each for each in (figure.rule, figure.method) if each):
-        yield aside(how)
+    how = figure.imputation or figure.method
+    if told := "; ".join(each for each in (how, figure.rule, figure.direction) if each):
+        yield aside(told)
 
 
 def _counts(figure: Figure) -> Iterator[str]:
@@ -94,9 +96,6 @@ def _counts(figure: Figure) -> Iterator[str]:
         yield f'<span class="term">95% CI</span> {text(interval(figure))}'
     if figure.n is not None and figure.N is not None:
         yield f'<span class="term">n/N</span> {figure.n}/{figure.N}'
-    for name, n in (("observed", figure.observed), ("imputed", figure.imputed)):
-        if n is not None:
-            yield f'{n} <span class="term">{name}</span>'
 
 
 def findings_section(findings: Sequence[str]) -> Iterator[str]:
