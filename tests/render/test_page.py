@@ -122,7 +122,7 @@ def test_a_key_figure_tells_its_interval_numbers_rule_and_what_was_imputed():
         " n/N 33/40 ITT observed 40, imputed 0 (Clopper-Pearson); missing = failure"
     )
     assert "1.6 log10 copies/mL" in cards[5]
-    assert "observed 31, imputed 9; BOCF" in cards[5]
+    assert "ITT observed 31, imputed 9 (BOCF)" in cards[5]
 
 
 def test_a_figure_says_which_way_it_points_and_why_it_has_no_value():
