@@ -15,6 +15,7 @@ from local.feed import Lines
 from local.progress import bar, step
 
 DOCUMENTS = (
+    "report.html",
     "summary.json",
     "summary.md",
     "consort.json",

@@ -9,7 +9,7 @@ from pathlib import Path
 import samples
 from builders import files_of
 
-from trial.render import documents
+from trial.render import datasets, documents
 
 FUNCTIONS = Path(documents.__file__).parents[2]
 DIGESTS = """
@@ -48,7 +48,8 @@ def test_a_cut_publishes_exactly_these_files():
         "tables.json",
         "results.json",
         "listings.xlsx",
-        "datasets/l16-2-7.ndjson",
+        *(datasets.file_name(each) for each in samples.trial().listings),
+        "report.html",
         "manifest.json",
     ]
 

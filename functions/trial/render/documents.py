@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from trial.definition import Definition
 from trial.render import ars, checklist, consort, datasets, excel, markdown, tables_json
+from trial.render.page import page
 from trial.tables.grid import Listing, Report, Value
 
 MEDIA_TYPES = {
@@ -18,7 +19,7 @@ MEDIA_TYPES = {
 }
 """By the ending of a file's name."""
 
-MANIFEST = "manifest.json"
+PAGE, MANIFEST = "report.html", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,10 @@ def render(report: Report, definition: Definition, code_version: str = "") -> It
     for file in _files(report, definition):
         stated.append(_Stated(file))
         yield File(file.name, stated[-1].content())
+    names = [*(each.file.name for each in stated), PAGE, MANIFEST]
+    whole = (each.encode() for each in page(report, names, code_version))
+    stated.append(_Stated(File(PAGE, whole)))
+    yield File(PAGE, stated[-1].content())
     manifest = _manifest(report, [each.document() for each in stated], code_version)
     yield File(MANIFEST, (tables_json.encode(manifest),))
 
