@@ -12,6 +12,8 @@ _SAYS = {
     "summary.md": "the summary on a page, as text",
     "consort.svg": "the participant flow, as a picture",
     "consort.json": "the participant flow, as data",
+    "consort.md": "the participant flow, as text",
+    "consort_checklist.json": "what fills each item of CONSORT, as data",
     _WORKBOOK: "every table and every listing",
     "tables.json": "every table, raw and as read",
     "results.json": "analysis results (CDISC ARS)",
