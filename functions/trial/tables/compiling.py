@@ -317,6 +317,7 @@ class Compiler:
             self._term_names(row.terms),
             row.terms.minimum_percent,
             _severity(row.terms.worst) if row.terms.worst else None,
+            tuple(row.terms.by.split("-")),
         )
 
     def _term_names(self, terms: Terms) -> Callable[[AdverseEvent], Sequence[tuple[str, ...]]]:
@@ -371,6 +372,7 @@ class Compiler:
             self._decimals(row),
             self._where(row, path),
             [column.arm for column in self._table.columns],
+            (("visit", visit.id),) if visit else (),
         )
 
     def _decimals(self, row: TableRow) -> int | Mapping[str, int] | None:
