@@ -11,18 +11,17 @@ from builders import enrolment, tiny, tmb301
 from parallel import A, B, parallel, randomised
 
 from local.feed import read_definition
+from local.replay import DOCUMENTS
 from trial import report
 from trial.definition.reporting import CONSORT, HARMS
 from trial.errors import Rejected
 from trial.render import tables_json
 from trial.render.checklist import checklist
-from trial.render.documents import MEDIA_TYPES
 from trial.study import Study, load
 from trial.tables.grid import Report
 
 STATUSES = {"from_data", "from_definition", "manual", "not_applicable"}
 RANDOMISATION = {"17a", "17b", "18", "19", "20a", "20b"}
-CONSORT_MD = "consort.md"  # a file of its own, beside those of MEDIA_TYPES
 
 
 def made(study: Study, entries: Any = ()) -> Report:
@@ -55,7 +54,7 @@ def test_every_place_that_is_named_is_there(study):
         "table": {each.id for each in document.grids},
         "figure": {each.id for each in document.figures},
         "listing": {each.id for each in document.listings},
-        "file": {*MEDIA_TYPES, CONSORT_MD},
+        "file": {*DOCUMENTS},
     }
     for each in items(study).values():
         assert each["status"] in STATUSES
