@@ -233,8 +233,7 @@ class TestBlinded:
         others = [each for each in apart() if each.kind != "subject.randomised"]
         mixed = [*others, *(randomised("ab"[i % 2], f"S-{i}") for i in range(8))]
         for feed in (apart(), mixed):
-            states = [(each, report.contribute(defined, each)) for each in builders.subjects(feed)]
-            (grid,) = report.report(defined.open, states).grids
+            (grid,) = builders.report_of(defined, feed, defined.open).grids
             assert nominal(grid) == {"r1": True}
 
 

@@ -16,22 +16,15 @@ from trial.definition.reporting import CONSORT, HARMS
 from trial.errors import Rejected
 from trial.render import tables_json
 from trial.render.checklist import checklist
-from trial.render.documents import MEDIA_TYPES
 from trial.study import Study, load
-from trial.tables.grid import Report
 
 STATUSES = {"from_data", "from_definition", "manual", "not_applicable"}
 RANDOMISATION = {"17a", "17b", "18", "19", "20a", "20b"}
-CONSORT_MD = "consort.md"  # a file of its own, beside those of MEDIA_TYPES
-
-
-def made(study: Study, entries: Any = ()) -> Report:
-    states = [(each, report.contribute(study, each)) for each in builders.subjects(entries)]
-    return report.report(study, states)
 
 
 def items(study: Study, entries: Any = ()) -> dict[str, Any]:
-    document = json.loads(tables_json.encode(checklist(made(study, entries), study.definition)))
+    found = checklist(builders.report_of(study, entries), study.definition)
+    document = json.loads(tables_json.encode(found))
     return {each["item"]: each for each in document["consort_2025"] + document["harms"]}
 
 
@@ -51,12 +44,13 @@ def test_every_item_of_consort_2025_is_there_once_from_1a_to_30():
 
 @pytest.mark.parametrize("study", [tmb301(), airway(), tiny()], ids=lambda each: each.id)
 def test_every_place_that_is_named_is_there(study):
-    document = made(study)
+    document = builders.report_of(study, [])
     there = {
         "table": {each.id for each in document.grids},
         "figure": {each.id for each in document.figures},
+        "chart": {each.id for each in document.charts},
         "listing": {each.id for each in document.listings},
-        "file": {*MEDIA_TYPES, CONSORT_MD},
+        "file": {"consort.json", "consort.md", "consort.svg"},
     }
     for each in items(study).values():
         assert each["status"] in STATUSES
@@ -129,9 +123,8 @@ def test_an_output_that_is_hidden_while_the_study_is_blinded_is_not_named():
                 "source": {"table": "t", "row": "r0", "column": "a"}}]  # fmt: skip
     study = study_of([{"count": "enrolled"}], [A, B], figures=figures, consort={"25": ["f", "t"]})
     report.check(study)
-    entries = [enrolment(), randomised("a")]
-    states = [(each, report.contribute(study, each)) for each in builders.subjects(entries)]
-    seen = checklist(report.report(study.open, states), study.open.definition)
+    seen = builders.report_of(study, [enrolment(), randomised("a")], study.open)
+    seen = checklist(seen, study.open.definition)
     (item,) = (each for each in seen["consort_2025"] if each["item"] == "25")
     assert [each["id"] for each in item["where"]] == ["t"]
     assert "blinded" in item["remains"]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from trial.definition.base import Model, Name, distinct
+from trial.definition.charts import ChartDefinition
 from trial.definition.conditions import (
     AdverseEvents,
     AnalysisSet,
@@ -27,7 +28,7 @@ from trial.definition.design import (
     apart,
 )
 from trial.definition.flow import FlowDefinition
-from trial.definition.outputs import FigureDefinition, ListingDefinition, Table
+from trial.definition.outputs import FigureDefinition, ListingDefinition, Table, apart_as_data
 from trial.definition.reporting import Consort, Testing
 
 MOST_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
@@ -69,6 +70,9 @@ class Definition(Model):
     tables: Annotated[list[Table], AfterValidator(distinct)] = []
     testing: Testing | None = None
     figures: Annotated[list[FigureDefinition], AfterValidator(distinct)] = []
+    charts: Annotated[list[ChartDefinition], AfterValidator(distinct)] = []
     flow: FlowDefinition
-    listings: Annotated[list[ListingDefinition], AfterValidator(distinct)] = []
+    listings: Annotated[
+        list[ListingDefinition], AfterValidator(distinct), AfterValidator(apart_as_data)
+    ] = []
     consort: Consort = {}

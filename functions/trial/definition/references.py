@@ -72,6 +72,7 @@ def outputs(definition: Definition) -> Mapping[str, Mapping[str, str]]:
     return {
         "table": {each.id: each.title for each in definition.tables},
         "figure": {each.id: each.label for each in definition.figures},
+        "chart": {each.id: each.title for each in definition.charts},
         "listing": {each.id: each.title for each in definition.listings},
     }
 

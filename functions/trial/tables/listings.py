@@ -8,7 +8,7 @@ parameter at or before the record) followed by a name; the names of `_SUBJECT`,
 source says that it is not collected; what is not yet due says so; a blank was not reported.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -29,6 +29,7 @@ from trial.subject import Record
 from trial.tables import findings, notes
 from trial.tables.grid import NOT_COLLECTED, NOT_YET_DUE, Listing, ListingColumn, Value
 from trial.tables.plan import Plan
+from trial.tables.variables import is_whole, key_sequence
 
 FINDINGS = "findings"
 _FIELDS = {FINDINGS: ("finding", "detail"), "observations": ("collected", "result")}
@@ -76,36 +77,26 @@ def _listing(
         if not derivation.superseded and (meant is None or meant(derivation))
         for item in items(derivation)
     ]
-    columns = tuple(ListingColumn(each.id, each.label, each.kind) for each in definition.columns)
-    footnotes = (*definition.footnotes, *_footnotes(rules, definition, path))
-    return Listing(definition.id, definition.title, definition.population, columns, rows, footnotes)
-
-
-def _footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
-    """Say of changes their unit and direction, and what a blank means where it could be either."""
-    asked = [
-        (column.label, what, quantity)
-        for column in definition.columns
-        for what, _, name in [(column.source or "").partition(":")]
-        for quantity in _asked(rules, what, name, path)
-    ]
-    shown = [(label, each.unit, each.direction) for label, what, each in asked if what == "measure"]
-    yield from notes.changes(shown)
-    if any(each.scheduled for *_, each in asked):
-        yield notes.BLANK
-
-
-def _asked(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
-    """List the measures that a derived source asks for."""
-    match what:
-        case "measure":
-            return [rules.measure(name, path)]
-        case "class":
-            return [rules.measure(rules.study.definition.classes[name].measure, path)]
-        case "condition":
-            return rules.asked(name, path)
-        case _:
-            return []
+    keys = key_sequence(definition)
+    columns = tuple(
+        ListingColumn(
+            each.id,
+            each.label,
+            each.kind,
+            is_whole(rules, each.source, definition.records),
+            keys.get(each.id, 0),
+        )
+        for each in definition.columns
+    )
+    return Listing(
+        definition.id,
+        definition.title,
+        definition.population,
+        columns,
+        rows,
+        (*definition.footnotes, *notes.of_listing(rules, definition, path)),
+        definition.data_name,
+    )
 
 
 def check(plan: Plan) -> None:
@@ -258,14 +249,14 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
         case "class" if name in definition.classes:
             category = rules.category(name, path)
             return _or_not_yet_due(
-                lambda derivation, _: category(derivation), _asked(rules, what, name, path)
+                lambda derivation, _: category(derivation), notes.asked(rules, what, name, path)
             )
         case "measure":
             measured = _measured(rules.measure(name, f"{path}/source"))
-            return _or_not_yet_due(measured, _asked(rules, what, name, path))
+            return _or_not_yet_due(measured, notes.asked(rules, what, name, path))
         case "condition":
             test = rules.condition(name, f"{path}/source")
-            return _or_not_yet_due(_truth(test), _asked(rules, what, name, path))
+            return _or_not_yet_due(_truth(test), notes.asked(rules, what, name, path))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return _truth(lambda derivation: bool(member(derivation)))
@@ -352,6 +343,7 @@ _SUBJECT: Mapping[str, Source] = {
     "enrolled": lambda derivation, _: (
         derivation.enrolment.data["date"] if derivation.enrolment else None
     ),
+    "received-arm": lambda derivation, _: derivation.received_arm,
     "first-dose": lambda derivation, _: _date_of(derivation.first_dose),
     "last-dose": lambda derivation, _: (
         dates.iso(derivation.last_dose_day) if derivation.last_dose_day else None
