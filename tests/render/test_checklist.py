@@ -80,6 +80,9 @@ def test_the_definition_says_which_outputs_fill_an_item():
     found = items(tmb301())
     assert [each["id"] for each in found["25"]["where"]] == ["14.1.4", "14.1.5"]
     assert found["25"]["status"] == "from_data"
+    kinds = {(each["kind"], each["id"]) for each in found["26"]["where"]}
+    assert {("table", "14.2.1"), ("chart", "14.2.1")} <= kinds
+    assert ("chart", "14.2.2") not in kinds
     without = items(tmb301(("consort", {})))
     assert (without["25"]["status"], without["25"]["where"]) == ("manual", [])
     assert without["22a"]["status"] == without["22b"]["status"] == "from_data"
@@ -109,7 +112,8 @@ def test_harms_are_filled_by_tables_of_adverse_events_however_they_are_counted()
 @pytest.mark.parametrize(
     ("consort", "pointer"),
     [({"25": ["one", "two"]}, "/consort/25/1"), ({"31": ["one"]}, "/consort/31"),
-     ({"25": []}, "/consort/25"), ({"H11": ["one"]}, "/consort/H11")],
+     ({"25": []}, "/consort/25"), ({"25": ["chart:one"]}, "/consort/25/0"),
+     ({"H11": ["one"]}, "/consort/H11")],
 )  # fmt: skip
 def test_an_item_or_an_output_that_is_not_there_is_refused(consort, pointer):
     report.check(tiny(consort={"25": ["one", "L1", "responders"], "H1": ["events"]}))
