@@ -45,7 +45,9 @@ def report_of(name: str) -> Report:
 
 
 def reported(of: Study, states: Iterable[Subject]) -> Report:
-    return report.report(of, [report.as_asked(of, each, report.NOW) for each in states])
+    ordered = sorted(states, key=lambda each: each.id)
+    whole = study.load(of.source)
+    return report.report(of, ordered, builders.sums_of(whole, ordered))
 
 
 @cache
