@@ -8,7 +8,7 @@ parameter at or before the record) followed by a name; the names of `_SUBJECT`,
 source says that it is not collected; what is not yet due says so; a blank was not reported.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -94,36 +94,9 @@ def _listing(
         definition.population,
         columns,
         rows,
-        (*definition.footnotes, *_footnotes(rules, definition, path)),
+        (*definition.footnotes, *notes.of_listing(rules, definition, path)),
         definition.data_name,
     )
-
-
-def _footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
-    """Say of changes their unit and direction, and what a blank means where it could be either."""
-    asked = [
-        (column.label, what, quantity)
-        for column in definition.columns
-        for what, _, name in [(column.source or "").partition(":")]
-        for quantity in _asked(rules, what, name, path)
-    ]
-    shown = [(label, each.unit, each.direction) for label, what, each in asked if what == "measure"]
-    yield from notes.changes(shown)
-    if any(each.scheduled for *_, each in asked):
-        yield notes.BLANK
-
-
-def _asked(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
-    """List the measures that a derived source asks for."""
-    match what:
-        case "measure":
-            return [rules.measure(name, path)]
-        case "class":
-            return [rules.measure(rules.study.definition.classes[name].measure, path)]
-        case "condition":
-            return rules.asked(name, path)
-        case _:
-            return []
 
 
 def check(plan: Plan) -> None:
@@ -276,14 +249,14 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
         case "class" if name in definition.classes:
             category = rules.category(name, path)
             return _or_not_yet_due(
-                lambda derivation, _: category(derivation), _asked(rules, what, name, path)
+                lambda derivation, _: category(derivation), notes.asked(rules, what, name, path)
             )
         case "measure":
             measured = _measured(rules.measure(name, f"{path}/source"))
-            return _or_not_yet_due(measured, _asked(rules, what, name, path))
+            return _or_not_yet_due(measured, notes.asked(rules, what, name, path))
         case "condition":
             test = rules.condition(name, f"{path}/source")
-            return _or_not_yet_due(_truth(test), _asked(rules, what, name, path))
+            return _or_not_yet_due(_truth(test), notes.asked(rules, what, name, path))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return _truth(lambda derivation: bool(member(derivation)))
