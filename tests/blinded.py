@@ -9,6 +9,8 @@ from builders import adverse_event, disposition, dose, enrolment, entry, viral_l
 from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel, randomised
 
+from trial.definition.outputs import CellRef
+from trial.definition.references import has_p
 from trial.messages import Entry
 from trial.study import Study
 
@@ -102,7 +104,7 @@ COLUMNS: Sequence[Mapping[str, Any]] = [
 ]  # fmt: skip
 
 SOURCES: Mapping[str, Sequence[str]] = {
-    "subjects": ["subject", "arm", "first-dose", "doses", "set:on-drug",
+    "subjects": ["subject", "arm", "received-arm", "first-dose", "doses", "set:on-drug",
                  "condition:indirect", "class:by-dose", "class:load", "measure:gap",
                  "characteristic:arm", "characteristic:region"],
     "subject.randomised": ["subject", "record", "date", "arm", "strata"],
@@ -134,6 +136,9 @@ FLOW = {
 }
 
 
+_CHARTS = {"summary": "waterfall", "survival": "survival", "terms": "dots"}
+
+
 def listing(records: str, sources: Sequence[str], **more: Any) -> dict[str, Any]:
     columns = [{"id": f"C{i}", "label": each, "source": each} for i, each in enumerate(sources)]
     name = records.replace(":", "-")
@@ -154,7 +159,15 @@ def study_of(
         for name in subjects
         for end in ["/x" if "levels" in row or "terms" in row else ""]
     ]  # fmt: skip
+    charts = [
+        {"id": row["id"], "title": "Chart", "population": "All", "kind": _CHARTS[kind],
+         "source": {"table": "t", "row": row["id"]}, "x_label": "X", "y_label": "Y"}
+        for row in named
+        for kind in _CHARTS
+        if kind in row and "sd" not in row.get("statistics", ())
+    ]  # fmt: skip
     wanted: dict[str, Any] = {"blinded": True, "flow": FLOW, "figures": figures, "listings": []}
+    wanted["charts"] = charts if subjects else []
     return parallel(named, columns, **(dict(PARTS) | wanted | more))
 
 
@@ -198,7 +211,25 @@ def _studies(draw: st.DrawFn) -> Study:
         listing(each, SOURCES[each], **draw(st.sampled_from([{}, {"subjects": "indirect"}])))
         for each in records
     ]
-    return study_of(rows, columns, listings=listings)
+    outputs = ["t", *(each["id"] for each in listings)]
+    reporting: dict[str, Any] = {"consort": {"25": draw(st.permutations(outputs))}}
+    if order := draw(_orders(study_of(rows, columns))):
+        reporting["testing"] = {"alpha": draw(st.sampled_from([0.05, 0.9])), "order": order}
+    return study_of(rows, columns, listings=listings, **reporting)
+
+
+def _orders(study: Study) -> st.SearchStrategy[list[dict[str, str]]]:
+    """Draw an order of some of a study's P values."""
+    (table,) = study.definition.tables
+    places = [
+        {"table": "t", "row": row.id, "column": column.id}
+        for row in table.rows
+        for column in table.columns
+        if has_p(CellRef(table="t", row=row.id, column=column.id), [table])
+    ]
+    return st.lists(st.sampled_from(places), unique_by=lambda at: (at["row"], at["column"])) if (
+        places
+    ) else st.just([])  # fmt: skip
 
 
 _ARMS, _TREATMENTS = st.sampled_from(["a", "b"]), st.sampled_from(["drug", "placebo"])

@@ -18,9 +18,10 @@ from trial import cells, messages, report, study
 from trial.cells import Share
 from trial.derivation import Derivation
 from trial.messages import Entry
+from trial.render.documents import render
 from trial.study import Study
 from trial.subject import Subject, gather
-from trial.tables.grid import Cell, Grid, Listing
+from trial.tables.grid import Cell, Grid, Listing, Report
 
 TMB301 = Path(__file__).parents[1] / "events" / "tmb-301"
 DAY_ZERO = date(2015, 6, 1)
@@ -387,8 +388,19 @@ def statistic(grid: Grid, row: str, column: str, name: str) -> Any:
 
 
 def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
-    states = [(each, report.contribute(study, each)) for each in subjects(entries)]
-    return {listing.id: listing for listing in report.report(study, states).listings}
+    return {listing.id: listing for listing in report_of(study, entries).listings}
+
+
+def report_of(study: Study, entries: Iterable[Entry], view: Study | None = None) -> Report:
+    """Make the report of a study, as one of its audiences sees it."""
+    states = sorted(subjects(entries), key=lambda each: each.id)
+    return report.report(view or study, states, sums_of(study, states))
+
+
+def files_of(made: Report, view: Study | None = None, code_version: str = "") -> dict[str, bytes]:
+    """Read every file of a cut to its end, in the order in which they come."""
+    found = render(made, (view or tiny()).definition, code_version)
+    return {each.name: b"".join(each.content) for each in found}
 
 
 def rows_of(listing: Listing) -> list[dict[str, Any]]:

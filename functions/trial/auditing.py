@@ -12,8 +12,9 @@ from typing import Any, Literal
 from trial.blinding import OPEN, UNBLINDED, is_unblinded
 from trial.cells import Share
 from trial.errors import Unavailable
-from trial.store.documents import AUDIT, REPORT, Documents
+from trial.store.documents import Documents
 from trial.store.dynamodb import Store
+from trial.store.places import AUDIT, REPORT
 from trial.store.repairing import Counted
 from trial.store.rows import JournalRow, verify
 from trial.study import Study
@@ -101,8 +102,7 @@ def audit(store: Store, study_id: str) -> Audit:
 def publish(documents: Documents, audited: Audit, at: str) -> None:
     """Put the report where its readers find it."""
     content = json.dumps(audited.document(at), indent=2, ensure_ascii=False).encode() + b"\n"
-    media_types = {REPORT: "application/json"}
-    documents.put(audited.study.id, OPEN, AUDIT, {REPORT: content}, media_types)
+    documents.write(audited.study.id, OPEN, AUDIT, REPORT, "application/json", (content,))
 
 
 def _repaired(

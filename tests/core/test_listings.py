@@ -37,7 +37,7 @@ from builders import (
 
 from trial import report
 from trial.errors import Rejected
-from trial.tables.grid import Grid, Listing
+from trial.tables.grid import NOT_YET_DUE, Grid, Listing
 
 PREFIXES = [0, 1, 40, 300, 700, 1100, 1900, 2226]
 RASH = {"Rash"} | {
@@ -65,7 +65,11 @@ class Recount:
     """Every number of every table, from rows of listings."""
 
     def __init__(self, listings: dict[str, Listing]) -> None:
-        self.rows = {name: rows_of(listing) for name, listing in listings.items()}
+        self.rows = {
+            name: [{key: None if value == NOT_YET_DUE else value for key, value in row.items()}
+                   for row in rows_of(listing)]
+            for name, listing in listings.items()
+        }  # fmt: skip
         self.subjects: dict[str, Line] = {}
         for name in ("16.2.4", "16.2.4.2", "16.2.6.3"):
             for row in self.rows[name]:
@@ -282,6 +286,10 @@ class Recount:
                 changes = [each[value] - each["BASE"] for each in chosen
                            if each["BASE"] is not None]  # fmt: skip
                 self.values(table, row, changes, "change")
+                if table == "14.2.4":
+                    below = {each["USUBJID"] for each in chosen if suppressed(each["LBORRES"])}
+                    self.count("14.2.9", f"below-50/{visit.id}", self.itt,
+                               lambda it, names=below: it["USUBJID"] in names)  # fmt: skip
 
     def subgroups(self) -> None:
         for column, name, value in (
@@ -391,6 +399,11 @@ def protocol_day(row: Line, name: str) -> int:
         return -1
     began, at = (date.fromisoformat((row[each] + "-01-01")[:10]) for each in ("RFSTDTC", name))
     return (at - began).days
+
+
+def suppressed(result: str) -> bool:
+    """Say whether a result as reported is below 50: "<50" is, and so is "<20"."""
+    return Decimal(result.lstrip("<")) < 50 or result == "<50"
 
 
 def reaches(value: Decimal | None, least: str) -> bool:

@@ -244,10 +244,10 @@ class Patient:
     def week25_decrease(self, test: Callable[[Decimal], bool]) -> Truth:
         return self.settled(self.week25, self.due("week-25"), test)
 
-    def below(self, limit: int) -> Truth:
-        result = self.at("week-25")
+    def below(self, limit: int, visit: str = "week-25") -> Truth:
+        result = self.at(visit)
         if result is None:
-            return False if self.due("week-25") else None
+            return False if self.due(visit) else None
         return result.copies <= limit if result.censored else result.copies < limit
 
     def period(self, day: date) -> str | None:
@@ -360,7 +360,8 @@ def described(
     }
     for name in names.split():
         value, places = statistics[name]
-        found[name] = (value, "" if value is None else half_up(value, places))
+        absent = "" if exact else "not reported"
+        found[name] = (value, absent if value is None else half_up(value, places))
     if imputed is not None:
         found["observed"] = (len(exact) - imputed, str(len(exact) - imputed))
         found["imputed"] = (imputed, str(imputed))
@@ -387,8 +388,8 @@ class Oracle:
         for table in (self.screening, self.disposition, self.populations, self.demographics,
                       self.disease, self.exposure, self.deviations, self.primary, self.day14,
                       self.week25, self.week25_change, self.by_visit, self.subgroups, self.failure,
-                      self.snapshot, self.overview, self.by_term, self.common, self.related,
-                      self.worst_grades, self.deaths, self.serious):  # fmt: skip
+                      self.snapshot, self.suppressed, self.overview, self.by_term, self.common,
+                      self.related, self.worst_grades, self.deaths, self.serious):  # fmt: skip
             table()
 
     def put(self, table: str, row: str, **columns: Expected) -> None:
@@ -550,12 +551,13 @@ class Oracle:
         tail = sum(comb(b + c, k) for k in range(fewer + 1))
         p = min(Fraction(1), Fraction(2 * tail, 2 ** (b + c))) if n else None
         gain = Fraction(100 * (b - c), n) if n else None
-        text = "" if p is None else half_up(p, 4)
+        text = "not reported" if p is None else half_up(p, 4)
         text = "<0.0001" if p is not None and p < Fraction(1, 10_000) else text
         self.put(table, "pairs", comparison={
             "n": (n, str(n)), "both": (a, str(a)), "first": (c, str(c)), "second": (b, str(b)),
             "neither": (n - a - b - c, str(n - a - b - c)),
-            "difference": (gain, "" if gain is None else half_up(gain, 1)), "p": (p, text),
+            "difference": (gain, "not reported" if gain is None else half_up(gain, 1)),
+            "p": (p, text),
         })  # fmt: skip
 
     def day14(self) -> None:
@@ -685,6 +687,11 @@ class Oracle:
         }.items():
             self.put(table, row, total=self.count(of, test))
         self.put(table, "not-due", total=self.not_due(of, lambda it: it.below(50)))
+
+    def suppressed(self) -> None:
+        for visit in TARGETS:
+            below = self.responders(self.itt, lambda it, at=visit: it.below(50, at))
+            self.put("14.2.9", f"below-50/{visit}", total=below)
 
     def having(self, test: Callable[[dict[str, Any]], Any]) -> Expected:
         found = [sum(bool(test(each)) for each in it.events) for it in self.safety]
@@ -827,8 +834,8 @@ class TestTmb301:
         assert found == oracle_at(lines).rows
 
     def test_the_oracle_looked_at_all_of_it(self):
-        assert len(oracle_at(2226).cells) == 293
-        assert len(grids_at(2226)) == 23
+        assert len(oracle_at(2226).cells) == 308
+        assert len(grids_at(2226)) == 24
 
     def test_the_columns_show_the_size_of_their_analysis_set(self):
         sizes = {
@@ -1022,7 +1029,8 @@ class TestAwkward:
                     assert found["n"].raw == 0
                     for name in ("percent", "mean", "sd", "median", "min", "max", "difference"):
                         if name in found:
-                            assert (found[name].raw, found[name].text) == (None, "")
+                            absent = "" if name == "percent" else "not reported"
+                            assert (found[name].raw, found[name].text) == (None, absent)
                     assert "ci_low" not in found
 
     def test_without_pairs_there_is_no_p_value(self):

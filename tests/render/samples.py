@@ -200,7 +200,8 @@ FIGURES = (
         n=40,
         value="1.592",
         unit="log10 copies/mL",
-        rule="BOCF",
+        method="BOCF",
+        direction="a positive number is a decrease",
         observed=31,
         imputed=9,
     ),
@@ -629,7 +630,7 @@ def hostile():
             text[:40], text[:300], title, kind, title, text[:300],
             (
                 Series(text[:20], text[:300], (Mark("1", "-2.5", "-3", None, text[:300]),)),
-                Series("none", title, ()),
+                Series("none", title, (Mark("1", "1"),) if kind == "dots" else ()),
             ),
             title, (("0", text[:300]),), title, HOSTILE[:18],
         )

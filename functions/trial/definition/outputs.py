@@ -1,5 +1,6 @@
-"""What is published: tables, the summary's figures, the participant flow and listings."""
+"""What is published: tables, the summary's figures and listings."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -11,6 +12,10 @@ from trial.definition.conditions import AdverseEventFilter, Measure, Ref, Where
 
 Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]
 Statistics = list[Statistic]
+
+DEFAULT_STATISTICS: Statistics = ["n", "mean", "sd", "median", "min", "max"]
+ORDER_STATISTICS = frozenset(("median", "q1", "q3", "min", "max"))
+"""Those that no sum tells: each value is kept for them."""
 
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
@@ -144,8 +149,9 @@ class Shift(Model):
 class TableRow(Model):
     """One row, or the rows that one rule gives; exactly one of the kinds below, or a heading.
 
-    A kind that takes a reference takes either one for all columns or one by column. `decimals`
-    are those of the data, to which a mean adds one and an SD two; or those of each statistic.
+    A kind that takes a reference takes either one for all columns or one by column. With `visits`
+    there is a row a visit, which is filled in where a measure says no `at`. `decimals` are those
+    of the data, to which a mean adds one and an SD two; or those of each statistic.
     """
 
     id: Name
@@ -183,9 +189,20 @@ class TableRow(Model):
         """Which kind of row it is; None for a heading."""
         return next((kind for kind in ROW_KINDS if getattr(self, kind) is not None), None)
 
+    def statistics_of(self, column: str) -> Statistics:
+        """Give the statistics that a summary shows in a column."""
+        given = self.statistics
+        if isinstance(given, dict):
+            return given.get(column, DEFAULT_STATISTICS)
+        return given or DEFAULT_STATISTICS
+
+    def tallied(self, column: str) -> bool:
+        """Say whether a summary keeps each value of a column, for order statistics."""
+        return not ORDER_STATISTICS.isdisjoint(self.statistics_of(column))
+
 
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
-    "count": ("where", "interval"),
+    "count": ("where", "visits", "interval"),
     "levels": (),
     "summary": ("where", "visits", "statistics", "decimals"),
     "pairs": ("column",),
@@ -220,8 +237,8 @@ def _power_of_ten(value: Decimal) -> Decimal:
     return value
 
 
-class FigureSource(Model):
-    """The cell that a figure shows: a row that a rule gives is named as the table shows it."""
+class CellRef(Model):
+    """A cell of a table: a row that a rule gives is named as the table shows it."""
 
     table: Name
     row: str
@@ -231,60 +248,21 @@ class FigureSource(Model):
 class FigureDefinition(Model):
     """A figure of the summary: which cell of which table, and how it is shown.
 
-    A P value below `floor` is shown as less than it.
+    A P value below `floor` is shown as less than it; the `primary` end point is shown first.
     """
 
     id: Name
     label: str
-    source: FigureSource
+    source: CellRef
     show: Literal["n", "count-percent", "events", "mean", "median", "difference", "p"]
     decimals: Places = 0
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""
     rule: str = ""
+    primary: bool = False
 
 
-class FlowBox(Model):
-    """A box of the flow: how many subjects, or `absent` where none was ever reported."""
-
-    id: Name
-    label: str
-    count: Ref
-    absent: Literal["not reported"] | None = None
-    reasons: Levels | None = None
-
-
-class FlowStage(Model):
-    """A level of the flow: a box, and who left before the next; of each arm where so said."""
-
-    id: Name
-    label: str
-    box: FlowBox
-    side: list[FlowBox] = []
-    by_arm: bool = False
-
-
-class Identity(Model):
-    """A box that must equal the sum of others, or the flow names the difference.
-
-    Boxes that are all by arm must agree in every arm.
-    """
-
-    total: Name
-    parts: list[Name]
-
-
-class FlowDefinition(Model):
-    """The participant flow, from the first stage to the last."""
-
-    title: str
-    stages: Annotated[list[FlowStage], AfterValidator(distinct)]
-    identities: list[Identity] = []
-
-    @model_validator(mode="after")
-    def _boxes_distinct(self) -> "FlowDefinition":
-        distinct([box for stage in self.stages for box in (stage.box, *stage.side)])
-        return self
+DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,7}$")]
 
 
 class ListingColumnDefinition(Model):
@@ -299,7 +277,8 @@ class ListingColumnDefinition(Model):
 class ListingDefinition(Model):
     """A listing: which records it shows, of which subjects, in which columns.
 
-    `records` is a kind of event, `subjects`, or `observations:` and a parameter.
+    `records` is a kind of event, `subjects`, or `observations:` and a parameter. `dataset` names
+    it as data: letters and digits, as CDISC's data sets are named; its id does where none is given.
     """
 
     id: Name
@@ -310,3 +289,22 @@ class ListingDefinition(Model):
     subjects: Ref | None = None
     columns: Annotated[list[ListingColumnDefinition], Field(min_length=1), AfterValidator(distinct)]
     footnotes: list[str] = []
+    dataset: DatasetName | None = None
+
+    @property
+    def data_name(self) -> str:
+        """The name of its data: the one given, or one made of its id."""
+        return self.dataset or name_as_data(self.id)
+
+
+def name_as_data(listing: str) -> str:
+    """Name the data of a listing by its id: l16-2-7."""
+    return "l" + re.sub(r"[^a-z0-9]", "-", listing.lower())
+
+
+def apart_as_data(listings: list[ListingDefinition]) -> list[ListingDefinition]:
+    """Refuse two listings whose data would be one file."""
+    names = [each.data_name for each in listings]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"gives {', '.join(twice)} as the data set of more than one listing")
+    return listings

@@ -6,19 +6,20 @@ is read through it is always of one state.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from trial.errors import Rejected
+from trial.store import places
+from trial.store.places import AUDIT, LIVE, MANIFEST
+from trial.store.retention import Retention
 
-LIVE, AUDIT = "live", "audit"
-HEADS, TRAIL = "heads.json", "audit.ndjson"
-"""What arrival decides, kept apart: where each journal stood, and the journals themselves."""
-REPORT = "report.json"
-"""What the last audit found."""
 LINK_SECONDS = 60
+PART_BYTES = 8 * 1024 * 1024
+"""Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
 _NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The places whose files `latest.json` names by version, and where in it."""
 _ABSENT = {"NoSuchKey", "404"}
@@ -28,26 +29,65 @@ _OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 class Documents:
     """The bucket of one deployment."""
 
-    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
-        """Use a bucket that keeps versions."""
+    def __init__(self, client: Any, bucket: str, retention: Retention | None = None) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+        """Use a bucket that keeps versions and, for a retention of some days, can lock them."""
         self._client = client
         self._bucket = bucket
+        self._retention = retention
 
-    def put(
-        self, study: str, audience: str, place: str, files: Mapping[str, bytes],
-        media_types: Mapping[str, str],
-    ) -> dict[str, str]:  # fmt: skip
-        """Write a publication's files; give the version that each became."""
-        versions = {}
-        for name, content in files.items():
-            answer = self._client.put_object(
-                Bucket=self._bucket,
-                Key=_key(study, audience, f"{place}/{name}"),
-                Body=content,
-                ContentType=media_types[name],
+    def write(
+        self, study: str, audience: str, place: str, name: str, media_type: str,
+        content: Iterable[bytes],
+    ) -> str:  # fmt: skip
+        """Write a document as it is made; give the version that it became.
+
+        One that is larger than a part goes up in parts, so that no more than one is in memory.
+        """
+        request = {
+            "Bucket": self._bucket,
+            "Key": _key(study, audience, f"{place}/{name}"),
+            "ContentType": media_type,
+            **(self._retention.arguments(place) if self._retention else {}),
+        }
+        parts = _parts(content)
+        first, second = next(parts, b""), next(parts, None)
+        if second is None:
+            version: str = self._client.put_object(**request, Body=first)["VersionId"]
+            return version
+        return self._in_parts(request, chain((first, second), parts))
+
+    def _in_parts(self, request: Mapping[str, Any], parts: Iterable[bytes]) -> str:
+        """Upload parts; of one that fails nothing stays."""
+        made = self._client.create_multipart_upload(**request, ChecksumAlgorithm="CRC32")
+        upload = made["UploadId"]
+        of = {"Bucket": request["Bucket"], "Key": request["Key"], "UploadId": upload}
+        try:
+            sent = [self._part(of, number, part) for number, part in enumerate(parts, 1)]
+            whole = self._client.complete_multipart_upload(**of, MultipartUpload={"Parts": sent})
+        except BaseException:
+            self._client.abort_multipart_upload(**of)
+            raise
+        version: str = whole["VersionId"]
+        return version
+
+    def _part(self, of: Mapping[str, str], number: int, part: bytes) -> dict[str, Any]:
+        """Upload a part; whatever S3 says of it has to be said again in the end."""
+        answer = self._client.upload_part(**of, PartNumber=number, Body=part)
+        said = {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
+        return {"PartNumber": number, **said}
+
+    def manifest(self, study: str, audience: str, cut: str) -> dict[str, Any] | None:
+        """Read a cut's manifest; None while its documents are not all there, for it comes last.
+
+        The cut and the code that it names decide every byte of them.
+        """
+        try:
+            found: dict[str, Any] = json.loads(
+                self.read(study, audience, places.cut(cut), MANIFEST)
             )
-            versions[name] = answer["VersionId"]
-        return versions
+        except Rejected:
+            return None
+        return found
 
     def latest(self, study: str, audience: str) -> tuple[dict[str, Any] | None, str]:
         """Read which publication is the latest, and the tag that a newer one must match."""
@@ -113,6 +153,18 @@ class Documents:
             if error.response["Error"]["Code"] not in _ABSENT:
                 raise
             raise Rejected(404, "No such document") from error
+
+
+def _parts(content: Iterable[bytes]) -> Iterator[bytes]:
+    """Gather pieces into parts of `PART_BYTES`; the last may be shorter."""
+    part = bytearray()
+    for piece in content:
+        part += piece
+        while len(part) >= PART_BYTES:
+            yield bytes(part[:PART_BYTES])
+            del part[:PART_BYTES]
+    if part:
+        yield bytes(part)
 
 
 def _key(study: str, audience: str, rest: str) -> str:

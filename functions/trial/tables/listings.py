@@ -5,7 +5,7 @@ A column's source is a fact of the subject, a field of the record, or a derived 
 `condition:`, `set:`, `as:` (an observation as another parameter counts it) and `last:` (a
 parameter at or before the record) followed by a name; the names of `_SUBJECT`,
 `_ADVERSE_EVENT` and `_OBSERVATION`, and an observation's `value` as counted. A column without a
-source says that it is not collected.
+source says that it is not collected; what is not yet due says so; a blank was not reported.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,11 +26,11 @@ from trial.rules.categories import ENROLMENT_FIELDS, characteristic, is_characte
 from trial.rules.matching import Test, check_fields, matcher, unknown
 from trial.rules.measures import Quantity
 from trial.subject import Record
-from trial.tables import findings
-from trial.tables.grid import Listing, ListingColumn, Value
+from trial.tables import findings, notes
+from trial.tables.grid import NOT_COLLECTED, NOT_YET_DUE, Listing, ListingColumn, Value
 from trial.tables.plan import Plan
+from trial.tables.variables import is_whole, key_sequence
 
-NOT_COLLECTED = "Not collected"
 FINDINGS = "findings"
 _FIELDS = {FINDINGS: ("finding", "detail"), "observations": ("collected", "result")}
 """What a listing's items carry where they are no records of a kind."""
@@ -77,14 +77,25 @@ def _listing(
         if not derivation.superseded and (meant is None or meant(derivation))
         for item in items(derivation)
     ]
-    columns = tuple(ListingColumn(each.id, each.label, each.kind) for each in definition.columns)
+    keys = key_sequence(definition)
+    columns = tuple(
+        ListingColumn(
+            each.id,
+            each.label,
+            each.kind,
+            is_whole(rules, each.source, definition.records),
+            keys.get(each.id, 0),
+        )
+        for each in definition.columns
+    )
     return Listing(
         definition.id,
         definition.title,
         definition.population,
         columns,
         rows,
-        tuple(definition.footnotes),
+        (*definition.footnotes, *notes.of_listing(rules, definition, path)),
+        definition.data_name,
     )
 
 
@@ -237,11 +248,15 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
             return lambda derivation, _: _plain(characteristic(derivation, name))
         case "class" if name in definition.classes:
             category = rules.category(name, path)
-            return lambda derivation, _: category(derivation)
+            return _or_not_yet_due(
+                lambda derivation, _: category(derivation), notes.asked(rules, what, name, path)
+            )
         case "measure":
-            return _measured(rules.measure(name, f"{path}/source"))
+            measured = _measured(rules.measure(name, f"{path}/source"))
+            return _or_not_yet_due(measured, notes.asked(rules, what, name, path))
         case "condition":
-            return _truth(rules.condition(name, f"{path}/source"))
+            test = rules.condition(name, f"{path}/source")
+            return _or_not_yet_due(_truth(test), notes.asked(rules, what, name, path))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return _truth(lambda derivation: bool(member(derivation)))
@@ -250,6 +265,17 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
             return lambda derivation, item: find(derivation, name, item)
         case _:
             raise unknown(f"{path}/source", what, name)
+
+
+def _or_not_yet_due(source: Source, asked: list[Quantity]) -> Source:
+    """Tell what is not yet due from what was not reported, which is a blank."""
+
+    def value(derivation: Derivation, item: Item) -> Value:
+        found = source(derivation, item)
+        waits = found is None and any(each.waits(derivation) for each in asked)
+        return NOT_YET_DUE if waits else found
+
+    return value
 
 
 def _truth(test: Test) -> Source:
@@ -317,6 +343,7 @@ _SUBJECT: Mapping[str, Source] = {
     "enrolled": lambda derivation, _: (
         derivation.enrolment.data["date"] if derivation.enrolment else None
     ),
+    "received-arm": lambda derivation, _: derivation.received_arm,
     "first-dose": lambda derivation, _: _date_of(derivation.first_dose),
     "last-dose": lambda derivation, _: (
         dates.iso(derivation.last_dose_day) if derivation.last_dose_day else None
