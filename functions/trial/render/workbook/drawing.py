@@ -27,7 +27,7 @@ WIDTH = 24.0  # cm
 _LEAST_HEIGHT, _LINE_OF_A_TERM, _MOST_HEIGHT = 12.5, 0.7, 60.0
 _COLOURS = ("0072B2", "D55E00", "009E73", "CC79A7", "E69F00", "56B4E9", "7F7F7F", "000000")
 _SYMBOLS = ("circle", "square", "diamond", "triangle")
-_GREY, _PALE = "595959", "D9D9D9"
+_DARK, _GREY, _PALE = "1A1A1A", "595959", "D9D9D9"
 _POINT = 12_700  # EMU
 
 type Placed = tuple[Curve, int, int]
@@ -108,7 +108,7 @@ def _plotted(
 
 
 def _dress(series: Series, curve: Curve) -> None:
-    colour = _GREY if curve.look == "reference" else _COLOURS[curve.place % len(_COLOURS)]
+    colour = _DARK if curve.look == "reference" else _COLOURS[curve.place % len(_COLOURS)]
     line = LineProperties(w=1.75 * _POINT, solidFill=colour)
     symbol: Any = "none"
     match curve.look:
