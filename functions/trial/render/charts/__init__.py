@@ -2,7 +2,8 @@
 
 from html import escape
 
-from trial.render import legible, words
+from trial.render import legible
+from trial.render.charts import words
 from trial.render.charts.axes import RIGHT
 from trial.render.charts.canvas import (
     LEADING,

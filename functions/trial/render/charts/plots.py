@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from trial.numbers import ticks
-from trial.render import words
+from trial.render.charts import words
 from trial.render.charts.axes import (
     INSET,
     RIGHT,
