@@ -1,5 +1,6 @@
 """Reports as a study gives them: TMB-301 in small and in full, three arms, and a hostile one."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from trial.tables.grid import (
@@ -563,7 +564,11 @@ def charts():
 
 
 def trial(rows=60):
-    return Report(CUT, FIGURES, FLOW, grids(), listings(rows), charts=charts())
+    return Report(CUT, FIGURES, FLOW, grids(), listings(rows))
+
+
+def illustrated():
+    return replace(trial(), charts=charts())
 
 
 HOSTILE = (

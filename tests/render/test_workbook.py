@@ -21,7 +21,7 @@ def made(report, **limits) -> bytes:
     return b"".join(workbook(report, **limits))
 
 
-CONTENT = made(samples.trial())
+CONTENT = made(samples.illustrated())
 HOSTILE = made(samples.hostile())
 ENCODED = re.compile("_x005F_(?=x[0-9A-Fa-f]{4}_)")
 

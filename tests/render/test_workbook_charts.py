@@ -12,7 +12,7 @@ from openpyxl.utils import range_boundaries
 
 from trial.render.workbook import workbook
 
-BOOK = load_workbook(BytesIO(b"".join(workbook(samples.trial()))))
+BOOK = load_workbook(BytesIO(b"".join(workbook(samples.illustrated()))))
 CHARTS = {chart.id: chart for chart in samples.charts()}
 
 

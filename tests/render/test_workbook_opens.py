@@ -142,7 +142,7 @@ def test_banners_say_whether_a_reader_sees_a_blinded_study():
 
 
 def test_the_definitions_name_versions_sets_and_what_is_not_there():
-    book = load_workbook(BytesIO(b"".join(workbook(samples.trial()))))
+    book = load_workbook(BytesIO(b"".join(workbook(samples.illustrated()))))
     found = {row[0]: row[1] for row in book["Definitions"].iter_rows(values_only=True) if row[0]}
     assert found["Dictionary or grading 1"] == "MedDRA 18.1"
     assert found["ITT"].startswith("N = 40; Table 14.1.4, ")
@@ -152,7 +152,7 @@ def test_the_definitions_name_versions_sets_and_what_is_not_there():
 
 
 @pytest.mark.skipif(SOFFICE is None, reason="LibreOffice (soffice) is not installed")
-@pytest.mark.parametrize("report", [samples.trial(), REPORT], ids=["trial", "hostile"])
+@pytest.mark.parametrize("report", [samples.illustrated(), REPORT], ids=["trial", "hostile"])
 def test_libre_office_opens_it_and_finds_every_sheet(report, tmp_path):
     content = b"".join(workbook(report))
     path = tmp_path / "made.xlsx"
