@@ -397,9 +397,10 @@ def report_of(study: Study, entries: Iterable[Entry], view: Study | None = None)
     return report.report(view or study, states, sums_of(study, states))
 
 
-def files_of(made: Report, code_version: str = "") -> dict[str, bytes]:
+def files_of(made: Report, view: Study | None = None, code_version: str = "") -> dict[str, bytes]:
     """Read every file of a cut to its end, in the order in which they come."""
-    return {each.name: b"".join(each.content) for each in render(made, code_version)}
+    found = render(made, (view or tiny()).definition, code_version)
+    return {each.name: b"".join(each.content) for each in found}
 
 
 def rows_of(listing: Listing) -> list[dict[str, Any]]:
