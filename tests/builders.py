@@ -6,6 +6,7 @@ Days are protocol days: `day(0)` is the enrolment of everybody built here.
 import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -20,7 +21,7 @@ from trial.derivation import Derivation
 from trial.messages import Entry
 from trial.study import Study
 from trial.subject import Subject, gather
-from trial.tables.grid import Cell, Grid, Listing
+from trial.tables.grid import Cell, Grid, Listing, Report
 
 TMB301 = Path(__file__).parents[1] / "events" / "tmb-301"
 DAY_ZERO = date(2015, 6, 1)
@@ -386,9 +387,16 @@ def statistic(grid: Grid, row: str, column: str, name: str) -> Any:
     return None if found is None else found.raw
 
 
-def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
+def report_of(study: Study, entries: Iterable[Entry]) -> Report:
     states = [(each, report.contribute(study, each)) for each in subjects(entries)]
-    return {listing.id: listing for listing in report.report(study, states).listings}
+    return report.report(study, states)
+
+
+def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
+    """Make a study's listings, their rows read once."""
+    return {
+        each.id: replace(each, rows=list(each.rows)) for each in report_of(study, entries).listings
+    }
 
 
 def rows_of(listing: Listing) -> list[dict[str, Any]]:

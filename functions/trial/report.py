@@ -177,7 +177,7 @@ def report(
     cutoff = dates.latest(asked.cutoff) if asked.cutoff else None
     derivations = [
         Derivation(study, subject, cutoff)
-        for subject in subjects
+        for subject in sorted(subjects, key=lambda each: each.id)
         if cutoff is None or _is_known(subject)
     ]
     open_disputes = unsettled(subjects, disputes)
