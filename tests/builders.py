@@ -392,11 +392,14 @@ def report_of(study: Study, entries: Iterable[Entry]) -> Report:
     return report.report(study, states)
 
 
+def with_rows(report: Report) -> Report:
+    """Read the rows of a report's listings once, so that reports can be compared."""
+    listings = tuple(replace(each, rows=list(each.rows)) for each in report.listings)
+    return replace(report, listings=listings)
+
+
 def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
-    """Make a study's listings, their rows read once."""
-    return {
-        each.id: replace(each, rows=list(each.rows)) for each in report_of(study, entries).listings
-    }
+    return {each.id: each for each in with_rows(report_of(study, entries)).listings}
 
 
 def rows_of(listing: Listing) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ def made(view: Study, entries: Sequence[Entry]) -> Report:
     """Make what an audience sees, from shares that hold what every audience does."""
     whole = study.load(view.source)
     states = [(each, report.contribute(whole, each)) for each in builders.subjects(entries)]
-    return report.report(view, states)
+    return builders.with_rows(report.report(view, states))
 
 
 def not_blinded(defined: Study) -> Study:
