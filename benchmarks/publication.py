@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks import world
@@ -20,10 +20,8 @@ from local import emulator, stack
 from local.client import Client
 from local.feed import Line, Lines, read_definition
 from local.replay import wait_until_published
-from trial import report, wiring
+from trial import publishing, report, wiring
 from trial.blinding import OPEN
-from trial.render.documents import MEDIA_TYPES, render
-from trial.report import NOW
 from trial.store import Store
 from trial.store.documents import Documents
 from trial.store.table import Table
@@ -83,12 +81,14 @@ def parts(service: Service) -> dict[str, float]:
     study = store.study(STUDY)
 
     def once() -> dict[str, float]:
-        subjects, read = _timed(lambda: list(store.subjects(study)))
-        made, compute = _timed(
-            lambda: report.report(study, [(each.subject, each.share) for each in subjects], NOW, [])
+        state, read = _timed(lambda: publishing.counted(store, study))
+        made, compute = _timed(lambda: publishing.make(store, study, state))
+        files, rendered = _timed(
+            lambda: [
+                replace(each, content=(b"".join(each.content),)) for each in made.files("benchmark")
+            ]
         )
-        files, rendered = _timed(lambda: render(made, "benchmark"))
-        _, put = _timed(lambda: documents.put(STUDY, OPEN, "benchmark", files, MEDIA_TYPES))
+        _, put = _timed(lambda: publishing.put(documents, study, "benchmark", files))
         return {"read": read, "compute": compute, "render": rendered, "put": put}
 
     return min((once() for _ in range(3)), key=lambda each: sum(each.values()))

@@ -19,6 +19,7 @@ from trial import cells, messages, report, study
 from trial.cells import Share
 from trial.derivation import Derivation
 from trial.messages import Entry
+from trial.render.documents import render
 from trial.study import Study
 from trial.subject import Subject, gather
 from trial.tables.grid import Cell, Grid, Listing, Report
@@ -387,9 +388,10 @@ def statistic(grid: Grid, row: str, column: str, name: str) -> Any:
     return None if found is None else found.raw
 
 
-def report_of(study: Study, entries: Iterable[Entry]) -> Report:
-    states = [(each, report.contribute(study, each)) for each in subjects(entries)]
-    return report.report(study, states)
+def report_of(study: Study, entries: Iterable[Entry], view: Study | None = None) -> Report:
+    """Make the report of a study, as one of its audiences sees it."""
+    states = sorted(subjects(entries), key=lambda each: each.id)
+    return report.report(view or study, states, sums_of(study, states))
 
 
 def with_rows(report: Report) -> Report:
@@ -400,6 +402,11 @@ def with_rows(report: Report) -> Report:
 
 def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
     return {each.id: each for each in with_rows(report_of(study, entries)).listings}
+
+
+def files_of(made: Report, code_version: str = "") -> dict[str, bytes]:
+    """Read every file of a cut to its end, in the order in which they come."""
+    return {each.name: b"".join(each.content) for each in render(made, code_version)}
 
 
 def rows_of(listing: Listing) -> list[dict[str, Any]]:

@@ -101,8 +101,7 @@ def audit(store: Store, study_id: str) -> Audit:
 def publish(documents: Documents, audited: Audit, at: str) -> None:
     """Put the report where its readers find it."""
     content = json.dumps(audited.document(at), indent=2, ensure_ascii=False).encode() + b"\n"
-    media_types = {REPORT: "application/json"}
-    documents.put(audited.study.id, OPEN, AUDIT, {REPORT: content}, media_types)
+    documents.write(audited.study.id, OPEN, AUDIT, REPORT, "application/json", (content,))
 
 
 def _repaired(

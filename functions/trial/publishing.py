@@ -1,47 +1,41 @@
 """Make a study's documents from one consistent state, and put them where readers find them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from trial import report
 from trial.blinding import OPEN
-from trial.cells import Share
 from trial.errors import Unavailable
-from trial.render.documents import MEDIA_TYPES, render
+from trial.render.documents import File, render
 from trial.report import NOW, Asked
 from trial.store.documents import AUDIT, HEADS, LIVE, TRAIL, Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, Reports
 from trial.store.rows import JournalRow
+from trial.store.states import Standing, State
 from trial.study import Study
-from trial.subject import Subject, gather
-from trial.tables.grid import Cut
-
-_MEDIA_TYPES = {**MEDIA_TYPES, HEADS: "application/json", TRAIL: "application/x-ndjson"}
-
-
-@dataclass(frozen=True)
-class State:
-    """A subject at one version of its journal, with its share; `trail` if the journal was read."""
-
-    subject: Subject
-    share: Share
-    version: int
-    head: bytes
-    trail: tuple[JournalRow, ...] = ()
-    erased: bool = False
-    """Whether personal texts were there at that version and are not any more."""
+from trial.subject import gather
+from trial.tables.grid import Cut, Report
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A cut, its files, and where each subject's journal stood."""
+    """A cut, what it shows to one audience, and the state of which that is."""
 
-    cut: Cut
-    files: dict[str, bytes]
-    audit: dict[str, bytes]
+    report: Report
+    study: Study
+    state: State
+
+    @property
+    def cut(self) -> Cut:
+        """Name the state."""
+        return self.report.cut
+
+    def files(self, code_version: str) -> Iterator[File]:
+        """Make the documents, one after the other."""
+        return render(self.report, code_version)
 
 
 def publish_live(store: Store, documents: Documents, study: Study, code_version: str) -> Cut | None:
@@ -53,21 +47,16 @@ def publish_live(store: Store, documents: Documents, study: Study, code_version:
     epoch = current.epoch if current else 0
     if current is not None and current.digest != study.digest:
         raise Unavailable("another definition has come into force")
-    states = list(_counted(store, study))
-    cuts = [_advance(store, documents, view, epoch, states, code_version) for view in study.views]
+    state = counted(store, study)
+    cuts = [_advance(store, documents, view, epoch, state, code_version) for view in study.views]
     return cuts[0]
 
 
 def _advance(
-    store: Store,
-    documents: Documents,
-    study: Study,
-    epoch: int,
-    states: list[State],
-    code_version: str,
+    store: Store, documents: Documents, study: Study, epoch: int, state: State, code_version: str
 ) -> Cut | None:
     """Publish a state to one audience, unless what it has is newer."""
-    publication = make(store, study, states, code_version)
+    publication = make(store, study, state)
     cut = publication.cut
     latest, tag = documents.latest(study.id, study.audience)
     if latest is not None and not _newer(epoch, cut, code_version, latest):
@@ -79,12 +68,12 @@ def _advance(
         "cut": cut.id,
         "content_root": cut.content_root,
         "code_version": code_version,
-        "files": _put(documents, study, LIVE, publication.files),
-        "audit": _put(documents, study, f"{AUDIT}/{LIVE}", publication.audit),
+        "files": put(documents, study, LIVE, publication.files(code_version)),
+        "audit": put(documents, study, f"{AUDIT}/{LIVE}", _heads(publication)),
     }
     moved = documents.advance(study.id, study.audience, entry, tag)
     # Overtaken by another publication: this one may still be the newer of the two.
-    return cut if moved else _advance(store, documents, study, epoch, states, code_version)
+    return cut if moved else _advance(store, documents, study, epoch, state, code_version)
 
 
 def _newer(epoch: int, cut: Cut, code_version: str, latest: dict[str, Any]) -> bool:
@@ -93,10 +82,14 @@ def _newer(epoch: int, cut: Cut, code_version: str, latest: dict[str, Any]) -> b
     return bool(mine >= theirs) and not same
 
 
-def _put(
-    documents: Documents, study: Study, place: str, files: Mapping[str, bytes]
-) -> dict[str, str]:
-    return documents.put(study.id, study.audience, place, files, _MEDIA_TYPES)
+def put(documents: Documents, study: Study, place: str, files: Iterable[File]) -> dict[str, str]:
+    """Write files to one place, each as it is made; give the version that each became."""
+    return {
+        each.name: documents.write(
+            study.id, study.audience, place, each.name, each.media_type, each.content
+        )
+        for each in files
+    }
 
 
 def publish_report(
@@ -112,30 +105,34 @@ def publish_report(
     if wanted is None or wanted.status != PENDING:
         return
     asked = Asked(wanted.as_of, wanted.cutoff)
-    states = list(_refolded(store, study, asked))
-    asked = replace(asked, erased=tuple(each.subject.id for each in states if each.erased))
+    state = _refolded(store, study, asked)
+    erased = [each for each in state.ids if state.standings[each].erased]
+    asked = replace(asked, erased=tuple(erased))
     cuts = {}
     for view in study.views:
-        publication = make(store, view, states, code_version, asked)
+        publication = make(store, view, state, asked)
         cut = cuts[view.audience] = publication.cut
-        _put(documents, view, f"cuts/{cut.id}", publication.files)
-        _put(documents, view, f"{AUDIT}/{cut.id}", publication.audit)
+        put(documents, view, f"cuts/{cut.id}", publication.files(code_version))
+        put(documents, view, f"{AUDIT}/{cut.id}", audit(store, publication))
     unblinded = cuts[study.audience].id if study.definition.blinded else ""
     reports.ready(study.id, request, cuts[OPEN].id, cuts[OPEN].accepted, unblinded)
 
 
-def _counted(store: Store, study: Study) -> Iterator[State]:
+def counted(store: Store, study: Study) -> State:
     """Read the study as it is: each subject with the share that the sums count for it."""
+    state = State()
     for each in store.subjects(study):
-        yield State(each.subject, each.share, each.version, each.head)
+        state.add(each.subject, each.share, Standing(each.version, each.head))
+    return state
 
 
-def _refolded(store: Store, study: Study, asked: Asked) -> Iterator[State]:
+def _refolded(store: Store, study: Study, asked: Asked) -> State:
     """Replay the journal up to an instant: which versions that were, the stamps say for ever.
 
     Stamps rise within a subject and nothing commits with one older than 30 s, so an instant a
     minute old resolves to the same versions whenever it is asked for.
     """
+    state = State()
     for each in store.subjects(study):
         journal = store.journal(study.id, each.id, each.cipher_key)
         rows = [
@@ -145,43 +142,61 @@ def _refolded(store: Store, study: Study, asked: Asked) -> Iterator[State]:
         ]
         if rows:
             subject = gather(each.id, (row.entry() for row in rows))
-            seen, share = report.as_asked(study, subject, asked)
             erased = each.subject.erased and not subject.erased
-            yield State(seen, share, rows[-1].version, rows[-1].hash, tuple(rows), erased)
+            standing = Standing(rows[-1].version, rows[-1].hash, erased)
+            state.add(subject, report.as_asked(study, subject, asked), standing)
+    return state
 
 
-def make(
-    store: Store, study: Study, states: list[State], code_version: str, asked: Asked = NOW
-) -> Publication:
-    """Render one state of the study for one audience: all of it from the same subjects.
-
-    What the journals and their heads say tells the arm, and is for those who may know it.
-    """
+def make(store: Store, study: Study, state: State, asked: Asked = NOW) -> Publication:
+    """Make what one state of the study shows to one audience: all of it of the same subjects."""
     disputes = [
         each for each in store.disputes(study.id) if not asked.as_of or each.at <= asked.as_of
     ]
-    made = report.report(study, [(each.subject, each.share) for each in states], asked, disputes)
-    if study.pooled:
-        return Publication(made.cut, render(made, code_version), {})
+    made = report.report(study, state, state.sums, asked, disputes)
+    return Publication(made, study, state)
+
+
+def audit(store: Store, publication: Publication) -> Iterator[File]:
+    """Give what arrival decides: where each journal stood, and the journals so far.
+
+    What they say tells the arm, and is for those who may know it.
+    """
+    yield from _heads(publication)
+    if not publication.study.pooled:
+        yield File(TRAIL, (_line(row) for row in trail(store, publication)))
+
+
+def trail(store: Store, publication: Publication) -> Iterator[JournalRow]:
+    """Read the journals of a state again, row by row: they only ever grow."""
+    for name in publication.state.ids:
+        version = publication.state.standings[name].version
+        for row in store.journal(publication.study.id, name):
+            if row.version <= version:
+                yield row
+
+
+def _line(row: JournalRow) -> bytes:
+    return json.dumps(row.document(), ensure_ascii=False).encode() + b"\n"
+
+
+def _heads(publication: Publication) -> Iterator[File]:
+    if publication.study.pooled:
+        return
+    cut, state = publication.cut, publication.state
     heads = {
-        "study": study.id,
-        "cut": made.cut.id,
-        "content_root": made.cut.content_root,
+        "study": publication.study.id,
+        "cut": cut.id,
+        "content_root": cut.content_root,
         "subjects": {
-            each.subject.id: {"version": each.version, "head": each.head.hex()}
-            for each in sorted(states, key=lambda one: one.subject.id)
+            name: {
+                "version": state.standings[name].version,
+                "head": state.standings[name].head.hex(),
+            }
+            for name in state.ids
         },
     }
-    audit = {HEADS: json.dumps(heads, indent=2).encode() + b"\n"}
-    if any(each.trail for each in states):
-        audit[TRAIL] = b"".join(_trail(states))
-    return Publication(made.cut, render(made, code_version), audit)
-
-
-def _trail(states: list[State]) -> Iterator[bytes]:
-    for each in sorted(states, key=lambda one: one.subject.id):
-        for row in each.trail:
-            yield json.dumps(row.document(), ensure_ascii=False).encode() + b"\n"
+    yield File(HEADS, (json.dumps(heads, indent=2).encode() + b"\n",))
 
 
 def agrees(store: Store, study: Study) -> bool:

@@ -5,10 +5,10 @@ document agrees with itself by construction.
 """
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from trial import blinding, cells, dates
+from trial import blinding, dates
 from trial.cells import Share, Sums
 from trial.cutoff import until
 from trial.derivation import Derivation
@@ -64,19 +64,25 @@ def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
     """Identify a study's accepted revisions, in whatever order they came.
 
     SHA-256 over the sorted lines `subject kind record revision digest`, each ended by a newline.
-    Seen pooled, digests of what tells the arm are hidden: whoever knows the rest could guess it.
+    Subjects come in order of their ids, which is that of their lines. Seen pooled, digests of what
+    tells the arm are hidden: whoever knows the rest could guess it.
     """
 
     def shown(kind: str, digest: bytes) -> str:
         return blinding.HIDDEN if pooled and blinding.fields(kind) else digest.hex()
 
-    lines = sorted(
-        f"{subject.id} {kind} {record} {revision} {shown(kind, digest)}\n"
-        for subject in subjects
-        for (kind, record), digests in subject.seen.items()
-        for revision, digest in digests.items()
-    )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    root, before = hashlib.sha256(), ""
+    for subject in subjects:
+        if subject.id <= before:
+            raise ValueError("subjects come in order of their ids, each once")
+        before = subject.id
+        lines = sorted(
+            f"{subject.id} {kind} {record} {revision} {shown(kind, digest)}\n"
+            for (kind, record), digests in subject.seen.items()
+            for revision, digest in digests.items()
+        )
+        root.update("".join(lines).encode())
+    return root.hexdigest()
 
 
 def live(study: Study, sums: Share) -> Cut:
@@ -110,6 +116,15 @@ class Asked:
     cutoff: str = ""
     erased: tuple[str, ...] = ()
 
+    @property
+    def day(self) -> int | None:
+        """The last day (ordinal) that is seen; None where there is no cut-off."""
+        return dates.latest(self.cutoff) if self.cutoff else None
+
+    def seen(self, subject: Subject) -> Subject:
+        """Give a subject as it is seen by the cut-off date."""
+        return subject if self.day is None else until(subject, self.day)
+
 
 NOW = Asked()
 
@@ -119,14 +134,20 @@ Disputes = Mapping[str, tuple[tuple[str, str, int], ...]]
 
 def unsettled(subjects: Iterable[Subject], disputes: Iterable[Dispute]) -> Disputes:
     """Keep the disputes that no higher revision has settled in these states of the subjects."""
-    known = {subject.id: subject for subject in subjects}
-    found: dict[str, list[tuple[str, str, int]]] = {}
+    open_: dict[str, list[Dispute]] = {}
     for each in disputes:
-        subject = known.get(each.subject)
-        record = subject.records.get((each.kind, each.record)) if subject else None
-        if record is not None and record.revision <= each.revision:
-            found.setdefault(each.subject, []).append((each.kind, each.record, each.revision))
-    return {subject: tuple(sorted(rows)) for subject, rows in found.items()}
+        open_.setdefault(each.subject, []).append(each)
+    found = {
+        subject.id: [
+            (each.kind, each.record, each.revision)
+            for each in open_[subject.id]
+            if (record := subject.records.get((each.kind, each.record))) is not None
+            and record.revision <= each.revision
+        ]
+        for subject in (subjects if open_ else ())
+        if subject.id in open_
+    }
+    return {subject: tuple(sorted(rows)) for subject, rows in found.items() if rows}
 
 
 def cut(
@@ -151,13 +172,48 @@ def cut(
     )
 
 
-def as_asked(study: Study, subject: Subject, asked: Asked) -> tuple[Subject, Share]:
-    """Refold a subject's share as a report asks for it."""
-    if not asked.cutoff:
-        return subject, contribute(study, subject)
-    cutoff = dates.latest(asked.cutoff)
-    seen = until(subject, cutoff)
-    return seen, contribute(study, seen, cutoff)
+def as_asked(study: Study, subject: Subject, asked: Asked) -> Share:
+    """Compute a subject's share as a report asks for it."""
+    return contribute(study, asked.seen(subject), asked.day)
+
+
+KEPT_RECORDS = 100_000
+"""How many records, some 2 KB each with what is derived of them, are kept from reader to reader."""
+
+
+@dataclass(frozen=True)
+class Derivations:
+    """The subjects as a report sees them, in order of their ids; each reader goes through anew.
+
+    What is derived of the first is kept, so that a study of some hundred subjects is derived once
+    for all its listings; of the others it is made again, so that memory does not grow.
+    """
+
+    study: Study
+    subjects: Iterable[Subject]
+    asked: Asked
+    disputes: Disputes
+    _kept: list[Derivation | None] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Derivation]:
+        """Give each subject of which something is left by the cut-off date."""
+        room = KEPT_RECORDS
+        for number, subject in enumerate(self.subjects):
+            room -= subject.accepted
+            if number == len(self._kept) and room >= 0:
+                self._kept.append(self._derive(subject))
+            kept = number < len(self._kept)
+            derivation = self._kept[number] if kept else self._derive(subject)
+            if derivation is not None:
+                yield derivation
+
+    def _derive(self, subject: Subject) -> Derivation | None:
+        seen = self.asked.seen(subject)
+        if self.asked.cutoff and not _is_known(seen):
+            return None
+        derivation = Derivation(self.study, seen, self.asked.day)
+        derivation.disputed = self.disputes.get(subject.id, ())
+        return derivation
 
 
 def _is_known(subject: Subject) -> bool:
@@ -167,22 +223,19 @@ def _is_known(subject: Subject) -> bool:
 
 def report(
     study: Study,
-    states: Sequence[tuple[Subject, Share]],
+    subjects: Iterable[Subject],
+    sums: Share,
     asked: Asked = NOW,
     disputes: Iterable[Dispute] = (),
 ) -> Report:
-    """Make everything one cut publishes from the subjects and the shares counted with them."""
-    sums = cells.total(counted(study, share) for _, share in states)
-    subjects = [subject for subject, _ in states]
-    cutoff = dates.latest(asked.cutoff) if asked.cutoff else None
-    derivations = [
-        Derivation(study, subject, cutoff)
-        for subject in sorted(subjects, key=lambda each: each.id)
-        if cutoff is None or _is_known(subject)
-    ]
-    open_disputes = unsettled(subjects, disputes)
-    for each in derivations:
-        each.disputed = open_disputes.get(each.subject.id, ())
+    """Make everything one cut publishes from the subjects and the sum of the shares of theirs.
+
+    Subjects come in order of their ids and are read more than once; `sums` hold what is counted
+    for every audience.
+    """
+    sums = counted(study, sums)
+    open_disputes = unsettled(map(asked.seen, subjects), disputes)
+    derivations = Derivations(study, subjects, asked, open_disputes)
     last = max((each.last_contact for each in derivations), default=0)
     grids = tables(study, sums)
     participants = flow(study, sums)

@@ -175,7 +175,18 @@ def get_file(_request: Request, seen: Study, cut: str, file: str) -> Answer:
         place = f"{AUDIT}/{found}"
     else:
         place = LIVE if cut == LIVE else f"cuts/{found}"
-    link = wiring.documents().link(seen.id, seen.audience, place, file)
+    return _led_to(seen, place, file)
+
+
+@shown("reports/{cut}/datasets/{file}")
+def get_dataset(_request: Request, seen: Study, cut: str, file: str) -> Answer:
+    """Lead to the data of a listing."""
+    place = LIVE if cut == LIVE else f"cuts/{_cut_of(seen, cut)}"
+    return _led_to(seen, place, f"datasets/{file}")
+
+
+def _led_to(seen: Study, place: str, name: str) -> Answer:
+    link = wiring.documents().link(seen.id, seen.audience, place, name)
     return Answer(303, {"Location": link, "Cache-Control": "no-store"})
 
 

@@ -23,6 +23,8 @@ DOCUMENTS = (
     "tables.json",
     "manifest.json",
 )
+"""The documents of every cut; those of its datasets are named by the study."""
+DATASETS = "datasets"
 SET_ASIDE = "set-aside.ndjson"
 _AUDIENCE = "open"
 _PUBLISHED_WITHIN = 180.0
@@ -57,7 +59,7 @@ def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
     _write_set_aside(job.out, refused)
     step("Waiting for the documents", lambda: wait_until_published(deployed, job.study))
     for name, content in step("Downloading", lambda: download(client, job.study)).items():
-        (job.out / name).write_bytes(content)
+        write(job.out / name, content)
     return refused
 
 
@@ -86,14 +88,20 @@ def download(client: Client, study: str) -> dict[str, bytes]:
     live = f"/studies/{quote(study, safe='')}/reports/live"
     manifest = client.get(f"{live}/manifest.json", "*/*").body
     digests = {file["name"]: file["sha256"] for file in json.loads(manifest)["files"]}
-    if {*digests, "manifest.json"} != set(DOCUMENTS):
-        raise ServiceError(f"the manifest names {sorted(digests)}, not {sorted(DOCUMENTS)}")
+    if missing := sorted({*DOCUMENTS} - {*digests, "manifest.json"}):
+        raise ServiceError(f"the manifest does not name {', '.join(missing)}")
     files = {"manifest.json": manifest}
     for name, digest in digests.items():
         files[name] = client.get(f"{live}/{name}", "*/*").body
         if hashlib.sha256(files[name]).hexdigest() != digest:
             raise ServiceError(f"{name} is not the file that the manifest vouches for")
     return files
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a document, some of which stand in a directory of their own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 def _published(s3: Any, bucket: str, study: str) -> int | None:  # noqa: ANN401 - a boto3 client
@@ -111,6 +119,8 @@ def _clear(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in (*DOCUMENTS, SET_ASIDE):
         (out / name).unlink(missing_ok=True)
+    for path in (out / DATASETS).glob("*.ndjson"):
+        path.unlink()
 
 
 def _write_set_aside(out: Path, refused: list[Result]) -> None:

@@ -17,7 +17,6 @@ from trial import blinding, messages, report, study
 from trial.definition.dependence import Dependence
 from trial.errors import Rejected
 from trial.messages import KINDS, Entry
-from trial.render.documents import render
 from trial.study import Study
 from trial.tables.grid import Report
 
@@ -28,8 +27,7 @@ SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthC
 def made(view: Study, entries: Sequence[Entry]) -> Report:
     """Make what an audience sees, from shares that hold what every audience does."""
     whole = study.load(view.source)
-    states = [(each, report.contribute(whole, each)) for each in builders.subjects(entries)]
-    return builders.with_rows(report.report(view, states))
+    return builders.with_rows(builders.report_of(whole, entries, view))
 
 
 def not_blinded(defined: Study) -> Study:
@@ -40,7 +38,7 @@ class TestNonInterference:
     @SLOWLY
     @given(blinded.cases())
     def test_feeds_that_differ_in_arms_alone_give_the_same_open_documents(self, case):
-        one, other = (render(made(case.study.open, feed)) for feed in case.feeds)
+        one, other = (builders.files_of(made(case.study.open, feed)) for feed in case.feeds)
         assert one == other
 
     @SLOWLY
@@ -113,7 +111,7 @@ class TestNonInterference:
         ]  # fmt: skip
         assert exchanged != lines
         one, other = (
-            render(made(defined.open, [messages.parse(messages.read_json(each), each)
+            builders.files_of(made(defined.open, [messages.parse(messages.read_json(each), each)
                                        for each in feed]))
             for feed in (lines, exchanged)
         )  # fmt: skip

@@ -183,7 +183,8 @@ class TestEnd:
         defined = tiny(listings=[listing(ONSET, END)])
         (subject,) = builders.subjects([enrolment(), dose(7), adverse_event(8, end="2015-07")])
         asked = report.Asked(cutoff=cutoff)
-        made = report.report(defined, [report.as_asked(defined, subject, asked)], asked)
+        sums = report.as_asked(defined, subject, asked)
+        made = report.report(defined, [subject], sums, asked)
         (row,) = rows_of(made.listings[0])
         assert end(row) == shown_end
 
@@ -216,8 +217,7 @@ class TestOtherDates:
     def test_of_a_blinded_study_the_open_listings_show_the_same_dates(self):
         defined = tiny(blinded=True, listings=[listing(ONSET)])
         entries = [enrolment(), dose(7), adverse_event("2015-06")]
-        states = [(each, report.contribute(defined, each)) for each in builders.subjects(entries)]
-        (row,) = rows_of(report.report(defined.open, states).listings[0])
+        (row,) = rows_of(report_of(defined, entries, defined.open).listings[0])
         assert start(row) == ["2015-06", "2015-06-08", "D", 1]
 
 

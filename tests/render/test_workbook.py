@@ -14,8 +14,8 @@ from openpyxl import load_workbook
 from trial.render import excel, legible
 from trial.tables.grid import Listing, ListingColumn
 
-CONTENT = excel.workbook(samples.trial())
-HOSTILE = excel.workbook(samples.hostile())
+CONTENT = b"".join(excel.workbook(samples.trial()))
+HOSTILE = b"".join(excel.workbook(samples.hostile()))
 ENCODED = re.compile("_x005F_(?=x[0-9A-Fa-f]{4}_)")
 
 
@@ -218,7 +218,7 @@ def test_the_archive_carries_no_clock():
     assert BOOK.properties.created == datetime(2016, 10, 24)  # noqa: DTZ001
     assert BOOK.properties.modified == BOOK.properties.created
     dateless = replace(samples.trial(), cut=replace(samples.CUT, data_date=""))
-    assert opened(excel.workbook(dateless)).properties.created.year == 1980
+    assert opened(b"".join(excel.workbook(dateless))).properties.created.year == 1980
 
 
 def listed(*values, kind="text"):
@@ -226,7 +226,7 @@ def listed(*values, kind="text"):
     columns = (ListingColumn("c", "C", kind),)
     listing = Listing("16", "L", "All", columns, tuple((value,) for value in values))
     report = replace(samples.trial(), grids=(), listings=(listing,))
-    sheet = opened(excel.workbook(report))["16"]
+    sheet = opened(b"".join(excel.workbook(report)))["16"]
     head = int(sheet.print_title_rows.split("$")[-1])
     return [sheet.cell(head + number, 1) for number in range(1, len(values) + 1)]
 

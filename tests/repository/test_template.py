@@ -185,7 +185,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 26
+    assert len(routes) == 28
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
@@ -198,7 +198,8 @@ def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
     start = "/studies/{study}/unblinded/"
     apart = {path.removeprefix(start) for _, path in showing.routes.all if path.startswith(start)}
     assert apart == {"summary", "consort", "tables", "tables/{table}", "set-aside",
-                     "subjects/{subject}/history", "reports/{cut}/{file}"}  # fmt: skip
+                     "subjects/{subject}/history", "reports/{cut}/{file}",
+                     "reports/{cut}/datasets/{file}"}  # fmt: skip
     openly = {path.removeprefix("/studies/{study}/") for _, path in showing.routes.all}
     assert apart < openly
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import soak
 import toy
+from builders import files_of
 from doubles import Clock, MemoryClient
 
 from local import verify
@@ -43,14 +44,18 @@ class Kept:
             entries.append(toy.serious(name, subject, term="Éruption \u2028 <b>"))
         random.Random(1).shuffle(entries)  # noqa: S311 (an order)
         self.store.record(self.study, toy.receipts(entries))
-        states = list(publishing._refolded(self.store, self.study, Asked()))
-        self.publication = publishing.make(self.store, self.study, states, "test", Asked())
+        state = publishing._refolded(self.store, self.study, Asked())
+        made = publishing.make(self.store, self.study, state, Asked())
+        self.files = files_of(made.report, "test")
+        self.trail = {
+            each.name: b"".join(each.content) for each in publishing.audit(self.store, made)
+        }
         self.journal: Journal = list(map(json.loads, self.audit("audit.ndjson").splitlines()))
         self.heads = json.loads(self.audit("heads.json"))["subjects"]
-        self.root = json.loads(self.publication.files["manifest.json"])["cut"]["content_root"]
+        self.root = json.loads(self.files["manifest.json"])["cut"]["content_root"]
 
     def audit(self, name: str) -> bytes:
-        return self.publication.audit[name]
+        return self.trail[name]
 
     def found(self, journal: Journal) -> list[str]:
         found = verify.differences(journal, self.heads, self.study.id)
@@ -59,7 +64,7 @@ class Kept:
         return found
 
     def write(self, folder: Path) -> Path:
-        for name, content in (self.publication.files | self.publication.audit).items():
+        for name, content in (self.files | self.trail).items():
             (folder / name).write_bytes(content)
         return folder
 
@@ -379,6 +384,6 @@ def test_what_cannot_be_read_is_a_bad_argument(
 
 
 def test_the_manifest_vouches_for_bytes(kept: Kept) -> None:
-    for each in json.loads(kept.publication.files["manifest.json"])["files"]:
-        content = kept.publication.files[each["name"]]
+    for each in json.loads(kept.files["manifest.json"])["files"]:
+        content = kept.files[each["name"]]
         assert hashlib.sha256(content).hexdigest() == each["sha256"]

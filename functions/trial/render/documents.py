@@ -1,42 +1,109 @@
 """Everything one cut publishes, as files: a function of the report and of nothing else."""
 
 import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from trial.render import consort, excel, markdown, tables_json
-from trial.tables.grid import Report
+from trial.tables.grid import Listing, Report, Value
 
 MEDIA_TYPES = {
-    "summary.json": "application/json",
-    "summary.md": "text/markdown; charset=utf-8",
-    "consort.json": "application/json",
-    "consort.svg": "image/svg+xml",
-    "listings.xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "tables.json": "application/json",
-    "manifest.json": "application/json",
+    "json": "application/json",
+    "md": "text/markdown; charset=utf-8",
+    "svg": "image/svg+xml",
+    "html": "text/html; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+"""By the ending of a file's name."""
+
+MANIFEST = "manifest.json"
 
 
-def render(report: Report, code_version: str = "") -> dict[str, bytes]:
-    """Make the files of a cut by name; the manifest, last, vouches for all the others.
+@dataclass(frozen=True)
+class File:
+    """A file whose content is made while it is read, once."""
 
-    The same report gives the same bytes with the same artefact: there is no clock, no order of a
-    hash and no locale in them.
+    name: str
+    content: Iterable[bytes]
+
+    @property
+    def media_type(self) -> str:
+        """What the file is."""
+        return MEDIA_TYPES[self.name.rpartition(".")[2]]
+
+
+@dataclass
+class _Rows:
+    """A listing's rows, which are counted whenever they are read to the end."""
+
+    rows: Iterable[tuple[Value, ...]]
+    count: int = 0
+
+    def __iter__(self) -> Iterator[tuple[Value, ...]]:
+        count = 0
+        for count, row in enumerate(self.rows, 1):  # noqa: B007 (how many there were)
+            yield row
+        self.count = count
+
+
+@dataclass
+class _Stated:
+    """A file as it passes: what the manifest says of it once it has been read."""
+
+    file: File
+    size: int = 0
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def content(self) -> Iterator[bytes]:
+        for piece in self.file.content:
+            self.size += len(piece)
+            self.digest.update(piece)
+            yield piece
+
+    def document(self) -> tables_json.Document:
+        return {
+            "name": self.file.name,
+            "media_type": self.file.media_type,
+            "size": self.size,
+            "sha256": self.digest.hexdigest(),
+        }
+
+
+def render(report: Report, code_version: str = "") -> Iterator[File]:
+    """Make the files of a cut; the manifest, last, vouches for all the others.
+
+    Each is to be read to its end before the next is asked for. The same report gives the same
+    bytes with the same artefact: there is no clock, no order of a hash and no locale in them.
     """
+    stated = []
+    for file in _files(report):
+        stated.append(_Stated(file))
+        yield File(file.name, stated[-1].content())
+    manifest = _manifest(report, [each.document() for each in stated], code_version)
+    yield File(MANIFEST, (tables_json.encode(manifest),))
+
+
+def _files(report: Report) -> Iterator[File]:
     cut = report.cut
     findings = tuple(dict.fromkeys((*report.flow.findings, *report.findings)))
-    files = {
-        "summary.json": tables_json.encode(tables_json.summary(cut, report.figures, findings)),
-        "summary.md": markdown.summary(report).encode(),
-        "consort.json": tables_json.encode(consort.flow_json(report.flow, cut)),
-        "consort.svg": consort.flow_svg(report.flow, cut).encode(),
-        "listings.xlsx": excel.workbook(report),
-        "tables.json": tables_json.encode_tables(tables_json.tables(cut, report.grids)),
-    }
-    files["manifest.json"] = tables_json.encode(_manifest(report, files, code_version))
-    return files
+    summary = tables_json.summary(cut, report.figures, findings)
+    yield File("summary.json", (tables_json.encode(summary),))
+    yield File("summary.md", (markdown.summary(report).encode(),))
+    yield File("consort.json", (tables_json.encode(consort.flow_json(report.flow, cut)),))
+    yield File("consort.svg", (consort.flow_svg(report.flow, cut).encode(),))
+    listings = tuple(_counted(each) for each in report.listings)
+    yield File("listings.xlsx", excel.workbook(replace(report, listings=listings)))
+    yield File("tables.json", (tables_json.encode_tables(tables_json.tables(cut, report.grids)),))
 
 
-def _manifest(report: Report, files: dict[str, bytes], code_version: str) -> tables_json.Document:
+def _counted(listing: Listing) -> Listing:
+    return replace(listing, rows=_Rows(listing.rows))
+
+
+def _manifest(
+    report: Report, files: list[Mapping[str, object]], code_version: str
+) -> tables_json.Document:
     cut = report.cut
     return {
         "study": cut.study,
@@ -45,13 +112,5 @@ def _manifest(report: Report, files: dict[str, bytes], code_version: str) -> tab
         "notice": cut.notice,
         "cut": tables_json.cut_fields(cut),
         "code_version": code_version or None,
-        "files": [
-            {
-                "name": name,
-                "media_type": MEDIA_TYPES[name],
-                "size": len(content),
-                "sha256": hashlib.sha256(content).hexdigest(),
-            }
-            for name, content in files.items()
-        ],
+        "files": files,
     }

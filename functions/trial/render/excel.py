@@ -69,7 +69,7 @@ class _Sheet:
     notes: tuple[str, ...]
 
 
-def workbook(report: Report) -> bytes:
+def workbook(report: Report) -> Iterator[bytes]:
     """Make the workbook: the same report, the same bytes."""
     book = Workbook()
     book.remove(book.worksheets[0])
@@ -86,7 +86,7 @@ def workbook(report: Report) -> bytes:
     properties.creator = _MAKER
     properties.title = legible(f"{cut.study}: {cut.title}")
     properties.description = legible(f"Cut {cut.id}")
-    return _archive(book, cut)
+    yield _archive(book, cut)
 
 
 def _archive(book: Workbook, cut: Cut) -> bytes:

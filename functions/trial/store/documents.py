@@ -6,7 +6,8 @@ is read through it is always of one state.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +20,8 @@ HEADS, TRAIL = "heads.json", "audit.ndjson"
 REPORT = "report.json"
 """What the last audit found."""
 LINK_SECONDS = 60
+PART_BYTES = 8 * 1024 * 1024
+"""Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
 _NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The places whose files `latest.json` names by version, and where in it."""
 _ABSENT = {"NoSuchKey", "404"}
@@ -33,21 +36,44 @@ class Documents:
         self._client = client
         self._bucket = bucket
 
-    def put(
-        self, study: str, audience: str, place: str, files: Mapping[str, bytes],
-        media_types: Mapping[str, str],
-    ) -> dict[str, str]:  # fmt: skip
-        """Write a publication's files; give the version that each became."""
-        versions = {}
-        for name, content in files.items():
-            answer = self._client.put_object(
-                Bucket=self._bucket,
-                Key=_key(study, audience, f"{place}/{name}"),
-                Body=content,
-                ContentType=media_types[name],
-            )
-            versions[name] = answer["VersionId"]
-        return versions
+    def write(
+        self, study: str, audience: str, place: str, name: str, media_type: str,
+        content: Iterable[bytes],
+    ) -> str:  # fmt: skip
+        """Write a document as it is made; give the version that it became.
+
+        One that is larger than a part goes up in parts, so that no more than one is in memory.
+        """
+        request = {
+            "Bucket": self._bucket,
+            "Key": _key(study, audience, f"{place}/{name}"),
+            "ContentType": media_type,
+        }
+        parts = _parts(content)
+        first, second = next(parts, b""), next(parts, None)
+        if second is None:
+            version: str = self._client.put_object(**request, Body=first)["VersionId"]
+            return version
+        return self._in_parts(request, chain((first, second), parts))
+
+    def _in_parts(self, request: Mapping[str, Any], parts: Iterable[bytes]) -> str:
+        """Upload parts; of one that fails nothing stays."""
+        upload = self._client.create_multipart_upload(**request)["UploadId"]
+        of = {"Bucket": request["Bucket"], "Key": request["Key"], "UploadId": upload}
+        try:
+            sent = [
+                {
+                    "PartNumber": number,
+                    "ETag": self._client.upload_part(**of, PartNumber=number, Body=part)["ETag"],
+                }
+                for number, part in enumerate(parts, 1)
+            ]
+            whole = self._client.complete_multipart_upload(**of, MultipartUpload={"Parts": sent})
+        except BaseException:
+            self._client.abort_multipart_upload(**of)
+            raise
+        version: str = whole["VersionId"]
+        return version
 
     def latest(self, study: str, audience: str) -> tuple[dict[str, Any] | None, str]:
         """Read which publication is the latest, and the tag that a newer one must match."""
@@ -113,6 +139,18 @@ class Documents:
             if error.response["Error"]["Code"] not in _ABSENT:
                 raise
             raise Rejected(404, "No such document") from error
+
+
+def _parts(content: Iterable[bytes]) -> Iterator[bytes]:
+    """Gather pieces into parts of `PART_BYTES`; the last may be shorter."""
+    part = bytearray()
+    for piece in content:
+        part += piece
+        while len(part) >= PART_BYTES:
+            yield bytes(part[:PART_BYTES])
+            del part[:PART_BYTES]
+    if part:
+        yield bytes(part)
 
 
 def _key(study: str, audience: str, rest: str) -> str:

@@ -1,0 +1,83 @@
+"""Documents in the bucket: written as they are made, large ones in parts."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+
+from trial.store import documents
+from trial.store.documents import PART_BYTES, Documents
+
+_NUMBER = count(1)
+PLACE = ("S", "open", "live", "listings.xlsx", "application/x-test")
+KEY = "studies/S/open/live/listings.xlsx"
+
+
+@pytest.fixture
+def s3(ministack: str) -> Any:
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=ministack,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    name = f"documents-{next(_NUMBER)}"
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def pieces(size: int, piece: int) -> Iterator[bytes]:
+    for start in range(0, size, piece):
+        yield bytes([start // piece % 251]) * min(piece, size - start)
+
+
+@pytest.mark.parametrize(
+    ("size", "piece"),
+    [
+        (0, 1),
+        (1, 1),
+        (PART_BYTES, 1_000_000),
+        (PART_BYTES + 1, PART_BYTES + 1),
+        (2 * PART_BYTES, 777_777),
+        (2 * PART_BYTES + 5, 65_536),
+    ],
+)
+def test_a_document_of_any_size_is_what_its_pieces_were(s3, bucket, size, piece):
+    version = Documents(s3, bucket).write(*PLACE, pieces(size, piece))
+    found = s3.get_object(Bucket=bucket, Key=KEY, VersionId=version)
+    assert found["Body"].read() == b"".join(pieces(size, piece))
+    assert found["ContentType"] == "application/x-test"
+    assert ("-" in found["ETag"]) == (size > PART_BYTES)
+
+
+def test_what_fails_while_it_is_made_leaves_no_document_and_no_parts(s3, bucket):
+    def broken() -> Iterator[bytes]:
+        yield from pieces(2 * PART_BYTES, 1_000_000)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Documents(s3, bucket).write(*PLACE, broken())
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    assert not s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
+
+
+def test_no_more_than_two_parts_are_in_memory(monkeypatch):
+    monkeypatch.setattr(documents, "PART_BYTES", 1_000)
+    held = []
+
+    def watched() -> Iterator[bytes]:
+        for number in range(100):
+            held.append(number)
+            yield b"x" * 100
+
+    parts = documents._parts(watched())
+    assert next(parts) == b"x" * 1_000
+    assert len(held) == 10
