@@ -30,7 +30,7 @@ def text(value: Number | None, places: int) -> str:
         value = _WIDE.divide(Decimal(value.numerator), Decimal(value.denominator))
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _WIDE)
-    return f"{rounded if rounded else abs(rounded):f}"
+    return f"{rounded or abs(rounded):f}"
 
 
 def percent(n: int, size: int, places: int = 0) -> str:
