@@ -104,6 +104,12 @@ class TestColumns:
         made = listings_of(tiny(listings=[listing(none, records="subjects")]), [])["L"].columns
         assert made[-1].kind == "text"
 
+    def test_a_footnote_says_how_where_dates_may_be_imputed(self):
+        died = {"id": "DTHDTC", "label": "Died", "source": "death-date", "kind": "date"}
+        for column, notes in ((ONSET, 1), (END, 1), (ONSET | {"kind": "day"}, 0), (died, 0)):
+            made = listings_of(tiny(listings=[listing(column)]), [])["L"]
+            assert [each[:8] for each in made.footnotes] == ["Imputed:"] * notes
+
     @pytest.mark.parametrize("kind", ["date", "day"])
     @pytest.mark.parametrize("name", ["term", "subject", "class:age", "onset.study-day"])
     def test_a_date_of_what_is_none_is_refused_where_it_stands(self, kind, name):

@@ -12,7 +12,7 @@ from trial.derivation import Derivation
 from trial.rules import Rules
 from trial.tables.grid import Listing, Value
 from trial.tables.listings import items
-from trial.tables.listings.columns import columns
+from trial.tables.listings.columns import columns, footnotes
 from trial.tables.plan import Plan
 
 Row = tuple[Value, ...]
@@ -75,5 +75,5 @@ def _listing(
         definition.population,
         tuple(column for column, _ in shown),
         Rows(derivations, rows),
-        tuple(definition.footnotes),
+        (*definition.footnotes, *footnotes(definition)),
     )

@@ -14,6 +14,12 @@ from trial.tables.listings import days
 from trial.tables.listings.items import Source
 from trial.tables.listings.sources import source
 
+IMPUTED = (
+    "Imputed: D the day, M month and day. A partial onset counts as the first day it can mean, or as"
+    " the first dose's if it can mean that; a partial end as the last, but not after death or cut-off."
+)
+"""The footnote of a listing with an imputed date."""
+
 Column = tuple[ListingColumn, Source]
 _STUDY_DAY = ".study-day"
 
@@ -40,6 +46,14 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Colu
         value = field.study_day if field else source(rules, column, definition.records, at)
         made.append((ListingColumn(column.id, column.label, kind), value))
     return made
+
+
+def footnotes(definition: ListingDefinition) -> Iterator[str]:
+    """Say how dates were imputed, where any may be."""
+    dated = (each.source for each in definition.columns if each.kind == "date")
+    fields = (days.field(name, definition.records) for name in dated)
+    if any(field is not None and field.rule is not None for field in fields):
+        yield IMPUTED
 
 
 def _of_date(
