@@ -98,14 +98,15 @@ def _observed(frames: Frames, wide: pd.DataFrame) -> pd.DataFrame:
         | (results["day"] <= results["end"])
     ]
     chosen = _at_visits(counted)
-    less = chosen[(chosen["name"] == "copies") & (chosen["visit"] == "week-25")]
+    less = chosen[(chosen["name"] == "copies") & chosen["less"]]
     parts = [_across(chosen, chosen["visit"])]
     before = results[results["collected"] <= results["first"]]
     parts.append(_across(before.drop_duplicates(["subject", "name"], keep="last"), "baseline"))
     until = counted[(counted["name"] == "log") & (counted["at"] <= HIGH["week-25"])]
     until = until.drop_duplicates("subject", keep="last")
     wide = wide.join(pd.concat(parts, axis=1).reindex(columns=tmb301.OBSERVED))
-    wide["less@week-25"] = _any(wide, less["subject"][less["less"]])
+    for visit in DAYS:
+        wide[f"less@{visit}"] = _any(wide, less["subject"][less["visit"] == visit])
     carried = until[until["collected"] > until["first"]].set_index("subject")["units"]
     base, late, due = wide["log@baseline"], wide["log@week-25"], wide["due@week-25"]
     wide["bocf"] = base - late.where(late.notna() | ~due, base)

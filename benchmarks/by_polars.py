@@ -149,11 +149,9 @@ def _observed(frames: Frames, wide: pl.DataFrame) -> pl.DataFrame:
     ).join(carried.select("subject", carried="units"), on="subject", how="left")
     absent = [name for name in tmb301.OBSERVED if name not in wide.columns]
     late, base, due = pl.col("log@week-25"), pl.col("log@baseline"), pl.col("due@week-25")
-    less = chosen.filter(
-        (pl.col("name") == "copies") & (pl.col("visit") == "week-25") & pl.col("less")
-    )
+    less = chosen.filter((pl.col("name") == "copies") & pl.col("less"))
     return wide.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent).with_columns(
-        _any("less@week-25", less),
+        *(_any(f"less@{each}", less.filter(pl.col("visit") == each)) for each in tmb301.DAYS),
         bocf=base - pl.coalesce(late, pl.when(due).then(base)),
         locf=base - pl.coalesce(late, pl.when(due).then(pl.coalesce("carried", base))),
     )

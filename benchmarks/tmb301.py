@@ -65,9 +65,9 @@ class Subjects:
         """Say whose value is known and no less."""
         return self.known(value) & (value >= threshold)
 
-    def below(self, threshold: int) -> Column:
-        """Say who was below so many copies at week 25; "<20" is below 20."""
-        value, less = self["copies@week-25"], self["less@week-25"]
+    def below(self, threshold: int, visit: str = "week-25") -> Column:
+        """Say who was below so many copies at a visit; "<20" is below 20."""
+        value, less = self[f"copies@{visit}"], self[f"less@{visit}"]
         return self.known(value) & ((value < threshold) | (less & (value == threshold)))
 
     @property
@@ -99,6 +99,8 @@ def counts(s: Subjects) -> Counts:
     for name, mask in _subgroups(s):
         yield ("14.2.5", "below-50", name, "n"), s.below(50) & mask
     yield from _snapshot(s)
+    for visit in DAYS:
+        yield ("14.2.9", f"below-50/{visit}", "total", "n"), s.below(50, visit)
     either = s["virologic-failure"] | s["rebound"]
     for row, mask in (
         ("failure-or-rebound", either),

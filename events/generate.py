@@ -18,6 +18,7 @@ import yaml
 HERE = Path(__file__).parent
 STUDY = "TMB-301"
 CALLER = "arn:aws:iam::123456789012:role/upstream"
+REPORTS = ["0" * 32, "1" * 32]
 FIRST_VISIT = "visit.recorded"
 FIRST_EVENT = "adverse-event.reported"
 BATCH = "application/cloudevents-batch+json"
@@ -61,6 +62,9 @@ def api(lines: list[str]) -> dict[str, Any]:
         ),
         "api/post-audit": request("POST", f"{study}/audit"),
         "api/get-reports": request("GET", f"{study}/reports"),
+        "api/get-changes": request(
+            "GET", f"{study}/reports/{REPORTS[1]}/changes-since/{REPORTS[0]}"
+        ),
         "api/get-history": request("GET", f"{study}/subjects/{subject}/history"),
         "api/post-erase": request(
             "POST",
@@ -94,7 +98,7 @@ def publish() -> dict[str, Any]:
     """Make batches of the table's stream."""
     return {
         "publish/subject-changed": streamed((f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")),
-        "publish/report-requested": streamed((f"STUDY#{STUDY}", "REPORT#" + "0" * 32)),
+        "publish/report-requested": streamed((f"STUDY#{STUDY}", f"REPORT#{REPORTS[0]}")),
     }
 
 

@@ -34,7 +34,7 @@ def publish(name: str, requests: set[str]) -> None:
     if current is not None and current.removed:
         return
     study, version = store.study(name), wiring.code_version()
-    for request in sorted(requests):
+    for request in reports.in_order(name, requests):
         publish_report(study, request, version)
     cut = publishing.publish_live(store, documents, study, version)
     if not publishing.agrees(store, study):

@@ -102,7 +102,7 @@ COLUMNS: Sequence[Mapping[str, Any]] = [
 ]  # fmt: skip
 
 SOURCES: Mapping[str, Sequence[str]] = {
-    "subjects": ["subject", "arm", "first-dose", "doses", "set:on-drug",
+    "subjects": ["subject", "arm", "received-arm", "first-dose", "doses", "set:on-drug",
                  "condition:indirect", "class:by-dose", "class:load", "measure:gap",
                  "characteristic:arm", "characteristic:region"],
     "subject.randomised": ["subject", "record", "date", "arm", "strata"],
@@ -134,6 +134,9 @@ FLOW = {
 }
 
 
+_CHARTS = {"summary": "waterfall", "survival": "survival", "terms": "dots"}
+
+
 def listing(records: str, sources: Sequence[str], **more: Any) -> dict[str, Any]:
     columns = [{"id": f"C{i}", "label": each, "source": each} for i, each in enumerate(sources)]
     name = records.replace(":", "-")
@@ -154,7 +157,15 @@ def study_of(
         for name in subjects
         for end in ["/x" if "levels" in row or "terms" in row else ""]
     ]  # fmt: skip
+    charts = [
+        {"id": row["id"], "title": "Chart", "population": "All", "kind": _CHARTS[kind],
+         "source": {"table": "t", "row": row["id"]}, "x_label": "X", "y_label": "Y"}
+        for row in named
+        for kind in _CHARTS
+        if kind in row and "sd" not in row.get("statistics", ())
+    ]  # fmt: skip
     wanted: dict[str, Any] = {"blinded": True, "flow": FLOW, "figures": figures, "listings": []}
+    wanted["charts"] = charts if subjects else []
     return parallel(named, columns, **(dict(PARTS) | wanted | more))
 
 

@@ -12,8 +12,9 @@ from typing import Any, Literal
 from trial.blinding import OPEN, UNBLINDED, is_unblinded
 from trial.cells import Share
 from trial.errors import Unavailable
-from trial.store.documents import AUDIT, REPORT, Documents
+from trial.store.documents import Documents
 from trial.store.dynamodb import Store
+from trial.store.places import AUDIT, REPORT
 from trial.store.repairing import Counted
 from trial.store.rows import JournalRow, verify
 from trial.study import Study

@@ -20,7 +20,7 @@ OPEN, UNBLINDED = "open", "unblinded"
 HIDDEN = "[blinded]"
 """Stands where a telling value is."""
 
-SOURCES = frozenset({"arm", "treatment-at-onset", "dose-at-onset"})
+SOURCES = frozenset({"arm", "received-arm", "treatment-at-onset", "dose-at-onset"})
 """What listings derive from telling fields."""
 
 _MARK = f"{UNBLINDED}:"

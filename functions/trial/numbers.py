@@ -7,6 +7,7 @@ float. A zero carries no sign: -0.04 to one place is 0.0.
 
 from decimal import Context, Decimal
 from fractions import Fraction
+from math import ceil, floor
 
 type Exact = Fraction | Decimal | int
 
@@ -84,6 +85,25 @@ def scientific_text(value: Exact) -> str:
     if zeros < _EXPONENT_FROM:
         return exact_text(exact)
     return f"{exact_text(exact * 10 ** (zeros + 1))}e-{zeros + 1:02d}"
+
+
+def ticks(low: Exact, high: Exact, most: int = 6) -> list[Decimal]:
+    """Give the levels of an axis from `low` to `high`: multiples of 1, 2 or 5 times a power of ten.
+
+    The first is not above `low` nor the last below `high`; `most` steps span what lies between.
+    """
+    first, last = Fraction(low), Fraction(high)
+    span = (last - first) or abs(last) or Fraction(1)
+    ratio = span / most
+    place = len(str(ratio.numerator)) - len(str(ratio.denominator)) - 1  # 10**place is below it
+    step = next(
+        size
+        for power in range(place, place + 4)
+        for size in (Fraction(10) ** power * digit for digit in (1, 2, 5))
+        if size >= ratio
+    )
+    units = range(floor(first / step), max(ceil(last / step), floor(first / step) + 1) + 1)
+    return [Decimal(exact_text(step * unit)) for unit in units]
 
 
 def _leading_zeros(value: Fraction) -> int:

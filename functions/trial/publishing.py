@@ -7,16 +7,19 @@ from typing import Any
 
 from trial import report
 from trial.blinding import OPEN
+from trial.changelog import Changelog
 from trial.errors import Unavailable
+from trial.render import excel
 from trial.render.documents import File, render
 from trial.report import NOW, Asked
-from trial.store.documents import AUDIT, HEADS, LIVE, TRAIL, Documents
+from trial.store import places
+from trial.store.documents import Documents
 from trial.store.dynamodb import Store
+from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, MANIFEST, TRAIL
 from trial.store.reports import PENDING, Reports
 from trial.store.rows import JournalRow
 from trial.store.states import Standing, State
 from trial.study import Study
-from trial.subject import gather
 from trial.tables.grid import Cut, Report
 
 
@@ -105,17 +108,40 @@ def publish_report(
     if wanted is None or wanted.status != PENDING:
         return
     asked = Asked(wanted.as_of, wanted.cutoff)
-    state = _refolded(store, study, asked)
+    since = reports.previous(study.id, wanted)
+    log = Changelog.begin(documents, study.id, since, asked)
+    state = _refolded(store, study, asked, log)
     erased = [each for each in state.ids if state.standings[each].erased]
     asked = replace(asked, erased=tuple(erased))
-    cuts = {}
+    cuts, files = {}, {}
     for view in study.views:
         publication = make(store, view, state, asked)
         cut = cuts[view.audience] = publication.cut
-        put(documents, view, f"cuts/{cut.id}", publication.files(code_version))
-        put(documents, view, f"{AUDIT}/{cut.id}", audit(store, publication))
+        if not view.pooled:
+            put(documents, view, places.changes(cut.id, request), _changes(publication, log))
+        files[view.audience] = _kept(store, documents, publication, code_version)
     unblinded = cuts[study.audience].id if study.definition.blinded else ""
-    reports.ready(study.id, request, cuts[OPEN].id, cuts[OPEN].accepted, unblinded)
+    cut = cuts[OPEN]
+    reports.ready(study.id, request, cut.id, cut.accepted, unblinded, files[OPEN])
+
+
+def _changes(publication: Publication, log: Changelog) -> Iterator[File]:
+    made = log.report(publication.cut, publication.report.findings)
+    yield File(CHANGES, excel.workbook(made))
+
+
+def _kept(
+    store: Store, documents: Documents, publication: Publication, code_version: str
+) -> list[str]:
+    """Write what is kept of a cut, unless it is there as this code makes it; name the files."""
+    study, cut = publication.study, publication.cut.id
+    found = documents.manifest(study.id, study.audience, cut)
+    if found is None or found["code_version"] != code_version:
+        put(documents, study, places.audit(cut), audit(store, publication))
+        put(documents, study, places.cut(cut), publication.files(code_version))
+        found = documents.manifest(study.id, study.audience, cut)
+    names = [each["name"] for each in found["files"]] if found else []
+    return [*names, MANIFEST, *([] if study.pooled else (HEADS, TRAIL, CHANGES))]
 
 
 def counted(store: Store, study: Study) -> State:
@@ -126,7 +152,7 @@ def counted(store: Store, study: Study) -> State:
     return state
 
 
-def _refolded(store: Store, study: Study, asked: Asked) -> State:
+def _refolded(store: Store, study: Study, asked: Asked, log: Changelog) -> State:
     """Replay the journal up to an instant: which versions that were, the stamps say for ever.
 
     Stamps rise within a subject and nothing commits with one older than 30 s, so an instant a
@@ -135,15 +161,13 @@ def _refolded(store: Store, study: Study, asked: Asked) -> State:
     state = State()
     for each in store.subjects(study):
         journal = store.journal(study.id, each.id, each.cipher_key)
-        rows = [
-            row
-            for row in journal
-            if row.version <= each.version and (not asked.as_of or row.stamp <= asked.as_of)
-        ]
-        if rows:
-            subject = gather(each.id, (row.entry() for row in rows))
+        rows = [row for row in journal if row.version <= each.version]
+        by_then = [row for row in rows if not asked.as_of or row.stamp <= asked.as_of]
+        window = log.add(each.id, rows, len(by_then))
+        if by_then:
+            subject, last = window.recorded, by_then[-1]
             erased = each.subject.erased and not subject.erased
-            standing = Standing(rows[-1].version, rows[-1].hash, erased)
+            standing = Standing(last.version, last.hash, erased)
             state.add(subject, report.as_asked(study, subject, asked), standing)
     return state
 

@@ -15,7 +15,7 @@ from trial.derivation import Derivation
 from trial.messages import ERASURE
 from trial.study import Study
 from trial.subject import Dispute, Subject
-from trial.tables import figures, findings, listings
+from trial.tables import charts, figures, findings, listings, sources
 from trial.tables.grid import Cut, Figure, Flow, Grid, Report
 from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of
 
@@ -26,6 +26,7 @@ def check(study: Study) -> None:
     for view in study.views:
         plan = plan_of(view)
         figures.check(view.definition)
+        sources.check(view)
         listings.check(plan)
 
 
@@ -246,4 +247,5 @@ def report(
         grids=grids,
         listings=listings.listings(plan_of(study), derivations),
         findings=findings.read(sums, sum(map(len, open_disputes.values()))),
+        charts=charts.charts(study, sums),
     )

@@ -6,16 +6,19 @@ Loaded by the first request that reads: whoever only posts needs none of the ren
 import json
 from collections.abc import Callable
 
-from trial import messages, report, web, wiring
+from trial import comparison, messages, report, web, wiring
 from trial.blinding import HIDDEN, OPEN, UNBLINDED
 from trial.errors import Rejected
 from trial.render import consort, tables_json
-from trial.store.documents import AUDIT, HEADS, LIVE, REPORT, TRAIL
+from trial.store import places
+from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, REPORT, TRAIL
 from trial.store.rows import verify
 from trial.study import Study
 from trial.web import Answer, Endpoint, Request, Routes
 
 routes = Routes()
+ANSWER_BYTES = 4_500_000
+"""The longest answer: Lambda gives up at 6 MB, in which every quotation mark counts twice."""
 
 
 def shown(path: str) -> Callable[[Endpoint], Endpoint]:
@@ -148,15 +151,15 @@ def get_audit(_request: Request, study: str) -> Answer:
 
 @routes("GET", "/studies/{study}/reports")
 def get_reports(_request: Request, study: str) -> Answer:
-    """List the reports asked for, and what is published now."""
+    """List the reports asked for, the newest first, and what is published now."""
     wiring.store().study(study)
     latest, _ = wiring.documents().latest(study, OPEN)
-    asked = sorted(wiring.reports().all(study), key=lambda each: (each.requested_at, each.id))
+    asked = sorted(wiring.reports().all(study), key=lambda each: each.order, reverse=True)
     return web.document({
         "study": study,
         "live": latest,
         "last_rendering": wiring.reports().marked(study),
-        "reports": [each.document() for each in asked],
+        "reports": [each.document(study) for each in asked],
     })  # fmt: skip
 
 
@@ -164,30 +167,46 @@ def get_reports(_request: Request, study: str) -> Answer:
 def get_report(_request: Request, study: str, cut: str) -> Answer:
     """Say whether a report that was asked for is ready."""
     wiring.store().study(study)
-    return web.document(wiring.reports().get(study, cut).document())
+    return web.document(wiring.reports().get(study, cut).document(study))
 
 
 @shown("reports/{cut}/{file}")
 def get_file(_request: Request, seen: Study, cut: str, file: str) -> Answer:
     """Lead to a document: of `live`, of a cut, or of a report that was asked for."""
     found = cut if cut == LIVE else _cut_of(seen, cut)
-    if file in (HEADS, TRAIL):
-        place = f"{AUDIT}/{found}"
+    if file == CHANGES:
+        place = places.changes(found, cut)
+    elif file in (HEADS, TRAIL):
+        place = places.audit(found)
     else:
-        place = LIVE if cut == LIVE else f"cuts/{found}"
+        place = LIVE if cut == LIVE else places.cut(found)
     return _led_to(seen, place, file)
 
 
 @shown("reports/{cut}/datasets/{file}")
 def get_dataset(_request: Request, seen: Study, cut: str, file: str) -> Answer:
     """Lead to the data of a listing."""
-    place = LIVE if cut == LIVE else f"cuts/{_cut_of(seen, cut)}"
+    place = LIVE if cut == LIVE else places.cut(_cut_of(seen, cut))
     return _led_to(seen, place, f"datasets/{file}")
 
 
 def _led_to(seen: Study, place: str, name: str) -> Answer:
     link = wiring.documents().link(seen.id, seen.audience, place, name)
     return Answer(303, {"Location": link, "Cache-Control": "no-store"})
+
+
+@shown("reports/{cut}/changes-since/{base}")
+def get_changes(request: Request, seen: Study, cut: str, base: str) -> Answer:
+    """Say which figures and cells moved from one cut to another, and whose records moved them."""
+    store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
+    after = request.query.get("after", "")
+    found = comparison.compare(store, documents, reports, seen, (cut, base), after)
+    found["next"] = found["next"] and f"{request.path}?after={found['next']}"
+    answer = web.document(found)
+    if len(answer.text.encode()) > ANSWER_BYTES:
+        detail = "too much moved for one answer: compare tables.json of the two cuts"
+        raise Rejected(422, "Cuts not compared", detail)
+    return answer
 
 
 def _cut_of(seen: Study, cut: str) -> str:

@@ -17,13 +17,17 @@ JSON, PROBLEM = "application/json", "application/problem+json"
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked, by whom; names of headers are in lower case."""
+    """What was asked, by whom; names of headers are in lower case.
+
+    `query` holds the parameters after the path, of each the last.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
     principal: str
+    query: Mapping[str, str] = field(default_factory=dict)
 
     def content_type(self, *accepted: str) -> str:
         """Name the type of the body; raises `Rejected` (415) unless it is one of these."""
@@ -100,6 +104,7 @@ def read(event: Mapping[str, Any]) -> Request:
         {name.lower(): value for name, value in (event.get("headers") or {}).items()},
         base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
         identity.get("userArn") or identity.get("caller") or "unknown",
+        event.get("queryStringParameters") or {},
     )
 
 

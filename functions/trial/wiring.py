@@ -6,16 +6,17 @@ import os
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from botocore import session
 from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import Reports
+from trial.store.retention import Retention
 from trial.store.table import Table
 from trial.tables import plan
 
@@ -27,6 +28,8 @@ class Settings(BaseModel):
 
     TABLE_NAME: str
     BUCKET_NAME: str
+    LOCK_MODE: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
+    LOCK_DAYS: Annotated[int, Field(ge=0)] = 0
 
 
 class _Files(JSONFileLoader):
@@ -101,7 +104,8 @@ def reports() -> Reports:
 @cache
 def documents() -> Documents:
     """Give the published documents."""
-    return Documents(client("s3", _LINKS), settings().BUCKET_NAME)
+    retention = Retention(settings().LOCK_MODE, settings().LOCK_DAYS, now)
+    return Documents(client("s3", _LINKS), settings().BUCKET_NAME, retention)
 
 
 @cache

@@ -8,7 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 import builders
+import charting
 import pytest
+from airway import efficacy
 from airway.recompute import TABLES
 from airway.records import Trial
 
@@ -16,7 +18,8 @@ from local.feed import read_definition
 from trial import acceptance, cells, messages, report, study
 from trial.messages import Entry
 from trial.study import Study
-from trial.tables.grid import Cell, Grid
+from trial.tables.charts import charts
+from trial.tables.grid import Cell, Grid, Series
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "events" / "airway-2x2"
@@ -144,6 +147,45 @@ class TestFigures:
         found = {figure.id: figure for figure in report.summary(defined, sums)}
         assert found["difference"].ci is not None
         assert found["treatment-p"].ci is None
+
+
+@pytest.fixture(scope="module")
+def drawn(defined: Study, entries: list[Entry]) -> dict[str, dict[str, Series]]:
+    sums = builders.sums_of(defined, builders.subjects(entries))
+    return {each.id: charting.series_of(each) for each in charts(defined, sums)}
+
+
+class TestCharts:
+    def test_the_waterfall_has_each_difference_between_treatments(self, drawn, trial):
+        changes = efficacy.fev1(trial)
+        drugs = trial.by_drug(changes["change-1"], changes["change-2"])
+        drugs = drugs.loc[efficacy.both_assessed(trial)]
+        differences = (drugs["a"] - drugs["b"]).round(6)
+        (series,) = drawn["14.2.1"].values()
+        assert charting.points(series.marks) == charting.falling(differences)
+
+    def test_means_by_visit(self, drawn, trial, defined):
+        values = trial.by_visit("fev1")
+        for arm, series in drawn["14.2.2"].items():
+            people = trial.randomised[trial.randomised["arm"] == arm].index
+            assert series.n == len(people)
+            assert charting.points(series.marks) == [
+                charting.mean(visit.day, values.loc[people, visit.id])
+                for visit in defined.definition.visits
+                if visit.day is not None
+            ]
+
+    def test_curves_of_exacerbations(self, drawn, trial):
+        times = efficacy.exacerbations(trial)
+        for column, arm in (("a", "AB"), ("b", "BA")):
+            days, events = (times.loc[times["arm"] == arm, each].astype(int).tolist()
+                            for each in ("days", "event"))  # fmt: skip
+            series = drawn["14.2.3"][column]
+            assert charting.points(series.marks) == charting.curve(days, events)
+            assert series.censored == charting.censored(days, events)
+            assert series.at_risk == tuple(
+                (str(at), sum(day >= at for day in days)) for at in (0, 7, 14, 21, 28)
+            )
 
 
 class TestFlow:

@@ -282,6 +282,10 @@ class Recount:
                 changes = [each[value] - each["BASE"] for each in chosen
                            if each["BASE"] is not None]  # fmt: skip
                 self.values(table, row, changes, "change")
+                if table == "14.2.4":
+                    below = {each["USUBJID"] for each in chosen if suppressed(each["LBORRES"])}
+                    self.count("14.2.9", f"below-50/{visit.id}", self.itt,
+                               lambda it, names=below: it["USUBJID"] in names)  # fmt: skip
 
     def subgroups(self) -> None:
         for column, name, value in (
@@ -391,6 +395,11 @@ def protocol_day(row: Line, name: str) -> int:
         return -1
     began, at = (date.fromisoformat((row[each] + "-01-01")[:10]) for each in ("RFSTDTC", name))
     return (at - began).days
+
+
+def suppressed(result: str) -> bool:
+    """Say whether a result as reported is below 50: "<50" is, and so is "<20"."""
+    return Decimal(result.lstrip("<")) < 50 or result == "<50"
 
 
 def reaches(value: Decimal | None, least: str) -> bool:

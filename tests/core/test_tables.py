@@ -244,10 +244,10 @@ class Patient:
     def week25_decrease(self, test: Callable[[Decimal], bool]) -> Truth:
         return self.settled(self.week25, self.due("week-25"), test)
 
-    def below(self, limit: int) -> Truth:
-        result = self.at("week-25")
+    def below(self, limit: int, visit: str = "week-25") -> Truth:
+        result = self.at(visit)
         if result is None:
-            return False if self.due("week-25") else None
+            return False if self.due(visit) else None
         return result.copies <= limit if result.censored else result.copies < limit
 
     def period(self, day: date) -> str | None:
@@ -387,8 +387,8 @@ class Oracle:
         for table in (self.screening, self.disposition, self.populations, self.demographics,
                       self.disease, self.exposure, self.deviations, self.primary, self.day14,
                       self.week25, self.week25_change, self.by_visit, self.subgroups, self.failure,
-                      self.snapshot, self.overview, self.by_term, self.common, self.related,
-                      self.worst_grades, self.deaths, self.serious):  # fmt: skip
+                      self.snapshot, self.suppressed, self.overview, self.by_term, self.common,
+                      self.related, self.worst_grades, self.deaths, self.serious):  # fmt: skip
             table()
 
     def put(self, table: str, row: str, **columns: Expected) -> None:
@@ -686,6 +686,11 @@ class Oracle:
             self.put(table, row, total=self.count(of, test))
         self.put(table, "not-due", total=self.not_due(of, lambda it: it.below(50)))
 
+    def suppressed(self) -> None:
+        for visit in TARGETS:
+            below = self.responders(self.itt, lambda it, at=visit: it.below(50, at))
+            self.put("14.2.9", f"below-50/{visit}", total=below)
+
     def having(self, test: Callable[[dict[str, Any]], Any]) -> Expected:
         found = [sum(bool(test(each)) for each in it.events) for it in self.safety]
         subjects = sum(n > 0 for n in found)
@@ -827,8 +832,8 @@ class TestTmb301:
         assert found == oracle_at(lines).rows
 
     def test_the_oracle_looked_at_all_of_it(self):
-        assert len(oracle_at(2226).cells) == 293
-        assert len(grids_at(2226)) == 23
+        assert len(oracle_at(2226).cells) == 308
+        assert len(grids_at(2226)) == 24
 
     def test_the_columns_show_the_size_of_their_analysis_set(self):
         sizes = {

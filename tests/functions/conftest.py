@@ -75,7 +75,7 @@ def open_service(
         monkeypatch.setenv("BUCKET_NAME", name)
         forget()
         create_table(dynamodb, name)
-        s3.create_bucket(Bucket=name)
+        s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)  # which keeps versions too
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         service = Service(handlers, name, name, dynamodb, s3)
         for handler in handlers.values():

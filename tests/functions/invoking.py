@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qsl
 
 from botocore.exceptions import EndpointConnectionError
 
@@ -91,6 +92,16 @@ class Service:
     def report(self, body: str = "", study: str = STUDY) -> Answer:
         return self.ask(request("POST", f"/studies/{study}/reports", body))
 
+    def made(self, study: str = STUDY, **asked: str) -> dict[str, Any]:
+        """Ask for a report, have it made, and give its row."""
+        answer = self.report(json.dumps(asked), study)
+        assert answer.status == 202, answer.text
+        name = answer.json["report"]
+        self.stream((f"STUDY#{study}", f"REPORT#{name}"))
+        row: dict[str, Any] = self.get(f"reports/{name}", study).json
+        assert row["status"] == "ready"
+        return row
+
     def define(self, definition: dict[str, Any]) -> Answer:
         path = f"/studies/{definition['study']}/definition"
         return self.ask(request("PUT", path, definition, {"Content-Type": "application/json"}))
@@ -137,6 +148,8 @@ def request(
 ) -> dict[str, Any]:
     """Make what a REST API hands over; bytes come in base 64."""
     headers = headers or {}
+    path, _, query = path.partition("?")
+    parameters = dict(parse_qsl(query)) or None
     encoded = isinstance(body, bytes)
     return {
         "resource": path,
@@ -144,7 +157,7 @@ def request(
         "httpMethod": method,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None,
+        "queryStringParameters": parameters,
         "multiValueQueryStringParameters": None,
         "pathParameters": None,
         "stageVariables": None,

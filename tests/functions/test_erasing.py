@@ -63,7 +63,7 @@ def cut(service: Service, **asked: str) -> tuple[Event, dict[str, bytes], dict[s
         prefix = f"studies/{STUDY}/open/{place}/"
         found = service.s3.list_objects_v2(Bucket=service.bucket, Prefix=prefix)["Contents"]
         files[place] = {
-            each["Key"].removeprefix(prefix): service.object(each["Key"]) for each in found
+            each["Key"].rpartition("/")[2]: service.object(each["Key"]) for each in found
         }
     return row, files[f"cuts/{row['cut']}"], files[f"audit/{row['cut']}"]
 

@@ -16,7 +16,7 @@ FILES = {
     for path in sorted((EVENTS / function).glob("*.json"))
 }
 KEPT = ("#ASIDE", "PUBLISHED", "REPORT#", "AUDIT#")  # what tells of requests rather than of records
-REPORT = "0" * 32
+REPORT, LATER = "0" * 32, "1" * 32
 
 
 def read(name: str) -> Any:
@@ -189,6 +189,23 @@ def ask_for_report(service: Service) -> None:
     wiring.reports().request(STUDY, asked)
 
 
+def two_reports(service: Service) -> None:
+    ask_for_report(service)
+    service.invoke("publish", read("publish/report-requested"))
+    first("api/post-adverse-event")(service)
+    asked = Requested(LATER, PENDING, "somebody", "2026-01-02T00:00:00+00:00", "why", "", "")
+    wiring.reports().request(STUDY, asked)
+    service.stream((f"STUDY#{STUDY}", f"REPORT#{LATER}"))
+
+
+def compared(answer: Answer, service: Service) -> None:
+    assert answer.status == 200
+    found = answer.json
+    assert (found["before"]["report"], found["after"]["report"]) == (REPORT, LATER)
+    (record,) = (of for each in found["subjects"] for of in each["records"])
+    assert (record["kind"], record["change"]) == ("adverse-event.reported", "new")
+
+
 VISIT, EVENT = first("api/post-visit"), first("api/post-adverse-event")
 
 # What each file needs before it, and what must be so after it.
@@ -197,6 +214,7 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "api/get-history": (EVENT, history),
     "api/post-erase": (EVENT, erased),
     "api/post-retire": (VISIT, retired),
+    "api/get-changes": (two_reports, compared),
     "api/get-consort-svg": (VISIT, picture),
     "api/get-reports": (VISIT, document("live", "last_rendering", "reports")),
     "api/get-set-aside": (first("api/post-unreadable"), document("count", "set_aside")),

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable
 
 import builders
+import charting
+import pandas as pd
 import pytest
 from pilot import recompute
 from pilot.feed import feed
@@ -13,7 +15,10 @@ from pilot.writing import DEFINITION, Event, compact
 
 from local.feed import read_definition
 from trial import messages, report, study
-from trial.tables.grid import Cell, Flow, Grid, Row
+from trial.cells import Share
+from trial.study import Study
+from trial.tables.charts import charts
+from trial.tables.grid import Cell, Flow, Grid, Row, Series
 
 COLUMNS = (*ARMS, "total")
 STATISTICS = PUBLISHED["demographics"]["statistics"]
@@ -30,11 +35,19 @@ def trial(events: list[Event]) -> Trial:
 
 
 @pytest.fixture(scope="module")
-def service(events: list[Event]) -> tuple[dict[str, Grid], Flow]:
-    defined = study.load(json.dumps(read_definition(DEFINITION)))
+def defined() -> Study:
+    return study.load(json.dumps(read_definition(DEFINITION)))
+
+
+@pytest.fixture(scope="module")
+def sums(defined: Study, events: list[Event]) -> Share:
     bodies = map(compact, events)
     entries = (messages.parse(messages.read_json(body), body) for body in bodies)
-    sums = builders.sums_of(defined, builders.subjects(entries))
+    return builders.sums_of(defined, builders.subjects(entries))
+
+
+@pytest.fixture(scope="module")
+def service(defined: Study, sums: Share) -> tuple[dict[str, Grid], Flow]:
     grids = {grid.id: grid for grid in report.tables(defined, sums)}
     return grids, report.flow(defined, sums)
 
@@ -205,6 +218,47 @@ class TestByTheCore:
         assert boxes["allocated"] == printed["randomised"]
         for name in ("completed", "discontinued", "efficacy"):
             assert boxes[name] == printed[name]
+
+
+@pytest.fixture(scope="module")
+def drawn(defined: Study, sums: Share) -> dict[str, dict[str, Series]]:
+    return {each.id: charting.series_of(each) for each in charts(defined, sums)}
+
+
+class TestCharts:
+    def test_changes_of_adas_cog_by_visit(self, drawn, trial):
+        for arm, series in drawn["14-3.1"].items():
+            who = trial.efficacy[trial.subjects.loc[trial.efficacy, "arm"] == arm]
+            scores = trial.scores.loc[who].astype(float)
+            assert series.n == len(who)
+            assert charting.points(series.marks) == [
+                charting.mean(day, (scores[visit] - scores["baseline"]).round(9))
+                for day, visit in zip((56, 112, 168), recompute.WINDOWS, strict=True)
+            ]
+
+    def test_the_twenty_most_frequent_terms(self, drawn, trial):
+        found = trial.emergent.groupby(["soc", "pt", "arm"])["subject"].nunique()
+        totals = found.groupby(["soc", "pt"]).sum()
+        frequent = sorted(totals.index, key=lambda name: (-totals[name], name))[:20]
+        sizes = trial.subjects.groupby("arm").size()
+        for arm, series in drawn["14-5.1"].items():
+            assert [mark.label for mark in series.marks] == [term for _, term in frequent]
+            expected = [int(found.get((*name, arm), 0)) for name in frequent]
+            assert charting.points(series.marks) == [
+                (charting.close(100 * n / int(sizes[arm])), rank, None, None, n)
+                for rank, n in enumerate(expected, 1)
+            ]
+
+    def test_curves_of_those_still_in_the_study(self, drawn, trial):
+        began = trial.frame("subject.randomised").set_index("subject")[["date", "arm"]]
+        ended = trial.frame("disposition.recorded").set_index("subject")
+        days = (pd.to_datetime(ended["date"]) - pd.to_datetime(began["date"])).dt.days + 1
+        left = (ended["status"] == "discontinued").astype(int)
+        for arm, series in drawn["14-6.1"].items():
+            who = began.index[began["arm"] == arm]
+            mine, events = days[who].astype(int).tolist(), left[who].tolist()
+            assert charting.points(series.marks) == charting.curve(mine, events)
+            assert series.censored == charting.censored(mine, events)
 
 
 def counts(row: Row) -> list[int]:

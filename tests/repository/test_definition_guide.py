@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from local import schema
 from trial import acceptance, report, study
 from trial.definition import Definition
+from trial.definition.charts import CHART_KINDS, ChartDefinition, ChartSource, Reference
 from trial.definition.conditions import (
     CONDITION_FORMS,
     MEASURE_FORMS,
@@ -42,6 +43,7 @@ from trial.definition.outputs import (
 from trial.errors import Rejected
 from trial.messages import Entry
 from trial.study import Study
+from trial.tables import charts
 from trial.tables.grid import Grid
 from trial.tables.plan import ROWS_A_SUBJECT
 
@@ -136,6 +138,14 @@ class TestExample:
         assert [(box.arm, box.n) for box in flow.stages[1].side] == [("Drug", 0), ("Placebo", 1)]
         assert report.summary(loaded(), sums)[0].text == "1 (50%)"
 
+    def test_its_chart_shows_the_means_by_visit(self):
+        sums = builders.sums_of(loaded(), builders.subjects(PEOPLE))
+        (chart,) = charts.charts(loaded(), sums)
+        assert [[(mark.x, mark.y, mark.n) for mark in series.marks] for series in chart.series] == [
+            [("1", "150", 2), ("29", None, 0), ("57", "149", 2)],
+            [("1", "150", 2), ("29", None, 0), ("57", "137.5", 2)],
+        ]
+
 
 class TestErrors:
     def test_the_fault_that_is_shown_is_the_one_that_is_found(self):
@@ -168,7 +178,8 @@ class TestReference:
         "model",
         [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
-         Incidence, Shift, FigureDefinition, FlowBox, FlowStage, ListingDefinition],
+         Incidence, Shift, FigureDefinition, ChartDefinition, ChartSource, Reference, FlowBox,
+         FlowStage, ListingDefinition],
         ids=lambda model: model.__name__,
     )  # fmt: skip
     def test_every_field_is_named(self, model: type[BaseModel]):
@@ -185,6 +196,10 @@ class TestReference:
             takes = [row for of, row in rows if f"`{name}`" in of]
             wanted = set(parts) - {"at_least", "more_than", "at_most", "below"}
             assert any(wanted <= set(re.findall(r"`(\w+)`", row)) for row in takes), name
+
+    def test_every_kind_of_chart_has_a_row_that_names_its_row(self):
+        rows = re.findall(r"^\| `(\w+)` \| `(\w+)`[^|]*\|[^|]*\|$", PROSE, re.MULTILINE)
+        assert CHART_KINDS.items() <= set(rows)
 
     def test_every_statistic_is_named(self):
         statistics = Statistics.__args__[0].__args__

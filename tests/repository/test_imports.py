@@ -24,15 +24,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("adverse_events", "results"),
     ("derivation",),
     ("acceptance", "cutoff", "rules"),
+    ("changes",),
     ("tables",),
     ("report",),
     ("store", "render"),
-    ("asking", "auditing", "erasing", "intake", "publishing", "web", "wiring"),
+    ("changelog",),
+    ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
     ("showing",),
     ("api", "audit", "ingest", "publish"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-EDGE = {name for names in LAYERS[-4:] for name in names}
+EDGE = {name for names in LAYERS[-5:] for name in names}
 CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl"}
 MAY_IMPORT = {  # who may know which client; everybody else knows none
     "api": {"aws_lambda_powertools"},

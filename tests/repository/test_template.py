@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +186,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 28
+    assert len(routes) == 30
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
@@ -199,6 +200,7 @@ def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
     apart = {path.removeprefix(start) for _, path in showing.routes.all if path.startswith(start)}
     assert apart == {"summary", "consort", "tables", "tables/{table}", "set-aside",
                      "subjects/{subject}/history", "reports/{cut}/{file}",
+                     "reports/{cut}/changes-since/{base}",
                      "reports/{cut}/datasets/{file}"}  # fmt: skip
     openly = {path.removeprefix("/studies/{study}/") for _, path in showing.routes.all}
     assert apart < openly
@@ -243,6 +245,35 @@ def test_only_audit_may_delete_items_and_each_function_has_only_its_own_rights()
     assert [each for each in rights("AuditFunction") if "Delete" in each] == ["dynamodb:DeleteItem"]
     assert not [action for action in rights("IngestFunction") if action.startswith("s3:")]
     assert "s3:PutObject" not in rights("ApiFunction")
+
+
+def test_publish_may_lock_cuts_and_neither_lift_nor_pass_a_lock() -> None:
+    locking = [
+        (name, action, statement["Resource"])
+        for name, statement in STATEMENTS
+        for action in listed(statement["Action"])
+        if any(word in action for word in ("Retention", "LegalHold", "ObjectLock"))
+    ]
+    places = [{"Fn::Sub": f"${{Bucket.Arn}}/studies/*/{each}/*"} for each in ("cuts", "audit")]
+    assert locking == [("PublishFunction", "s3:PutObjectRetention", places)]
+    assert not [each for name in FUNCTIONS for each in rights(name) if "s3:Delete" in each]
+
+
+def test_cuts_are_locked_as_the_parameters_say_for_years_unless_told_otherwise() -> None:
+    parameters = DOCUMENT["Parameters"]
+    assert parameters["LockMode"]["AllowedValues"] == ["GOVERNANCE", "COMPLIANCE"]
+    assert parameters["LockDays"]["Default"] >= 3_650
+    own = FUNCTIONS["PublishFunction"]["Environment"]["Variables"]
+    assert own == {"LOCK_MODE": {"Ref": "LockMode"}, "LOCK_DAYS": {"Ref": "LockDays"}}
+    told = tomllib.loads((TEMPLATE.parent / "samconfig.toml").read_text(encoding="utf-8"))
+    given = {
+        name: " ".join(
+            of["parameters"].get("parameter_overrides", "") for of in environment.values()
+        )
+        for name, environment in told.items()
+        if name != "version"
+    }
+    assert {name for name, words in given.items() if "LockDays=0" in words} == {"default", "local"}
 
 
 def test_publish_may_write_a_studys_own_rows_and_no_others() -> None:

@@ -1,6 +1,7 @@
 """Documents in the bucket: written as they are made, large ones in parts."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from trial.store import documents
 from trial.store.documents import PART_BYTES, Documents
+from trial.store.retention import Retention
 
 _NUMBER = count(1)
 PLACE = ("S", "open", "live", "listings.xlsx", "application/x-test")
@@ -29,7 +31,7 @@ def s3(ministack: str) -> Any:
 @pytest.fixture
 def bucket(s3: Any) -> str:
     name = f"documents-{next(_NUMBER)}"
-    s3.create_bucket(Bucket=name)
+    s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
 
@@ -67,6 +69,28 @@ def test_what_fails_while_it_is_made_leaves_no_document_and_no_parts(s3, bucket)
         Documents(s3, bucket).write(*PLACE, broken())
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
     assert not s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
+
+
+def test_a_large_locked_document_is_asked_to_be_locked_and_its_parts_are_vouched_for(s3, bucket):
+    """The emulator does not lock what comes in parts: what it is asked for is looked at."""
+    asked = {}
+
+    def note(model: Any, params: Any, **_: Any) -> None:
+        asked.setdefault(model.name, []).append(params)
+
+    s3.meta.events.register("before-call.s3", note)
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    retention = Retention("COMPLIANCE", 7, lambda: until - timedelta(days=7))
+    place = ("S", "open", "cuts/abc", "listings.xlsx", "application/x-test")
+    Documents(s3, bucket, retention).write(*place, pieces(PART_BYTES + 1, 1_000_000))
+    (made,) = asked["CreateMultipartUpload"]
+    assert made["headers"]["x-amz-object-lock-mode"] == "COMPLIANCE"
+    assert made["headers"]["x-amz-object-lock-retain-until-date"].startswith("2030-01-01")
+    assert made["headers"]["x-amz-checksum-algorithm"] == "CRC32"
+    sums = [part["headers"]["x-amz-checksum-crc32"] for part in asked["UploadPart"]]
+    (whole,) = asked["CompleteMultipartUpload"]
+    assert len(sums) == 2
+    assert all(each in str(whole["body"]) for each in sums)
 
 
 def test_no_more_than_two_parts_are_in_memory(monkeypatch):

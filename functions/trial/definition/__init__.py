@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from trial.definition.base import Model, Name, distinct
+from trial.definition.charts import ChartDefinition
 from trial.definition.conditions import (
     AdverseEvents,
     AnalysisSet,
@@ -26,7 +27,13 @@ from trial.definition.design import (
     Visit,
     apart,
 )
-from trial.definition.outputs import FigureDefinition, FlowDefinition, ListingDefinition, Table
+from trial.definition.outputs import (
+    FigureDefinition,
+    FlowDefinition,
+    ListingDefinition,
+    Table,
+    apart_as_data,
+)
 
 MOST_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
 
@@ -66,5 +73,8 @@ class Definition(Model):
     adverse_events: AdverseEvents = AdverseEvents()
     tables: Annotated[list[Table], AfterValidator(distinct)] = []
     figures: Annotated[list[FigureDefinition], AfterValidator(distinct)] = []
+    charts: Annotated[list[ChartDefinition], AfterValidator(distinct)] = []
     flow: FlowDefinition
-    listings: Annotated[list[ListingDefinition], AfterValidator(distinct)] = []
+    listings: Annotated[
+        list[ListingDefinition], AfterValidator(distinct), AfterValidator(apart_as_data)
+    ] = []

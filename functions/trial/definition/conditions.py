@@ -61,6 +61,11 @@ class Measure(Model):
         return self
 
     @property
+    def without_date(self) -> bool:
+        """Whether it is of a parameter, and does not say when."""
+        return self.parameter is not None and self.at is None and self.after_first_dose is None
+
+    @property
     def baseline(self) -> str | None:
         """The baseline that a change is from."""
         return self.decrease_from or self.change_from or self.percent_change_from
@@ -176,6 +181,16 @@ class Condition(Bounds):
         if kind == "measure" and self.model_fields_set.isdisjoint(wanted):
             raise ValueError(f"a condition on a measure takes {', '.join(wanted)}")
         return self
+
+    def at_visit(self, visit: str) -> "Condition":
+        """Give it with a visit filled in where a measure written in place names none."""
+        for name in ("all", "any", "none"):
+            if (refs := getattr(self, name)) is not None:
+                found = [each if isinstance(each, str) else each.at_visit(visit) for each in refs]
+                return self.model_copy(update={name: found})
+        if not isinstance(self.measure, Measure) or not self.measure.without_date:
+            return self
+        return self.model_copy(update={"measure": self.measure.model_copy(update={"at": visit})})
 
 
 class AdverseEventFilter(Model):

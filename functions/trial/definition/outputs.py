@@ -1,5 +1,6 @@
 """What is published: tables, the summary's figures, the participant flow and listings."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -11,6 +12,10 @@ from trial.definition.conditions import AdverseEventFilter, Measure, Ref, Where
 
 Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]
 Statistics = list[Statistic]
+
+DEFAULT_STATISTICS: Statistics = ["n", "mean", "sd", "median", "min", "max"]
+ORDER_STATISTICS = frozenset(("median", "q1", "q3", "min", "max"))
+"""Those that no sum tells: each value is kept for them."""
 
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
@@ -144,8 +149,9 @@ class Shift(Model):
 class TableRow(Model):
     """One row, or the rows that one rule gives; exactly one of the kinds below, or a heading.
 
-    A kind that takes a reference takes either one for all columns or one by column. `decimals`
-    are those of the data, to which a mean adds one and an SD two; or those of each statistic.
+    A kind that takes a reference takes either one for all columns or one by column. With `visits`
+    there is a row a visit, which is filled in where a measure says no `at`. `decimals` are those
+    of the data, to which a mean adds one and an SD two; or those of each statistic.
     """
 
     id: Name
@@ -183,9 +189,20 @@ class TableRow(Model):
         """Which kind of row it is; None for a heading."""
         return next((kind for kind in ROW_KINDS if getattr(self, kind) is not None), None)
 
+    def statistics_of(self, column: str) -> Statistics:
+        """Give the statistics that a summary shows in a column."""
+        given = self.statistics
+        if isinstance(given, dict):
+            return given.get(column, DEFAULT_STATISTICS)
+        return given or DEFAULT_STATISTICS
+
+    def tallied(self, column: str) -> bool:
+        """Say whether a summary keeps each value of a column, for order statistics."""
+        return not ORDER_STATISTICS.isdisjoint(self.statistics_of(column))
+
 
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
-    "count": ("where", "interval"),
+    "count": ("where", "visits", "interval"),
     "levels": (),
     "summary": ("where", "visits", "statistics", "decimals"),
     "pairs": ("column",),
@@ -287,6 +304,9 @@ class FlowDefinition(Model):
         return self
 
 
+DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,7}$")]
+
+
 class ListingColumnDefinition(Model):
     """A listing's column: a name `listings` knows, or a source the trial does not collect.
 
@@ -304,7 +324,8 @@ class ListingDefinition(Model):
     """A listing: which records it shows, of which subjects, in which columns.
 
     `records` is a kind of event, `subjects`, `findings`, or `observations:` and parameters with
-    commas between them.
+    commas between them. `dataset` names it as data: letters and digits, as CDISC's data sets are
+    named; its id does where none is given.
     """
 
     id: Name
@@ -315,3 +336,22 @@ class ListingDefinition(Model):
     subjects: Ref | None = None
     columns: Annotated[list[ListingColumnDefinition], Field(min_length=1), AfterValidator(distinct)]
     footnotes: list[str] = []
+    dataset: DatasetName | None = None
+
+    @property
+    def data_name(self) -> str:
+        """The name of its data: the one given, or one made of its id."""
+        return self.dataset or name_as_data(self.id)
+
+
+def name_as_data(listing: str) -> str:
+    """Name the data of a listing by its id: l16-2-7."""
+    return "l" + re.sub(r"[^a-z0-9]", "-", listing.lower())
+
+
+def apart_as_data(listings: list[ListingDefinition]) -> list[ListingDefinition]:
+    """Refuse two listings whose data would be one file."""
+    names = [each.data_name for each in listings]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"gives {', '.join(twice)} as the data set of more than one listing")
+    return listings

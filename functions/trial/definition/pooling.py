@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import Any
 
 from trial.definition import Definition
+from trial.definition.charts import ChartDefinition
 from trial.definition.dependence import Dependence
 from trial.definition.outputs import (
     FigureDefinition,
@@ -55,6 +56,9 @@ def pooled(definition: Definition) -> Definition:
             "arms": [],
             "tables": tables,
             "figures": [each for each in definition.figures if _stands(each, tables)],
+            "charts": [
+                chart for each in definition.charts if (chart := _chart(each, tables)) is not None
+            ],
             "flow": _flow(definition.flow, tells),
             "listings": [
                 listing
@@ -156,6 +160,19 @@ def _stands(figure: FigureDefinition, tables: list[Table]) -> bool:
                 for given in [getattr(row, row.kind) if row.kind else None]
             )
     return False
+
+
+def _chart(chart: ChartDefinition, tables: list[Table]) -> ChartDefinition | None:
+    """Show of a row the columns that are left, or where none is those that stand for them."""
+    source = chart.source
+    for table in tables:
+        for row in table.rows if table.id == source.table else ():
+            if row.id == source.row and (left := chart.fitting(table, row)):
+                columns = [each for each in source.columns if each in left]
+                return chart.model_copy(
+                    update={"source": source.model_copy(update={"columns": columns})}
+                )
+    return None
 
 
 def _flow(flow: FlowDefinition, tells: Dependence) -> FlowDefinition:

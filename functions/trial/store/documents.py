@@ -13,12 +13,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from trial.errors import Rejected
+from trial.store import places
+from trial.store.places import AUDIT, LIVE, MANIFEST
+from trial.store.retention import Retention
 
-LIVE, AUDIT = "live", "audit"
-HEADS, TRAIL = "heads.json", "audit.ndjson"
-"""What arrival decides, kept apart: where each journal stood, and the journals themselves."""
-REPORT = "report.json"
-"""What the last audit found."""
 LINK_SECONDS = 60
 PART_BYTES = 8 * 1024 * 1024
 """Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
@@ -31,10 +29,11 @@ _OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict"}
 class Documents:
     """The bucket of one deployment."""
 
-    def __init__(self, client: Any, bucket: str) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
-        """Use a bucket that keeps versions."""
+    def __init__(self, client: Any, bucket: str, retention: Retention | None = None) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+        """Use a bucket that keeps versions and, for a retention of some days, can lock them."""
         self._client = client
         self._bucket = bucket
+        self._retention = retention
 
     def write(
         self, study: str, audience: str, place: str, name: str, media_type: str,
@@ -48,6 +47,7 @@ class Documents:
             "Bucket": self._bucket,
             "Key": _key(study, audience, f"{place}/{name}"),
             "ContentType": media_type,
+            **(self._retention.arguments(place) if self._retention else {}),
         }
         parts = _parts(content)
         first, second = next(parts, b""), next(parts, None)
@@ -58,22 +58,36 @@ class Documents:
 
     def _in_parts(self, request: Mapping[str, Any], parts: Iterable[bytes]) -> str:
         """Upload parts; of one that fails nothing stays."""
-        upload = self._client.create_multipart_upload(**request)["UploadId"]
+        made = self._client.create_multipart_upload(**request, ChecksumAlgorithm="CRC32")
+        upload = made["UploadId"]
         of = {"Bucket": request["Bucket"], "Key": request["Key"], "UploadId": upload}
         try:
-            sent = [
-                {
-                    "PartNumber": number,
-                    "ETag": self._client.upload_part(**of, PartNumber=number, Body=part)["ETag"],
-                }
-                for number, part in enumerate(parts, 1)
-            ]
+            sent = [self._part(of, number, part) for number, part in enumerate(parts, 1)]
             whole = self._client.complete_multipart_upload(**of, MultipartUpload={"Parts": sent})
         except BaseException:
             self._client.abort_multipart_upload(**of)
             raise
         version: str = whole["VersionId"]
         return version
+
+    def _part(self, of: Mapping[str, str], number: int, part: bytes) -> dict[str, Any]:
+        """Upload a part; whatever S3 says of it has to be said again in the end."""
+        answer = self._client.upload_part(**of, PartNumber=number, Body=part)
+        said = {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
+        return {"PartNumber": number, **said}
+
+    def manifest(self, study: str, audience: str, cut: str) -> dict[str, Any] | None:
+        """Read a cut's manifest; None while its documents are not all there, for it comes last.
+
+        The cut and the code that it names decide every byte of them.
+        """
+        try:
+            found: dict[str, Any] = json.loads(
+                self.read(study, audience, places.cut(cut), MANIFEST)
+            )
+        except Rejected:
+            return None
+        return found
 
     def latest(self, study: str, audience: str) -> tuple[dict[str, Any] | None, str]:
         """Read which publication is the latest, and the tag that a newer one must match."""

@@ -139,6 +139,10 @@ class Store:
         """Give the study in force; raises `Rejected` (404) where there is none."""
         return self._definitions.get(study_id)
 
+    def defined(self, study_id: str, digest: str) -> Study:
+        """Give a study by one of the definitions it ever had."""
+        return self._definitions.load(known(study_id), digest)
+
     def current(self, study_id: str) -> Current | None:
         """Read what is in force, past every cache; None for a study without a definition."""
         return self._definitions.current(known(study_id))

@@ -1,7 +1,8 @@
 """Reports that were asked for: a row each, from the request until its documents are there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from trial.errors import Rejected
 from trial.store import keys
@@ -13,9 +14,18 @@ PUBLISHED = "published"
 FAILED = "failed"
 
 
+_SHOWN = (
+    "id", "status", "requested_by", "requested_at", "reason", "as_of", "cutoff", "cut", "accepted"
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Requested:
-    """A report: who asked for it, when, why and as of when, and the cut it became."""
+    """A report: who asked for it, when, why and as of when, and the cut it became.
+
+    `previous` is the report that it tells the changes since: None while nobody has looked, '' where
+    there is none. `files` are those of the open audience.
+    """
 
     id: str
     status: str
@@ -27,10 +37,28 @@ class Requested:
     cut: str = ""
     accepted: int = 0
     unblinded_cut: str = ""
+    previous: str | None = None
+    files: tuple[str, ...] = ()
 
-    def document(self) -> dict[str, str | int]:
-        """Give it as data for everybody: the cut of the unblinded is named after arms too."""
-        return {name: each for name, each in vars(self).items() if name != "unblinded_cut"}
+    @property
+    def order(self) -> tuple[str, str]:
+        """Sort reports by when they were asked for."""
+        return self.requested_at, self.id
+
+    def document(self, study: str) -> dict[str, Any]:
+        """Give it as data for everybody: the cut of the unblinded is named after arms too.
+
+        Each of its files is found under its location, by name.
+        """
+        location = f"/studies/{study}/reports/{self.id}"
+        shown = {name: getattr(self, name) for name in _SHOWN}
+        changes = f"{location}/changes-since/{self.previous}" if self.previous else None
+        return shown | {
+            "location": location,
+            "files": list(self.files),
+            "previous": self.previous or None,
+            "changes": changes,
+        }
 
 
 class Reports:
@@ -65,16 +93,48 @@ class Reports:
         partition, start = keys.report(study, "")
         return map(_requested, self._table.query(partition, start))
 
-    def ready(
-        self, study: str, request: str, cut: str, accepted: int, unblinded_cut: str = ""
-    ) -> None:
-        """Note that a report's documents are there, and of which cut they are for each audience."""
-        values = {":ready": text(READY), ":cut": text(cut), ":accepted": {"N": str(accepted)}}
-        values[":unblinded"] = text(unblinded_cut)
+    def in_order(self, study: str, requests: Iterable[str]) -> list[str]:
+        """Sort requests by when they were made; those that are not there are left out."""
+        found = (self.find(study, each) for each in requests)
+        return [each.id for each in sorted(filter(None, found), key=lambda one: one.order)]
+
+    def previous(self, study: str, asked: Requested) -> Requested | None:
+        """Find the report that another tells the changes since; None for a study's first.
+
+        It is the last of those asked for before it that were ready when it was first made; that is
+        noted, so that made again it is compared with the same.
+        """
+        if asked.previous is None:
+            ready = [each for each in self.all(study) if each.status == READY]
+            before = [each for each in ready if each.order < asked.order]
+            last = max(before, key=lambda each: each.order, default=None)
+            self._note(study, asked.id, last.id if last else "")
+            asked = self.get(study, asked.id)
+        return self.find(study, asked.previous) if asked.previous else None
+
+    def _note(self, study: str, request: str, previous: str) -> None:
         self._table.write([
             self._table.update(
                 keys.report(study, request),
-                "SET #status = :ready, cut = :cut, accepted = :accepted, unblinded = :unblinded",
+                "SET previous = if_not_exists(previous, :previous)",
+                PRESENT,
+                ExpressionAttributeValues={":previous": text(previous)},
+            )
+        ])  # fmt: skip
+
+    def ready(
+        self, study: str, request: str, cut: str, accepted: int, unblinded_cut: str = "",
+        files: Iterable[str] = (),
+    ) -> None:  # fmt: skip
+        """Note that a report's documents are there, and of which cut they are for each audience."""
+        values = {":ready": text(READY), ":cut": text(cut), ":accepted": {"N": str(accepted)}}
+        values[":unblinded"] = text(unblinded_cut)
+        values[":files"] = {"L": [text(each) for each in files]}
+        self._table.write([
+            self._table.update(
+                keys.report(study, request),
+                "SET #status = :ready, cut = :cut, accepted = :accepted, unblinded = :unblinded,"
+                " files = :files",
                 PRESENT,
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=values,
@@ -127,4 +187,6 @@ def _requested(item: Item) -> Requested:
         cut=item.get("cut", {}).get("S", ""),
         accepted=int(item.get("accepted", {}).get("N", 0)),
         unblinded_cut=item.get("unblinded", {}).get("S", ""),
+        previous=item.get("previous", {}).get("S"),
+        files=tuple(each["S"] for each in item.get("files", {}).get("L", [])),
     )

@@ -12,7 +12,7 @@ from trial.derivation import Derivation
 from trial.messages import KINDS
 from trial.rules import Rules
 from trial.rules.categories import check_levels, known_levels, level_text
-from trial.rules.matching import Test, check_fields, matcher, unknown
+from trial.rules.matching import Test, check_fields, matcher, refused, unknown
 from trial.rules.measures import Quantity
 from trial.tables.rows.counts import CountRow, HeadingRow, LevelsRow, NotDueRow, PairsRow, ShiftRow
 from trial.tables.rows.events import EventsRow, IncidenceRow, Severity, TermsRow
@@ -24,7 +24,6 @@ from trial.tables.rows.survival import SurvivalRow
 CELLS_A_ROW = (
     64  # at about 14 bytes a cell, a row of sums stays within the 1 KB an ADD is billed by
 )
-DEFAULT_STATISTICS = ("n", "mean", "sd", "median", "min", "max")
 _METHODS = {"observed": "", "bocf": "BOCF", "locf": "LOCF", "locf-visit": "LOCF"}
 
 Finder = Callable[[Derivation], Iterable[str]]
@@ -153,18 +152,37 @@ class Compiler:
         one = make(given, path)
         return [one if column.compare is None else None for column in columns]
 
-    def _tests(self, given: Ref | dict[str, Ref], path: str) -> list[Test | None]:
-        return self._by_column(given, self._rules.condition, path)
+    def _tests(
+        self, given: Ref | dict[str, Ref], path: str, visit: Visit | None = None
+    ) -> list[Test | None]:
+        def test(ref: Ref, at: str) -> Test:
+            return self._rules.condition(_at_visit(ref, visit.id, at) if visit else ref, at)
+
+        return self._by_column(given, test, path)
 
     def _where(self, row: TableRow, path: str) -> Test | None:
         return self._rules.condition(row.where, f"{path}/where") if row.where else None
 
     def _count(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.count is not None
-        tests, where = self._tests(row.count, f"{path}/count"), self._where(row, path)
-        if where is not None:
-            tests = [None if test is None else _both(where, test) for test in tests]
-        yield CountRow(*self._placed(row, 1), tests, row.interval)
+        where, at = self._where(row, path), f"{path}/count"
+        for name, label, visit in self._by_visit(row, path):
+            tests = self._tests(row.count, at, visit)
+            if where is not None:
+                tests = [None if test is None else _both(where, test) for test in tests]
+            sums, index = self._next(len(self._table.columns))
+            yield CountRow(name, label, row.level, sums, index, tests, row.interval)
+
+    def _by_visit(self, row: TableRow, path: str) -> Iterator[tuple[str, str, Visit | None]]:
+        """Name the row, or the rows of its visits, with the visit of each."""
+        if row.visits is None:
+            yield row.id, row.label, None
+            return
+        visits = self._study.visits
+        for name in list(visits) if row.visits == "all" else row.visits:
+            if name not in visits:
+                raise unknown(f"{path}/visits", "visit", name)
+            yield f"{row.id}/{name}", visits[name].label, visits[name]
 
     def _not_due(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.not_due is not None
@@ -299,6 +317,7 @@ class Compiler:
             self._term_names(row.terms),
             row.terms.minimum_percent,
             _severity(row.terms.worst) if row.terms.worst else None,
+            tuple(row.terms.by.split("-")),
         )
 
     def _term_names(self, terms: Terms) -> Callable[[AdverseEvent], Sequence[tuple[str, ...]]]:
@@ -318,14 +337,8 @@ class Compiler:
         return names
 
     def _summaries(self, row: TableRow, path: str) -> Iterator[RowPlan]:
-        if row.visits is None:
-            yield self._summary(row, row.id, row.label, None, path)
-            return
-        visits = self._study.visits
-        for name in list(visits) if row.visits == "all" else row.visits:
-            if name not in visits:
-                raise unknown(f"{path}/visits", "visit", name)
-            yield self._summary(row, f"{row.id}/{name}", visits[name].label, visits[name], path)
+        for name, label, visit in self._by_visit(row, path):
+            yield self._summary(row, name, label, visit, path)
 
     def _summary(
         self, row: TableRow, name: str, label: str, visit: Visit | None, path: str
@@ -354,11 +367,12 @@ class Compiler:
             index,
             self._table.id,
             self._by_column(row.summary, quantity, f"{path}/summary"),
-            self._statistics(row),
+            [row.statistics_of(column.id) for column in self._table.columns],
             [each or "" for each in self._by_column(row.summary, method, f"{path}/summary")],
             self._decimals(row),
             self._where(row, path),
             [column.arm for column in self._table.columns],
+            (("visit", visit.id),) if visit else (),
         )
 
     def _decimals(self, row: TableRow) -> int | Mapping[str, int] | None:
@@ -366,11 +380,12 @@ class Compiler:
             return {str(name): places for name, places in row.decimals.items()}
         return row.decimals
 
-    def _statistics(self, row: TableRow) -> list[Sequence[str]]:
-        columns = self._table.columns
-        if isinstance(row.statistics, dict):
-            return [row.statistics.get(each.id, DEFAULT_STATISTICS) for each in columns]
-        return [row.statistics or DEFAULT_STATISTICS for _ in columns]
+
+def _at_visit(ref: Ref, visit: str, path: str) -> Ref:
+    """Fill a visit in; what is the same at every visit is refused."""
+    if isinstance(ref, str) or (found := ref.at_visit(visit)) == ref:
+        raise refused(path, "is the same at every visit: write a measure that names no at")
+    return found
 
 
 def _both(where: Test, test: Test) -> Test:

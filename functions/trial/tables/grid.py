@@ -54,12 +54,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row; `level` 0 stands at the margin, 1 is indented once."""
+    """A row; `level` 0 stands at the margin, 1 is indented once.
+
+    `groups` are the levels, terms or visit that it is of, by what they are levels of; its id ends
+    with them.
+    """
 
     id: str
     label: str
     level: int
     cells: tuple[Cell, ...] = ()
+    groups: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,18 @@ class Grid:
 
 @dataclass(frozen=True)
 class ListingColumn:
-    """A listing's column; one whose source the trial does not collect says so in every row."""
+    """A listing's column; one whose source the trial does not collect says so in every row.
+
+    `whole` says that its numbers are integers; `key` is its place among the columns that tell the
+    rows apart, 0 if it is none of them.
+    """
 
     id: str
     label: str
     kind: str = "text"
     """text, number, date (ISO text as collected, that may be partial) or day (YYYY-MM-DD, whole)"""
+    whole: bool = False
+    key: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class Listing:
     """One listing: a record a row, sorted as its footnote says.
 
     There may be more rows than memory holds: each iteration makes them anew, one at a time.
+    `dataset` names it as data.
     """
 
     id: str
@@ -97,6 +109,7 @@ class Listing:
     columns: tuple[ListingColumn, ...]
     rows: Iterable[tuple[Value, ...]]
     footnotes: tuple[str, ...] = ()
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,12 +130,18 @@ class Mark:
 
 @dataclass(frozen=True)
 class Series:
-    """The marks of one arm or column, in order; `censored` are times of a curve of survival."""
+    """The marks of one arm or column, in order; `n` are the subjects that it is about.
+
+    Of a curve of survival, `censored` are the times at which follow-up ended without an event, and
+    `at_risk` says of some times how many had neither before.
+    """
 
     id: str
     label: str
     marks: tuple[Mark, ...]
     censored: tuple[str, ...] = ()
+    n: int | None = None
+    at_risk: tuple[tuple[str, int], ...] = ()
 
 
 ChartKind = Literal["line", "step", "bars", "dots"]
@@ -135,7 +154,8 @@ class Chart:
     `line` joins its marks, `step` stays level between them, `bars` stand side by side in the
     order given, `dots` have a line a term (`label`), from the top. `references` are levels of the
     vertical axis that the eye should find, each with its name. It is read out of the same sums as
-    the table named by `source`.
+    the table named by `source`. `places` are the decimals that its numbers are told with, `y_range`
+    what the vertical axis shows in any case.
     """
 
     id: str
@@ -149,6 +169,8 @@ class Chart:
     references: tuple[tuple[str, str], ...] = ()
     method: str = ""
     footnotes: tuple[str, ...] = ()
+    places: int = 1
+    y_range: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -76,4 +76,5 @@ def _listing(
         tuple(column for column, _ in shown),
         Rows(derivations, rows),
         (*definition.footnotes, *footnotes(definition)),
+        definition.data_name,
     )

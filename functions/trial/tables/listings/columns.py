@@ -13,10 +13,12 @@ from trial.tables.grid import ListingColumn
 from trial.tables.listings import days
 from trial.tables.listings.items import Source
 from trial.tables.listings.sources import source
+from trial.tables.listings.variables import is_whole, key_sequence
 
 IMPUTED = (
-    "Imputed: D the day, M month and day. A partial onset counts as the first day it can mean, or as"
-    " the first dose's if it can mean that; a partial end as the last, but not after death or cut-off."
+    "Imputed: D the day, M month and day. A partial onset counts as the first day it can mean, or"
+    " as the first dose's if it can mean that; a partial end as the last, but not after death or"
+    " cut-off."
 )
 """The footnote of a listing with an imputed date."""
 
@@ -33,6 +35,7 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Colu
     written = definition.columns
     ids, sources = {each.id for each in written}, {each.source for each in written}
     dated = {each.source for each in written if each.kind == "date"}
+    keys = key_sequence(definition)
     made: list[Column] = []
     for i, column in enumerate(written):
         at = f"{path}/columns/{i}"
@@ -44,7 +47,9 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Colu
         of = (column.source or "").partition(_STUDY_DAY)[0]
         field = days.field(of, definition.records) if of in dated else None
         value = field.study_day if field else source(rules, column, definition.records, at)
-        made.append((ListingColumn(column.id, column.label, kind), value))
+        whole = is_whole(rules, column.source, definition.records)
+        key = keys.get(column.id, 0)
+        made.append((ListingColumn(column.id, column.label, kind, whole, key), value))
     return made
 
 
@@ -71,4 +76,5 @@ def _of_date(
     if field.rule is not None:
         yield ListingColumn(f"{stem}DTF", f"{label} (imputed)"), field.flag
     if not field.derived and f"{column.source}{_STUDY_DAY}" not in sources:
-        yield ListingColumn(f"{stem}DY", f"{label} (study day)", "number"), field.study_day
+        day = ListingColumn(f"{stem}DY", f"{label} (study day)", "number", whole=True)
+        yield day, field.study_day

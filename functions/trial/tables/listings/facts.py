@@ -43,6 +43,7 @@ def _end_of_study(derivation: Derivation, field: str) -> Value:
 
 SUBJECT: Mapping[str, Source] = {
     "subject": lambda derivation, _: derivation.subject.id,
+    "received-arm": lambda derivation, _: derivation.received_arm,
     "doses": lambda derivation, _: len(derivation.doses),
     "end-of-study-status": lambda derivation, _: _end_of_study(derivation, "status"),
     "end-of-study-reason": lambda derivation, _: _end_of_study(derivation, "reason"),

@@ -75,14 +75,17 @@ class CountRow(Placed):
 
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give n, N, percentage and, if wanted, the exact confidence interval."""
-        cells = sums.get(self.sums, {})
         method = f"{CLOPPER_PEARSON}, 95 %" if self.interval else ""
-        found = {i: cells.get(f"{self.index}.{i}.n", 0) for i, _, _ in self._counts}
+        found = {i: self.subjects(sums, i) for i, _, _ in self._counts}
         shown = [
             Cell(heads[i].id, counted(n, heads[i], interval=self.interval), method)
             for i, n in found.items()
         ]
         return [Row(self.id, self.label, self.level, (*shown, *_against_rest(heads, found)))]
+
+    def subjects(self, sums: Share, column: int) -> int:
+        """Read how many subjects a column counts."""
+        return sums.get(self.sums, {}).get(f"{self.index}.{column}.n", 0)
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,13 @@ class LevelsRow(Placed):
         labels = {**self.values, **{value: value or "Not reported" for value in others}}
         inner = self.level + 1 if self.label else self.level
         rows = [
-            Row(f"{self.id}/{value}", label, inner, self._cells(cells, heads, value))
+            Row(
+                f"{self.id}/{value}",
+                label,
+                inner,
+                self._cells(cells, heads, value),
+                (("level", value),),
+            )
             for value, label in labels.items()
         ]
         known = [value for value in labels if value]
@@ -210,13 +219,15 @@ class ShiftRow(Placed):
             made = tuple(
                 Cell(head.id, counted(totals[i], head, of=sizes[i])) for i, head in columns
             )
-            rows.append(Row(f"{self.id}/{before}", label, inner, made))
+            group = ("before", before)
+            rows.append(Row(f"{self.id}/{before}", label, inner, made, (group,)))
             for after, name in self.afters.items():
                 made = tuple(
                     Cell(head.id, counted(n(i, before, after), head, of=sizes[i]))
                     for i, head in columns
                 )
-                rows.append(Row(f"{self.id}/{before}/{after}", name, inner + 1, made))
+                groups = (group, ("after", after))
+                rows.append(Row(f"{self.id}/{before}/{after}", name, inner + 1, made, groups))
         return rows
 
 

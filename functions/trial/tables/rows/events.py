@@ -93,6 +93,7 @@ class TermsRow:
     names: Callable[[AdverseEvent], Sequence[tuple[str, ...]]]
     minimum_percent: Decimal | None
     severity: Severity | None
+    factors: tuple[str, ...]
 
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
         """Count the subject once a class and once a term, and each event."""
@@ -130,6 +131,16 @@ class TermsRow:
             for row in self._rows(name, counts[name], heads)
         ]
 
+    def subjects(self, sums: Share, heads: Sequence[Head]) -> dict[tuple[str, ...], dict[int, int]]:
+        """Read, for each term that the table shows, how many subjects each column counts."""
+        counts = self._counts(sums)
+        deepest = max(map(len, counts), default=0)
+        return {
+            name: {column: n for (column, statistic), n in found.items() if statistic == "n"}
+            for name, found in counts.items()
+            if len(name) == deepest and self._frequent(found, heads)
+        }
+
     def _counts(self, sums: Share) -> dict[tuple[str, ...], dict[tuple[int, str], int]]:
         counts: dict[tuple[str, ...], dict[tuple[int, str], int]] = {}
         for chunk in range(self.chunks):
@@ -148,7 +159,8 @@ class TermsRow:
 
     def _rows(self, name: tuple[str, ...], found: Found, heads: Sequence[Head]) -> Iterator[Row]:
         row, level = f"{self.id}/{'/'.join(name)}", len(name) - 1
-        yield Row(row, name[-1], level, event_cells(heads, found))
+        groups = tuple(zip(self.factors, name, strict=False))
+        yield Row(row, name[-1], level, event_cells(heads, found), groups)
         for place, (value, label) in enumerate(
             self.severity.values.items() if self.severity else ()
         ):
@@ -157,7 +169,7 @@ class TermsRow:
                 for i, head in enumerate(heads)
                 if head.comparison is None
             )
-            yield Row(f"{row}/{value}", label, level + 1, cells)
+            yield Row(f"{row}/{value}", label, level + 1, cells, (*groups, ("level", value)))
 
 
 def _subjects(found: Found) -> int:

@@ -45,6 +45,10 @@ class Head:
 class RowPlan(Protocol):
     """A row of a definition, ready to count and to read."""
 
+    @property
+    def id(self) -> str:
+        """Name the row; rows that it gives are named so, or begin so."""
+
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
         """Put the subject's part into its share, for the columns it is a member of.
 

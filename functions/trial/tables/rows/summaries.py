@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from trial.cells import Share, Sums
+from trial.definition.outputs import ORDER_STATISTICS
 from trial.derivation import Derivation
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
@@ -20,7 +21,6 @@ from trial.tables.rows.kinds import Head, apart, limits, number, put, whole
 TALLY_POINTS = 32
 """Grid points a row of sums holds: a tally spreads over rows by value, so that none grows."""
 
-ORDER_STATISTICS = frozenset(("median", "q1", "q3", "min", "max"))
 MORE_PLACES: Mapping[str, int] = {
     "mean": 1,
     "median": 1,
@@ -44,6 +44,7 @@ class SummaryRow(Placed):
     decimals: int | Mapping[str, int] | None
     where: Test | None
     arms: Sequence[str | None]
+    groups: tuple[tuple[str, str], ...] = ()
 
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
         """Add n, the value and its square and, for order statistics, its tally."""
@@ -97,16 +98,17 @@ class SummaryRow(Placed):
 
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give the statistics asked for, means to one decimal more than the data and SD to two."""
-        moments = {column: self._moments(sums, column) for column, *_ in self._measured}
+        moments = {column: self.moments(sums, column) for column, *_ in self._measured}
         shown = [
             Cell(heads[i].id, self._statistics(sums, i, found), self.methods[i])
             for i, found in moments.items()
         ]
-        places = self._places(next(iter(moments)), "mean") if moments else 0
+        places = self.places(next(iter(moments)), "mean") if moments else 0
         compared = compare_means(heads, moments, places)
-        return [Row(self.id, self.label, self.level, (*shown, *compared))]
+        return [Row(self.id, self.label, self.level, (*shown, *compared), self.groups)]
 
-    def _moments(self, sums: Share, column: int) -> MomentsReadout:
+    def moments(self, sums: Share, column: int) -> MomentsReadout:
+        """Read the moments of a column."""
         quantity = self.quantities[column]
         assert quantity is not None
         cells, at = sums.get(self.sums, {}), f"{self.index}.{column}."
@@ -114,7 +116,7 @@ class SummaryRow(Placed):
             {name: cells.get(at + name, 0) for name in ("n", "s", "q")}
         )
 
-    def _places(self, column: int, statistic: str) -> int:
+    def places(self, column: int, statistic: str) -> int:
         """Give the decimals that a statistic is printed to."""
         quantity, decimals = self.quantities[column], self.decimals
         assert quantity is not None
@@ -138,9 +140,9 @@ class SummaryRow(Placed):
         statistics = [whole("n", moments.n)]
         for name in self.statistics[column]:
             if name == "ci":
-                statistics += limits(moments.t_interval(), self._places(column, "ci"))
+                statistics += limits(moments.t_interval(), self.places(column, "ci"))
             elif name != "n":
-                statistics.append(number(name, found[name], self._places(column, name)))
+                statistics.append(number(name, found[name], self.places(column, name)))
         if self.methods[column]:
             cells = sums.get(self.sums, {})
             imputed = cells.get(f"{self.index}.{column}.i", 0)
@@ -148,10 +150,7 @@ class SummaryRow(Placed):
         return tuple(statistics)
 
     def _order(self, sums: Sums, column: int, places: int) -> dict[str, Fraction | None]:
-        rows = sums.spread(self._tally(column))
-        points = {int(point): n for cells in rows for point, n in cells.items()}
-        readout = tally_readout(points)
-        unit = 10**places
+        readout, unit = tally_readout(self._points(sums, column)), 10**places
         return {
             name: None if value is None else Fraction(value) / unit
             for name, value in (
@@ -162,6 +161,18 @@ class SummaryRow(Placed):
                 ("max", readout.maximum),
             )
         }
+
+    def values(self, sums: Sums, column: int) -> list[Fraction]:
+        """Read the values that a tallied column keeps, one a subject, the greatest first."""
+        quantity = self.quantities[column]
+        assert quantity is not None
+        points = sorted(self._points(sums, column).items(), reverse=True)
+        unit = 10**quantity.order_places
+        return [Fraction(point, unit) for point, n in points for _ in range(n)]
+
+    def _points(self, sums: Sums, column: int) -> dict[int, int]:
+        rows = sums.spread(self._tally(column))
+        return {int(point): n for cells in rows for point, n in cells.items()}
 
 
 def _coarser(units: int, places: int) -> int:

@@ -93,6 +93,10 @@ class SurvivalRow:
             ),
         ]
 
+    def times(self, sums: Sums, column: int) -> Times:
+        """Read events and censorings by day of a column, all strata together."""
+        return _joined(self._times(sums, column).values())
+
     def _times(self, sums: Sums, column: int) -> dict[str, dict[int, tuple[int, int]]]:
         """Give events and censorings by day, for each stratum."""
         found: dict[str, dict[int, tuple[int, int]]] = {}

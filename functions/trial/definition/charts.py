@@ -1,0 +1,82 @@
+"""What is drawn: charts, each another read-out of one row of a table."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from trial.definition.base import Model, Name
+from trial.definition.outputs import Table, TableRow
+
+CHART_KINDS: Mapping[str, str] = {
+    "mean": "summary",
+    "share": "count",
+    "survival": "survival",
+    "waterfall": "summary",
+    "dots": "terms",
+}
+"""The kinds of chart, and the kind of row that each is read out of."""
+BY_VISIT = frozenset(("mean", "share"))
+"""The kinds whose row takes `visits`."""
+
+
+class ChartSource(Model):
+    """The row of a table that a chart shows, and in which columns: all that it fills."""
+
+    table: Name
+    row: Name
+    columns: list[Name] = []
+
+
+class Reference(Model):
+    """A level of the vertical axis that the eye should find, and what it is called."""
+
+    value: Decimal
+    label: str
+
+
+class ChartDefinition(Model):
+    """A figure that is drawn, from what a table counts: it adds nothing to the sums.
+
+    `mean` and `share` go by visit, with their confidence intervals; `survival` is Kaplan-Meier's
+    curve; a `waterfall` has a bar a subject; `dots` show how many subjects had each of the `most`
+    frequent terms.
+    """
+
+    id: Name
+    title: str
+    population: str
+    kind: Literal["mean", "share", "survival", "waterfall", "dots"]
+    source: ChartSource
+    x_label: str
+    y_label: str
+    references: list[Reference] = []
+    most: Annotated[int, Field(ge=1, le=100)] | None = None
+    footnotes: list[str] = []
+
+    @model_validator(mode="after")
+    def _only_its_own(self) -> "ChartDefinition":
+        if self.kind == "dots" and self.references:
+            raise ValueError("a chart of dots takes no references")
+        if self.kind != "dots" and self.most is not None:
+            raise ValueError(f"a chart of {self.kind} takes no most")
+        return self
+
+    def columns_of(self, table: Table, row: TableRow) -> list[str]:
+        """Name the columns it shows: those it names or, without any, all that it can show."""
+        return self.source.columns or self.fitting(table, row)
+
+    def fitting(self, table: Table, row: TableRow) -> list[str]:
+        """Name the columns of subjects in which a row holds what a chart of this kind shows.
+
+        A waterfall needs each value, which sums keep only for order statistics.
+        """
+        given = getattr(row, row.kind) if row.kind else {}
+        return [
+            column.id
+            for column in table.columns
+            if column.set is not None
+            and (column.id in given if isinstance(given, dict) else True)
+            and (self.kind != "waterfall" or row.tallied(column.id))
+        ]

@@ -1,0 +1,115 @@
+"""The results as CDISC Analysis Results Standard (ARS) 1.0: one reporting event a cut.
+
+Every statistic of every cell of every table is there once, with the analysis, the set, the group
+and the operation that it comes from; nothing is computed here.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from trial.definition import Definition
+from trial.definition.conditions import Ref
+from trial.render.ars import outputs
+from trial.render.ars.analyses import NO_ROLE, Gathering, Roles
+from trial.render.ars.clauses import Clauses, Written, written
+from trial.render.ars.groupings import set_id
+from trial.render.ars.methods import Methods
+from trial.tables.grid import Cut, Report
+
+_NO_ROLES: Roles = {}
+
+
+def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) -> Iterator[bytes]:
+    """Give the reporting event in pieces, one object of a list a line.
+
+    `definition` is the one that the report was made by: of a blinded study's open report, the
+    pooled one. `roles` says which rows of which tables are outcome measures; the others are of no
+    stated role.
+    """
+    clauses, methods = Clauses(definition), Methods()
+    gathering = Gathering(clauses, methods, roles)
+    found = [gathering.of(grid) for grid in report.grids]
+    yield from _pieces(
+        {
+            **_event(report.cut),
+            "mainListOfContents": outputs.planned_analyses(report, found),
+            "otherListsOfContents": [outputs.planned_outputs(report)],
+            "referenceDocuments": outputs.documents(report.cut),
+            "terminologyExtensions": outputs.extensions(NO_ROLE),
+            "analysisSets": _sets(clauses),
+            "dataSubsets": list(gathering.subsets.values()),
+            "analysisGroupings": list(gathering.groupings.values()),
+            "methods": methods.written(),
+            "analyses": (each.written() for analyses in found for each in analyses),
+            "globalDisplaySections": outputs.sections(report.cut),
+            "outputs": outputs.outputs(report),
+        }
+    )
+
+
+def _event(cut: Cut) -> Written:
+    """Name the event; its version rises with every revision that is accepted."""
+    asked = {"As of": cut.as_of, "Cut-off": cut.cutoff}
+    said = [f"Cut {cut.id}, content {cut.content_root}"]
+    said += [f"{name} {value}" for name, value in asked.items() if value]
+    return {
+        "id": f"{cut.study}/{cut.audience}",
+        "name": cut.title,
+        "label": cut.study,
+        "version": cut.accepted,
+        "description": ". ".join((*said, cut.notice)) if cut.notice else ". ".join(said),
+    }
+
+
+def _sets(clauses: Clauses) -> list[Written]:
+    """Write the analysis sets: as clauses where those can say it, and as they are defined."""
+    return [
+        {
+            "id": set_id(name),
+            "name": name,
+            "label": each.label,
+            "description": f"As defined: {_defined(each.condition, clauses.definition)}",
+            "level": 1,
+            "order": order,
+            **written(clauses.of_set(name)),
+        }
+        for order, (name, each) in enumerate(clauses.definition.sets.items(), 1)
+    ]
+
+
+def _defined(condition: Ref, definition: Definition) -> str:
+    """Write a condition in the definition's own language; a name as what it stands for."""
+    if isinstance(condition, str):
+        return f"{condition}, {_defined(definition.conditions[condition], definition)}"
+    said = condition.model_dump(mode="json", exclude_unset=True)
+    return json.dumps(said, ensure_ascii=False)
+
+
+def _pieces(document: Mapping[str, object]) -> Iterator[bytes]:
+    """Write a document member by member, and its lists item by item, a line each."""
+    between = "{\n"
+    for name, value in document.items():
+        yield _bytes(f'{between}"{name}": ')
+        between = ",\n"
+        if isinstance(value, Iterator | list):
+            yield from _items(value)
+        else:
+            yield _bytes(_compact(value))
+    yield b"\n}\n"
+
+
+def _items(values: Iterator[object] | Sequence[object]) -> Iterator[bytes]:
+    between = "[\n"
+    for value in values:
+        yield _bytes(f"{between}{_compact(value)}")
+        between = ",\n"
+    yield b"[]" if between == "[\n" else b"\n]"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _bytes(text: str) -> bytes:
+    # A lone surrogate cannot be UTF-8; its backslash form is the JSON escape for it.
+    return text.encode("utf-8", "backslashreplace")

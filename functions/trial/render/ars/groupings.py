@@ -1,0 +1,203 @@
+"""What splits subjects and records into groups, as ARS groupings: arms, columns, levels, terms."""
+
+from collections.abc import Mapping, Sequence
+
+from trial.definition.base import Level
+from trial.definition.design import ARM
+from trial.definition.outputs import Levels, Table, TableColumn, TableRow
+from trial.render.ars.clauses import (
+    Clause,
+    Clauses,
+    Compound,
+    Variable,
+    Written,
+    equal,
+    written,
+)
+from trial.tables.grid import Column, Grid
+from trial.tables.listings.items import SUBJECTS
+
+ARM_SOURCES = {"planned": ARM, "received": "received-arm"}
+"""What listings show the arm as, by how a set sorts its subjects."""
+
+
+def set_id(name: str) -> str:
+    """Name an analysis set."""
+    return f"set/{name}"
+
+
+def grouping_of_columns(table: str) -> str:
+    """Name the grouping of a table's columns."""
+    return f"grouping/{table}/columns"
+
+
+def column_id(table: str, column: str) -> str:
+    """Name the group that a column shows."""
+    return f"{grouping_of_columns(table)}/{column}"
+
+
+def grouping_of_arms(assigned: str) -> str:
+    """Name the grouping of arms as planned, or as received."""
+    return f"grouping/arm/{assigned}"
+
+
+def arm_id(assigned: str, arm: str) -> str:
+    """Name the group that an arm is."""
+    return f"{grouping_of_arms(assigned)}/{arm}"
+
+
+def factor_id(table: str, row: str, factor: str) -> str:
+    """Name the grouping of what the rows of one rule are levels of."""
+    return f"grouping/{table}/{row}/{factor}"
+
+
+def level_id(grouping: str, place: int) -> str:
+    """Name a level that the definition names; a value may be any text, its place is an id."""
+    return f"{grouping}/{place}"
+
+
+def arms(clauses: Clauses, assigned: str) -> Written:
+    """Write the arms as a grouping of subjects: as planned, or as received."""
+    variable = _arm(assigned, clauses)
+    groups = [
+        _group(arm_id(assigned, arm.id), arm.id, arm.label, order, equal(variable, arm.id))
+        for order, arm in enumerate(clauses.definition.arms, 1)
+    ]
+    return _grouping(grouping_of_arms(assigned), f"Arm as {assigned}", variable, groups)
+
+
+def columns(grid: Grid, table: Table | None, clauses: Clauses) -> Written:
+    """Write a table's columns as a grouping; one that compares is of all subjects it compares."""
+    defined = {each.id: each for each in table.columns} if table else {}
+    groups = [
+        _group(
+            column_id(grid.id, column.id),
+            column.id,
+            _heading(column),
+            order,
+            _column(grid.id, defined[column.id], clauses) if column.id in defined else None,
+        )
+        for order, column in enumerate(grid.columns, 1)
+    ]
+    return _grouping(grouping_of_columns(grid.id), f"Columns of table {grid.id}", None, groups)
+
+
+def _heading(column: Column) -> str:
+    return f"{column.label} {column.size}".strip()
+
+
+def _column(table: str, column: TableColumn, clauses: Clauses) -> Clause | None:
+    if column.compare is not None:
+        return Compound("OR", tuple(column_id(table, each) for each in column.compare))
+    where = clauses.of(column.where) if column.where else None
+    if column.arm is None or column.set is None:
+        return where
+    assigned = clauses.definition.sets[column.set].arm
+    if where is None:
+        return equal(_arm(assigned, clauses), column.arm)
+    return Compound("AND", (arm_id(assigned, column.arm), where))
+
+
+def _arm(assigned: str, clauses: Clauses) -> Variable:
+    return clauses.variables.find(SUBJECTS, ARM_SOURCES[assigned])
+
+
+class Factors:
+    """The groupings of the rows that rules give: by level, class before and after, term, visit."""
+
+    def __init__(self, clauses: Clauses) -> None:
+        """Know what a definition's rows are by."""
+        self._clauses = clauses
+        self._levels: dict[str, dict[str, str]] = {}
+
+    def result_group(self, grouping: str, value: str) -> Written:
+        """Say of which level a result is: its value, and its group where it has one."""
+        named = self._levels.get(grouping, {})
+        group = {"groupId": named[value]} if value in named else {}
+        return {"groupingId": grouping, **group, "groupValue": value}
+
+    def written(self, grouping: str, row: TableRow | None, factor: str) -> Written:
+        """Write the grouping of a row's factor; data give the groups that no definition names."""
+        variable = self.variable(row, factor) if row else None
+        levels = self._named(row, factor) if row else ()
+        pooled = self._pooled(row) if row and factor == "pt" else {}
+        named: list[tuple[str, str, tuple[str, ...]]] = [
+            (each.value, each.label, (each.value,)) for each in levels
+        ]
+        named += [(label, label, tuple(terms)) for label, terms in pooled.items()]
+        ids = {value: level_id(grouping, i) for i, (value, *_) in enumerate(named, 1)}
+        self._levels[grouping] = ids
+        groups = [
+            _group(
+                ids[value],
+                value or label,
+                label,
+                order,
+                equal(variable, *values) if variable else None,
+            )
+            for order, (value, label, values) in enumerate(named, 1)
+        ]
+        name = f"{row.label if row and row.label else factor}: by {factor}"
+        return _grouping(grouping, name, variable, groups, driven=not levels)
+
+    def _pooled(self, row: TableRow) -> Mapping[str, Sequence[str]]:
+        """Give the terms that a row counts as one; all others stand for themselves."""
+        pooled = row.terms is not None and row.terms.pooled
+        return self._clauses.terms if pooled else {}
+
+    def variable(self, row: TableRow, factor: str) -> Variable | None:
+        """Find the variable that a row's factor is; None of a visit, which no variable shows."""
+        variables = self._clauses.variables
+        if factor in ("soc", "pt"):
+            return self._clauses.of_row(row)[factor]
+        if row.levels is not None:
+            return self._of_levels(row.levels)
+        if row.shift is not None and factor in ("before", "after"):
+            return variables.characteristic(getattr(row.shift, factor))
+        worst = row.worst or (row.terms.worst if row.terms else None)
+        return self._clauses.of_row(row)[worst.field] if worst else None
+
+    def _of_levels(self, levels: Levels) -> Variable | None:
+        if levels.characteristic is not None:
+            return self._clauses.variables.characteristic(levels.characteristic)
+        if levels.recorded and levels.field:
+            kind, field = levels.recorded, levels.field
+            return self._clauses.variables.together(kind, [field, *levels.where])[field]
+        return None
+
+    def _named(self, row: TableRow, factor: str) -> Sequence[Level]:
+        """Give the levels that the definition names, in its order."""
+        definition = self._clauses.definition
+        if factor == "visit":
+            return [Level(value=each.id, label=each.label) for each in definition.visits]
+        if row.shift is not None and factor in ("before", "after"):
+            return definition.classes[getattr(row.shift, factor)].classes
+        if row.levels is not None:
+            classes = definition.classes.get(row.levels.characteristic or "")
+            return row.levels.values or (classes.classes if classes else ())
+        worst = row.worst or (row.terms.worst if row.terms else None)
+        return worst.levels if worst and factor == "level" else ()
+
+
+def _grouping(
+    id_: str,
+    name: str,
+    variable: Variable | None,
+    groups: Sequence[Written],
+    *,
+    driven: bool = False,
+) -> Written:
+    where = {"groupingDataset": variable[0], "groupingVariable": variable[1]} if variable else {}
+    made: Written = {"id": id_, "name": name, **where, "dataDriven": driven}
+    return {**made, "groups": groups} if groups else made
+
+
+def _group(id_: str, name: str, label: str, order: int, clause: Clause | None) -> Written:
+    return {
+        "id": id_,
+        "name": name,
+        "label": label,
+        "level": 1,
+        "order": order,
+        **written(clause),
+    }

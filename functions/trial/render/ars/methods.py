@@ -1,0 +1,144 @@
+"""The kinds of analysis, as ARS methods: the operations that give a cell's statistics."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trial.render.ars.clauses import Written
+from trial.tables.grid import Cell
+
+OPERATIONS: Mapping[str, tuple[str, str]] = {
+    "n": ("Number of subjects", "X"),
+    "N": ("Number of subjects that a percentage is of, with or without what is counted", "X"),
+    "percent": ("Percentage", "X"),
+    "events": ("Number of events", "X"),
+    "censored": ("Number of subjects censored", "X"),
+    "both": ("Pairs: both conditions hold", "X"),
+    "first": ("Pairs: the first condition alone holds", "X"),
+    "second": ("Pairs: the second condition alone holds", "X"),
+    "neither": ("Pairs: neither condition holds", "X"),
+    "years": ("Subject-years at risk", "X.X"),
+    "rate": ("Incidence rate", "X.X"),
+    "days": ("Day at which the share is reached", "X"),
+    "survival": ("Share without event, in percent", "X.X"),
+    "mean": ("Mean", "X.X"),
+    "sd": ("Standard deviation", "X.XX"),
+    "lsmean": ("Least-squares mean", "X.X"),
+    "difference": ("Difference from the reference", "X.X"),
+    "se": ("Standard error", "X.XX"),
+    "ci_low": ("Confidence interval, lower limit", "X.X"),
+    "ci_high": ("Confidence interval, upper limit", "X.X"),
+    "median": ("Median", "X.X"),
+    "q1": ("First quartile", "X.X"),
+    "q3": ("Third quartile", "X.X"),
+    "min": ("Minimum", "X"),
+    "max": ("Maximum", "X"),
+    "p": ("P value, two-sided", "X.XXXX"),
+    "observed": ("Number of values observed", "X"),
+    "imputed": ("Number of values imputed", "X"),
+    "not_due": ("Number of subjects not yet due", "X"),
+}
+"""What the statistics of cells are called, in the order of a method's operations; and how many
+decimals are shown where the definition asks for no others."""
+
+RATIOS: Mapping[str, tuple[str, str]] = {"percent": ("n", "N"), "rate": ("n", "years")}
+"""Numerator and denominator of the statistics that are a ratio of two others."""
+
+_DESCRIPTIVE = frozenset(("mean", "sd", "median", "q1", "q3", "min", "max"))
+_ROLES = ("NUMERATOR", "DENOMINATOR")
+
+
+@dataclass
+class Method:
+    """One kind of analysis; its operations are the statistics that its cells were seen to have."""
+
+    name: str
+    statistics: set[str] = field(default_factory=set)
+
+    @property
+    def slug(self) -> str:
+        """Its name as part of an id."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+    @property
+    def id(self) -> str:
+        """Its id among the methods."""
+        return f"method/{self.slug}"
+
+    @property
+    def ratios(self) -> dict[str, tuple[str, str]]:
+        """The ratios among its statistics."""
+        return {
+            name: parts
+            for name, parts in RATIOS.items()
+            if self.statistics.issuperset((name, *parts))
+        }
+
+    def operation(self, statistic: str) -> str:
+        """Name the operation that gives a statistic."""
+        return f"{self.id}/{statistic}"
+
+    def relation(self, statistic: str, role: str) -> str:
+        """Name the relation of a ratio to its numerator or denominator."""
+        return f"{self.operation(statistic)}/{role.lower()}"
+
+    def relations(self) -> list[str]:
+        """Name the relations of all its ratios."""
+        return [self.relation(name, role) for name in self.ratios for role in _ROLES]
+
+    def written(self) -> Written:
+        """Write the method with its operations in order."""
+        known = list(OPERATIONS)
+        last = len(known)
+        names = sorted(
+            self.statistics, key=lambda each: (known.index(each) if each in known else last, each)
+        )
+        operations = [self._operation(name, order) for order, name in enumerate(names, 1)]
+        return {"id": self.id, "name": self.name, "operations": operations}
+
+    def _operation(self, statistic: str, order: int) -> Written:
+        meaning, pattern = OPERATIONS.get(statistic, (statistic, "X"))
+        made: Written = {
+            "id": self.operation(statistic),
+            "name": meaning,
+            "label": statistic,
+            "order": order,
+            "resultPattern": pattern,
+        }
+        if statistic in self.ratios:
+            made["referencedOperationRelationships"] = [
+                {
+                    "id": self.relation(statistic, role),
+                    "referencedOperationRole": {"controlledTerm": role},
+                    "operationId": self.operation(part),
+                }
+                for role, part in zip(_ROLES, self.ratios[statistic], strict=True)
+            ]
+        return made
+
+
+class Methods:
+    """The methods that a report was seen to use."""
+
+    def __init__(self) -> None:
+        """Know none yet."""
+        self._known: dict[str, Method] = {}
+
+    def use(self, cell: Cell) -> Method:
+        """Find the method of a cell, and see its statistics."""
+        names = {each.name for each in cell.statistics}
+        name = ", ".join(filter(None, (_family(names), cell.method))) or "Statistics"
+        method = self._known.setdefault(name, Method(name))
+        method.statistics |= names
+        return method
+
+    def written(self) -> list[Written]:
+        """Write them, in order of their ids."""
+        return [each.written() for each in sorted(self._known.values(), key=lambda one: one.id)]
+
+
+def _family(names: set[str]) -> str:
+    """Say what kind of description a cell gives; '' where its method says it all."""
+    if "percent" in names:
+        return "Subjects and events" if "events" in names else "Count and percentage"
+    return "Summary statistics" if names & _DESCRIPTIVE else ""

@@ -1,0 +1,235 @@
+"""Charts: a row of a table, read out of the same sums as marks to be drawn."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from trial.cells import Share, Sums
+from trial.definition.charts import ChartDefinition
+from trial.definition.design import Visit
+from trial.numbers import Exact, exact_text, ticks
+from trial.statistics.proportions import CLOPPER_PEARSON, clopper_pearson, proportion
+from trial.statistics.survival import (
+    GREENWOOD_LOG_LOG,
+    KAPLAN_MEIER,
+    Step,
+    Times,
+    at_risk,
+    kaplan_meier,
+)
+from trial.study import Study
+from trial.tables.grid import Chart, ChartKind, Mark, Series
+from trial.tables.plan import STUDY_ROW, Plan, TablePlan, plan_of
+from trial.tables.rows.counts import CountRow
+from trial.tables.rows.events import TermsRow
+from trial.tables.rows.kinds import Head
+from trial.tables.rows.summaries import SummaryRow
+from trial.tables.rows.survival import SurvivalRow
+
+MOST_TERMS = 20
+"""How many terms a chart of dots shows where it does not say."""
+_PERCENT = ("0", "100")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What a chart is read out of: the plans of its row, its columns by position, the sums."""
+
+    chart: ChartDefinition
+    table: TablePlan
+    visits: Mapping[str, Visit]
+    columns: Sequence[tuple[int, Head]]
+    sums: Sums
+
+    def plans[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
+        self, kind: type[Kind]
+    ) -> list[Kind]:
+        """Give the plans of its row."""
+        name = self.chart.source.row
+        return [
+            row
+            for row in self.table.rows
+            if isinstance(row, kind) and row.id.partition("/")[0] == name
+        ]
+
+    def by_visit[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
+        self, kind: type[Kind]
+    ) -> Iterator[tuple[Visit, Kind]]:
+        """Give each visit's plan, in the order of their days."""
+        found = [(self.visits[row.id.partition("/")[2]], row) for row in self.plans(kind)]
+        yield from sorted(found, key=lambda each: each[0].day or 0)
+
+    def series(self, marks: Callable[[int, Head], tuple[Mark, ...]]) -> tuple[Series, ...]:
+        """Make one series a column."""
+        return tuple(
+            Series(head.id, head.label, marks(place, head), n=head.n)
+            for place, head in self.columns
+        )
+
+
+def charts(study: Study, sums: Share) -> tuple[Chart, ...]:
+    """Read the charts out of the sums."""
+    plan, found = plan_of(study), Sums(sums)
+    return tuple(_chart(each, plan, found) for each in study.definition.charts)
+
+
+def _chart(chart: ChartDefinition, plan: Plan, sums: Sums) -> Chart:
+    table = plan.tables[chart.source.table]
+    sizes, places = sums.get(STUDY_ROW, {}), table.definition.percent_decimals
+    row = next(each for each in table.definition.rows if each.id == chart.source.row)
+    wanted = chart.columns_of(table.definition, row)
+    columns = [(i, each.head(sizes, places)) for i, each in enumerate(table.columns)]
+    shown = [each for each in columns if each[1].id in wanted]
+    source = _Source(chart, table, plan.study.visits, shown, sums)
+    kind, read, method = _KINDS[chart.kind]
+    return Chart(
+        id=chart.id,
+        title=chart.title,
+        population=chart.population,
+        kind=kind,
+        x_label=chart.x_label,
+        y_label=chart.y_label,
+        series=read(source),
+        source=chart.source.table,
+        references=tuple((exact_text(each.value), each.label) for each in chart.references),
+        method=_with_imputation(method, source),
+        footnotes=tuple(chart.footnotes),
+        places=_places(source),
+        y_range=_PERCENT if chart.kind in {"share", "survival"} else None,
+    )
+
+
+def _means(source: _Source) -> tuple[Series, ...]:
+    def marks(place: int, _head: Head) -> Iterator[Mark]:
+        for visit, row in source.by_visit(SummaryRow):
+            moments = row.moments(source.sums, place)
+            yield _by_visit(visit, moments.mean, moments.t_interval(), moments.n)
+
+    return source.series(lambda place, head: tuple(marks(place, head)))
+
+
+def _shares(source: _Source) -> tuple[Series, ...]:
+    def marks(place: int, head: Head) -> Iterator[Mark]:
+        for visit, row in source.by_visit(CountRow):
+            n = row.subjects(source.sums, place)
+            limits = clopper_pearson(n, head.n)
+            yield _by_visit(visit, proportion(n, head.n), limits and _percents(*limits), n)
+
+    return source.series(lambda place, head: tuple(marks(place, head)))
+
+
+def _by_visit(visit: Visit, y: Exact | None, limits: tuple[Exact, Exact] | None, n: int) -> Mark:
+    low, high = limits or (None, None)
+    return Mark(str(visit.day), _text(y), _text(low), _text(high), visit.label, n)
+
+
+def _text(value: Exact | None) -> str | None:
+    return None if value is None else exact_text(value)
+
+
+def _percents(*parts: Exact) -> tuple[Exact, Exact]:
+    low, high = (Fraction(each) * 100 for each in parts)
+    return low, high
+
+
+def _survival(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.plans(SurvivalRow)
+    found = {place: row.times(source.sums, place) for place, _ in source.columns}
+    longest = max((time for times in found.values() for time in times), default=0)
+    days = [0, *row.at] if row.at else [int(each) for each in ticks(0, max(longest, 5), 5)]
+    return tuple(
+        Series(
+            head.id,
+            head.label,
+            tuple(_steps(found[place])),
+            tuple(str(day) for day, (_, censored) in sorted(found[place].items()) if censored),
+            head.n,
+            tuple((str(day), at_risk(found[place], day)) for day in days if found[place]),
+        )
+        for place, head in source.columns
+    )
+
+
+def _steps(times: Times) -> Iterator[Mark]:
+    """Give where a curve starts, its steps, and where its last stretch ends."""
+    curve = kaplan_meier(times)
+    if curve.last is None:
+        return
+    yield Mark("0", "100", n=curve.n)
+    for step in curve.steps:
+        yield _step(step, step.time, step.at_risk)
+    last = curve.steps[-1] if curve.steps else None
+    if last is None:
+        yield Mark(str(curve.last), "100", n=at_risk(times, curve.last))
+    elif last.time < curve.last:
+        yield _step(last, curve.last, at_risk(times, curve.last))
+
+
+def _step(step: Step, time: int, n: int) -> Mark:
+    limits = step.interval()
+    low, high = _percents(*limits) if limits else (None, None)
+    return Mark(str(time), exact_text(step.survival * 100), _text(low), _text(high), n=n)
+
+
+def _waterfall(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.plans(SummaryRow)
+    return source.series(
+        lambda place, _head: tuple(
+            Mark(str(rank), exact_text(value))
+            for rank, value in enumerate(row.values(source.sums, place), 1)
+        )
+    )
+
+
+def _dots(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.plans(TermsRow)
+    heads = [head for _, head in source.columns]
+    found = row.subjects(source.sums, heads)
+    total = {
+        name: sum(counts.get(place, 0) for place, _ in source.columns)
+        for name, counts in found.items()
+    }
+    frequent = sorted(
+        (name for name in total if total[name]), key=lambda name: (-total[name], name)
+    )
+    shown = frequent[: source.chart.most or MOST_TERMS]
+    alike = Counter(name[-1] for name in shown)
+    return source.series(
+        lambda place, head: tuple(
+            Mark(
+                _text(proportion(n, head.n)),
+                str(rank),
+                label=name[-1] if alike[name[-1]] == 1 else f"{name[-1]} ({name[0]})",
+                n=n,
+            )
+            for rank, name in enumerate(shown, 1)
+            for n in [found[name].get(place, 0)]
+        )
+    )
+
+
+type _Read = Callable[[_Source], tuple[Series, ...]]
+_KINDS: Mapping[str, tuple[ChartKind, _Read, str]] = {
+    "mean": ("line", _means, "Mean with Student's t interval, 95 %"),
+    "share": ("line", _shares, f"{CLOPPER_PEARSON}, 95 %"),
+    "survival": ("step", _survival, f"{KAPLAN_MEIER}; {GREENWOOD_LOG_LOG}, 95 %"),
+    "waterfall": ("bars", _waterfall, ""),
+    "dots": ("dots", _dots, ""),
+}
+
+
+def _with_imputation(method: str, source: _Source) -> str:
+    """Say how a chart came about, and what stands in for missing values in it."""
+    rows = source.plans(SummaryRow)
+    rules = {row.methods[place] for row in rows for place, _ in source.columns}
+    return "; ".join(filter(None, (method, *sorted(rules))))
+
+
+def _places(source: _Source) -> int:
+    rows = source.plans(SummaryRow)
+    if not rows:
+        return 1
+    return max(
+        (row.places(place, "mean") for row in rows for place, _ in source.columns), default=1
+    )

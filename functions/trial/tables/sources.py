@@ -1,0 +1,49 @@
+"""What charts are read out of: checked before anything is counted."""
+
+from collections.abc import Mapping
+
+from trial.definition.charts import BY_VISIT, CHART_KINDS, ChartDefinition
+from trial.definition.design import Visit
+from trial.definition.outputs import TableRow
+from trial.rules.matching import refused, unknown
+from trial.study import Study
+
+
+def check(study: Study) -> None:
+    """Refuse charts of what is not there, or is of another kind than they draw."""
+    for i, chart in enumerate(study.definition.charts):
+        _check(chart, study, f"/charts/{i}/source")
+
+
+def _check(chart: ChartDefinition, study: Study, path: str) -> None:
+    source, kind = chart.source, CHART_KINDS[chart.kind]
+    table = next((each for each in study.definition.tables if each.id == source.table), None)
+    if table is None:
+        raise unknown(f"{path}/table", "table", source.table)
+    row = next((each for each in table.rows if each.id == source.row), None)
+    if row is None:
+        raise unknown(f"{path}/row", f"row of table {table.id}", source.row)
+    if row.kind != kind:
+        raise refused(f"{path}/row", f"is no {kind}, which a chart of {chart.kind} shows")
+    _check_visits(chart, row, study.visits, f"{path}/row")
+    there = chart.fitting(table, row)
+    if not there:
+        raise refused(f"{path}/row", f"holds nothing that a chart of {chart.kind} could show")
+    for i, name in enumerate(source.columns):
+        if name not in there:
+            what = f"column in which row {row.id} holds what a chart of {chart.kind} shows"
+            raise unknown(f"{path}/columns/{i}", what, name)
+
+
+def _check_visits(
+    chart: ChartDefinition, row: TableRow, known: Mapping[str, Visit], path: str
+) -> None:
+    if (row.visits is not None) != (chart.kind in BY_VISIT):
+        which = "with" if row.visits is None else "without"
+        raise refused(path, f"a chart of {chart.kind} takes a row {which} visits")
+    named = known if row.visits == "all" else row.visits or ()
+    visits = [known[name] for name in named]
+    if without := [each.id for each in visits if each.day is None]:
+        raise refused(path, f"has no place for visits without a day: {', '.join(without)}")
+    if len({each.days_from for each in visits}) > 1:
+        raise refused(path, "has no axis for visits whose days count from different dates")

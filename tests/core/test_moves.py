@@ -1,0 +1,147 @@
+"""Who moved a cell: whoever changed alone moved all that moved, and nobody else moves anything."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from blinded import COLUMNS, ROWS, study_of
+from builders import (
+    adverse_event,
+    coding,
+    dose,
+    enrolment,
+    feed,
+    read,
+    subjects,
+    tmb301,
+    viral_load,
+)
+from parallel import TOTAL, A, B, randomised
+
+from trial import cells, report
+from trial.cells import Share
+from trial.derivation import Derivation
+from trial.study import Study, load
+from trial.subject import Record, Subject
+from trial.tables.grid import Grid
+from trial.tables.moves import Moves, Place
+from trial.tables.plan import contribute, counted, plan_of
+
+AIRWAY = Path(__file__).parents[2] / "events" / "airway-2x2"
+
+
+def placed(grids: tuple[Grid, ...]) -> dict[Place, Any]:
+    """Give what stands in every cell, and every denominator."""
+    found: dict[Place, Any] = {
+        Place(grid.id, "", column.id): column.n for grid in grids for column in grid.columns
+    }
+    return found | {
+        Place(grid.id, row.id, cell.column): {each.name: each.raw for each in cell.statistics}
+        for grid in grids
+        for row in grid.rows
+        for cell in row.cells
+        if cell.statistics
+    }
+
+
+def moved(study: Study, before: Share, after: Share) -> set[Place]:
+    old, new = (placed(report.tables(study, each)) for each in (before, after))
+    return {place for place in old.keys() | new.keys() if old.get(place) != new.get(place)}
+
+
+def without(subject: Subject, keys: list[tuple[str, str]]) -> Subject:
+    kept = {key: record for key, record in subject.records.items() if key not in keys}
+    return replace(subject, records=kept)
+
+
+def redosed(record: Record) -> Record:
+    """Change a number of a record, or its date by nothing that would be refused."""
+    data = dict(record.data)
+    if "result" in data:
+        data["result"] = "77"
+    elif data.get("serious") is not None:
+        data["serious"] = not data["serious"]
+    return replace(record, revision=record.revision + 1, data=data)
+
+
+def changed(subject: Subject, rng: random.Random) -> Subject | None:
+    """Take some records away or change them; or the whole subject."""
+    keys = sorted(subject.records)
+    match rng.randrange(4):
+        case 0:
+            return None
+        case 1:
+            return without(subject, rng.sample(keys, 1))
+        case 2:
+            return without(subject, rng.sample(keys, len(keys) // 2))
+        case _:
+            again = {key: redosed(subject.records[key]) for key in rng.sample(keys, len(keys) // 3)}
+            return replace(subject, records={**subject.records, **again})
+
+
+def share_of(study: Study, subject: Subject | None) -> Share:
+    return {} if subject is None else counted(study, contribute(study, subject))
+
+
+def everything_that_moved_is_the_subjects(study: Study, people: list[Subject], times: int) -> int:
+    rng = random.Random(7)  # noqa: S311 (an order)
+    shares = {each.id: share_of(study, each) for each in people}
+    whole = cells.total(shares.values())
+    seen = 0
+    for _ in range(times):
+        subject = rng.choice(people)
+        other = changed(subject, rng)
+        changes = cells.difference(share_of(study, other), shares[subject.id])
+        places = moved(study, whole, cells.total([whole, changes]))
+        old, new = Derivation(study, subject), other and Derivation(study, other)
+        moves = Moves(plan_of(study), places)
+        assert places - moves.between(old, new) == set()
+        assert moves.between(old, old) == frozenset()
+        seen += len(places)
+    return seen
+
+
+def test_whoever_alone_changed_moved_every_cell_that_moved() -> None:
+    assert everything_that_moved_is_the_subjects(tmb301(), subjects(feed()), 40) > 1_000
+
+
+def test_in_a_randomised_trial_with_models_too() -> None:
+    definition = yaml.safe_load((AIRWAY / "definition.yaml").read_text(encoding="utf-8"))
+    study = load(json.dumps(definition))
+    lines = (AIRWAY / "feed.ndjson").read_text(encoding="utf-8").splitlines()
+    people = subjects([read(each, study.id) for each in lines])
+    assert everything_that_moved_is_the_subjects(study, people, 12) > 100
+
+
+@pytest.mark.parametrize("start", range(0, len(ROWS), 8))
+def test_in_every_kind_of_row_open_or_not(start: int) -> None:
+    compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
+    study = study_of(ROWS[start : start + 8], [*COLUMNS, compared])
+    entries = []
+    for i in range(12):
+        name, arm = f"S-{i}", "ab"[i % 2]
+        entries += [enrolment(subject=name, age=30 + i), randomised(arm, name)]
+        entries += [viral_load(0, 5000 * i, subject=name)]
+        if i % 3:
+            treatment = {"a": "drug", "b": "placebo"}[arm]
+            entries += [dose(subject=name, treatment=treatment), adverse_event(subject=name)]
+            entries += [coding(["Rash", "Headache"][i % 2], subject=name)]
+    people = subjects(entries)
+    seen = [everything_that_moved_is_the_subjects(view, people, 25) for view in study.views]
+    assert sum(seen) > 25
+
+
+def test_who_changed_otherwise_moved_nothing_else() -> None:
+    rows = [{"levels": {"characteristic": "sex"}}, {"summary": "age"}, {"events": {}}]
+    study = study_of(rows, [A, B, TOTAL], blinded=False)
+    base = [enrolment(subject="S-1", age=30, sex="F"), randomised("a", "S-1")]
+    (old,), (new,) = subjects(base), subjects([*base, adverse_event(subject="S-1")])
+    places = set(placed(report.tables(study, share_of(study, new))))
+    found = Moves(plan_of(study), places).between(Derivation(study, old), Derivation(study, new))
+    assert {(each.column, each.row) for each in found} == {
+        (column, row) for column in ("a", "total") for row in [max(each.row for each in places)]
+    }

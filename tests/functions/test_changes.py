@@ -1,0 +1,411 @@
+"""Two cuts compared: which figures moved, and whose records moved them."""
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from blinded import study_of
+from builders import (
+    TINY,
+    adverse_event,
+    coding,
+    day,
+    dose,
+    enrolment,
+    entry,
+    event,
+    viral_load,
+)  # fmt: skip
+from invoking import CALLER, PROBLEM, Service, forget
+from parallel import TOTAL, A, B, randomised
+
+from trial import wiring
+from trial.blinding import HIDDEN
+from trial.comparison import movers
+from trial.messages import Entry
+
+STUDY = "TINY"
+DEFINITION = deepcopy(dict(TINY))
+Document = dict[str, Any]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., datetime]]:
+    """Move the service's clock by hand, and read it; each look at it takes a millisecond."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def later(**by: float) -> datetime:
+        nonlocal at
+        at += timedelta(**by)
+        return at
+
+    monkeypatch.setattr(wiring, "now", lambda: later(milliseconds=1))
+    yield later
+    forget()
+
+
+def responder(name: str, then: int = 1_000) -> list[Entry]:
+    """Give a subject whose viral load falls, by day 14, from 10,000 to another value."""
+    return [
+        enrolment(subject=name, age=40, sex="F"),
+        viral_load(0, 10_000, subject=name),
+        viral_load(7, 10_000, subject=name),
+        dose(7, subject=name),
+        viral_load(14, then, subject=name),
+        viral_load(35, 500, subject=name),
+    ]
+
+
+def post(service: Service, *entries: Entry) -> None:
+    for each in entries:
+        answer = service.post(each.body, STUDY)
+        assert answer.status == 201, answer.text
+
+
+@pytest.fixture
+def study(blank: Service, clock: Callable[..., datetime]) -> Service:
+    """Give a service with a study of two responders, one with an adverse event."""
+    assert blank.define(DEFINITION).status == 201
+    post(blank, *responder("S-1"), *responder("S-2"))
+    post(blank, adverse_event(10, subject="S-2"), coding(subject="S-2"))
+    return blank
+
+
+def made(service: Service, clock: Callable[..., datetime], **asked: str) -> Document:
+    """Make a report, at a time of its own."""
+    clock(seconds=2)
+    row = service.made(STUDY, **asked)
+    clock(seconds=2)
+    return row
+
+
+def compare(service: Service, new: Document, old: Document, path: str = "") -> Document:
+    answer = service.get(f"{path}reports/{new['id']}/changes-since/{old['id']}", STUDY)
+    assert answer.status == 200, answer.text
+    found: Document = answer.json
+    return found
+
+
+def figure(found: Document, name: str) -> Document | None:
+    return next((each for each in found["figures"] if each["id"] == name), None)
+
+
+def records(found: Document) -> dict[tuple[str, str, str], str]:
+    return {
+        (each["subject"], of["kind"], of["record"]): of["change"]
+        for each in found["subjects"]
+        for of in each["records"]
+    }
+
+
+def moved_by(found: Document, table: str, row: str | None, column: str = "total") -> list[str]:
+    (cell,) = [
+        each
+        for each in found["cells"]
+        if (each["table"], each["row"], each["column"]) == (table, row, column)
+    ]
+    movers: list[str] = cell["moved_by"]
+    return movers
+
+
+def test_a_corrected_viral_load_flips_a_responder_and_is_named(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    old = made(study, clock)
+    reason = "Transcription error"
+    post(study, viral_load(14, 9_000, subject="S-1", revision=2, reason_for_change=reason))
+    new = made(study, clock)
+    found = compare(study, new, old)
+    assert (found["before"]["report"], found["after"]["report"]) == (old["id"], new["id"])
+    assert (found["after"]["cut"]["id"], found["compared"]) == (new["cut"], True)
+    flipped = figure(found, "responders")
+    assert flipped is not None
+    assert (flipped["before"]["text"], flipped["after"]["text"]) == ("2 (100%)", "1 (50%)")
+    key = {"kind": "lab.result.reported", "record": "VL-14"}
+    assert flipped["moved_by"] == [{"subject": "S-1", "records": [key]}]
+    assert figure(found, "headache") is None
+    (subject,) = found["subjects"]
+    (record,) = subject["records"]
+    stamp = record.pop("received")
+    assert old["requested_at"] < stamp < new["requested_at"]
+    assert record == {
+        **key, "change": "corrected", "revision_before": 1, "revision_after": 2,
+        "principal": CALLER, "source": "urn:tests", "reason_for_change": reason,
+    }  # fmt: skip
+    assert subject["subject"] == "S-1"
+    cells = {(each["table"], each["row"], each["column"]): each for each in found["cells"]}
+    moved = {each["statistic"]: each for each in cells["one", "responders", "total"]["statistics"]}
+    assert moved["n"]["before"] == {"raw": 2, "text": "2"}
+    assert moved["n"]["after"] == {"raw": 1, "text": "1"}
+    assert "N" not in moved
+    assert cells["one", "responders", "total"]["moved_by"] == ["S-1"]
+    assert ("one", "age", "total") not in cells
+
+
+def test_a_voided_adverse_event_takes_its_term_out(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    old = made(study, clock)
+    void = {"record": "AE-1", "revision": 2, "action": "void", "reason_for_change": "Not hers"}
+    post(study, entry("adverse-event.reported", "S-2", **void))
+    found = compare(study, made(study, clock), old)
+    headache = figure(found, "headache")
+    assert headache is not None
+    assert (headache["before"]["n"], headache["after"]["n"]) == (1, 0)
+    key = {"kind": "adverse-event.reported", "record": "AE-1"}
+    assert headache["moved_by"] == [{"subject": "S-2", "records": [key]}]
+    assert records(found) == {("S-2", "adverse-event.reported", "AE-1"): "voided"}
+    assert moved_by(found, "events", "term/Nervous system disorders/Headache") == ["S-2"]
+
+
+def test_a_late_record_counts_once_it_has_come_and_an_older_revision_moves_nothing(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    corrected = viral_load(35, 300, subject="S-1", record="VL-35", revision=3)
+    post(study, corrected)
+    old = made(study, clock)
+    post(study, viral_load(35, 200, subject="S-1", revision=2))
+    post(study, adverse_event(9, subject="S-1"), coding(subject="S-1"))
+    found = compare(study, made(study, clock), old)
+    assert records(found) == {
+        ("S-1", "adverse-event.coded", "C-AE-1"): "new",
+        ("S-1", "adverse-event.reported", "AE-1"): "new",
+    }
+    headache = figure(found, "headache")
+    assert headache is not None
+    both = [
+        {"kind": "adverse-event.coded", "record": "C-AE-1"},
+        {"kind": "adverse-event.reported", "record": "AE-1"},
+    ]
+    assert headache["moved_by"] == [{"subject": "S-1", "records": both}]
+
+
+def test_a_new_subject_moves_denominators_and_what_it_counts_in(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    old = made(study, clock)
+    post(study, *responder("S-3", then=10_000))
+    found = compare(study, made(study, clock), old)
+    responders = figure(found, "responders")
+    assert responders is not None
+    assert (responders["before"]["text"], responders["after"]["text"]) == ("2 (100%)", "2 (67%)")
+    assert [each["subject"] for each in responders["moved_by"]] == ["S-3"]
+    assert moved_by(found, "one", None) == ["S-3"]
+    assert moved_by(found, "one", "age") == ["S-3"]
+    (subject,) = found["subjects"]
+    assert (subject["subject"], len(subject["records"])) == ("S-3", 6)
+    assert {each["change"] for each in subject["records"]} == {"new"}
+
+
+def test_what_moved_and_moved_back_is_not_told_and_nothing_that_did_not_move(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    old = made(study, clock)
+    post(study, viral_load(14, 9_000, subject="S-1", revision=2))
+    post(study, viral_load(14, 9_000, subject="S-2", revision=2))
+    post(study, viral_load(14, 1_000, subject="S-2", revision=3))
+    found = compare(study, made(study, clock), old)
+    responders = figure(found, "responders")
+    assert responders is not None
+    assert [each["subject"] for each in responders["moved_by"]] == ["S-1"]
+    assert records(found)["S-2", "lab.result.reported", "VL-14"] == "corrected"
+    same = compare(study, old, old)
+    assert (same["figures"], same["cells"], same["subjects"]) == ([], [], [])
+    assert same["differing_subjects"] == 0
+
+
+def test_the_other_way_round_it_is_told_backwards(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    old = made(study, clock)
+    post(study, viral_load(14, 9_000, subject="S-1", revision=2), *responder("S-3"))
+    new = made(study, clock)
+    forth, back = compare(study, new, old), compare(study, old, new)
+    assert [each["id"] for each in forth["figures"]] == [each["id"] for each in back["figures"]]
+    for one, other in zip(forth["figures"], back["figures"], strict=True):
+        assert (one["before"], one["after"]) == (other["after"], other["before"])
+    told = records(back)
+    assert told.pop(("S-1", "lab.result.reported", "VL-14")) == "earlier revision"
+    assert {*told.values()} == {"no longer in"}
+    assert {name for name, *_ in told} == {"S-3"}
+
+
+def test_cuts_by_different_definitions_are_told_apart_and_their_figures_not_mixed(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    old = made(study, clock)
+    post(study, viral_load(14, 9_000, subject="S-1", revision=2))
+    assert study.define(DEFINITION | {"title": "A study amended"}).status == 202
+    study.invoke("audit", {})
+    new = made(study, clock)
+    found = compare(study, new, old)
+    assert not found["compared"]
+    assert "different definitions" in found["not_compared"]
+    assert found["before"]["cut"]["definition"] != found["after"]["cut"]["definition"]
+    assert (found["figures"], found["cells"]) == ([], [])
+    assert records(found) == {("S-1", "lab.result.reported", "VL-14"): "corrected"}
+
+
+def test_cuts_of_before_an_amendment_are_compared_by_the_definition_of_then(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    old = made(study, clock)
+    post(study, viral_load(14, 9_000, subject="S-1", revision=2))
+    new = made(study, clock)
+    before = compare(study, new, old)
+    assert study.define(DEFINITION | {"title": "Amended", "figures": []}).status == 202
+    study.invoke("audit", {})
+    assert compare(study, new, old) == before
+    assert figure(before, "responders") is not None
+
+
+def test_a_cut_off_is_compared_as_it_was_seen(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    spell = {"record": "AE-2", "term": "as told", "serious": False}
+    post(study, entry("adverse-event.reported", "S-1", onset=day(10), end=day(30), **spell))
+    whole, cut = made(study, clock), made(study, clock, cutoff=day(20))
+    found = compare(study, whole, cut)
+    assert found["differing_subjects"] == 2
+    assert (found["before"]["cut"]["cutoff"], found["after"]["cut"]["cutoff"]) == (day(20), None)
+    assert records(found) == {
+        ("S-1", "adverse-event.reported", "AE-2"): "cut-off",
+        ("S-1", "lab.result.reported", "VL-35"): "new",
+        ("S-2", "lab.result.reported", "VL-35"): "new",
+    }
+    back = records(compare(study, cut, whole))
+    assert back["S-1", "lab.result.reported", "VL-35"] == "no longer in"
+    assert moved_by(found, "one", "week5") == ["S-1", "S-2"]
+
+
+def test_a_visit_that_a_later_cut_off_makes_due_moves_a_figure_without_a_record(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    post(study, enrolment(subject="S-4", age=50, sex="M"), dose(7, subject="S-4"))
+    early, late = (made(study, clock, cutoff=day(at)) for at in (16, 18))
+    found = compare(study, late, early)
+    assert moved_by(found, "one", "not-due") == ["S-4"]
+    assert [each for each in found["subjects"] if each["records"]] == []
+
+
+def test_an_instant_is_compared_by_what_was_recorded_by_then(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    then = clock(hours=1)
+    post(study, viral_load(14, 9_000, subject="S-1", revision=2))
+    clock(hours=1)
+    old, new = made(study, clock, as_of=then.isoformat()), made(study, clock)
+    found = compare(study, new, old)
+    assert records(found) == {("S-1", "lab.result.reported", "VL-14"): "corrected"}
+    nothing = made(study, clock, as_of="2025-12-31T00:00:00Z")
+    assert {*records(compare(study, nothing, new)).values()} == {"no longer in"}
+
+
+def test_reports_and_cuts_are_found_by_either_id_and_what_is_neither_is_refused(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    old = made(study, clock)
+    post(study, viral_load(14, 9_000, subject="S-1", revision=2))
+    new = made(study, clock)
+    by_cut = study.get(f"reports/{new['cut']}/changes-since/{old['cut']}", STUDY)
+    assert by_cut.json == compare(study, new, old)
+    clock(seconds=2)
+    waiting = study.report("{}", STUDY).json["report"]
+    for a, b, status in (
+        (new["id"], "nothing", 404), ("0" * 32, old["id"], 404), ("live", old["id"], 404),
+        (waiting, old["id"], 409), (new["id"], waiting, 409),
+    ):  # fmt: skip
+        answer = study.get(f"reports/{a}/changes-since/{b}", STUDY)
+        assert (answer.status, answer.media_type) == (status, PROBLEM)
+        assert answer.json["detail"]
+
+
+def test_many_subjects_come_page_by_page(
+    study: Service, clock: Callable[..., datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = made(study, clock)
+    post(study, *(each for i in range(3, 8) for each in responder(f"S-{i}")))
+    new = made(study, clock)
+    whole = compare(study, new, old)
+    assert (len(whole["subjects"]), whole["next"]) == (5, None)
+    monkeypatch.setattr(movers, "SUBJECTS", 2)
+    path, pages = f"/studies/{STUDY}/reports/{new['id']}/changes-since/{old['id']}", []
+    while path:
+        pages.append(study.get(path.removeprefix(f"/studies/{STUDY}/"), STUDY).json)
+        path = pages[-1]["next"]
+    assert [len(each["subjects"]) for each in pages] == [2, 2, 1]
+    assert [of for each in pages for of in each["subjects"]] == whole["subjects"]
+    assert {each["differing_subjects"] for each in pages} == {5}
+    for i, cell in enumerate(whole["cells"]):
+        assert cell["moved_by"] == [of for each in pages for of in each["cells"][i]["moved_by"]]
+    monkeypatch.setattr(movers, "SUBJECTS", 100)
+    for limit in ("EVENTS", "BYTES"):
+        with monkeypatch.context() as patch:
+            patch.setattr(movers, limit, 1)
+            page = compare(study, new, old)
+        assert (len(page["subjects"]), page["next"].endswith("?after=S-3")) == (1, True)
+
+
+BLINDED = json.loads(
+    study_of(
+        [{"summary": "age"}, {"count": "enrolled"}, {"count": "in-a"}, {"events": {}}],
+        [A, B, TOTAL],
+    ).source
+)
+
+
+def between(service: Service, arms: str, clock: Callable[..., datetime]) -> tuple[Document, str]:
+    """Compare two cuts of a blinded study: subjects of some arms, one corrected, an event each."""
+    assert service.define(BLINDED).status == 201
+    base = [[enrolment(subject=f"S-{i}", age=30 + i), randomised(arm, f"S-{i}")]
+            for i, arm in enumerate(arms)]  # fmt: skip
+    post(service, *(each for of in base for each in of))
+    old = made(service, clock)
+    given = {"a": "drug", "b": "placebo"}
+    why = f"Was to have {given[arms[0]]}"
+    again = event(
+        "subject.randomised", "S-0", **json.loads(base[0][1].body)["data"]
+        | {"revision": 2, "arm": arms[1], "reason_for_change": why},
+    )  # fmt: skip
+    assert service.post(again, STUDY).status == 201
+    for i, arm in enumerate(arms):
+        post(service, dose(subject=f"S-{i}", treatment=given[arm]), adverse_event(subject=f"S-{i}"))
+    post(service, enrolment(subject="S-8", age=71), randomised(arms[0], "S-8"))
+    new = made(service, clock)
+    text = service.get(f"reports/{new['id']}/changes-since/{old['id']}", STUDY).text
+    for each in (old["id"], new["id"]):
+        text = text.replace(each, "?")
+    return compare(service, new, old, "unblinded/"), text
+
+
+def test_of_a_blinded_study_the_open_audience_is_told_nothing_of_arms(
+    open_service: Callable[[], Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    for arms in ("ab", "ba"):
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+
+        def later(**by: float) -> datetime:
+            nonlocal at
+            at += timedelta(**by)
+            return at
+
+        monkeypatch.setattr(wiring, "now", lambda: later(milliseconds=1))
+        told.append(between(open_service(), arms, later))
+    (apart, one), (_, other) = told
+    assert one == other
+    openly = json.loads(one)
+    assert "placebo" not in one
+    assert (openly["audience"], apart["audience"]) == ("open", "unblinded")
+    hidden = {of["reason_for_change"] for each in openly["subjects"] for of in each["records"]}
+    assert HIDDEN in hidden
+    assert openly["cells"]
+    assert {each["column"] for each in openly["cells"]} == {"total"}
+    assert {"a", "b"} < {each["column"] for each in apart["cells"]}
+    assert "Was to have drug" in json.dumps(apart)
+    assert moved_by(apart, "t", "r0", "a") == ["S-0", "S-8"]
+    for each in ("versions", "head", "digest"):
+        assert f'"{each}"' not in one

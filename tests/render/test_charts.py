@@ -1,0 +1,267 @@
+"""Charts as pictures: well formed, the same each time, told in words, whatever the data are."""
+
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from itertools import pairwise
+from xml.etree.ElementTree import Element
+
+import builders
+import pytest
+from builders import tmb301
+from defusedxml.ElementTree import fromstring
+
+from trial.numbers import ticks
+from trial.render import canvas, words
+from trial.render.charts import chart_svg
+from trial.tables.charts import charts
+from trial.tables.grid import Chart, Mark, Series
+
+SVG = "{http://www.w3.org/2000/svg}"
+KINDS = ("line", "step", "bars", "dots")
+HOSTILE = '<script>alert("1 & 2")</script> \x00\ud800 =cmd() ]]> \u202eevil'
+HEBREW = "\u05ea\u05d5\u05e6\u05d0\u05d4 \u05e8\u05d0\u05e9\u05d5\u05e0\u05d4"
+LONG = "Xanomeline " * 18 + "end"
+
+
+def chart(kind, *series, **more):
+    named = {"id": "14.1", "title": "Title", "population": "All", "kind": kind, "source": "t"}
+    return Chart(**(named | {"x_label": "Day", "y_label": "Value", "series": series} | more))
+
+
+def marks(kind, values, label="Term"):
+    """Give marks of some values, in the way of each kind."""
+    if kind == "dots":
+        return tuple(
+            Mark(value, str(i), label=f"{label} {i}", n=i) for i, value in enumerate(values, 1)
+        )
+    return tuple(
+        Mark(str(7 * i), value, value, value, f"Visit {i}", 40 - i)
+        for i, value in enumerate(values)
+    )
+
+
+def of(kind, values, name="a", label="Drug", **more):
+    return Series(name, label, marks(kind, values), n=40, **more)
+
+
+def parsed(drawn: str) -> Element:
+    root: Element = fromstring(drawn)
+    return root
+
+
+def told(root: Element) -> list[str]:
+    return [each.text or "" for each in root.iter(f"{SVG}text")]
+
+
+def description(root: Element) -> str:
+    return root.findtext(f"{SVG}desc") or ""
+
+
+def paths(root: Element, told_of: str = "") -> list[Element]:
+    found = root.iter(f"{SVG}path")
+    return [each for each in found if told_of in (each.findtext(f"{SVG}title") or "")]
+
+
+VALUES = ("100", "92.5", "60.123456", "0")
+AWKWARD = {
+    "many": lambda kind: chart(kind, *(of(kind, VALUES, f"s{i}", f"Arm {i}") for i in range(9))),
+    "one": lambda kind: chart(kind, of(kind, ["1"])),
+    "negative": lambda kind: chart(kind, of(kind, ["3", "0", "-0.5", "-2"])),
+    "same": lambda kind: chart(kind, of(kind, ["5", "5"])),
+    "huge": lambda kind: chart(kind, of(kind, ["1000000000000", "3"])),
+    "tiny": lambda kind: chart(kind, of(kind, ["0.000000001", "0.000000003"])),
+    "hostile": lambda kind: chart(
+        kind, Series("a", HOSTILE, marks(kind, VALUES, HOSTILE)), title=HOSTILE, x_label=HOSTILE,
+        y_label=HOSTILE, references=() if kind == "dots" else (("1", HOSTILE),),
+    ),
+    "long": lambda kind: chart(
+        kind, Series("a", LONG, marks(kind, VALUES, LONG)), Series("b", LONG, marks(kind, VALUES)),
+        x_label=LONG, y_label=LONG, references=() if kind == "dots" else (("1", LONG),),
+    ),
+    "hebrew": lambda kind: chart(kind, Series("a", HEBREW, marks(kind, VALUES, HEBREW)),
+                                 title=HEBREW),
+    "blank": lambda kind: chart(kind, of(kind, VALUES, label=""), x_label="", y_label="", title=""),
+}  # fmt: skip
+
+
+class TestEveryKind:
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("name", AWKWARD)
+    def test_it_is_well_formed_and_stays_on_its_page(self, kind, name):
+        root = parsed(chart_svg(AWKWARD[name](kind)))
+        _, _, width, height = map(float, (root.get("viewBox") or "").split())
+        assert width == 720
+        for each in root.iter(f"{SVG}text"):
+            x, y = float(each.get("x") or ""), float(each.get("y") or "")
+            size = canvas.width_of(each.text or "")
+            left = x - {"start": 0, "middle": size / 2, "end": size}[each.get("text-anchor") or ""]
+            assert left >= -1, each.text
+            assert left + size <= 721, each.text
+            assert 0 < y <= height, each.text
+        for x, y in re.findall(r"[ML](-?[\d.]+),(-?[\d.]+)", " ".join(
+            each.get("d") or "" for each in paths(root) if not each.get("transform")
+        )):  # fmt: skip
+            assert -1 <= float(x) <= 721
+            assert 0 <= float(y) <= height
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_has_a_name_and_tells_its_data(self, kind):
+        root = parsed(chart_svg(chart(kind, of(kind, VALUES), title="Pressure & pulse")))
+        assert root.get("role") == "img"
+        ids = {each.get("id"): each for each in root.iter() if each.get("id")}
+        assert ids[root.get("aria-labelledby")].text == "Pressure & pulse"
+        assert ids[root.get("aria-describedby")].text == description(root)
+        assert "Drug" in description(root)
+        assert "0.0" in description(root)
+        assert all("14.1" in (name or "") for name in ids)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_holds_neither_script_nor_link_nor_style(self, kind):
+        drawn = chart_svg(AWKWARD["hostile"](kind))
+        root = parsed(drawn)
+        assert {each.tag for each in root.iter()} <= {
+            SVG + tag for tag in ("svg", "title", "desc", "text", "path")
+        }
+        assert not re.search(r"href|onload|style=|url\(", drawn)
+        assert "<script>" in "".join(root.itertext())  # as text that can be read
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_of_nothing_it_says_so(self, kind):
+        for series in ((), (Series("a", "Drug", (), n=0),)):
+            root = parsed(chart_svg(chart(kind, *series, references=(("1", "Level"),))))
+            assert "No data yet" in told(root)
+            assert "No data yet" in description(root)
+
+    def test_visits_without_any_value_are_no_data(self):
+        blank = Series("a", "Drug", (Mark("7", None, label="Day 7", n=0),), n=0)
+        assert "No data yet" in told(parsed(chart_svg(chart("line", blank))))
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_series_differ_by_more_than_colour(self, kind):
+        looks = [canvas.look(i) for i in range(7)]
+        assert len({each.dash for each in looks[:5]}) == 5
+        assert len({each.shape for each in looks}) == 7
+        names = re.findall(r"var\(--([\w-]+)", chart_svg(AWKWARD["many"](kind)))
+        assert set(names) <= canvas.LIGHT.keys() == canvas.DARK.keys()
+
+    @pytest.mark.parametrize("page", [canvas.LIGHT, canvas.DARK], ids=["light", "dark"])
+    def test_every_colour_of_text_or_series_stands_out_from_the_page(self, page):
+        def luminance(name: str) -> float:
+            parts = [int(page[name][i : i + 2], 16) / 255 for i in (1, 3, 5)]
+            bent = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+            return 0.2126 * bent[0] + 0.7152 * bent[1] + 0.0722 * bent[2]
+
+        for name in page.keys() - {"page", "grid"}:
+            dark, bright = sorted((luminance(name), luminance("page")))
+            assert (bright + 0.05) / (dark + 0.05) >= 4.5, name
+
+
+class TestMarks:
+    def test_a_line_breaks_where_a_value_is_missing(self):
+        holes = (Mark("0", "1"), Mark("7", "2"), Mark("14", None), Mark("21", "2"))
+        root = parsed(chart_svg(chart("line", Series("a", "Drug", holes))))
+        lines = [each.get("d") or "" for each in paths(root) if each.get("stroke-width") == "2"]
+        assert [line.count("L") for line in lines if "L" in line] == [1]
+        assert len([each for each in paths(root) if each.find(f"{SVG}title") is not None]) == 3
+
+    def test_bars_hang_from_zero_on_either_side(self):
+        root = parsed(chart_svg(chart("bars", of("bars", ["2", "0", "-1"]))))
+        heights = [
+            float(top) - float(zero)
+            for each in paths(root)
+            if each.find(f"{SVG}title") is not None
+            for zero, top in re.findall(r"M[\d.]+,([\d.]+) V([\d.]+)", each.get("d") or "")
+        ]
+        assert [height < 0 for height in heights] == [True, True, False]
+        assert heights[0] == pytest.approx(-2 * heights[2], abs=0.3)
+        assert heights[1] == pytest.approx(-1, abs=0.2)  # a bar of 0 can be seen
+
+    def test_very_many_bars_make_a_picture_of_a_size_that_can_be_sent(self):
+        many = [str(20_000 - i) for i in range(20_000)]
+        drawn = chart_svg(chart("bars", of("bars", many)))
+        assert len(drawn) < 300_000
+        assert "20000 bars, from 20000.0 to 1.0" in drawn
+
+    def test_a_curve_is_a_stair_with_ticks_where_follow_up_ended(self):
+        steps = (Mark("0", "100"), Mark("10", "50", "20", "80"), Mark("30", "50", "20", "80"))
+        series = Series("a", "Drug", steps, ("20", "30"), 4, (("0", 4), ("15", 2), ("30", 1)))
+        root = parsed(chart_svg(chart("step", series, y_range=("0", "100"))))
+        (curve,) = [each for each in paths(root) if each.get("stroke-width") == "2.5"]
+        assert re.fullmatch(r"M[\d.,]+ H[\d.]+ V[\d.]+ H[\d.]+ V[\d.]+", curve.get("d") or "")
+        thin = [each.get("d") or "" for each in paths(root) if each.get("stroke-width") == "1.5"]
+        assert [each.count("V") for each in thin if "V" in each][-1] == 2
+        texts = told(root)
+        assert [texts.count(each) for each in ("Number at risk", "4", "2", "1")] == [1, 1, 1, 1]
+        assert [each for each in texts if each in {"0", "15", "30"}].count("15") == 1
+
+    def test_sixty_terms_have_a_line_each(self):
+        values = [str(60 - i) for i in range(60)]
+        root = parsed(chart_svg(chart("dots", of("dots", values))))
+        rows = [float(each.get("y") or 0) for each in root.iter(f"{SVG}text")
+                if (each.text or "").startswith("Term")]  # fmt: skip
+        assert len(rows) == 60
+        assert rows == sorted(rows)
+        assert "Term 60: Drug 1.0 [n = 60]" in description(root)
+
+    def test_numbers_under_the_axis_are_left_out_where_they_would_touch(self):
+        close = tuple(Mark(str(day), "1", n=1000 + day) for day in range(100))
+        root = parsed(chart_svg(chart("line", Series("a", "Drug", close))))
+        shown = [float(each.get("x") or 0) for each in root.iter(f"{SVG}text")
+                 if re.fullmatch(r"1\d{3}", each.text or "")]  # fmt: skip
+        assert 5 < len(shown) < 20
+        assert min(b - a for a, b in pairwise(shown)) > canvas.width_of("1000")
+
+    def test_an_ellipsis_says_that_a_term_goes_on(self):
+        root = parsed(chart_svg(chart("dots", Series("a", "Drug", marks("dots", ["1"], LONG)))))
+        assert any(each.endswith("\u2026") for each in told(root))
+        assert LONG in description(root)
+
+
+class TestTicks:
+    @pytest.mark.parametrize(
+        ("low", "high", "expected"),
+        [
+            ("0", "100", "0 20 40 60 80 100"),
+            ("0", "20", "0 5 10 15 20"),
+            ("-0.41", "0.26", "-0.6 -0.4 -0.2 0 0.2 0.4"),
+            ("1.6", "4.8", "1 2 3 4 5"),
+            ("5", "5", "5 6"),
+            ("0", "0", "0 0.2"),
+            ("0", "0.00004", "0 0.00001 0.00002 0.00003 0.00004"),
+            ("7", "1234567", "0 500000 1000000 1500000"),
+            ("-3", "-1", "-3 -2.5 -2 -1.5 -1"),
+        ],
+    )
+    def test_they_are_round_and_hold_what_is_shown(self, low, high, expected):
+        found = [f"{each:f}" for each in ticks(Decimal(low), Decimal(high))]
+        assert found == expected.split()
+        assert Decimal(found[0]) <= Decimal(low) <= Decimal(high) <= Decimal(found[-1])
+        assert 2 <= len(found) <= 8
+
+
+class TestTmb301:
+    def test_the_same_charts_are_the_same_bytes_in_another_process(self):
+        script = (
+            "import hashlib, builders; from trial.tables.charts import charts;"
+            "from trial.render.charts import chart_svg;"
+            "s = builders.tmb301(); sums = builders.sums_of(s, builders.subjects(builders.feed()));"
+            "print(hashlib.sha256(''.join(map(chart_svg, charts(s, sums))).encode()).hexdigest())"
+        )
+        digests = {
+            subprocess.run(
+                [sys.executable, "-c", script], check=True, capture_output=True, text=True,
+                env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed, "TZ": zone},
+            ).stdout
+            for seed, zone in (("0", "UTC"), ("7", "Asia/Tokyo"))
+        }  # fmt: skip
+        assert len(digests) == 1
+
+    def test_each_is_told_in_words(self):
+        sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
+        found = {each.id: words.description(each) for each in charts(tmb301(), sums)}
+        assert "Week 25: 42.5 (27.0 to 59.1) [n = 17]" in found["14.2.3"]
+        assert "Total (N = 40): 40 bars, from 1.88 to " in found["14.2.1"]
+        assert "Diarrhoea: Total 20.0 [n = 8]" in found["14.3.2"]
+        assert "Clopper-Pearson, 95 %" in found["14.2.3"]

@@ -1,0 +1,85 @@
+"""Reports of whole studies, and their results and data sets as a reader's program reads them."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import builders
+from pilot.feed import feed
+from pilot.writing import DEFINITION, compact
+
+from local.feed import read_definition
+from trial import messages, report, study
+from trial.definition import Definition
+from trial.render import ars, datasets
+from trial.study import Study
+from trial.subject import Subject
+from trial.tables.grid import Listing, Report
+
+EVENTS = Path(__file__).parents[2] / "events"
+STUDIES = ("tmb-301", "airway-2x2", "pilot")
+Json = dict[str, Any]
+
+
+@cache
+def defined(name: str) -> Study:
+    path = DEFINITION if name == "pilot" else EVENTS / name / "definition.yaml"
+    return study.load(json.dumps(read_definition(path)))
+
+
+@cache
+def subjects(name: str) -> list[Subject]:
+    """Fold a study's feed; of the pilot without its laboratory, which no table counts."""
+    if name == "pilot":
+        lines: Iterable[str] = map(compact, feed(laboratory=False))
+    else:
+        lines = (EVENTS / name / "feed.ndjson").read_text(encoding="utf-8").splitlines()
+    return builders.subjects(messages.parse(messages.read_json(line), line) for line in lines)
+
+
+@cache
+def report_of(name: str) -> Report:
+    return reported(defined(name), subjects(name))
+
+
+def reported(of: Study, states: Iterable[Subject]) -> Report:
+    return report.report(of, [report.as_asked(of, each, report.NOW) for each in states])
+
+
+@cache
+def event_of(name: str) -> Json:
+    return event(report_of(name), defined(name).definition)
+
+
+def event(made: Report, definition: Definition, **more: Any) -> Json:
+    read: Json = json.loads(b"".join(ars.results(made, definition, **more)))
+    return read
+
+
+def data(listing: Listing, made: Report) -> tuple[Json, list[list[Any]]]:
+    """Read a listing's data set the way NDJSON is read: a JSON value a line."""
+    records = sum(1 for _ in listing.rows)
+    content = b"".join(datasets.dataset(listing, made.cut, records))
+    described, *rows = (json.loads(line) for line in content.removesuffix(b"\n").split(b"\n"))
+    return described, rows
+
+
+def by_id(items: Iterable[Json]) -> dict[str, Json]:
+    found = list(items)
+    made = {each["id"]: each for each in found}
+    assert len(made) == len(found)
+    return made
+
+
+def referred(value: Any, name: str) -> Iterator[Any]:
+    """Give every value that stands anywhere under a name."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == name:
+                yield inner
+            yield from referred(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from referred(inner, name)

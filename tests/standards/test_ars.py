@@ -1,0 +1,366 @@
+"""results.json is a reporting event as CDISC's Analysis Results Standard has it, and complete."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hostile
+import jsonschema
+import pytest
+import studies
+from studies import STUDIES, Json, by_id, event, event_of, referred, report_of
+
+from trial import study
+from trial.render import ars, tables_json
+from trial.tables.grid import Report
+
+SCHEMA = json.loads(
+    (Path(__file__).parent / "schemas" / "ars_ldm.schema.json").read_text(encoding="utf-8")
+)
+VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+PER_CENT = "percent"
+
+
+def errors(made: Json) -> list[str]:
+    return [f"{list(each.path)}: {each.message}" for each in VALIDATOR.iter_errors(made)]
+
+
+Statistic = tuple[str, str, str, str, str | None, str]
+"""Table, row, column, statistic, raw, text."""
+
+
+def tabled(made: Report) -> Counter[Statistic]:
+    """Read every statistic out of tables.json."""
+    document = json.loads(tables_json.encode(tables_json.tables(made.cut, made.grids)))
+    return Counter(
+        (
+            table["id"],
+            row["id"],
+            cell["column"],
+            cell["statistic"],
+            None if cell["raw"] is None else str(cell["raw"]),
+            cell["text"],
+        )
+        for table in document["tables"]
+        for row in table["rows"]
+        for cell in row["cells"]
+    )
+
+
+def stated(made: Json) -> Counter[Statistic]:
+    """Read every result, by what it refers to: an operation, a column, the levels of its row."""
+    operations = by_id(each for method in made["methods"] for each in method["operations"])
+    groups = by_id(each for one in made["analysisGroupings"] for each in one.get("groups", ()))
+    return Counter(statistics_of(made, operations, groups))
+
+
+def statistics_of(
+    made: Json, operations: dict[str, Json], groups: dict[str, Json]
+) -> Iterator[Statistic]:
+    for analysis in made["analyses"]:
+        kind, table, *rest = analysis["id"].split("/")
+        assert kind == "analysis"
+        part = "/".join(each for each in rest if "=" not in each and each not in QUALIFIERS)
+        for result in analysis["results"]:
+            found = {each["groupingId"]: each for each in result["resultGroups"]}
+            column = found.pop(f"grouping/{table}/columns")
+            values = [each["groupValue"] for each in found.values() if "groupValue" in each]
+            yield (
+                table,
+                "/".join([part, *values]),
+                groups[column["groupId"]]["name"],
+                operations[result["operationId"]]["label"],
+                result.get("rawValue"),
+                result["formattedValue"],
+            )
+
+
+QUALIFIERS = ("arms", "compared")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_it_conforms_to_the_standards_schema(name: str) -> None:
+    assert errors(event_of(name)) == []
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_statistic_of_every_table_is_there_once_and_nothing_else(name: str) -> None:
+    expected = tabled(report_of(name))
+    assert set(expected.values()) == {1}
+    assert len(expected) > 1000
+    assert stated(event_of(name)) == expected
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_whatever_is_referred_to_is_there(name: str) -> None:
+    assert dangling(event_of(name)) == []
+
+
+def dangling(made: Json) -> list[str]:
+    """Find references without what they name; the schema cannot."""
+    analyses, methods = by_id(made["analyses"]), by_id(made["methods"])
+    groupings = by_id(made["analysisGroupings"])
+    groups = by_id(each for one in groupings.values() for each in one.get("groups", ()))
+    operations = by_id(each for one in methods.values() for each in one["operations"])
+    relations = by_id(
+        each
+        for one in operations.values()
+        for each in one.get("referencedOperationRelationships", ())
+    )
+    terms = by_id(each for one in made["terminologyExtensions"] for each in one["sponsorTerms"])
+    sections = by_id(each for one in made["globalDisplaySections"] for each in one["subSections"])
+    known = {
+        "analysisId": analyses,
+        "methodId": methods,
+        "operationId": operations,
+        "referencedOperationRelationshipId": relations,
+        "analysisSetId": by_id(made["analysisSets"]),
+        "dataSubsetId": by_id(made["dataSubsets"]),
+        "groupingId": groupings,
+        "groupId": groups,
+        "subClauseId": groups,
+        "outputId": by_id(made["outputs"]),
+        "sponsorTermId": terms,
+        "subSectionId": sections,
+    }
+    everything = (analyses, methods, operations, relations, terms, groupings, groups)
+    assert sum(map(len, everything)) == len(set().union(*everything))
+    return [
+        f"{name} {each}"
+        for name, those in known.items()
+        for each in referred(made, name)
+        if each not in those
+    ]
+
+
+def test_a_reference_to_nothing_would_be_found() -> None:
+    made = json.loads(json.dumps(event_of("tmb-301")))
+    made["analyses"][0]["methodId"] = "method/none"
+    assert dangling(made) == ["methodId method/none"]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_results_are_of_the_operations_and_groupings_that_their_analysis_names(name: str) -> None:
+    made = event_of(name)
+    methods = by_id(made["methods"])
+    for analysis in made["analyses"]:
+        operations = {each["id"] for each in methods[analysis["methodId"]]["operations"]}
+        groupings = [each["groupingId"] for each in analysis["orderedGroupings"]]
+        assert [each["order"] for each in analysis["orderedGroupings"]] == [
+            *range(1, len(groupings) + 1)
+        ]
+        for result in analysis["results"]:
+            assert result["operationId"] in operations
+            assert [each["groupingId"] for each in result["resultGroups"]] == groupings
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_each_percentage_names_its_numerator_and_its_denominator(name: str) -> None:
+    made = event_of(name)
+    operations = by_id(each for method in made["methods"] for each in method["operations"])
+    ratios = [each for each in operations.values() if each["label"] == PER_CENT]
+    assert len(ratios) >= 2
+    for ratio in ratios:
+        related = {
+            each["referencedOperationRole"]["controlledTerm"]: each
+            for each in ratio["referencedOperationRelationships"]
+        }
+        parts = {role: operations[each["operationId"]] for role, each in related.items()}
+        assert parts["NUMERATOR"]["label"] == "n"
+        assert parts["DENOMINATOR"]["label"] == "N"
+        assert all(each["id"].rsplit("/", 1)[0] in ratio["id"] for each in parts.values())
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_numerator_over_the_denominator_is_the_percentage(name: str) -> None:
+    checked = 0
+    for analysis in event_of(name)["analyses"]:
+        cells: dict[str, dict[str, str]] = {}
+        for each in analysis["results"]:
+            at = json.dumps(each["resultGroups"])
+            cells.setdefault(at, {})[each["operationId"]] = each.get("rawValue", "")
+        for related in analysis.get("referencedAnalysisOperations", ()):
+            assert related["analysisId"] == analysis["id"]
+        for cell in cells.values():
+            found = {operation.rsplit("/", 1)[1]: raw for operation, raw in cell.items()}
+            if found.get(PER_CENT):
+                whole = int(found["N"])
+                assert abs(100 * int(found["n"]) - float(found[PER_CENT]) * whole) < 1e-6 * whole
+                checked += 1
+    assert checked > 100
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_contents_list_the_tables_in_order_with_all_their_analyses(name: str) -> None:
+    made, shown = event_of(name), report_of(name)
+    items = made["mainListOfContents"]["contentsList"]["listItems"]
+    assert [each["outputId"] for each in items] == [f"output/table/{g.id}" for g in shown.grids]
+    listed = [inner["analysisId"] for each in items for inner in each["sublist"]["listItems"]]
+    assert listed == [each["id"] for each in made["analyses"]]
+    for item in items:
+        table = item["outputId"].split("/")[2]
+        assert {each["analysisId"].split("/")[1] for each in item["sublist"]["listItems"]} == {
+            table
+        }
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_table_and_listing_is_an_output_with_its_words_and_files(name: str) -> None:
+    made, shown = by_id(event_of(name)["outputs"]), report_of(name)
+    for kind, parts in (("table", shown.grids), ("listing", shown.listings)):
+        for each in parts:
+            output = made.pop(f"output/{kind}/{each.id}")
+            texts = [one["text"] for one in referred(output, "subSection")]
+            title = f"{kind.capitalize()} {each.id} {each.title}"
+            assert texts == [title, each.population, *each.footnotes]
+            files = [one["location"] for one in output["fileSpecifications"]]
+            assert "listings.xlsx" in files
+            assert files[1].endswith(".ndjson" if kind == "listing" else ".html")
+    assert made == {}
+
+
+def test_analyses_name_the_data_that_they_are_of() -> None:
+    analyses = by_id(event_of("tmb-301")["analyses"])
+    primary = analyses["analysis/14.2.1/responders/set=itt/of=day14-responder"
+                       "/method=count-and-percentage-clopper-pearson-95"]  # fmt: skip
+    assert (primary["dataset"], primary["variable"]) == ("ADSL", "USUBJID")
+    assert primary["analysisSetId"] == "set/itt"
+    assert primary["reason"] == {"controlledTerm": "SPECIFIED IN SAP"}
+    subset = by_id(event_of("tmb-301")["dataSubsets"])[primary["dataSubsetId"]]
+    assert subset["condition"] == {
+        "dataset": "ADEFF",
+        "variable": "RESP14",
+        "comparator": "EQ",
+        "value": ["Y"],
+    }
+    age = analyses["analysis/14.1.4/age/set=itt/method=summary-statistics"]
+    assert (age["dataset"], age["variable"]) == ("ADSL", "AGE")
+    terms = analyses["analysis/14.3.1.2/term/by=soc,pt/set=safety/method=subjects-and-events"]
+    assert (terms["dataset"], terms["variable"]) == ("ADAE", "AEDECOD")
+
+
+def test_methods_say_how_figures_were_made() -> None:
+    names = {each["name"] for name in STUDIES for each in event_of(name)["methods"]}
+    assert names >= {
+        "Count and percentage",
+        "Count and percentage, Clopper-Pearson, 95 %",
+        "Count and percentage, Kaplan-Meier",
+        "Subjects and events",
+        "Summary statistics",
+        "Summary statistics, BOCF",
+        "analysis of covariance, type III F test",
+        "exact McNemar",
+        "log-rank",
+        "one-way analysis of variance",
+    }
+
+
+def test_a_role_makes_an_analysis_an_outcome_measure_and_others_have_none() -> None:
+    made = event(
+        report_of("tmb-301"),
+        studies.defined("tmb-301").definition,
+        roles={("14.2.1", "responders"): "primary"},
+    )
+    assert errors(made) == []
+    purposes = {
+        (each["id"].split("/")[2], next(iter(each["purpose"].values())))
+        for each in made["analyses"]
+        if each["id"].startswith("analysis/14.2.1/")
+    }
+    assert ("responders", "PRIMARY OUTCOME MEASURE") in purposes
+    assert ("pairs", "term/purpose/no-role") in purposes
+
+
+def test_ids_stay_when_the_data_grow() -> None:
+    defined, states = studies.defined("tmb-301"), studies.subjects("tmb-301")
+    few = event(studies.reported(defined, states[:8]), defined.definition)
+    many = event_of("tmb-301")
+    for name in ("analyses", "methods", "analysisGroupings", "dataSubsets", "outputs"):
+        assert by_id(few[name]).keys() <= by_id(many[name]).keys()
+    assert len(few["analyses"]) > len(many["analyses"]) * 0.9
+
+
+def test_the_order_of_arrival_changes_no_byte() -> None:
+    defined = studies.defined("tmb-301")
+    states = list(studies.subjects("tmb-301"))
+    random.Random(7).shuffle(states)  # noqa: S311 (an order, no secret)
+    pieces = ars.results(studies.reported(defined, states), defined.definition)
+    assert b"".join(pieces) == b"".join(ars.results(report_of("tmb-301"), defined.definition))
+
+
+DIGEST = """
+import hashlib, hostile, studies
+from trial.render import ars, datasets
+made, defined = studies.report_of("airway-2x2"), studies.defined("airway-2x2").definition
+pieces = [*ars.results(made, defined), *ars.results(hostile.report(), hostile.definition())]
+for listing in made.listings:
+    pieces += datasets.dataset(listing, made.cut, 1)
+print(hashlib.sha256(b"".join(pieces)).hexdigest())
+"""
+
+
+def test_neither_hash_seed_nor_time_zone_nor_locale_changes_a_byte() -> None:
+    found = set()
+    for seed, zone, locale in (("0", "UTC", "C"), ("4242", "Asia/Taipei", "C.UTF-8")):
+        settings = {"PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": locale}
+        settings["PYTHONPATH"] = os.pathsep.join(sys.path)
+        done = subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env={**os.environ, **settings},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        found.add(done.stdout)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_without_events_conforms_too(name: str) -> None:
+    defined = studies.defined(name)
+    made = event(studies.reported(defined, []), defined.definition)
+    assert errors(made) == []
+    assert dangling(made) == []
+    assert made["version"] == 0
+    assert len(made["analysisSets"]) == len(defined.definition.sets)
+
+
+def test_hostile_texts_stay_what_they_are() -> None:
+    made = hostile.report()
+    read = event(made, hostile.definition())
+    assert errors(read) == []
+    assert dangling(read) == []
+    assert stated(read) == tabled(made)
+    assert set(referred(read["analyses"], "groupValue")) == hostile.TEXTS
+
+
+def test_no_arm_is_in_what_the_open_audience_reads() -> None:
+    whole = json.loads(studies.defined("airway-2x2").source)
+    blind = study.load(json.dumps(whole | {"blinded": True}))
+    states = studies.subjects("airway-2x2")
+    shown = {
+        view.audience: json.dumps(event(studies.reported(view, states), view.definition))
+        for view in blind.views
+    }
+    for arm in blind.definition.arms:
+        assert f'"{arm.id}"' in shown["unblinded"]
+        assert arm.label in shown["unblinded"]
+        assert f'"{arm.id}"' not in shown["open"]
+        assert arm.label not in shown["open"]
+    for each in shown.values():
+        assert errors(json.loads(each)) == []
+        assert dangling(json.loads(each)) == []
+
+
+def test_a_chart_is_an_output_too() -> None:
+    made = replace(report_of("tmb-301"), charts=(hostile.CHART,))
+    read: Any = event(made, studies.defined("tmb-301").definition)
+    assert errors(read) == []
+    assert "output/figure/14.2.2" in by_id(read["outputs"])

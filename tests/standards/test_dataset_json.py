@@ -1,0 +1,276 @@
+"""Listings as data conform to Dataset-JSON 1.1, in both of its forms, and hold the same rows."""
+
+import json
+from copy import deepcopy
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import builders
+import hostile
+import jsonschema
+import pytest
+import studies
+from studies import STUDIES, Json, data, report_of
+
+from trial import study
+from trial.errors import Rejected
+from trial.render import datasets
+from trial.tables.grid import Cut, Listing, ListingColumn
+
+SCHEMAS = Path(__file__).parent / "schemas"
+ORDER = [
+    "datasetJSONCreationDateTime", "datasetJSONVersion", "fileOID", "sourceSystem", "studyOID",
+    "metaDataVersionOID", "itemGroupOID", "records", "name", "label", "columns",
+]  # fmt: skip
+VALUES: dict[tuple[str, str | None], type] = {
+    ("string", None): str,
+    ("integer", None): int,
+    ("decimal", "decimal"): str,
+    ("date", "integer"): str,
+}
+"""The combinations of types that the standard supports, of those in use, and their JSON types."""
+
+
+def schema(name: str) -> Any:
+    return json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
+
+
+def mended(published: Json) -> Json:
+    """Put the definitions of the NDJSON schema where its references point."""
+    made = deepcopy(published)
+    described = made["$defs"]["DatasetMetadata"]["properties"]
+    for place in (described["columns"]["items"], described["sourceSystem"]):
+        for name in [each for each in place if each[0].isupper()]:
+            made["$defs"][name] = place.pop(name)
+    return made
+
+
+WHOLE = jsonschema.Draft201909Validator(schema("dataset.schema.json"))
+LINES = mended(schema("dataset-ndjson-schema.json"))
+FIRST_LINE = jsonschema.Draft201909Validator(LINES)
+STRICT = jsonschema.Draft201909Validator(
+    {"$defs": LINES["$defs"], "$ref": "#/$defs/DatasetMetadata"}
+)
+ROW = jsonschema.Draft201909Validator({"$defs": LINES["$defs"], "$ref": "#/$defs/RowData"})
+VALUE = jsonschema.Draft201909Validator(
+    schema("dataset.schema.json")["$defs"]["Row"]["properties"]["value"]
+)
+
+
+def errors(described: Json, rows: list[list[Any]]) -> list[str]:
+    """Judge both forms: line by line, and as one document; and values as the standard means them.
+
+    The schemas leave values free: `Row` says what they may be in a place that no row has.
+    """
+    found = [
+        *FIRST_LINE.iter_errors(described),
+        *STRICT.iter_errors(described),
+        *WHOLE.iter_errors(described | {"rows": rows}),
+        *(each for row in rows for each in ROW.iter_errors({"rows": row})),
+        *(
+            each
+            for row in rows
+            for each in VALUE.iter_errors([value for value in row if value is not None])
+        ),
+    ]
+    return [each.message for each in found]
+
+
+def as_listed(column: ListingColumn, value: Any) -> Any:
+    """Say what a value of a listing must read as in its data set."""
+    if column.kind == "number":
+        return Decimal(value) if isinstance(value, int | Decimal) else None
+    return value
+
+
+def as_read(column: ListingColumn, value: Any) -> Any:
+    return Decimal(value) if column.kind == "number" and value is not None else value
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_listing_conforms_and_has_the_rows_of_the_listing(name: str) -> None:
+    made = report_of(name)
+    assert made.listings or name == "pilot"
+    for listing in made.listings:
+        described, rows = data(listing, made)
+        assert errors(described, rows) == []
+        assert described["records"] == len(rows)
+        columns = listing.columns
+        assert [each["name"] for each in described["columns"]] == [each.id for each in columns]
+        assert [[as_read(*each) for each in zip(columns, row, strict=True)] for row in rows] == [
+            [as_listed(*each) for each in zip(columns, row, strict=True)] for row in listing.rows
+        ]
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_values_are_of_the_type_that_their_column_declares(name: str) -> None:
+    seen = set()
+    for listing in report_of(name).listings:
+        described, rows = data(listing, report_of(name))
+        for place, column in enumerate(described["columns"]):
+            kind = column["dataType"], column.get("targetDataType")
+            for row in rows:
+                assert row[place] is None or type(row[place]) is VALUES[kind]
+            seen |= {kind} if any(row[place] is not None for row in rows) else set()
+    assert seen >= ({("string", None), ("integer", None)} if report_of(name).listings else set())
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_keys_tell_the_rows_apart(name: str) -> None:
+    for listing in report_of(name).listings:
+        described, rows = data(listing, report_of(name))
+        keys = [place for place, each in enumerate(described["columns"]) if "keySequence" in each]
+        if keys:
+            found = [tuple(row[place] for place in keys) for row in rows]
+            assert len(set(found)) == len(found)
+            assert sorted(each["keySequence"] for each in described["columns"]
+                          if "keySequence" in each) == [*range(1, len(keys) + 1)]  # fmt: skip
+
+
+def test_the_first_line_describes_the_data_set_in_the_standards_order() -> None:
+    made = report_of("tmb-301")
+    (listing,) = (each for each in made.listings if each.id == "16.2.7")
+    described, _ = data(listing, made)
+    assert list(described) == ORDER
+    assert datasets.dataset_name(listing) == "adae"
+    assert datasets.file_name(listing) == "datasets/adae.ndjson"
+    assert described["datasetJSONCreationDateTime"] == f"{made.cut.data_date}T00:00:00"
+    assert described["name"] == "ADAE"
+    assert described["itemGroupOID"] == "IG.ADAE"
+    columns = {each.pop("name"): each for each in described["columns"]}
+    assert columns["USUBJID"] == {
+        "itemOID": "IT.ADAE.USUBJID",
+        "label": "Subject",
+        "dataType": "string",
+        "keySequence": 1,
+    }
+    assert columns["AESPID"]["keySequence"] == 2
+    assert columns["AETOXGR"]["dataType"] == "integer"
+    assert columns["AESTDTC"]["dataType"] == "string"
+    assert columns["WEIGHT"] | {"itemOID": "", "label": ""} == {
+        "itemOID": "", "label": "", "dataType": "decimal", "targetDataType": "decimal",
+    }  # fmt: skip
+
+
+def test_a_partial_date_stays_the_text_that_was_collected() -> None:
+    described, rows = data(hostile.listing(), hostile.report())
+    assert described["columns"][4]["dataType"] == "string"
+    assert {row[4] for row in rows} == {"2024-02"}
+
+
+def test_a_day_is_a_date_for_readers_who_count_in_days() -> None:
+    columns = (ListingColumn("ASTDT", "Onset", "day"),)
+    listing = Listing("16.2.7", "Events", "All", columns, [("2024-02-29",), (None,)])
+    described, rows = data(listing, report_of("tmb-301"))
+    assert errors(described, rows) == []
+    assert rows == [["2024-02-29"], [None]]
+    assert described["columns"][0] == {
+        "itemOID": "IT.L16-2-7.ASTDT",
+        "name": "ASTDT",
+        "label": "Onset",
+        "dataType": "date",
+        "targetDataType": "integer",
+        "displayFormat": "E8601DA.",
+    }
+
+
+def test_numbers_keep_the_digits_they_have() -> None:
+    columns = (ListingColumn("X", "X", "number"), ListingColumn("N", "N", "number", whole=True))
+    values = [(Decimal("0.10"), 3), (Decimal("1E-7"), Decimal("50.0")), (7, None), ("none", "none")]
+    _, rows = data(Listing("1", "", "", columns, values), report_of("tmb-301"))
+    assert rows == [["0.10", 3], ["0.0000001", 50], ["7", None], [None, None]]
+
+
+def test_a_study_without_events_has_empty_data_sets() -> None:
+    empty = studies.reported(studies.defined("tmb-301"), [])
+    assert empty.cut.data_date == ""
+    for listing in empty.listings:
+        described, rows = data(listing, empty)
+        assert errors(described, rows) == []
+        assert (described["records"], rows) == (0, [])
+        assert described["datasetJSONCreationDateTime"] == "1970-01-01T00:00:00"
+
+
+def test_hostile_texts_are_a_line_each_and_come_back_as_they_were() -> None:
+    listing, made = hostile.listing(), hostile.report()
+    described, rows = data(listing, made)
+    assert errors(described, rows) == []
+    assert {row[1] for row in rows} == hostile.TEXTS
+    assert described["label"] == "Texts"
+    assert datasets.dataset_name(listing) == "l16-2-7--"
+    assert all(row[3] is None for row in rows)
+
+
+def test_rows_are_made_one_at_a_time_while_they_are_written() -> None:
+    taken = []
+
+    class Rows:
+        def __iter__(self) -> Any:
+            for i in range(1_000_000):
+                taken.append(i)
+                yield (i,)
+
+    listing = Listing("1", "", "", (ListingColumn("N", "N", "number", whole=True),), Rows())
+    lines = datasets.dataset(listing, report_of("tmb-301").cut, 1_000_000)
+    next(lines)
+    assert taken == []
+    assert next(lines) == b"[0]\n"
+    assert taken == [0]
+
+
+def test_the_same_cut_gives_the_same_bytes() -> None:
+    again = studies.reported(studies.defined("tmb-301"), reversed(studies.subjects("tmb-301")))
+    for one, other in zip(report_of("tmb-301").listings, again.listings, strict=True):
+        cut: Cut = again.cut
+        assert list(datasets.dataset(one, report_of("tmb-301").cut, 0)) == list(
+            datasets.dataset(other, cut, 0)
+        )
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_names_are_short_and_no_two_listings_share_one(name: str) -> None:
+    names = [datasets.dataset_name(each) for each in report_of(name).listings]
+    assert len(set(names)) == len(names)
+    given = [each.dataset for each in studies.defined(name).definition.listings if each.dataset]
+    assert all(len(each) <= 8 for each in given)
+    assert given or name != "tmb-301"
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "detail"),
+    [
+        ({1: "adae", 2: "adae"}, "/listings", "adae"),
+        ({0: "l16-2-7"}, "/listings/0/dataset", "match"),
+        ({0: "ADAE"}, "/listings/0/dataset", "match"),
+        ({0: "ninechars"}, "/listings/0/dataset", "match"),
+    ],
+)
+def test_a_name_that_is_none_or_is_taken_is_refused_with_its_place(
+    changes: dict[int, str], pointer: str, detail: str
+) -> None:
+    with pytest.raises(Rejected) as refused:
+        builders.tmb301(*((f"listings/{i}/dataset", name) for i, name in changes.items()))
+    (fault,) = refused.value.faults
+    assert fault.pointer == pointer
+    assert detail in fault.detail
+
+
+def test_ids_that_would_make_one_name_are_refused_too() -> None:
+    whole = json.loads(studies.defined("airway-2x2").source)
+    whole["listings"][1]["id"] = whole["listings"][0]["id"].replace(".", "-")
+    with pytest.raises(Rejected) as refused:
+        study.load(json.dumps(whole))
+    assert "l16-2-1" in refused.value.faults[0].detail
+
+
+def test_a_violation_would_be_found() -> None:
+    made = report_of("tmb-301")
+    described, rows = data(made.listings[0], made)
+    assert errors(described | {"records": -1}, rows) != []
+    assert errors(described | {"columns": [{"name": "A"}]}, rows) != []
+    assert errors(described | {"surplus": 1}, rows) != []
+    assert errors(described, [[{"a": 1}]]) != []
+    assert errors(described, [[["a"]]]) != []
+    assert replace(made.listings[0], dataset="").dataset == ""
