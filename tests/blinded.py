@@ -9,6 +9,8 @@ from builders import adverse_event, disposition, dose, enrolment, entry, viral_l
 from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel, randomised
 
+from trial.definition.outputs import CellRef
+from trial.definition.references import has_p
 from trial.messages import Entry
 from trial.study import Study
 
@@ -209,7 +211,25 @@ def _studies(draw: st.DrawFn) -> Study:
         listing(each, SOURCES[each], **draw(st.sampled_from([{}, {"subjects": "indirect"}])))
         for each in records
     ]
-    return study_of(rows, columns, listings=listings)
+    outputs = ["t", *(each["id"] for each in listings)]
+    reporting: dict[str, Any] = {"consort": {"25": draw(st.permutations(outputs))}}
+    if order := draw(_orders(study_of(rows, columns))):
+        reporting["testing"] = {"alpha": draw(st.sampled_from([0.05, 0.9])), "order": order}
+    return study_of(rows, columns, listings=listings, **reporting)
+
+
+def _orders(study: Study) -> st.SearchStrategy[list[dict[str, str]]]:
+    """Draw an order of some of a study's P values."""
+    (table,) = study.definition.tables
+    places = [
+        {"table": "t", "row": row.id, "column": column.id}
+        for row in table.rows
+        for column in table.columns
+        if has_p(CellRef(table="t", row=row.id, column=column.id), [table])
+    ]
+    return st.lists(st.sampled_from(places), unique_by=lambda at: (at["row"], at["column"])) if (
+        places
+    ) else st.just([])  # fmt: skip
 
 
 _ARMS, _TREATMENTS = st.sampled_from(["a", "b"]), st.sampled_from(["drug", "placebo"])

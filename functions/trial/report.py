@@ -11,11 +11,13 @@ from dataclasses import dataclass, field, replace
 from trial import blinding, dates
 from trial.cells import Share, Sums
 from trial.cutoff import until
+from trial.definition import references
 from trial.derivation import Derivation
+from trial.errors import Rejected
 from trial.messages import ERASURE
 from trial.study import Study
 from trial.subject import Dispute, Subject
-from trial.tables import charts, figures, findings, listings, sources
+from trial.tables import charts, figures, findings, listings, sources, testing
 from trial.tables.grid import Cut, Figure, Flow, Grid, Report
 from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of
 
@@ -23,6 +25,8 @@ from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of
 def check(study: Study) -> None:
     """Refuse (422) a definition that names anything it does not define."""
     plan_of(study)  # first: what is pooled is made of a definition that holds together
+    if wrong := tuple(references.faults(study.definition)):
+        raise Rejected(422, "Definition not accepted", "", *wrong)
     for view in study.views:
         plan = plan_of(view)
         figures.check(view.definition)
@@ -31,18 +35,28 @@ def check(study: Study) -> None:
 
 
 def tables(study: Study, sums: Share, wanted: Container[str] | None = None) -> tuple[Grid, ...]:
-    """Read tables out of the sums: every one, or those that are wanted by their ids."""
-    found = Sums(sums)
-    return tuple(
+    """Read tables out of the sums: every one, or those that are wanted by their ids.
+
+    Whether a P value is confirmatory depends on those before it, of other tables too.
+    """
+    found, order = Sums(sums), study.definition.testing
+    tested = {ref.table for ref in order.order} if order else set()
+    grids = [
         table.read(found)
         for name, table in plan_of(study).tables.items()
-        if wanted is None or name in wanted
-    )
+        if wanted is None or name in wanted or name in tested
+    ]
+    marked = testing.marked(order, grids)
+    return tuple(grid for grid in marked if wanted is None or grid.id in wanted)
 
 
 def flow(study: Study, sums: Share) -> Flow:
     """Read the participant flow out of the sums."""
-    return plan_of(study).flow.read(sums)
+    plan, found = plan_of(study), Sums(sums)
+    return plan.flow.read(
+        sums,
+        {box: plan.tables[ref.table].count(ref, found) for box, ref in plan.flow.waiting.items()},
+    )
 
 
 def summary(study: Study, sums: Share) -> tuple[Figure, ...]:

@@ -62,9 +62,7 @@ class TestTmb301:
     @staticmethod
     @cache
     def made() -> tuple[dict[str, Chart], dict[str, list[dict[str, Any]]]]:
-        states = [(each, report.contribute(tmb301(), each))
-                  for each in builders.subjects(builders.feed())]  # fmt: skip
-        made = report.report(tmb301(), states)
+        made = builders.report_of(tmb301(), builders.feed())
         rows = {each.id: builders.rows_of(each) for each in made.listings}
         return {each.id: each for each in made.charts}, rows
 
@@ -343,8 +341,7 @@ class TestBlinded:
     def test_arms_are_shown_together(self, columns):
         study = study_of(BY_VISIT, "mean", columns, columns=["a", "b"], blinded=True)
         people = [*person("S-1"), *person("S-2", "b")]
-        states = [(each, report.contribute(study, each)) for each in builders.subjects(people)]
-        (shown,) = report.report(study.open, states).charts
+        (shown,) = builders.report_of(study, people, study.open).charts
         assert [(each.label, each.n) for each in shown.series] == [
             ("All arms" if len(columns) == 2 else "Total", 2)
         ]
@@ -375,8 +372,7 @@ class TestBlinded:
                            for each in (*person(name, arm), viral_load(14, 20 + i, subject=name),
                                         builders.cd4(14, 300 * i, subject=name),
                                         builders.adverse_event(9, subject=name))]  # fmt: skip
-                states = [(s, report.contribute(study, s)) for s in builders.subjects(entries)]
-                made.append(report.report(study.open, states).charts)
+                made.append(builders.report_of(study, entries, study.open).charts)
             assert made[0] == made[1]
             assert made[0][0].series[0].n == 2
 

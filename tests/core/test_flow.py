@@ -1,5 +1,7 @@
 """The participant flow: its boxes add up, and where they do not it says so."""
 
+from typing import Any
+
 import builders
 import pytest
 from builders import (
@@ -12,6 +14,7 @@ from builders import (
     tiny,
     tmb301,
 )
+from parallel import parallel, randomised
 
 from trial import report
 from trial.study import Study
@@ -153,3 +156,62 @@ class TestIdentities:
         assert flow(tiny(), []).design == "single group"
         assert flow(tiny(design="parallel"), []).design == "parallel groups"
         assert flow(tiny(), []).title == TINY["flow"]["title"]
+
+
+def flow_of(**parts: Any) -> dict[str, Any]:
+    """Give the tiny study's flow with parts added to it and, by `left`, to the box of who left."""
+    left = parts.pop("left", {})
+    screening, enrolled, treatment = TINY["flow"]["stages"]
+    side = [{**enrolled["side"][0], **left}]
+    return {**TINY["flow"], "stages": [screening, {**enrolled, "side": side}, treatment], **parts}
+
+
+class TestZeroCounts:
+    TREATED = (enrolment(), dose())
+
+    @staticmethod
+    def left(study: Study, *entries: Any) -> Box:
+        return boxes(flow(study, entries))["left"]
+
+    def test_a_box_that_nobody_is_in_is_kept_as_data_and_not_shown(self):
+        box = self.left(tiny(), *self.TREATED)
+        assert (box.n, box.shown, box.reasons) == (0, False, ())
+        assert self.left(tiny(), enrolment(), disposition(20)).shown
+
+    @pytest.mark.parametrize(
+        "asked", [{"zero_counts": True}, {"left": {"zero_counts": True}}], ids=["flow", "box"]
+    )
+    def test_on_request_it_is_shown_with_its_named_reasons(self, asked):
+        box = self.left(tiny(flow=flow_of(**asked)), *self.TREATED)
+        assert (box.n, box.shown, box.reasons) == (0, True, (("Death", 0),))
+        moved = [enrolment(), disposition(20, reason="MOVED")]
+        box = self.left(tiny(flow=flow_of(**asked)), *moved)
+        assert box.reasons == (("Death", 0), ("MOVED", 1))
+
+    def test_a_box_may_say_otherwise_than_its_flow(self):
+        asked = flow_of(zero_counts=True, left={"zero_counts": False})
+        assert not self.left(tiny(flow=asked), *self.TREATED).shown
+
+    def test_what_was_not_reported_is_shown_without_reasons(self):
+        asked = flow_of(zero_counts=True, left={"absent": "not reported"})
+        box = self.left(tiny(flow=asked), *self.TREATED)
+        assert (box.n, box.shown, box.reasons) == (None, True, ())
+
+    def test_the_identity_of_a_box_that_is_not_shown_is_checked(self):
+        found = flow(tiny(), [enrolment()])
+        assert not boxes(found)["left"].shown
+        assert found.findings == ("Enrolled (1) is not Treated + Left (0)",)
+
+    def test_of_arms_all_are_shown_where_one_has_somebody(self):
+        stages = flow_of()["stages"]
+        by_arm = flow_of(stages=[stages[0], {**stages[1], "by_arm": True}, stages[2]],
+                         identities=[])  # fmt: skip
+        study = parallel(flow=by_arm)
+        entries = [enrolment(), randomised("a"), enrolment(subject="S-2"), randomised("b", "S-2")]
+        assert [box.shown for box in flow(study, entries).stages[1].side] == [False, False]
+        entries.append(disposition(20))
+        found = flow(study, entries).stages[1]
+        assert [(box.arm, box.n, box.shown) for box in found.side] == [
+            ("Drug", 1, True), ("Placebo", 0, True),
+        ]  # fmt: skip
+        assert found.beside == found.side

@@ -37,7 +37,7 @@ from builders import (
 
 from trial import report
 from trial.errors import Rejected
-from trial.tables.grid import Grid, Listing
+from trial.tables.grid import NOT_YET_DUE, Grid, Listing
 
 PREFIXES = [0, 1, 40, 300, 700, 1100, 1900, 2226]
 RASH = {"Rash"} | {
@@ -65,7 +65,11 @@ class Recount:
     """Every number of every table, from rows of listings."""
 
     def __init__(self, listings: dict[str, Listing]) -> None:
-        self.rows = {name: rows_of(listing) for name, listing in listings.items()}
+        self.rows = {
+            name: [{key: None if value == NOT_YET_DUE else value for key, value in row.items()}
+                   for row in rows_of(listing)]
+            for name, listing in listings.items()
+        }  # fmt: skip
         self.subjects: dict[str, Line] = {}
         for name in ("16.2.4", "16.2.4.2", "16.2.6.3"):
             for row in self.rows[name]:

@@ -66,12 +66,12 @@ class TestStatistics:
             assert float(cell(grid, "row").get(name).raw) == by_hand
 
     @pytest.mark.parametrize("ages", [[], [40]])
-    def test_what_one_value_or_none_cannot_tell_is_left_out(self, ages):
+    def test_what_one_value_cannot_tell_is_left_out_and_none_was_not_reported(self, ages):
         found = described(ages, "mean", "sd", "se", "ci", "q1")
         assert found == (
             {"n": "1", "mean": "40.0", "sd": "", "se": "", "q1": "40.0"}
             if ages
-            else {"n": "0", "mean": "", "sd": "", "se": "", "q1": ""}
+            else {"n": "0", **dict.fromkeys(("mean", "sd", "se", "q1"), "not reported")}
         )
 
 

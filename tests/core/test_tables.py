@@ -360,7 +360,8 @@ def described(
     }
     for name in names.split():
         value, places = statistics[name]
-        found[name] = (value, "" if value is None else half_up(value, places))
+        absent = "" if exact else "not reported"
+        found[name] = (value, absent if value is None else half_up(value, places))
     if imputed is not None:
         found["observed"] = (len(exact) - imputed, str(len(exact) - imputed))
         found["imputed"] = (imputed, str(imputed))
@@ -550,12 +551,13 @@ class Oracle:
         tail = sum(comb(b + c, k) for k in range(fewer + 1))
         p = min(Fraction(1), Fraction(2 * tail, 2 ** (b + c))) if n else None
         gain = Fraction(100 * (b - c), n) if n else None
-        text = "" if p is None else half_up(p, 4)
+        text = "not reported" if p is None else half_up(p, 4)
         text = "<0.0001" if p is not None and p < Fraction(1, 10_000) else text
         self.put(table, "pairs", comparison={
             "n": (n, str(n)), "both": (a, str(a)), "first": (c, str(c)), "second": (b, str(b)),
             "neither": (n - a - b - c, str(n - a - b - c)),
-            "difference": (gain, "" if gain is None else half_up(gain, 1)), "p": (p, text),
+            "difference": (gain, "not reported" if gain is None else half_up(gain, 1)),
+            "p": (p, text),
         })  # fmt: skip
 
     def day14(self) -> None:
@@ -1027,7 +1029,8 @@ class TestAwkward:
                     assert found["n"].raw == 0
                     for name in ("percent", "mean", "sd", "median", "min", "max", "difference"):
                         if name in found:
-                            assert (found[name].raw, found[name].text) == (None, "")
+                            absent = "" if name == "percent" else "not reported"
+                            assert (found[name].raw, found[name].text) == (None, absent)
                     assert "ci_low" not in found
 
     def test_without_pairs_there_is_no_p_value(self):

@@ -54,6 +54,15 @@ def over_time(trial: Trial) -> None:
                      observed)  # fmt: skip
 
 
+def changes_by_visit(trial: Trial) -> None:
+    table = trial.table("14-3.11", trial.efficacy)
+    for at, of in table.groups.items():
+        scores = [trial.scores[each["Subject"]] for each in of]
+        for week in WEEKS:
+            changes = [each[week] - each[START] for each in scores if {week, START} <= each.keys()]
+            table.put([week], at, describe(changes, 1, ("mean", "sd", "ci")))
+
+
 def of_visit(
     table: Arms, at: str, row: Sequence[str], starts: Scores, ends: Scores,
     observed: Scores | None = None,
@@ -72,4 +81,4 @@ def of_visit(
     table.put([*row, "Change from baseline"], at, describe(changes, 0, imputed=changes_imputed))
 
 
-TABLES = (covariance, over_time)
+TABLES = (covariance, over_time, changes_by_visit)

@@ -50,6 +50,7 @@ def recount(claims: Claims, rows: Listings, of: list[Line]) -> None:
     decreases(claims, of)
     subgroups(claims, of)
     visits(claims, rows, of)
+    suppressed(claims, rows, of)
     failure(claims, rows, of)
     snapshot(claims, of)
 
@@ -59,8 +60,12 @@ def reaches(value: Decimal | None, least: str) -> bool:
 
 
 def is_below(subject: Line, limit: int) -> bool:
-    """Say whether week 25 is below a limit; "<20" is, unless the limit is lower than that."""
-    result = subject["Week 25 as reported"]
+    """Say whether week 25 is below a limit; missing is not (failure)."""
+    return lies_below(subject["Week 25 as reported"], limit)
+
+
+def lies_below(result: object, limit: int) -> bool:
+    """Say whether a result is below a limit; "<20" is, unless the limit is lower than that."""
     if result is None:
         return False
     operator, number = re.fullmatch(r"([<>]?)(.*)", str(result)).groups()  # type: ignore[union-attr]
@@ -172,6 +177,15 @@ def visits(claims: Claims, rows: Listings, of: list[Line]) -> None:
             table.put([visit], "Value", describe(values, places, ("mean", "sd", "median")))
             changes = [row[value] - row[base] for row in chosen if row[base] is not None]
             table.put([visit], "Change from baseline", describe(changes, places, ("mean", "sd")))
+
+
+def suppressed(claims: Claims, rows: Listings, of: list[Line]) -> None:
+    """A visit without a result, due or not, counts as not below 50."""
+    table = claims.table("14.2.9", {TOTAL: len(of)})
+    for visit in VISITS:
+        low = {row["Subject"] for row in rows["16.2.6"] if row["Chosen for visit"] == visit
+               and lies_below(row["Result as reported (copies/mL)"], 50)}  # fmt: skip
+        counted(table, [visit], of, lambda it, s=low: it["Subject"] in s, exact=True)
 
 
 def failure(claims: Claims, rows: Listings, of: list[Line]) -> None:

@@ -7,7 +7,8 @@ import samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial.render import consort, ems, legible, wrap
+from trial.render import consort, ems, legible, markdown, wrap
+from trial.tables.grid import Box, Flow, Stage
 
 SVG = "{http://www.w3.org/2000/svg}"
 SINGLE = consort.flow_svg(samples.FLOW, samples.CUT)
@@ -170,9 +171,111 @@ def test_the_flow_as_data():
         "arm": None,
         "n": None,
         "text": "not reported",
+        "not_due": None,
+        "shown": True,
         "reasons": [],
     }
     assert bare["stages"][3]["side"][0]["reasons"][0] == {"label": "Death", "n": 4}
+
+
+def arms(*numbers: tuple[str, str, int]) -> tuple[Box, ...]:
+    return tuple(Box(name, name, n, (), arm) for name, arm, n in numbers)
+
+
+LANES = Flow(
+    "Flow",
+    "parallel groups",
+    (
+        Stage(
+            "s",
+            "Follow-up",
+            arms(("in", "A", 5), ("in", "B", 6)),
+            arms(("left", "A", 1), ("left", "B", 2), ("left", "No arm", 3), ("now", "A", 4),
+                 ("now", "B", 0)),
+        ),
+    ),
+)  # fmt: skip
+
+
+def test_who_left_stands_in_the_lane_of_the_arm_whatever_their_order():
+    svg = consort.flow_svg(LANES, samples.CUT)
+    main = [box for box in rectangles(svg) if box[0] == "box"]
+    middle = (main[0][1] + main[0][3] + main[1][1]) // 2
+    at = {}
+    for text in parsed(svg).iter(f"{SVG}text"):
+        if "(n = " in text.text:
+            at[text.text] = int(text.get("x")) < middle
+    assert at == {
+        "A: in (n = 5)": True, "B: in (n = 6)": False,
+        "left (n = 1)": True, "now (n = 4)": True,
+        "left (n = 2)": False, "now (n = 0)": False, "No arm: left (n = 3)": False,
+    }  # fmt: skip
+
+
+def test_a_box_that_is_not_to_be_shown_is_data_alone():
+    (stage,) = LANES.stages
+    quiet = tuple(replace(box, shown=box.id != "now") for box in stage.side)
+    flow = replace(LANES, stages=(replace(stage, side=quiet),))
+    svg = consort.flow_svg(flow, samples.CUT)
+    assert "now" not in told(svg)
+    assert "now" not in parsed(svg).find(f"{SVG}desc").text
+    assert "now" not in markdown.flow_markdown(flow, samples.CUT)
+    sides = consort.flow_json(flow)["stages"][0]["side"]
+    assert [(each["id"], each["n"], each["shown"]) for each in sides if each["id"] == "now"] == [
+        ("now", 4, False), ("now", 0, False),
+    ]  # fmt: skip
+
+
+def test_what_is_not_collected_and_who_is_not_yet_due_is_said_everywhere():
+    boxes = (Box("a", "Assessed", None, absent="not collected"), Box("b", "Seen", 3, not_due=2))
+    flow = replace(LANES, stages=tuple(Stage(box.id, box.label, (box,)) for box in boxes))
+    for text in (
+        told(consort.flow_svg(flow, samples.CUT)),
+        markdown.flow_markdown(flow, samples.CUT),
+    ):
+        assert "not collected" in text
+        assert "n = 3; not yet due: 2" in text
+    first, second = (each["boxes"][0] for each in consort.flow_json(flow)["stages"])
+    assert (first["n"], first["text"]) == (None, "not collected")
+    assert (second["n"], second["not_due"]) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("design", "form"),
+    [("single group", "CONSORT-adapted flow (single group)"),
+     ("crossover", "CONSORT-adapted flow (crossover)"),
+     ("parallel groups", "CONSORT 2025 flow (parallel groups)")],
+)  # fmt: skip
+def test_the_form_is_that_of_the_design(design, form):
+    flow = replace(samples.FLOW, design=design)
+    assert consort.form(flow) == form
+    for text in (
+        told(consort.flow_svg(flow, samples.CUT)),
+        markdown.flow_markdown(flow, samples.CUT),
+    ):
+        assert form.partition(" (")[0] in text
+
+
+def test_the_flow_in_markdown_tells_stages_boxes_reasons_and_findings():
+    flow = replace(samples.FLOW, findings=("Enrolled (40) is not Treated (39)",))
+    lines = markdown.flow_markdown(flow, samples.CUT).splitlines()
+    assert lines[0] == f"> **{samples.NOTICE}**"
+    assert lines.index("## Enrolment") < lines.index("- Assessed for eligibility: not reported")
+    assert (
+        "  - Discontinued: n = 9 (Death: 4; Withdrawal by subject: 3; Lost to follow-up: 2)"
+        in lines
+    )
+    assert "- **Finding:** Enrolled (40) is not Treated (39)" in lines
+    assert "None: the flow adds up." in markdown.flow_markdown(samples.FLOW, samples.CUT)
+    assert samples.CUT.content_root in lines[-1]
+
+
+def test_hostile_text_is_no_markup_in_the_flow_s_markdown():
+    report = samples.hostile()
+    text = markdown.flow_markdown(report.flow, report.cut)
+    assert "<script" not in text
+    assert all(line[:2] in {"", "> ", "# ", "##", "- ", "  "} or line[0].isalpha()
+               for line in text.splitlines())  # fmt: skip
 
 
 @given(st.text(), st.floats(2, 40))

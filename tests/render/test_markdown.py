@@ -24,7 +24,7 @@ def test_it_tells_figures_flow_tables_and_source():
     text = markdown.summary(samples.trial())
     for expected in (
         "| At least 0.5 log10 decrease from day 7 to day 14 | ITT | 40 | 33 (83%) | 67.2 to 92.7 |",
-        "BOCF; observed 31, imputed 9",
+        "observed 31, imputed 9 (BOCF)",
         "- Assessed for eligibility: not reported",
         "  - Discontinued: n = 9 (Death: 4; Withdrawal by subject: 3; Lost to follow-up: 2)",
         "| &emsp;Death | 4 (10%) |",
@@ -110,7 +110,7 @@ def test_any_text_becomes_one_line_of_utf_8(text):
         ({"p": "0.03"}, "P = 0.03"),
         (
             {"observed": "31", "imputed": "9", "not_due": "2"},
-            "observed 31; imputed 9; not yet due 2",
+            "not yet due 2; observed 31, imputed 9",
         ),
         ({}, ""),
     ],
@@ -125,3 +125,37 @@ def test_a_cell_reads_as_one_line(texts, expected):
         ),
     )
     assert markdown.cell_text(cell, COLUMN) == expected
+
+
+def test_a_nominal_p_value_is_marked_and_a_confirmatory_one_is_not():
+    p = Statistic("p", "0.593", "0.593")
+    assert markdown.cell_text(Cell("c", (p,)), COLUMN) == "P = 0.593"
+    assert (
+        markdown.cell_text(Cell("c", (replace(p, nominal=True),)), COLUMN) == "P = 0.593 (nominal)"
+    )
+    figure = samples.figure("p", "P", "0.593", value="0.593")
+    for nominal, text in ((True, "| 0.593 (nominal) |"), (False, "| 0.593 |")):
+        shown = replace(samples.trial(), figures=(replace(figure, nominal=nominal),))
+        assert text in markdown.summary(shown)
+
+
+def test_a_cell_without_a_value_says_why_once():
+    names = ("mean", "sd", "median", "min", "max")
+    found = (Statistic("n", 0, "0"), *(Statistic(each, None, "not reported") for each in names))
+    assert markdown.cell_text(Cell("c", found), COLUMN) == "0; not reported"
+
+
+def test_an_imputed_mean_shows_what_was_observed_and_how_the_rest_was_imputed():
+    counts = (Statistic("n", 40, "40"), Statistic("mean", "1.59", "1.6"),
+              Statistic("observed", 31, "31"), Statistic("imputed", 9, "9"))  # fmt: skip
+    text = markdown.cell_text(Cell("c", counts, "BOCF"), COLUMN)
+    assert text == "mean 1.6; observed 31, imputed 9 (BOCF)"
+
+
+def test_a_figure_of_a_change_tells_its_direction():
+    assert "a positive number is a decrease" in markdown.summary(samples.trial())
+
+
+def test_a_figure_without_a_value_has_no_unit():
+    figure = samples.figure("m", "M", "not reported", unit="L")
+    assert "| not reported |" in markdown.summary(replace(samples.trial(), figures=(figure,)))

@@ -19,6 +19,8 @@ FIGURE_KEYS = [
     "rule",
     "observed",
     "imputed",
+    "direction",
+    "nominal",
 ]
 
 
@@ -63,11 +65,18 @@ def test_tables_carry_every_statistic_once():
         "n": 40,
     }
     row = table["rows"][0]
-    assert list(row) == ["id", "label", "level", "cells"]
+    assert list(row) == ["id", "label", "level", "unit", "direction", "cells"]
     assert row["cells"][0] == {"column": "control", "statistic": "n", "raw": 1, "text": "1"}
     names = [each["statistic"] for each in row["cells"] if each["column"] == "difference"]
     assert names == ["difference", "ci_low", "ci_high", "p"]
     assert all(isinstance(each["raw"], int | str) for each in row["cells"])
+
+
+def test_a_p_value_says_whether_it_is_nominal_and_no_other_statistic_does():
+    (table,) = tables_json.tables(samples.CUT, samples.grids()[2:3])["tables"]
+    cells = table["rows"][0]["cells"]
+    assert [each["nominal"] for each in cells if "nominal" in each] == [False]
+    assert {each["statistic"] for each in cells if "nominal" in each} == {"p"}
 
 
 def test_one_row_a_line_reads_the_same_as_plain_json():

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from local import schema
 from trial import acceptance, report, study
-from trial.definition import Definition
+from trial.definition import Definition, reporting
 from trial.definition.charts import CHART_KINDS, ChartDefinition, ChartSource, Reference
 from trial.definition.conditions import (
     CONDITION_FORMS,
@@ -22,13 +22,12 @@ from trial.definition.conditions import (
     AdverseEvents,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
 from trial.definition.outputs import (
     COLUMN_FORMS,
     ROW_KINDS,
     Ancova,
     FigureDefinition,
-    FlowBox,
-    FlowStage,
     Incidence,
     ListingDefinition,
     Shift,
@@ -178,8 +177,8 @@ class TestReference:
         "model",
         [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
-         Incidence, Shift, FigureDefinition, ChartDefinition, ChartSource, Reference, FlowBox,
-         FlowStage, ListingDefinition],
+         Incidence, Shift, FigureDefinition, ChartDefinition, ChartSource, Reference,
+         FlowDefinition, FlowBox, FlowStage, ListingDefinition, reporting.Testing],
         ids=lambda model: model.__name__,
     )  # fmt: skip
     def test_every_field_is_named(self, model: type[BaseModel]):

@@ -13,6 +13,7 @@ from pilot.writing import DEFINITION, compact
 from local.feed import read_definition
 from trial import messages, report, study
 from trial.definition import Definition
+from trial.messages import Entry
 from trial.render import ars, datasets
 from trial.study import Study
 from trial.subject import Subject
@@ -30,13 +31,18 @@ def defined(name: str) -> Study:
 
 
 @cache
-def subjects(name: str) -> list[Subject]:
-    """Fold a study's feed; of the pilot without its laboratory, which no table counts."""
+def entries(name: str) -> list[Entry]:
+    """Read a study's feed; of the pilot without its laboratory, which no table counts."""
     if name == "pilot":
         lines: Iterable[str] = map(compact, feed(laboratory=False))
     else:
         lines = (EVENTS / name / "feed.ndjson").read_text(encoding="utf-8").splitlines()
-    return builders.subjects(messages.parse(messages.read_json(line), line) for line in lines)
+    return [messages.parse(messages.read_json(line), line) for line in lines]
+
+
+@cache
+def subjects(name: str) -> list[Subject]:
+    return builders.subjects(entries(name))
 
 
 @cache
@@ -45,7 +51,8 @@ def report_of(name: str) -> Report:
 
 
 def reported(of: Study, states: Iterable[Subject]) -> Report:
-    return report.report(of, [report.as_asked(of, each, report.NOW) for each in states])
+    known = sorted(states, key=lambda each: each.id)
+    return report.report(of, known, builders.sums_of(of, known))
 
 
 @cache

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import builders
 import hostile
 import jsonschema
 import pytest
@@ -212,9 +213,10 @@ def test_the_contents_list_the_tables_in_order_with_all_their_analyses(name: str
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_table_and_listing_is_an_output_with_its_words_and_files(name: str) -> None:
+def test_every_table_figure_and_listing_is_an_output_with_its_words_and_files(name: str) -> None:
     made, shown = by_id(event_of(name)["outputs"]), report_of(name)
-    for kind, parts in (("table", shown.grids), ("listing", shown.listings)):
+    kinds = (("table", shown.grids), ("figure", shown.charts), ("listing", shown.listings))
+    for kind, parts in kinds:
         for each in parts:
             output = made.pop(f"output/{kind}/{each.id}")
             texts = [one["text"] for one in referred(output, "subSection")]
@@ -289,9 +291,10 @@ def test_ids_stay_when_the_data_grow() -> None:
 
 def test_the_order_of_arrival_changes_no_byte() -> None:
     defined = studies.defined("tmb-301")
-    states = list(studies.subjects("tmb-301"))
-    random.Random(7).shuffle(states)  # noqa: S311 (an order, no secret)
-    pieces = ars.results(studies.reported(defined, states), defined.definition)
+    events = list(studies.entries("tmb-301"))
+    random.Random(7).shuffle(events)  # noqa: S311 (an order, no secret)
+    made = studies.reported(defined, builders.subjects([*events, *events[:50]]))
+    pieces = ars.results(made, defined.definition)
     assert b"".join(pieces) == b"".join(ars.results(report_of("tmb-301"), defined.definition))
 
 
@@ -344,9 +347,11 @@ def test_hostile_texts_stay_what_they_are() -> None:
 def test_no_arm_is_in_what_the_open_audience_reads() -> None:
     whole = json.loads(studies.defined("airway-2x2").source)
     blind = study.load(json.dumps(whole | {"blinded": True}))
-    states = studies.subjects("airway-2x2")
+    entries = studies.entries("airway-2x2")
     shown = {
-        view.audience: json.dumps(event(studies.reported(view, states), view.definition))
+        view.audience: json.dumps(
+            event(builders.report_of(blind, entries, view), view.definition), ensure_ascii=False
+        )
         for view in blind.views
     }
     for arm in blind.definition.arms:

@@ -221,7 +221,8 @@ def test_rows_are_made_one_at_a_time_while_they_are_written() -> None:
 
 
 def test_the_same_cut_gives_the_same_bytes() -> None:
-    again = studies.reported(studies.defined("tmb-301"), reversed(studies.subjects("tmb-301")))
+    backwards = builders.subjects(reversed(studies.entries("tmb-301")))
+    again = studies.reported(studies.defined("tmb-301"), backwards)
     for one, other in zip(report_of("tmb-301").listings, again.listings, strict=True):
         cut: Cut = again.cut
         assert list(datasets.dataset(one, report_of("tmb-301").cut, 0)) == list(

@@ -27,13 +27,9 @@ from trial.definition.design import (
     Visit,
     apart,
 )
-from trial.definition.outputs import (
-    FigureDefinition,
-    FlowDefinition,
-    ListingDefinition,
-    Table,
-    apart_as_data,
-)
+from trial.definition.flow import FlowDefinition
+from trial.definition.outputs import FigureDefinition, ListingDefinition, Table, apart_as_data
+from trial.definition.reporting import Consort, Testing
 
 MOST_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
 
@@ -72,9 +68,11 @@ class Definition(Model):
     sets: dict[Name, AnalysisSet]
     adverse_events: AdverseEvents = AdverseEvents()
     tables: Annotated[list[Table], AfterValidator(distinct)] = []
+    testing: Testing | None = None
     figures: Annotated[list[FigureDefinition], AfterValidator(distinct)] = []
     charts: Annotated[list[ChartDefinition], AfterValidator(distinct)] = []
     flow: FlowDefinition
     listings: Annotated[
         list[ListingDefinition], AfterValidator(distinct), AfterValidator(apart_as_data)
     ] = []
+    consort: Consort = {}

@@ -37,7 +37,9 @@ def _found(failures: Sequence[_Failure], value: Any, path: str) -> Iterator[Faul
         first, *rest = each.place
         if _holds(value, first):
             inside.setdefault(first, []).append(each._replace(place=rest))
-        elif not rest and (each.type == "missing" or first == "[key]"):
+        elif not rest and first == "[key]":  # the name under which the value stands
+            yield Fault(path, each.text)
+        elif not rest and each.type == "missing":
             yield Fault(f"{path}/{first}", each.text)
         else:
             forms.setdefault(first, []).append(each._replace(place=rest))

@@ -1,4 +1,4 @@
-"""What is published: tables, the summary's figures, the participant flow and listings."""
+"""What is published: tables, the summary's figures and listings."""
 
 import re
 from collections.abc import Mapping
@@ -237,8 +237,8 @@ def _power_of_ten(value: Decimal) -> Decimal:
     return value
 
 
-class FigureSource(Model):
-    """The cell that a figure shows: a row that a rule gives is named as the table shows it."""
+class CellRef(Model):
+    """A cell of a table: a row that a rule gives is named as the table shows it."""
 
     table: Name
     row: str
@@ -253,55 +253,12 @@ class FigureDefinition(Model):
 
     id: Name
     label: str
-    source: FigureSource
+    source: CellRef
     show: Literal["n", "count-percent", "events", "mean", "median", "difference", "p"]
     decimals: Places = 0
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""
     rule: str = ""
-
-
-class FlowBox(Model):
-    """A box of the flow: how many subjects, or `absent` where none was ever reported."""
-
-    id: Name
-    label: str
-    count: Ref
-    absent: Literal["not reported"] | None = None
-    reasons: Levels | None = None
-
-
-class FlowStage(Model):
-    """A level of the flow: a box, and who left before the next; of each arm where so said."""
-
-    id: Name
-    label: str
-    box: FlowBox
-    side: list[FlowBox] = []
-    by_arm: bool = False
-
-
-class Identity(Model):
-    """A box that must equal the sum of others, or the flow names the difference.
-
-    Boxes that are all by arm must agree in every arm.
-    """
-
-    total: Name
-    parts: list[Name]
-
-
-class FlowDefinition(Model):
-    """The participant flow, from the first stage to the last."""
-
-    title: str
-    stages: Annotated[list[FlowStage], AfterValidator(distinct)]
-    identities: list[Identity] = []
-
-    @model_validator(mode="after")
-    def _boxes_distinct(self) -> "FlowDefinition":
-        distinct([box for stage in self.stages for box in (stage.box, *stage.side)])
-        return self
 
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,7}$")]

@@ -12,16 +12,10 @@ from typing import Any
 from trial.definition import Definition
 from trial.definition.charts import ChartDefinition
 from trial.definition.dependence import Dependence
-from trial.definition.outputs import (
-    FigureDefinition,
-    FlowBox,
-    FlowDefinition,
-    FlowStage,
-    ListingDefinition,
-    Table,
-    TableColumn,
-    TableRow,
-)
+from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
+from trial.definition.outputs import CellRef, ListingDefinition, Table, TableColumn, TableRow
+from trial.definition.references import has_p, outputs, row_of
+from trial.definition.reporting import Testing
 
 ALL_ARMS = "All arms"
 _BY_ARM = ("stratified", "ancova")
@@ -50,16 +44,17 @@ def pooled(definition: Definition) -> Definition:
         name: {key: part for key, part in getattr(definition, name).items() if not tells_of(key)}
         for name, tells_of in parts.items()
     }
-    return definition.model_copy(
+    seen = definition.model_copy(
         update={
             **named,
             "arms": [],
             "tables": tables,
-            "figures": [each for each in definition.figures if _stands(each, tables)],
+            "testing": _testing(definition.testing, tables),
+            "figures": [each for each in definition.figures if _stands(each.source, tables)],
             "charts": [
                 chart for each in definition.charts if (chart := _chart(each, tables)) is not None
             ],
-            "flow": _flow(definition.flow, tells),
+            "flow": _flow(definition.flow, tables, tells),
             "listings": [
                 listing
                 for each in definition.listings
@@ -67,6 +62,20 @@ def pooled(definition: Definition) -> Definition:
             ],
         }
     )
+    known = {name for titles in outputs(seen).values() for name in titles}
+    left = {
+        item: [name for name in names if name in known]
+        for item, names in definition.consort.items()
+    }
+    return seen.model_copy(update={"consort": {item: each for item, each in left.items() if each}})
+
+
+def _testing(testing: Testing | None, tables: list[Table]) -> Testing | None:
+    """Keep the order up to the first test that is hidden: what follows would tell its result."""
+    if testing is None:
+        return None
+    order = list(takewhile(lambda ref: has_p(ref, tables), testing.order))
+    return testing.model_copy(update={"order": order}) if order else None
 
 
 def _table(table: Table, definition: Definition, tells: Dependence) -> Table | None:
@@ -148,18 +157,13 @@ def _by_column(
     return made
 
 
-def _stands(figure: FigureDefinition, tables: list[Table]) -> bool:
-    """Say whether the cell that a figure shows is still there."""
-    wanted = figure.source
-    for table in tables:
-        if table.id == wanted.table and wanted.column in {each.id for each in table.columns}:
-            return any(
-                wanted.column in given if isinstance(given, dict) else True
-                for row in table.rows
-                if wanted.row == row.id or wanted.row.startswith(f"{row.id}/")
-                for given in [getattr(row, row.kind) if row.kind else None]
-            )
-    return False
+def _stands(wanted: CellRef, tables: list[Table]) -> bool:
+    """Say whether a cell is still there."""
+    if (found := row_of(wanted, tables)) is None:
+        return False
+    _, row = found
+    given = getattr(row, row.kind) if row.kind else None
+    return not isinstance(given, dict) or wanted.column in given
 
 
 def _chart(chart: ChartDefinition, tables: list[Table]) -> ChartDefinition | None:
@@ -175,26 +179,30 @@ def _chart(chart: ChartDefinition, tables: list[Table]) -> ChartDefinition | Non
     return None
 
 
-def _flow(flow: FlowDefinition, tells: Dependence) -> FlowDefinition:
-    stages = [made for each in flow.stages if (made := _stage(each, tells)) is not None]
+def _flow(flow: FlowDefinition, tables: list[Table], tells: Dependence) -> FlowDefinition:
+    stages = [made for each in flow.stages if (made := _stage(each, tables, tells)) is not None]
     left = {box.id for stage in stages for box in (stage.box, *stage.side)}
     identities = [each for each in flow.identities if left.issuperset({each.total, *each.parts})]
     return flow.model_copy(update={"stages": stages, "identities": identities})
 
 
-def _stage(stage: FlowStage, tells: Dependence) -> FlowStage | None:
-    box, *side = (_box(each, tells) for each in (stage.box, *stage.side))
+def _stage(stage: FlowStage, tables: list[Table], tells: Dependence) -> FlowStage | None:
+    box, *side = (_box(each, tables, tells) for each in (stage.box, *stage.side))
     if box is None:
         return None
     left = [each for each in side if each is not None]
     return stage.model_copy(update={"box": box, "side": left, "by_arm": False})
 
 
-def _box(box: FlowBox, tells: Dependence) -> FlowBox | None:
+def _box(box: FlowBox, tables: list[Table], tells: Dependence) -> FlowBox | None:
     if tells.condition(box.count):
         return None
-    hidden = box.reasons is not None and tells.levels(box.reasons)
-    return box.model_copy(update={"reasons": None}) if hidden else box
+    update: dict[str, None] = {}
+    if box.reasons is not None and tells.levels(box.reasons):
+        update["reasons"] = None
+    if box.not_due is not None and not _stands(box.not_due, tables):
+        update["not_due"] = None
+    return box.model_copy(update=update)
 
 
 def _listing(listing: ListingDefinition, tells: Dependence) -> ListingDefinition | None:

@@ -13,7 +13,6 @@ from trial.definition.outputs import name_as_data
 from trial.tables.grid import Cut, Listing, ListingColumn, Value
 
 VERSION = "1.1.0"
-MEDIA_TYPE = "application/x-ndjson"
 NO_DATE = "1970-01-01"
 _SYSTEM = "LiveTLF"
 

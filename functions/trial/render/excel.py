@@ -386,6 +386,7 @@ _NAMES = {
     "min": "Minimum",
     "max": "Maximum",
     "p": "P value",
+    "p (nominal)": "P value (nominal)",
     "difference": "Difference",
     "both": "Both",
     "first": "First only",
@@ -418,7 +419,8 @@ def _placed(cell: Results, column: Column) -> Iterator[tuple[str, str, str]]:
             if each.raw != column.n:
                 yield ("N" if described else "count"), "N", each.text
         elif each.name not in {"ci_low", "ci_high"}:
-            yield each.name, "value", each.text
+            name = f"{each.name} (nominal)" if each.nominal else each.name
+            yield name, "value", each.text
     if "ci_low" in known and "ci_high" in known:
         bearer = next((name for name in ("difference", "mean") if name in known), "count")
         yield bearer, "95% CI", f"{known['ci_low']}, {known['ci_high']}"

@@ -6,8 +6,22 @@ from decimal import Decimal
 
 from trial.numbers import decimal_text
 from trial.render import legible
-from trial.render.consort import outline
-from trial.tables.grid import Cell, Column, Cut, Figure, Grid, Report, Row
+from trial.render.consort import form, note, outline
+from trial.render.consort.words import box_text
+from trial.tables.grid import (
+    NOT_REPORTED,
+    Cell,
+    Column,
+    Cut,
+    Figure,
+    Flow,
+    Grid,
+    Report,
+    Row,
+    Stage,
+    Statistic,
+    imputation,
+)
 
 _MARKUP = re.compile(r"([\\`*_\[\]|~#])")
 # What opens a list, a heading or a rule at the start of a line; elsewhere it is only text.
@@ -51,6 +65,29 @@ def summary(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def flow_markdown(flow: Flow, cut: Cut) -> str:
+    """Write the flow alone: each stage with its boxes, who left after it, and what is wrong."""
+    blocks = [
+        *([f"> **{escape(cut.notice)}**"] if cut.notice else []),
+        f"# {escape(cut.study)}: {escape(flow.title)}",
+        escape(". ".join(filter(None, (form(flow), note(flow)))) + "."),
+        *(block for stage in flow.stages for block in _stage(stage)),
+        "## Findings",
+        "\n".join(f"- **Finding:** {escape(each)}" for each in flow.findings)
+        or "None: the flow adds up.",
+        "## Source",
+        _provenance(cut) + ".",
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _stage(stage: Stage) -> Iterator[str]:
+    yield f"## {escape(stage.label)}"
+    boxes = [f"- {escape(box_text(box))}" for box in stage.boxes]
+    beside = [f"  - {escape(box_text(box))}" for box in stage.beside]
+    yield "\n".join((*boxes, *beside))
+
+
 def _figures(figures: tuple[Figure, ...]) -> Iterator[str]:
     yield "| Figure | Population | N | Result | 95% CI | How |"
     yield "|---|---|--:|--:|:-:|---|"
@@ -68,13 +105,15 @@ def _interval(figure: Figure, low: str, high: str) -> str:
 
 
 def _result(figure: Figure) -> str:
-    return f"{figure.text} {figure.unit}" if figure.unit not in {"", "%"} else figure.text
+    if figure.nominal:
+        return f"{figure.text} (nominal)"
+    valued = figure.value is not None and figure.unit not in {"", "%"}
+    return f"{figure.text} {figure.unit}" if valued else figure.text
 
 
 def _how(figure: Figure) -> str:
-    counts = (("observed", figure.observed), ("imputed", figure.imputed))
-    known = [f"{name} {n}" for name, n in counts if n is not None]
-    return "; ".join(text for text in (figure.method, figure.rule, ", ".join(known)) if text)
+    how = figure.imputation or figure.method
+    return "; ".join(text for text in (how, figure.rule, figure.direction) if text)
 
 
 def _line(texts: tuple[str, ...]) -> str:
@@ -117,13 +156,25 @@ _WORDS = {"not_due": "not yet due", "first": "first only", "second": "second onl
 
 def cell_text(cell: Cell, column: Column) -> str:
     """Put a cell's statistics into one line: `33 (83%) [67.2, 92.7]`, `mean 4.5 (SD 0.8)`."""
-    left = {each.name: each.text for each in cell.statistics}
+    left = {each.name: _text(each) for each in cell.statistics if each.text != NOT_REPORTED}
     low, high = left.pop("ci_low", ""), left.pop("ci_high", "")
+    stands_in = _imputation(left, cell.method)
     parts = [part(left, column) for part in (_count, _mean, _median)]
     parts += [_named(name, text) for name, text in left.items()]
+    parts += [stands_in, *{each.text for each in cell.statistics if each.text == NOT_REPORTED}]
     first, *others = [part for part in parts if part] or [""]
     interval = f" [{low}, {high}]" if low and high else ""
     return first + interval + "".join(f"; {part}" for part in others)
+
+
+def _text(statistic: Statistic) -> str:
+    return f"{statistic.text} (nominal)" if statistic.nominal and statistic.text else statistic.text
+
+
+def _imputation(left: dict[str, str], method: str) -> str:
+    if not left.keys() >= {"observed", "imputed"}:
+        return ""
+    return imputation(left.pop("observed"), left.pop("imputed"), method)
 
 
 def _count(left: dict[str, str], column: Column) -> str:
@@ -162,6 +213,11 @@ def _named(name: str, text: str) -> str:
 
 
 def _source(cut: Cut) -> str:
+    files = "Listings and all tables: `listings.xlsx`; as data: `tables.json`."
+    return f"{_provenance(cut)}. {files}"
+
+
+def _provenance(cut: Cut) -> str:
     fields = (
         ("Cut", cut.id),
         ("content root", cut.content_root),
@@ -174,5 +230,4 @@ def _source(cut: Cut) -> str:
         ("audience", cut.audience),
         ("dictionaries", ", ".join(cut.dictionaries)),
     )
-    known = "; ".join(f"{label} {escape(value)}" for label, value in fields if value)
-    return f"{known}. Listings and all tables: `listings.xlsx`; as data: `tables.json`."
+    return "; ".join(f"{label} {escape(value)}" for label, value in fields if value)

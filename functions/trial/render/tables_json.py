@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from trial.tables.grid import Cell, Column, Cut, Figure, Grid, Row
+from trial.tables.grid import Cell, Column, Cut, Figure, Grid, Row, Statistic
 
 Document = dict[str, object]
 
@@ -91,6 +91,8 @@ def _figure(figure: Figure) -> Document:
         "rule": figure.rule,
         "observed": figure.observed,
         "imputed": figure.imputed,
+        "direction": figure.direction,
+        "nominal": figure.nominal,
     }
 
 
@@ -121,11 +123,21 @@ def _column(column: Column) -> Document:
 
 def _row(row: Row) -> Document:
     cells = [result for cell in row.cells for result in _results(cell)]
-    return {"id": row.id, "label": row.label, "level": row.level, "cells": cells}
+    return {
+        "id": row.id,
+        "label": row.label,
+        "level": row.level,
+        "unit": row.unit,
+        "direction": row.direction,
+        "cells": cells,
+    }
 
 
 def _results(cell: Cell) -> list[Document]:
-    return [
-        {"column": cell.column, "statistic": each.name, "raw": each.raw, "text": each.text}
-        for each in cell.statistics
-    ]
+    return [_result(cell.column, each) for each in cell.statistics]
+
+
+def _result(column: str, statistic: Statistic) -> Document:
+    result: Document = {"column": column, "statistic": statistic.name}
+    result |= {"raw": statistic.raw, "text": statistic.text}
+    return result | {"nominal": statistic.nominal} if statistic.name == "p" else result

@@ -102,6 +102,18 @@ class Rules:
             self._conditions[ref] = memoised(test)
         return self._conditions[ref]
 
+    def asked(self, ref: Ref, path: str) -> list[Quantity]:
+        """List the measures that a condition asks for: what is not yet due leaves it open."""
+        if not isinstance(ref, Condition):
+            ref = self.study.definition.conditions[ref]
+        if ref.measure is not None:
+            return [self.measure(ref.measure, path)]
+        if ref.characteristic in self.study.definition.classes:
+            classes = self.study.definition.classes[str(ref.characteristic)]
+            return [self.measure(classes.measure, path)]
+        parts = [each for of in (ref.all, ref.any, ref.none) for each in of or ()]
+        return [quantity for each in parts for quantity in self.asked(each, path)]
+
     def _sorted(self, definition: Classes, path: str) -> Category:
         quantity = self.measure(definition.measure, f"{path}/measure")
         classes = [(each.value, within(each, quantity.places)) for each in definition.classes]

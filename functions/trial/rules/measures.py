@@ -13,6 +13,9 @@ from trial.rules.matching import check_kind, matcher, memoised, refused, unknown
 from trial.study import Study
 
 PERCENT_PLACES = 4
+_DECREASE = "a positive number is a decrease"
+_CHANGE = "a negative number is a decrease"
+_LESS = "a positive number means that the first is greater"
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 Observe = Callable[[Derivation], Observation | None]
@@ -22,7 +25,11 @@ Due = Callable[[Derivation], bool]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A measure in use: what it is called, its precision, its value of a subject."""
+    """A measure in use: what it is called, its precision, its value of a subject.
+
+    Of a change, `direction` says what a number means by its sign. A measure that is `scheduled` is
+    taken at a visit or baseline: until that is due, nobody misses it.
+    """
 
     label: str
     unit: str
@@ -31,6 +38,14 @@ class Quantity:
     decimals: int
     evaluate: Evaluate
     due: Due
+    direction: str = ""
+    scheduled: bool = False
+
+    def waits(self, derivation: Derivation) -> bool:
+        """Say whether a subject of the trial has no value because it is not yet due."""
+        begun = derivation.enrolment is not None or derivation.randomisation is not None
+        open_ = self.scheduled and begun and not self.due(derivation)
+        return open_ and self.evaluate(derivation) is None
 
 
 class Measures:
@@ -82,6 +97,7 @@ class Measures:
             parameter.decimals,
             self._imputed(measure, observe, due),
             memoised(due),
+            scheduled=measure.at is not None,
         )
         if (baseline := measure.baseline) is not None:
             if baseline not in definition.baselines:
@@ -121,6 +137,7 @@ class Measures:
                 raise unknown(f"{path}/by_arm/{arm}", "arm", arm)
             quantities[arm] = self.get(ref, f"{path}/by_arm/{arm}")
         first = _alike(list(quantities.values()), f"{path}/by_arm")
+        directions = dict.fromkeys(each.direction for each in quantities.values())
 
         def evaluate(derivation: Derivation) -> Value | None:
             quantity = quantities.get(derivation.planned_arm or "")
@@ -130,7 +147,13 @@ class Measures:
             quantity = quantities.get(derivation.planned_arm or "")
             return quantity is not None and quantity.due(derivation)
 
-        return replace(first, label=measure.label or first.label, evaluate=evaluate, due=due)
+        return replace(
+            first,
+            label=measure.label or first.label,
+            evaluate=evaluate,
+            due=due,
+            direction="; ".join(filter(None, directions)),
+        )
 
     def _of_difference(self, measure: Measure, path: str) -> Quantity:
         assert measure.difference is not None
@@ -149,6 +172,7 @@ class Measures:
             label=measure.label or first.label,
             evaluate=memoised(evaluate),
             due=lambda derivation: first.due(derivation) and second.due(derivation),
+            direction=_LESS,
         )
 
     def _of_days(self, measure: Measure, path: str) -> Quantity:
@@ -234,9 +258,11 @@ def _changed(quantity: Quantity, measure: Measure, baseline: str) -> Quantity:
     """Subtract a baseline; a percentage is of the baseline's size, to four places."""
     parameter, percent = str(measure.parameter), measure.percent_change_from is not None
     sign = -1 if measure.decrease_from else 1
+    quantity = replace(quantity, direction=_DECREASE if measure.decrease_from else _CHANGE)
+    value_of = quantity.evaluate
 
     def change(derivation: Derivation) -> Value | None:
-        value = quantity.evaluate(derivation)
+        value = value_of(derivation)
         base = derivation.at_baseline(parameter, baseline) if value is not None else None
         if value is None or base is None:
             return None

@@ -1,18 +1,19 @@
 """The summary's figures: each one cell of a table, shown the way its publication shows it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 
 from trial import numbers
 from trial.definition import Definition
-from trial.definition.outputs import FigureDefinition, FigureSource, Table
+from trial.definition.outputs import FigureDefinition
+from trial.definition.references import row_of
 from trial.errors import Fault, Rejected
 from trial.tables.grid import Cell, Figure, Grid, Row, Statistic
 
-_EMPTY = Cell("")
-_MANY = ("levels", "terms", "worst", "shift", "survival")
-"""The kinds of row that give several, each named `<row>/…`; comparisons stand in the first."""
+_EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
+"""A row of terms that did not occur is not there, and counts nobody."""
+_MEASURED = ("mean", "median", "difference")
 
 
 def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]:
@@ -23,28 +24,16 @@ def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]
 
 def check(definition: Definition) -> None:
     """Refuse figures that name a table, a row or a column that is not there."""
-    tables = {table.id: table for table in definition.tables}
     for i, figure in enumerate(definition.figures):
-        table = tables.get(figure.source.table)
-        if table is None or not _stands(figure.source, table):
+        if row_of(figure.source, definition.tables) is None:
             detail = "names no table, row and column of this definition"
             fault = Fault(f"/figures/{i}/source", detail)
             raise Rejected(422, "Definition not accepted", "", fault)
 
 
-def _stands(source: FigureSource, table: Table) -> bool:
-    """Say whether a cell can be there: of many kinds the rows come with the data."""
-    if source.column not in {column.id for column in table.columns}:
-        return False
-    return any(
-        source.row == row.id
-        or ((row.kind in _MANY or row.visits is not None) and source.row.startswith(f"{row.id}/"))
-        for row in table.rows
-    )
-
-
 def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
-    cell = _cell(grid.rows, definition)
+    row = next((row for row in grid.rows if row.id == definition.source.row), _NO_ROW)
+    cell = next((each for each in row.cells if each.column == definition.source.column), _EMPTY)
     size = next(each.n for each in grid.columns if each.id == definition.source.column)
     value, text = _shown(definition, cell)
     return Figure(
@@ -54,22 +43,22 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         n=_count(cell, "events" if definition.show == "events" else "n") or 0,
         N=size,
         value=value,
-        unit=definition.unit or ("%" if definition.show == "count-percent" else ""),
+        unit=definition.unit or _unit(definition, row),
         text=text,
         ci=None if definition.show == "p" else _interval(cell),
         method=cell.method,
         rule=definition.rule,
         observed=_count(cell, "observed"),
         imputed=_count(cell, "imputed"),
+        direction=row.direction if definition.show in _MEASURED else "",
+        nominal=definition.show == "p" and (p := cell.get("p")) is not None and p.nominal,
     )
 
 
-def _cell(rows: Sequence[Row], definition: FigureDefinition) -> Cell:
-    """Find the cell; a row of terms that did not occur has none, and counts nobody."""
-    for row in rows:
-        if row.id == definition.source.row:
-            return next((c for c in row.cells if c.column == definition.source.column), _EMPTY)
-    return _EMPTY
+def _unit(definition: FigureDefinition, row: Row) -> str:
+    if definition.show == "count-percent":
+        return "%"
+    return row.unit if definition.show in _MEASURED else ""
 
 
 def _shown(definition: FigureDefinition, cell: Cell) -> tuple[str | None, str]:
@@ -87,7 +76,7 @@ def _shown(definition: FigureDefinition, cell: Cell) -> tuple[str | None, str]:
 
 def _measured(definition: FigureDefinition, statistic: Statistic | None) -> tuple[str | None, str]:
     if statistic is None or statistic.raw is None:
-        return None, ""
+        return None, statistic.text if statistic else ""
     exact = Fraction(Decimal(str(statistic.raw)))  # which may have thousands of digits
     if definition.show == "p":
         return str(statistic.raw), numbers.p_text(exact, definition.floor or Decimal("0.001"))

@@ -1,22 +1,25 @@
 """The participant flow: who was assessed, enrolled, treated, followed and analysed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from trial.cells import Cells, Share
 from trial.definition.design import Arm
-from trial.definition.outputs import FlowBox, FlowDefinition, Identity
+from trial.definition.flow import FlowBox, FlowDefinition, Identity
+from trial.definition.outputs import CellRef
+from trial.definition.references import row_of
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
 from trial.rules import Rules
 from trial.rules.matching import Test
 from trial.tables.compiling import levels
-from trial.tables.grid import Box, Flow, Stage
+from trial.tables.grid import NOT_REPORTED, Box, Flow, Stage
 from trial.tables.rows.kinds import put
 
 FLOW_ROW = "flow#0"
 _DESIGNS = {"single-group": "single group", "parallel": "parallel groups", "crossover": "crossover"}
 Finder = Callable[[Derivation], Iterable[str]]
+NOBODY: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class BoxPlan:
     test: Test
     reasons: Finder | None
     arms: Sequence[Arm]
+    zero_counts: bool
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Count the subject in the box and, in a box with reasons, at its reason."""
@@ -41,10 +45,17 @@ class BoxPlan:
     def _name(self, arm: str | None) -> str:
         return f"{self.definition.id}@{arm or ''}"
 
-    def read(self, cells: Cells) -> Iterator[Box]:
+    def side(self, cells: Cells) -> Iterator[Box]:
+        """Read a box of those who left: where nobody did, in any arm, it need not be shown."""
+        boxes = list(self.read(cells))
+        shown = self.zero_counts or any(box.n != 0 for box in boxes)
+        return (replace(box, shown=shown) for box in boxes)
+
+    def read(self, cells: Cells, waiting: Mapping[str, int] = NOBODY) -> Iterator[Box]:
         """Read the box, or that of each arm: None where nothing of the kind was ever reported."""
         if not self.arms:
-            yield self._read(cells, self.definition.id, "")
+            box = self._read(cells, self.definition.id, "")
+            yield replace(box, not_due=waiting.get(box.id))
             return
         for arm in self.arms:
             yield self._read(cells, self._name(arm.id), arm.label)
@@ -62,8 +73,12 @@ class BoxPlan:
         found = {cell[len(start) :]: n for cell, n in cells.items() if cell.startswith(start)}
         others = sorted(found.keys() - names.keys(), key=lambda each: (-found[each], each))
         labels = names | {each: each or "Reason not reported" for each in others}
-        reasons = tuple((label, found[each]) for each, label in labels.items() if found.get(each))
-        return Box(box.id, box.label, n, reasons, arm)
+        reasons = tuple(
+            (label, found.get(each, 0))
+            for each, label in labels.items()
+            if each in found or (self.zero_counts and n is not None)
+        )
+        return Box(box.id, box.label, n, reasons, arm, box.absent or NOT_REPORTED)
 
 
 @dataclass(frozen=True)
@@ -80,15 +95,24 @@ class FlowPlan:
             for each in (box, *side):
                 each.contribute(derivation, share)
 
-    def read(self, sums: Share) -> Flow:
-        """Read the flow; an identity that does not hold is a finding, shown and not hidden."""
+    @property
+    def waiting(self) -> Mapping[str, CellRef]:
+        """The cells that count who may still come into a box, by its id."""
+        boxes = (box.definition for box, _ in self.stages)
+        return {box.id: box.not_due for box in boxes if box.not_due is not None}
+
+    def read(self, sums: Share, waiting: Mapping[str, int] = NOBODY) -> Flow:
+        """Read the flow, given who may still come into a box.
+
+        An identity that does not hold is a finding, shown and not hidden.
+        """
         cells = sums.get(FLOW_ROW, {})
         stages = tuple(
             Stage(
                 definition.id,
                 definition.label,
-                tuple(box.read(cells)),
-                tuple(read for each in side for read in each.read(cells)),
+                tuple(box.read(cells, waiting)),
+                tuple(read for each in side for read in each.side(cells)),
             )
             for definition, (box, side) in zip(self.definition.stages, self.stages, strict=True)
         )
@@ -134,8 +158,11 @@ def compile_flow(definition: FlowDefinition, rules: Rules) -> FlowPlan:
     def plan(box: FlowBox, path: str, *, by_arm: bool) -> BoxPlan:
         reasons = levels(rules, box.reasons, f"{path}/reasons") if box.reasons else None
         arms = rules.study.definition.arms if by_arm else ()
-        return BoxPlan(box, rules.condition(box.count, f"{path}/count"), reasons, arms)
+        test = rules.condition(box.count, f"{path}/count")
+        zero_counts = definition.zero_counts if box.zero_counts is None else box.zero_counts
+        return BoxPlan(box, test, reasons, arms, zero_counts)
 
+    _check_waiting(definition, rules)
     known = {box.id for stage in definition.stages for box in (stage.box, *stage.side)}
     for i, identity in enumerate(definition.identities):
         for name in {identity.total, *identity.parts} - known:
@@ -152,3 +179,21 @@ def compile_flow(definition: FlowDefinition, rules: Rules) -> FlowPlan:
         for i, stage in enumerate(definition.stages)
     ]
     return FlowPlan(definition, _DESIGNS[rules.study.definition.design], stages)
+
+
+def _check_waiting(definition: FlowDefinition, rules: Rules) -> None:
+    """Refuse a box whose `not_due` is no count of those not yet due to come into it."""
+    for i, stage in enumerate(definition.stages):
+        for at, box in (
+            ("box", stage.box),
+            *((f"side/{j}", each) for j, each in enumerate(stage.side)),
+        ):
+            if (ref := box.not_due) is None:
+                continue
+            found = row_of(ref, rules.study.definition.tables)
+            given = found[1].not_due if found else None
+            counts = given is not None and (not isinstance(given, dict) or ref.column in given)
+            if not counts or stage.by_arm or at != "box":
+                detail = "takes a cell of a row of not_due, in the box of a stage that is of all"
+                fault = Fault(f"/flow/stages/{i}/{at}/not_due", detail)
+                raise Rejected(422, "Definition not accepted", "", fault)

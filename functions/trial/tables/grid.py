@@ -10,10 +10,25 @@ from typing import Literal
 
 Value = str | int | Decimal | None
 
+NOT_REPORTED = "not reported"
+"""Nothing of the kind was ever reported."""
+
+
+class Absent(str):
+    """Says in the place of a value why there is none: for a reader a text, for a machine null."""
+
+    __slots__ = ()
+
+
+NOT_YET_DUE, NOT_COLLECTED = Absent("Not yet due"), Absent("Not collected")
+
 
 @dataclass(frozen=True)
 class Statistic:
     """One result: `raw` is an integer or an exact decimal string, `text` what a reader sees.
+
+    Where there is none, `raw` is None and `text` says why, if that is known. A P value is `nominal`
+    unless it is one of the confirmatory tests, and every test before it succeeded.
 
     Names in use: n, N (denominator), percent, events, observed, imputed, not_due, mean, sd, se,
     median, q1, q3, min, max, ci_low, ci_high, p, difference, lsmean, years, rate,
@@ -23,6 +38,7 @@ class Statistic:
     name: str
     raw: int | str | None
     text: str
+    nominal: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,8 @@ class Row:
     """A row; `level` 0 stands at the margin, 1 is indented once.
 
     `groups` are the levels, terms or visit that it is of, by what they are levels of; its id ends
-    with them.
+    with them. `unit` is that of the measure it describes. Of a change, `direction` says what a
+    positive or a negative number means; the footnotes of its table say both to the reader.
     """
 
     id: str
@@ -65,6 +82,8 @@ class Row:
     level: int
     cells: tuple[Cell, ...] = ()
     groups: tuple[tuple[str, str], ...] = ()
+    unit: str = ""
+    direction: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,7 +194,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Box:
-    """A box of the flow: `n` is None where nothing was reported."""
+    """A box of the flow: where `n` is None, `absent` says why.
+
+    `not_due` are those who may still come into it. What holds nobody is not `shown` in pictures and
+    words, unless the definition asks for zero counts.
+    """
 
     id: str
     label: str
@@ -183,6 +206,9 @@ class Box:
     reasons: tuple[tuple[str, int], ...] = ()
     arm: str = ""
     """The label of the arm it is of; '' where it is of all."""
+    absent: str = NOT_REPORTED
+    not_due: int | None = None
+    shown: bool = True
 
 
 @dataclass(frozen=True)
@@ -193,6 +219,11 @@ class Stage:
     label: str
     boxes: tuple[Box, ...]
     side: tuple[Box, ...] = ()
+
+    @property
+    def beside(self) -> tuple[Box, ...]:
+        """The boxes of `side` that pictures and words show."""
+        return tuple(each for each in self.side if each.shown)
 
 
 @dataclass(frozen=True)
@@ -207,7 +238,11 @@ class Flow:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of the summary: numerator or subjects with a value `n`, denominator `N`."""
+    """One figure of the summary: numerator or subjects with a value `n`, denominator `N`.
+
+    `direction` and `nominal` are those of the row and of the P value that it shows. Without a
+    `value`, `text` says why there is none.
+    """
 
     id: str
     label: str
@@ -222,6 +257,20 @@ class Figure:
     rule: str
     observed: int | None
     imputed: int | None
+    direction: str = ""
+    nominal: bool = False
+
+    @property
+    def imputation(self) -> str:
+        """How many values were observed and imputed, and how; '' where nothing may be imputed."""
+        if self.observed is None or self.imputed is None:
+            return ""
+        return imputation(str(self.observed), str(self.imputed), self.method)
+
+
+def imputation(observed: str, imputed: str, method: str) -> str:
+    """Say what stands in a mean: `observed 31, imputed 9 (BOCF)`."""
+    return f"observed {observed}, imputed {imputed}" + (f" ({method})" if method else "")
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from functools import cached_property
 
 from trial import blinding
 from trial.cells import Share, Sums
-from trial.definition.outputs import Table
+from trial.definition.outputs import CellRef, Table
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
 from trial.rules import Rules
 from trial.rules.matching import Test
 from trial.study import Study
 from trial.subject import Subject
-from trial.tables import compiling, findings
+from trial.tables import compiling, findings, notes
 from trial.tables.flow import FLOW_ROW, FlowPlan, compile_flow
 from trial.tables.grid import Column, Grid
 from trial.tables.rows.kinds import Comparison, Head, RowPlan, put
@@ -77,6 +77,18 @@ class TablePlan:
         for row in self.rows if any(members) else self._pooling:
             row.contribute(derivation, members, share)
 
+    def count(self, ref: CellRef, sums: Sums) -> int:
+        """Read the subjects that one cell counts."""
+        cells = (
+            cell
+            for row in self.read(sums).rows
+            if row.id == ref.row
+            for cell in row.cells
+            if cell.column == ref.column
+        )
+        found = (n for cell in cells for n in cell.statistics if n.name == "n")
+        return next((n.raw for n in found if isinstance(n.raw, int)), 0)
+
     @cached_property
     def _pooling(self) -> list[RowPlan]:
         """The rows that count who is in no column: levels are pooled by the size of a whole set."""
@@ -87,16 +99,13 @@ class TablePlan:
         sizes = sums.get(STUDY_ROW, {})
         table = self.definition
         heads = [each.head(sizes, table.percent_decimals) for each in self.columns]
-        return Grid(
-            table.id,
-            table.title,
-            table.population,
-            tuple(
-                Column(each.id, each.label, None if each.comparison else each.n) for each in heads
-            ),
-            tuple(row for plan in self.rows for row in plan.read(sums, heads)),
-            tuple(table.footnotes),
+        columns = tuple(
+            Column(each.id, each.label, None if each.comparison else each.n) for each in heads
         )
+        rows = tuple(row for plan in self.rows for row in plan.read(sums, heads))
+        changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
+        footnotes = (*table.footnotes, *changes, *notes.empty(columns))
+        return Grid(table.id, table.title, table.population, columns, rows, footnotes)
 
 
 class Plan:

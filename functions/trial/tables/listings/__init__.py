@@ -12,7 +12,8 @@ from trial.derivation import Derivation
 from trial.rules import Rules
 from trial.tables.grid import Listing, Value
 from trial.tables.listings import items
-from trial.tables.listings.columns import columns, footnotes
+from trial.tables.listings.columns import columns
+from trial.tables.listings.footnotes import footnotes
 from trial.tables.plan import Plan
 
 Row = tuple[Value, ...]
@@ -75,6 +76,6 @@ def _listing(
         definition.population,
         tuple(column for column, _ in shown),
         Rows(derivations, rows),
-        (*definition.footnotes, *footnotes(definition)),
+        (*definition.footnotes, *footnotes(rules, definition, path)),
         definition.data_name,
     )

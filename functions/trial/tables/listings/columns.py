@@ -15,13 +15,6 @@ from trial.tables.listings.items import Source
 from trial.tables.listings.sources import source
 from trial.tables.listings.variables import is_whole, key_sequence
 
-IMPUTED = (
-    "Imputed: D the day, M month and day. A partial onset counts as the first day it can mean, or"
-    " as the first dose's if it can mean that; a partial end as the last, but not after death or"
-    " cut-off."
-)
-"""The footnote of a listing with an imputed date."""
-
 Column = tuple[ListingColumn, Source]
 _STUDY_DAY = ".study-day"
 
@@ -51,14 +44,6 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Colu
         key = keys.get(column.id, 0)
         made.append((ListingColumn(column.id, column.label, kind, whole, key), value))
     return made
-
-
-def footnotes(definition: ListingDefinition) -> Iterator[str]:
-    """Say how dates were imputed, where any may be."""
-    dated = (each.source for each in definition.columns if each.kind == "date")
-    fields = (days.field(name, definition.records) for name in dated)
-    if any(field is not None and field.rule is not None for field in fields):
-        yield IMPUTED
 
 
 def _of_date(

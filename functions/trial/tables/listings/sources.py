@@ -4,7 +4,8 @@ A column's source is a fact of the subject, a field of the record, or a derived 
 `<field>.study-day`, `.protocol-day`, `.period`; `characteristic:`, `class:`, `measure:`,
 `condition:`, `set:`, `as:` (an observation as another parameter counts it) and `last:` (a
 parameter at or before the record) followed by a name; the names of `facts`, and an observation's
-`value` as counted. A column without a source says that it is not collected.
+`value` as counted. A column without a source says that it is not collected; what is not yet due
+says so; a blank was not reported.
 """
 
 from collections.abc import Callable
@@ -17,12 +18,10 @@ from trial.rules import Rules
 from trial.rules.categories import ENROLMENT_FIELDS, characteristic, is_characteristic
 from trial.rules.matching import Test, refused, unknown
 from trial.rules.measures import Quantity
-from trial.tables.grid import Value
+from trial.tables.grid import NOT_COLLECTED, NOT_YET_DUE, Value
 from trial.tables.listings import facts
 from trial.tables.listings.facts import decimal, plain, yes_or_no
 from trial.tables.listings.items import EVENTS, Item, Source, fields, parameters_of
-
-NOT_COLLECTED = "Not collected"
 
 
 def source(rules: Rules, column: ListingColumnDefinition, records: str, path: str) -> Source:
@@ -84,11 +83,15 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
             return lambda derivation, _: plain(characteristic(derivation, name))
         case "class" if name in definition.classes:
             category = rules.category(name, path)
-            return lambda derivation, _: category(derivation)
+            return _or_not_yet_due(
+                lambda derivation, _: category(derivation), asked(rules, what, name, path)
+            )
         case "measure":
-            return _measured(rules.measure(name, f"{path}/source"))
+            measured = _measured(rules.measure(name, f"{path}/source"))
+            return _or_not_yet_due(measured, asked(rules, what, name, path))
         case "condition":
-            return _truth(rules.condition(name, f"{path}/source"))
+            test = rules.condition(name, f"{path}/source")
+            return _or_not_yet_due(_truth(test), asked(rules, what, name, path))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return _truth(lambda derivation: bool(member(derivation)))
@@ -97,6 +100,30 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
             return lambda derivation, item: find(derivation, name, item)
         case _:
             raise unknown(f"{path}/source", what, name)
+
+
+def asked(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
+    """List the measures that a derived source asks for."""
+    match what:
+        case "measure":
+            return [rules.measure(name, path)]
+        case "class":
+            return [rules.measure(rules.study.definition.classes[name].measure, path)]
+        case "condition":
+            return rules.asked(name, path)
+        case _:
+            return []
+
+
+def _or_not_yet_due(source: Source, quantities: list[Quantity]) -> Source:
+    """Tell what is not yet due from what was not reported, which is a blank."""
+
+    def value(derivation: Derivation, item: Item) -> Value:
+        found = source(derivation, item)
+        waits = found is None and any(each.waits(derivation) for each in quantities)
+        return NOT_YET_DUE if waits else found
+
+    return value
 
 
 def _truth(test: Test) -> Source:

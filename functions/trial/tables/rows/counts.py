@@ -11,7 +11,7 @@ from trial.rules.categories import Category
 from trial.rules.matching import Test
 from trial.statistics.pairs import MCNEMAR_EXACT, mcnemar_exact
 from trial.statistics.proportions import CLOPPER_PEARSON
-from trial.tables.grid import Cell, Row
+from trial.tables.grid import NOT_REPORTED, Cell, Row
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.kinds import Head, counted, number, p_value, put, whole
 
@@ -251,14 +251,15 @@ class PairsRow(Placed):
         cells = sums.get(self.sums, {})
         both, second, first, neither = (cells.get(f"{self.index}.{pair}", 0) for pair in "abcd")
         n = both + second + first + neither
+        why = "" if n else NOT_REPORTED
         statistics = (
             whole("n", n),
             whole("both", both),
             whole("first", first),
             whole("second", second),
             whole("neither", neither),
-            number("difference", Fraction(100 * (second - first), n) if n else None, 1),
-            p_value(mcnemar_exact(first, second) if n else None),
+            number("difference", Fraction(100 * (second - first), n) if n else None, 1, why),
+            p_value(mcnemar_exact(first, second) if n else None, why),
         )
         column = heads[self.column].id
         return [Row(self.id, self.label, self.level, (Cell(column, statistics, MCNEMAR_EXACT),))]

@@ -106,10 +106,10 @@ def whole(name: str, n: int) -> Statistic:
     return Statistic(name, n, str(n))
 
 
-def number(name: str, value: Fraction | Decimal | None, places: int) -> Statistic:
-    """Give a number rounded to its places, and exactly; nothing where there is none."""
+def number(name: str, value: Fraction | Decimal | None, places: int, absent: str = "") -> Statistic:
+    """Give a number rounded to its places, and exactly; where there is none, say why if known."""
     if value is None:
-        return Statistic(name, None, "")
+        return Statistic(name, None, absent)
     return Statistic(name, numbers.exact_text(value), numbers.decimal_text(value, places))
 
 
@@ -129,8 +129,8 @@ def percents(interval: Interval, places: int) -> tuple[Statistic, ...]:
     return number("ci_low", low, places), number("ci_high", high, places)
 
 
-def p_value(p: Fraction | Decimal | None) -> Statistic:
-    """Give a P value; nothing where the test cannot be made."""
+def p_value(p: Fraction | Decimal | None, absent: str = "") -> Statistic:
+    """Give a P value; where the test cannot be made, say why if that is known."""
     if p is None:
-        return Statistic("p", None, "")
+        return Statistic("p", None, absent)
     return Statistic("p", numbers.exact_text(p), numbers.p_text(Fraction(p), P_FLOOR))

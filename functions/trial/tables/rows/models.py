@@ -150,7 +150,8 @@ class AncovaRow:
             for head in heads
             if (cell := self._cell(fit, head, heads)) is not None and cell.statistics
         )
-        rows = [Row(self.id, self.label, self.level, shown)]
+        unit, direction = self.response.unit, self.response.direction
+        rows = [Row(self.id, self.label, self.level, shown, unit=unit, direction=direction)]
         compared = [head for head in heads if head.comparison]
         if self.scores and compared:
             widest = max(compared, key=lambda head: len(head.comparison.columns))  # type: ignore[union-attr]

@@ -13,7 +13,8 @@ from trial.rules.matching import Test
 from trial.rules.measures import Quantity
 from trial.statistics.moments import Moments, MomentsReadout
 from trial.statistics.tallies import tally_readout
-from trial.tables.grid import Cell, Row, Statistic
+from trial.tables import notes
+from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import Placed
 from trial.tables.rows.kinds import Head, apart, limits, number, put, whole
@@ -105,7 +106,10 @@ class SummaryRow(Placed):
         ]
         places = self.places(next(iter(moments)), "mean") if moments else 0
         compared = compare_means(heads, moments, places)
-        return [Row(self.id, self.label, self.level, (*shown, *compared), self.groups)]
+        measured = ((heads[i].label, quantity) for i, quantity, *_ in self._measured)
+        unit, direction = notes.said(measured)
+        cells = (*shown, *compared)
+        return [Row(self.id, self.label, self.level, cells, self.groups, unit, direction)]
 
     def moments(self, sums: Share, column: int) -> MomentsReadout:
         """Read the moments of a column."""
@@ -137,12 +141,13 @@ class SummaryRow(Placed):
         }
         if self._tallied(column):
             found |= self._order(sums, column, quantity.order_places)
+        why = "" if moments.n else NOT_REPORTED
         statistics = [whole("n", moments.n)]
         for name in self.statistics[column]:
             if name == "ci":
                 statistics += limits(moments.t_interval(), self.places(column, "ci"))
             elif name != "n":
-                statistics.append(number(name, found[name], self.places(column, name)))
+                statistics.append(number(name, found[name], self.places(column, name), why))
         if self.methods[column]:
             cells = sums.get(self.sums, {})
             imputed = cells.get(f"{self.index}.{column}.i", 0)

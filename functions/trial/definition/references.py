@@ -1,0 +1,88 @@
+"""What parts of a definition refer to among its outputs: cells of tables, and outputs by name."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from trial.definition import Definition
+from trial.definition.outputs import CellRef, Table, TableColumn, TableRow
+from trial.errors import Fault
+
+_MANY = ("levels", "terms", "worst", "shift", "survival", "ancova")
+"""The kinds of row that give several, each named `<row>/…`; comparisons stand in the first."""
+
+
+def row_of(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | None:
+    """Find the table and the row that give a cell: of many kinds the rows come with the data."""
+    for table in tables:
+        if table.id == ref.table and ref.column in {each.id for each in table.columns}:
+            for row in table.rows:
+                several = row.kind in _MANY or row.visits is not None
+                if row.id == ref.row or (several and ref.row.startswith(f"{row.id}/")):
+                    return table, row
+    return None
+
+
+def has_p(ref: CellRef, tables: Iterable[Table]) -> bool:
+    """Say whether a cell is one that holds a P value, where it can be computed."""
+    found = row_of(ref, tables)
+    if found is None:
+        return False
+    table, row = found
+    column = next(each for each in table.columns if each.id == ref.column)
+    if row.pairs is not None:
+        return column is _of_pairs(table, row)
+    if column.compare is None or not _compares(row, column.compare):
+        return False
+    if row.kind == "ancova" and ref.row != row.id:
+        return ref.row == f"{row.id}/trend" and column is _widest(table, row)
+    if row.kind in ("summary", "stratified", "survival", "ancova"):
+        return ref.row == row.id or row.visits is not None
+    tested = row.kind in ("count", "levels", "worst", "events", "terms")
+    return tested and _at_comparison(ref, row) and column.counts in ("fisher", "pearson")
+
+
+def _of_pairs(table: Table, row: TableRow) -> TableColumn:
+    """Give the column that a row of pairs stands in."""
+    subjects = [each for each in table.columns if each.compare is None]
+    return next((each for each in table.columns if each.id == row.column), subjects[-1])
+
+
+def _compares(row: TableRow, columns: Iterable[str]) -> bool:
+    """Say whether a row shows something in each of the columns that are compared."""
+    given = getattr(row, row.kind) if row.kind else None
+    return not isinstance(given, dict) or given.keys() >= set(columns)
+
+
+def _widest(table: Table, row: TableRow) -> TableColumn | None:
+    """Give the column of a test of trend: the one that compares most arms, if there are scores."""
+    if row.ancova is None or row.ancova.scores is None:
+        return None
+    compared = [each for each in table.columns if each.compare is not None]
+    return max(compared, key=lambda each: len(each.compare or ()), default=None)
+
+
+def _at_comparison(ref: CellRef, row: TableRow) -> bool:
+    """Say whether it is the row that compares: of levels their heading, of terms each term's."""
+    if row.kind == "terms":
+        return ref.row != row.id
+    return ref.row == row.id and (row.kind not in ("levels", "worst") or bool(row.label))
+
+
+def outputs(definition: Definition) -> Mapping[str, Mapping[str, str]]:
+    """Give the titles of the outputs by their ids, by what they are."""
+    return {
+        "table": {each.id: each.title for each in definition.tables},
+        "figure": {each.id: each.label for each in definition.figures},
+        "listing": {each.id: each.title for each in definition.listings},
+    }
+
+
+def faults(definition: Definition) -> Iterator[Fault]:
+    """Find what CONSORT's items and the order of testing name that is not there."""
+    known = {name for titles in outputs(definition).values() for name in titles}
+    for item, names in definition.consort.items():
+        for i, name in enumerate(names):
+            if name not in known:
+                yield Fault(f"/consort/{item}/{i}", f"names no output of this definition: {name}")
+    for i, ref in enumerate(definition.testing.order if definition.testing else ()):
+        if not has_p(ref, definition.tables):
+            yield Fault(f"/testing/order/{i}", "names no P value of this definition")

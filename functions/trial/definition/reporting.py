@@ -1,0 +1,97 @@
+"""How results are to be read: which tests confirm, and what fills which item of CONSORT."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from trial.definition.base import Model, Name
+from trial.definition.outputs import CellRef
+
+
+class Testing(Model):
+    """The confirmatory tests in their order, each at `alpha`: the cells of their P values.
+
+    One that comes after a test whose P value is above alpha is nominal, as are all P values that
+    the order does not name.
+    """
+
+    alpha: Annotated[Decimal, Field(gt=0, lt=1)]
+    order: Annotated[list[CellRef], Field(min_length=1)]
+
+
+CONSORT: Mapping[str, str] = {
+    "1a": "Title",
+    "1b": "Structured abstract",
+    "2": "Registration: registry, number, date",
+    "3": "Access to protocol and statistical analysis plan",
+    "4": "Sharing of data and code",
+    "5a": "Funding and the funders' role",
+    "5b": "Conflicts of interest",
+    "6": "Background",
+    "7": "Objectives, of benefit and of harm",
+    "8": "Involvement of patients and the public",
+    "9": "Design",
+    "10": "Changes after the start",
+    "11": "Settings and places",
+    "12a": "Eligibility of participants",
+    "12b": "Eligibility of sites and of those who deliver the intervention",
+    "13": "Intervention and comparator",
+    "14": "Outcomes, primary and secondary",
+    "15": "Harms: definition and assessment",
+    "16a": "Sample size",
+    "16b": "Interim analyses and stopping",
+    "17a": "Generation of the allocation sequence",
+    "17b": "Type of randomisation and its restrictions",
+    "18": "Concealment of the allocation",
+    "19": "Who had access to the allocation sequence",
+    "20a": "Who was blinded",
+    "20b": "How blinding was achieved",
+    "21a": "Statistical methods of comparison",
+    "21b": "Who is in each analysis, and in which group",
+    "21c": "Handling of missing data",
+    "21d": "Methods of additional analyses",
+    "22a": "Numbers assigned, treated and analysed, by group",
+    "22b": "Losses and exclusions, with reasons",
+    "23a": "Dates of recruitment and follow-up",
+    "23b": "Why the trial ended or was stopped",
+    "24a": "Interventions as they were delivered",
+    "24b": "Concomitant care",
+    "25": "Baseline characteristics by group",
+    "26": "Outcomes: numbers analysed, estimates and their precision",
+    "27": "Harms in each group",
+    "28": "Subgroup, sensitivity and other analyses",
+    "29": "Interpretation",
+    "30": "Limitations",
+}
+"""The items of CONSORT 2025 (PLoS Med 2025;22:e1004587, table 1), with topics in our own words."""
+
+HARMS: Mapping[str, str] = {
+    "H1": "Harms named in title or abstract",
+    "H2": "Harms named in the introduction",
+    "H3": "Which adverse events: definitions, dictionary, grading",
+    "H4": "How harms were collected: mode, period, attribution",
+    "H5": "How harms are counted and analysed: coding, recurrent events",
+    "H6": "Withdrawals due to harms, by group",
+    "H7": "Denominators of the analyses of harms",
+    "H8": "Risk by event, grade and seriousness, by group",
+    "H9": "Subgroup and exploratory analyses of harms",
+    "H10": "Discussion of benefits and harms",
+}
+"""Reporting of harms, in our own words and under numbers of our own.
+
+The ten recommendations of 2004, as BMJ Open reprints them. CONSORT Harms 2022 (J Clin Epidemiol
+2023;158:149-165) changes 13 items of the main checklist and adds 3; its list could not be read.
+"""
+
+
+def _item(number: str) -> str:
+    if number not in CONSORT and number not in HARMS:
+        raise ValueError("is no item of CONSORT 2025, nor one from H1 to H10 on harms")
+    return number
+
+
+Item = Annotated[str, AfterValidator(_item)]
+Consort = dict[Item, Annotated[list[Name], Field(min_length=1)]]
+"""By item: the tables, figures and listings that fill it."""

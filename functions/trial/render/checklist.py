@@ -1,0 +1,215 @@
+"""`consort_checklist.json`: what in these documents fills each item of CONSORT, and what does not.
+
+Nothing is claimed that is not there: an item is filled by an output that this report has, or by a
+field that this definition states. The rest is a person's work; `remains` says what of an item is.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from trial.blinding import OPEN
+from trial.definition import Definition
+from trial.definition.conditions import Condition, Ref
+from trial.definition.outputs import TableRow
+from trial.definition.references import outputs
+from trial.definition.reporting import CONSORT, HARMS
+from trial.render.tables_json import Document, cut_fields
+from trial.tables.grid import Report
+
+FROM_DATA, FROM_DEFINITION = "from_data", "from_definition"
+MANUAL, NOT_APPLICABLE = "manual", "not_applicable"
+
+_RANDOMISATION = ("17a", "17b", "18", "19", "20a", "20b")
+_HARMS_ROWS = ("events", "terms", "worst", "incidence")
+_FLOW_FILES = ("consort.svg", "consort.json", "consort.md")
+_BY_GROUP = ("22a", "22b", "24a", "24b", "25", "26", "27", "H6", "H8")
+_HIDDEN = "the numbers by group, hidden while the study is blinded"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an item is filled: an output by its id, a file, or a pointer into the definition."""
+
+    kind: str
+    id: str
+    title: str
+
+    def document(self) -> Document:
+        """Give it as data."""
+        return {"kind": self.kind, "id": self.id, "title": self.title}
+
+
+def checklist(report: Report, definition: Definition) -> Document:
+    """Say of every item of CONSORT 2025, and of those on harms, where this study fills it."""
+    cut = report.cut
+    return {
+        "study": cut.study,
+        "notice": cut.notice,
+        "cut": cut_fields(cut),
+        "consort_2025": [_item(each, CONSORT[each], report, definition) for each in CONSORT],
+        "harms": [_item(each, HARMS[each], report, definition) for each in HARMS],
+        "harms_numbering": "ours; by the recommendations of CONSORT Harms 2004 and 2022",
+    }
+
+
+def _item(number: str, topic: str, report: Report, definition: Definition) -> Document:
+    if definition.design == "single-group" and number in _RANDOMISATION:
+        return _document(number, topic, NOT_APPLICABLE, [], "")
+    own, remains = _OWN.get(number, (_nothing, ""))
+    if definition.blinded and report.cut.audience == OPEN and number in _BY_GROUP:
+        remains = _HIDDEN
+    places = list(dict.fromkeys((*_named(number, definition), *own(report, definition))))
+    if not places:
+        return _document(number, topic, MANUAL, [], "")
+    stated = all(place.kind == "definition" for place in places)
+    return _document(number, topic, FROM_DEFINITION if stated else FROM_DATA, places, remains)
+
+
+def _document(
+    number: str, topic: str, status: str, places: Sequence[_Place], remains: str
+) -> Document:
+    return {
+        "item": number,
+        "topic": topic,
+        "status": status,
+        "where": [place.document() for place in places],
+        "remains": remains or None,
+    }
+
+
+def _named(number: str, definition: Definition) -> Iterator[_Place]:
+    """Give the outputs that the definition names for an item."""
+    known = outputs(definition)
+    for name in definition.consort.get(number, ()):
+        for kind, titles in known.items():
+            if name in titles:
+                yield _Place(kind, name, titles[name])
+
+
+type _Filled = Iterator[_Place]
+type _Rule = Callable[[Report, Definition], _Filled]
+
+
+def _nothing(_report: Report, _definition: Definition) -> _Filled:
+    return iter(())
+
+
+def _field(name: str, value: str) -> _Place:
+    return _Place("definition", name, value)
+
+
+def _registry(_report: Report, definition: Definition) -> _Filled:
+    if definition.registry:
+        yield _field("/registry", definition.registry)
+
+
+def _design(_report: Report, definition: Definition) -> _Filled:
+    yield _field("/design", definition.design)
+    if definition.arms and definition.design != "single-group":
+        yield _field("/arms", ", ".join(each.label for each in definition.arms))
+
+
+def _strata(_report: Report, definition: Definition) -> _Filled:
+    if definition.strata:
+        yield _field("/strata", ", ".join(definition.strata))
+
+
+def _events(_report: Report, definition: Definition) -> _Filled:
+    """Give what the definition states of adverse events."""
+    stated = definition.adverse_events
+    for name in ("dictionary", "grading"):
+        if value := getattr(stated, name):
+            yield _field(f"/adverse_events/{name}", value)
+    if stated.days_after_last_dose is not None:
+        days = f"treatment-emergent until {stated.days_after_last_dose} days after the last dose"
+        yield _field("/adverse_events/days_after_last_dose", days)
+    if stated.related:
+        yield _field("/adverse_events/related", ", ".join(stated.related))
+
+
+def _methods(report: Report, definition: Definition) -> _Filled:
+    """Give the tables that compare, with their methods, and the order of testing."""
+    for grid in report.grids:
+        methods = dict.fromkeys(
+            cell.method for row in grid.rows for cell in row.cells if cell.get("p") is not None
+        )
+        if named := ", ".join(filter(None, methods)):
+            yield _Place("table", grid.id, named)
+    if definition.testing is not None:
+        tests = f"{len(definition.testing.order)} in order, alpha {definition.testing.alpha:f}"
+        yield _field("/testing", tests)
+
+
+def _sets(_report: Report, definition: Definition) -> _Filled:
+    for name, each in definition.sets.items():
+        yield _field(f"/sets/{name}", f"{each.label}, by {each.arm} arm")
+
+
+def _missing(_report: Report, definition: Definition) -> _Filled:
+    for kind, parts, usual in (
+        ("measures", definition.measures, "observed"),
+        ("conditions", definition.conditions, "excluded"),
+    ):
+        for name, part in parts.items():
+            if part.missing != usual:
+                yield _field(f"/{kind}/{name}/missing", part.missing)
+
+
+def _flow(report: Report, _definition: Definition) -> _Filled:
+    if report.flow.stages:
+        yield from (_Place("file", name, report.flow.title) for name in _FLOW_FILES)
+
+
+def _losses(report: Report, definition: Definition) -> _Filled:
+    if any(stage.side for stage in report.flow.stages):
+        yield from _flow(report, definition)
+
+
+def _harms(report: Report, definition: Definition) -> _Filled:
+    """Give the tables of adverse events, and the listings."""
+    yield from _harms_tables(report, definition)
+    for listing in definition.listings:
+        if listing.records == "adverse-event.reported":
+            yield _Place("listing", listing.id, listing.title)
+
+
+def _harms_tables(report: Report, definition: Definition) -> _Filled:
+    tables = {
+        table.id
+        for table in definition.tables
+        if any(row.kind in _HARMS_ROWS or _counts_events(row, definition) for row in table.rows)
+    }
+    for grid in report.grids:
+        if grid.id in tables:
+            yield _Place("table", grid.id, grid.title)
+
+
+def _counts_events(row: TableRow, definition: Definition) -> bool:
+    """Say whether a row counts subjects by an adverse event."""
+
+    def asks(ref: Ref) -> bool:
+        found = ref if isinstance(ref, Condition) else definition.conditions.get(ref)
+        return found is not None and found.adverse_event is not None
+
+    refs = row.count.values() if isinstance(row.count, dict) else [row.count]
+    return any(asks(ref) for ref in refs if ref is not None)
+
+
+_OWN: Mapping[str, tuple[_Rule, str]] = {
+    "2": (_registry, "the date of registration"),
+    "9": (_design, "allocation ratio, if any, and framework"),
+    "15": (_events, "how harms were sought"),
+    "17b": (_strata, "blocks and their size"),
+    "21a": (_methods, ""),
+    "21b": (_sets, ""),
+    "21c": (_missing, ""),
+    "21d": (_nothing, "which were prespecified"),
+    "22a": (_flow, ""),
+    "22b": (_losses, ""),
+    "27": (_harms, ""),
+    "H3": (_events, "expected events"),
+    "28": (_nothing, "which were prespecified"),
+    "H7": (_harms_tables, ""),
+    "H8": (_harms_tables, ""),
+}
+"""The items that are filled without the definition naming outputs for them, and what is left."""

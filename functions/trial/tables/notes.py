@@ -1,0 +1,46 @@
+"""Footnotes that follow from a table or listing itself: units and directions of changes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from trial.rules.measures import Quantity
+from trial.tables.grid import Column
+
+EMPTY = "Not reported: no subject is in this population so far."
+BLANK = "A blank was not reported; a derived value that is not yet due says so."
+
+
+def said(measured: Iterable[tuple[str, Quantity]]) -> tuple[str, str]:
+    """Give the unit and the direction of what some columns measure, by column where they differ."""
+    columns = list(measured)
+    units = [(label, quantity.unit) for label, quantity in columns]
+    return _joined(units), _joined([(label, quantity.direction) for label, quantity in columns])
+
+
+def _joined(texts: Sequence[tuple[str, str]]) -> str:
+    """Say once what is alike for all, else for each that has something to say."""
+    if len({text for _, text in texts}) <= 1:
+        return next((text for _, text in texts), "")
+    by_text: dict[str, list[str]] = {}
+    for label, text in texts:
+        if text:
+            by_text.setdefault(text, []).append(label)
+    return "; ".join(f"{', '.join(labels)}: {text}" for text, labels in by_text.items())
+
+
+def changes(shown: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """Say of changes, each with its label, in which unit they are and which way they go."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for label, unit, direction in shown:
+        if direction:
+            groups.setdefault((unit, direction), []).append(label)
+    for (unit, direction), labels in groups.items():
+        of = "Changes" if len(groups) == 1 else ", ".join(dict.fromkeys(labels))
+        where = f"{of}: in {unit}. " if unit else f"{of}: "
+        yield f"{where}{direction[0].upper()}{direction[1:]}."
+
+
+def empty(columns: Sequence[Column]) -> Iterator[str]:
+    """Say of a table of nobody that its zeros are no findings."""
+    sizes = [each.n for each in columns if each.n is not None]
+    if sizes and not any(sizes):
+        yield EMPTY

@@ -1,0 +1,89 @@
+"""Which P values are confirmatory: those of the declared order, until one test in it fails."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+
+from trial.definition.reporting import Testing
+from trial.tables.grid import Cell, Grid, Row, Statistic
+
+type _Place = tuple[str, str, str]
+"""The ids of a table, a row and a column."""
+
+UNDECLARED = "P values are nominal: none is declared as a confirmatory test."
+
+
+def marked(testing: Testing | None, grids: Sequence[Grid]) -> tuple[Grid, ...]:
+    """Mark every P value that is not confirmatory as nominal, and say so under its table."""
+    confirmatory = list(_confirmatory(testing, grids)) if testing else []
+    return tuple(_marked(grid, testing, confirmatory) for grid in grids)
+
+
+def _confirmatory(testing: Testing, grids: Sequence[Grid]) -> Iterable[_Place]:
+    """Follow the order: it ends with a test that fails, and before one that cannot be made."""
+    found = {
+        (grid.id, row.id, cell.column): p
+        for grid in grids
+        if grid.id in {ref.table for ref in testing.order}
+        for row in grid.rows
+        for cell in row.cells
+        if (p := cell.get("p")) is not None
+    }
+    for ref in testing.order:
+        place = ref.table, ref.row, ref.column
+        p = found.get(place)
+        if p is None or p.raw is None:
+            return
+        yield place
+        if Fraction(Decimal(str(p.raw))) > Fraction(testing.alpha):
+            return
+
+
+def _marked(grid: Grid, testing: Testing | None, confirmatory: Sequence[_Place]) -> Grid:
+    values = [cell for row in grid.rows for cell in row.cells if _has_p(cell)]
+    if not values:
+        return grid
+    own = [(i, place) for i, place in enumerate(confirmatory, 1) if place[0] == grid.id]
+    kept = {place[1:] for _, place in own}
+    rows = tuple(_marked_row(row, {column for of, column in kept if of == row.id})
+                 for row in grid.rows)  # fmt: skip
+    notes = [_test(grid, place, i, testing) for i, place in own if testing]
+    if len(values) > len(own):
+        notes.append(_nominal(testing) if testing else UNDECLARED)
+    return replace(grid, rows=rows, footnotes=(*grid.footnotes, *notes))
+
+
+def _has_p(cell: Cell) -> bool:
+    p = cell.get("p")
+    return p is not None and p.raw is not None
+
+
+def _marked_row(row: Row, confirmatory: set[str]) -> Row:
+    cells = tuple(
+        _marked_cell(cell) if _has_p(cell) and cell.column not in confirmatory else cell
+        for cell in row.cells
+    )
+    return replace(row, cells=cells)
+
+
+def _marked_cell(cell: Cell) -> Cell:
+    def mark(each: Statistic) -> Statistic:
+        return replace(each, nominal=True) if each.name == "p" else each
+
+    return replace(cell, statistics=tuple(map(mark, cell.statistics)))
+
+
+def _nominal(testing: Testing) -> str:
+    return (
+        "A P value marked nominal is no confirmatory test: it is not in the declared order of"
+        f" tests, or comes after one whose P value is above alpha ({testing.alpha:f})."
+    )
+
+
+def _test(grid: Grid, place: _Place, number: int, testing: Testing) -> str:
+    _, row, column = place
+    labels = [each.label for each in grid.rows if each.id == row]
+    labels += [each.label for each in grid.columns if each.id == column]
+    of = len(testing.order)
+    return f"Confirmatory test {number} of {of} (alpha {testing.alpha:f}): {', '.join(labels)}."

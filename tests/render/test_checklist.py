@@ -1,0 +1,134 @@
+"""The checklist claims only what this study's outputs and definition hold."""
+
+import json
+import re
+from typing import Any
+
+import builders
+import pytest
+from blinded import study_of
+from builders import enrolment, tiny, tmb301
+from parallel import A, B, parallel, randomised
+
+from local.feed import read_definition
+from local.replay import DOCUMENTS
+from trial import report
+from trial.definition.reporting import CONSORT, HARMS
+from trial.errors import Rejected
+from trial.render import tables_json
+from trial.render.checklist import checklist
+from trial.study import Study, load
+from trial.tables.grid import Report
+
+STATUSES = {"from_data", "from_definition", "manual", "not_applicable"}
+RANDOMISATION = {"17a", "17b", "18", "19", "20a", "20b"}
+
+
+def made(study: Study, entries: Any = ()) -> Report:
+    return builders.report_of(study, entries)
+
+
+def items(study: Study, entries: Any = ()) -> dict[str, Any]:
+    document = json.loads(tables_json.encode(checklist(made(study, entries), study.definition)))
+    return {each["item"]: each for each in document["consort_2025"] + document["harms"]}
+
+
+def airway() -> Study:
+    path = builders.TMB301.parent / "airway-2x2" / "definition.yaml"
+    return load(json.dumps(read_definition(path)))
+
+
+def test_every_item_of_consort_2025_is_there_once_from_1a_to_30():
+    numbers = list(CONSORT)
+    assert {int(re.sub(r"\D", "", each)) for each in numbers} == set(range(1, 31))
+    split = {"1", "5", "12", "16", "17", "20", "22", "23", "24"}
+    assert {each[:-1] for each in numbers if each.endswith("b")} == split | {"21"}
+    assert len(numbers) == 42
+    assert list(items(tmb301())) == [*numbers, *HARMS]
+
+
+@pytest.mark.parametrize("study", [tmb301(), airway(), tiny()], ids=lambda each: each.id)
+def test_every_place_that_is_named_is_there(study):
+    document = made(study)
+    there = {
+        "table": {each.id for each in document.grids},
+        "figure": {each.id for each in document.figures},
+        "listing": {each.id for each in document.listings},
+        "file": {*DOCUMENTS},
+    }
+    for each in items(study).values():
+        assert each["status"] in STATUSES
+        filled = each["status"] in {"from_data", "from_definition"}
+        assert bool(each["where"]) == filled, each
+        assert each["topic"]
+        assert filled or each["remains"] is None
+        for place in each["where"]:
+            if place["kind"] == "definition":
+                value: Any = study.definition
+                for name in place["id"].split("/")[1:]:
+                    value = value[name] if isinstance(value, dict) else getattr(value, name)
+                assert value, place
+            else:
+                assert place["id"] in there[place["kind"]], place
+
+
+def test_randomisation_does_not_apply_to_a_single_group_and_to_others_it_does():
+    single, crossover = items(tmb301()), items(airway())
+    of = {name for name, each in single.items() if each["status"] == "not_applicable"}
+    assert of == RANDOMISATION
+    assert not [name for name, each in crossover.items() if each["status"] == "not_applicable"]
+    assert crossover["17b"]["where"][0]["title"] == "severity, steroid"
+
+
+def test_the_definition_says_which_outputs_fill_an_item():
+    found = items(tmb301())
+    assert [each["id"] for each in found["25"]["where"]] == ["14.1.4", "14.1.5"]
+    assert found["25"]["status"] == "from_data"
+    without = items(tmb301(("consort", {})))
+    assert (without["25"]["status"], without["25"]["where"]) == ("manual", [])
+    assert without["22a"]["status"] == without["22b"]["status"] == "from_data"
+
+
+def test_what_the_definition_does_not_state_is_not_claimed():
+    bare = items(tiny(adverse_events={}, registry=""))
+    for name in ("2", "15", "H3", "25", "26"):
+        assert bare[name]["status"] == "manual", name
+    stated = items(tiny(registry="NCT1"))
+    assert stated["2"] == {
+        "item": "2", "topic": CONSORT["2"], "status": "from_definition",
+        "where": [{"kind": "definition", "id": "/registry", "title": "NCT1"}],
+        "remains": "the date of registration",
+    }  # fmt: skip
+
+
+def test_harms_are_filled_by_tables_of_adverse_events_however_they_are_counted():
+    found = items(tmb301())
+    assert "14.3.1.2" in {each["id"] for each in found["27"]["where"]}
+    assert "14.2.1" not in {each["id"] for each in found["27"]["where"]}
+    row = {"count": {"a": {"adverse_event": {"serious": True}}}}
+    assert items(parallel([row], [A, B]))["27"]["where"][0]["id"] == "t"
+    assert items(parallel([{"count": "enrolled"}], [A, B], listings=[]))["27"]["status"] == "manual"
+
+
+@pytest.mark.parametrize(
+    ("consort", "pointer"),
+    [({"25": ["one", "two"]}, "/consort/25/1"), ({"31": ["one"]}, "/consort/31"),
+     ({"25": []}, "/consort/25"), ({"H11": ["one"]}, "/consort/H11")],
+)  # fmt: skip
+def test_an_item_or_an_output_that_is_not_there_is_refused(consort, pointer):
+    report.check(tiny(consort={"25": ["one", "L1", "responders"], "H1": ["events"]}))
+    with pytest.raises(Rejected) as caught:
+        report.check(tiny(consort=consort))
+    assert [each.pointer for each in caught.value.faults] == [pointer]
+
+
+def test_an_output_that_is_hidden_while_the_study_is_blinded_is_not_named():
+    figures = [{"id": "f", "label": "F", "show": "n",
+                "source": {"table": "t", "row": "r0", "column": "a"}}]  # fmt: skip
+    study = study_of([{"count": "enrolled"}], [A, B], figures=figures, consort={"25": ["f", "t"]})
+    report.check(study)
+    entries = [enrolment(), randomised("a")]
+    seen = checklist(builders.report_of(study, entries, study.open), study.open.definition)
+    (item,) = (each for each in seen["consort_2025"] if each["item"] == "25")
+    assert [each["id"] for each in item["where"]] == ["t"]
+    assert "blinded" in item["remains"]
