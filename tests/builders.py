@@ -6,6 +6,7 @@ Days are protocol days: `day(0)` is the enrolment of everybody built here.
 import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -387,14 +388,20 @@ def statistic(grid: Grid, row: str, column: str, name: str) -> Any:
     return None if found is None else found.raw
 
 
-def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
-    return {listing.id: listing for listing in report_of(study, entries).listings}
-
-
 def report_of(study: Study, entries: Iterable[Entry], view: Study | None = None) -> Report:
     """Make the report of a study, as one of its audiences sees it."""
     states = sorted(subjects(entries), key=lambda each: each.id)
     return report.report(view or study, states, sums_of(study, states))
+
+
+def with_rows(report: Report) -> Report:
+    """Read the rows of a report's listings once, so that reports can be compared."""
+    listings = tuple(replace(each, rows=list(each.rows)) for each in report.listings)
+    return replace(report, listings=listings)
+
+
+def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
+    return {each.id: each for each in with_rows(report_of(study, entries)).listings}
 
 
 def files_of(made: Report, view: Study | None = None, code_version: str = "") -> dict[str, bytes]:

@@ -60,6 +60,16 @@ def imputed_onset(onset: str, first_dose: str | None) -> int:
     return dates.earliest(onset)
 
 
+def imputed_end(end: str, *last_days: int | None) -> int:
+    """Give the day (ordinal) a partial end counts as.
+
+    The last it can mean; or, where that lies earlier and it can mean that too, the day of the
+    death or of a cut-off (`last_days`).
+    """
+    days = [day for day in last_days if day is not None]
+    return max(dates.earliest(end), min([dates.latest(end), *days]))
+
+
 def _latest(codings: Iterable[Record]) -> dict[str, Mapping[str, Any]]:
     chosen: dict[str, Record] = {}
     for each in codings:

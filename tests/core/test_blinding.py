@@ -27,7 +27,7 @@ SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthC
 def made(view: Study, entries: Sequence[Entry]) -> Report:
     """Make what an audience sees, from shares that hold what every audience does."""
     whole = study.load(view.source)
-    return builders.report_of(whole, entries, view)
+    return builders.with_rows(builders.report_of(whole, entries, view))
 
 
 def not_blinded(defined: Study) -> Study:

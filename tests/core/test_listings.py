@@ -527,6 +527,7 @@ class TestTmb301:
             "16.2.1.3": 0,
             "16.2.2": live["deviation.recorded"],
             "16.2.2.2": 1,
+            "16.2.3": 0,
             "16.2.4": 40,
             "16.2.4.2": 40,
             "16.2.5": live["dose.administered"],
@@ -536,10 +537,14 @@ class TestTmb301:
             "16.2.6.2": results["cd4"],
             "16.2.6.3": 40,
             "16.2.6.4": live["resistance.reported"],
+            "16.2.6.5": live["outcome.adjudicated"],
             "16.2.7": live["adverse-event.reported"],
             "16.2.7.2": 5,
             "16.2.7.3": 4,
+            "16.2.8": 3 * live["visit.recorded"],
             "16.2.9": 0,
+            "16.2.9.2": live["conmed.recorded"],
+            "16.2.9.3": live["visit.missed"],
         }
         assert (live["adverse-event.reported"], live["dose.administered"]) == (30, 424)
 
@@ -567,7 +572,7 @@ class TestTmb301:
             ("16.2.2", ("USUBJID", "DVSTDTC")),
             ("16.2.4", ("USUBJID",)),
             ("16.2.5", ("USUBJID", "EXSTDTC")),
-            ("16.2.5.3", ("USUBJID", "DATE")),
+            ("16.2.5.3", ("USUBJID", "MISDTC")),
             ("16.2.6", ("USUBJID", "LBDTC", "LBREFID")),
             ("16.2.6.4", ("USUBJID", "MSDTC")),
             ("16.2.7", ("USUBJID", "AESTDTC")),
@@ -584,14 +589,14 @@ class TestTmb301:
     @pytest.mark.parametrize(
         ("onset", "end"), [("2015-07", None), ("2015", "2015-08"), (None,) * 2]
     )
-    def test_a_partial_date_added_to_the_feed_gets_no_derived_day(self, onset, end):
+    def test_a_partial_date_added_to_the_feed_gets_no_duration(self, onset, end):
         value = builders.event("adverse-event.reported", "TMB301-007", record="AE-99",
                                term="a", serious=False, onset=onset, end=end)  # fmt: skip
         entries = [*builders.feed(), builders.read(value, "TMB-301")]
         (row,) = (row for row in rows_of(listings_of(tmb301(), entries)["16.2.7"])
                   if row["AESPID"] == "AE-99")  # fmt: skip
         assert (row["AESTDTC"], row["AEENDTC"]) == (onset, end)
-        assert [row[name] for name in ("AESTDY", "ADURN", "LDRELD")] == [None] * 3
+        assert [row[name] for name in ("ADURN", "LDRELD", "TRTDUR")] == [None] * 3
 
     def test_every_adverse_event_carries_what_e3_asks_for(self):
         columns = {column.id for column in listings_at(2226)["16.2.7"].columns}
@@ -629,10 +634,12 @@ class TestPartialDates:
         return found
 
     @pytest.mark.parametrize("onset", ["2015", "2015-06", "2015-07", None])
-    def test_a_partial_date_is_shown_as_collected_and_given_no_day(self, onset):
+    def test_a_partial_date_is_shown_as_collected_and_nothing_but_its_study_day_is_derived(
+        self, onset
+    ):
         row = self.row(adverse_event(onset, end="2015-07-20"))
         assert row["AESTDTC"] == onset
-        for name in ("AESTDY", "DAY", "EPOCH", "ADURN", "LDRELD"):
+        for name in ("DAY", "EPOCH", "ADURN", "LDRELD"):
             assert row[name] is None, name
 
     @pytest.mark.parametrize("onset", ["2015", "2015-06", "2015-07"])

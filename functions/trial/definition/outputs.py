@@ -266,19 +266,24 @@ DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,7}$")]
 
 
 class ListingColumnDefinition(Model):
-    """A listing's column: a name `listings` knows, or a source the trial does not collect."""
+    """A listing's column: a name `listings` knows, or a source the trial does not collect.
+
+    A `date` is shown as collected, as the day it counts as, with its study day and whether it was
+    imputed; a `day` as the day it counts as, alone.
+    """
 
     id: Name
     label: str
     source: str | None = None
-    kind: Literal["text", "number", "date"] = "text"
+    kind: Literal["text", "number", "date", "day"] = "text"
 
 
 class ListingDefinition(Model):
     """A listing: which records it shows, of which subjects, in which columns.
 
-    `records` is a kind of event, `subjects`, or `observations:` and a parameter. `dataset` names
-    it as data: letters and digits, as CDISC's data sets are named; its id does where none is given.
+    `records` is a kind of event, `subjects`, `findings`, or `observations:` and parameters with
+    commas between them. `dataset` names it as data: letters and digits, as CDISC's data sets are
+    named; its id does where none is given.
     """
 
     id: Name

@@ -108,7 +108,8 @@ class ListingColumn:
 
     id: str
     label: str
-    kind: str = "text"  # text, number, date (ISO text that may be partial) or day (a full date)
+    kind: str = "text"
+    """text, number, date (ISO text as collected, that may be partial) or day (YYYY-MM-DD, whole)"""
     whole: bool = False
     key: int = 0
 

@@ -1,9 +1,7 @@
-"""Footnotes that follow from a table or listing itself: units and directions of changes."""
+"""Footnotes that follow from what is shown: units and directions of changes, what is empty."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from trial.definition.outputs import ListingDefinition
-from trial.rules import Rules
 from trial.rules.measures import Quantity
 from trial.tables.grid import Column
 
@@ -39,34 +37,6 @@ def changes(shown: Iterable[tuple[str, str, str]]) -> Iterator[str]:
         of = "Changes" if len(groups) == 1 else ", ".join(dict.fromkeys(labels))
         where = f"{of}: in {unit}. " if unit else f"{of}: "
         yield f"{where}{direction[0].upper()}{direction[1:]}."
-
-
-def of_listing(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
-    """Say of changes their unit and direction, and what a blank means where it could be either."""
-    measures = [
-        (column.label, what, quantity)
-        for column in definition.columns
-        for what, _, name in [(column.source or "").partition(":")]
-        for quantity in asked(rules, what, name, path)
-    ]
-    yield from changes(
-        (label, each.unit, each.direction) for label, what, each in measures if what == "measure"
-    )
-    if any(each.scheduled for *_, each in measures):
-        yield BLANK
-
-
-def asked(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
-    """List the measures that a derived source of a listing asks for."""
-    match what:
-        case "measure":
-            return [rules.measure(name, path)]
-        case "class":
-            return [rules.measure(rules.study.definition.classes[name].measure, path)]
-        case "condition":
-            return rules.asked(name, path)
-        case _:
-            return []
 
 
 def empty(columns: Sequence[Column]) -> Iterator[str]:

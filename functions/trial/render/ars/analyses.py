@@ -15,7 +15,7 @@ from trial.render.ars.clauses import Clause, Clauses, Variable, Written, combine
 from trial.render.ars.methods import Method, Methods
 from trial.render.ars.places import Place
 from trial.tables.grid import Cell, Grid, Row
-from trial.tables.variables import SUBJECTS
+from trial.tables.listings.items import SUBJECTS
 
 Roles = Mapping[tuple[str, str], str]
 """By table and row of the definition: primary, secondary or exploratory, of an outcome measure."""

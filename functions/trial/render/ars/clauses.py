@@ -14,14 +14,14 @@ from trial.definition import Definition
 from trial.definition.base import Bounds
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Where
 from trial.definition.design import ARM
-from trial.definition.outputs import TableRow
+from trial.definition.outputs import ListingDefinition, TableRow
 from trial.derivation import DECIDING_DATE
 from trial.messages import KINDS
 from trial.render.ars import events
 from trial.render.ars.events import EVENTS
 from trial.render.datasets import variable_set
 from trial.rules.categories import ENROLMENT_FIELDS
-from trial.tables.variables import SUBJECTS
+from trial.tables.listings.items import SUBJECTS
 
 Written = dict[str, object]
 Variable = tuple[str, str]
@@ -85,6 +85,14 @@ def written(clause: Clause | None, level: int = 1) -> Written:
     return {"compoundExpression": {"logicalOperator": clause.operator, "whereClauses": parts}}
 
 
+def _leaves_out(listing: ListingDefinition) -> bool:
+    """Say whether a listing shows too few to speak of all: records of some, or an exclusion."""
+    if listing.subjects is None or listing.records != SUBJECTS:
+        return listing.subjects is not None
+    condition = listing.subjects
+    return not isinstance(condition, str) and bool(condition.all or condition.none)
+
+
 class Variables:
     """Where the published data sets hold what a listing's source names."""
 
@@ -93,7 +101,7 @@ class Variables:
         self._classes = definition.classes.keys()
         self._shown: dict[str, list[Mapping[str, Variable]]] = {}
         for listing in definition.listings:
-            if listing.where or (listing.records != SUBJECTS and listing.subjects):
+            if listing.where or _leaves_out(listing):
                 continue
             self._shown.setdefault(listing.records, []).append(
                 {

@@ -15,7 +15,7 @@ from trial.render.ars.clauses import (
     written,
 )
 from trial.tables.grid import Column, Grid
-from trial.tables.variables import SUBJECTS
+from trial.tables.listings.items import SUBJECTS
 
 ARM_SOURCES = {"planned": ARM, "received": "received-arm"}
 """What listings show the arm as, by how a set sorts its subjects."""

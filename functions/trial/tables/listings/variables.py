@@ -9,9 +9,8 @@ from typing import get_args, get_origin
 from trial.definition.outputs import ListingDefinition
 from trial.messages import KINDS
 from trial.rules import Rules
+from trial.tables.listings.items import SUBJECTS, parameters_of
 
-SUBJECTS = "subjects"
-_OBSERVED = "observations:"
 _COUNTS = frozenset(
     ("age", "doses", "duration", "days-since-last-dose", "days-on-treatment")
 )  # what listings derive as a number of something
@@ -28,8 +27,8 @@ def is_whole(rules: Rules, source: str | None, records: str) -> bool:
     parameters = rules.study.definition.parameters
     if what in ("as", "last"):
         return parameters[name].places == 0
-    if source == "value" and records.startswith(_OBSERVED):
-        return parameters[records.removeprefix(_OBSERVED)].places == 0
+    if source == "value" and (observed := parameters_of(records)):
+        return all(parameters[each].places == 0 for each in observed)
     return source in _COUNTS or source.endswith(_DAYS) or _is_integer(records, source)
 
 

@@ -1,0 +1,81 @@
+"""Listings: a record a row, with what is derived of it, as the definition's columns ask.
+
+There may be more rows than memory holds, so they are made when they are read, subject by subject.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from trial.definition.outputs import ListingDefinition
+from trial.derivation import Derivation
+from trial.rules import Rules
+from trial.tables.grid import Listing, Value
+from trial.tables.listings import items
+from trial.tables.listings.columns import columns
+from trial.tables.listings.footnotes import footnotes
+from trial.tables.plan import Plan
+
+Row = tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A listing's rows: each iteration goes over the subjects anew and keeps none of them."""
+
+    derivations: Iterable[Derivation]
+    of: Callable[[Derivation], Iterator[Row]]
+
+    def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(map(self.of, _in_order(self.derivations)))
+
+
+def _in_order(derivations: Iterable[Derivation]) -> Iterator[Derivation]:
+    before = ""
+    for each in derivations:
+        assert before < each.subject.id, "subjects come once each, in order of their ids"
+        before = each.subject.id
+        yield each
+
+
+def listings(plan: Plan, derivations: Iterable[Derivation]) -> tuple[Listing, ...]:
+    """Make every listing of the definition from the subjects, given in order of their ids.
+
+    What gives the subjects is iterated anew for each reading of each listing.
+    """
+    return tuple(
+        _listing(plan.rules, definition, derivations, f"/listings/{i}")
+        for i, definition in enumerate(plan.study.definition.listings)
+    )
+
+
+def check(plan: Plan) -> None:
+    """Refuse listings that name what the definition does not define."""
+    listings(plan, ())
+
+
+def _listing(
+    rules: Rules, definition: ListingDefinition, derivations: Iterable[Derivation], path: str
+) -> Listing:
+    find = items.finder(rules, definition, path)
+    meant = (
+        rules.condition(definition.subjects, f"{path}/subjects") if definition.subjects else None
+    )
+    shown = columns(rules, definition, path)
+    sources = [source for _, source in shown]
+
+    def rows(derivation: Derivation) -> Iterator[Row]:
+        if derivation.superseded or not (meant is None or meant(derivation)):
+            return
+        for item in find(derivation):
+            yield tuple(source(derivation, item) for source in sources)
+
+    return Listing(
+        definition.id,
+        definition.title,
+        definition.population,
+        tuple(column for column, _ in shown),
+        Rows(derivations, rows),
+        (*definition.footnotes, *footnotes(rules, definition, path)),
+        definition.data_name,
+    )

@@ -1,0 +1,65 @@
+"""A listing's columns, each with the function that gives its values.
+
+A column of a date becomes up to four, named as CDISC names them: the text as collected (…DTC), the
+date it counts as (…DT), which part of that was imputed (…DTF) and the study day (…DY).
+"""
+
+from collections.abc import Collection, Iterator
+
+from trial.definition.outputs import ListingColumnDefinition, ListingDefinition
+from trial.rules import Rules
+from trial.rules.matching import refused
+from trial.tables.grid import ListingColumn
+from trial.tables.listings import days
+from trial.tables.listings.items import Source
+from trial.tables.listings.sources import source
+from trial.tables.listings.variables import is_whole, key_sequence
+
+Column = tuple[ListingColumn, Source]
+_STUDY_DAY = ".study-day"
+
+
+def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Column]:
+    """Make a listing's columns; refuses sources that are not known.
+
+    What the definition shows itself is not added to it: a column of that id, or the study day of
+    the same date. Where it shows that study day, it is of the date shown beside it.
+    """
+    written = definition.columns
+    ids, sources = {each.id for each in written}, {each.source for each in written}
+    dated = {each.source for each in written if each.kind == "date"}
+    keys = key_sequence(definition)
+    made: list[Column] = []
+    for i, column in enumerate(written):
+        at = f"{path}/columns/{i}"
+        if column.kind in ("date", "day") and column.source is not None:
+            first, *more = _of_date(column, definition.records, sources, at)
+            made += (first, *(each for each in more if each[0].id not in ids))
+            continue
+        kind = column.kind if column.source else "text"  # it says that it is not collected
+        of = (column.source or "").partition(_STUDY_DAY)[0]
+        field = days.field(of, definition.records) if of in dated else None
+        value = field.study_day if field else source(rules, column, definition.records, at)
+        whole = is_whole(rules, column.source, definition.records)
+        key = keys.get(column.id, 0)
+        made.append((ListingColumn(column.id, column.label, kind, whole, key), value))
+    return made
+
+
+def _of_date(
+    column: ListingColumnDefinition, records: str, sources: Collection[str | None], path: str
+) -> Iterator[Column]:
+    field = days.field(column.source, records)
+    if field is None:
+        raise refused(f"{path}/kind", "is that of a date, and the source is none")
+    if column.kind == "day":
+        yield ListingColumn(column.id, column.label, "day"), field.date
+        return
+    stem, label = column.id.removesuffix("DTC"), column.label
+    yield ListingColumn(column.id, label, "date"), field.text
+    yield ListingColumn(f"{stem}DT", f"{label} (date)", "day"), field.date
+    if field.rule is not None:
+        yield ListingColumn(f"{stem}DTF", f"{label} (imputed)"), field.flag
+    if not field.derived and f"{column.source}{_STUDY_DAY}" not in sources:
+        day = ListingColumn(f"{stem}DY", f"{label} (study day)", "number", whole=True)
+        yield day, field.study_day

@@ -1,0 +1,123 @@
+"""What is known of a subject, an adverse event or an observation, by the names listings use."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from trial import dates
+from trial.derivation import Derivation
+from trial.results import Observation
+from trial.subject import Record
+from trial.tables.grid import Value
+from trial.tables.listings import days
+from trial.tables.listings.items import Item, Source
+
+
+def yes_or_no(truth: bool | None) -> Value:  # noqa: FBT001 (a truth value is what it renders)
+    """Show a truth as CDISC's flags do; nothing where it is not known."""
+    return None if truth is None else "Y" if truth else "N"
+
+
+def plain(value: Any) -> Value:  # noqa: ANN401 (any field of a record)
+    """Show a field of a record as a row holds it."""
+    match value:
+        case bool():
+            return "Y" if value else "N"
+        case list():
+            return "; ".join(map(str, value)) or None
+        case None | str() | int() | Decimal():
+            return value
+        case _:
+            return str(value)
+
+
+def decimal(units: int, places: int) -> Value:
+    """Show a value that is kept in units of its last place."""
+    return Decimal(units).scaleb(-places) if places else units
+
+
+def _end_of_study(derivation: Derivation, field: str) -> Value:
+    end = derivation.end_of_study
+    return None if end is None else plain(end.data.get(field))
+
+
+SUBJECT: Mapping[str, Source] = {
+    "subject": lambda derivation, _: derivation.subject.id,
+    "received-arm": lambda derivation, _: derivation.received_arm,
+    "doses": lambda derivation, _: len(derivation.doses),
+    "end-of-study-status": lambda derivation, _: _end_of_study(derivation, "status"),
+    "end-of-study-reason": lambda derivation, _: _end_of_study(derivation, "reason"),
+    **{name: date.text for name, date in days.SUBJECT.items()},
+}
+
+
+def _observed(
+    value: Callable[[Derivation, Observation, Item], Value],
+) -> Source:
+    return lambda derivation, item: (
+        value(derivation, item.observation, item) if item.observation else None
+    )
+
+
+def _visit_label(derivation: Derivation, observation: Observation, _: Item) -> Value:
+    visit = derivation.study.visits.get(observation.visit)
+    return visit.label if visit else None
+
+
+OBSERVATION: Mapping[str, Source] = {
+    "parameter": _observed(lambda derivation, _, item: derivation.parameter(item.parameter).label),
+    "unit": _observed(lambda derivation, _, item: derivation.parameter(item.parameter).unit),
+    "visit": lambda _, item: "; ".join(item.visits) or "Not chosen for a visit",
+    "recorded-visit": _observed(_visit_label),
+    "operator": _observed(lambda _derivation, observation, _item: observation.value.operator),
+    "value": _observed(
+        lambda derivation, observation, item: decimal(
+            observation.value.units, derivation.parameter(item.parameter).places
+        )
+    ),
+}
+
+
+def _last_dose(derivation: Derivation, item: Item) -> Record | None:
+    return None if item.day is None else derivation.dose_before(item.day)
+
+
+def _dose(derivation: Derivation, item: Item, *fields: str) -> Value:
+    dose = _last_dose(derivation, item)
+    if dose is None:
+        return "None before onset" if item.day is not None else None
+    return " ".join(str(dose.data.get(field) or "") for field in fields).strip() or None
+
+
+def _since_last_dose(derivation: Derivation, item: Item) -> Value:
+    dose = _last_dose(derivation, item)
+    if dose is None or item.day is None or len(item.data.get("onset") or "") < dates.FULL:
+        return None
+    return item.day - dates.earliest(dose.data["start"])
+
+
+def _duration(_derivation: Derivation, item: Item) -> Value:
+    onset, end = item.data.get("onset") or "", item.data.get("end") or ""
+    if len(onset) < dates.FULL or len(end) < dates.FULL:
+        return None
+    return dates.earliest(end) - dates.earliest(onset) + 1
+
+
+def _days_on_treatment(derivation: Derivation, item: Item) -> Value:
+    onset = item.data.get("onset") or ""
+    if item.day is None or derivation.first_dose is None or len(onset) < dates.FULL:
+        return None
+    return max(0, item.day - dates.earliest(derivation.first_dose) + 1)
+
+
+ADVERSE_EVENT: Mapping[str, Source] = {
+    "soc": lambda _, item: item.event.soc if item.event else None,
+    "pt": lambda _, item: item.event.pt if item.event else None,
+    "emergent": lambda _, item: yes_or_no(item.event.emergent) if item.event else None,
+    "related": lambda _, item: yes_or_no(item.event.related) if item.event else None,
+    "duration": _duration,
+    "days-since-last-dose": _since_last_dose,
+    "treatment-at-onset": lambda derivation, item: _dose(derivation, item, "treatment"),
+    "dose-at-onset": lambda derivation, item: _dose(derivation, item, "amount", "unit"),
+    "days-on-treatment": _days_on_treatment,
+}

@@ -1,0 +1,34 @@
+"""Footnotes that follow from a listing's columns: changes, blanks, imputed dates."""
+
+from collections.abc import Iterator
+
+from trial.definition.outputs import ListingDefinition
+from trial.rules import Rules
+from trial.tables import notes
+from trial.tables.listings import days
+from trial.tables.listings.sources import asked
+
+IMPUTED = (
+    "Imputed: D the day, M month and day. A partial onset counts as the first day it can mean, or"
+    " as the first dose's if it can mean that; a partial end as the last, but not after death or"
+    " cut-off."
+)
+"""The footnote of a listing with an imputed date."""
+
+
+def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
+    """Say which way changes go, what a blank means if it could be either, and what is imputed."""
+    found = [
+        (column.label, what, quantity)
+        for column in definition.columns
+        for what, _, name in [(column.source or "").partition(":")]
+        for quantity in asked(rules, what, name, path)
+    ]
+    shown = [(label, each.unit, each.direction) for label, what, each in found if what == "measure"]
+    yield from notes.changes(shown)
+    if any(each.scheduled for *_, each in found):
+        yield notes.BLANK
+    dated = (each.source for each in definition.columns if each.kind == "date")
+    fields = (days.field(name, definition.records) for name in dated)
+    if any(field is not None and field.rule is not None for field in fields):
+        yield IMPUTED

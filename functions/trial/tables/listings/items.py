@@ -1,0 +1,128 @@
+"""What the rows of a listing are about: records of a kind, observations, subjects, findings."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trial import dates
+from trial.adverse_events import AdverseEvent, imputed_onset
+from trial.definition.outputs import ListingDefinition
+from trial.derivation import DECIDING_DATE, Derivation
+from trial.messages import KINDS
+from trial.results import Observation
+from trial.rules import Rules
+from trial.rules.matching import check_fields, matcher, unknown
+from trial.subject import Record
+from trial.tables import findings
+from trial.tables.grid import Value
+
+SUBJECTS, FINDINGS, OBSERVATIONS = "subjects", "findings", "observations"
+"""What rows can be about beside the records of a kind; observations name their parameters."""
+EVENTS = "adverse-event.reported"
+
+
+@dataclass(frozen=True)
+class Item:
+    """What one row of a listing is about."""
+
+    record: str
+    day: int | None
+    data: Mapping[str, Any]
+    event: AdverseEvent | None = None
+    observation: Observation | None = None
+    parameter: str = ""
+    visits: tuple[str, ...] = ()
+    """The labels of the visits that an observation was chosen for."""
+
+
+Source = Callable[[Derivation, Item], Value]
+"""Gives a column's value in the row of an item."""
+Finder = Callable[[Derivation], Iterable[Item]]
+
+
+def finder(rules: Rules, definition: ListingDefinition, path: str) -> Finder:
+    """Make the function that gives a subject's items, in their order."""
+    kind = definition.records
+    if kind == SUBJECTS:
+        return lambda derivation: [Item(derivation.subject.id, derivation.day_zero, {})]
+    if kind == FINDINGS:
+        return _findings
+    if parameters := parameters_of(kind):
+        return _observations(rules, parameters, path)
+    if kind not in KINDS:
+        raise unknown(f"{path}/records", "kind of record", kind)
+    check_fields(kind, definition.where, f"{path}/where")
+    matches = matcher(definition.where)
+    if kind == EVENTS:
+        return lambda derivation: [
+            Item(each.record, _onset_day(derivation, each), each.data, event=each)
+            for each in derivation.adverse_events
+            if matches(each.data)
+        ]
+    return lambda derivation: [
+        _item(each) for each in derivation.ordered(kind) if matches(each.data)
+    ]
+
+
+def parameters_of(records: str) -> list[str]:
+    """Name the parameters whose observations a listing shows; none where it shows others."""
+    what, _, names = records.partition(":")
+    return names.split(",") if what == OBSERVATIONS else []
+
+
+def fields(records: str) -> Iterable[str]:
+    """Name the fields of the data of a listing's items."""
+    if parameters_of(records):
+        return ("collected", "result")
+    if records == FINDINGS:
+        return ("finding", "detail")
+    return KINDS[records].model_fields if records in KINDS else ()
+
+
+def _findings(derivation: Derivation) -> Iterable[Item]:
+    return [
+        Item(each.record, None, {"finding": findings.RULES[each.rule][0], "detail": each.detail})
+        for each in findings.find(derivation)
+    ]
+
+
+def _item(record: Record) -> Item:
+    text = record.data.get(DECIDING_DATE.get(record.kind, "date"))
+    return Item(record.record, dates.earliest(text) if text else None, record.data)
+
+
+def _observations(rules: Rules, parameters: list[str], path: str) -> Finder:
+    for name in parameters:
+        if name not in rules.study.definition.parameters:
+            raise unknown(f"{path}/records", "parameter", name)
+
+    def items(derivation: Derivation) -> Iterator[Item]:
+        for name in parameters:
+            visits = _chosen(rules, derivation, name)
+            for each in derivation.observations(name):
+                yield Item(
+                    each.record,
+                    each.day,
+                    {"collected": each.collected, "result": each.text},
+                    observation=each,
+                    parameter=name,
+                    visits=tuple(visits.get((each.record, each.day), ())),
+                )
+
+    return items
+
+
+def _chosen(
+    rules: Rules, derivation: Derivation, parameter: str
+) -> dict[tuple[str, int], list[str]]:
+    """Give the labels of visits by the record and day of the observation chosen for each."""
+    labels: dict[tuple[str, int], list[str]] = {}
+    for visit in rules.study.definition.visits:
+        if (chosen := derivation.at_visit(parameter, visit)) is not None:
+            labels.setdefault((chosen.record, chosen.day), []).append(visit.label)
+    return labels
+
+
+def _onset_day(derivation: Derivation, event: AdverseEvent) -> int | None:
+    onset = event.data.get("onset")
+    return imputed_onset(onset, derivation.first_dose) if onset else None

@@ -1,0 +1,157 @@
+"""What a column of a listing shows: the function that gives its value.
+
+A column's source is a fact of the subject, a field of the record, or a derived name:
+`<field>.study-day`, `.protocol-day`, `.period`; `characteristic:`, `class:`, `measure:`,
+`condition:`, `set:`, `as:` (an observation as another parameter counts it) and `last:` (a
+parameter at or before the record) followed by a name; the names of `facts`, and an observation's
+`value` as counted. A column without a source says that it is not collected; what is not yet due
+says so; a blank was not reported.
+"""
+
+from collections.abc import Callable
+
+from trial import dates
+from trial.definition.design import ARM
+from trial.definition.outputs import ListingColumnDefinition
+from trial.derivation import Derivation
+from trial.rules import Rules
+from trial.rules.categories import ENROLMENT_FIELDS, characteristic, is_characteristic
+from trial.rules.matching import Test, refused, unknown
+from trial.rules.measures import Quantity
+from trial.tables.grid import NOT_COLLECTED, NOT_YET_DUE, Value
+from trial.tables.listings import facts
+from trial.tables.listings.facts import decimal, plain, yes_or_no
+from trial.tables.listings.items import EVENTS, Item, Source, fields, parameters_of
+
+
+def source(rules: Rules, column: ListingColumnDefinition, records: str, path: str) -> Source:
+    """Make the function that gives a column's value; refuses a name that is not known."""
+    name = column.source
+    if name is None:
+        return lambda _derivation, _item: NOT_COLLECTED
+    if ":" in name:
+        what, _, of = name.partition(":")
+        return _named(rules, what, of, path)
+    if name in (ARM, *ENROLMENT_FIELDS):
+        return lambda derivation, _: plain(characteristic(derivation, name))
+    known = {**facts.SUBJECT}
+    if parameters_of(records):
+        known |= facts.OBSERVATION
+    if records == EVENTS:
+        known |= facts.ADVERSE_EVENT
+    return known[name] if name in known else _of_record(name, records, path)
+
+
+def _of_record(name: str, records: str, path: str) -> Source:
+    if name == "record":
+        return lambda _, item: item.record
+    field, _, derived = name.partition(".")
+    if field not in fields(records):
+        raise refused(f"{path}/source", "is no source of this listing's records")
+    return _derived(field, derived, path) if derived else lambda _, i: plain(i.data.get(field))
+
+
+def _derived(field: str, derived: str, path: str) -> Source:
+    counters: dict[str, Callable[[Derivation, int], Value]] = {
+        "study-day": Derivation.study_day,
+        "protocol-day": Derivation.protocol_day,
+        "period": _period_label,
+    }
+    if derived not in counters:
+        raise unknown(f"{path}/source", "derived value", derived)
+    counter = counters[derived]
+
+    def value(derivation: Derivation, item: Item) -> Value:
+        text = item.data.get(field)
+        # A partial date has no day of its own; inventing one here would hide that.
+        if not text or len(text) < dates.FULL:
+            return None
+        return counter(derivation, dates.earliest(text))
+
+    return value
+
+
+def _period_label(derivation: Derivation, day: int) -> Value:
+    period = derivation.period_of(day)
+    return next((each.label for each in derivation.rules.periods if each.id == period), None)
+
+
+def _named(rules: Rules, what: str, name: str, path: str) -> Source:
+    definition = rules.study.definition
+    match what:
+        case "characteristic" if is_characteristic(rules.study, name):
+            return lambda derivation, _: plain(characteristic(derivation, name))
+        case "class" if name in definition.classes:
+            category = rules.category(name, path)
+            return _or_not_yet_due(
+                lambda derivation, _: category(derivation), asked(rules, what, name, path)
+            )
+        case "measure":
+            measured = _measured(rules.measure(name, f"{path}/source"))
+            return _or_not_yet_due(measured, asked(rules, what, name, path))
+        case "condition":
+            test = rules.condition(name, f"{path}/source")
+            return _or_not_yet_due(_truth(test), asked(rules, what, name, path))
+        case "set" if name in definition.sets:
+            member = rules.condition(definition.sets[name].condition, f"{path}/source")
+            return _truth(lambda derivation: bool(member(derivation)))
+        case "as" | "last" if name in definition.parameters:
+            find = _as if what == "as" else _last
+            return lambda derivation, item: find(derivation, name, item)
+        case _:
+            raise unknown(f"{path}/source", what, name)
+
+
+def asked(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
+    """List the measures that a derived source asks for."""
+    match what:
+        case "measure":
+            return [rules.measure(name, path)]
+        case "class":
+            return [rules.measure(rules.study.definition.classes[name].measure, path)]
+        case "condition":
+            return rules.asked(name, path)
+        case _:
+            return []
+
+
+def _or_not_yet_due(source: Source, quantities: list[Quantity]) -> Source:
+    """Tell what is not yet due from what was not reported, which is a blank."""
+
+    def value(derivation: Derivation, item: Item) -> Value:
+        found = source(derivation, item)
+        waits = found is None and any(each.waits(derivation) for each in quantities)
+        return NOT_YET_DUE if waits else found
+
+    return value
+
+
+def _truth(test: Test) -> Source:
+    return lambda derivation, _: yes_or_no(test(derivation))
+
+
+def _measured(quantity: Quantity) -> Source:
+    def measured(derivation: Derivation, _: Item) -> Value:
+        value = quantity.evaluate(derivation)
+        return None if value is None else decimal(value.units, quantity.places)
+
+    return measured
+
+
+def _as(derivation: Derivation, parameter: str, item: Item) -> Value:
+    """Give an observation's value as another parameter counts it, where it has one."""
+    places = derivation.parameter(parameter).places
+    for each in derivation.observations(parameter):
+        if each.record == item.record and each.day == item.day:
+            return decimal(each.value.units, places)
+    return None
+
+
+def _last(derivation: Derivation, parameter: str, item: Item) -> Value:
+    places = derivation.parameter(parameter).places
+    found = [
+        each.value.units
+        for each in derivation.observations(parameter)
+        if item.day is None or each.day <= item.day
+    ]
+    return decimal(found[-1], places) if found else None

@@ -1,0 +1,115 @@
+"""How a table prints numbers, written a second time: half up, in decimal; and its statistics.
+
+Means and medians are exact fractions, so that a tie is seen as one. Limits and P values are those
+of scipy.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
+
+from scipy import stats
+
+Number = Fraction | Decimal | float | int
+Texts = dict[str, str]
+"""What stands in a cell of a table, by statistic; a blank is not printed."""
+
+_WIDE = Context(prec=60)
+_P_PLACES = 4
+MORE = {"mean": 1, "median": 1, "q1": 1, "q3": 1, "sd": 2, "se": 2, "ci": 1, "min": 0, "max": 0}
+"""Decimals that a statistic is printed to beyond those of the data."""
+ALL = ("mean", "sd", "median", "min", "max")
+
+
+def text(value: Number | None, places: int) -> str:
+    """Print a number half up; nothing where there is none."""
+    if value is None:
+        return ""
+    if isinstance(value, Fraction):
+        value = _WIDE.divide(Decimal(value.numerator), Decimal(value.denominator))
+    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, _WIDE)
+    return f"{rounded or abs(rounded):f}"
+
+
+def percent(n: int, size: int, places: int = 0) -> str:
+    """Print a share: nothing for nobody, and neither 0 for some nor 100 for less than all."""
+    if n == 0:
+        return ""
+    shown, step = text(Fraction(100 * n, size), places), Decimal(1).scaleb(-places)
+    if not Decimal(shown):
+        return f"<{step}"
+    if n < size and Decimal(shown) == 100:
+        return f">{100 - step}"
+    return shown
+
+
+def p_value(p: float | None) -> str:
+    """Print a P value to four places."""
+    if p is None or math.isnan(p):
+        return ""
+    if p < 10**-_P_PLACES:
+        return "<0.0001"
+    shown = text(p, _P_PLACES)
+    return ">0.9999" if Decimal(shown) == 1 and p < 1 - 1e-12 else shown
+
+
+def interval(low: Number | None, high: Number | None, places: int) -> str:
+    """Print the two ends of an interval."""
+    return "" if low is None or high is None else f"{text(low, places)}, {text(high, places)}"
+
+
+def count(n: int, size: int, places: int = 0, *, exact: bool = False) -> Texts:
+    """Print a count of subjects, with the exact interval of Clopper and Pearson if wanted."""
+    shown = {"n": str(n), "N": str(size), "%": percent(n, size, places)}
+    if exact and size:
+        low = stats.beta.ppf(0.025, n, size - n + 1) if n else 0.0
+        high = stats.beta.ppf(0.975, n + 1, size - n) if n < size else 1.0
+        shown["95% CI"] = interval(100 * float(low), 100 * float(high), 1)
+    return shown
+
+
+def describe(
+    values: Iterable[Number | None],
+    decimals: int | Mapping[str, int],
+    wanted: Sequence[str] = ALL,
+    *,
+    imputed: int | None = None,
+) -> Texts:
+    """Print descriptive statistics of values; `decimals` of the data, or of each statistic."""
+    kept = sorted(Fraction(value) for value in values if value is not None)
+    places = {
+        name: decimals[name] if isinstance(decimals, Mapping) else decimals + more
+        for name, more in MORE.items()
+        if not isinstance(decimals, Mapping) or name in decimals
+    }
+    numbers = described(kept)
+    shown = {"n": str(len(kept))}
+    shown |= {name: text(numbers[name], places[name]) for name in wanted if name != "ci"}
+    if "ci" in wanted and numbers["se"] is not None:
+        reach = float(stats.t.ppf(0.975, len(kept) - 1)) * float(numbers["se"])
+        mean = float(numbers["mean"] or 0)
+        shown["95% CI"] = interval(mean - reach, mean + reach, places["ci"])
+    if imputed is not None:
+        shown |= {"observed": str(len(kept) - imputed), "imputed": str(imputed)}
+    return shown
+
+
+def described(kept: Sequence[Fraction]) -> dict[str, Fraction | Decimal | None]:
+    """Compute the statistics of values in their order; None for what so few do not have."""
+    numbers: dict[str, Fraction | Decimal | None] = dict.fromkeys(MORE)
+    n = len(kept)
+    if not n:
+        return numbers
+    mean = sum(kept, Fraction(0)) / n
+    middle = (kept[(n - 1) // 2] + kept[n // 2]) / 2
+    numbers |= {"mean": mean, "median": middle, "min": kept[0], "max": kept[-1]}
+    if n > 1:
+        variance = sum(((each - mean) ** 2 for each in kept), Fraction(0)) / (n - 1)
+        numbers |= {"sd": _root(variance), "se": _root(variance / n)}
+    return numbers
+
+
+def _root(value: Fraction) -> Decimal:
+    return _WIDE.sqrt(_WIDE.divide(Decimal(value.numerator), Decimal(value.denominator)))

@@ -1,0 +1,92 @@
+"""The CDISC pilot: analysis sets, early termination, and what subjects were like at baseline."""
+
+from recounting import methods
+from recounting.cdisc_pilot_trial import Trial
+from recounting.counting import Test, column
+from recounting.sheets import Line
+
+REASONS = {
+    "Adverse event": "ADVERSE EVENT",
+    "Death": "DEATH",
+    "Lack of efficacy": "LACK OF EFFICACY",
+    "Lost to follow-up": "LOST TO FOLLOW-UP",
+    "Withdrawal by subject": "WITHDRAWAL BY SUBJECT",
+    "Physician decision": "PHYSICIAN DECISION",
+    "Protocol entry criteria not met": "PROTOCOL ENTRY CRITERIA NOT MET",
+    "Protocol violation": "PROTOCOL VIOLATION",
+    "Sponsor decision": "STUDY TERMINATED BY SPONSOR",
+}
+MEASURES = {
+    "Age (years)": "Age",
+    **{name: name for name in ("MMSE", "Duration of disease (months)", "Education (years)",
+                               "Weight (kg)", "Height (cm)", "Body mass index (kg/m2)")},
+}  # fmt: skip
+
+
+def populations(trial: Trial) -> None:
+    table = trial.table("14-1.01", trial.itt, total=True)
+    efficacy = column(trial.efficacy, "Subject")
+    for label, test in (
+        ("Intention-to-treat", lambda _: True),
+        ("Safety", lambda it: it["First dose"]),
+        ("Efficacy", lambda it: it["Subject"] in efficacy),
+        ("Complete week 24", lambda it: it["Reached week 24"] == "Y"),
+        ("Complete study", lambda it: it["End of study"] == "completed"),
+    ):
+        table.count([label], test)
+
+
+def termination(trial: Trial) -> None:
+    table = trial.table("14-1.02", trial.itt, "P", total=True)
+    early = "Terminated early"
+    table.count(["Completed week 24"], lambda it: not is_early(it), methods.fisher)
+    table.count([early], is_early, methods.fisher)
+    for label, why in REASONS.items():
+        table.count([early, label], lambda it, w=why: is_early(it) and it["Reason"] == w,
+                    methods.fisher)  # fmt: skip
+
+
+def demographics(trial: Trial) -> None:
+    table = trial.table("14-2.01", trial.itt, "P", total=True)
+    for label, name in MEASURES.items():
+        table.describe(label, name)
+    age, months, index = "Age", "Duration of disease (months)", "Body mass index (kg/m2)"
+    table.levels("Age group", {
+        "Below 65 years": below(age, 65),
+        "65 to 80 years": lambda it: 65 <= it[age] <= 80,
+        "Above 80 years": lambda it: it[age] > 80,
+    })  # fmt: skip
+    table.levels("Sex", {"Male": lambda it: it["Sex"] == "M",
+                         "Female": lambda it: it["Sex"] == "F"})  # fmt: skip
+    table.levels("Duration of disease", {
+        "Below 12 months": below(months, 12),
+        "12 months or longer": lambda it: it[months] >= 12,
+    })  # fmt: skip
+    table.levels("Body mass index", {
+        "Below 25": below(index, 25),
+        "25 to below 30": lambda it: it[index] is not None and 25 <= it[index] < 30,
+        "30 or above": lambda it: it[index] is not None and it[index] >= 30,
+    })  # fmt: skip
+    hispanic: Test = lambda it: it["Ethnicity"] == "HISPANIC OR LATINO"  # noqa: E731
+    table.count(["Race", "Hispanic"], hispanic, methods.pearson)
+    for label, race in (
+        ("White", "WHITE"),
+        ("Black", "BLACK OR AFRICAN AMERICAN"),
+        ("Other", "AMERICAN INDIAN OR ALASKA NATIVE"),
+    ):
+
+        def is_of(it: Line, race: str = race) -> bool:
+            return it["Race"] == race and not hispanic(it)
+
+        table.count(["Race", label], is_of, methods.pearson)
+
+
+def is_early(subject: Line) -> bool:
+    return bool(subject["Reached week 24"] != "Y")
+
+
+def below(name: str, limit: int) -> Test:
+    return lambda it: it[name] is not None and it[name] < limit
+
+
+TABLES = (populations, termination, demographics)

@@ -1,0 +1,164 @@
+"""The CDISC pilot: who is meant, and tables by arm.
+
+The listings say what was recorded and when; who is in the efficacy set, which events are
+treatment-emergent and how a score is carried forward, this says as the analysis plan does.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+from recounting import methods
+from recounting.arithmetic import Texts, count, describe, p_value
+from recounting.claims import Claims, Recounted
+from recounting.counting import TOTAL, Test, column, subjects
+from recounting.sheets import Line
+
+ARMS = {
+    "Placebo": "placebo",
+    "Xanomeline low dose": "xanomeline-low",
+    "Xanomeline high dose": "xanomeline-high",
+}
+SEVERITIES = {"MILD": "Mild", "MODERATE": "Moderate", "SEVERE": "Severe"}
+START, WEEKS = "Until day 1", ("Week 8", "Week 16", "Week 24")
+BASELINE = {"mean": 1, "sd": 2, "median": 1, "min": 1, "max": 1}
+"""Decimals that every baseline characteristic is printed to."""
+Groups = Mapping[str, Sequence[Line]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The rows of the listings, and who of the subjects is meant by what."""
+
+    rows: Mapping[str, list[Line]]
+    claims: Claims
+
+    @cached_property
+    def itt(self) -> list[Line]:
+        """All who were randomised, with the day."""
+        drawn = {row["Subject"]: row["Randomised"] for row in self.rows["16.2.4.2"]}
+        return [
+            row | {"Randomised": drawn[row["Subject"]]}
+            for row in self.rows["16.2.4"]
+            if row["Subject"] in drawn
+        ]
+
+    @cached_property
+    def safety(self) -> list[Line]:
+        """All who had a dose."""
+        return [each for each in self.itt if each["First dose"]]
+
+    @cached_property
+    def efficacy(self) -> list[Line]:
+        """All who have an ADAS-Cog and a CIBIC+ after the day of the first dose."""
+        after = [
+            {row["Subject"] for row in self.rows[listing] if row["Scored (study day)"] > 1}
+            for listing in ("16.2.6", "16.2.6.2")
+        ]
+        return [each for each in self.itt if each["Subject"] in after[0] & after[1]]
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, Decimal]]:
+        """Each subject's ADAS-Cog at the visits that scores were chosen for."""
+        found: dict[str, dict[str, Decimal]] = {}
+        for row in self.rows["16.2.6"]:
+            for visit in row["Chosen for visit"].split("; "):
+                if visit in (START, *WEEKS):
+                    found.setdefault(row["Subject"], {})[visit] = row["Score as counted"]
+        return found
+
+    def carried(self, subject: str, week: str) -> Decimal | None:
+        """Give the score of a week or, where there is none, of the last week before it."""
+        scores = self.scores.get(subject, {})
+        found = [scores[each] for each in WEEKS[: WEEKS.index(week) + 1] if each in scores]
+        return found[-1] if found else None
+
+    @cached_property
+    def emergent(self) -> list[Line]:
+        """Adverse events that began on the day of the first dose or later, on a known day."""
+        first = {each["Subject"]: each["First dose"] for each in self.safety}
+        return [
+            event
+            for event in self.rows["16.2.7"]
+            if event["Onset (date)"] is not None
+            and event["Onset (date)"] >= first.get(event["Subject"], "9999")
+        ]
+
+    @cached_property
+    def not_emergent(self) -> list[Line]:
+        """All other adverse events."""
+        return [event for event in self.rows["16.2.7"] if event not in self.emergent]
+
+    def table(self, name: str, of: Sequence[Line], *compared: str, total: bool = False) -> "Arms":
+        """Begin a table by arm; `compared` are its columns that compare arms."""
+        groups: dict[str, Sequence[Line]] = {**by_arm(of), **({TOTAL: of} if total else {})}
+        sizes: dict[str, int | None] = {at: len(group) for at, group in groups.items()}
+        return Arms(self.claims.table(name, sizes | dict.fromkeys(compared)), groups)
+
+
+class Arms:
+    """A table by arm: what is claimed of each arm, and of their comparison in the column P."""
+
+    def __init__(self, table: Recounted, groups: Groups) -> None:
+        self.groups = groups
+        self.put = table.put
+
+    def count(
+        self, row: Sequence[str], test: Test,
+        compared: Callable[[methods.Counts], float | None] | None = None,
+    ) -> None:  # fmt: skip
+        """Claim how many pass a test, and compare the arms by who does and who does not."""
+        found = {at: sum(bool(test(each)) for each in of) for at, of in self.groups.items()}
+        for at, n in found.items():
+            self.put(row, at, count(n, len(self.groups[at])))
+        if compared:
+            counts = [(found[at], len(self.groups[at]) - found[at]) for at in ARMS]
+            self.put(row, "P", {"p": p_value(compared(counts))})
+
+    def levels(self, label: str, tests: Mapping[str, Test]) -> None:
+        """Claim how many are at each level or at none; compare the arms over the levels."""
+        for level, test in tests.items():
+            self.count([label, level], test)
+        unknown: Test = lambda it: not any(test(it) for test in tests.values())  # noqa: E731
+        if any(unknown(each) for of in self.groups.values() for each in of):
+            self.count([label, "Not reported"], unknown)
+        counts = [[sum(bool(test(each)) for each in self.groups[at]) for test in tests.values()]
+                  for at in ARMS]  # fmt: skip
+        self.put([label], "P", {"p": p_value(methods.pearson(counts))})
+
+    def describe(self, label: str, name: str) -> None:
+        """Claim the statistics of a column, and compare the arms' means."""
+        for at, of in self.groups.items():
+            self.put([label], at, describe(column(of, name), BASELINE))
+        groups = [[float(value) for value in column(self.groups[at], name) if value is not None]
+                  for at in ARMS]  # fmt: skip
+        self.put([label], "P", {"p": p_value(methods.anova(groups))})
+
+    def events(self, row: Sequence[str], events: Iterable[Line], places: int = 0) -> dict[str, int]:
+        """Claim subjects with events and events by arm; give the subjects."""
+        of_arm = by_arm(events)
+        found = {at: subjects(of_arm[at]) for at in self.groups}
+        for at, n in found.items():
+            shown: Texts = {"events": str(len(of_arm[at]))}
+            self.put(row, at, count(n, len(self.groups[at]), places) | shown)
+        return found
+
+    def worst(self, label: str, events: Iterable[Line]) -> None:
+        """Claim subjects by the worst severity that an event of theirs reached."""
+        order = list(SEVERITIES)
+        for at, of_arm in by_arm(events).items():
+            worst: dict[str, int] = {}
+            for each in of_arm:
+                if each["Severity"] in SEVERITIES:
+                    place = order.index(each["Severity"])
+                    worst[each["Subject"]] = max(place, worst.get(each["Subject"], 0))
+            for place, level in enumerate(SEVERITIES.values()):
+                n = sum(each == place for each in worst.values())
+                self.put([label, level], at, count(n, len(self.groups[at])))
+
+
+def by_arm(rows: Iterable[Line]) -> dict[str, list[Line]]:
+    """Sort rows by the arm that was drawn."""
+    kept = list(rows)
+    return {label: [row for row in kept if row["Arm"] == arm] for label, arm in ARMS.items()}

@@ -1,0 +1,226 @@
+"""TMB-301: what became of HIV-1 RNA and CD4 cells.
+
+A responder's HIV-1 RNA fell by 0.5 log10 or more. Who has no result where one is due is none
+(missing = failure); who is not due yet is neither, and has no response in the listing.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from recounting.arithmetic import Texts, count, describe, p_value, text
+from recounting.claims import Claims
+from recounting.counting import TOTAL, among, column, counted
+from recounting.sheets import Line
+from recounting.tmb301_subjects import CD4, COPIES, Listings, has_completed, summarised
+from scipy import stats
+
+VISITS = ("Day 0", "Day 7", "Day 14", "Day 21",
+          *(f"Week {week}" for week in (5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25)))  # fmt: skip
+CD4_VISITS = ("Day 7", "Week 5", "Week 9", "Week 13", "Week 17", "Week 21", "Week 25")
+WEEK_25 = "Week-25 decrease (log10)"
+PERIODS = {
+    "Control period (day 0 to 7)": ("Control-period decrease (log10)", "Control-period responder"),
+    "Day 7 to day 14": ("Day-14 decrease (log10)", "Day-14 responder"),
+}
+"""Where a period's decrease stands, and whether its response is settled."""
+INSTI = "Resistant to integrase inhibitors"
+GROUPS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "CD4 below 50": (CD4, lambda x: x < 50),
+    "CD4 50 to 200": (CD4, lambda x: 50 <= x <= 200),
+    "CD4 above 200": (CD4, lambda x: x > 200),
+    "100 000 copies/mL or less": (COPIES, lambda x: x <= 100_000),
+    "More than 100 000 copies/mL": (COPIES, lambda x: x > 100_000),
+    INSTI: (INSTI, lambda x: x == "Y"),
+    "Not resistant": (INSTI, lambda x: x == "N"),
+}
+
+
+def recount(claims: Claims, rows: Listings, of: list[Line]) -> None:
+    """Recount tables 14.2."""
+    results = {row["Subject"]: row["Result as reported (copies/mL)"]
+               for row in rows["16.2.6"] if row["Chosen for visit"] == "Week 25"}  # fmt: skip
+    of = [each | {"Week 25 as reported": results.get(each["Subject"])} for each in of]
+    primary(claims, of)
+    day_14(claims, of)
+    week_25(claims, of)
+    decreases(claims, of)
+    subgroups(claims, of)
+    visits(claims, rows, of)
+    suppressed(claims, rows, of)
+    failure(claims, rows, of)
+    snapshot(claims, of)
+
+
+def reaches(value: Decimal | None, least: str) -> bool:
+    return value is not None and value >= Decimal(least)
+
+
+def is_below(subject: Line, limit: int) -> bool:
+    """Say whether week 25 is below a limit; missing is not (failure)."""
+    return lies_below(subject["Week 25 as reported"], limit)
+
+
+def lies_below(result: object, limit: int) -> bool:
+    """Say whether a result is below a limit; "<20" is, unless the limit is lower than that."""
+    if result is None:
+        return False
+    operator, number = re.fullmatch(r"([<>]?)(.*)", str(result)).groups()  # type: ignore[union-attr]
+    return Decimal(number) <= limit if operator == "<" else Decimal(number) < limit
+
+
+def is_due(subject: Line) -> bool:
+    return subject["Below 50"] is not None
+
+
+def primary(claims: Claims, of: list[Line]) -> None:
+    table = claims.table("14.2.1", dict.fromkeys([*PERIODS, "Comparison"], len(of)))
+    for at, (decrease, settled) in PERIODS.items():
+        counted(table, ["Responders"], of, lambda it, d=decrease: reaches(it[d], "0.5"), at,
+                exact=True)  # fmt: skip
+        counted(table, ["Not yet due"], of, lambda it, s=settled: it[s] is None, at)
+    control = next(iter(PERIODS))
+    decrease, _ = PERIODS[control]
+    values = [each[decrease] for each in of if reaches(each[decrease], "0.5")]
+    table.put(["Decrease among control-period responders (log10 copies/mL)"], control,
+              describe(values, 1, ("mean",)))  # fmt: skip
+    table.put(["Paired responses (control, day 14)"], "Comparison", pairs(of))
+
+
+def pairs(of: list[Line]) -> Texts:
+    """Print McNemar's exact test, of those who responded in one period and not in both."""
+    names, settled = zip(*PERIODS.values(), strict=True)
+    both_settled = [each for each in of if None not in [each[name] for name in settled]]
+    found = Counter(tuple(reaches(each[name], "0.5") for name in names) for each in both_settled)
+    both, first, second, neither = (found[a, b] for a in (True, False) for b in (True, False))
+    n = both + first + second + neither
+    if not n:
+        return dict.fromkeys(("n", "both", "first", "second", "neither"), "0")
+    p = stats.binomtest(first, first + second).pvalue if first + second else 1.0
+    return {
+        "n": str(n),
+        "both": str(both),
+        "first": str(first),
+        "second": str(second),
+        "neither": str(neither),
+        "p": p_value(float(p)),
+        "difference": text(Fraction(100 * (second - first), n), 1),
+    }
+
+
+def day_14(claims: Claims, of: list[Line]) -> None:
+    table, decrease = claims.table("14.2.2", {TOTAL: len(of)}), "Day-14 decrease (log10)"
+    summarised(table, ["Day 14 (log10 copies/mL)"], column(of, "Day 14 (log10)"), 1)
+    summarised(table, ["Decrease from baseline (log10 copies/mL)"], column(of, decrease), 1)
+    for least in ("0.5", "1.0"):
+        counted(table, [f"Decrease of at least {least} log10"], of,
+                lambda it, x=least: reaches(it[decrease], x), exact=True)  # fmt: skip
+
+
+def week_25(claims: Claims, enrolled: list[Line]) -> None:
+    sets = {"Intention-to-treat": enrolled, "Completers": list(filter(has_completed, enrolled))}
+    table = claims.table("14.2.3.1", {name: len(of) for name, of in sets.items()})
+    for at, of in sets.items():
+        for limit in (50, 200, 400):
+            counted(table, [f"Below {limit} copies/mL"], of, lambda it, x=limit: is_below(it, x),
+                    at, exact=True)  # fmt: skip
+        for least in ("0.5", "1.0"):
+            counted(table, [f"Decrease of at least {least} log10"], of,
+                    lambda it, x=least: reaches(it[WEEK_25], x), at, exact=True)  # fmt: skip
+        counted(table, ["Decrease of more than 2.0 log10"], of,
+                lambda it: it[WEEK_25] is not None and it[WEEK_25] > 2, at, exact=True)  # fmt: skip
+        counted(table, ["Not yet due"], of, lambda it: not is_due(it), at)
+
+
+def decreases(claims: Claims, enrolled: list[Line]) -> None:
+    completers = list(filter(has_completed, enrolled))
+    shown = {
+        "Baseline carried forward": ("Week-25 decrease, baseline carried forward", enrolled),
+        "Last observation carried forward": ("Week-25 decrease, last carried forward", enrolled),
+        "Observed": (WEEK_25, enrolled),
+        "Completers (observed)": (WEEK_25, completers),
+    }
+    table = claims.table("14.2.3.2", {at: len(of) for at, (_, of) in shown.items()})
+    for at, (name, of) in shown.items():
+        observed = name == WEEK_25
+        imputed = sum(each[name] is not None and each[WEEK_25] is None for each in of)
+        shown = describe(column(of, name), 1, imputed=None if observed else imputed)
+        table.put(["Decrease from baseline"], at, shown)
+        if observed:
+            low = [each[name] for each in of if is_below(each, 50)]
+            table.put(["Decrease among those below 50 copies/mL"], at,
+                      describe(low, 1, ("mean", "sd")))  # fmt: skip
+
+
+def subgroups(claims: Claims, enrolled: list[Line]) -> None:
+    members = {
+        at: [each for each in enrolled if each[name] is not None and test(each[name])]
+        for at, (name, test) in GROUPS.items()
+    }
+    table = claims.table("14.2.5", {at: len(of) for at, of in members.items()})
+    for at, of in members.items():
+        counted(table, ["Below 50 copies/mL"], of, lambda it: is_below(it, 50), at, exact=True)
+
+
+def visits(claims: Claims, rows: Listings, of: list[Line]) -> None:
+    for name, listing, value, base, places, shown in (
+        ("14.2.4", "16.2.6", "log10 as counted", "Baseline (log10)", 1, VISITS),
+        ("14.2.6", "16.2.6.2", "Value as counted", "Baseline", 0, CD4_VISITS),
+    ):
+        table = claims.table(name, dict.fromkeys(("Value", "Change from baseline"), len(of)))
+        for visit in shown:
+            chosen = [row for row in among(of, rows[listing]) if row["Chosen for visit"] == visit]
+            values = column(chosen, value)
+            table.put([visit], "Value", describe(values, places, ("mean", "sd", "median")))
+            changes = [row[value] - row[base] for row in chosen if row[base] is not None]
+            table.put([visit], "Change from baseline", describe(changes, places, ("mean", "sd")))
+
+
+def suppressed(claims: Claims, rows: Listings, of: list[Line]) -> None:
+    """Count a visit without a result, due or not, as not below 50."""
+    table = claims.table("14.2.9", {TOTAL: len(of)})
+    for visit in VISITS:
+        low = {row["Subject"] for row in rows["16.2.6"] if row["Chosen for visit"] == visit
+               and lies_below(row["Result as reported (copies/mL)"], 50)}  # fmt: skip
+        counted(table, [visit], of, lambda it, s=low: it["Subject"] in s, exact=True)
+
+
+def failure(claims: Claims, rows: Listings, of: list[Line]) -> None:
+    table = claims.table("14.2.7", {TOTAL: len(of)})
+    failed, rebound = (
+        {row["Subject"] for row in rows["16.2.6.5"] if row["Outcome"] == outcome}
+        for outcome in ("virologic-failure", "rebound")
+    )
+    lower = {row["Subject"] for row in rows["16.2.6.4"]
+             if (row["Drug"], row["Susceptibility"]) == ("ibalizumab", "reduced")}  # fmt: skip
+    top = "Virologic failure or rebound (adjudicated)"
+    for row, meant in (
+        ([top], failed | rebound),
+        ([top, "Virologic failure"], failed),
+        ([top, "Rebound"], rebound),
+        (
+            ["Failure or rebound with lower susceptibility than at baseline"],
+            (failed | rebound) & lower,
+        ),
+    ):
+        counted(table, row, of, lambda it, m=meant: it["Subject"] in m)
+
+
+def snapshot(claims: Claims, of: list[Line]) -> None:
+    table, none = claims.table("14.2.8", {TOTAL: len(of)}), "No virologic data in the window"
+    due = [each for each in of if is_due(each)]
+    suppressed = sum(is_below(each, 50) for each in due)
+    missing = [each for each in due if each["Week 25 as reported"] is None]
+    left = sum(each["End of study"] == "discontinued" for each in missing)
+    for row, n in (
+        (["HIV-1 RNA below 50 copies/mL"], suppressed),
+        (["HIV-1 RNA of 50 copies/mL or more"], len(due) - len(missing) - suppressed),
+        ([none], len(missing)),
+        ([none, "Discontinued the study"], left),
+        ([none, "On study"], len(missing) - left),
+        (["Not yet due"], len(of) - len(due)),
+    ):
+        table.put(row, TOTAL, count(n, len(of)))
