@@ -632,7 +632,7 @@ def hostile():
     )
     drawn = tuple(
         Chart(
-            text[:40], text[:300], title, kind, title, text[:300],
+            kind, text[:300], title, kind, title, text[:300],
             (
                 Series(text[:20], text[:300], (Mark("1", "-2.5", "-3", None, text[:300]),)),
                 Series("none", title, (Mark("1", "1"),) if kind == "dots" else ()),
