@@ -180,7 +180,7 @@ def visits(claims: Claims, rows: Listings, of: list[Line]) -> None:
 
 
 def suppressed(claims: Claims, rows: Listings, of: list[Line]) -> None:
-    """A visit without a result, due or not, counts as not below 50."""
+    """Count a visit without a result, due or not, as not below 50."""
     table = claims.table("14.2.9", {TOTAL: len(of)})
     for visit in VISITS:
         low = {row["Subject"] for row in rows["16.2.6"] if row["Chosen for visit"] == visit
