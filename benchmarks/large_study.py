@@ -33,7 +33,7 @@ def made(size: int) -> dict[str, float]:
         state.add(subject, report.contribute(study, subject), Standing(1, b""))
     began, written = time.process_time(), 0
     found = report.report(study, state, state.sums)
-    for file in render(found):
+    for file in render(found, study.definition):
         written += sum(map(len, file.content))
     took = time.process_time() - began
     rows = sum(1 for listing in found.listings for _ in listing.rows)

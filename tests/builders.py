@@ -404,9 +404,10 @@ def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
     return {each.id: each for each in with_rows(report_of(study, entries)).listings}
 
 
-def files_of(made: Report, code_version: str = "") -> dict[str, bytes]:
+def files_of(made: Report, view: Study | None = None, code_version: str = "") -> dict[str, bytes]:
     """Read every file of a cut to its end, in the order in which they come."""
-    return {each.name: b"".join(each.content) for each in render(made, code_version)}
+    found = render(made, (view or tiny()).definition, code_version)
+    return {each.name: b"".join(each.content) for each in found}
 
 
 def rows_of(listing: Listing) -> list[dict[str, Any]]:

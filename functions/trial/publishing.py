@@ -38,7 +38,7 @@ class Publication:
 
     def files(self, code_version: str) -> Iterator[File]:
         """Make the documents, one after the other."""
-        return render(self.report, code_version)
+        return render(self.report, self.study.definition, code_version)
 
 
 def publish_live(store: Store, documents: Documents, study: Study, code_version: str) -> Cut | None:

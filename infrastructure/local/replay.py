@@ -15,10 +15,14 @@ from local.feed import Lines
 from local.progress import bar, step
 
 DOCUMENTS = (
+    "report.html",
     "summary.json",
     "summary.md",
     "consort.json",
     "consort.svg",
+    "consort.md",
+    "consort_checklist.json",
+    "results.json",
     "listings.xlsx",
     "tables.json",
     "manifest.json",

@@ -38,7 +38,9 @@ class TestNonInterference:
     @SLOWLY
     @given(blinded.cases())
     def test_feeds_that_differ_in_arms_alone_give_the_same_open_documents(self, case):
-        one, other = (builders.files_of(made(case.study.open, feed)) for feed in case.feeds)
+        one, other = (
+            builders.files_of(made(case.study.open, feed), case.study.open) for feed in case.feeds
+        )
         assert one == other
 
     @SLOWLY
@@ -114,7 +116,7 @@ class TestNonInterference:
         assert exchanged != lines
         one, other = (
             builders.files_of(made(defined.open, [messages.parse(messages.read_json(each), each)
-                                       for each in feed]))
+                                       for each in feed]), defined.open)
             for feed in (lines, exchanged)
         )  # fmt: skip
         assert one == other

@@ -73,7 +73,7 @@ def test_a_part_that_every_study_has_is_demanded(name):
         ({"shards": 0}, "/shards"),
         ({"study": "a b"}, "/study"),
         ({"calendar": {"earliest": "2015", "latest": "2016-12-31"}}, "/calendar/earliest"),
-        ({"sets": {"a b": {"label": "A", "condition": "enrolled"}}}, "/sets/a b/[key]"),
+        ({"sets": {"a b": {"label": "A", "condition": "enrolled"}}}, "/sets/a b"),
         ({"measures": {"m": {"characteristic": "age", "missing": "mean"}}}, "/measures/m/missing"),
         ({"tables": [{**TINY["tables"][0], "columns": []}]}, "/tables/0/columns"),
         ({"tables": [{**TINY["tables"][0], "rows": []}]}, "/tables/0/rows"),

@@ -112,6 +112,23 @@ class TestDirection:
         assert "Changes: in log10 copies/mL. A positive number is a decrease." in listing.footnotes
 
 
+def test_a_chart_of_changes_states_their_unit_and_direction():
+    shown = {
+        "id": "c",
+        "title": "C",
+        "population": "P",
+        "kind": "mean",
+        "x_label": "X",
+        "y_label": "Y",
+        "source": {"table": "14.2.4", "row": "visit", "columns": ["change"]},
+    }
+    values = shown | {"id": "v", "source": {**shown["source"], "columns": ["value"]}}
+    study = tmb301(("charts", [shown, values]))
+    changes, plain = builders.report_of(study, feed()[:100]).charts
+    assert changes.footnotes == ("Changes: in log10 copies/mL. A negative number is a decrease.",)
+    assert plain.footnotes == ()
+
+
 class TestImputation:
     def test_observed_and_imputed_stand_beside_every_imputed_mean(self):
         grid = tables_of(tmb301(), feed())["14.2.3.2"]

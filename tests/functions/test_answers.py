@@ -10,7 +10,7 @@ from invoking import CALLER, PROBLEM, STUDY, Service, request
 from trial import study
 
 Event = dict[str, Any]
-FIGURE = "id label population n N value unit text ci method rule observed imputed"
+FIGURE = "id label population n N value unit text ci method rule observed imputed direction nominal"
 READS = (
     "definition",
     "summary",
@@ -73,9 +73,10 @@ def test_tables_are_shaped_as_tables_json(filled: Service) -> None:
     for table in tables:
         columns = {column["id"] for column in table["columns"]}
         for row in table["rows"]:
-            assert row.keys() == {"id", "label", "level", "cells"}
+            assert row.keys() == {"id", "label", "level", "unit", "direction", "cells"}
             for cell in row["cells"]:
-                assert cell.keys() == {"column", "statistic", "raw", "text"}
+                marked = {"nominal"} if cell["statistic"] == "p" else set()
+                assert cell.keys() == {"column", "statistic", "raw", "text"} | marked
                 assert cell["column"] in columns
                 assert not isinstance(cell["raw"], float)
 

@@ -13,8 +13,7 @@ from builders import tmb301
 from defusedxml.ElementTree import fromstring
 
 from trial.numbers import ticks
-from trial.render import canvas, words
-from trial.render.charts import chart_svg
+from trial.render.charts import canvas, chart_svg, words
 from trial.tables.charts import charts
 from trial.tables.grid import Chart, Mark, Series
 

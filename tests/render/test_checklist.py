@@ -18,18 +18,14 @@ from trial.errors import Rejected
 from trial.render import tables_json
 from trial.render.checklist import checklist
 from trial.study import Study, load
-from trial.tables.grid import Report
 
 STATUSES = {"from_data", "from_definition", "manual", "not_applicable"}
 RANDOMISATION = {"17a", "17b", "18", "19", "20a", "20b"}
 
 
-def made(study: Study, entries: Any = ()) -> Report:
-    return builders.report_of(study, entries)
-
-
 def items(study: Study, entries: Any = ()) -> dict[str, Any]:
-    document = json.loads(tables_json.encode(checklist(made(study, entries), study.definition)))
+    found = checklist(builders.report_of(study, entries), study.definition)
+    document = json.loads(tables_json.encode(found))
     return {each["item"]: each for each in document["consort_2025"] + document["harms"]}
 
 
@@ -49,12 +45,13 @@ def test_every_item_of_consort_2025_is_there_once_from_1a_to_30():
 
 @pytest.mark.parametrize("study", [tmb301(), airway(), tiny()], ids=lambda each: each.id)
 def test_every_place_that_is_named_is_there(study):
-    document = made(study)
+    document = builders.report_of(study, [])
     there = {
         "table": {each.id for each in document.grids},
         "figure": {each.id for each in document.figures},
+        "chart": {each.id for each in document.charts},
         "listing": {each.id for each in document.listings},
-        "file": {*DOCUMENTS},
+        "file": {*DOCUMENTS, "consort.md"},
     }
     for each in items(study).values():
         assert each["status"] in STATUSES
@@ -84,6 +81,9 @@ def test_the_definition_says_which_outputs_fill_an_item():
     found = items(tmb301())
     assert [each["id"] for each in found["25"]["where"]] == ["14.1.4", "14.1.5"]
     assert found["25"]["status"] == "from_data"
+    kinds = {(each["kind"], each["id"]) for each in found["26"]["where"]}
+    assert {("table", "14.2.1"), ("chart", "14.2.1")} <= kinds
+    assert ("chart", "14.2.2") not in kinds
     without = items(tmb301(("consort", {})))
     assert (without["25"]["status"], without["25"]["where"]) == ("manual", [])
     assert without["22a"]["status"] == without["22b"]["status"] == "from_data"
@@ -113,7 +113,8 @@ def test_harms_are_filled_by_tables_of_adverse_events_however_they_are_counted()
 @pytest.mark.parametrize(
     ("consort", "pointer"),
     [({"25": ["one", "two"]}, "/consort/25/1"), ({"31": ["one"]}, "/consort/31"),
-     ({"25": []}, "/consort/25"), ({"H11": ["one"]}, "/consort/H11")],
+     ({"25": []}, "/consort/25"), ({"25": ["chart:one"]}, "/consort/25/0"),
+     ({"H11": ["one"]}, "/consort/H11")],
 )  # fmt: skip
 def test_an_item_or_an_output_that_is_not_there_is_refused(consort, pointer):
     report.check(tiny(consort={"25": ["one", "L1", "responders"], "H1": ["events"]}))
@@ -127,8 +128,8 @@ def test_an_output_that_is_hidden_while_the_study_is_blinded_is_not_named():
                 "source": {"table": "t", "row": "r0", "column": "a"}}]  # fmt: skip
     study = study_of([{"count": "enrolled"}], [A, B], figures=figures, consort={"25": ["f", "t"]})
     report.check(study)
-    entries = [enrolment(), randomised("a")]
-    seen = checklist(builders.report_of(study, entries, study.open), study.open.definition)
+    seen = builders.report_of(study, [enrolment(), randomised("a")], study.open)
+    seen = checklist(seen, study.open.definition)
     (item,) = (each for each in seen["consort_2025"] if each["item"] == "25")
     assert [each["id"] for each in item["where"]] == ["t"]
     assert "blinded" in item["remains"]

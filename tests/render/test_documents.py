@@ -9,14 +9,14 @@ from pathlib import Path
 import samples
 from builders import files_of
 
-from trial.render import documents
+from trial.render import datasets, documents
 
 FUNCTIONS = Path(documents.__file__).parents[2]
 DIGESTS = """
 import hashlib, json, samples
 from builders import files_of
 reports = samples.trial(), samples.hostile()
-files = [files_of(report, "c0de") for report in reports]
+files = [files_of(report, None, "c0de") for report in reports]
 print(json.dumps([{n: hashlib.sha256(b).hexdigest() for n, b in each.items()} for each in files]))
 """
 LEAN = """
@@ -43,14 +43,19 @@ def test_a_cut_publishes_exactly_these_files():
         "summary.md",
         "consort.json",
         "consort.svg",
-        "listings.xlsx",
+        "consort.md",
+        "consort_checklist.json",
         "tables.json",
+        "results.json",
+        "listings.xlsx",
+        *(datasets.file_name(each) for each in samples.trial().listings),
+        "report.html",
         "manifest.json",
     ]
 
 
 def test_the_manifest_vouches_for_every_other_file():
-    files = files_of(samples.trial(), "c0de")
+    files = files_of(samples.trial(), None, "c0de")
     manifest = json.loads(files.pop("manifest.json"))
     assert manifest["code_version"] == "c0de"
     assert manifest["cut"]["content_root"] == samples.CUT.content_root

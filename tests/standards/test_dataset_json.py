@@ -17,7 +17,7 @@ from studies import STUDIES, Json, data, report_of
 from trial import study
 from trial.errors import Rejected
 from trial.render import datasets
-from trial.tables.grid import Cut, Listing, ListingColumn
+from trial.tables.grid import Absent, Cut, Listing, ListingColumn
 
 SCHEMAS = Path(__file__).parent / "schemas"
 ORDER = [
@@ -82,7 +82,7 @@ def as_listed(column: ListingColumn, value: Any) -> Any:
     """Say what a value of a listing must read as in its data set."""
     if column.kind == "number":
         return Decimal(value) if isinstance(value, int | Decimal) else None
-    return value
+    return None if isinstance(value, Absent) else value
 
 
 def as_read(column: ListingColumn, value: Any) -> Any:

@@ -48,7 +48,7 @@ def test_documents_are_the_same_whether_subjects_were_packed_or_kept(asked, monk
         monkeypatch.setattr(report, "KEPT_RECORDS", room)
         state = filled(room)
         sums = cells.total(report.as_asked(STUDY, each, asked) for each in state)
-        made.append(builders.files_of(report.report(STUDY, state, sums, asked)))
+        made.append(builders.files_of(report.report(STUDY, state, sums, asked), STUDY))
     assert made[0] == made[1]
 
 

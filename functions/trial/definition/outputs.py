@@ -248,7 +248,7 @@ class CellRef(Model):
 class FigureDefinition(Model):
     """A figure of the summary: which cell of which table, and how it is shown.
 
-    A P value below `floor` is shown as less than it.
+    A P value below `floor` is shown as less than it; the `primary` end point is shown first.
     """
 
     id: Name
@@ -259,6 +259,7 @@ class FigureDefinition(Model):
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""
     rule: str = ""
+    primary: bool = False
 
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,7}$")]

@@ -14,7 +14,7 @@ from trial.definition.charts import ChartDefinition
 from trial.definition.dependence import Dependence
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
 from trial.definition.outputs import CellRef, ListingDefinition, Table, TableColumn, TableRow
-from trial.definition.references import has_p, outputs, row_of
+from trial.definition.references import has_p, output, row_of
 from trial.definition.reporting import Testing
 
 ALL_ARMS = "All arms"
@@ -62,9 +62,8 @@ def pooled(definition: Definition) -> Definition:
             ],
         }
     )
-    known = {name for titles in outputs(seen).values() for name in titles}
     left = {
-        item: [name for name in names if name in known]
+        item: [name for name in names if output(name, seen) is not None]
         for item, names in definition.consort.items()
     }
     return seen.model_copy(update={"consort": {item: each for item, each in left.items() if each}})

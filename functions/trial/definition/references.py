@@ -71,17 +71,26 @@ def outputs(definition: Definition) -> Mapping[str, Mapping[str, str]]:
     """Give the titles of the outputs by their ids, by what they are."""
     return {
         "table": {each.id: each.title for each in definition.tables},
-        "figure": {each.id: each.label for each in definition.figures},
         "listing": {each.id: each.title for each in definition.listings},
+        "figure": {each.id: each.label for each in definition.figures},
+        "chart": {each.id: each.title for each in definition.charts},
     }
+
+
+def output(name: str, definition: Definition) -> tuple[str, str, str] | None:
+    """Find an output by `<kind>:<id>` or its id: what it is, its id and its title."""
+    wanted, _, id_ = name.rpartition(":")
+    for kind, titles in outputs(definition).items():
+        if id_ in titles and wanted in ("", kind):
+            return kind, id_, titles[id_]
+    return None
 
 
 def faults(definition: Definition) -> Iterator[Fault]:
     """Find what CONSORT's items and the order of testing name that is not there."""
-    known = {name for titles in outputs(definition).values() for name in titles}
     for item, names in definition.consort.items():
         for i, name in enumerate(names):
-            if name not in known:
+            if output(name, definition) is None:
                 yield Fault(f"/consort/{item}/{i}", f"names no output of this definition: {name}")
     for i, ref in enumerate(definition.testing.order if definition.testing else ()):
         if not has_p(ref, definition.tables):

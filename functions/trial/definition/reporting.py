@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from trial.definition.base import Model, Name
+from trial.definition.base import Model
 from trial.definition.outputs import CellRef
 
 
@@ -93,5 +93,9 @@ def _item(number: str) -> str:
 
 
 Item = Annotated[str, AfterValidator(_item)]
-Consort = dict[Item, Annotated[list[Name], Field(min_length=1)]]
-"""By item: the tables, figures and listings that fill it."""
+Output = Annotated[str, Field(pattern=r"^((table|listing|figure|chart):)?[A-Za-z0-9._-]{1,64}$")]
+Consort = dict[Item, Annotated[list[Output], Field(min_length=1)]]
+"""By item: the tables, listings, figures and charts that fill it.
+
+A table and a chart may go by one number: then `chart:` before it tells which is meant.
+"""

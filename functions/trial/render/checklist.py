@@ -11,7 +11,7 @@ from trial.blinding import OPEN
 from trial.definition import Definition
 from trial.definition.conditions import Condition, Ref
 from trial.definition.outputs import TableRow
-from trial.definition.references import outputs
+from trial.definition.references import output
 from trial.definition.reporting import CONSORT, HARMS
 from trial.render.tables_json import Document, cut_fields
 from trial.tables.grid import Report
@@ -79,11 +79,9 @@ def _document(
 
 def _named(number: str, definition: Definition) -> Iterator[_Place]:
     """Give the outputs that the definition names for an item."""
-    known = outputs(definition)
     for name in definition.consort.get(number, ()):
-        for kind, titles in known.items():
-            if name in titles:
-                yield _Place(kind, name, titles[name])
+        if (found := output(name, definition)) is not None:
+            yield _Place(*found)
 
 
 type _Filled = Iterator[_Place]

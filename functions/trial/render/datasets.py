@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from trial.definition.outputs import name_as_data
-from trial.tables.grid import Cut, Listing, ListingColumn, Value
+from trial.tables.grid import Absent, Cut, Listing, ListingColumn, Value
 
 VERSION = "1.1.0"
 NO_DATE = "1970-01-01"
@@ -100,7 +100,7 @@ def _converter(column: ListingColumn) -> Callable[[Value], Value]:
 
 
 def _text(value: Value) -> Value:
-    return value if value is None else str(value)
+    return None if value is None or isinstance(value, Absent) else str(value)
 
 
 def _integer(value: Value) -> Value:

@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from trial.render import consort, excel, markdown, tables_json
+from trial.definition import Definition
+from trial.render import ars, checklist, consort, datasets, excel, markdown, tables_json
+from trial.render.page import page
 from trial.tables.grid import Listing, Report, Value
 
 MEDIA_TYPES = {
@@ -17,7 +19,7 @@ MEDIA_TYPES = {
 }
 """By the ending of a file's name."""
 
-MANIFEST = "manifest.json"
+PAGE, MANIFEST = "report.html", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -70,21 +72,27 @@ class _Stated:
         }
 
 
-def render(report: Report, code_version: str = "") -> Iterator[File]:
+def render(report: Report, definition: Definition, code_version: str = "") -> Iterator[File]:
     """Make the files of a cut; the manifest, last, vouches for all the others.
+
+    The definition is the one that the report's audience sees: pooled where that is blinded.
 
     Each is to be read to its end before the next is asked for. The same report gives the same
     bytes with the same artefact: there is no clock, no order of a hash and no locale in them.
     """
     stated = []
-    for file in _files(report):
+    for file in _files(report, definition):
         stated.append(_Stated(file))
         yield File(file.name, stated[-1].content())
+    names = [*(each.file.name for each in stated), PAGE, MANIFEST]
+    whole = (each.encode() for each in page(report, names, code_version))
+    stated.append(_Stated(File(PAGE, whole)))
+    yield File(PAGE, stated[-1].content())
     manifest = _manifest(report, [each.document() for each in stated], code_version)
     yield File(MANIFEST, (tables_json.encode(manifest),))
 
 
-def _files(report: Report) -> Iterator[File]:
+def _files(report: Report, definition: Definition) -> Iterator[File]:
     cut = report.cut
     findings = tuple(dict.fromkeys((*report.flow.findings, *report.findings)))
     summary = tables_json.summary(cut, report.figures, findings)
@@ -92,9 +100,16 @@ def _files(report: Report) -> Iterator[File]:
     yield File("summary.md", (markdown.summary(report).encode(),))
     yield File("consort.json", (tables_json.encode(consort.flow_json(report.flow, cut)),))
     yield File("consort.svg", (consort.flow_svg(report.flow, cut).encode(),))
+    yield File("consort.md", (markdown.flow_markdown(report.flow, cut).encode(),))
+    items = checklist.checklist(report, definition)
+    yield File("consort_checklist.json", (tables_json.encode(items),))
+    yield File("tables.json", (tables_json.encode_tables(tables_json.tables(cut, report.grids)),))
+    yield File("results.json", ars.results(report, definition))
     listings = tuple(_counted(each) for each in report.listings)
     yield File("listings.xlsx", excel.workbook(replace(report, listings=listings)))
-    yield File("tables.json", (tables_json.encode_tables(tables_json.tables(cut, report.grids)),))
+    for each in listings:  # whose rows have been counted by now
+        assert isinstance(each.rows, _Rows)
+        yield File(datasets.file_name(each), datasets.dataset(each, cut, each.rows.count))
 
 
 def _counted(listing: Listing) -> Listing:

@@ -93,15 +93,14 @@ def _figures(figures: tuple[Figure, ...]) -> Iterator[str]:
     yield "|---|---|--:|--:|:-:|---|"
     for figure in figures:
         size = "" if figure.N is None else str(figure.N)
-        interval = "" if figure.ci is None else _interval(figure, *figure.ci)
-        texts = (figure.label, figure.population, size, _result(figure), interval, _how(figure))
-        yield _line(texts)
+        known = (figure.label, figure.population, size, _result(figure))
+        yield _line((*known, interval(figure), _how(figure)))
 
 
-def _interval(figure: Figure, low: str, high: str) -> str:
+def interval(figure: Figure) -> str:
     """Show an interval: of percentages to one decimal, else to as many as the result."""
     places = 1 if figure.unit == "%" else len(figure.text.partition(".")[2])
-    return " to ".join(decimal_text(Decimal(exact), places) for exact in (low, high))
+    return " to ".join(decimal_text(Decimal(exact), places) for exact in figure.ci or ())
 
 
 def _result(figure: Figure) -> str:

@@ -19,6 +19,7 @@ from trial.statistics.survival import (
     kaplan_meier,
 )
 from trial.study import Study
+from trial.tables import notes
 from trial.tables.grid import Chart, ChartKind, Mark, Series
 from trial.tables.plan import STUDY_ROW, Plan, TablePlan, plan_of
 from trial.tables.rows.counts import CountRow
@@ -74,6 +75,14 @@ def charts(study: Study, sums: Share) -> tuple[Chart, ...]:
     return tuple(_chart(each, plan, found) for each in study.definition.charts)
 
 
+def _changes(source: _Source) -> Iterator[str]:
+    """Say of a chart of changes their unit and direction."""
+    for row in source.plans(SummaryRow)[:1]:
+        measured = ((head.label, row.quantities[i]) for i, head in source.columns)
+        said = notes.said((label, quantity) for label, quantity in measured if quantity)
+        yield from notes.changes([("", *said)])
+
+
 def _chart(chart: ChartDefinition, plan: Plan, sums: Sums) -> Chart:
     table = plan.tables[chart.source.table]
     sizes, places = sums.get(STUDY_ROW, {}), table.definition.percent_decimals
@@ -94,7 +103,7 @@ def _chart(chart: ChartDefinition, plan: Plan, sums: Sums) -> Chart:
         source=chart.source.table,
         references=tuple((exact_text(each.value), each.label) for each in chart.references),
         method=_with_imputation(method, source),
-        footnotes=tuple(chart.footnotes),
+        footnotes=(*chart.footnotes, *_changes(source)),
         places=_places(source),
         y_range=_PERCENT if chart.kind in {"share", "survival"} else None,
     )

@@ -50,6 +50,7 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         rule=definition.rule,
         observed=_count(cell, "observed"),
         imputed=_count(cell, "imputed"),
+        primary=definition.primary,
         direction=row.direction if definition.show in _MEASURED else "",
         nominal=definition.show == "p" and (p := cell.get("p")) is not None and p.nominal,
     )

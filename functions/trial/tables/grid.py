@@ -259,6 +259,8 @@ class Figure:
     imputed: int | None
     direction: str = ""
     nominal: bool = False
+    primary: bool = False
+    """Whether it shows the primary end point."""
 
     @property
     def imputation(self) -> str:

@@ -1,4 +1,4 @@
-"""Footnotes that follow from a table or listing itself: units and directions of changes."""
+"""Footnotes that follow from what is shown: units and directions of changes, what is empty."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

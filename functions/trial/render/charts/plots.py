@@ -5,8 +5,8 @@ from decimal import Decimal
 from itertools import groupby
 
 from trial.numbers import ticks
-from trial.render import words
-from trial.render.axes import (
+from trial.render.charts import words
+from trial.render.charts.axes import (
     INSET,
     RIGHT,
     Frame,
@@ -18,7 +18,7 @@ from trial.render.axes import (
     name_references,
     numbers_below,
 )
-from trial.render.canvas import (
+from trial.render.charts.canvas import (
     LEADING,
     PAD,
     Canvas,

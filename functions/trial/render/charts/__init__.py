@@ -2,9 +2,10 @@
 
 from html import escape
 
-from trial.render import legible, words
-from trial.render.axes import RIGHT
-from trial.render.canvas import (
+from trial.render import legible
+from trial.render.charts import words
+from trial.render.charts.axes import RIGHT
+from trial.render.charts.canvas import (
     LEADING,
     PAD,
     SANS,
@@ -16,7 +17,7 @@ from trial.render.canvas import (
     look,
     width_of,
 )
-from trial.render.plots import PLOTS
+from trial.render.charts.plots import PLOTS
 from trial.tables.grid import Chart
 
 _SAMPLE = 34  # width of a legend's sample

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from trial.numbers import decimal_text, ticks
-from trial.render.canvas import LEADING, PAD, SIZE, WIDTH, Canvas, apart, lines_of, look, width_of
+from trial.render.charts.canvas import (
+    LEADING,
+    PAD,
+    SIZE,
+    WIDTH,
+    Canvas,
+    apart,
+    lines_of,
+    look,
+    width_of,
+)
 from trial.tables.grid import Chart, Series
 
 HEIGHT = 300

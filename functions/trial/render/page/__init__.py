@@ -1,0 +1,115 @@
+"""The whole report as one HTML page that needs nothing else: no script, no other file, no network.
+
+A reader opens it anywhere, in light and dark, on a phone and on paper. It is made piece by piece,
+so that a long table need not stand in memory twice.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from trial.render.charts import chart_svg
+from trial.render.consort import flow_svg, outline
+from trial.render.page import opening
+from trial.render.page.closing import listings, provenance
+from trial.render.page.tables import table
+from trial.render.page.text import Anchors, aside, text, unordered
+from trial.tables.grid import Chart, Flow, Grid, Report
+
+
+def page(report: Report, files: Sequence[str] = (), code_version: str = "") -> Iterator[str]:
+    """Write the page; `files` are the names of those that are published beside it."""
+    findings = tuple(dict.fromkeys((*report.flow.findings, *report.findings)))
+    anchors = Anchors()
+    charts = [(anchors.take("figure", chart.id), chart) for chart in report.charts]
+    grids = [(anchors.take("table", grid.id), grid) for grid in report.grids]
+    sources = {grid.id: anchor for anchor, grid in grids}
+    yield opening.head(report.cut)
+    yield '<body>\n<a class="skip" href="#report">Skip to the report</a>\n'
+    yield from opening.banner(report.cut, len(findings))
+    yield '<div class="columns">\n'
+    yield from _contents(report, charts, grids)
+    yield '<main id="report">\n'
+    yield from opening.key_figures(report.figures)
+    yield from opening.findings_section(findings)
+    yield from _flow(report)
+    if charts:
+        yield '<section aria-labelledby="figures">\n<h2 id="figures">Figures</h2>\n'
+        for anchor, chart in charts:
+            yield from _figure(chart, anchor, sources)
+        yield "</section>\n"
+    yield '<section aria-labelledby="tables">\n<h2 id="tables">Tables</h2>\n'
+    yield '<p class="key quiet">\u2013 stands for a result that cannot be calculated.</p>\n'
+    for anchor, grid in grids:
+        yield from table(grid, anchor)
+    yield "</section>\n"
+    yield from listings(report.listings, files)
+    yield from provenance(report.cut, files, code_version)
+    yield "</main>\n</div>\n</body>\n</html>\n"
+
+
+def _contents(
+    report: Report, charts: Iterable[tuple[str, Chart]], grids: Iterable[tuple[str, Grid]]
+) -> Iterator[str]:
+    """Lead to every part, every figure and every table."""
+    yield '<nav aria-label="Contents">\n<details><summary>Contents</summary>\n'
+    named = [(anchor, f"Figure {each.id}", each.title) for anchor, each in charts]
+    tables = [(anchor, each.id, each.title) for anchor, each in grids]
+    parts = [
+        _entry("key-figures", "Key figures"),
+        _entry("findings", "Findings"),
+        _entry("flow", report.flow.title),
+        _entry("figures", "Figures") + _entries(named) if named else "",
+        _entry("tables", "Tables") + _entries(tables),
+        _entry("listings", "Listings"),
+        _entry("provenance", "Provenance"),
+    ]
+    yield unordered(filter(None, parts))
+    yield "</details>\n</nav>\n"
+
+
+def _entry(anchor: str, title: str, number: str = "") -> str:
+    numbered = f'<span class="number">{text(number)}</span> ' if number else ""
+    return f'<a href="#{anchor}">{numbered}{aside(title)}</a>'
+
+
+def _entries(named: Iterable[tuple[str, str, str]]) -> str:
+    return unordered(_entry(anchor, title, number) for anchor, number, title in named)
+
+
+def _flow(report: Report) -> Iterator[str]:
+    flow = report.flow
+    yield f'<section aria-labelledby="flow">\n<h2 id="flow">{text(flow.title)}</h2>\n'
+    yield _drawing(flow_svg(flow, report.cut), f"Diagram: {flow.title}", "flow")
+    yield f"<details><summary>The flow in words</summary>\n{_in_words(flow)}</details>\n"
+    yield "</section>\n"
+
+
+def _drawing(svg: str, name: str, kind: str) -> str:
+    """Let a drawing scroll where it is wider than the screen: its letters stay readable."""
+    region = f'class="scroll drawing {kind}" role="region" tabindex="0" aria-label="{text(name)}"'
+    return f"<div {region}>\n{svg}</div>\n"
+
+
+def _in_words(flow: Flow) -> str:
+    """Tell the flow as a list; who left stands under the stage that they left."""
+    stages: list[tuple[str, list[str]]] = []
+    for depth, told in outline(flow):
+        if depth == 0 or not stages:
+            stages.append((text(told), []))
+        else:
+            stages[-1][1].append(text(told))
+    return unordered(stage + unordered(left) for stage, left in stages)
+
+
+def _figure(chart: Chart, anchor: str, sources: Mapping[str, str]) -> Iterator[str]:
+    """Draw a chart, and say of whom it is and which table holds its numbers."""
+    number = f'<span class="number">Figure {text(chart.id)}</span> '
+    yield f'<figure class="figure" aria-labelledby="{anchor}">\n'
+    yield f'<h3 id="{anchor}">{number}{aside(chart.title)}</h3>\n'
+    yield f"<p>Population: {aside(chart.population)}</p>\n"
+    yield _drawing(chart_svg(chart), f"Figure {chart.id}: {chart.title}", "chart")
+    notes = [text(note) for note in chart.footnotes]
+    notes += [f"Method: {aside(chart.method)}."] if chart.method else []
+    if chart.source in sources:
+        table_link = f'<a href="#{sources[chart.source]}">Table {text(chart.source)}</a>'
+        notes.append(f"Its numbers are in {table_link}.")
+    yield f"<figcaption>{unordered(notes, 'notes')}</figcaption>\n</figure>\n"

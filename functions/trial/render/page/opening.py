@@ -1,0 +1,108 @@
+"""What a reader meets first: which state of which study this is, its key figures, its findings."""
+
+from collections.abc import Iterator, Sequence
+
+from trial.render.markdown import interval
+from trial.render.page.style import style_sheet
+from trial.render.page.text import aside, css_string, text, unordered
+from trial.tables.grid import Cut, Figure
+
+# Nothing is fetched and nothing runs, whatever a title or a term tries.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
+    " base-uri 'none'; form-action 'none'"
+)
+
+
+def head(cut: Cut) -> str:
+    """Write the head; a printed page tells at its margins which cut it is of."""
+    known = (cut.study, f"cut {cut.id}" if cut.id else "live", _dated(cut))
+    margin = css_string(" \u00b7 ".join(each for each in known if each))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>{text(f"{cut.study}: {cut.title}")}</title>
+<style>
+{style_sheet(notice=css_string(cut.notice), cut=margin)}</style>
+</head>
+"""
+
+
+def _dated(cut: Cut) -> str:
+    return f"data date {cut.data_date}" if cut.data_date else ""
+
+
+def banner(cut: Cut, findings: int) -> Iterator[str]:
+    """Write notice, protocol, title, and which state of the study the page shows."""
+    yield "<header>\n"
+    if cut.notice:
+        yield f'<p class="notice">{text(cut.notice)}</p>\n'
+    yield f'<p class="study">{text(cut.study)}</p>\n<h1>{text(cut.title)}</h1>\n'
+    yield '<dl class="facts">\n'
+    facts = (
+        ("Registry", cut.registry),
+        ("Data date", cut.data_date or "no data yet"),
+        ("Clinical cut-off", cut.cutoff),
+        ("As recorded by", cut.as_of),
+        ("Audience", cut.audience),
+        ("Cut", cut.id or "live"),
+    )
+    yield "".join(
+        f"<div><dt>{name}</dt><dd>{text(fact)}</dd></div>\n" for name, fact in facts if fact
+    )
+    told = {0: "none", 1: "1 finding"}.get(findings, f"{findings} findings")
+    yield f'<div><dt>Findings</dt><dd><a href="#findings">{told}</a></dd></div>\n'
+    yield "</dl>\n</header>\n"
+
+
+def key_figures(figures: Sequence[Figure]) -> Iterator[str]:
+    """Write the key figures as cards, those of the primary end point before all others."""
+    yield '<section aria-labelledby="key-figures">\n<h2 id="key-figures">Key figures</h2>\n'
+    primary = [figure for figure in figures if figure.primary]
+    others = [figure for figure in figures if not figure.primary]
+    yield unordered(map(_card, primary), "cards primary")
+    yield unordered(map(_card, others), "cards")
+    if not figures:
+        yield "<p>None defined.</p>\n"
+    yield "</section>\n"
+
+
+def _card(figure: Figure) -> str:
+    told = "(nominal)" if figure.nominal else "" if figure.unit == "%" else figure.unit
+    unit = f' <span class="unit">{text(told)}</span>' if told and figure.value is not None else ""
+    details = "".join(f'<p class="detail">{line}</p>\n' for line in _details(figure))
+    role = '<p class="role">Primary end point</p>\n' if figure.primary else ""
+    return f"""{role}<p class="label">{aside(figure.label)}</p>
+<p class="value">{text(figure.text) or "\u2013"}{unit}</p>
+{details}"""
+
+
+def _details(figure: Figure) -> Iterator[str]:
+    yield " \u00b7 ".join(_counts(figure))
+    yield aside(figure.population)
+    how = figure.imputation or figure.method
+    if told := "; ".join(each for each in (how, figure.rule, figure.direction) if each):
+        yield aside(told)
+
+
+def _counts(figure: Figure) -> Iterator[str]:
+    if figure.ci is not None:
+        yield f'<span class="term">95% CI</span> {text(interval(figure))}'
+    if figure.n is not None and figure.N is not None:
+        yield f'<span class="term">n/N</span> {figure.n}/{figure.N}'
+
+
+def findings_section(findings: Sequence[str]) -> Iterator[str]:
+    """Show what does not add up, or say that nothing was found."""
+    yield '<section aria-labelledby="findings">\n<h2 id="findings">Findings</h2>\n'
+    yield (
+        unordered((text(each) for each in findings), "findings")
+        or '<p class="fine">None: the records agree with each other, and the flow adds up.</p>\n'
+    )
+    yield "</section>\n"

@@ -1,0 +1,408 @@
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+import samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trial.render import legible
+from trial.render.page import page
+from trial.render.page.text import Anchors, css_string
+from trial.tables.grid import Cell, Chart, Column, Grid, Mark, Row, Series, Statistic
+
+FILES = ("summary.json", "listings.xlsx", "datasets/adae.ndjson", "manifest.json")
+VOID = {"meta", "link"}
+INLINE = {"a", "bdi", "span"}
+TRIAL = "".join(page(samples.trial(), FILES, "c0de"))
+HOSTILE = "".join(page(samples.hostile(), ("a&b'\"<c>.json", "javascript:alert(1)"), "<b>"))
+
+
+class Element:
+    def __init__(self, name, attributes, parent):
+        self.name, self.attributes, self.parent = name, attributes, parent
+        self.children, self.pieces = [], []
+
+    def all(self, name, **wanted):
+        found = [self] if self.name == name and self._has(wanted) else []
+        return found + [each for child in self.children for each in child.all(name, **wanted)]
+
+    def _has(self, wanted):
+        return all(self.attributes.get(key.rstrip("_")) == value for key, value in wanted.items())
+
+    @property
+    def text(self):
+        return " ".join("".join(self._words()).split())
+
+    def _words(self):
+        for each in self.pieces:
+            if isinstance(each, str):
+                yield each
+            else:
+                yield from each._words() if each.name in INLINE else (" ", *each._words(), " ")
+
+
+class Reader(HTMLParser):
+    """Reads a page into elements, and fails where one is not closed in its turn."""
+
+    def __init__(self):
+        super().__init__()
+        self.top = self.at = Element("", {}, None)
+
+    def handle_starttag(self, tag, attrs):
+        assert len(dict(attrs)) == len(attrs)
+        made = Element(tag, dict(attrs), self.at)
+        self.at.children.append(made)
+        self.at.pieces.append(made)
+        if tag not in VOID:
+            self.at = made
+
+    def handle_startendtag(self, tag, attrs):
+        self.at.children.append(Element(tag, dict(attrs), self.at))
+
+    def handle_endtag(self, tag):
+        assert self.at.name == tag
+        self.at = self.at.parent
+
+    def handle_data(self, data):
+        self.at.pieces.append(data)
+
+
+def read(html):
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.at is reader.top
+    return reader.top
+
+
+def made(**changes):
+    return read("".join(page(replace(samples.trial(), **changes))))
+
+
+def table_of(grid):
+    (found,) = made(grids=(grid,)).all("table")
+    return [[cell.text for cell in row.children] for row in found.all("tr")]
+
+
+def grid(*rows, columns=(("a", "Active", 40), ("b", "Placebo", 38))):
+    return Grid("14.1", "Title", "ITT", tuple(Column(*each) for each in columns), rows)
+
+
+def row(label, *cells, level=0):
+    return Row(label, label, level, cells)
+
+
+def p(text, column="p", method=""):
+    return Cell(column, (Statistic("p", text, text),), method)
+
+
+def test_it_opens_with_notice_protocol_title_and_cut():
+    header = read(TRIAL).all("header")[0].text
+    cut = samples.CUT
+    assert header.startswith(samples.NOTICE)
+    for told in (cut.study, cut.title, cut.registry, cut.data_date, cut.id):
+        assert told in header
+
+
+def test_it_says_as_of_when_and_until_when():
+    cut = replace(samples.CUT, as_of="2016-11-01T00:00:00Z", cutoff="2016-10-01")
+    header = made(cut=cut).all("header")[0].text
+    assert "As recorded by 2016-11-01T00:00:00Z" in header
+    assert "Clinical cut-off 2016-10-01" in header
+
+
+def test_a_key_figure_tells_its_interval_numbers_rule_and_what_was_imputed():
+    cards = [card.text for card in read(TRIAL).all("ul", class_="cards")[0].children]
+    assert len(cards) == len(samples.FIGURES)
+    assert cards[3] == (
+        "At least 0.5 log10 decrease from day 7 to day 14 33 (83%) 95% CI 67.2 to 92.7 \u00b7"
+        " n/N 33/40 ITT observed 40, imputed 0 (Clopper-Pearson); missing = failure"
+    )
+    assert "1.6 log10 copies/mL" in cards[5]
+    assert "ITT observed 31, imputed 9 (BOCF)" in cards[5]
+
+
+def test_a_figure_says_which_way_it_points_and_why_it_has_no_value():
+    fall = samples.figure("a", "Fall", "1.6", value="1.59", unit="L", direction="positive: a fall")
+    none = samples.figure("b", "Gain", "not reported", unit="L")
+    nominal = samples.figure("c", "Day 14", "0.012", value="0.0123", nominal=True)
+    (cards,) = made(figures=(fall, none, nominal)).all("ul", class_="cards")
+    told = [card.text for card in cards.children]
+    assert told[0] == "Fall 1.6 L ITT positive: a fall"
+    assert told[1] == "Gain not reported ITT"
+    assert told[2].startswith("Day 14 0.012 (nominal)")
+
+
+def test_the_primary_end_point_comes_before_every_other_figure():
+    figures = [replace(each, primary=each.id.startswith("primary")) for each in samples.FIGURES]
+    top = made(figures=tuple(figures))
+    first, others = (each for each in top.all("ul") if "cards" in each.attributes.get("class", ""))
+    assert [card.text.startswith("Primary end point") for card in first.children] == [True, True]
+    assert "33 (83%)" in first.children[0].text
+    assert len(others.children) == len(figures) - 2
+    assert "Primary end point" not in others.text
+
+
+def test_findings_of_the_flow_and_of_the_data_are_shown_once():
+    flow = samples.arms_flow(findings=("254 randomised, 253 allocated", "same"))
+    top = made(flow=flow, findings=("same", "Record dated after the death: 1"))
+    (found,) = top.all("ul", class_="findings")
+    assert [each.text for each in found.children] == [
+        "254 randomised, 253 allocated",
+        "same",
+        "Record dated after the death: 1",
+    ]
+    assert "3 findings" in top.all("header")[0].text
+
+
+def test_without_findings_it_says_so():
+    assert "None: the records agree with each other, and the flow adds up." in read(TRIAL).text
+
+
+def test_the_flow_is_drawn_and_told_in_words():
+    top = read(TRIAL)
+    assert "Discontinued (n = 9)" in top.all("svg")[0].text
+    (words,) = (each for each in top.all("details") if "The flow in words" in each.text)
+    stages = {each.text for each in words.all("ul")[0].children}
+    assert "Completed week 25: n = 31" in stages
+    assert any(
+        stage.startswith("Assessed at day 14: n = 40 Discontinued: n = 9") for stage in stages
+    )
+
+
+def test_every_table_has_its_caption_notes_and_scoped_heads():
+    top = read(TRIAL)
+    tables = top.all("table")
+    assert len(tables) == len(samples.grids())
+    for drawn, source in zip(tables, samples.grids(), strict=True):
+        caption = drawn.all("caption")[0].text
+        assert caption == f"Table {source.id} {source.title} Population: {source.population}"
+        heads = drawn.all("th")
+        assert {head.attributes["scope"] for head in heads} <= {
+            "col",
+            "colgroup",
+            "row",
+            "rowgroup",
+        }
+        assert all(column.size in drawn.all("thead")[0].text for column in source.columns)
+        around = drawn.parent.parent
+        assert all(note in top.text for note in source.footnotes)
+        assert around is not None
+
+
+def test_every_statistic_of_every_table_is_there_once():
+    for source, drawn in zip(samples.grids(), read(TRIAL).all("table"), strict=True):
+        cells = " ".join(cell.text for cell in drawn.all("td"))
+        shown = Counter(each.rstrip(",") for each in re.findall(r"[\d.,<>]+", cells))
+        for each in source.rows:
+            for cell in each.cells:
+                for statistic in cell.statistics:
+                    if statistic.name != "N":
+                        shown[statistic.text.strip("%")] -= 1
+        assert {text: n for text, n in shown.items() if n} == {}
+
+
+def test_counts_of_several_columns_stand_side_by_side_with_what_else_most_rows_tell():
+    ae = [
+        row(f"Term {i}", samples.count("a", i, 40, "1", events=i), samples.count("b", 0, 38, ""))
+        for i in range(3)
+    ]
+    rows = table_of(grid(*ae))
+    assert rows[0] == ["", "Active (N = 40)", "Placebo (N = 38) n (%)"]
+    assert rows[1] == ["n (%)", "Events"]
+    assert rows[3] == ["Term 1", "1 (1%)", "1", "0"]
+
+
+def test_a_row_that_tells_more_has_a_line_for_each_result():
+    age = row(
+        "Age", samples.described("a", 40, mean="50.5", sd="11.0", min="23", max="65"), p("0.03")
+    )
+    men = row("Men", samples.count("a", 30, 40, "75"), p("<0.001"), level=1)
+    women = row("Women", samples.count("a", 10, 40, "25"), level=1)
+    rows = table_of(grid(age, men, women, columns=(("a", "Active", 40), ("p", "P", None))))
+    assert rows == [
+        ["", "Active (N = 40) n (%)", "P"],
+        ["Age", "", "0.03"],
+        ["n", "40", ""],
+        ["Mean (SD)", "50.5 (11.0)", ""],
+        ["Min, max", "23, 65", ""],
+        ["Men", "30 (75%)", "<0.001"],
+        ["Women", "10 (25%)", ""],
+    ]
+
+
+def test_imputed_means_say_how_many_were_observed_and_imputed():
+    bocf = samples.described("a", 40, mean="1.59", sd="1.47", observed="31", imputed="9")
+    rows = table_of(grid(row("Week 25", bocf)))
+    assert rows[-1][:6] == ["Week 25", "40", "1.59 (1.47)", "31", "9", ""]
+    assert rows[1] == ["n", "Mean (SD)", "Observed", "Imputed"]
+
+
+def test_another_denominator_than_the_columns_is_told():
+    assert (
+        table_of(grid(row("Responders", samples.count("a", 17, 31, "55"))))[1][1] == "17/31 (55%)"
+    )
+
+
+def test_a_result_that_cannot_be_calculated_is_a_dash():
+    cell = Cell("a", (Statistic("n", 1, "1"), Statistic("sd", None, "")))
+    assert table_of(grid(row("One", cell)))[-1][1:3] == ["1", "\u2013"]
+
+
+def test_what_was_never_reported_says_so_once():
+    names = ("mean", "sd", "min", "max")
+    cell = Cell("a", tuple(Statistic(name, None, "not reported") for name in names))
+    assert table_of(grid(row("Score", cell)))[-1][1:3] == ["not reported", "not reported"]
+
+
+def test_a_nominal_p_value_is_marked_where_it_stands():
+    marked = Cell("p", (Statistic("p", "0.0123", "0.0123", nominal=True),))
+    rows = table_of(grid(row("One", marked), columns=(("p", "P", None),)))
+    assert rows[-1] == ["One", "0.0123 (nominal)"]
+
+
+def test_a_statistic_that_is_not_known_is_shown_by_its_name():
+    cell = Cell("a", (Statistic("kurtosis", "3", "3.0"),))
+    assert table_of(grid(row("Shape", cell)))[0][1] == "Active (N = 40) kurtosis"
+    assert table_of(grid(row("Shape", cell)))[1][1] == "3.0"
+
+
+def test_a_table_without_rows_says_so():
+    assert table_of(grid())[-1] == ["No rows."]
+
+
+def test_methods_are_named_with_the_columns_or_rows_that_they_are_of():
+    def notes(*rows):
+        columns = (("a", "Active", 40), ("p", "P", None))
+        top = made(grids=(grid(*rows, columns=columns),))
+        return [each.text for notes in top.all("ul", class_="notes") for each in notes.children]
+
+    exact = Cell("a", samples.count("a", 1, 40, "3").statistics, "exact")
+    assert notes(row("One", exact)) == ["Method: exact."]
+    assert notes(row("One", exact, p("0.5", method="t"))) == [
+        "Method (Active): exact.",
+        "Method (P): t.",
+    ]
+    assert notes(row("One", p("1", method="t")), row("Two", p("1", method="F"))) == [
+        "Method (One): t.",
+        "Method (Two): F.",
+    ]
+
+
+def test_a_long_table_has_all_its_rows_and_can_be_folded():
+    top = made(grids=(samples.adverse_events(25, 80),))
+    assert len(top.all("tr")) == 25 * 81 + 2
+    (folding,) = (each for each in top.all("details") if each.all("table"))
+    assert "open" in folding.attributes
+    assert folding.children[0].text == "2025 rows"
+
+
+def test_a_chart_is_drawn_with_its_population_and_a_link_to_its_table():
+    series = Series("s", "Active", (Mark("0", "4.5"), Mark("7", "3.25")))
+    chart = Chart("14.2", "Means", "ITT", "line", "Day", "log10", (series,), "14.1.2", method="t")
+    (figure,) = made(charts=(chart,)).all("figure")
+    assert figure.all("svg")
+    assert "Figure 14.2 Means Population: ITT" in " ".join(
+        each.text for each in figure.children[:2]
+    )
+    assert figure.all("a", href="#table-14.1.2")
+    assert "Method: t." in figure.text
+
+
+def test_listings_are_named_and_their_rows_are_never_read():
+    class Unread:
+        def __iter__(self):
+            raise AssertionError("a listing was read")
+
+    one = replace(samples.listings()[2], rows=Unread())
+    (found,) = made(listings=(one,)).all("ul", class_="listings")
+    assert found.text.startswith("16.2.7 Adverse events by subject")
+
+
+def test_it_tells_where_everything_comes_from():
+    (source,) = read(TRIAL).all("dl", class_="source")
+    cut = samples.CUT
+    for told in (cut.definition, cut.content_root, str(cut.accepted), "c0de", *cut.dictionaries):
+        assert told in source.text
+
+
+def test_only_files_that_are_published_are_linked():
+    linked = {a.attributes["href"] for a in read(TRIAL).all("a")}
+    assert {each for each in linked if not each.startswith("#")} == {f"./{each}" for each in FILES}
+    alone = {a.attributes["href"] for a in made().all("a")}
+    assert all(each.startswith("#") for each in alone)
+
+
+@pytest.mark.parametrize("html", [TRIAL, HOSTILE], ids=["trial", "hostile"])
+def test_every_link_leads_somewhere_and_no_two_places_have_one_name(html):
+    top = read(html)
+    everything = [each for name in set(re.findall(r"<([a-z]\w*)", html)) for each in top.all(name)]
+    names = [each.attributes["id"] for each in everything if "id" in each.attributes]
+    assert len(names) == len(set(names))
+    for each in everything:
+        if each.attributes.get("href", "").startswith("#"):
+            assert each.attributes["href"][1:] in names
+        for name in each.attributes.get("aria-labelledby", "").split():
+            assert name in names
+
+
+@pytest.mark.parametrize("html", [TRIAL, HOSTILE], ids=["trial", "hostile"])
+def test_it_needs_no_script_and_no_other_file(html):
+    top = read(html)
+    for name in ("script", "iframe", "object", "embed", "img", "base", "form"):
+        assert not top.all(name)
+    links = [each.attributes["href"] for each in (*top.all("a"), *top.all("link"))]
+    assert all(each.startswith(("#", "./", "data:,")) for each in links)
+    assert not re.search(
+        r"\son\w+=", re.sub(r'"[^"]*"', '""', "".join(re.findall(r"<[^>]*>", html)))
+    )
+    (style,) = top.all("style")
+    assert not re.search(r"url\(|@import|expression", style.text)
+    (policy,) = top.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert policy.attributes["content"].startswith("default-src 'none';")
+
+
+def test_hostile_text_is_shown_as_it_is():
+    shown = read(HOSTILE).text
+    for each in samples.HOSTILE[:18]:
+        assert " ".join(legible(each).split()) in shown
+    HOSTILE.encode()
+
+
+@given(st.text())
+def test_no_text_ends_the_style_sheet_or_the_string_that_it_stands_in(text):
+    quoted = css_string(text)
+    assert re.fullmatch(r'"(?:[A-Za-z0-9 .,:()\-]|\\[0-9a-f]+ )*"', quoted)
+
+
+@given(st.text(), st.text())
+def test_any_text_stays_in_its_place(title, label):
+    odd = Grid(title, title, title, (Column("a", label, 1),), (row(label, p(label, "a")),))
+    cut = replace(samples.CUT, title=title, notice=label)
+    top = made(cut=cut, grids=(odd,))
+    plain = made(grids=(grid(row("x", p("y", "a")), columns=(("a", "z", 1),)),))
+    tags = [[len(each.all(name)) for name in ("a", "td", "th", "section")] for each in (top, plain)]
+    assert tags[0] == tags[1]
+
+
+def test_the_same_report_gives_the_same_bytes():
+    assert "".join(page(samples.trial(), FILES, "c0de")) == TRIAL
+
+
+def test_it_is_made_piece_by_piece():
+    large = replace(samples.trial(), grids=(samples.adverse_events(25, 80),))
+    pieces = [len(piece) for piece in page(large)]
+    assert max(pieces) < sum(pieces) / 10
+
+
+def test_anchors_are_kept_apart():
+    anchors = Anchors()
+    assert [anchors.take("table", name) for name in ("14.1", "14/1", "14 1", "")] == [
+        "table-14.1",
+        "table-14-1",
+        "table-14-1-2",
+        "table-",
+    ]
