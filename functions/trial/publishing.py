@@ -9,8 +9,8 @@ from trial import report
 from trial.blinding import OPEN
 from trial.changelog import Changelog
 from trial.errors import Unavailable
-from trial.render import excel
 from trial.render.documents import File, render
+from trial.render.workbook import workbook
 from trial.report import NOW, Asked
 from trial.store import places
 from trial.store.documents import Documents
@@ -127,7 +127,7 @@ def publish_report(
 
 def _changes(publication: Publication, log: Changelog) -> Iterator[File]:
     made = log.report(publication.cut, publication.report.findings)
-    yield File(CHANGES, excel.workbook(made))
+    yield File(CHANGES, workbook(made))
 
 
 def _kept(

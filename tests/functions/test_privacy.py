@@ -168,7 +168,7 @@ def test_a_failure_to_render_is_logged_without_what_it_failed_on(
     def fail(_report: Any) -> bytes:
         return int(MARK).to_bytes()  # its message quotes the value, as many do
 
-    monkeypatch.setattr(rendering.excel, "workbook", fail)
+    monkeypatch.setattr(rendering, "workbook", fail)
     service.stream((f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007"))
     assert "Study not published" in said()
     assert clean(said())

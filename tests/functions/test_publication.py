@@ -181,7 +181,7 @@ def test_a_study_that_fails_keeps_its_last_documents_and_recovers(
     before = latest(filled)
     filled.batch(*feed[30:40])
     with monkeypatch.context() as patch:
-        patch.setattr(rendering.excel, "workbook", lambda _report: 1 // 0)
+        patch.setattr(rendering, "workbook", lambda _report: 1 // 0)
         filled.stream(CHANGED)
     assert latest(filled) == before
     assert filled.get("reports").json["last_rendering"]["status"] == "failed"

@@ -456,7 +456,7 @@ def test_a_report_that_cannot_be_made_says_so(
     post(service, one_subject())
     name = service.report("{}").json["report"]
     with monkeypatch.context() as patch:
-        patch.setattr(documents.excel, "workbook", lambda _report: 1 // 0)
+        patch.setattr(documents, "workbook", lambda _report: 1 // 0)
         service.stream((f"STUDY#{STUDY}", f"REPORT#{name}"))
     assert service.get(f"reports/{name}").json["status"] == "failed"
 

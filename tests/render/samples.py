@@ -1,10 +1,12 @@
 """Reports as a study gives them: TMB-301 in small and in full, three arms, and a hostile one."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from trial.tables.grid import (
     Box,
     Cell,
+    Chart,
     Column,
     Cut,
     Figure,
@@ -12,8 +14,10 @@ from trial.tables.grid import (
     Grid,
     Listing,
     ListingColumn,
+    Mark,
     Report,
     Row,
+    Series,
     Stage,
     Statistic,
 )
@@ -426,8 +430,145 @@ def listings(rows=60):
     return (empty, viral, events)
 
 
+def means(arms=("Placebo", "Low dose", "High dose")):
+    """Mean change by visit: with intervals, and a visit without a value."""
+    return Chart(
+        "14.2.4.1",
+        "Mean change in viral load by visit, with 95 % confidence intervals",
+        "ITT",
+        "line",
+        "Study day",
+        "Change from baseline (log10 copies/mL)",
+        tuple(
+            Series(
+                arm,
+                arm,
+                tuple(
+                    Mark(str(day), None, label=f"Day {day}")
+                    if place == 1 and day == 57
+                    else Mark(
+                        str(day),
+                        f"-{place}.{day:03}5",
+                        f"-{place}.{day + 150:03}",
+                        f"-{place}.{day:03}",
+                        f"Day {day}",
+                        40 - place,
+                    )
+                    for day in (1, 15, 29, 57, 85, 169)
+                ),
+                n=40,
+            )
+            for place, arm in enumerate(arms)
+        ),
+        "14.2.4",
+        (("-0.5", "Clinically relevant"),),
+        "Student's t",
+        ("Values below the limit of quantification count as the limit.",),
+        places=2,
+    )
+
+
+def survival():
+    return Chart(
+        "14.2.5",
+        "Time to first event",
+        "Safety",
+        "step",
+        "Days since the first dose",
+        "Without an event (%)",
+        tuple(
+            Series(
+                arm,
+                arm,
+                (
+                    Mark("0", "100", n=86),
+                    *(
+                        Mark(
+                            str(day * pace),
+                            f"{100 - day * pace / 4:g}",
+                            f"{92 - day * pace / 3:g}",
+                            f"{101 - day * pace / 5:g}",
+                            n=86 - day,
+                        )
+                        for day in range(1, 40, 3)
+                    ),
+                ),
+                ("3", "41", "55"),
+                86,
+                (("0", 86), ("50", 40)),
+            )
+            for pace, arm in ((4, "Placebo"), (2, "Active"))
+        ),
+        "14.2.5",
+        (("50", "Median"),),
+        "Kaplan-Meier",
+        y_range=("0", "100"),
+    )
+
+
+def waterfall(subjects=40):
+    return Chart(
+        "14.2.6",
+        "Best change in viral load, a subject a bar",
+        "ITT",
+        "bars",
+        "Subjects, by their change",
+        "Change (log10 copies/mL)",
+        (
+            Series(
+                "total",
+                "Total",
+                tuple(
+                    Mark(str(rank), f"{0.6 - rank * 0.09:.2f}") for rank in range(1, subjects + 1)
+                ),
+            ),
+        ),
+        "14.2.4",
+        (("-1", "1 log10 decrease"),),
+        places=2,
+    )
+
+
+def dots(terms=12):
+    return Chart(
+        "14.3.1.3",
+        "Most frequent adverse events",
+        "Safety",
+        "dots",
+        "Subjects (%)",
+        "",
+        tuple(
+            Series(
+                arm,
+                arm,
+                tuple(
+                    Mark(
+                        f"{40 - rank - place * 5}",
+                        str(rank),
+                        f"{36 - rank - place * 5}" if place else None,
+                        f"{47 - rank - place * 5}" if place else None,
+                        f"Preferred term number {rank}",
+                        30,
+                    )
+                    for rank in range(1, terms + 1)
+                ),
+            )
+            for place, arm in enumerate(("Placebo", "Active"))
+        ),
+        "14.3.1.2",
+    )
+
+
+def charts():
+    return (means(), survival(), waterfall(), dots())
+
+
 def trial(rows=60):
     return Report(CUT, FIGURES, FLOW, grids(), listings(rows))
+
+
+def illustrated():
+    return replace(trial(), charts=charts())
 
 
 HOSTILE = (
@@ -489,7 +630,18 @@ def hostile():
         figure(text[:20], text[:200], text[:50], method=text[:50], rule=text[:50])
         for text in HOSTILE
     )
+    drawn = tuple(
+        Chart(
+            text[:40], text[:300], title, kind, title, text[:300],
+            (
+                Series(text[:20], text[:300], (Mark("1", "-2.5", "-3", None, text[:300]),)),
+                Series("none", title, (Mark("1", "1"),) if kind == "dots" else ()),
+            ),
+            title, (("0", text[:300]),), title, HOSTILE[:18],
+        )
+        for kind, text in zip(("line", "step", "bars", "dots"), HOSTILE[8:12], strict=True)
+    )  # fmt: skip
     cut = Cut(
         "c&1", "S&<1>", title, title, title, "d" * 64, 1, "open", 0, "", "2016-1x", HOSTILE[:18]
     )
-    return Report(cut, figures_, flow, grids_, (listing,), tuple(HOSTILE[:18]))
+    return Report(cut, figures_, flow, grids_, (listing,), tuple(HOSTILE[:18]), drawn)

@@ -44,7 +44,16 @@ MAY_IMPORT = {  # who may know which client; everybody else knows none
     "trial.wiring": {"boto3", "botocore"},
     "trial.store.documents": {"botocore"},
     "trial.store.table": {"botocore"},
-    "trial.render.excel": {"openpyxl"},
+    "trial.render.workbook": {"openpyxl"},
+    "trial.render.workbook.archive": {"openpyxl"},
+    "trial.render.workbook.cover": {"openpyxl"},
+    "trial.render.workbook.definitions": {"openpyxl"},
+    "trial.render.workbook.drawing": {"openpyxl"},
+    "trial.render.workbook.figures": {"openpyxl"},
+    "trial.render.workbook.looks": {"openpyxl"},
+    "trial.render.workbook.rows": {"openpyxl"},
+    "trial.render.workbook.sheets": {"openpyxl"},
+    "trial.render.workbook.streaming": {"openpyxl"},
 }
 IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
 MAY_BE_IMPURE = {

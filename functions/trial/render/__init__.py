@@ -1,11 +1,12 @@
 """Results as documents: these modules lay out and escape; nothing is computed or rounded here.
 
-Only `excel` and `documents` need openpyxl; the API imports the others. What they share stands here:
-how a text is made legible, how wide it is, and where its lines break.
+Only `workbook` and `documents` need openpyxl; the API imports the others. What they share stands
+here: how a text is made legible, how wide it is, and where its lines break.
 """
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from unicodedata import combining, east_asian_width
 
 # C0 controls but tab and line feed, DEL, lone surrogates and the non-characters of XML 1.0.
@@ -37,9 +38,18 @@ _BROAD = frozenset("mwMW@%\u2014\u2022")
 
 def ems(text: str) -> float:
     """Estimate a text's width, in font sizes, for the wider of the common sans-serif faces."""
-    return sum(map(_em, text))
+    return sum(map(_em, text)) if len(text) > _LONGEST_WORD else _word_ems(text)
 
 
+@lru_cache(maxsize=4096)
+def _word_ems(word: str) -> float:
+    return sum(map(_em, word))
+
+
+_LONGEST_WORD = 40  # characters: what is longer seldom comes again
+
+
+@lru_cache(maxsize=4096)
 def _em(character: str) -> float:
     if combining(character):
         return 0.0
@@ -52,15 +62,18 @@ def _em(character: str) -> float:
     return 1.3 if east_asian_width(character) in "WF" else 0.57
 
 
+_SPACE = _em(" ")
+
+
 def wrap(words: Iterable[str], width: float) -> list[str]:
     """Fill lines of `width` ems with words; a word wider than a line is broken where it must."""
     lines: list[str] = []
     room = 0.0
     for word in words:
         size = ems(word)
-        if lines and size + _em(" ") <= room:
+        if lines and size + _SPACE <= room:
             lines[-1] += f" {word}"
-            room -= size + _em(" ")
+            room -= size + _SPACE
             continue
         *full, rest = _broken(word, width) if size > width else (word,)
         lines += [*full, rest]

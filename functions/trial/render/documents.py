@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from trial.definition import Definition
-from trial.render import ars, checklist, consort, datasets, excel, markdown, tables_json
+from trial.render import ars, checklist, consort, datasets, markdown, tables_json
 from trial.render.page import page
+from trial.render.workbook import workbook
 from trial.tables.grid import Listing, Report, Value
 
 MEDIA_TYPES = {
@@ -106,7 +107,7 @@ def _files(report: Report, definition: Definition) -> Iterator[File]:
     yield File("tables.json", (tables_json.encode_tables(tables_json.tables(cut, report.grids)),))
     yield File("results.json", ars.results(report, definition))
     listings = tuple(_counted(each) for each in report.listings)
-    yield File("listings.xlsx", excel.workbook(replace(report, listings=listings)))
+    yield File("listings.xlsx", workbook(replace(report, listings=listings)))
     for each in listings:  # whose rows have been counted by now
         assert isinstance(each.rows, _Rows)
         yield File(datasets.file_name(each), datasets.dataset(each, cut, each.rows.count))

@@ -277,7 +277,10 @@ def imputation(observed: str, imputed: str, method: str) -> str:
 
 @dataclass(frozen=True)
 class Cut:
-    """Which state of which study a document shows; the same state gives the same cut."""
+    """Which state of which study a document shows; the same state gives the same cut.
+
+    `blinded` says that what tells the arm is hidden: the study is shown pooled.
+    """
 
     id: str
     study: str
@@ -293,6 +296,7 @@ class Cut:
     dictionaries: tuple[str, ...] = ()
     as_of: str = ""
     cutoff: str = ""
+    blinded: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,68 @@
+"""The workbook: a cover with the contents, then a sheet for each table, figure and listing.
+
+Every text is stored as text, whatever it begins with; numbers are numbers that show the report's
+own digits. No cell is merged, nothing is computed, and the bytes follow from the report alone.
+openpyxl makes the workbook but for the rows of listings: these go into the file as they are read.
+"""
+
+from collections.abc import Iterator
+
+from openpyxl import Workbook
+
+from trial.render import legible
+from trial.render.workbook.archive import MAKER, Archive, finish, stamp
+from trial.render.workbook.cover import write_cover
+from trial.render.workbook.definitions import write_definitions
+from trial.render.workbook.figures import write_figure
+from trial.render.workbook.looks import add_styles
+from trial.render.workbook.sheets import COVER, DEFINITIONS, Entry, write_sheet
+from trial.render.workbook.streaming import MOST_ROWS, Target, stream
+from trial.render.workbook.tables import lay_out
+from trial.render.workbook.texts import Names
+from trial.tables.grid import Cut, Report
+
+
+def workbook(report: Report, most_rows: int = MOST_ROWS) -> Iterator[bytes]:
+    """Make the .xlsx file in pieces, as they are asked for: the same report, the same bytes.
+
+    A listing that is longer than `most_rows`, the rows of a sheet, goes on in further sheets.
+    """
+    book = _book(report.cut)
+    cover = book.create_sheet(COVER)
+    write_definitions(book.create_sheet(DEFINITIONS), report)
+    names = Names(book.sheetnames)
+    entries = [*_tables(book, names, report), *_figures(book, names, report)]
+    whole = len(entries)
+    archive = Archive()
+    to = Target(book, archive, names, report.cut, most_rows)
+    for listing in report.listings:
+        entries += yield from stream(listing, to)
+    write_cover(cover, report, entries)
+    finish(book, archive, {each.name for each in entries[whole:]})
+    yield from archive.pieces(1)
+
+
+def _book(cut: Cut) -> Workbook:
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    add_styles(book)
+    properties = book.properties
+    properties.creator = MAKER
+    properties.title = legible(f"{cut.study}: {cut.title}")
+    properties.description = legible(f"Cut {cut.id}")
+    properties.created = properties.modified = stamp(cut)
+    return book
+
+
+def _tables(book: Workbook, names: Names, report: Report) -> Iterator[Entry]:
+    for grid in report.grids:
+        layout, body = lay_out(grid)
+        entry = Entry(layout, names.take(grid.id))
+        write_sheet(book.create_sheet(entry.name), layout, body, report.cut)
+        yield entry
+
+
+def _figures(book: Workbook, names: Names, report: Report) -> Iterator[Entry]:
+    for chart in report.charts:
+        name = names.take(f"Figure {chart.id}")
+        yield Entry(write_figure(book.create_sheet(name), chart, report.cut), name)

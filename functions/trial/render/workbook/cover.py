@@ -1,0 +1,79 @@
+"""The cover: which cut of which study, what a reader must know first, and the contents."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from openpyxl.worksheet.worksheet import Worksheet
+
+from trial.render import legible, wrap
+from trial.render.workbook.looks import fill
+from trial.render.workbook.sheets import DEFINITIONS, Entry, banners, set_page
+from trial.render.workbook.texts import DIGIT, Item, numeric
+from trial.tables.grid import Cut, Grid, Report
+
+_WIDTHS = (34, 76, 36, 10)
+_ABOUT = "Versions, analysis sets, dates, missing values, abbreviations and methods"
+
+
+def write_cover(target: Worksheet, report: Report, entries: Sequence[Entry]) -> None:
+    """Fill the cover once every other sheet is written: it counts the records of the listings."""
+    set_page(target, _WIDTHS, report.cut)
+    fill(target, _WIDTHS, _cover(report, entries))
+
+
+def _cover(report: Report, entries: Sequence[Entry]) -> Iterator[list[Item]]:
+    cut, room = report.cut, sum(_WIDTHS) * DIGIT
+    for banner in banners(cut):
+        yield from ([Item(line, "banner")] for line in wrap(legible(banner).split(), room / 1.7))
+    yield []
+    yield [Item(f"{cut.study}: tables, figures and listings", "banner")]
+    yield from ([Item(line, "title")] for line in wrap(legible(cut.title).split(), room / 1.3))
+    yield [Item(cut.registry, "line")]
+    facts: dict[str, Iterable[tuple[str, str | int]]] = {
+        "Data cut": _identity(cut),
+        "Analysis sets": population_sizes(report.grids),
+        "Findings": _findings(report),
+    }
+    for head, pairs in facts.items():
+        yield []
+        yield [Item(head, "head"), Item("", "head")]
+        yield from ([Item(label, "label"), Item(value)] for label, value in pairs)
+    yield []
+    heads = (("Contents", "head"), ("Title", "head text"), ("Analysis set", "head text"))
+    yield [*(Item(*each) for each in heads), Item("Records", "head number")]
+    yield [Item(DEFINITIONS, "entry", link=DEFINITIONS), Item(_ABOUT), Item(""), Item("")]
+    for each in entries:
+        link = Item(each.label, "entry", link=each.name)
+        size = Item("") if each.records is None else numeric(str(each.records))
+        yield [link, Item(each.layout.title), Item(each.layout.population), size]
+
+
+def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
+    yield "Cut", cut.id
+    yield "Content root", cut.content_root
+    yield "Data date", cut.data_date or "none"
+    if cut.cutoff:
+        yield "Data cut-off", cut.cutoff
+    if cut.as_of:
+        yield "As recorded by", cut.as_of
+    yield "Accepted records", cut.accepted
+    yield "Definition", cut.definition
+    yield "Contribution version", cut.contribution_version
+    yield "Audience", cut.audience
+    yield "Dictionaries", ", ".join(cut.dictionaries) or "none"
+
+
+def population_sizes(grids: Iterable[Grid]) -> list[tuple[str, int]]:
+    """Give each analysis set's size: its largest denominator, which is that of all its subjects."""
+    sizes: dict[str, int] = {}
+    for grid in grids:
+        largest = max((column.n or 0 for column in grid.columns), default=0)
+        sizes[grid.population] = max(largest, sizes.get(grid.population, 0))
+    return list(sizes.items())
+
+
+def _findings(report: Report) -> Iterator[tuple[str, str]]:
+    findings = dict.fromkeys((*report.flow.findings, *report.findings))
+    for number, each in enumerate(findings, 1):
+        yield f"Finding {number}", each
+    if not findings:
+        yield "None", "The records agree with each other, and the flow adds up."

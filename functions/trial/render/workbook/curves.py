@@ -1,0 +1,122 @@
+"""What a chart draws, as points: corners of steps, ends of references, lengths of error bars."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Literal
+
+from trial.tables.grid import Chart, Mark, Series
+
+Look = Literal["line", "step", "bars", "dots", "censored", "reference"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point: where it stands, and how far its error bar reaches to either side."""
+
+    at: Decimal | str
+    value: Decimal | None
+    less: Decimal | None = None
+    more: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What the legend names once; `place` tells the series apart, by which it is coloured."""
+
+    label: str
+    look: Look
+    points: tuple[Point, ...]
+    place: int = 0
+
+
+def curves(chart: Chart) -> tuple[Curve, ...]:
+    """Give all that a chart draws, the references last."""
+    match chart.kind:
+        case "bars":
+            drawn = list(_bars(chart))
+        case "dots":
+            return tuple(_dots(chart))
+        case "step":
+            drawn = list(_steps(chart))
+        case "line":
+            drawn = [
+                Curve(series.label, "line", tuple(_points(series)), place)
+                for place, series in enumerate(chart.series)
+            ]
+    places = _whole_width([point.at for curve in drawn for point in curve.points], chart)
+    for level, name in chart.references:
+        points = tuple(Point(place, Decimal(level)) for place in places)
+        drawn.append(Curve(name, "reference", points))
+    return tuple(drawn)
+
+
+def _points(series: Series) -> Iterator[Point]:
+    for mark in series.marks:
+        if mark.x is not None:
+            yield _point(Decimal(mark.x), mark.y, mark)
+
+
+def _point(at: Decimal | str, value: str | None, mark: Mark) -> Point:
+    if value is None:
+        return Point(at, None)
+    middle = Decimal(value)
+    less = None if mark.low is None else middle - Decimal(mark.low)
+    more = None if mark.high is None else Decimal(mark.high) - middle
+    return Point(at, middle, less, more)
+
+
+def _steps(chart: Chart) -> Iterator[Curve]:
+    for place, series in enumerate(chart.series):
+        points = [Point(each.at, each.value) for each in _points(series)]
+        yield Curve(series.label, "step", tuple(_corners(points)), place)
+        if censored := tuple(_censored(series, points)):
+            yield Curve(f"{series.label}, censored", "censored", censored, place)
+
+
+def _corners(points: Sequence[Point]) -> Iterator[Point]:
+    yield from points[:1]
+    for before, point in pairwise(points):
+        if before.value != point.value:
+            yield Point(point.at, before.value)
+        yield point
+
+
+def _censored(series: Series, points: Sequence[Point]) -> Iterator[Point]:
+    """Set a mark on the curve at each time at which follow-up ended."""
+    for time in map(Decimal, series.censored):
+        passed = [point for point in points if isinstance(point.at, Decimal) and point.at <= time]
+        if passed:
+            yield Point(time, passed[-1].value)
+
+
+def _bars(chart: Chart) -> Iterator[Curve]:
+    """Give every series all the bars' places, for a chart has one row of them; most are empty."""
+    marks = [(place, mark) for place, each in enumerate(chart.series) for mark in each.marks]
+    for place, series in enumerate(chart.series):
+        points = (
+            _point(mark.label or mark.x or "", mark.y if owner == place else None, mark)
+            for owner, mark in marks
+        )
+        yield Curve(series.label, "bars", tuple(points), place)
+
+
+def _dots(chart: Chart) -> Iterator[Curve]:
+    terms = {mark.label: Decimal(mark.y or 0) for each in chart.series for mark in each.marks}
+    ranked = sorted(terms, key=lambda term: terms[term])
+    for place, series in enumerate(chart.series):
+        marks = {mark.label: mark for mark in series.marks}
+        points = (
+            _point(term, marks[term].x, marks[term]) if term in marks else Point(term, None)
+            for term in ranked
+        )
+        yield Curve(series.label, "dots", tuple(points), place)
+
+
+def _whole_width(places: Sequence[Decimal | str], chart: Chart) -> list[Decimal | str]:
+    """Say where a level is to be drawn: over each bar, or from end to end."""
+    if chart.kind == "bars":
+        return list(places[: sum(len(series.marks) for series in chart.series)])
+    numbers = [place for place in places if isinstance(place, Decimal)]
+    return [min(numbers), max(numbers)] if numbers else []

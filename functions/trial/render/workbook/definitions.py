@@ -1,0 +1,141 @@
+"""The definitions: what a reviewer asks before trusting a number, on one sheet."""
+
+from collections.abc import Iterable, Iterator
+
+from openpyxl.worksheet.worksheet import Worksheet
+
+from trial.render import legible, wrap
+from trial.render.workbook.cover import population_sizes
+from trial.render.workbook.looks import fill
+from trial.render.workbook.sheets import COVER, banners, set_page
+from trial.render.workbook.texts import DIGIT, Item
+from trial.tables.grid import Cut, Report
+
+_WIDTHS = (34, 122)
+
+type _Pairs = Iterable[tuple[str, str]]
+
+_DATES = {
+    "Date as collected": (
+        "Text in ISO 8601, as precise as it was collected: 2016-03 is a day of March 2016 that is "
+        "not known. Dates are local dates of the site."
+    ),
+    "Date": (
+        "A date that can be sorted and counted with (yyyy-mm-dd). It is empty where none can be "
+        "given, and text where it lies before 1900-03-01."
+    ),
+    "Imputation flag": (
+        "Which part of the date was not collected and is imputed: D the day, M the month and the "
+        "day, Y all of it. Empty: the date is as collected."
+    ),
+    "Study day": (
+        "Counted from the first dose, which is on day 1; the day before it is day -1, and there is "
+        "no day 0."
+    ),
+    "Protocol day": "Counted from enrolment, which is on day 0.",
+}
+_ABSENT = {
+    "Not reported": "The trial may have such data; none have come, of this subject or of all.",
+    "Not yet due": (
+        "The time for it has not passed by the subject's last contact or the cut-off: neither "
+        "there nor missing."
+    ),
+    "Not collected": "The trial does not collect it.",
+    "An empty cell": "The record has no such value.",
+    "No records": "The listing has no rows: nothing that it lists was recorded.",
+}
+_STATISTICS = {
+    "n": ("n", "Number of subjects, or of those with a value"),
+    "N": ("N", "Number of subjects in the analysis set: the denominator"),
+    "percent": ("%", "Share of the denominator. <1 is more than none; a bare 0 is none."),
+    "events": ("Events", "Number of events: a subject may have several"),
+    "observed": ("Observed", "Number of subjects whose value was observed"),
+    "imputed": ("Imputed", "Number of subjects whose value was imputed by the rule stated"),
+    "not_due": ("Not yet due", "Number of subjects whose value is not yet due"),
+    "mean": ("Mean", "Arithmetic mean"),
+    "lsmean": ("LS mean", "Least-squares mean, adjusted by the model"),
+    "sd": ("SD", "Standard deviation"),
+    "se": ("SE", "Standard error"),
+    "q1": ("Q1", "First quartile"),
+    "q3": ("Q3", "Third quartile"),
+    "ci_low": ("CI", "Confidence interval, lower and upper limit"),
+    "p": ("P value", "Two-sided unless stated otherwise. <0.001 is a value below that."),
+    "rate": ("Rate", "Events or subjects for the person-time stated"),
+    "survival": ("Survival", "Estimated share without the event at that time"),
+    "censored": ("Censored", "Number of subjects without the event when last seen"),
+    "both": ("Both", "Pairs in which both sides have the property"),
+    "first": ("First only", "Pairs in which only the first side has it"),
+    "second": ("Second only", "Pairs in which only the second side has it"),
+    "neither": ("Neither", "Pairs in which neither side has it"),
+}
+
+
+def write_definitions(target: Worksheet, report: Report) -> None:
+    """Write versions, analysis sets, dates, what is absent, abbreviations and methods."""
+    set_page(target, _WIDTHS, report.cut)
+    fill(target, _WIDTHS, _rows(report))
+    target.print_title_rows = "1:1"
+
+
+def _rows(report: Report) -> Iterator[list[Item]]:
+    for banner in banners(report.cut):
+        lines = wrap(legible(banner).split(), sum(_WIDTHS) * DIGIT)
+        yield from ([Item(line, "strong")] for line in lines)
+    yield [Item(f"{report.cut.study}: definitions", "title")]
+    yield [Item("Back to contents", "link", link=COVER)]
+    sections: tuple[tuple[str, str, _Pairs], ...] = (
+        ("Versions", "In use", _versions(report.cut)),
+        ("Analysis set", "Size, and where it is used", _sets(report)),
+        ("Dates and days", "How they are written", _DATES.items()),
+        ("What is not there", "What it means", _ABSENT.items()),
+        ("Abbreviation", "Meaning", _abbreviations(report)),
+        ("Method or rule", "Where it is used", _methods(report)),
+    )
+    for left, right, pairs in sections:
+        yield []
+        yield [Item(left, "head"), Item(right, "head text")]
+        yield from ([Item(name, "label"), Item(text)] for name, text in pairs)
+
+
+def _versions(cut: Cut) -> Iterator[tuple[str, str]]:
+    for number, each in enumerate(cut.dictionaries, 1):
+        yield f"Dictionary or grading {number}", each
+    if not cut.dictionaries:
+        yield "Dictionaries", "none"
+    yield "Study definition", f"SHA-256 {cut.definition}"
+    yield "Contribution version", f"{cut.contribution_version} (of the rules that count)"
+
+
+def _sets(report: Report) -> Iterator[tuple[str, str]]:
+    sizes = dict(population_sizes(report.grids))
+    places: dict[str, list[str]] = {}
+    for kind, shown in (
+        ("Table", report.grids),
+        ("Figure", report.charts),
+        ("Listing", report.listings),
+    ):
+        for each in shown:
+            places.setdefault(each.population, []).append(f"{kind} {each.id}")
+    for name, used in places.items():
+        size = f"N = {sizes[name]}; " if name in sizes else ""
+        yield name, size + ", ".join(used)
+
+
+def _abbreviations(report: Report) -> Iterator[tuple[str, str]]:
+    cells = (cell for grid in report.grids for row in grid.rows for cell in row.cells)
+    used = {statistic.name for cell in cells for statistic in cell.statistics}
+    yield from (words for name, words in _STATISTICS.items() if name in used)
+
+
+def _methods(report: Report) -> Iterator[tuple[str, str]]:
+    used: dict[str, dict[str, None]] = {}
+    for grid in report.grids:
+        for cell in (cell for row in grid.rows for cell in row.cells):
+            used.setdefault(cell.method, {})[f"Table {grid.id}"] = None
+    for chart in report.charts:
+        used.setdefault(chart.method, {})[f"Figure {chart.id}"] = None
+    for figure in report.figures:
+        for words in (figure.method, figure.rule):
+            used.setdefault(words, {})[f"Summary: {figure.label}"] = None
+    yield from ((name, "; ".join(places)) for name, places in used.items() if name)
+    yield "Rounding", "Once, half up, from exact values: 82.5 is shown as 83"

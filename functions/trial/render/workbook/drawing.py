@@ -1,0 +1,165 @@
+"""Charts as a spreadsheet draws them, from the points that stand in their sheet."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from openpyxl.chart import BarChart, LineChart, Reference, ScatterChart
+from openpyxl.chart.axis import ChartLines, NumericAxis, TextAxis
+from openpyxl.chart.data_source import NumDataSource, NumRef
+from openpyxl.chart.error_bar import ErrorBars
+from openpyxl.chart.legend import Legend
+from openpyxl.chart.marker import Marker
+from openpyxl.chart.series import Series
+from openpyxl.chart.series_factory import SeriesFactory
+from openpyxl.chart.shapes import GraphicalProperties
+from openpyxl.chart.title import title_maker
+from openpyxl.drawing.line import LineProperties
+from openpyxl.drawing.text import CharacterProperties
+from openpyxl.worksheet.worksheet import Worksheet
+
+from trial.render import legible
+from trial.render.workbook.curves import Curve
+from trial.tables.grid import Chart
+
+CATEGORY, AT, VALUE, LESS, MORE = range(2, 7)
+"""The columns in which points stand."""
+WIDTH = 24.0  # cm
+_LEAST_HEIGHT, _LINE_OF_A_TERM, _MOST_HEIGHT = 12.5, 0.7, 60.0
+_COLOURS = ("0072B2", "D55E00", "009E73", "CC79A7", "E69F00", "56B4E9", "7F7F7F", "000000")
+_SYMBOLS = ("circle", "square", "diamond", "triangle")
+_DARK, _GREY, _PALE = "1A1A1A", "595959", "D9D9D9"
+_POINT = 12_700  # EMU
+
+type Placed = tuple[Curve, int, int]
+"""A curve, and the first and last row in which its points stand."""
+
+
+def height(chart: Chart, drawn: Sequence[Curve]) -> float:
+    """Say how high the chart is, in cm: a term takes a line of its own."""
+    lines = max((len(curve.points) for curve in drawn), default=0) if chart.kind == "dots" else 0
+    return min(max(_LEAST_HEIGHT, _LINE_OF_A_TERM * lines + 4), _MOST_HEIGHT)
+
+
+def draw(sheet: Worksheet, chart: Chart, placed: Sequence[Placed], anchor: str) -> None:
+    """Add the chart to the sheet, beside its data."""
+    by_category = chart.kind in {"bars", "dots"}
+    plot = _bars(sheet, chart, placed) if by_category else _curves(sheet, chart, placed)
+    plot.title = _title(chart.title, 1200)
+    plot.legend = None
+    if len(placed) > 1:
+        plot.legend = Legend()
+        plot.legend.position, plot.legend.overlay = "b", False
+    size: Any = plot  # in cm: openpyxl's own sizes are whole, its drawings are not
+    size.width, size.height = WIDTH, height(chart, [curve for curve, _, _ in placed])
+    sheet.add_chart(plot, anchor)
+
+
+def _curves(sheet: Worksheet, chart: Chart, placed: Sequence[Placed]) -> ScatterChart:
+    plot = ScatterChart()
+    plot.scatterStyle = "lineMarker"
+    for curve, first, last in placed:
+        places = Reference(sheet, AT, first, max_row=last)
+        series = _plotted(sheet, curve, first, last, places)
+        if curve.look == "line":
+            series.errBars = _error_bars(sheet, curve, first, last, "y")
+        plot.series.append(series)
+    _set_axis(plot.x_axis, chart.x_label)
+    _set_axis(plot.y_axis, chart.y_label)
+    plot.x_axis.majorGridlines = None
+    plot.x_axis.crosses = plot.y_axis.crosses = "min"  # along the edges, whatever the signs
+    if chart.y_range:
+        low, high = map(float, chart.y_range)
+        plot.y_axis.scaling.min, plot.y_axis.scaling.max = low, high
+    return plot
+
+
+def _bars(sheet: Worksheet, chart: Chart, placed: Sequence[Placed]) -> BarChart:
+    """Draw upright bars without gaps, or lying ones from the top, side by side for each term."""
+    plot, upright = BarChart(), chart.kind == "bars"
+    plot.type = "col" if upright else "bar"
+    plot.gapWidth, plot.overlap = (0, 100) if upright else (60, 0)
+    levels = LineChart()
+    for curve, first, last in placed:
+        onto = levels if curve.look == "reference" else plot
+        series = _plotted(sheet, curve, first, last)
+        series.errBars = _error_bars(sheet, curve, first, last)
+        onto.series.append(series)
+        onto.set_categories(Reference(sheet, CATEGORY, first, max_row=last))
+    labels = (chart.x_label, chart.y_label) if upright else (chart.y_label, chart.x_label)
+    _set_axis(plot.x_axis, labels[0])
+    _set_axis(plot.y_axis, labels[1])
+    if not upright:
+        plot.x_axis.scaling.orientation = "maxMin"
+        plot.y_axis.crosses = "max"  # where the turned axis ends: at the foot
+        plot.y_axis.tickLblPos = "nextTo"
+    plot.x_axis.majorTickMark = "none"
+    if levels.series:
+        plot += levels
+    return plot
+
+
+def _plotted(
+    sheet: Worksheet, curve: Curve, first: int, last: int, places: Reference | None = None
+) -> Series:
+    values = Reference(sheet, VALUE, first, max_row=last)
+    series: Series = SeriesFactory(values, places, title=legible(curve.label))
+    _dress(series, curve)
+    return series
+
+
+def _dress(series: Series, curve: Curve) -> None:
+    colour = _DARK if curve.look == "reference" else _COLOURS[curve.place % len(_COLOURS)]
+    line = LineProperties(w=1.75 * _POINT, solidFill=colour)
+    symbol: Any = "none"
+    match curve.look:
+        case "line":
+            symbol = _SYMBOLS[curve.place % len(_SYMBOLS)]
+        case "censored":
+            line, symbol = LineProperties(noFill=True), "plus"
+        case "reference":
+            line = LineProperties(w=_POINT, solidFill=colour, prstDash="dash")
+        case "bars" | "dots":
+            line = LineProperties(w=0.5 * _POINT, solidFill="FFFFFF")
+    series.spPr = GraphicalProperties(ln=line)
+    if curve.look in {"bars", "dots"}:
+        series.spPr.solidFill = colour
+        series.invertIfNegative = False
+        return
+    series.smooth = False
+    series.marker = Marker(symbol, size=6)
+    series.marker.spPr = GraphicalProperties(solidFill=colour, ln=LineProperties(solidFill=colour))
+
+
+def _error_bars(
+    sheet: Worksheet, curve: Curve, first: int, last: int, direction: Literal["y"] | None = None
+) -> ErrorBars | None:
+    """Draw intervals, where there are any; upright and lying bars take no direction."""
+    if all(point.less is None and point.more is None for point in curve.points):
+        return None
+    less, more = (
+        NumDataSource(NumRef(f=str(Reference(sheet, column, first, max_row=last))))
+        for column in (LESS, MORE)
+    )
+    look = GraphicalProperties(ln=LineProperties(w=_POINT, solidFill=_GREY))
+    return ErrorBars(direction, "both", "cust", noEndCap=False, minus=less, plus=more, spPr=look)
+
+
+def _title(text: str, size: int) -> Any:  # noqa: ANN401 (openpyxl says less than it makes)
+    title: Any = title_maker(legible(text))
+    for paragraph in title.tx.rich.paragraphs:
+        paragraph.pPr.defRPr = CharacterProperties(sz=size, b=True)
+    title.overlay = False
+    return title
+
+
+def _set_axis(axis: NumericAxis | TextAxis, label: str) -> None:
+    """Show the axis, its labels at the edge: inside, they would stand among the data."""
+    axis.delete = False
+    axis.title = _title(label, 1000) if label else None
+    axis.tickLblPos = "low"
+    axis.majorTickMark, axis.number_format = "out", "General"
+    axis.majorGridlines = None
+    axis.spPr = GraphicalProperties(ln=LineProperties(solidFill=_GREY))
+    if isinstance(axis, NumericAxis):
+        pale = GraphicalProperties(ln=LineProperties(w=0.5 * _POINT, solidFill=_PALE))
+        axis.majorGridlines = ChartLines(spPr=pale)

@@ -1,0 +1,119 @@
+"""Figures: the data as a plain table, beside them a chart that the spreadsheet draws itself.
+
+The chart draws the points that stand below the table: corners of steps, lengths of error bars.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from math import ceil
+
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from trial.render.workbook.curves import Curve, Point, curves
+from trial.render.workbook.drawing import Placed, draw, height
+from trial.render.workbook.looks import fill
+from trial.render.workbook.sheets import Layout, write_sheet
+from trial.render.workbook.texts import Item, digits
+from trial.tables.grid import Chart, Cut, Mark, Series
+
+_HEADS = ("Series", "Label", "X", "Y", "Low", "High", "n")
+_POINT_HEADS = ("Series", "Label", "X", "Y", "To low", "To high")
+_TEXTS = 2  # columns of texts; those that follow hold numbers
+_TEXT_WIDTHS, _NUMBER_WIDTH = range(14, 40), 11
+_CHART_COLUMN = len(_HEADS) + 2
+_CHART_COLUMNS, _CHART_COLUMN_WIDTH = 13, 10  # as wide as the chart, at least
+_ROW = 0.45  # cm, at least
+
+
+def write_figure(target: Worksheet, chart: Chart, cut: Cut) -> Layout:
+    """Write a figure's sheet: its table and the chart; out of print, the points that it draws."""
+    rows = list(_rows(chart))
+    layout = Layout(
+        "Figure", chart.id, chart.title, chart.population, (_heads(_HEADS),), _widths(rows),
+        _notes(chart),
+    )  # fmt: skip
+    first, last = write_sheet(target, layout, rows, cut)
+    drawn = curves(chart)
+    anchor = f"{get_column_letter(_CHART_COLUMN)}{first}"
+    last = max(last, first + ceil(height(chart, drawn) / _ROW))
+    columns = [get_column_letter(_CHART_COLUMN + n) for n in range(_CHART_COLUMNS)]
+    for column in columns:
+        target.column_dimensions[column].width = _CHART_COLUMN_WIDTH
+    target.print_area = f"A1:{columns[-1]}{last}"
+    draw(target, chart, _write_points(target, layout, drawn, last + 3), anchor)
+    return layout
+
+
+def _heads(names: Sequence[str]) -> list[Item]:
+    styles = ("head", *["head text"] * (_TEXTS - 1), *["head number"] * (len(names) - _TEXTS))
+    return [Item(name, style) for name, style in zip(names, styles, strict=True)]
+
+
+def _widths(rows: Sequence[Sequence[Item]]) -> tuple[int, ...]:
+    """Fit the columns of texts to what they hold."""
+    widths = [_NUMBER_WIDTH] * len(_HEADS)
+    for n in range(_TEXTS):
+        wanted = max((digits(str(row[n].value)) for row in rows), default=0)
+        widths[n] = min(max(wanted, _TEXT_WIDTHS.start), _TEXT_WIDTHS.stop)
+    return tuple(widths)
+
+
+def _notes(chart: Chart) -> tuple[str, ...]:
+    labels = (("X", chart.x_label), ("Y", chart.y_label))
+    axes = " ".join(f"{axis}: {label}." for axis, label in labels if label)
+    method = (f"Method: {chart.method}.",) if chart.method else ()
+    return (axes, *method, f"From the same sums as table {chart.source}.", *chart.footnotes)
+
+
+def _rows(chart: Chart) -> Iterator[list[Item]]:
+    marks = [(each.label, mark) for each in chart.series for mark in _marks(each)]
+    marks += [(name, Mark(None, level, label="Reference")) for level, name in chart.references]
+    across = _shape((mark.x for _, mark in marks), chart.places)
+    upright = _shape((y for _, m in marks for y in (m.y, m.low, m.high)), chart.places)
+    for name, mark in marks:
+        numbers = (_number(each, upright) for each in (mark.y, mark.low, mark.high))
+        n = _number(None if mark.n is None else str(mark.n), "0")
+        yield [Item(name, "label"), Item(mark.label), _number(mark.x, across), *numbers, n]
+
+
+def _marks(series: Series) -> Iterator[Mark]:
+    """Give all that is known of a series, as marks."""
+    yield from series.marks
+    yield from (Mark(time, None, label="Censored") for time in series.censored)
+    yield from (Mark(time, None, label="At risk", n=n) for time, n in series.at_risk)
+
+
+def _shape(exact: Iterable[str | None], places: int) -> str:
+    """Choose the format that shows the chart's decimals, or none where all numbers are whole."""
+    numbers = (Decimal(each) for each in exact if each is not None)
+    whole = all(number == number.to_integral_value() for number in numbers)
+    return "0" if whole or not places else f"0.{'0' * places}"
+
+
+def _number(exact: str | None, shape: str) -> Item:
+    """Show a number in a format; all its digits are there."""
+    return Item("", "number") if exact is None else Item(Decimal(exact), "number", shape)
+
+
+def _write_points(
+    target: Worksheet, layout: Layout, drawn: Sequence[Curve], first: int
+) -> list[Placed]:
+    """Write the points that the chart draws, curve after curve; say where they stand."""
+    title = [Item("The chart draws these points:", "strong")]
+    row = fill(target, layout.widths, [title, _heads(_POINT_HEADS)], first)
+    placed = []
+    for curve in drawn:
+        if curve.points:
+            end = fill(target, layout.widths, (_point(curve, each) for each in curve.points), row)
+            placed.append((curve, row, end - 1))
+            row = end
+    return placed
+
+
+def _point(curve: Curve, point: Point) -> list[Item]:
+    """Write a point with all its digits; a bar or a term stands at a name, others at a number."""
+    name, at = (point.at, None) if isinstance(point.at, str) else ("", point.at)
+    numbers = (at, point.value, point.less, point.more)
+    items = (Item("" if each is None else each, "number") for each in numbers)
+    return [Item(curve.label, "label"), Item(name), *items]

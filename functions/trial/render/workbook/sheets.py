@@ -1,0 +1,130 @@
+"""What all sheets share: the lines above and below, the page, and the way back to the contents."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
+
+from trial.render import legible, wrap
+from trial.render.workbook.looks import fill
+from trial.render.workbook.texts import DIGIT, Item
+from trial.tables.grid import Cut
+
+COVER, DEFINITIONS = "Cover", "Definitions"
+UNBLINDED = "unblinded"
+_SHORTEST_LINE = 110  # digits: titles and notes run on beside a narrow table
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A sheet laid out but for its body; `heads` are its one or two rows of column heads."""
+
+    kind: str
+    id: str
+    title: str
+    population: str
+    heads: tuple[list[Item], ...]
+    widths: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def room(self) -> float:
+        """The ems that a line of text over the columns may take."""
+        return max(sum(self.widths), _SHORTEST_LINE) * DIGIT
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the contents: a sheet, and how many records it lists."""
+
+    layout: Layout
+    name: str
+    records: int | None = None
+    part: int = 1
+
+    @property
+    def label(self) -> str:
+        """What the reader looks for: "Listing 16.2.7, part 2"."""
+        part = f", part {self.part}" if self.part > 1 else ""
+        return f"{self.layout.kind} {self.layout.id}{part}"
+
+
+def banners(cut: Cut) -> tuple[str, ...]:
+    """Say what a reader must know before any number: what the data are, and whether blinded."""
+    blinding = ""
+    if cut.blinded:
+        blinding = "BLINDED: results are pooled over the arms, and what tells an arm is hidden"
+    elif cut.audience == UNBLINDED:
+        blinding = "UNBLINDED: results by arm of a blinded study, for those entitled to them alone"
+    return tuple(filter(None, (cut.notice, blinding)))
+
+
+def write_head(target: Worksheet, layout: Layout, cut: Cut, part: str = "") -> int:
+    """Write a sheet down to its column heads, which stay in sight and on every page; count rows."""
+    set_page(target, layout.widths, cut)
+    above = ([item] for item in _above(layout, cut, part))
+    head = fill(target, layout.widths, [*above, *layout.heads]) - 1
+    target.freeze_panes = f"B{head + 1}"
+    target.print_title_rows = f"1:{head}"
+    return head
+
+
+def write_sheet(
+    target: Worksheet, layout: Layout, body: Iterable[Sequence[Item]], cut: Cut
+) -> tuple[int, int]:
+    """Write a whole sheet; give the numbers of its body's first row, and of its last row."""
+    head = write_head(target, layout, cut)
+    end = fill(target, layout.widths, body, head + 1)
+    notes = ([item] for item in below(layout, cut))
+    return head + 1, fill(target, layout.widths, notes, end + 1) - 1
+
+
+def _above(layout: Layout, cut: Cut, part: str) -> Iterator[Item]:
+    for banner in banners(cut):
+        for line in wrap(legible(banner).split(), layout.room):
+            yield Item(line, "strong")
+    registry = f" | {cut.registry}" if cut.registry else ""
+    yield Item(f"Protocol {cut.study}{registry} | Data date {cut.data_date or 'none'}", "line")
+    title = legible(f"{layout.kind} {layout.id} \u2013 {layout.title}")
+    for line in wrap(title.split(), layout.room * 3 / 4):
+        yield Item(line, "title")
+    yield Item(f"Population: {layout.population}", "line")
+    if part:
+        yield Item(part, "strong")
+    yield Item("Back to contents", "link", link=COVER)
+
+
+def below(layout: Layout, cut: Cut) -> Iterator[Item]:
+    """Give the lines under a sheet's body: its footnotes, and where it comes from."""
+    for note in (*layout.notes, _source(cut)):
+        for line in wrap(legible(note).split(), layout.room):
+            yield Item(line, "note")
+
+
+def _source(cut: Cut) -> str:
+    words = f"Source: definition {cut.definition[:16]}, contribution {cut.contribution_version}"
+    dictionaries = "".join(f"; {each}" for each in cut.dictionaries)
+    asked = f"; data cut-off {cut.cutoff}" if cut.cutoff else ""
+    asked += f"; as recorded by {cut.as_of}" if cut.as_of else ""
+    return f"{words}; cut {cut.id}; data date {cut.data_date or 'none'}{asked}{dictionaries}"
+
+
+def set_page(target: Worksheet, widths: Sequence[int], cut: Cut) -> None:
+    """Set widths and page: landscape A4, as wide as the sheet, with the cut and "Page x of y"."""
+    for number, width in enumerate(widths, 1):
+        target.column_dimensions[get_column_letter(number)].width = width
+    target.sheet_view.showGridLines = False
+    target.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    target.page_setup.orientation = "landscape"
+    target.page_setup.paperSize = 9  # A4
+    target.page_setup.fitToWidth, target.page_setup.fitToHeight = 1, 0
+    margins = target.page_margins
+    margins.left = margins.right = 0.4
+    margins.top, margins.bottom, margins.footer = 0.5, 0.75, 0.4
+    footer = target.oddFooter
+    assert footer is not None
+    footer.left.text = legible(f"{cut.study} | cut {cut.id[:16]}")[:100].replace("&", "&&")
+    footer.right.text = "Page &P of &N"
+    footer.left.size = footer.right.size = 8

@@ -1,0 +1,125 @@
+"""Tables: counts take one line, every other statistic a line of its own."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import ceil
+
+from trial.render.workbook.sheets import Layout
+from trial.render.workbook.texts import Item, digits, numeric
+from trial.tables.grid import Cell as Results
+from trial.tables.grid import Column, Grid, Row
+
+_DESCRIBED = {"mean", "sd", "median", "min", "max"}
+_COUNTED = {"n": "value", "percent": "%", "events": "Events"}
+_SUBCOLUMNS = ("value", "N", "%", "95% CI", "Events")
+_NAMES = {
+    "observed": "Observed",
+    "imputed": "Imputed",
+    "not_due": "Not yet due",
+    "mean": "Mean",
+    "sd": "SD",
+    "median": "Median",
+    "min": "Minimum",
+    "max": "Maximum",
+    "p": "P value",
+    "p (nominal)": "P value (nominal)",
+    "difference": "Difference",
+    "both": "Both",
+    "first": "First only",
+    "second": "Second only",
+    "neither": "Neither",
+    "percent": "%",
+    "events": "Events",
+}
+_LABEL_WIDTHS = range(24, 60)
+_WIDEST_BAND = 44
+type _Line = dict[tuple[str, str], str]  # (column, sub-column) -> text
+
+
+def _lines(row: Row, columns: dict[str, Column]) -> dict[str, _Line]:
+    lines: dict[str, _Line] = {}
+    for cell in row.cells:
+        for line, place, text in _placed(cell, columns[cell.column]):
+            lines.setdefault(line, {})[cell.column, place] = text
+    return lines
+
+
+def _placed(cell: Results, column: Column) -> Iterator[tuple[str, str, str]]:
+    """Say on which line and in which sub-column each statistic of a cell stands."""
+    known = {each.name: each.text for each in cell.statistics}
+    described = not _DESCRIBED.isdisjoint(known)
+    for each in cell.statistics:
+        if each.name in _COUNTED and not described:
+            yield "count", _COUNTED[each.name], each.text
+        elif each.name == "N":
+            if each.raw != column.n:
+                yield ("N" if described else "count"), "N", each.text
+        elif each.name not in {"ci_low", "ci_high"}:
+            name = f"{each.name} (nominal)" if each.nominal else each.name
+            yield name, "value", each.text
+    if "ci_low" in known and "ci_high" in known:
+        bearer = next((name for name in ("difference", "mean") if name in known), "count")
+        yield bearer, "95% CI", f"{known['ci_low']}, {known['ci_high']}"
+
+
+def lay_out(grid: Grid) -> tuple[Layout, list[list[Item]]]:
+    """Lay a table out: each of its columns takes as many sub-columns as its statistics need."""
+    columns = {column.id: column for column in grid.columns}
+    rows = [(row, _lines(row, columns)) for row in grid.rows]
+    lines = [(name, line) for _, each in rows for name, line in each.items()]
+    used = {place for _, line in lines for place in line}
+    places = [
+        (each, sub)
+        for each in columns
+        for sub in [sub for sub in _SUBCOLUMNS if (each, sub) in used] or ["value"]
+    ]
+    named = any(name != "count" for name, _ in lines)
+    valued = {each for name, line in lines if name != "count" for each, _ in line}
+    heads = [Item("Category", "head"), *([Item("Statistic", "head text")] if named else [])]
+    bands = [Item("", "band") for _ in heads]
+    for number, (each, sub) in enumerate(places):
+        alone = sum(column == each for column, _ in places) == 1
+        first = not number or places[number - 1][0] != each
+        band = f"{columns[each].label}{'\n' if alone else ' '}{columns[each].size}".rstrip()
+        bands.append(Item(band if first else "", "band alone" if alone else "band"))
+        value = "Value" if each in valued else "n"
+        heads.append(Item(value if sub == "value" else sub, "head number"))
+    body = [items for row, each in rows for items in _table_rows(row, each, places, named=named)]
+    methods = "; ".join(dict.fromkeys(c.method for r in grid.rows for c in r.cells if c.method))
+    notes = (*grid.footnotes, f"Methods: {methods}.") if methods else grid.footnotes
+    widths = _table_widths([heads, *body], bands)
+    layout = Layout(
+        "Table", grid.id, grid.title, grid.population, (bands, heads), widths, tuple(notes)
+    )
+    return layout, body
+
+
+def _table_rows(
+    row: Row, lines: dict[str, _Line], places: Sequence[tuple[str, str]], *, named: bool
+) -> Iterator[list[Item]]:
+    """Give a row's lines: its label stands on the first of them."""
+    label = Item(row.label, "label" if lines else "group", indent=2 * row.level)
+    for name, line in (lines or {"": {}}).items():
+        counted = "n (%)" if any(sub == "%" for _, sub in line) else "n"
+        statistic = counted if name == "count" else _NAMES.get(name, name)
+        texts = [(sub, line.get((column, sub), "")) for column, sub in places]
+        values = [numeric(text.strip("()%") if sub == "%" else text) for sub, text in texts]
+        yield [label, *([Item(statistic)] if named else []), *values]
+        label = Item("", "label")
+
+
+def _table_widths(rows: Sequence[list[Item]], bands: Sequence[Item]) -> tuple[int, ...]:
+    """Fit the columns to their texts, and the sub-columns of a column to its head."""
+    widths = [
+        max(digits(str(item.value)) + 2 * item.indent for item in column) + 1
+        for column in zip(*rows, strict=True)
+    ]
+    widths[0] = min(max(widths[0], _LABEL_WIDTHS.start), _LABEL_WIDTHS.stop)
+    starts = [n for n, band in enumerate(bands) if band.value]
+    for start, end in pairwise((*starts, len(widths))):
+        label, _, size = str(bands[start].value).rpartition("\n")  # only a wrapped head has two
+        wanted = max(map(digits, (size, *label.split()))) + 1
+        missing = max(0, min(wanted, _WIDEST_BAND) - sum(widths[start:end]))
+        for n in range(start, end):
+            widths[n] += ceil(missing / (end - start))
+    return tuple(widths)

@@ -1,0 +1,109 @@
+"""Texts and numbers as a cell holds them, how wide they are, and how many lines they take."""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from math import ceil
+from typing import NamedTuple
+
+from trial.render import ems, legible, wrap
+
+LONGEST_TEXT = 32_767  # UTF-16 units a cell holds
+_CUT_MARK = " [cut: the text is longer than a cell]"
+_ENCODED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")  # a spreadsheet would read a character code here
+FORMULA_LIKE = ("=", "+", "-", "@", "\t")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)(?:\.(\d+))?", re.ASCII)
+EXACT_DIGITS = 15  # a spreadsheet's numbers hold no more
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_FIRST_DAY = date(1900, 3, 1)  # the format counts a 29 February 1900, so earlier days are off
+_DAY_ZERO = date(1899, 12, 30).toordinal()
+DAY_FORMAT = "yyyy-mm-dd"
+
+DIGIT = 0.58  # ems, as `ems` estimates them: the width of columns is counted in digits
+_ROOM = 0.6  # ems of text a digit's width holds: the estimate is generous
+_WIDEST = 1.3  # ems: no character is wider
+
+
+class Item(NamedTuple):
+    """What one cell shows: `style` names a look, `number` the format of a number."""
+
+    value: str | int | Decimal
+    style: str = "text"
+    number: str = ""
+    indent: int = 0
+    link: str = ""
+
+
+def storable(text: str) -> str:
+    """Give a text as a cell can hold it: legible, literal and no longer than a cell."""
+    text = _ENCODED.sub("_x005F_", legible(text))
+    if len(text) * 2 > LONGEST_TEXT:
+        units = text.encode("utf-16-le")
+        if len(units) > 2 * LONGEST_TEXT:
+            kept = units[: 2 * (LONGEST_TEXT - len(_CUT_MARK))]
+            return kept.decode("utf-16-le", "ignore") + _CUT_MARK
+    return text
+
+
+def numeric(text: str) -> Item:
+    """Make a number of a text that is one, in the format that shows the same digits."""
+    found = _NUMBER.fullmatch(text)
+    plain = text.replace(",", "")
+    if found is None or sum(map(str.isdigit, plain)) > EXACT_DIGITS:
+        return Item(text, "number")
+    value = Decimal(plain)
+    if not value and text.startswith("-"):
+        return Item(text, "number")  # a format would drop the sign
+    whole, places = "#,##0" if found[1] else "0", len(found[2] or "")
+    shape = f"{whole}.{'0' * places}" if places else whole
+    return Item(value if places else int(plain), "number", shape)
+
+
+def dated(text: str) -> Item | None:
+    """Make a date of a full ISO date, if a spreadsheet can count it."""
+    with suppress(ValueError):
+        if _DAY.fullmatch(text) and (day := date.fromisoformat(text)) >= _FIRST_DAY:
+            return Item(day.toordinal() - _DAY_ZERO, "day", DAY_FORMAT)
+    return None
+
+
+@lru_cache(maxsize=4096)
+def digits(text: str) -> int:
+    """Say how wide a column must be to hold the longest line of the text."""
+    return max(ceil(ems(line) / DIGIT) for line in text.split("\n")) + 2
+
+
+def line_count(text: str, width: int) -> int:
+    """Say how many lines a text takes in a column so many digits wide."""
+    room = (width - 0.5) * _ROOM
+    if text.isprintable():  # one paragraph, and nothing that needs a picture
+        return 1 if len(text) * _WIDEST <= room else len(wrap(text.split(), room)) or 1
+    return sum(len(wrap(line.split(), room)) or 1 for line in legible(text).split("\n"))
+
+
+_ILLEGAL_IN_NAME = re.compile(r"[\[\]:*?/\\]")
+_LONGEST_NAME = 31
+_RESERVED = ("history",)  # by the format
+
+
+class Names:
+    """The names of a workbook's sheets: legal, and each given once, whatever was wanted."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {each.casefold() for each in (*_RESERVED, *taken)}
+
+    def take(self, wanted: str, number: int = 1) -> str:
+        """Make a name of the one wanted; a `number` from 2 on, or another one free, is added."""
+        base = _ILLEGAL_IN_NAME.sub("-", legible(wanted)).replace("\n", " ").strip("' ") or "Sheet"
+        while (name := self._numbered(base, number)).casefold() in self._taken:
+            number += 1
+        self._taken.add(name.casefold())
+        return name
+
+    @staticmethod
+    def _numbered(base: str, number: int) -> str:
+        ending = f" ({number})" if number > 1 else ""
+        return base[: _LONGEST_NAME - len(ending)].rstrip("' ") + ending

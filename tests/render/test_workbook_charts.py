@@ -1,0 +1,141 @@
+"""The sheets of figures: a table of the data, and a chart that draws it."""
+
+from dataclasses import replace
+from decimal import Decimal
+from io import BytesIO
+from itertools import pairwise
+
+import pytest
+import samples
+from openpyxl import load_workbook
+from openpyxl.utils import range_boundaries
+
+from trial.render.workbook import workbook
+
+BOOK = load_workbook(BytesIO(b"".join(workbook(samples.illustrated()))))
+CHARTS = {chart.id: chart for chart in samples.charts()}
+
+
+def sheet_of(chart):
+    return BOOK[f"Figure {chart.id}"]
+
+
+def drawn(chart):
+    (found,) = sheet_of(chart)._charts
+    return found
+
+
+def series_of(chart):
+    return [each for part in drawn(chart)._charts for each in part.series]
+
+
+def values(sheet, reference):
+    column, first, last_column, last = range_boundaries(reference.rpartition("!")[2])
+    assert column == last_column
+    return [sheet.cell(row, column).value for row in range(first, last + 1)]
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda each: each.kind)
+def test_the_data_stand_as_a_table(chart):
+    sheet = sheet_of(chart)
+    head = int(sheet.print_title_rows.split("$")[-1])
+    rows = list(sheet.iter_rows(head, max_col=7, values_only=True))
+    assert rows[0] == ("Series", "Label", "X", "Y", "Low", "High", "n")
+    marks = [(series, mark) for series in chart.series for mark in series.marks]
+    known = {row for row in rows if row[0]}
+    for series, mark in marks:
+        numbers = [
+            None if each is None else float(each) for each in (mark.x, mark.y, mark.low, mark.high)
+        ]
+        assert (series.label, mark.label or None, *numbers, mark.n) in known
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda each: each.kind)
+def test_the_chart_has_titles_and_visible_axes_and_covers_no_data(chart):
+    found = drawn(chart)
+    for axis in (found.x_axis, found.y_axis):
+        assert axis.delete is False
+        assert axis.tickLblPos in {"low", "nextTo"}
+    titles = {
+        "".join(run.t for part in each.tx.rich.paragraphs for run in part.r)
+        for each in (found.title, found.x_axis.title, found.y_axis.title)
+        if each is not None
+    }
+    assert titles == {text for text in (chart.title, chart.x_label, chart.y_label) if text}
+    assert found.title.overlay is False
+    assert found.legend.overlay is False
+    assert found.anchor._from.col >= 8  # columns of data end at the seventh
+    printed = sheet_of(chart).print_area.rpartition("!")[2]
+    assert range_boundaries(printed.replace("$", ""))[2] > found.anchor._from.col
+
+
+def test_a_chart_of_one_series_has_no_legend():
+    only = samples.waterfall()
+    report = samples.Report(
+        samples.CUT, (), samples.FLOW, (), (), charts=(replace(only, references=()),)
+    )
+    book = load_workbook(BytesIO(b"".join(workbook(report))))
+    (found,) = book[f"Figure {only.id}"]._charts
+    assert found.legend is None
+
+
+def test_means_are_drawn_where_they_are_with_bars_to_the_ends_of_their_intervals():
+    chart = CHARTS["14.2.4.1"]
+    sheet = sheet_of(chart)
+    for series, found in zip(chart.series, series_of(chart), strict=False):
+        places, levels = found.xVal.numRef.f, found.yVal.numRef.f
+        assert values(sheet, places) == [int(mark.x) for mark in series.marks]
+        for mark, level, less, more in zip(
+            series.marks,
+            values(sheet, levels),
+            values(sheet, found.errBars.minus.numRef.f),
+            values(sheet, found.errBars.plus.numRef.f),
+            strict=True,
+        ):
+            if mark.y is None:
+                assert (level, less, more) == (None, None, None)
+            else:
+                assert Decimal(str(level)) == Decimal(mark.y)
+                assert level - less == pytest.approx(float(mark.low))
+                assert level + more == pytest.approx(float(mark.high))
+
+
+def test_steps_stay_level_until_the_next_mark():
+    chart = CHARTS["14.2.5"]
+    sheet, found = sheet_of(chart), series_of(chart)[0]
+    points = list(
+        zip(values(sheet, found.xVal.numRef.f), values(sheet, found.yVal.numRef.f), strict=True)
+    )
+    assert points[:4] == [(0, 100), (4, 100), (4, 99), (16, 99)]
+    for (x, y), (next_x, next_y) in pairwise(points):
+        assert x == next_x or y == next_y
+
+
+def test_censored_subjects_are_marked_on_the_curve():
+    chart = CHARTS["14.2.5"]
+    sheet, found = sheet_of(chart), series_of(chart)[1]
+    assert values(sheet, found.xVal.numRef.f) == [3, 41, 55]
+    assert values(sheet, found.yVal.numRef.f) == [100, 90, 87]
+    assert found.marker.symbol == "plus"
+
+
+def test_bars_stand_without_gaps_in_the_order_given_and_below_their_reference():
+    chart = CHARTS["14.2.6"]
+    bars, sheet = drawn(chart), sheet_of(chart)
+    assert (bars.type, bars.gapWidth, bars.overlap) == ("col", 0, 100)
+    total, level = series_of(chart)
+    found = values(sheet, total.val.numRef.f)
+    assert [Decimal(str(each)) for each in found] == [
+        Decimal(mark.y) for mark in chart.series[0].marks
+    ]
+    assert set(values(sheet, level.val.numRef.f)) == {-1}
+
+
+def test_terms_stand_from_the_top_each_with_a_bar_an_arm():
+    chart = CHARTS["14.3.1.3"]
+    bars, sheet = drawn(chart), sheet_of(chart)
+    assert (bars.type, bars.x_axis.scaling.orientation) == ("bar", "maxMin")
+    for series, found in zip(chart.series, series_of(chart), strict=True):
+        labels = found.cat.strRef or found.cat.numRef
+        assert values(sheet, labels.f) == [mark.label for mark in series.marks]
+        assert values(sheet, found.val.numRef.f) == [int(mark.x) for mark in series.marks]
