@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from local.replay import DOCUMENTS
 from trial import cells, messages, report, study
 from trial.cells import Share
 from trial.derivation import Derivation
@@ -408,6 +409,13 @@ def files_of(made: Report, view: Study | None = None, code_version: str = "") ->
     """Read every file of a cut to its end, in the order in which they come."""
     found = render(made, (view or tiny()).definition, code_version)
     return {each.name: b"".join(each.content) for each in found}
+
+
+@cache
+def tmb301_documents() -> frozenset[str]:
+    """Name the files of a cut of TMB-301: those of every study, and its listings' data."""
+    data = (f"datasets/{each.data_name}.ndjson" for each in tmb301().definition.listings)
+    return frozenset((*DOCUMENTS, *data))
 
 
 def rows_of(listing: Listing) -> list[dict[str, Any]]:

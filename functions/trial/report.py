@@ -113,6 +113,7 @@ def live(study: Study, sums: Share) -> Cut:
         definition=study.digest,
         contribution_version=study.version,
         audience=study.audience,
+        blinded=study.pooled,
         accepted=accepted(sums),
         content_root="",
         data_date="",

@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from local.client import Client, ServiceError
+from local.replay import write
 from local.verify import HEADS, MANIFEST, TRAIL
 
 _ACCEPTED = 202
+CHANGES = "changes.xlsx"
 _READY_WITHIN = 180.0
 
 
@@ -30,9 +32,10 @@ def fetch(client: Client, study: str, out: Path, asked: dict[str, str]) -> str:
     manifest = client.get(f"{place}/{MANIFEST}", "*/*").body
     described = json.loads(manifest)
     names = [each["name"] for each in described["files"]]
-    files = {name: client.get(f"{place}/{name}", "*/*").body for name in (*names, HEADS, TRAIL)}
+    names += [HEADS, TRAIL, CHANGES]
+    files = {name: client.get(f"{place}/{name}", "*/*").body for name in names}
     for name, content in {**files, MANIFEST: manifest}.items():
-        (out / name).write_bytes(content)
+        write(out / name, content)
     cut: str = described["cut"]["id"]
     return cut
 

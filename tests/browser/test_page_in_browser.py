@@ -38,7 +38,7 @@ def html(name: str) -> str:
         "hostile": samples.hostile,
         "large": lambda: replace(small, grids=(samples.adverse_events(25, 80),)),
     }[name]()
-    return "".join(page(report, FILES, "c0de"))
+    return "".join(page(report, FILES))
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)

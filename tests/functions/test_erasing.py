@@ -63,7 +63,7 @@ def cut(service: Service, **asked: str) -> tuple[Event, dict[str, bytes], dict[s
         prefix = f"studies/{STUDY}/open/{place}/"
         found = service.s3.list_objects_v2(Bucket=service.bucket, Prefix=prefix)["Contents"]
         files[place] = {
-            each["Key"].rpartition("/")[2]: service.object(each["Key"]) for each in found
+            each["Key"].removeprefix(prefix): service.object(each["Key"]) for each in found
         }
     return row, files[f"cuts/{row['cut']}"], files[f"audit/{row['cut']}"]
 
@@ -82,6 +82,7 @@ def workbook(service: Service) -> str:
 def proven(folder: Path, *files: dict[str, bytes]) -> int:
     folder.mkdir()
     for name, content in (item for each in files for item in each.items()):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     return verify.verify(folder, None)
 

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from builders import tmb301_documents
 from invoking import STUDY, Service, forget, unreachable
 
-from local.replay import DOCUMENTS
 from trial import wiring
 from trial.errors import Unavailable
 from trial.render import documents as rendering
@@ -69,7 +69,7 @@ def test_a_change_gives_every_document_and_latest_json_leads_to_them(filled: Ser
     found = latest(filled)
     assert found["study"] == STUDY
     assert found["events"] == filled.get("summary").json["accepted"]
-    assert {*found["files"]} == {*DOCUMENTS}
+    assert {*found["files"]} == {*tmb301_documents()}
     versions = filled.versions()
     assert {(LIVE + name, version) for name, version in found["files"].items()} < versions
     beside = {key for key, _ in versions if not key.startswith(LIVE)}
@@ -238,7 +238,9 @@ def test_a_report_becomes_ready_and_its_files_are_kept_under_its_cut(filled: Ser
     assert report["status"] == "ready"
     assert report["accepted"] == filled.get("summary").json["accepted"]
     place = f"{CUTS}{report['cut']}/"
-    assert {key for key, _ in filled.versions(CUTS)} == {place + name for name in DOCUMENTS}
+    assert {key for key, _ in filled.versions(CUTS)} == {
+        place + name for name in tmb301_documents()
+    }
     manifest = json.loads(filled.object(place + "manifest.json"))
     assert manifest["cut"]["id"] == report["cut"]
     for entry in manifest["files"]:

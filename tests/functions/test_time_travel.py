@@ -104,7 +104,7 @@ def shown(files: Documents) -> dict[str, Any]:
     book = openpyxl.load_workbook(io.BytesIO(files["listings.xlsx"]), read_only=True)
     sheets = {
         sheet.title: list(
-            takewhile(lambda row: not str(row[0]).startswith("Source:"), _rows(sheet))
+            takewhile(lambda row: not str(row[:1]).startswith("('Source:"), _rows(sheet))
         )
         for sheet in book
         if sheet.title.startswith(("14.", "16."))
@@ -120,7 +120,7 @@ def shown(files: Documents) -> dict[str, Any]:
 
 def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
     for row in sheet.iter_rows(values_only=True):
-        if not str(row[0]).startswith("Protocol "):
+        if not str(row[:1]).startswith("('Protocol "):
             yield row
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import tmb301_documents
 
 from local import trail
 from local.feed import Lines, read_definition
-from local.replay import DOCUMENTS
 from local.verify import HEADS, TRAIL, verify
 
 EVENTS = Path(__file__).resolve().parents[2] / "events" / "tmb-301"
@@ -29,7 +29,8 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
     out = tmp_path / "out"
     out.mkdir()
     cut = trail.fetch(stack.client, STUDY, out, {"reason": "test"})
-    assert {path.name for path in out.iterdir()} == {*DOCUMENTS, HEADS, TRAIL}
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert files == {*tmb301_documents(), HEADS, TRAIL, "changes.xlsx"}
     assert json.loads((out / "manifest.json").read_bytes())["cut"]["id"] == cut
     assert verify(out, None) == 0, capsys.readouterr().out
 

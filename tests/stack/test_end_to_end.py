@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import urllib3
+from builders import tmb301_documents
 
 from local.client import Answer, Client
 from local.feed import Line, Lines, read_definition
-from local.replay import DOCUMENTS
 from local.stack import aws
 
 EVENTS = Path(__file__).resolve().parents[2] / "events" / "tmb-301"
@@ -205,7 +205,7 @@ def test_events_through_the_queue_arrive_and_count(trial: Trial) -> None:
 
 def test_documents_follow_the_events_and_vouch_for_each_other(whole: Trial) -> None:
     live = whole.published(whole.accepted())
-    assert {*live["files"]} == {*DOCUMENTS}
+    assert {*live["files"]} == {*tmb301_documents()}
     manifest = json.loads(whole.document("manifest.json"))
     assert manifest["cut"]["content_root"] == live["content_root"]
     for entry in manifest["files"]:

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
+from builders import tmb301_documents
 
-from local.replay import DOCUMENTS, SET_ASIDE
+from local.replay import SET_ASIDE
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = ROOT / "events" / "tmb-301"
@@ -39,7 +40,8 @@ class Run:
 
     @property
     def names(self) -> set[str]:
-        return {path.name for path in self.out.iterdir()}
+        found = (path for path in self.out.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.out)) for path in found}
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
@@ -93,7 +95,7 @@ def test_the_feed_in_order_gives_the_documents_and_the_published_figures(
     runs: dict[str, Run],
 ) -> None:
     run = runs["in order"]
-    assert run.names == {*DOCUMENTS}
+    assert run.names == {*tmb301_documents()}
     published = json.loads((EVENTS / "published.json").read_text(encoding="utf-8"))
     assert [(each["id"], each["text"]) for each in run.json("summary.json")["figures"]] == [
         (each["id"], each["text"]) for each in published
@@ -102,14 +104,14 @@ def test_the_feed_in_order_gives_the_documents_and_the_published_figures(
 
 def test_backwards_and_twice_over_gives_the_same_bytes(runs: dict[str, Run]) -> None:
     run = runs["backwards twice"]
-    assert run.names == {*DOCUMENTS}
-    for name in DOCUMENTS:
+    assert run.names == {*tmb301_documents()}
+    for name in tmb301_documents():
         assert run.file(name) == runs["in order"].file(name), name
 
 
 def test_wrong_events_move_nothing(runs: dict[str, Run]) -> None:
     run, right = runs["with wrong events"], runs["in order"]
-    assert run.names == {*DOCUMENTS, SET_ASIDE}
+    assert run.names == {*tmb301_documents(), SET_ASIDE}
     assert run.file("tables.json") == right.file("tables.json")
     ours, theirs = run.json("summary.json"), right.json("summary.json")
     # One wrong event is other content for a revision: documents name it, by a cut of their own.

@@ -86,7 +86,7 @@ def render(report: Report, definition: Definition, code_version: str = "") -> It
         stated.append(_Stated(file))
         yield File(file.name, stated[-1].content())
     names = [*(each.file.name for each in stated), PAGE, MANIFEST]
-    whole = (each.encode() for each in page(report, names, code_version))
+    whole = (each.encode() for each in page(report, names))
     stated.append(_Stated(File(PAGE, whole)))
     yield File(PAGE, stated[-1].content())
     manifest = _manifest(report, [each.document() for each in stated], code_version)

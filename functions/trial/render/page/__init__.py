@@ -15,7 +15,7 @@ from trial.render.page.text import Anchors, aside, text, unordered
 from trial.tables.grid import Chart, Flow, Grid, Report
 
 
-def page(report: Report, files: Sequence[str] = (), code_version: str = "") -> Iterator[str]:
+def page(report: Report, files: Sequence[str] = ()) -> Iterator[str]:
     """Write the page; `files` are the names of those that are published beside it."""
     findings = tuple(dict.fromkeys((*report.flow.findings, *report.findings)))
     anchors = Anchors()
@@ -42,7 +42,7 @@ def page(report: Report, files: Sequence[str] = (), code_version: str = "") -> I
         yield from table(grid, anchor)
     yield "</section>\n"
     yield from listings(report.listings, files)
-    yield from provenance(report.cut, files, code_version)
+    yield from provenance(report.cut, files)
     yield "</main>\n</div>\n</body>\n</html>\n"
 
 

@@ -36,7 +36,7 @@ def _listing(listing: Listing) -> str:
     return f"{number} <span>{aside(listing.title)}{population}</span>"
 
 
-def provenance(cut: Cut, files: Sequence[str], code_version: str) -> Iterator[str]:
+def provenance(cut: Cut, files: Sequence[str]) -> Iterator[str]:
     """Tell what the page follows from, how that is verified, and which files belong to it."""
     yield '<section aria-labelledby="provenance">\n<h2 id="provenance">Provenance</h2>\n'
     facts = (
@@ -48,7 +48,6 @@ def provenance(cut: Cut, files: Sequence[str], code_version: str) -> Iterator[st
         ("As recorded by", cut.as_of),
         ("Definition", cut.definition),
         ("Contribution version", str(cut.contribution_version)),
-        ("Code version", code_version),
         ("Audience", cut.audience),
     )
     yield '<dl class="source">\n'
