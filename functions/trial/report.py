@@ -19,7 +19,7 @@ from trial.study import Study
 from trial.subject import Dispute, Subject
 from trial.tables import charts, figures, findings, listings, sources, testing
 from trial.tables.grid import Cut, Figure, Flow, Grid, Report
-from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of
+from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of, set_cell
 
 
 def check(study: Study) -> None:
@@ -48,6 +48,13 @@ def tables(study: Study, sums: Share, wanted: Container[str] | None = None) -> t
     ]
     marked = testing.marked(order, grids)
     return tuple(grid for grid in marked if wanted is None or grid.id in wanted)
+
+
+def sets(study: Study, sums: Share) -> tuple[tuple[str, int], ...]:
+    """Give each analysis set by what it is called, and how many subjects it has."""
+    sizes = sums.get(STUDY_ROW, {})
+    named = study.definition.sets.items()
+    return tuple((each.label, sizes.get(set_cell(name), 0)) for name, each in named)
 
 
 def flow(study: Study, sums: Share) -> Flow:
@@ -262,5 +269,6 @@ def report(
         grids=grids,
         listings=listings.listings(plan_of(study), derivations),
         findings=findings.read(sums, sum(map(len, open_disputes.values()))),
+        sets=sets(study, sums),
         charts=charts.charts(study, sums),
     )

@@ -29,7 +29,7 @@ def demo() -> bool:
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     computed = json.loads((out / "summary.json").read_text(encoding="utf-8"))["figures"]
     agree = _compare([(row["id"], row["text"]) for row in published], computed) and not refused
-    print(f"\n{out.relative_to(ROOT)}/ holds the documents; begin with listings.xlsx, consort.svg")
+    print(f"\n{out.relative_to(ROOT)}/ holds the documents; begin with report.html, listings.xlsx")
     return agree
 
 

@@ -26,13 +26,17 @@ class FlowBox(Model):
 
 
 class FlowStage(Model):
-    """A level of the flow: a box, and who left before the next; of each arm where so said."""
+    """A level of the flow: a box, and who left before the next; of each arm where so said.
+
+    Who is in a stage `apart` need not be in the one above it: no arrow leads there.
+    """
 
     id: Name
     label: str
     box: FlowBox
     side: list[FlowBox] = []
     by_arm: bool = False
+    apart: bool = False
 
 
 class Identity(Model):

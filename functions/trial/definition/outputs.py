@@ -248,7 +248,8 @@ class CellRef(Model):
 class FigureDefinition(Model):
     """A figure of the summary: which cell of which table, and how it is shown.
 
-    A P value below `floor` is shown as less than it; the `primary` end point is shown first.
+    A P value below `floor` is shown as less than it; the `primary` end point is shown first. Its
+    population is that of the table unless another is given.
     """
 
     id: Name
@@ -259,6 +260,7 @@ class FigureDefinition(Model):
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""
     rule: str = ""
+    population: str = ""
     primary: bool = False
 
 

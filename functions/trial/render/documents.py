@@ -105,7 +105,9 @@ def _files(report: Report, definition: Definition) -> Iterator[File]:
     items = checklist.checklist(report, definition)
     yield File("consort_checklist.json", (tables_json.encode(items),))
     yield File("tables.json", (tables_json.encode_tables(tables_json.tables(cut, report.grids)),))
-    yield File("results.json", ars.results(report, definition))
+    primary = [each.source for each in definition.figures if each.primary]
+    roles = {(each.table, each.row): "primary" for each in primary}
+    yield File("results.json", ars.results(report, definition, roles))
     listings = tuple(_counted(each) for each in report.listings)
     yield File("listings.xlsx", workbook(replace(report, listings=listings)))
     for each in listings:  # whose rows have been counted by now

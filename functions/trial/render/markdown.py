@@ -89,10 +89,11 @@ def _stage(stage: Stage) -> Iterator[str]:
 
 
 def _figures(figures: tuple[Figure, ...]) -> Iterator[str]:
-    yield "| Figure | Population | N | Result | 95% CI | How |"
+    yield "| Figure | Population | n of N | Result | 95% CI | How |"
     yield "|---|---|--:|--:|:-:|---|"
     for figure in figures:
-        size = "" if figure.N is None else str(figure.N)
+        whole = "" if figure.N is None else f" of {figure.N}"
+        size = "" if figure.n is None else f"{figure.n}{whole}"
         known = (figure.label, figure.population, size, _result(figure))
         yield _line((*known, interval(figure), _how(figure)))
 

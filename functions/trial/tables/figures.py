@@ -39,9 +39,9 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
     return Figure(
         id=definition.id,
         label=definition.label,
-        population=grid.population,
-        n=_count(cell, "events" if definition.show == "events" else "n") or 0,
-        N=size,
+        population=definition.population or grid.population,
+        n=_n(definition, cell),
+        N=None if definition.show in (*_MEASURED, "p") else size,
         value=value,
         unit=definition.unit or _unit(definition, row),
         text=text,
@@ -54,6 +54,12 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         direction=row.direction if definition.show in _MEASURED else "",
         nominal=definition.show == "p" and (p := cell.get("p")) is not None and p.nominal,
     )
+
+
+def _n(definition: FigureDefinition, cell: Cell) -> int | None:
+    """Count who or what is shown: subjects, events, those with a value; of a test whom it is of."""
+    found = _count(cell, "events" if definition.show == "events" else "n")
+    return found if found is not None or definition.show in (*_MEASURED, "p") else 0
 
 
 def _unit(definition: FigureDefinition, row: Row) -> str:

@@ -113,6 +113,7 @@ class FlowPlan:
                 definition.label,
                 tuple(box.read(cells, waiting)),
                 tuple(read for each in side for read in each.side(cells)),
+                definition.apart,
             )
             for definition, (box, side) in zip(self.definition.stages, self.stages, strict=True)
         )

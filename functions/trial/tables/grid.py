@@ -213,12 +213,16 @@ class Box:
 
 @dataclass(frozen=True)
 class Stage:
-    """A level of the flow: one box, or one an arm; `side` are those who left before the next."""
+    """A level of the flow: one box, or one an arm; `side` are those who left before the next.
+
+    Who is in a stage `apart` need not be in the one above it.
+    """
 
     id: str
     label: str
     boxes: tuple[Box, ...]
     side: tuple[Box, ...] = ()
+    apart: bool = False
 
     @property
     def beside(self) -> tuple[Box, ...]:
@@ -310,3 +314,5 @@ class Report:
     listings: tuple[Listing, ...]
     findings: tuple[str, ...] = field(default=())
     charts: tuple[Chart, ...] = ()
+    sets: tuple[tuple[str, int], ...] = ()
+    """The analysis sets by what they are called, and how many subjects each has."""

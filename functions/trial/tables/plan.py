@@ -25,6 +25,11 @@ STUDY_ROW = "study"
 ROWS_A_SUBJECT = 96  # of 100 actions in a transaction; the rest are the subject and its journal
 
 
+def set_cell(name: str, arm: str | None = None) -> str:
+    """Name the cell of the study's row that counts a set or, of that, an arm."""
+    return f"set:{name}" if arm is None else f"set:{name}@{arm}"
+
+
 @dataclass(frozen=True)
 class Population:
     """The subjects of a set or, of those, an arm: what a column's denominator counts."""
@@ -36,7 +41,7 @@ class Population:
     @property
     def cell(self) -> str:
         """Where its size is counted, in the study's row."""
-        return f"set:{self.set}" if self.arm is None else f"set:{self.set}@{self.arm}"
+        return set_cell(self.set, self.arm)
 
 
 @dataclass(frozen=True)

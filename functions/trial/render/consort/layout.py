@@ -148,10 +148,15 @@ class _Diagram:
         self.y = lowest
 
     def join(self, above: Stage, below: Stage, start: int) -> None:
-        """Lead from each box to the one under it, or over a bar where their numbers differ."""
+        """Lead from each box to the one under it, or over a bar where their numbers differ.
+
+        To a stage apart nothing leads.
+        """
         stems = [slot.stem for slot in self.slots(len(above.boxes))]
         heads = [slot.x + slot.width // 2 for slot in self.slots(len(below.boxes))]
         self.y += 2 * _GUTTER
+        if below.apart:
+            return
         if len(stems) == len(heads):
             for stem in stems:
                 self.parts += drawing.arrow((stem, start), (stem, self.y))
@@ -191,7 +196,8 @@ def flow_svg(flow: Flow, cut: Cut) -> str:
 
 def _description(flow: Flow, cut: Cut) -> str:
     """Tell the whole flow to readers that do not see it."""
-    told = ". ".join((cut.notice, words.form(flow), *(text for _, text in words.outline(flow))))
+    notice = cut.notice.rstrip(". ")
+    told = ". ".join((notice, words.form(flow), *(text for _, text in words.outline(flow))))
     return told + "." + "".join(f" Finding: {finding}." for finding in flow.findings)
 
 
@@ -202,7 +208,7 @@ def _provenance(cut: Cut) -> str:
         ("Data date", cut.data_date),
         ("Data cut-off", cut.cutoff),
         ("As recorded by", cut.as_of),
-        ("Accepted records", str(cut.accepted)),
+        ("Accepted revisions", str(cut.accepted)),
         ("Definition", cut.definition[:16]),
         ("Content root", cut.content_root[:16]),
     )

@@ -111,5 +111,5 @@ def _figure(chart: Chart, anchor: str, sources: Mapping[str, str]) -> Iterator[s
     notes += [f"Method: {aside(chart.method)}."] if chart.method else []
     if chart.source in sources:
         table_link = f'<a href="#{sources[chart.source]}">Table {text(chart.source)}</a>'
-        notes.append(f"Its numbers are in {table_link}.")
+        notes.append(f"From the same sums as {table_link}.")
     yield f"<figcaption>{unordered(notes, 'notes')}</figcaption>\n</figure>\n"

@@ -94,8 +94,9 @@ def _details(figure: Figure) -> Iterator[str]:
 def _counts(figure: Figure) -> Iterator[str]:
     if figure.ci is not None:
         yield f'<span class="term">95% CI</span> {text(interval(figure))}'
-    if figure.n is not None and figure.N is not None:
-        yield f'<span class="term">n/N</span> {figure.n}/{figure.N}'
+    if figure.n is not None:
+        shown = ("n", f"{figure.n}") if figure.N is None else ("n/N", f"{figure.n}/{figure.N}")
+        yield '<span class="term">{}</span> {}'.format(*shown)
 
 
 def findings_section(findings: Sequence[str]) -> Iterator[str]:

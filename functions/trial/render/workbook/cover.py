@@ -8,7 +8,7 @@ from trial.render import legible, wrap
 from trial.render.workbook.looks import fill
 from trial.render.workbook.sheets import DEFINITIONS, Entry, banners, set_page
 from trial.render.workbook.texts import DIGIT, Item, numeric
-from trial.tables.grid import Cut, Grid, Report
+from trial.tables.grid import Cut, Report
 
 _WIDTHS = (34, 76, 36, 10)
 _ABOUT = "Versions, analysis sets, dates, missing values, abbreviations and methods"
@@ -30,7 +30,7 @@ def _cover(report: Report, entries: Sequence[Entry]) -> Iterator[list[Item]]:
     yield [Item(cut.registry, "line")]
     facts: dict[str, Iterable[tuple[str, str | int]]] = {
         "Data cut": _identity(cut),
-        "Analysis sets": population_sizes(report.grids),
+        "Analysis sets": report.sets,
         "Findings": _findings(report),
     }
     for head, pairs in facts.items():
@@ -55,20 +55,11 @@ def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
         yield "Data cut-off", cut.cutoff
     if cut.as_of:
         yield "As recorded by", cut.as_of
-    yield "Accepted records", cut.accepted
+    yield "Accepted revisions", cut.accepted
     yield "Definition", cut.definition
     yield "Contribution version", cut.contribution_version
     yield "Audience", cut.audience
     yield "Dictionaries", ", ".join(cut.dictionaries) or "none"
-
-
-def population_sizes(grids: Iterable[Grid]) -> list[tuple[str, int]]:
-    """Give each analysis set's size: its largest denominator, which is that of all its subjects."""
-    sizes: dict[str, int] = {}
-    for grid in grids:
-        largest = max((column.n or 0 for column in grid.columns), default=0)
-        sizes[grid.population] = max(largest, sizes.get(grid.population, 0))
-    return list(sizes.items())
 
 
 def _findings(report: Report) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render import legible, wrap
-from trial.render.workbook.cover import population_sizes
 from trial.render.workbook.looks import fill
 from trial.render.workbook.sheets import COVER, banners, set_page
 from trial.render.workbook.texts import DIGIT, Item
@@ -85,7 +84,8 @@ def _rows(report: Report) -> Iterator[list[Item]]:
     yield [Item("Back to contents", "link", link=COVER)]
     sections: tuple[tuple[str, str, _Pairs], ...] = (
         ("Versions", "In use", _versions(report.cut)),
-        ("Analysis set", "Size, and where it is used", _sets(report)),
+        ("Analysis set", "Subjects", ((name, str(size)) for name, size in report.sets)),
+        ("Population as printed", "Where it is used", _populations(report)),
         ("Dates and days", "How they are written", _DATES.items()),
         ("What is not there", "What it means", _ABSENT.items()),
         ("Abbreviation", "Meaning", _abbreviations(report)),
@@ -106,8 +106,7 @@ def _versions(cut: Cut) -> Iterator[tuple[str, str]]:
     yield "Contribution version", f"{cut.contribution_version} (of the rules that count)"
 
 
-def _sets(report: Report) -> Iterator[tuple[str, str]]:
-    sizes = dict(population_sizes(report.grids))
+def _populations(report: Report) -> Iterator[tuple[str, str]]:
     places: dict[str, list[str]] = {}
     for kind, shown in (
         ("Table", report.grids),
@@ -116,9 +115,7 @@ def _sets(report: Report) -> Iterator[tuple[str, str]]:
     ):
         for each in shown:
             places.setdefault(each.population, []).append(f"{kind} {each.id}")
-    for name, used in places.items():
-        size = f"N = {sizes[name]}; " if name in sizes else ""
-        yield name, size + ", ".join(used)
+    yield from ((name, ", ".join(used)) for name, used in places.items())
 
 
 def _abbreviations(report: Report) -> Iterator[tuple[str, str]]:

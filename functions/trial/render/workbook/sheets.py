@@ -13,6 +13,8 @@ from trial.render.workbook.texts import DIGIT, Item
 from trial.tables.grid import Cut
 
 COVER, DEFINITIONS = "Cover", "Definitions"
+_A3, _A4 = 8, 9  # as the format numbers papers
+_WIDE = 200  # digits across A4 that can be read
 UNBLINDED = "unblinded"
 _SHORTEST_LINE = 110  # digits: titles and notes run on beside a narrow table
 
@@ -112,13 +114,16 @@ def _source(cut: Cut) -> str:
 
 
 def set_page(target: Worksheet, widths: Sequence[int], cut: Cut) -> None:
-    """Set widths and page: landscape A4, as wide as the sheet, with the cut and "Page x of y"."""
+    """Set widths and page: landscape, as wide as the sheet, with the cut and "Page x of y".
+
+    What would be too small to read on A4 is laid out for A3.
+    """
     for number, width in enumerate(widths, 1):
         target.column_dimensions[get_column_letter(number)].width = width
     target.sheet_view.showGridLines = False
     target.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     target.page_setup.orientation = "landscape"
-    target.page_setup.paperSize = 9  # A4
+    target.page_setup.paperSize = _A3 if sum(widths) > _WIDE else _A4
     target.page_setup.fitToWidth, target.page_setup.fitToHeight = 1, 0
     margins = target.page_margins
     margins.left = margins.right = 0.4

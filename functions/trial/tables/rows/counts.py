@@ -9,11 +9,11 @@ from trial.cells import Cells, Share, Sums
 from trial.derivation import Derivation
 from trial.rules.categories import Category
 from trial.rules.matching import Test
-from trial.statistics.pairs import MCNEMAR_EXACT, mcnemar_exact
+from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO, mcnemar_exact, paired_tango
 from trial.statistics.proportions import CLOPPER_PEARSON
 from trial.tables.grid import NOT_REPORTED, Cell, Row
 from trial.tables.rows.comparing import compare_counts
-from trial.tables.rows.kinds import Head, counted, number, p_value, put, whole
+from trial.tables.rows.kinds import Head, counted, number, p_value, percents, put, whole
 
 
 @dataclass(frozen=True)
@@ -247,11 +247,12 @@ class PairsRow(Placed):
             put(share, self.sums, f"{self.index}.{pair.get((first, second), 'd')}", 1)
 
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
-        """Give the pairs, the paired difference and the exact two-sided P value."""
+        """Give the pairs, the paired difference with its interval, and the exact P value."""
         cells = sums.get(self.sums, {})
         both, second, first, neither = (cells.get(f"{self.index}.{pair}", 0) for pair in "abcd")
         n = both + second + first + neither
         why = "" if n else NOT_REPORTED
+        limits = paired_tango(both, second, first, neither)
         statistics = (
             whole("n", n),
             whole("both", both),
@@ -259,10 +260,11 @@ class PairsRow(Placed):
             whole("second", second),
             whole("neither", neither),
             number("difference", Fraction(100 * (second - first), n) if n else None, 1, why),
+            *(percents(limits, 1) if limits else ()),
             p_value(mcnemar_exact(first, second) if n else None, why),
         )
-        column = heads[self.column].id
-        return [Row(self.id, self.label, self.level, (Cell(column, statistics, MCNEMAR_EXACT),))]
+        cell = Cell(heads[self.column].id, statistics, f"{MCNEMAR_EXACT}; {PAIRED_TANGO}, 95 %")
+        return [Row(self.id, self.label, self.level, (cell,))]
 
 
 def _against_rest(heads: Sequence[Head], found: Mapping[int, int]) -> tuple[Cell, ...]:
