@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 
 import builders
+import paired
 import pytest
 from builders import (
     TINY,
@@ -557,6 +558,8 @@ class Oracle:
             "n": (n, str(n)), "both": (a, str(a)), "first": (c, str(c)), "second": (b, str(b)),
             "neither": (n - a - b - c, str(n - a - b - c)),
             "difference": (gain, "not reported" if gain is None else half_up(gain, 1)),
+            **{name: (Fraction(each), half_up(Fraction(each), 1)) for name, each in
+               zip(("ci_low", "ci_high"), paired.tango(b, c, n) if n else (), strict=False)},
             "p": (p, text),
         })  # fmt: skip
 

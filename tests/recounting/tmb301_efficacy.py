@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import paired
 from recounting.arithmetic import Texts, count, describe, p_value, text
 from recounting.claims import Claims
 from recounting.counting import TOTAL, among, column, counted
@@ -100,6 +101,7 @@ def pairs(of: list[Line]) -> Texts:
     if not n:
         return dict.fromkeys(("n", "both", "first", "second", "neither"), "0")
     p = stats.binomtest(first, first + second).pvalue if first + second else 1.0
+    low, high = paired.tango(second, first, n)
     return {
         "n": str(n),
         "both": str(both),
@@ -108,6 +110,8 @@ def pairs(of: list[Line]) -> Texts:
         "neither": str(neither),
         "p": p_value(float(p)),
         "difference": text(Fraction(100 * (second - first), n), 1),
+        "ci_low": text(Fraction(low), 1),
+        "ci_high": text(Fraction(high), 1),
     }
 
 

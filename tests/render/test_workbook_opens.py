@@ -145,7 +145,8 @@ def test_the_definitions_name_versions_sets_and_what_is_not_there():
     book = load_workbook(BytesIO(b"".join(workbook(samples.illustrated()))))
     found = {row[0]: row[1] for row in book["Definitions"].iter_rows(values_only=True) if row[0]}
     assert found["Dictionary or grading 1"] == "MedDRA 18.1"
-    assert found["ITT"].startswith("N = 40; Table 14.1.4, ")
+    assert found["ITT"].startswith("Table 14.1.4, ")
+    assert found["Intention-to-treat"] == "40"
     assert {"Not reported", "Not yet due", "Not collected", "Imputation flag", "SD"} <= set(found)
     assert "Table 14.2.1" in found["exact McNemar"]
     assert "LS mean" not in found  # no table has one

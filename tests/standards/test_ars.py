@@ -258,7 +258,7 @@ def test_methods_say_how_figures_were_made() -> None:
         "Summary statistics",
         "Summary statistics, BOCF",
         "analysis of covariance, type III F test",
-        "exact McNemar",
+        "exact McNemar; Tango score, 95 %",
         "log-rank",
         "one-way analysis of variance",
     }
