@@ -125,7 +125,7 @@ table thead tr .statistic{font-weight:inherit}
 .wide table tr .statistic{padding-inline:.35rem}
 @media (max-width:30rem){
 th,td,table tr .statistic{padding-inline:.35rem}
-tbody th{min-width:34cqi}
+tbody th{min-width:38cqi}
 }
 .notes{list-style:none;padding:0;margin-top:.6rem;font-size:.8125rem;color:var(--quiet)}
 @media (min-width:48rem) and (min-height:30rem){
