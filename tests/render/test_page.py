@@ -3,6 +3,7 @@ from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import builders
 import pytest
 import samples
 from hypothesis import given
@@ -10,12 +11,19 @@ from hypothesis import strategies as st
 
 from trial.render import legible
 from trial.render.page import page
+from trial.render.page.cells import lines
 from trial.render.page.text import Anchors, css_string
 from trial.tables.grid import Cell, Chart, Column, Grid, Mark, Row, Series, Statistic
 
 FILES = ("summary.json", "listings.xlsx", "datasets/adae.ndjson", "manifest.json")
 VOID = {"meta", "link"}
 INLINE = {"a", "bdi", "span"}
+KINDS = sorted(
+    {"n (%)", "n", "Events", "Mean (SD)", "Mean", "Median", "Min, max", "95% CI", "Difference",
+     "Both", "First only", "Second only", "Neither", "P value", "Observed", "Imputed", "kurtosis"},
+    key=len, reverse=True,
+)  # fmt: skip
+TMB301 = builders.report_of(builders.tmb301(), builders.feed())
 TRIAL = "".join(page(samples.trial(), FILES))
 HOSTILE = "".join(page(samples.hostile(), ("a&b'\"<c>.json", "javascript:alert(1)")))
 
@@ -205,7 +213,7 @@ def test_every_statistic_of_every_table_is_there_once():
         assert {text: n for text, n in shown.items() if n} == {}
 
 
-def test_counts_of_several_columns_stand_side_by_side_with_what_else_most_rows_tell():
+def test_counts_of_several_columns_stand_side_by_side_with_what_else_rows_tell():
     ae = [
         row(f"Term {i}", samples.count("a", i, 40, "1", events=i), samples.count("b", 0, 38, ""))
         for i in range(3)
@@ -224,14 +232,118 @@ def test_a_row_that_tells_more_has_a_line_for_each_result():
     women = row("Women", samples.count("a", 10, 40, "25"), level=1)
     rows = table_of(grid(age, men, women, columns=(("a", "Active", 40), ("p", "P", None))))
     assert rows == [
-        ["", "Active (N = 40) n (%)", "P"],
-        ["Age", "", "0.03"],
-        ["n", "40", ""],
-        ["Mean (SD)", "50.5 (11.0)", ""],
-        ["Min, max", "23, 65", ""],
-        ["Men", "30 (75%)", "<0.001"],
-        ["Women", "10 (25%)", ""],
+        ["", "Statistic", "Active (N = 40)", "P"],
+        ["Age", "n", "40", "0.03"],
+        ["Mean (SD)", "50.5 (11.0)"],
+        ["Min, max", "23, 65"],
+        ["Men", "n (%)", "30 (75%)", "<0.001"],
+        ["Women", "n (%)", "10 (25%)", ""],
     ]
+
+
+def difference(value, low, high, p_value):
+    told = {"difference": value, "ci_low": low, "ci_high": high, "p": p_value}
+    return Cell("d", tuple(Statistic(name, text or None, text) for name, text in told.items()))
+
+
+MIXED = grid(
+    row(
+        "Fall",
+        samples.described("a", 40, mean="1.5", sd="0.5"),
+        difference("0.4", "0.1", "0.7", ""),
+    ),
+    row("Responders", samples.count("a", 30, 40, "75"), difference("50.0", "30.1", "69.9", "0.01")),
+    row("Other", level=1),
+    row("Unknown kind", Cell("a", (Statistic("kurtosis", "3", "3.0"),))),
+    columns=(("a", "Active", 40), ("d", "Difference", None)),
+)
+
+
+def test_a_comparison_tells_what_it_is_line_by_line_and_a_missing_p_value_is_a_dash():
+    assert table_of(MIXED)[:8] == [
+        ["", "Statistic", "Active (N = 40)", "Difference"],
+        ["Fall", "n", "40", ""],
+        ["Mean (SD)", "1.5 (0.5)", ""],
+        ["Difference", "", "0.4"],
+        ["95% CI", "", "0.1 to 0.7"],
+        ["P value", "", "\u2013"],
+        ["Responders", "n (%)", "30 (75%)", ""],
+        ["Difference", "", "50.0"],
+    ]
+
+
+def test_results_that_do_not_fit_a_page_side_by_side_stand_below_each_other():
+    columns = tuple((f"c{i}", f"Subgroup {i}", 40) for i in range(5))
+    cells = [samples.count(each, 4, 40, "10", events=5) for each, _, _ in columns]
+    rows = table_of(grid(row("Week 25", *cells), columns=columns))
+    assert rows[1] == ["Week 25", "n (%)", *["4 (10%)"] * 5]
+    assert rows[2] == ["Events", *["5"] * 5]
+
+
+def placed(table):
+    """Give each cell of an HTML table by row and column, those that span in all their places."""
+    taken = {}
+    for down, line in enumerate(table.all("tr")):
+        across = 0
+        for cell in line.children:
+            while (down, across) in taken:
+                across += 1
+            wide, high = (int(cell.attributes.get(f"{way}span", 1)) for way in ("col", "row"))
+            for i in range(high):
+                for j in range(wide):
+                    taken[down + i, across + j] = cell
+            across += wide
+    return taken
+
+
+def headed(table):
+    """Give what is told in an HTML table: the row's label, all the heads that name it, its text."""
+    places = placed(table)
+    corner = len(table.all("thead")[0].all("tr"))
+    label = ""
+    for (down, across), cell in sorted(places.items()):
+        if down < corner or cell.name == "th":
+            label = cell.text if across == 0 else label
+        elif cell.text and places.get((down - 1, across)) is not cell:
+            above = [places[i, across] for i in range(corner)]
+            beside = [places[down, j] for j in range(across) if places[down, j].name == "th"]
+            yield (
+                label,
+                tuple(dict.fromkeys(each.text for each in (*above, *beside[1:]))),
+                cell.text,
+            )
+
+
+def told(text):
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [MIXED, *samples.grids(), *TMB301.grids, samples.adverse_events(2, 3)],
+    ids=lambda each: each.id,
+)
+def test_a_value_stands_only_under_heads_that_name_it(source):
+    (table,) = made(grids=(source,)).all("table")
+    shown = Counter()
+    for label, heads, value in headed(table):
+        names = " ".join(heads)
+        kinds = [kind for kind in KINDS if re.search(rf"(?<!\S){re.escape(kind)}$", names)]
+        assert kinds or heads[0].startswith("P"), (label, heads, value)
+        shown[label, heads[0].split(" (N =")[0], kinds[0] if kinds else "P value", value] += 1
+    columns = {column.id: column for column in source.columns}
+    wanted = Counter(
+        (
+            told(each.label),
+            told(columns[cell.column].label),
+            line.label,
+            told(f"{line.text} {line.share or ''}"),
+        )
+        for each in source.rows
+        for cell in each.cells
+        for line in lines(cell, columns[cell.column])
+    )
+    assert shown == wanted
 
 
 def test_imputed_means_say_how_many_were_observed_and_imputed():

@@ -23,6 +23,7 @@ INSET = 16  # from the frame to the first and the last mark
 _CLOSE = 3.0  # between two numbers under the axis
 _SHORT = 26.0  # a sample beside them
 RIGHT = float(WIDTH - 2 * PAD)
+_BESIDE = 140.0  # the name of a level of reference
 _LEAST_LEFT = 56.0  # room for the shapes that say whose the numbers under the axis are
 
 
@@ -47,15 +48,16 @@ class Scale:
 
 @dataclass(frozen=True)
 class Frame:
-    """A plot's left edge and its vertical scale."""
+    """A plot's edges and its vertical scale."""
 
     left: float
+    right: float
     y: Scale
 
     @property
-    def middle(self) -> float:
-        """Half way across."""
-        return (self.left + RIGHT) / 2
+    def ends(self) -> tuple[float, float]:
+        """From where to where it goes across."""
+        return self.left, self.right
 
 
 def labels(values: Sequence[Decimal]) -> list[str]:
@@ -74,30 +76,42 @@ def frame(canvas: Canvas, chart: Chart) -> Frame:
     found = [Decimal(each) for each in levels]
     rungs = ticks(min(found), max(found))
     left = max(_LEAST_LEFT, 2 * PAD + max(map(width_of, labels(rungs))))
+    named = [width_of(line) for _, label in chart.references for line in _name(label)]
+    right = RIGHT - max((width + PAD for width in named), default=0)
     canvas.paragraph(PAD, lines_of(chart.y_label, WIDTH - 2 * PAD), ink="muted")
     top = canvas.y + SIZE
     canvas.y = top + HEIGHT
     y = Scale(rungs[0], rungs[-1], canvas.y, top)
     for value, label in zip(rungs, labels(rungs), strict=True):
-        canvas.line((left, y(value)), (RIGHT, y(value)))
+        canvas.line((left, y(value)), (right, y(value)))
         canvas.text(left - PAD, y(value) + 6, label, "end", "muted")
     for level, _ in chart.references:
-        canvas.line((left, y(level)), (RIGHT, y(level)), "ink", "6 4", 1.5)
-    return Frame(left, y)
+        canvas.line((left, y(level)), (right, y(level)), "ink", "6 4", 1.5)
+    return Frame(left, right, y)
 
 
-def name_references(canvas: Canvas, chart: Chart, y: Scale) -> None:
-    """Name the levels of reference, over what is drawn."""
-    for level, label in chart.references:
-        for line in lines_of(label, WIDTH / 2, 1):
-            canvas.text(RIGHT, y(level) - 6, line, "end")
+def name_references(canvas: Canvas, chart: Chart, plot: Frame) -> None:
+    """Name the levels of reference at the right of the plot, where nothing else is drawn."""
+    free = float("-inf")
+    for level, label in sorted(chart.references, key=lambda each: plot.y(each[0])):
+        lines = _name(label)
+        base = max(plot.y(level) + 6 - LEADING * (len(lines) - 1) / 2, free)
+        for i, line in enumerate(lines):
+            canvas.text(plot.right + PAD, base + i * LEADING, line)
+        free = base + len(lines) * LEADING
 
 
-def across(canvas: Canvas, chart: Chart, left: float, x: Scale, values: Sequence[Decimal]) -> None:
+def _name(label: str) -> list[str]:
+    return lines_of(label, _BESIDE, 3)
+
+
+def across(
+    canvas: Canvas, chart: Chart, ends: tuple[float, float], x: Scale, values: Sequence[Decimal]
+) -> None:
     """Draw the horizontal axis with labels, as far as they fit, and what it shows."""
     shown = [value for value in values if x.holds(value)]
     texts = labels(shown)
-    canvas.line((left, canvas.y), (RIGHT, canvas.y), "ink", width=1.5)
+    canvas.line((ends[0], canvas.y), (ends[1], canvas.y), "ink", width=1.5)
     places = [(x(value), width_of(text)) for value, text in zip(shown, texts, strict=True)]
     for i in apart(places):
         middle = places[i][0]
@@ -105,12 +119,13 @@ def across(canvas: Canvas, chart: Chart, left: float, x: Scale, values: Sequence
         inside = min(middle, WIDTH - places[i][1] / 2)
         canvas.text(inside, canvas.y + LEADING, texts[i], "middle", "muted")
     canvas.y += LEADING + 4
-    name_across(canvas, chart, left)
+    name_across(canvas, chart, ends)
 
 
-def name_across(canvas: Canvas, chart: Chart, left: float) -> None:
+def name_across(canvas: Canvas, chart: Chart, ends: tuple[float, float]) -> None:
     """Say what the horizontal axis shows."""
-    canvas.paragraph((left + RIGHT) / 2, lines_of(chart.x_label, RIGHT - left), "middle", "muted")
+    left, right = ends
+    canvas.paragraph((left + right) / 2, lines_of(chart.x_label, right - left), "middle", "muted")
 
 
 def numbers_below(

@@ -41,17 +41,17 @@ def line(canvas: Canvas, chart: Chart) -> None:
     """Join means or shares by visit, with their intervals and how many each is about."""
     plot = frame(canvas, chart)
     places = [Decimal(mark.x) for mark in words.marks(chart) if mark.x is not None]
-    x = Scale(min(places), max(places), plot.left + INSET, RIGHT - INSET)
+    x = Scale(min(places), max(places), plot.left + INSET, plot.right - INSET)
     for number, series in enumerate(chart.series):
         aside = _aside(number, len(chart.series), 2 * INSET - _DODGE)
         _line(canvas, chart, number, [
             (mark, x(mark.x) + aside) for mark in series.marks if mark.x is not None
         ], plot.y)  # fmt: skip
-    name_references(canvas, chart, plot.y)
+    name_references(canvas, chart, plot)
     days = sorted(set(places))
     beside = list(apart((x(day), width_of(str(day))) for day in days))
     shown = days if len(beside) == len(days) else ticks(days[0], days[-1], 8)
-    across(canvas, chart, plot.left, x, shown)
+    across(canvas, chart, plot.ends, x, shown)
     numbers_below(canvas, chart, "n", x, [dict(counts(series)) for series in chart.series])
 
 
@@ -84,13 +84,13 @@ def step(canvas: Canvas, chart: Chart) -> None:
     at_risk = [dict(series.at_risk) for series in chart.series]
     times = [Decimal(mark.x) for mark in words.marks(chart) if mark.x is not None]
     asked = [Decimal(time) for row in at_risk for time in row]
-    x = Scale(Decimal(0), max(*times, *asked, Decimal(1)), plot.left, RIGHT - INSET)
+    x = Scale(Decimal(0), max(*times, *asked, Decimal(1)), plot.left, plot.right - INSET)
     for number, series in enumerate(chart.series):
         canvas.area(_band(series, x, plot.y), look(number).colour, 0.12)
     for number, series in enumerate(chart.series):
         _curve(canvas, number, series, x, plot.y)
-    name_references(canvas, chart, plot.y)
-    across(canvas, chart, plot.left, x, sorted(set(asked)) or ticks(0, x.high))
+    name_references(canvas, chart, plot)
+    across(canvas, chart, plot.ends, x, sorted(set(asked)) or ticks(0, x.high))
     numbers_below(canvas, chart, "Number at risk", x, at_risk)
 
 
@@ -133,7 +133,7 @@ def bars(canvas: Canvas, chart: Chart) -> None:
     """Stand a bar a subject side by side, the series after one another."""
     plot = frame(canvas, chart)
     slots = sum(len(series.marks) for series in chart.series) + 2 * len(chart.series) - 2
-    size = (RIGHT - plot.left - 2 * PAD) / max(slots, 1)
+    size = (plot.right - plot.left - 2 * PAD) / max(slots, 1)
     start, lowest = plot.left + PAD, canvas.y
     for number, series in enumerate(chart.series):
         wide = size * len(series.marks)
@@ -141,15 +141,15 @@ def bars(canvas: Canvas, chart: Chart) -> None:
         canvas.y = plot.y.start + 4
         told = [f"n = {len(series.marks)}"]
         if len(chart.series) > 1:
-            told += lines_of(series.label, max(wide, RIGHT / len(chart.series) - 2 * PAD), 3)
+            told += lines_of(series.label, max(wide, plot.right / len(chart.series) - 2 * PAD), 3)
         canvas.paragraph(start + wide / 2, told, "middle", "muted")
         lowest = max(lowest, canvas.y)
         start += wide + 2 * size
     canvas.y = lowest
     zero = plot.y(Decimal(0))
-    canvas.line((plot.left, zero), (RIGHT, zero), "ink", width=1.5)
-    name_references(canvas, chart, plot.y)
-    name_across(canvas, chart, plot.left)
+    canvas.line((plot.left, zero), (plot.right, zero), "ink", width=1.5)
+    name_references(canvas, chart, plot)
+    name_across(canvas, chart, plot.ends)
 
 
 def _bars(
@@ -187,7 +187,7 @@ def dots(canvas: Canvas, chart: Chart) -> None:
     for value in rungs:
         uprights.line((x(value), top), (x(value), canvas.y))
     canvas.parts[grid:grid] = uprights.parts
-    across(canvas, chart, left, x, rungs)
+    across(canvas, chart, (left, RIGHT), x, rungs)
 
 
 def _dots(canvas: Canvas, chart: Chart, rank: int, place: tuple[float, Scale],

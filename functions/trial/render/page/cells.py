@@ -1,5 +1,6 @@
 """What a cell says, one line a result: `33 (83%)`, `67.2 to 92.7`, `4.54 (0.623)`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trial.tables.grid import NOT_REPORTED, Cell, Column, Statistic
@@ -35,6 +36,7 @@ _LINES = (
     ("Censored", ("censored",), "{}"),
     (P_VALUE, ("p",), "{}"),
 )
+_ORDER = (_COUNT, "n", *(label for label, _, _ in _LINES))
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,12 @@ def lines(cell: Cell, column: Column) -> tuple[Line, ...]:
             absent = NOT_REPORTED in texts
             found.append(Line(label, NOT_REPORTED if absent else pattern.format(*texts)))
     return (*found, *(Line(name, text) for name, text in left.items()))
+
+
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Give each label once, in reading order; those without a place come last."""
+    found = dict.fromkeys(labels)
+    return tuple(sorted(found, key=lambda label: (*_ORDER, label).index(label)))
 
 
 def _text(statistic: Statistic) -> str:

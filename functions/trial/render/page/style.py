@@ -114,10 +114,19 @@ tbody tr{border-bottom:1px solid var(--line)}
 tbody tr:hover>*{background:var(--shade)}
 tbody:last-child tr:last-child{border-bottom:2px solid var(--edge)}
 tbody .leads th,tbody .group th{font-weight:600}
-tbody .line th{color:var(--quiet)}
+tbody:has(>.group) tr:not(:last-child){border-bottom:0}
 .share{display:inline-block;min-width:3.6em;text-align:right}
+.wide th,.wide td{padding-inline:.35rem}
 .l1 th{padding-left:1.9rem}.l2 th{padding-left:3.1rem}.l3 th{padding-left:4.3rem}
 .l4 th{padding-left:5.5rem}.l5 th{padding-left:6.7rem}.l6 th{padding-left:7.9rem}
+table tr .statistic{position:static;min-width:0;padding-left:.7rem;text-align:left;font-weight:400;
+white-space:nowrap;color:var(--quiet)}
+table thead tr .statistic{font-weight:inherit}
+.wide table tr .statistic{padding-inline:.35rem}
+@media (max-width:30rem){
+th,td,table tr .statistic{padding-inline:.35rem}
+tbody th{min-width:38cqi}
+}
 .notes{list-style:none;padding:0;margin-top:.6rem;font-size:.8125rem;color:var(--quiet)}
 @media (min-width:48rem) and (min-height:30rem){
 .long .scroll{max-height:80vh;overflow-y:auto}

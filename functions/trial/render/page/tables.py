@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
-from trial.render.page.cells import P_VALUE, Line
+from trial.render.page.cells import P_VALUE
 from trial.render.page.layout import Head, Laid, Layout, layout
 from trial.render.page.text import aside, text, unordered
 from trial.tables.grid import Cell, Grid
@@ -43,7 +43,8 @@ def _heads(laid: Layout) -> Iterator[str]:
     """Name the columns and, under those that need it, the results that stand side by side."""
     double = any(len(head.labels) > 1 for head in laid.heads)
     corner = '<td rowspan="2"></td>' if double else "<td></td>"
-    yield f"<thead>\n<tr>{corner}"
+    named = '<th scope="col" class="statistic">Statistic</th>' if laid.stacked else ""
+    yield f"<thead>\n<tr>{corner}{named}"
     for head in laid.heads:
         yield _head(head, double=double)
     yield "</tr>\n"
@@ -68,59 +69,56 @@ def _head(head: Head, *, double: bool) -> str:
 
 def _bodies(laid: Layout) -> Iterator[str]:
     """Write the rows; one whose results stand below each other is a group of its own."""
-    for fits, rows in groupby(laid.rows, key=lambda row: row.fits):
-        if fits:
-            yield "<tbody>\n"
-            yield from (_row(row, laid.heads) for row in rows)
-            yield "</tbody>\n"
-        else:
+    for grouped, rows in groupby(laid.rows, key=lambda row: _grouped(row, laid)):
+        if grouped:
             for row in rows:
-                yield from _group(row, laid.heads)
+                yield f"<tbody>\n{''.join(_group(row, laid.heads))}</tbody>\n"
+        else:
+            yield "<tbody>\n"
+            yield from (_row(row, laid) for row in rows)
+            yield "</tbody>\n"
     if not laid.rows:
         yield f'<tbody><tr><td colspan="{laid.width + 1}">No rows.</td></tr></tbody>\n'
 
 
-def _row(laid: Laid, heads: tuple[Head, ...]) -> str:
-    label = text(laid.row.label)
-    if not laid.lines:
-        across = 1 + sum(len(head.labels) for head in heads)
-        return f'<tr class="{_kind(laid)}"><th scope="row" colspan="{across}">{label}</th></tr>\n'
-    shown = "".join(_across(laid, head) for head in heads)
-    return f'<tr class="{_kind(laid)}"><th scope="row">{label}</th>{shown}</tr>\n'
+def _grouped(row: Laid, laid: Layout) -> bool:
+    return laid.stacked and len(row.labels(laid.heads)) > 1
 
 
-def _across(laid: Laid, head: Head) -> str:
-    told = {line.label: line for line in laid.lines.get(head.column.id, ())}
-    return "".join(_cell(told.get(label)) for label in head.labels)
+def _row(row: Laid, laid: Layout) -> str:
+    label = text(row.row.label)
+    if not row.lines:
+        across = laid.width + 1
+        return f'<tr class="{_kind(row)}"><th scope="row" colspan="{across}">{label}</th></tr>\n'
+    if laid.stacked:
+        return "".join(_group(row, laid.heads))
+    places = ((head, name) for head in laid.heads for name in head.labels)
+    shown = "".join(_cell(row, head, name) for head, name in places)
+    return f'<tr class="{_kind(row)}"><th scope="row">{label}</th>{shown}</tr>\n'
 
 
-def _group(laid: Laid, heads: tuple[Head, ...]) -> Iterator[str]:
-    """Write a row with its results below each other; what compares stands beside its name."""
-    labels = laid.labels(heads)
-    name = text(laid.row.label)
-    yield "<tbody>\n"
-    if len(labels) == 1:
-        told = f'{name} <span class="told">{text(labels[0])}</span>'
-        shown = "".join(_below(laid, head, labels[0], P_VALUE) for head in heads)
-        yield f'<tr class="{_kind(laid)}"><th scope="row">{told}</th>{shown}</tr>\n'
-    else:
-        shown = "".join(_below(laid, head, P_VALUE if head.compares else "") for head in heads)
-        yield f'<tr class="{_kind(laid)} group"><th scope="rowgroup">{name}</th>{shown}</tr>\n'
-        level = _level(laid.row.level + 1)
-        for label in labels:
-            shown = "".join(_below(laid, head, "" if head.compares else label) for head in heads)
-            yield f'<tr class="{level} line"><th scope="row">{text(label)}</th>{shown}</tr>\n'
-    yield "</tbody>\n"
+def _group(row: Laid, heads: tuple[Head, ...]) -> Iterator[str]:
+    """Write a row with its results below each other; what compares stands beside all of them."""
+    names = row.labels(heads)
+    several = len(names) > 1
+    down = f' rowspan="{len(names)}"' if several else ""
+    kind = _kind(row) + " group" * several
+    label = f'<th scope="row{"group" * several}"{down}>{text(row.row.label)}</th>'
+    for first, name in zip((True, *[False] * len(names)), names, strict=False):
+        yield f'<tr class="{kind if first else "line"}">{label if first else ""}'
+        yield f'<th scope="row" class="statistic">{text(name)}</th>'
+        for head in heads:
+            if not head.compares:
+                yield _cell(row, head, name)
+            elif first:
+                yield _cell(row, head, P_VALUE, down)
+        yield "</tr>\n"
 
 
-def _below(laid: Laid, head: Head, *labels: str) -> str:
-    """Give a cell of a row whose results stand below each other: the result that is asked for."""
-    told = (line for line in laid.lines.get(head.column.id, ()) if line.label in labels)
-    return _cell(next(told, None), len(head.labels))
-
-
-def _cell(line: Line | None, across: int = 1) -> str:
-    kind = f' colspan="{across}"' if across > 1 else ""
+def _cell(row: Laid, head: Head, name: str, kind: str = "") -> str:
+    """Give the result of this name, if there is one."""
+    told = (line for line in row.lines.get(head.column.id, ()) if line.label == name)
+    line = next(told, None)
     if line is None:
         return f"<td{kind}></td>"
     kind += ' class="words"' if len(line.text) > _SHORT else ""
@@ -128,12 +126,9 @@ def _cell(line: Line | None, across: int = 1) -> str:
     return f"<td{kind}>{text(line.text)}{share}</td>"
 
 
-def _kind(laid: Laid) -> str:
-    return _level(laid.row.level) + (" leads" if laid.leads or not laid.lines else "")
-
-
-def _level(level: int) -> str:
-    return f"l{min(level, _DEEPEST)}"
+def _kind(row: Laid) -> str:
+    level = f"l{min(row.row.level, _DEEPEST)}"
+    return level + (" leads" if row.leads or not row.lines else "")
 
 
 def _notes(grid: Grid) -> Iterator[str]:
