@@ -1,4 +1,4 @@
-"""What is wrong with a field, in words for whoever wrote it; pydantic's own speak to programmers."""
+"""What is wrong with a field, in words for whoever wrote it; pydantic speaks to programmers."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -72,7 +72,6 @@ def _not_text(value: object) -> object:
     return value
 
 
-
 def is_ordinary(number: int | Decimal) -> bool:
     """Say whether a number is one that people write: up to 18 digits before the point, 9 after."""
     exponent = Decimal(number).as_tuple().exponent
@@ -634,7 +633,9 @@ def kind_of(name: str) -> str:
 def _kind(name: str) -> str:
     kind = kind_of(name)
     if name != f"{TYPE_PREFIX}{kind}.v1" or kind not in KINDS:
-        detail = f"is unknown: expected {TYPE_PREFIX}<kind>.v1 with a kind that docs/events.md lists"
+        detail = (
+            f"is unknown: expected {TYPE_PREFIX}<kind>.v1 with a kind that docs/events.md lists"
+        )
         raise Rejected(422, "Event not accepted", "", Fault("/type", detail))
     return kind
 

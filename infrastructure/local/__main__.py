@@ -36,7 +36,7 @@ asked of the stack of `make up`, if it holds the same events.
 
 The proof is as good as manifest.json and heads.json: keep them where nobody can replace them."""
 _POST_USAGE = "usage: make post EVENTS=events.ndjson STUDY=TMB-301"
-_SEND_USAGE = "usage: make send CALL=/studies/TMB-301/reports BODY='{\"reason\": \"…\"}' METHOD=POST"
+_SEND_USAGE = 'usage: make send CALL=/studies/TMB-301/reports BODY=\'{"reason": "…"}\' METHOD=POST'
 _REPLAY_USAGE = "usage: make replay DEFINITION=definition.yaml EVENTS=events.ndjson OUT=directory"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from local import emulator, stack
+from local.checking import check
 from local.client import Client, Result, ServiceError
 from local.feed import Lines
 from local.progress import bar, step
@@ -64,6 +65,7 @@ class Job:
 def replay(job: Job) -> list[Result]:
     """Replay a study on an empty stack of its own, fill `job.out`, return what was refused."""
     _clear(job.out)
+    step("Checking the definition", lambda: check(job.definition))
     template = step("Building the functions", stack.build)
     with emulator.running(f"replay-{os.getpid()}") as running:
         deployed = step("Deploying the template", lambda: stack.deploy(template, running))
