@@ -18,11 +18,12 @@ SOAK ?=
 HOST ?= 127.0.0.1
 STUDY ?= TMB-301
 ACCEPT ?= application/json
-CALL ?= /studies/$(STUDY)/summary
+METHOD ?= POST
+get: CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help check test soak bench bench-large demo up get post down replay audit-trail verify build schema requirements
+.PHONY: all help check test soak bench bench-large demo up get send post down replay audit-trail verify build schema requirements
 
 all: check test
 
@@ -56,6 +57,10 @@ up: $(READY) ## leave the stack running and print a call to try
 
 get: $(READY) ## a signed GET to the stack of `make up`: make get CALL=/studies/TMB-301/summary
 	@$(LOCAL) get "$(CALL)" --accept "$(ACCEPT)"
+
+# BODY comes by the environment, where make puts it: between quotes its own would be lost.
+send: $(READY) ## a call that changes something: make send CALL=/studies/TMB-301/reports BODY='{"reason": "…"}'
+	@$(LOCAL) send "$(CALL)" --method "$(METHOD)" --body "$$BODY"
 
 post: $(READY) ## a file of events to it: make post EVENTS=events/tmb-301/feed.ndjson
 	@$(LOCAL) post "$(STUDY)" "$(EVENTS)"

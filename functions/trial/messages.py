@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from trial.complaints import IDENTIFIER, worded
 from trial.errors import Fault, Rejected
 
 _T = TypeVar("_T")
@@ -23,6 +24,7 @@ TYPE_PREFIX = "org.livetlf."
 DIGEST_BYTES = 16  # of a content's SHA-256: 128 bits tell any two contents of a study apart
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
+_FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LOCAL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?", re.ASCII)
 _INSTANT = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})", re.ASCII | re.IGNORECASE
@@ -40,9 +42,9 @@ def _partial_date(text: str) -> str:
 
 
 def _full_date(text: str) -> str:
-    if len(_partial_date(text)) != len("YYYY-MM-DD"):
-        raise ValueError("must be a complete date: YYYY-MM-DD")
-    return text
+    if not _FULL_DATE.fullmatch(text):
+        raise ValueError("must be a complete date, YYYY-MM-DD")
+    return _partial_date(text)
 
 
 def _local_time(text: str) -> str:
@@ -68,9 +70,6 @@ def _not_text(value: object) -> object:
     if isinstance(value, str):
         raise ValueError("must be a number, not text")  # noqa: TRY004 (pydantic wants ValueError)
     return value
-
-
-IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 
 
 def is_ordinary(number: int | Decimal) -> bool:
@@ -634,7 +633,9 @@ def kind_of(name: str) -> str:
 def _kind(name: str) -> str:
     kind = kind_of(name)
     if name != f"{TYPE_PREFIX}{kind}.v1" or kind not in KINDS:
-        detail = f"is not a known event type: expected {TYPE_PREFIX}<kind>.v1"
+        detail = (
+            f"is unknown: expected {TYPE_PREFIX}<kind>.v1 with a kind that docs/events.md lists"
+        )
         raise Rejected(422, "Event not accepted", "", Fault("/type", detail))
     return kind
 
@@ -651,15 +652,11 @@ def validate[Model: BaseModel](
         return model.model_validate(value)
     except ValidationError as error:
         faults = tuple(
-            Fault(at + "".join(f"/{_token(part)}" for part in each["loc"]), _said(each["msg"]))
-            for each in error.errors(include_input=False, include_url=False, include_context=False)
+            Fault(at + "".join(f"/{_token(part)}" for part in each["loc"]), worded(each))
+            for each in error.errors(include_input=False, include_url=False)
         )
         raise Rejected(422, title, "", *faults) from None
 
 
 def _token(part: str | int) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
-
-
-def _said(message: str) -> str:
-    return message.removeprefix("Value error, ")

@@ -35,6 +35,8 @@ documents of `make demo` or of reports/live come without heads.json and audit.nd
 asked of the stack of `make up`, if it holds the same events.
 
 The proof is as good as manifest.json and heads.json: keep them where nobody can replace them."""
+_POST_USAGE = "usage: make post EVENTS=events.ndjson STUDY=TMB-301"
+_SEND_USAGE = 'usage: make send CALL=/studies/TMB-301/reports BODY=\'{"reason": "…"}\' METHOD=POST'
 _REPLAY_USAGE = "usage: make replay DEFINITION=definition.yaml EVENTS=events.ndjson OUT=directory"
 
 
@@ -89,12 +91,27 @@ def get(options: argparse.Namespace) -> int:
     return 0
 
 
+def send(options: argparse.Namespace) -> int:
+    """Ask something of the stack of `up` and print the answer: its status, then its body."""
+    if not options.path:
+        raise BadFileError(f"CALL must be given\n{_SEND_USAGE}")
+    answer = Client(_up_stack().api_url).send(options.method, options.path, options.body.encode())
+    print(answer.status, flush=True)
+    sys.stdout.buffer.write(answer.body + b"\n")
+    sys.stdout.buffer.flush()
+    return 0 if answer.done else _BAD_ARGUMENT
+
+
 def post_events(options: argparse.Namespace) -> int:
-    """Post a file of events to the stack of `up` and print what was refused."""
-    deployed, lines = _up_stack(), Lines(options.events)
-    for result in post(Client(deployed.api_url), options.study, lines):
+    """Post a file of events to the stack of `up` and print how many, and which were refused."""
+    if not options.events:
+        raise BadFileError(f"EVENTS must be given\n{_POST_USAGE}")
+    lines = Lines(Path(options.events))
+    posted = post(Client(_up_stack().api_url), options.study, lines)
+    for result in posted.refused:
         print(f"line {result.line.number}: {result.status} {json.dumps(result.problem)}")
-    return 0
+    print(posted)
+    return _FAILED if posted.refused else 0
 
 
 def run_demo(_: argparse.Namespace) -> int:
@@ -175,9 +192,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("path")
     verb.add_argument("--accept", default="application/json")
     verb.set_defaults(command=get)
+    verb = verbs.add_parser("send", help="a signed call that changes something")
+    verb.add_argument("path", nargs="?", default="")
+    verb.add_argument("--method", default="POST", choices=("POST", "PUT", "DELETE"))
+    verb.add_argument("--body", default="")
+    verb.set_defaults(command=send)
     verb = verbs.add_parser("post", help="post a file of events to the stack of `up`")
     verb.add_argument("study")
-    verb.add_argument("events", type=Path)
+    verb.add_argument("events", nargs="?", default="")
     verb.set_defaults(command=post_events)
     verbs.add_parser("demo", help="TMB-301 into out/").set_defaults(command=run_demo)
     verb = verbs.add_parser("replay", help="any study, on a stack of its own")

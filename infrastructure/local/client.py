@@ -19,8 +19,11 @@ BATCH = "application/cloudevents-batch+json"
 SINGLE = "application/cloudevents+json"
 _SEE_OTHER = 303
 _BUSY = frozenset({429, 500, 502, 503, 504})
-_RECORDED = frozenset({200, 201})
+_REPEATED = 200
+_RECORDED = frozenset({_REPEATED, 201})
 _REFUSED = frozenset({400, 409, 413, 415, 422})
+_DONE = frozenset(range(200, 400))
+_UNMET = frozenset(range(400, 500)) - _BUSY
 _ATTEMPTS = 6
 
 
@@ -40,6 +43,11 @@ class Answer:
     headers: dict[str, str]  # names in lower case
     body: bytes
 
+    @property
+    def done(self) -> bool:
+        """Whether the service did what it was asked."""
+        return self.status in _DONE
+
     def json(self) -> Any:  # noqa: ANN401 - what JSON holds
         """Return the body as JSON."""
         return json.loads(self.body)
@@ -54,9 +62,14 @@ class Result:
     problem: dict[str, Any] | None
 
     @property
-    def recorded(self) -> bool:
+    def accepted(self) -> bool:
         """Whether the event is counted now, by this call or an earlier one."""
         return self.status in _RECORDED
+
+    @property
+    def repeated(self) -> bool:
+        """Whether an earlier call has counted it."""
+        return self.status == _REPEATED
 
 
 class Client:
@@ -82,6 +95,12 @@ class Client:
         if answer.status in _REFUSED:
             raise DefinitionRefusedError(_readable(answer))
         _expect(answer, "PUT", path, frozenset({200, 201, 202}))
+
+    def send(self, method: str, path: str, body: bytes) -> Answer:
+        """Ask for something to be done, in JSON; raises ServiceError if the service cannot."""
+        answer = self.request(method, path, body, headers={"Content-Type": "application/json"})
+        _expect(answer, method, path, _DONE | _UNMET)
+        return answer
 
     def post_events(self, study: str, lines: Iterable[Line]) -> Iterator[Result]:
         """Post lines in their order, as they are; yields each line's result as it is known."""

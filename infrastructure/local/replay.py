@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from local import emulator, stack
+from local.checking import check
 from local.client import Client, Result, ServiceError
 from local.feed import Lines
 from local.progress import bar, step
@@ -35,6 +36,23 @@ _PUBLISHED_WITHIN = 180.0
 
 
 @dataclass(frozen=True)
+class Posted:
+    """What became of a file of events."""
+
+    recorded: int
+    repeated: int
+    refused: list[Result]
+
+    def __str__(self) -> str:
+        """Count them in a line."""
+        refused = len(self.refused)
+        return (
+            f"{self.recorded + self.repeated + refused:,} posted: {self.recorded:,} recorded,"
+            f" {self.repeated:,} repeated, {refused:,} refused"
+        )
+
+
+@dataclass(frozen=True)
 class Job:
     """What to replay and where its documents go."""
 
@@ -47,6 +65,7 @@ class Job:
 def replay(job: Job) -> list[Result]:
     """Replay a study on an empty stack of its own, fill `job.out`, return what was refused."""
     _clear(job.out)
+    step("Checking the definition", lambda: check(job.definition))
     template = step("Building the functions", stack.build)
     with emulator.running(f"replay-{os.getpid()}") as running:
         deployed = step("Deploying the template", lambda: stack.deploy(template, running))
@@ -59,7 +78,7 @@ def replay(job: Job) -> list[Result]:
 def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
     client = Client(deployed.api_url)
     step(f"Registering {job.study}", lambda: client.put_definition(job.study, job.definition))
-    refused = post(client, job.study, job.lines)
+    refused = post(client, job.study, job.lines).refused
     _write_set_aside(job.out, refused)
     step("Waiting for the documents", lambda: wait_until_published(deployed, job.study))
     for name, content in step("Downloading", lambda: download(client, job.study)).items():
@@ -67,10 +86,18 @@ def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
     return refused
 
 
-def post(client: Client, study: str, lines: Lines) -> list[Result]:
-    """Post lines in file order, with a progress bar, and return those that were refused."""
-    results = bar("Posting events", len(lines), client.post_events(study, lines))
-    return [result for result in results if not result.recorded]
+def post(client: Client, study: str, lines: Lines) -> Posted:
+    """Post lines in file order, with a progress bar, and say what became of them."""
+    recorded = repeated = 0
+    refused = []
+    for result in bar("Posting events", len(lines), client.post_events(study, lines)):
+        if not result.accepted:
+            refused.append(result)
+        elif result.repeated:
+            repeated += 1
+        else:
+            recorded += 1
+    return Posted(recorded, repeated, refused)
 
 
 def wait_until_published(deployed: stack.Stack, study: str) -> None:

@@ -34,7 +34,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=Tr
 _RECORD_FIELDS = frozenset({"record", "revision", "action", "reason_for_change"})
 _UNSEALED = frozenset({"previous", "hash"})
 _RECEIVED = "received"
-_WITHHELD = '"[erased]"'
+_APART = '"[erased]"'
 _SEALED = frozenset({
     "study", "subject", "kind", "record", "revision", "body", "texts", "digest", "event_id",
     "source", "time", "principal", "stamp", "version", "format",
@@ -106,10 +106,10 @@ def _check_journals(
         text = f"accepted {cut['accepted']}: the journals hold {len(rows)} revisions"
         verdict.differences.append(text)
     verdict.checked.append(f"{len(rows)} journal rows of {len(heads['subjects'])} subjects")
-    withheld = sum(_WITHHELD in str(row.get("body")) for row in rows)
+    apart = sum(_APART in str(row.get("body")) for row in rows)
     verdict.checked.append(
-        f"content_root against the journals' bodies; of {withheld}, whose personal texts are"
-        " withheld, against the digests in their chains"
+        f"content_root against the journals' bodies; of {apart}, with personal texts sealed"
+        " apart, against the digests in their chains"
     )
 
 
@@ -171,7 +171,7 @@ def _unlike_its_body(row: Row) -> Iterator[str]:
 def _read(body: str) -> Mapping[str, Any] | None:
     """Read what a body says of itself, and compute the digest of its content.
 
-    That is of what was received: where personal texts are withheld it cannot be computed.
+    That is of what was received: where personal texts are sealed apart it cannot be computed.
     """
     try:
         event = json.loads(body, parse_float=Decimal, parse_int=_integer)
@@ -194,7 +194,7 @@ def _read(body: str) -> Mapping[str, Any] | None:
             "source": event["source"],
             "time": event["time"],
         }
-        if _WITHHELD not in body:
+        if _APART not in body:
             told = hashlib.sha256(canonical(content).encode()).digest()[:DIGEST_BYTES]
             said["digest"] = told.hex()
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -3,13 +3,17 @@
 import json
 from collections.abc import Iterator
 from copy import deepcopy
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel
+from pydantic import TypeAdapter
 
-from trial import report, study
+from trial import complaints, messages, report, study
+from trial.definition import Definition
 from trial.errors import Fault, Rejected
 
 LEVELS = [{"value": "1", "label": "Mild"}, {"value": "2", "label": "Worse"}]
@@ -109,6 +113,43 @@ def pointed(whole: Any, pointer: str) -> bool:
         else:
             return False
     return bool(last) or not parts
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "detail"),
+    [
+        (("desing",), "parallel", "is not a field here"),
+        (("tables", 0, "rows", 0, "lable"), "A", "is not a field here"),
+        (("arms", 0, "id"), "a b", complaints.PATTERNS[complaints.NAME]),
+        (("sets", "a b"), {"label": "A", "condition": "enrolled"},
+         complaints.PATTERNS[complaints.NAME]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_words(at, value, detail):
+    whole = deepcopy(WHOLE)
+    found(whole, at[:-1])[at[-1]] = value
+    assert detail in [fault.detail for fault in faults(whole)]
+
+
+def patterns(schema: Any) -> Iterator[str]:
+    """List the patterns that a schema has, of values and of names."""
+    for name, inner in schema.items() if isinstance(schema, dict) else enumerate(schema):
+        if name == "pattern" and isinstance(inner, str):
+            yield inner
+        elif name == "patternProperties":
+            yield from inner
+        if isinstance(inner, dict | list):
+            yield from patterns(inner)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Definition, messages.Envelope, *messages.KINDS.values()],
+    ids=lambda each: each.__name__,
+)
+def test_every_pattern_has_its_words(model):
+    of_numbers = set(patterns(TypeAdapter(Decimal).json_schema()))  # as text; never complained of
+    assert set(patterns(model.model_json_schema())) - of_numbers <= complaints.PATTERNS.keys()
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])

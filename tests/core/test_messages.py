@@ -10,7 +10,7 @@ from builders import event, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial import messages
+from trial import complaints, messages
 from trial.errors import Rejected
 from trial.messages import KINDS, canonical, read_json, split_batch
 
@@ -27,6 +27,10 @@ def refused(body: bytes | str, study: str | None = "TINY") -> Rejected:
     with pytest.raises(Rejected) as caught:
         messages.parse(read_json(body), text, study)
     return caught.value
+
+
+def details(rejected: Rejected) -> list[str]:
+    return [fault.detail for fault in rejected.faults]
 
 
 def pointers(rejected: Rejected) -> list[str]:
@@ -422,6 +426,25 @@ class TestData:
             "/data/lot",
             "/data/extra",
         }
+
+    @pytest.mark.parametrize(
+        ("value", "detail"),
+        [
+            (event("dose.missed", visit="day-0", reason="Ill", comment=1), "is not a field here"),
+            (event("dose.missed", visit="day-0", reason="Ill", date="30.6.2016"),
+             "must be a complete date, YYYY-MM-DD"),
+            (event("dose.missed", visit="day-0", reason="Ill", date="2016-06"),
+             "must be a complete date, YYYY-MM-DD"),
+            (event("dose.missed", visit="day-0", reason="Ill", date="2016-06-31"),
+             "is not a date of the calendar"),
+            (event("dose.missed", "a b", visit="day-0", reason="Ill"),
+             complaints.PATTERNS[complaints.IDENTIFIER]),
+            (event("dose.forgotten", visit="day-0", reason="Ill"),
+             "is unknown: expected org.livetlf.<kind>.v1 with a kind that docs/events.md lists"),
+        ],
+    )  # fmt: skip
+    def test_what_is_wrong_is_said_in_words(self, value, detail):
+        assert details(refused(json.dumps(value))) == [detail]
 
     def test_a_pointer_escapes_the_name_of_a_field(self):
         assert pointers(refused(posted(**{"a/b~c": 1}))) == ["/data/a~1b~0c"]

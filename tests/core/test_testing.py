@@ -166,14 +166,21 @@ class TestFigures:
 
 class TestChecked:
     @pytest.mark.parametrize(
-        "ref",
-        [at("sex", "a"), at("sexx"), at("sex", "q"), at("sex", table="u"), at("known/M")],
+        ("ref", "detail"),
+        [
+            (at("sex", table="u"), "names no table of this definition: u"),
+            (at("sexx"), "names no row of table t: sexx"),
+            (at("sex", "q"), "names no column of table t: q"),
+            (at("sex", "a"), "row sex has no P value in column a of table t"),
+            (at("known/M"), "row known/M has no P value in column p of table t"),
+        ],
     )
-    def test_an_order_that_names_no_p_value_is_refused_where_it_does(self, ref):
+    def test_an_order_that_names_no_p_value_is_refused_and_told_why(self, ref, detail):
         report.check(study(at("sex"), at("age"), at("known")))
         with pytest.raises(Rejected) as caught:
             report.check(study(at("sex"), ref))
-        assert [each.pointer for each in caught.value.faults] == ["/testing/order/1"]
+        (fault,) = caught.value.faults
+        assert (fault.pointer, fault.detail) == ("/testing/order/1", detail)
 
     @pytest.mark.parametrize("counts", ["newcombe", "miettinen-nurminen"])
     def test_a_column_that_gives_a_difference_of_counts_gives_no_p_value(self, counts):

@@ -83,10 +83,10 @@ def test_every_make_command_of_the_readme_is_a_target_and_takes_what_it_is_given
     commands = [each for each in (*COMMANDS, *inline) if each.split()[0] == "make"]
     assert {"make demo", "make test", "make up", "make down"} <= set(commands)
     for command in commands:
-        for part in command.partition("&&")[0].partition(">")[0].split()[1:]:
+        for part in shlex.split(command.partition("&&")[0].partition(">")[0])[1:]:
             name, given, _ = part.partition("=")
             if given:
-                assert f"$({name})" in MAKEFILE, command
+                assert f"$({name})" in MAKEFILE or f"$${name}" in MAKEFILE, command
             else:
                 assert name in targets(), command
 

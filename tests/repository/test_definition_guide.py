@@ -42,6 +42,7 @@ from trial.definition.outputs import (
 from trial.errors import Rejected
 from trial.messages import Entry
 from trial.study import Study
+from trial.subject import Subject
 from trial.tables import charts
 from trial.tables.grid import Grid
 from trial.tables.plan import ROWS_A_SUBJECT
@@ -50,6 +51,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "study-definition.md").read_text(encoding="utf-8")
 SCHEMA = (ROOT / "docs" / "study-definition.schema.json").read_text(encoding="utf-8")
 ((EXAMPLE),) = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+FOLDER = ROOT / "events" / "example"
+FEED = FOLDER / "feed.ndjson"
 PROSE = re.sub(r"^```.*?^```", "", GUIDE, flags=re.DOTALL | re.MULTILINE)
 DEFINITIONS = [
     str(path.relative_to(ROOT))
@@ -67,33 +70,12 @@ def loaded() -> Study:
     return study.load(json.dumps(example()))
 
 
-def posted(kind: str, subject: str, **data: Any) -> Entry:
-    sent = {"time": "2024-12-20T12:00:00Z"}
-    return builders.read(builders.event(kind, subject, **data) | sent, "DEMO-1")
+def feed() -> list[Entry]:
+    return [builders.read(line, "DEMO-1") for line in FEED.read_text("utf-8").splitlines()]
 
 
-def person(subject: str, arm: str, pressure: int, region: str) -> list[Entry]:
-    seen = {"unit": "mmHg", "parameter": "sbp"}
-    treatment, amount = ("DRUG", 5) if arm == "drug" else ("PLACEBO", 0)
-    return [
-        posted("subject.enrolled", subject, date="2024-03-01", site="1", age=60),
-        posted("subject.randomised", subject, date="2024-03-04", arm=arm,
-               strata={"region": region}),
-        posted("lab.result.reported", subject, record="B", collected="2024-03-05", result="150",
-               **seen),
-        posted("dose.administered", subject, start="2024-03-05", amount=amount, unit="mg",
-               treatment=treatment),
-        posted("lab.result.reported", subject, record="W8", collected="2024-04-30",
-               result=str(pressure), **seen),
-    ]  # fmt: skip
-
-
-PEOPLE = [
-    *person("D-1", "drug", 130, "north"),
-    *person("D-2", "drug", 145, "south"),
-    *person("P-1", "placebo", 150, "north"),
-    *person("P-2", "placebo", 148, "north"),
-]
+def people() -> dict[str, Subject]:
+    return builders.subjects(feed())
 
 
 def texts(grid: Grid, row: str, column: str) -> dict[str, str]:
@@ -101,13 +83,16 @@ def texts(grid: Grid, row: str, column: str) -> dict[str, str]:
 
 
 class TestExample:
+    def test_it_is_the_file_that_can_be_replayed(self):
+        assert (FOLDER / "definition.yaml").read_text(encoding="utf-8") == EXAMPLE
+
     def test_it_is_accepted_as_it_stands_and_takes_its_events(self):
         report.check(loaded())
-        for each in PEOPLE:
+        for each in feed():
             acceptance.accept(loaded(), each)
 
     def test_it_gives_the_numbers_that_stand_below_it(self):
-        grid = builders.tables_of(loaded(), PEOPLE)["14.2"]
+        grid = builders.tables_of(loaded(), feed())["14.2"]
         found = {
             column: texts(grid, "responders", column) | texts(grid, "change", column)
             for column in ("drug", "placebo")
@@ -121,29 +106,30 @@ class TestExample:
         assert texts(grid, "change", "against")["difference"] == "-11.5"
 
     def test_its_other_tables_and_its_flow_add_up(self):
-        ended = posted("disposition.recorded", "P-2", of="study", status="discontinued",
-                       date="2024-05-01", reason="MOVED")  # fmt: skip
-        event = posted("adverse-event.reported", "D-1", term="Cough", serious=False,
-                       onset="2024-03-20")  # fmt: skip
-        entries = [*PEOPLE, ended, event]
-        grids = builders.tables_of(loaded(), entries)
+        grids = builders.tables_of(loaded(), feed())
         assert texts(grids["14.1"], "region/north", "total")["n"] == "3"
-        assert texts(grids["14.3"], "any", "drug") == {
-            "n": "1", "N": "2", "percent": "50", "events": "1",
-        }  # fmt: skip
-        sums = builders.sums_of(loaded(), builders.subjects(entries))
+        for column in ("drug", "placebo"):
+            assert texts(grids["14.3"], "any", column) == {
+                "n": "1", "N": "2", "percent": "50", "events": "1",
+            }  # fmt: skip
+        sums = builders.sums_of(loaded(), people())
         flow = report.flow(loaded(), sums)
         assert flow.findings == ()
         assert [(box.arm, box.n) for box in flow.stages[1].side] == [("Drug", 0), ("Placebo", 1)]
         assert report.summary(loaded(), sums)[0].text == "1 (50%)"
 
     def test_its_chart_shows_the_means_by_visit(self):
-        sums = builders.sums_of(loaded(), builders.subjects(PEOPLE))
+        sums = builders.sums_of(loaded(), people())
         (chart,) = charts.charts(loaded(), sums)
         assert [[(mark.x, mark.y, mark.n) for mark in series.marks] for series in chart.series] == [
-            [("1", "150", 2), ("29", None, 0), ("57", "149", 2)],
-            [("1", "150", 2), ("29", None, 0), ("57", "137.5", 2)],
+            [("1", "150", 2), ("29", "150", 2), ("57", "149", 2)],
+            [("1", "150", 2), ("29", "145", 2), ("57", "137.5", 2)],
         ]
+
+    def test_its_feed_has_a_correction_and_a_repeat(self):
+        seen = [(each.subject, each.kind, each.record, each.revision) for each in feed()]
+        assert len(seen) == len(set(seen)) + 1
+        assert any(revision > 1 for *_, revision in seen)
 
 
 class TestErrors:

@@ -6,7 +6,9 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+from trial.complaints import NAME
+
+Name = Annotated[str, Field(pattern=NAME)]
 Places = Annotated[int, Field(ge=0, le=9)]
 Day = int
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from trial.complaints import worded
 from trial.errors import Fault
 
 
@@ -21,8 +22,8 @@ def faults(error: ValidationError, value: object) -> tuple[Fault, ...]:
     what was written is meant.
     """
     failures = [
-        _Failure(each["loc"], each["type"], each["msg"].removeprefix("Value error, "))
-        for each in error.errors(include_input=False, include_url=False, include_context=False)
+        _Failure(each["loc"], each["type"], worded(each))
+        for each in error.errors(include_input=False, include_url=False)
     ]
     return tuple(_found(failures, value, ""))
 

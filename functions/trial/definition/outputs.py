@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from trial.complaints import DATASET
 from trial.definition.base import Level, Model, Name, Places, distinct, form
 from trial.definition.conditions import AdverseEventFilter, Measure, Ref, Where
 
@@ -264,7 +265,7 @@ class FigureDefinition(Model):
     primary: bool = False
 
 
-DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,7}$")]
+DatasetName = Annotated[str, Field(pattern=DATASET)]
 
 
 class ListingColumnDefinition(Model):

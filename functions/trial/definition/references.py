@@ -94,4 +94,16 @@ def faults(definition: Definition) -> Iterator[Fault]:
                 yield Fault(f"/consort/{item}/{i}", f"names no output of this definition: {name}")
     for i, ref in enumerate(definition.testing.order if definition.testing else ()):
         if not has_p(ref, definition.tables):
-            yield Fault(f"/testing/order/{i}", "names no P value of this definition")
+            yield Fault(f"/testing/order/{i}", _amiss(ref, definition.tables))
+
+
+def _amiss(ref: CellRef, tables: Iterable[Table]) -> str:
+    """Say why a cell holds no P value."""
+    table = next((each for each in tables if each.id == ref.table), None)
+    if table is None:
+        return f"names no table of this definition: {ref.table}"
+    if ref.column not in {each.id for each in table.columns}:
+        return f"names no column of table {table.id}: {ref.column}"
+    if row_of(ref, [table]) is None:
+        return f"names no row of table {table.id}: {ref.row}"
+    return f"row {ref.row} has no P value in column {ref.column} of table {table.id}"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from trial.complaints import OUTPUT
 from trial.definition.base import Model
 from trial.definition.outputs import CellRef
 
@@ -93,7 +94,7 @@ def _item(number: str) -> str:
 
 
 Item = Annotated[str, AfterValidator(_item)]
-Output = Annotated[str, Field(pattern=r"^((table|listing|figure|chart):)?[A-Za-z0-9._-]{1,64}$")]
+Output = Annotated[str, Field(pattern=OUTPUT)]
 Consort = dict[Item, Annotated[list[Output], Field(min_length=1)]]
 """By item: the tables, listings, figures and charts that fill it.
 
