@@ -110,8 +110,7 @@ def pairs(of: list[Line]) -> Texts:
         "neither": str(neither),
         "p": p_value(float(p)),
         "difference": text(Fraction(100 * (second - first), n), 1),
-        "ci_low": text(Fraction(low), 1),
-        "ci_high": text(Fraction(high), 1),
+        "95% CI": f"{text(Fraction(low), 1)}, {text(Fraction(high), 1)}",
     }
 
 

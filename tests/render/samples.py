@@ -564,7 +564,8 @@ def charts():
 
 
 def trial(rows=60):
-    return Report(CUT, FIGURES, FLOW, grids(), listings(rows))
+    sets = (("Intention-to-treat", 40), ("Safety", 40))
+    return Report(CUT, FIGURES, FLOW, grids(), listings(rows), sets=sets)
 
 
 def illustrated():
