@@ -887,7 +887,9 @@ class TestRunningTrial:
                     assert 0 <= found["n"] <= found["N"]
                 if "ci_low" in found:
                     low, high = Fraction(found["ci_low"]), Fraction(found["ci_high"])
-                    assert 0 <= low <= Fraction(found["percent"]) <= high <= 100
+                    least = -100 if "difference" in found else 0
+                    middle = Fraction(found["difference" if least else "percent"])
+                    assert least <= low <= middle <= high <= 100
 
     def test_nobody_of_a_running_trial_is_a_failure_before_the_visit_is_due(self):
         oracle = oracle_at(900)
