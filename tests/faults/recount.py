@@ -55,7 +55,7 @@ def _listings(workbook: bytes) -> dict[str, list[Row]]:
                 header = values if "Subject" in values else None
                 continue
             row = dict(zip(header, values, strict=False))
-            if str(row["Subject"] or "").startswith("TMB301-"):
+            if str(row.get("Subject") or "").startswith("TMB301-"):
                 rows.append(row)
         found[sheet.title] = rows
     return found

@@ -269,7 +269,7 @@ def test_a_report_is_asked_for_made_and_handed_out(whole: Trial) -> None:
     keys = whole.stack.s3.list_objects_v2(
         Bucket=whole.stack.bucket, Prefix=f"studies/{whole.id}/open/cuts/"
     )["Contents"]
-    assert {key["Key"].rsplit("/", 2)[1] for key in keys} == {report["cut"]}
+    assert {key["Key"].split("/")[4] for key in keys} == {report["cut"]}
 
 
 def test_a_link_is_good_for_a_minute(whole: Trial) -> None:
