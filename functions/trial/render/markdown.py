@@ -159,12 +159,16 @@ def cell_text(cell: Cell, column: Column) -> str:
     left = {each.name: _text(each) for each in cell.statistics if each.text != NOT_REPORTED}
     low, high = left.pop("ci_low", ""), left.pop("ci_high", "")
     stands_in = _imputation(left, cell.method)
-    parts = [part(left, column) for part in (_count, _mean, _median)]
-    parts += [_named(name, text) for name, text in left.items()]
-    parts += [stands_in, *{each.text for each in cell.statistics if each.text == NOT_REPORTED}]
-    first, *others = [part for part in parts if part] or [""]
     interval = f" [{low}, {high}]" if low and high else ""
-    return first + interval + "".join(f"; {part}" for part in others)
+    first = [part for each in (_count, _mean, _median) if (part := each(left, column))]
+    named = [
+        _named(name, text) + (interval if name == cell.estimate else "")
+        for name, text in left.items()
+    ]
+    if cell.estimate in {"", "mean"} and interval:
+        first[:1] = [(first or [""])[0] + interval]
+    absent = {each.text for each in cell.statistics if each.text == NOT_REPORTED}
+    return "; ".join(filter(None, (*first, *named, stands_in, *absent)))
 
 
 def _text(statistic: Statistic) -> str:
@@ -221,7 +225,7 @@ def _provenance(cut: Cut) -> str:
     fields = (
         ("Cut", cut.id),
         ("content root", cut.content_root),
-        ("accepted records", str(cut.accepted)),
+        ("accepted revisions", str(cut.accepted)),
         ("data date", cut.data_date),
         ("data cut-off", cut.cutoff),
         ("as recorded by", cut.as_of),

@@ -41,6 +41,9 @@ class Statistic:
     nominal: bool = False
 
 
+_ESTIMATES = ("difference", "lsmean", "rate", "survival", "days", "mean")
+
+
 @dataclass(frozen=True)
 class Cell:
     """The statistics that stand where a row meets a column, in reading order."""
@@ -52,6 +55,11 @@ class Cell:
     def get(self, name: str) -> Statistic | None:
         """Find a statistic by its name."""
         return next((each for each in self.statistics if each.name == name), None)
+
+    @property
+    def estimate(self) -> str:
+        """Name the statistic that an interval of the cell is about; '' where it is the count."""
+        return next((name for name in _ESTIMATES if self.get(name) is not None), "")
 
 
 @dataclass(frozen=True)

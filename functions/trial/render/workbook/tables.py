@@ -58,8 +58,7 @@ def _placed(cell: Results, column: Column) -> Iterator[tuple[str, str, str]]:
             name = f"{each.name} (nominal)" if each.nominal else each.name
             yield name, "value", each.text
     if "ci_low" in known and "ci_high" in known:
-        bearer = next((name for name in ("difference", "mean") if name in known), "count")
-        yield bearer, "95% CI", f"{known['ci_low']}, {known['ci_high']}"
+        yield cell.estimate or "count", "95% CI", f"{known['ci_low']}, {known['ci_high']}"
 
 
 def lay_out(grid: Grid) -> tuple[Layout, list[list[Item]]]:
