@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import paired
 import pandas as pd
 from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
@@ -101,6 +102,7 @@ def pairs(first: "pd.Series[Any]", second: "pd.Series[Any]") -> Cell:
     one, other = first[known].astype(bool), second[known].astype(bool)
     only_first, only_second = int((one & ~other).sum()), int((other & ~one).sum())
     discordant = only_first + only_second
+    low, high = paired.tango(only_second, only_first, int(known.sum()))
     return {
         "n": int(known.sum()),
         "both": int((one & other).sum()),
@@ -108,6 +110,8 @@ def pairs(first: "pd.Series[Any]", second: "pd.Series[Any]") -> Cell:
         "second": only_second,
         "neither": int((~one & ~other).sum()),
         "difference": 100 * (only_second - only_first) / int(known.sum()),
+        "ci_low": float(low),
+        "ci_high": float(high),
         "p": float(stats.binomtest(only_first, discordant).pvalue),
     }
 
