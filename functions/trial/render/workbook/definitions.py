@@ -58,7 +58,7 @@ _STATISTICS = {
     "q1": ("Q1", "First quartile"),
     "q3": ("Q3", "Third quartile"),
     "ci_low": ("CI", "Confidence interval, lower and upper limit"),
-    "p": ("P value", "Two-sided unless stated otherwise. <0.001 is a value below that."),
+    "p": ("P value", "Two-sided unless stated otherwise. With <, a value below what is shown."),
     "rate": ("Rate", "Events or subjects for the person-time stated"),
     "survival": ("Survival", "Estimated share without the event at that time"),
     "censored": ("Censored", "Number of subjects without the event when last seen"),
