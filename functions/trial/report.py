@@ -51,9 +51,12 @@ def tables(study: Study, sums: Share, wanted: Container[str] | None = None) -> t
 
 
 def sets(study: Study, sums: Share) -> tuple[tuple[str, int], ...]:
-    """Give each analysis set by what it is called, and how many subjects it has."""
+    """Give each analysis set by what it is called, and how many subjects it has.
+
+    They come in order of their names: the order of an object's members says nothing.
+    """
     sizes = sums.get(STUDY_ROW, {})
-    named = study.definition.sets.items()
+    named = sorted(study.definition.sets.items())
     return tuple((each.label, sizes.get(set_cell(name), 0)) for name, each in named)
 
 

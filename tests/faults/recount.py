@@ -17,6 +17,9 @@ type Row = Mapping[str, Any]
 type Claims = dict[tuple[str, str, str, str], Any]
 """What a table must say: by table, row, column and statistic."""
 
+ABSENT = {None, "Not yet due"}
+"""What a listing shows where a derived value is not there."""
+
 
 def differences(files: Mapping[str, bytes]) -> tuple[int, list[str]]:
     """Recount a document: how many numbers were compared, and those that differ."""
@@ -105,7 +108,7 @@ def _efficacy(listings: Mapping[str, list[Row]]) -> Claims:
     claims: Claims = {}
     for column, label in (("control", control), ("day-14", day14)):
         claims["14.2.1", "responders", column, "n"] = _yes(itt, label)
-        settled = sum(row[label] is not None for row in itt)
+        settled = sum(row[label] not in ABSENT for row in itt)
         claims["14.2.1", "not-due", column, "n"] = len(itt) - settled
     pairs = {"both": "YY", "first": "YN", "second": "NY", "neither": "NN"}
     for name, pair in pairs.items():
@@ -200,7 +203,7 @@ def _yes(rows: Iterable[Row], label: str) -> int:
 
 
 def _moments(table: str, row: str, column: str, rows: Iterable[Row], label: str) -> Claims:
-    values = [Fraction(str(each[label])) for each in rows if each[label] is not None]
+    values = [Fraction(str(each[label])) for each in rows if each[label] not in ABSENT]
     claims: Claims = {(table, row, column, "n"): len(values)}
     if values:
         claims[table, row, column, "mean"] = sum(values) / len(values)
