@@ -42,7 +42,7 @@ class Service:
     def post(self, line: Line) -> dict[str, Any]:
         """Post one event by itself."""
         (result,) = self.client.post_events(STUDY, [line])
-        assert result.recorded, result.problem
+        assert result.accepted, result.problem
         event: dict[str, Any] = json.loads(line.raw)
         return event
 
@@ -120,7 +120,7 @@ def burst(service: Service, lines: list[Line]) -> tuple[int, float]:
 
 def _rows(service: Service, lines: list[Line]) -> list[Measured]:
     early, late = lines[: -SINGLES - BURST], lines[-SINGLES - BURST :]
-    assert all(each.recorded for each in service.client.post_events(STUDY, early))
+    assert all(each.accepted for each in service.client.post_events(STUDY, early))
     wait_until_published(service.stack, STUDY)
     singles = delays(service, late[:SINGLES])
     answered, published = (sorted(each)[SINGLES // 2] for each in zip(*singles, strict=True))

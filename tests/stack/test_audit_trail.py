@@ -24,7 +24,7 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
     feed = (EVENTS / "feed.ndjson").read_text(encoding="utf-8").splitlines()[:200]
     lines.write_text("\n".join(feed).replace('"TMB-301"', f'"{STUDY}"'), encoding="utf-8")
     results = list(stack.client.post_events(STUDY, Lines(lines)))
-    assert all(each.recorded for each in results)
+    assert all(each.accepted for each in results)
 
     out = tmp_path / "out"
     out.mkdir()
