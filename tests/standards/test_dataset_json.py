@@ -243,9 +243,9 @@ def test_names_are_short_and_no_two_listings_share_one(name: str) -> None:
     ("changes", "pointer", "detail"),
     [
         ({1: "adae", 2: "adae"}, "/listings", "adae"),
-        ({0: "l16-2-7"}, "/listings/0/dataset", "match"),
-        ({0: "ADAE"}, "/listings/0/dataset", "match"),
-        ({0: "ninechars"}, "/listings/0/dataset", "match"),
+        ({0: "l16-2-7"}, "/listings/0/dataset", "characters"),
+        ({0: "ADAE"}, "/listings/0/dataset", "characters"),
+        ({0: "ninechars"}, "/listings/0/dataset", "characters"),
     ],
 )
 def test_a_name_that_is_none_or_is_taken_is_refused_with_its_place(
