@@ -95,8 +95,7 @@ def render(report: Report, definition: Definition, code_version: str = "") -> It
 
 def _files(report: Report, definition: Definition) -> Iterator[File]:
     cut = report.cut
-    findings = tuple(dict.fromkeys((*report.flow.findings, *report.findings)))
-    summary = tables_json.summary(cut, report.figures, findings)
+    summary = tables_json.summary(cut, report.figures, report.all_findings)
     yield File("summary.json", (tables_json.encode(summary),))
     yield File("summary.md", (markdown.summary(report).encode(),))
     yield File("consort.json", (tables_json.encode(consort.flow_json(report.flow, cut)),))

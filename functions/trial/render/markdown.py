@@ -48,7 +48,7 @@ def summary(report: Report) -> str:
     head = [f"# {escape(cut.study)}: summary", escape(title)]
     if cut.notice:
         head.insert(0, f"> **{escape(cut.notice)}**")
-    findings = dict.fromkeys((*report.flow.findings, *report.findings))
+    findings = report.all_findings
     found = [f"- **Finding:** {escape(each)}" for each in findings]
     blocks = [
         *head,

@@ -324,3 +324,8 @@ class Report:
     charts: tuple[Chart, ...] = ()
     sets: tuple[tuple[str, int], ...] = ()
     """The analysis sets by what they are called, and how many subjects each has."""
+
+    @property
+    def all_findings(self) -> tuple[str, ...]:
+        """What does not add up in the flow, then what the records do not agree about, each once."""
+        return tuple(dict.fromkeys((*self.flow.findings, *self.findings)))

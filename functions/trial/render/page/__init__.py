@@ -17,7 +17,7 @@ from trial.tables.grid import Chart, Flow, Grid, Report
 
 def page(report: Report, files: Sequence[str] = ()) -> Iterator[str]:
     """Write the page; `files` are the names of those that are published beside it."""
-    findings = tuple(dict.fromkeys((*report.flow.findings, *report.findings)))
+    findings = report.all_findings
     anchors = Anchors()
     charts = [(anchors.take("figure", chart.id), chart) for chart in report.charts]
     grids = [(anchors.take("table", grid.id), grid) for grid in report.grids]

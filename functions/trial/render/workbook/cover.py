@@ -63,8 +63,7 @@ def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
 
 
 def _findings(report: Report) -> Iterator[tuple[str, str]]:
-    findings = dict.fromkeys((*report.flow.findings, *report.findings))
-    for number, each in enumerate(findings, 1):
+    for number, each in enumerate(report.all_findings, 1):
         yield f"Finding {number}", each
-    if not findings:
+    if not report.all_findings:
         yield "None", "The records agree with each other, and the flow adds up."
