@@ -19,7 +19,7 @@ from trial.messages import Entry, canonical
 from trial.study import Study
 
 GOLDEN = Path(__file__).parent / "golden" / "shares.json"
-RENEW = "PYTHONPATH=functions:tests python tests/core/test_golden.py"
+RENEW = "PYTHONPATH=functions:infrastructure:tests python tests/core/test_golden.py"
 
 TINY_HISTORY = (
     builders.enrolment(sex="F", age=40, characteristics={"score": 3}),
