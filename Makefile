@@ -37,8 +37,9 @@ check: $(READY) ## lint, types, template, locks
 	@$(SAM) validate --lint
 	@.venv/bin/python infrastructure/local/requirements.py --check
 
+# Files are spread over the cores; each worker has an emulator and a deployment of its own.
 test: $(READY) ## every test (those of sam local only where Docker runs)
-	@.venv/bin/pytest
+	@.venv/bin/pytest -n auto --dist loadfile
 
 soak: $(READY) ## the long runs: 20,000 histories, 100,000 events through faults and kills
 	@.venv/bin/python tests/long_runs.py $(SOAK)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soak
@@ -72,3 +73,14 @@ def stack(local_emulator: emulator.Emulator) -> DeployedStack:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for each in soak.NOTES:
         terminalreporter.write_line(each)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker has to say to the process that prints the summary."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["notes"] = soak.NOTES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    soak.NOTES.extend(getattr(node, "workeroutput", {}).get("notes", []))

@@ -12,6 +12,7 @@ from trial.cells import Share
 from trial.errors import Unavailable
 from trial.store import codec
 from trial.store.shares import encode_share
+from trial.study import CONTRIBUTION_VERSION
 from trial.subject import Outcome, gather
 
 
@@ -251,7 +252,7 @@ def doubled(study: Any, subject: Any) -> Share:
 
 def test_shares_of_other_code_are_no_difference(bench: Bench) -> None:
     prepare(bench)
-    new = bench.store(contribute=doubled, version=2)
+    new = bench.store(contribute=doubled, version=CONTRIBUTION_VERSION + 1)
     assert auditing.audit(new, bench.study.id).differences == ()
     assert auditing.audit(bench.store(), bench.study.id).differences == ()
     assert bench.record(bench.event("P1", "L4")) == [Outcome.RECORDED]

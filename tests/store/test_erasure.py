@@ -16,6 +16,7 @@ from trial.cells import Share
 from trial.errors import Rejected
 from trial.personal import ERASED
 from trial.store import verify
+from trial.study import CONTRIBUTION_VERSION
 from trial.store.dictionary import RECORDS_1, SHARES_1
 from trial.study import Study
 from trial.subject import Outcome, Subject, gather
@@ -137,9 +138,9 @@ def test_a_cell_named_for_a_text_goes_with_it(bench: Bench) -> None:
 
 
 def test_what_another_generation_counted_goes_with_it_too(bench: Bench) -> None:
-    old = bench.store(contribute=by_cause, version=1)
+    old = bench.store(contribute=by_cause, version=CONTRIBUTION_VERSION)
     old.record(bench.study, toy.receipts([death(bench, "P1")]))
-    new = bench.store(version=2)
+    new = bench.store(version=CONTRIBUTION_VERSION + 1)
     new.record(new.study(bench.study.id), toy.receipts([bench.event("P1")]))
     entry = erasing.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
     erasing.erase(new, new.study(bench.study.id), entry, ADMIN)
