@@ -16,9 +16,8 @@ from trial.cells import Share
 from trial.errors import Rejected
 from trial.personal import ERASED
 from trial.store import verify
-from trial.study import CONTRIBUTION_VERSION
 from trial.store.dictionary import RECORDS_1, SHARES_1
-from trial.study import Study
+from trial.study import CONTRIBUTION_VERSION, Study
 from trial.subject import Outcome, Subject, gather
 
 SECRET = "Gunther Zyx"  # a name in a free text
