@@ -16,12 +16,15 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from trial import content
 from trial.complaints import IDENTIFIER, worded
 from trial.errors import Fault, Rejected
 
 _T = TypeVar("_T")
 TYPE_PREFIX = "org.livetlf."
 DIGEST_BYTES = 16  # of a content's SHA-256: 128 bits tell any two contents of a study apart
+AS_WRITTEN, NORMAL = 1, 2
+"""How the content of a journal row is read: as it was written, or in its normal form."""
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 _FULL_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -362,9 +365,9 @@ STANDARD = frozenset({*Envelope.model_fields, "datacontenttype", "dataschema"})
 class Entry:
     """One revision of one record, read and well-formed: what the store folds and journals.
 
-    `data` are the fields as posted (numbers as `int` or `Decimal` with the digits written);
-    `digest` identifies the content: kind, record, revision, action, reason and data, but neither
-    the event's id, source and time nor the order of keys.
+    `data` are the fields posted, in their normal form (`content`); `digest` identifies the content:
+    kind, record, revision, action, reason and data, but neither the event's id, source and time
+    nor any other spelling of the same.
     """
 
     study: str
@@ -574,12 +577,13 @@ def _decode(body: bytes | str) -> str:
     return text
 
 
-def parse(value: object, body: str, study: str | None = None) -> Entry:
+def parse(value: object, body: str, study: str | None = None, form: int = NORMAL) -> Entry:
     """Read one CloudEvent; `body` is its text as received, `study` the one it was posted to.
 
-    Raises `Rejected` (422) naming every field at fault.
+    Raises `Rejected` (422) naming every field at fault. `form` is that of the journal it is read
+    from, `NORMAL` for whatever is new.
     """
-    envelope = validate(Envelope, value, "")
+    envelope = _envelope(value, form)
     kind = _kind(envelope.type)
     named = envelope.study or study
     if named is None or (study is not None and named != study):
@@ -590,7 +594,9 @@ def parse(value: object, body: str, study: str | None = None) -> Entry:
         detail = "is required from revision 2 on and for a void"
         raise Rejected(422, "Event not accepted", "", Fault("/data/reason_for_change", detail))
     own = {name: v for name, v in envelope.data.items() if name not in _IDENTITY}
-    content = {
+    if form == NORMAL:
+        own = content.present(own)
+    whole = {
         "kind": kind,
         "record": data.record,
         "revision": data.revision,
@@ -607,7 +613,7 @@ def parse(value: object, body: str, study: str | None = None) -> Entry:
         void=data.action == "void",
         reason=data.reason_for_change,
         data=own,
-        digest=_digest_of(content),
+        digest=_digest_of(whole),
         event_id=envelope.id,
         source=envelope.source,
         time=envelope.time,
@@ -616,13 +622,39 @@ def parse(value: object, body: str, study: str | None = None) -> Entry:
     )
 
 
-def _digest_of(content: dict[str, Any]) -> bytes:
+def _envelope(value: object, form: int) -> Envelope:
+    """Read an event's attributes, its numbers in one spelling: 3.0 is as good an integer as 3."""
+    envelope = validate(Envelope, value, "")
+    if form == AS_WRITTEN:
+        return envelope
     try:
-        return digest(content)
+        return envelope.model_copy(update={"data": content.numbers(envelope.data)})
+    except RecursionError as error:
+        raise _too_deep() from error
+
+
+def _digest_of(whole: dict[str, Any]) -> bytes:
+    try:
+        return digest(whole)
     except UnicodeEncodeError as error:
         raise Rejected(400, "Not JSON", "a text holds half of a surrogate pair") from error
     except RecursionError as error:
-        raise Rejected(400, "Not JSON", "nested too deeply") from error
+        raise _too_deep() from error
+
+
+def _too_deep() -> Rejected:
+    return Rejected(400, "Not JSON", "nested too deeply")
+
+
+def as_written(entry: Entry) -> bytes | None:
+    """Give the digest that an entry's content had while it was taken as it was written.
+
+    None where it was refused then, as a revision of 1.0.
+    """
+    try:
+        return parse(read_json(entry.body), entry.body, entry.study, AS_WRITTEN).digest
+    except Rejected:
+        return None
 
 
 def kind_of(name: str) -> str:

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 
 from trial import blinding, personal
-from trial.messages import ERASURE, Entry
+from trial.messages import ERASURE, Entry, as_written
 
 Key = tuple[str, str]
 """Kind and record id: what identifies a record within a subject."""
@@ -76,7 +76,7 @@ def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
     digests = subject.seen.get(key, {})
     known = digests.get(entry.revision)
     if known is not None:
-        return subject, Outcome.REPEATED if known == entry.digest else Outcome.CONFLICT
+        return subject, Outcome.REPEATED if _is_content(known, entry) else Outcome.CONFLICT
     seen = {**subject.seen, key: {**digests, entry.revision: entry.digest}}
     if digests and max(digests) > entry.revision:
         return replace(subject, seen=seen), Outcome.RECORDED
@@ -84,6 +84,14 @@ def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
     record = Record(entry.kind, entry.record, entry.revision, entry.void, data)
     folded = replace(subject, records={**subject.records, key: record}, seen=seen)
     return _erased(folded) if entry.kind == ERASURE else folded, Outcome.RECORDED
+
+
+def _is_content(known: bytes, entry: Entry) -> bool:
+    """Say whether a digest is that of an entry's content, be it of before there was a normal form.
+
+    That is looked into only where the answer would be a conflict, which is seldom.
+    """
+    return known == entry.digest or known == as_written(entry)
 
 
 def _erased(subject: Subject) -> Subject:

@@ -13,6 +13,7 @@ where whoever could change a journal cannot write, as the bucket's versions and 
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ TYPE_PREFIX, TYPE_VERSION = "org.livetlf.", ".v1"
 _SHOWN = 10
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _RECORD_FIELDS = frozenset({"record", "revision", "action", "reason_for_change"})
+_LOCAL_TIMES = frozenset({"collected", "start", "end"})
+_WHOLE_MINUTE = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}:[0-9]{2}:00")
+_NORMAL = 2  # the format of journal rows whose digest is of the content's normal form
+_MOST_DIGITS = 40
 _UNSEALED = frozenset({"previous", "hash"})
 _RECEIVED = "received"
 _APART = '"[erased]"'
@@ -159,7 +164,7 @@ def _chain(subject: str, journal: list[Row], head: Mapping[str, Any], study: str
 
 
 def _unlike_its_body(row: Row) -> Iterator[str]:
-    body = _read(str(row.get("body")))
+    body = _said(row)
     if body is None:
         yield "everything"
         return
@@ -167,8 +172,12 @@ def _unlike_its_body(row: Row) -> Iterator[str]:
     yield from (name for name, value in stated.items() if value != body[name])
 
 
+def _said(row: Row) -> Mapping[str, Any] | None:
+    return _read(str(row.get("body")), row.get("format") == _NORMAL)
+
+
 @lru_cache(maxsize=65_536)
-def _read(body: str) -> Mapping[str, Any] | None:
+def _read(body: str, normal: bool) -> Mapping[str, Any] | None:  # noqa: FBT001 (of the cache's key)
     """Read what a body says of itself, and compute the digest of its content.
 
     That is of what was received: where personal texts are sealed apart it cannot be computed.
@@ -177,19 +186,21 @@ def _read(body: str) -> Mapping[str, Any] | None:
         event = json.loads(body, parse_float=Decimal, parse_int=_integer)
         data = event["data"]
         kind = event["type"].removeprefix(TYPE_PREFIX).removesuffix(TYPE_VERSION)
+        own = {name: value for name, value in data.items() if name not in _RECORD_FIELDS}
+        revision = _normal(data["revision"]) if normal else data["revision"]
         content = {
             "kind": kind,
             "record": data["record"],
-            "revision": data["revision"],
+            "revision": revision,
             "action": data.get("action", "record"),
             "reason": data.get("reason_for_change"),
-            "data": {name: value for name, value in data.items() if name not in _RECORD_FIELDS},
+            "data": _normal_data(own) if normal else own,
         }
         said = {
             "subject": event["subject"],
             "kind": kind,
             "record": data["record"],
-            "revision": data["revision"],
+            "revision": revision,
             "event_id": event["id"],
             "source": event["source"],
             "time": event["time"],
@@ -216,7 +227,7 @@ def content_root(rows: Iterable[Row]) -> str:
     """Compute what identifies the accepted revisions, from their bodies."""
     lines = []
     for row in rows:
-        said = {"digest": row.get("digest"), **(_read(str(row.get("body"))) or {})}
+        said = {"digest": row.get("digest"), **(_said(row) or {})}
         names = ("subject", "kind", "record", "revision", "digest")
         lines.append(" ".join(str(said.get(name)) for name in names) + "\n")
     return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "replace")).hexdigest()
@@ -253,6 +264,32 @@ def _text(value: str) -> str:
 
 def _integer(text: str) -> int | Decimal:
     return int(text) if len(text) < 40 else Decimal(text)  # noqa: PLR2004 (as the service reads it)
+
+
+def _normal_data(own: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an event's data in their normal form (docs/design.md, "The same content")."""
+    return {
+        name: value[: -len(":00")]
+        if name in _LOCAL_TIMES and isinstance(value, str) and _WHOLE_MINUTE.fullmatch(value)
+        else value
+        for name, value in _normal(dict(own)).items()
+    }
+
+
+def _normal(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
+    if isinstance(value, dict):
+        made = {name: _normal(each) for name, each in value.items()}
+        return {name: each for name, each in made.items() if each not in (None, [], {})}
+    if isinstance(value, list):
+        return [_normal(each) for each in value]
+    if not isinstance(value, Decimal):
+        return value
+    if value == 0:
+        return 0
+    digits = "".join(map(str, value.as_tuple().digits)).rstrip("0")
+    moved = int(value.as_tuple().exponent) + len(value.as_tuple().digits) - len(digits)
+    shortest = Decimal(f"{'-' if value.is_signed() else ''}{digits}E{moved}")
+    return int(shortest) if 0 <= moved <= _MOST_DIGITS - len(digits) else shortest
 
 
 def _identity(row: Row) -> tuple[object, ...]:

@@ -77,14 +77,15 @@ class TestJson:
         rejected = refused(opening * 100_000)
         assert (rejected.status, rejected.title) == (400, "Not JSON")
 
-    @pytest.mark.parametrize(("depth", "inner"), [(100, "1.5"), (1_000, "1"), (9_000, "1")])
-    def test_nesting_that_can_be_read_can_be_identified(self, depth, inner):
-        self.nested(depth, inner)
+    @pytest.mark.parametrize("inner", ["1.5", "1"])
+    def test_nesting_that_can_be_read_can_be_identified(self, inner):
+        self.nested(100, inner)
 
     @pytest.mark.parametrize("depth", [1_000, 9_000])
-    def test_nesting_around_a_decimal_is_refused(self, depth):
+    @pytest.mark.parametrize("inner", ["1.5", "1"])
+    def test_deeper_nesting_is_refused(self, depth, inner):
         with pytest.raises(Rejected) as caught:
-            self.nested(depth, "1.5")
+            self.nested(depth, inner)
         assert (caught.value.status, caught.value.detail) == (400, "nested too deeply")
 
     @staticmethod
@@ -215,7 +216,7 @@ class TestNumbers:
     def test_what_is_no_number_is_refused(self, token):
         assert pointers(refused(with_token(token))) == ["/data/amount"]
 
-    @pytest.mark.parametrize("revision", [0, -1, 1.0, 1.5, "1", True, None, 10**6 + 1, 10**60])
+    @pytest.mark.parametrize("revision", [0, -1, 1.5, "1", True, None, 10**6 + 1, 10**60])
     def test_a_revision_is_a_whole_number_from_1(self, revision):
         assert pointers(refused(posted(revision=revision))) == ["/data/revision"]
 
@@ -287,11 +288,18 @@ class TestDigest:
         two = event("subject.enrolled", **enrolled, characteristics={"b": 2, "a": 1})
         assert read(one).digest == read(two).digest
 
-    def test_numbers_count_as_they_were_written(self):
-        tokens = ["1", "1.0", "1.00", "10e-1", "-1", "0.1e1"]
-        digests = [read(with_token(token)).digest for token in tokens]
-        assert len(set(digests)) == len({str(read_json(token)) for token in tokens})
-        assert len(set(digests[:3])) == 3
+    @pytest.mark.parametrize(
+        ("alike", "other"),
+        [
+            (["1", "1.0", "1.00", "10e-1", "0.1e1", "1E+0"], "-1"),
+            (["1.5", "1.50", "15e-1", "0.15E1"], "1.51"),
+            (["0", "-0", "0.0", "-0.00", "0e9"], "0.1"),
+            (["100", "1e2", "1.0E2", "100.0"], "10"),
+        ],
+    )
+    def test_a_number_counts_in_whatever_spelling(self, alike, other):
+        assert len({read(with_token(token)).digest for token in alike}) == 1
+        assert read(with_token(other)).digest != read(with_token(alike[0])).digest
 
     @pytest.mark.parametrize(
         "change",
@@ -300,7 +308,6 @@ class TestDigest:
             {"revision": 2, "reason_for_change": "why"},
             {"reason_for_change": "why"},
             {"lot": "L"},
-            {"lot": None},
             {"amount": 801},
             {"unit": "MG"},
         ],
@@ -501,13 +508,13 @@ class TestData:
     def test_a_local_time_has_a_day_and_no_offset(self, text):
         assert pointers(refused(posted(start=text))) == ["/data/start"]
 
-    def test_the_data_are_kept_as_posted_without_the_record_s_own_fields(self):
+    def test_the_data_are_kept_in_their_normal_form_without_the_record_s_own_fields(self):
         entry = read(posted(record="D1", lot="L", reason_for_change="why").replace("800", "800.0"))
         assert entry.record == "D1"
         assert entry.reason == "why"
         assert {name: str(value) for name, value in entry.data.items()} == {
             "start": "2015-06-08T11:00",
-            "amount": "800.0",
+            "amount": "800",
             "unit": "mg",
             "lot": "L",
         }

@@ -53,6 +53,24 @@ def test_a_repeat_is_200_and_changes_nothing_at_all(service: Service, visit: Eve
     assert service.items() == before
 
 
+@pytest.mark.parametrize(
+    "spelt", [{"amount": 800.0}, {"lot": None}, {"action": "record"}, {"reason_for_change": None}]
+)
+def test_the_same_content_in_other_spelling_is_a_repeat(
+    service: Service, feed: list[str], spelt: dict[str, Any]
+) -> None:
+    dose = next(json.loads(each) for each in feed if "dose.administered" in each)
+    dose = changed(dose, amount=800, lot=None)
+    service.post(dose)
+    before, summary = service.items(), service.get("summary").json
+    again = deepcopy(dose)
+    again["data"] |= spelt
+    assert service.post(again).status == 200
+    assert service.items() == before
+    assert service.get("summary").json == summary
+    assert service.post(changed(dose, amount=800.5)).status == 409
+
+
 def test_a_late_older_revision_is_recorded_and_moves_no_sum(service: Service, visit: Event) -> None:
     service.post(revision(visit, 3, date="2015-06-09"))
     tables = service.get("tables").json

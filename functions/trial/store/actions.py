@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from trial import cells
+from trial.messages import NORMAL
 from trial.store import codec, keys, sealing
 from trial.store.drafts import Draft, Part
 from trial.store.generations import FENCED, MARKS, gate_row, is_gate
@@ -120,7 +121,7 @@ def _journal_row(
         principal=receipt.principal,
         stamp=stamp_text(stamp),
         version=version,
-        format=codec.FORMAT,
+        format=NORMAL,
         previous=previous,
     )
     return replace(row, hash=row.sealed())

@@ -97,7 +97,8 @@ class JournalRow:
         """
         try:
             received = self.received or ""
-            entry = messages.parse(messages.read_json(received), received, self.study)
+            value = messages.read_json(received)
+            entry = messages.parse(value, received, self.study, self.format)
         except Rejected as rejected:
             raise Unavailable("a journal row cannot be read") from rejected
         if entry.digest != self.digest and ERASED not in received:
