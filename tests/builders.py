@@ -18,6 +18,7 @@ import yaml
 from local.replay import DOCUMENTS
 from trial import cells, messages, report, study
 from trial.cells import Share
+from trial.definition.outputs import CellRef
 from trial.derivation import Derivation
 from trial.messages import Entry
 from trial.render.documents import render
@@ -367,6 +368,11 @@ def measured(measure: str, *entries: Entry, study: Study | None = None) -> int |
     quantity = report.plan_of(chosen).rules.measure(measure, "")
     value = quantity.evaluate(derive(*entries, study=chosen))
     return None if value is None else value.units
+
+
+def reference(ref: Mapping[str, str]) -> CellRef:
+    """Name a cell as a definition does."""
+    return CellRef.model_validate(ref)
 
 
 def sums_of(study: Study, states: Iterable[Subject]) -> Share:

@@ -162,7 +162,7 @@ def time_to_event(trial: Trial) -> Table:
 
 def visits(trial: Trial) -> Table:
     values, columns = trial.by_visit("fev1"), by_sequence(trial.randomised)
-    table: dict[str, Row] = {}
+    table: dict[str, Row] = {"visit": {}}
     for visit in values:
         groups = {arm: values.loc[columns[arm], visit] for arm in ARMS}
         tested = {"p": figures.analysis_of_variance(*groups.values())}

@@ -133,7 +133,25 @@ class TestCountByVisit:
         return {
             row.id: (row.cells[0].get("n").raw, row.label)  # type: ignore[union-attr,misc]
             for row in found.rows
+            if row.cells
         }
+
+    def test_the_visits_stand_under_the_label_of_their_row(self):
+        rows = [BELOW | {"label": "Below 50"}, BY_VISIT | {"label": "Load", "level": 1}]
+        found = builders.tables_of(
+            parallel([{"id": f"r{i}"} | row for i, row in enumerate(rows)], (TOTAL,)), []
+        )["t"].rows
+        assert [(row.id, row.label, row.level) for row in found] == [
+            ("r0", "Below 50", 0), ("r0/day-7", "Day 7", 1), ("r0/day-14", "Day 14", 1),
+            ("r0/week-5", "Week 5", 1), ("r1", "Load", 1), ("r1/day-7", "Day 7", 2),
+            ("r1/day-14", "Day 14", 2), ("r1/week-5", "Week 5", 2),
+        ]  # fmt: skip
+
+    def test_a_row_of_visits_without_a_label_has_no_heading(self):
+        found = builders.tables_of(parallel([BELOW | {"label": ""}], (TOTAL,)), [])["t"].rows
+        assert [(row.id, row.level) for row in found] == [
+            ("row/day-7", 0), ("row/day-14", 0), ("row/week-5", 0),
+        ]  # fmt: skip
 
     def test_each_visit_has_its_row_and_its_own_results(self):
         entries = [*person("S-1"), viral_load(7, 40_000), viral_load(14, 20), viral_load(35, 10)]
@@ -143,7 +161,8 @@ class TestCountByVisit:
 
     def test_missing_counts_as_failure_and_not_yet_due_as_neither(self):
         study = parallel([BELOW], (TOTAL,))
-        tests = [row.tests[0] for row in report.plan_of(study).tables["t"].rows]  # type: ignore[attr-defined]
+        _, *rows = report.plan_of(study).tables["t"].rows
+        tests = [row.tests[0] for row in rows]  # type: ignore[attr-defined]
         derivation = builders.derive(*person("S-1"), viral_load(7, 10), contact(20), study=study)
         assert [test(derivation) for test in tests] == [True, False, None]
 

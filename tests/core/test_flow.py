@@ -1,11 +1,13 @@
 """The participant flow: its boxes add up, and where they do not it says so."""
 
+from copy import deepcopy
 from typing import Any
 
 import builders
 import pytest
 from builders import (
     TINY,
+    day,
     disposition,
     dose,
     enrolment,
@@ -17,6 +19,7 @@ from builders import (
 from parallel import parallel, randomised
 
 from trial import report
+from trial.rules.categories import LEVEL_CHARACTERS
 from trial.study import Study
 from trial.tables.grid import Box, Flow
 
@@ -117,12 +120,55 @@ class TestBoxes:
         assert box.reasons == (("Death", 1), ("BORED", 2), ("MOVED", 1))
         assert box.n == sum(n for _, n in box.reasons)
 
-    def test_a_subject_with_two_reasons_counts_once_at_one_of_them(self):
-        entries = [enrolment(), disposition(20, reason="B"),
-                   disposition(30, reason="A", record="AGAIN")]  # fmt: skip
+    def test_of_a_subjects_reasons_the_first_by_date_is_shown(self):
+        entries = [enrolment(), disposition(20, reason="WITHDRAWAL BY SUBJECT"),
+                   disposition(25, reason="ADVERSE EVENT", record="AGAIN")]  # fmt: skip
         for order in (entries, entries[::-1]):
             box = boxes(flow(tiny(), order))["left"]
-            assert (box.n, box.reasons) == (1, (("A", 1),))
+            assert (box.n, box.reasons) == (1, (("WITHDRAWAL BY SUBJECT", 1),))
+
+    def test_a_record_without_a_reason_hides_none(self):
+        left = disposition(20, reason="LOST TO FOLLOW-UP")
+        completed = disposition(30, "completed", record="AGAIN")
+        earlier = disposition(10, "completed", record="BEFORE")
+        for entries in ([left, completed], [earlier, left], [earlier, left, completed]):
+            box = boxes(flow(tiny(), [enrolment(), *entries]))["left"]
+            assert (box.n, box.reasons) == (1, (("LOST TO FOLLOW-UP", 1),))
+        none = boxes(flow(tiny(), [enrolment(), completed]))["left"]
+        assert (none.n, none.reasons) == (1, (("Reason not reported", 1),))
+
+    def test_reasons_without_a_date_come_after_those_with_one(self):
+        side = {"id": "missed", "label": "Missed", "count": {"recorded": "dose.missed"},
+                "reasons": {"recorded": "dose.missed", "field": "reason"}}  # fmt: skip
+        defined = deepcopy(TINY["flow"])
+        defined["stages"][2]["side"] = [side]
+        missed = [
+            entry("dose.missed", record="A", visit="day-7", reason="Undated"),
+            entry("dose.missed", record="B", visit="day-14", reason="Ill", date=day(14)),
+        ]
+        box = boxes(flow(tiny(flow=defined), [enrolment(), *missed]))["missed"]
+        assert (box.n, box.reasons) == (1, (("Ill", 1),))
+
+    def test_reasons_alike_for_long_stay_apart_and_are_seen_to_be_cut(self):
+        texts = ["The subject " + "moved far away " * 20 + ending for ending in ("twice", "once")]
+        entries = [each for i, text in enumerate(texts)
+                   for each in (enrolment(subject=f"S-{i}"),
+                                disposition(20, subject=f"S-{i}", reason=text))]  # fmt: skip
+        reasons = boxes(flow(tiny(), entries))["left"].reasons
+        assert [n for _, n in reasons] == [1, 1]
+        labels = [label for label, _ in reasons]
+        assert len(set(labels)) == 2
+        assert all(
+            len(label) == LEVEL_CHARACTERS and label[-20:-18] == "\u2026 " for label in labels
+        )
+        assert all(label.startswith(texts[0][:100]) for label in labels)
+
+    def test_a_long_reason_that_the_definition_names_has_its_label(self):
+        text = "Reason " * 30
+        defined = deepcopy(TINY["flow"])
+        defined["stages"][1]["side"][0]["reasons"]["values"] = [{"value": text, "label": "Long"}]
+        found = flow(tiny(flow=defined), [enrolment(), disposition(20, reason=text)])
+        assert boxes(found)["left"].reasons == (("Long", 1),)
 
     def test_a_reason_that_was_not_reported_says_so(self):
         entries = [enrolment(), disposition(20, "completed")]

@@ -19,6 +19,7 @@ from trial.tables.grid import (
     Series,
     Statistic,
 )
+from trial.tables.rows.kinds import named
 
 TEXTS = {
     "",
@@ -56,7 +57,7 @@ def report() -> Report:
     """Put every text where a table, a listing and a title may have one."""
     rows = tuple(
         Row(
-            f"term/{text}",
+            named("term", text),
             text,
             0,
             (Cell("a", (Statistic("n", i, str(i)), Statistic("odd one", text, text))),),

@@ -6,8 +6,8 @@ from trial.definition import Definition
 from trial.definition.outputs import CellRef, Table, TableColumn, TableRow
 from trial.errors import Fault
 
-_MANY = ("levels", "terms", "worst", "shift", "survival", "ancova")
-"""The kinds of row that give several, each named `<row>/…`; comparisons stand in the first."""
+_DEPTH = {"levels": 1, "worst": 1, "shift": 2, "survival": 1, "ancova": 1}
+"""How many names follow a row's own, `<row>/…`, in the kinds that give several rows."""
 
 
 def row_of(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | None:
@@ -15,10 +15,16 @@ def row_of(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | No
     for table in tables:
         if table.id == ref.table and ref.column in {each.id for each in table.columns}:
             for row in table.rows:
-                several = row.kind in _MANY or row.visits is not None
-                if row.id == ref.row or (several and ref.row.startswith(f"{row.id}/")):
+                if ref.row.split("/")[0] == row.id and ref.row.count("/") <= _depth(row):
                     return table, row
     return None
+
+
+def _depth(row: TableRow) -> int:
+    """Say how many names may follow a row's own; a slash within one is written `~1`."""
+    if row.terms is not None:
+        return len(row.terms.by.split("-")) + (row.terms.worst is not None)
+    return 1 if row.visits is not None else _DEPTH.get(row.kind or "", 0)
 
 
 def has_p(ref: CellRef, tables: Iterable[Table]) -> bool:

@@ -10,7 +10,7 @@ from trial import dates
 from trial.definition.conditions import AdverseEventFilter, Classes, Condition, Measure, Ref
 from trial.derivation import DECIDING_DATE, Derivation
 from trial.rules import categories, dating
-from trial.rules.categories import Category, check_levels
+from trial.rules.categories import Category, check_levels, level_text
 from trial.rules.dating import Time
 from trial.rules.matching import (
     EventMatcher,
@@ -167,7 +167,7 @@ class Rules:
         name = str(condition.characteristic)
         category = self.category(name, path)
         check_levels(self.study, name, condition.levels, f"{path}/levels")
-        levels = frozenset(condition.levels)
+        levels = frozenset(map(level_text, condition.levels))
 
         def test(derivation: Derivation) -> Truth:
             value = category(derivation)

@@ -1,5 +1,6 @@
 """What sorts subjects: facts of enrolment, the arm, strata of randomisation, classes."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from trial.study import Study
 ENROLMENT_FIELDS = ("age", "sex", "race", "ethnicity", "country", "site", "investigator")
 LEVEL_CHARACTERS = 120
 """Of a text that names a level: free text must not make rows of sums grow without bound."""
+_DIGEST_DIGITS = 16
 
 Category = Callable[[Derivation], str | None]
 """The level a subject is at; None where it is not known."""
@@ -32,10 +34,18 @@ def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (a
 
 
 def level_text(value: object) -> str:
-    """Name a level: a number is one level however it was written."""
+    """Name a level: a number is one level however it was written.
+
+    What is too long is seen to be cut, and ends in digits of its SHA-256: two texts stay apart.
+    """
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
-    return str(value)[:LEVEL_CHARACTERS]
+    text = str(value)
+    if len(text) <= LEVEL_CHARACTERS:
+        return text
+    whole = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
+    mark = f"\u2026 [{whole}]"
+    return text[: LEVEL_CHARACTERS - len(mark)] + mark
 
 
 def is_characteristic(study: Study, name: str) -> bool:

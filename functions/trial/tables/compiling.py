@@ -8,7 +8,7 @@ from trial.adverse_events import AdverseEvent
 from trial.definition.conditions import Measure, Ref
 from trial.definition.design import Visit
 from trial.definition.outputs import Levels, Table, TableColumn, TableRow, Terms, Worst
-from trial.derivation import Derivation
+from trial.derivation import DECIDING_DATE, Derivation
 from trial.messages import KINDS
 from trial.rules import Rules
 from trial.rules.categories import check_levels, known_levels, level_text
@@ -56,7 +56,10 @@ def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
 
 
 def levels(rules: Rules, wanted: Levels, path: str) -> Finder:
-    """Make a finder of a subject's levels of a category, or of a field of some records."""
+    """Make a finder of a subject's levels of a category, or of a field of some records.
+
+    Those of records come in order of their dates, the undated last.
+    """
     if wanted.characteristic is not None:
         category = rules.category(wanted.characteristic, path)
         named = [each.value for each in wanted.values]
@@ -66,12 +69,12 @@ def levels(rules: Rules, wanted: Levels, path: str) -> Finder:
     if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
         raise unknown(path, "kind of event and field", f"{kind} {field}")
     check_fields(kind, wanted.where, f"{path}/where")
-    matches = matcher(wanted.where)
+    matches, date = matcher(wanted.where), DECIDING_DATE.get(kind, "date")
 
     def find(derivation: Derivation) -> Iterable[str]:
         return (
             level_text(value) if (value := each.data.get(field)) is not None else ""
-            for each in derivation.records(kind)
+            for each in sorted(derivation.ordered(kind), key=lambda one: not one.data.get(date))
             if matches(each.data)
         )
 
@@ -127,10 +130,11 @@ class Compiler:
             "ancova": self._ancova,
             "survival": self._survival,
         }
-        if row.kind is None:
+        if row.kind is None or (row.visits is not None and row.label):
             yield HeadingRow(row.id, row.label, row.level)
-        else:
-            yield from makers[row.kind](row, path)
+        if row.kind is None:
+            return
+        yield from makers[row.kind](row, path)
 
     def _placed(self, row: TableRow, cells: int) -> tuple[str, str, int, str, int]:
         return (row.id, row.label, row.level, *self._next(cells * len(self._table.columns)))
@@ -171,7 +175,7 @@ class Compiler:
             if where is not None:
                 tests = [None if test is None else _both(where, test) for test in tests]
             sums, index = self._next(len(self._table.columns))
-            yield CountRow(name, label, row.level, sums, index, tests, row.interval)
+            yield CountRow(name, label, _level(row), sums, index, tests, row.interval)
 
     def _by_visit(self, row: TableRow, path: str) -> Iterator[tuple[str, str, Visit | None]]:
         """Name the row, or the rows of its visits, with the visit of each."""
@@ -193,7 +197,7 @@ class Compiler:
 
     def _levels(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.levels is not None
-        values = {each.value: each.label for each in row.levels.values}
+        values = {level_text(each.value): each.label for each in row.levels.values}
         name = row.levels.characteristic
         if not values and name in self._study.definition.classes:
             values = self._labels(name)
@@ -362,7 +366,7 @@ class Compiler:
         return SummaryRow(
             name,
             label,
-            row.level,
+            _level(row),
             sums,
             index,
             self._table.id,
@@ -379,6 +383,11 @@ class Compiler:
         if isinstance(row.decimals, dict):
             return {str(name): places for name, places in row.decimals.items()}
         return row.decimals
+
+
+def _level(row: TableRow) -> int:
+    """Give how far the row stands in, or its rows by visit: those stand under its label."""
+    return row.level + (row.visits is not None and bool(row.label))
 
 
 def _at_visit(ref: Ref, visit: str, path: str) -> Ref:

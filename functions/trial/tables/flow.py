@@ -11,6 +11,7 @@ from trial.definition.references import row_of
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
 from trial.rules import Rules
+from trial.rules.categories import level_text
 from trial.rules.matching import Test
 from trial.tables.compiling import levels
 from trial.tables.grid import NOT_REPORTED, Box, Flow, Stage
@@ -39,7 +40,7 @@ class BoxPlan:
         name = self._name(derivation.planned_arm) if self.arms else self.definition.id
         put(share, FLOW_ROW, name, 1)
         if self.reasons is not None:
-            reason = next(iter(sorted(self.reasons(derivation))), "")
+            reason = next(filter(None, self.reasons(derivation)), "")  # the first by date
             put(share, FLOW_ROW, f"{name}={reason}", 1)
 
     def _name(self, arm: str | None) -> str:
@@ -68,7 +69,7 @@ class BoxPlan:
         if not n and box.absent:
             n = None
         named = box.reasons.values if box.reasons else []
-        names = {each.value: each.label for each in named}
+        names = {level_text(each.value): each.label for each in named}
         start = f"{name}="
         found = {cell[len(start) :]: n for cell, n in cells.items() if cell.startswith(start)}
         others = sorted(found.keys() - names.keys(), key=lambda each: (-found[each], each))

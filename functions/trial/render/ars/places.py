@@ -24,8 +24,8 @@ class Place:
     @classmethod
     def of(cls, grid: Grid, table: Table | None, row: Row, cell: Cell) -> "Place":
         """Find what a definition says of a cell's row and column."""
-        values = "".join(f"/{value}" for _, value in row.groups)
-        part = row.id.removesuffix(values)
+        pieces = row.id.split("/")
+        part = "/".join(pieces[: len(pieces) - len(row.groups)])
         rows = {each.id: each for each in table.rows} if table else {}
         columns = {each.id: each for each in table.columns} if table else {}
         column = columns.get(cell.column)

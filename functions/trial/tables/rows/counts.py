@@ -13,7 +13,7 @@ from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO, mcnemar_exact, p
 from trial.statistics.proportions import CLOPPER_PEARSON
 from trial.tables.grid import NOT_REPORTED, Cell, Row
 from trial.tables.rows.comparing import compare_counts
-from trial.tables.rows.kinds import Head, counted, number, p_value, percents, put, whole
+from trial.tables.rows.kinds import Head, counted, named, number, p_value, percents, put, whole
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class LevelsRow(Placed):
         inner = self.level + 1 if self.label else self.level
         rows = [
             Row(
-                f"{self.id}/{value}",
+                named(self.id, value),
                 label,
                 inner,
                 self._cells(cells, heads, value),
@@ -220,14 +220,14 @@ class ShiftRow(Placed):
                 Cell(head.id, counted(totals[i], head, of=sizes[i])) for i, head in columns
             )
             group = ("before", before)
-            rows.append(Row(f"{self.id}/{before}", label, inner, made, (group,)))
+            rows.append(Row(named(self.id, before), label, inner, made, (group,)))
             for after, name in self.afters.items():
                 made = tuple(
                     Cell(head.id, counted(n(i, before, after), head, of=sizes[i]))
                     for i, head in columns
                 )
                 groups = (group, ("after", after))
-                rows.append(Row(f"{self.id}/{before}/{after}", name, inner + 1, made, groups))
+                rows.append(Row(named(self.id, before, after), name, inner + 1, made, groups))
         return rows
 
 

@@ -20,7 +20,7 @@ from trial.statistics.rates import EXACT_POISSON, poisson_interval, rate
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counts import Placed
-from trial.tables.rows.kinds import Head, counted, limits, number, put, whole
+from trial.tables.rows.kinds import Head, counted, limits, named, number, put, whole
 
 DAYS_A_YEAR = Fraction(1461, 4)
 Found = Mapping[tuple[int, str], int]
@@ -157,8 +157,17 @@ class TermsRow:
         shares = (proportion(found.get((i, "n"), 0), head.n) for i, head in enumerate(heads))
         return any(each is not None and each >= self.minimum_percent for each in shares)
 
+    def _named(self, name: tuple[str, ...]) -> str:
+        """Name a term's row; a term that is called like a level is told from its class's level."""
+        levels = self.severity.values if self.severity and len(name) > 1 else ()
+        row = named(self.id, *name)
+        if name[-1] not in levels:
+            return row
+        above, _, last = row.rpartition("/")
+        return f"{above}/~~{last}"  # no part that is written with ~0 and ~1 begins so
+
     def _rows(self, name: tuple[str, ...], found: Found, heads: Sequence[Head]) -> Iterator[Row]:
-        row, level = f"{self.id}/{'/'.join(name)}", len(name) - 1
+        row, level = self._named(name), len(name) - 1
         groups = tuple(zip(self.factors, name, strict=False))
         yield Row(row, name[-1], level, event_cells(heads, found), groups)
         for place, (value, label) in enumerate(
@@ -169,7 +178,7 @@ class TermsRow:
                 for i, head in enumerate(heads)
                 if head.comparison is None
             )
-            yield Row(f"{row}/{value}", label, level + 1, cells, (*groups, ("level", value)))
+            yield Row(named(row, value), label, level + 1, cells, (*groups, ("level", value)))
 
 
 def _subjects(found: Found) -> int:

@@ -62,6 +62,15 @@ class RowPlan(Protocol):
         """Name the rows of sums that one subject's change can touch; what it names is counted."""
 
 
+def named(row: str, *parts: str) -> str:
+    """Name a row that a rule gives, by its level, terms or visit: `<row>/<part>/…`.
+
+    A slash in a part is written as JSON Pointer writes it, `~1` (and a tilde `~0`), so that two
+    rows never share a name.
+    """
+    return "/".join((row, *(each.replace("~", "~0").replace("/", "~1") for each in parts)))
+
+
 def apart(arms: Sequence[str | None]) -> list[str]:
     """Name the columns, alike those of different arms: no subject is in two of them."""
     return [
