@@ -1,13 +1,15 @@
 """A subject's adverse events: coded, and judged by the rules of the study's definition."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from trial import dates
 from trial.definition.conditions import AdverseEvents
+from trial.imputation import Dated
 from trial.messages import canonical
+from trial.ordering import natural
 from trial.subject import Record
 
 NOT_CODED = "Not coded"
@@ -28,6 +30,8 @@ class AdverseEvent:
     related: bool
     treatment: str
     """That of the last dose before its onset; '' where there was none."""
+    onset: Dated | None
+    """What its onset counts as; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -44,44 +48,37 @@ def judge(
     reports: Iterable[Record],
     codings: Iterable[Record],
     treatment: Treatment | None,
+    onset: Callable[[Record], Dated | None],
 ) -> list[AdverseEvent]:
     """Judge each report by the rules; what is not coded says so."""
-    coded = _latest(codings)
-    return [_judge(rules, each, coded.get(each.record), treatment) for each in reports]
+    coded = {event: of[-1].data for event, of in _by_event(codings).items()}
+    return [_judge(rules, each, coded.get(each.record), treatment, onset(each)) for each in reports]
 
 
-def imputed_onset(onset: str, first_dose: str | None) -> int:
-    """Give the day (ordinal) a partial onset counts as.
-
-    The first it can mean, or the first dose's where that lies in the same month or year.
-    """
-    if len(onset) < dates.FULL and first_dose and first_dose.startswith(onset):
-        return dates.earliest(first_dose)
-    return dates.earliest(onset)
-
-
-def imputed_end(end: str, *last_days: int | None) -> int:
-    """Give the day (ordinal) a partial end counts as.
-
-    The last it can mean; or, where that lies earlier and it can mean that too, the day of the
-    death or of a cut-off (`last_days`).
-    """
-    days = [day for day in last_days if day is not None]
-    return max(dates.earliest(end), min([dates.latest(end), *days]))
+def rivals(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
+    """Give, of each event whose latest version is coded in several ways, these codings."""
+    found = {}
+    for event, of in _by_event(codings).items():
+        latest = [each for each in of if _version(each) == _version(of[-1])]
+        if len({(each.data["soc"], each.data["pt"]) for each in latest}) > 1:
+            found[event] = latest
+    return found
 
 
-def _latest(codings: Iterable[Record]) -> dict[str, Mapping[str, Any]]:
-    chosen: dict[str, Record] = {}
+def _by_event(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
+    """Give the codings of each event, the latest version of the dictionary last."""
+    found: dict[str, list[Record]] = {}
     for each in codings:
-        event = each.data["adverse_event"]
-        if event not in chosen or _coding_order(each) > _coding_order(chosen[event]):
-            chosen[event] = each
-    return {event: record.data for event, record in chosen.items()}
+        found.setdefault(each.data["adverse_event"], []).append(each)
+    return {event: sorted(of, key=_coding_order) for event, of in found.items()}
 
 
-def _coding_order(record: Record) -> tuple[list[int], str, str]:
-    version = [int(part) for part in _NUMBER.findall(record.data["version"])]
-    return version, canonical(record.data), record.record
+def _version(record: Record) -> list[int]:
+    return [int(part) for part in _NUMBER.findall(record.data["version"])]
+
+
+def _coding_order(record: Record) -> tuple[Any, ...]:
+    return _version(record), canonical(record.data), natural(record.record)
 
 
 def _judge(
@@ -89,8 +86,9 @@ def _judge(
     record: Record,
     coding: Mapping[str, Any] | None,
     treatment: Treatment | None,
+    onset: Dated | None,
 ) -> AdverseEvent:
-    causality, onset = record.data.get("causality"), record.data.get("onset")
+    causality = record.data.get("causality")
     related = (
         rules.missing_causality == "related" if causality is None else causality in rules.related
     )
@@ -99,22 +97,21 @@ def _judge(
         record.data,
         coding["soc"] if coding else NOT_CODED,
         coding["pt"] if coding else NOT_CODED,
-        treatment is not None and _emergent(rules, record.data, treatment),
+        treatment is not None and _emergent(rules, record.data, treatment, onset),
         related,
-        treatment.given_at(imputed_onset(onset, treatment.first_dose))
-        if treatment and onset
-        else "",
+        treatment.given_at(onset.day) if treatment and onset else "",
+        onset,
     )
 
 
-def _emergent(rules: AdverseEvents, data: Mapping[str, Any], treatment: Treatment) -> bool:
+def _emergent(
+    rules: AdverseEvents, data: Mapping[str, Any], treatment: Treatment, onset: Dated | None
+) -> bool:
     """Tell whether an event began under treatment (after admiral's derive_var_trtemfl)."""
-    first = dates.earliest(treatment.first_dose)
-    end, onset = data.get("end"), data.get("onset")
+    first, end = dates.earliest(treatment.first_dose), data.get("end")
     if end and dates.latest(end) < first:
         return False
-    if not onset:
+    if onset is None:
         return rules.missing_onset == "emergent"
-    began = imputed_onset(onset, treatment.first_dose)
     window = rules.days_after_last_dose
-    return began >= first and (window is None or began <= treatment.last_day + window)
+    return onset.day >= first and (window is None or onset.day <= treatment.last_day + window)

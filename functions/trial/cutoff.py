@@ -1,11 +1,13 @@
 """A subject as of a clinical cut-off date: what had happened by then, as far as is known now."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from trial import dates
 from trial.adverse_events import FATAL, GRADE_OF_DEATH
 from trial.derivation import DECIDING_DATE
+from trial.imputation import Imputation
 from trial.subject import Record, Subject
 
 ONGOING = "NOT RECOVERED/NOT RESOLVED"
@@ -17,45 +19,45 @@ _FOLLOWS = {"adverse-event.coded": ("adverse-event.reported", "adverse_event")}
 def until(subject: Subject, cutoff: int) -> Subject:
     """Keep the records whose deciding date lies on or before a day (ordinal).
 
-    Of a partial date the earliest day counts, so that nothing that may have happened is left out;
-    a record without a date stays. What ended later reads as ongoing, and of an event that ended
-    in a later death nothing tells of it.
+    A partial date is imputed as everywhere else (`imputation`); a record without a date stays.
+    What ended later reads as ongoing, and of an event that ended in a later death nothing tells
+    of it.
     """
-    died = _died(subject)
+    known = Imputation(_live(subject))
     records = {
-        key: _as_known(record, cutoff, died)
+        key: _as_known(record, cutoff, known.death)
         for key, record in subject.records.items()
-        if _happened(record, subject, cutoff)
+        if _happened(record, subject, known, cutoff)
     }
     return replace(subject, records=records)
 
 
-def _happened(record: Record, subject: Subject, cutoff: int) -> bool:
+def _live(subject: Subject) -> Mapping[str, Sequence[Record]]:
+    """Give the live records by kind."""
+    found: dict[str, list[Record]] = {}
+    for each in subject.records.values():
+        if not each.void:
+            found.setdefault(each.kind, []).append(each)
+    return found
+
+
+def _happened(record: Record, subject: Subject, known: Imputation, cutoff: int) -> bool:
     if record.void:
         return True
     if record.kind in _FOLLOWS:
         kind, field = _FOLLOWS[record.kind]
         about = subject.records.get((kind, record.data[field]))
-        return about is None or about.void or _happened(about, subject, cutoff)
-    text = record.data.get(DECIDING_DATE.get(record.kind, "date"))
-    return not text or dates.earliest(text) <= cutoff
+        return about is None or about.void or _happened(about, subject, known, cutoff)
+    field = DECIDING_DATE.get(record.kind, "date")
+    dated = known.dated(record.kind, field, record.data)
+    return dated is None or dated.day <= cutoff
 
 
-def _died(subject: Subject) -> str | None:
-    """Give the date of the death, as text; the earliest where there are several."""
-    reported = [
-        record.data["date"]
-        for record in subject.records.values()
-        if record.kind == "death.reported" and not record.void
-    ]
-    return min(reported, key=dates.earliest, default=None)
-
-
-def _as_known(record: Record, cutoff: int, died: str | None) -> Record:
+def _as_known(record: Record, cutoff: int, died: int | None) -> Record:
     """Take back an end after the cut-off; a fatal event without an end ended with the death."""
-    fatal = record.data.get("outcome") == FATAL
-    end = record.data.get("end") or (died if fatal else None)
-    if not end or dates.earliest(end) <= cutoff:
+    fatal, end = record.data.get("outcome") == FATAL, record.data.get("end")
+    ended = dates.earliest(end) if end else died if fatal else None
+    if ended is None or ended <= cutoff:
         return record
     data = {name: value for name, value in record.data.items() if name != "end"}
     if "outcome" in data:

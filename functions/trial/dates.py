@@ -25,15 +25,30 @@ def latest(text: str) -> int:
     return date(year, month + 1, 1).toordinal() - 1
 
 
-def not_after(moment: str, other: str) -> bool:
+@lru_cache(maxsize=4096)
+def moment(text: str) -> tuple[int, int]:
+    """Give the day (ordinal) of a date or a local time, and its second; without a time, -1.
+
+    So what has no time comes before all that has one on its day, as it counts as before the dose.
+    """
+    if len(text) <= FULL:
+        return earliest(text), -1
+    hour, minute, *second = map(int, text[FULL + 1 :].split(":"))
+    return earliest(text), 3600 * hour + 60 * minute + sum(second)
+
+
+def told_apart(one: str, other: str) -> bool:
+    """Say whether the later of two is known: by day or, of one day, by the times of both."""
+    (day, second), (other_day, other_second) = moment(one), moment(other)
+    return day != other_day or (second != other_second and min(second, other_second) >= 0)
+
+
+def not_after(one: str, other: str) -> bool:
     """Say whether one local time is at or before another; by day alone where one has no time."""
-    if "T" in moment and "T" in other:
-        return _to_the_second(moment) <= _to_the_second(other)
-    return moment[:FULL] <= other[:FULL]
-
-
-def _to_the_second(moment: str) -> str:
-    return moment if len(moment) > len("YYYY-MM-DDThh:mm") else f"{moment}:00"
+    (day, second), (other_day, other_second) = moment(one), moment(other)
+    if second < 0 or other_second < 0:
+        return day <= other_day
+    return (day, second) <= (other_day, other_second)
 
 
 def iso(ordinal: int) -> str:

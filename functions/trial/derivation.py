@@ -1,20 +1,23 @@
 """One subject's derived values under a study's rules: days, visits, baselines, adverse events.
 
 Derived from the folded records alone: no clock, no other subject, no order of arrival. Where a
-rule chooses among records, ties break by clinical content and then by record id.
+rule chooses among records, the time of day decides between those of one day, then their content and
+last their id; where it does not decide, `undecided` says so.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from operator import attrgetter
 from typing import Any
 
 from trial import adverse_events, dates
 from trial.adverse_events import AdverseEvent, Treatment
+from trial.definition.conditions import Selection
 from trial.definition.design import Parameter, Visit
-from trial.messages import canonical
-from trial.results import Observation, read_value
+from trial.imputation import Dated, Imputation
+from trial.ordering import by_date
+from trial.results import Observation
+from trial.series import Kept, Reported, Series, Undecided
 from trial.study import Study
 from trial.subject import Record, Subject, masked
 
@@ -27,7 +30,6 @@ DECIDING_DATE: Mapping[str, str] = {
 }
 """The field that says when a record happened; `date` for every kind not named."""
 
-_day = attrgetter("day")
 _ALWAYS = 10**7
 """A day (ordinal) after every date: the end of a window that stays open."""
 
@@ -48,22 +50,22 @@ class Derivation:
         self.rules = study.definition
         self.subject = masked(subject) if study.pooled else subject
         self.memo: dict[int, Any] = {}
-        self._observations: dict[str, list[Observation]] = {}
-        self._chosen: dict[tuple[str, str], Observation | None] = {}
+        self._series: dict[tuple[str, Selection], Kept] = {}
         self._ordered: dict[str, list[Record]] = {}
         self._by_kind: dict[str, list[Record]] = {}
         for record in self.subject.records.values():
             if not record.void:
                 self._by_kind.setdefault(record.kind, []).append(record)
+        self.imputation = Imputation(self._by_kind, cutoff)
 
     def records(self, kind: str) -> list[Record]:
         """List the live records of a kind, in no particular order."""
         return self._by_kind.get(kind, [])
 
     def ordered(self, kind: str) -> list[Record]:
-        """List the live records of a kind by date, then clinical content, then record id."""
+        """List the live records of a kind by date and time, then content, then record id."""
         if kind not in self._ordered:
-            self._ordered[kind] = _in_order(self.records(kind), DECIDING_DATE.get(kind, "date"))
+            self._ordered[kind] = by_date(self.records(kind), DECIDING_DATE.get(kind, "date"))
         return self._ordered[kind]
 
     def _first(self, kind: str) -> Record | None:
@@ -101,9 +103,10 @@ class Derivation:
     @cached_property
     def received_arm(self) -> str | None:
         """The arm whose treatment was given first: the planned one where that gives it too."""
-        if not self.doses:
-            return None
-        given = self.doses[0].data.get("treatment")
+        return self._arm_of(self.doses[0]) if self.doses else None
+
+    def _arm_of(self, dose: Record) -> str | None:
+        given = dose.data.get("treatment")
         arms = [arm.id for arm in self.rules.arms if given in arm.treatments[:1]]
         if self.planned_arm in arms or not arms:
             return self.planned_arm
@@ -114,10 +117,16 @@ class Derivation:
         """Doses given, in order of their start."""
         return self.ordered("dose.administered")
 
-    @cached_property
+    @property
     def first_dose(self) -> str | None:
         """When treatment began: the local time of the first dose."""
-        return self.doses[0].data["start"] if self.doses else None
+        return self.imputation.first_dose
+
+    @property
+    def entry(self) -> str | None:
+        """The date of randomisation or, without one, of enrolment."""
+        entered = self.randomisation or self.enrolment
+        return entered.data["date"] if entered else None
 
     @cached_property
     def last_dose_day(self) -> int | None:
@@ -162,6 +171,11 @@ class Derivation:
         end = record.data.get("end")
         return max(dates.earliest(text) if text else 0, dates.earliest(end) if end else 0)
 
+    def dated(self, record: Record) -> Dated | None:
+        """Give what the deciding date of a record counts as; None where it has none."""
+        field = DECIDING_DATE.get(record.kind, "date")
+        return self.imputation.dated(record.kind, field, record.data)
+
     def protocol_day(self, day: int) -> int | None:
         """Count days from enrolment, which is day 0."""
         return None if self.day_zero is None else day - self.day_zero
@@ -185,37 +199,24 @@ class Derivation:
                 return period.id
         return None
 
-    def observations(self, parameter: str) -> list[Observation]:
-        """List a parameter's results by day and, of one day, by accession."""
-        if parameter not in self._observations:
-            self._observations[parameter] = self._observe(parameter)
-        return self._observations[parameter]
+    def series(self, parameter: str, where: Selection = ()) -> Series:
+        """Give the results of a parameter, or those of them that were obtained in a certain way."""
+        kept = self._series.setdefault((parameter, where), Kept())
+        return Series(self, parameter, where, kept)
 
-    def _observe(self, name: str) -> list[Observation]:
-        counted = self.rules.parameters[name]
-        source = counted.derived_from or name
-        reported = self.rules.parameters[source]
-        found = []
-        for record, visit, item in self._results.get(source, ()):
-            value = read_value(item, reported, counted, item.get("range_high"))
-            if value is not None:
-                field = "date" if visit else "collected"
-                collected: str = record.data[field]
-                day = dates.earliest(collected)
-                found.append(
-                    Observation(record.record, collected, day, item["result"], value, visit)
-                )
-        return sorted(found, key=lambda each: (each.day, each.record))
+    def reported(self, parameter: str) -> list[Reported]:
+        """List the results of a parameter that is reported, in no particular order."""
+        return self._results.get(parameter, [])
 
     @cached_property
-    def _results(self) -> dict[str, list[tuple[Record, str, Mapping[str, Any]]]]:
-        """By parameter: the record of every result, its visit if it is one, and the result."""
-        found: dict[str, list[tuple[Record, str, Mapping[str, Any]]]] = {}
+    def _results(self) -> dict[str, list[Reported]]:
+        found: dict[str, list[Reported]] = {}
         for each in self.records("lab.result.reported"):
-            found.setdefault(each.data["parameter"], []).append((each, "", each.data))
+            found.setdefault(each.data["parameter"], []).append((each, "", 0, each.data))
         for each in self.records("visit.recorded"):
-            for item in each.data.get("measurements", ()):
-                found.setdefault(item["parameter"], []).append((each, each.data["visit"], item))
+            visit = each.data["visit"]
+            for place, item in enumerate(each.data.get("measurements", ())):
+                found.setdefault(item["parameter"], []).append((each, visit, place, item))
         return found
 
     def counts(self, observation: Observation) -> bool:
@@ -257,110 +258,59 @@ class Derivation:
             _ALWAYS if high is None else ordinal(high),
         )
 
-    def at_visit(self, parameter: str, visit: Visit) -> Observation | None:
-        """Choose a visit's result.
+    def before(self, visit: Visit) -> list[Visit]:
+        """List the visits of its schedule that come before one.
 
-        The closest to its day is the later on a tie; of one day the last accession counts. Of the
-        highest or lowest the earliest counts. Of a visit without a window its own results count.
+        Of visits with a window those of an earlier day, of others those that the definition names
+        before it.
         """
-        key = (parameter, visit.id)
-        if key not in self._chosen:
-            self._chosen[key] = self._choose(parameter, visit)
-        return self._chosen[key]
-
-    def _choose(self, parameter: str, visit: Visit) -> Observation | None:
-        if visit.window is None:
-            recorded = [each for each in self.observations(parameter) if each.visit == visit.id]
-            return extreme(list(filter(self.counts, recorded)), visit.choose)
-        if (window := self.window_of(visit)) is None:
-            return None
-        low, target, high = window
-        observations = self.observations(parameter)
-        first = bisect_left(observations, low, key=_day)
-        candidates = [
+        alike = [
             each
-            for each in observations[first : bisect_right(observations, high, lo=first, key=_day)]
-            if self._within(visit, low, high, each) and self.counts(each)
-        ]
-        if visit.choose == "closest":
-            candidates.sort(key=lambda each: (-abs(each.day - target), each.day, each.record))
-            return candidates[-1] if candidates else None
-        return extreme(candidates, visit.choose)
-
-    def after_first_dose(self, parameter: str, which: str) -> Observation | None:
-        """Find the first, last, highest or lowest result taken after the first dose."""
-        first = self.first_dose
-        if first is None:
-            return None
-        after = [
-            each
-            for each in self.observations(parameter)
-            if not dates.not_after(each.collected, first) and self.counts(each)
-        ]
-        return extreme(after, which)
-
-    def _within(self, visit: Visit, low: int, high: int, observation: Observation) -> bool:
-        match visit.limit:
-            case "before-first-dose":
-                return self.first_dose is None or dates.not_after(
-                    observation.collected, self.first_dose
-                )
-            case "before-regimen":
-                began = self.regimen_day
-                return began is None or not low <= began <= high or observation.day <= began
-            case _:
-                return True
-
-    def at_baseline(self, parameter: str, name: str) -> Observation | None:
-        """Find a named baseline: of a visit, or the last result at or before the first dose."""
-        baseline = self.rules.baselines[name]
-        if baseline.visit is not None:
-            return self.at_visit(parameter, self.study.visits[baseline.visit])
-        key = (parameter, f"{name} baseline")  # no visit's id holds a space
-        if key not in self._chosen:
-            self._chosen[key] = self._before_first_dose(parameter)
-        return self._chosen[key]
-
-    def _before_first_dose(self, parameter: str) -> Observation | None:
-        if self.first_dose is None:
-            return None
-        for each in reversed(self.observations(parameter)):
-            if dates.not_after(each.collected, self.first_dose):
-                return each
-        return None
-
-    def last_until(self, parameter: str, visit: Visit) -> Observation | None:
-        """Find the last result after the first dose and not after a visit's window (LOCF)."""
-        window = self.window_of(visit)
-        if window is None or self.first_dose is None:
-            return None
-        first_dose = self.first_dose
-        for each in reversed(self.observations(parameter)):
-            if each.day <= window[2] and self.counts(each):
-                return None if dates.not_after(each.collected, first_dose) else each
-        return None
-
-    def last_visit_before(self, parameter: str, visit: Visit) -> Observation | None:
-        """Find the result, after the first dose, of the last visit before one that has any."""
-        first_dose = self.first_dose
-        if visit.day is None or first_dose is None:
-            return None
-        chosen = [
-            self.at_visit(parameter, each)
             for each in self.rules.visits
-            if each.schedule == visit.schedule and each.day is not None and each.day < visit.day
+            if each.schedule == visit.schedule and (each.day is None) == (visit.day is None)
         ]
-        after = [
-            each for each in chosen if each and not dates.not_after(each.collected, first_dose)
+        if visit.day is not None:
+            return [each for each in alike if each.day is not None and each.day < visit.day]
+        return alike[: alike.index(visit)]
+
+    def closes(self, visit: Visit) -> int | None:
+        """Give the last day (ordinal) whose results can stand in for a visit's.
+
+        That is the last of its window. Without one, it is the day on which it was recorded or
+        missed; where that is not known, it lies before the first record of a later visit that came
+        after those of all visits before it.
+        """
+        if visit.window is not None:
+            window = self.window_of(visit)
+            return window[2] if window else None
+        if own := self._days_of({visit.id}):
+            return max(own)
+        earlier = {each.id for each in self.before(visit)}
+        reached = max(self._days_of(earlier), default=0)
+        alike = (each for each in self.rules.visits if each.schedule == visit.schedule)
+        later = {each.id for each in alike if each.day is None} - earlier - {visit.id}
+        following = [day for day in self._days_of(later) if day > reached]
+        return min(following) - 1 if following else _ALWAYS
+
+    def _days_of(self, visits: set[str]) -> list[int]:
+        """List the days (ordinals) on which visits were recorded or missed."""
+        return [
+            dates.earliest(text)
+            for kind in ("visit.recorded", "visit.missed")
+            for each in self.records(kind)
+            if each.data["visit"] in visits and (text := each.data.get("date"))
         ]
-        return max(after, key=lambda each: each.day, default=None)
 
     def due(self, visit: Visit) -> bool:
-        """Say whether a visit is due: something is recorded beyond its window, or all is over."""
+        """Say whether a visit is due: something is recorded beyond its window, or all is over.
+
+        One without a window is due once it was recorded or missed.
+        """
         if self.end_of_study is not None or self.death is not None:
             return True
         if visit.window is None:
-            return any(each.data["visit"] == visit.id for each in self.records("visit.missed"))
+            kinds = ("visit.recorded", "visit.missed")
+            return any(each.data["visit"] == visit.id for of in kinds for each in self.records(of))
         window = self.window_of(visit)
         return window is not None and self.seen_beyond(window[2])
 
@@ -385,7 +335,9 @@ class Derivation:
         if not reports:
             return []
         codings = self.records("adverse-event.coded")
-        return adverse_events.judge(self.rules.adverse_events, reports, codings, self._treatment)
+        return adverse_events.judge(
+            self.rules.adverse_events, reports, codings, self._treatment, self.dated
+        )
 
     @cached_property
     def _treatment(self) -> Treatment | None:
@@ -406,33 +358,24 @@ class Derivation:
     def _dose_days(self) -> list[int]:
         return [dates.earliest(each.data["start"]) for each in self.doses]
 
+    @cached_property
+    def undecided(self) -> list[Undecided]:
+        """List the choices that neither a date, a time nor the definition decides."""
+        asked = self.study.asked.items()
+        results = (each for key, places in asked for each in self.series(*key).undecided(places))
+        return [*results, *self._undecided_doses(), *self._undecided_codings()]
 
-def extreme(observations: list[Observation], which: str) -> Observation | None:
-    """Take the first, last, highest or lowest of results in their order."""
-    if not observations:
-        return None
-    match which:
-        case "highest":
-            return max(observations, key=lambda each: each.value.units)
-        case "lowest":
-            return min(observations, key=lambda each: each.value.units)
-        case _:
-            return observations[0 if which == "first" else -1]
+    def _undecided_doses(self) -> Iterator[Undecided]:
+        """Find first doses that tell different arms, and no time that tells which came first."""
+        first = self.first_dose or ""
+        rivals = [each for each in self.doses if not dates.told_apart(each.data["start"], first)]
+        if len({self._arm_of(each) for each in rivals}) > 1:
+            records = tuple(each.record for each in rivals)
+            yield Undecided("first dose", records, dates.earliest(first))
 
-
-def _in_order(records: list[Record], field: str) -> list[Record]:
-    """Sort by date; only records of one date are compared by their content, which takes longer."""
-    if len(records) < 2:  # noqa: PLR2004 (nothing to compare)
-        return records
-    same: dict[str, list[Record]] = {}
-    for each in records:
-        same.setdefault(each.data.get(field) or "", []).append(each)
-    return [
-        each
-        for day in sorted(same)
-        for each in (
-            sorted(same[day], key=lambda one: (canonical(one.data), one.record))
-            if len(same[day]) > 1
-            else same[day]
-        )
-    ]
+    def _undecided_codings(self) -> Iterator[Undecided]:
+        """Find codings of one adverse event and version that differ."""
+        for event, rivals in adverse_events.rivals(self.records("adverse-event.coded")).items():
+            report = next((e for e in self.adverse_events if e.record == event), None)
+            day = report.onset.day if report and report.onset else None
+            yield Undecided("coding", tuple(each.record for each in rivals), day)

@@ -175,7 +175,17 @@ class SubjectSuperseded(Data):
     by: Identifier
 
 
-class Measurement(BaseModel):
+class Circumstances(BaseModel):
+    """How a result was obtained: what a measure can select results by."""
+
+    position: Text | None = None
+    location: Text | None = None
+    laterality: Text | None = None
+    method: Text | None = None
+    specimen: Text | None = None
+
+
+class Measurement(Circumstances):
     """One value read at a visit, as it was reported."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
@@ -183,12 +193,11 @@ class Measurement(BaseModel):
     parameter: Identifier
     result: Text
     unit: Text | None = None
-    position: Text | None = None
 
 
 class VisitRecorded(Data):
     visit: Identifier
-    date: FullDate
+    date: LocalTime
     measurements: list[Measurement] = []
 
 
@@ -198,7 +207,7 @@ class VisitMissed(Data):
     reason: Personal[Text]
 
 
-class LabResultReported(Data):
+class LabResultReported(Circumstances, Data):
     parameter: Identifier
     collected: LocalTime
     result: Text

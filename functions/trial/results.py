@@ -1,8 +1,8 @@
 """Results as reported, and what they count as: integers in units of a parameter's last place."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Any
@@ -24,11 +24,13 @@ class Value:
     operator: str = ""
     bound: int = 0
     imputed: bool = False
+    baseline: bool = False
+    """Whether what was imputed is the baseline, carried forward."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One result of a parameter, as reported and as counted."""
+    """One result of a parameter, as reported and as counted; or the mean of several."""
 
     record: str
     collected: str
@@ -37,6 +39,60 @@ class Observation:
     value: Value
     visit: str = ""
     """The visit that it was recorded with; '' for a result of a laboratory."""
+    place: int = 0
+    """Its place among the results of its record."""
+    item: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """What was reported with it, such as the position of the subject."""
+    of: "tuple[Observation, ...]" = ()
+    """The results that it is the mean of: then its text is '' and its day that of the last."""
+
+    @property
+    def sources(self) -> "tuple[Observation, ...]":
+        """The results as reported that it stands for: itself, or those that it is the mean of."""
+        return self.of or (self,)
+
+    def at(self, finer: int) -> Value:
+        """Give the value in units of a place that is finer by so many decimals."""
+        step = 10**finer
+        if not self.of:
+            return _scaled(self.value, step)
+        values = [each.value for each in self.of]
+        operator = _operator([each.operator for each in values])
+        bounds = [each.bound if each.operator else each.units for each in values]
+        return Value(
+            _mean([each.units for each in values], step),
+            operator,
+            _mean(bounds, step) if operator else 0,
+        )
+
+
+def mean_of(observations: "Sequence[Observation]") -> Observation:
+    """Take the mean of results for one; its value is kept to the parameter's last place."""
+    last = observations[-1]
+    joined = replace(last, text="", item={}, of=tuple(observations))
+    return replace(joined, value=joined.at(0))
+
+
+def _scaled(value: Value, step: int) -> Value:
+    if step == 1:
+        return value
+    return replace(value, units=value.units * step, bound=value.bound * step)
+
+
+def _mean(units: Sequence[int], step: int) -> int:
+    """Give the mean in units `step` times finer, rounded half away from zero."""
+    total, twice = sum(units) * step, 2 * len(units)
+    rounded = (2 * abs(total) + len(units)) // twice
+    return -rounded if total < 0 else rounded
+
+
+def _operator(operators: Sequence[str]) -> str:
+    """Say on which side of its bound a mean lies; where its results lie on both it is not known."""
+    sides = {each[0] for each in operators if each}
+    if len(sides) != 1:
+        return ""
+    (side,) = sides
+    return side if side in operators else f"{side}="
 
 
 def read_result(text: str) -> tuple[str, Decimal] | None:

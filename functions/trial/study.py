@@ -1,7 +1,7 @@
 """A definition ready for use, and the identity of the sums that are made under it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from trial import messages
 from trial.blinding import OPEN, UNBLINDED
 from trial.definition import Definition
+from trial.definition.conditions import Selection
 from trial.definition.design import Visit
 from trial.definition.faults import faults
 from trial.definition.pooling import pooled
+from trial.definition.uses import asked
 from trial.errors import Rejected
 
 CONTRIBUTION_VERSION = 2
@@ -59,6 +61,11 @@ class Study:
     def generation(self) -> str:
         """Name the sums that this definition and this code's contributions give."""
         return generation(self.digest, self.version)
+
+    @cached_property
+    def asked(self) -> Mapping[tuple[str, Selection], Sequence[str]]:
+        """The places that results are asked for at, by parameter and how they were obtained."""
+        return asked(self.definition)
 
     @cached_property
     def visits(self) -> Mapping[str, Visit]:

@@ -41,14 +41,14 @@ def chosen(visit: str, *entries: Entry, parameter: str = "viral-load") -> str | 
     study = tiny()
     found = set()
     for order in permutations(entries) if len(entries) < 6 else [entries]:
-        observation = derive(enrolment(), *order).at_visit(parameter, study.visits[visit])
+        observation = derive(enrolment(), *order).series(parameter).at_visit(study.visits[visit])
         found.add(observation.text if observation else None)
     (only,) = found
     return only
 
 
 def baseline(*entries: Entry, name: str = "baseline") -> str | None:
-    observation = derive(enrolment(), *entries).at_baseline("viral-load", name)
+    observation = derive(enrolment(), *entries).series("viral-load").at_baseline(name)
     return observation.text if observation else None
 
 
@@ -65,13 +65,19 @@ class TestWindows:
         assert chosen("day-14", viral_load(13, 1), viral_load(15, 2)) == "2"
         assert chosen("day-0", viral_load(-1, 1), viral_load(1, 2)) == "2"
 
-    def test_of_one_day_the_latest_accession_counts(self):
-        assert chosen("day-14", viral_load(14, 1, record="A1"), viral_load(14, 2, record="A2")) == (
-            "2"
-        )
+    def test_of_one_day_the_time_of_collection_decides_and_not_the_record(self):
         early = viral_load(14, 1, "08:00", record="A2")
         late = viral_load(14, 2, "15:00", record="A1")
-        assert chosen("day-14", early, late) == "1"
+        assert chosen("day-14", early, late) == "2"
+
+    def test_what_has_no_time_comes_before_all_that_has_one_on_its_day(self):
+        bare = viral_load(14, 1, record="A2", collected=day(14))
+        assert chosen("day-14", bare, viral_load(14, 2, "00:00", record="A1")) == "2"
+
+    def test_of_one_time_the_last_accession_counts_and_its_numbers_count_as_numbers(self):
+        for first, second in (("A1", "A2"), ("A9", "A10"), ("SBP-21", "SBP-103"), ("9", "A")):
+            results = [viral_load(14, 1, record=first), viral_load(14, 2, record=second)]
+            assert chosen("day-14", *results) == "2"
 
     @pytest.mark.parametrize(("at", "inside"), [(11, False), (12, True), (17, True), (18, False)])
     def test_both_ends_of_a_window_belong_to_it(self, at, inside):
@@ -86,7 +92,9 @@ class TestWindows:
         assert chosen("day-14", cd4(14, 7), void, gone, viral_load(12, 1)) == "1"
 
     def test_without_enrolment_there_is_no_visit(self):
-        assert derive(viral_load(0, 1)).at_visit("viral-load", tiny().visits["day-0"]) is None
+        assert (
+            derive(viral_load(0, 1)).series("viral-load").at_visit(tiny().visits["day-0"]) is None
+        )
 
     def test_a_measurement_made_at_a_visit_counts_by_its_date_not_by_the_visit_s_name(self):
         seen = contact(
@@ -148,7 +156,7 @@ class TestDiscontinuation:
     def test_a_study_may_count_them(self):
         study = tiny(samples_after_discontinuation=True)
         seen = derive(enrolment(), disposition(13), viral_load(14, 1), study=study)
-        assert seen.at_visit("viral-load", study.visits["day-14"]) is not None
+        assert seen.series("viral-load").at_visit(study.visits["day-14"]) is not None
 
     def test_a_reversed_discontinuation_brings_the_sample_back(self):
         void = entry("disposition.recorded", record="STUDY", revision=2, action="void")
@@ -587,5 +595,5 @@ class TestCoding:
 
 def test_a_value_s_bound_stays_beside_what_it_counts_as():
     derivation = derive(viral_load(0, "<20"))
-    assert derivation.observations("viral-load")[0].value == Value(20, "<", 20)
-    assert derivation.observations(LOG)[0].value == Value(1_301_030, "<", 1_301_030)
+    assert derivation.series("viral-load").observations[0].value == Value(20, "<", 20)
+    assert derivation.series(LOG).observations[0].value == Value(1_301_030, "<", 1_301_030)

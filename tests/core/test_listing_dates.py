@@ -106,7 +106,10 @@ class TestColumns:
 
     def test_a_footnote_says_how_where_dates_may_be_imputed(self):
         died = {"id": "DTHDTC", "label": "Died", "source": "death-date", "kind": "date"}
-        for column, notes in ((ONSET, 1), (END, 1), (ONSET | {"kind": "day"}, 0), (died, 0)):
+        drawn = {"id": "LBDTC", "label": "Drawn", "source": "enrolled", "kind": "date"}
+        for column, notes in (
+            (ONSET, 1), (END, 1), (died, 1), (ONSET | {"kind": "day"}, 0), (drawn, 0)
+        ):  # fmt: skip
             made = listings_of(tiny(listings=[listing(column)]), [])["L"]
             assert [each[:8] for each in made.footnotes] == ["Imputed:"] * notes
 
@@ -172,7 +175,7 @@ class TestEnd:
 
     @pytest.mark.parametrize(
         ("died", "counts"),
-        [("2015-07-10", "2015-07-10"), ("2015-07", "2015-07-31"), ("2015-06-20", "2015-07-01")],
+        [("2015-07-10", "2015-07-10"), ("2015-07", "2015-07-01"), ("2015-06-20", "2015-07-01")],
     )
     def test_but_not_after_the_death_where_it_can_mean_a_day_before(self, died, counts):
         assert end(of_event(adverse_event(8, end="2015-07"), death(died)))[1] == counts
@@ -205,11 +208,20 @@ class TestOtherDates:
         row = shown(one, enrolment(), dose(7, "11:00"), viral_load(7, 100, "09:15"))
         assert [row[name] for name in ("LBDTC", "LBDT", "LBDY")] == [day(7, "09:15"), day(7), 1]
 
-    @pytest.mark.parametrize("text", ["2015", "2015-07"])
-    def test_a_partial_date_without_a_rule_is_no_day(self, text):
+    @pytest.mark.parametrize(
+        ("text", "counts", "flag", "on"),
+        [("2015", "2015-07-11", "M", 34), ("2015-07", "2015-07-11", "D", 34),
+         ("2015-08", "2015-08-01", "D", 55), ("2015-06", "2015-06-30", "D", 23)],
+    )  # fmt: skip
+    def test_a_partial_death_is_not_before_the_last_day_seen_alive(self, text, counts, flag, on):
         died = {"id": "DTHDTC", "label": "Died", "source": "death-date", "kind": "date"}
-        row = shown(listing(died, records="subjects"), enrolment(), dose(7), death(text))
-        assert row == {"USUBJID": "S-1", "DTHDTC": text, "DTHDT": None, "DTHDY": None}
+        seen = [enrolment(), dose(7), viral_load(40, 50), death(text)]
+        row = shown(listing(died, records="subjects"), *seen)
+        assert row == {
+            "USUBJID": "S-1", "DTHDTC": text, "DTHDT": counts, "DTHDTF": flag, "DTHDY": on,
+        }  # fmt: skip
+        own = {"id": "DTHDTC", "label": "Died", "source": "date", "kind": "date"}
+        assert shown(listing(own, records="death.reported"), *seen) == row
 
     def test_a_subject_s_dates_have_study_days(self):
         columns = [{"id": name, "label": name, "source": source, "kind": "date"}

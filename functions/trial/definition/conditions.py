@@ -9,12 +9,22 @@ from trial.definition.base import BOUNDS, Bounds, Class, Model, Name, form
 
 Where = dict[str, str | list[str]]
 """Fields of a record and the value, or the values, that each must have."""
+Selection = tuple[tuple[str, frozenset[str]], ...]
+"""The same in a form that can be a key."""
+
+
+def selection(where: Where) -> Selection:
+    """Give what is wanted of fields as a key."""
+    return tuple(
+        (name, frozenset([wanted] if isinstance(wanted, str) else wanted))
+        for name, wanted in sorted(where.items())
+    )
 
 
 _CHANGES = ("decrease_from", "change_from", "percent_change_from")
 MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
     "characteristic": (),
-    "parameter": ("at", "after_first_dose", *_CHANGES, "missing"),
+    "parameter": ("at", "after_first_dose", "where", *_CHANGES, "missing"),
     "records": ("where",),
     "days": (),
     "by_arm": (),
@@ -30,9 +40,10 @@ class Measure(Model):
     how many records there are; the days from one date to another, both counted; another measure
     by arm; or the `difference` of two measures, the first less the second. `decrease_from` and
     `change_from` name a baseline and subtract, and `percent_change_from` also divides by it;
-    `missing` says what stands in for a visit that is due and has no value: nothing, the baseline
-    (bocf), the last value (locf), or the last that an earlier visit has (locf-visit); where there
-    is none after the first dose, the baseline.
+    `where` takes only results that were obtained so (position, location, laterality, method,
+    specimen), its baseline's too. `missing` says what stands in for a visit that is due and has no
+    value: nothing, the baseline (bocf), the last value (locf), or the last that an earlier visit
+    has (locf-visit); where there is none after the first dose, the baseline.
     """
 
     characteristic: Name | None = None
@@ -79,10 +90,18 @@ class RecordDate(Model):
     which: Literal["first", "last"] = "first"
 
 
+class EventDate(Model):
+    """The onset of the first adverse event of a description, or of the last."""
+
+    adverse_event: "AdverseEventFilter"
+    which: Literal["first", "last"] = "first"
+
+
 class ResultDate(Bounds):
     """The day of the first result of a parameter within bounds, after the first dose."""
 
     parameter: Name
+    where: Where = {}
 
 
 DateRef = (
@@ -96,6 +115,7 @@ DateRef = (
         "last-contact",
     ]
     | RecordDate
+    | EventDate
     | ResultDate
 )
 
@@ -110,8 +130,8 @@ class Span(Model):
 class TimeToEvent(Model):
     """Days from a start to the first of some events, or to where follow-up ends.
 
-    A subject without an event is censored at the earliest of `censored`, or else at the last
-    recorded contact.
+    What lies before the start is passed over: of records the first on or after it counts. Who has
+    no event is censored at the earliest of `censored`, or else at the last recorded contact.
     """
 
     label: str
@@ -238,8 +258,7 @@ class AdverseEvents(Model):
     """How this study reads adverse events.
 
     Of `causality` those in `related` are. An event is treatment-emergent from the first dose until
-    `days_after_last_dose`, or without an end; a partial onset is the first day that it can mean,
-    but not before a first dose of its month or year.
+    `days_after_last_dose`, or without an end; partial dates are imputed (`imputation`).
     """
 
     dictionary: str = ""

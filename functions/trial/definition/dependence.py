@@ -8,6 +8,7 @@ from trial.definition.conditions import (
     AdverseEventFilter,
     Condition,
     DateRef,
+    EventDate,
     Measure,
     RecordDate,
     Ref,
@@ -38,6 +39,8 @@ class Dependence:
 
     def date(self, ref: DateRef) -> bool:
         """Say it of a date."""
+        if isinstance(ref, EventDate):
+            return self.events(ref.adverse_event)
         return isinstance(ref, RecordDate) and self.records(ref.recorded, ref.where)
 
     def measure(self, ref: str | Measure) -> bool:

@@ -45,8 +45,9 @@ class Visit(Model):
     One without a window is known by the name that it is recorded under. Days count from
     enrolment or randomisation, which is day 0, or from the first dose, which is day 1 after a
     day -1 (CDISC's study day). A side of the window may stay open. Of several results `choose`
-    takes one. `limit` keeps out samples taken after the first dose, or after a regimen that began
-    within the window. Windows of one `schedule` do not overlap.
+    takes one, or their mean; of those that are equally close to the day `tie` takes the later, the
+    earlier, or their mean. `limit` keeps out samples taken after the first dose, or after a regimen
+    that began within the window. Windows of one `schedule` do not overlap.
     """
 
     id: Name
@@ -54,7 +55,8 @@ class Visit(Model):
     day: Day | None = None
     window: tuple[Day | None, Day | None] | None = None
     days_from: Literal["enrolment", "randomisation", "first-dose"] = "enrolment"
-    choose: Literal["closest", "first", "last", "highest", "lowest"] = "closest"
+    choose: Literal["closest", "first", "last", "highest", "lowest", "mean"] = "closest"
+    tie: Literal["later", "earlier", "mean"] = "later"
     limit: Literal["before-first-dose", "before-regimen"] | None = None
     schedule: Name = "main"
 
@@ -62,6 +64,8 @@ class Visit(Model):
     def _window_holds_day(self) -> "Visit":
         if (self.day is None) != (self.window is None):
             raise ValueError("a visit takes a day and a window, or neither")
+        if "tie" in self.model_fields_set and (self.choose != "closest" or self.window is None):
+            raise ValueError("tie is of a visit with a window that chooses the closest")
         if self.day is None or self.window is None:
             return self
         low, high = self.window
@@ -70,6 +74,11 @@ class Visit(Model):
         if self.days_from == "first-dose" and 0 in (self.day, low, high):
             raise ValueError("there is no study day 0: the first dose is given on day 1")
         return self
+
+    @property
+    def averages(self) -> bool:
+        """Whether the mean of several results may stand for it."""
+        return "mean" in (self.choose, self.tie)
 
 
 def _window(visit: Visit) -> tuple[float, float]:

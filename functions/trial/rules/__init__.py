@@ -6,9 +6,8 @@ three by Kleene's logic. What a definition names and does not define is refused 
 
 from collections.abc import Callable
 
-from trial import dates
 from trial.definition.conditions import AdverseEventFilter, Classes, Condition, Measure, Ref
-from trial.derivation import DECIDING_DATE, Derivation
+from trial.derivation import Derivation
 from trial.rules import categories, dating
 from trial.rules.categories import Category, check_levels, level_text
 from trial.rules.dating import Time
@@ -16,8 +15,9 @@ from trial.rules.matching import (
     EventMatcher,
     Test,
     Truth,
+    check_dated,
     check_kind,
-    event_matcher,
+    events,
     matcher,
     memoised,
     refused,
@@ -82,11 +82,7 @@ class Rules:
 
     def events(self, wanted: AdverseEventFilter, path: str) -> EventMatcher:
         """Get a test of adverse events ready."""
-        groups = self.study.definition.adverse_events.groups
-        for name in wanted.groups:
-            if name not in {group.label for group in groups}:
-                raise unknown(f"{path}/groups", "group of terms", name)
-        return event_matcher(wanted, groups)
+        return events(self.study, wanted, path)
 
     def condition(self, ref: Ref, path: str) -> Test:
         """Get a condition ready, by its name or as written in place."""
@@ -148,18 +144,19 @@ class Rules:
         kind = str(condition.recorded)
         check_kind(kind, condition.where, path)
         matches = matcher(condition.where)
-        field = DECIDING_DATE.get(kind, "date")
         period = condition.period
-        if period is not None and period not in {p.id for p in self.study.definition.periods}:
-            raise unknown(path, "period", period)
+        if period is not None:
+            check_dated(kind, path)
+            if period not in {each.id for each in self.study.definition.periods}:
+                raise unknown(path, "period", period)
 
         def meant(derivation: Derivation, record: Record) -> bool:
             if not matches(record.data):
                 return False
             if period is None:
                 return True
-            text = record.data.get(field)
-            return bool(text) and period == derivation.period_of(dates.earliest(text))
+            dated = derivation.dated(record)
+            return dated is not None and period == derivation.period_of(dated.day)
 
         return lambda derivation: any(meant(derivation, each) for each in derivation.records(kind))
 

@@ -1,34 +1,72 @@
 """The dates that measures and times to event count from and to, as days (ordinals)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from trial import dates
-from trial.definition.conditions import DateRef, RecordDate, ResultDate, TimeToEvent
-from trial.derivation import DECIDING_DATE, Derivation
-from trial.rules.matching import check_kind, matcher, memoised, unknown, within
+from trial.definition.conditions import (
+    DateRef,
+    EventDate,
+    RecordDate,
+    ResultDate,
+    TimeToEvent,
+)
+from trial.derivation import Derivation
+from trial.imputation import Dated
+from trial.rules.matching import (
+    check_dated,
+    check_kind,
+    events,
+    matcher,
+    memoised,
+    selects,
+    unknown,
+    within,
+)
 from trial.study import Study
+from trial.subject import Record
 
-Date = Callable[[Derivation], int | None]
+Find = Callable[[Derivation, int], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A date of a subject.
+
+    `find` gives its day on or after another (0 where any will do): of records the first or last
+    that is, of a partial date such a day if it can mean one. `named` is a date of its own, not that
+    of one of several records. `undated` tells whether there is such a record whose date is not
+    known.
+    """
+
+    find: Find
+    undated: Callable[[Derivation], bool] = lambda _: False
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """Days to an event, or to where a subject was last known to be free of it."""
+    """Days to an event, or to where a subject was last known to be free of it.
+
+    It is `undated` where there is an event whose date is not known, and none that counts.
+    """
 
     days: int
     event: bool
+    undated: bool = False
 
 
 def date(study: Study, ref: DateRef, path: str) -> Date:
-    """Make a finder of a date; of a partial one the first day that it can mean."""
+    """Make a finder of a date; partial ones are imputed (`imputation`)."""
     match ref:
         case RecordDate():
             return _of_record(ref, path)
+        case EventDate():
+            return _of_event(study, ref, path)
         case ResultDate():
             return _of_result(study, ref, path)
         case _:
-            return _NAMED[ref]
+            return Date(_NAMED[ref], named=True)
 
 
 def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivation], Time | None]:
@@ -38,83 +76,133 @@ def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivati
     Every subject is censored at the last contact, or at a cut-off before that.
     """
     start = date(study, definition.start, f"{path}/start")
-    events = [date(study, ref, f"{path}/events/{i}") for i, ref in enumerate(definition.events)]
+    ended_by = [date(study, ref, f"{path}/events/{i}") for i, ref in enumerate(definition.events)]
     ends = [date(study, ref, f"{path}/censored/{i}") for i, ref in enumerate(definition.censored)]
+    ends.append(Date(_last_contact))
 
     def found(derivation: Derivation) -> Time | None:
-        began = start(derivation)
+        began = start.find(derivation, 0)
         if began is None:
             return None
-        event = _first(derivation, events, began)
-        end = _first(derivation, [*ends, _last_contact], began)
+        event, end = (_first(derivation, dates, began) for dates in (ended_by, ends))
         if event is not None and (end is None or event <= end):
             return Time(event - began + 1, event=True)
-        return None if end is None else Time(end - began + 1, event=False)
+        undated = any(each.undated(derivation) for each in ended_by)
+        return None if end is None else Time(end - began + 1, event=False, undated=undated)
 
     return memoised(found)
 
 
-def _first(derivation: Derivation, finders: Sequence[Date], began: int) -> int | None:
-    found = [day for each in finders if (day := each(derivation)) is not None and day >= began]
-    return min(found, default=None)
+def _first(derivation: Derivation, found: Sequence[Date], began: int) -> int | None:
+    days = (each.find(derivation, began) for each in found)
+    return min((day for day in days if day is not None), default=None)
+
+
+def days_between(start: Date, end: Date) -> Callable[[Derivation], int | None]:
+    """Make a finder of the days from one date to another, both counted.
+
+    Of records the end is the first or last on or after the start. An end that has a name may lie
+    before it: the day before counts as -1, as study days do.
+    """
+
+    def found(derivation: Derivation) -> int | None:
+        first = start.find(derivation, 0)
+        if first is None:
+            return None
+        last = end.find(derivation, first)
+        if last is None and end.named:
+            last = end.find(derivation, 0)
+        return None if last is None else last - first + (last >= first)
+
+    return found
+
+
+def _chosen(which: str, found: Iterable[Dated | None], since: int) -> int | None:
+    days = [day for each in found if each and (day := each.since(since)) is not None]
+    return (min if which == "first" else max)(days, default=None)
 
 
 def _of_record(ref: RecordDate, path: str) -> Date:
-    check_kind(ref.recorded, ref.where, path)
-    matches = matcher(ref.where)
-    field = DECIDING_DATE.get(ref.recorded, "date")
-    choose = min if ref.which == "first" else max
+    kind = ref.recorded
+    check_kind(kind, ref.where, path)
+    field, matches = check_dated(kind, path), matcher(ref.where)
 
-    def found(derivation: Derivation) -> int | None:
-        days = [
-            dates.earliest(text)
-            for each in derivation.records(ref.recorded)
-            if matches(each.data) and (text := each.data.get(field))
-        ]
-        return choose(days, default=None)
+    def find(derivation: Derivation, since: int) -> int | None:
+        meant = (each for each in derivation.records(kind) if matches(each.data))
+        return _chosen(ref.which, map(derivation.dated, meant), since)
 
-    return found
+    def undated(derivation: Derivation) -> bool:
+        records = derivation.records(kind)
+        return any(matches(each.data) and not each.data.get(field) for each in records)
+
+    return Date(find, undated)
+
+
+def _of_event(study: Study, ref: EventDate, path: str) -> Date:
+    matches = events(study, ref.adverse_event, f"{path}/adverse_event")
+
+    def find(derivation: Derivation, since: int) -> int | None:
+        meant = (each.onset for each in derivation.adverse_events if matches(each))
+        return _chosen(ref.which, meant, since)
+
+    def undated(derivation: Derivation) -> bool:
+        return any(matches(each) and each.onset is None for each in derivation.adverse_events)
+
+    return Date(find, undated)
 
 
 def _of_result(study: Study, ref: ResultDate, path: str) -> Date:
     if ref.parameter not in study.definition.parameters:
         raise unknown(f"{path}/parameter", "parameter", ref.parameter)
     holds = within(ref, study.definition.parameters[ref.parameter].places)
+    where = selects(ref.where, f"{path}/where")
 
-    def found(derivation: Derivation) -> int | None:
+    def find(derivation: Derivation, since: int) -> int | None:
         first = derivation.first_dose
         if first is None:
             return None
         days = (
             each.day
-            for each in derivation.observations(ref.parameter)
-            if not dates.not_after(each.collected, first) and holds(each.value)
+            for each in derivation.series(ref.parameter, where).observations
+            if each.day >= since
+            and not dates.not_after(each.collected, first)
+            and holds(each.value)
         )
         return next(days, None)
 
-    return found
+    return Date(find)
 
 
-def _last_contact(derivation: Derivation) -> int | None:
-    if derivation.cutoff is not None:
-        return min(derivation.last_contact, derivation.cutoff) or None
-    return derivation.last_contact or None
+def _last_contact(derivation: Derivation, since: int) -> int | None:
+    cutoff = derivation.cutoff
+    day = derivation.last_contact if cutoff is None else min(derivation.last_contact, cutoff)
+    return _since(day or None, since)
 
 
-_NAMED: dict[str, Date] = {
-    "enrolment": lambda derivation: derivation.day_zero,
-    "randomisation": lambda derivation: (
-        dates.earliest(derivation.randomisation.data["date"]) if derivation.randomisation else None
-    ),
-    "first-dose": lambda derivation: (
-        dates.earliest(derivation.first_dose) if derivation.first_dose else None
-    ),
-    "last-dose": lambda derivation: derivation.last_dose_day,
-    "end-of-study": lambda derivation: (
-        dates.earliest(derivation.end_of_study.data["date"]) if derivation.end_of_study else None
-    ),
-    "death": lambda derivation: (
-        dates.earliest(derivation.death.data["date"]) if derivation.death else None
-    ),
+def _since(day: int | None, since: int) -> int | None:
+    return None if day is None or day < since else day
+
+
+def _first_dose(derivation: Derivation, since: int) -> int | None:
+    first = derivation.first_dose
+    return _since(dates.earliest(first), since) if first else None
+
+
+def _of(record: Callable[[Derivation], Record | None]) -> Find:
+    def find(derivation: Derivation, since: int) -> int | None:
+        found = record(derivation)
+        dated = derivation.dated(found) if found else None
+        return dated.since(since) if dated else None
+
+    return find
+
+
+_NAMED: dict[str, Find] = {
+    "enrolment": _of(lambda derivation: derivation.enrolment),
+    "randomisation": _of(lambda derivation: derivation.randomisation),
+    "first-dose": _first_dose,
+    "last-dose": lambda derivation, since: _since(derivation.last_dose_day, since),
+    "end-of-study": _of(lambda derivation: derivation.end_of_study),
+    "death": _of(lambda derivation: derivation.death),
     "last-contact": _last_contact,
 }

@@ -7,11 +7,18 @@ from typing import Any
 
 from trial.adverse_events import AdverseEvent
 from trial.definition.base import Bounds
-from trial.definition.conditions import AdverseEventFilter, TermGroup, Where
-from trial.derivation import Derivation
+from trial.definition.conditions import (
+    AdverseEventFilter,
+    Selection,
+    TermGroup,
+    Where,
+    selection,
+)
+from trial.derivation import DECIDING_DATE, Derivation
 from trial.errors import Fault, Rejected
-from trial.messages import KINDS
+from trial.messages import KINDS, Circumstances
 from trial.results import Value
+from trial.study import Study
 
 Truth = bool | None
 Test = Callable[[Derivation], Truth]
@@ -53,6 +60,20 @@ def check_kind(kind: str, where: Mapping[str, object], path: str) -> None:
     check_fields(kind, where, f"{path}/where")
 
 
+def check_dated(kind: str, path: str) -> str:
+    """Give the field that says when records of a kind happened; refuse a kind without a date."""
+    field = DECIDING_DATE.get(kind, "date")
+    if field not in KINDS[kind].model_fields:
+        instead = _INSTEAD.get(kind, "name a kind of event that has a date")
+        raise refused(f"{path}/recorded", f"is a kind of event without a date: {instead}")
+    return field
+
+
+_INSTEAD = {
+    "adverse-event.coded": "write adverse_event and its terms, for the onset of what is coded so"
+}
+
+
 def check_fields(kind: str, where: Mapping[str, object], path: str) -> None:
     """Refuse a test of a field that no record of the kind has: it would hold of nobody."""
     for field in where:
@@ -71,6 +92,16 @@ def matcher(where: Where) -> Matcher:
         return all(str(data.get(name, "")) in values for name, values in wanted.items())
 
     return matches
+
+
+def selects(where: Where, path: str) -> Selection:
+    """Get ready which results are meant, by how they were obtained; refuse what none tells."""
+    known = Circumstances.model_fields
+    for name in where:
+        if name not in known:
+            detail = f"is no field to select results by: expected {', '.join(known)}"
+            raise refused(f"{path}/{name}", detail)
+    return selection(where)
 
 
 _JUDGED = ("emergent", "related", "treatment")
@@ -94,6 +125,15 @@ def event_matcher(wanted: AdverseEventFilter, groups: Iterable[TermGroup]) -> Ev
         terms = frozenset([*wanted.terms, *(term for each in meant for term in each)])
         parts.append(lambda event: event.pt in terms)
     return lambda event: all(part(event) for part in parts)
+
+
+def events(study: Study, wanted: AdverseEventFilter, path: str) -> EventMatcher:
+    """Make a test of adverse events; refuse groups of terms that the study does not define."""
+    groups = study.definition.adverse_events.groups
+    for name in wanted.groups:
+        if name not in {group.label for group in groups}:
+            raise unknown(f"{path}/groups", "group of terms", name)
+    return event_matcher(wanted, groups)
 
 
 def _judged(name: str, value: object) -> EventMatcher:

@@ -4,21 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from trial.definition.conditions import Measure
+from trial.definition.conditions import Measure, Selection
 from trial.derivation import Derivation
 from trial.results import Observation, Value, quantise
 from trial.rules.categories import ENROLMENT_FIELDS, characteristic
-from trial.rules.dating import date
-from trial.rules.matching import check_kind, matcher, memoised, refused, unknown
+from trial.rules.dating import date, days_between
+from trial.rules.matching import check_kind, matcher, memoised, refused, selects, unknown
+from trial.series import Series
 from trial.study import Study
 
 PERCENT_PLACES = 4
+MEAN_PLACES = 6
+"""Decimals beyond a parameter's that its measures keep where a visit averages results."""
 _DECREASE = "a positive number is a decrease"
 _CHANGE = "a negative number is a decrease"
 _LESS = "a positive number means that the first is greater"
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
-Observe = Callable[[Derivation], Observation | None]
+Observe = Callable[[Series], Observation | None]
 Evaluate = Callable[[Derivation], Value | None]
 Due = Callable[[Derivation], bool]
 
@@ -88,22 +91,38 @@ class Measures:
         if name not in definition.parameters:
             raise unknown(path, "parameter", name)
         parameter = definition.parameters[name]
+        where = selects(measure.where, f"{path}/where")
         observe, due = self._chosen(measure, path)
         quantity = Quantity(
             measure.label or parameter.label,
             parameter.unit,
-            parameter.places,
-            parameter.order_places,
+            parameter.places + self._finer,
+            parameter.order_places + self._finer,
             parameter.decimals,
-            self._imputed(measure, observe, due),
+            self._imputed(measure, where, observe, due),
             memoised(due),
             scheduled=measure.at is not None,
         )
         if (baseline := measure.baseline) is not None:
             if baseline not in definition.baselines:
                 raise unknown(path, "baseline", baseline)
-            quantity = _changed(quantity, measure, baseline)
+            quantity = _changed(quantity, measure, self._baseline(measure, where))
         return replace(quantity, evaluate=memoised(quantity.evaluate))
+
+    @property
+    def _finer(self) -> int:
+        """How many decimals more than a parameter's results its measures keep, for means."""
+        averages = any(visit.averages for visit in self.study.definition.visits)
+        return MEAN_PLACES if averages else 0
+
+    def _baseline(self, measure: Measure, where: Selection) -> Evaluate:
+        parameter, baseline, finer = str(measure.parameter), str(measure.baseline), self._finer
+
+        def evaluate(derivation: Derivation) -> Value | None:
+            found = derivation.series(parameter, where).at_baseline(baseline)
+            return found.at(finer) if found else None
+
+        return evaluate
 
     def _of_characteristic(self, measure: Measure, path: str) -> Quantity:
         name = str(measure.characteristic)
@@ -177,12 +196,14 @@ class Measures:
 
     def _of_days(self, measure: Measure, path: str) -> Quantity:
         assert measure.days is not None
-        start = date(self.study, measure.days.start, f"{path}/days/start")
-        end = date(self.study, measure.days.end, f"{path}/days/end")
+        days = days_between(
+            date(self.study, measure.days.start, f"{path}/days/start"),
+            date(self.study, measure.days.end, f"{path}/days/end"),
+        )
 
         def evaluate(derivation: Derivation) -> Value | None:
-            first, last = start(derivation), end(derivation)
-            return None if first is None or last is None else Value(last - first + 1)
+            found = days(derivation)
+            return None if found is None else Value(found)
 
         def due(derivation: Derivation) -> bool:
             return evaluate(derivation) is not None
@@ -190,43 +211,39 @@ class Measures:
         return Quantity(measure.label or "Days", "days", 0, 0, 0, memoised(evaluate), due)
 
     def _chosen(self, measure: Measure, path: str) -> tuple[Observe, Due]:
-        name, parameter = measure.at, str(measure.parameter)
+        name = measure.at
         if (which := measure.after_first_dose) is not None:
             return (
-                lambda derivation: derivation.after_first_dose(parameter, which),
+                lambda series: series.after_first_dose(which),
                 lambda derivation: derivation.end_of_study is not None,
             )
         if name is None:
             raise refused(path, "a measure of a parameter takes at or after_first_dose")
         if (visit := self.study.visits.get(name)) is not None:
-            return (
-                lambda derivation: derivation.at_visit(parameter, visit),
-                lambda derivation: derivation.due(visit),
-            )
+            return lambda series: series.at_visit(visit), lambda derivation: derivation.due(visit)
         if name not in self.study.definition.baselines:
             raise unknown(path, "visit or baseline", name)
-        return (
-            lambda derivation: derivation.at_baseline(parameter, name),
-            Derivation.baseline_due,
-        )
+        return lambda series: series.at_baseline(name), Derivation.baseline_due
 
-    def _imputed(self, measure: Measure, observe: Observe, due: Due) -> Evaluate:
-        parameter, baseline = str(measure.parameter), measure.baseline or ""
+    def _imputed(self, measure: Measure, where: Selection, observe: Observe, due: Due) -> Evaluate:
+        parameter, baseline, finer = str(measure.parameter), measure.baseline or "", self._finer
         visit = self.study.visits.get(str(measure.at))
 
         def evaluate(derivation: Derivation) -> Value | None:
-            if (observation := observe(derivation)) is not None:
-                return observation.value
+            series = derivation.series(parameter, where)
+            if (observation := observe(series)) is not None:
+                return observation.at(finer)
             if measure.missing == "observed" or not due(derivation):
                 return None
             stand_in = None
             if measure.missing == "locf" and visit is not None:
-                stand_in = derivation.last_until(parameter, visit)
+                stand_in = series.carried(visit, baseline)
             if measure.missing == "locf-visit" and visit is not None:
-                stand_in = derivation.last_visit_before(parameter, visit)
-            if stand_in is None and baseline:
-                stand_in = derivation.at_baseline(parameter, baseline)
-            return Value(stand_in.value.units, imputed=True) if stand_in else None
+                stand_in = series.carried_visit(visit, baseline)
+            if stand_in is not None:
+                return Value(stand_in.at(finer).units, imputed=True)
+            base = series.at_baseline(baseline) if baseline else None
+            return Value(base.at(finer).units, imputed=True, baseline=True) if base else None
 
         return evaluate
 
@@ -254,25 +271,25 @@ def _of_records(measure: Measure, path: str) -> Quantity:
     return Quantity(measure.label or kind, "", 0, 0, 0, memoised(evaluate), lambda _: True)
 
 
-def _changed(quantity: Quantity, measure: Measure, baseline: str) -> Quantity:
+def _changed(quantity: Quantity, measure: Measure, baseline: Evaluate) -> Quantity:
     """Subtract a baseline; a percentage is of the baseline's size, to four places."""
-    parameter, percent = str(measure.parameter), measure.percent_change_from is not None
+    percent = measure.percent_change_from is not None
     sign = -1 if measure.decrease_from else 1
     quantity = replace(quantity, direction=_DECREASE if measure.decrease_from else _CHANGE)
     value_of = quantity.evaluate
 
     def change(derivation: Derivation) -> Value | None:
         value = value_of(derivation)
-        base = derivation.at_baseline(parameter, baseline) if value is not None else None
+        base = baseline(derivation) if value is not None else None
         if value is None or base is None:
             return None
-        units = sign * (value.units - base.value.units)
+        units = sign * (value.units - base.units)
         if percent:
-            if not base.value.units:
+            if not base.units:
                 return None
-            share = _EXACT.divide(Decimal(100 * units), Decimal(abs(base.value.units)))
+            share = _EXACT.divide(Decimal(100 * units), Decimal(abs(base.units)))
             units = quantise(share, PERCENT_PLACES)
-        return Value(units, imputed=value.imputed)
+        return Value(units, imputed=value.imputed, baseline=value.baseline)
 
     if not percent:
         return replace(quantity, evaluate=change)

@@ -250,7 +250,7 @@ class Compiler:
     def _incidence(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.incidence is not None
         matches = self._rules.events(row.incidence.filter, f"{path}/incidence/filter")
-        yield IncidenceRow(*self._placed(row, 2), matches, row.incidence.per)
+        yield IncidenceRow(*self._placed(row, 3), matches, row.incidence.per)
 
     def _stratified(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.stratified is not None

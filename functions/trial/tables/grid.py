@@ -92,6 +92,8 @@ class Row:
     groups: tuple[tuple[str, str], ...] = ()
     unit: str = ""
     direction: str = ""
+    notes: tuple[str, ...] = ()
+    """What the footnotes of its table say of it, because of what was counted."""
 
 
 @dataclass(frozen=True)

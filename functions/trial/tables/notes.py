@@ -1,6 +1,6 @@
 """Footnotes that follow from what is shown: units and directions of changes, what is empty."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from trial.rules.measures import Quantity
 from trial.tables.grid import Column
@@ -37,6 +37,14 @@ def changes(shown: Iterable[tuple[str, str, str]]) -> Iterator[str]:
         of = "Changes" if len(groups) == 1 else ", ".join(dict.fromkeys(labels))
         where = f"{of}: in {unit}. " if unit else f"{of}: "
         yield f"{where}{direction[0].upper()}{direction[1:]}."
+
+
+def undated(label: str, found: Mapping[str, int]) -> tuple[str, ...]:
+    """Say of how many subjects, by column, events are not counted as their date is not known."""
+    there = ", ".join(f"{column} {n}" for column, n in found.items() if n)
+    if not there:
+        return ()
+    return (f"{label}: events without a known date are not counted. Subjects: {there}.",)
 
 
 def empty(columns: Sequence[Column]) -> Iterator[str]:

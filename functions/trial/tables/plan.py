@@ -109,7 +109,8 @@ class TablePlan:
         )
         rows = tuple(row for plan in self.rows for row in plan.read(sums, heads))
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
-        footnotes = (*table.footnotes, *changes, *notes.empty(columns))
+        said = dict.fromkeys(note for row in rows for note in row.notes)
+        footnotes = (*table.footnotes, *changes, *said, *notes.empty(columns))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
 
 

@@ -10,15 +10,15 @@ from functools import cache
 from typing import get_args, get_type_hints
 
 from trial import dates
-from trial.adverse_events import imputed_end, imputed_onset
 from trial.derivation import Derivation
+from trial.imputation import RULES, Dated
 from trial.messages import KINDS, FullDate, LocalTime, PartialDate
 from trial.subject import Record
 from trial.tables.grid import Value
-from trial.tables.listings.items import EVENTS, Item, parameters_of
+from trial.tables.listings.items import Item, parameters_of
 
-Rule = Callable[[Derivation, str], int]
-"""Gives the day (ordinal) that a partial date counts as."""
+Rule = Callable[[Derivation, Item], Dated | None]
+"""Gives what a partial date counts as."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class DateField:
             return None
         if len(text) >= dates.FULL:
             return dates.earliest(text)
-        return self.rule(derivation, text) if self.rule else None
+        dated = self.rule(derivation, item) if self.rule else None
+        return dated.day if dated else None
 
     def date(self, derivation: Derivation, item: Item) -> Value:
         """Give that day as YYYY-MM-DD."""
@@ -69,8 +70,17 @@ def field(name: str | None, records: str) -> DateField | None:
     if name in SUBJECT:
         return SUBJECT[name]
     if name in (("collected",) if parameters_of(records) else _dates(records)):
-        return DateField(lambda _, item: item.data.get(name), _RULES.get((records, name)))
+        rule = _imputed(records, name) if (records, name) in RULES else None
+        return DateField(lambda _, item: item.data.get(name), rule)
     return None
+
+
+def _imputed(kind: str, name: str) -> Rule:
+    return lambda derivation, item: derivation.imputation.dated(kind, name, item.data)
+
+
+def _died(derivation: Derivation, _: Item) -> Dated | None:
+    return derivation.dated(derivation.death) if derivation.death else None
 
 
 @cache
@@ -83,19 +93,6 @@ def _dates(kind: str) -> frozenset[str]:
         for name, form in forms.items()
         if any(each in form for each in (PartialDate, FullDate, LocalTime))
     )
-
-
-def _onset(derivation: Derivation, text: str) -> int:
-    return imputed_onset(text, derivation.first_dose)
-
-
-def _end(derivation: Derivation, text: str) -> int:
-    death = derivation.death
-    died = dates.latest(death.data["date"]) if death else None
-    return imputed_end(text, died, derivation.cutoff)
-
-
-_RULES: Mapping[tuple[str, str], Rule] = {(EVENTS, "onset"): _onset, (EVENTS, "end"): _end}
 
 
 def _iso(day: int | None) -> str | None:
@@ -114,6 +111,6 @@ SUBJECT: Mapping[str, DateField] = {
     "last-dose": DateField(lambda derivation, _: _iso(derivation.last_dose_day), derived=True),
     "last-contact": DateField(lambda derivation, _: _iso(derivation.last_contact), derived=True),
     "end-of-study-date": DateField(lambda derivation, _: _date_of(derivation.end_of_study)),
-    "death-date": DateField(lambda derivation, _: _date_of(derivation.death)),
+    "death-date": DateField(lambda derivation, _: _date_of(derivation.death), _died),
 }
 """The dates of a subject, whatever a listing's records are."""

@@ -9,9 +9,10 @@ from trial.tables.listings import days
 from trial.tables.listings.sources import asked
 
 IMPUTED = (
-    "Imputed: D the day, M month and day. A partial onset counts as the first day it can mean, or"
-    " as the first dose's if it can mean that; a partial end as the last, but not after death or"
-    " cut-off."
+    "Imputed: D the day, M month and day. A partial start counts as the first day it can mean, or"
+    " as the first dose's if it can mean that, but not after its own end; a partial end as the"
+    " last, but not after death or cut-off; a partial death as the first day on which the subject"
+    " can have died, which is not before it was last seen alive."
 )
 """The footnote of a listing with an imputed date."""
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trial import dates
-from trial.adverse_events import AdverseEvent, imputed_onset
+from trial.adverse_events import AdverseEvent
 from trial.definition.outputs import ListingDefinition
-from trial.derivation import DECIDING_DATE, Derivation
-from trial.messages import KINDS
+from trial.derivation import Derivation
+from trial.messages import KINDS, Circumstances
 from trial.results import Observation
 from trial.rules import Rules
 from trial.rules.matching import check_fields, matcher, unknown
@@ -55,12 +54,12 @@ def finder(rules: Rules, definition: ListingDefinition, path: str) -> Finder:
     matches = matcher(definition.where)
     if kind == EVENTS:
         return lambda derivation: [
-            Item(each.record, _onset_day(derivation, each), each.data, event=each)
+            Item(each.record, each.onset.day if each.onset else None, each.data, event=each)
             for each in derivation.adverse_events
             if matches(each.data)
         ]
     return lambda derivation: [
-        _item(each) for each in derivation.ordered(kind) if matches(each.data)
+        _item(derivation, each) for each in derivation.ordered(kind) if matches(each.data)
     ]
 
 
@@ -73,7 +72,7 @@ def parameters_of(records: str) -> list[str]:
 def fields(records: str) -> Iterable[str]:
     """Name the fields of the data of a listing's items."""
     if parameters_of(records):
-        return ("collected", "result")
+        return ("collected", "result", *Circumstances.model_fields)
     if records == FINDINGS:
         return ("finding", "detail")
     return KINDS[records].model_fields if records in KINDS else ()
@@ -86,9 +85,9 @@ def _findings(derivation: Derivation) -> Iterable[Item]:
     ]
 
 
-def _item(record: Record) -> Item:
-    text = record.data.get(DECIDING_DATE.get(record.kind, "date"))
-    return Item(record.record, dates.earliest(text) if text else None, record.data)
+def _item(derivation: Derivation, record: Record) -> Item:
+    dated = derivation.dated(record)
+    return Item(record.record, dated.day if dated else None, record.data)
 
 
 def _observations(rules: Rules, parameters: list[str], path: str) -> Finder:
@@ -99,14 +98,14 @@ def _observations(rules: Rules, parameters: list[str], path: str) -> Finder:
     def items(derivation: Derivation) -> Iterator[Item]:
         for name in parameters:
             visits = _chosen(rules, derivation, name)
-            for each in derivation.observations(name):
+            for each in derivation.series(name).observations:
                 yield Item(
                     each.record,
                     each.day,
-                    {"collected": each.collected, "result": each.text},
+                    {**each.item, "collected": each.collected, "result": each.text},
                     observation=each,
                     parameter=name,
-                    visits=tuple(visits.get((each.record, each.day), ())),
+                    visits=tuple(visits.get((each.record, each.place), ())),
                 )
 
     return items
@@ -115,14 +114,10 @@ def _observations(rules: Rules, parameters: list[str], path: str) -> Finder:
 def _chosen(
     rules: Rules, derivation: Derivation, parameter: str
 ) -> dict[tuple[str, int], list[str]]:
-    """Give the labels of visits by the record and day of the observation chosen for each."""
+    """Give the labels of visits by the record, and place in it, of what was chosen for each."""
     labels: dict[tuple[str, int], list[str]] = {}
     for visit in rules.study.definition.visits:
-        if (chosen := derivation.at_visit(parameter, visit)) is not None:
-            labels.setdefault((chosen.record, chosen.day), []).append(visit.label)
+        if (chosen := derivation.series(parameter).at_visit(visit)) is not None:
+            for each in chosen.sources:
+                labels.setdefault((each.record, each.place), []).append(visit.label)
     return labels
-
-
-def _onset_day(derivation: Derivation, event: AdverseEvent) -> int | None:
-    onset = event.data.get("onset")
-    return imputed_onset(onset, derivation.first_dose) if onset else None

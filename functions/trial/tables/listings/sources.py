@@ -141,8 +141,9 @@ def _measured(quantity: Quantity) -> Source:
 def _as(derivation: Derivation, parameter: str, item: Item) -> Value:
     """Give an observation's value as another parameter counts it, where it has one."""
     places = derivation.parameter(parameter).places
-    for each in derivation.observations(parameter):
-        if each.record == item.record and each.day == item.day:
+    for each in derivation.series(parameter).observations:
+        seen = item.observation
+        if seen and (each.record, each.place) == (seen.record, seen.place):
             return decimal(each.value.units, places)
     return None
 
@@ -151,7 +152,7 @@ def _last(derivation: Derivation, parameter: str, item: Item) -> Value:
     places = derivation.parameter(parameter).places
     found = [
         each.value.units
-        for each in derivation.observations(parameter)
+        for each in derivation.series(parameter).observations
         if item.day is None or each.day <= item.day
     ]
     return decimal(found[-1], places) if found else None

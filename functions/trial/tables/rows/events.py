@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from trial import dates
-from trial.adverse_events import AdverseEvent, imputed_onset
+from trial.adverse_events import AdverseEvent
 from trial.cells import Share, Sums
 from trial.derivation import Derivation
 from trial.messages import canonical
@@ -17,10 +17,20 @@ from trial.rules.dating import Time
 from trial.rules.matching import EventMatcher
 from trial.statistics.proportions import proportion
 from trial.statistics.rates import EXACT_POISSON, poisson_interval, rate
+from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counts import Placed
-from trial.tables.rows.kinds import Head, counted, limits, named, number, put, whole
+from trial.tables.rows.kinds import (
+    Head,
+    counted,
+    limits,
+    named,
+    number,
+    put,
+    whole,
+    without_date,
+)
 
 DAYS_A_YEAR = Fraction(1461, 4)
 Found = Mapping[tuple[int, str], int]
@@ -196,14 +206,14 @@ class IncidenceRow(Placed):
     per: int
 
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
-        """Count the subject's first event, and its days at risk."""
+        """Count the subject's first event, its days at risk, and an event that has no date."""
         if (risk := self._risk(derivation)) is None:
             return
+        counts = {"d": risk.days, "n": int(risk.event), "u": int(risk.undated)}
         for column, member in enumerate(members):
-            if member:
-                put(share, self.sums, f"{self.index}.{column}.d", risk.days)
-                if risk.event:
-                    put(share, self.sums, f"{self.index}.{column}.n", 1)
+            for name, count in counts.items() if member else ():
+                if count:
+                    put(share, self.sums, f"{self.index}.{column}.{name}", count)
 
     def _risk(self, derivation: Derivation) -> Time | None:
         if derivation.first_dose is None or derivation.last_dose_day is None:
@@ -212,25 +222,26 @@ class IncidenceRow(Placed):
         end, window = derivation.last_contact, derivation.rules.adverse_events.days_after_last_dose
         if window is not None:
             end = min(end, derivation.last_dose_day + window)
-        onsets = [
-            imputed_onset(onset, derivation.first_dose)
-            for event in derivation.adverse_events
-            if self.matches(event) and (onset := event.data.get("onset"))
-        ]
-        event = min((max(onset, first) for onset in onsets), default=None)
+        onsets = [each.onset for each in derivation.adverse_events if self.matches(each)]
+        days = (day for each in onsets if each and (day := each.since(first)) is not None)
+        event = min(days, default=None)
         if event is not None and event <= end:
             return Time(event - first + 1, event=True)
-        return Time(end - first + 1, event=False) if end >= first else None
+        undated = None in onsets
+        return Time(end - first + 1, event=False, undated=undated) if end >= first else None
 
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give subjects with an event, years at risk, the rate and its exact interval."""
         cells = sums.get(self.sums, {})
-        shown = []
+        shown, undated = [], {}
         for i, head in enumerate(heads):
             if head.comparison is None:
-                n, days = (cells.get(f"{self.index}.{i}.{name}", 0) for name in "nd")
-                shown.append(Cell(head.id, self._rate(n, days), f"{EXACT_POISSON}, 95 %"))
-        return [Row(self.id, self.label, self.level, tuple(shown))]
+                n, days, missed = (cells.get(f"{self.index}.{i}.{name}", 0) for name in "ndu")
+                undated[head.label] = missed
+                found = (*self._rate(n, days), *without_date(missed))
+                shown.append(Cell(head.id, found, f"{EXACT_POISSON}, 95 %"))
+        said = notes.undated(self.label, undated)
+        return [Row(self.id, self.label, self.level, tuple(shown), notes=said)]
 
     def _rate(self, n: int, days: int) -> tuple[Statistic, ...]:
         found, interval = rate(n, days), poisson_interval(n, days)

@@ -115,6 +115,11 @@ def whole(name: str, n: int) -> Statistic:
     return Statistic(name, n, str(n))
 
 
+def without_date(n: int) -> tuple[Statistic, ...]:
+    """Give the number of subjects whose events have no date, where there are any."""
+    return (whole("undated", n),) if n else ()
+
+
 def number(name: str, value: Fraction | Decimal | None, places: int, absent: str = "") -> Statistic:
     """Give a number rounded to its places, and exactly; where there is none, say why if known."""
     if value is None:

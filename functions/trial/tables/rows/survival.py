@@ -19,8 +19,19 @@ from trial.statistics.survival import (
     kaplan_meier,
     log_rank,
 )
+from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
-from trial.tables.rows.kinds import Head, apart, counted, number, p_value, percents, put, whole
+from trial.tables.rows.kinds import (
+    Head,
+    apart,
+    counted,
+    number,
+    p_value,
+    percents,
+    put,
+    whole,
+    without_date,
+)
 from trial.tables.rows.summaries import TALLY_POINTS
 
 
@@ -38,13 +49,17 @@ class SurvivalRow:
     arms: Sequence[str | None]
 
     def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
-        """Count the subject at its day; without a stratum it is left out, as without a start."""
+        """Count the subject at its day; without a stratum it is left out, as without a start.
+
+        One with an event that has no date counts as censored, and apart.
+        """
         time, levels = self.time(derivation), [each(derivation) for each in self.strata]
         if time is None or None in levels:
             return
-        cell = f"{time.days}{'e' if time.event else 'c'}{canonical(levels)}"
+        marks = ("e" if time.event else "c", *("u" if time.undated else ""))
         for column, member in enumerate(members):
-            if member:
+            for mark in marks if member else ():
+                cell = f"{time.days}{mark}{canonical(levels)}"
                 put(share, f"{self.sums}{column}#{time.days // TALLY_POINTS}", cell, 1)
 
     def touched(self) -> set[str]:
@@ -65,12 +80,19 @@ class SurvivalRow:
             for head in heads
             if head.comparison and (columns := head.comparison.columns)
         )
+        undated = {i: self._undated(sums, i) for i in curves}
         events = tuple(
-            Cell(heads[i].id, self._events(times[i], heads[i]), KAPLAN_MEIER) for i in curves
+            Cell(
+                heads[i].id,
+                (*self._events(times[i], heads[i]), *without_date(undated[i])),
+                KAPLAN_MEIER,
+            )
+            for i in curves
         )
         inner = self.level + 1
+        said = notes.undated(self.label, {heads[i].label: n for i, n in undated.items()})
         return [
-            Row(self.id, self.label, self.level, (*events, *tests)),
+            Row(self.id, self.label, self.level, (*events, *tests), notes=said),
             *(
                 Row(f"{self.id}/{name}", label, inner, _by_column(heads, curves, quartile))
                 for name, label, quartile in (
@@ -103,11 +125,18 @@ class SurvivalRow:
         for cells in sums.spread(f"{self.sums}{column}"):
             for cell, n in cells.items():
                 day, stratum = cell[: cell.index("[")], cell[cell.index("[") :]
+                if day.endswith("u"):
+                    continue
                 times = found.setdefault(stratum, {})
                 events, censored = times.get(int(day[:-1]), (0, 0))
                 event = day.endswith("e")
                 times[int(day[:-1])] = (events + n * event, censored + n * (not event))
         return found
+
+    def _undated(self, sums: Sums, column: int) -> int:
+        """Count the subjects that have an event without a date, and none that counts."""
+        spread = sums.spread(f"{self.sums}{column}")
+        return sum(n for cells in spread for cell, n in cells.items() if "u[" in cell)
 
     def _events(self, times: Mapping[str, Times], head: Head) -> tuple[Statistic, ...]:
         joined = _joined(times.values()).values()

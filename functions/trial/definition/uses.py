@@ -1,0 +1,67 @@
+"""Which results a definition asks for: of which parameters, and at which visits or baselines."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from trial.definition import Definition
+from trial.definition.base import Model
+from trial.definition.conditions import Measure, Selection, selection
+from trial.definition.outputs import TableRow
+
+CARRIED = "carried:"
+"""Before a visit: what is carried forward to it."""
+
+
+def asked(definition: Definition) -> Mapping[tuple[str, Selection], Sequence[str]]:
+    """Give, for each parameter and way of obtaining it, where its results are asked for.
+
+    Places are visits, baselines, `first` and `last` after the first dose, and visits that the last
+    result is carried forward to.
+    """
+    found: dict[tuple[str, Selection], dict[str, None]] = {}
+    for measure, places in _measures(definition, definition):
+        if measure.parameter in definition.parameters:
+            key = str(measure.parameter), selection(measure.where)
+            wanted = found.setdefault(key, {})
+            for place in filter(None, (*places, measure.baseline)):
+                wanted |= dict.fromkeys(_named(place, measure, definition))
+    return {key: list(places) for key, places in found.items()}
+
+
+def _named(place: str, measure: Measure, definition: Definition) -> Iterator[str]:
+    baseline = definition.baselines.get(place)
+    yield (baseline and baseline.visit) or place
+    if measure.missing == "locf" and any(each.id == place for each in definition.visits):
+        yield f"{CARRIED}{place}"
+
+
+def _measures(part: object, definition: Definition) -> Iterator[tuple[Measure, Sequence[str]]]:
+    """Find every measure in a part of a definition, and where it is taken."""
+    if isinstance(part, Measure):
+        yield part, [part.at or part.after_first_dose or ""]
+    if isinstance(part, TableRow) and part.visits is not None:
+        visits = [each.id for each in definition.visits] if part.visits == "all" else part.visits
+        for measure, _ in _measures(_resolved(part, definition), definition):
+            yield measure, visits
+        return
+    for inner in _inside(part):
+        yield from _measures(inner, definition)
+
+
+def _resolved(row: TableRow, definition: Definition) -> list[object]:
+    """Give the parts of a row by visit, with the measures that a summary names."""
+    summary = row.summary
+    given = list(summary.values()) if isinstance(summary, dict) else [summary]
+    measures = [definition.measures.get(e) if isinstance(e, str) else e for e in given]
+    return [*measures, row.count, row.not_due]
+
+
+def _inside(part: object) -> Iterable[object]:
+    match part:
+        case Model():
+            return (getattr(part, name) for name in part.model_fields_set)
+        case dict():
+            return part.values()
+        case list() | tuple():
+            return part
+        case _:
+            return ()
