@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-LOCAL_TIMES = frozenset({"collected", "start", "end"})
+LOCAL_TIMES = frozenset({"collected", "date", "start", "end"})
 """The fields that can hold a local time; a test compares them with the kinds' models."""
 
 _WHOLE_MINUTE = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}):00", re.ASCII)

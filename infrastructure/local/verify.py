@@ -33,7 +33,7 @@ TYPE_PREFIX, TYPE_VERSION = "org.livetlf.", ".v1"
 _SHOWN = 10
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _RECORD_FIELDS = frozenset({"record", "revision", "action", "reason_for_change"})
-_LOCAL_TIMES = frozenset({"collected", "start", "end"})
+_LOCAL_TIMES = frozenset({"collected", "date", "start", "end"})
 _WHOLE_MINUTE = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}:[0-9]{2}:00")
 _NORMAL = 2  # the format of journal rows whose digest is of the content's normal form
 _MOST_DIGITS = 40
