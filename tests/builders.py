@@ -153,15 +153,15 @@ TINY: Mapping[str, Any] = {
         {"id": "week-5", "label": "Week 5", "day": 35, "window": [25, 42]},
     ],
     "characteristics": {
-        "score": {"label": "Score", "minimum": 0, "maximum": 10},
+        "score": {"label": "Score", "minimum": 0, "maximum": 10, "places": 0},
         "history": {"label": "History", "levels": ["Y", "N"]},
     },
     "parameters": {
         "viral-load": {"label": "RNA", "unit": "copies/mL", "units": {"kcopies/mL": 1000},
-                       "minimum": 0, "maximum": 1_000_000_000},
+                       "minimum": 0, "maximum": 1_000_000_000, "places": 0},
         _LOG: {"label": "RNA", "unit": "log10 copies/mL", "log10_of": "viral-load",
                "places": 6, "order_places": 6, "decimals": 1},
-        "cd4": {"label": "CD4", "unit": "cells/uL", "minimum": 0, "maximum": 5000},
+        "cd4": {"label": "CD4", "unit": "cells/uL", "minimum": 0, "maximum": 5000, "places": 0},
         "weight": {"label": "Weight", "unit": "kg", "places": 1, "order_places": 1,
                    "decimals": 1, "minimum": 20, "maximum": 300},
     },

@@ -4,16 +4,17 @@ Whether an event is accepted depends on the event and the definition only, never
 before it: order must not matter.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from trial import dates
 from trial.definition import Definition
-from trial.definition.design import Characteristic, Parameter
+from trial.definition.design import Characteristic
+from trial.definition.precision import Measured, decimals_of
 from trial.errors import Fault, Rejected
 from trial.messages import ERASURE, Entry, is_ordinary
-from trial.results import read_result
+from trial.results import EXACT, read_result
 from trial.study import Study
 
 _DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
@@ -117,11 +118,19 @@ def _result(study: Study, item: Mapping[str, Any], at: str) -> Iterator[Fault]:
     if read is None:
         yield Fault(f"{at}/result", "is not a number, nor a number after <, <=, > or >=")
     elif unit is None or unit == parameter.unit or unit in parameter.units:
-        factor = parameter.units.get(unit, Decimal(1)) if unit else Decimal(1)
-        yield from _range(read[1] * factor, parameter, f"{at}/result")
+        value = EXACT.multiply(read[1], parameter.units.get(unit or "", Decimal(1)))
+        yield from _range(value, parameter, f"{at}/result")
+        yield from _decimals((read[1], value), parameter, f"{at}/result")
 
 
-def _range(value: Decimal, limits: Parameter | Characteristic, at: str) -> Iterator[Fault]:
+def _decimals(written: Sequence[Decimal], limits: Measured, at: str) -> Iterator[Fault]:
+    """Refuse a number that would be rounded: it has too many decimals in each unit."""
+    most = limits.result_places
+    if min(map(decimals_of, written)) > most:
+        yield Fault(at, f"has more than {most} decimals, which are what this study keeps of it")
+
+
+def _range(value: Decimal, limits: Measured, at: str) -> Iterator[Fault]:
     if limits.minimum is not None and value < limits.minimum:
         yield Fault(at, f"lies below {limits.minimum}, the least this study takes")
     if limits.maximum is not None and value > limits.maximum:
@@ -153,6 +162,7 @@ def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[F
         yield Fault(at, "must have at most 18 digits before the point and 9 after it")
     else:
         yield from _range(Decimal(value), known, at)
+        yield from _decimals((Decimal(value),), known, at)
 
 
 def _randomisation(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:

@@ -12,6 +12,7 @@ from math import ceil, floor
 type Exact = Fraction | Decimal | int
 
 _DIGITS = 12
+_SHORTER = 2
 _EXPONENT_FROM = 6
 _MAGNITUDE = Context(prec=28)
 
@@ -85,6 +86,19 @@ def scientific_text(value: Exact) -> str:
     if zeros < _EXPONENT_FROM:
         return exact_text(exact)
     return f"{exact_text(exact * 10 ** (zeros + 1))}e-{zeros + 1:02d}"
+
+
+def settled(value: Exact, kept: int) -> Fraction:
+    """Take a statistic of rounded values for the short decimal that it cannot be told from.
+
+    Values with endless decimals are kept to some `kept` places, so their mean can be off by half a
+    unit of the last of these, and 33.3..., 33.3... and 0.2 average to a hair below 25.05 - to 25.0
+    where the exact mean, a tie, is printed 25.1. What lies within a unit of a decimal that is two
+    places shorter is that decimal: every tie of what may be printed is one.
+    """
+    exact, places = Fraction(value), kept - _SHORTER
+    short = Fraction(_rounded_units(exact, places), 10**places)
+    return short if abs(short - exact) <= Fraction(1, 10**kept) else exact
 
 
 def ticks(low: Exact, high: Exact, most: int = 6) -> list[Decimal]:

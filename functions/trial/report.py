@@ -29,7 +29,7 @@ def check(study: Study) -> None:
         raise Rejected(422, "Definition not accepted", "", *wrong)
     for view in study.views:
         plan = plan_of(view)
-        figures.check(view.definition)
+        figures.check(view)
         sources.check(view)
         listings.check(plan)
 

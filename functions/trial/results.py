@@ -4,13 +4,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 from trial.definition.design import Parameter
+from trial.definition.precision import Precision
 
 _RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,18})?)\s*", re.ASCII)
-_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+"""In which numbers are derived: those that end keep every digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Value:
     """A number in units of the last place, as it counts.
 
     Where it was reported beyond quantification, `operator` says on which side of `bound` it lies.
+    `number` is what the units were rounded from, to 60 digits; None where they are all there is.
     """
 
     units: int
@@ -26,6 +29,11 @@ class Value:
     imputed: bool = False
     baseline: bool = False
     """Whether what was imputed is the baseline, carried forward."""
+    number: Decimal | None = None
+
+    def unrounded(self, places: int) -> Decimal:
+        """Give the number itself; `places` are those of the units."""
+        return Decimal(self.units).scaleb(-places, EXACT) if self.number is None else self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +59,30 @@ class Observation:
         """The results as reported that it stands for: itself, or those that it is the mean of."""
         return self.of or (self,)
 
-    def at(self, finer: int) -> Value:
-        """Give the value in units of a place that is finer by so many decimals."""
-        step = 10**finer
-        if not self.of:
-            return _scaled(self.value, step)
-        values = [each.value for each in self.of]
+    def at(self, own: Precision, wanted: Precision) -> Value:
+        """Give the value as a measure keeps it; `own` is how finely the results are kept."""
+        if own == wanted:
+            return self.value
+        values = [each.value for each in self.sources]
         operator = _operator([each.operator for each in values])
         bounds = [each.bound if each.operator else each.units for each in values]
-        return Value(
-            _mean([each.units for each in values], step),
-            operator,
-            _mean(bounds, step) if operator else 0,
+        bound = _mean([Decimal(each).scaleb(-own.places, EXACT) for each in bounds])
+        return value_of(
+            _mean([each.unrounded(own.places) for each in values]),
+            wanted,
+            operator=operator,
+            bound=quantise(bound, wanted.places) if operator else 0,
         )
 
 
 def mean_of(observations: "Sequence[Observation]") -> Observation:
-    """Take the mean of results for one; its value is kept to the parameter's last place."""
-    last = observations[-1]
-    joined = replace(last, text="", item={}, of=tuple(observations))
-    return replace(joined, value=joined.at(0))
+    """Take the mean of results for one; what it is, `at` says: its value is that of the last."""
+    return replace(observations[-1], text="", item={}, of=tuple(observations))
 
 
-def _scaled(value: Value, step: int) -> Value:
-    if step == 1:
-        return value
-    return replace(value, units=value.units * step, bound=value.bound * step)
-
-
-def _mean(units: Sequence[int], step: int) -> int:
-    """Give the mean in units `step` times finer, rounded half away from zero."""
-    total, twice = sum(units) * step, 2 * len(units)
-    rounded = (2 * abs(total) + len(units)) // twice
-    return -rounded if total < 0 else rounded
+def _mean(numbers: Sequence[Decimal]) -> Decimal:
+    total = reduce(EXACT.add, numbers)
+    return EXACT.divide(total, Decimal(len(numbers)))
 
 
 def _operator(operators: Sequence[str]) -> str:
@@ -104,52 +103,60 @@ def read_result(text: str) -> tuple[str, Decimal] | None:
 @lru_cache(maxsize=8192)
 def quantise(value: Decimal, places: int) -> int:
     """Give a value in units of its last place, rounded half up (ties away from zero)."""
-    return int(value.scaleb(places, _EXACT).to_integral_value(ROUND_HALF_UP, _EXACT))
+    return int(value.scaleb(places, EXACT).to_integral_value(ROUND_HALF_UP, EXACT))
 
 
-@lru_cache(maxsize=8192)
-def _log10(value: Decimal, places: int) -> int:
-    return quantise(_EXACT.log10(value), places)
+def value_of(number: Decimal, precision: Precision, **reported: Any) -> Value:  # noqa: ANN401
+    """Bring a number to its last place; `reported` is what else is known of the value."""
+    kept = None if precision.exact else number
+    return Value(quantise(number, precision.places), number=kept, **reported)
 
 
 def read_value(
-    item: Mapping[str, Any], reported: Parameter, counted: Parameter, limit: Decimal | None
+    item: Mapping[str, Any], reported: Parameter, counts_as: Parameter, limit: Decimal | None
 ) -> Value | None:
     """Read a result as a parameter counts it: the one reported, or one derived from that.
 
     None where it is no number, or has no logarithm or no upper limit of its range (`limit`).
     """
     factor = reported.units.get(item.get("unit") or reported.unit, Decimal(1))
-    if counted.upper_limits_of is not None:
+    if counts_as.upper_limits_of is not None:
         if not limit or limit <= 0:
             return None
         factor = Decimal(1)  # the limit is in the unit of the result
     return _value(
         item["result"],
         factor,
-        limit if counted.upper_limits_of is not None else None,
+        limit if counts_as.upper_limits_of is not None else None,
         reported.below_quantification,
-        counted.places,
-        log10=counted.log10_of is not None,
+        counts_as.precision,
+        log10=counts_as.log10_of is not None,
     )
 
 
 @lru_cache(maxsize=8192)
 def _value(
-    result: str, factor: Decimal, limit: Decimal | None, rule: str, places: int, *, log10: bool
+    result: str,
+    factor: Decimal,
+    limit: Decimal | None,
+    rule: str,
+    precision: Precision,
+    *,
+    log10: bool,
 ) -> Value | None:
     """Read a result; a value beyond quantification counts as its limit, or as half of it."""
     read = read_result(result)
     if read is None:
         return None
     operator, number = read
-    bound = _EXACT.multiply(number, factor)
+    bound = EXACT.multiply(number, factor)
     if limit is not None:
-        bound = _EXACT.divide(bound, limit)
+        bound = EXACT.divide(bound, limit)
     halved = operator.startswith("<") and rule == "half"
-    number = _EXACT.divide(bound, 2) if halved else bound
-    if not log10:
-        return Value(quantise(number, places), operator, quantise(bound, places))
-    if number <= 0:
-        return None
-    return Value(_log10(number, places), operator, _log10(bound, places))
+    number = EXACT.divide(bound, 2) if halved else bound
+    if log10:
+        if number <= 0:
+            return None
+        bound = EXACT.log10(bound)
+        number = EXACT.log10(number) if halved else bound
+    return value_of(number, precision, operator=operator, bound=quantise(bound, precision.places))

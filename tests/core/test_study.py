@@ -85,7 +85,7 @@ def test_a_fault_is_named_by_its_path(changes, pointer):
 
 
 def test_order_statistics_are_no_finer_than_the_values():
-    cd4 = TINY["parameters"]["cd4"] | {"order_places": 1}
+    cd4 = TINY["parameters"]["cd4"] | {"places": 0, "order_places": 1}
     assert refused(json.dumps(dict(TINY) | {"parameters": TINY["parameters"] | {"cd4": cd4}})) == [
         "/parameters/cd4"
     ]

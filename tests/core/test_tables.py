@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_05UP, ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from functools import cache, cached_property
 from math import comb
@@ -339,10 +339,9 @@ def counted(n: int, size: int, *, interval: bool = False) -> Expected:
 
 
 def described(
-    values: list[Decimal], decimals: int, names: str, *, points: int, imputed: int | None = None
+    values: list[Decimal], decimals: int, names: str, *, imputed: int | None = None
 ) -> Expected:
     exact = [Fraction(value) for value in values]
-    coarse = [Fraction(value.quantize(Decimal(1).scaleb(-points), ROUND_05UP)) for value in values]
     found: Expected = {"n": (len(exact), str(len(exact)))}
     mean = sum(exact, Fraction(0)) / len(exact) if exact else None
     spread = None
@@ -355,9 +354,9 @@ def described(
     statistics: dict[str, tuple[Fraction | None, int]] = {
         "mean": (mean, decimals + 1),
         "sd": (spread, decimals + 2),
-        "median": (median(coarse) if coarse else None, decimals + 1),
-        "min": (min(coarse, default=None), decimals),
-        "max": (max(coarse, default=None), decimals),
+        "median": (median(exact) if exact else None, decimals + 1),
+        "min": (min(exact, default=None), decimals),
+        "max": (max(exact, default=None), decimals),
     }
     for name in names.split():
         value, places = statistics[name]
@@ -477,7 +476,7 @@ class Oracle:
 
     def demographics(self) -> None:
         table, size = "14.1.4", len(self.itt)
-        self.put(table, "age", total=described(self.fact("age"), 0, ALL, points=0))
+        self.put(table, "age", total=described(self.fact("age"), 0, ALL))
         self.levels(table, "sex", self.level_of("sex"), size, "M", "F")
         races = ("WHITE", "BLACK OR AFRICAN AMERICAN", "ASIAN", "OTHER")
         self.levels(table, "race", self.level_of("race"), size, *races)
@@ -490,17 +489,17 @@ class Oracle:
         load = [base.copies for each in of if (base := each.baseline())]
         cd4 = [base.copies for each in of if (base := each.baseline("cd4"))]
         logs = [log10(each) for each in load]
-        self.put(table, "viral-load", total=described(logs, 1, ALL, points=6))
-        self.put(table, "copies", total=described(load, 0, "mean median min max", points=0))
+        self.put(table, "viral-load", total=described(logs, 1, ALL))
+        self.put(table, "copies", total=described(load, 0, "mean median min max"))
         self.put(table, "up-to-100000", total=self.of_values(load, lambda it: it <= 100_000))
         self.put(table, "above-100000", total=self.of_values(load, lambda it: it > 100_000))
-        self.put(table, "cd4", total=described(cd4, 0, ALL, points=0))
+        self.put(table, "cd4", total=described(cd4, 0, ALL))
         self.put(table, "cd4-below-10", total=self.of_values(cd4, lambda it: it < 10))
         self.put(table, "cd4-10-49", total=self.of_values(cd4, lambda it: 10 <= it < 50))
         self.put(table, "cd4-50-200", total=self.of_values(cd4, lambda it: 50 <= it <= 200))
         self.put(table, "cd4-above-200", total=self.of_values(cd4, lambda it: it > 200))
         years = self.fact("years-since-diagnosis")
-        self.put(table, "years", total=described(years, 0, ALL, points=0))
+        self.put(table, "years", total=described(years, 0, ALL))
         resistant = sum(value == ["Y"] for value in self.level_of("insti-resistant"))
         self.put(table, "insti", total=counted(resistant, len(of)))
         self.levels(table, "oss", self.level_of("oss"), len(of), "0", "1", "2", "3", "")
@@ -513,7 +512,7 @@ class Oracle:
             Decimal(sum(e.get("treatment") == "ibalizumab" for e in it.of("dose.administered")))
             for it in of
         ]
-        self.put(table, "infusions", total=described(given, 0, "mean sd", points=0))
+        self.put(table, "infusions", total=described(given, 0, "mean sd"))
         self.put(table, "missed", total=self.count(of, self.recorded(missed)))
         self.levels(table, "reason", [[e["reason"] for e in it.of(missed)] for it in of], len(of))
 
@@ -544,7 +543,7 @@ class Oracle:
         self.put(table, "responders", **{c: self.responders(of, t) for c, t in columns.items()})
         self.put(table, "not-due", **{c: self.not_due(of, t) for c, t in columns.items()})
         gains = [each.control for each in of if first(each) and each.control is not None]
-        self.put(table, "responders-decrease", control=described(gains, 1, "mean", points=6))
+        self.put(table, "responders-decrease", control=described(gains, 1, "mean"))
         pairs = [(first(each), second(each)) for each in of]
         pairs = [pair for pair in pairs if None not in pair]
         a, b, c = (pairs.count(pair) for pair in ((True, True), (False, True), (True, False)))
@@ -567,8 +566,8 @@ class Oracle:
         table, of = "14.2.2", self.itt
         values = [log10(result.copies) for each in of if (result := each.at("day-14"))]
         changes = [each.day14 for each in of if each.day14 is not None]
-        self.put(table, "value", total=described(values, 1, ALL, points=6))
-        self.put(table, "decrease", total=described(changes, 1, ALL, points=6))
+        self.put(table, "value", total=described(values, 1, ALL))
+        self.put(table, "decrease", total=described(changes, 1, ALL))
         for least in ("0.5", "1.0"):
             expected = self.responders(of, lambda it, at=least: it.day14_at_least(at))
             self.put(table, f"at-least-{least}", total=expected)
@@ -593,7 +592,7 @@ class Oracle:
             kept = [each for each in of if getattr(each, name) is not None]
             imputed = sum(each.at("week-25") is None for each in kept) if name != "week25" else None
             numbers = [getattr(each, name) for each in kept]
-            return described(numbers, 1, ALL, points=6, imputed=imputed)
+            return described(numbers, 1, ALL, imputed=imputed)
 
         self.put(
             "14.2.3.2",
@@ -606,7 +605,7 @@ class Oracle:
 
         def suppressed(of: list[Patient]) -> Expected:
             kept = [each.week25 for each in of if each.below(50) and each.week25 is not None]
-            return described(kept, 1, "mean sd", points=6)
+            return described(kept, 1, "mean sd")
 
         self.put(
             "14.2.3.2",
@@ -616,9 +615,9 @@ class Oracle:
         )
 
     def by_visit(self) -> None:
-        for table, parameter, visits, decimals, points, read in (
-            ("14.2.4", "viral-load", list(TARGETS), 1, 6, log10),
-            ("14.2.6", "cd4", CD4_VISITS, 0, 0, Decimal),
+        for table, parameter, visits, decimals, read in (
+            ("14.2.4", "viral-load", list(TARGETS), 1, log10),
+            ("14.2.6", "cd4", CD4_VISITS, 0, Decimal),
         ):
             self.put(table, "visit")
             for visit in visits:
@@ -632,8 +631,8 @@ class Oracle:
                 self.put(
                     table,
                     f"visit/{visit}",
-                    value=described(values, decimals, "mean sd median", points=points),
-                    change=described(changes, decimals, "mean sd", points=points),
+                    value=described(values, decimals, "mean sd median"),
+                    change=described(changes, decimals, "mean sd"),
                 )
 
     def subgroups(self) -> None:

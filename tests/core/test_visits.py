@@ -220,9 +220,9 @@ class TestAfterFirstDose:
 class TestPercentChange:
     STUDY = study_of(new={"parameter": "cd4", "at": "week-5", "percent_change_from": "baseline"})
 
-    def test_it_is_of_the_baseline_to_four_places(self):
-        assert found(self.STUDY, *DOSED, cd4(0, 300), cd4(35, 200)) == -333_333
-        assert found(self.STUDY, *DOSED, cd4(0, 200), cd4(35, 300)) == 500_000
+    def test_it_is_of_the_baseline_to_twelve_places(self):
+        assert found(self.STUDY, *DOSED, cd4(0, 300), cd4(35, 200)) == -33_333_333_333_333
+        assert found(self.STUDY, *DOSED, cd4(0, 200), cd4(35, 300)) == 50 * 10**12
 
     def test_of_a_baseline_of_0_there_is_none(self):
         assert found(self.STUDY, *DOSED, cd4(0, 0), cd4(35, 200)) is None

@@ -188,6 +188,7 @@ FIGURES = (
         value="82.5",
         unit="%",
         ci=("67.220986663841", "92.661727064791"),
+        ci_text=("67.2", "92.7"),
         method="Clopper-Pearson",
         rule="missing = failure",
         observed=40,

@@ -35,10 +35,11 @@ def test_it_tells_figures_flow_tables_and_source():
         assert expected in text
 
 
-def test_an_interval_has_as_many_decimals_as_its_figure_and_a_percentage_one():
+def test_an_interval_stands_as_it_was_printed_beside_its_figure():
     figure = samples.figure(
-        "gain", "Gain", "0.062", unit="L", value="0.0621", ci=("0.02049", "0.10361")
-    )
+        "gain", "Gain", "0.062", unit="L", value="0.0621",
+        ci=("0.02049", "0.10361"), ci_text=("0.020", "0.104"),
+    )  # fmt: skip
     text = markdown.summary(replace(samples.trial(), figures=(figure,)))
     assert "| 0.062 L | 0.020 to 0.104 |" in text
 

@@ -15,6 +15,7 @@ FIGURE_KEYS = [
     "unit",
     "text",
     "ci",
+    "ci_text",
     "method",
     "rule",
     "observed",
@@ -44,6 +45,7 @@ def test_the_summary_has_exactly_the_agreed_keys():
     assert (primary["n"], primary["N"], primary["value"]) == (33, 40, "82.5")
     assert primary["text"] == "33 (83%)"
     assert primary["ci"] == ["67.220986663841", "92.661727064791"]
+    assert primary["ci_text"] == ["67.2", "92.7"]
 
 
 def test_a_live_summary_has_no_cut():

@@ -1,6 +1,7 @@
 """How a trial is laid out: calendar, arms, periods, visits, and what is recorded and measured."""
 
 from decimal import Decimal
+from functools import cached_property
 from itertools import pairwise
 from math import inf
 from typing import Literal
@@ -8,7 +9,8 @@ from typing import Literal
 from pydantic import model_validator
 
 from trial import messages
-from trial.definition.base import Day, Model, Name, Places
+from trial.definition.base import Day, Model, Name
+from trial.definition.precision import Measured, Precision, decimals_of
 
 
 class Calendar(Model):
@@ -98,27 +100,22 @@ def apart(visits: list[Visit]) -> list[Visit]:
     return visits
 
 
-class Characteristic(Model):
+class Characteristic(Measured):
     """A trial-specific fact recorded at enrolment: a number, or one of some levels."""
 
     label: str
     levels: list[str] | None = None
-    minimum: Decimal | None = None
-    maximum: Decimal | None = None
-    places: Places = 0
-    order_places: Places = 0
-    decimals: Places = 0
     unit: str = ""
 
 
-class Parameter(Model):
+class Parameter(Measured):
     """Something measured: units, precision, and what a value beyond quantification counts as.
 
     It is reported, or derived from one that is: its logarithm, or multiples of the upper limit
-    of the laboratory's reference range. Values are kept as integers in units of `places`; order
-    statistics use `order_places`, tables print `decimals`. `units` are further units in which it
-    may be reported, and their factor into `unit`. What lies outside `minimum` and `maximum` is
-    refused.
+    of the laboratory's reference range. `units` are further units in which it may be reported, and
+    their factor into `unit`. What lies outside `minimum` and `maximum` is refused, and what has
+    more decimals than `places`; a derived value is rounded to them where they are given, and kept
+    more finely than it is printed where they are not.
     """
 
     label: str
@@ -126,17 +123,10 @@ class Parameter(Model):
     units: dict[str, Decimal] = {}
     log10_of: Name | None = None
     upper_limits_of: Name | None = None
-    minimum: Decimal | None = None
-    maximum: Decimal | None = None
-    places: Places = 0
-    order_places: Places = 0
-    decimals: Places = 0
     below_quantification: Literal["lloq", "half"] = "lloq"
 
     @model_validator(mode="after")
-    def _coarser(self) -> "Parameter":
-        if self.order_places > self.places:
-            raise ValueError("order_places must not exceed places")
+    def _one_source(self) -> "Parameter":
         if self.log10_of is not None and self.upper_limits_of is not None:
             raise ValueError("takes log10_of or upper_limits_of, not both")
         return self
@@ -145,6 +135,15 @@ class Parameter(Model):
     def derived_from(self) -> str | None:
         """The parameter that is reported in place of this one; None where this one is."""
         return self.log10_of or self.upper_limits_of
+
+    @cached_property
+    def precision(self) -> Precision:
+        """How finely a value is kept and printed: with what a conversion and a half add to it."""
+        if self.derived_from is not None:
+            return self._derived()
+        converted = max(map(decimals_of, self.units.values()), default=0)
+        halved = self.below_quantification == "half"
+        return self._reported(self.result_places + converted + halved)
 
 
 class Baseline(Model):

@@ -183,6 +183,8 @@ class TableRow(Model):
         common = ("id", "label", "level")
         if not self.model_fields_set.issubset(common):
             form(self, ROW_KINDS, "a row", common)
+        if self.ancova is not None and isinstance(self.decimals, dict):
+            raise ValueError("a row of ancova takes one number of decimals, those of the data")
         return self
 
     @property
@@ -249,6 +251,7 @@ class CellRef(Model):
 class FigureDefinition(Model):
     """A figure of the summary: which cell of which table, and how it is shown.
 
+    It is printed as its table does, unless it names its `decimals`: then its interval has as many.
     A P value below `floor` is shown as less than it; the `primary` end point is shown first. Its
     population is that of the table unless another is given.
     """
@@ -257,12 +260,20 @@ class FigureDefinition(Model):
     label: str
     source: CellRef
     show: Literal["n", "count-percent", "events", "mean", "median", "difference", "p"]
-    decimals: Places = 0
+    decimals: Places | None = None
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""
     rule: str = ""
     population: str = ""
     primary: bool = False
+
+    @model_validator(mode="after")
+    def _only_its_own(self) -> "FigureDefinition":
+        if self.decimals is not None and self.show in ("n", "events", "p"):
+            raise ValueError(f"a figure of {self.show} takes no decimals")
+        if self.floor is not None and self.show != "p":
+            raise ValueError(f"a figure of {self.show} takes no floor")
+        return self
 
 
 DatasetName = Annotated[str, Field(pattern=DATASET)]

@@ -2,9 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 
-from trial.numbers import decimal_text
 from trial.render import legible
 from trial.render.consort import form, note, outline
 from trial.render.consort.words import box_text
@@ -99,9 +97,8 @@ def _figures(figures: tuple[Figure, ...]) -> Iterator[str]:
 
 
 def interval(figure: Figure) -> str:
-    """Show an interval: of percentages to one decimal, else to as many as the result."""
-    places = 1 if figure.unit == "%" else len(figure.text.partition(".")[2])
-    return " to ".join(decimal_text(Decimal(exact), places) for exact in figure.ci or ())
+    """Show an interval; nothing where there is none."""
+    return " to ".join(figure.ci_text or ())
 
 
 def _result(figure: Figure) -> str:

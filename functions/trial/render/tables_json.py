@@ -87,6 +87,7 @@ def _figure(figure: Figure) -> Document:
         "unit": figure.unit,
         "text": figure.text,
         "ci": None if figure.ci is None else list(figure.ci),
+        "ci_text": None if figure.ci_text is None else list(figure.ci_text),
         "method": figure.method,
         "rule": figure.rule,
         "observed": figure.observed,

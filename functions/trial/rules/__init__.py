@@ -22,7 +22,6 @@ from trial.rules.matching import (
     memoised,
     refused,
     unknown,
-    within,
 )
 from trial.rules.measures import Measures, Quantity
 from trial.study import Study
@@ -112,7 +111,10 @@ class Rules:
 
     def _sorted(self, definition: Classes, path: str) -> Category:
         quantity = self.measure(definition.measure, f"{path}/measure")
-        classes = [(each.value, within(each, quantity.places)) for each in definition.classes]
+        classes = [
+            (each.value, quantity.within(each, f"{path}/classes/{i}"))
+            for i, each in enumerate(definition.classes)
+        ]
         if definition.missing is not None:
             check_levels(
                 self.study, path.rsplit("/", 1)[1], [definition.missing], f"{path}/missing"
@@ -177,7 +179,7 @@ class Rules:
         quantity = self.measure(condition.measure, path)
         if condition.assessed:
             return lambda derivation: quantity.evaluate(derivation) is not None
-        holds = within(condition, quantity.places)
+        holds = quantity.within(condition, path)
         failure = condition.missing == "failure"
 
         def test(derivation: Derivation) -> Truth:

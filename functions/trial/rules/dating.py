@@ -14,6 +14,7 @@ from trial.definition.conditions import (
 from trial.derivation import Derivation
 from trial.imputation import Dated
 from trial.rules.matching import (
+    bounded,
     check_dated,
     check_kind,
     events,
@@ -21,7 +22,6 @@ from trial.rules.matching import (
     memoised,
     selects,
     unknown,
-    within,
 )
 from trial.study import Study
 from trial.subject import Record
@@ -154,7 +154,7 @@ def _of_event(study: Study, ref: EventDate, path: str) -> Date:
 def _of_result(study: Study, ref: ResultDate, path: str) -> Date:
     if ref.parameter not in study.definition.parameters:
         raise unknown(f"{path}/parameter", "parameter", ref.parameter)
-    holds = within(ref, study.definition.parameters[ref.parameter].places)
+    holds = bounded(study.definition.parameters[ref.parameter].precision, ref, path)
     where = selects(ref.where, f"{path}/where")
 
     def find(derivation: Derivation, since: int) -> int | None:

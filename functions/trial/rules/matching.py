@@ -1,12 +1,13 @@
 """Tests of records and values that a definition asks for, made once for all subjects."""
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
+from fractions import Fraction
 from itertools import count
 from typing import Any
 
 from trial.adverse_events import AdverseEvent
-from trial.definition.base import Bounds
+from trial.definition.base import BOUNDS, Bounds
 from trial.definition.conditions import (
     AdverseEventFilter,
     Selection,
@@ -14,6 +15,7 @@ from trial.definition.conditions import (
     Where,
     selection,
 )
+from trial.definition.precision import Precision, decimals_of
 from trial.derivation import DECIDING_DATE, Derivation
 from trial.errors import Fault, Rejected
 from trial.messages import KINDS, Circumstances
@@ -144,22 +146,32 @@ def _equal(field: str, value: object) -> EventMatcher:
     return lambda event: bool(event.data.get(field) == value)
 
 
+def bounded(precision: Precision, bounds: Bounds, path: str) -> Callable[[Value], bool]:
+    """Make a test of values kept so finely; refuses bounds that are finer than rounded values."""
+    most = None if precision.exact else precision.printable
+    for name in BOUNDS:
+        bound = getattr(bounds, name)
+        if most is not None and bound is not None and decimals_of(bound) > most:
+            detail = f"has more than the {most} decimals that rounded values are compared to"
+            raise refused(f"{path}/{name}", detail)
+    return within(bounds, precision.places)
+
+
 def within(bounds: Bounds, places: int) -> Callable[[Value], bool]:
-    """Compare in units of the last place, so that no threshold is lost to a float.
+    """Compare in units of the last place, exactly: a bound may have more decimals than a value.
 
     A value reported below a limit of quantification lies below a threshold only if that limit
     does not exceed the threshold; one reported above a limit lies above it likewise.
     """
 
-    def units(threshold: Decimal | None, rounding: str, default: int | None = None) -> int | None:
+    def units(threshold: Decimal | None) -> int | Fraction | None:
         if threshold is None:
-            return default
-        return int(threshold.scaleb(places).to_integral_value(rounding))
+            return None
+        exact = Fraction(threshold) * int(10**places)
+        return exact.numerator if exact.denominator == 1 else exact  # integers compare faster
 
-    at_least = units(bounds.at_least, ROUND_CEILING)
-    more_than = units(bounds.more_than, ROUND_FLOOR)
-    at_most = units(bounds.at_most, ROUND_FLOOR)
-    below = units(bounds.below, ROUND_CEILING)
+    at_least, more_than = units(bounds.at_least), units(bounds.more_than)
+    at_most, below = units(bounds.at_most), units(bounds.below)
 
     def holds(value: Value) -> bool:
         low, high = value.units, value.units

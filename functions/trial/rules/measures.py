@@ -2,24 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 
+from trial.definition.base import Bounds
 from trial.definition.conditions import Measure, Selection
+from trial.definition.precision import PERCENT, WHOLE, Precision
 from trial.derivation import Derivation
-from trial.results import Observation, Value, quantise
+from trial.results import EXACT, Observation, Value, value_of
 from trial.rules.categories import ENROLMENT_FIELDS, characteristic
 from trial.rules.dating import date, days_between
-from trial.rules.matching import check_kind, matcher, memoised, refused, selects, unknown
+from trial.rules.matching import (
+    bounded,
+    check_kind,
+    matcher,
+    memoised,
+    refused,
+    selects,
+    unknown,
+)
 from trial.series import Series
 from trial.study import Study
 
-PERCENT_PLACES = 4
-MEAN_PLACES = 6
-"""Decimals beyond a parameter's that its measures keep where a visit averages results."""
 _DECREASE = "a positive number is a decrease"
 _CHANGE = "a negative number is a decrease"
 _LESS = "a positive number means that the first is greater"
-_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 Observe = Callable[[Series], Observation | None]
 Evaluate = Callable[[Derivation], Value | None]
@@ -36,13 +42,20 @@ class Quantity:
 
     label: str
     unit: str
-    places: int
-    order_places: int
-    decimals: int
+    precision: Precision
     evaluate: Evaluate
     due: Due
     direction: str = ""
     scheduled: bool = False
+
+    @property
+    def places(self) -> int:
+        """The decimals that its values are kept to: they are in units of the last."""
+        return self.precision.places
+
+    def within(self, bounds: Bounds, path: str) -> Callable[[Value], bool]:
+        """Make a test of its values; refuses a bound that rounding leaves no place for."""
+        return bounded(self.precision, bounds, path)
 
     def waits(self, derivation: Derivation) -> bool:
         """Say whether a subject of the trial has no value because it is not yet due."""
@@ -96,9 +109,7 @@ class Measures:
         quantity = Quantity(
             measure.label or parameter.label,
             parameter.unit,
-            parameter.places + self._finer,
-            parameter.order_places + self._finer,
-            parameter.decimals,
+            self._precision(name),
             self._imputed(measure, where, observe, due),
             memoised(due),
             scheduled=measure.at is not None,
@@ -109,18 +120,25 @@ class Measures:
             quantity = _changed(quantity, measure, self._baseline(measure, where))
         return replace(quantity, evaluate=memoised(quantity.evaluate))
 
-    @property
-    def _finer(self) -> int:
-        """How many decimals more than a parameter's results its measures keep, for means."""
+    def _precision(self, parameter: str) -> Precision:
+        """Say how finely a parameter's measures are kept: a mean of results has no last decimal."""
+        precision = self.study.definition.parameters[parameter].precision
         averages = any(visit.averages for visit in self.study.definition.visits)
-        return MEAN_PLACES if averages else 0
+        return precision.averaged() if averages else precision
+
+    def _counted(self, parameter: str) -> Callable[[Observation], Value]:
+        """Make what gives a result, or a mean of results, as a measure counts it."""
+        own = self.study.definition.parameters[parameter].precision
+        precision = self._precision(parameter)
+        return lambda observation: observation.at(own, precision)
 
     def _baseline(self, measure: Measure, where: Selection) -> Evaluate:
-        parameter, baseline, finer = str(measure.parameter), str(measure.baseline), self._finer
+        parameter, baseline = str(measure.parameter), str(measure.baseline)
+        counted = self._counted(parameter)
 
         def evaluate(derivation: Derivation) -> Value | None:
             found = derivation.series(parameter, where).at_baseline(baseline)
-            return found.at(finer) if found else None
+            return counted(found) if found else None
 
         return evaluate
 
@@ -129,20 +147,18 @@ class Measures:
         definition = self.study.definition.characteristics.get(name)
         if definition is None and name not in ENROLMENT_FIELDS:
             raise unknown(path, "characteristic", name)
-        places = definition.places if definition else 0
+        precision = definition.precision if definition else WHOLE
 
         def evaluate(derivation: Derivation) -> Value | None:
             number = characteristic(derivation, name)
             if number is None or isinstance(number, str):
                 return None
-            return Value(quantise(Decimal(number), places))
+            return value_of(Decimal(number), precision)
 
         return Quantity(
             measure.label or (definition.label if definition else name.capitalize()),
             definition.unit if definition else "",
-            places,
-            definition.order_places if definition else 0,
-            definition.decimals if definition else 0,
+            precision,
             memoised(evaluate),
             lambda derivation: derivation.enrolment is not None,
         )
@@ -178,17 +194,18 @@ class Measures:
         assert measure.difference is not None
         at = f"{path}/difference"
         first, second = (self.get(ref, f"{at}/{i}") for i, ref in enumerate(measure.difference))
-        _alike([first, second], at)
+        precision = _alike([first, second], at).precision
 
         def evaluate(derivation: Derivation) -> Value | None:
             one, other = first.evaluate(derivation), second.evaluate(derivation)
             if one is None or other is None:
                 return None
-            return Value(one.units - other.units, imputed=one.imputed or other.imputed)
+            return replace(_less(one, other, precision), imputed=one.imputed or other.imputed)
 
         return replace(
             first,
             label=measure.label or first.label,
+            precision=precision,
             evaluate=memoised(evaluate),
             due=lambda derivation: first.due(derivation) and second.due(derivation),
             direction=_LESS,
@@ -208,7 +225,7 @@ class Measures:
         def due(derivation: Derivation) -> bool:
             return evaluate(derivation) is not None
 
-        return Quantity(measure.label or "Days", "days", 0, 0, 0, memoised(evaluate), due)
+        return Quantity(measure.label or "Days", "days", WHOLE, memoised(evaluate), due)
 
     def _chosen(self, measure: Measure, path: str) -> tuple[Observe, Due]:
         name = measure.at
@@ -226,13 +243,14 @@ class Measures:
         return lambda series: series.at_baseline(name), Derivation.baseline_due
 
     def _imputed(self, measure: Measure, where: Selection, observe: Observe, due: Due) -> Evaluate:
-        parameter, baseline, finer = str(measure.parameter), measure.baseline or "", self._finer
+        parameter, baseline = str(measure.parameter), measure.baseline or ""
+        counted = self._counted(parameter)
         visit = self.study.visits.get(str(measure.at))
 
         def evaluate(derivation: Derivation) -> Value | None:
             series = derivation.series(parameter, where)
             if (observation := observe(series)) is not None:
-                return observation.at(finer)
+                return counted(observation)
             if measure.missing == "observed" or not due(derivation):
                 return None
             stand_in = None
@@ -241,9 +259,11 @@ class Measures:
             if measure.missing == "locf-visit" and visit is not None:
                 stand_in = series.carried_visit(visit, baseline)
             if stand_in is not None:
-                return Value(stand_in.at(finer).units, imputed=True)
+                return replace(counted(stand_in), operator="", bound=0, imputed=True)
             base = series.at_baseline(baseline) if baseline else None
-            return Value(base.at(finer).units, imputed=True, baseline=True) if base else None
+            if base is None:
+                return None
+            return replace(counted(base), operator="", bound=0, imputed=True, baseline=True)
 
         return evaluate
 
@@ -256,8 +276,16 @@ def _alike(quantities: list[Quantity], path: str) -> Quantity:
     return first
 
 
-def _unit(quantity: Quantity) -> tuple[str, int, int]:
-    return quantity.unit, quantity.places, quantity.order_places
+def _unit(quantity: Quantity) -> tuple[str, int, bool]:
+    return quantity.unit, quantity.places, quantity.precision.exact
+
+
+def _less(one: Value, other: Value, precision: Precision) -> Value:
+    """Subtract two values of one precision; the difference of such as are rounded is rounded."""
+    if precision.exact:
+        return Value(one.units - other.units)
+    first, second = (each.unrounded(precision.places) for each in (one, other))
+    return value_of(EXACT.subtract(first, second), precision)
 
 
 def _of_records(measure: Measure, path: str) -> Quantity:
@@ -268,31 +296,36 @@ def _of_records(measure: Measure, path: str) -> Quantity:
     def evaluate(derivation: Derivation) -> Value | None:
         return Value(sum(matches(each.data) for each in derivation.records(kind)))
 
-    return Quantity(measure.label or kind, "", 0, 0, 0, memoised(evaluate), lambda _: True)
+    return Quantity(measure.label or kind, "", WHOLE, memoised(evaluate), lambda _: True)
 
 
 def _changed(quantity: Quantity, measure: Measure, baseline: Evaluate) -> Quantity:
-    """Subtract a baseline; a percentage is of the baseline's size, to four places."""
-    percent = measure.percent_change_from is not None
-    sign = -1 if measure.decrease_from else 1
-    quantity = replace(quantity, direction=_DECREASE if measure.decrease_from else _CHANGE)
-    value_of = quantity.evaluate
+    """Subtract a baseline; a percentage is of the baseline's size."""
+    percent, precision = measure.percent_change_from is not None, quantity.precision
+    value_of_subject = quantity.evaluate
 
     def change(derivation: Derivation) -> Value | None:
-        value = value_of(derivation)
+        value = value_of_subject(derivation)
         base = baseline(derivation) if value is not None else None
         if value is None or base is None:
             return None
-        units = sign * (value.units - base.units)
         if percent:
-            if not base.units:
-                return None
-            share = _EXACT.divide(Decimal(100 * units), Decimal(abs(base.units)))
-            units = quantise(share, PERCENT_PLACES)
-        return Value(units, imputed=value.imputed, baseline=value.baseline)
+            found = _percent(value, base, precision.places)
+        elif measure.decrease_from:
+            found = _less(base, value, precision)
+        else:
+            found = _less(value, base, precision)
+        return found and replace(found, imputed=value.imputed, baseline=value.baseline)
 
-    if not percent:
-        return replace(quantity, evaluate=change)
-    return replace(
-        quantity, unit="%", places=PERCENT_PLACES, order_places=1, decimals=1, evaluate=change
-    )
+    direction = _DECREASE if measure.decrease_from else _CHANGE
+    quantity = replace(quantity, direction=direction, evaluate=change)
+    return replace(quantity, unit="%", precision=PERCENT) if percent else quantity
+
+
+def _percent(value: Value, base: Value, places: int) -> Value | None:
+    """Give a change in percent of the baseline's size; None where that is 0."""
+    number, start = value.unrounded(places), base.unrounded(places)
+    if not start:
+        return None
+    change = EXACT.multiply(EXACT.subtract(number, start), 100)
+    return value_of(EXACT.divide(change, start.copy_abs()), PERCENT)

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import ClassVar
 
 from trial.statistics.inference import LEVEL, FRatio, Interval, StudentT, root
+from trial.statistics.limbs import LIMB, joined, limbs, names
 
 ONE_SAMPLE_T = "one-sample t"
 POOLED_T = "two-sample t, pooled variance"
@@ -47,13 +49,19 @@ class Moments:
 
     places: int = 0
 
+    CELLS: ClassVar[Sequence[str]] = ("n", *names("s"), *names("q"))
+    """The names of the cells that there may be."""
+
     def lift(self, units: int) -> dict[str, int]:
         """Give the cells of one value, `units` being the value in units of the last place."""
-        return {"n": 1, "s": units, "q": units * units} if units else {"n": 1}
+        squares = units * units
+        if squares < LIMB:
+            return {"n": 1, "s": units, "q": squares} if units else {"n": 1}
+        return {"n": 1, **dict(limbs("s", units)), **dict(limbs("q", squares))}
 
     def read(self, cells: Mapping[str, int]) -> MomentsReadout:
         """Read mean and variance, in the values' own unit, out of summed cells."""
-        n, total, squares = (cells.get(name, 0) for name in ("n", "s", "q"))
+        n, total, squares = cells.get("n", 0), joined("s", cells), joined("q", cells)
         spread = n * squares - total * total
         if n < 0 or spread < 0:
             raise ValueError("these cells are not the sum of any values")

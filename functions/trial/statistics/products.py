@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from typing import Self
+
+from trial.statistics.limbs import joined, limbs
 
 type Levels = tuple[str, ...]
 
@@ -21,9 +23,9 @@ class Products:
     def lift(self, units: Sequence[int]) -> dict[str, int]:
         """Give the cells of one subject's values, in units of the last place."""
         pairs = combinations_with_replacement(range(len(self.places)), 2)
-        cells = {f"s{i}": unit for i, unit in enumerate(units)}
-        cells |= {f"q{i}_{j}": units[i] * units[j] for i, j in pairs}
-        return {"n": 1} | {name: value for name, value in cells.items() if value}
+        numbers = {f"s{i}": unit for i, unit in enumerate(units)}
+        numbers |= {f"q{i}_{j}": units[i] * units[j] for i, j in pairs}
+        return {"n": 1} | dict(chain.from_iterable(limbs(*each) for each in numbers.items()))
 
     def read(self, cells: Mapping[str, int]) -> "ProductsReadout":
         """Read the moments, in the values' own units, out of summed cells."""
@@ -31,10 +33,10 @@ class Products:
         units = [Fraction(1, 10**places) for places in self.places]
         return ProductsReadout(
             cells.get("n", 0),
-            tuple(cells.get(f"s{i}", 0) * units[i] for i in range(size)),
+            tuple(joined(f"s{i}", cells) * units[i] for i in range(size)),
             tuple(
                 tuple(
-                    cells.get(f"q{min(i, j)}_{max(i, j)}", 0) * units[i] * units[j]
+                    joined(f"q{min(i, j)}_{max(i, j)}", cells) * units[i] * units[j]
                     for j in range(size)
                 )
                 for i in range(size)

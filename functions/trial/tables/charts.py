@@ -113,7 +113,9 @@ def _means(source: _Source) -> tuple[Series, ...]:
     def marks(place: int, _head: Head) -> Iterator[Mark]:
         for visit, row in source.by_visit(SummaryRow):
             moments = row.moments(source.sums, place)
-            yield _by_visit(visit, moments.mean, moments.t_interval(), moments.n)
+            shown = [] if moments.mean is None else row.settled(place, moments.mean)
+            limits = row.settled(place, *(moments.t_interval() or ()))
+            yield _by_visit(visit, moments.n, *shown, *limits)
 
     return source.series(lambda place, head: tuple(marks(place, head)))
 
@@ -123,13 +125,20 @@ def _shares(source: _Source) -> tuple[Series, ...]:
         for visit, row in source.by_visit(CountRow):
             n = row.subjects(source.sums, place)
             limits = clopper_pearson(n, head.n)
-            yield _by_visit(visit, proportion(n, head.n), limits and _percents(*limits), n)
+            share = proportion(n, head.n)
+            shown = [] if share is None else [share]
+            yield _by_visit(visit, n, *shown, *(_percents(*limits) if limits else ()))
 
     return source.series(lambda place, head: tuple(marks(place, head)))
 
 
-def _by_visit(visit: Visit, y: Exact | None, limits: tuple[Exact, Exact] | None, n: int) -> Mark:
-    low, high = limits or (None, None)
+def _by_visit(
+    visit: Visit,
+    n: int,
+    y: Exact | None = None,
+    low: Exact | None = None,
+    high: Exact | None = None,
+) -> Mark:
     return Mark(str(visit.day), _text(y), _text(low), _text(high), visit.label, n)
 
 
@@ -236,9 +245,9 @@ def _with_imputation(method: str, source: _Source) -> str:
 
 
 def _places(source: _Source) -> int:
+    """Give the decimals that its table prints: of a mean, or of the values that bars show."""
     rows = source.plans(SummaryRow)
     if not rows:
         return 1
-    return max(
-        (row.places(place, "mean") for row in rows for place, _ in source.columns), default=1
-    )
+    shown = "max" if source.chart.kind == "waterfall" else "mean"
+    return max((row.places(place, shown) for row in rows for place, _ in source.columns), default=1)

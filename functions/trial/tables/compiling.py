@@ -270,7 +270,7 @@ class Compiler:
             raise unknown(f"{at}/pool", "factor", name)
         _, index = self._next(0)
         response = self._rules.measure(asked.measure, f"{at}/measure")
-        yield AncovaRow(
+        plan = AncovaRow(
             row.id,
             row.label,
             row.level,
@@ -289,10 +289,12 @@ class Compiler:
                 name: Pool(member(self._rules, pool.set, None, f"{at}/pool/{name}"), pool.minimum)
                 for name, pool in asked.pool.items()
             },
-            row.decimals if isinstance(row.decimals, int) else response.decimals,
+            row.decimals if isinstance(row.decimals, int) else response.precision.decimals,
             asked.weights,
             asked.scores or {},
         )
+        plan.check(path)
+        yield plan
 
     def _survival(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.survival is not None
@@ -342,7 +344,9 @@ class Compiler:
 
     def _summaries(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         for name, label, visit in self._by_visit(row, path):
-            yield self._summary(row, name, label, visit, path)
+            plan = self._summary(row, name, label, visit, path)
+            plan.check(path)
+            yield plan
 
     def _summary(
         self, row: TableRow, name: str, label: str, visit: Visit | None, path: str

@@ -1,18 +1,25 @@
 """The summary's figures: each one cell of a table, shown the way its publication shows it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 
 from trial import numbers
 from trial.definition import Definition
-from trial.definition.outputs import FigureDefinition
+from trial.definition.outputs import CellRef, FigureDefinition
+from trial.definition.precision import Precision
 from trial.definition.references import row_of
-from trial.errors import Fault, Rejected
+from trial.rules.matching import refused
+from trial.study import Study
 from trial.tables.grid import Cell, Figure, Grid, Row, Statistic
+from trial.tables.plan import plan_of
+from trial.tables.rows.kinds import check_printed
+from trial.tables.rows.models import AncovaRow
+from trial.tables.rows.summaries import SummaryRow
 
 _EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
 """A row of terms that did not occur is not there, and counts nobody."""
+type _Ends = tuple[str, str]
 _MEASURED = ("mean", "median", "difference")
 
 
@@ -22,13 +29,23 @@ def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]
     return tuple(_figure(each, by_id[each.source.table]) for each in definition.figures)
 
 
-def check(definition: Definition) -> None:
-    """Refuse figures that name a table, a row or a column that is not there."""
-    for i, figure in enumerate(definition.figures):
-        if row_of(figure.source, definition.tables) is None:
-            detail = "names no table, row and column of this definition"
-            fault = Fault(f"/figures/{i}/source", detail)
-            raise Rejected(422, "Definition not accepted", "", fault)
+def check(study: Study) -> None:
+    """Refuse figures of a cell that is not there, or of more decimals than are kept of it."""
+    for i, figure in enumerate(study.definition.figures):
+        if row_of(figure.source, study.definition.tables) is None:
+            raise refused(
+                f"/figures/{i}/source", "names no table, row and column of this definition"
+            )
+        if figure.decimals is not None:
+            for precision in _precisions(study, figure.source):
+                check_printed(precision, figure.decimals, f"/figures/{i}/decimals")
+
+
+def _precisions(study: Study, ref: CellRef) -> Iterator[Precision]:
+    """Give how finely that is kept of which a cell shows a mean, a median or a difference."""
+    for row in plan_of(study).tables[ref.table].rows:
+        if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
+            yield from row.precisions
 
 
 def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
@@ -36,6 +53,7 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
     cell = next((each for each in row.cells if each.column == definition.source.column), _EMPTY)
     size = next(each.n for each in grid.columns if each.id == definition.source.column)
     value, text = _shown(definition, cell)
+    ci, ci_text = _interval(definition, cell)
     return Figure(
         id=definition.id,
         label=definition.label,
@@ -45,7 +63,8 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         value=value,
         unit=definition.unit or _unit(definition, row),
         text=text,
-        ci=None if definition.show == "p" else _interval(cell),
+        ci=ci,
+        ci_text=ci_text,
         method=cell.method,
         rule=definition.rule,
         observed=_count(cell, "observed"),
@@ -76,18 +95,34 @@ def _shown(definition: FigureDefinition, cell: Cell) -> tuple[str | None, str]:
         case "count-percent":
             percent = cell.get("percent")
             raw = None if percent is None or percent.raw is None else str(percent.raw)
-            return raw, numbers.count_percent(_count(cell, "n") or 0, _count(cell, "N") or 0)
+            return raw, _count_percent(definition, cell)
         case name:
             return _measured(definition, cell.get(name))
+
+
+def _count_percent(definition: FigureDefinition, cell: Cell) -> str:
+    n, percent = _count(cell, "n") or 0, cell.get("percent")
+    if definition.decimals is not None:
+        return numbers.count_percent(n, _count(cell, "N") or 0, definition.decimals)
+    return f"{n} ({percent.text}%)" if percent is not None and percent.text else str(n)
 
 
 def _measured(definition: FigureDefinition, statistic: Statistic | None) -> tuple[str | None, str]:
     if statistic is None or statistic.raw is None:
         return None, statistic.text if statistic else ""
+    if definition.show != "p":
+        return str(statistic.raw), _text(statistic, definition.decimals)
+    if definition.floor is None:
+        return str(statistic.raw), statistic.text
     exact = Fraction(Decimal(str(statistic.raw)))  # which may have thousands of digits
-    if definition.show == "p":
-        return str(statistic.raw), numbers.p_text(exact, definition.floor or Decimal("0.001"))
-    return str(statistic.raw), numbers.decimal_text(exact, definition.decimals)
+    return str(statistic.raw), numbers.p_text(exact, definition.floor)
+
+
+def _text(statistic: Statistic, decimals: int | None) -> str:
+    """Show a statistic as its table does, unless the figure names its decimals."""
+    if decimals is None:
+        return statistic.text
+    return numbers.decimal_text(Fraction(Decimal(str(statistic.raw))), decimals)
 
 
 def _count(cell: Cell, name: str) -> int | None:
@@ -95,6 +130,10 @@ def _count(cell: Cell, name: str) -> int | None:
     return statistic.raw if statistic is not None and isinstance(statistic.raw, int) else None
 
 
-def _interval(cell: Cell) -> tuple[str, str] | None:
+def _interval(definition: FigureDefinition, cell: Cell) -> tuple[_Ends | None, _Ends | None]:
+    """Give the ends of an interval, exactly and with the decimals of what it is about."""
     low, high = cell.get("ci_low"), cell.get("ci_high")
-    return (str(low.raw), str(high.raw)) if low and high else None
+    if definition.show == "p" or low is None or high is None:
+        return None, None
+    texts = (_text(each, definition.decimals) for each in (low, high))
+    return (str(low.raw), str(high.raw)), (next(texts), next(texts))

@@ -254,8 +254,9 @@ class Flow:
 class Figure:
     """One figure of the summary: numerator or subjects with a value `n`, denominator `N`.
 
-    `direction` and `nominal` are those of the row and of the P value that it shows. Without a
-    `value`, `text` says why there is none.
+    The interval `ci` is exact, `ci_text` is what a reader sees of it. `direction` and `nominal` are
+    those of the row and of the P value that it shows. Without a `value`, `text` says why there is
+    none.
     """
 
     id: str
@@ -271,6 +272,7 @@ class Figure:
     rule: str
     observed: int | None
     imputed: int | None
+    ci_text: tuple[str, str] | None = None
     direction: str = ""
     nominal: bool = False
     primary: bool = False

@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from trial import dates
+from trial.definition.precision import Precision, decimals_of
 from trial.derivation import Derivation
-from trial.results import Observation
+from trial.results import EXACT, Observation
 from trial.subject import Record
 from trial.tables.grid import Value
 from trial.tables.listings import days
@@ -31,9 +32,15 @@ def plain(value: Any) -> Value:  # noqa: ANN401 (any field of a record)
             return str(value)
 
 
-def decimal(units: int, places: int) -> Value:
-    """Show a value that is kept in units of its last place."""
-    return Decimal(units).scaleb(-places) if places else units
+def decimal(units: int, precision: Precision) -> Value:
+    """Show a value kept in units of its last place, with all its digits and no zeros more."""
+    if not precision.places:
+        return units
+    value = Decimal(units).scaleb(-precision.places, EXACT)
+    if precision.places == precision.written:
+        return value
+    decimals = max(decimals_of(value), precision.written)
+    return value.quantize(Decimal(1).scaleb(-decimals), context=EXACT)
 
 
 def _end_of_study(derivation: Derivation, field: str) -> Value:
@@ -72,7 +79,7 @@ OBSERVATION: Mapping[str, Source] = {
     "operator": _observed(lambda _derivation, observation, _item: observation.value.operator),
     "value": _observed(
         lambda derivation, observation, item: decimal(
-            observation.value.units, derivation.parameter(item.parameter).places
+            observation.value.units, derivation.parameter(item.parameter).precision
         )
     ),
 }

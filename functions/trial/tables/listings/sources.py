@@ -133,26 +133,26 @@ def _truth(test: Test) -> Source:
 def _measured(quantity: Quantity) -> Source:
     def measured(derivation: Derivation, _: Item) -> Value:
         value = quantity.evaluate(derivation)
-        return None if value is None else decimal(value.units, quantity.places)
+        return None if value is None else decimal(value.units, quantity.precision)
 
     return measured
 
 
 def _as(derivation: Derivation, parameter: str, item: Item) -> Value:
     """Give an observation's value as another parameter counts it, where it has one."""
-    places = derivation.parameter(parameter).places
+    precision = derivation.parameter(parameter).precision
     for each in derivation.series(parameter).observations:
         seen = item.observation
         if seen and (each.record, each.place) == (seen.record, seen.place):
-            return decimal(each.value.units, places)
+            return decimal(each.value.units, precision)
     return None
 
 
 def _last(derivation: Derivation, parameter: str, item: Item) -> Value:
-    places = derivation.parameter(parameter).places
+    precision = derivation.parameter(parameter).precision
     found = [
         each.value.units
         for each in derivation.series(parameter).observations
         if item.day is None or each.day <= item.day
     ]
-    return decimal(found[-1], places) if found else None
+    return decimal(found[-1], precision) if found else None

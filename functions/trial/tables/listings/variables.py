@@ -26,9 +26,9 @@ def is_whole(rules: Rules, source: str | None, records: str) -> bool:
         return rules.measure(name, "").places == 0
     parameters = rules.study.definition.parameters
     if what in ("as", "last"):
-        return parameters[name].places == 0
+        return parameters[name].precision.places == 0
     if source == "value" and (observed := parameters_of(records)):
-        return all(parameters[each].places == 0 for each in observed)
+        return all(parameters[each].precision.places == 0 for each in observed)
     return source in _COUNTS or source.endswith(_DAYS) or _is_integer(records, source)
 
 

@@ -42,11 +42,17 @@ def compare_counts(heads: Sequence[Head], counts: Mapping[int, Sequence[int]]) -
 
 
 def compare_means(
-    heads: Sequence[Head], moments: Mapping[int, MomentsReadout], places: int
+    heads: Sequence[Head],
+    moments: Mapping[int, MomentsReadout],
+    places: int,
+    kept: int | None = None,
 ) -> tuple[Cell, ...]:
-    """Compare columns by the mean of a measure; a difference is from the reference."""
+    """Compare columns by the mean of a measure; a difference is from the reference.
+
+    It is printed to `places`; `kept` are those of rounded values, if it is made of such.
+    """
     return tuple(
-        Cell(head.id, *_means(head.comparison, moments, places))
+        Cell(head.id, *_means(head.comparison, moments, places, kept))
         for head in heads
         if head.comparison is not None and moments.keys() >= set(head.comparison.columns)
     )
@@ -81,7 +87,12 @@ def _fisher(table: Sequence[Sequence[int]]) -> Compared:
         return (p_value(None),), "not computed: too many tables have these margins"
 
 
-def _means(comparison: Comparison, moments: Mapping[int, MomentsReadout], places: int) -> Compared:
+def _means(
+    comparison: Comparison,
+    moments: Mapping[int, MomentsReadout],
+    places: int,
+    kept: int | None,
+) -> Compared:
     groups = [moments[i] for i in comparison.columns]
     if comparison.means == "anova":
         test = anova(groups)
@@ -91,7 +102,7 @@ def _means(comparison: Comparison, moments: Mapping[int, MomentsReadout], places
     if found is None:
         return NOTHING
     return (
-        number("difference", found.estimate, places),
-        *limits(found.interval(), places),
+        number("difference", found.estimate, places, kept=kept),
+        *limits(found.interval(), places, kept),
         p_value(found.p),
     ), POOLED_T if equal else WELCH_T

@@ -13,7 +13,9 @@ from typing import Protocol
 
 from trial import numbers
 from trial.cells import Share, Sums
+from trial.definition.precision import ENDLESS_PLACES, Precision
 from trial.derivation import Derivation
+from trial.rules.matching import refused
 from trial.statistics.inference import Interval
 from trial.statistics.proportions import clopper_pearson, proportion
 from trial.tables.grid import Row, Statistic
@@ -120,21 +122,53 @@ def without_date(n: int) -> tuple[Statistic, ...]:
     return (whole("undated", n),) if n else ()
 
 
-def number(name: str, value: Fraction | Decimal | None, places: int, absent: str = "") -> Statistic:
-    """Give a number rounded to its places, and exactly; where there is none, say why if known."""
+def kept(*precisions: Precision) -> int | None:
+    """Say to how many places rounded values are kept: the fewest of all, None if all are exact."""
+    return min((each.places for each in precisions if not each.exact), default=None)
+
+
+def check_printed(precision: Precision, decimals: int, path: str) -> None:
+    """Refuse more decimals of what has no last one than are right after it was rounded."""
+    most = precision.printable
+    if most is not None and decimals > most:
+        instead = (
+            f"print {most} at most"
+            if precision.places >= ENDLESS_PLACES
+            else f"print {most} at most, or leave out the parameter's places"
+        )
+        detail = f"prints {decimals} decimals of values that are kept to {precision.places}: "
+        raise refused(path, detail + instead)
+
+
+def number(
+    name: str,
+    value: Fraction | Decimal | None,
+    places: int,
+    absent: str = "",
+    kept: int | None = None,
+) -> Statistic:
+    """Give a number rounded to its places, and exactly; where there is none, say why if known.
+
+    `kept` are the places of the rounded values that it was made of, if it was.
+    """
     if value is None:
         return Statistic(name, None, absent)
-    return Statistic(name, numbers.exact_text(value), numbers.decimal_text(value, places))
+    exact = value if kept is None else numbers.settled(value, kept)
+    return Statistic(name, numbers.exact_text(exact), numbers.decimal_text(exact, places))
 
 
 def limits(
-    interval: tuple[Fraction | Decimal, Fraction | Decimal] | None, places: int
+    interval: tuple[Fraction | Decimal, Fraction | Decimal] | None,
+    places: int,
+    kept: int | None = None,
 ) -> tuple[Statistic, ...]:
     """Give the two ends of an interval."""
     if interval is None:
         return ()
-    low, high = interval
-    return number("ci_low", low, places), number("ci_high", high, places)
+    names = ("ci_low", "ci_high")
+    return tuple(
+        number(name, limit, places, kept=kept) for name, limit in zip(names, interval, strict=True)
+    )
 
 
 def percents(interval: Interval, places: int) -> tuple[Statistic, ...]:

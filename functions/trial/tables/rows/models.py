@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from trial.cells import Cells, Share, Sums
+from trial.definition.precision import SPREAD, Precision
 from trial.derivation import Derivation
 from trial.messages import canonical
 from trial.rules.categories import Category
@@ -26,7 +27,17 @@ from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
 from trial.statistics.products import Levels, Products, pooled
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.counts import Placed
-from trial.tables.rows.kinds import Head, counted, limits, number, p_value, put, whole
+from trial.tables.rows.kinds import (
+    Head,
+    check_printed,
+    counted,
+    kept,
+    limits,
+    number,
+    p_value,
+    put,
+    whole,
+)
 
 CHUNKS = 16
 """Rows of sums that the levels of factors are spread over."""
@@ -133,6 +144,21 @@ class AncovaRow:
     def _products(self) -> Products:
         return Products(tuple(each.places for each in (*self.covariates, self.response)))
 
+    @property
+    def precisions(self) -> list[Precision]:
+        """How finely that is kept which it describes."""
+        return [self.response.precision]
+
+    def check(self, path: str) -> None:
+        """Refuse decimals that are not kept, where the row names them or else its measure."""
+        named = self.decimals != self.response.precision.decimals
+        at = f"{path}/decimals" if named else f"{path}/ancova/measure"
+        check_printed(self.response.precision, self.decimals + SPREAD, at)
+
+    @cached_property
+    def _kept(self) -> int | None:
+        return kept(*(each.precision for each in (*self.covariates, self.response)))
+
     def _row(self, what: str, text: object) -> str:
         return f"{self.sums}{what}-{zlib.crc32(str(text).encode()) % CHUNKS}"
 
@@ -202,23 +228,25 @@ class AncovaRow:
                 return None
             mean = fit.mean(_ARM, head.arm, _WEIGHTS[self.weights])
             n = sum(moments.n for levels, moments in fit.sums.items() if levels[0] == head.arm)
-            statistics = _estimate("lsmean", mean, places)[:-1]
+            statistics = _estimate("lsmean", mean, places, self._kept)[:-1]
             return Cell(head.id, (whole("n", n), *statistics), _WEIGHTS[self.weights])
         compared = [heads[i].arm or "" for i in head.comparison.columns]
         if len(compared) == _PAIR:
             reference, other = compared
             found = fit.difference(_ARM, other, reference)
-            return Cell(head.id, _estimate("difference", found, places), ANCOVA)
+            return Cell(head.id, _estimate("difference", found, places, self._kept), ANCOVA)
         test = fit.type_three(_ARM)
         return Cell(head.id, (p_value(test.p),) if test else (), ANCOVA)
 
 
-def _estimate(name: str, found: StudentT | None, places: int) -> tuple[Statistic, ...]:
+def _estimate(
+    name: str, found: StudentT | None, places: int, endless: int | None
+) -> tuple[Statistic, ...]:
     if found is None:
         return ()
     return (
-        number(name, found.estimate, places),
-        number("se", found.se, places + 1),
-        *limits(found.interval(), places),
+        number(name, found.estimate, places, kept=endless),
+        number("se", found.se, places + 1, kept=endless),
+        *limits(found.interval(), places, endless),
         p_value(found.p),
     )

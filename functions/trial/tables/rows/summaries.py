@@ -8,7 +8,9 @@ from functools import cached_property
 
 from trial.cells import Share, Sums
 from trial.definition.outputs import ORDER_STATISTICS
+from trial.definition.precision import Precision
 from trial.derivation import Derivation
+from trial.numbers import Exact, settled
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
 from trial.statistics.moments import Moments, MomentsReadout
@@ -17,10 +19,10 @@ from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import Placed
-from trial.tables.rows.kinds import Head, apart, limits, number, put, whole
+from trial.tables.rows.kinds import Head, apart, check_printed, kept, limits, number, put, whole
 
 TALLY_POINTS = 32
-"""Grid points a row of sums holds: a tally spreads over rows by value, so that none grows."""
+"""Steps of the grid that a row of sums holds: a tally spreads over rows, so that none grows."""
 
 MORE_PLACES: Mapping[str, int] = {
     "mean": 1,
@@ -51,29 +53,42 @@ class SummaryRow(Placed):
         """Add n, the value and its square and, for order statistics, its tally."""
         if self.where is not None and not self.where(derivation):
             return
-        for column, quantity, names, tallied in self._measured:
+        for column, quantity, at, tallied in self._measured:
             value = quantity.evaluate(derivation) if members[column] else None
             if value is None:
                 continue
             cells = share.setdefault(self.sums, {})
             for name, lifted in Moments(quantity.places).lift(value.units).items():
-                cells[names[name]] = lifted
+                cells[f"{at}{name}"] = lifted
             if value.imputed:
-                cells[names["i"]] = 1
+                cells[f"{at}i"] = 1
             if tallied:
-                point = _coarser(value.units, quantity.places - quantity.order_places)
-                put(share, f"{self._tally(column)}#{point // TALLY_POINTS}", str(point), 1)
+                near = value.units // _reach(quantity.precision)
+                put(share, f"{self._tally(column)}#{near}", str(value.units), 1)
+
+    @property
+    def precisions(self) -> list[Precision]:
+        """How finely that is kept which it describes."""
+        return [quantity.precision for _, quantity, *_ in self._measured]
+
+    def check(self, path: str) -> None:
+        """Refuse decimals that are not kept, where the row names them or else its measure."""
+        at = f"{path}/summary" if self.decimals is None else f"{path}/decimals"
+        for column, quantity, *_ in self._measured:
+            names = {*self.statistics[column], *self._drawn} - {"n"}
+            most = max((self.places(column, name) for name in names), default=0)
+            check_printed(quantity.precision, most, at)
+
+    @property
+    def _drawn(self) -> Sequence[str]:
+        """The mean, where a column or a chart may show it that is none of the statistics."""
+        return ("mean",) if None in self.quantities or self.groups else ()
 
     @cached_property
-    def _measured(self) -> list[tuple[int, Quantity, dict[str, str], bool]]:
-        """The columns that measure: quantity, cells by statistic, and whether it is tallied."""
+    def _measured(self) -> list[tuple[int, Quantity, str, bool]]:
+        """The columns that measure: quantity, how its cells begin, and whether it is tallied."""
         return [
-            (
-                column,
-                quantity,
-                {name: f"{self.index}.{column}.{name}" for name in ("n", "s", "q", "i")},
-                self._tallied(column),
-            )
+            (column, quantity, f"{self.index}.{column}.", self._tallied(column))
             for column, quantity in enumerate(self.quantities)
             if quantity is not None
         ]
@@ -105,7 +120,7 @@ class SummaryRow(Placed):
             for i, found in moments.items()
         ]
         places = self.places(next(iter(moments)), "mean") if moments else 0
-        compared = compare_means(heads, moments, places)
+        compared = compare_means(heads, moments, places, kept(*self.precisions))
         measured = ((heads[i].label, quantity) for i, quantity, *_ in self._measured)
         unit, direction = notes.said(measured)
         cells = (*shown, *compared)
@@ -116,9 +131,14 @@ class SummaryRow(Placed):
         quantity = self.quantities[column]
         assert quantity is not None
         cells, at = sums.get(self.sums, {}), f"{self.index}.{column}."
-        return Moments(quantity.places).read(
-            {name: cells.get(at + name, 0) for name in ("n", "s", "q")}
-        )
+        known = {name: cells[at + name] for name in Moments.CELLS if at + name in cells}
+        return Moments(quantity.places).read(known)
+
+    def settled(self, column: int, *values: Exact) -> list[Fraction]:
+        """Take statistics of a column for the short decimals that they cannot be told from."""
+        quantity = self.quantities[column]
+        endless = kept(quantity.precision) if quantity else None
+        return [Fraction(each) if endless is None else settled(each, endless) for each in values]
 
     def places(self, column: int, statistic: str) -> int:
         """Give the decimals that a statistic is printed to."""
@@ -126,7 +146,7 @@ class SummaryRow(Placed):
         assert quantity is not None
         if isinstance(decimals, Mapping) and statistic in decimals:
             return decimals[statistic]
-        of_data = decimals if isinstance(decimals, int) else quantity.decimals
+        of_data = decimals if isinstance(decimals, int) else quantity.precision.decimals
         return of_data + MORE_PLACES.get(statistic, 0)
 
     def _statistics(
@@ -140,14 +160,17 @@ class SummaryRow(Placed):
             "se": moments.se,
         }
         if self._tallied(column):
-            found |= self._order(sums, column, quantity.order_places)
+            found |= self._order(sums, column, quantity.places)
+        endless = kept(quantity.precision)
         why = "" if moments.n else NOT_REPORTED
         statistics = [whole("n", moments.n)]
         for name in self.statistics[column]:
             if name == "ci":
-                statistics += limits(moments.t_interval(), self.places(column, "ci"))
+                places = self.places(column, "ci")
+                statistics += limits(moments.t_interval(), places, endless)
             elif name != "n":
-                statistics.append(number(name, found[name], self.places(column, name), why))
+                places = self.places(column, name)
+                statistics.append(number(name, found[name], places, why, endless))
         if self.methods[column]:
             cells = sums.get(self.sums, {})
             imputed = cells.get(f"{self.index}.{column}.i", 0)
@@ -172,7 +195,7 @@ class SummaryRow(Placed):
         quantity = self.quantities[column]
         assert quantity is not None
         points = sorted(self._points(sums, column).items(), reverse=True)
-        unit = 10**quantity.order_places
+        unit = 10**quantity.places
         return [Fraction(point, unit) for point, n in points for _ in range(n)]
 
     def _points(self, sums: Sums, column: int) -> dict[int, int]:
@@ -180,14 +203,6 @@ class SummaryRow(Placed):
         return {int(point): n for cells in rows for point, n in cells.items()}
 
 
-def _coarser(units: int, places: int) -> int:
-    """Round units to fewer decimal places so that rounding once more later does no harm.
-
-    Towards zero, but away from it where that would end in 0 or 5 (decimal's ROUND_05UP): what is
-    then rounded half up to fewer places comes out as if it had been rounded once.
-    """
-    step = int(10**places)
-    whole_units, rest = divmod(abs(units), step)
-    if rest and whole_units % 5 == 0:
-        whole_units += 1
-    return -whole_units if units < 0 else whole_units
+def _reach(precision: Precision) -> int:
+    """Say how many units of the last place a row of sums of a tally reaches over."""
+    return int(TALLY_POINTS * 10 ** (precision.places - precision.grid))

@@ -1,0 +1,140 @@
+"""How finely numbers are kept and printed.
+
+A number is kept as an integer in units of its last place. What is reported is kept with all the
+decimals that it may have, so its sums and tallies are exact. A logarithm, a ratio or a percentage
+has no last decimal: it is kept with so many that those which are printed are right.
+"""
+
+from dataclasses import dataclass, replace
+from decimal import Context, Decimal
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from trial.definition.base import Model, Places
+
+MOST_PLACES = 18
+"""Decimals that the text of a result can have."""
+OPEN_PLACES = 6
+"""Decimals that a result may have where the definition does not say."""
+ENDLESS_PLACES = 12
+"""Decimals that are kept of what has no last one."""
+GUARD = 3
+"""Decimals of what has no last one that are kept and not printed: rounding spoils them."""
+SPREAD = 2
+"""The most decimals that a statistic shows beyond those of the data."""
+ENDLESS_DECIMALS = 2
+PERCENT_DECIMALS = 1
+_MOST_DECIMALS = 9
+_WIDE = Context(prec=60)
+
+Kept = Annotated[int, Field(ge=0, le=MOST_PLACES)]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How finely a number is kept (`places`) and printed (`decimals`, those of the data).
+
+    A single value is written with `written` decimals at least. A row of sums holds the tally of
+    values that lie near each other, by steps of `grid` decimals. What is `endless` has no last
+    decimal; if it is not `exact`, its kept values stand for others that were not rounded.
+    """
+
+    places: int
+    decimals: int
+    grid: int
+    written: int
+    endless: bool = False
+    exact: bool = True
+
+    @property
+    def printable(self) -> int | None:
+        """The most decimals that can be printed of it and its statistics; None: any."""
+        return max(self.places - GUARD, 0) if self.endless else None
+
+    def averaged(self) -> "Precision":
+        """Give the precision of a mean of several such values."""
+        places = max(self.places, ENDLESS_PLACES)
+        return replace(self, places=places, endless=True, exact=False)
+
+
+WHOLE = Precision(places=0, decimals=0, grid=0, written=0)
+PERCENT = Precision(
+    places=ENDLESS_PLACES,
+    decimals=PERCENT_DECIMALS,
+    grid=PERCENT_DECIMALS + 1,
+    written=PERCENT_DECIMALS,
+    endless=True,
+    exact=False,
+)
+
+
+class Measured(Model):
+    """What numbers have in common: their range, and how finely they are kept and printed.
+
+    Results may have `places` decimals, 6 unless given; `decimals` are printed, as many as `places`
+    unless given. Rows of sums hold the values that lie within 32 steps of `order_places` decimals.
+    """
+
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    places: Kept | None = None
+    order_places: Kept | None = None
+    decimals: Places | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Measured":
+        for name in ("order_places", "decimals"):
+            given = getattr(self, name)
+            if self.places is not None and given is not None and given > self.places:
+                raise ValueError(
+                    f"{name} {given} is more than the {self.places} places that are kept:"
+                    f" write places: {given}, or leave places out"
+                )
+        return self
+
+    @property
+    def result_places(self) -> int:
+        """The decimals that a number may have as it is reported."""
+        return OPEN_PLACES if self.places is None else self.places
+
+    @cached_property
+    def precision(self) -> Precision:
+        """How finely a number as reported is kept and printed."""
+        return self._reported(self.result_places)
+
+    def _reported(self, places: int) -> Precision:
+        """Keep a number whole; of one with too many decimals for that, more than are printed."""
+        decimals = self._decimals(min(self.places or 0, _MOST_DECIMALS))
+        written, grid = self._written(decimals), min(self._grid(decimals), places)
+        if places <= MOST_PLACES:
+            return Precision(places, decimals, grid, written)
+        kept = max(ENDLESS_PLACES, self.result_places)
+        return Precision(kept, decimals, grid, written, endless=True, exact=False)
+
+    def _derived(self) -> Precision:
+        """Keep what has no last decimal: the places that are given are a rule of the study."""
+        if self.places is None:
+            decimals = self._decimals(ENDLESS_DECIMALS)
+            grid = min(self._grid(decimals), ENDLESS_PLACES)
+            return Precision(ENDLESS_PLACES, decimals, grid, decimals, endless=True, exact=False)
+        decimals = self._decimals(min(ENDLESS_DECIMALS, max(self.places - GUARD - SPREAD, 0)))
+        return Precision(self.places, decimals, self._grid(decimals), self.places, endless=True)
+
+    def _decimals(self, otherwise: int) -> int:
+        return otherwise if self.decimals is None else self.decimals
+
+    def _written(self, decimals: int) -> int:
+        return decimals if self.places is None else self.places
+
+    def _grid(self, decimals: int) -> int:
+        if self.order_places is not None:
+            return self.order_places
+        return decimals + 1 if self.places is None else self.places
+
+
+def decimals_of(number: Decimal) -> int:
+    """Count the decimals of a number, without closing zeros."""
+    exponent = number.normalize(_WIDE).as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0

@@ -1,0 +1,31 @@
+"""Whole numbers of any size as cells, for a number of the store has 38 digits at most.
+
+A number is written in parts of 30 digits, each of its sign, so that parts add like the numbers: a
+sum of a hundred million of them still fits. Most numbers have one part and its name is theirs.
+"""
+
+from collections.abc import Iterator, Mapping
+
+LIMB = 10**30
+LIMBS = 4
+
+
+def limbs(name: str, number: int) -> Iterator[tuple[str, int]]:
+    """Give the cells of a number that are not 0."""
+    sign, left = (-1 if number < 0 else 1), abs(number)
+    for cell in names(name):
+        left, limb = divmod(left, LIMB)
+        if limb:
+            yield cell, sign * limb
+    if left:
+        raise ValueError("a number of more than 120 digits")
+
+
+def joined(name: str, cells: Mapping[str, int]) -> int:
+    """Read a number, or a sum of numbers, out of its cells."""
+    return sum(cells.get(cell, 0) * LIMB**i for i, cell in enumerate(names(name)))
+
+
+def names(name: str) -> tuple[str, ...]:
+    """Name the cells that a number may have."""
+    return (name, *(f"{name}^{i}" for i in range(1, LIMBS)))
