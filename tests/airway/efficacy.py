@@ -17,7 +17,7 @@ def within_subjects(trial: Trial) -> Table:
     def row(first: str, second: str, chosen: pd.Index, *median: str, paired: bool = True) -> Row:
         drugs = trial.by_drug(values[first], values[second]).loc[chosen]
         cells = {drug: described(drugs[drug], (*MOMENTS, *median)) for drug in "ab"}
-        difference = described((drugs["a"] - drugs["b"]).round(6), (*DIFFERENCE, *median))
+        difference = described((drugs["a"] - drugs["b"]).round(12), (*DIFFERENCE, *median))
         return cells | ({"difference": difference} if paired else {})
 
     subgroups = {

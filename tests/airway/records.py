@@ -154,7 +154,7 @@ class Trial:
         if parameter == "alt":
             return float(rounded(number / item["range_high"], 3))
         if parameter == "eosinophils":
-            return float(rounded(number.log10(), 6))
+            return float(number.log10())
         return float(rounded(number, PLACES.get(parameter, 0)))
 
     def by_visit(self, parameter: str) -> pd.DataFrame:

@@ -61,7 +61,7 @@ def potassium(value: float) -> str | None:
 
 def eosinophils(trial: Trial) -> Table:
     found = trial.by_visit("eosinophils")
-    changes = [(found[END[period]] - found[BASE[period]]).round(6) for period in (1, 2)]
+    changes = [(found[END[period]] - found[BASE[period]]).round(12) for period in (1, 2)]
     drugs = trial.by_drug(*changes)
     return {"eosinophils": {drug: described(drugs[drug]) for drug in "ab"}}
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from airway import figures
 from airway.figures import STANDARD, Row, Table, counts, described
@@ -30,9 +29,8 @@ def fev1(trial: Trial) -> pd.DataFrame:
 
 
 def percent(values: pd.DataFrame, period: int) -> "pd.Series[float]":
-    """Give the change in per cent of the baseline, to four places."""
-    share = 100 * values[f"change-{period}"] / values[BASE[period]]
-    return np.sign(share) * np.floor(share.abs() * 1e4 + 0.5 + 1e-7) / 1e4
+    """Give the change in per cent of the baseline."""
+    return 100 * values[f"change-{period}"] / values[BASE[period]]
 
 
 def levels(

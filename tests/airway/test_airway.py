@@ -160,7 +160,7 @@ class TestCharts:
         changes = efficacy.fev1(trial)
         drugs = trial.by_drug(changes["change-1"], changes["change-2"])
         drugs = drugs.loc[efficacy.both_assessed(trial)]
-        differences = (drugs["a"] - drugs["b"]).round(6)
+        differences = (drugs["a"] - drugs["b"]).round(12)
         (series,) = drawn["14.2.1"].values()
         assert charting.points(series.marks) == charting.falling(differences)
 
