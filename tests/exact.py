@@ -56,7 +56,7 @@ def t_quantile(df: int) -> Fraction:
             tail = mpmath.betainc(mpmath.mpf(df) / 2, half, 0, df / (df + t * t), regularized=True)
             return tail - mpmath.mpf(1) / 20
 
-        start = 12.7062 if df == 1 else 4.3027 if df == 2 else 3.0  # noqa: PLR2004
+        start = 12.7062 if df == 1 else 4.3027 if df == 2 else 3.0
         return Fraction(mpmath.nstr(mpmath.findroot(excess, start), 60))
 
 
