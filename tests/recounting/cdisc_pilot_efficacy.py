@@ -60,7 +60,9 @@ def changes_by_visit(trial: Trial) -> None:
         scores = [trial.scores[each["Subject"]] for each in of]
         for week in WEEKS:
             changes = [each[week] - each[START] for each in scores if {week, START} <= each.keys()]
-            table.put(["Change from baseline", week], at, describe(changes, 1, ("mean", "sd", "ci")))
+            table.put(
+                ["Change from baseline", week], at, describe(changes, 1, ("mean", "sd", "ci"))
+            )
 
 
 def of_visit(

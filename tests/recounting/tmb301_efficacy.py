@@ -179,7 +179,9 @@ def visits(claims: Claims, rows: Listings, of: list[Line]) -> None:
             values = column(chosen, value)
             table.put(["Visit", visit], "Value", describe(values, places, ("mean", "sd", "median")))
             changes = [row[value] - row[base] for row in chosen if row[base] is not None]
-            table.put(["Visit", visit], "Change from baseline", describe(changes, places, ("mean", "sd")))
+            table.put(
+                ["Visit", visit], "Change from baseline", describe(changes, places, ("mean", "sd"))
+            )
 
 
 def suppressed(claims: Claims, rows: Listings, of: list[Line]) -> None:
@@ -188,7 +190,13 @@ def suppressed(claims: Claims, rows: Listings, of: list[Line]) -> None:
     for visit in VISITS:
         low = {row["Subject"] for row in rows["16.2.6"] if row["Chosen for visit"] == visit
                and lies_below(row["Result as reported (copies/mL)"], 50)}  # fmt: skip
-        counted(table, ["Below 50 copies/mL", visit], of, lambda it, s=low: it["Subject"] in s, exact=True)
+        counted(
+            table,
+            ["Below 50 copies/mL", visit],
+            of,
+            lambda it, s=low: it["Subject"] in s,
+            exact=True,
+        )
 
 
 def failure(claims: Claims, rows: Listings, of: list[Line]) -> None:
