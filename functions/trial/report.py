@@ -15,6 +15,7 @@ from trial.definition import references
 from trial.derivation import Derivation
 from trial.errors import Rejected
 from trial.messages import ERASURE
+from trial.methods import methods
 from trial.study import Study
 from trial.subject import Dispute, Subject
 from trial.tables import charts, figures, findings, listings, sources, testing
@@ -274,4 +275,5 @@ def report(
         findings=findings.read(sums, sum(map(len, open_disputes.values()))),
         sets=sets(study, sums),
         charts=charts.charts(study, sums),
+        methods=methods(study.definition),
     )

@@ -96,6 +96,7 @@ def render(report: Report, definition: Definition, code_version: str = "") -> It
 def _files(report: Report, definition: Definition) -> Iterator[File]:
     cut = report.cut
     summary = tables_json.summary(cut, report.figures, report.all_findings)
+    summary["methods"] = tables_json.methods(report.methods)
     yield File("summary.json", (tables_json.encode(summary),))
     yield File("summary.md", (markdown.summary(report).encode(),))
     yield File("consort.json", (tables_json.encode(consort.flow_json(report.flow, cut)),))

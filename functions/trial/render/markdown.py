@@ -16,6 +16,7 @@ from trial.tables.grid import (
     Grid,
     Report,
     Row,
+    Section,
     Stage,
     Statistic,
     imputation,
@@ -57,10 +58,21 @@ def summary(report: Report) -> str:
         "## Findings",
         "\n".join(found) or "None: the records agree with each other, and the flow adds up.",
         *(block for grid in _leading(report.grids) for block in _table(grid)),
+        *_methods(report.methods),
         "## Source",
         _source(cut),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _methods(sections: tuple[Section, ...]) -> Iterator[str]:
+    """Write the Methods, a table a part."""
+    if sections:
+        yield "## Methods"
+    for section in sections:
+        yield f"### {escape(section.title)}"
+        lines = [_line(section.heads), "|" + "---|" * len(section.heads)]
+        yield "\n".join((*lines, *map(_line, section.rows)))
 
 
 def flow_markdown(flow: Flow, cut: Cut) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from trial.tables.grid import Cell, Column, Cut, Figure, Grid, Row, Statistic
+from trial.tables.grid import Cell, Column, Cut, Figure, Grid, Row, Section, Statistic
 
 Document = dict[str, object]
 
@@ -61,6 +61,18 @@ def cut_fields(cut: Cut) -> Document:
         "cutoff": cut.cutoff or None,
         "dictionaries": list(cut.dictionaries),
     }
+
+
+def methods(sections: Iterable[Section]) -> list[Document]:
+    """Give the Methods as data: each part's rows by its heads."""
+    return [
+        {
+            "id": each.id,
+            "title": each.title,
+            "rows": [dict(zip(each.heads, row, strict=True)) for row in each.rows],
+        }
+        for each in sections
+    ]
 
 
 def summary(cut: Cut, figures: Iterable[Figure], findings: Sequence[str] = ()) -> Document:

@@ -292,6 +292,16 @@ def imputation(observed: str, imputed: str, method: str) -> str:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A part of the Methods: words in rows, the first of which name what the others are about."""
+
+    id: str
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Cut:
     """Which state of which study a document shows; the same state gives the same cut.
 
@@ -328,6 +338,8 @@ class Report:
     charts: tuple[Chart, ...] = ()
     sets: tuple[tuple[str, int], ...] = ()
     """The analysis sets by what they are called, and how many subjects each has."""
+    methods: tuple[Section, ...] = ()
+    """How all of it is counted, in words."""
 
     @property
     def all_findings(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from trial.render.charts import chart_svg
 from trial.render.consort import flow_svg, outline
 from trial.render.page import opening
-from trial.render.page.closing import listings, provenance
+from trial.render.page.closing import listings, methods, provenance
 from trial.render.page.tables import table
 from trial.render.page.text import Anchors, aside, text, unordered
 from trial.tables.grid import Chart, Flow, Grid, Report
@@ -41,6 +41,7 @@ def page(report: Report, files: Sequence[str] = ()) -> Iterator[str]:
     for anchor, grid in grids:
         yield from table(grid, anchor)
     yield "</section>\n"
+    yield from methods(report.methods)
     yield from listings(report.listings, files)
     yield from provenance(report.cut, files)
     yield "</main>\n</div>\n</body>\n</html>\n"
@@ -59,6 +60,7 @@ def _contents(
         _entry("flow", report.flow.title),
         _entry("figures", "Figures") + _entries(named) if named else "",
         _entry("tables", "Tables") + _entries(tables),
+        _entry("methods", "Methods") if report.methods else "",
         _entry("listings", "Listings"),
         _entry("provenance", "Provenance"),
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from trial.render.page.text import aside, link, text, unordered
-from trial.tables.grid import Cut, Listing
+from trial.tables.grid import Cut, Listing, Section
 
 _WORKBOOK = "listings.xlsx"
 _MANIFEST = "manifest.json"
@@ -19,6 +19,28 @@ _SAYS = {
     "results.json": "analysis results (CDISC ARS)",
     _MANIFEST: "size and SHA-256 of every file of this cut",
 }
+
+
+def methods(sections: Sequence[Section]) -> Iterator[str]:
+    """Write the Methods, each part a table that can be folded."""
+    if not sections:
+        return
+    yield '<section aria-labelledby="methods">\n<h2 id="methods">Methods</h2>\n'
+    yield "<p>How every number is counted, written from the study's definition.</p>\n"
+    for section in sections:
+        yield f'<details open class="table method"><summary>{text(section.title)}</summary>\n'
+        yield f'<div class="scroll" role="region" tabindex="0" aria-label="{text(section.title)}">'
+        heads = "".join(f'<th scope="col">{text(each)}</th>' for each in section.heads)
+        yield f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
+        yield from map(_told, section.rows)
+        yield "</tbody></table></div>\n</details>\n"
+    yield "</section>\n"
+
+
+def _told(row: Sequence[str]) -> str:
+    name, *rest = row
+    cells = "".join(f"<td>{aside(each)}</td>" for each in rest)
+    return f'<tr><th scope="row">{aside(name)}</th>{cells}</tr>\n'
 
 
 def listings(found: Sequence[Listing], files: Sequence[str]) -> Iterator[str]:

@@ -127,6 +127,10 @@ table thead tr .statistic{font-weight:inherit}
 th,td,table tr .statistic{padding-inline:.35rem}
 tbody th{min-width:38cqi}
 }
+.method summary{font-weight:600;padding:0 0 .4rem}
+.method thead th,.method tbody td{text-align:left;white-space:normal;max-width:none}
+.method tbody td{overflow-wrap:anywhere;min-width:7rem}
+.method tbody td:last-child{min-width:min(60cqi,18rem);width:99%}
 .notes{list-style:none;padding:0;margin-top:.6rem;font-size:.8125rem;color:var(--quiet)}
 @media (min-width:48rem) and (min-height:30rem){
 .long .scroll{max-height:80vh;overflow-y:auto}
@@ -166,7 +170,7 @@ vertical-align:top;padding-top:3mm;white-space:nowrap}}
 @media print{
 body{background:none;font-size:9pt;line-height:1.35}
 header,.columns{max-width:none;padding:0}
-nav,.skip,.table summary,main details:not([open]){display:none}
+nav,.skip,.table:not(.method) summary,main details:not([open]){display:none}
 a{color:inherit;text-decoration:none}
 h1{font-size:17pt}h2{font-size:13pt}h3{font-size:10pt}
 header{padding-bottom:5mm}
@@ -179,7 +183,7 @@ main>section{margin-bottom:8mm}
 .cards .value{font-size:13pt}.primary .value{font-size:18pt}
 .cards .detail,.notes,caption p,.figure>p,thead .size,thead .told{font-size:7.5pt}
 .table,.figure,.drawing.flow{border:0;padding:0;margin-bottom:7mm;border-radius:0}
-.table:not(.long),.figure,.drawing{break-inside:avoid}
+.table:not(.long,.method),.figure,.drawing{break-inside:avoid}
 .table.wide{page:sideways}
 .scroll{overflow:visible;max-height:none;container-type:normal}
 .long .scroll{max-height:none;overflow:visible}

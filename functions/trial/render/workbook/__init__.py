@@ -15,7 +15,8 @@ from trial.render.workbook.cover import write_cover
 from trial.render.workbook.definitions import write_definitions
 from trial.render.workbook.figures import write_figure
 from trial.render.workbook.looks import add_styles
-from trial.render.workbook.sheets import COVER, DEFINITIONS, Entry, write_sheet
+from trial.render.workbook.methods import write_methods
+from trial.render.workbook.sheets import COVER, DEFINITIONS, METHODS, Entry, write_sheet
 from trial.render.workbook.streaming import MOST_ROWS, Target, stream
 from trial.render.workbook.tables import lay_out
 from trial.render.workbook.texts import Names
@@ -30,6 +31,8 @@ def workbook(report: Report, most_rows: int = MOST_ROWS) -> Iterator[bytes]:
     book = _book(report.cut)
     cover = book.create_sheet(COVER)
     write_definitions(book.create_sheet(DEFINITIONS), report)
+    if report.methods:
+        write_methods(book.create_sheet(METHODS), report)
     names = Names(book.sheetnames)
     entries = [*_tables(book, names, report), *_figures(book, names, report)]
     whole = len(entries)

@@ -6,12 +6,14 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render import legible, wrap
 from trial.render.workbook.looks import fill
-from trial.render.workbook.sheets import DEFINITIONS, Entry, banners, set_page
+from trial.render.workbook.sheets import DEFINITIONS, METHODS, Entry, banners, set_page
 from trial.render.workbook.texts import DIGIT, Item, numeric
 from trial.tables.grid import Cut, Report
 
 _WIDTHS = (34, 76, 36, 10)
 _ABOUT = "Versions, analysis sets, dates, missing values, abbreviations and methods"
+
+_COUNTED = "How every number is counted, in words: sets, visits, missing values, rows, tests"
 
 
 def write_cover(target: Worksheet, report: Report, entries: Sequence[Entry]) -> None:
@@ -41,6 +43,8 @@ def _cover(report: Report, entries: Sequence[Entry]) -> Iterator[list[Item]]:
     heads = (("Contents", "head"), ("Title", "head text"), ("Analysis set", "head text"))
     yield [*(Item(*each) for each in heads), Item("Records", "head number")]
     yield [Item(DEFINITIONS, "entry", link=DEFINITIONS), Item(_ABOUT), Item(""), Item("")]
+    if report.methods:
+        yield [Item(METHODS, "entry", link=METHODS), Item(_COUNTED), Item(""), Item("")]
     for each in entries:
         link = Item(each.label, "entry", link=each.name)
         size = Item("") if each.records is None else numeric(str(each.records))

@@ -12,7 +12,7 @@ from trial.render.workbook.looks import fill
 from trial.render.workbook.texts import DIGIT, Item
 from trial.tables.grid import Cut
 
-COVER, DEFINITIONS = "Cover", "Definitions"
+COVER, DEFINITIONS, METHODS = "Cover", "Definitions", "Methods"
 _A3, _A4 = 8, 9  # as the format numbers papers
 _WIDE = 200  # digits across A4 that can be read
 UNBLINDED = "unblinded"

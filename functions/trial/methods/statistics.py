@@ -1,0 +1,78 @@
+"""How statistics are computed and printed, and which tests confirm."""
+
+from collections.abc import Iterator
+
+from trial.definition import Definition
+from trial.definition.outputs import Statistic
+from trial.methods.wording import labels_of
+from trial.statistics.tallies import QUARTILES
+from trial.tables.grid import Section
+from trial.tables.rows.kinds import P_FLOOR
+
+STATISTICS: dict[Statistic, tuple[str, str]] = {
+    "n": ("n", "Subjects with a value"),
+    "mean": ("Mean", "Sum of the values over their number; one decimal more than the data"),
+    "sd": ("SD", "Standard deviation with n - 1 below; two decimals more"),
+    "se": ("SE", "SD over the square root of n; two decimals more"),
+    "ci": ("Interval of a mean", "Student's t with n - 1 degrees of freedom, 95 %"),
+    "median": ("Median", "The middle value, or the mean of the two in the middle"),
+    "q1": ("Q1", f"{QUARTILES[0].upper()}{QUARTILES[1:]} (empirical distribution with averaging)"),
+    "q3": ("Q3", "Likewise"),
+    "min": ("Minimum", "The smallest value"),
+    "max": ("Maximum", "The greatest value"),
+}
+"""What a summary shows, and how it is computed."""
+_PRINTED = (
+    (
+        "Rounding",
+        (
+            "Once, half up (a tie goes away from zero), of the exact value; never by way of a"
+            " rounded one."
+        ),
+    ),
+    (
+        "Percentages",
+        (
+            "Of the denominator printed beside the count, else of the column's N. 0 stands alone;"
+            " some are never shown as none (<1) nor most as all (>99)."
+        ),
+    ),
+    (
+        "P values",
+        f"Two-sided; below {P_FLOOR:f} shown as less than that.",
+    ),
+    (
+        "Not reported",
+        "Nothing of the kind was ever reported: a column of nobody shows this and no 0.",
+    ),
+)
+
+
+def sections(definition: Definition) -> Iterator[Section]:
+    """Tell the statistics, how numbers are printed, and the order of the confirmatory tests."""
+    heads = ("Statistic", "How it is computed and printed")
+    yield Section("statistics", "Statistics", heads, (*STATISTICS.values(), *_PRINTED))
+    yield Section("testing", "Tests", ("Test", "What it decides"), tuple(_tests(definition)))
+
+
+def _tests(definition: Definition) -> Iterator[tuple[str, str]]:
+    testing = definition.testing
+    if testing is None:
+        yield "P values", "All are nominal: no test is declared as confirmatory."
+        return
+    labels = {table.id: labels_of(table) for table in definition.tables}
+    for number, ref in enumerate(testing.order, 1):
+        row, *below = ref.row.split("/")
+        named = ", ".join((labels[ref.table].get(row) or row, *below))
+        column = labels[ref.table][ref.column]
+        yield (
+            f"Confirmatory test {number} of {len(testing.order)}",
+            f"Table {ref.table}, {named}, {column}, at alpha {testing.alpha:f}",
+        )
+    yield (
+        "Order",
+        (
+            "The first is confirmatory, each further one as long as all before it have P values"
+            " of at most alpha. Every other P value is nominal."
+        ),
+    )

@@ -1,0 +1,168 @@
+"""What is measured, in words: parameters, baselines, measures, classes, times, adverse events."""
+
+from collections.abc import Iterator
+
+from trial.adverse_events import NOT_CODED
+from trial.definition import Definition
+from trial.definition.conditions import AdverseEvents, Classes, TimeToEvent
+from trial.definition.design import Baseline, Parameter
+from trial.methods.wording import Wording, bounds, joined
+from trial.tables.grid import Section
+
+_BELOW = {
+    "lloq": "a result below a limit of quantification (<x) counts as x",
+    "half": "a result below a limit of quantification (<x) counts as half of x",
+}
+_MISSING_CAUSALITY = {
+    "related": "where none is reported the event counts as related",
+    "not-related": "where none is reported the event counts as not related",
+}
+_MISSING_ONSET = {
+    "emergent": "an event without an onset counts as treatment-emergent",
+    "not-emergent": "an event without an onset counts as not treatment-emergent",
+}
+
+
+def sections(definition: Definition, words: Wording) -> Iterator[Section]:
+    """Tell what is measured of a subject, and how adverse events are read."""
+    parameters = tuple(_parameters(definition))
+    yield Section("parameters", "Parameters", ("Parameter", "How results are read"), parameters)
+    facts = tuple(_characteristics(definition))
+    yield Section("characteristics", "Facts of enrolment", ("Fact", "What it can be"), facts)
+    baselines = tuple(
+        (name, _baseline(each, definition)) for name, each in definition.baselines.items()
+    )
+    yield Section("baselines", "Baselines", ("Baseline", "Which result it is"), baselines)
+    measures = tuple(
+        (f"{each.label} ({name})" if each.label else name, words.measure(each))
+        for name, each in definition.measures.items()
+    )
+    heads = ("Measure", "Its value of a subject, and what stands in where it is missing")
+    yield Section("measures", "Measures and missing values", heads, measures)
+    classes = tuple((each.label, _classes(each, words)) for each in definition.classes.values())
+    yield Section("classes", "Classes", ("Class of", "Its classes"), classes)
+    times = tuple((each.label, time(each, words)) for each in definition.times.values())
+    yield Section("times", "Times to event", ("Time", "From when to when"), times)
+    events = tuple(_events(definition.adverse_events))
+    yield Section("adverse-events", "Adverse events", ("Rule", "What it says"), events)
+
+
+def _parameters(definition: Definition) -> Iterator[tuple[str, str]]:
+    for each in definition.parameters.values():
+        label = f"{each.label} ({each.unit})" if each.unit else each.label
+        yield label, "; ".join(_read(each, definition))
+
+
+def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
+    if parameter.log10_of is not None:
+        source = definition.parameters[parameter.log10_of]
+        yield f"log10 of {source.label} ({source.unit}), as that is read"
+    elif parameter.upper_limits_of is not None:
+        source = definition.parameters[parameter.upper_limits_of]
+        yield (
+            f"{source.label} in multiples of the upper limit of the reference range that is"
+            " reported beside it"
+        )
+    else:
+        yield f"as reported in {parameter.unit}"
+        yield from (f"in {unit}, times {factor:f}" for unit, factor in parameter.units.items())
+        low, high = parameter.minimum, parameter.maximum
+        if low is not None or high is not None:
+            ends = ("any" if each is None else f"{each:f}" for each in (low, high))
+            yield f"refused outside {' to '.join(ends)}"
+        yield _BELOW[parameter.below_quantification]
+        yield "one above a limit (>x) counts as x"
+    yield f"kept to {parameter.places} decimals, rounded half up"
+    if parameter.order_places < parameter.places:
+        yield f"medians, quartiles, minimum and maximum of values to {parameter.order_places}"
+    yield f"data are printed to {parameter.decimals}"
+
+
+def _characteristics(definition: Definition) -> Iterator[tuple[str, str]]:
+    for each in definition.characteristics.values():
+        if each.levels is not None:
+            yield each.label, f"One of {joined(each.levels, 'or')}"
+            continue
+        ends = ("any" if end is None else f"{end:f}" for end in (each.minimum, each.maximum))
+        unit = f" {each.unit}" if each.unit else ""
+        rest = f"kept to {each.places} decimals, order statistics to {each.order_places}"
+        yield (
+            each.label,
+            f"A number{unit} from {' to '.join(ends)}; {rest}; printed to {each.decimals}",
+        )
+
+
+def _baseline(baseline: Baseline, definition: Definition) -> str:
+    if baseline.visit is None:
+        return (
+            "The last result at or before the first dose (by time where both have one, else by day)"
+        )
+    visit = next(each for each in definition.visits if each.id == baseline.visit)
+    return f"The result that counts at the visit {visit.label}"
+
+
+def _classes(classes: Classes, words: Wording) -> str:
+    unit = words.unit(classes.measure)
+    told = [f"{each.label}: {bounds(each, unit)}" for each in classes.classes]
+    labels = {each.value: each.label for each in classes.classes}
+    missing = "is in no class" if classes.missing is None else (
+        f"is in the class {labels.get(classes.missing, classes.missing)}"
+    )  # fmt: skip
+    return (
+        f"Of {words.measure(classes.measure)}: {'; '.join(told)}. The first whose bounds hold;"
+        f" who has no value {missing}."
+    )
+
+
+def time(time: TimeToEvent, words: Wording) -> str:
+    """Tell a time to event."""
+    events, ends = (joined(map(words.date, each), "or") for each in (time.events, time.censored))
+    censored = (
+        f"the earliest of {ends} and the last contact" if time.censored else "the last contact"
+    )
+    return (
+        f"Days from {words.date(time.start)}, which is day 1, to the first of {events}. What lies"
+        f" before the start is no event. Without an event, censored at {censored}; at a cut-off"
+        " before that, there. Without a start a subject is left out."
+    )
+
+
+def _events(rules: AdverseEvents) -> Iterator[tuple[str, str]]:
+    for head, named in (("Dictionary", rules.dictionary), ("Grading", rules.grading)):
+        if named:
+            yield (
+                head,
+                f"{named}; what is not coded counts under {NOT_CODED}" if head[0] == "D" else named,
+            )
+    yield "Coding", "Of several codings of an event that of the highest version of the dictionary."
+    window = rules.days_after_last_dose
+    until = "without an end" if window is None else f"until {window} days after the last dose"
+    yield (
+        "Treatment-emergent",
+        (
+            f"Begun on or after the day of the first dose, {until}; an event that ended before the"
+            f" first dose is none; {_MISSING_ONSET[rules.missing_onset]}. Nothing is where no"
+            " dose is."
+        ),
+    )
+    related = joined(rules.related, "or") if rules.related else "none"
+    yield (
+        "Related",
+        (
+            f"Causality {related} (of {joined(rules.causality) or 'any text'});"
+            f" {_MISSING_CAUSALITY[rules.missing_causality]}."
+        ),
+    )
+    yield (
+        "Partial onset",
+        (
+            "Counts as the first day that it can mean, or as that of the first dose if it can"
+            " mean that."
+        ),
+    )
+    yield (
+        "Partial end",
+        ("Counts as the last day that it can mean, but not after the day of death or the cut-off."),
+    )
+    for group in rules.groups:
+        yield f"Group: {group.label}", f"Preferred terms {joined(group.terms)}"

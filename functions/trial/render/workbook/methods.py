@@ -1,0 +1,56 @@
+"""The Methods on one sheet, part below part: what a row is about, and what is to be said of it."""
+
+from collections.abc import Iterator
+
+from openpyxl.worksheet.worksheet import Worksheet
+
+from trial.render import legible, wrap
+from trial.render.workbook.looks import fill
+from trial.render.workbook.sheets import COVER, banners, set_page
+from trial.render.workbook.texts import DIGIT, Item
+from trial.tables.grid import Report, Section
+
+_WIDTHS = (44, 112)
+_TABLE = "Table"
+
+
+def write_methods(target: Worksheet, report: Report) -> None:
+    """Write how everything is counted."""
+    set_page(target, _WIDTHS, report.cut)
+    fill(target, _WIDTHS, _rows(report))
+    target.print_title_rows = "1:1"
+
+
+def _rows(report: Report) -> Iterator[list[Item]]:
+    for banner in banners(report.cut):
+        lines = wrap(legible(banner).split(), sum(_WIDTHS) * DIGIT)
+        yield from ([Item(line, "strong")] for line in lines)
+    yield [Item(f"{report.cut.study}: methods", "title")]
+    yield [Item("Written from the definition: how every number of this cut is counted", "line")]
+    yield [Item("Back to contents", "link", link=COVER)]
+    for section in report.methods:
+        yield []
+        yield [Item(section.title, "strong")]
+        left, right = _heads(section)
+        yield [Item(left, "head"), Item(right, "head text")]
+        for row in section.rows:
+            name, text = _pair(section, row)
+            yield [Item(name, "label"), Item(text)]
+
+
+def _heads(section: Section) -> tuple[str, str]:
+    first, second, *more = section.heads
+    if first == _TABLE:
+        return f"{first} and {second.lower()}", more[0]
+    return first, "" if more else second
+
+
+def _pair(section: Section, row: tuple[str, ...]) -> tuple[str, str]:
+    """Put a row into two cells: a table with what is of it, or several columns by their heads."""
+    first, second, *more = row
+    if section.heads[0] == _TABLE:
+        return f"{first}: {second}", more[0]
+    if not more:
+        return first, second
+    told = zip(section.heads[1:], row[1:], strict=True)
+    return first, "; ".join(f"{head}: {text}" for head, text in told if text)

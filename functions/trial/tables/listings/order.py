@@ -1,0 +1,25 @@
+"""In which order a listing's rows stand."""
+
+from trial.definition.outputs import ListingDefinition
+from trial.derivation import DECIDING_DATE
+from trial.messages import KINDS
+from trial.tables.listings.items import FINDINGS, SUBJECTS, parameters_of
+
+
+def order(listing: ListingDefinition) -> str:
+    """Say by what a listing is sorted: it is the order in which `items` gives them."""
+    kind = listing.records
+    if kind == SUBJECTS:
+        return "Sorted by subject."
+    if kind == FINDINGS:
+        return "Sorted by subject, then by rule."
+    if parameters := parameters_of(kind):
+        of = "parameter in the order named, " if len(parameters) > 1 else ""
+        return f"Sorted by subject, then by {of}day of collection and record."
+    date = DECIDING_DATE.get(kind, "date")
+    if date not in KINDS[kind].model_fields:
+        return "Sorted by subject, then by content and record."
+    return (
+        f"Sorted by subject, then by {date} as recorded (none first, a partial date before the days"
+        " that it can mean); within a day by content and record."
+    )

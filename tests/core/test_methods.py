@@ -1,0 +1,406 @@
+"""Methods say in words what the definition says: each form, each field, of each shipped study."""
+
+import json
+from copy import deepcopy
+from typing import Any, get_args
+
+import builders
+import pytest
+import yaml
+from builders import TINY
+from parallel import PARALLEL
+from pydantic import BaseModel
+
+from trial import report, study
+from trial.definition import Definition, reporting
+from trial.definition.charts import CHART_KINDS
+from trial.definition.conditions import (
+    CONDITION_FORMS,
+    MEASURE_FORMS,
+    AdverseEventFilter,
+    AdverseEvents,
+    AnalysisSet,
+    Classes,
+    Condition,
+    DateRef,
+    Measure,
+    RecordDate,
+    ResultDate,
+    Span,
+    TermGroup,
+    TimeToEvent,
+)
+from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.flow import FlowBox, FlowStage
+from trial.definition.outputs import (
+    ROW_KINDS,
+    Ancova,
+    FigureDefinition,
+    Incidence,
+    Levels,
+    ListingDefinition,
+    Pooling,
+    Shift,
+    Statistic,
+    Stratified,
+    Survival,
+    TableColumn,
+    TableRow,
+    Terms,
+    WorstRow,
+)
+from trial.messages import KINDS
+from trial.methods import methods
+from trial.methods.rows import Rows
+from trial.methods.statistics import STATISTICS
+from trial.methods.wording import DATES, RECORDS, Wording
+
+_FILTER = {"emergent": True, "related": True}
+_LEVELS = [{"value": "MILD", "label": "Mild"}, {"value": "SEVERE", "label": "Severe"}]
+_RATE = {"below": 50, "measure": {"parameter": "viral-load"}}
+WHOLE: dict[str, Any] = deepcopy(dict(TINY)) | deepcopy(PARALLEL)
+WHOLE["visits"][1]["schedule"] = "own"
+WHOLE["characteristics"]["score"] |= {"places": 2, "order_places": 2}
+WHOLE |= {
+    "measures": WHOLE["measures"] | {
+        "lowest": {"parameter": "cd4", "after_first_dose": "lowest"},
+        "percent": {"parameter": "cd4", "at": "week-5", "percent_change_from": "baseline"},
+        "change": {"parameter": "cd4", "at": "week-5", "change_from": "baseline"},
+        "doses": {"records": "dose.administered", "where": {"treatment": "drug"}},
+        "stay": {"days": {"start": "enrolment", "end": "last-contact"}, "label": "Stay"},
+        "either": {"by_arm": {"a": "score", "b": "age"}},
+        "less": {"difference": ["score", "age"]},
+    },
+    "classes": {"ages": {"label": "Ages", "measure": "age", "missing": "old",
+                         "classes": [{"value": "young", "label": "Young", "below": 50},
+                                     {"value": "old", "label": "Old", "at_least": 50}]}},
+    "times": {"fall": {"label": "To a fall", "start": "randomisation",
+                       "events": [{"parameter": "cd4", "below": 50},
+                                  {"recorded": "visit.missed", "where": {"visit": "day-7"}}],
+                       "censored": ["end-of-study"]}},
+    "conditions": WHOLE["conditions"] | {
+        "early": {"recorded": "dose.administered", "where": {"treatment": "drug"},
+                  "period": "control"},
+        "sick": {"adverse_event": {
+            "emergent": True, "related": False, "serious": True, "grade": 3, "grade_at_least": 2,
+            "severity": ["MILD"], "seriousness": "DEATH", "action_taken": "DRUG WITHDRAWN",
+            "outcome": "FATAL", "treatment": "drug", "groups": ["Rash (pooled)"],
+            "terms": ["Headache"]}},
+        "young": {"characteristic": "ages", "levels": ["young"]},
+        "mixed": {"any": ["early", {"all": ["sick", "young"]}]},
+        "no": {"none": ["early"]},
+        "bounded": {"measure": "age", "at_least": 1, "at_most": 9, "more_than": 0, "below": 10},
+        "seen": {"measure": "age", "assessed": True},
+    },
+    "adverse_events": TINY["adverse_events"] | {
+        "dictionary": "MedDRA 27", "grading": "CTCAE 5", "missing_causality": "related",
+        "missing_onset": "emergent"},
+    "tables": [{"id": "t", "title": "T", "population": "P", "columns": [
+        {"id": "a", "label": "A", "set": "randomised", "arm": "a", "where": "young"},
+        {"id": "b", "label": "B", "set": "received", "arm": "b"},
+        {"id": "p", "label": "Against", "compare": ["a", "b"], "counts": "fisher", "means": "t"},
+    ], "rows": [
+        {"id": "count", "label": "Count", "count": {"a": "bounded"}, "where": "seen",
+         "interval": True},
+        {"id": "visits", "label": "Visits", "count": _RATE, "visits": ["day-7"]},
+        {"id": "levels", "label": "Levels", "levels": {
+            "recorded": "death.reported", "where": {"related": "True"}, "field": "cause",
+            "values": [{"value": "x", "label": "X"}]}},
+        {"id": "sexes", "label": "Sexes", "levels": {"characteristic": "sex"}},
+        {"id": "summary", "label": "Summary", "summary": "change", "statistics": ["mean"]},
+        {"id": "pairs", "label": "Pairs", "pairs": ["early", "no"]},
+        {"id": "due", "label": "Due", "not_due": "mixed"},
+        {"id": "events", "label": "Events", "events": _FILTER},
+        {"id": "terms", "label": "Terms", "terms": {
+            "filter": _FILTER, "by": "pt", "pooled": True, "minimum_percent": 5,
+            "worst": {"field": "severity", "levels": _LEVELS}}},
+        {"id": "worst", "label": "Worst", "worst": {
+            "filter": _FILTER, "field": "severity", "levels": _LEVELS}},
+        {"id": "shift", "label": "Shift", "shift": {"before": "ages", "after": "ages"}},
+        {"id": "stratified", "label": "Stratified", "stratified": {
+            "count": "early", "strata": ["region"]}},
+        {"id": "ancova", "label": "Model", "ancova": {
+            "measure": "change", "covariates": ["age"], "factors": ["region"],
+            "pool": {"region": {"set": "randomised", "minimum": 3}}, "weights": "equal",
+            "scores": {"a": 1, "b": 2}}},
+        {"id": "survival", "label": "Survival", "survival": {
+            "time": "fall", "at": [7], "strata": ["region"]}},
+        {"id": "incidence", "label": "Incidence", "incidence": {"filter": _FILTER, "per": 100}},
+    ]}],
+    "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}]},
+    "figures": [{"id": "f", "label": "F", "show": "mean", "rule": "Observed",
+                 "source": {"table": "t", "row": "summary", "column": "a"}}],
+    "listings": [{"id": "L", "title": "L", "population": "All", "records": "death.reported",
+                  "where": {"related": "True"}, "subjects": "early",
+                  "columns": [{"id": "S", "label": "S", "source": "subject"}]}],
+}  # fmt: skip
+
+# By model: where the definition above has one, and for each field another value of it.
+CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
+    AnalysisSet: {"sets/randomised": {
+        "label": "Drawn", "condition": "treated", "arm": "received"}},
+    Arm: {"arms/0": {"label": "C", "treatments": ["other"]}},
+    Period: {"periods/0": {"label": "Run-in", "first_day": 1, "last_day": 5}},
+    Visit: {"visits/1": {
+        "label": "Day seven", "day": 8, "window": [5, 8], "days_from": "randomisation",
+        "choose": "lowest", "limit": "before-regimen", "schedule": "other"}},
+    Characteristic: {
+        "characteristics/score": {"label": "Points", "minimum": 1, "maximum": 9, "places": 1,
+                                  "order_places": 1, "decimals": 1, "unit": "points"},
+        "characteristics/history": {"levels": ["Y", "N", "U"]}},
+    Parameter: {
+        "parameters/viral-load": {
+            "label": "Load", "unit": "copies", "units": {}, "minimum": 1, "maximum": 9,
+            "places": 1, "decimals": 2, "below_quantification": "half"},
+        "parameters/viral-load-log10": {"log10_of": "cd4", "order_places": 3},
+        "parameters/weight": {"upper_limits_of": "cd4"}},
+    Baseline: {"baselines/control": {"visit": "day-7"}},
+    Measure: {
+        "measures/age": {"characteristic": "score", "label": "Years"},
+        "measures/lowest": {"parameter": "weight", "after_first_dose": "first"},
+        "measures/change": {"at": "day-14", "missing": "locf", "change_from": "control"},
+        "measures/percent": {"percent_change_from": "control"},
+        "measures/week5-bocf": {"decrease_from": "control"},
+        "measures/doses": {"records": "dose.missed", "where": {}},
+        "measures/stay": {"days": {"start": "first-dose", "end": "death"}},
+        "measures/either": {"by_arm": {"a": "score"}},
+        "measures/less": {"difference": ["age", "score"]}},
+    Span: {"measures/stay/days": {"start": "randomisation", "end": "last-dose"}},
+    Classes: {"classes/ages": {
+        "label": "Groups", "measure": "score", "missing": "young",
+        "classes": [{"value": "young", "label": "Young", "below": 40},
+                    {"value": "old", "label": "Old", "at_least": 40}]}},
+    TimeToEvent: {"times/fall": {
+        "label": "Time", "start": "enrolment", "events": ["death"], "censored": []}},
+    RecordDate: {"times/fall/events/1": {
+        "recorded": "visit.recorded", "where": {}, "which": "last"}},
+    ResultDate: {"times/fall/events/0": {
+        "parameter": "viral-load", "below": 40, "at_least": 1, "more_than": 2, "at_most": 3}},
+    Condition: {
+        "conditions/early": {"recorded": "visit.recorded", "where": {}, "period": "treatment"},
+        "conditions/young": {"characteristic": "arm", "levels": ["old"]},
+        "conditions/mixed": {"any": ["early"]},
+        "conditions/mixed/any/1": {"all": ["young", "no"]},
+        "conditions/no": {"none": ["sick"]},
+        "conditions/sick": {"adverse_event": {}},
+        "conditions/bounded": {"measure": "score", "at_least": 2, "at_most": 8, "more_than": 3,
+                               "below": 12, "missing": "failure", "assessed": True},
+},
+    AdverseEventFilter: {"conditions/sick/adverse_event": {
+        "emergent": False, "related": True, "serious": False, "grade": 2, "grade_at_least": 3,
+        "severity": ["SEVERE"], "seriousness": "HOSPITALISATION", "action_taken": "DOSE REDUCED",
+        "outcome": "RECOVERED", "treatment": "placebo", "groups": [], "terms": ["Nausea"]}},
+    AdverseEvents: {"adverse_events": {
+        "dictionary": "", "grading": "", "causality": ["RELATED"], "related": ["NOT RELATED"],
+        "missing_causality": "not-related", "days_after_last_dose": 7,
+        "missing_onset": "not-emergent", "groups": []}},
+    TermGroup: {"adverse_events/groups/0": {"label": "Rashes", "terms": ["Rash"]}},
+    TableColumn: {
+        "tables/0/columns/0": {"label": "Arm A", "set": "treated", "arm": "b", "where": "no"},
+        "tables/0/columns/2": {"compare": ["b", "a"], "counts": "newcombe", "means": "welch"}},
+    TableRow: {
+        "tables/0/rows/0": {"label": "Number", "count": "no", "where": "early",
+                            "interval": False},
+        "tables/0/rows/1": {"visits": "all"},
+        "tables/0/rows/2": {"levels": {"characteristic": "sex"}},
+        "tables/0/rows/4": {"summary": "age"},
+        "tables/0/rows/5": {"pairs": ["no", "early"]},
+        "tables/0/rows/6": {"not_due": "no"},
+        "tables/0/rows/7": {"events": {}},
+        "tables/0/rows/8": {"terms": {"filter": {}}},
+        "tables/0/rows/9": {"worst": {"filter": {}, "field": "grade", "levels": _LEVELS}},
+        "tables/0/rows/10": {"shift": {"before": "ages", "after": "others"}},
+        "tables/0/rows/11": {"stratified": {"count": "no", "strata": ["region"]}},
+        "tables/0/rows/12": {"ancova": {"measure": "age"}},
+        "tables/0/rows/13": {"survival": {"time": "fall"}},
+        "tables/0/rows/14": {"incidence": {"filter": {}}}},
+    Levels: {
+        "tables/0/rows/2/levels": {"recorded": "visit.missed", "where": {}, "field": "date",
+                                   "values": []},
+        "tables/0/rows/3/levels": {"characteristic": "race"}},
+    Terms: {"tables/0/rows/8/terms": {
+        "filter": {}, "by": "soc", "pooled": False, "minimum_percent": 4, "worst": None}},
+    WorstRow: {"tables/0/rows/9/worst": {
+        "filter": {}, "field": "grade", "levels": _LEVELS[:1]}},
+    Shift: {"tables/0/rows/10/shift": {"before": "others", "after": "others"}},
+    Stratified: {"tables/0/rows/11/stratified": {"count": "no", "strata": ["ages"]}},
+    Ancova: {"tables/0/rows/12/ancova": {
+        "measure": "age", "covariates": [], "factors": [], "pool": {}, "weights": "observed",
+        "scores": None}},
+    Pooling: {"tables/0/rows/12/ancova/pool/region": {"set": "received", "minimum": 4}},
+    Survival: {"tables/0/rows/13/survival": {"time": "rise", "at": [8], "strata": []}},
+    Incidence: {"tables/0/rows/14/incidence": {"filter": {}, "per": 1}},
+    reporting.Testing: {"testing": {"alpha": 0.04, "order": [{"table": "t", "row": "count",
+                                                    "column": "p"}]}},
+    FigureDefinition: {"figures/0": {
+        "label": "Figure", "source": {"table": "t", "row": "count", "column": "b"},
+        "show": "median", "rule": "Other"}},
+    FlowStage: {"flow/stages/1": {"by_arm": True, "side": [],
+                                  "box": {"id": "x", "label": "X", "count": "no"}}},
+    FlowBox: {"flow/stages/1/side/0": {"label": "Gone", "count": "no", "reasons": None}},
+    ListingDefinition: {"listings/0": {"id": "M", "records": "visit.missed", "where": {},
+                                       "subjects": None}},
+}  # fmt: skip
+WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
+    Arm: {"id"},
+    Period: {"id"},
+    Visit: {"id"},
+    Baseline: {"last_before_first_dose"},  # what it is where no visit is named
+    TableColumn: {"id"},
+    TableRow: {"id", "level", "statistics", "decimals", "column"},  # seen in the table
+    Terms: {"chunks"},  # a matter of storing
+    FigureDefinition: {"id", "decimals", "floor", "unit", "population", "primary"},  # seen there
+    FlowStage: {"id", "label", "apart"},
+    FlowBox: {"id", "absent", "not_due", "zero_counts"},  # seen there
+    ListingDefinition: {"title", "population", "columns", "footnotes", "dataset"},  # seen there
+}
+"""Fields that say nothing of how a number is counted."""
+
+
+def told(definition: dict[str, Any]) -> list[Any]:
+    return [(each.id, each.rows) for each in methods(read(definition))]
+
+
+def read(definition: dict[str, Any]) -> Definition:
+    return study.load(json.dumps(definition)).definition
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value"),
+    [
+        pytest.param(path, field, value, id=f"{path}/{field}")
+        for places in CHANGES.values()
+        for path, fields in places.items()
+        for field, value in fields.items()
+    ],
+)
+def test_every_field_of_the_definition_is_told(path, field, value):
+    base = deepcopy(WHOLE)
+    base["classes"]["others"] = base["classes"]["ages"] | {"label": "Others"}
+    base["times"]["rise"] = base["times"]["fall"] | {"label": "Rise", "start": "first-dose"}
+    before = told(base)
+    at: Any = base
+    for name in path.split("/"):
+        at = at[int(name) if isinstance(at, list) else name]
+    at[field] = value
+    if value is None:
+        del at[field]
+    assert told(base) != before
+
+
+@pytest.mark.parametrize("model", CHANGES, ids=lambda model: model.__name__)
+def test_no_field_of_a_model_is_forgotten(model: type[BaseModel]):
+    listed = {field for fields in CHANGES[model].values() for field in fields}
+    assert model.model_fields.keys() == listed | WITHOUT_WORDS.get(model, set())
+
+
+class TestForms:
+    def test_every_form_has_its_words(self):
+        for form in CONDITION_FORMS:
+            assert callable(getattr(Wording, f"_{form}"))
+        for form in MEASURE_FORMS:
+            assert callable(getattr(Wording, f"_of_{form}"))
+        for kind in ROW_KINDS:
+            assert callable(getattr(Rows, f"_{kind}"))
+
+    def test_every_kind_of_record_date_and_statistic_has_its_words(self):
+        assert RECORDS.keys() == KINDS.keys()
+        assert DATES.keys() == set(get_args(get_args(DateRef)[0]))
+        assert STATISTICS.keys() == set(get_args(Statistic))
+
+    def test_every_kind_of_row_and_chart_is_told_of_a_definition(self):
+        made = {kind for table in read(WHOLE).tables for row in table.rows if (kind := row.kind)}
+        assert made == ROW_KINDS.keys()
+        for kind, row in CHART_KINDS.items():
+            chart = {"id": "c", "title": "C", "population": "P", "kind": kind, "x_label": "x",
+                     "y_label": "y", "source": {"table": "t", "row": row}}  # fmt: skip
+            sections = {each.id: each.rows for each in methods(read(WHOLE | {"charts": [chart]}))}
+            ((name, words),) = sections["charts"]
+            assert name == "c"
+            assert words.endswith(f"out of table t, {row.capitalize()}")
+
+
+SHIPPED = ("events/tmb-301", "events/airway-2x2", "events/example", "tests/pilot")
+
+
+def shipped(name: str) -> Definition:
+    path = builders.TMB301.parents[1] / name / "definition.yaml"
+    return study.load(json.dumps(yaml.safe_load(path.read_text("utf-8")))).definition
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+class TestShipped:
+    def test_all_that_has_a_name_is_told(self, name):
+        definition = shipped(name)
+        rows = {each.id: [row[0] for row in each.rows] for each in methods(definition)}
+        assert rows["sets"] == [each.label for each in definition.sets.values()]
+        assert rows["visits"] == [each.label for each in definition.visits]
+        assert len(rows["measures"]) == len(definition.measures)
+        assert rows["listings"] == [each.id for each in definition.listings]
+        counted = [row for table in definition.tables for row in table.rows if row.kind]
+        assert len(rows["rows"]) == len(counted)
+
+    def test_every_method_of_a_table_is_named(self, name):
+        definition = shipped(name)
+        text = json.dumps([each.rows for each in methods(definition)])
+        for table in definition.tables:
+            for row in table.rows:
+                for words in _NAMED.get(row.kind or "", ()):
+                    assert words in text
+
+    def test_nothing_is_told_twice_or_empty(self, name):
+        for section in methods(shipped(name)):
+            assert len(set(section.rows)) == len(section.rows), section.id
+            for row in section.rows:
+                assert len(row) == len(section.heads)
+                assert row[0]
+                assert row[-1] or section.id in ("visits", "sets")
+
+
+_NAMED = {
+    "pairs": ("exact McNemar", "Tango score"),
+    "ancova": ("Analysis of covariance",),
+    "survival": ("Kaplan-Meier", "log-rank", "Brookmeyer-Crowley"),
+    "stratified": ("Cochran-Mantel-Haenszel",),
+    "incidence": ("exact Poisson",),
+}
+
+
+def test_tmb_301_says_what_its_primary_end_point_is():
+    sections = {each.id: each for each in methods(builders.tmb301().definition)}
+    rows = {(table, row): text for table, row, text in sections["rows"].rows}
+    assert rows["14.2.1", "Responders"] == (
+        "Subjects of whom: Control period (day 0 to 7): the decrease (baseline less value) of HIV-1"
+        " RNA (log10 copies/mL) from the baseline control to the visit Day 7 is at least 0.5 log10"
+        " copies/mL (a value that is due and missing counts as a failure); Day 7 to day 14: the"
+        " decrease (baseline less value) of HIV-1 RNA (log10 copies/mL) from baseline to the visit"
+        " Day 14 is at least 0.5 log10 copies/mL (a value that is due and missing counts as a"
+        " failure), with the exact interval (Clopper-Pearson, 95 %)."
+    )
+    visits = {row[0]: row[1:] for row in sections["visits"].rows}
+    assert visits["Day 14"][:3] == ("14", "12 to 17, schedule main", "enrolment, which is day 0")
+    assert dict(sections["testing"].rows)["Confirmatory test 1 of 1"] == (
+        "Table 14.2.1, Paired responses (control, day 14), Comparison, at alpha 0.05"
+    )
+    sets = {row[0]: row[1] for row in sections["sets"].rows}
+    assert sets["Completers"] == (
+        "an enrolment is recorded and a disposition is recorded (of = study, status = completed)"
+    )
+
+
+def test_the_open_audiences_methods_tell_nothing_of_arms():
+    definition = yaml.safe_load(
+        (builders.TMB301.parent / "airway-2x2" / "definition.yaml").read_text("utf-8")
+    )
+    blind = study.load(json.dumps(definition | {"blinded": True}))
+    whole, pooled = (json.dumps([s.rows for s in methods(view.definition)])
+                     for view in (blind, blind.open))  # fmt: skip
+    for arm in blind.definition.arms:
+        assert arm.label in whole
+        assert arm.label not in pooled
+        assert all(given not in pooled for given in arm.treatments)
+
+
+def test_a_report_carries_its_methods():
+    assert builders.report_of(builders.tiny(), []).methods == methods(builders.tiny().definition)
+    assert report.NOW.cutoff == ""

@@ -1,0 +1,64 @@
+"""The Methods stand in the workbook, on the page and in the summary, all alike."""
+
+import html
+import io
+import json
+import re
+
+import builders
+import openpyxl
+
+from trial.tables.grid import Report
+
+REPORT = builders.report_of(builders.tmb301(), builders.feed()[:200])
+FILES = builders.files_of(REPORT, builders.tmb301())
+
+
+def sheet(made: bytes) -> list[tuple[str, str]]:
+    book = openpyxl.load_workbook(io.BytesIO(made))
+    return [
+        (str(row[0].value or ""), str(row[1].value or ""))
+        for row in book["Methods"].iter_rows(max_col=2)
+    ]
+
+
+def test_the_workbook_has_a_sheet_that_the_cover_leads_to():
+    rows = sheet(FILES["listings.xlsx"])
+    titles = [section.title for section in REPORT.methods]
+    assert [name for name, _ in rows if name in titles] == titles
+    assert ("14.2.2: Day 14 (log10 copies/mL)",
+            "Describes HIV-1 RNA (log10 copies/mL) at the visit Day 14.") in rows  # fmt: skip
+    assert ("Day 21", "Planned day: 21; Window: 18 to 24, schedule main; Days from: enrolment, which"
+            " is day 0; Of several results counts: the one closest to the planned day; on a tie the"
+            " later") in rows  # fmt: skip
+    cover = openpyxl.load_workbook(io.BytesIO(FILES["listings.xlsx"]))["Cover"]
+    assert "Methods" in [cell.value for cell in cover["A"]]
+
+
+def test_the_page_shows_every_row():
+    page = FILES["report.html"].decode()
+    part = page[page.index('<h2 id="methods">') : page.index('<h2 id="listings">')]
+    shown = [html.unescape(re.sub("<.*?>", "", cell))
+             for cell in re.findall(r"<t[hd](?: scope=\"\w+\")?>(.*?)</t[hd]>", part)]  # fmt: skip
+    assert shown == [
+        text for section in REPORT.methods for row in (section.heads, *section.rows) for text in row
+    ]
+    assert '<a href="#methods">' in page
+
+
+def test_the_summary_tells_them_as_text_and_as_data():
+    text = FILES["summary.md"].decode()
+    assert "## Methods" in text
+    assert "| 14.2.2 | Day 14 (log10 copies/mL) | Describes HIV-1 RNA" in text
+    given = json.loads(FILES["summary.json"])["methods"]
+    assert [each["id"] for each in given] == [section.id for section in REPORT.methods]
+    visits = next(each for each in given if each["id"] == "visits")
+    assert visits["rows"][0]["Planned day"] == "0"
+
+
+def test_without_methods_there_is_no_part_for_them():
+    bare = Report(REPORT.cut, (), REPORT.flow, (), ())
+    made = builders.files_of(bare, builders.tmb301())
+    assert b"methods" not in made["report.html"].split(b"</style>")[1]
+    assert b"## Methods" not in made["summary.md"]
+    assert "Methods" not in openpyxl.load_workbook(io.BytesIO(made["listings.xlsx"])).sheetnames
