@@ -23,6 +23,7 @@ from trial.definition.conditions import (
     Classes,
     Condition,
     DateRef,
+    EventDate,
     Measure,
     RecordDate,
     ResultDate,
@@ -76,7 +77,8 @@ WHOLE |= {
                                      {"value": "old", "label": "Old", "at_least": 50}]}},
     "times": {"fall": {"label": "To a fall", "start": "randomisation",
                        "events": [{"parameter": "cd4", "below": 50},
-                                  {"recorded": "visit.missed", "where": {"visit": "day-7"}}],
+                                  {"recorded": "visit.missed", "where": {"visit": "day-7"}},
+                                  {"adverse_event": {"emergent": True}}],
                        "censored": ["end-of-study"]}},
     "conditions": WHOLE["conditions"] | {
         "early": {"recorded": "dose.administered", "where": {"treatment": "drug"},
@@ -143,7 +145,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Period: {"periods/0": {"label": "Run-in", "first_day": 1, "last_day": 5}},
     Visit: {"visits/1": {
         "label": "Day seven", "day": 8, "window": [5, 8], "days_from": "randomisation",
-        "choose": "lowest", "limit": "before-regimen", "schedule": "other"}},
+        "choose": "lowest", "tie": "mean", "limit": "before-regimen", "schedule": "other"}},
     Characteristic: {
         "characteristics/score": {"label": "Points", "minimum": 1, "maximum": 9, "places": 1,
                                   "order_places": 1, "decimals": 1, "unit": "points"},
@@ -157,7 +159,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Baseline: {"baselines/control": {"visit": "day-7"}},
     Measure: {
         "measures/age": {"characteristic": "score", "label": "Years"},
-        "measures/lowest": {"parameter": "weight", "after_first_dose": "first"},
+        "measures/lowest": {"parameter": "weight", "after_first_dose": "first",
+                            "where": {"position": "SITTING"}},
         "measures/change": {"at": "day-14", "missing": "locf", "change_from": "control"},
         "measures/percent": {"percent_change_from": "control"},
         "measures/week5-bocf": {"decrease_from": "control"},
@@ -172,10 +175,12 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                     {"value": "old", "label": "Old", "at_least": 40}]}},
     TimeToEvent: {"times/fall": {
         "label": "Time", "start": "enrolment", "events": ["death"], "censored": []}},
+    EventDate: {"times/fall/events/2": {"adverse_event": {"terms": ["A"]}, "which": "last"}},
     RecordDate: {"times/fall/events/1": {
         "recorded": "visit.recorded", "where": {}, "which": "last"}},
     ResultDate: {"times/fall/events/0": {
-        "parameter": "viral-load", "below": 40, "at_least": 1, "more_than": 2, "at_most": 3}},
+        "parameter": "viral-load", "where": {"method": "PCR"}, "below": 40,
+        "at_least": 1, "more_than": 2, "at_most": 3}},
     Condition: {
         "conditions/early": {"recorded": "visit.recorded", "where": {}, "period": "treatment"},
         "conditions/young": {"characteristic": "arm", "levels": ["old"]},

@@ -25,13 +25,20 @@ FROM = {
 }
 """Which date the days of a visit count from."""
 CHOICES = {
-    "closest": "the one closest to the planned day; on a tie the later",
+    "closest": "the one closest to the planned day",
     "first": "the first",
     "last": "the last",
     "highest": "the highest; of equal ones the earliest",
     "lowest": "the lowest; of equal ones the earliest",
+    "mean": "the mean of all",
 }
 """Which of a visit's results counts."""
+TIES = {
+    "later": "of those equally close the last",
+    "earlier": "of those equally close the first",
+    "mean": "of those equally close the mean",
+}
+"""Which of the results that are equally close to a visit's day counts."""
 LIMITS = {
     None: "",
     "before-first-dose": "results after the first dose (by time where both have one, else by day)",
@@ -91,13 +98,13 @@ def _days(definition: Definition) -> Iterator[tuple[str, ...]]:
 
 def _visit(visit: Visit) -> tuple[str, ...]:
     """Tell a visit; one without a window is known by the name that it is recorded under."""
-    chosen = CHOICES[visit.choose]
+    chosen, limit = CHOICES[visit.choose], LIMITS[visit.limit]
     if visit.window is None:
-        named = "those recorded under its name"
-        ordered = chosen.replace(
-            "the one closest to the planned day; on a tie the later", "the last"
-        )
-        return visit.label, "", named, "", ordered, LIMITS[visit.limit]
+        if visit.choose == "closest":
+            chosen = CHOICES["last"]  # no day to be close to
+        return visit.label, "", "those recorded under its name", "", chosen, limit
+    if visit.choose == "closest":
+        chosen = f"{chosen}; {TIES[visit.tie]}"
     low, high = ("open" if each is None else str(each) for each in visit.window)
     window = f"{low} to {high}, schedule {visit.schedule}"
-    return visit.label, str(visit.day), window, FROM[visit.days_from], chosen, LIMITS[visit.limit]
+    return visit.label, str(visit.day), window, FROM[visit.days_from], chosen, limit

@@ -17,42 +17,75 @@ _RULES = (
     (
         "Superseded subjects",
         (
-            "A subject of whom it is recorded that another id stands for the person counts"
-            " nowhere and is in no listing."
+            "A subject of whom it is recorded that another id stands for the person counts nowhere"
+            " and is in no listing."
         ),
     ),
     (
         "Several of one kind",
         (
-            "Of several enrolments, randomisations or reports of death the earliest counts; of"
-            " several dispositions of the study the latest."
+            "Of several enrolments, randomisations, regimens, deaths or first doses the first by"
+            " date and time counts; of several dispositions of the study the last."
+        ),
+    ),
+    (
+        "Order of results",
+        (
+            "By day and time of collection. What has no time comes before what has one on its day,"
+            " and counts as before a dose of its day. Between results of one moment the record's"
+            " id decides, its numbers as numbers: the greater is the later."
         ),
     ),
     (
         "Last contact",
         (
-            "The latest date of any record of the subject, ends of events, doses and medication"
-            " included; missed visits and missed doses are no contact."
+            "The latest date or end of any record of the subject (of a partial date the first"
+            " day); missed visits and missed doses are no contact."
+        ),
+    ),
+    ("Last dose", "The last day of any dose, by its end where it has one."),
+    (
+        "Partial start",
+        (
+            "Of an onset or of medication: counts as the first day that it can mean, or as that of"
+            " the first dose if it can mean that; never after its own end."
         ),
     ),
     (
-        "Last dose",
-        "The latest day on which a dose ended or, where no end is given, began.",
+        "Partial end",
+        (
+            "Counts as the last day that it can mean, but neither after the death or the cut-off"
+            " nor before its own start."
+        ),
+    ),
+    (
+        "Partial death",
+        (
+            "Counts as the first day that it can mean, but not before the last day on which the"
+            " subject was seen alive: by a visit, sample, dose, adverse event, medication, consent,"
+            " enrolment, randomisation or pregnancy."
+        ),
+    ),
+    (
+        "No date",
+        (
+            "A record without a date counts where none is needed. Where one is, subjects with such"
+            " an event and none that counts are without it, and a footnote gives their number."
+        ),
     ),
     (
         "Data cut-off",
         (
-            "A report as of a cut-off date is made of the records dated on or before it (a"
-            " partial date"
-            " by the first day that it can mean; a record without a date stays). What ended later"
-            " reads as ongoing, and a fatal outcome by a later death as not yet fatal."
+            "A report as of a cut-off date is made of the records dated on or before it; a record"
+            " without a date stays. What ended later reads as ongoing, and a fatal outcome by a"
+            " later death as not yet fatal."
         ),
     ),
     (
         "Discrepancies",
         (
-            "Records that do not agree with each other are named as findings and counted as they"
-            " are: nothing is repaired."
+            "Records that do not agree with each other are named and counted as they are: nothing"
+            " is repaired."
         ),
     ),
 )
@@ -65,43 +98,60 @@ _DUE = (
     (
         "A visit with a window",
         (
-            "Due once anything is recorded after the last day of its window (or the cut-off lies"
-            " after it), or the subject has ended the study or died."
+            "Due once anything is recorded after the last day of its window (or a cut-off lies"
+            " after it), or all is over: a disposition of the study, or a death."
         ),
     ),
-    (
-        "A visit without a window",
-        "Due once the visit is recorded as missed, or the subject has ended the study or died.",
-    ),
+    ("A visit without a window", "Due once it is recorded or missed, or all is over."),
     (
         "A baseline",
         (
-            "Due once anything is recorded after the day of the first dose (or the cut-off lies"
-            " after it), or the subject has ended the study or died."
+            "Due once anything is recorded after the day of the first dose (or a cut-off lies after"
+            " it), or all is over; that of a visit as the visit."
         ),
     ),
     (
         "Not yet due",
         (
-            "Until then a value that is not there is neither missing nor a failure: the subject"
-            " is left"
-            " open, and whatever stands in for missing values stands in for nothing."
+            "Until then a value that is not there is neither missing nor a failure: the subject is"
+            " left open, and nothing stands in for it."
         ),
     ),
 )
-
 _STAND_INS = {
     "bocf": "Baseline carried forward: the baseline's value.",
     "locf": (
         "Last observation carried forward: the last result after the first dose and not after the"
-        " visit's window; where there is none, the baseline's value."
+        " visit's window."
     ),
     "locf-visit": (
-        "Last visit carried forward: the result, after the first dose, of the last earlier visit of"
-        " the same schedule that has one; where there is none, the baseline's value."
+        "Last visit carried forward: the result of the last visit of the same schedule before it"
+        " that has one after the first dose, by its date."
     ),
 }
 """What stands in for a value that is due and missing."""
+_CARRIED = (
+    (
+        "LOCF, visit without a window",
+        (
+            "Results count that are not after the day on which the visit was recorded or missed; if"
+            " that is not known, those before the first record of a later visit of the schedule"
+            " that came after those of all earlier ones. Earlier visits are those that the"
+            " definition names before."
+        ),
+    ),
+    (
+        "LOCF, never dosed",
+        (
+            "Results count that come after the baseline's or, where the measure has none, after the"
+            " day of randomisation, else of enrolment."
+        ),
+    ),
+    (
+        "LOCF, nothing to carry",
+        "The baseline's value, which the cell counts apart (as baseline).",
+    ),
+)
 
 
 def sections(definition: Definition) -> Iterator[Section]:
@@ -109,7 +159,7 @@ def sections(definition: Definition) -> Iterator[Section]:
     after = _AFTER[definition.samples_after_discontinuation]
     rules = (*_RULES, ("After discontinuation", after))
     yield Section("records", "Records", ("Rule", "What it says"), rules)
-    missing = tuple((STAND_INS[name], words) for name, words in _STAND_INS.items())
+    missing = *((STAND_INS[name], words) for name, words in _STAND_INS.items()), *_CARRIED
     heads = ("Short name", "What stands in for a value that is due and missing")
     yield Section("missing", "Missing values", heads, missing)
     yield Section("due", "When a value is due", ("What", "When it is due"), _DUE)

@@ -221,7 +221,7 @@ class Rows:
         return (
             f"The first of {self._words.events(row.incidence.filter)}, by time at risk: days from"
             " the"
-            " first dose to the onset or, without one, to the last contact"
-            f"{until}, both counted; per {row.incidence.per} years of 365.25 days, with the"
+            " first dose to the first onset on or after it or, without one, to the last"
+            f" contact{until}, both counted; per {row.incidence.per} years of 365.25 days, with the"
             f" {EXACT_POISSON} interval, 95 %"
         )

@@ -117,13 +117,12 @@ def _classes(classes: Classes, words: Wording) -> str:
 def time(time: TimeToEvent, words: Wording) -> str:
     """Tell a time to event."""
     events, ends = (joined(map(words.date, each), "or") for each in (time.events, time.censored))
-    censored = (
-        f"the earliest of {ends} and the last contact" if time.censored else "the last contact"
-    )
+    censored = f"{ends}, " if time.censored else ""
     return (
-        f"Days from {words.date(time.start)}, which is day 1, to the first of {events}. What lies"
-        f" before the start is no event. Without an event, censored at {censored}; at a cut-off"
-        " before that, there. Without a start a subject is left out."
+        f"Days from {words.date(time.start)}, which is day 1, to the first of {events} on or after"
+        " it (a partial date counts as on the start if it can mean that). Without an event,"
+        f" censored at the earliest of {censored}the last contact and a cut-off. Without a start a"
+        " subject is left out."
     )
 
 
@@ -152,17 +151,6 @@ def _events(rules: AdverseEvents) -> Iterator[tuple[str, str]]:
             f"Causality {related} (of {joined(rules.causality) or 'any text'});"
             f" {_MISSING_CAUSALITY[rules.missing_causality]}."
         ),
-    )
-    yield (
-        "Partial onset",
-        (
-            "Counts as the first day that it can mean, or as that of the first dose if it can"
-            " mean that."
-        ),
-    )
-    yield (
-        "Partial end",
-        ("Counts as the last day that it can mean, but not after the day of death or the cut-off."),
     )
     for group in rules.groups:
         yield f"Group: {group.label}", f"Preferred terms {joined(group.terms)}"

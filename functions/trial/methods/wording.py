@@ -14,6 +14,7 @@ from trial.definition.conditions import (
     AdverseEventFilter,
     Condition,
     DateRef,
+    EventDate,
     Measure,
     RecordDate,
     Ref,
@@ -198,7 +199,7 @@ class Wording:
         return f"{self.category(str(measure.characteristic))} as recorded at enrolment"
 
     def _of_parameter(self, measure: Measure) -> str:
-        told = f"{self._changed(measure)}{self._taken(measure)}"
+        told = f"{self._changed(measure)}{where(measure.where)}{self._taken(measure)}"
         stand_in = STAND_INS[measure.missing]
         return f"{told} ({stand_in} where it is due and missing)" if stand_in else told
 
@@ -258,9 +259,13 @@ class Wording:
         match ref:
             case RecordDate():
                 return f"the {ref.which} date of {RECORDS[ref.recorded]}{where(ref.where)}"
+            case EventDate():
+                return f"the onset of the {ref.which} of {self.events(ref.adverse_event)}"
             case ResultDate():
                 parameter = self._definition.parameters[ref.parameter]
-                told = f"the first result of {parameter.label} after the first dose"
+                told = (
+                    f"the first result of {parameter.label}{where(ref.where)} after the first dose"
+                )
                 within = bounds(ref, parameter.unit)
                 return f"{told} that is {within}" if within else told
             case _:
