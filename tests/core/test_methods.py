@@ -61,7 +61,8 @@ _LEVELS = [{"value": "MILD", "label": "Mild"}, {"value": "SEVERE", "label": "Sev
 _RATE = {"below": 50, "measure": {"parameter": "viral-load"}}
 WHOLE: dict[str, Any] = deepcopy(dict(TINY)) | deepcopy(PARALLEL)
 WHOLE["visits"][1]["schedule"] = "own"
-WHOLE["characteristics"]["score"] |= {"places": 2, "order_places": 2}
+WHOLE["characteristics"]["score"]["places"] = 2
+WHOLE["parameters"]["viral-load"]["places"] = 2
 WHOLE |= {
     "measures": WHOLE["measures"] | {
         "lowest": {"parameter": "cd4", "after_first_dose": "lowest"},
@@ -147,14 +148,14 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "label": "Day seven", "day": 8, "window": [5, 8], "days_from": "randomisation",
         "choose": "lowest", "tie": "mean", "limit": "before-regimen", "schedule": "other"}},
     Characteristic: {
-        "characteristics/score": {"label": "Points", "minimum": 1, "maximum": 9, "places": 1,
-                                  "order_places": 1, "decimals": 1, "unit": "points"},
+        "characteristics/score": {"label": "Points", "minimum": 1, "maximum": 9, "places": 3,
+                                  "decimals": 1, "unit": "points"},
         "characteristics/history": {"levels": ["Y", "N", "U"]}},
     Parameter: {
         "parameters/viral-load": {
             "label": "Load", "unit": "copies", "units": {}, "minimum": 1, "maximum": 9,
-            "places": 1, "decimals": 2, "below_quantification": "half"},
-        "parameters/viral-load-log10": {"log10_of": "cd4", "order_places": 3},
+            "places": 3, "decimals": 1, "below_quantification": "half"},
+        "parameters/viral-load-log10": {"log10_of": "cd4"},
         "parameters/weight": {"upper_limits_of": "cd4"}},
     Baseline: {"baselines/control": {"visit": "day-7"}},
     Measure: {
@@ -250,6 +251,8 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     Arm: {"id"},
     Period: {"id"},
     Visit: {"id"},
+    Characteristic: {"order_places"},  # a matter of storing
+    Parameter: {"order_places"},
     Baseline: {"last_before_first_dose"},  # what it is where no visit is named
     TableColumn: {"id"},
     TableRow: {"id", "level", "statistics", "decimals", "column"},  # seen in the table

@@ -6,6 +6,7 @@ from trial.adverse_events import NOT_CODED
 from trial.definition import Definition
 from trial.definition.conditions import AdverseEvents, Classes, TimeToEvent
 from trial.definition.design import Baseline, Parameter
+from trial.definition.precision import Precision
 from trial.methods.wording import Wording, bounds, joined
 from trial.tables.grid import Section
 
@@ -72,10 +73,17 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
             yield f"refused outside {' to '.join(ends)}"
         yield _BELOW[parameter.below_quantification]
         yield "one above a limit (>x) counts as x"
-    yield f"kept to {parameter.places} decimals, rounded half up"
-    if parameter.order_places < parameter.places:
-        yield f"medians, quartiles, minimum and maximum of values to {parameter.order_places}"
-    yield f"data are printed to {parameter.decimals}"
+    yield _kept(parameter.precision)
+
+
+def _kept(precision: Precision) -> str:
+    """Say how finely a number is kept and printed."""
+    printed = f"data are printed to {precision.decimals} decimals"
+    if not precision.endless:
+        return f"kept with all of at most {precision.places} decimals; {printed}"
+    if precision.exact:
+        return f"rounded half up to {precision.places} decimals, which count; {printed}"
+    return f"kept to {precision.places} decimals, more than are printed; {printed}"
 
 
 def _characteristics(definition: Definition) -> Iterator[tuple[str, str]]:
@@ -85,11 +93,8 @@ def _characteristics(definition: Definition) -> Iterator[tuple[str, str]]:
             continue
         ends = ("any" if end is None else f"{end:f}" for end in (each.minimum, each.maximum))
         unit = f" {each.unit}" if each.unit else ""
-        rest = f"kept to {each.places} decimals, order statistics to {each.order_places}"
-        yield (
-            each.label,
-            f"A number{unit} from {' to '.join(ends)}; {rest}; printed to {each.decimals}",
-        )
+        number = f"A number{unit} from {' to '.join(ends)}"
+        yield each.label, f"{number}; {_kept(each.precision)}"
 
 
 def _baseline(baseline: Baseline, definition: Definition) -> str:

@@ -23,7 +23,6 @@ from trial.definition.conditions import (
 )
 from trial.definition.design import ARM
 from trial.definition.outputs import Table
-from trial.rules.measures import PERCENT_PLACES
 
 RECORDS = {
     "subject.screened": "a screening",
@@ -74,10 +73,7 @@ STAND_INS = {
 _CHANGES = {
     "decrease_from": "the decrease (baseline less value) of {} from {}",
     "change_from": "the change (value less baseline) of {} from {}",
-    "percent_change_from": (
-        f"the change of {{}} in percent of the baseline's size, to {PERCENT_PLACES} decimals,"
-        f" from {{}}"
-    ),
+    "percent_change_from": "the change of {} in percent of the baseline's size from {}",
 }
 _BOUNDS = {
     "at_least": "at least",
