@@ -160,7 +160,13 @@ def _row(row: Row, columns: tuple[Column, ...]) -> str:
     return f"| {indent}{escape(row.label)} | " + " | ".join(escape(text) for text in texts) + " |"
 
 
-_WORDS = {"not_due": "not yet due", "first": "first only", "second": "second only"}
+_WORDS = {
+    "not_due": "not yet due",
+    "undated": "event not dated",
+    "baseline": "of these the baseline",
+    "first": "first only",
+    "second": "second only",
+}
 
 
 def cell_text(cell: Cell, column: Column) -> str:

@@ -18,13 +18,13 @@ from trial.tables.rows.counts import CountRow, HeadingRow, LevelsRow, NotDueRow,
 from trial.tables.rows.events import EventsRow, IncidenceRow, Severity, TermsRow
 from trial.tables.rows.kinds import Comparison, RowPlan
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
-from trial.tables.rows.summaries import SummaryRow
+from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 
 CELLS_A_ROW = (
     64  # at about 14 bytes a cell, a row of sums stays within the 1 KB an ADD is billed by
 )
-_METHODS = {"observed": "", "bocf": "BOCF", "locf": "LOCF", "locf-visit": "LOCF"}
+_METHODS = {"observed": "", "bocf": "BOCF", "locf": LOCF, "locf-visit": LOCF}
 
 Finder = Callable[[Derivation], Iterable[str]]
 

@@ -30,7 +30,8 @@ class Statistic:
     Where there is none, `raw` is None and `text` says why, if that is known. A P value is `nominal`
     unless it is one of the confirmatory tests, and every test before it succeeded.
 
-    Names in use: n, N (denominator), percent, events, observed, imputed, not_due, mean, sd, se,
+    Names in use: n, N (denominator), percent, events, observed, imputed, baseline (of the imputed),
+    not_due, undated (subjects whose event has no date), mean, sd, se,
     median, q1, q3, min, max, ci_low, ci_high, p, difference, lsmean, years, rate,
     censored, days, survival and the four pairs both, first, second, neither.
     """

@@ -41,10 +41,18 @@ def changes(shown: Iterable[tuple[str, str, str]]) -> Iterator[str]:
 
 def undated(label: str, found: Mapping[str, int]) -> tuple[str, ...]:
     """Say of how many subjects, by column, events are not counted as their date is not known."""
+    return _subjects(f"{label}: events without a known date are not counted.", found)
+
+
+def baselines(label: str, found: Mapping[str, int]) -> tuple[str, ...]:
+    """Say for how many subjects, by column, the last value carried forward is the baseline."""
+    what = f"{label}: where no value followed the baseline, LOCF carried that forward (BOCF)."
+    return _subjects(what, found)
+
+
+def _subjects(what: str, found: Mapping[str, int]) -> tuple[str, ...]:
     there = ", ".join(f"{column} {n}" for column, n in found.items() if n)
-    if not there:
-        return ()
-    return (f"{label}: events without a known date are not counted. Subjects: {there}.",)
+    return (f"{what} Subjects: {there}.",) if there else ()
 
 
 def empty(columns: Sequence[Column]) -> Iterator[str]:

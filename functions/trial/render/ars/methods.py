@@ -13,6 +13,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "percent": ("Percentage", "X"),
     "events": ("Number of events", "X"),
     "censored": ("Number of subjects censored", "X"),
+    "undated": ("Number of subjects whose event has no date", "X"),
     "both": ("Pairs: both conditions hold", "X"),
     "first": ("Pairs: the first condition alone holds", "X"),
     "second": ("Pairs: the second condition alone holds", "X"),
@@ -36,6 +37,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "p": ("P value, two-sided", "X.XXXX"),
     "observed": ("Number of values observed", "X"),
     "imputed": ("Number of values imputed", "X"),
+    "baseline": ("Number of values imputed that are the baseline", "X"),
     "not_due": ("Number of subjects not yet due", "X"),
 }
 """What the statistics of cells are called, in the order of a method's operations; and how many

@@ -32,8 +32,10 @@ _LINES = (
     ("Min, max", ("min", "max"), "{}, {}"),
     ("Observed", ("observed",), "{}"),
     ("Imputed", ("imputed",), "{}"),
+    ("Of these the baseline", ("baseline",), "{}"),
     ("Not yet due", ("not_due",), "{}"),
     ("Censored", ("censored",), "{}"),
+    ("Event not dated", ("undated",), "{}"),
     (P_VALUE, ("p",), "{}"),
 )
 _ORDER = (_COUNT, "n", *(label for label, _, _ in _LINES))

@@ -50,6 +50,8 @@ _STATISTICS = {
     "events": ("Events", "Number of events: a subject may have several"),
     "observed": ("Observed", "Number of subjects whose value was observed"),
     "imputed": ("Imputed", "Number of subjects whose value was imputed by the rule stated"),
+    "baseline": ("Of these the baseline", "Number of imputed values that are the baseline"),
+    "undated": ("Event not dated", "Number of subjects whose event has no date, and none counts"),
     "not_due": ("Not yet due", "Number of subjects whose value is not yet due"),
     "mean": ("Mean", "Arithmetic mean"),
     "lsmean": ("LS mean", "Least-squares mean, adjusted by the model"),

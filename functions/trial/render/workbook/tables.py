@@ -15,6 +15,8 @@ _SUBCOLUMNS = ("value", "N", "%", "95% CI", "Events")
 _NAMES = {
     "observed": "Observed",
     "imputed": "Imputed",
+    "baseline": "Of these the baseline",
+    "undated": "Event not dated",
     "not_due": "Not yet due",
     "mean": "Mean",
     "sd": "SD",

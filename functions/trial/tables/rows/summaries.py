@@ -21,6 +21,9 @@ from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import Placed
 from trial.tables.rows.kinds import Head, apart, check_printed, kept, limits, number, put, whole
 
+LOCF = "LOCF"
+"""What carrying the last value forward is called; where that is the baseline, it is BOCF."""
+
 TALLY_POINTS = 32
 """Steps of the grid that a row of sums holds: a tally spreads over rows, so that none grows."""
 
@@ -62,6 +65,8 @@ class SummaryRow(Placed):
                 cells[f"{at}{name}"] = lifted
             if value.imputed:
                 cells[f"{at}i"] = 1
+            if value.baseline and self.methods[column] == LOCF:
+                cells[f"{at}b"] = 1
             if tallied:
                 near = value.units // _reach(quantity.precision)
                 put(share, f"{self._tally(column)}#{near}", str(value.units), 1)
@@ -124,7 +129,9 @@ class SummaryRow(Placed):
         measured = ((heads[i].label, quantity) for i, quantity, *_ in self._measured)
         unit, direction = notes.said(measured)
         cells = (*shown, *compared)
-        return [Row(self.id, self.label, self.level, cells, self.groups, unit, direction)]
+        carried = {heads[i].label: self._baselines(sums, i) for i in moments}
+        said = notes.baselines(self.label, carried)
+        return [Row(self.id, self.label, self.level, cells, self.groups, unit, direction, said)]
 
     def moments(self, sums: Share, column: int) -> MomentsReadout:
         """Read the moments of a column."""
@@ -175,7 +182,13 @@ class SummaryRow(Placed):
             cells = sums.get(self.sums, {})
             imputed = cells.get(f"{self.index}.{column}.i", 0)
             statistics += [whole("observed", moments.n - imputed), whole("imputed", imputed)]
+        if n := self._baselines(sums, column):
+            statistics.append(whole("baseline", n))
         return tuple(statistics)
+
+    def _baselines(self, sums: Sums, column: int) -> int:
+        """Read for how many subjects the baseline was the last value to carry forward."""
+        return sums.get(self.sums, {}).get(f"{self.index}.{column}.b", 0)
 
     def _order(self, sums: Sums, column: int, places: int) -> dict[str, Fraction | None]:
         readout, unit = tally_readout(self._points(sums, column)), 10**places
