@@ -1,0 +1,405 @@
+"""Which of several results counts: by time, by tie, by how it was obtained; what stands in.
+
+Everybody is enrolled on day 0; days are protocol days.
+"""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from builders import (
+    TINY,
+    adverse_event,
+    cd4,
+    coding,
+    contact,
+    day,
+    derive,
+    disposition,
+    dose,
+    enrolment,
+    entry,
+    listings_of,
+    measured,
+    rows_of,
+    statistic,
+    tiny,
+    truth,
+    viral_load,
+)
+from parallel import parallel, randomised, table_of, texts
+
+from trial import report
+from trial.errors import Rejected
+from trial.messages import Entry
+from trial.study import Study
+
+DOSED = (enrolment(), dose(7, "12:00"))
+WINDOW = {"id": "w", "label": "W", "day": 56, "window": [50, 62]}
+LATER = contact(300)
+
+
+def study_of(*visits: dict[str, Any], **measure: Any) -> Study:
+    new = {"parameter": "cd4", "at": "w"} | measure
+    return tiny(visits=[*TINY["visits"], *visits], measures=TINY["measures"] | {"new": new})
+
+
+def found(study: Study, *entries: Entry) -> int | None:
+    """Measure in whatever order the entries come."""
+    orders = permutations(entries) if len(entries) < 5 else [entries, entries[::-1]]
+    values = {measured("new", enrolment(), *order, study=study) for order in orders}
+    (only,) = values
+    return only
+
+
+def undecided(study: Study, *entries: Entry) -> list[tuple[str, tuple[str, ...]]]:
+    seen = derive(enrolment(), *entries, study=study).undecided
+    return [(each.of, each.records) for each in seen]
+
+
+def at_visit(name: str, at: int, *results: object, record: str = "", **item: Any) -> Entry:
+    """Record a visit with results of cd4."""
+    measurements = [{"parameter": "cd4", "result": str(each)} | item for each in results]
+    return entry("visit.recorded", record=record or f"{name}-{at}", visit=name, date=day(at),
+                 measurements=measurements)  # fmt: skip
+
+
+class TestOfOneDay:
+    RESULTS = (cd4(7, 150, "07:00", record="SBP-9"), cd4(7, 170, "11:00", record="SBP-10"),
+               cd4(56, 150, "08:00", record="SBP-21"),
+               cd4(56, 140, "16:00", record="SBP-103"))  # fmt: skip
+
+    def test_the_published_case(self):
+        """Cases: the time of day is collected and decides, whatever the records are called."""
+        for changed, value in (({}, 140), ({"change_from": "baseline"}, -30),
+                               ({"at": "baseline"}, 170)):  # fmt: skip
+            assert found(study_of(WINDOW, **changed), *DOSED, *self.RESULTS) == value
+
+    @pytest.mark.parametrize(
+        ("choose", "value"), [("first", 150), ("last", 140), ("closest", 140), ("highest", 150)]
+    )
+    def test_every_choice_goes_by_time(self, choose, value):
+        assert found(study_of(WINDOW | {"choose": choose}), *DOSED, *self.RESULTS[2:]) == value
+
+    def test_so_do_first_and_last_after_the_first_dose_and_what_is_carried_forward(self):
+        late = [cd4(20, 1, "23:00", record="A1"), cd4(20, 2, "01:00", record="A2")]
+        for which, value in (("first", 2), ("last", 1)):
+            study = study_of(WINDOW, at=None, after_first_dose=which)
+            assert found(study, *DOSED, *late) == value
+        between = {"id": "v", "label": "V", "day": 45, "window": [43, 49]}
+        at_it = [cd4(45, 1, "23:00", record="A1"), cd4(45, 2, "01:00", record="A2")]
+        for missing in ("locf", "locf-visit"):
+            assert found(study_of(WINDOW, between, missing=missing), *DOSED, *at_it, LATER) == 1
+
+    def test_a_visit_s_own_time_counts_too(self):
+        seen = [entry("visit.recorded", record=name, visit="day-0", date=day(56, time),
+                      measurements=[{"parameter": "cd4", "result": result}])
+                for name, time, result in (("B", "08:00", "1"), ("A", "09:00", "2"))]  # fmt: skip
+        assert found(study_of(WINDOW), *DOSED, *seen) == 2
+        before = [entry("visit.recorded", record=name, visit="day-7", date=day(7, time),
+                        measurements=[{"parameter": "cd4", "result": result}])
+                  for name, time, result in (("A", "11:00", "1"), ("B", "13:00", "2"))]  # fmt: skip
+        assert found(study_of(at="baseline"), *DOSED, *before) == 1
+
+    def test_doses_go_by_time_as_well(self):
+        study = parallel()
+        first = dose(7, "08:00", treatment="placebo", record="D10")
+        second = dose(7, "09:00", treatment="drug", record="D9")
+        for order in permutations([enrolment(), first, second]):
+            assert derive(*order, study=study).received_arm == "b"
+
+
+class TestUndecided:
+    A, B = cd4(56, 1, record="A9"), cd4(56, 2, record="A10")
+
+    def test_of_one_time_the_record_decides_and_it_is_said(self):
+        study = study_of(WINDOW)
+        assert found(study, *DOSED, self.A, self.B) == 2
+        assert undecided(study, *DOSED, self.A, self.B) == [("CD4, W", ("A9", "A10"))]
+
+    @pytest.mark.parametrize(
+        ("changes", "other"),
+        [
+            ({}, {"collected": day(56, "09:01")}),  # told apart by time
+            ({}, {"result": "1"}),  # alike
+            ({"choose": "highest"}, {}),
+            ({"choose": "mean"}, {}),
+            ({"tie": "mean"}, {}),
+            ({"choose": "last"}, {"collected": day(57)}),
+            ({}, {"collected": day(57)}),  # not as close
+        ],
+    )
+    def test_nothing_is_said_where_something_else_decides(self, changes, other):
+        study = study_of(WINDOW | changes)
+        second = cd4(56, **({"result": 2, "record": "A10"} | other))
+        assert undecided(study, *DOSED, self.A, second) == []
+
+    def test_of_two_of_which_one_has_no_time_the_other_is_the_later_and_it_is_said(self):
+        bare = cd4(56, 1, record="A99", collected=day(56))
+        study = study_of(WINDOW)
+        assert found(study, *DOSED, bare, self.B) == 2
+        assert undecided(study, *DOSED, bare, self.B) == [("CD4, W", ("A99", "A10"))]
+
+    def test_what_nobody_asks_for_is_not_spoken_of(self):
+        twice = [viral_load(56, 1, record="A"), viral_load(56, 2, record="B")]
+        assert undecided(study_of(WINDOW), *DOSED, *twice) == []
+
+    def test_baselines_and_what_is_carried_forward(self):
+        before = [cd4(7, 1, record="A"), cd4(7, 2, record="B")]
+        study = study_of(WINDOW, change_from="baseline")
+        assert undecided(study, *DOSED, *before) == [("CD4, baseline", ("A", "B"))]
+        carried = study_of(WINDOW, missing="locf")
+        after = [cd4(20, 1, record="A"), cd4(20, 2, record="B")]
+        said = [("CD4, carried forward to W", ("A", "B"))]
+        assert undecided(carried, *DOSED, *after) == []  # not yet due
+        assert undecided(carried, *DOSED, *after, LATER) == said
+
+    def test_first_doses_that_tell_different_arms(self):
+        doses = [dose(7, treatment="drug", record="X"), dose(7, treatment="placebo", record="Y")]
+        assert undecided(parallel(), *doses) == [("first dose", ("X", "Y"))]
+        assert undecided(parallel(), doses[0], dose(7, record="Y")) == []
+        assert undecided(parallel(blinded=True).open, *doses) == []
+
+    def test_codings_of_one_version(self):
+        event, one = adverse_event(10), coding("Headache", record="C1")
+        other = coding("Migraine", record="C2")
+        assert undecided(tiny(), event, one, other) == [("coding", ("C1", "C2"))]
+        assert undecided(tiny(), event, one, coding("Migraine", record="C2", version="19")) == []
+
+
+class TestTies:
+    AROUND = (cd4(55, 100, record="B"), cd4(57, 151, record="A"))
+
+    @pytest.mark.parametrize(("tie", "value"), [("later", 151), ("earlier", 100)])
+    def test_the_later_or_the_earlier(self, tie, value):
+        assert found(study_of(WINDOW | {"tie": tie}), *DOSED, *self.AROUND) == value
+
+    def test_their_mean_with_all_digits_that_are_kept(self):
+        study = study_of(WINDOW | {"tie": "mean"})
+        assert found(study, *DOSED, *self.AROUND) == 125_500_000
+        assert found(study, *DOSED, *self.AROUND, cd4(56, 7)) == 7_000_000  # closer
+
+    def test_results_of_one_day_are_equally_close(self):
+        three = [cd4(56, value, time, record=time) for value, time in
+                 ((1, "08:00"), (2, "09:00"), (2, "10:00"))]  # fmt: skip
+        assert found(study_of(WINDOW | {"tie": "mean"}), *DOSED, *three) == 1_666_667
+        assert found(study_of(WINDOW | {"tie": "earlier"}), *DOSED, *three) == 1
+
+    @pytest.mark.parametrize(
+        "changes", [{"choose": "last"}, {"window": None, "day": None}, {"choose": "mean"}]
+    )
+    def test_a_tie_of_what_has_none_is_refused(self, changes):
+        with pytest.raises(Rejected) as caught:
+            study_of(WINDOW | {"tie": "mean"} | changes)
+        assert caught.value.faults[0].pointer == f"/visits/{len(TINY['visits'])}"
+
+
+class TestMean:
+    STUDY = study_of(WINDOW | {"choose": "mean"})
+
+    def test_it_is_of_all_in_the_window(self):
+        results = [cd4(50, 1), cd4(56, 2), cd4(62, 4)]
+        assert found(self.STUDY, *DOSED, *results, cd4(63, 99)) == 2_333_333
+        assert found(self.STUDY, *DOSED, cd4(56, 2)) == 2_000_000
+
+    def test_a_change_is_from_a_baseline_kept_as_finely(self):
+        study = study_of(WINDOW | {"choose": "mean"}, change_from="baseline")
+        assert found(study, *DOSED, cd4(7, 10), cd4(50, 11), cd4(56, 12)) == 1_500_000
+        percent = study_of(WINDOW | {"choose": "mean"}, percent_change_from="baseline")
+        assert found(percent, *DOSED, cd4(7, 10), cd4(50, 11), cd4(56, 12)) == 150_000
+
+    def test_it_is_printed_once_rounded(self):
+        row = {"summary": {"parameter": "cd4", "at": "w"}, "statistics": ["mean"], "decimals": 2}
+        people = [
+            each
+            for name in ("S-1", "S-2")
+            for each in (enrolment(subject=name), randomised("a", name),
+                         cd4(50, 1, subject=name), cd4(56, 2, subject=name),
+                         cd4(57, 2, subject=name))
+        ]  # fmt: skip
+        grid = table_of(people, row, visits=[*TINY["visits"], WINDOW | {"choose": "mean"}])
+        assert texts(grid, "row", "mean")["a"] == "1.667"
+
+    def test_a_mean_of_values_below_quantification_lies_below_theirs(self):
+        below = {"measure": "new", "below": 50}
+        study = tiny(
+            visits=[*TINY["visits"], WINDOW | {"choose": "mean"}],
+            measures=TINY["measures"] | {"new": {"parameter": "viral-load", "at": "w"}},
+            conditions=TINY["conditions"] | {"low": below},
+        )
+        for one, other, low in (("<20", "30", True), ("<40", "60", True), ("<40", "61", False),
+                                (">40", "50", False), ("<40", ">40", True)):  # fmt: skip
+            seen = [*DOSED, viral_load(50, one), viral_load(56, other)]
+            assert truth("low", *seen, study=study) is low
+
+    def test_the_listing_says_of_each_result_that_it_counted(self):
+        columns = [{"id": name, "label": name, "source": source} for name, source in
+                   (("R", "result"), ("V", "visit"), ("P", "position"))]  # fmt: skip
+        listing = {"id": "L", "title": "L", "population": "All", "columns": columns,
+                   "records": "observations:cd4"}  # fmt: skip
+        study = tiny(visits=[*TINY["visits"], WINDOW | {"choose": "mean"}], listings=[listing])
+        seen = [*DOSED, at_visit("day-0", 50, 1, 2, position="SITTING"), cd4(56, 3), cd4(70, 4)]
+        rows = rows_of(listings_of(study, seen)["L"])
+        assert [(row["R"], row["V"], row["P"]) for row in rows] == [
+            ("1", "W", "SITTING"), ("2", "W", "SITTING"), ("3", "W", None),
+            ("4", "Not chosen for a visit", None),
+        ]  # fmt: skip
+
+
+class TestWhere:
+    SITTING = at_visit("day-0", 56, 120, record="A", position="SITTING", laterality="LEFT")
+    STANDING = at_visit("day-0", 56, 140, record="B", position="STANDING")
+    LYING = cd4(57, 110, position="SUPINE", method="AUSCULTATION")
+
+    @pytest.mark.parametrize(
+        ("where", "value"),
+        [
+            ({"position": "SITTING"}, 120),
+            ({"position": "STANDING"}, 140),
+            ({"position": ["SITTING", "SUPINE"]}, 120),
+            ({"method": "AUSCULTATION"}, 110),
+            ({"position": "SITTING", "laterality": "RIGHT"}, None),
+        ],
+    )
+    def test_it_takes_only_what_was_obtained_so(self, where, value):
+        study = study_of(WINDOW, where=where)
+        assert found(study, *DOSED, self.SITTING, self.STANDING, self.LYING) == value
+
+    def test_its_baseline_too(self):
+        study = study_of(WINDOW, where={"position": "STANDING"}, change_from="baseline")
+        before = [at_visit("day-7", 7, 100, record="C", position="STANDING"),
+                  at_visit("day-7", 7, 90, record="D", position="SITTING")]  # fmt: skip
+        assert found(study, *DOSED, *before, self.SITTING, self.STANDING) == 40
+
+    def test_results_that_it_tells_apart_are_not_undecided(self):
+        several = (*DOSED, self.SITTING, self.STANDING)
+        assert undecided(study_of(WINDOW, where={"position": "SITTING"}), *several) == []
+        assert undecided(study_of(WINDOW), *several) == [("CD4, W", ("A", "B"))]
+
+    def test_a_date_may_ask_for_it(self):
+        standing = {"parameter": "cd4", "at_least": 1, "where": {"position": "STANDING"}}
+        time = {"label": "T", "start": "first-dose", "events": [standing]}
+        study = tiny(times={"new": time})
+        seen = derive(*DOSED, cd4(20, 5), self.STANDING, study=study)
+        counted = report.plan_of(study).rules.time("new", "")(seen)
+        assert counted is not None
+        assert (counted.days, counted.event) == (50, True)
+
+    def test_a_field_that_tells_no_such_thing_is_refused(self):
+        with pytest.raises(Rejected) as caught:
+            report.check(study_of(WINDOW, where={"unit": "x"}))
+        (fault,) = caught.value.faults
+        assert fault.pointer == "/measures/new/where/unit"
+        assert "position, location, laterality, method, specimen" in fault.detail
+
+
+NAMED = ("base", "w2", "w4", "w8", "extra")
+
+
+def named(*changes: Any, **measure: Any) -> Study:
+    """Load a study whose visits have names alone; `extra` has no place in their order."""
+    visits = [{"id": name, "label": name} for name in NAMED]
+    visits[-1]["schedule"] = "other"
+    for at, change in changes:
+        visits[at] |= change
+    new = {"parameter": "cd4", "at": "w4", "change_from": "b"} | measure
+    return tiny(visits=[*TINY["visits"], *visits], measures=TINY["measures"] | {"new": new},
+                baselines=TINY["baselines"] | {"b": {"visit": "base"}})  # fmt: skip
+
+
+class TestNamedVisits:
+    OVER = disposition(130, "completed")
+    BASE = at_visit("base", 0, 10)
+
+    @pytest.mark.parametrize("dosed", [True, False])
+    @pytest.mark.parametrize("missing", ["locf", "locf-visit"])
+    def test_the_published_cases(self, dosed, missing):
+        """Cases: the last value was there and the baseline was carried: 10 instead of 14."""
+        row = {"summary": {"parameter": "cd4", "at": "w4", "change_from": "b", "missing": missing}}
+        people = [
+            each
+            for name, w2, w4 in (("S-1", 20, 30), ("S-2", 18, None))
+            for each in (
+                enrolment(subject=name), randomised("a", name, at=0),
+                *([dose(0, subject=name, start=day(0))] if dosed else []),
+                *(entry("visit.recorded", name, record=visit, visit=visit, date=day(at),
+                        measurements=[{"parameter": "cd4", "result": str(result)}])
+                  for visit, at, result in (("base", 0, 10), ("w2", 14, w2), ("w4", 28, w4))
+                  if result is not None),
+                disposition(130, "completed", subject=name),
+            )
+        ]  # fmt: skip
+        study = named()
+        grid = table_of(people, row, visits=[each.model_dump(exclude_unset=True) for each in
+                                             study.definition.visits],
+                        baselines={"b": {"visit": "base"}})  # fmt: skip
+        assert texts(grid, "row", "mean")["a"] == "14.0"
+        assert statistic(grid, "row", "a", "imputed") == 1
+        assert statistic(grid, "row", "a", "baseline") is None
+
+    @pytest.mark.parametrize("missing", ["locf", "locf-visit"])
+    def test_a_later_visit_s_value_is_not_carried_back(self, missing):
+        study = named(missing=missing)
+        seen = [self.BASE, at_visit("w2", 14, 18), at_visit("w8", 56, 99), self.OVER]
+        assert found(study, *seen) == 8
+        assert found(study, self.BASE, at_visit("w8", 56, 99), self.OVER) == 0
+
+    def test_what_lies_between_is_carried_by_its_date(self):
+        study = named(missing="locf")
+        seen = [self.BASE, at_visit("w2", 14, 18), at_visit("w8", 56, 99), self.OVER]
+        assert found(study, *seen, cd4(20, 15)) == 5
+        assert found(study, *seen, at_visit("extra", 30, 16)) == 6
+        assert found(study, *seen, cd4(60, 15)) == 8  # after the next visit
+        assert found(named(missing="locf-visit"), *seen, cd4(20, 15)) == 8
+
+    def test_the_day_on_which_it_was_missed_or_seen_without_a_value_bounds_it(self):
+        missed = entry("visit.missed", visit="w4", date=day(28), reason="ill")
+        for seen in (missed, at_visit("w4", 28)):
+            around = [self.BASE, at_visit("w2", 14, 18), seen, cd4(28, 15), cd4(29, 16)]
+            assert found(named(missing="locf"), *around) == 5
+
+    def test_a_visit_out_of_its_order_bounds_nothing_that_came_after_it(self):
+        early = at_visit("w8", 5, 50)  # before the visits that come before it
+        seen = [self.BASE, early, at_visit("w2", 14, 18), self.OVER]
+        assert found(named(missing="locf"), *seen) == 8
+
+    def test_where_nothing_followed_the_baseline_stands_in_and_is_called_so(self):
+        people = [enrolment(), randomised("a", at=0),
+                  entry("visit.recorded", record="B", visit="base", date=day(0),
+                        measurements=[{"parameter": "cd4", "result": "10"}]),
+                  self.OVER]  # fmt: skip
+        visits = [each.model_dump(exclude_unset=True) for each in named().definition.visits]
+        for missing, said in (("locf", 1), ("locf-visit", 1), ("bocf", None)):
+            row = {"summary": {"parameter": "cd4", "at": "w4", "change_from": "b",
+                               "missing": missing}}  # fmt: skip
+            grid = table_of(people, row, visits=visits, baselines={"b": {"visit": "base"}})
+            assert statistic(grid, "row", "a", "imputed") == 1
+            assert statistic(grid, "row", "a", "baseline") == said
+            assert any("(BOCF). Subjects: Drug 1" in each for each in grid.footnotes) == bool(said)
+
+    def test_who_was_never_dosed_is_carried_from_randomisation_without_a_baseline(self):
+        study = named(missing="locf", change_from=None)
+        early, late = at_visit("base", 1, 10), at_visit("w2", 14, 18)
+        assert found(study, randomised("a", at=3), early, self.OVER) is None
+        assert found(study, randomised("a", at=3), early, late, self.OVER) == 18
+
+    def test_it_is_due_once_it_took_place(self):
+        study = named()
+        visit = study.visits["w4"]
+        assert derive(enrolment(), at_visit("w4", 28), study=study).due(visit) is True
+        assert derive(enrolment(), at_visit("w8", 56), study=study).due(visit) is False
+
+    def test_two_results_of_one_visit_are_a_discrepancy_unless_one_is_chosen(self):
+        twice = [at_visit("w4", 28, 1, record="A"), at_visit("w4", 30, 2, record="B")]
+        within = at_visit("w4", 28, 1, 2, record="A")
+        assert undecided(named(), *twice) == [("CD4, w4", ("A", "B"))]
+        assert undecided(named(), within) == [("CD4, w4", ("A",))]
+        assert found(named(change_from=None), *twice) == 2
+        for choose in ("first", "last", "highest", "lowest", "mean"):
+            assert undecided(named((2, {"choose": choose})), *twice) == []
+        assert undecided(named((2, {"choose": "last"})), within) == [("CD4, w4", ("A",))]
+
+    def test_the_mean_of_two_results_of_one_visit(self):
+        study = named((2, {"choose": "mean"}), change_from=None)
+        assert found(study, at_visit("w4", 28, 1, 2)) == 1_500_000
+        assert found(study, at_visit("w4", 28, 1), at_visit("w4", 29, 4)) == 2_500_000
