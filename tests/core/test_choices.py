@@ -52,6 +52,14 @@ def found(study: Study, *entries: Entry) -> int | None:
     return only
 
 
+def number(study: Study, *entries: Entry) -> float:
+    """Measure in the unit that is printed, to six decimals."""
+    units = found(study, *entries)
+    assert units is not None
+    places = report.plan_of(study).rules.measure("new", "").places
+    return round(units / 10**places, 6)
+
+
 def undecided(study: Study, *entries: Entry) -> list[tuple[str, tuple[str, ...]]]:
     seen = derive(enrolment(), *entries, study=study).undecided
     return [(each.of, each.records) for each in seen]
@@ -176,13 +184,13 @@ class TestTies:
 
     def test_their_mean_with_all_digits_that_are_kept(self):
         study = study_of(WINDOW | {"tie": "mean"})
-        assert found(study, *DOSED, *self.AROUND) == 125_500_000
-        assert found(study, *DOSED, *self.AROUND, cd4(56, 7)) == 7_000_000  # closer
+        assert number(study, *DOSED, *self.AROUND) == 125.5
+        assert number(study, *DOSED, *self.AROUND, cd4(56, 7)) == 7.0  # closer
 
     def test_results_of_one_day_are_equally_close(self):
         three = [cd4(56, value, time, record=time) for value, time in
                  ((1, "08:00"), (2, "09:00"), (2, "10:00"))]  # fmt: skip
-        assert found(study_of(WINDOW | {"tie": "mean"}), *DOSED, *three) == 1_666_667
+        assert number(study_of(WINDOW | {"tie": "mean"}), *DOSED, *three) == 1.666667
         assert found(study_of(WINDOW | {"tie": "earlier"}), *DOSED, *three) == 1
 
     @pytest.mark.parametrize(
@@ -199,14 +207,14 @@ class TestMean:
 
     def test_it_is_of_all_in_the_window(self):
         results = [cd4(50, 1), cd4(56, 2), cd4(62, 4)]
-        assert found(self.STUDY, *DOSED, *results, cd4(63, 99)) == 2_333_333
-        assert found(self.STUDY, *DOSED, cd4(56, 2)) == 2_000_000
+        assert number(self.STUDY, *DOSED, *results, cd4(63, 99)) == 2.333333
+        assert number(self.STUDY, *DOSED, cd4(56, 2)) == 2.0
 
     def test_a_change_is_from_a_baseline_kept_as_finely(self):
         study = study_of(WINDOW | {"choose": "mean"}, change_from="baseline")
-        assert found(study, *DOSED, cd4(7, 10), cd4(50, 11), cd4(56, 12)) == 1_500_000
+        assert number(study, *DOSED, cd4(7, 10), cd4(50, 11), cd4(56, 12)) == 1.5
         percent = study_of(WINDOW | {"choose": "mean"}, percent_change_from="baseline")
-        assert found(percent, *DOSED, cd4(7, 10), cd4(50, 11), cd4(56, 12)) == 150_000
+        assert number(percent, *DOSED, cd4(7, 10), cd4(50, 11), cd4(56, 12)) == 15.0
 
     def test_it_is_printed_once_rounded(self):
         row = {"summary": {"parameter": "cd4", "at": "w"}, "statistics": ["mean"], "decimals": 2}
@@ -401,5 +409,5 @@ class TestNamedVisits:
 
     def test_the_mean_of_two_results_of_one_visit(self):
         study = named((2, {"choose": "mean"}), change_from=None)
-        assert found(study, at_visit("w4", 28, 1, 2)) == 1_500_000
-        assert found(study, at_visit("w4", 28, 1), at_visit("w4", 29, 4)) == 2_500_000
+        assert number(study, at_visit("w4", 28, 1, 2)) == 1.5
+        assert number(study, at_visit("w4", 28, 1), at_visit("w4", 29, 4)) == 2.5
