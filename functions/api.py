@@ -126,9 +126,9 @@ def _because(request: Request, title: str) -> str:
 @routes("POST", "/studies/{study}/reports")
 def post_report(request: Request, study: str) -> Answer:
     """Ask for a report of the study as it is now; Publish makes its documents."""
-    wiring.store().study(study)
+    testing = wiring.store().study(study).definition.testing
     given = messages.read_json(request.body) if request.body.strip() else {}
-    asked = asking.read(given, request.principal, wiring.now())
+    asked = asking.read(given, request.principal, wiring.now(), testing)
     wiring.reports().request(study, asked)
     place = f"/studies/{study}/reports/{asked.id}"
     return web.accepted({"report": asked.id, "status": asked.status}, place)

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trial.definition.reporting import Testing
 from trial.errors import Fault, Rejected
 from trial.messages import FullDate, Instant, Text, validate
 from trial.store.reports import PENDING, Requested
@@ -25,6 +26,8 @@ class Ask(BaseModel):
     reason: Annotated[str, Field(max_length=4_000)] = ""
     as_of: Instant | None = None
     cutoff: FullDate | None = None
+    final: bool = False
+    look: Annotated[str, Field(max_length=64)] | None = None
 
 
 class Because(BaseModel):
@@ -40,9 +43,17 @@ def because(value: object, title: str) -> str:
     return validate(Because, value, "", title).reason
 
 
-def read(value: object, principal: str, now: datetime) -> Requested:
-    """Read a request for a report; raises `Rejected` (422) naming each field at fault."""
+def read(value: object, principal: str, now: datetime, testing: Testing | None) -> Requested:
+    """Read a request for a report; raises `Rejected` (422) naming each field at fault.
+
+    A look must be one that the study's `testing` plans.
+    """
     ask = validate(Ask, value, "", _TITLE)
+    _check_look(ask, testing)
+    final = ask.final or (testing is not None and ask.look == testing.planned[-1].id)
+    if final and not ask.reason.strip():
+        detail = "must be given: a report that is asked for as final says why"
+        raise Rejected(422, _TITLE, "", Fault("/reason", detail))
     as_of = _in_utc(ask.as_of) if ask.as_of else None
     if as_of is not None and as_of > now - SETTLED:
         detail = f"must lie {SETTLED.seconds} s in the past, when nothing before it can still come"
@@ -55,7 +66,23 @@ def read(value: object, principal: str, now: datetime) -> Requested:
         reason=ask.reason,
         as_of="" if as_of is None else stamp_text(as_of),
         cutoff=ask.cutoff or "",
+        final=final,
+        look=ask.look or "",
     )
+
+
+def _check_look(ask: Ask, testing: Testing | None) -> None:
+    """Refuse a look that is not planned, and one that is not the final one as final."""
+    if ask.look is None:
+        return
+    planned = [each.id for each in testing.planned] if testing else []
+    if ask.look not in planned:
+        known = f"; planned are: {', '.join(planned)}" if planned else "; none is planned"
+        detail = f"names no look that the study's definition plans{known}"
+        raise Rejected(422, _TITLE, "", Fault("/look", detail))
+    if ask.final and ask.look != planned[-1]:
+        detail = f"is not the final look, which is {planned[-1]}: leave out this one, or final"
+        raise Rejected(422, _TITLE, "", Fault("/look", detail))
 
 
 def identifier() -> str:

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from trial.asked import NOW, Asked
 from trial.blinding import OPEN, UNBLINDED
 from trial.changes import Change, changes
 from trial.messages import Entry
-from trial.report import NOW, Asked
 from trial.store import places
 from trial.store.documents import Documents
 from trial.store.reports import Requested

@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trial import report
+from trial.asked import NOW, Asked
 from trial.blinding import OPEN
 from trial.changelog import Changelog
 from trial.errors import Unavailable
 from trial.render.documents import File, render
 from trial.render.workbook import workbook
-from trial.report import NOW, Asked
 from trial.store import places
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, MANIFEST, TRAIL
-from trial.store.reports import PENDING, Reports
+from trial.store.reports import PENDING, Made, Reports
 from trial.store.rows import JournalRow
 from trial.store.states import Standing, State
 from trial.study import Study
@@ -70,6 +70,7 @@ def _advance(
         "events": cut.accepted,
         "cut": cut.id,
         "content_root": cut.content_root,
+        "completion": cut.completion.text,
         "code_version": code_version,
         "files": put(documents, study, LIVE, publication.files(code_version)),
         "audit": put(documents, study, f"{AUDIT}/{LIVE}", _heads(publication)),
@@ -107,7 +108,7 @@ def publish_report(
     wanted = reports.find(study.id, request)
     if wanted is None or wanted.status != PENDING:
         return
-    asked = Asked(wanted.as_of, wanted.cutoff)
+    asked = Asked(wanted.as_of, wanted.cutoff, final=wanted.final, look=wanted.look)
     since = reports.previous(study.id, wanted)
     log = Changelog.begin(documents, study.id, since, asked)
     state = _refolded(store, study, asked, log)
@@ -122,7 +123,8 @@ def publish_report(
         files[view.audience] = _kept(store, documents, publication, code_version)
     unblinded = cuts[study.audience].id if study.definition.blinded else ""
     cut = cuts[OPEN]
-    reports.ready(study.id, request, cut.id, cut.accepted, unblinded, files[OPEN])
+    made = Made(cut.id, cut.accepted, cut.completion.text, unblinded, tuple(files[OPEN]))
+    reports.ready(study.id, request, made)
 
 
 def _changes(publication: Publication, log: Changelog) -> Iterator[File]:

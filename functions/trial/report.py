@@ -9,8 +9,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from trial import blinding, dates
+from trial.asked import NOW, Asked
 from trial.cells import Share, Sums
-from trial.cutoff import until
 from trial.definition import references
 from trial.derivation import Derivation
 from trial.errors import Rejected
@@ -18,8 +18,9 @@ from trial.messages import ERASURE
 from trial.methods import methods
 from trial.study import Study
 from trial.subject import Dispute, Subject
-from trial.tables import charts, figures, findings, listings, sources, testing
-from trial.tables.grid import Cut, Figure, Flow, Grid, Report
+from trial.tables import charts, completion, figures, findings, listings, sources, testing
+from trial.tables.completion import COMPLETE
+from trial.tables.grid import Completion, Cut, Figure, Flow, Grid, Report
 from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of, set_cell
 
 
@@ -35,10 +36,21 @@ def check(study: Study) -> None:
         listings.check(plan)
 
 
-def tables(study: Study, sums: Share, wanted: Container[str] | None = None) -> tuple[Grid, ...]:
+def completed(study: Study, sums: Share, asked: Asked = NOW) -> Completion:
+    """Say whether a state is final or interim, out of the sums."""
+    definition, sizes = study.definition, sums.get(STUDY_ROW, {})
+    declared = definition.completion
+    n, size = sizes.get(COMPLETE, 0), sizes.get(set_cell(declared.set), 0) if declared else 0
+    return completion.read(definition, asked, n, size, pooled=study.pooled)
+
+
+def tables(
+    study: Study, sums: Share, wanted: Container[str] | None = None, asked: Asked = NOW
+) -> tuple[Grid, ...]:
     """Read tables out of the sums: every one, or those that are wanted by their ids.
 
-    Whether a P value is confirmatory depends on those before it, of other tables too.
+    Whether a P value is confirmatory depends on those before it, of other tables too, and on
+    whether the state is that of a planned look.
     """
     found, order = Sums(sums), study.definition.testing
     tested = {ref.table for ref in order.order} if order else set()
@@ -47,7 +59,7 @@ def tables(study: Study, sums: Share, wanted: Container[str] | None = None) -> t
         for name, table in plan_of(study).tables.items()
         if wanted is None or name in wanted or name in tested
     ]
-    marked = testing.marked(order, grids)
+    marked = testing.marked(order, grids, completed(study, sums, asked).look)
     return tuple(grid for grid in marked if wanted is None or grid.id in wanted)
 
 
@@ -111,7 +123,7 @@ def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
     return root.hexdigest()
 
 
-def live(study: Study, sums: Share) -> Cut:
+def live(study: Study, sums: Share, asked: Asked = NOW) -> Cut:
     """Name a state by what the sums alone tell: all but its content and date."""
     definition = study.definition
     events = definition.adverse_events
@@ -129,31 +141,9 @@ def live(study: Study, sums: Share) -> Cut:
         content_root="",
         data_date="",
         dictionaries=tuple(each for each in (events.dictionary, events.grading) if each),
+        completion=completed(study, sums, asked),
     )
 
-
-@dataclass(frozen=True)
-class Asked:
-    """What a report was asked to show: as recorded by an instant, and as of a clinical date.
-
-    `erased` are the subjects whose personal texts were there at that instant and are not now.
-    """
-
-    as_of: str = ""
-    cutoff: str = ""
-    erased: tuple[str, ...] = ()
-
-    @property
-    def day(self) -> int | None:
-        """The last day (ordinal) that is seen; None where there is no cut-off."""
-        return dates.latest(self.cutoff) if self.cutoff else None
-
-    def seen(self, subject: Subject) -> Subject:
-        """Give a subject as it is seen by the cut-off date."""
-        return subject if self.day is None else until(subject, self.day)
-
-
-NOW = Asked()
 
 Disputes = Mapping[str, tuple[tuple[str, str, int], ...]]
 """By subject: kind, record and revision of what came with two contents."""
@@ -187,10 +177,11 @@ def cut(
 ) -> Cut:
     """Name the state that a document shows, by all that decides its bytes."""
     root = content_root(subjects, pooled=study.pooled)
-    parts = (study.digest, study.version, root, study.audience, asked.as_of, asked.cutoff)
-    inputs = " ".join(map(str, (*parts, *sorted(disputes.items()), *asked.erased)))
+    parts = (study.digest, study.version, root, study.audience)
+    wanted = (asked.as_of, asked.cutoff, asked.final, asked.look)
+    inputs = " ".join(map(str, (*parts, *wanted, *sorted(disputes.items()), *asked.erased)))
     return replace(
-        live(study, sums),
+        live(study, sums, asked),
         id=hashlib.sha256(inputs.encode()).hexdigest()[:16],
         content_root=root,
         data_date=data_date,
@@ -264,7 +255,7 @@ def report(
     open_disputes = unsettled(map(asked.seen, subjects), disputes)
     derivations = Derivations(study, subjects, asked, open_disputes)
     last = max((each.last_contact for each in derivations), default=0)
-    grids = tables(study, sums)
+    grids = tables(study, sums, asked=asked)
     participants = flow(study, sums)
     return Report(
         cut=cut(study, subjects, sums, dates.iso(last) if last else "", asked, open_disputes),

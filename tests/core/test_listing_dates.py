@@ -24,6 +24,7 @@ from builders import (
 )
 
 from trial import dates, report, study
+from trial.asked import Asked
 from trial.derivation import Derivation
 from trial.errors import Rejected
 from trial.subject import Subject
@@ -191,7 +192,7 @@ class TestEnd:
     def test_nor_after_a_cut_off(self, cutoff, shown_end):
         defined = tiny(listings=[listing(ONSET, END)])
         (subject,) = builders.subjects([enrolment(), dose(7), adverse_event(8, end="2015-07")])
-        asked = report.Asked(cutoff=cutoff)
+        asked = Asked(cutoff=cutoff)
         sums = report.as_asked(defined, subject, asked)
         made = report.report(defined, [subject], sums, asked)
         (row,) = rows_of(made.listings[0])

@@ -33,13 +33,17 @@ ROWS = [
 ]
 
 
+COMPLETE = {"set": "randomised", "condition": "randomised"}
+
+
 def at(row: str, column: str = "p", table: str = "t") -> dict[str, str]:
     return {"table": table, "row": row, "column": column}
 
 
 def study(*order: dict[str, str], alpha: float = 0.05, **more: Any) -> Study:
+    """Load a study that is complete as soon as somebody is randomised: its P values confirm."""
     declared = {"testing": {"alpha": alpha, "order": list(order)}} if order else {}
-    return parallel(ROWS, [A, B, P], **declared, **more)
+    return parallel(ROWS, [A, B, P], **({"completion": COMPLETE} | declared | more))
 
 
 def apart() -> list[Entry]:
@@ -106,6 +110,7 @@ class TestOrder:
     def test_a_table_read_alone_is_marked_by_the_tests_of_other_tables(self):
         table = {"title": "T", "population": "P", "columns": [A, B, P], "rows": ROWS}
         defined = parallel(
+            completion=COMPLETE,
             tables=[{"id": "first", **table}, {"id": "second", **table}],
             testing={"alpha": 0.05, "order": [at("age", table="first"), at("age", table="second")]},
         )
@@ -138,7 +143,9 @@ def test_a_figure_is_nominal_if_and_only_if_not_in_the_order_or_after_a_failed_o
     declared = {"alpha": "0.05", "order": [at(row, column, table) for table, row, column in order]}
     found = {
         (grid.id, row.id, "p"): p.nominal
-        for grid in testing.marked(reporting.Testing.model_validate(declared), grids(values))
+        for grid in testing.marked(
+            reporting.Testing.model_validate(declared), grids(values), "final"
+        )
         for row in grid.rows
         if (p := row.cells[0].get("p")) is not None and p.raw is not None
     }
@@ -236,7 +243,7 @@ class TestBlinded:
     def test_what_follows_a_hidden_test_reads_the_same_whether_that_succeeded_or_not(self):
         rows = [{"count": {"characteristic": "sex", "levels": ["M"]}}, self.PAIRS]
         declared = {"alpha": 0.05, "order": [at("r0"), at("r1", "total")]}
-        defined = study_of(rows, [A, B, self.TOTAL, P], testing=declared)
+        defined = study_of(rows, [A, B, self.TOTAL, P], testing=declared, completion=COMPLETE)
         others = [each for each in apart() if each.kind != "subject.randomised"]
         mixed = [*others, *(randomised("ab"[i % 2], f"S-{i}") for i in range(8))]
         for feed in (apart(), mixed):

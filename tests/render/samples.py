@@ -8,6 +8,7 @@ from trial.tables.grid import (
     Cell,
     Chart,
     Column,
+    Completion,
     Cut,
     Figure,
     Flow,
@@ -37,6 +38,9 @@ CUT = Cut(
     content_root="0b7e" * 16,
     data_date="2016-10-24",
     dictionaries=("MedDRA 18.1", "DAIDS 2.0"),
+    completion=Completion(
+        final=False, text="Interim: 12 of 40 subjects (ITT) have not ended the study", n=28, N=40
+    ),
 )
 
 
@@ -644,6 +648,7 @@ def hostile():
         for kind, text in zip(("line", "step", "bars", "dots"), HOSTILE[8:12], strict=True)
     )  # fmt: skip
     cut = Cut(
-        "c&1", "S&<1>", title, title, title, "d" * 64, 1, "open", 0, "", "2016-1x", HOSTILE[:18]
-    )
+        "c&1", "S&<1>", title, title, title, "d" * 64, 1, "open", 0, "", "2016-1x", HOSTILE[:18],
+        completion=Completion(final=False, text=f"Interim: {title}", look=title),
+    )  # fmt: skip
     return Report(cut, figures_, flow, grids_, (listing,), tuple(HOSTILE[:18]), drawn)

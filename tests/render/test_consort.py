@@ -274,7 +274,7 @@ def test_hostile_text_is_no_markup_in_the_flow_s_markdown():
     report = samples.hostile()
     text = markdown.flow_markdown(report.flow, report.cut)
     assert "<script" not in text
-    assert all(line[:2] in {"", "> ", "# ", "##", "- ", "  "} or line[0].isalpha()
+    assert all(line[:2] in {"", "> ", "# ", "##", "- ", "  ", "**"} or line[0].isalpha()
                for line in text.splitlines())  # fmt: skip
 
 

@@ -187,7 +187,8 @@ def test_every_table_has_its_caption_notes_and_scoped_heads():
     assert len(tables) == len(samples.grids())
     for drawn, source in zip(tables, samples.grids(), strict=True):
         caption = drawn.all("caption")[0].text
-        assert caption == f"Table {source.id} {source.title} Population: {source.population}"
+        population = f"Population: {source.population} \u00b7 Interim"
+        assert caption == f"Table {source.id} {source.title} {population}"
         heads = drawn.all("th")
         assert {head.attributes["scope"] for head in heads} <= {
             "col",

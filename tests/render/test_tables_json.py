@@ -38,6 +38,7 @@ def test_the_summary_has_exactly_the_agreed_keys():
         "data_date",
         "as_of",
         "cutoff",
+        "completion",
         "dictionaries",
     ]
     assert [list(figure) for figure in document["figures"]] == [FIGURE_KEYS] * len(samples.FIGURES)
@@ -58,7 +59,7 @@ def test_a_live_summary_has_no_cut():
 
 def test_tables_carry_every_statistic_once():
     document = tables_json.tables(samples.CUT, samples.grids())
-    assert list(document) == ["study", "content_root", "notice", "tables"]
+    assert list(document) == ["study", "content_root", "notice", "completion", "tables"]
     table = json.loads(tables_json.encode_tables(document))["tables"][2]
     assert list(table) == ["id", "title", "population", "columns", "rows", "footnotes"]
     assert table["columns"][0] == {

@@ -117,7 +117,7 @@ def test_intervals_and_p_values_stand_with_what_they_belong_to():
     ]
     assert rows[2][1:] == ["Difference", *[""] * 6, "0.80", "0.64, 0.90"]
     assert rows[3][8] == "<0.001"
-    bands = [shown(cell) for cell in sheet[6]]
+    bands = [shown(cell) for cell in sheet[7]]
     assert bands[2] == "Control period (day 0 to day 7) (N = 40)"
 
 
@@ -171,7 +171,7 @@ def test_pages_print_as_a_reviewer_expects():
         last = [line for line in lines if line][-1]
         assert samples.CUT.id in last
         assert samples.CUT.data_date in last
-    assert BOOK["16.2.6"].auto_filter.ref == "A6:H606"
+    assert BOOK["16.2.6"].auto_filter.ref == "A7:H607"
     assert BOOK["14.1.2"].auto_filter.ref is None
 
 

@@ -164,7 +164,8 @@ class TestReference:
         [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
          Incidence, Shift, FigureDefinition, ChartDefinition, ChartSource, Reference,
-         FlowDefinition, FlowBox, FlowStage, ListingDefinition, reporting.Testing],
+         FlowDefinition, FlowBox, FlowStage, ListingDefinition, reporting.Testing,
+         reporting.Look, reporting.CompletionDefinition],
         ids=lambda model: model.__name__,
     )  # fmt: skip
     def test_every_field_is_named(self, model: type[BaseModel]):

@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("series",),
     ("derivation",),
     ("acceptance", "cutoff", "rules"),
-    ("changes",),
+    ("asked", "changes"),
     ("tables",),
     ("methods",),
     ("report",),

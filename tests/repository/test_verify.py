@@ -17,8 +17,8 @@ from doubles import Clock, MemoryClient
 from local import verify
 from local.__main__ import main
 from trial import messages, publishing, report
+from trial.asked import Asked
 from trial.changelog import Changelog
-from trial.report import Asked
 from trial.store import Store
 from trial.store.table import Table
 

@@ -6,7 +6,8 @@ import builders
 import pytest
 
 from trial import cells, dates, report
-from trial.report import Asked, Derivations
+from trial.asked import Asked
+from trial.report import Derivations
 from trial.store.states import Standing, State
 from trial.subject import Subject
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from trial import changelog
+from trial.asked import Asked
 from trial.blinding import OPEN, UNBLINDED
 from trial.errors import Rejected
-from trial.report import Asked
 from trial.store import places
 from trial.store.documents import Documents
 from trial.store.reports import READY, Reports, Requested

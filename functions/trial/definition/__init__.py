@@ -29,7 +29,7 @@ from trial.definition.design import (
 )
 from trial.definition.flow import FlowDefinition
 from trial.definition.outputs import FigureDefinition, ListingDefinition, Table, apart_as_data
-from trial.definition.reporting import Consort, Testing
+from trial.definition.reporting import CompletionDefinition, Consort, Testing
 
 MOST_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
 
@@ -66,6 +66,7 @@ class Definition(Model):
     times: dict[Name, TimeToEvent] = {}
     conditions: dict[Name, Condition] = {}
     sets: dict[Name, AnalysisSet]
+    completion: CompletionDefinition | None = None
     adverse_events: AdverseEvents = AdverseEvents()
     tables: Annotated[list[Table], AfterValidator(distinct)] = []
     testing: Testing | None = None

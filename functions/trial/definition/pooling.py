@@ -15,7 +15,7 @@ from trial.definition.dependence import Dependence
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
 from trial.definition.outputs import CellRef, ListingDefinition, Table, TableColumn, TableRow
 from trial.definition.references import has_p, output, row_of
-from trial.definition.reporting import Testing
+from trial.definition.reporting import CompletionDefinition, Testing
 
 ALL_ARMS = "All arms"
 _BY_ARM = ("stratified", "ancova")
@@ -49,6 +49,7 @@ def pooled(definition: Definition) -> Definition:
             **named,
             "arms": [],
             "tables": tables,
+            "completion": _completion(definition.completion, tells),
             "testing": _testing(definition.testing, tables),
             "figures": [each for each in definition.figures if _stands(each.source, tables)],
             "charts": [
@@ -67,6 +68,15 @@ def pooled(definition: Definition) -> Definition:
         for item, names in definition.consort.items()
     }
     return seen.model_copy(update={"consort": {item: each for item, each in left.items() if each}})
+
+
+def _completion(
+    declared: CompletionDefinition | None, tells: Dependence
+) -> CompletionDefinition | None:
+    """Leave out a condition of completion that tells the arm: who has met it would too."""
+    if declared is None or tells.set(declared.set) or tells.condition(declared.condition):
+        return None
+    return declared
 
 
 def _testing(testing: Testing | None, tables: list[Table]) -> Testing | None:

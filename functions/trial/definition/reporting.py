@@ -1,25 +1,62 @@
-"""How results are to be read: which tests confirm, and what fills which item of CONSORT."""
+"""How results are to be read: when they are final, which tests confirm, what fills CONSORT."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from trial.complaints import OUTPUT
-from trial.definition.base import Model
+from trial.definition.base import Model, Name, distinct
+from trial.definition.conditions import Ref
 from trial.definition.outputs import CellRef
+
+Alpha = Annotated[Decimal, Field(gt=0, lt=1)]
+
+
+class CompletionDefinition(Model):
+    """When the data are complete: a condition is true of every subject of a set.
+
+    Until there are as many subjects as `planned`, they are not; nor while there is none. `label`
+    says what the condition asks for, as it follows "have": "ended the study".
+    """
+
+    set: Name
+    condition: Ref
+    planned: Annotated[int, Field(ge=1)] | None = None
+    label: str = "met the condition of completion"
+
+
+class Look(Model):
+    """A planned analysis: tests are confirmatory at it, each at this alpha."""
+
+    id: Name
+    label: str
+    alpha: Alpha
 
 
 class Testing(Model):
     """The confirmatory tests in their order, each at `alpha`: the cells of their P values.
 
     One that comes after a test whose P value is above alpha is nominal, as are all P values that
-    the order does not name.
+    the order does not name. `looks` are the planned analyses in their order, the final one last,
+    each with the alpha that is spent at it; without them the final one is the only one.
     """
 
-    alpha: Annotated[Decimal, Field(gt=0, lt=1)]
+    alpha: Alpha
     order: Annotated[list[CellRef], Field(min_length=1)]
+    looks: Annotated[list[Look], AfterValidator(distinct)] = []
+
+    @model_validator(mode="after")
+    def _within_alpha(self) -> "Testing":
+        if above := [each.id for each in self.looks if each.alpha > self.alpha]:
+            raise ValueError(f"gives {', '.join(above)} more than alpha, which is of all looks")
+        return self
+
+    @property
+    def planned(self) -> Sequence[Look]:
+        """The planned looks, the final one last."""
+        return self.looks or [Look(id="final", label="Final analysis", alpha=self.alpha)]
 
 
 CONSORT: Mapping[str, str] = {

@@ -138,6 +138,12 @@ def _methods(report: Report, definition: Definition) -> _Filled:
         yield _field("/testing", tests)
 
 
+def _looks(_report: Report, definition: Definition) -> _Filled:
+    """Give the planned looks and the condition of completion."""
+    for i, each in enumerate(definition.testing.looks if definition.testing else ()):
+        yield _field(f"/testing/looks/{i}", f"{each.label}, alpha {each.alpha:f}")
+
+
 def _sets(_report: Report, definition: Definition) -> _Filled:
     for name, each in definition.sets.items():
         yield _field(f"/sets/{name}", f"{each.label}, by {each.arm} arm")
@@ -197,6 +203,7 @@ _OWN: Mapping[str, tuple[_Rule, str]] = {
     "2": (_registry, "the date of registration"),
     "9": (_design, "allocation ratio, if any, and framework"),
     "15": (_events, "how harms were sought"),
+    "16b": (_looks, "guidelines for stopping"),
     "17b": (_strata, "blocks and their size"),
     "21a": (_methods, ""),
     "21b": (_sets, ""),

@@ -57,7 +57,7 @@ def _description(listing: Listing, cut: Cut, records: int) -> dict[str, object]:
     return {
         "datasetJSONCreationDateTime": f"{cut.data_date or NO_DATE}T00:00:00",
         "datasetJSONVersion": VERSION,
-        "fileOID": f"{cut.study}.{cut.audience}.{cut.id}.{name}",
+        "fileOID": f"{cut.study}.{cut.audience}.{cut.completion.state.lower()}.{cut.id}.{name}",
         "sourceSystem": {"name": _SYSTEM, "version": str(cut.contribution_version)},
         "studyOID": cut.study,
         "metaDataVersionOID": f"MDV.{cut.definition}",

@@ -44,7 +44,7 @@ def summary(report: Report) -> str:
     """Write notice, key figures, flow, findings, the leading tables and where it all comes from."""
     cut = report.cut
     title = f"{cut.title} ({cut.registry})" if cut.registry else cut.title
-    head = [f"# {escape(cut.study)}: summary", escape(title)]
+    head = [f"# {escape(cut.study)}: summary", escape(title), f"**{escape(cut.completion.text)}**"]
     if cut.notice:
         head.insert(0, f"> **{escape(cut.notice)}**")
     findings = report.all_findings
@@ -57,7 +57,7 @@ def summary(report: Report) -> str:
         "\n".join(f"{'  ' * depth}- {escape(text)}" for depth, text in outline(report.flow)),
         "## Findings",
         "\n".join(found) or "None: the records agree with each other, and the flow adds up.",
-        *(block for grid in _leading(report.grids) for block in _table(grid)),
+        *(block for grid in _leading(report.grids) for block in _table(grid, cut)),
         *_methods(report.methods),
         "## Source",
         _source(cut),
@@ -80,6 +80,7 @@ def flow_markdown(flow: Flow, cut: Cut) -> str:
     blocks = [
         *([f"> **{escape(cut.notice)}**"] if cut.notice else []),
         f"# {escape(cut.study)}: {escape(flow.title)}",
+        f"**{escape(cut.completion.text)}**",
         escape(". ".join(filter(None, (form(flow), note(flow)))) + "."),
         *(block for stage in flow.stages for block in _stage(stage)),
         "## Findings",
@@ -138,8 +139,8 @@ def _leading(grids: tuple[Grid, ...]) -> list[Grid]:
     return list(parts.values())
 
 
-def _table(grid: Grid) -> Iterator[str]:
-    yield f"## Table {escape(grid.id)}: {escape(grid.title)}"
+def _table(grid: Grid, cut: Cut) -> Iterator[str]:
+    yield f"## Table {escape(grid.id)}: {escape(grid.title)} ({cut.completion.state.lower()})"
     heads = (
         grid.population,
         *(f"{column.label} {column.size}".rstrip() for column in grid.columns),

@@ -3,7 +3,17 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from trial.tables.grid import Cell, Column, Cut, Figure, Grid, Row, Section, Statistic
+from trial.tables.grid import (
+    Cell,
+    Column,
+    Completion,
+    Cut,
+    Figure,
+    Grid,
+    Row,
+    Section,
+    Statistic,
+)
 
 Document = dict[str, object]
 
@@ -59,6 +69,7 @@ def cut_fields(cut: Cut) -> Document:
         "data_date": cut.data_date or None,
         "as_of": cut.as_of or None,
         "cutoff": cut.cutoff or None,
+        "completion": completion_fields(cut.completion),
         "dictionaries": list(cut.dictionaries),
     }
 
@@ -73,6 +84,17 @@ def methods(sections: Iterable[Section]) -> list[Document]:
         }
         for each in sections
     ]
+
+
+def completion_fields(completion: Completion) -> Document:
+    """Say whether it is interim or final, and why; of how many subjects how many are complete."""
+    return {
+        "state": completion.state.lower(),
+        "text": completion.text,
+        "n": completion.n,
+        "N": completion.N,
+        "look": completion.look or None,
+    }
 
 
 def summary(cut: Cut, figures: Iterable[Figure], findings: Sequence[str] = ()) -> Document:
@@ -115,6 +137,7 @@ def tables(cut: Cut, grids: Iterable[Grid]) -> Document:
         "study": cut.study,
         "content_root": cut.content_root or None,
         "notice": cut.notice,
+        "completion": completion_fields(cut.completion),
         "tables": [_table(grid) for grid in grids],
     }
 

@@ -14,17 +14,18 @@ PUBLISHED = "published"
 FAILED = "failed"
 
 
-_SHOWN = (
-    "id", "status", "requested_by", "requested_at", "reason", "as_of", "cutoff", "cut", "accepted"
-)  # fmt: skip
+_ASKED = ("requested_by", "requested_at", "reason", "as_of", "cutoff", "final", "look")
+_SHOWN = ("id", "status", *_ASKED, "cut", "accepted", "completion")
 
 
 @dataclass(frozen=True)
 class Requested:
     """A report: who asked for it, when, why and as of when, and the cut it became.
 
-    `previous` is the report that it tells the changes since: None while nobody has looked, '' where
-    there is none. `files` are those of the open audience.
+    It may be asked for as the final analysis, or at a planned `look`; `completion` says in words
+    whether it became final or interim, as everybody may know. `previous` is the report that it
+    tells the changes since: None while nobody has looked, '' where there is none. `files` are
+    those of the open audience.
     """
 
     id: str
@@ -34,8 +35,11 @@ class Requested:
     reason: str
     as_of: str
     cutoff: str
+    final: bool = False
+    look: str = ""
     cut: str = ""
     accepted: int = 0
+    completion: str = ""
     unblinded_cut: str = ""
     previous: str | None = None
     files: tuple[str, ...] = ()
@@ -61,6 +65,17 @@ class Requested:
         }
 
 
+@dataclass(frozen=True)
+class Made:
+    """What a report became: its cut and files for everybody, and the cut of the unblinded."""
+
+    cut: str
+    accepted: int
+    completion: str
+    unblinded_cut: str = ""
+    files: tuple[str, ...] = ()
+
+
 class Reports:
     """The reports asked for of every study."""
 
@@ -70,10 +85,10 @@ class Reports:
 
     def request(self, study: str, asked: Requested) -> None:
         """Ask for a report; Publish makes it when the stream tells it of this row."""
-        fields = {"status", "requested_by", "requested_at", "reason", "as_of", "cutoff"}
+        fields = {"status": asked.status} | {name: getattr(asked, name) for name in _ASKED}
         self._table.put_new(
             key(keys.report(study, asked.id))
-            | {name: text(value) for name, value in vars(asked).items() if name in fields}
+            | {name: _value(value) for name, value in fields.items()}
         )
 
     def get(self, study: str, request: str) -> Requested:
@@ -122,19 +137,17 @@ class Reports:
             )
         ])  # fmt: skip
 
-    def ready(
-        self, study: str, request: str, cut: str, accepted: int, unblinded_cut: str = "",
-        files: Iterable[str] = (),
-    ) -> None:  # fmt: skip
+    def ready(self, study: str, request: str, made: Made) -> None:
         """Note that a report's documents are there, and of which cut they are for each audience."""
-        values = {":ready": text(READY), ":cut": text(cut), ":accepted": {"N": str(accepted)}}
-        values[":unblinded"] = text(unblinded_cut)
-        values[":files"] = {"L": [text(each) for each in files]}
+        values = {":ready": text(READY), ":cut": text(made.cut)}
+        values |= {":accepted": {"N": str(made.accepted)}, ":completion": text(made.completion)}
+        values[":unblinded"] = text(made.unblinded_cut)
+        values[":files"] = {"L": [text(each) for each in made.files]}
         self._table.write([
             self._table.update(
                 keys.report(study, request),
                 "SET #status = :ready, cut = :cut, accepted = :accepted, unblinded = :unblinded,"
-                " files = :files",
+                " completion = :completion, files = :files",
                 PRESENT,
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=values,
@@ -175,6 +188,10 @@ class Reports:
         return {name: item[name]["S"] for name in ("status", "at", "detail")}
 
 
+def _value(value: str | bool) -> dict[str, Any]:  # noqa: FBT001 (an attribute's value)
+    return {"BOOL": value} if isinstance(value, bool) else text(value)
+
+
 def _requested(item: Item) -> Requested:
     return Requested(
         id=item["SK"]["S"].removeprefix(keys.REPORT),
@@ -184,8 +201,11 @@ def _requested(item: Item) -> Requested:
         reason=item["reason"]["S"],
         as_of=item["as_of"]["S"],
         cutoff=item["cutoff"]["S"],
+        final=item.get("final", {}).get("BOOL", False),
+        look=item.get("look", {}).get("S", ""),
         cut=item.get("cut", {}).get("S", ""),
         accepted=int(item.get("accepted", {}).get("N", 0)),
+        completion=item.get("completion", {}).get("S", ""),
         unblinded_cut=item.get("unblinded", {}).get("S", ""),
         previous=item.get("previous", {}).get("S"),
         files=tuple(each["S"] for each in item.get("files", {}).get("L", [])),

@@ -303,6 +303,29 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Completion:
+    """Whether what is shown is final or interim, and why; `text` says both to a reader.
+
+    `n` of the `N` subjects who have to be complete are; None where the definition says of nobody
+    when that is. `look` is the planned look that this is; '' where it is none.
+    """
+
+    final: bool
+    text: str
+    n: int | None = None
+    N: int | None = None
+    look: str = ""
+
+    @property
+    def state(self) -> str:
+        """Name the state: Interim, or Final."""
+        return "Final" if self.final else "Interim"
+
+
+UNDECLARED = Completion(final=False, text="Interim: no condition of completion is declared")
+
+
+@dataclass(frozen=True)
 class Cut:
     """Which state of which study a document shows; the same state gives the same cut.
 
@@ -324,6 +347,7 @@ class Cut:
     as_of: str = ""
     cutoff: str = ""
     blinded: bool = False
+    completion: Completion = UNDECLARED
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ from trial.rules import Rules
 from trial.rules.matching import Test
 from trial.study import Study
 from trial.subject import Subject
-from trial.tables import compiling, findings, notes
+from trial.tables import compiling, completion, findings, notes
+from trial.tables.completion import COMPLETE
 from trial.tables.flow import FLOW_ROW, FlowPlan, compile_flow
 from trial.tables.grid import Column, Grid
 from trial.tables.rows.kinds import Comparison, Head, RowPlan, put
 from trial.tables.rows.models import AncovaRow
 
 STUDY_ROW = "study"
-"""The row of sums every change touches: accepted revisions and the sizes of the analysis sets."""
+"""The row of sums every change touches: accepted revisions, sizes of sets, who is complete."""
 
 ROWS_A_SUBJECT = 96  # of 100 actions in a transaction; the rest are the subject and its journal
 
@@ -125,6 +126,7 @@ class Plan:
         self._layout = compiling.Layout()
         for name in study.definition.sets:
             self.population(name, None, f"/sets/{name}")
+        self._complete = completion.test(self.rules)
         self.tables = {
             table.id: self._table(table, f"/tables/{i}")
             for i, table in enumerate(study.definition.tables)
@@ -141,6 +143,8 @@ class Plan:
         for cell, population in self.populations.items():
             if population.member(derivation):
                 put(share, STUDY_ROW, cell, 1)
+        if self._complete is not None and self._complete(derivation):
+            put(share, STUDY_ROW, COMPLETE, 1)
         for table in self.tables.values():
             table.contribute(derivation, share)
         self.flow.contribute(derivation, share)

@@ -1,11 +1,11 @@
 """Which P values are confirmatory: those of the declared order, until one test in it fails."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from trial.definition.reporting import Testing
+from trial.definition.reporting import Look, Testing
 from trial.tables.grid import Cell, Grid, Row, Statistic
 
 type _Place = tuple[str, str, str]
@@ -14,13 +14,29 @@ type _Place = tuple[str, str, str]
 UNDECLARED = "P values are nominal: none is declared as a confirmatory test."
 
 
-def marked(testing: Testing | None, grids: Sequence[Grid]) -> tuple[Grid, ...]:
-    """Mark every P value that is not confirmatory as nominal, and say so under its table."""
-    confirmatory = list(_confirmatory(testing, grids)) if testing else []
-    return tuple(_marked(grid, testing, confirmatory) for grid in grids)
+@dataclass(frozen=True)
+class _Tests:
+    """The tests that are confirmatory, in order, and the look that they are read at, if any."""
+
+    testing: Testing
+    look: Look | None
+    places: Sequence[_Place]
 
 
-def _confirmatory(testing: Testing, grids: Sequence[Grid]) -> Iterable[_Place]:
+def marked(testing: Testing | None, grids: Sequence[Grid], look: str) -> tuple[Grid, ...]:
+    """Mark every P value that is not confirmatory as nominal, and say so under its table.
+
+    At no planned look (`look` is '') none is.
+    """
+    tests = None
+    if testing is not None:
+        found = next((each for each in testing.planned if each.id == look), None)
+        places = _confirmatory(testing, found, grids) if found else ()
+        tests = _Tests(testing, found, tuple(places))
+    return tuple(_marked(grid, tests) for grid in grids)
+
+
+def _confirmatory(testing: Testing, look: Look, grids: Sequence[Grid]) -> Iterable[_Place]:
     """Follow the order: it ends with a test that fails, and before one that cannot be made."""
     found = {
         (grid.id, row.id, cell.column): p
@@ -36,21 +52,22 @@ def _confirmatory(testing: Testing, grids: Sequence[Grid]) -> Iterable[_Place]:
         if p is None or p.raw is None:
             return
         yield place
-        if Fraction(Decimal(str(p.raw))) > Fraction(testing.alpha):
+        if Fraction(Decimal(str(p.raw))) > Fraction(look.alpha):
             return
 
 
-def _marked(grid: Grid, testing: Testing | None, confirmatory: Sequence[_Place]) -> Grid:
+def _marked(grid: Grid, tests: _Tests | None) -> Grid:
     values = [cell for row in grid.rows for cell in row.cells if _has_p(cell)]
     if not values:
         return grid
-    own = [(i, place) for i, place in enumerate(confirmatory, 1) if place[0] == grid.id]
+    places = tests.places if tests else ()
+    own = [(i, place) for i, place in enumerate(places, 1) if place[0] == grid.id]
     kept = {place[1:] for _, place in own}
     rows = tuple(_marked_row(row, {column for of, column in kept if of == row.id})
                  for row in grid.rows)  # fmt: skip
-    notes = [_test(grid, place, i, testing) for i, place in own if testing]
+    notes = [_test(grid, place, i, tests) for i, place in own if tests]
     if len(values) > len(own):
-        notes.append(_nominal(testing) if testing else UNDECLARED)
+        notes.append(_nominal(tests) if tests else UNDECLARED)
     return replace(grid, rows=rows, footnotes=(*grid.footnotes, *notes))
 
 
@@ -74,16 +91,24 @@ def _marked_cell(cell: Cell) -> Cell:
     return replace(cell, statistics=tuple(map(mark, cell.statistics)))
 
 
-def _nominal(testing: Testing) -> str:
+def _nominal(tests: _Tests) -> str:
+    if tests.look is None:
+        planned = (f"{each.label} (alpha {each.alpha:f})" for each in tests.testing.planned)
+        return (
+            "P values are nominal: interim, no planned look. They confirm only at"
+            f" {', '.join(planned)}."
+        )
     return (
         "A P value marked nominal is no confirmatory test: it is not in the declared order of"
-        f" tests, or comes after one whose P value is above alpha ({testing.alpha:f})."
+        f" tests, or comes after one whose P value is above alpha ({tests.look.alpha:f})."
     )
 
 
-def _test(grid: Grid, place: _Place, number: int, testing: Testing) -> str:
+def _test(grid: Grid, place: _Place, number: int, tests: _Tests) -> str:
     _, row, column = place
     labels = [each.label for each in grid.rows if each.id == row]
     labels += [each.label for each in grid.columns if each.id == column]
-    of = len(testing.order)
-    return f"Confirmatory test {number} of {of} (alpha {testing.alpha:f}): {', '.join(labels)}."
+    of, look = len(tests.testing.order), tests.look
+    named = f"{look.label}, " if look and tests.testing.looks else ""
+    alpha = f"{look.alpha:f}" if look else ""
+    return f"Confirmatory test {number} of {of} ({named}alpha {alpha}): {', '.join(labels)}."

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from trial.definition import Definition
 from trial.definition.conditions import Ref
 from trial.render.ars import outputs
-from trial.render.ars.analyses import NO_ROLE, Gathering, Roles
+from trial.render.ars.analyses import NO_LOOK, NO_ROLE, Gathering, Roles, reason
 from trial.render.ars.clauses import Clauses, Written, written
 from trial.render.ars.groupings import set_id
 from trial.render.ars.methods import Methods
@@ -27,7 +27,7 @@ def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) ->
     stated role.
     """
     clauses, methods = Clauses(definition), Methods()
-    gathering = Gathering(clauses, methods, roles)
+    gathering = Gathering(clauses, methods, roles, reason(report.cut.completion))
     found = [gathering.of(grid) for grid in report.grids]
     yield from _pieces(
         {
@@ -35,7 +35,7 @@ def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) ->
             "mainListOfContents": outputs.planned_analyses(report, found),
             "otherListsOfContents": [outputs.planned_outputs(report)],
             "referenceDocuments": outputs.documents(report.cut),
-            "terminologyExtensions": outputs.extensions(NO_ROLE),
+            "terminologyExtensions": outputs.extensions(NO_ROLE, NO_LOOK),
             "analysisSets": _sets(clauses),
             "dataSubsets": list(gathering.subsets.values()),
             "analysisGroupings": list(gathering.groupings.values()),
@@ -50,7 +50,7 @@ def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) ->
 def _event(cut: Cut) -> Written:
     """Name the event; its version rises with every revision that is accepted."""
     asked = {"As of": cut.as_of, "Cut-off": cut.cutoff}
-    said = [f"Cut {cut.id}, content {cut.content_root}"]
+    said = [cut.completion.text, f"Cut {cut.id}, content {cut.content_root}"]
     said += [f"{name} {value}" for name, value in asked.items() if value]
     return {
         "id": f"{cut.study}/{cut.audience}",

@@ -14,14 +14,13 @@ from trial.render.ars import events, groupings
 from trial.render.ars.clauses import Clause, Clauses, Variable, Written, combined, written
 from trial.render.ars.methods import Method, Methods
 from trial.render.ars.places import Place
-from trial.tables.grid import Cell, Grid, Row
+from trial.tables.grid import Cell, Completion, Grid, Row
 from trial.tables.listings.items import SUBJECTS
 
 Roles = Mapping[tuple[str, str], str]
 """By table and row of the definition: primary, secondary or exploratory, of an outcome measure."""
 
-REASON: Written = {"controlledTerm": "SPECIFIED IN SAP"}
-NO_ROLE = "term/purpose/no-role"
+NO_ROLE, NO_LOOK = "term/purpose/no-role", "term/reason/no-look"
 _PURPOSES: Mapping[str, Written] = {
     role: {"controlledTerm": f"{role.upper()} OUTCOME MEASURE"}
     for role in ("primary", "secondary", "exploratory")
@@ -57,11 +56,18 @@ class Analysis:
         }
 
 
+def reason(completion: Completion) -> Written:
+    """Say why analyses were made: as planned, when the data are final and at a planned look."""
+    planned = completion.final or completion.look
+    return {"controlledTerm": "SPECIFIED IN SAP"} if planned else {"sponsorTermId": NO_LOOK}
+
+
 class Gathering:
     """Gathers the analyses of tables; and the groupings and data subsets that they refer to."""
 
-    def __init__(self, clauses: Clauses, methods: Methods, roles: Roles) -> None:
-        """Know the definition; the methods in use are shared by all tables."""
+    def __init__(self, clauses: Clauses, methods: Methods, roles: Roles, why: Written) -> None:
+        """Know the definition; the methods in use, and why, are shared by all tables."""
+        self._why = why
         self._clauses = clauses
         self._methods = methods
         self._roles = roles
@@ -132,7 +138,7 @@ class Gathering:
         label = (defined.label if defined and row.groups else "") or row.label
         dataset, variable = self._variable(place) if defined else ("", "")
         about: Written = {"name": label or place.rule, "description": place.title}
-        about["reason"] = REASON
+        about["reason"] = self._why
         role = self._roles.get((place.table, place.rule), "")
         about["purpose"] = _PURPOSES.get(role, {"sponsorTermId": NO_ROLE})
         if dataset:

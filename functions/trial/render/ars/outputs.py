@@ -19,7 +19,7 @@ WORKBOOK, PAGE, TABLES = "listings.xlsx", "report.html", "tables.json"
 HEADER, FOOTER = "section/header", "section/footer"
 
 
-def extensions(no_role: str) -> list[Written]:
+def extensions(no_role: str, no_look: str) -> list[Written]:
     """Write the terms that CDISC's terminology lacks."""
     return [
         {
@@ -30,6 +30,18 @@ def extensions(no_role: str) -> list[Written]:
                     "id": no_role,
                     "submissionValue": "NO OUTCOME MEASURE",
                     "description": "The study definition gives it no role among outcome measures.",
+                }
+            ],
+        },
+        {
+            "id": "terms/reason",
+            "enumeration": "AnalysisReasonEnum",
+            "sponsorTerms": [
+                {
+                    "id": no_look,
+                    "submissionValue": "INTERIM, NO PLANNED LOOK",
+                    "description": "Read of data that are not complete, at no look that the study"
+                    " definition plans.",
                 }
             ],
         },
@@ -46,7 +58,8 @@ def extensions(no_role: str) -> list[Written]:
 
 def sections(cut: Cut) -> list[Written]:
     """Write what every display says above and below: of which study and state it is."""
-    header = " | ".join(filter(None, (cut.study, cut.registry, cut.notice)))
+    told = (cut.study, cut.registry, cut.completion.text, cut.notice)
+    header = " | ".join(filter(None, told))
     dated = f"Data to {cut.data_date}" if cut.data_date else "No data"
     footer = " | ".join((dated, f"Cut {cut.id}", *cut.dictionaries))
     return [

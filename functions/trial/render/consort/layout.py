@@ -175,6 +175,7 @@ def flow_svg(flow: Flow, cut: Cut) -> str:
     diagram.text(flow.title, 17, bold=True)
     form = "" if words.form(flow) in flow.title else words.form(flow)
     diagram.text(" \u00b7 ".join(filter(None, (cut.study, form, words.note(flow)))), SIZE)
+    diagram.text(cut.completion.text, SIZE, bold=True)
     room = diagram.right - _MARGIN - 2 * PAD
     if cut.notice:
         diagram.banner("notice", _paragraph(cut.notice, room))
@@ -197,7 +198,9 @@ def flow_svg(flow: Flow, cut: Cut) -> str:
 def _description(flow: Flow, cut: Cut) -> str:
     """Tell the whole flow to readers that do not see it."""
     notice = cut.notice.rstrip(". ")
-    told = ". ".join((notice, words.form(flow), *(text for _, text in words.outline(flow))))
+    told = ". ".join(
+        (notice, cut.completion.text, words.form(flow), *(text for _, text in words.outline(flow)))
+    )
     return told + "." + "".join(f" Finding: {finding}." for finding in flow.findings)
 
 

@@ -17,7 +17,7 @@ from trial.tables.grid import Chart, Flow, Grid, Report
 
 def page(report: Report, files: Sequence[str] = ()) -> Iterator[str]:
     """Write the page; `files` are the names of those that are published beside it."""
-    findings = report.all_findings
+    findings, state = report.all_findings, report.cut.completion.state
     anchors = Anchors()
     charts = [(anchors.take("figure", chart.id), chart) for chart in report.charts]
     grids = [(anchors.take("table", grid.id), grid) for grid in report.grids]
@@ -34,12 +34,12 @@ def page(report: Report, files: Sequence[str] = ()) -> Iterator[str]:
     if charts:
         yield '<section aria-labelledby="figures">\n<h2 id="figures">Figures</h2>\n'
         for anchor, chart in charts:
-            yield from _figure(chart, anchor, sources)
+            yield from _figure(chart, anchor, sources, state)
         yield "</section>\n"
     yield '<section aria-labelledby="tables">\n<h2 id="tables">Tables</h2>\n'
     yield '<p class="key quiet">\u2013 stands for a result that cannot be calculated.</p>\n'
     for anchor, grid in grids:
-        yield from table(grid, anchor)
+        yield from table(grid, anchor, state)
     yield "</section>\n"
     yield from methods(report.methods)
     yield from listings(report.listings, files)
@@ -102,12 +102,12 @@ def _in_words(flow: Flow) -> str:
     return unordered(stage + unordered(left) for stage, left in stages)
 
 
-def _figure(chart: Chart, anchor: str, sources: Mapping[str, str]) -> Iterator[str]:
+def _figure(chart: Chart, anchor: str, sources: Mapping[str, str], state: str) -> Iterator[str]:
     """Draw a chart, and say of whom it is and which table holds its numbers."""
     number = f'<span class="number">Figure {text(chart.id)}</span> '
     yield f'<figure class="figure" aria-labelledby="{anchor}">\n'
     yield f'<h3 id="{anchor}">{number}{aside(chart.title)}</h3>\n'
-    yield f"<p>Population: {aside(chart.population)}</p>\n"
+    yield f"<p>Population: {aside(chart.population)} \u00b7 {state}</p>\n"
     yield _drawing(chart_svg(chart), f"Figure {chart.id}: {chart.title}", "chart")
     notes = [text(note) for note in chart.footnotes]
     notes += [f"Method: {aside(chart.method)}."] if chart.method else []

@@ -65,6 +65,7 @@ def provenance(cut: Cut, files: Sequence[str]) -> Iterator[str]:
         ("Cut", cut.id or "live"),
         ("Content root", cut.content_root),
         ("Accepted revisions", str(cut.accepted)),
+        ("Interim or final", cut.completion.text),
         ("Data date", cut.data_date),
         ("Clinical cut-off", cut.cutoff),
         ("As recorded by", cut.as_of),

@@ -16,7 +16,8 @@ _POLICY = (
 
 def head(cut: Cut) -> str:
     """Write the head; a printed page tells at its margins which cut it is of."""
-    known = (cut.study, f"cut {cut.id}" if cut.id else "live", _dated(cut))
+    state = cut.completion.state.lower()
+    known = (cut.study, state, f"cut {cut.id}" if cut.id else "live", _dated(cut))
     margin = css_string(" \u00b7 ".join(each for each in known if each))
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -27,7 +28,7 @@ def head(cut: Cut) -> str:
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
-<title>{text(f"{cut.study}: {cut.title}")}</title>
+<title>{text(f"{cut.study} ({state}): {cut.title}")}</title>
 <style>
 {style_sheet(notice=css_string(cut.notice), cut=margin)}</style>
 </head>
@@ -44,6 +45,7 @@ def banner(cut: Cut, findings: int) -> Iterator[str]:
     if cut.notice:
         yield f'<p class="notice">{text(cut.notice)}</p>\n'
     yield f'<p class="study">{text(cut.study)}</p>\n<h1>{text(cut.title)}</h1>\n'
+    yield f'<p class="completion">{text(cut.completion.text)}</p>\n'
     yield '<dl class="facts">\n'
     facts = (
         ("Registry", cut.registry),

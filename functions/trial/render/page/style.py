@@ -36,6 +36,7 @@ summary{cursor:pointer;padding:.4rem 0;font-weight:600}
 .notice{background:var(--notice);color:var(--notice-ink);border:1px solid var(--notice-edge);
 border-left-width:.4rem;border-radius:.4rem;padding:.6rem .9rem;font-weight:600}
 header{padding-top:1rem;padding-bottom:1.5rem}
+.completion{font-weight:700}
 .study{margin-top:1.25rem;color:var(--accent);font-weight:700;letter-spacing:.04em}
 .facts{display:flex;flex-wrap:wrap;gap:.5rem 1.75rem;margin-top:.9rem}
 .facts dt{color:var(--quiet);font-size:.8125rem}

@@ -15,15 +15,18 @@ _DEEPEST = 6
 _SAYS_P = re.compile(r"P\b")
 
 
-def table(grid: Grid, anchor: str) -> Iterator[str]:
-    """Write a table; a wide one scrolls in a region of its own that the keyboard reaches."""
+def table(grid: Grid, anchor: str, state: str) -> Iterator[str]:
+    """Write a table; a wide one scrolls in a region of its own that the keyboard reaches.
+
+    `state` says whether it is interim or final.
+    """
     laid = layout(grid)
     folded = len(grid.rows) > _LONG
     yield f'<div class="{" ".join(("table", *laid.kinds, *["long"] * folded))}">\n'
     if folded:
         yield f"<details open><summary>{len(grid.rows)} rows</summary>\n"
     yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{anchor}"><table>\n'
-    yield from _caption(grid, anchor)
+    yield from _caption(grid, anchor, state)
     yield from _heads(laid)
     yield from _bodies(laid)
     yield "</table></div>\n"
@@ -33,10 +36,10 @@ def table(grid: Grid, anchor: str) -> Iterator[str]:
     yield "</div>\n"
 
 
-def _caption(grid: Grid, anchor: str) -> Iterator[str]:
+def _caption(grid: Grid, anchor: str, state: str) -> Iterator[str]:
     number = f'<span class="number">Table {text(grid.id)}</span> '
     yield f'<caption><div><h3 id="{anchor}">{number}{aside(grid.title)}</h3>'
-    yield f"<p>Population: {aside(grid.population)}</p></div></caption>\n"
+    yield f"<p>Population: {aside(grid.population)} \u00b7 {state}</p></div></caption>\n"
 
 
 def _heads(laid: Layout) -> Iterator[str]:

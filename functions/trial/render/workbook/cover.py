@@ -30,6 +30,8 @@ def _cover(report: Report, entries: Sequence[Entry]) -> Iterator[list[Item]]:
     yield [Item(f"{cut.study}: tables, figures and listings", "banner")]
     yield from ([Item(line, "title")] for line in wrap(legible(cut.title).split(), room / 1.3))
     yield [Item(cut.registry, "line")]
+    told = wrap(legible(cut.completion.text).split(), room)
+    yield from ([Item(line, "strong")] for line in told)
     facts: dict[str, Iterable[tuple[str, str | int]]] = {
         "Data cut": _identity(cut),
         "Analysis sets": report.sets,
@@ -54,6 +56,7 @@ def _cover(report: Report, entries: Sequence[Entry]) -> Iterator[list[Item]]:
 def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
     yield "Cut", cut.id
     yield "Content root", cut.content_root
+    yield "Interim or final", cut.completion.text
     yield "Data date", cut.data_date or "none"
     if cut.cutoff:
         yield "Data cut-off", cut.cutoff

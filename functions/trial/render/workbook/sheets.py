@@ -89,6 +89,8 @@ def _above(layout: Layout, cut: Cut, part: str) -> Iterator[Item]:
             yield Item(line, "strong")
     registry = f" | {cut.registry}" if cut.registry else ""
     yield Item(f"Protocol {cut.study}{registry} | Data date {cut.data_date or 'none'}", "line")
+    for line in wrap(legible(cut.completion.text).split(), layout.room):
+        yield Item(line, "strong")
     title = legible(f"{layout.kind} {layout.id} \u2013 {layout.title}")
     for line in wrap(title.split(), layout.room * 3 / 4):
         yield Item(line, "title")
@@ -130,6 +132,7 @@ def set_page(target: Worksheet, widths: Sequence[int], cut: Cut) -> None:
     margins.top, margins.bottom, margins.footer = 0.5, 0.75, 0.4
     footer = target.oddFooter
     assert footer is not None
-    footer.left.text = legible(f"{cut.study} | cut {cut.id[:16]}")[:100].replace("&", "&&")
+    named = f"{cut.study} | {cut.completion.state.lower()} | cut {cut.id[:16]}"
+    footer.left.text = legible(named)[:100].replace("&", "&&")
     footer.right.text = "Page &P of &N"
     footer.left.size = footer.right.size = 8

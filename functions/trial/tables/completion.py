@@ -1,0 +1,81 @@
+"""Interim or final: who of a study is complete, and what that says of all that is shown of it."""
+
+from dataclasses import replace
+
+from trial.asked import Asked
+from trial.definition import Definition
+from trial.definition.reporting import CompletionDefinition, Look
+from trial.rules import Rules
+from trial.rules.matching import Test
+from trial.tables.compiling import member
+from trial.tables.grid import UNDECLARED, Completion
+
+COMPLETE = "complete"
+"""The cell of the study's row that counts who of the set is complete."""
+
+_HIDDEN = "no condition of completion is shown while the study is blinded"
+
+
+def test(rules: Rules) -> Test | None:
+    """Make a test of who is complete; None where the definition does not say when that is."""
+    declared = rules.study.definition.completion
+    if declared is None:
+        return None
+    held = member(rules, declared.set, None, "/completion")
+    met = rules.condition(declared.condition, "/completion/condition")
+    return lambda derivation: bool(held(derivation) and met(derivation))
+
+
+def look_at(definition: Definition, asked: Asked, *, complete: bool) -> Look | None:
+    """Find the planned look that a cut is: the one asked for, else the final one if it is final."""
+    planned = definition.testing.planned if definition.testing else ()
+    if asked.look:
+        return next((each for each in planned if each.id == asked.look), None)
+    return planned[-1] if planned and (asked.final or complete) else None
+
+
+def read(definition: Definition, asked: Asked, n: int, size: int, *, pooled: bool) -> Completion:
+    """Say whether a cut is final, given how many of the set are complete, and how many it has.
+
+    It is where all of them are, or where it was asked for as final: as such, or at the last look.
+    What the open audience reads of a blinded study depends on nothing that is hidden from it.
+    """
+    declared = definition.completion
+    complete = declared is not None and n == size > 0 and size >= (declared.planned or 0)
+    look = look_at(definition, asked, complete=complete)
+    last = definition.testing is not None and look == definition.testing.planned[-1]
+    wanted = asked.final or (bool(asked.look) and last)
+    if declared is None:
+        why = _HIDDEN if pooled else UNDECLARED.text.partition(": ")[2]
+    else:
+        why = _why(declared, definition.sets[declared.set].label, n, size)
+    state = "Final" if complete or wanted else "Interim"
+    as_final = "asked for as final; " if wanted and not complete else ""
+    text = f"{state}: {as_final}{why}{_at(look, asked)}"
+    found = Completion(complete or wanted, text, look=look.id if look else "")
+    return found if declared is None else replace(found, n=n, N=size)
+
+
+def _why(declared: CompletionDefinition, label: str, n: int, size: int) -> str:
+    """Say who is not complete, and who is not there yet; else that all are."""
+    if not size:
+        return f"no subject is in the set {label}"
+    missing = []
+    if size < (declared.planned or 0):
+        missing.append(f"{size} of {declared.planned} planned subjects are in the set {label}")
+    if left := size - n:
+        verb = "has" if left == 1 else "have"
+        missing.append(f"{left} of {size} subjects ({label}) {verb} not {declared.label}")
+    if missing:
+        return "; ".join(missing)
+    all_ = f"all {size} subjects ({label}) have" if size > 1 else f"the one subject ({label}) has"
+    return f"{all_} {declared.label}"
+
+
+def _at(look: Look | None, asked: Asked) -> str:
+    """Name the look that was asked for."""
+    if not asked.look:
+        return ""
+    if look is None:
+        return f"; asked for at the look {asked.look}, which is not planned"
+    return f"; planned look: {look.label} (alpha {look.alpha:f})"

@@ -1,0 +1,272 @@
+"""Interim is called interim: when a cut is final, what it says, at which look tests confirm."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import builders
+import pytest
+from blinded import study_of
+from builders import enrolment, feed, tmb301
+from hypothesis import given
+from hypothesis import strategies as st
+from parallel import A, B, parallel, randomised
+
+from trial import report
+from trial.asked import NOW, Asked
+from trial.errors import Rejected
+from trial.messages import Entry
+from trial.study import Study
+from trial.tables.grid import UNDECLARED, Completion, Grid
+
+LOOKS = [
+    {"id": "interim-1", "label": "First interim analysis", "alpha": "0.001"},
+    {"id": "final", "label": "Final analysis", "alpha": "0.049"},
+]
+ENDED = {"recorded": "disposition.recorded", "where": {"of": "study"}}
+DECLARED: dict[str, Any] = {"set": "randomised", "condition": ENDED, "label": "ended the study"}
+P: dict[str, Any] = {"id": "p", "label": "P", "compare": ["a", "b"]}
+ROWS = [
+    {"id": "men", "label": "Men", "count": {"characteristic": "sex", "levels": ["M"]}},
+    {"id": "age", "label": "Age", "summary": "age"},
+]
+ORDER = [{"table": "t", "row": "men", "column": "p"}, {"table": "t", "row": "age", "column": "p"}]
+
+
+def study(
+    declared: Any = DECLARED, looks: Sequence[Any] = (), alpha: str = "0.05", **more: Any
+) -> Study:
+    testing = {"alpha": alpha, "order": ORDER, **({"looks": looks} if looks else {})}
+    return parallel(ROWS, [A, B, P], completion=declared, testing=testing, **more)
+
+
+def people(n: int = 8) -> list[Entry]:
+    """Give subjects whose arms differ in sex: of 8 by P = 0.0286."""
+    found = []
+    for i in range(n):
+        arm, sex = ("a", "M") if i < n // 2 else ("b", "F")
+        name = f"S-{i:02}"
+        found += [enrolment(subject=name, sex=sex, age=40 + i % 3), randomised(arm, name)]
+    return found
+
+
+def ended(*numbers: int, at: int = 60) -> list[Entry]:
+    return [builders.disposition(at, subject=f"S-{i:02}") for i in numbers]
+
+
+def completed(defined: Study, entries: Iterable[Entry], asked: Asked = NOW) -> Completion:
+    sums = builders.sums_of(defined, builders.subjects(entries))
+    return report.completed(defined, report.counted(defined, sums), asked)
+
+
+def nominal(defined: Study, entries: Iterable[Entry], asked: Asked = NOW) -> tuple[bool, ...]:
+    (grid,) = report.tables(defined, builders.sums_of(defined, builders.subjects(entries)),
+                            asked=asked)  # fmt: skip
+    return tuple(p.nominal for p in p_values(grid))
+
+
+def p_values(grid: Grid) -> list[Any]:
+    cells = [cell for row in grid.rows for cell in row.cells]
+    return [p for each in cells if (p := each.get("p")) is not None]
+
+
+def notes(defined: Study, entries: Iterable[Entry], asked: Asked = NOW) -> list[str]:
+    states = sorted(builders.subjects(entries), key=lambda each: each.id)
+    sums = builders.sums_of(defined, states)
+    (grid,) = report.report(defined, states, sums, asked).grids
+    return [each for each in grid.footnotes if "onfirm" in each or "nominal" in each]
+
+
+class TestState:
+    def test_a_cut_is_interim_until_the_last_subject_has_ended_and_says_how_many_have_not(self):
+        defined = study()
+        texts = [completed(defined, people() + ended(*range(n))).text for n in (0, 5, 7, 8)]
+        assert texts == [
+            "Interim: 8 of 8 subjects (Randomised) have not ended the study",
+            "Interim: 3 of 8 subjects (Randomised) have not ended the study",
+            "Interim: 1 of 8 subjects (Randomised) has not ended the study",
+            "Final: all 8 subjects (Randomised) have ended the study",
+        ]
+        one = completed(defined, people(1) + ended(0))
+        assert one.text == "Final: the one subject (Randomised) has ended the study"
+
+    def test_nobody_is_never_complete(self):
+        found = completed(study(), [])
+        assert (found.final, found.n, found.N) == (False, 0, 0)
+        assert found.text == "Interim: no subject is in the set Randomised"
+
+    def test_fewer_than_were_planned_are_not_complete_though_all_of_them_have_ended(self):
+        defined = study(DECLARED | {"planned": 9})
+        assert completed(defined, people() + ended(*range(8))).text == (
+            "Interim: 8 of 9 planned subjects are in the set Randomised"
+        )
+        both = completed(defined, people() + ended(0)).text
+        assert both == (
+            "Interim: 8 of 9 planned subjects are in the set Randomised;"
+            " 7 of 8 subjects (Randomised) have not ended the study"
+        )
+        assert completed(study(DECLARED | {"planned": 8}), people() + ended(*range(8))).final
+
+    def test_without_a_condition_of_completion_every_cut_is_interim_unless_asked_for_as_final(self):
+        defined = study(None)
+        done = people() + ended(*range(8))
+        assert completed(defined, done) == UNDECLARED
+        assert UNDECLARED.text == "Interim: no condition of completion is declared"
+        final = completed(defined, done, Asked(final=True))
+        assert final.text == "Final: asked for as final; no condition of completion is declared"
+        assert (final.final, final.look) == (True, "final")
+
+    def test_what_was_asked_for_as_final_says_what_is_lacking(self):
+        found = completed(study(), people() + ended(*range(6)), Asked(final=True))
+        assert (found.final, found.n, found.N) == (True, 6, 8)
+        assert found.text == (
+            "Final: asked for as final; 2 of 8 subjects (Randomised) have not ended the study"
+        )
+        whole = completed(study(), people() + ended(*range(8)), Asked(final=True))
+        assert whole.text == "Final: all 8 subjects (Randomised) have ended the study"
+
+    def test_a_condition_that_is_open_is_not_met(self):
+        unknown = {"measure": "week5-decrease", "at_least": 0.5}
+        found = completed(study(DECLARED | {"condition": unknown}), people(2))
+        assert (found.n, found.N) == (0, 2)
+
+    def test_who_is_superseded_or_not_in_the_set_need_not_have_ended(self):
+        other = builders.entry("subject.superseded", "S-00", by="S-01")
+        found = completed(study(), [*people(), other, *ended(*range(1, 8)), enrolment(subject="X")])
+        assert (found.final, found.n, found.N) == (True, 7, 7)
+
+    def test_a_cut_off_date_before_the_last_end_makes_it_interim(self):
+        entries = people() + ended(*range(7)) + ended(7, at=90)
+        states = sorted(builders.subjects(entries), key=lambda each: each.id)
+        for day, final in ((builders.day(89), False), (builders.day(90), True)):
+            asked = Asked(cutoff=day)
+            shares = builders.cells.total(report.as_asked(study(), each, asked) for each in states)
+            cut = report.report(study(), states, shares, asked).cut
+            assert cut.completion.final is final
+
+    def test_the_sums_alone_tell_it_at_every_prefix_of_tmb_301(self):
+        defined, entries = tmb301(), feed()
+        for n in (0, 1, 400, 1_500, len(entries)):
+            states = builders.subjects(entries[:n])
+            found = report.completed(defined, builders.sums_of(defined, states))
+            known = [each for each in states if ("subject.enrolled", "ENROLMENT") in each.records]
+            over = [each for each in known if any(k == "disposition.recorded" and
+                    r.data["of"] == "study" for (k, _), r in each.records.items())]  # fmt: skip
+            assert (found.n, found.N) == (len(over), len(known))
+            assert found.final is (n == len(entries))
+
+
+class TestCut:
+    def test_a_cut_asked_for_as_final_or_at_a_look_is_another_cut(self):
+        defined = study(looks=LOOKS)
+        states = sorted(builders.subjects(people()), key=lambda each: each.id)
+        sums = builders.sums_of(defined, states)
+        asked = (NOW, Asked(final=True), Asked(look="interim-1"), Asked(look="final", final=True))
+        cuts = [report.report(defined, states, sums, each).cut for each in asked]
+        assert len({each.id for each in cuts}) == len(cuts)
+        assert [each.completion.state for each in cuts] == ["Interim", "Final", "Interim", "Final"]
+
+
+class TestLooks:
+    def test_p_values_of_a_running_trial_are_nominal_and_say_that_no_look_is_planned(self):
+        assert nominal(study(), people()) == (True, True)
+        (note,) = notes(study(looks=LOOKS), people())
+        assert note == (
+            "P values are nominal: interim, no planned look. They confirm only at First interim"
+            " analysis (alpha 0.001), Final analysis (alpha 0.049)."
+        )
+
+    def test_live_documents_are_the_final_look_once_all_are_complete(self):
+        entries = people() + ended(*range(8))
+        assert nominal(study(), entries) == (False, False)
+        first, second = notes(study(looks=LOOKS), entries)
+        assert first == "Confirmatory test 1 of 2 (Final analysis, alpha 0.049): Men, P."
+        assert second.startswith("Confirmatory test 2 of 2 (Final analysis, alpha 0.049)")
+
+    def test_at_a_look_that_was_asked_for_each_test_is_at_its_alpha(self):
+        defined, asked = study(looks=LOOKS), Asked(look="interim-1")
+        assert nominal(defined, people(), asked) == (False, True)  # 0.0286 is above 0.001
+        assert nominal(defined, people(20), asked) == (False, False)  # P = 0.0000108
+        found = completed(defined, people(), asked)
+        assert (found.final, found.look) == (False, "interim-1")
+        assert found.text == (
+            "Interim: 8 of 8 subjects (Randomised) have not ended the study;"
+            " planned look: First interim analysis (alpha 0.001)"
+        )
+        first, rest = notes(defined, people(), asked)
+        assert "(First interim analysis, alpha 0.001)" in first
+        assert "above alpha (0.001)" in rest
+
+    def test_a_look_that_a_later_definition_does_not_plan_confirms_nothing(self):
+        asked = Asked(look="interim-2")
+        found = completed(study(looks=LOOKS), people(), asked)
+        assert found.look == ""
+        assert found.text.endswith("asked for at the look interim-2, which is not planned")
+        assert nominal(study(looks=LOOKS), people(), asked) == (True, True)
+
+    def test_the_last_look_is_the_final_analysis(self):
+        found = completed(study(looks=LOOKS), people(), Asked(look="final"))
+        assert found.final
+        assert "asked for as final" in found.text
+
+    @given(st.integers(0, 8), st.sampled_from(["", "interim-1", "final", "x"]), st.booleans())
+    def test_tests_confirm_at_a_planned_look_and_at_no_other_time(self, done, look, final):
+        asked = Asked(look=look, final=final and look != "interim-1")
+        complete, known = done == 8, look in {"interim-1", "final"}
+        planned = known or (look == "" and (complete or asked.final))
+        entries = people() + ended(*range(done))
+        assert (False in nominal(study(looks=LOOKS), entries, asked)) is planned
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("declared", "pointer"),
+        [
+            (DECLARED | {"set": "randomized"}, "/completion/set"),
+            (DECLARED | {"condition": "endd"}, "/completion/condition"),
+            (DECLARED | {"planned": 0}, "/completion/planned"),
+            ({"set": "randomised"}, "/completion/condition"),
+        ],
+    )
+    def test_what_is_not_there_is_refused_with_its_place(self, declared, pointer):
+        with pytest.raises(Rejected) as caught:
+            report.check(study(declared))
+        assert [each.pointer for each in caught.value.faults] == [pointer]
+
+    @pytest.mark.parametrize(
+        "looks",
+        [
+            [LOOKS[0], LOOKS[0]],
+            [LOOKS[0] | {"alpha": "0.06"}, LOOKS[1]],
+            [LOOKS[0] | {"alpha": "0"}],
+            [{"id": "x", "alpha": "0.01"}],
+        ],
+        ids=["twice", "above alpha", "none", "no label"],
+    )
+    def test_looks_are_distinct_labelled_and_within_alpha(self, looks):
+        with pytest.raises(Rejected):
+            study(looks=looks)
+
+
+class TestBlinded:
+    def test_a_condition_that_tells_the_arm_is_not_shown_to_the_open_audience(self):
+        telling = {"recorded": "dose.administered", "where": {"treatment": "drug"}}
+        for condition in (telling, {"characteristic": "arm", "levels": ["a"]}):
+            declared = DECLARED | {"condition": condition}
+            defined = study_of([{"count": "enrolled"}], [A, B], completion=declared)
+            report.check(defined)
+            assert defined.open.definition.completion is None
+            everybody = [enrolment(), randomised("a"), builders.dose()]
+            open_ = completed(defined.open, everybody)
+            assert open_.text == (
+                "Interim: no condition of completion is shown while the study is blinded"
+            )
+            sums = builders.sums_of(defined, builders.subjects(everybody))
+            assert report.completed(defined, report.counted(defined, sums)).final
+
+    def test_any_other_is_shown_and_is_the_same_for_both(self):
+        defined = study_of([{"count": "enrolled"}], [A, B], completion=DECLARED)
+        everybody = people(4) + ended(0, 1)
+        sums = builders.sums_of(defined, builders.subjects(everybody))
+        found = [report.completed(view, report.counted(view, sums)) for view in defined.views]
+        assert found[0] == found[1]
+        assert (found[0].n, found[0].N) == (2, 4)

@@ -1,0 +1,90 @@
+"""Every document says whether it is interim or final, and why."""
+
+import io
+import json
+from dataclasses import replace
+from functools import cache
+
+import builders
+import openpyxl
+import pytest
+import samples
+
+from trial.render import tables_json
+from trial.tables.grid import Completion
+
+FINAL = Completion(final=True, text="Final: all 40 subjects (ITT) have ended the study", n=40, N=40)
+STATES = [samples.CUT.completion, FINAL]
+
+
+@cache
+def files(state: Completion) -> dict[str, bytes]:
+    report = samples.trial()
+    return builders.files_of(replace(report, cut=replace(report.cut, completion=state)))
+
+
+@pytest.fixture(params=STATES, ids=["interim", "final"])
+def state(request: pytest.FixtureRequest) -> Completion:
+    found: Completion = request.param
+    return found
+
+
+def test_each_document_says_the_state_in_full(state: Completion):
+    told = {name for name, content in files(state).items() if state.text.encode() in content}
+    data = {name for name in files(state) if name.startswith("datasets/")}
+    assert files(state).keys() - told == {"listings.xlsx"} | data
+
+
+def test_no_document_of_one_state_tells_the_other(state: Completion):
+    (other,) = (each for each in STATES if each.state != state.state)
+    for name, content in files(state).items():
+        assert other.state.encode() + b": " not in content, name
+
+
+def test_every_sheet_says_it_above_its_title_and_in_its_footer(state: Completion):
+    book = openpyxl.load_workbook(io.BytesIO(files(state)["listings.xlsx"]))
+    for sheet in book.worksheets:
+        assert state.state.lower() in sheet.oddFooter.left.text
+        if sheet.title == "Definitions":
+            continue
+        lines = [str(row[0].value) for row in sheet.iter_rows(max_row=12)]
+        assert state.text in lines, sheet.title
+
+
+def test_every_table_and_figure_of_the_page_and_the_summary_says_it(state: Completion):
+    report, page = samples.trial(), files(state)["report.html"].decode()
+    shown = len(report.grids) + len(report.charts)
+    assert page.count(f" \u00b7 {state.state}</p>") == shown
+    heads = [each for each in files(state)["summary.md"].decode().splitlines()
+             if each.startswith("## Table")]  # fmt: skip
+    assert heads
+    assert all(each.endswith(f"({state.state.lower()})") for each in heads)
+
+
+def test_as_data_it_is_a_state_with_its_numbers(state: Completion):
+    expected = {"state": state.state.lower(), "text": state.text, "n": state.n, "N": 40,
+                "look": None}  # fmt: skip
+    for name in ("summary.json", "consort.json", "consort_checklist.json", "manifest.json"):
+        assert json.loads(files(state)[name])["cut"]["completion"] == expected
+    assert json.loads(files(state)["tables.json"])["completion"] == expected
+    assert tables_json.completion_fields(replace(state, look="x"))["look"] == "x"
+
+
+def test_ars_gives_the_reason_of_analyses_that_nothing_planned(state: Completion):
+    results = json.loads(files(state)["results.json"])
+    reasons = {json.dumps(each["reason"]) for each in results["analyses"]}
+    planned, unplanned = {"controlledTerm": "SPECIFIED IN SAP"}, "term/reason/no-look"
+    wanted = planned if state.final else {"sponsorTermId": unplanned}
+    assert reasons == {json.dumps(wanted)}
+    at_look = files(replace(samples.CUT.completion, look="interim-1"))["results.json"]
+    assert {json.dumps(each["reason"]) for each in json.loads(at_look)["analyses"]} == {
+        json.dumps(planned)
+    }
+    terms = {each["id"]: each for each in results["terminologyExtensions"]}
+    assert [each["id"] for each in terms["terms/reason"]["sponsorTerms"]] == [unplanned]
+
+
+def test_a_data_set_is_named_for_it(state: Completion):
+    for name, content in files(state).items():
+        if name.startswith("datasets/"):
+            assert f".{state.state.lower()}." in json.loads(content.splitlines()[0])["fileOID"]
