@@ -130,7 +130,9 @@ WHOLE |= {
             "time": "fall", "at": [7], "strata": ["region"]}},
         {"id": "incidence", "label": "Incidence", "incidence": {"filter": _FILTER, "per": 100}},
     ]}],
-    "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}]},
+    "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
+    "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
+                "looks": [{"id": "one", "label": "Look", "alpha": 0.01}]},
     "figures": [{"id": "f", "label": "F", "show": "mean", "rule": "Observed",
                  "source": {"table": "t", "row": "summary", "column": "a"}}],
     "listings": [{"id": "L", "title": "L", "population": "All", "records": "death.reported",
@@ -237,7 +239,10 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Survival: {"tables/0/rows/13/survival": {"time": "rise", "at": [8], "strata": []}},
     Incidence: {"tables/0/rows/14/incidence": {"filter": {}, "per": 1}},
     reporting.Testing: {"testing": {"alpha": 0.04, "order": [{"table": "t", "row": "count",
-                                                    "column": "p"}]}},
+                                                    "column": "p"}], "looks": []}},
+    reporting.Look: {"testing/looks/0": {"id": "two", "label": "Seen", "alpha": 0.02}},
+    reporting.CompletionDefinition: {"completion": {
+        "set": "received", "condition": "no", "planned": 8, "label": "over"}},
     FigureDefinition: {"figures/0": {
         "label": "Figure", "source": {"table": "t", "row": "count", "column": "b"},
         "show": "median", "rule": "Other"}},

@@ -18,7 +18,7 @@ def methods(definition: Definition) -> tuple[Section, ...]:
         *design.sections(definition, words),
         *values.sections(definition, words),
         *rows.sections(definition, words),
-        *statistics.sections(definition),
+        *statistics.sections(definition, words),
         *outputs.sections(definition, words),
     )
     return tuple(section for section in found if section.rows)

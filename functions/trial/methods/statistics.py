@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from trial.definition import Definition
 from trial.definition.outputs import Statistic
-from trial.methods.wording import labels_of
+from trial.methods.wording import Wording, labels_of
 from trial.statistics.tallies import QUARTILES
 from trial.tables.grid import Section
 from trial.tables.rows.kinds import P_FLOOR
@@ -48,11 +48,30 @@ _PRINTED = (
 )
 
 
-def sections(definition: Definition) -> Iterator[Section]:
-    """Tell the statistics, how numbers are printed, and the order of the confirmatory tests."""
+def sections(definition: Definition, words: Wording) -> Iterator[Section]:
+    """Tell statistics, how numbers are printed, when they are final, and which tests confirm."""
     heads = ("Statistic", "How it is computed and printed")
     yield Section("statistics", "Statistics", heads, (*STATISTICS.values(), *_PRINTED))
+    told = tuple(_completion(definition, words))
+    yield Section("completion", "Interim and final", ("State", "When"), told)
     yield Section("testing", "Tests", ("Test", "What it decides"), tuple(_tests(definition)))
+
+
+def _completion(definition: Definition, words: Wording) -> Iterator[tuple[str, str]]:
+    declared = definition.completion
+    if declared is not None:
+        label = definition.sets[declared.set].label
+        planned = f"there are at least {declared.planned} subjects" if declared.planned else (
+            "there is a subject"
+        )  # fmt: skip
+        met = words.condition(declared.condition)
+        yield (
+            "Final",
+            f"As soon as {planned} in the set {label} and of all of them holds: {met}; they then"
+            f" have {declared.label}.",
+        )
+    as_final = "A report that was asked for as final is final and says so"
+    yield "Interim", f"At any other time. {as_final}."
 
 
 def _tests(definition: Definition) -> Iterator[tuple[str, str]]:
@@ -67,12 +86,17 @@ def _tests(definition: Definition) -> Iterator[tuple[str, str]]:
         column = labels[ref.table][ref.column]
         yield (
             f"Confirmatory test {number} of {len(testing.order)}",
-            f"Table {ref.table}, {named}, {column}, at alpha {testing.alpha:f}",
+            f"Table {ref.table}, {named}, {column}",
         )
+    for look in testing.planned:
+        yield f"Planned look: {look.label} ({look.id})", f"Tests confirm at alpha {look.alpha:f}."
+    if testing.looks:
+        yield "Alpha of all looks", f"{testing.alpha:f}"
     yield (
         "Order",
         (
             "The first is confirmatory, each further one as long as all before it have P values"
-            " of at most alpha. Every other P value is nominal."
+            " of at most alpha. Every other P value is nominal, and at no planned look all are."
+            " Data that are final are at the last look; at an earlier one is what was asked for so."
         ),
     )
