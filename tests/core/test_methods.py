@@ -393,8 +393,12 @@ def test_tmb_301_says_what_its_primary_end_point_is():
     visits = {row[0]: row[1:] for row in sections["visits"].rows}
     assert visits["Day 14"][:3] == ("14", "12 to 17, schedule main", "enrolment, which is day 0")
     assert dict(sections["testing"].rows)["Confirmatory test 1 of 1"] == (
-        "Table 14.2.1, Paired responses (control, day 14), Comparison, at alpha 0.05"
+        "Table 14.2.1, Paired responses (control, day 14), Comparison"
     )
+    looks = dict(sections["testing"].rows)
+    assert looks["Planned look: Final analysis (final)"] == "Tests confirm at alpha 0.05."
+    final = dict(sections["completion"].rows)["Final"]
+    assert final.startswith("As soon as there are at least 40 subjects in the set Intention")
     sets = {row[0]: row[1] for row in sections["sets"].rows}
     assert sets["Completers"] == (
         "an enrolment is recorded and a disposition is recorded (of = study, status = completed)"

@@ -65,13 +65,12 @@ def _completion(definition: Definition, words: Wording) -> Iterator[tuple[str, s
             "there is a subject"
         )  # fmt: skip
         met = words.condition(declared.condition)
-        yield (
-            "Final",
+        when = (
             f"As soon as {planned} in the set {label} and of all of them holds: {met}; they then"
-            f" have {declared.label}.",
+            f" have {declared.label}."
         )
-    as_final = "A report that was asked for as final is final and says so"
-    yield "Interim", f"At any other time. {as_final}."
+        yield "Final", when
+    yield "Interim", "Any other. A report that was asked for as final is final and says so."
 
 
 def _tests(definition: Definition) -> Iterator[tuple[str, str]]:
