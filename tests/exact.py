@@ -1,6 +1,6 @@
 """Statistics by exact fractions, as a reader is to see them: written again, for tests alone.
 
-What is irrational is taken to 80 digits. A number within 1e-40 of a decimal of 15 places is that
+What is irrational is taken to 80 digits. A number within 1e-30 of a decimal of 15 places is that
 decimal: log10 of 20 and of 50 have the mean 1.5.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import mpmath
 
 _WIDE = Context(prec=80)
-_SHORT, _NEAR = 10**15, Fraction(1, 10**40)
+_SHORT, _NEAR = 10**15, Fraction(1, 10**30)
 MORE = {"mean": 1, "sd": 2, "se": 2, "ci": 1, "median": 1, "q1": 1, "q3": 1, "min": 0, "max": 0}
 
 

@@ -16,6 +16,8 @@ from trial.definition.base import Model, Places
 
 MOST_PLACES = 18
 """Decimals that the text of a result can have."""
+WIDEST_PLACES = 2 * MOST_PLACES
+"""Decimals that are kept of a converted result at most; one with more is rounded."""
 OPEN_PLACES = 6
 """Decimals that a result may have where the definition does not say."""
 ENDLESS_PLACES = 12
@@ -108,7 +110,7 @@ class Measured(Model):
         """Keep a number whole; of one with too many decimals for that, more than are printed."""
         decimals = self._decimals(min(self.places or 0, _MOST_DECIMALS))
         written, grid = self._written(decimals), min(self._grid(decimals), places)
-        if places <= MOST_PLACES:
+        if places <= WIDEST_PLACES:
             return Precision(places, decimals, grid, written)
         kept = max(ENDLESS_PLACES, self.result_places)
         return Precision(kept, decimals, grid, written, endless=True, exact=False)

@@ -1,0 +1,230 @@
+"""What is printed is the exact statistic of the records, rounded once: of any definition.
+
+Random definitions, with places, order_places and decimals given or left out, and random results as
+text; every statistic as it is printed is compared with one of exact fractions.
+"""
+
+import random
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import exact
+import soak
+from builders import subjects, sums_of
+from exact import MORE, text
+from random_measures import Person, Trial
+
+from trial import acceptance, report
+from trial.numbers import decimal_text
+from trial.study import Study
+from trial.tables.charts import charts
+from trial.tables.grid import Cell, Grid
+
+DEFINITIONS = soak.size(150, 5_000)
+SEED = soak.seed(f"{DEFINITIONS:,} definitions whose statistics are recounted")
+COLUMNS = [
+    {"id": "a", "label": "A", "set": "randomised", "arm": "a"},
+    {"id": "b", "label": "B", "set": "randomised", "arm": "b"},
+    {"id": "total", "label": "Total", "set": "randomised"},
+    {"id": "gain", "label": "A - B", "compare": ["b", "a"], "means": "t"},
+]
+ENDLESS = ("log", "ratio", "percent")
+
+
+class Printed:
+    """A random trial as it was printed, and as it is recounted; `cells` counts what was compared."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.trial = Trial(rng)
+        self.measures = self.trial.measures()
+        self.named = rng.sample(sorted(self.measures), 4)
+        self.rows = {f"row-{i}": self.row(name) for i, name in enumerate(self.named)}
+        self.cells = 0
+        self.study = self.trial.study([self.table()], figures=self.figures(), charts=self.charts())
+
+    def row(self, name: str) -> dict[str, Any]:
+        """Draw a row of a measure."""
+        rng = self.rng
+        wanted = rng.sample(sorted(MORE), rng.randint(2, 9))
+        row: dict[str, Any] = {"summary": name, "statistics": [*wanted, "max"]}
+        if rng.random() < 0.3:
+            row["decimals"] = rng.randint(0, self.most(name))
+        elif rng.random() < 0.3:
+            row["decimals"] = {each: rng.randint(0, self.most(name)) for each in wanted[:3]}
+        return row
+
+    def most(self, name: str) -> int:
+        """Give the decimals of the data that a measure may be printed with."""
+        parameter = self.trial.parameters.get("-".join(name.split("-")[:2]), {})
+        if "percent" in name:
+            return 6
+        return parameter.get("places", 10) - 5 if parameter else 6
+
+    def data_decimals(self, name: str) -> int:
+        """Give the decimals of the data as they are printed without a word of the row."""
+        if "percent" in name:
+            return 1
+        if name == "doses":
+            return 0
+        derived = self.trial.parameters.get("-".join(name.split("-")[:2]))
+        of = self.trial.score if name == "score" else derived or self.trial.parameters["x"]
+        if "decimals" in of:
+            return int(of["decimals"])
+        return 2 if derived else int(of.get("places", 0))
+
+    def places(self, row: Mapping[str, Any]) -> dict[str, int]:
+        decimals = row.get("decimals")
+        named = decimals if isinstance(decimals, dict) else {}
+        data = decimals if isinstance(decimals, int) else self.data_decimals(row["summary"])
+        return {name: named.get(name, data + more) for name, more in MORE.items()}
+
+    def table(self) -> dict[str, Any]:
+        rows = [{"id": name, "label": name} | row for name, row in self.rows.items()]
+        rows += [
+            {"id": "means", "label": "Means", "ancova": {"measure": self.named[0]}},
+            {"id": "visits", "label": "Visits", "visits": ["week-5", "week-9"],
+             "summary": {"parameter": "x-log", "change_from": "base"}},
+        ]  # fmt: skip
+        return {"id": "t", "title": "T", "population": "P", "columns": COLUMNS, "rows": rows}
+
+    def figures(self) -> list[dict[str, Any]]:
+        shown = [("row-0", "a", "mean"), ("row-1", "total", "max"), ("row-2", "gain", "difference")]
+        found = []
+        for i, (row, column, show) in enumerate(shown):
+            figure = {"id": f"f{i}", "label": "F", "show": "mean" if show == "max" else show,
+                      "source": {"table": "t", "row": row, "column": column}}  # fmt: skip
+            if self.rng.random() < 0.5:
+                figure["decimals"] = self.rng.randint(0, self.most(self.rows[row]["summary"]) + 1)
+            found.append(figure)
+        return found
+
+    def charts(self) -> list[dict[str, Any]]:
+        common = {"title": "C", "population": "P", "x_label": "", "y_label": ""}
+        return [
+            common | {"id": "w", "kind": "waterfall", "source": {"table": "t", "row": "row-3"}},
+            common | {"id": "m", "kind": "mean", "source": {"table": "t", "row": "visits"}},
+        ]
+
+    def values(self, measure: str, column: str) -> list[Fraction]:
+        recount = self.measures[measure][1]
+        return [found for each in self.members(column) if (found := recount(each)) is not None]
+
+    def members(self, column: str) -> list[Person]:
+        return [each for each in self.trial.people if column in ("total", each.arm)]
+
+    def check(self) -> None:
+        report.check(self.study)
+        entries = self.trial.entries()
+        for each in entries:
+            acceptance.accept(self.study, each)
+        sums = sums_of(self.study, subjects(entries))
+        (grid,) = report.tables(self.study, sums)
+        for name, row in self.rows.items():
+            self.check_row(grid, name, row["summary"], row["statistics"], self.places(row))
+        log = self.data_decimals("x-log-change")
+        for visit in ("week-5", "week-9"):
+            of = f"x-log-change-{visit}"
+            self.check_row(
+                grid, f"visits/{visit}", of, ["mean", "sd", "median", "min", "max"],
+                {name: log + more for name, more in MORE.items()},
+            )  # fmt: skip
+        self.check_means(grid)
+        self.check_figures(self.study, sums, grid)
+        self.check_charts(self.study, sums)
+
+    def same(self, found: Mapping[str, str], expected: Mapping[str, str], what: object) -> None:
+        shown = {name: found.get(name, "") for name in expected}
+        assert shown == dict(expected), (what, self.trial.parameters, self.trial.score)
+        self.cells += len(expected)
+
+    def check_row(
+        self, grid: Grid, name: str, measure: str, wanted: Any, places: Mapping[str, int]
+    ) -> None:
+        for column in ("a", "b", "total"):
+            values = self.values(measure, column)
+            expected = exact.described(values, wanted, places)
+            self.same(texts(cell(grid, name, column)), expected, (measure, column))
+        pair = (self.values(measure, column) for column in "ab")
+        expected = exact.contrasted(*pair, places["mean"])
+        self.same(texts(cell(grid, name, "gain")), expected, (measure, "gain"))
+
+    def check_means(self, grid: Grid) -> None:
+        measure, places = self.named[0], self.data_decimals(self.named[0]) + 1
+        groups = {arm: self.values(measure, arm) for arm in "ab"}
+        if not all(groups.values()) or sum(map(len, groups.values())) < 3:
+            return
+        found = texts(cell(grid, "means", "gain"))
+        self.same(found, exact.contrasted(groups["a"], groups["b"], places), "ancova")
+        for arm, values in groups.items():
+            expected = {"n": str(len(values)), "lsmean": text(exact.mean(values), places)}
+            self.same(texts(cell(grid, "means", arm)), expected, "ancova")
+
+    def check_figures(self, study: Study, sums: Any, grid: Grid) -> None:
+        for figure, given in zip(
+            report.summary(study, sums), study.definition.figures, strict=True
+        ):
+            here = cell(grid, given.source.row, given.source.column)
+            shown = texts(here)
+            if given.decimals is None:
+                expected = shown.get(given.show, ""), shown.get("ci_low"), shown.get("ci_high")
+            else:
+                expected = self.exactly(given, shown)
+            ends = figure.ci_text or (None, None)
+            assert (figure.text, *ends) == expected, (given, shown)
+            self.cells += 1
+
+    def exactly(self, given: Any, shown: Mapping[str, str]) -> tuple[Any, ...]:
+        """Recount a figure that has decimals of its own, from the values."""
+        row = self.rows[given.source.row]
+        names = [*row["statistics"], "mean", "ci"]
+        if given.source.column == "gain":
+            pair = (self.values(row["summary"], column) for column in "ab")
+            found = exact.contrasted(*pair, given.decimals)
+        else:
+            values = self.values(row["summary"], given.source.column)
+            found = exact.described(values, names, dict.fromkeys(MORE, given.decimals))
+        kept = {name: found.get(name) if name in shown else None for name in ("ci_low", "ci_high")}
+        of = found.get(given.show) if shown.get(given.show, "").strip("norepotd ") else None
+        return of or shown.get(given.show, ""), kept["ci_low"], kept["ci_high"]
+
+    def check_charts(self, study: Study, sums: Any) -> None:
+        waterfall, means = charts(study, sums)
+        places = self.places(self.rows["row-3"])["max"]
+        for series in waterfall.series:
+            values = sorted(self.values(self.named[3], series.id), reverse=True)
+            expected = [text(each, places) for each in values]
+            assert [shown(mark.y, waterfall.places) for mark in series.marks] == expected
+            self.cells += len(values)
+        for series in means.series:
+            for visit, mark in zip(("week-5", "week-9"), series.marks, strict=True):
+                values = self.values(f"x-log-change-{visit}", series.id)
+                places = dict.fromkeys(MORE, means.places)
+                expected = exact.described(values, ["mean", "ci"], places)
+                found = {"mean": mark.y, "ci_low": mark.low, "ci_high": mark.high}
+                found = {name: shown(each, means.places) for name, each in found.items()}
+                self.same(found, {k: v for k, v in expected.items() if k != "n"}, "mean chart")
+
+
+def shown(value: str | None, places: int) -> str:
+    return "" if value is None else decimal_text(Fraction(value), places)
+
+
+def texts(cell: Cell | None) -> dict[str, str]:
+    return {each.name: each.text for each in cell.statistics} if cell else {}
+
+
+def cell(grid: Grid, row: str, column: str) -> Cell | None:
+    cells = (each for here in grid.rows if here.id == row for each in here.cells)
+    return next((each for each in cells if each.column == column), None)
+
+
+def test_every_statistic_is_printed_as_exact_fractions_give_it() -> None:
+    cells = 0
+    for number in range(DEFINITIONS):
+        printed = Printed(random.Random(SEED + number))
+        printed.check()
+        cells += printed.cells
+    soak.note(f"{cells:,} cells of {DEFINITIONS:,} definitions are as exact fractions give them")
+    assert cells > 40 * DEFINITIONS

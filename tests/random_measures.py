@@ -1,0 +1,262 @@
+"""Random definitions of measures, and random results as text: what a property prints and recounts.
+
+A trial of two arms; each subject has results at a baseline and at two visits, of one parameter.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import exact
+from builders import day, dose, enrolment, entry, tiny
+from exact import log10, rounded
+from parallel import PARALLEL, randomised
+
+from trial.messages import Entry
+from trial.study import Study
+
+Optional = Fraction | None
+CONDITIONS = ("enrolled", "treated", "randomised")
+VISITS = {"baseline": 0, "week-5": 35, "week-9": 60}
+FACTORS = [
+    "10",
+    "0.1",
+    "88.4",
+    "0.02586",
+    "0.0555074824",
+    "0.3333333333333333333",
+    "1000",
+    f"0.{36 * '3'}",
+]
+POOLS = [
+    ["0.2", "0.3", "0.6", "0.4", "3", "9", "7"],
+    ["3.4", "3.6", "3.8", "-0.3", "8.04", "150.5"],
+    ["20", "50", "100", "1000", "2", "5", "8", "125", "80", "0"],
+]
+
+
+@dataclass
+class Result:
+    """A result as reported: its text, its unit and the upper limit of the range beside it."""
+
+    text: str
+    unit: str
+    high: str
+
+    def number(self, definition: Mapping[str, Any]) -> Fraction:
+        """Give what it counts as in the parameter's own unit."""
+        of = self.part(definition)
+        return of * Fraction(definition["x"].get("units", {}).get(self.unit, "1"))
+
+    def part(self, definition: Mapping[str, Any]) -> Fraction:
+        """Give what it counts as in the unit that it was reported in."""
+        below = self.text.startswith("<")
+        halved = below and definition["x"]["below_quantification"] == "half"
+        return Fraction(self.text.lstrip("<")) / (2 if halved else 1)
+
+
+@dataclass
+class Person:
+    """A subject: its arm, its results by visit and its score."""
+
+    id: str
+    arm: str
+    results: dict[str, Result] = field(default_factory=dict)
+    score: str = ""
+
+
+@dataclass
+class Trial:
+    """A random definition with its subjects; measures by name with what recounts each."""
+
+    rng: random.Random
+    parameters: dict[str, Any] = field(default_factory=dict)
+    score: dict[str, Any] = field(default_factory=dict)
+    people: list[Person] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Draw parameters and people."""
+        rng = self.rng
+        reported = precision(rng, 4) | {
+            "label": "X", "unit": "u", "below_quantification": rng.choice(["lloq", "half"]),
+        }  # fmt: skip
+        if rng.random() < 0.4:  # noqa: PLR2004
+            reported["units"] = {"v": rng.choice(FACTORS)}
+        derived = {"x-log": "log10_of", "x-ratio": "upper_limits_of"}
+        self.parameters = {"x": reported} | {
+            name: derived_precision(rng) | {"label": name, "unit": name, of: "x"}
+            for name, of in derived.items()
+        }
+        self.score = precision(rng, 3) | {"label": "Score"}
+        self.people = [
+            self.person(f"{arm}-{i}", arm)
+            for arm in "ab"
+            for i in range(rng.choice([0, 1, 2, 3, 5]))
+        ]
+
+    def person(self, name: str, arm: str) -> Person:
+        """Draw a subject."""
+        rng, pool = self.rng, self.rng.choice(POOLS)
+        person = Person(name, arm, score=number(rng, self.score, pool))
+        for visit in VISITS:
+            if rng.random() < 0.9:  # noqa: PLR2004
+                text = number(rng, self.parameters["x"], pool)
+                below = "<" if rng.random() < 0.1 and text[0] != "-" else ""  # noqa: PLR2004
+                unit = rng.choice(["u", *self.parameters["x"].get("units", {})])
+                person.results[visit] = Result(below + text, unit, rng.choice(["3", "7", "40.5"]))
+        return person
+
+    def entries(self) -> list[Entry]:
+        """Give the events of all."""
+        return [each for person in self.people for each in self._events(person)]
+
+    def _events(self, person: Person) -> list[Entry]:
+        score = {"score": Decimal(person.score)} if person.score else {}
+        found = [
+            enrolment(subject=person.id, characteristics={k: float(v) for k, v in score.items()}),
+            randomised(person.arm, person.id),
+            dose(subject=person.id),
+        ]
+        for visit, result in person.results.items():
+            found.append(
+                entry(
+                    "lab.result.reported", person.id, record=visit, parameter="x",
+                    collected=day(VISITS[visit], "09:00"), result=result.text, unit=result.unit,
+                    range_high=float(result.high),
+                )
+            )  # fmt: skip
+        return found
+
+    def value(self, person: Person, parameter: str, visit: str) -> Optional:
+        """Recount a value of a subject."""
+        result = person.results.get(visit)
+        if result is None:
+            return None
+        if parameter == "x":
+            return result.number(self.parameters)
+        if parameter == "x-ratio":
+            return self.ruled(parameter, result.part(self.parameters) / Fraction(result.high))
+        value = result.number(self.parameters)
+        return None if value <= 0 else self.ruled(parameter, log10(value))
+
+    def ruled(self, parameter: str, value: Fraction) -> Fraction:
+        """Round a derived value where its places are a rule of the study."""
+        places = self.parameters[parameter].get("places")
+        return value if places is None else rounded(value, places)
+
+    def measures(self) -> dict[str, tuple[dict[str, Any], Callable[[Person], Optional]]]:
+        """Give the measures there can be, each with what recounts it."""
+        found: dict[str, tuple[dict[str, Any], Callable[[Person], Optional]]] = {
+            "score": ({"characteristic": "score"}, _score),
+            "doses": ({"records": "dose.administered"}, lambda _: Fraction(1)),
+        }
+        for name in self.parameters:
+            for visit in ("week-5", "week-9"):
+                for kind, form in FORMS.items():
+                    found[f"{name}-{kind}-{visit}"] = (
+                        {"parameter": name, "at": visit} | ({form: "base"} if form else {}),
+                        self.recounting(name, kind, visit),
+                    )
+            for kind in ("change", "percent"):
+                first, second = (f"{name}-{kind}-{visit}" for visit in ("week-9", "week-5"))
+                found[f"{name}-{kind}-gain"] = (
+                    {"difference": [first, second]},
+                    _difference(found[first][1], found[second][1]),
+                )
+            one, other = found[f"{name}-change-week-5"][1], found[f"{name}-decrease-week-9"][1]
+            found[f"{name}-arms"] = (
+                {"by_arm": {"a": f"{name}-change-week-5", "b": f"{name}-decrease-week-9"}},
+                lambda person, one=one, other=other: (one if person.arm == "a" else other)(person),
+            )
+        return found
+
+    def recounting(self, name: str, kind: str, visit: str) -> Callable[[Person], Optional]:
+        """Make what recounts a value or a change of it."""
+
+        def recount(person: Person) -> Optional:
+            value, base = (self.value(person, name, at) for at in (visit, "baseline"))
+            if value is None or kind == "value":
+                return value
+            if base is None or (kind == "percent" and not exact.snapped(base)):
+                return None
+            change = value - base
+            return {"change": change, "decrease": -change}.get(kind) or (
+                100 * change / abs(base) if kind == "percent" else change * 0
+            )
+
+        return recount
+
+    def study(self, tables: list[Any], **more: Any) -> Study:
+        """Load the definition with some tables."""
+        parts = dict(PARALLEL) | more
+        parts |= {"conditions": {name: PARALLEL["conditions"][name] for name in CONDITIONS}}
+        return tiny(
+            **parts,
+            visits=[
+                {"id": "baseline", "label": "Baseline", "day": 0, "window": [-1, 7]},
+                {"id": "week-5", "label": "Week 5", "day": 35, "window": [25, 42]},
+                {"id": "week-9", "label": "Week 9", "day": 60, "window": [50, 70]},
+            ],
+            characteristics={"score": self.score},
+            parameters=self.parameters,
+            baselines={"base": {"last_before_first_dose": True}},
+            measures={name: measure for name, (measure, _) in self.measures().items()},
+            tables=tables,
+            listings=[],
+        )
+
+
+FORMS = {
+    "value": "", "change": "change_from", "decrease": "decrease_from",
+    "percent": "percent_change_from",
+}  # fmt: skip
+
+
+def _score(person: Person) -> Optional:
+    return Fraction(person.score) if person.score else None
+
+
+def _difference(
+    first: Callable[[Person], Optional], second: Callable[[Person], Optional]
+) -> Callable[[Person], Optional]:
+    def recount(person: Person) -> Optional:
+        one, other = first(person), second(person)
+        return None if one is None or other is None else one - other
+
+    return recount
+
+
+def precision(rng: random.Random, most: int) -> dict[str, int]:
+    """Draw places, order_places and decimals, each given or left out."""
+    given: dict[str, int] = {}
+    if rng.random() < 0.6:  # noqa: PLR2004
+        given["places"] = rng.randint(0, most)
+    limit = given.get("places", most)
+    for name in ("order_places", "decimals"):
+        if rng.random() < 0.5:  # noqa: PLR2004
+            given[name] = rng.randint(0, limit)
+    return given
+
+
+def derived_precision(rng: random.Random) -> dict[str, int]:
+    """Draw them for what has no last decimal: places that are a rule, or more than are printed."""
+    if rng.random() < 0.3:  # noqa: PLR2004
+        places = rng.randint(6, 9)
+        return {"places": places, "decimals": rng.randint(0, places - 5)}
+    return {name: rng.randint(0, 4) for name in ("order_places", "decimals") if rng.random() < 0.5}  # noqa: PLR2004
+
+
+def number(rng: random.Random, of: Mapping[str, Any], pool: list[str]) -> str:
+    """Draw a number with the decimals that may be sent."""
+    places = of.get("places", 6)
+    chosen = rng.choice(pool)
+    if rng.random() < 0.6 and len(chosen.partition(".")[2]) <= places:  # noqa: PLR2004
+        return chosen
+    decimals = rng.randint(0, places)
+    size = 10 ** rng.choice([1, 2, 3, 6])
+    units = rng.randint(-size if rng.random() < 0.2 else 0, size) * 10**decimals  # noqa: PLR2004
+    units += rng.randrange(10**decimals)
+    return f"{Decimal(units).scaleb(-decimals):f}"
