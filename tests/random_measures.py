@@ -83,7 +83,7 @@ class Trial:
         reported = precision(rng, 4) | {
             "label": "X", "unit": "u", "below_quantification": rng.choice(["lloq", "half"]),
         }  # fmt: skip
-        if rng.random() < 0.4:  # noqa: PLR2004
+        if rng.random() < 0.4:
             reported["units"] = {"v": rng.choice(FACTORS)}
         derived = {"x-log": "log10_of", "x-ratio": "upper_limits_of"}
         self.parameters = {"x": reported} | {
@@ -102,9 +102,9 @@ class Trial:
         rng, pool = self.rng, self.rng.choice(POOLS)
         person = Person(name, arm, score=number(rng, self.score, pool))
         for visit in VISITS:
-            if rng.random() < 0.9:  # noqa: PLR2004
+            if rng.random() < 0.9:
                 text = number(rng, self.parameters["x"], pool)
-                below = "<" if rng.random() < 0.1 and text[0] != "-" else ""  # noqa: PLR2004
+                below = "<" if rng.random() < 0.1 and text[0] != "-" else ""
                 unit = rng.choice(["u", *self.parameters["x"].get("units", {})])
                 person.results[visit] = Result(below + text, unit, rng.choice(["3", "7", "40.5"]))
         return person
@@ -232,31 +232,31 @@ def _difference(
 def precision(rng: random.Random, most: int) -> dict[str, int]:
     """Draw places, order_places and decimals, each given or left out."""
     given: dict[str, int] = {}
-    if rng.random() < 0.6:  # noqa: PLR2004
+    if rng.random() < 0.6:
         given["places"] = rng.randint(0, most)
     limit = given.get("places", most)
     for name in ("order_places", "decimals"):
-        if rng.random() < 0.5:  # noqa: PLR2004
+        if rng.random() < 0.5:
             given[name] = rng.randint(0, limit)
     return given
 
 
 def derived_precision(rng: random.Random) -> dict[str, int]:
     """Draw them for what has no last decimal: places that are a rule, or more than are printed."""
-    if rng.random() < 0.3:  # noqa: PLR2004
+    if rng.random() < 0.3:
         places = rng.randint(6, 9)
         return {"places": places, "decimals": rng.randint(0, places - 5)}
-    return {name: rng.randint(0, 4) for name in ("order_places", "decimals") if rng.random() < 0.5}  # noqa: PLR2004
+    return {name: rng.randint(0, 4) for name in ("order_places", "decimals") if rng.random() < 0.5}
 
 
 def number(rng: random.Random, of: Mapping[str, Any], pool: list[str]) -> str:
     """Draw a number with the decimals that may be sent."""
     places = of.get("places", 6)
     chosen = rng.choice(pool)
-    if rng.random() < 0.6 and len(chosen.partition(".")[2]) <= places:  # noqa: PLR2004
+    if rng.random() < 0.6 and len(chosen.partition(".")[2]) <= places:
         return chosen
     decimals = rng.randint(0, places)
     size = 10 ** rng.choice([1, 2, 3, 6])
-    units = rng.randint(-size if rng.random() < 0.2 else 0, size) * 10**decimals  # noqa: PLR2004
+    units = rng.randint(-size if rng.random() < 0.2 else 0, size) * 10**decimals
     units += rng.randrange(10**decimals)
     return f"{Decimal(units).scaleb(-decimals):f}"

@@ -1,0 +1,342 @@
+"""How finely numbers are kept and printed: exactly, or refused with what to write instead."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from builders import (
+    TINY,
+    cell,
+    day,
+    death,
+    dose,
+    enrolment,
+    entry,
+    listings_of,
+    rows_of,
+    sums_of,
+    tiny,
+)
+from builders import subjects as gathered
+from parallel import parallel, printed, randomised, raws, table_of
+
+from trial import report
+from trial.acceptance import accept
+from trial.cells import total
+from trial.errors import Fault, Rejected
+from trial.messages import Entry
+from trial.numbers import settled
+from trial.statistics.limbs import LIMB, joined, limbs
+from trial.statistics.moments import Moments
+from trial.statistics.products import Products
+from trial.study import Study
+from trial.tables.charts import charts
+
+CHANGE = {"parameter": "x", "at": "week-5", "change_from": "baseline"}
+PERCENT = {"parameter": "x", "at": "week-5", "percent_change_from": "baseline"}
+
+
+def parameter(**more: Any) -> dict[str, Any]:
+    return {"x": {"label": "X", "unit": "u"} | more}
+
+
+def result(at: int, text: str, subject: str = "S-1", **more: Any) -> Entry:
+    given = {"record": f"X-{at}", "parameter": "x", "collected": day(at), "unit": "u"}
+    return entry("lab.result.reported", subject, **(given | {"result": text} | more))
+
+
+def seen(*pairs: tuple[str, str]) -> list[Entry]:
+    """Give subjects of one arm with a result before and one after their first dose."""
+    found: list[Entry] = []
+    for i, (before, after) in enumerate(pairs):
+        name = f"S-{i}"
+        found += [enrolment(subject=name), randomised("a", name), dose(subject=name),
+                  result(0, before, name), result(35, after, name)]  # fmt: skip
+    return found
+
+
+def shown(measure: dict[str, Any], *pairs: tuple[str, str], **more: Any) -> dict[str, str]:
+    """Print a row of a measure; what is named here is of the parameter, or of the row."""
+    row = {name: more.pop(name) for name in ("statistics", "decimals_of_row") if name in more}
+    if "decimals_of_row" in row:
+        row["decimals"] = row.pop("decimals_of_row")
+    grid = table_of(seen(*pairs), {"summary": measure} | row, parameters=parameter(**more))
+    return printed(grid, "row", "a")
+
+
+def faults(study: Study, event: Entry) -> list[Fault]:
+    try:
+        accept(study, event)
+    except Rejected as refused:
+        return list(refused.faults)
+    return []
+
+
+def refusal(*rows: dict[str, Any], **changes: Any) -> Fault:
+    with pytest.raises(Rejected) as caught:
+        report.check(parallel(rows, **changes))
+    (fault,) = caught.value.faults
+    return fault
+
+
+class TestPrinted:
+    def test_order_statistics_are_values_that_somebody_has(self):
+        value = {"parameter": "x", "at": "week-5"}
+        pairs = [("1", "24.4"), ("1", "27.9"), ("1", "31.8")]
+        found = shown(value, *pairs, places=1, decimals=1)
+        assert found == {"n": "3", "mean": "28.03", "sd": "3.702", "median": "27.90",
+                         "min": "24.4", "max": "31.8"}  # fmt: skip
+        pairs = [("1", "3.9"), ("1", "4.7"), ("1", "5.9")]
+        found = shown(value, *pairs, places=1, order_places=0)
+        assert (found["median"], found["min"], found["max"]) == ("4.70", "3.9", "5.9")
+
+    def test_three_changes_of_less_than_one(self):
+        pairs = [("5.0", "4.7"), ("6.1", "5.8"), ("7.2", "6.9")]
+        found = shown(CHANGE, *pairs, places=1, decimals=1)
+        assert [found[name] for name in ("mean", "median", "min", "max")] == [
+            "-0.30", "-0.30", "-0.3", "-0.3",
+        ]  # fmt: skip
+
+    def test_what_says_no_places_keeps_the_decimals_that_were_sent(self):
+        value = {"parameter": "x", "at": "week-5"}
+        found = shown(value, ("1", "3.4"), ("1", "3.6"), ("1", "3.8"))
+        assert (found["mean"], found["median"]) == ("3.6", "3.6")
+        found = shown(value, ("1", "8.04"), decimals=1)
+        assert (found["mean"], found["max"]) == ("8.04", "8.0")
+
+    def test_percent_changes_are_rounded_once(self):
+        pairs = [("143", "131"), ("150", "137"), ("201", "181")]
+        found = shown(PERCENT, *pairs)
+        assert (found["median"], found["min"], found["max"]) == ("-8.67", "-10.0", "-8.4")
+        found = shown(PERCENT, pairs[0])
+        assert (found["mean"], found["median"], found["min"]) == ("-8.39", "-8.39", "-8.4")
+
+    def test_a_tie_of_endless_decimals_goes_up(self):
+        # Of 33.3..., 33.3..., 33.3... and 0.2 the mean is 25.05.
+        pairs = [("3", "4"), ("3", "4"), ("6", "8"), ("1000", "1002")]
+        found = shown(PERCENT, *pairs, statistics=["mean"], decimals_of_row={"mean": 1})
+        assert found["mean"] == "25.1"
+        tie, unit = Fraction(2505, 100), Fraction(1, 10**12)
+        assert settled(tie - unit, 12) == tie == settled(tie + unit / 2, 12)
+        assert settled(tie - 2 * unit, 12) == tie - 2 * unit
+
+    def test_where_nothing_varies_no_rounding_makes_a_p_value(self):
+        grid = table_of(
+            [*seen(("3", "1.5"), ("7", "3.5"), ("11", "5.5"))],
+            {"summary": {"parameter": "y", "at": "week-5", "change_from": "baseline"},
+             "statistics": ["mean", "sd", "ci"]},
+            parameters=parameter() | {"y": {"label": "Y", "unit": "log", "log10_of": "x"}},
+        )  # fmt: skip
+        assert printed(grid, "row", "a") == {
+            "n": "3", "mean": "-0.301", "sd": "0.0000", "ci_low": "-0.301", "ci_high": "-0.301",
+        }  # fmt: skip
+        assert raws(grid, "row", "sd")["a"] == "0"
+
+    def test_a_half_of_a_limit_is_kept_whole(self):
+        value = {"parameter": "x", "at": "week-5"}
+        half = {"below_quantification": "half", "places": 0, "decimals": 0}
+        assert shown(value, ("1", "<5"), **half)["mean"] == "2.5"
+
+    def test_a_converted_result_is_kept_whole(self):
+        value = {"parameter": "x", "at": "week-5"}
+        entries = [*seen(("1", "1")), result(36, "1.25", "S-0", unit="v")]
+        grid = table_of(
+            entries, {"summary": value, "statistics": ["mean"], "decimals": 4},
+            parameters=parameter(units={"v": 88.4}, places=2),
+            visits=[{"id": "week-5", "label": "W", "day": 36, "window": [36, 42]},
+                    *(each for each in TINY["visits"] if each["id"] != "week-5")],
+        )  # fmt: skip
+        assert printed(grid, "row", "a")["mean"] == "110.50000"
+
+    def test_a_waterfall_shows_what_its_table_prints(self):
+        row = {"summary": PERCENT, "statistics": ["min", "max"]}
+        chart = {"id": "w", "title": "W", "population": "P", "kind": "waterfall",
+                 "source": {"table": "t", "row": "row"}, "x_label": "", "y_label": ""}  # fmt: skip
+        study = parallel([row], parameters=parameter(), charts=[chart])
+        (found,) = charts(study, sums_of(study, gathered(seen(("143", "131")))))
+        assert found.places == 1
+        assert found.series[0].marks[0].y == "-8.391608391608"
+
+    def test_a_listing_shows_every_digit_and_no_zero_more(self):
+        columns = [{"id": "A", "label": "A", "source": "value", "kind": "number"}]
+        one = {"id": "L", "title": "L", "population": "All", "records": "observations:x",
+               "columns": columns}  # fmt: skip
+        for more, texts in (({}, ["150", "3.64"]), ({"places": 2}, ["150.00", "3.64"]),
+                            ({"decimals": 1}, ["150.0", "3.64"])):  # fmt: skip
+            study = tiny(listings=[one], parameters=TINY["parameters"] | parameter(**more))
+            listing = listings_of(study, seen(("150", "3.64")))["L"]
+            assert [str(row["A"]) for row in rows_of(listing)] == texts
+
+
+class TestFigures:
+    ROW: Mapping[str, Any] = {"summary": CHANGE, "statistics": ["mean", "ci"]}
+
+    def figure(self, show: str = "mean", **more: Any) -> Any:
+        source = {"table": "t", "row": "row", "column": "a"}
+        one = {"id": "f", "label": "F", "show": show, "source": source} | more
+        died = {"count": {"recorded": "death.reported"}, "interval": True}
+        row = self.ROW if show == "mean" else died
+        study = parallel(
+            [row],
+            parameters=parameter(places=1), figures=[one], percent_decimals=1,
+        )  # fmt: skip
+        pairs = [("5.0", "4.1"), ("6.1", "5.4"), ("7.2", "6.5")]
+        (found,) = report.summary(
+            study, sums_of(study, gathered([*seen(*pairs), death(subject="S-0")]))
+        )
+        return found
+
+    def test_a_figure_is_printed_as_its_table_prints_it(self):
+        found = self.figure()
+        assert (found.text, found.ci_text) == ("-0.77", ("-1.05", "-0.48"))
+
+    def test_decimals_of_its_own_are_those_of_its_interval_too(self):
+        assert (self.figure(decimals=0).text, self.figure(decimals=0).ci_text) == (
+            "-1",
+            ("-1", "0"),
+        )
+        found = self.figure(decimals=3)
+        assert (found.text, found.ci_text) == ("-0.767", ("-1.054", "-0.480"))
+
+    def test_a_percentage_has_the_decimals_of_its_table(self):
+        assert self.figure("count-percent").text == "1 (33.3%)"
+        found = self.figure("count-percent", decimals=2)
+        assert (found.text, found.ci_text) == ("1 (33.33%)", ("0.84", "90.57"))
+
+    @pytest.mark.parametrize(("show", "part"), [("n", "decimals"), ("p", "decimals"),
+                                                ("mean", "floor")])  # fmt: skip
+    def test_what_a_figure_has_no_use_for_is_refused(self, show, part):
+        with pytest.raises(Rejected):
+            self.figure(show, **{part: 0.001 if part == "floor" else 1})
+
+
+class TestRefused:
+    @pytest.mark.parametrize("part", ["decimals", "order_places"])
+    def test_more_decimals_than_are_kept(self, part):
+        fault = refusal(parameters=parameter(places=1, **{part: 2}))
+        assert fault.pointer == "/parameters/x"
+        assert "write places: 2" in fault.detail
+
+    @pytest.mark.parametrize(
+        ("row", "pointer"),
+        [
+            ({"summary": {"parameter": "y", "at": "week-5"}}, "summary"),
+            ({"summary": {"parameter": "y", "at": "week-5"}, "decimals": {"mean": 3}}, "decimals"),
+            ({"ancova": {"measure": {"parameter": "y", "at": "week-5"}}}, "ancova/measure"),
+            ({"ancova": {"measure": {"parameter": "y", "at": "week-5"}}, "decimals": 1},
+             "decimals"),
+        ],
+    )  # fmt: skip
+    def test_decimals_that_rounding_has_spoilt(self, row, pointer):
+        ruled = {"y": {"label": "Y", "unit": "log", "log10_of": "x", "places": 4, "decimals": 0}}
+        if pointer.endswith(("summary", "measure")):
+            ruled["y"]["decimals"] = 2
+        fault = refusal(row, parameters=parameter() | ruled)
+        assert fault.pointer == f"/tables/0/rows/0/{pointer}"
+        assert "leave out the parameter's places" in fault.detail
+        ruled["y"].pop("places")
+        report.check(parallel([row], parameters=parameter() | ruled))
+
+    def test_a_figure_of_more_decimals_than_are_kept(self):
+        source = {"table": "t", "row": "row", "column": "a"}
+        figure = {"id": "f", "label": "F", "show": "mean", "source": source, "decimals": 4}
+        ruled = {"y": {"label": "Y", "unit": "log", "log10_of": "x", "places": 6, "decimals": 1}}
+        row = {"summary": {"parameter": "y", "at": "week-5"}, "statistics": ["mean"]}
+        fault = refusal(row, parameters=parameter() | ruled, figures=[figure])
+        assert fault.pointer == "/figures/0/decimals"
+
+    def test_decimals_by_statistic_of_a_model(self):
+        fault = refusal(
+            {"ancova": {"measure": CHANGE}, "decimals": {"mean": 1}}, parameters=parameter()
+        )
+        assert fault.pointer == "/tables/0/rows/0"
+
+    def test_a_bound_that_rounded_values_cannot_be_told_from(self):
+        bound = {"measure": PERCENT, "at_most": -33.3333333333}
+        fault = refusal(parameters=parameter(), conditions={"new": bound})
+        assert fault.pointer == "/conditions/new/at_most"
+
+
+class TestResults:
+    @pytest.mark.parametrize(
+        ("text", "unit", "more", "taken"),
+        [
+            ("24.4", "u", {"places": 1}, True), ("24.45", "u", {"places": 1}, False),
+            ("24.400", "u", {"places": 1}, True), ("<0.05", "u", {"places": 1}, False),
+            ("3.123456", "u", {}, True), ("3.1234567", "u", {}, False),
+            ("4.15", "v", {"places": 1, "units": {"v": 10}}, True),
+            ("4.155", "v", {"places": 1, "units": {"v": 10}}, False),
+            ("61.55172413793103", "u", {"places": 14}, True),
+        ],
+    )  # fmt: skip
+    def test_a_result_has_the_decimals_that_are_kept_or_is_refused(self, text, unit, more, taken):
+        study = tiny(parameters=TINY["parameters"] | parameter(**more))
+        found = faults(study, result(0, text, unit=unit))
+        assert [each.pointer for each in found] == ([] if taken else ["/data/result"])
+        assert all("decimals" in each.detail and text not in each.detail for each in found)
+
+    @pytest.mark.parametrize(("score", "taken"), [(3.5, True), (3.55, False)])
+    def test_a_number_of_enrolment_likewise(self, score, taken):
+        study = tiny(characteristics={"score": {"label": "Score", "places": 1}})
+        found = faults(study, enrolment(characteristics={"score": score}))
+        at = "/data/characteristics/score"
+        assert [each.pointer for each in found] == ([] if taken else [at])
+
+
+class TestBounds:
+    @pytest.mark.parametrize(
+        ("bound", "pair", "expected"),
+        [
+            ({"at_most": -10}, ("150", "135"), 1), ({"below": -10}, ("150", "135"), 0),
+            ({"at_most": -33.3}, ("3", "2"), 1), ({"at_least": -33.3}, ("3", "2"), 0),
+        ],
+    )  # fmt: skip
+    def test_a_percent_change_meets_its_bound_exactly(self, bound, pair, expected):
+        grid = table_of(seen(pair), {"count": {"measure": PERCENT} | bound},
+                        parameters=parameter())  # fmt: skip
+        assert raws(grid, "row", "n")["a"] == expected
+
+    @pytest.mark.parametrize(
+        ("bound", "text", "expected"),
+        [
+            ({"more_than": 50.5}, ">50", 0), ({"more_than": 50}, ">50", 1),
+            ({"below": 49.5}, "<50", 0), ({"below": 50}, "<50", 1),
+            ({"at_least": 49.5}, "50", 1), ({"at_most": 49.5}, "49", 1),
+            ({"more_than": 49.5}, "49", 0), ({"below": 49.5}, "50", 0),
+        ],
+    )  # fmt: skip
+    def test_a_bound_may_have_more_decimals_than_values(self, bound, text, expected):
+        value = {"parameter": "x", "at": "week-5"}
+        grid = table_of(seen(("1", text)), {"count": {"measure": value} | bound},
+                        parameters=parameter(places=0))  # fmt: skip
+        assert raws(grid, "row", "n")["a"] == expected
+
+
+class TestLimbs:
+    NUMBERS = (0, 7, -7, LIMB, -LIMB - 3, 10**75 + 1, -(10**140))
+
+    def test_numbers_of_any_size_add(self):
+        sums = total({"row": dict(limbs("q", each))} for each in self.NUMBERS)
+        assert joined("q", sums["row"]) == sum(self.NUMBERS)
+        assert all(abs(limb) < 10**38 for limb in sums["row"].values())
+
+    def test_moments_and_products_of_large_values_are_exact(self):
+        values = [10**40 + 1, -(10**35), 5]
+        sums = total({"row": Moments(12).lift(each)} for each in values)["row"]
+        readout = Moments(12).read(sums)
+        assert readout.mean == Fraction(sum(values), 3 * 10**12)
+        sums = total({"row": Products((12, 0)).lift([each, each])} for each in values)["row"]
+        assert Products((12, 0)).read(sums).of(0, 1) == Fraction(
+            sum(each * each for each in values), 10**12
+        )
+
+    def test_a_change_of_many_million_per_cent_fits_the_stores_numbers(self):
+        entries = seen(("0.000001", "999999999999999"), ("0.000002", "4"))
+        study = parallel([{"summary": PERCENT}], parameters=parameter())
+        sums = sums_of(study, gathered(entries))
+        cells = [value for row in sums.values() for value in row.values()]
+        assert all(abs(value) < 10**38 for value in cells)
+        (grid,) = report.tables(study, sums)
+        expected = Fraction(100 * (999999999999999 * 10**6 - 1) + 100 * (2 * 10**6 - 1), 2)
+        assert Fraction(cell(grid, "row", "a").get("mean").raw) == expected
