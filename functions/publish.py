@@ -1,96 +1,208 @@
 """Make the documents of the studies that changed, and the reports that were asked for."""
 
-from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from trial import publishing, wiring
-from trial.errors import Unavailable, place_of
+from trial import currency, publishing, wiring
+from trial.errors import OutOfTime, Unavailable, place_of
+from trial.publishing import Beat, Writing
 from trial.store import keys
-from trial.store.reports import FAILED, PUBLISHED
+from trial.store.failures import told
+from trial.store.reports import FAILED, PUBLISHED, Requested
 from trial.study import Study
 
 logger, metrics = Logger(), Metrics()
 
-
-def wanted(records: list[dict[str, Any]]) -> dict[str, set[str]]:
-    """Find which studies changed, and which of their reports were asked for."""
-    studies: dict[str, set[str]] = defaultdict(set)
-    for record in records:
-        item = record["dynamodb"]["Keys"]
-        requests = studies[keys.study_of(item["PK"]["S"])]
-        if item["SK"]["S"].startswith(keys.REPORT):
-            requests.add(item["SK"]["S"].removeprefix(keys.REPORT))
-    return studies
+GRACE = timedelta(minutes=10)
+"""How long a change or a report waits for the stream before the sweep looks after it."""
+AGAIN = timedelta(hours=1)
+"""How long the sweep leaves a study alone that could not be rendered."""
+GIVEN_UP = "it could not be made within a day; ask for it again once its cause is mended"
 
 
-def publish(name: str, requests: set[str]) -> None:
-    """Bring a study's live documents up to date and make the reports asked for."""
-    store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
-    store.look_again(name)  # another definition may just have come into force
-    current = store.current(name)
-    if current is not None and current.removed:
+def wanted(records: list[dict[str, Any]]) -> list[str]:
+    """Find which studies changed, or have a report asked for."""
+    partitions = (record["dynamodb"]["Keys"]["PK"]["S"] for record in records)
+    return sorted({keys.study_of(each) for each in partitions})
+
+
+def publish(name: str, holder: str, beat: Beat, *, live: bool = True) -> None:
+    """Bring a study's documents up to date, unless another does so, who then goes again."""
+    current = wiring.store().current(name)
+    if current is None or current.removed:
         return
-    study, version = store.study(name), wiring.code_version()
-    for request in reports.in_order(name, requests):
-        publish_report(study, request, version)
-    cut = publishing.publish_live(store, documents, study, version)
-    if not publishing.agrees(store, study):
-        metrics.add_metric("SumsDiffer", "Count", 1)
-        logger.error("The sums differ from the subjects' shares", study=name)
-    reports.mark(name, PUBLISHED, wiring.now().isoformat(timespec="seconds"))
-    if cut is not None:
-        metrics.add_metric("StudiesPublished", "Count", 1)
-        logger.info("Documents published", study=name, cut=cut.id, accepted=cut.accepted)
-
-
-def publish_report(study: Study, request: str, version: str) -> None:
-    """Make one report; one that cannot be made is marked, and fails no other."""
-    store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
+    claims = wiring.claims()
+    claim = claims.take(name, holder)
+    if claim is None:
+        metrics.add_metric("PublicationsLeftToAnother", "Count", 1)
+        return
     try:
-        publishing.publish_report(store, documents, reports, study, request, version)
-    except Unavailable:
+        render(name, beat, live=live)
+        while claim := claims.done(claim):
+            _once_more(name, beat)
+    except BaseException:
+        with suppress(Unavailable):
+            claims.drop(name, holder)
+        raise
+
+
+def _once_more(name: str, beat: Beat) -> None:
+    try:
+        render(name, beat)
+    except OutOfTime as error:  # not its size, but its changes: they come again
+        raise Unavailable("the study changed all the while") from error
+
+
+def render(name: str, beat: Beat, *, live: bool = True) -> None:
+    """Make a study's live documents, and the reports that wait; one fails no other."""
+    store = wiring.store()
+    store.look_again(name)  # another definition may just have come into force
+    study = store.study(name)
+    writing = Writing(store, wiring.documents(), wiring.code_version(), beat)
+    if live:
+        _attempt(lambda: publish_live(writing, study), lambda error: give_up(name, error))
+    for asked in wiring.reports().waiting(name):
+        publish_report(writing, study, asked)
+
+
+def _attempt(work: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+    """Do something; whatever no repetition helps is told, and stops nothing else."""
+    try:
+        work()
+    except (Unavailable, OutOfTime):
         raise
     except Exception as error:  # noqa: BLE001
-        # Its cut may hold what no other does: the live documents and other reports go on.
-        give_up_report(study.id, request, error)
+        failed(error)
 
 
-def give_up_report(name: str, request: str, error: Exception) -> None:
+def publish_live(writing: Writing, study: Study) -> None:
+    """Bring a study's live documents up to date."""
+    cut = publishing.publish_live(writing, study)
+    if not publishing.agrees(writing.store, study):
+        metrics.add_metric("SumsDiffer", "Count", 1)
+        logger.error("The sums differ from the subjects' shares", study=study.id)
+    wiring.reports().mark(study.id, PUBLISHED, _at(wiring.now()))
+    if cut is not None:
+        metrics.add_metric("StudiesPublished", "Count", 1)
+        logger.info("Documents published", study=study.id, cut=cut.id, accepted=cut.accepted)
+
+
+def publish_report(writing: Writing, study: Study, asked: Requested) -> None:
+    """Make one report if its time has come; one that cannot be made is marked."""
+    reports, now = wiring.reports(), wiring.now()
+    if asked.is_given_up(now):
+        give_up_report(study.id, asked.id, GIVEN_UP)
+    elif asked.is_due(now):
+        _attempt(
+            lambda: publishing.publish_report(reports, writing, study, asked.id),
+            lambda error: give_up_report(study.id, asked.id, told(error)),
+        )
+
+
+def give_up_report(name: str, request: str, reason: str) -> None:
     """Mark and alarm a report that cannot be made."""
-    place = place_of(error)
-    logger.error("Report not made", study=name, error=type(error).__name__, place=place)
-    metrics.add_metric("StudiesNotPublished", "Count", 1)
-    wiring.reports().fail(name, request)
+    logger.error("Report not made", study=name, report=request, reason=reason)
+    metrics.add_metric("ReportsNotMade", "Count", 1)
+    wiring.reports().fail(name, request, reason)
 
 
-def give_up(name: str, requests: set[str], error: Exception) -> None:
+def give_up(name: str, error: Exception) -> None:
     """Mark and alarm a study that fails to render; its error's text may quote a patient's data."""
     place = place_of(error)
     logger.error("Study not published", study=name, error=type(error).__name__, place=place)
     metrics.add_metric("StudiesNotPublished", "Count", 1)
-    reports, at = wiring.reports(), wiring.now().isoformat(timespec="seconds")
-    reports.mark(name, FAILED, at, f"{type(error).__name__} at {place}")
-    for request in requests:
-        reports.fail(name, request)
+    wiring.reports().mark(name, FAILED, _at(wiring.now()), told(error))
+
+
+def sweep(beat: Beat, holder: str) -> Unavailable | None:
+    """Publish what is behind or waits although nothing calls for it any more, the oldest first."""
+    found, unseen = _each(wiring.store().studies(), _looked_at)
+    now = wiring.now()
+    ages = [(now - datetime.fromisoformat(since)).total_seconds() for since, *_ in found if since]
+    metrics.add_metric("DocumentsBehind", "Seconds", max(ages, default=0))
+    due = {name: live for _, name, live, is_due in sorted(found) if is_due}
+    _, again = _each(due, lambda name: publish(name, holder, beat, live=due[name]))
+    return again or unseen
+
+
+def _looked_at(name: str) -> tuple[str, str, bool, bool]:
+    """Look a study over: since when it is behind, its name, whether that, or anything, is due."""
+    store, reports, now = wiring.store(), wiring.reports(), wiring.now()
+    current = store.current(name)
+    if current is None or current.removed:
+        return "", name, False, False
+    marked = reports.marked(name) or dict.fromkeys(("status", "at", "behind_since"), "")
+    since, behind = (
+        marked["behind_since"],
+        currency.is_behind(store, wiring.documents(), store.study(name)),
+    )
+    if behind != bool(since):
+        since = _at(now) if behind else ""
+        reports.mark_behind(name, since)
+    left_alone = marked["status"] == FAILED and not _older(marked["at"], AGAIN, now)
+    live = behind and _older(since, GRACE, now) and not left_alone
+    late = [each for each in reports.waiting(name) if _older(each.requested_at, GRACE, now)]
+    waits = any(each.is_due(now) or each.is_given_up(now) for each in late)
+    return since, name, live, live or waits
+
+
+def _older(at: str, age: timedelta, now: datetime) -> bool:
+    return now - datetime.fromisoformat(at) >= age
+
+
+def _at(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _each[T](names: Iterable[str], work: Callable[[str], T]) -> tuple[list[T], Unavailable | None]:
+    """Do something for each study, one never failing another; say whether any must come again."""
+    done, again = [], None
+    for number, name in enumerate(names):
+        try:
+            done.append(work(name))
+        except Unavailable as error:
+            again = error  # what is published by then is left alone
+        except OutOfTime as error:
+            again = _out_of_time(name, error, alone=number == 0) or again
+        except Exception as error:  # noqa: BLE001
+            # Whatever a study's data or definition does to rendering must not stop the others,
+            # and repeating it would not help: mark it, alarm, go on.
+            again = _given_up(name, error) or again
+    return done, again
+
+
+def _given_up(name: str, error: Exception) -> Unavailable | None:
+    """Give a study up; where not even that can be noted, it comes again."""
+    try:
+        give_up(name, error)
+    except Unavailable as busy:
+        return busy
+    return None
+
+
+def _out_of_time(name: str, error: OutOfTime, *, alone: bool) -> Unavailable | None:
+    """Give a study up that had all the time there is; another comes again."""
+    if alone:
+        return _given_up(name, error)
+    return Unavailable("there was no time left for the study")
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG001
-    """Publish what a batch of the table's stream calls for; one study never fails another."""
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    """Publish what a batch of the table's stream calls for or, by the schedule, what was missed."""
     metrics.add_metric("Batches", "Count", 1)
-    busy: Unavailable | None = None
-    for name, requests in sorted(wanted(event["Records"]).items()):
-        try:
-            publish(name, requests)
-        except Unavailable as error:
-            busy = error  # the batch comes again; what is published by then is left alone
-        except Exception as error:  # noqa: BLE001
-            # Whatever a study's data or definition does to rendering must not stop the others,
-            # and repeating it would not help: mark it, alarm, go on.
-            give_up(name, requests, error)
-    if busy is not None:
-        raise busy
+    beat = wiring.beat(context)
+    records = event.get("Records")
+    if records is None:
+        again = sweep(beat, context.aws_request_id)
+    else:
+        holder = records[0].get("eventID") or context.aws_request_id  # the same if it comes again
+        _, again = _each(wanted(records), lambda name: publish(name, holder, beat))
+    if again is not None:
+        raise again

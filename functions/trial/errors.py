@@ -1,8 +1,9 @@
-"""What can go wrong, in two families that decide everything.
+"""What can go wrong, in families that decide everything.
 
 TrialError
 Rejected      asking again would not help: answer 4xx, or set the message aside
 Unavailable   asking again will help: answer 503, or leave the message in the queue
+OutOfTime     the process must end first: somebody else goes on, or it is too much for one
 """
 
 from dataclasses import dataclass
@@ -60,6 +61,10 @@ class Unavailable(TrialError):
         return Rejected(
             self.STATUS, "Not available now", "nothing was lost; send the same request again"
         ).problem()
+
+
+class OutOfTime(TrialError):
+    """What is being done cannot be ended before this process must."""
 
 
 def place_of(error: BaseException) -> str:

@@ -1,14 +1,15 @@
 """Make a study's documents from one consistent state, and put them where readers find them."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 from trial import report
 from trial.asked import NOW, Asked
 from trial.blinding import OPEN
 from trial.changelog import Changelog
+from trial.currency import is_newer
 from trial.errors import Unavailable
 from trial.render.documents import File, render
 from trial.render.workbook import workbook
@@ -16,20 +17,24 @@ from trial.store import places
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, MANIFEST, TRAIL
-from trial.store.reports import PENDING, Made, Reports
+from trial.store.reports import PENDING, Made, Reports, Requested
 from trial.store.rows import JournalRow
 from trial.store.states import Standing, State
 from trial.study import Study
 from trial.tables.grid import Cut, Report
 
+type Beat = Callable[[], None]
+"""Called at every piece that is made; raises `OutOfTime` when this process must soon end."""
+
 
 @dataclass(frozen=True)
 class Publication:
-    """A cut, what it shows to one audience, and the state of which that is."""
+    """A cut, what it shows to one audience, and the state and the disputes of which that is."""
 
     report: Report
     study: Study
     state: State
+    disputes: int
 
     @property
     def cut(self) -> Cut:
@@ -41,77 +46,92 @@ class Publication:
         return render(self.report, self.study.definition, code_version)
 
 
-def publish_live(store: Store, documents: Documents, study: Study, code_version: str) -> Cut | None:
+@dataclass(frozen=True)
+class Writing:
+    """Where documents are written, by which code, and until when."""
+
+    store: Store
+    documents: Documents
+    code_version: str
+    beat: Beat = lambda: None
+
+    def put(self, study: Study, place: str, files: Iterable[File]) -> dict[str, str]:
+        """Write files to one place, each as it is made; give the version that each became."""
+        return {
+            each.name: self.documents.write(
+                study.id, study.audience, place, each.name, each.media_type,
+                self._in_time(each.content),
+            )
+            for each in files
+        }  # fmt: skip
+
+    def _in_time(self, content: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in content:
+            self.beat()
+            yield piece
+
+
+def publish_live(writing: Writing, study: Study) -> Cut | None:
     """Bring the live documents of every audience up to date; give the open ones' cut.
 
     None where they already are, or are newer.
     """
+    store = writing.store
     current = store.current(study.id)
     epoch = current.epoch if current else 0
     if current is not None and current.digest != study.digest:
         raise Unavailable("another definition has come into force")
-    state = counted(store, study)
-    cuts = [_advance(store, documents, view, epoch, state, code_version) for view in study.views]
+    state = counted(store, study, writing.beat)
+    cuts = [_advance(writing, view, epoch, state) for view in study.views]
     return cuts[0]
 
 
-def _advance(
-    store: Store, documents: Documents, study: Study, epoch: int, state: State, code_version: str
-) -> Cut | None:
+def _advance(writing: Writing, study: Study, epoch: int, state: State) -> Cut | None:
     """Publish a state to one audience, unless what it has is newer."""
-    publication = make(store, study, state)
+    documents = writing.documents
+    publication = make(writing.store, study, state)
     cut = publication.cut
-    latest, tag = documents.latest(study.id, study.audience)
-    if latest is not None and not _newer(epoch, cut, code_version, latest):
-        return None
-    entry = {
+    standing = {
         "study": study.id,
         "epoch": epoch,
         "events": cut.accepted,
+        "disputes": publication.disputes,
         "cut": cut.id,
         "content_root": cut.content_root,
         "completion": cut.completion.text,
-        "code_version": code_version,
-        "files": put(documents, study, LIVE, publication.files(code_version)),
-        "audit": put(documents, study, f"{AUDIT}/{LIVE}", _heads(publication)),
+        "code_version": writing.code_version,
     }
+    latest, tag = documents.latest(study.id, study.audience)
+    if latest is not None and not is_newer(standing, latest):
+        return None
+    files = writing.put(study, LIVE, publication.files(writing.code_version))
+    beside = writing.put(study, f"{AUDIT}/{LIVE}", _heads(publication))
+    entry = {**standing, "files": files, "audit": beside}
     moved = documents.advance(study.id, study.audience, entry, tag)
     # Overtaken by another publication: this one may still be the newer of the two.
-    return cut if moved else _advance(store, documents, study, epoch, state, code_version)
+    return cut if moved else _advance(writing, study, epoch, state)
 
 
-def _newer(epoch: int, cut: Cut, code_version: str, latest: dict[str, Any]) -> bool:
-    mine, theirs = (epoch, cut.accepted), (latest["epoch"], latest["events"])
-    same = cut.id == latest["cut"] and code_version == latest["code_version"]
-    return bool(mine >= theirs) and not same
-
-
-def put(documents: Documents, study: Study, place: str, files: Iterable[File]) -> dict[str, str]:
-    """Write files to one place, each as it is made; give the version that each became."""
-    return {
-        each.name: documents.write(
-            study.id, study.audience, place, each.name, each.media_type, each.content
-        )
-        for each in files
-    }
-
-
-def publish_report(
-    store: Store,
-    documents: Documents,
-    reports: Reports,
-    study: Study,
-    request: str,
-    code_version: str,
-) -> None:
+def publish_report(reports: Reports, writing: Writing, study: Study, request: str) -> None:
     """Make the documents and the audit trail of a report that was asked for, once."""
     wanted = reports.find(study.id, request)
     if wanted is None or wanted.status != PENDING:
         return
+    reports.count_try(study.id, request)
+    try:
+        _make_report(reports, writing, study, wanted)
+    except Unavailable:
+        with suppress(Unavailable):
+            reports.count_try(study.id, request, -1)  # it is not to blame
+        raise
+
+
+def _make_report(reports: Reports, writing: Writing, study: Study, wanted: Requested) -> None:
+    store, documents = writing.store, writing.documents
     asked = Asked(wanted.as_of, wanted.cutoff, final=wanted.final, look=wanted.look)
     since = reports.previous(study.id, wanted)
     log = Changelog.begin(documents, study.id, since, asked)
-    state = _refolded(store, study, asked, log)
+    state = _refolded(store, study, asked, log, writing.beat)
     erased = [each for each in state.ids if state.standings[each].erased]
     asked = replace(asked, erased=tuple(erased))
     cuts, files = {}, {}
@@ -119,12 +139,12 @@ def publish_report(
         publication = make(store, view, state, asked)
         cut = cuts[view.audience] = publication.cut
         if not view.pooled:
-            put(documents, view, places.changes(cut.id, request), _changes(publication, log))
-        files[view.audience] = _kept(store, documents, publication, code_version)
+            writing.put(view, places.changes(cut.id, wanted.id), _changes(publication, log))
+        files[view.audience] = _kept(writing, publication)
     unblinded = cuts[study.audience].id if study.definition.blinded else ""
     cut = cuts[OPEN]
     made = Made(cut.id, cut.accepted, cut.completion.text, unblinded, tuple(files[OPEN]))
-    reports.ready(study.id, request, made)
+    reports.ready(study.id, wanted.id, made)
 
 
 def _changes(publication: Publication, log: Changelog) -> Iterator[File]:
@@ -132,29 +152,28 @@ def _changes(publication: Publication, log: Changelog) -> Iterator[File]:
     yield File(CHANGES, workbook(made))
 
 
-def _kept(
-    store: Store, documents: Documents, publication: Publication, code_version: str
-) -> list[str]:
+def _kept(writing: Writing, publication: Publication) -> list[str]:
     """Write what is kept of a cut, unless it is there as this code makes it; name the files."""
     study, cut = publication.study, publication.cut.id
-    found = documents.manifest(study.id, study.audience, cut)
-    if found is None or found["code_version"] != code_version:
-        put(documents, study, places.audit(cut), audit(store, publication))
-        put(documents, study, places.cut(cut), publication.files(code_version))
-        found = documents.manifest(study.id, study.audience, cut)
+    found = writing.documents.manifest(study.id, study.audience, cut)
+    if found is None or found["code_version"] != writing.code_version:
+        writing.put(study, places.audit(cut), audit(writing.store, publication))
+        writing.put(study, places.cut(cut), publication.files(writing.code_version))
+        found = writing.documents.manifest(study.id, study.audience, cut)
     names = [each["name"] for each in found["files"]] if found else []
     return [*names, MANIFEST, *([] if study.pooled else (HEADS, TRAIL, CHANGES))]
 
 
-def counted(store: Store, study: Study) -> State:
+def counted(store: Store, study: Study, beat: Beat = lambda: None) -> State:
     """Read the study as it is: each subject with the share that the sums count for it."""
     state = State()
     for each in store.subjects(study):
+        beat()
         state.add(each.subject, each.share, Standing(each.version, each.head))
     return state
 
 
-def _refolded(store: Store, study: Study, asked: Asked, log: Changelog) -> State:
+def _refolded(store: Store, study: Study, asked: Asked, log: Changelog, beat: Beat) -> State:
     """Replay the journal up to an instant: which versions that were, the stamps say for ever.
 
     Stamps rise within a subject and nothing commits with one older than 30 s, so an instant a
@@ -162,6 +181,7 @@ def _refolded(store: Store, study: Study, asked: Asked, log: Changelog) -> State
     """
     state = State()
     for each in store.subjects(study):
+        beat()
         journal = store.journal(study.id, each.id, each.cipher_key)
         rows = [row for row in journal if row.version <= each.version]
         by_then = [row for row in rows if not asked.as_of or row.stamp <= asked.as_of]
@@ -180,7 +200,7 @@ def make(store: Store, study: Study, state: State, asked: Asked = NOW) -> Public
         each for each in store.disputes(study.id) if not asked.as_of or each.at <= asked.as_of
     ]
     made = report.report(study, state, state.sums, asked, disputes)
-    return Publication(made, study, state)
+    return Publication(made, study, state, len(disputes))
 
 
 def audit(store: Store, publication: Publication) -> Iterator[File]:

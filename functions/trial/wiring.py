@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict, Field
 
+from trial.errors import OutOfTime
+from trial.store.claims import Claims
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import Reports
@@ -67,7 +70,16 @@ CLIENT = Config(
 )
 
 
-_LINKS = Config(signature_version="s3v4")  # buckets of today take no other
+# A part of 8 MB is sent and acknowledged well within this; the API has to answer within 29 s.
+DOCUMENTS = Config(
+    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=2,
+    read_timeout=10,
+    signature_version="s3v4",  # buckets of today take no other
+    user_agent="LiveTLF",
+)
+MARGIN = 20_000
+"""How long before its end a process stops, ms: what it holds is then given back in order."""
 
 
 def client(service: str, config: Config | None = None, **options: Any) -> Any:  # noqa: ANN401 (botocore makes its clients' classes at run time)
@@ -102,10 +114,16 @@ def reports() -> Reports:
 
 
 @cache
+def claims() -> Claims:
+    """Give the claims of who makes documents."""
+    return Claims(table(), now)
+
+
+@cache
 def documents() -> Documents:
     """Give the published documents."""
     retention = Retention(settings().LOCK_MODE, settings().LOCK_DAYS, now)
-    return Documents(client("s3", _LINKS), settings().BUCKET_NAME, retention)
+    return Documents(client("s3", DOCUMENTS), settings().BUCKET_NAME, retention)
 
 
 @cache
@@ -116,6 +134,16 @@ def code_version() -> str:
     sources = sorted([*own, *(here / "trial").rglob("*.py")])
     parts = (f"{path.relative_to(here)}\n".encode() + path.read_bytes() for path in sources)
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def beat(context: Any) -> Callable[[], None]:  # noqa: ANN401 (Lambda's, which is no class of ours)
+    """Make what raises `OutOfTime` once a function's time is nearly over."""
+
+    def check() -> None:
+        if context.get_remaining_time_in_millis() < MARGIN:
+            raise OutOfTime("the function's time is over")
+
+    return check
 
 
 def now() -> datetime:

@@ -217,12 +217,13 @@ def publish(press: Press) -> None:
     study = STUDIES[press.study]
     store = clients.store(clients.patient("dynamodb", press.endpoint), press.table)
     documents = Documents(clients.patient("s3", press.endpoint), press.bucket)
+    writing = publishing.Writing(store, documents, "test")
     done = False
     with press.log.open("a", encoding="utf-8") as log:
         while not done:
             done = press.stop.exists()
             try:
-                cut = publishing.publish_live(store, documents, study, "test")
+                cut = publishing.publish_live(writing, study)
             except (Unavailable, ClientError, BotoCoreError) as error:
                 done = False
                 log.write(f"failed {type(error).__name__}\n")

@@ -21,7 +21,9 @@ CALLER = "arn:aws:iam::123456789012:role/upstream"
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 PROBLEM = "application/problem+json"
-CACHED = (wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents)
+CACHED = (
+    wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.claims
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Context:
     memory_limit_in_mb: int = 1024
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:livetlf"
     aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+    left: Callable[[], int] = lambda: 900_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.left()
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def test_a_locked_file_is_sent_with_a_checksum_which_s3_demands(locking: Service
     def note(request: Any, **_: Any) -> None:
         sent.append({name.lower(): value for name, value in request.headers.items()})
 
-    wiring.documents()._client.meta.events.register("before-send.s3.PutObject", note)
+    wiring.documents().bucket._client.meta.events.register("before-send.s3.PutObject", note)
     locking.made()
     with_lock = [each for each in sent if "x-amz-object-lock-mode" in each]
     assert len(with_lock) == len(tmb301_documents()) + 3

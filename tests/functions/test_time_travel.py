@@ -466,13 +466,13 @@ def test_a_report_that_cannot_be_made_stops_no_other_and_not_the_live_documents(
 ) -> None:
     post(service, one_subject())
     names = sorted(service.report('{"cutoff": "2015-06-30"}').json["report"] for _ in range(3))
-    made, failing = publishing.publish_report, names[0]
+    made, failing = publishing._make_report, names[0]
 
     def broken(*args: Any) -> None:
-        assert args[4] != failing
+        assert args[3].id != failing
         made(*args)
 
-    monkeypatch.setattr(publishing, "publish_report", broken)
+    monkeypatch.setattr(publishing, "_make_report", broken)
     service.stream(*[(f"STUDY#{STUDY}", f"REPORT#{name}") for name in names])
     states = [service.get(f"reports/{name}").json["status"] for name in names]
     assert states == ["failed", "ready", "ready"]

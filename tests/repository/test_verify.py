@@ -46,7 +46,7 @@ class Kept:
         random.Random(1).shuffle(entries)  # noqa: S311 (an order)
         self.store.record(self.study, toy.receipts(entries))
         log = Changelog(None, (Asked(), Asked()), {})
-        state = publishing._refolded(self.store, self.study, Asked(), log)
+        state = publishing._refolded(self.store, self.study, Asked(), log, lambda: None)
         made = publishing.make(self.store, self.study, state, Asked())
         self.files = files_of(made.report, self.study, "test")
         self.trail = {

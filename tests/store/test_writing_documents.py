@@ -8,8 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
-from trial.store import documents
-from trial.store.documents import PART_BYTES, Documents
+from trial.store import bucket as buckets
+from trial.store.bucket import PART_BYTES
+from trial.store.documents import Documents
 from trial.store.retention import Retention
 
 _NUMBER = count(1)
@@ -94,7 +95,7 @@ def test_a_large_locked_document_is_asked_to_be_locked_and_its_parts_are_vouched
 
 
 def test_no_more_than_two_parts_are_in_memory(monkeypatch):
-    monkeypatch.setattr(documents, "PART_BYTES", 1_000)
+    monkeypatch.setattr(buckets, "PART_BYTES", 1_000)
     held = []
 
     def watched() -> Iterator[bytes]:
@@ -102,6 +103,6 @@ def test_no_more_than_two_parts_are_in_memory(monkeypatch):
             held.append(number)
             yield b"x" * 100
 
-    parts = documents._parts(watched())
+    parts = buckets._parts(watched())
     assert next(parts) == b"x" * 1_000
     assert len(held) == 10

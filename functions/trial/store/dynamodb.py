@@ -164,6 +164,10 @@ class Store:
         """Read the study's sums: a consistent state."""
         return reading.sums(self._table, study, self._contribute)
 
+    def accepted(self, study: Study) -> int:
+        """Count the accepted revisions that the sums know of: those not filled yet may be fewer."""
+        return reading.accepted(self._table, study)
+
     def check(self, study: Study) -> dict[int, Share | None]:
         """Compare sums and shares: by shard, what the sums lack; None where it is too busy."""
         return reading.check(self._table, study)

@@ -155,6 +155,16 @@ def published(study: str) -> Key:
     return f"STUDY#{study}", "PUBLISHED"
 
 
+def claim(study: str) -> Key:
+    """Say where it stands who makes the study's documents, so that no two do at once."""
+    return f"STUDY#{study}", "PUBLISHING"
+
+
+def audited(study: str) -> Key:
+    """Say where it stands when the study was audited, and how far an audit has come."""
+    return f"STUDY#{study}", "AUDITED"
+
+
 def study_of(partition: str) -> str:
     """Read the study out of a partition key."""
     return partition.split("#")[1]

@@ -77,6 +77,12 @@ def gate_of(table: Table, study: Study, number: int) -> Gate | None:
     return read_gate(item) if item else None
 
 
+def accepted(table: Table, study: Study) -> int:
+    """Count the accepted revisions by the gates alone, each shard's as it is when it is read."""
+    gates = [_gate_key(study, number) for number in range(study.definition.shards)]
+    return sum(read_cells(item).get("accepted", 0) for item in table.get_batch(gates))
+
+
 def difference(
     table: Table, study: Study, number: int, share_of: Callable[[Row], Share]
 ) -> tuple[Share | None, Gate | None]:

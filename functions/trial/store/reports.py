@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from trial.errors import Rejected
 from trial.store import keys
-from trial.store.table import PRESENT, Item, Table, key, text
+from trial.store.table import PRESENT, Item, Table, key, number, text
 
 PENDING = "pending"
 READY = "ready"
@@ -15,7 +16,11 @@ FAILED = "failed"
 
 
 _ASKED = ("requested_by", "requested_at", "reason", "as_of", "cutoff", "final", "look")
-_SHOWN = ("id", "status", *_ASKED, "cut", "accepted", "completion")
+_SHOWN = ("id", "status", *_ASKED, "cut", "accepted", "completion", "detail")
+
+AT_ONCE = 3
+"""How often a report is tried whenever its study is published; then at ever longer intervals."""
+_FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=10), timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Requested:
     It may be asked for as the final analysis, or at a planned `look`; `completion` says in words
     whether it became final or interim, as everybody may know. `previous` is the report that it
     tells the changes since: None while nobody has looked, '' where there is none. `files` are
-    those of the open audience.
+    those of the open audience. `tries` counts how often it was begun; `detail` says why one that
+    failed could not be made.
     """
 
     id: str
@@ -43,6 +49,20 @@ class Requested:
     unblinded_cut: str = ""
     previous: str | None = None
     files: tuple[str, ...] = ()
+    tries: int = 0
+    detail: str = ""
+
+    def is_due(self, now: datetime) -> bool:
+        """Say whether a report that waits is to be tried: at once, or once its time has come."""
+        more = self.tries - AT_ONCE
+        return more < 0 or self._waits_since(now) >= _FIRST_WAIT * 2**more
+
+    def is_given_up(self, now: datetime) -> bool:
+        """Say whether a report has been waiting for too long, however often it was tried."""
+        return self.tries >= AT_ONCE and self._waits_since(now) > LONGEST_WAIT
+
+    def _waits_since(self, now: datetime) -> timedelta:
+        return now - datetime.fromisoformat(self.requested_at)
 
     @property
     def order(self) -> tuple[str, str]:
@@ -108,10 +128,10 @@ class Reports:
         partition, start = keys.report(study, "")
         return map(_requested, self._table.query(partition, start))
 
-    def in_order(self, study: str, requests: Iterable[str]) -> list[str]:
-        """Sort requests by when they were made; those that are not there are left out."""
-        found = (self.find(study, each) for each in requests)
-        return [each.id for each in sorted(filter(None, found), key=lambda one: one.order)]
+    def waiting(self, study: str) -> list[Requested]:
+        """List the reports that are not made yet, in the order in which they were asked for."""
+        pending = (each for each in self.all(study) if each.status == PENDING)
+        return sorted(pending, key=lambda each: each.order)
 
     def previous(self, study: str, asked: Requested) -> Requested | None:
         """Find the report that another tells the changes since; None for a study's first.
@@ -154,15 +174,26 @@ class Reports:
             )
         ])  # fmt: skip
 
-    def fail(self, study: str, request: str) -> None:
-        """Note that a report could not be made; asking for it again may help."""
+    def count_try(self, study: str, request: str, by: int = 1) -> None:
+        """Count that a report is tried: whoever tries it may not live to say how it went."""
         self._table.write([
             self._table.update(
                 keys.report(study, request),
-                "SET #status = :failed",
+                "ADD tries :by",
+                PRESENT,
+                ExpressionAttributeValues={":by": number(by)},
+            )
+        ])  # fmt: skip
+
+    def fail(self, study: str, request: str, detail: str) -> None:
+        """Note why a report could not be made; asking for it again may help."""
+        self._table.write([
+            self._table.update(
+                keys.report(study, request),
+                "SET #status = :failed, detail = :detail",
                 PRESENT,
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={":failed": text(FAILED)},
+                ExpressionAttributeValues={":failed": text(FAILED), ":detail": text(detail)},
             )
         ])  # fmt: skip
 
@@ -172,20 +203,36 @@ class Reports:
         self._table.put_new(row | {"requested_by": text(principal), "requested_at": text(at)})
 
     def mark(self, study: str, status: str, at: str, detail: str = "") -> None:
-        """Note whether a study's last rendering succeeded."""
+        """Note whether a study's last rendering succeeded: then its documents are not behind."""
+        values = {":status": text(status), ":at": text(at), ":detail": text(detail)}
+        settled = " REMOVE behind_since" if status == PUBLISHED else ""
         self._table.write([
-            self._table.put(
-                key(keys.published(study))
-                | {"status": text(status), "at": text(at), "detail": text(detail)}
+            self._table.update(
+                keys.published(study),
+                f"SET #status = :status, #at = :at, detail = :detail{settled}",
+                "",
+                ExpressionAttributeNames={"#status": "status", "#at": "at"},
+                ExpressionAttributeValues=values,
             )
         ])  # fmt: skip
 
+    def mark_behind(self, study: str, since: str) -> None:
+        """Note since when a study's documents are known to be behind; '' if they are not."""
+        change = "SET behind_since = :since" if since else "REMOVE behind_since"
+        values = {":since": text(since)} if since else {}
+        more = {"ExpressionAttributeValues": values} if values else {}
+        self._table.write([self._table.update(keys.published(study), change, "", **more)])
+
     def marked(self, study: str) -> dict[str, str] | None:
-        """Say whether the study's last rendering succeeded, if there was one."""
+        """Say whether the study's last rendering succeeded, if there was one, and what is behind.
+
+        `behind_since` is '' unless changes were found that no documents show yet.
+        """
         item = self._table.get(keys.published(study))
         if item is None:
             return None
-        return {name: item[name]["S"] for name in ("status", "at", "detail")}
+        names = "status", "at", "detail", "behind_since"
+        return {name: item.get(name, {}).get("S", "") for name in names}
 
 
 def _value(value: str | bool) -> dict[str, Any]:  # noqa: FBT001 (an attribute's value)
@@ -208,5 +255,7 @@ def _requested(item: Item) -> Requested:
         completion=item.get("completion", {}).get("S", ""),
         unblinded_cut=item.get("unblinded", {}).get("S", ""),
         previous=item.get("previous", {}).get("S"),
+        tries=int(item.get("tries", {}).get("N", 0)),
+        detail=item.get("detail", {}).get("S", ""),
         files=tuple(each["S"] for each in item.get("files", {}).get("L", [])),
     )

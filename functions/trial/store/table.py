@@ -8,11 +8,10 @@ botocore's own that no repetition will cure and that therefore surfaces.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
-from botocore.exceptions import ConnectionError as NotConnected
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from trial.errors import TrialError, Unavailable
+from trial.store.failures import code, told_apart
 from trial.store.keys import Key
 
 type Value = dict[str, Any]
@@ -24,26 +23,6 @@ type Meter = Callable[[str, float], None]
 KEYS_A_BATCH = 100
 ABSENT = "attribute_not_exists(PK)"
 PRESENT = "attribute_exists(PK)"
-
-_NO_ANSWER = (
-    HTTPClientError,
-    NotConnected,
-    IncompleteReadError,
-    ResponseParserError,
-    UnicodeDecodeError,  # botocore reads a spoilt answer before it looks at its checksum
-)
-_BUSY = {
-    "400",  # botocore names an error by its status where its body did not arrive whole
-    "InternalServerError",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ServiceUnavailable",
-    "ThrottlingException",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-}
-_SERVER_ERROR = 500
 
 
 class Cancelled(TrialError):
@@ -131,7 +110,7 @@ class Table:
         try:
             self._call("put_item", TableName=self.name, Item=item, ConditionExpression=ABSENT)
         except ClientError as error:
-            if _code(error) != "ConditionalCheckFailedException":
+            if code(error) != "ConditionalCheckFailedException":
                 raise
             return False
         return True
@@ -178,13 +157,12 @@ class Table:
         if self.meter is not None:
             request["ReturnConsumedCapacity"] = "TOTAL"
         try:
-            answer: dict[str, Any] = getattr(self._client, operation)(**request)
-        except _NO_ANSWER as error:
-            raise Unavailable("the store did not answer") from error
+            with told_apart():
+                answer: dict[str, Any] = getattr(self._client, operation)(**request)
         except ClientError as error:
-            if (meaning := _meaning(error)) is None:
+            if code(error) != "TransactionCanceledException":
                 raise
-            raise meaning from error
+            raise _cancelled(error) from error
         if self.meter is not None:
             self.meter(operation, _units(answer.get("ConsumedCapacity", [])))
         return answer
@@ -199,19 +177,9 @@ def _conditional(condition: str, values: dict[str, Value]) -> dict[str, Any]:
     return made
 
 
-def _meaning(error: ClientError) -> TrialError | None:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if _code(error) == "TransactionCanceledException":
-        reasons = error.response.get("CancellationReasons", [])
-        return Cancelled([reason.get("Code") or "None" for reason in reasons])
-    if _code(error) in _BUSY or status >= _SERVER_ERROR:
-        return Unavailable("the store is busy")
-    return None
-
-
-def _code(error: ClientError) -> str:
-    code: str = error.response["Error"].get("Code", "")
-    return code
+def _cancelled(error: ClientError) -> Cancelled:
+    reasons = error.response.get("CancellationReasons", [])
+    return Cancelled([reason.get("Code") or "None" for reason in reasons])
 
 
 def _units(consumed: Any) -> float:  # noqa: ANN401 (one dictionary, or a list of them)

@@ -1,0 +1,131 @@
+"""The bucket: the few calls that documents need, and what their failures mean.
+
+A failure is `Unavailable` where asking again will help; any other, such as a missing right,
+surfaces as botocore's own error.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from trial.store.failures import code, told_apart
+
+PART_BYTES = 8 * 1024 * 1024
+"""Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
+
+_ABSENT = {"NoSuchKey", "404"}
+_OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
+
+
+@dataclass(frozen=True)
+class Object:
+    """What was read: the bytes, and the tag that stands for them."""
+
+    content: bytes
+    tag: str
+
+
+class Bucket:
+    """A bucket that keeps versions, and its client."""
+
+    def __init__(self, client: Any, name: str) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+        self._client = client
+        self.name = name
+
+    def read(self, key: str) -> Object | None:
+        """Read an object; None where there is none."""
+        try:
+            with told_apart():
+                answer = self._client.get_object(Bucket=self.name, Key=key)
+                return Object(answer["Body"].read(), answer["ETag"])
+        except ClientError as error:
+            if code(error) not in _ABSENT:
+                raise
+            return None
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is an object."""
+        try:
+            with told_apart():
+                self._client.head_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if code(error) not in _ABSENT:
+                raise
+            return False
+        return True
+
+    def write(self, key: str, content: Iterable[bytes], **options: Any) -> str:  # noqa: ANN401 (botocore's own)
+        """Write an object as it is made; give the version that it became.
+
+        One that is larger than a part goes up in parts, so that no more than one is in memory.
+        """
+        request = {"Bucket": self.name, "Key": key, **options}
+        parts = _parts(content)
+        first, second = next(parts, b""), next(parts, None)
+        if second is not None:
+            return self._in_parts(request, chain((first, second), parts))
+        with told_apart():
+            version: str = self._client.put_object(**request, Body=first)["VersionId"]
+        return version
+
+    def replace(self, key: str, content: bytes, tag: str, **options: Any) -> bool:  # noqa: ANN401 (botocore's own)
+        """Write an object in the place of the one that has a tag, or of none; say if it was so."""
+        condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
+        request = {"Bucket": self.name, "Key": key, "Body": content, **options, **condition}
+        try:
+            with told_apart():
+                self._client.put_object(**request)
+        except ClientError as error:
+            if code(error) not in _OVERTAKEN:
+                raise
+            return False
+        return True
+
+    def link(self, key: str, seconds: int, **options: str) -> str:
+        """Sign a link to an object, good for some seconds."""
+        request = {"Bucket": self.name, "Key": key, **options}
+        link: str = self._client.generate_presigned_url(
+            "get_object", Params=request, ExpiresIn=seconds
+        )
+        return link
+
+    def _in_parts(self, request: Mapping[str, Any], parts: Iterable[bytes]) -> str:
+        """Upload parts; of one that fails nothing stays, or what the bucket's rules clear away."""
+        with told_apart():
+            made = self._client.create_multipart_upload(**request, ChecksumAlgorithm="CRC32")
+        of = {"Bucket": self.name, "Key": request["Key"], "UploadId": made["UploadId"]}
+        try:
+            sent = [self._part(of, number, part) for number, part in enumerate(parts, 1)]
+            with told_apart():
+                whole = self._client.complete_multipart_upload(
+                    **of, MultipartUpload={"Parts": sent}
+                )
+        except BaseException:
+            with suppress(Exception):  # what went wrong before is what has to be known
+                self._client.abort_multipart_upload(**of)
+            raise
+        version: str = whole["VersionId"]
+        return version
+
+    def _part(self, of: Mapping[str, str], number: int, part: bytes) -> dict[str, Any]:
+        """Upload a part; whatever S3 says of it has to be said again in the end."""
+        with told_apart():
+            answer = self._client.upload_part(**of, PartNumber=number, Body=part)
+        said = {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
+        return {"PartNumber": number, **said}
+
+
+def _parts(content: Iterable[bytes]) -> Iterator[bytes]:
+    """Gather pieces into parts of `PART_BYTES`; the last may be shorter."""
+    part = bytearray()
+    for piece in content:
+        part += piece
+        while len(part) >= PART_BYTES:
+            yield bytes(part[:PART_BYTES])
+            del part[:PART_BYTES]
+    if part:
+        yield bytes(part)

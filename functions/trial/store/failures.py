@@ -1,0 +1,88 @@
+"""What a failed call of DynamoDB or S3 means: whether asking again will help.
+
+Where nothing is known of a request, or the service had no time for it, it is `Unavailable`. What
+is left, such as a missing right, no repetition cures: it surfaces, and is told.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from botocore.exceptions import ConnectionError as NotConnected
+from botocore.parsers import ResponseParserError
+
+from trial.errors import OutOfTime, Rejected, Unavailable, place_of
+
+NO_ANSWER = (
+    HTTPClientError,
+    NotConnected,
+    IncompleteReadError,
+    FlexibleChecksumError,
+    ResponseParserError,
+    UnicodeDecodeError,  # botocore reads a spoilt answer before it looks at its checksum
+)
+"""No answer arrived, or not the one that was sent."""
+
+_BUSY = {
+    "400",  # botocore names an error by its status where its body did not arrive whole
+    "BadDigest",  # what arrived is not what was sent, as are the two that follow
+    "IncompleteBody",
+    "XAmzContentSHA256Mismatch",
+    "InternalError",
+    "InternalServerError",
+    "LimitExceededException",
+    "NoSuchUpload",  # its parts were cleared away meanwhile: begun again, it is another
+    "OperationAborted",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+}
+_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
+
+
+@contextmanager
+def told_apart() -> Iterator[None]:
+    """Raise `Unavailable` for what asking again will cure; let the rest surface as it is."""
+    try:
+        yield
+    except NO_ANSWER as error:
+        raise Unavailable("the service did not answer") from error
+    except ClientError as error:
+        if not is_busy(error):
+            raise
+        raise Unavailable("the service is busy") from error
+
+
+def is_busy(error: ClientError) -> bool:
+    """Say whether the service refused a request only for now."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return code(error) in _BUSY or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+
+
+def code(error: ClientError) -> str:
+    """Name an error as the service does."""
+    named: str = error.response.get("Error", {}).get("Code", "")
+    return named
+
+
+def told(error: Exception) -> str:
+    """Say in words why something could not be done, without what an error's text may quote."""
+    match error:
+        case ClientError():
+            return f"AWS refused {error.operation_name}: {code(error) or 'no reason was given'}"
+        case OutOfTime():
+            return "it takes longer than one run of the service may last"
+        case Rejected():
+            return f"{error.title}: {error.detail}" if error.detail else error.title
+    return f"an error of the service: {type(error).__name__} in {place_of(error)}"
