@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from trial import asking, erasing, intake, messages, web, wiring
+from trial import asking, erasing, intake, messages, redriving, web, wiring
 from trial import study as studies
 from trial.errors import Rejected, Unavailable, place_of
 from trial.intake import Posted
@@ -80,10 +80,15 @@ def _post_batch(found: Study, request: Request) -> Answer:
 
 
 @routes("POST", "/studies/{study}/set-aside/redrive")
-def post_redrive(_request: Request, study: str) -> Answer:
-    """Take once more what was set aside, after its cause was mended."""
+def post_redrive(request: Request, study: str) -> Answer:
+    """Take once more what was set aside, after its cause was mended: so many bodies a call."""
     store = wiring.store()
-    return web.document(intake.redrive(store, store.study(study)))
+    found, after = store.study(study), request.query.get("after", "")
+    answer = redriving.redrive(store, found, after, request.beat)
+    for each in answer["failed"]:
+        logger.error("Body not tried again", study=study, **each)
+        metrics.add_metric("RequestsFailed", "Count", 1)
+    return web.document(answer)
 
 
 @routes("POST", "/studies/{study}/subjects/{subject}/erase")
@@ -167,11 +172,11 @@ def failed(error: Exception) -> Answer:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Serve one request of API Gateway."""
     metrics.add_metric("Requests", "Count", 1)
     try:
-        answer = serve(web.read(event))
+        answer = serve(web.read(event, wiring.beat(context)))
     except (Rejected, Unavailable) as error:
         answer = web.problem(error)
     except Exception as error:  # noqa: BLE001 (whatever it is, its text must not be logged)

@@ -9,8 +9,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from trial import currency, publishing, wiring
-from trial.errors import OutOfTime, Unavailable, place_of
-from trial.publishing import Beat, Writing
+from trial.errors import Beat, OutOfTime, Unavailable, place_of
+from trial.publishing import Writing
 from trial.store import keys
 from trial.store.failures import told
 from trial.store.reports import FAILED, PUBLISHED, Requested

@@ -5,13 +5,13 @@ who may see that the study exists.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from trial.blinding import OPEN, UNBLINDED, is_unblinded
 from trial.cells import Share
-from trial.errors import Unavailable
+from trial.errors import Beat, Unavailable
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.places import AUDIT, REPORT
@@ -42,14 +42,19 @@ class Difference:
 
 @dataclass(frozen=True)
 class Audit:
-    """One study's audit: what was looked at, what was filled, and every difference."""
+    """One study's audit: what was looked at, what was filled, and every difference.
+
+    `shards` of the study were looked at so far; `left_out` differences were too many to be named.
+    """
 
     study: Study
     complete: bool
-    subjects: int
-    events: int
-    busy: tuple[int, ...]
-    differences: tuple[Difference, ...]
+    shards: int = 0
+    subjects: int = 0
+    events: int = 0
+    busy: tuple[int, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    left_out: int = 0
 
     def document(self, at: str) -> dict[str, Any]:
         """Give it as data."""
@@ -65,38 +70,86 @@ class Audit:
             "shards": self.study.definition.shards,
             "busy_shards": list(self.busy),
             "differences": [_data(each) for each in self.differences],
+            "differences_left_out": self.left_out,
         }
 
+    def progress(self) -> dict[str, Any]:
+        """Give what an audit needs to go on from here in another run."""
+        counted = {name: getattr(self, name) for name in _COUNTED}
+        named = [
+            vars(each) | {"rows": [row[:_LENGTH] for row in each.rows[:_ROWS]]}
+            for each in self.differences
+        ]
+        return counted | {"generation": self.study.generation, "differences": named}
 
-def audit(store: Store, study_id: str) -> Audit:
+    def resumed(self, progress: Mapping[str, Any]) -> "Audit":
+        """Go on from where another run came, unless the sums were then others."""
+        if progress["generation"] != self.study.generation:
+            return self
+        found = [
+            Difference(**each | {"rows": tuple(each["rows"])}) for each in progress["differences"]
+        ]
+        counted = {name: progress[name] for name in _COUNTED}
+        counted |= {"busy": tuple(progress["busy"]), "differences": ()}
+        return replace(self, **counted).named([*found, *self.differences])
+
+    def named(self, more: Iterable[Difference]) -> "Audit":
+        """Add differences, of which so many are named."""
+        found = (*self.differences, *more)
+        left_out = self.left_out + max(0, len(found) - DIFFERENCES)
+        return replace(self, differences=found[:DIFFERENCES], left_out=left_out)
+
+
+_COUNTED = "complete", "shards", "subjects", "events", "busy", "left_out"
+DIFFERENCES, _ROWS, _LENGTH = 200, 5, 200
+"""How many differences an audit names; of the rows of each it remembers a few from run to run."""
+
+
+def audit(
+    store: Store,
+    study_id: str,
+    beat: Beat = lambda: None,
+    progress: Mapping[str, Any] | None = None,
+    note: Callable[[Mapping[str, Any]], None] = lambda _progress: None,
+) -> Audit:
     """Fill what waits to be filled, then compare and repair, shard by shard.
 
-    A retired study is only looked at.
+    A retired study is only looked at. `beat` raises `OutOfTime` when this process must soon end:
+    what `note` was told last is where another goes on.
     """
     current = store.current(study_id)
     retired = current is not None and current.retired is not None
-    differences = [
+    fences = [
         Difference("fence", at, rows=(name,), repaired=True)
         for at, name in ([] if retired else store.mend(study_id))
     ]
-    complete = retired or store.fill(study_id)
+    complete = retired or store.fill(study_id, beat)
     store.look_again(study_id)
-    study = store.study(study_id)
-    subjects = events = 0
-    busy: list[int] = []
-    for shard in range(study.definition.shards):
-        found: list[Difference] = []
-        for counted in store.inspect(study, shard):
-            subjects, events = subjects + 1, events + counted.row.version
-            found += _of_subject(store, study, shard, counted)
-        lacks = store.lacks(study, shard)
-        if lacks is None:
-            busy.append(shard)
-        elif lacks:
-            lost = lacks.get("study", {}).get("accepted", 0) < 0
-            found.append(Difference("subjects" if lost else "sums", shard, rows=_names(lacks)))
-        differences += found if retired else _repaired(store, study, shard, found)
-    return Audit(study, complete, subjects, events, tuple(busy), tuple(differences))
+    audited = Audit(store.study(study_id), complete).named(fences)
+    audited = audited.resumed(progress) if progress else audited
+    while audited.shards < audited.study.definition.shards:
+        audited = _with_shard(store, audited, beat, retired=retired)
+        note(audited.progress())
+    return replace(audited, complete=complete)
+
+
+def _with_shard(store: Store, audited: Audit, beat: Beat, *, retired: bool) -> Audit:
+    """Look one more shard over, and put right what differs unless the study is retired."""
+    beat()
+    study, shard = audited.study, audited.shards
+    subjects, events, found = audited.subjects, audited.events, list[Difference]()
+    for counted in store.inspect(study, shard):
+        beat()
+        subjects, events = subjects + 1, events + counted.row.version
+        found += _of_subject(store, study, shard, counted)
+    lacks = store.lacks(study, shard, beat)
+    if lacks:
+        lost = lacks.get("study", {}).get("accepted", 0) < 0
+        found.append(Difference("subjects" if lost else "sums", shard, rows=_names(lacks)))
+    busy = (*audited.busy, shard) if lacks is None else audited.busy
+    differences = found if retired else [*_repaired(store, study, shard, found)]
+    looked = replace(audited, shards=shard + 1, subjects=subjects, events=events, busy=busy)
+    return looked.named(differences)
 
 
 def publish(documents: Documents, audited: Audit, at: str) -> None:

@@ -6,6 +6,7 @@ Unavailable   asking again will help: answer 503, or leave the message in the qu
 OutOfTime     the process must end first: somebody else goes on, or it is too much for one
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -65,6 +66,10 @@ class Unavailable(TrialError):
 
 class OutOfTime(TrialError):
     """What is being done cannot be ended before this process must."""
+
+
+type Beat = Callable[[], None]
+"""Called at every step of something long; raises `OutOfTime` when this process must soon end."""
 
 
 def place_of(error: BaseException) -> str:

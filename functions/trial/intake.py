@@ -11,7 +11,6 @@ from trial import messages
 from trial.acceptance import accept
 from trial.errors import Fault, Rejected, Unavailable
 from trial.messages import Entry
-from trial.store.definitions import is_retired
 from trial.store.dynamodb import Store
 from trial.store.rows import Receipt
 from trial.store.writing import Moved
@@ -28,8 +27,6 @@ METRICS = {
     503: "EventsNotRecorded",
 }
 """What an answer is counted as, by its status; `EventsRefused` where it is not here."""
-
-_TAKEN = frozenset({Outcome.RECORDED.value, Outcome.REPEATED.value})
 
 
 @dataclass(frozen=True)
@@ -81,29 +78,7 @@ def _record(
     return outcomes
 
 
-def redrive(store: Store, study: Study) -> dict[str, int]:
-    """Take once more what was set aside: a definition or a missing study may have cured it.
-
-    What is taken now counts under whoever sent it then, and is marked as settled.
-    """
-    current = store.current(study.id)
-    if current is not None and current.retired:
-        raise is_retired()
-    waiting = [each for each in store.asides(study.id) if not each.settled]
-    settled = 0
-    for each in waiting:
-        try:
-            posted = _posted(each.body)
-        except Rejected:
-            continue
-        answers = take(store, study, posted, each.principal)
-        if answers and all(answer.status in _TAKEN for answer in answers):
-            store.settle(study.id, each.sha256)
-            settled += 1
-    return {"tried": len(waiting), "settled": settled, "waiting": len(waiting) - settled}
-
-
-def _posted(body: bytes | None) -> list[Posted]:
+def posted(body: bytes | None) -> list[Posted]:
     """Read a body as it was posted: one event, or a batch of them."""
     if body is None or len(body) > EVENT_BYTES:
         raise too_large()

@@ -1,7 +1,7 @@
 """Make a study's documents from one consistent state, and put them where readers find them."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from trial.asked import NOW, Asked
 from trial.blinding import OPEN
 from trial.changelog import Changelog
 from trial.currency import is_newer
-from trial.errors import Unavailable
+from trial.errors import Beat, Unavailable
 from trial.render.documents import File, render
 from trial.render.workbook import workbook
 from trial.store import places
@@ -22,9 +22,6 @@ from trial.store.rows import JournalRow
 from trial.store.states import Standing, State
 from trial.study import Study
 from trial.tables.grid import Cut, Report
-
-type Beat = Callable[[], None]
-"""Called at every piece that is made; raises `OutOfTime` when this process must soon end."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trial.errors import Rejected, Unavailable
+from trial.errors import Beat, Rejected, Unavailable
 
 JSON, PROBLEM = "application/json", "application/problem+json"
 
@@ -19,7 +19,8 @@ JSON, PROBLEM = "application/json", "application/problem+json"
 class Request:
     """What was asked, by whom; names of headers are in lower case.
 
-    `query` holds the parameters after the path, of each the last.
+    `query` holds the parameters after the path, of each the last; `beat` raises `OutOfTime` when
+    an answer is due.
     """
 
     method: str
@@ -28,6 +29,7 @@ class Request:
     body: bytes
     principal: str
     query: Mapping[str, str] = field(default_factory=dict)
+    beat: Beat = lambda: None
 
     def content_type(self, *accepted: str) -> str:
         """Name the type of the body; raises `Rejected` (415) unless it is one of these."""
@@ -94,7 +96,7 @@ def _parts(path: str, given: str) -> dict[str, str] | None:
     return {name[1:-1]: each for name, each in pairs if name.startswith("{")}
 
 
-def read(event: Mapping[str, Any]) -> Request:
+def read(event: Mapping[str, Any], beat: Beat) -> Request:
     """Read an event of API Gateway; who calls is as IAM authenticated it."""
     body = event.get("body") or ""
     identity = event["requestContext"].get("identity") or {}
@@ -105,6 +107,7 @@ def read(event: Mapping[str, Any]) -> Request:
         base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
         identity.get("userArn") or identity.get("caller") or "unknown",
         event.get("queryStringParameters") or {},
+        beat,
     )
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,8 @@ from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict, Field
 
-from trial.errors import OutOfTime
+from trial.errors import Beat, OutOfTime
+from trial.store.audits import Audits
 from trial.store.claims import Claims
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
@@ -33,6 +33,7 @@ class Settings(BaseModel):
     BUCKET_NAME: str
     LOCK_MODE: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
     LOCK_DAYS: Annotated[int, Field(ge=0)] = 0
+    AUDIT_HOURS: Annotated[int, Field(ge=0)] = 0
 
 
 class _Files(JSONFileLoader):
@@ -114,6 +115,12 @@ def reports() -> Reports:
 
 
 @cache
+def audits() -> Audits:
+    """Give when each study was audited."""
+    return Audits(table())
+
+
+@cache
 def claims() -> Claims:
     """Give the claims of who makes documents."""
     return Claims(table(), now)
@@ -136,7 +143,7 @@ def code_version() -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
-def beat(context: Any) -> Callable[[], None]:  # noqa: ANN401 (Lambda's, which is no class of ours)
+def beat(context: Any) -> Beat:  # noqa: ANN401 (Lambda's, which is no class of ours)
     """Make what raises `OutOfTime` once a function's time is nearly over."""
 
     def check() -> None:

@@ -22,7 +22,8 @@ SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 PROBLEM = "application/problem+json"
 CACHED = (
-    wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.claims
+    wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.claims,
+    wiring.audits,
 )  # fmt: skip
 
 

@@ -3,16 +3,27 @@
 import json
 from typing import Any
 
+import pytest
+from doubles import error
 from invoking import STUDY, Service, request
+
+from trial import redriving, wiring
+from trial.errors import OutOfTime
 
 Event = dict[str, Any]
 
 
-def redrive(service: Service, study: str = STUDY) -> Event:
-    answer = service.ask(request("POST", f"/studies/{study}/set-aside/redrive", ""))
-    assert answer.status == 200
+def redrive(service: Service, study: str = STUDY, path: str = "") -> Event:
+    path = path or f"/studies/{study}/set-aside/redrive"
+    answer = service.ask(request("POST", path, ""))
+    assert answer.status == 200, answer.text
     found: Event = answer.json
     return found
+
+
+def tried(number: int, settled: int = 0) -> Event:
+    counts = {"tried": number, "settled": settled, "waiting": number - settled}
+    return counts | {"failed": [], "next": None}
 
 
 def revised(event: Event, revision: int, **data: Any) -> Event:
@@ -38,13 +49,13 @@ def test_events_of_a_study_that_was_not_there_are_taken_once_it_is(
     assert [service.post(each, "LATE-1").status for each in bodies] == [404] * 3
     service.define(definition | {"study": "LATE-1"})
     assert service.get("summary", "LATE-1").json["set_aside"] == 3
-    assert redrive(service, "LATE-1") == {"tried": 3, "settled": 3, "waiting": 0}
+    assert redrive(service, "LATE-1") == tried(3, settled=3)
     summary = service.get("summary", "LATE-1").json
     assert (summary["accepted"], summary["set_aside"]) == (3, 0)
     rows = service.set_aside("LATE-1")
     assert all(each["settled"] for each in rows)
     assert sorted(each["body"] for each in rows) == sorted(bodies)
-    assert redrive(service, "LATE-1") == {"tried": 0, "settled": 0, "waiting": 0}
+    assert redrive(service, "LATE-1") == tried(0)
 
 
 def test_a_batch_that_waited_is_taken_whole(
@@ -60,7 +71,7 @@ def test_a_batch_that_waited_is_taken_whole(
 def test_what_is_still_wrong_goes_on_waiting(service: Service, visit: Event) -> None:
     service.post(revised(visit, 1, visit="day-99"))
     service.post("{")
-    assert redrive(service) == {"tried": 2, "settled": 0, "waiting": 2}
+    assert redrive(service) == tried(2)
     assert service.get("summary").json["set_aside"] == 2
 
 
@@ -89,3 +100,72 @@ def test_a_dispute_about_a_revision_that_is_past_already_is_none(
     service.post(revised(visit, 2))
     assert service.post(revised(visit, 1, date="2015-06-09")).status == 409
     assert not disputes(service.get("summary").json)
+
+
+def pages(service: Service, study: str = STUDY) -> list[Event]:
+    """Redrive page by page until none is left."""
+    found = [redrive(service, study)]
+    while found[-1]["next"]:
+        found.append(redrive(service, study, found[-1]["next"]))
+    return found
+
+
+def test_a_redrive_goes_on_page_by_page_and_one_that_waits_keeps_no_other(
+    service: Service, definition: Event, feed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redriving, "BODIES", 2)
+    bodies = [each.replace(STUDY, "LATE-3") for each in feed[:4]]
+    for body in (*bodies, "{", "[", "7"):
+        assert service.post(body, "LATE-3").status in {400, 404, 422}
+    service.define(definition | {"study": "LATE-3"})
+    found = pages(service, "LATE-3")
+    assert [each["tried"] for each in found] == [2, 2, 2, 1]
+    assert sum(each["settled"] for each in found) == 4
+    assert service.get("summary", "LATE-3").json["accepted"] == 4
+    assert [each["tried"] for each in pages(service, "LATE-3")] == [2, 1]
+
+
+def test_a_redrive_ends_in_time_and_says_where_it_goes_on(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for body in ("{", "[", "7"):
+        service.post(body)
+
+    def over() -> None:
+        raise OutOfTime
+
+    monkeypatch.setattr(wiring, "beat", lambda _context: over)
+    found = pages(service)
+    assert [each["tried"] for each in found] == [1, 1, 1]
+
+
+def test_a_body_that_cannot_be_stored_is_named_and_those_after_it_are_tried(
+    service: Service, definition: Event, feed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = [each.replace(STUDY, "LATE-4") for each in feed[:3]]
+    for body in bodies:
+        service.post(body, "LATE-4")
+    service.define(definition | {"study": "LATE-4"})
+    take, first = redriving.intake.take, []
+
+    def broken(*arguments: Any) -> Any:
+        if not first:
+            first.append(1)
+            raise error("PutItem", "ValidationException")
+        return take(*arguments)
+
+    monkeypatch.setattr(redriving.intake, "take", broken)
+    found = redrive(service, "LATE-4")
+    assert (found["tried"], found["settled"], found["waiting"]) == (3, 2, 1)
+    (named,) = found["failed"]
+    assert named["detail"] == "AWS refused PutItem: ValidationException"
+    assert len(named["sha256"]) == 64
+
+
+@pytest.mark.parametrize("after", ["x", "0" * 63, "../..", "é"])
+def test_a_redrive_goes_on_from_a_digest_and_from_nothing_else(
+    service: Service, after: str
+) -> None:
+    path = f"/studies/{STUDY}/set-aside/redrive?after={after}"
+    answer = service.ask(request("POST", path, ""))
+    assert (answer.status, answer.pointers) == (422, ["/after"])

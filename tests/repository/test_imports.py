@@ -33,7 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("store", "render"),
     ("changelog", "currency"),
     ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
-    ("showing",),
+    ("redriving", "showing"),
     ("api", "audit", "ingest", "publish"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -146,6 +146,7 @@ def test_nothing_is_found_where_nothing_is_wrong(bench: Bench) -> None:
         "shards": 2,
         "busy_shards": [],
         "differences": [],
+        "differences_left_out": 0,
     }
 
 

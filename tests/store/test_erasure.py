@@ -1,9 +1,10 @@
 """What an erasure takes out of the table, and what stays as it was."""
 
+import json
 import random
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from trial import auditing, erasing, messages
 from trial.cells import Share
 from trial.errors import Rejected
 from trial.personal import ERASED
-from trial.store import verify
+from trial.store import asides, verify
 from trial.store.dictionary import RECORDS_1, SHARES_1
+from trial.store.table import Table
 from trial.study import CONTRIBUTION_VERSION, Study
 from trial.subject import Outcome, Subject, gather
 
@@ -257,3 +259,60 @@ def test_texts_sealed_for_one_record_do_not_open_for_another(bench: Bench) -> No
     assert row.received is None
     (difference,) = auditing.audit(store, bench.study.id).differences
     assert difference.what == "chain"
+
+
+class Amid:
+    """A client that lets something happen before the call of one number."""
+
+    def __init__(self, client: Any, number: int, happens: Callable[[], object]) -> None:
+        self._client, self._number, self._happens = client, number, happens
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        done = getattr(self._client, name)
+
+        def call(**request: Any) -> Any:
+            self.calls += 1
+            if self.calls == self._number:
+                self._happens()
+            return done(**request)
+
+        return call
+
+
+@pytest.mark.parametrize("ending", ["", "}"])
+@pytest.mark.parametrize("partition", ["its own", asides.UNKNOWN_STUDY])
+def test_a_body_set_aside_in_any_moment_of_an_erasure_is_dropped(
+    bench: Bench, partition: str, ending: str
+) -> None:
+    """Either happens within the other, between any two calls of it."""
+    study = bench.study.id if partition == "its own" else partition
+
+    def put(client: Any, subject: str) -> None:
+        body = json.dumps({"subject": subject, "term": SECRET}) + ending  # whole, or broken
+        asides.put(Table(client, bench.name), study, body, {}, "x", bench.clock())
+
+    def drop(client: Any, subject: str) -> None:
+        asides.erase(Table(client, bench.name), bench.study.id, subject, bench.clock())
+
+    for number in range(1, 9):
+        for outer, inner in ((put, drop), (drop, put)):
+            subject = f"R{number}{outer.__name__}"
+            amid = Amid(bench.client, number, lambda: inner(bench.client, subject))  # noqa: B023
+            outer(amid, subject)
+            if amid.calls < number:
+                inner(bench.client, subject)
+    kept = [each for each in asides.each(Table(bench.client, bench.name), study) if each.body]
+    assert kept == []
+
+
+def test_refusing_a_body_reads_no_more_with_many_erased_subjects(bench: Bench) -> None:
+    calls: list[int] = []
+    for number in range(2):
+        counting = Amid(bench.client, 0, lambda: None)
+        body = json.dumps({"subject": f"S{number}"})
+        asides.put(Table(counting, bench.name), bench.study.id, body, {}, "x", bench.clock())
+        calls.append(counting.calls)
+        for each in range(60):
+            asides.erase(Table(bench.client, bench.name), bench.study.id, f"E{each}", bench.clock())
+    assert calls[0] == calls[1]

@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from trial.errors import Rejected
-from trial.messages import Entry, read_json
+from trial.messages import Entry, is_identifier, read_json
 from trial.store import keys
 from trial.store.definitions import known
 from trial.store.rows import Aside, stamp_text
-from trial.store.table import PRESENT, Item, Table, binary, key, number, text
+from trial.store.table import KEYS_A_BATCH, PRESENT, Item, Table, binary, key, number, text
 from trial.subject import Dispute
 
 BODY_BYTES = 300_000
@@ -36,7 +36,11 @@ def put(
     principal: str,
     at: datetime,
 ) -> bool:
-    """Keep a body with its problem; say whether it is the first time. The first reason stays."""
+    """Keep a body with its problem; say whether it is the first time. The first reason stays.
+
+    An erasure may come at any moment: it notes the subject, and then drops what is there. So here
+    the body is written, and then dropped if its subject is noted; one of the two sees the other.
+    """
     raw = _raw(body) if isinstance(body, str) else body
     digest = hashlib.sha256(raw).hexdigest()
     item: Item = key((keys.aside(known(study_id)), digest)) | {
@@ -45,16 +49,17 @@ def put(
         "who": text(principal),
         "at": text(stamp_text(at)),
     }
-    if any(is_of(raw, subject) for subject in erased(table, study_id)):
-        item["erased"] = text(stamp_text(at))
-    elif len(raw) <= BODY_BYTES:
-        item["body"] = binary(raw)
-    return table.put_new(item)
+    if len(raw) > BODY_BYTES:
+        return table.put_new(item)
+    first = table.put_new(item | {"body": binary(raw)})
+    if _is_erased(table, study_id, raw):
+        _drop(table, study_id, digest, at)
+    return first
 
 
-def each(table: Table, study_id: str) -> Iterator[Aside]:
-    """Read what was set aside, in order of its digests."""
-    for item in table.query(keys.aside(known(study_id))):
+def each(table: Table, study_id: str, after: str = "") -> Iterator[Aside]:
+    """Read what was set aside, in order of its digests; what comes after one of them."""
+    for item in table.query(keys.aside(known(study_id)), after=after):
         yield Aside(
             sha256=item["SK"]["S"],
             size=int(item["size"]["N"]),
@@ -72,33 +77,53 @@ def erase(table: Table, study_id: str, subject: str, at: datetime) -> int:
 
     A body that is of several subjects goes too. Problem, sender, time and digest stay.
     """
-    table.put_new(key(keys.erased(study_id, subject)) | {"at": text(stamp_text(at))})
-    values = {":at": text(stamp_text(at))}
-    found = [
-        (partition, aside.sha256)
-        for partition in (study_id, UNKNOWN_STUDY)
-        for aside in each(table, partition)
-        if aside.body is not None and is_of(aside.body, subject)
-    ]
+    found = []
+    for partition in (study_id, UNKNOWN_STUDY):
+        table.put_new(key(keys.erased(partition, subject)) | {"at": text(stamp_text(at))})
+        found += [
+            (partition, aside.sha256)
+            for aside in each(table, partition)
+            if aside.body is not None and is_of(aside.body, subject)
+        ]
     for partition, digest in found:
-        where = keys.aside(partition), digest
-        dropped = "SET erased = :at REMOVE body"
-        table.write([table.update(where, dropped, PRESENT, ExpressionAttributeValues=values)])
+        _drop(table, partition, digest, at)
     return len(found)
+
+
+def _drop(table: Table, study_id: str, digest: str, at: datetime) -> None:
+    where, values = (keys.aside(study_id), digest), {":at": text(stamp_text(at))}
+    dropped = "SET erased = :at REMOVE body"
+    table.write([table.update(where, dropped, PRESENT, ExpressionAttributeValues=values)])
 
 
 def is_of(body: bytes, subject: str) -> bool:
     """Say whether a body is of a subject: it names it, or, where it cannot be read, mentions it."""
-    try:
-        value = read_json(body)
-    except Rejected:
-        value = None
-    events = value if isinstance(value, list) else [value]
-    named = [each.get("subject") for each in events if isinstance(each, dict)]
-    if len(named) == len(events) and all(isinstance(each, str) for each in named):
+    named = _named(body)
+    if named is not None:
         return subject in named
     mention = rf"(?<![A-Za-z0-9]){re.escape(subject)}(?![A-Za-z0-9])"
     return re.search(mention, body.decode(errors="replace")) is not None
+
+
+def _named(body: bytes) -> set[str] | None:
+    """Give the subjects that a body names; None where it does not name one for every event."""
+    try:
+        value = read_json(body)
+    except Rejected:
+        return None
+    events = value if isinstance(value, list) else [value]
+    named = [each.get("subject") if isinstance(each, dict) else None for each in events]
+    texts = {each for each in named if isinstance(each, str)}
+    return texts if all(isinstance(each, str) for each in named) else None
+
+
+def _is_erased(table: Table, study_id: str, body: bytes) -> bool:
+    """Say whether a body is of an erased subject: by name where it has names, else by search."""
+    named = _named(body)
+    if named is None or len(named) > KEYS_A_BATCH:
+        return any(is_of(body, subject) for subject in erased(table, study_id))
+    wanted = [keys.erased(study_id, each) for each in named if is_identifier(each)]
+    return bool(wanted) and any(True for _ in table.get_batch(wanted))
 
 
 def erased(table: Table, study_id: str) -> list[str]:

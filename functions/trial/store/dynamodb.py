@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from trial.cells import Share
-from trial.errors import Unavailable
+from trial.errors import Beat, Unavailable
 from trial.messages import Entry
 from trial.store import asides, erasing, keys, paging, reading, removing
 from trial.store.definitions import Definitions, Put, known
@@ -22,7 +22,7 @@ from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, stamp_t
 from trial.store.table import Table
 from trial.store.writing import Recording
 from trial.study import Study
-from trial.subject import Dispute
+from trial.subject import Dispute, Subject
 
 
 class Store:
@@ -88,13 +88,13 @@ class Store:
         self._definitions.forget(study_id)
         removing.clear(self._table, study_id)
 
-    def fill(self, study_id: str) -> bool:
+    def fill(self, study_id: str, beat: Beat = lambda: None) -> bool:
         """Bring the sums of this code's generations up to date; say whether all of them are.
 
-        A definition that was being filled comes into force. Safe to interrupt and to run beside
-        writers and other fills.
+        A definition that was being filled comes into force. Safe to interrupt, as `beat` does which
+        is called for every subject, and to run beside writers and other fills.
         """
-        return self._repairing().fill(known(study_id))
+        return self._repairing(beat).fill(known(study_id))
 
     def take_back(self, study_id: str, before: datetime) -> list[str]:
         """Take back the shares and sums of generations dormant since before then; name them."""
@@ -104,12 +104,12 @@ class Store:
         """Read a shard's subjects, each with what is counted for it and what should be."""
         return self._repairing().inspect(study, number)
 
-    def lacks(self, study: Study, number: int) -> Share | None:
+    def lacks(self, study: Study, number: int, beat: Beat = lambda: None) -> Share | None:
         """Say what a shard's sums lack of what its subjects' records give.
 
         {} where they are right, or wait to be filled; None where the shard is too busy to tell.
         """
-        return self._repairing().lacks(study, number)
+        return self._repairing(beat).lacks(study, number)
 
     def version(self, study: Study, number: int, subject_id: str) -> int:
         """Say how many events a subject's row counts now."""
@@ -189,9 +189,9 @@ class Store:
         """Keep what was not accepted, once per body; say whether it is the first time."""
         return asides.put(self._table, study_id, body, problem, principal, self._now())
 
-    def asides(self, study_id: str) -> Iterator[Aside]:
-        """Read what was set aside."""
-        return asides.each(self._table, study_id)
+    def asides(self, study_id: str, after: str = "") -> Iterator[Aside]:
+        """Read what was set aside, in order of its digests; what comes after one of them."""
+        return asides.each(self._table, study_id, after)
 
     def count_asides(self, study_id: str) -> int:
         """Count what was set aside and not taken since."""
@@ -235,5 +235,9 @@ class Store:
                 plan = self._definitions.join(study_id)
         return plan
 
-    def _repairing(self) -> Repairing:
-        return Repairing(self._table, self._definitions, self._contribute, self._now, self._pause)
+    def _repairing(self, beat: Beat = lambda: None) -> Repairing:
+        def contribute(study: Study, subject: Subject) -> Share:
+            beat()
+            return self._contribute(study, subject)
+
+        return Repairing(self._table, self._definitions, contribute, self._now, self._pause)

@@ -95,9 +95,13 @@ class Table:
         item: Item | None = answer["Responses"][0].get("Item")
         return item
 
-    def query(self, partition: str, start: str = "") -> Iterator[Item]:
-        """Read a partition's items whose sort key starts so, in its order, as they are now."""
-        for page in self._pages(partition, start):
+    def query(self, partition: str, start: str = "", after: str = "") -> Iterator[Item]:
+        """Read a partition's items whose sort key starts so, in its order, as they are now.
+
+        `after` is a sort key, there or not, beyond which they are read.
+        """
+        begun = {"ExclusiveStartKey": key((partition, after))} if after else {}
+        for page in self._pages(partition, start, **begun):
             yield from page["Items"]
 
     def count(self, partition: str, condition: str) -> int:
@@ -134,7 +138,7 @@ class Table:
         """Apply all actions or none; raises `Cancelled` for none, `Unavailable` for either."""
         self._call("transact_write_items", TransactItems=actions)
 
-    def _pages(self, partition: str, start: str, **more: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, partition: str, start: str, **more: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (botocore's own)
         condition, values = "PK = :partition", {":partition": text(partition)}
         if start:
             condition += " AND begins_with(SK, :start)"

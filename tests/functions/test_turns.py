@@ -1,0 +1,135 @@
+"""Whose turn it is when studies are audited: none that is slow starves another."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from invoking import Context, Service, forget, request, streamed
+from toy import definition
+
+from trial import auditing, wiring
+from trial.store.dynamodb import Store
+
+Event = dict[str, Any]
+STUDIES = ("A", "B", "C")
+
+
+class Clock:
+    """The service's clock, moved by hand."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(milliseconds=1)
+        return self.at
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(wiring, "now", clock)
+    monkeypatch.setenv("AUDIT_HOURS", "24")
+    return clock
+
+
+@pytest.fixture
+def three(clock: Clock, blank: Service) -> Service:
+    """Give a service of three studies, of several shards each."""
+    forget()
+    for name in STUDIES:
+        body = definition(name, shards=4)
+        path = f"/studies/{name}/definition"
+        header = {"Content-Type": "application/json"}
+        assert blank.ask(request("PUT", path, body, header)).status == 201
+    return blank
+
+
+def audit(service: Service, left: Callable[[], int] = lambda: 900_000, **event: Any) -> None:
+    service.handlers["audit"].handler(event, Context(left=left))
+
+
+def audited(service: Service) -> set[str]:
+    return {name for name in STUDIES if service.get("audit", name).status == 200}
+
+
+def test_a_study_is_audited_once_a_period(three: Service, clock: Clock) -> None:
+    audit(three)
+    assert audited(three) == {*STUDIES}
+    before = wiring.audits().find("A").done
+    clock.at += timedelta(hours=23)
+    audit(three)
+    assert wiring.audits().find("A").done == before
+    clock.at += timedelta(hours=2)
+    audit(three)
+    assert wiring.audits().find("A").done > before
+
+
+def test_a_study_that_takes_all_the_time_comes_after_the_others_and_goes_on_where_it_was(
+    three: Service, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[tuple[str, int]] = []
+    inspect, over = Store.inspect, []
+
+    def slow(store: Store, study: Any, shard: int) -> Any:
+        looked.append((study.id, shard))
+        if study.id == "A" and len(looked) == 2:
+            over.append(1)
+        return inspect(store, study, shard)
+
+    monkeypatch.setattr(Store, "inspect", slow)
+    audit(three, lambda: 1_000 if over else 900_000)
+    assert audited(three) == set()  # A took it all
+    over.clear()
+    clock.at += timedelta(minutes=15)
+    audit(three)
+    assert audited(three) == {*STUDIES}
+    assert [name for name, shard in looked if shard in {0, 2}] == [*"ABBCCA"]
+    assert [shard for name, shard in looked if name == "A"] == [0, 1, 2, 3]
+    found = three.get("audit", "A").json
+    assert (found["shards"], found["complete"], found["differences"]) == (4, True, [])
+
+
+def test_an_audit_that_was_asked_for_and_takes_too_long_goes_on_by_the_schedule(
+    three: Service, clock: Clock
+) -> None:
+    audit(three)
+    done = wiring.audits().find("A").done
+    clock.at += timedelta(minutes=1)
+    audit(three, lambda: 1_000, **streamed(("STUDY#A", "AUDIT#1")))  # not delivered again
+    assert wiring.audits().find("A").is_unfinished
+    audit(three)
+    assert wiring.audits().find("A").done > done
+    assert not wiring.audits().find("A").is_unfinished
+
+
+def test_progress_is_kept_from_run_to_run_unless_the_sums_are_others(three: Service) -> None:
+    store, noted = wiring.store(), list[Any]()
+    whole = auditing.audit(store, "A", note=noted.append)
+    assert [each["shards"] for each in noted] == [1, 2, 3, 4]
+    named = auditing.Difference("sums", 0, rows=("x" * 999,) * 9)
+    half = noted[1] | {"subjects": 7, "differences": [vars(named) | {"rows": ["x"]}]}
+    resumed = auditing.audit(store, "A", progress=half)
+    assert (resumed.subjects, len(resumed.differences)) == (7, 1)
+    other = auditing.audit(store, "A", progress=half | {"generation": "other"})
+    assert other == whole
+
+
+def test_a_study_that_no_audit_reaches_is_told(
+    three: Service, clock: Clock, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def late() -> int:
+        lines = capsys.readouterr().out.splitlines()
+        found = [json.loads(each) for each in lines if "AuditsLate" in each]
+        number: int = found[-1]["AuditsLate"][0]
+        return number
+
+    audit(three)
+    assert late() == 0
+    monkeypatch.setattr("trial.auditing.audit", lambda *_: 1 // 0)
+    clock.at += timedelta(hours=73)
+    audit(three)
+    assert late() == 3
