@@ -9,6 +9,7 @@ the definition (`api/put-definition.json`).
 
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,10 @@ def ingest(lines: list[str]) -> dict[str, Any]:
 
 
 def publish() -> dict[str, Any]:
-    """Make batches of the table's stream."""
+    """Make batches of the table's stream, and the call of the schedule."""
     return {
         "publish/subject-changed": streamed((f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")),
+        "publish/sweep": {},
         "publish/report-requested": streamed((f"STUDY#{STUDY}", f"REPORT#{REPORTS[0]}")),
     }
 
@@ -158,15 +160,16 @@ def request(
 ) -> dict[str, Any]:
     """Make what a REST API hands over for one request."""
     headers = {"Accept": accept} | ({"Content-Type": content_type} if content_type else {})
+    resource, parts = described(path)
     return {
-        "resource": path,
+        "resource": resource,
         "path": path,
         "httpMethod": method,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
-        "pathParameters": None,
+        "pathParameters": parts,
         "stageVariables": None,
         "requestContext": {
             "accountId": "123456789012",
@@ -174,13 +177,25 @@ def request(
             "stage": "v1",
             "httpMethod": method,
             "path": f"/v1{path}",
-            "resourcePath": path,
+            "resourcePath": resource,
             "requestId": "00000000-0000-0000-0000-000000000000",
             "identity": {"userArn": CALLER, "caller": CALLER, "sourceIp": "192.0.2.1"},
         },
         "body": body,
         "isBase64Encoded": False,
     }
+
+
+def described(path: str) -> tuple[str, dict[str, str]]:
+    """Find a path's route in the template, and what its open parts stand for."""
+    template = (HERE.parent / "template.yaml").read_text()
+    for route in sorted(
+        set(re.findall(r'Path: "([^"]+)"', template)), key=lambda it: it.count("{")
+    ):
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route)
+        if found := re.fullmatch(pattern, path):
+            return route, found.groupdict()
+    raise ValueError(f"no route is described for {path}")
 
 
 def queued(*bodies: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, unquote
 
 from trial.errors import Beat, Rejected, Unavailable
 
@@ -19,17 +20,25 @@ JSON, PROBLEM = "application/json", "application/problem+json"
 class Request:
     """What was asked, by whom; names of headers are in lower case.
 
+    `resource` is the route as it is described, `/studies/{study}/events`, and `parts` are what
+    its open parts stand for, decoded: however the API is mounted, and however they were written.
     `query` holds the parameters after the path, of each the last; `beat` raises `OutOfTime` when
     an answer is due.
     """
 
     method: str
-    path: str
+    resource: str
+    parts: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
     principal: str
     query: Mapping[str, str] = field(default_factory=dict)
     beat: Beat = lambda: None
+
+    @property
+    def path(self) -> str:
+        """The address that was asked, from the root of the API."""
+        return self.resource.format_map({name: quote(each) for name, each in self.parts.items()})
 
     def content_type(self, *accepted: str) -> str:
         """Name the type of the body; raises `Rejected` (415) unless it is one of these."""
@@ -78,31 +87,23 @@ class Routes:
 
     def answer(self, request: Request) -> Answer:
         """Answer by the request's route; raises `Rejected` (404) where there is none."""
-        for (method, path), endpoint in self.all.items():
-            parts = _parts(path, request.path) if method == request.method else None
-            if parts is not None:
-                return endpoint(request, **parts)
-        raise Rejected(404, "No such address")
-
-
-def _parts(path: str, given: str) -> dict[str, str] | None:
-    """Read the open parts of a path; None where it is not of the route."""
-    names, texts = path.split("/"), given.rstrip("/").split("/")
-    if len(names) != len(texts):
-        return None
-    pairs = list(zip(names, texts, strict=True))
-    if any(name != each for name, each in pairs if not name.startswith("{")):
-        return None
-    return {name[1:-1]: each for name, each in pairs if name.startswith("{")}
+        endpoint = self.all.get((request.method, request.resource))
+        if endpoint is None or any("/" in each for each in request.parts.values()):
+            raise Rejected(404, "No such address")
+        return endpoint(request, **request.parts)
 
 
 def read(event: Mapping[str, Any], beat: Beat) -> Request:
-    """Read an event of API Gateway; who calls is as IAM authenticated it."""
+    """Read an event of API Gateway; who calls is as IAM authenticated it.
+
+    Parts of a path come as they were written: whatever may stand in them here needs no `%`.
+    """
     body = event.get("body") or ""
     identity = event["requestContext"].get("identity") or {}
     return Request(
         event["httpMethod"],
-        event["path"],
+        event["resource"],
+        {name: unquote(each) for name, each in (event.get("pathParameters") or {}).items()},
         {name.lower(): value for name, value in (event.get("headers") or {}).items()},
         base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
         identity.get("userArn") or identity.get("caller") or "unknown",

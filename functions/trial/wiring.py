@@ -77,6 +77,8 @@ DOCUMENTS = Config(
     connect_timeout=2,
     read_timeout=10,
     signature_version="s3v4",  # buckets of today take no other
+    # Links lead to the bucket in its region: the global address redirects, which breaks them.
+    s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     user_agent="LiveTLF",
 )
 MARGIN = 20_000
@@ -84,10 +86,17 @@ MARGIN = 20_000
 
 
 def client(service: str, config: Config | None = None, **options: Any) -> Any:  # noqa: ANN401 (botocore makes its clients' classes at run time)
-    """Make a client of boto3's own core; what boto3 adds to it is not used and starts slowly."""
+    """Make a client of boto3's own core; what boto3 adds to it is not used and starts slowly.
+
+    The runtime brings a botocore of its own, not the one this was tested with: where that takes
+    no other loader than its own, it has its way.
+    """
     made = session.Session()
-    made.register_component("data_loader", _Services(file_loader=_Files()))
-    return made.create_client(service, config=config, **options)
+    try:
+        made.register_component("data_loader", _Services(file_loader=_Files()))
+        return made.create_client(service, config=config, **options)
+    except Exception:  # noqa: BLE001 (whatever another botocore makes of it)
+        return session.Session().create_client(service, config=config, **options)
 
 
 @cache

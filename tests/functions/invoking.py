@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from botocore.exceptions import EndpointConnectionError
 from trial import wiring
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
+TEMPLATE = EVENTS.parent / "template.yaml"
 STUDY = "TMB-301"
 CALLER = "arn:aws:iam::123456789012:role/upstream"
 SINGLE = "application/cloudevents+json"
@@ -156,22 +158,33 @@ def request(
     """Make what a REST API hands over; bytes come in base 64."""
     headers = headers or {}
     path, _, query = path.partition("?")
+    resource, parts = described(path)
     parameters = dict(parse_qsl(query)) or None
     encoded = isinstance(body, bytes)
     return {
-        "resource": path,
+        "resource": resource,
         "path": path,
         "httpMethod": method,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": parameters,
         "multiValueQueryStringParameters": None,
-        "pathParameters": None,
+        "pathParameters": parts or None,
         "stageVariables": None,
         "requestContext": {"identity": {"userArn": CALLER, "caller": CALLER}, "stage": "v1"},
         "body": base64.b64encode(body).decode() if encoded else as_text(body),
         "isBase64Encoded": encoded,
     }
+
+
+def described(path: str) -> tuple[str, dict[str, str]]:
+    """Find a path's route in the template as API Gateway does; the path itself if there is none."""
+    routes = set(re.findall(r'Path: "([^"]+)"', TEMPLATE.read_text(encoding="utf-8")))
+    for route in sorted(routes, key=lambda each: each.count("{")):
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route)
+        if found := re.fullmatch(pattern, path.rstrip("/")):
+            return route, found.groupdict()
+    return path, {}
 
 
 def queued(*bodies: Any) -> dict[str, Any]:

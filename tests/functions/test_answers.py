@@ -204,3 +204,37 @@ def test_reports_say_who_asked_when_and_why(service: Service) -> None:
     assert (row["id"], row["requested_by"], row["reason"]) == (name, CALLER, "Data monitoring")
     assert (row["status"], row["cut"], row["accepted"]) == ("pending", "", 0)
     assert service.get(f"reports/{name}/summary.json").status == 404
+
+
+@pytest.mark.parametrize("mounted", ["", "/trials/v2"])
+@pytest.mark.parametrize("written", ["P:1", "P%3A1", "%50:1"])
+def test_a_route_is_found_wherever_the_api_is_mounted_and_however_its_parts_are_written(
+    service: Service, feed: list[str], mounted: str, written: str
+) -> None:
+    """API Gateway hands parts of a path over as they were sent, at an address of the caller's."""
+    event = json.loads(feed[0]) | {"subject": "P:1"}
+    assert service.post(event).status == 201
+    asked = request("GET", f"/studies/{STUDY}/subjects/P%3A1/history")
+    assert asked["resource"] == "/studies/{study}/subjects/{subject}/history"
+    asked["pathParameters"]["subject"] = written
+    answer = service.ask(asked | {"path": f"{mounted}{asked['path']}"})
+    assert (answer.status, answer.json["subject"]) == (200, "P:1")
+
+
+@pytest.mark.parametrize("name", ["..%2Flatest.json", "a%2Fb", "%2F"])
+def test_a_part_of_a_path_is_no_path(service: Service, name: str) -> None:
+    answer = service.get(f"reports/live/{name}")
+    assert (answer.status, answer.json["title"]) == (404, "No such address")
+
+
+def test_bytes_that_are_no_text_are_refused_with_their_place_and_kept_as_they_came(
+    service: Service, feed: list[str]
+) -> None:
+    """Every media type is declared as binary: API Gateway hands a body over in base 64."""
+    broken = feed[0].encode().replace(STUDY.encode(), b"\xff\xfe", 1)
+    place = broken.index(b"\xff")
+    answer = service.post(broken)
+    assert answer.status == 400
+    assert answer.json["detail"] == f"not UTF-8 at byte {place}"
+    (kept,) = service.set_aside()
+    assert kept["body_base64"] == base64.b64encode(broken).decode()

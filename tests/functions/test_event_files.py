@@ -15,7 +15,7 @@ FILES = {
     for function in ("api", "audit", "ingest", "publish")
     for path in sorted((EVENTS / function).glob("*.json"))
 }
-KEPT = ("#ASIDE", "PUBLISHED", "REPORT#", "AUDIT#")  # what tells of requests rather than of records
+KEPT = ("#ASIDE", "PUBLISH", "REPORT#", "AUDIT")  # what tells of requests rather than of records
 REPORT, LATER = "0" * 32, "1" * 32
 
 
@@ -138,6 +138,11 @@ def report_made(answer: Any, service: Service) -> None:
     assert (row["status"], row["accepted"]) == ("ready", 1)
 
 
+def swept(_answer: Any, service: Service) -> None:
+    row = service.get(f"reports/{REPORT}").json
+    assert (row["status"], row["accepted"]) == ("ready", 1)
+
+
 def audit_asked(answer: Answer, service: Service) -> None:
     assert (answer.status, answer.json["status"]) == (202, "asked")
     assert [key for key in service.items() if key[1].startswith("AUDIT#")]
@@ -240,6 +245,7 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "ingest/unreadable": (nothing, counted(1, aside=1)),
     "ingest/visit": (nothing, counted(1)),
     "publish/report-requested": (ask_for_report, report_made),
+    "publish/sweep": (ask_for_report, swept),
     "publish/subject-changed": (VISIT, published),
 }
 

@@ -1,6 +1,8 @@
 """What template.yaml promises, read from its text: nothing is deployed."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -42,6 +44,8 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 
 
 FUNCTIONS = of_type("AWS::Serverless::Function")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+CODE = sorted((TEMPLATE.parent / "functions").rglob("*.py"))
 STATEMENTS = [
     (name, statement)
     for name, function in FUNCTIONS.items()
@@ -80,15 +84,16 @@ def test_every_queue_that_is_read_has_a_dead_letter_queue_and_patience() -> None
     assert read == {"Queue"}
     queue = RESOURCES["Queue"]["Properties"]
     assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
-    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["IngestFunction"]["Timeout"]
+    window = DOCUMENT["Parameters"]["IngestWindow"]["MaxValue"]
+    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["IngestFunction"]["Timeout"] + window
 
 
 def test_every_dead_letter_queue_has_an_alarm() -> None:
     watched = {
         dimension["Value"]["Fn::GetAtt"][0]
-        for alarm in of_type("AWS::CloudWatch::Alarm").values()
+        for alarm in ALARMS.values()
         for dimension in alarm["Dimensions"]
-        if dimension["Name"] == "QueueName"
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
     }
     assert watched == dead_letter_queues()
 
@@ -115,7 +120,9 @@ def test_the_stream_is_read_from_its_start_and_gives_up_into_a_queue(function: s
     source = FUNCTIONS[function]["Events"]["Changes"]["Properties"]
     assert source["StartingPosition"] == "TRIM_HORIZON"
     assert source["BisectBatchOnFunctionError"] is True
-    assert source["MaximumRetryAttempts"] > 0
+    assert source["MaximumRetryAttempts"] >= 1_000  # an outage may last
+    assert 3_600 <= source["MaximumRecordAgeInSeconds"] < 86_400
+    assert source.get("ParallelizationFactor", 1) == 1
     assert source["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
 
 
@@ -135,17 +142,167 @@ def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -
     pattern = json.loads(filtered["Pattern"])
     assert pattern["eventName"] == ["INSERT", "MODIFY"]
     assert pattern["dynamodb"]["Keys"]["SK"]["S"] == ["CURRENT", {"prefix": "AUDIT#"}]
-    assert events["Nightly"]["Type"] == "ScheduleV2"
+    assert events["Turns"]["Type"] == "ScheduleV2"
+    assert FUNCTIONS["AuditFunction"]["Environment"]["Variables"] == {
+        "AUDIT_HOURS": {"Ref": "AuditHours"}
+    }
 
 
-@pytest.mark.parametrize("metric", ["AuditDifferences", "EventsTooLarge"])
-def test_an_alarm_watches_what_the_functions_count(metric: str) -> None:
-    alarm = RESOURCES[f"{metric}Alarm"]["Properties"]
-    assert alarm["MetricName"] == metric
+HARMLESS = {  # what is in order, or told to whoever sent it
+    "Batches", "Requests", "EventsRecorded", "EventsRepeated", "EventsRefused",
+    "StudiesPublished", "PublicationsLeftToAnother",
+}  # fmt: skip
+
+
+def counted() -> set[str]:
+    """Name every metric that the functions count, wherever in their text."""
+    from trial import intake  # noqa: PLC0415
+
+    calls = [
+        node
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "add_metric"
+    ]
+    named = {
+        each.value
+        for call in calls
+        for each in ast.walk(call.args[0])
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    }
+    assert calls
+    return named | {*intake.METRICS.values()}
+
+
+def test_every_metric_that_means_harm_has_an_alarm_and_every_alarm_a_metric() -> None:
+    own = {each["MetricName"] for each in ALARMS.values() if each["Namespace"] == "LiveTLF"}
+    assert own == counted() - HARMLESS
+    assert counted() > HARMLESS
+
+
+def test_an_alarm_watches_what_this_stack_counts_and_not_another() -> None:
     variables = DOCUMENT["Globals"]["Function"]["Environment"]["Variables"]
-    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
-    (dimension,) = alarm["Dimensions"]
-    assert dimension == {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
+    assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "LiveTLF"
+    for name, alarm in ALARMS.items():
+        if alarm["Namespace"] == "LiveTLF":
+            assert name == f"{alarm['MetricName']}Alarm"
+            (dimension,) = alarm["Dimensions"]
+            assert dimension == {"Name": "service", "Value": {"Ref": "AWS::StackName"}}
+
+
+def watched(metric: str, namespace: str) -> set[str]:
+    """Name what an alarm watches by a metric of AWS."""
+    found = [
+        each["Dimensions"][0]["Value"]
+        for each in ALARMS.values()
+        if (each["MetricName"], each["Namespace"]) == (metric, namespace)
+    ]
+    return {each.get("Ref") or each["Fn::GetAtt"][0] for each in found}
+
+
+def test_errors_throttles_and_ages_raise_an_alarm() -> None:
+    for metric in ("Errors", "Throttles"):
+        assert watched(metric, "AWS/Lambda") == {*FUNCTIONS}
+    fed = {name.split(".")[0] for name, source in SOURCES if source["Type"] == "DynamoDB"}
+    assert watched("IteratorAge", "AWS/Lambda") == fed == {"PublishFunction", "AuditFunction"}
+    assert watched("ApproximateAgeOfOldestMessage", "AWS/SQS") == {"Queue"}
+    assert watched("5XXError", "AWS/ApiGateway") == {"AWS::StackName"}
+    assert RESOURCES["Api"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
+    assert ALARMS["DocumentsBehindAlarm"]["TreatMissingData"] == "breaching"
+
+
+def test_every_alarm_is_told_to_a_topic_and_by_mail_where_somebody_is_named() -> None:
+    for alarm in ALARMS.values():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}]
+    (subscription,) = of_type("AWS::SNS::Subscription").values()
+    assert subscription["TopicArn"] == {"Ref": "Alarms"}
+    assert subscription["Endpoint"] == {"Ref": "AlarmEmail"}
+    assert RESOURCES["AlarmSubscription"]["Condition"] == "HasAlarmEmail"
+    assert DOCUMENT["Parameters"]["AlarmEmail"]["Default"] == ""
+
+
+@pytest.mark.parametrize(
+    ("function", "queue"), [("PublishFunction", "Unpublished"), ("AuditFunction", "Unaudited")]
+)
+def test_what_the_schedule_calls_fails_into_a_queue_as_well(function: str, queue: str) -> None:
+    where = {"Fn::GetAtt": [queue, "Arn"]}
+    invoked = FUNCTIONS[function]["EventInvokeConfig"]
+    assert invoked["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": where}
+    schedules = [
+        source["Properties"]
+        for source in FUNCTIONS[function]["Events"].values()
+        if source["Type"] == "ScheduleV2"
+    ]
+    (schedule,) = schedules
+    assert schedule["DeadLetterConfig"] == {"Arn": where}
+
+
+def test_nothing_has_a_name_that_a_second_stack_would_want() -> None:
+    for name, source in EVENTS:
+        if source["Type"] == "ScheduleV2":
+            assert source["Properties"]["OmitName"] is True, name
+    kinds = (
+        "Name",
+        "QueueName",
+        "BucketName",
+        "TableName",
+        "FunctionName",
+        "TopicName",
+        "AlarmName",
+        "DashboardName",
+        "LogGroupName",
+        "BackupVaultName",
+        "RoleName",
+    )
+    for name, resource in RESOURCES.items():
+        for kind in kinds:
+            given = resource["Properties"].get(kind, {"Ref": "AWS::StackName"})
+            assert "AWS::StackName" in json.dumps(given), f"{name} {kind}"
+
+
+def test_bodies_arrive_as_the_bytes_they_are() -> None:
+    assert RESOURCES["Api"]["Properties"]["BinaryMediaTypes"] == ["*~1*"]
+
+
+def test_versions_of_what_is_live_expire_and_of_what_is_kept_never() -> None:
+    from trial.store.documents import LIVING  # noqa: PLC0415
+
+    rules = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert all(each["Status"] == "Enabled" for each in rules)
+    expiring = [each for each in rules if "Expiration" in json.dumps(each)]
+    (rule,) = expiring
+    (tag,) = rule["TagFilters"]
+    assert {"Tagging": f"{tag['Key']}={tag['Value']}"} == LIVING
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "LiveVersionDays"}}
+    for function in ("PublishFunction", "AuditFunction"):
+        assert "s3:PutObjectTagging" in rights(function)
+
+
+def test_there_is_a_second_backup_that_outlives_the_stack() -> None:
+    assert DOCUMENT["Parameters"]["BackupDays"]["Default"] > 35
+    for name in ("Vault", "BackupPlan", "BackupSelection", "BackupRole"):
+        assert RESOURCES[name]["Condition"] == "HasBackups"
+    assert RESOURCES["Vault"]["DeletionPolicy"] == "Retain"
+    (rule,) = RESOURCES["BackupPlan"]["Properties"]["BackupPlan"]["BackupPlanRule"]
+    assert rule["Lifecycle"] == {"DeleteAfterDays": {"Ref": "BackupDays"}}
+    selected = RESOURCES["BackupSelection"]["Properties"]["BackupSelection"]["Resources"]
+    assert selected == [{"Fn::GetAtt": ["Table", "Arn"]}]
+
+
+def test_the_dashboard_shows_what_the_functions_count() -> None:
+    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    shown = json.loads(re.sub(r"\$\{[^}]+\}", "x", body))
+    metrics = {
+        each[1]
+        for widget in shown["widgets"]
+        for each in widget["properties"]["metrics"]
+        if len(each) > 2 and each[0] in {"LiveTLF", "."}
+    }
+    assert metrics <= counted()
+    assert len(shown["widgets"]) == 4
 
 
 @pytest.mark.parametrize("name", ["Table", "Bucket"])
@@ -273,7 +430,8 @@ def test_cuts_are_locked_as_the_parameters_say_for_years_unless_told_otherwise()
         for name, environment in told.items()
         if name != "version"
     }
-    assert {name for name, words in given.items() if "LockDays=0" in words} == {"default", "local"}
+    for word in ("LockDays=0", "BackupDays=0"):
+        assert {name for name, words in given.items() if word in words} == {"default", "local"}
 
 
 def test_publish_may_write_a_studys_own_rows_and_no_others() -> None:
@@ -301,9 +459,10 @@ def test_audit_may_write_neither_the_journal_nor_what_was_set_aside() -> None:
             "dynamodb:LeadingKeys": ["STUDY#*#JOURNAL#*", "STUDY#*#ASIDE"]
         },
     }
-    assert [right for right in rights("AuditFunction") if right.startswith("s3:")] == [
-        "s3:PutObject"
-    ]
+    assert {right for right in rights("AuditFunction") if right.startswith("s3:")} == {
+        "s3:PutObject",
+        "s3:PutObjectTagging",
+    }
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -311,6 +470,7 @@ def test_the_handler_named_exists(name: str) -> None:
     module, _, attribute = FUNCTIONS[name]["Handler"].partition(".")
     declared = DOCUMENT["Globals"]["Function"]["Environment"]["Variables"]
     values = {name: "http://127.0.0.1:9" if name.endswith("URL") else "x" for name in declared}
+    values["AUDIT_HOURS"] = "24"
     # In a process of its own: a handler makes its clients once, from the environment it finds.
     subprocess.run(
         [sys.executable, "-c", f"import {module}; assert callable({module}.{attribute})"],
@@ -323,7 +483,15 @@ def test_the_handler_named_exists(name: str) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_logs_are_kept_for_a_time_that_is_said(name: str) -> None:
     group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
-    assert RESOURCES[group]["Properties"]["RetentionInDays"] >= 365
+    assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogDays"}
+    assert DOCUMENT["Parameters"]["LogDays"]["Default"] >= 365
+
+
+def test_logs_and_traces_are_as_parameters_say() -> None:
+    settings = DOCUMENT["Globals"]["Function"]
+    assert settings["Tracing"] == {"Ref": "Tracing"}
+    assert settings["Environment"]["Variables"]["LOG_LEVEL"] == {"Ref": "LogLevel"}
+    assert RESOURCES["Api"]["Properties"]["TracingEnabled"] == {"Fn::If": ["IsTraced", True, False]}
 
 
 def test_the_functions_run_on_the_python_that_is_tested() -> None:

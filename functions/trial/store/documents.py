@@ -19,6 +19,8 @@ LINK_SECONDS = 60
 _NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The places whose files `latest.json` names by version, and where in it."""
 _LATEST = "latest.json"
+LIVING = {"Tagging": "kind=live"}
+"""Marks what is overwritten: the bucket's rules delete its former versions after a time."""
 
 
 class Documents:
@@ -35,8 +37,9 @@ class Documents:
     ) -> str:  # fmt: skip
         """Write a document as it is made; give the version that it became."""
         locks = self._retention.arguments(place) if self._retention else {}
+        tags = {} if places.is_kept(place) else LIVING
         key = _key(study, audience, f"{place}/{name}")
-        return self.bucket.write(key, content, ContentType=media_type, **locks)
+        return self.bucket.write(key, content, ContentType=media_type, **locks, **tags)
 
     def manifest(self, study: str, audience: str, cut: str) -> dict[str, Any] | None:
         """Read a cut's manifest; None while its documents are not all there, for it comes last.
@@ -62,7 +65,7 @@ class Documents:
         """Make a publication the latest, unless another did so since `tag` was read."""
         content = json.dumps(latest, indent=2).encode()
         key = _key(study, audience, _LATEST)
-        return self.bucket.replace(key, content, tag, ContentType="application/json")
+        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVING)
 
     def link(self, study: str, audience: str, place: str, name: str) -> str:
         """Sign a link to a document, good for a minute; raises `Rejected` (404)."""

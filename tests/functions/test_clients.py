@@ -1,0 +1,67 @@
+"""The clients of AWS: each in its region, whatever botocore the runtime brings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore import session
+from invoking import forget
+
+from trial import wiring
+
+REGIONS = "us-east-1", "eu-central-1", "ap-south-2", "us-gov-west-1", "cn-north-1"
+
+
+@pytest.fixture
+def in_region(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Give what settles in a region of AWS, where nothing is called."""
+
+    def settle(region: str) -> None:
+        for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "TABLE_NAME"):
+            monkeypatch.setenv(name, "x")
+        monkeypatch.setenv("BUCKET_NAME", "records-of-ours")
+        forget()
+
+    return settle
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_link_leads_to_the_bucket_in_its_region_and_is_signed_for_it(
+    in_region: Callable[[str], None], region: str
+) -> None:
+    """The bucket's global address redirects for a time, and a signature is for one address."""
+    in_region(region)
+    link = wiring.documents().bucket.link("studies/S/open/live/x", 60, VersionId="1")
+    assert link.startswith(f"https://records-of-ours.s3.{region}.amazonaws.com")
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link
+    assert f"%2F{region}%2Fs3%2Faws4_request" in link
+
+
+@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("service", ["dynamodb", "s3"])
+def test_clients_call_the_address_that_botocore_itself_would_call(
+    in_region: Callable[[str], None], region: str, service: str
+) -> None:
+    in_region(region)
+    own, plain = wiring.client(service), session.Session().create_client(service)
+    assert own.meta.endpoint_url == plain.meta.endpoint_url
+
+
+def test_a_botocore_that_is_made_otherwise_is_used_as_it_comes(
+    in_region: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_region("eu-central-1")
+
+    def otherwise(*_: Any) -> None:
+        raise AttributeError
+
+    for method in ("list_available_services", "load_file"):
+        for owner in (wiring._Services, wiring._Files):
+            if hasattr(owner, method):
+                with monkeypatch.context() as patch:
+                    patch.setattr(owner, method, otherwise)
+                    made = wiring.client("dynamodb", wiring.CLIENT)
+                assert made.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"
