@@ -1,6 +1,6 @@
 """Reports that were asked for: a row each, from the request until its documents are there."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
