@@ -23,7 +23,7 @@ get: CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help check test soak bench bench-large demo up get send post down replay audit-trail verify build schema requirements
+.PHONY: all help check test soak bench bench-large demo up get send post down init check-definition replay audit-trail verify build schema requirements
 
 all: check test
 
@@ -68,6 +68,12 @@ post: $(READY) ## a file of events to it: make post EVENTS=events/tmb-301/feed.n
 
 down: $(READY) ## end the stack of `make up`
 	@$(LOCAL) down
+
+init: $(READY) ## a commented definition to start from: make init STUDY=MY-1
+	@$(LOCAL) init "$(if $(filter command line environment,$(origin STUDY)),$(STUDY))" "$(OUT)"
+
+check-definition: $(READY) ## all that is wrong with a definition, and its empty shells: DEFINITION=…
+	@$(LOCAL) check-definition "$(DEFINITION)"
 
 replay: $(READY) ## any study on a stack of its own: make replay DEFINITION=… EVENTS=… OUT=…
 	@$(LOCAL) replay "$(DEFINITION)" "$(EVENTS)" "$(OUT)"

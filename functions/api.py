@@ -6,7 +6,6 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from trial import asking, erasing, intake, messages, redriving, web, wiring
-from trial import study as studies
 from trial.errors import Rejected, Unavailable, place_of
 from trial.intake import Posted
 from trial.study import Study
@@ -23,16 +22,21 @@ BATCH_EVENTS, BATCH_BYTES = 100, 1_000_000
 @routes("PUT", "/studies/{study}/definition")
 def put_definition(request: Request, study: str) -> Answer:
     """Register a study's definition."""
-    from trial import report  # noqa: PLC0415 (whoever only posts events needs no renderers)
+    from trial import checking  # noqa: PLC0415 (whoever only posts events needs no renderers)
 
     request.content_type(web.JSON)
-    defined = studies.load(request.body)
+    defined = checking.read(request.body)
     if defined.id != study:
         detail = "the definition's study is not the one it is put to"
         raise Rejected(422, "Definition not accepted", detail)
-    report.check(defined)
     made = wiring.store().put_definition(defined, request.body)
-    document = {"study": defined.id, "definition": defined.digest, "status": made}
+    document: dict[str, object] = {
+        "study": defined.id,
+        "definition": defined.digest,
+        "status": made,
+    }
+    if odd := checking.warnings(defined):
+        document["warnings"] = [each.written() for each in odd]
     return web.document(document, _PUT.get(made, 200))
 
 

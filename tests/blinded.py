@@ -9,7 +9,7 @@ from builders import adverse_event, disposition, dose, enrolment, entry, viral_l
 from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel, randomised
 
-from trial.definition.outputs import CellRef
+from trial.definition.outputs import ROW_KINDS, CellRef
 from trial.definition.references import has_p
 from trial.messages import Entry
 from trial.study import Study
@@ -157,7 +157,8 @@ def study_of(
          "source": {"table": "t", "row": row["id"] + end, "column": name}}
         for row in named
         for name in subjects
-        for end in ["/x" if "levels" in row or "terms" in row else ""]
+        for end in ["/x" if "terms" in row else "/" if "levels" in row else ""]
+        if row.keys() & ROW_KINDS
     ]  # fmt: skip
     charts = [
         {"id": row["id"], "title": "Chart", "population": "All", "kind": _CHARTS[kind],

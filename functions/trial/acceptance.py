@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from trial import dates
+from trial.complaints import none_of
 from trial.definition import Definition
 from trial.definition.design import Characteristic
 from trial.definition.precision import Measured, decimals_of
@@ -33,6 +34,7 @@ def accept(study: Study, entry: Entry) -> None:
     faults = [
         *_calendar(study.definition, entry),
         *_spans(entry.data),
+        *_vocabularies(study, entry.kind, entry.data, "/data"),
         *_CHECKS.get(entry.kind, _nothing)(study, entry.data),
         *_superseded(entry),
     ]
@@ -73,6 +75,18 @@ def _in_order(before: str, after: str) -> bool:
     return dates.earliest(before) <= dates.latest(after)
 
 
+def _vocabularies(study: Study, kind: str, data: Mapping[str, Any], at: str) -> Iterator[Fault]:
+    """Compare words with the study's lists, exactly: one spelt otherwise would count nowhere."""
+    for field, known in study.vocabularies.get(kind, {}).items():
+        value = data.get(field)
+        if isinstance(value, list):
+            for i, each in enumerate(value):
+                if each not in known:
+                    yield Fault(f"{at}/{field}/{i}", none_of(each, known))
+        elif value is not None and value not in known:
+            yield Fault(f"{at}/{field}", none_of(value, known))
+
+
 def _superseded(entry: Entry) -> Iterator[Fault]:
     if entry.data.get("by") == entry.subject:
         yield Fault("/data/by", "is the subject itself")
@@ -80,6 +94,10 @@ def _superseded(entry: Entry) -> Iterator[Fault]:
 
 def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _visit(study, data)
+    known = study.treatments
+    if known and (treatment := data.get("treatment")) is not None and treatment not in known:
+        detail = f"is no treatment of this study: it {none_of(treatment, known)}"
+        yield Fault("/data/treatment", detail)
     placebo = data.get("treatment") in study.definition.placebo
     if data["amount"] < 0 or (data["amount"] == 0 and not placebo):
         detail = "must be above 0, unless of a placebo; a dose not given is dose.missed"
@@ -95,7 +113,9 @@ def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
 def _recorded_visit(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
     yield from _visit(study, data)
     for i, item in enumerate(data.get("measurements", ())):
-        yield from _result(study, item, f"/data/measurements/{i}")
+        at = f"/data/measurements/{i}"
+        yield from _result(study, item, at)
+        yield from _vocabularies(study, "visit.recorded", item, at)
 
 
 def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
@@ -155,7 +175,7 @@ def _pointer(name: str) -> str:
 def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[Fault]:
     if known.levels is not None:
         if not isinstance(value, str) or value not in known.levels:
-            yield Fault(at, f"is none of {', '.join(known.levels)}")
+            yield Fault(at, none_of(str(value), known.levels))
     elif isinstance(value, bool) or not isinstance(value, int | Decimal):
         yield Fault(at, "must be a number")
     elif not is_ordinary(value):
@@ -173,19 +193,19 @@ def _randomisation(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
         if known is None:
             yield Fault(at, "is no stratum of this study")
         elif level not in known:
-            yield Fault(at, f"is none of {', '.join(known)}")
+            yield Fault(at, none_of(level, known))
 
 
 def _adverse_event(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
     terms = study.definition.adverse_events.causality
     causality = data.get("causality")
     if terms and causality is not None and causality not in terms:
-        yield Fault("/data/causality", f"is none of {', '.join(terms)}")
+        yield Fault("/data/causality", none_of(causality, terms))
 
 
 def _adjudication(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
     if data["outcome"] not in study.definition.outcomes:
-        yield Fault("/data/outcome", f"is none of {', '.join(study.definition.outcomes)}")
+        yield Fault("/data/outcome", none_of(data["outcome"], study.definition.outcomes))
 
 
 def _disposition(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:

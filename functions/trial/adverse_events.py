@@ -8,7 +8,7 @@ from typing import Any
 from trial import dates
 from trial.definition.conditions import AdverseEvents
 from trial.imputation import Dated
-from trial.messages import canonical
+from trial.messages import canonical, term
 from trial.ordering import natural
 from trial.subject import Record
 
@@ -95,8 +95,8 @@ def _judge(
     return AdverseEvent(
         record.record,
         record.data,
-        coding["soc"] if coding else NOT_CODED,
-        coding["pt"] if coding else NOT_CODED,
+        term(coding["soc"]) if coding else NOT_CODED,
+        term(coding["pt"]) if coding else NOT_CODED,
         treatment is not None and _emergent(rules, record.data, treatment, onset),
         related,
         treatment.given_at(onset.day) if treatment and onset else "",

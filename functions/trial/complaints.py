@@ -1,6 +1,6 @@
 """What is wrong with a field, in words for whoever wrote it; pydantic speaks to programmers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
@@ -28,3 +28,44 @@ def worded(error: Mapping[str, Any]) -> str:
             return PATTERNS.get(error["ctx"]["pattern"], text)
         case _:
             return text
+
+
+_ALIKE, _SHORT = 0.75, 2
+"""How alike a name must be to be meant, by difflib's ratio; of two letters, none is."""
+SHOWN = 12
+"""How many of a list of known names an answer shows."""
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Say, of a name that matches nothing, which are known and which of them was perhaps meant."""
+    names = list(dict.fromkeys(each for each in known if each))
+    if not names:
+        return ". None is defined"
+    close = closest(name, names)
+    meant = f". Did you mean {close}?" if close is not None else "."
+    return f"{meant} Known: {some_of(names)}"
+
+
+def none_of(value: str, known: Sequence[str]) -> str:
+    """Say that a value is not in a list, and which of it was perhaps meant; never the value."""
+    close = closest(value, known)
+    meant = f". Did you mean {close}?" if close is not None else ""
+    return f"is none of {some_of(known)}{meant}"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """List names, a long list by how it begins."""
+    rest = f", … ({len(names)} in all)" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{rest}"
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Find the known name that one looks like, whatever its case and the blanks around it."""
+    from difflib import get_close_matches  # noqa: PLC0415 (only who refuses something needs it)
+
+    folded = {each.strip().casefold(): each for each in known}
+    wanted = name.strip().casefold()
+    if wanted in folded:
+        return folded[wanted]
+    found = get_close_matches(wanted, folded, n=1, cutoff=_ALIKE) if len(wanted) > _SHORT else []
+    return folded[found[0]] if found else None

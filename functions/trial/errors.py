@@ -14,11 +14,22 @@ from dataclasses import dataclass
 class Fault:
     """One field at fault: a JSON Pointer into the body as posted (RFC 6901), and what is wrong.
 
-    `detail` never repeats the value: it may be a patient's.
+    Of an event, `detail` never repeats the value: it may be a patient's. Of a definition, `at`
+    names the part by its ids, as a reader of the document finds it.
     """
 
     pointer: str
     detail: str
+    at: str = ""
+
+    def written(self) -> dict[str, str]:
+        """Give it as a member of a problem's `errors`, or of an answer's `warnings`."""
+        at = {"at": self.at} if self.at else {}
+        return {"pointer": self.pointer, **at, "detail": self.detail}
+
+
+class UnknownName(Fault):
+    """A name that matches nothing that the definition has."""
 
 
 class TrialError(Exception):
@@ -46,9 +57,7 @@ class Rejected(TrialError):
         if self.detail:
             document["detail"] = self.detail
         if self.faults:
-            document["errors"] = [
-                {"pointer": fault.pointer, "detail": fault.detail} for fault in self.faults
-            ]
+            document["errors"] = [fault.written() for fault in self.faults]
         return document
 
 

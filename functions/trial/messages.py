@@ -69,6 +69,12 @@ def _instant(text: str) -> str:
     raise ValueError("is not an instant: expected an RFC 3339 time with its offset")
 
 
+def _not_blank(text: str) -> str:
+    if not any(each.isprintable() and not each.isspace() for each in text):
+        raise ValueError("must not be blank")
+    return text
+
+
 def _not_text(value: object) -> object:
     if isinstance(value, str):
         raise ValueError("must be a number, not text")  # noqa: TRY004 (pydantic wants ValueError)
@@ -89,8 +95,8 @@ def _ordinary(number: Decimal) -> Decimal:
 
 _DIGITS, _PLACES = 18, 9
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
-Text = Annotated[str, Field(min_length=1, max_length=4_000)]
-Verbatim = Annotated[str, Field(min_length=1, max_length=32_767)]
+Text = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_not_blank)]
+Verbatim = Annotated[str, Field(min_length=1, max_length=32_767), AfterValidator(_not_blank)]
 PERSONAL = "personal"
 """Marks a field that may hold a person's free text or identifiers: it can be erased."""
 Personal = Annotated[_T, PERSONAL]
@@ -394,6 +400,15 @@ class Entry:
     body: str
     extended: bool = False
     """Whether the envelope has attributes that are not `STANDARD`."""
+
+
+def term(text: str) -> str:
+    """Give a term or reason in the one form in which it is compared: NFC, without outer blanks."""
+    if text.isascii():
+        return text.strip()
+    from unicodedata import normalize  # noqa: PLC0415 (few texts need it)
+
+    return normalize("NFC", text).strip()
 
 
 def is_identifier(text: str) -> bool:

@@ -8,17 +8,15 @@ import hashlib
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from trial import blinding, dates
+from trial import blinding, checking, dates
 from trial.asked import NOW, Asked
 from trial.cells import Share, Sums
-from trial.definition import references
 from trial.derivation import Derivation
-from trial.errors import Rejected
 from trial.messages import ERASURE
 from trial.methods import methods
 from trial.study import Study
 from trial.subject import Dispute, Subject
-from trial.tables import charts, completion, figures, findings, listings, sources, testing
+from trial.tables import charts, completion, figures, findings, listings, testing
 from trial.tables.completion import COMPLETE
 from trial.tables.grid import Completion, Cut, Figure, Flow, Grid, Report
 from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of, set_cell
@@ -26,14 +24,7 @@ from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of, set_cell
 
 def check(study: Study) -> None:
     """Refuse (422) a definition that names anything it does not define."""
-    plan_of(study)  # first: what is pooled is made of a definition that holds together
-    if wrong := tuple(references.faults(study.definition)):
-        raise Rejected(422, "Definition not accepted", "", *wrong)
-    for view in study.views:
-        plan = plan_of(view)
-        figures.check(view)
-        sources.check(view)
-        listings.check(plan)
+    checking.check(study)
 
 
 def completed(study: Study, sums: Share, asked: Asked = NOW) -> Completion:

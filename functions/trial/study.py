@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from trial import messages
 from trial.blinding import OPEN, UNBLINDED
-from trial.definition import Definition
+from trial.definition import Definition, vocabularies
 from trial.definition.conditions import Selection
 from trial.definition.design import Visit
 from trial.definition.faults import faults
@@ -66,6 +66,17 @@ class Study:
     def asked(self) -> Mapping[tuple[str, Selection], Sequence[str]]:
         """The places that results are asked for at, by parameter and how they were obtained."""
         return asked(self.definition)
+
+    @cached_property
+    def treatments(self) -> Sequence[str]:
+        """What a dose may be of: what the arms give, and placebo; none where no arm says it."""
+        given = [treatment for arm in self.definition.arms for treatment in arm.treatments]
+        return list(dict.fromkeys([*given, *self.definition.placebo])) if given else ()
+
+    @cached_property
+    def vocabularies(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """The words that fields of events may hold, by kind and field; any where it says none."""
+        return vocabularies.of(self.definition.vocabularies)
 
     @cached_property
     def visits(self) -> Mapping[str, Visit]:

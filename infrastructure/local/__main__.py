@@ -11,11 +11,12 @@ from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
-from local import emulator, stack, trail
+from local import emulator, stack, starting, trail
+from local.checking import check
 from local.client import Client, DefinitionRefusedError
 from local.demo import DEFINITION, FEED, demo
 from local.emulator import ROOT, Emulator, LocalError
-from local.feed import BadFileError, Lines, read_definition
+from local.feed import BadFileError, Lines, read_definition, read_source
 from local.progress import step
 from local.replay import Job, post, replay
 from local.verify import verify
@@ -37,6 +38,8 @@ asked of the stack of `make up`, if it holds the same events.
 The proof is as good as manifest.json and heads.json: keep them where nobody can replace them."""
 _POST_USAGE = "usage: make post EVENTS=events.ndjson STUDY=TMB-301"
 _SEND_USAGE = 'usage: make send CALL=/studies/TMB-301/reports BODY=\'{"reason": "…"}\' METHOD=POST'
+_CHECK_USAGE = "usage: make check-definition DEFINITION=definition.yaml"
+_INIT_USAGE = "usage: make init STUDY=MY-1, or besides OUT=definition.yaml"
 _REPLAY_USAGE = "usage: make replay DEFINITION=definition.yaml EVENTS=events.ndjson OUT=directory"
 
 
@@ -125,14 +128,36 @@ def run_replay(options: argparse.Namespace) -> int:
     missing = [name for name, value in given.items() if not value]
     if missing:
         raise BadFileError(f"{', '.join(missing)} must be given\n{_REPLAY_USAGE}")
-    definition = read_definition(Path(options.definition))
+    source = read_source(Path(options.definition))
     lines, out = Lines(Path(options.events)), Path(options.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadFileError(f"OUT cannot be made: {error}\n{_REPLAY_USAGE}") from error
-    refused = replay(Job(definition["study"], definition, lines, out))
+    refused = replay(Job(source.definition["study"], source, lines, out))
     print(f"{len(lines) - len(refused)} events recorded, {len(refused)} set aside, see {out}")
+    return 0
+
+
+def check_definition(options: argparse.Namespace) -> int:
+    """Check a definition without a stack, and print the empty shells of its outputs."""
+    if not options.definition:
+        raise BadFileError(f"DEFINITION must be given\n{_CHECK_USAGE}")
+    checked = check(read_source(Path(options.definition)))
+    print(checked.shells)
+    for each in checked.warnings:
+        print(f"warning: {each}")
+    print(f"{options.definition} is accepted, with {len(checked.warnings)} warnings")
+    return 0
+
+
+def init(options: argparse.Namespace) -> int:
+    """Write a complete, commented definition to start from."""
+    if not options.study:
+        raise BadFileError(f"STUDY must be given\n{_INIT_USAGE}")
+    path = starting.write(options.study, Path(options.path) if options.path else None)
+    print(f"{path} is a definition to start from; check it after each change:")
+    print(f"make check-definition DEFINITION={path}")
     return 0
 
 
@@ -206,6 +231,13 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("definition", "events", "out"):
         verb.add_argument(name, nargs="?", default="")
     verb.set_defaults(command=run_replay)
+    verb = verbs.add_parser("check-definition", help="all that is wrong with one, and its shells")
+    verb.add_argument("definition", nargs="?", default="")
+    verb.set_defaults(command=check_definition)
+    verb = verbs.add_parser("init", help="a definition to start from")
+    verb.add_argument("study", nargs="?", default="")
+    verb.add_argument("path", nargs="?", default="")
+    verb.set_defaults(command=init)
     _add_auditing(verbs)
     return parser
 

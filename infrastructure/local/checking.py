@@ -7,27 +7,47 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from local.client import DefinitionRefusedError
 from local.emulator import ROOT, LocalError
-
-_CHECK = """
-import json, sys
-from trial import report, study
-from trial.errors import Rejected
-try:
-    report.check(study.load(sys.stdin.read()))
-except Rejected as refused:
-    print(json.dumps(refused.problem(), indent=2, ensure_ascii=False))
-"""
+from local.feed import Source
 
 
-def check(definition: dict[str, Any]) -> None:
-    """Raise DefinitionRefusedError with the problems that the service would answer."""
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", _CHECK],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "functions"), "PYTHONUTF8": "1"},
+@dataclass(frozen=True)
+class Checked:
+    """What is said of a definition that is accepted: oddities, and its outputs' empty shells."""
+
+    warnings: list[str]
+    shells: str
+
+
+def check(source: Source) -> Checked:
+    """Raise DefinitionRefusedError with all that is wrong, each fault with its line."""
+    answer = _asked(source.definition)
+    if "problem" in answer:
+        problem = answer["problem"]
+        said = written(problem.get("errors", []), source)
+        raise DefinitionRefusedError("\n".join(said) or problem.get("detail", problem["title"]))
+    return Checked(written(answer["warnings"], source), answer["shells"])
+
+
+def written(faults: Iterable[Mapping[str, str]], source: Source) -> list[str]:
+    """Write faults a line each: file and line, pointer, the place by its ids, what is wrong."""
+    return [
+        f"{source.path}:{source.line(each['pointer'])}: {each['pointer'] or '/'}"
+        f" ({each.get('at') or 'the definition'}): {each['detail']}"
+        for each in faults
+    ]
+
+
+def _asked(definition: dict[str, Any]) -> dict[str, Any]:
+    path = os.pathsep.join(str(ROOT / name) for name in ("functions", "infrastructure"))
+    done = subprocess.run(
+        [sys.executable, "-m", "local.shells"],
+        env=os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1"},
         input=json.dumps(definition, ensure_ascii=False),
         capture_output=True,
         encoding="utf-8",
@@ -35,5 +55,5 @@ def check(definition: dict[str, Any]) -> None:
     )
     if done.returncode != 0:
         raise LocalError(f"the definition could not be checked:\n{done.stderr}")
-    if done.stdout:
-        raise DefinitionRefusedError(done.stdout.rstrip())
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

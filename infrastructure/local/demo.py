@@ -5,7 +5,7 @@
 import json
 
 from local.emulator import ROOT
-from local.feed import Lines, read_definition
+from local.feed import Lines, read_source
 from local.replay import Job, replay
 
 _EVENTS = ROOT / "events" / "tmb-301"
@@ -17,13 +17,13 @@ OUT = ROOT / "out"
 
 def demo() -> bool:
     """Replay TMB-301 into out/, print published against computed, tell whether all agree."""
-    definition = read_definition(DEFINITION)
-    study = definition["study"]
+    source = read_source(DEFINITION)
+    study = source.definition["study"]
     out = OUT / study
     out.mkdir(parents=True, exist_ok=True)
     for stale in (path for path in out.iterdir() if path.is_file()):
         stale.unlink()
-    refused = replay(Job(study, definition, Lines(FEED), out))
+    refused = replay(Job(study, source, Lines(FEED), out))
     for result in refused:
         print(f"line {result.line.number} was refused: {json.dumps(result.problem)}")
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,21 +25,55 @@ class Line:
     raw: bytes
 
 
+@dataclass(frozen=True)
+class Source:
+    """A study's definition as a file holds it, and on which line of the file each part begins."""
+
+    path: Path
+    definition: dict[str, Any]
+    lines: Mapping[str, int]
+
+    def line(self, pointer: str) -> int:
+        """Give the line, from 1, of what a pointer leads to, or of the part that lacks it."""
+        while pointer and pointer not in self.lines:
+            pointer = pointer.rpartition("/")[0]
+        return self.lines.get(pointer, 1)
+
+
 def read_definition(path: Path) -> dict[str, Any]:
     """Return a study definition from a YAML or JSON file.
 
     YAML is read with JSON's own types: a date stays text and `no` is a word.
     """
+    return read_source(path).definition
+
+
+def read_source(path: Path) -> Source:
+    """Read a study definition with the lines of its parts."""
     try:
         text = path.read_text(encoding="utf-8")
-        loaded = _load(path, text)
+        loaded, node = _load(path, text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise BadFileError(f"cannot read the definition {path}: {error}") from error
     if not isinstance(loaded, dict) or not isinstance(loaded.get("study"), str):
         raise BadFileError(
             f"{path} is no study definition: it has no key `study` with the study's id"
         )
-    return loaded
+    return Source(path, loaded, dict(_lines(node, "")))
+
+
+def _lines(node: yaml.Node | None, pointer: str) -> Iterator[tuple[str, int]]:
+    """Give the line of each part of a YAML document, and JSON is YAML, by its pointer."""
+    if node is not None:
+        yield pointer, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            at = f"{pointer}/{str(key.value).replace('~', '~0').replace('/', '~1')}"
+            yield from _lines(value, at)
+            yield at, key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for i, each in enumerate(node.value):
+            yield from _lines(each, f"{pointer}/{i}")
 
 
 class Lines:
@@ -115,12 +149,27 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _load(path: Path, text: str) -> object:
+def _load(path: Path, text: str) -> tuple[object, yaml.Node | None]:
+    """Read a document, and the nodes that know their lines."""
     if path.suffix.lower() == ".json":
-        return json.loads(
+        loaded = json.loads(
             text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates
         )
-    return yaml.load(text, Loader=_JsonLoader)  # noqa: S506 - a SafeLoader with fewer types
+        return loaded, _composed(text)
+    loader = _JsonLoader(text)
+    try:
+        node = loader.get_single_node()
+        return (None if node is None else loader.construct_document(node)), node
+    finally:
+        loader.dispose()
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """Read JSON as the YAML that nearly all of it is; without lines where it is not."""
+    try:
+        return yaml.compose(text, Loader=_JsonLoader)
+    except yaml.YAMLError:
+        return None
 
 
 class _JsonLoader(yaml.SafeLoader):

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from local import emulator, stack
 from local.checking import check
 from local.client import Client, Result, ServiceError
-from local.feed import Lines
+from local.feed import Lines, Source
 from local.progress import bar, step
 
 DOCUMENTS = (
@@ -57,7 +57,7 @@ class Job:
     """What to replay and where its documents go."""
 
     study: str
-    definition: dict[str, Any]
+    source: Source
     lines: Lines
     out: Path
 
@@ -65,7 +65,7 @@ class Job:
 def replay(job: Job) -> list[Result]:
     """Replay a study on an empty stack of its own, fill `job.out`, return what was refused."""
     _clear(job.out)
-    step("Checking the definition", lambda: check(job.definition))
+    step("Checking the definition", lambda: check(job.source))
     template = step("Building the functions", stack.build)
     with emulator.running(f"replay-{os.getpid()}") as running:
         deployed = step("Deploying the template", lambda: stack.deploy(template, running))
@@ -77,7 +77,9 @@ def replay(job: Job) -> list[Result]:
 
 def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
     client = Client(deployed.api_url)
-    step(f"Registering {job.study}", lambda: client.put_definition(job.study, job.definition))
+    step(
+        f"Registering {job.study}", lambda: client.put_definition(job.study, job.source.definition)
+    )
     refused = post(client, job.study, job.lines).refused
     _write_set_aside(job.out, refused)
     step("Waiting for the documents", lambda: wait_until_published(deployed, job.study))

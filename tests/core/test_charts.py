@@ -187,7 +187,7 @@ class TestCountByVisit:
 
     def test_a_visit_that_is_not_defined_is_refused(self):
         ((path, _),) = faults(parallel([BELOW | {"visits": ["week-9"]}], (TOTAL,)))
-        assert path == "/tables/0/rows/0/visits"
+        assert path == "/tables/0/rows/0/visits/0"
 
 
 class TestMarks:

@@ -227,5 +227,5 @@ class TestForms:
         with pytest.raises(Rejected) as caught:
             report.check(parallel([{"count": {"p": "enrolled"}}], [A, B, P]))
         (fault,) = caught.value.faults
-        assert fault.pointer == "/tables/0/rows/0/count"
-        assert fault.detail == "names no column of subjects of this definition: p"
+        assert fault.pointer == "/tables/0/rows/0/count/p"
+        assert fault.detail.startswith("names no column of subjects of table t: p")

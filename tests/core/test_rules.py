@@ -171,47 +171,52 @@ class TestWrongNames:
         [
             (with_condition(all=["enrolled", "nobody"]), "/conditions/new/all/1"),
             (with_condition(none=[{"any": ["nobody"]}]), "/conditions/new/none/0/any/0"),
-            (with_condition(measure="nothing", at_least=1), "/conditions/new"),
-            (with_condition(recorded="subject.lost"), "/conditions/new"),
-            (with_condition(recorded="death.reported", period="later"), "/conditions/new"),
-            (with_condition(characteristic="height", levels=["1"]), "/conditions/new"),
-            (with_measure(characteristic="height"), "/measures/new"),
-            (with_measure(parameter="height", at="day-0"), "/measures/new"),
-            (with_measure(parameter="cd4", at="day-9"), "/measures/new"),
-            (with_measure(parameter="cd4", at="day-0", change_from="then"), "/measures/new"),
+            (with_condition(measure="nothing", at_least=1), "/conditions/new/measure"),
+            (with_condition(recorded="subject.lost"), "/conditions/new/recorded"),
+            (with_condition(recorded="death.reported", period="later"), "/conditions/new/period"),
+            (with_condition(characteristic="height", levels=["1"]),
+             "/conditions/new/characteristic"),
+            (with_measure(characteristic="height"), "/measures/new/characteristic"),
+            (with_measure(parameter="height", at="day-0"), "/measures/new/parameter"),
+            (with_measure(parameter="cd4", at="day-9"), "/measures/new/at"),
+            (with_measure(parameter="cd4", at="day-0", change_from="then"),
+             "/measures/new/change_from"),
             (with_measure(parameter="cd4"), "/measures/new"),
             (with_measure(), "/measures/new"),
             ({"sets": TINY["sets"] | {"new": {"label": "New", "condition": "nobody"}}},
              "/sets/new/condition"),
             (with_row(count="nobody"), "/tables/0/rows/0/count"),
             (with_row(count={"total": "nobody"}), "/tables/0/rows/0/count/total"),
-            (with_row(count={"third": "enrolled"}), "/tables/0/rows/0/count"),
+            (with_row(count={"third": "enrolled"}), "/tables/0/rows/0/count/third"),
             (with_row(not_due="nobody"), "/tables/0/rows/0/not_due"),
             (with_row(summary="nothing"), "/tables/0/rows/0/summary"),
             (with_row(summary="age", where="nobody"), "/tables/0/rows/0/where"),
             (with_row(count="enrolled", where="nobody"), "/tables/0/rows/0/where"),
             (with_row(pairs=["enrolled", "nobody"]), "/tables/0/rows/0/pairs/1"),
             (with_row(pairs=["died", "died"], column="third"), "/tables/0/rows/0/column"),
-            (with_row(levels={"characteristic": "height"}), "/tables/0/rows/0/levels"),
+            (with_row(levels={"characteristic": "height"}),
+             "/tables/0/rows/0/levels/characteristic"),
             (with_row(levels={"recorded": "death.reported", "field": "why"}),
-             "/tables/0/rows/0/levels"),
+             "/tables/0/rows/0/levels/field"),
             (with_row(summary={"parameter": "cd4"}, visits=["day-9"]),
-             "/tables/0/rows/0/visits"),
+             "/tables/0/rows/0/visits/0"),
             (with_row(summary={"parameter": "cd4"}), "/tables/0/rows/0/summary"),
-            (with_row(summary={"parameter": "cd4", "att": "day-0"}), "/tables/0/rows/0/summary"),
-            (with_row(summary={"total": "age", "third": "age"}), "/tables/0/rows/0/summary"),
+            (with_row(summary={"parameter": "cd4", "att": "day-0"}),
+             "/tables/0/rows/0/summary/att"),
+            (with_row(summary={"total": "age", "third": "age"}),
+             "/tables/0/rows/0/summary/third"),
             (with_row(summary="age", statistics=["n", "meen"]),
              "/tables/0/rows/0/statistics/1"),
             (with_row(summary="age", statistics={"total": ["n", "meen"]}),
              "/tables/0/rows/0/statistics/total/1"),
-            (with_row(events={"groups": ["Rashes"]}), "/tables/0/rows/0/events/groups"),
+            (with_row(events={"groups": ["Rashes"]}), "/tables/0/rows/0/events/groups/0"),
             (with_row(terms={"filter": {"groups": ["Rashes"]}}),
-             "/tables/0/rows/0/terms/filter/groups"),
+             "/tables/0/rows/0/terms/filter/groups/0"),
             (with_row(worst={"filter": {"groups": ["Rashes"]}, "field": "grade",
                              "levels": [{"value": "1", "label": "1"}]}),
-             "/tables/0/rows/0/worst/filter/groups"),
+             "/tables/0/rows/0/worst/filter/groups/0"),
             (with_row(incidence={"filter": {"groups": ["Rashes"]}}),
-             "/tables/0/rows/0/incidence/filter/groups"),
+             "/tables/0/rows/0/incidence/filter/groups/0"),
             (with_row(stratified={"count": "nobody", "strata": ["sex"]}),
              "/tables/0/rows/0/stratified/count"),
             (with_row(stratified={"count": "enrolled", "strata": ["sex", "height"]}),
@@ -224,10 +229,10 @@ class TestWrongNames:
              "/tables/0/rows/0/ancova/factors/0"),
             (with_row(ancova={"measure": "age",
                               "pool": {"site": {"set": "treated", "minimum": 2}}}),
-             "/tables/0/rows/0/ancova/pool"),
+             "/tables/0/rows/0/ancova/pool/site"),
             (with_measure(difference=["age", "height"]), "/measures/new/difference/1"),
             (with_row(levels={"recorded": "subject.lost", "field": "date"}),
-             "/tables/0/rows/0/levels"),
+             "/tables/0/rows/0/levels/recorded"),
         ],
         ids=str,
     )  # fmt: skip
@@ -237,20 +242,26 @@ class TestWrongNames:
     def test_a_table_s_column_names_a_set_and_a_condition(self):
         table = TINY["tables"][0]
         column = {"id": "total", "label": "Total", "set": "nobody"}
-        assert refused(tables=[{**table, "columns": [column]}]) == ["/tables/0/columns/0/set"]
+        only = {"rows": table["rows"][:1]}
+        assert refused(tables=[{**table, **only, "columns": [column]}], figures=[]) == [
+            "/tables/0/columns/0/set"
+        ]
         column = {"id": "total", "label": "Total", "set": "enrolled", "where": "nobody"}
-        assert refused(tables=[{**table, "columns": [column]}]) == ["/tables/0/columns/0/where"]
+        assert refused(tables=[{**table, **only, "columns": [column]}], figures=[]) == [
+            "/tables/0/columns/0/where"
+        ]
 
     @pytest.mark.parametrize("source", [{"table": "two"}, {"column": "third"}])
     def test_a_figure_names_a_table_and_a_column(self, source):
         figure = TINY["figures"][0]
         changed = {**figure, "source": figure["source"] | source}
-        assert refused(figures=[changed]) == ["/figures/0/source"]
+        (name,) = source
+        assert refused(figures=[changed]) == [f"/figures/0/source/{name}"]
 
     def test_a_figure_names_a_row(self):
         figure = TINY["figures"][0]
         changed = {**figure, "source": figure["source"] | {"row": "respnders"}}
-        assert refused(figures=[changed]) == ["/figures/0/source"]
+        assert refused(figures=[changed]) == ["/figures/0/source/row"]
 
     def test_a_listing_names_records_and_sources(self):
         listing = TINY["listings"][0]
@@ -267,7 +278,7 @@ class TestWrongNames:
             "/flow/stages/0/box/count"
         ]
         identity = {"total": "enrolled", "parts": ["treated", "nobody"]}
-        assert refused(flow={**flow, "identities": [identity]}) == ["/flow/identities/0"]
+        assert refused(flow={**flow, "identities": [identity]}) == ["/flow/identities/0/parts/1"]
 
     def test_a_baseline_names_a_visit(self):
         baselines = TINY["baselines"] | {"control": {"visit": "day-zero"}}
@@ -294,7 +305,7 @@ class TestWrongNames:
 
     def test_a_level_that_a_characteristic_does_not_have_is_refused(self):
         assert refused(**with_condition(characteristic="history", levels=["yes"])) == [
-            "/conditions/new/levels"
+            "/conditions/new/levels/0"
         ]
 
 

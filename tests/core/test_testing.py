@@ -173,21 +173,22 @@ class TestFigures:
 
 class TestChecked:
     @pytest.mark.parametrize(
-        ("ref", "detail"),
+        ("ref", "where", "detail"),
         [
-            (at("sex", table="u"), "names no table of this definition: u"),
-            (at("sexx"), "names no row of table t: sexx"),
-            (at("sex", "q"), "names no column of table t: q"),
-            (at("sex", "a"), "row sex has no P value in column a of table t"),
-            (at("known/M"), "row known/M has no P value in column p of table t"),
+            (at("sex", table="u"), "/table", "names no table of this definition: u"),
+            (at("sexx"), "/row", "names no row of table t: sexx"),
+            (at("sex", "q"), "/column", "names no column of table t: q"),
+            (at("sex", "a"), "", "row sex has no P value in column a of table t"),
+            (at("known/M"), "", "row known/M has no P value in column p of table t"),
         ],
     )
-    def test_an_order_that_names_no_p_value_is_refused_and_told_why(self, ref, detail):
+    def test_an_order_that_names_no_p_value_is_refused_and_told_why(self, ref, where, detail):
         report.check(study(at("sex"), at("age"), at("known")))
         with pytest.raises(Rejected) as caught:
             report.check(study(at("sex"), ref))
         (fault,) = caught.value.faults
-        assert (fault.pointer, fault.detail) == ("/testing/order/1", detail)
+        assert fault.pointer == f"/testing/order/1{where}"
+        assert fault.detail.startswith(detail)
 
     @pytest.mark.parametrize("counts", ["newcombe", "miettinen-nurminen"])
     def test_a_column_that_gives_a_difference_of_counts_gives_no_p_value(self, counts):

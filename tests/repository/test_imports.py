@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("asked", "changes"),
     ("tables",),
     ("methods",),
+    ("checking",),
     ("report",),
     ("store", "render"),
     ("changelog", "currency"),

@@ -12,8 +12,6 @@ import pytest
 
 from local import __main__ as commands
 from local import stack
-from local.checking import check
-from local.client import DefinitionRefusedError
 from local.feed import read_definition
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,9 +144,3 @@ class TestReplay:
         assert commands.main(arguments) == 2
         assert "/tables/1/rows/0/count" in capfd.readouterr().err
         assert built == []
-
-    def test_a_check_takes_a_definition_that_is_right_and_quotes_what_is_wrong(self):
-        right = read_definition(EXAMPLE / "definition.yaml")
-        check(right)
-        with pytest.raises(DefinitionRefusedError, match="is not a field here"):
-            check(right | {"desing": "parallel"})

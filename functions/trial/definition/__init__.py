@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from trial.definition.base import Model, Name, distinct
+from trial.definition.base import Model, Name, Term, distinct
 from trial.definition.charts import ChartDefinition
 from trial.definition.conditions import (
     AdverseEvents,
@@ -30,6 +30,7 @@ from trial.definition.design import (
 from trial.definition.flow import FlowDefinition
 from trial.definition.outputs import FigureDefinition, ListingDefinition, Table, apart_as_data
 from trial.definition.reporting import CompletionDefinition, Consort, Testing
+from trial.definition.vocabularies import Vocabularies
 
 MOST_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
 
@@ -39,7 +40,8 @@ class Definition(Model):
 
     `shards` cannot change once there are events. `placebo` names the treatments whose doses hold
     nothing and may be 0. `samples_after_discontinuation` lets samples count that were taken after
-    the study was discontinued. `outcomes` are what a committee may adjudicate.
+    the study was discontinued. `outcomes` are what a committee may adjudicate, `vocabularies` the
+    words that fields of events may hold.
     """
 
     study: Name
@@ -55,12 +57,13 @@ class Definition(Model):
     placebo: list[str] = []
     periods: Annotated[list[Period], AfterValidator(distinct)] = []
     visits: Annotated[list[Visit], AfterValidator(distinct), AfterValidator(apart)] = []
-    strata: dict[Name, list[str]] = {}
+    strata: dict[Name, list[Term]] = {}
     samples_after_discontinuation: bool = False
     characteristics: dict[Name, Characteristic] = {}
     parameters: dict[Name, Parameter] = {}
     baselines: dict[Name, Baseline] = {}
     outcomes: list[str] = []
+    vocabularies: Vocabularies = {}
     measures: dict[Name, Measure] = {}
     classes: dict[Name, Classes] = {}
     times: dict[Name, TimeToEvent] = {}

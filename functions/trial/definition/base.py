@@ -1,20 +1,67 @@
 """What every part of a definition is made of."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from trial.complaints import NAME
+from trial.messages import term
 
 Name = Annotated[str, Field(pattern=NAME)]
 Places = Annotated[int, Field(ge=0, le=9)]
 Day = int
 
 
+@dataclass(frozen=True)
+class Names:
+    """Marks a part of a definition that names something: what it names one of.
+
+    `trial.checking` knows what may be named; a text without this mark names nothing.
+    """
+
+    what: str
+
+
+Term = Annotated[str, AfterValidator(term)]
+"""A term, level or reason of records, in the one form in which they are compared."""
+ArmName = Annotated[Name, Names("arm")]
+BaselineName = Annotated[Name, Names("baseline")]
+CategoryName = Annotated[Name, Names("characteristic, stratum or class")]
+ConditionName = Annotated[Name, Names("condition")]
+Kind = Annotated[str, Names("kind of event")]
+MeasureName = Annotated[Name, Names("measure")]
+ParameterName = Annotated[Name, Names("parameter")]
+SetName = Annotated[Name, Names("analysis set")]
+SubjectsColumn = Annotated[Name, Names("column of subjects")]
+TimeName = Annotated[Name, Names("time to event")]
+VisitName = Annotated[Name, Names("visit")]
+
+
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+def in_place(form: type[Model]) -> WrapValidator:
+    """Read an object as the one form that may be written in place of a name.
+
+    So its faults are those of that form, and not of the name that it is not.
+    """
+
+    def read(value: Any, other: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 (any JSON)
+        return form.model_validate(value) if isinstance(value, dict) else other(value)
+
+    return WrapValidator(read)
 
 
 class Named(Protocol):
@@ -61,7 +108,7 @@ class Bounds(Model):
 class Level(Model):
     """A value as recorded, and what it is called in a table."""
 
-    value: str
+    value: Term
     label: str
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from trial.definition.base import Model, Name
+from trial.definition.base import Model, Name, Names
 from trial.definition.outputs import Table, TableRow
 
 CHART_KINDS: Mapping[str, str] = {
@@ -24,9 +24,9 @@ BY_VISIT = frozenset(("mean", "share"))
 class ChartSource(Model):
     """The row of a table that a chart shows, and in which columns: all that it fills."""
 
-    table: Name
-    row: Name
-    columns: list[Name] = []
+    table: Annotated[Name, Names("table")]
+    row: Annotated[Name, Names("row of its own")]
+    columns: list[Annotated[Name, Names("column")]] = []
 
 
 class Reference(Model):

@@ -1,14 +1,39 @@
 """What is asked of a subject: dates, measures, classes, conditions, analysis sets, events."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from trial.definition.base import BOUNDS, Bounds, Class, Model, Name, form
+from trial.definition.base import (
+    BOUNDS,
+    ArmName,
+    BaselineName,
+    Bounds,
+    CategoryName,
+    Class,
+    ConditionName,
+    Kind,
+    MeasureName,
+    Model,
+    Name,
+    Names,
+    ParameterName,
+    Term,
+    form,
+    in_place,
+)
 
-Where = dict[str, str | list[str]]
-"""Fields of a record and the value, or the values, that each must have."""
+
+def _as_text(value: object) -> object:
+    """Take a truth or a number, which YAML and JSON have, for the text that stands for it."""
+    return str(value) if isinstance(value, bool | int | Decimal) else value
+
+
+Wanted = Annotated[str, BeforeValidator(_as_text)]
+Where = Annotated[dict[str, Wanted | list[Wanted]], Names("fields")]
+"""Fields of a record and the value, or the values, of which each must have one."""
 Selection = tuple[tuple[str, frozenset[str]], ...]
 """The same in a form that can be a key."""
 
@@ -46,19 +71,19 @@ class Measure(Model):
     has (locf-visit); where there is none after the first dose, the baseline.
     """
 
-    characteristic: Name | None = None
-    parameter: Name | None = None
-    at: Name | None = None
+    characteristic: Annotated[Name, Names("characteristic that is a number")] | None = None
+    parameter: ParameterName | None = None
+    at: Annotated[Name, Names("visit or baseline")] | None = None
     after_first_dose: Literal["first", "last", "highest", "lowest"] | None = None
-    decrease_from: Name | None = None
-    change_from: Name | None = None
-    percent_change_from: Name | None = None
+    decrease_from: BaselineName | None = None
+    change_from: BaselineName | None = None
+    percent_change_from: BaselineName | None = None
     missing: Literal["observed", "bocf", "locf", "locf-visit"] = "observed"
-    records: str | None = None
+    records: Kind | None = None
     where: Where = {}
     days: "Span | None" = None
-    by_arm: Annotated[dict[Name, Name], Field(min_length=1)] | None = None
-    difference: tuple[Name, Name] | None = None
+    by_arm: Annotated[dict[ArmName, MeasureName], Field(min_length=1)] | None = None
+    difference: tuple[MeasureName, MeasureName] | None = None
     label: str = ""
 
     @model_validator(mode="after")
@@ -82,10 +107,14 @@ class Measure(Model):
         return self.decrease_from or self.change_from or self.percent_change_from
 
 
+MeasureRef = Annotated[MeasureName | Measure, in_place(Measure)]
+"""A measure, by its name or as written in place."""
+
+
 class RecordDate(Model):
     """The date of the first record of a kind, or of the last."""
 
-    recorded: str
+    recorded: Kind
     where: Where = {}
     which: Literal["first", "last"] = "first"
 
@@ -100,7 +129,7 @@ class EventDate(Model):
 class ResultDate(Bounds):
     """The day of the first result of a parameter within bounds, after the first dose."""
 
-    parameter: Name
+    parameter: ParameterName
     where: Where = {}
 
 
@@ -154,9 +183,9 @@ class Classes(Model):
     """
 
     label: str
-    measure: "Name | Measure"
+    measure: MeasureRef
     classes: Annotated[list[Class], Field(min_length=1), AfterValidator(_apart)]
-    missing: str | None = None
+    missing: Annotated[str, Names("class")] | None = None
 
 
 CONDITION_FORMS: Mapping[str, tuple[str, ...]] = {
@@ -182,13 +211,13 @@ class Condition(Bounds):
     all: list["Ref"] | None = None
     any: list["Ref"] | None = None
     none: list["Ref"] | None = None
-    recorded: str | None = None
+    recorded: Kind | None = None
     where: Where = {}
-    period: Name | None = None
-    characteristic: Name | None = None
-    levels: list[str] = []
+    period: Annotated[Name, Names("period")] | None = None
+    characteristic: CategoryName | None = None
+    levels: list[Annotated[Term, Names("level")]] = []
     adverse_event: "AdverseEventFilter | None" = None
-    measure: "Name | Measure | None" = None
+    measure: MeasureRef | None = None
     assessed: Literal[True] | None = None
     missing: Literal["excluded", "failure"] = "excluded"
 
@@ -222,18 +251,19 @@ class AdverseEventFilter(Model):
     emergent: bool | None = None
     related: bool | None = None
     serious: bool | None = None
-    grade_at_least: int | None = None
-    grade: int | None = None
-    severity: list[str] = []
-    seriousness: str | None = None
-    action_taken: str | None = None
-    outcome: str | None = None
-    treatment: str | None = None
-    groups: list[str] = []
-    terms: list[str] = []
+    grade_at_least: Annotated[int, Names("grade")] | None = None
+    grade: Annotated[int, Names("grade")] | None = None
+    severity: list[Annotated[str, Names("severity")]] = []
+    seriousness: Annotated[str, Names("seriousness")] | None = None
+    action_taken: Annotated[str, Names("action_taken")] | None = None
+    outcome: Annotated[str, Names("outcome")] | None = None
+    treatment: Annotated[str, Names("treatment")] | None = None
+    groups: list[Annotated[str, Names("group of terms")]] = []
+    terms: list[Term] = []
 
 
-Ref = Name | Condition
+Ref = Annotated[ConditionName | Condition, in_place(Condition)]
+"""A condition, by its name or as written in place."""
 
 
 class AnalysisSet(Model):
@@ -251,7 +281,7 @@ class TermGroup(Model):
     """Preferred terms counted as one, or of special interest."""
 
     label: str
-    terms: list[str]
+    terms: list[Term]
 
 
 class AdverseEvents(Model):
@@ -264,7 +294,7 @@ class AdverseEvents(Model):
     dictionary: str = ""
     grading: str = ""
     causality: list[str] = []
-    related: list[str] = []
+    related: list[Annotated[str, Names("causality")]] = []
     missing_causality: Literal["related", "not-related"] = "related"
     days_after_last_dose: int | None = None
     missing_onset: Literal["emergent", "not-emergent"] = "emergent"

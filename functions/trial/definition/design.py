@@ -4,12 +4,12 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
 from math import inf
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import model_validator
 
 from trial import messages
-from trial.definition.base import Day, Model, Name
+from trial.definition.base import Day, Model, Name, Names, Term, VisitName
 from trial.definition.precision import Measured, Precision, decimals_of
 
 
@@ -104,7 +104,7 @@ class Characteristic(Measured):
     """A trial-specific fact recorded at enrolment: a number, or one of some levels."""
 
     label: str
-    levels: list[str] | None = None
+    levels: list[Term] | None = None
     unit: str = ""
 
 
@@ -121,8 +121,8 @@ class Parameter(Measured):
     label: str
     unit: str
     units: dict[str, Decimal] = {}
-    log10_of: Name | None = None
-    upper_limits_of: Name | None = None
+    log10_of: Annotated[Name, Names("reported parameter")] | None = None
+    upper_limits_of: Annotated[Name, Names("reported parameter")] | None = None
     below_quantification: Literal["lloq", "half"] = "lloq"
 
     @model_validator(mode="after")
@@ -149,7 +149,7 @@ class Parameter(Measured):
 class Baseline(Model):
     """A named baseline: the last value at or before the first dose, or the one of a visit."""
 
-    visit: Name | None = None
+    visit: VisitName | None = None
     last_before_first_dose: bool = False
 
     @model_validator(mode="after")

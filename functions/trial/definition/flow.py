@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from trial.definition.base import Model, Name, distinct
+from trial.definition.base import Model, Name, Names, distinct
 from trial.definition.conditions import Ref
 from trial.definition.outputs import CellRef, Levels
 
@@ -45,8 +45,8 @@ class Identity(Model):
     Boxes that are all by arm must agree in every arm.
     """
 
-    total: Name
-    parts: list[Name]
+    total: Annotated[Name, Names("box of the flow")]
+    parts: list[Annotated[Name, Names("box of the flow")]]
 
 
 class FlowDefinition(Model):

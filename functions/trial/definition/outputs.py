@@ -3,13 +3,45 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from trial.complaints import DATASET
-from trial.definition.base import Level, Model, Name, Places, distinct, form
-from trial.definition.conditions import AdverseEventFilter, Measure, Ref, Where
+from trial.definition.base import (
+    ArmName,
+    CategoryName,
+    ConditionName,
+    Kind,
+    Level,
+    MeasureName,
+    Model,
+    Name,
+    Names,
+    Places,
+    SetName,
+    SubjectsColumn,
+    TimeName,
+    VisitName,
+    distinct,
+    form,
+)
+from trial.definition.conditions import (
+    AdverseEventFilter,
+    Condition,
+    Measure,
+    MeasureRef,
+    Ref,
+    Where,
+)
 
 Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]
 Statistics = list[Statistic]
@@ -36,10 +68,10 @@ class TableColumn(Model):
 
     id: Name
     label: str
-    set: Name | None = None
-    arm: Name | None = None
+    set: SetName | None = None
+    arm: ArmName | None = None
     where: Ref | None = None
-    compare: Annotated[list[Name], Field(min_length=2)] | None = None
+    compare: Annotated[list[SubjectsColumn], Field(min_length=2)] | None = None
     counts: Literal["fisher", "pearson", "newcombe", "miettinen-nurminen"] = "fisher"
     means: Literal["anova", "t", "welch"] = "anova"
 
@@ -61,11 +93,11 @@ class Levels(Model):
     characteristic is any that sorts subjects: one of enrolment, `arm`, a stratum, classes.
     """
 
-    characteristic: Name | None = None
-    recorded: str | None = None
+    characteristic: CategoryName | None = None
+    recorded: Kind | None = None
     where: Where = {}
-    field: str | None = None
-    values: list[Level] = []
+    field: Annotated[str, Names("field")] | None = None
+    values: Annotated[list[Level], Names("values")] = []
 
 
 class Terms(Model):
@@ -87,7 +119,7 @@ class Worst(Model):
     """The field of an adverse event that says how bad it was, and its levels, mildest first."""
 
     field: Literal["severity", "grade"]
-    levels: Annotated[list[Level], Field(min_length=1)]
+    levels: Annotated[list[Level], Field(min_length=1), Names("values of the field")]
 
 
 class WorstRow(Worst):
@@ -100,13 +132,13 @@ class Stratified(Model):
     """A condition compared across strata: Cochran-Mantel-Haenszel, in columns that compare."""
 
     count: Ref
-    strata: Annotated[list[Name], Field(min_length=1)]
+    strata: Annotated[list[CategoryName], Field(min_length=1)]
 
 
 class Pooling(Model):
     """Levels of a factor with fewer subjects than this in any arm become one."""
 
-    set: Name
+    set: SetName
     minimum: Annotated[int, Field(ge=1)]
 
 
@@ -117,20 +149,20 @@ class Ancova(Model):
     and P. `scores` give each arm's dose, for a test of trend.
     """
 
-    measure: Name | Measure
-    covariates: list[Name | Measure] = []
-    factors: list[Name] = []
-    pool: dict[Name, Pooling] = {}
+    measure: MeasureRef
+    covariates: list[MeasureRef] = []
+    factors: list[CategoryName] = []
+    pool: dict[Annotated[Name, Names("factor")], Pooling] = {}
     weights: Literal["equal", "observed"] = "equal"
-    scores: dict[Name, Decimal] | None = None
+    scores: dict[Annotated[Name, Names("arm of a column")], Decimal] | None = None
 
 
 class Survival(Model):
     """Time to event by Kaplan-Meier; in columns that compare, the log-rank test."""
 
-    time: Name
+    time: TimeName
     at: list[Annotated[int, Field(ge=0)]] = []
-    strata: list[Name] = []
+    strata: list[CategoryName] = []
 
 
 class Incidence(Model):
@@ -143,8 +175,51 @@ class Incidence(Model):
 class Shift(Model):
     """Subjects by class before and class after."""
 
-    before: Name
-    after: Name
+    before: Annotated[Name, Names("classes")]
+    after: Annotated[Name, Names("classes")]
+
+
+class ByColumn(dict[str, Any]):
+    """What a row has one entry a column of, as its table found out."""
+
+
+def by_column(given: Mapping[str, Any], table: Mapping[str, Any], form: type[Model]) -> bool:
+    """Say whether what stands in a row is one entry a column, or one part written in place.
+
+    The columns of its table decide; where it names none of them, whether it looks like the part.
+    Both are as posted, and may be anything.
+    """
+    columns = table.get("columns")
+    ids = [each.get("id") for each in columns if isinstance(each, dict)] if columns else []
+    named = any(each in given for each in ids if isinstance(each, str))
+    return named or given.keys().isdisjoint(form.model_fields)
+
+
+def _by_shape(form: type[Model], entries: Any) -> WrapValidator:  # noqa: ANN401 (a type's form)
+    """Read what stands in a row as the one form it has by its shape, so that faults are of that."""
+    columns: TypeAdapter[Any] = TypeAdapter(entries, config=ConfigDict(defer_build=True))
+
+    def read(value: Any, other: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 (any JSON)
+        if not isinstance(value, dict):
+            return other(value)
+        if isinstance(value, ByColumn) or by_column(value, {}, form):
+            return columns.validate_python(dict(value))
+        return form.model_validate(value)
+
+    return WrapValidator(read)
+
+
+_Refs = dict[SubjectsColumn, Ref]
+_Measures = dict[SubjectsColumn, MeasureRef]
+Refs = Annotated[ConditionName | Condition | _Refs, _by_shape(Condition, _Refs)]
+"""A condition for all columns, or one by column."""
+Measures = Annotated[MeasureName | Measure | _Measures, _by_shape(Measure, _Measures)]
+"""A measure for all columns, or one by column."""
+_BY_COLUMN: Mapping[str, type[Model]] = {
+    "count": Condition,
+    "not_due": Condition,
+    "summary": Measure,
+}
 
 
 class TableRow(Model):
@@ -159,16 +234,16 @@ class TableRow(Model):
     label: str
     level: int = 0
     where: Ref | None = None
-    count: Ref | dict[Name, Ref] | None = None
+    count: Refs | None = None
     interval: bool = False
     levels: Levels | None = None
-    summary: Name | Measure | dict[Name, Name | Measure] | None = None
-    visits: list[Name] | Literal["all"] | None = None
-    statistics: Statistics | dict[Name, Statistics] | None = None
+    summary: Measures | None = None
+    visits: list[VisitName] | Literal["all"] | None = None
+    statistics: Statistics | dict[SubjectsColumn, Statistics] | None = None
     decimals: Places | dict[Statistic, Places] | None = None
     pairs: tuple[Ref, Ref] | None = None
-    not_due: Ref | dict[Name, Ref] | None = None
-    column: Name | None = None  # where a row of pairs stands; the last column unless named
+    not_due: Refs | None = None
+    column: SubjectsColumn | None = None  # where a row of pairs stands; the last unless named
     events: AdverseEventFilter | None = None
     terms: Terms | None = None
     worst: WorstRow | None = None
@@ -233,6 +308,25 @@ class Table(Model):
     percent_decimals: Places = 0
     footnotes: list[str] = []
 
+    @model_validator(mode="before")
+    @classmethod
+    def _told_apart(cls, table: Any) -> Any:  # noqa: ANN401 (any JSON)
+        """Find out what its rows have by column: a row by itself does not know the columns."""
+        if not isinstance(table, dict) or not isinstance(table.get("rows"), list):
+            return table
+        return {**table, "rows": [_told_apart(row, table) for row in table["rows"]]}
+
+
+def _told_apart(row: Any, table: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON)
+    if not isinstance(row, dict):
+        return row
+    found = {
+        name: ByColumn(row[name])
+        for name, form in _BY_COLUMN.items()
+        if isinstance(row.get(name), dict) and by_column(row[name], table, form)
+    }
+    return {**row, **found}
+
 
 def _power_of_ten(value: Decimal) -> Decimal:
     if not 0 < value < 1 or value.normalize().as_tuple().digits != (1,):
@@ -243,9 +337,9 @@ def _power_of_ten(value: Decimal) -> Decimal:
 class CellRef(Model):
     """A cell of a table: a row that a rule gives is named as the table shows it."""
 
-    table: Name
-    row: str
-    column: Name
+    table: Annotated[Name, Names("table")]
+    row: Annotated[str, Names("row")]
+    column: Annotated[Name, Names("column")]
 
 
 class FigureDefinition(Model):
@@ -288,7 +382,7 @@ class ListingColumnDefinition(Model):
 
     id: Name
     label: str
-    source: str | None = None
+    source: Annotated[str, Names("source")] | None = None
     kind: Literal["text", "number", "date", "day"] = "text"
 
 
@@ -303,7 +397,7 @@ class ListingDefinition(Model):
     id: Name
     title: str
     population: str
-    records: str
+    records: Annotated[str, Names("records")]
     where: Where = {}
     subjects: Ref | None = None
     columns: Annotated[list[ListingColumnDefinition], Field(min_length=1), AfterValidator(distinct)]

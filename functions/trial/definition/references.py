@@ -93,23 +93,8 @@ def output(name: str, definition: Definition) -> tuple[str, str, str] | None:
 
 
 def faults(definition: Definition) -> Iterator[Fault]:
-    """Find what CONSORT's items and the order of testing name that is not there."""
-    for item, names in definition.consort.items():
-        for i, name in enumerate(names):
-            if output(name, definition) is None:
-                yield Fault(f"/consort/{item}/{i}", f"names no output of this definition: {name}")
+    """Find what the order of testing names that is no P value."""
     for i, ref in enumerate(definition.testing.order if definition.testing else ()):
-        if not has_p(ref, definition.tables):
-            yield Fault(f"/testing/order/{i}", _amiss(ref, definition.tables))
-
-
-def _amiss(ref: CellRef, tables: Iterable[Table]) -> str:
-    """Say why a cell holds no P value."""
-    table = next((each for each in tables if each.id == ref.table), None)
-    if table is None:
-        return f"names no table of this definition: {ref.table}"
-    if ref.column not in {each.id for each in table.columns}:
-        return f"names no column of table {table.id}: {ref.column}"
-    if row_of(ref, [table]) is None:
-        return f"names no row of table {table.id}: {ref.row}"
-    return f"row {ref.row} has no P value in column {ref.column} of table {table.id}"
+        if row_of(ref, definition.tables) is not None and not has_p(ref, definition.tables):
+            detail = f"has no P value in column {ref.column} of table {ref.table}"
+            yield Fault(f"/testing/order/{i}", f"row {ref.row} {detail}")

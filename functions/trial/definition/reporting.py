@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from trial.complaints import OUTPUT
-from trial.definition.base import Model, Name, distinct
+from trial.definition.base import Model, Name, Names, SetName, distinct
 from trial.definition.conditions import Ref
 from trial.definition.outputs import CellRef
 
@@ -21,7 +21,7 @@ class CompletionDefinition(Model):
     says what the condition asks for, as it follows "have": "ended the study".
     """
 
-    set: Name
+    set: SetName
     condition: Ref
     planned: Annotated[int, Field(ge=1)] | None = None
     label: str = "met the condition of completion"
@@ -131,7 +131,7 @@ def _item(number: str) -> str:
 
 
 Item = Annotated[str, AfterValidator(_item)]
-Output = Annotated[str, Field(pattern=OUTPUT)]
+Output = Annotated[str, Field(pattern=OUTPUT), Names("output")]
 Consort = dict[Item, Annotated[list[Output], Field(min_length=1)]]
 """By item: the tables, listings, figures and charts that fill it.
 

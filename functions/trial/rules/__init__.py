@@ -5,8 +5,9 @@ three by Kleene's logic. What a definition names and does not define is refused 
 """
 
 from collections.abc import Callable
+from functools import partial
 
-from trial.definition.conditions import AdverseEventFilter, Classes, Condition, Measure, Ref
+from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref
 from trial.derivation import Derivation
 from trial.rules import categories, dating
 from trial.rules.categories import Category, check_levels, level_text
@@ -20,10 +21,10 @@ from trial.rules.matching import (
     events,
     matcher,
     memoised,
-    refused,
     unknown,
 )
 from trial.rules.measures import Measures, Quantity
+from trial.rules.parts import Collector, Parts
 from trial.study import Study
 from trial.subject import Record
 
@@ -31,39 +32,18 @@ from trial.subject import Record
 class Rules:
     """The compiled measures, categories and conditions of one study."""
 
-    def __init__(self, study: Study) -> None:
-        """Compile everything that has a name, so that a wrong one is found at once."""
+    def __init__(self, study: Study, faults: Collector) -> None:
+        """Compile everything that has a name, so that whatever is wrong is found at once."""
         self.study = study
-        self._measures = Measures(study)
-        self._classes: dict[str, Category] = {}
-        self._times: dict[str, Callable[[Derivation], Time | None]] = {}
-        self._conditions: dict[str, Test] = {}
-        self._open: set[str] = set()
-        self._check_names()
+        self.faults = faults
         definition = study.definition
-        for name in definition.measures:
-            self.measure(name, f"/measures/{name}")
-        for name, classes in definition.classes.items():
-            self._classes[name] = self._sorted(classes, f"/classes/{name}")
-        for name, time in definition.times.items():
-            self._times[name] = dating.time(study, time, f"/times/{name}")
-        for name in definition.conditions:
-            self.condition(name, f"/conditions/{name}")
-
-    def _check_names(self) -> None:
-        categories.check_names(self.study)
-        definition = self.study.definition
-        for name, baseline in definition.baselines.items():
-            if baseline.visit is not None and baseline.visit not in self.study.visits:
-                raise unknown(f"/baselines/{name}/visit", "visit", baseline.visit)
-        for name, parameter in definition.parameters.items():
-            source = parameter.derived_from
-            if source is None:
-                continue
-            if source not in definition.parameters:
-                raise unknown(f"/parameters/{name}", "parameter", source)
-            if definition.parameters[source].derived_from is not None:
-                raise refused(f"/parameters/{name}", f"is derived from {source}, a derived one")
+        self._measures = Measures(study)
+        self._classes = Parts("class", definition.classes, self._sorted)
+        self._times = Parts("time to event", definition.times, self._timed)
+        self._conditions = Parts("condition", definition.conditions, self._named)
+        faults.attempt(partial(categories.check_names, study))
+        for parts in (self._measures.named, self._classes, self._times, self._conditions):
+            parts.check(faults)
 
     def measure(self, ref: str | Measure, path: str) -> Quantity:
         """Get a measure ready, by its name or as written in place."""
@@ -71,13 +51,16 @@ class Rules:
 
     def category(self, name: str, path: str) -> Category:
         """Get ready what sorts subjects: a characteristic, the arm, a stratum, or classes."""
-        return categories.category(self.study, name, self._classes, path)
+        if name in self.study.definition.classes:
+            return self._classes.get(name, path)
+        return categories.category(self.study, name, path)
 
     def time(self, name: str, path: str) -> Callable[[Derivation], Time | None]:
         """Get a time to event ready."""
-        if name not in self._times:
-            raise unknown(path, "time to event", name)
-        return self._times[name]
+        return self._times.get(name, path)
+
+    def _timed(self, name: str) -> Callable[[Derivation], Time | None]:
+        return dating.time(self.study, self.study.definition.times[name], f"/times/{name}")
 
     def events(self, wanted: AdverseEventFilter, path: str) -> EventMatcher:
         """Get a test of adverse events ready."""
@@ -87,15 +70,10 @@ class Rules:
         """Get a condition ready, by its name or as written in place."""
         if isinstance(ref, Condition):
             return memoised(self._test(ref, path))
-        if ref not in self._conditions:
-            if ref not in self.study.definition.conditions:
-                raise unknown(path, "condition", ref)
-            if ref in self._open:
-                raise refused(path, f"the condition {ref} refers to itself")
-            self._open.add(ref)
-            test = self._test(self.study.definition.conditions[ref], f"/conditions/{ref}")
-            self._conditions[ref] = memoised(test)
-        return self._conditions[ref]
+        return self._conditions.get(ref, path)
+
+    def _named(self, name: str) -> Test:
+        return memoised(self._test(self.study.definition.conditions[name], f"/conditions/{name}"))
 
     def asked(self, ref: Ref, path: str) -> list[Quantity]:
         """List the measures that a condition asks for: what is not yet due leaves it open."""
@@ -109,16 +87,15 @@ class Rules:
         parts = [each for of in (ref.all, ref.any, ref.none) for each in of or ()]
         return [quantity for each in parts for quantity in self.asked(each, path)]
 
-    def _sorted(self, definition: Classes, path: str) -> Category:
+    def _sorted(self, name: str) -> Category:
+        definition, path = self.study.definition.classes[name], f"/classes/{name}"
         quantity = self.measure(definition.measure, f"{path}/measure")
         classes = [
             (each.value, quantity.within(each, f"{path}/classes/{i}"))
             for i, each in enumerate(definition.classes)
         ]
         if definition.missing is not None:
-            check_levels(
-                self.study, path.rsplit("/", 1)[1], [definition.missing], f"{path}/missing"
-            )
+            check_levels(self.study, name, [definition.missing], f"{path}/missing")
 
         def found(derivation: Derivation) -> str | None:
             value = quantity.evaluate(derivation)

@@ -1,13 +1,14 @@
 """What sorts subjects: facts of enrolment, the arm, strata of randomisation, classes."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from trial.definition.base import Level
 from trial.definition.design import ARM
 from trial.derivation import Derivation
+from trial.messages import term
 from trial.rules.matching import refused, unknown
 from trial.study import Study
 
@@ -34,13 +35,13 @@ def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (a
 
 
 def level_text(value: object) -> str:
-    """Name a level: a number is one level however it was written.
+    """Name a level: a number is one level however it was written; a text is compared as terms are.
 
     What is too long is seen to be cut, and ends in digits of its SHA-256: two texts stay apart.
     """
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
-    text = str(value)
+    text = term(str(value))
     if len(text) <= LEVEL_CHARACTERS:
         return text
     whole = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
@@ -54,10 +55,8 @@ def is_characteristic(study: Study, name: str) -> bool:
     return name in (ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata)
 
 
-def category(study: Study, name: str, classes: Mapping[str, Category], path: str) -> Category:
-    """Make a finder of the level that a subject is at."""
-    if name in classes:
-        return classes[name]
+def category(study: Study, name: str, path: str) -> Category:
+    """Make a finder of the level that a subject is at; of classes, `Rules` knows them."""
     if not is_characteristic(study, name):
         raise unknown(path, "characteristic, stratum or class", name)
 

@@ -1,7 +1,7 @@
 """Tests of records and values that a definition asks for, made once for all subjects."""
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from itertools import count
 from typing import Any
@@ -17,8 +17,8 @@ from trial.definition.conditions import (
 )
 from trial.definition.precision import Precision, decimals_of
 from trial.derivation import DECIDING_DATE, Derivation
-from trial.errors import Fault, Rejected
-from trial.messages import KINDS, Circumstances
+from trial.errors import Fault, Rejected, UnknownName
+from trial.messages import KINDS, Circumstances, term
 from trial.results import Value
 from trial.study import Study
 
@@ -52,7 +52,8 @@ def refused(path: str, detail: str) -> Rejected:
 
 def unknown(path: str, what: str, name: str) -> Rejected:
     """Refuse a definition that names something it does not define."""
-    return refused(path, f"names no {what} of this definition: {name}")
+    fault = UnknownName(path, f"names no {what} of this definition: {name}")
+    return Rejected(422, "Definition not accepted", "", fault)
 
 
 def check_kind(kind: str, where: Mapping[str, object], path: str) -> None:
@@ -86,12 +87,12 @@ def check_fields(kind: str, where: Mapping[str, object], path: str) -> None:
 def matcher(where: Where) -> Matcher:
     """Make a test of a record's fields: each named one must equal the value, or one of several."""
     wanted = {
-        name: frozenset([value] if isinstance(value, str) else value)
+        name: frozenset(map(term, [value] if isinstance(value, str) else value))
         for name, value in where.items()
     }
 
     def matches(data: Mapping[str, Any]) -> bool:
-        return all(str(data.get(name, "")) in values for name, values in wanted.items())
+        return all(_is_one(data.get(name), values) for name, values in wanted.items())
 
     return matches
 
@@ -104,6 +105,30 @@ def selects(where: Where, path: str) -> Selection:
             detail = f"is no field to select results by: expected {', '.join(known)}"
             raise refused(f"{path}/{name}", detail)
     return selection(where)
+
+
+def _is_one(value: object, wanted: frozenset[str]) -> bool:
+    """Compare by what a field holds: text as terms are, a number as one, of a list any part."""
+    match value:
+        case str():
+            return term(value) in wanted
+        case None:
+            return "" in wanted
+        case bool():
+            return not wanted.isdisjoint((str(value), str(value).lower()))
+        case int() | Decimal():
+            return any(_number(each) == value for each in wanted)
+        case list():
+            return any(_is_one(each, wanted) for each in value) if value else "" in wanted
+        case _:
+            return False
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
 
 
 _JUDGED = ("emergent", "related", "treatment")
@@ -124,7 +149,7 @@ def event_matcher(wanted: AdverseEventFilter, groups: Iterable[TermGroup]) -> Ev
         parts.append(lambda event: wanted.seriousness in event.data.get("seriousness", ()))
     if wanted.terms or wanted.groups:
         meant = [group.terms for group in groups if group.label in wanted.groups]
-        terms = frozenset([*wanted.terms, *(term for each in meant for term in each)])
+        terms = frozenset(map(term, [*wanted.terms, *(each for of in meant for each in of)]))
         parts.append(lambda event: event.pt in terms)
     return lambda event: all(part(event) for part in parts)
 

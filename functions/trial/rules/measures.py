@@ -20,6 +20,7 @@ from trial.rules.matching import (
     selects,
     unknown,
 )
+from trial.rules.parts import Parts
 from trial.series import Series
 from trial.study import Study
 
@@ -69,22 +70,16 @@ class Measures:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self._named: dict[str, Quantity] = {}
-        self._open: set[str] = set()
+        self.named = Parts("measure", study.definition.measures, self._of_name)
 
     def get(self, ref: str | Measure, path: str) -> Quantity:
         """Get a measure ready, by its name or as written in place."""
         if isinstance(ref, Measure):
             return self._quantity(ref, path)
-        if ref not in self._named:
-            if ref not in self.study.definition.measures:
-                raise unknown(path, "measure", ref)
-            if ref in self._open:
-                raise refused(path, f"the measure {ref} refers to itself")
-            self._open.add(ref)
-            definition = self.study.definition.measures[ref]
-            self._named[ref] = self._quantity(definition, f"/measures/{ref}")
-        return self._named[ref]
+        return self.named.get(ref, path)
+
+    def _of_name(self, name: str) -> Quantity:
+        return self._quantity(self.study.definition.measures[name], f"/measures/{name}")
 
     def _quantity(self, measure: Measure, path: str) -> Quantity:
         if measure.characteristic is not None:

@@ -9,7 +9,7 @@ from trial.definition.conditions import Measure, Ref
 from trial.definition.design import Visit
 from trial.definition.outputs import Levels, Table, TableColumn, TableRow, Terms, Worst
 from trial.derivation import DECIDING_DATE, Derivation
-from trial.messages import KINDS
+from trial.messages import KINDS, term
 from trial.rules import Rules
 from trial.rules.categories import check_levels, known_levels, level_text
 from trial.rules.matching import Test, check_fields, matcher, refused, unknown
@@ -108,11 +108,11 @@ class Compiler:
 
     def rows(self) -> list[RowPlan]:
         """Give the table's rows, those of a rule in a row each."""
-        return [
-            plan
+        made = (
+            self._rules.faults.attempt(lambda: list(self._made(row, f"{self._path}/rows/{i}")))  # noqa: B023
             for i, row in enumerate(self._table.rows)
-            for plan in self._made(row, f"{self._path}/rows/{i}")
-        ]
+        )
+        return [plan for plans in made for plan in plans or ()]
 
     def _made(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         makers: dict[str, Callable[[TableRow, str], Iterator[RowPlan]]] = {
@@ -149,8 +149,9 @@ class Compiler:
         columns = self._table.columns
         if isinstance(given, dict):
             known = {column.id for column in columns if column.compare is None}
-            for name in given.keys() - known:
-                raise unknown(path, "column of subjects", name)
+            for name in given:
+                if name not in known:
+                    raise unknown(f"{path}/{name}", "column of subjects", name)
             made = {name: make(each, f"{path}/{name}") for name, each in given.items()}
             return [made.get(column.id) for column in columns]
         one = make(given, path)
@@ -328,17 +329,17 @@ class Compiler:
 
     def _term_names(self, terms: Terms) -> Callable[[AdverseEvent], Sequence[tuple[str, ...]]]:
         groups = self._study.definition.adverse_events.groups if terms.pooled else []
-        pooled = {term: group.label for group in groups for term in group.terms}
+        pooled = {term(each): group.label for group in groups for each in group.terms}
 
         def names(event: AdverseEvent) -> Sequence[tuple[str, ...]]:
-            term = pooled.get(event.pt, event.pt)
+            name = pooled.get(event.pt, event.pt)
             match terms.by:
                 case "pt":
-                    return [(term,)]
+                    return [(name,)]
                 case "soc":
                     return [(event.soc,)]
                 case _:
-                    return [(event.soc,), (event.soc, term)]
+                    return [(event.soc,), (event.soc, name)]
 
         return names
 

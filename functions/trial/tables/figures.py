@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 from trial import numbers
 from trial.definition import Definition
-from trial.definition.outputs import CellRef, FigureDefinition
+from trial.definition.outputs import CellRef, FigureDefinition, TableRow
 from trial.definition.precision import Precision
 from trial.definition.references import row_of
-from trial.rules.matching import refused
-from trial.study import Study
+from trial.rules.matching import refused, unknown
+from trial.rules.parts import Collector
 from trial.tables.grid import Cell, Figure, Grid, Row, Statistic
-from trial.tables.plan import plan_of
+from trial.tables.plan import Plan
 from trial.tables.rows.kinds import check_printed
 from trial.tables.rows.models import AncovaRow
 from trial.tables.rows.summaries import SummaryRow
@@ -29,23 +30,52 @@ def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]
     return tuple(_figure(each, by_id[each.source.table]) for each in definition.figures)
 
 
-def check(study: Study) -> None:
-    """Refuse figures of a cell that is not there, or of more decimals than are kept of it."""
-    for i, figure in enumerate(study.definition.figures):
-        if row_of(figure.source, study.definition.tables) is None:
-            raise refused(
-                f"/figures/{i}/source", "names no table, row and column of this definition"
-            )
-        if figure.decimals is not None:
-            for precision in _precisions(study, figure.source):
-                check_printed(precision, figure.decimals, f"/figures/{i}/decimals")
+_COUNTED = ("count", "levels", "not_due", "worst", "shift", "events", "terms", "stratified")
 
 
-def _precisions(study: Study, ref: CellRef) -> Iterator[Precision]:
+def check(plan: Plan, faults: Collector) -> None:
+    """Note figures that show what their cell does not have, or more decimals than are kept."""
+    for i, figure in enumerate(plan.study.definition.figures):
+        faults.attempt(partial(_check_shown, plan.study.definition, figure, f"/figures/{i}"))
+        faults.attempt(partial(_check_decimals, plan, figure, f"/figures/{i}"))
+
+
+def _check_shown(definition: Definition, figure: FigureDefinition, path: str) -> None:
+    found = row_of(figure.source, definition.tables)
+    if found is None:
+        raise unknown(f"{path}/source", "cell", figure.source.row)
+    table, row = found
+    column = next(each for each in table.columns if each.id == figure.source.column)
+    if column.compare is None and not _has(figure, row):
+        detail = f"is nothing that a row of {row.kind or 'heading'} has in column {column.id}"
+        raise refused(f"{path}/show", detail)
+
+
+def _check_decimals(plan: Plan, figure: FigureDefinition, path: str) -> None:
+    if figure.decimals is not None:
+        for precision in _precisions(plan, figure.source):
+            check_printed(precision, figure.decimals, f"{path}/decimals")
+
+
+def _precisions(plan: Plan, ref: CellRef) -> Iterator[Precision]:
     """Give how finely that is kept of which a cell shows a mean, a median or a difference."""
-    for row in plan_of(study).tables[ref.table].rows:
+    for row in plan.tables[ref.table].rows if ref.table in plan.tables else ():
         if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
             yield from row.precisions
+
+
+def _has(figure: FigureDefinition, row: TableRow) -> bool:
+    """Say whether a row has in a column of subjects what a figure shows."""
+    given = getattr(row, row.kind) if row.kind else {}
+    if isinstance(given, dict) and figure.source.column not in given:
+        return False
+    if row.kind in _COUNTED:
+        counts = ("n", "count-percent", "events") if row.kind in ("events", "terms") else (
+            "n", "count-percent")  # fmt: skip
+        return figure.show in counts
+    if row.kind == "summary":
+        return figure.show in ("n", *row.statistics_of(figure.source.column))
+    return row.kind is not None
 
 
 def _figure(definition: FigureDefinition, grid: Grid) -> Figure:

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from trial.cells import Cells, Share
 from trial.definition.design import Arm
-from trial.definition.flow import FlowBox, FlowDefinition, Identity
+from trial.definition.flow import FlowBox, FlowDefinition, FlowStage, Identity
 from trial.definition.outputs import CellRef
 from trial.definition.references import row_of
 from trial.derivation import Derivation
-from trial.errors import Fault, Rejected
 from trial.rules import Rules
 from trial.rules.categories import level_text
-from trial.rules.matching import Test
+from trial.rules.matching import Test, refused
 from trial.tables.compiling import levels
 from trial.tables.grid import NOT_REPORTED, Box, Flow, Stage
 from trial.tables.rows.kinds import put
@@ -164,38 +164,41 @@ def compile_flow(definition: FlowDefinition, rules: Rules) -> FlowPlan:
         zero_counts = definition.zero_counts if box.zero_counts is None else box.zero_counts
         return BoxPlan(box, test, reasons, arms, zero_counts)
 
+    def made(i: int, stage: FlowStage) -> tuple[BoxPlan, Sequence[BoxPlan]] | None:
+        plans = [
+            rules.faults.attempt(partial(plan, box, f"/flow/stages/{i}/{at}", by_arm=stage.by_arm))
+            for at, box in _boxes(stage)
+        ]
+        box, *side = plans
+        return None if box is None else (box, [each for each in side if each is not None])
+
     _check_waiting(definition, rules)
-    known = {box.id for stage in definition.stages for box in (stage.box, *stage.side)}
-    for i, identity in enumerate(definition.identities):
-        for name in {identity.total, *identity.parts} - known:
-            fault = Fault(f"/flow/identities/{i}", f"names no box of the flow: {name}")
-            raise Rejected(422, "Definition not accepted", "", fault)
-    stages = [
-        (
-            plan(stage.box, f"/flow/stages/{i}/box", by_arm=stage.by_arm),
-            [
-                plan(each, f"/flow/stages/{i}/side/{j}", by_arm=stage.by_arm)
-                for j, each in enumerate(stage.side)
-            ],
-        )
-        for i, stage in enumerate(definition.stages)
-    ]
-    return FlowPlan(definition, _DESIGNS[rules.study.definition.design], stages)
+    stages = [made(i, stage) for i, stage in enumerate(definition.stages)]
+    design = _DESIGNS[rules.study.definition.design]
+    return FlowPlan(definition, design, [each for each in stages if each is not None])
+
+
+def _boxes(stage: FlowStage) -> Iterator[tuple[str, FlowBox]]:
+    """List the boxes of a stage with their places in it."""
+    yield "box", stage.box
+    yield from ((f"side/{i}", each) for i, each in enumerate(stage.side))
 
 
 def _check_waiting(definition: FlowDefinition, rules: Rules) -> None:
     """Refuse a box whose `not_due` is no count of those not yet due to come into it."""
+
+    def check(ref: CellRef, path: str, *, of_all: bool) -> None:
+        found = row_of(ref, rules.study.definition.tables)
+        given = found[1].not_due if found else None
+        counts = given is not None and (not isinstance(given, dict) or ref.column in given)
+        if not counts or not of_all:
+            raise refused(
+                path, "takes a cell of a row of not_due, in the box of a stage that is of all"
+            )
+
     for i, stage in enumerate(definition.stages):
-        for at, box in (
-            ("box", stage.box),
-            *((f"side/{j}", each) for j, each in enumerate(stage.side)),
-        ):
-            if (ref := box.not_due) is None:
-                continue
-            found = row_of(ref, rules.study.definition.tables)
-            given = found[1].not_due if found else None
-            counts = given is not None and (not isinstance(given, dict) or ref.column in given)
-            if not counts or stage.by_arm or at != "box":
-                detail = "takes a cell of a row of not_due, in the box of a stage that is of all"
-                fault = Fault(f"/flow/stages/{i}/{at}/not_due", detail)
-                raise Rejected(422, "Definition not accepted", "", fault)
+        for at, box in _boxes(stage):
+            if box.not_due is not None:
+                of_all = at == "box" and not stage.by_arm
+                path = f"/flow/stages/{i}/{at}/not_due"
+                rules.faults.attempt(partial(check, box.not_due, path, of_all=of_all))

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from trial import blinding
 from trial.cells import Share, Sums
-from trial.definition.outputs import CellRef, Table
+from trial.definition.outputs import CellRef, Table, TableColumn
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
 from trial.rules import Rules
 from trial.rules.matching import Test
+from trial.rules.parts import Collector
 from trial.study import Study
 from trial.subject import Subject
 from trial.tables import compiling, completion, findings, notes
@@ -118,21 +119,22 @@ class TablePlan:
 class Plan:
     """All a study counts."""
 
-    def __init__(self, study: Study) -> None:
-        """Compile the definition; raises `Rejected` where it names what it does not define."""
+    def __init__(self, study: Study, faults: Collector) -> None:
+        """Compile the definition; what is wrong with it is noted, and left out."""
         self.study = study
-        self.rules = Rules(study)
+        self.rules = Rules(study, faults)
         self.populations: dict[str, Population] = {}
         self._layout = compiling.Layout()
         for name in study.definition.sets:
-            self.population(name, None, f"/sets/{name}")
-        self._complete = completion.test(self.rules)
+            faults.attempt(partial(self.population, name, None, f"/sets/{name}"))
+        self._complete = faults.attempt(partial(completion.test, self.rules))
         self.tables = {
             table.id: self._table(table, f"/tables/{i}")
             for i, table in enumerate(study.definition.tables)
         }
         self.flow: FlowPlan = compile_flow(study.definition.flow, self.rules)
-        _check_width(self)
+        if not faults.found:
+            faults.attempt(partial(_check_width, self))
 
     def contribute(self, subject: Subject, cutoff: int | None = None) -> Share:
         """Give one subject's share of everything; pure, and the whole of what is ever counted."""
@@ -158,16 +160,18 @@ class Plan:
         return self.populations.setdefault(population.cell, population)
 
     def _table(self, table: Table, path: str) -> TablePlan:
-        columns = []
-        for i, column in enumerate(table.columns):
-            at = f"{path}/columns/{i}"
-            where = self.rules.condition(column.where, f"{at}/where") if column.where else None
-            population = self.population(column.set, column.arm, at) if column.set else None
-            comparison = compiling.comparison(column, table, at) if column.compare else None
-            columns.append(ColumnPlan(column.id, column.label, population, where, comparison))
-        return TablePlan(
-            table, columns, compiling.Compiler(self.rules, self._layout, table, path).rows()
-        )
+        made = [
+            self.rules.faults.attempt(partial(self._column, column, table, f"{path}/columns/{i}"))
+            for i, column in enumerate(table.columns)
+        ]
+        rows = compiling.Compiler(self.rules, self._layout, table, path).rows()
+        return TablePlan(table, [each for each in made if each is not None], rows)
+
+    def _column(self, column: TableColumn, table: Table, path: str) -> ColumnPlan:
+        where = self.rules.condition(column.where, f"{path}/where") if column.where else None
+        population = self.population(column.set, column.arm, path) if column.set else None
+        comparison = compiling.comparison(column, table, path) if column.compare else None
+        return ColumnPlan(column.id, column.label, population, where, comparison)
 
 
 _PLANS: dict[tuple[str, str], Plan] = {}
@@ -177,7 +181,10 @@ def plan_of(study: Study) -> Plan:
     """Give a study's compiled plan; a definition is compiled once in a process and audience."""
     key = study.digest, study.audience
     if key not in _PLANS:
-        _PLANS[key] = Plan(study)
+        faults = Collector()
+        plan = Plan(study, faults)
+        faults.settle()
+        _PLANS[key] = plan
     return _PLANS[key]
 
 

@@ -1,18 +1,20 @@
 """What charts are read out of: checked before anything is counted."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from trial.definition.charts import BY_VISIT, CHART_KINDS, ChartDefinition
 from trial.definition.design import Visit
 from trial.definition.outputs import TableRow
 from trial.rules.matching import refused, unknown
+from trial.rules.parts import Collector
 from trial.study import Study
 
 
-def check(study: Study) -> None:
-    """Refuse charts of what is not there, or is of another kind than they draw."""
+def check(study: Study, faults: Collector) -> None:
+    """Note charts of what is not there, or is of another kind than they draw."""
     for i, chart in enumerate(study.definition.charts):
-        _check(chart, study, f"/charts/{i}/source")
+        faults.attempt(partial(_check, chart, study, f"/charts/{i}/source"))
 
 
 def _check(chart: ChartDefinition, study: Study, path: str) -> None:
@@ -42,7 +44,7 @@ def _check_visits(
         which = "with" if row.visits is None else "without"
         raise refused(path, f"a chart of {chart.kind} takes a row {which} visits")
     named = known if row.visits == "all" else row.visits or ()
-    visits = [known[name] for name in named]
+    visits = [known[name] for name in named if name in known]
     if without := [each.id for each in visits if each.day is None]:
         raise refused(path, f"has no place for visits without a day: {', '.join(without)}")
     if len({each.days_from for each in visits}) > 1:

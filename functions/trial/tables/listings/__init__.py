@@ -5,11 +5,13 @@ There may be more rows than memory holds, so they are made when they are read, s
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from trial.definition.outputs import ListingDefinition
 from trial.derivation import Derivation
 from trial.rules import Rules
+from trial.rules.parts import Collector
 from trial.tables.grid import Listing, Value
 from trial.tables.listings import items
 from trial.tables.listings.columns import columns
@@ -49,9 +51,10 @@ def listings(plan: Plan, derivations: Iterable[Derivation]) -> tuple[Listing, ..
     )
 
 
-def check(plan: Plan) -> None:
-    """Refuse listings that name what the definition does not define."""
-    listings(plan, ())
+def check(plan: Plan, faults: Collector) -> None:
+    """Note listings that show what is not there."""
+    for i, definition in enumerate(plan.study.definition.listings):
+        faults.attempt(partial(_listing, plan.rules, definition, (), f"/listings/{i}"))
 
 
 def _listing(

@@ -5,10 +5,12 @@ date it counts as (…DT), which part of that was imputed (…DTF) and the study
 """
 
 from collections.abc import Collection, Iterator
+from functools import partial
 
 from trial.definition.outputs import ListingColumnDefinition, ListingDefinition
 from trial.rules import Rules
 from trial.rules.matching import refused
+from trial.rules.parts import Collector
 from trial.tables.grid import ListingColumn
 from trial.tables.listings import days
 from trial.tables.listings.items import Source
@@ -29,21 +31,26 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Colu
     ids, sources = {each.id for each in written}, {each.source for each in written}
     dated = {each.source for each in written if each.kind == "date"}
     keys = key_sequence(definition)
-    made: list[Column] = []
-    for i, column in enumerate(written):
-        at = f"{path}/columns/{i}"
+    faults = Collector()
+
+    def of(column: ListingColumnDefinition, at: str) -> list[Column]:
         if column.kind in ("date", "day") and column.source is not None:
             first, *more = _of_date(column, definition.records, sources, at)
-            made += (first, *(each for each in more if each[0].id not in ids))
-            continue
+            return [first, *(each for each in more if each[0].id not in ids)]
         kind = column.kind if column.source else "text"  # it says that it is not collected
-        of = (column.source or "").partition(_STUDY_DAY)[0]
-        field = days.field(of, definition.records) if of in dated else None
+        stem = (column.source or "").partition(_STUDY_DAY)[0]
+        field = days.field(stem, definition.records) if stem in dated else None
         value = field.study_day if field else source(rules, column, definition.records, at)
         whole = is_whole(rules, column.source, definition.records)
         key = keys.get(column.id, 0)
-        made.append((ListingColumn(column.id, column.label, kind, whole, key), value))
-    return made
+        return [(ListingColumn(column.id, column.label, kind, whole, key), value)]
+
+    made = [
+        faults.attempt(partial(of, column, f"{path}/columns/{i}"))
+        for i, column in enumerate(written)
+    ]
+    faults.settle()
+    return [column for columns in made for column in columns or ()]
 
 
 def _of_date(

@@ -8,7 +8,7 @@ parameter at or before the record) followed by a name; the names of `facts`, and
 says so; a blank was not reported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from trial import dates
 from trial.definition.design import ARM
@@ -52,14 +52,9 @@ def _of_record(name: str, records: str, path: str) -> Source:
 
 
 def _derived(field: str, derived: str, path: str) -> Source:
-    counters: dict[str, Callable[[Derivation, int], Value]] = {
-        "study-day": Derivation.study_day,
-        "protocol-day": Derivation.protocol_day,
-        "period": _period_label,
-    }
-    if derived not in counters:
+    if derived not in DERIVED:
         raise unknown(f"{path}/source", "derived value", derived)
-    counter = counters[derived]
+    counter = DERIVED[derived]
 
     def value(derivation: Derivation, item: Item) -> Value:
         text = item.data.get(field)
@@ -74,6 +69,14 @@ def _derived(field: str, derived: str, path: str) -> Source:
 def _period_label(derivation: Derivation, day: int) -> Value:
     period = derivation.period_of(day)
     return next((each.label for each in derivation.rules.periods if each.id == period), None)
+
+
+DERIVED: Mapping[str, Callable[[Derivation, int], Value]] = {
+    "study-day": Derivation.study_day,
+    "protocol-day": Derivation.protocol_day,
+    "period": _period_label,
+}
+"""What is derived of a record's date, by the name that follows it."""
 
 
 def _named(rules: Rules, what: str, name: str, path: str) -> Source:

@@ -1,0 +1,82 @@
+"""Where in a definition a fault is: its place in the document, and by the ids of its parts."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from trial.errors import Fault
+
+
+def in_order(definition: Any, faults: Iterable[Fault]) -> list[Fault]:  # noqa: ANN401 (any JSON)
+    """Sort faults as their places follow each other in the document, and say them by ids."""
+    named = [replace(each, at=at(definition, each.pointer)) for each in faults]
+    return sorted(named, key=lambda each: (_position(definition, each.pointer), each.pointer))
+
+
+def _position(definition: Any, pointer: str) -> list[int]:  # noqa: ANN401 (any JSON)
+    found = []
+    for inside, part in _down(definition, pointer):
+        order = list(inside) if isinstance(inside, dict) else []
+        found.append(order.index(part) if part in order else int(part) if part.isdigit() else -1)
+    return found
+
+
+def at(definition: Any, pointer: str) -> str:  # noqa: ANN401 (any JSON)
+    """Say a place by the ids of the parts around it: `table 14.2, row responders, count`."""
+    words: list[str] = []
+    section = ""
+    for inside, part in _down(definition, pointer):
+        if isinstance(inside, list):
+            words[-1:] = [f"{_one(section)} {_id(inside, part)}"]
+        elif section in _BY_NAME:
+            words[-1:] = [f"{_one(section)} {part}"]
+        elif section in ("box", "by_column") and words:
+            words.append(part)
+        else:
+            words.append(part)
+        section = part if isinstance(inside, dict) and section not in _BY_NAME else ""
+    return ", ".join(words)
+
+
+def _down(definition: Any, pointer: str) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 (any JSON)
+    """Go down a pointer: what each of its parts is looked up in, and the part."""
+    inside = definition
+    for token in pointer.split("/")[1:]:
+        part = token.replace("~1", "/").replace("~0", "~")
+        yield inside, part
+        if isinstance(inside, dict):
+            inside = inside.get(part)
+        elif isinstance(inside, list) and part.isdigit() and int(part) < len(inside):
+            inside = inside[int(part)]
+        else:
+            inside = None
+
+
+def _id(inside: list[Any], part: str) -> str:
+    """Name a member of a list by its id, or else by its place, from 1."""
+    place = int(part) if part.isdigit() else len(inside)
+    member = inside[place] if place < len(inside) else None
+    known = member.get("id") if isinstance(member, dict) else None
+    return known if isinstance(known, str) else str(place + 1)
+
+
+def _one(section: str) -> str:
+    """Name one of what a section lists."""
+    return _SINGULAR.get(section, section.removesuffix("s").replace("_", " "))
+
+
+_BY_NAME = frozenset(
+    ("baselines", "characteristics", "classes", "conditions", "measures", "parameters", "sets",
+     "strata", "times", "consort", "vocabularies")
+)  # fmt: skip
+"""The sections whose parts stand under their names."""
+_SINGULAR = {
+    "classes": "class",
+    "consort": "item",
+    "identities": "identity",
+    "order": "test",
+    "side": "box",
+    "statistics": "statistic",
+    "strata": "stratum",
+    "vocabularies": "vocabulary of",
+}

@@ -1,0 +1,147 @@
+"""What a definition names, and where: found by the types of its parts, in what was posted.
+
+It goes over the JSON and not over the models, so that names are found in a definition that has
+faults of another kind too. Where a part may take several forms, what was written decides by its
+shape which is meant.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from trial.definition import Definition
+from trial.definition.base import Model, Names
+from trial.definition.outputs import Table, by_column
+
+type Raw = Mapping[str, Any]
+
+STRAY = "field of the part"
+"""What a part's member names that is no field of it."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a part of a definition stands in: the parts around it, the definition itself first."""
+
+    parts: tuple[tuple[type[Model], Raw], ...]
+
+    @property
+    def definition(self) -> Raw:
+        """The whole."""
+        return self.parts[0][1]
+
+    @property
+    def own(self) -> Raw:
+        """The part itself: what stands beside a name."""
+        return self.parts[-1][1]
+
+    def nearest(self, model: type[Model]) -> Raw:
+        """Give the innermost part of a kind; an empty one where there is none."""
+        found = (part for kind, part in reversed(self.parts) if issubclass(kind, model))
+        return next(found, {})
+
+    def within(self, model: type[Model], part: Raw) -> "Scope":
+        """Go into a part."""
+        return Scope((*self.parts, (model, part)))
+
+
+@dataclass(frozen=True)
+class Named:
+    """A part that names something: where it stands, what it names one of, what was written."""
+
+    path: str
+    what: str
+    value: Any
+    scope: Scope
+
+
+def walk(definition: Any) -> Iterator[Named]:  # noqa: ANN401 (any JSON)
+    """List all that a definition names, in its own order."""
+    if isinstance(definition, dict):
+        yield from _of_model(Definition, definition, "", Scope(((Definition, definition),)))
+
+
+def _of_model(model: type[Model], part: Raw, path: str, scope: Scope) -> Iterator[Named]:
+    hints = _hints(model)
+    for name, value in part.items():
+        at = f"{path}/{escaped(name)}"
+        if name in hints:
+            yield from _of(hints[name], value, at, scope)
+        else:
+            yield Named(at, STRAY, name, scope)
+
+
+@cache
+def _hints(model: type[Model]) -> Mapping[str, Any]:
+    hints = get_type_hints(model, include_extras=True)
+    return {name: hints[name] for name in model.model_fields}
+
+
+def _of(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[Named]:  # noqa: ANN401
+    if get_origin(hint) is Annotated:
+        hint, *marks = get_args(hint)
+        for mark in marks:
+            if isinstance(mark, Names):
+                yield Named(path, mark.what, value, scope)
+    if get_origin(hint) in (Union, UnionType):
+        if (meant := _meant(get_args(hint), value, scope)) is not None:
+            yield from _of(meant, value, path, scope)
+    elif isinstance(hint, type) and issubclass(hint, Model) and isinstance(value, dict):
+        yield from _of_model(hint, value, path, scope.within(hint, value))
+    else:
+        yield from _of_members(hint, value, path, scope)
+
+
+def _of_members(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[Named]:  # noqa: ANN401
+    """Go into a list, or into an object whose members have names of their own."""
+    if get_origin(hint) in (list, tuple) and isinstance(value, list):
+        kinds = [each for each in get_args(hint) if each is not Ellipsis]
+        for i, each in enumerate(value):
+            yield from _of(kinds[min(i, len(kinds) - 1)], each, f"{path}/{i}", scope)
+    elif get_origin(hint) is dict and isinstance(value, dict):
+        of_key, of_value = get_args(hint)
+        for name, each in value.items():
+            at = f"{path}/{escaped(name)}"
+            yield from _of(of_key, name, at, scope)
+            yield from _of(of_value, each, at, scope)
+
+
+def _meant(forms: Iterable[Any], value: Any, scope: Scope) -> Any:  # noqa: ANN401 (a type's form)
+    """Choose the form that was meant: a text, a list, or the object that it looks most like."""
+    bare = [(form, _bare(form)) for form in _flat(forms)]
+    if isinstance(value, list):
+        return next((form for form, of in bare if get_origin(of) in (list, tuple)), None)
+    if not isinstance(value, dict):
+        literals = (of for _, of in bare if get_origin(of) is Literal)
+        if any(value in get_args(of) for of in literals):
+            return None
+        return next((form for form, of in bare if of is not NoneType and _is_plain(of)), None)
+    models = [of for _, of in bare if isinstance(of, type) and issubclass(of, Model)]
+    columns = next((form for form, of in bare if get_origin(of) is dict), None)
+    if columns is not None and (not models or by_column(value, scope.nearest(Table), models[0])):
+        return columns
+    return max(models, key=lambda model: len(value.keys() & model.model_fields), default=None)
+
+
+def _flat(forms: Iterable[Any]) -> Iterator[Any]:
+    """List the forms, those of a form that takes several itself among them."""
+    for form in forms:
+        if get_origin(of := _bare(form)) in (Union, UnionType):
+            yield from _flat(get_args(of))
+        else:
+            yield form
+
+
+def _bare(form: Any) -> Any:  # noqa: ANN401 (a type's form)
+    return get_args(form)[0] if get_origin(form) is Annotated else form
+
+
+def _is_plain(form: Any) -> bool:  # noqa: ANN401 (a type's form)
+    return isinstance(form, type) and get_origin(form) is None and not issubclass(form, Model)
+
+
+def escaped(name: str) -> str:
+    """Write a name as a part of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")

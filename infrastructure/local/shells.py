@@ -1,0 +1,191 @@
+"""Check a definition from stdin as the service will, and write what its outputs will look like.
+
+Run in a process of its own, for it runs the service's code. Prints one JSON document: the problem
+that the service would answer, or warnings and the empty shells of tables and listings as text.
+"""
+
+# ruff: noqa: T201 - what it prints is its answer
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from trial import checking
+from trial.definition.outputs import ListingDefinition, Table, TableColumn, TableRow
+from trial.errors import Rejected
+from trial.rules.categories import known_levels
+from trial.study import Study
+from trial.tables.listings import listings
+from trial.tables.plan import Plan, plan_of
+from trial.tables.rows.summaries import SummaryRow
+
+_COUNT, _EVENTS = "xx (xx%)", "xx (xx%) xx"
+_INDENT = "  "
+
+type Line = tuple[str, Sequence[str]]
+"""The label of a line, indented, and what stands in each column."""
+
+
+def shells(study: Study) -> str:
+    """Write the empty shells of all tables and listings."""
+    plan = plan_of(study)
+    tables = (_written(plan, table) for table in study.definition.tables)
+    listed = zip(study.definition.listings, listings(plan, ()), strict=True)
+    return "\n".join((*tables, *(_listing(each, made.columns) for each, made in listed)))
+
+
+def _written(plan: Plan, table: Table) -> str:
+    columns = table.columns
+    heads: list[Line] = [("", [each.label for each in columns])]
+    heads.append(("", ["(N = xx)" if each.compare is None else "" for each in columns]))
+    lines = [*heads, *(line for row in table.rows for line in _row(plan, table, row))]
+    title = f"Table {table.id}: {table.title}\nPopulation: {table.population}\n"
+    return f"{title}\n{_laid_out(lines)}\n"
+
+
+def _row(plan: Plan, table: Table, row: TableRow) -> Iterator[Line]:
+    label = _INDENT * row.level + row.label
+    if row.visits is not None:
+        yield label, []
+        known, deeper = plan.study.visits, row.model_copy(update={"level": row.level + 1})
+        for name in known if row.visits == "all" else row.visits:
+            yield from _kind(plan, table, deeper, f"{_INDENT * deeper.level}{known[name].label}")
+    else:
+        yield from _kind(plan, table, row, label)
+
+
+def _kind(plan: Plan, table: Table, row: TableRow, label: str) -> Iterator[Line]:
+    inner = _INDENT * (row.level + 1)
+    match row.kind:
+        case None:
+            yield label, []
+        case "summary":
+            yield label, [_compared(each, row) for each in table.columns]
+            yield from ((inner + name, shown) for name, shown in _statistics(plan, table, row))
+        case "terms":
+            yield f"{inner}<system organ class>", _filled(table, row, _EVENTS)
+            yield f"{inner}{_INDENT}<preferred term>", _filled(table, row, _EVENTS)
+        case "levels" | "worst" | "shift" as kind:
+            yield label, [_compared(each, row) for each in table.columns]
+            for level in _levels(plan, row, kind):
+                yield f"{inner}{level}", _filled(table, row, _COUNT)
+        case _:
+            yield label, _filled(table, row, _SHOWN.get(row.kind, "xx"))
+            if row.interval:
+                limits = _filled(table, row, "xx.x to xx.x")
+                subjects = (each.compare is None for each in table.columns)
+                shown = [each if of else "" for each, of in zip(limits, subjects, strict=True)]
+                yield f"{inner}95 % confidence interval", shown
+
+
+_SHOWN = {
+    "count": _COUNT,
+    "not_due": _COUNT,
+    "events": _EVENTS,
+    "incidence": "xx (xx.x a 100 years)",
+    "survival": _COUNT,
+    "ancova": "xx.x (xx.xx)",
+    "pairs": "",
+    "stratified": "",
+}
+
+
+def _filled(table: Table, row: TableRow, shown: str) -> list[str]:
+    """Give what a row shows in each column: nothing where it has nothing for it."""
+    given = getattr(row, row.kind) if row.kind else {}
+    return [
+        _compared(each, row)
+        if each.compare is not None
+        else "x.xxxx"
+        if row.pairs is not None and row.column in (None, each.id)
+        else shown
+        if not isinstance(given, dict) or each.id in given
+        else ""
+        for each in table.columns
+    ]
+
+
+def _compared(column: TableColumn, row: TableRow) -> str:
+    if column.compare is None or row.kind in ("not_due", "shift", "incidence", "pairs"):
+        return ""
+    means = row.kind in ("summary", "ancova")
+    test = column.means if means else column.counts
+    if test in ("anova", "fisher", "pearson") or row.kind in ("survival", "stratified"):
+        return "x.xxxx"
+    return "xx.x (xx.x to xx.x) x.xxxx" if means else "xx.x (xx.x to xx.x)"
+
+
+def _statistics(plan: Plan, table: Table, row: TableRow) -> Iterator[tuple[str, list[str]]]:
+    made = (each for each in plan.tables[table.id].rows if isinstance(each, SummaryRow))
+    found = next(each for each in made if each.id.partition("/")[0] == row.id)
+    names = dict.fromkeys(name for of in found.statistics for name in of)
+    for name in names:
+        yield (
+            name,
+            [
+                _number(found, i, name)
+                if found.quantities[i] is not None and name in found.statistics[i]
+                else ""
+                for i in range(len(table.columns))
+            ],
+        )
+
+
+def _number(row: SummaryRow, column: int, name: str) -> str:
+    places = 0 if name == "n" else row.places(column, name)
+    number = f"xx.{'x' * places}" if places else "xx"
+    return f"{number} to {number}" if name == "ci" else number
+
+
+def _levels(plan: Plan, row: TableRow, kind: str) -> Iterable[str]:
+    classes = plan.study.definition.classes
+    if kind == "worst" and row.worst is not None:
+        return [each.label for each in row.worst.levels]
+    if kind == "shift" and row.shift is not None:
+        return [
+            f"{before.label} / {after.label}"
+            for before in classes[row.shift.before].classes
+            for after in classes[row.shift.after].classes
+        ]
+    assert row.levels is not None
+    if row.levels.values:
+        return [each.label for each in row.levels.values]
+    name = row.levels.characteristic
+    known = known_levels(plan.study, name) if name else None
+    return [each.label for each in known or ()] or [f"<{name or row.levels.field}>"]
+
+
+def _laid_out(lines: Sequence[Line]) -> str:
+    first = max(len(label) for label, _ in lines)
+    count = max(len(cells) for _, cells in lines)
+    widths = [
+        max((len(cells[i]) for _, cells in lines if i < len(cells)), default=0)
+        for i in range(count)
+    ]
+    return "\n".join(
+        "  ".join(
+            [label.ljust(first), *(each.ljust(w) for each, w in zip(cells, widths, strict=False))]
+        ).rstrip()
+        for label, cells in lines
+    )
+
+
+def _listing(listing: ListingDefinition, columns: Iterable[object]) -> str:
+    heads = [f"{each.label} ({each.id})" for each in columns]  # type: ignore[attr-defined]
+    title = f"Listing {listing.id}: {listing.title}\nPopulation: {listing.population}\n"
+    return f"{title}\n{' | '.join(heads)}\n"
+
+
+def main() -> None:
+    """Answer for the definition on stdin."""
+    try:
+        study = checking.read(sys.stdin.read())
+    except Rejected as refused:
+        print(json.dumps({"problem": refused.problem()}, ensure_ascii=False))
+        return
+    odd = [each.written() for each in checking.warnings(study)]
+    print(json.dumps({"warnings": odd, "shells": shells(study)}, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""A definition is checked whole: every fault in one answer, at its place and by the ids of it."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import yaml
+from builders import TINY
+from test_names import SHIPPED, faults
+
+from trial import checking, report, study
+from trial.errors import Rejected
+
+EXAMPLE: Any = yaml.safe_load(SHIPPED["example"].read_text(encoding="utf-8"))
+
+
+def example() -> Any:
+    return deepcopy(EXAMPLE)
+
+
+def pointers(definition: Any) -> list[str]:
+    return [each.pointer for each in faults(definition)]
+
+
+def test_four_unknown_names_are_four_faults_in_order_of_the_document():
+    wrong = example()
+    wrong["tables"][0]["rows"][0]["summary"] = "agee"
+    rows = wrong["tables"][1]["rows"]
+    rows[0]["count"] = rows[1]["not_due"] = "respondr"
+    rows[2]["summary"] = "sbp-chang"
+    assert [(each.pointer, each.at) for each in faults(wrong)] == [
+        ("/tables/0/rows/0/summary", "table 14.1, row age, summary"),
+        ("/tables/1/rows/0/count", "table 14.2, row responders, count"),
+        ("/tables/1/rows/1/not_due", "table 14.2, row not-due, not_due"),
+        ("/tables/1/rows/2/summary", "table 14.2, row change, summary"),
+    ]
+
+
+def test_ten_faults_of_shape_names_and_sense_are_ten():
+    wrong = example()
+    wrong["shards"] = 99
+    wrong["arms"][0]["lable"] = "Drug"
+    wrong["measures"]["sbp-change"]["missing"] = "none"
+    wrong["conditions"]["left"]["where"] = {"of": "studdy", "status": "discontinuedd"}
+    wrong["tables"][0]["rows"][0]["summary"] = "agee"
+    wrong["tables"][1]["columns"][2]["compare"] = ["placebo", "drugg"]
+    wrong["figures"][0]["source"]["row"] = "respnders"
+    wrong["flow"]["identities"][0]["parts"] = ["stayed", "gone"]
+    wrong["listings"][0]["columns"][1]["source"] = "trem"
+    assert pointers(wrong) == [
+        "/shards",
+        "/arms/0/lable",
+        "/measures/sbp-change/missing",
+        "/conditions/left/where/of",
+        "/conditions/left/where/status",
+        "/tables/0/rows/0/summary",
+        "/tables/1/columns/2/compare/1",
+        "/figures/0/source/row",
+        "/flow/identities/0/parts/1",
+        "/listings/0/columns/1/source",
+    ]
+
+
+def test_faults_of_sense_are_all_found_too():
+    wrong = example()
+    wrong["conditions"] |= {"a": {"all": ["b"]}, "b": {"none": ["a"]}, "c": {"any": ["b"]}}
+    wrong["measures"] |= {"gap": {"difference": ["age", "sbp-change"]}}
+    wrong["tables"][1]["rows"][0]["visits"] = ["week-4"]
+    wrong["charts"][0]["source"]["row"] = "change"
+    wrong["testing"]["order"] = [{"table": "14.2", "row": "change", "column": "drug"}]
+    wrong["figures"][0]["show"] = "mean"
+    wrong["listings"][0]["columns"][1]["kind"] = "date"
+    assert pointers(wrong) == [
+        "/measures/gap/difference",
+        "/conditions/b/none/0",
+        "/tables/1/rows/0/count",
+        "/testing/order/0",
+        "/figures/0/show",
+        "/charts/0/source/row",
+        "/listings/0/columns/1/kind",
+    ]
+
+
+def test_a_broken_named_part_is_one_fault_however_many_use_it():
+    wrong = example()
+    wrong["measures"]["sbp-change"]["parameter"] = "sbpp"
+    assert pointers(wrong) == ["/measures/sbp-change/parameter"]
+    wrong = example()
+    wrong["conditions"]["randomised"]["recorded"] = "subject.randomized"
+    assert pointers(wrong) == ["/conditions/randomised/recorded"]
+
+
+@pytest.mark.parametrize(
+    ("summary", "at"),
+    [
+        ({"parameter": "sbp", "at": "week-4", "missing": "none"}, ["missing"]),
+        ({"parametr": "sbp", "at": "week-4"}, ["parametr"]),
+        ({"parameter": "sbp", "att": "week-4"}, ["att"]),
+        ({"parameter": "x", "at": "w4", "missing": "none"}, ["parameter", "at", "missing"]),
+        ({"parameter": "x", "at": "w4"}, ["parameter", "at"]),
+        ({"placebo": "age", "drgu": "age"}, ["drgu"]),
+        ({"placebo": {"parameter": "sbp", "att": "week-4"}}, ["placebo/att"]),
+        ({"placebo": "age", "drug": {"parameter": "sbpp", "at": "week-4"}}, ["drug/parameter"]),
+    ],
+)
+def test_what_stands_in_place_of_a_summary_is_wrong_where_it_is_wrong(summary, at):
+    wrong = example()
+    wrong["tables"][0]["rows"][0]["summary"] = summary
+    assert pointers(wrong) == [f"/tables/0/rows/0/summary/{each}" for each in at]
+
+
+def test_a_column_may_be_called_as_a_field_of_a_condition_is():
+    table = example()["tables"][0]
+    table["columns"] = [{"id": "all", "label": "All", "set": "itt"},
+                        {"id": "none", "label": "None", "set": "itt"}]  # fmt: skip
+    table["rows"] = [{"id": "r", "label": "R", "count": {"all": "randomised", "none": "treated"}}]
+    whole = example() | {"tables": [table], "figures": [], "charts": [], "consort": {}}
+    del whole["testing"]
+    assert pointers(whole) == []
+    table["rows"][0]["count"]["none"] = "treatd"
+    assert pointers(whole) == ["/tables/0/rows/0/count/none"]
+
+
+def test_a_field_that_is_none_is_said_with_those_that_are():
+    wrong = example()
+    wrong["tables"][0]["rows"][0]["lable"] = "Age"
+    (fault,) = faults(wrong)
+    assert "is not a field here. Did you mean label?" in fault.detail
+
+
+def test_the_answer_is_the_same_from_run_to_run_and_says_each_place_once():
+    wrong = example()
+    wrong["tables"][0]["rows"][0]["summary"] = {f"x{i}": "age" for i in range(9)}
+    found = pointers(wrong)
+    assert found == [f"/tables/0/rows/0/summary/x{i}" for i in range(9)]
+    assert len(set(found)) == len(found)
+
+
+def test_a_problem_names_its_places_by_pointer_and_by_id():
+    wrong = example()
+    wrong["tables"][1]["rows"][0]["count"] = "respondr"
+    with pytest.raises(Rejected) as caught:
+        checking.read(json.dumps(wrong))
+    assert caught.value.problem()["errors"] == [
+        {
+            "pointer": "/tables/1/rows/0/count",
+            "at": "table 14.2, row responders, count",
+            "detail": "names no condition of this definition: respondr. Did you mean responder?"
+            " Known: left, randomised, responder, stayed, treated",
+        }
+    ]
+
+
+def test_a_blinded_study_is_checked_as_both_audiences_see_it():
+    whole = deepcopy(dict(TINY)) | {"blinded": True}
+    assert faults(whole) == []
+    report.check(study.load(json.dumps(whole)))
