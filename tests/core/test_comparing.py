@@ -203,8 +203,8 @@ class TestForms:
         ("column", "path"),
         [
             ({"compare": ["a"]}, "/tables/0/columns/2/compare"),
-            ({"compare": ["a", "c"]}, "/tables/0/columns/2/compare"),
-            ({"compare": ["a", "p"]}, "/tables/0/columns/2/compare"),
+            ({"compare": ["a", "c"]}, "/tables/0/columns/2/compare/1"),
+            ({"compare": ["a", "p"]}, "/tables/0/columns/2/compare/1"),
             ({"compare": ["a", "b"], "set": "randomised"}, "/tables/0/columns/2"),
             ({"compare": ["a", "b"], "arm": "a"}, "/tables/0/columns/2"),
             ({"compare": ["a", "b"], "where": "enrolled"}, "/tables/0/columns/2"),

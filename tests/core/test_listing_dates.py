@@ -115,7 +115,7 @@ class TestColumns:
             assert [each[:8] for each in made.footnotes] == ["Imputed:"] * notes
 
     @pytest.mark.parametrize("kind", ["date", "day"])
-    @pytest.mark.parametrize("name", ["term", "subject", "class:age", "onset.study-day"])
+    @pytest.mark.parametrize("name", ["term", "subject", "measure:age", "onset.study-day"])
     def test_a_date_of_what_is_none_is_refused_where_it_stands(self, kind, name):
         wrong = {"id": "X", "label": "X", "source": name, "kind": kind}
         with pytest.raises(Rejected) as caught:

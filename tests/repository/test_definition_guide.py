@@ -134,14 +134,14 @@ class TestExample:
 
 class TestErrors:
     def test_the_fault_that_is_shown_is_the_one_that_is_found(self):
-        shown = re.search(r'"pointer": "(.*?)", "detail": "(.*?)"', GUIDE)
+        shown = re.search(r'"pointer": "(.*?)", "at": "(.*?)",\s+"detail": "(.*?)"', GUIDE)
         assert shown is not None
         wrong = example()
         wrong["tables"][1]["rows"][0]["count"] = "respondr"
         with pytest.raises(Rejected) as caught:
             report.check(study.load(json.dumps(wrong)))
         (fault,) = caught.value.faults
-        assert (fault.pointer, fault.detail) == shown.groups()
+        assert (fault.pointer, fault.at, fault.detail) == shown.groups()
 
     def test_the_limit_is_what_is_enforced(self):
         assert f"at most {ROWS_A_SUBJECT} rows of sums" in PROSE
