@@ -452,7 +452,7 @@ def test_the_adverse_events_in_force_are_those_of_the_table(patients):
                 day = (day_of(data["onset"]) - patient.day0).days
                 facts = (subject, code["pt"], code["soc"], str(day), str(data["grade"]))
                 facts += ("Y" if data["causality"] == "RELATED" else "N",)
-                facts += ("Y" if data["serious"] else "N", "".join(data["seriousness"]))
+                facts += ("Y" if data["serious"] else "N", "".join(data.get("seriousness", ())))
                 found.append((*facts, data["outcome"], data["action_taken"]))
                 assert data.get("end", data["onset"]) >= data["onset"]
         assert not codes
