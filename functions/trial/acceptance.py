@@ -146,8 +146,9 @@ def _result(study: Study, item: Mapping[str, Any], at: str) -> Iterator[Fault]:
 def _decimals(written: Sequence[Decimal], limits: Measured, at: str) -> Iterator[Fault]:
     """Refuse a number that would be rounded: it has too many decimals in each unit."""
     most = limits.result_places
-    if min(map(decimals_of, written)) > most:
-        yield Fault(at, f"has more than {most} decimals, which are what this study keeps of it")
+    if min(map(decimals_of, written)) > most and not limits.rounded:
+        noun = "decimal" if most == 1 else "decimals"
+        yield Fault(at, f"has more than {most} {noun}, the most that this study keeps of it")
 
 
 def _range(value: Decimal, limits: Measured, at: str) -> Iterator[Fault]:

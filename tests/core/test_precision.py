@@ -169,6 +169,26 @@ class TestPrinted:
             assert [str(row["A"]) for row in rows_of(listing)] == texts
 
 
+class TestRounded:
+    VALUE: Mapping[str, Any] = {"parameter": "x", "at": "week-5"}
+
+    def test_a_study_may_round_results_before_they_count(self):
+        found = shown(dict(self.VALUE), ("1", "60.55"), ("1", "60.64"), places=1, rounded=True)
+        assert (found["mean"], found["max"]) == ("60.60", "60.6")
+        study = tiny(parameters=TINY["parameters"] | parameter(places=1, rounded=True))
+        assert faults(study, result(0, "60.5512345")) == []
+
+    def test_a_half_of_a_limit_is_rounded_once(self):
+        more: dict[str, Any] = {"places": 1, "rounded": True, "below_quantification": "half"}
+        assert shown(dict(self.VALUE), ("1", "<0.5"), **more)["mean"] == "0.30"
+
+    @pytest.mark.parametrize(
+        "wrong", [{"rounded": True}, {"rounded": True, "places": 3, "log10_of": "cd4"}]
+    )
+    def test_it_says_to_how_many_decimals_and_of_what_is_reported(self, wrong):
+        assert refusal(parameters=parameter(**wrong)).pointer == "/parameters/x"
+
+
 class TestFigures:
     ROW: Mapping[str, Any] = {"summary": CHANGE, "statistics": ["mean", "ci"]}
 
@@ -274,7 +294,7 @@ class TestResults:
         study = tiny(parameters=TINY["parameters"] | parameter(**more))
         found = faults(study, result(0, text, unit=unit))
         assert [each.pointer for each in found] == ([] if taken else ["/data/result"])
-        assert all("decimals" in each.detail and text not in each.detail for each in found)
+        assert all("decimal" in each.detail and text not in each.detail for each in found)
 
     @pytest.mark.parametrize(("score", "taken"), [(3.5, True), (3.55, False)])
     def test_a_number_of_enrolment_likewise(self, score, taken):

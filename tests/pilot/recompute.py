@@ -20,7 +20,6 @@ ARMS = ("placebo", "xanomeline-low", "xanomeline-high")
 DOSES = dict(zip(ARMS, (0, 54, 81), strict=True))
 WINDOWS = {"week 8": (2, 84, 56), "week 16": (85, 140, 112), "week 24": (141, 10_000, 168)}
 FEWEST_OF_A_SITE = 3
-SCORE_PLACES = 6
 ALMOST_ONE = 0.99
 
 Cells = list[Any]
@@ -119,7 +118,7 @@ class Trial:
     def scores(self) -> pd.DataFrame:
         """Give ADAS-Cog of each subject at baseline and in each window, the closest to target."""
         rows = self.measurements.query("parameter == 'adas-cog'").copy()
-        rows["value"] = [Decimal(printed(Decimal(text), SCORE_PLACES)) for text in rows["result"]]
+        rows["value"] = [Decimal(text) for text in rows["result"]]
         chosen = {"baseline": rows[rows["day"] <= 1].groupby("subject")["value"].last()}
         for name, (low, high, target) in WINDOWS.items():
             near = rows[rows["day"].between(low, high)].copy()

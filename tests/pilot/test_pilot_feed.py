@@ -156,7 +156,7 @@ class TestTraps:
         carried = cdiscpilotadam.adadas.filter(pl.col("DTYPE") == "LOCF")
         assert len(carried) == 241
 
-    def test_a_prorated_score_keeps_its_text_and_is_rounded_half_up_when_it_counts(self, events):
+    def test_a_prorated_score_keeps_its_text_and_counts_with_all_its_digits(self, events):
         scores = [
             item["result"]
             for each in of(events, "visit.recorded")
@@ -166,7 +166,8 @@ class TestTraps:
         assert len(scores) == 23
         assert "61.55172413793103" in scores
         _, number = read_result("61.55172413793103") or ("", Decimal(0))
-        assert quantise(number, 6) == 61_551_724
+        places = study.load(json.dumps(read_definition(DEFINITION))).definition.parameters
+        assert quantise(number, places["adas-cog"].precision.places) == 61_551724137931030
 
     def test_a_laboratory_value_is_the_text_reported_not_the_one_converted(self):
         results = [e["data"] for e in islice(feed(), 20_000) if "lab.result" in e["type"]]

@@ -129,6 +129,8 @@ class Parameter(Measured):
     def _one_source(self) -> "Parameter":
         if self.log10_of is not None and self.upper_limits_of is not None:
             raise ValueError("takes log10_of or upper_limits_of, not both")
+        if self.derived_from is not None and self.rounded:
+            raise ValueError("takes no rounded: a derived value is rounded to places if it has any")
         return self
 
     @property

@@ -40,7 +40,8 @@ class Precision:
 
     A single value is written with `written` decimals at least. A row of sums holds the tally of
     values that lie near each other, by steps of `grid` decimals. What is `endless` has no last
-    decimal; if it is not `exact`, its kept values stand for others that were not rounded.
+    decimal; if it is not `exact`, its kept values stand for others that were not rounded. That
+    values are `rounded` is a rule of the study: then those are exact that were.
     """
 
     places: int
@@ -49,6 +50,7 @@ class Precision:
     written: int
     endless: bool = False
     exact: bool = True
+    rounded: bool = False
 
     @property
     def printable(self) -> int | None:
@@ -75,8 +77,9 @@ PERCENT = Precision(
 class Measured(Model):
     """What numbers have in common: their range, and how finely they are kept and printed.
 
-    Results may have `places` decimals, 6 unless given; `decimals` are printed, as many as `places`
-    unless given. Rows of sums hold the values that lie within 32 steps of `order_places` decimals.
+    Results may have `places` decimals, 6 unless given; those with more are refused or, if the study
+    says so, `rounded`. `decimals` are printed, as many as `places` unless given. Rows of sums hold
+    the values that lie within 32 steps of `order_places` decimals.
     """
 
     minimum: Decimal | None = None
@@ -84,6 +87,7 @@ class Measured(Model):
     places: Kept | None = None
     order_places: Kept | None = None
     decimals: Places | None = None
+    rounded: bool = False
 
     @model_validator(mode="after")
     def _agree(self) -> "Measured":
@@ -94,6 +98,8 @@ class Measured(Model):
                     f"{name} {given} is more than the {self.places} places that are kept:"
                     f" write places: {given}, or leave places out"
                 )
+        if self.rounded and self.places is None:
+            raise ValueError("rounded takes places, to which results are rounded half up")
         return self
 
     @property
@@ -109,9 +115,11 @@ class Measured(Model):
     def _reported(self, places: int) -> Precision:
         """Keep a number whole; of one with too many decimals for that, more than are printed."""
         decimals = self._decimals(min(self.places or 0, _MOST_DECIMALS))
+        if self.rounded:
+            places = self.result_places
         written, grid = self._written(decimals), min(self._grid(decimals), places)
         if places <= WIDEST_PLACES:
-            return Precision(places, decimals, grid, written)
+            return Precision(places, decimals, grid, written, rounded=self.rounded)
         kept = max(ENDLESS_PLACES, self.result_places)
         return Precision(kept, decimals, grid, written, endless=True, exact=False)
 
@@ -122,7 +130,8 @@ class Measured(Model):
             grid = min(self._grid(decimals), ENDLESS_PLACES)
             return Precision(ENDLESS_PLACES, decimals, grid, decimals, endless=True, exact=False)
         decimals = self._decimals(min(ENDLESS_DECIMALS, max(self.places - GUARD - SPREAD, 0)))
-        return Precision(self.places, decimals, self._grid(decimals), self.places, endless=True)
+        grid = self._grid(decimals)
+        return Precision(self.places, decimals, grid, self.places, endless=True, rounded=True)
 
     def _decimals(self, otherwise: int) -> int:
         return otherwise if self.decimals is None else self.decimals

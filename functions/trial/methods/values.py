@@ -79,10 +79,10 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
 def _kept(precision: Precision) -> str:
     """Say how finely a number is kept and printed."""
     printed = f"data are printed to {precision.decimals} decimals"
-    if not precision.endless:
-        return f"kept with all of at most {precision.places} decimals; {printed}"
-    if precision.exact:
+    if precision.rounded:
         return f"rounded half up to {precision.places} decimals, which count; {printed}"
+    if precision.exact:
+        return f"kept with all of at most {precision.places} decimals; {printed}"
     return f"kept to {precision.places} decimals, more than are printed; {printed}"
 
 
