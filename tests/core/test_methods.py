@@ -151,12 +151,13 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "choose": "lowest", "tie": "mean", "limit": "before-regimen", "schedule": "other"}},
     Characteristic: {
         "characteristics/score": {"label": "Points", "minimum": 1, "maximum": 9, "places": 3,
+                                  "rounded": True,
                                   "decimals": 1, "unit": "points"},
         "characteristics/history": {"levels": ["Y", "N", "U"]}},
     Parameter: {
         "parameters/viral-load": {
             "label": "Load", "unit": "copies", "units": {}, "minimum": 1, "maximum": 9,
-            "places": 3, "decimals": 1, "below_quantification": "half"},
+            "places": 3, "rounded": True, "decimals": 1, "below_quantification": "half"},
         "parameters/viral-load-log10": {"log10_of": "cd4"},
         "parameters/weight": {"upper_limits_of": "cd4"}},
     Baseline: {"baselines/control": {"visit": "day-7"}},
