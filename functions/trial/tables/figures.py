@@ -12,7 +12,7 @@ from trial.definition.precision import Precision
 from trial.definition.references import row_of
 from trial.rules.matching import refused, unknown
 from trial.rules.parts import Collector
-from trial.tables.grid import Cell, Figure, Grid, Row, Statistic
+from trial.tables.grid import NOT_REPORTED, Cell, Figure, Grid, Row, Statistic
 from trial.tables.plan import Plan
 from trial.tables.rows.kinds import check_printed
 from trial.tables.rows.models import AncovaRow
@@ -82,13 +82,14 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
     row = next((row for row in grid.rows if row.id == definition.source.row), _NO_ROW)
     cell = next((each for each in row.cells if each.column == definition.source.column), _EMPTY)
     size = next(each.n for each in grid.columns if each.id == definition.source.column)
-    value, text = _shown(definition, cell)
+    nobody = not any(each.n for each in grid.columns)
+    value, text = (None, NOT_REPORTED) if nobody else _shown(definition, cell)
     ci, ci_text = _interval(definition, cell)
     return Figure(
         id=definition.id,
         label=definition.label,
         population=definition.population or grid.population,
-        n=_n(definition, cell),
+        n=None if nobody else _n(definition, cell),
         N=None if definition.show in (*_MEASURED, "p") else size,
         value=value,
         unit=definition.unit or _unit(definition, row),

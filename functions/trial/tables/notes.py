@@ -1,9 +1,10 @@
 """Footnotes that follow from what is shown: units and directions of changes, what is empty."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from trial.rules.measures import Quantity
-from trial.tables.grid import Column
+from trial.tables.grid import NOT_REPORTED, Column, Row, Statistic
 
 EMPTY = "Not reported: no subject is in this population so far."
 BLANK = "A blank was not reported; a derived value that is not yet due says so."
@@ -56,7 +57,27 @@ def _subjects(what: str, found: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def empty(columns: Sequence[Column]) -> Iterator[str]:
-    """Say of a table of nobody that its zeros are no findings."""
-    sizes = [each.n for each in columns if each.n is not None]
-    if sizes and not any(sizes):
+    """Say of a table of nobody why it holds no number."""
+    if _of_nobody(columns):
         yield EMPTY
+
+
+def _of_nobody(columns: Sequence[Column]) -> bool:
+    sizes = [each.n for each in columns if each.n is not None]
+    return bool(sizes) and not any(sizes)
+
+
+def unreported(rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[Row]:
+    """Say in a table of nobody that nothing was reported: 0 of 0 would be a finding."""
+    nobody = _of_nobody(columns)
+    for row in rows:
+        cells = (replace(each, statistics=tuple(map(_nothing, each.statistics)))
+                 for each in row.cells)  # fmt: skip
+        yield replace(row, cells=tuple(cells)) if nobody else row
+
+
+def _nothing(statistic: Statistic) -> Statistic:
+    """Leave the denominator, which is 0, and say of all else that nothing is known."""
+    if statistic.name == "N":
+        return statistic
+    return replace(statistic, raw=None, text=NOT_REPORTED if statistic.text else "")

@@ -109,7 +109,8 @@ class TablePlan:
         columns = tuple(
             Column(each.id, each.label, None if each.comparison else each.n) for each in heads
         )
-        rows = tuple(row for plan in self.rows for row in plan.read(sums, heads))
+        found = (row for plan in self.rows for row in plan.read(sums, heads))
+        rows = tuple(notes.unreported(found, columns))
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
         said = dict.fromkeys(note for row in rows for note in row.notes)
         footnotes = (*table.footnotes, *changes, *said, *notes.empty(columns))
