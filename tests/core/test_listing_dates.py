@@ -112,7 +112,7 @@ class TestColumns:
             (ONSET, 1), (END, 1), (died, 1), (ONSET | {"kind": "day"}, 0), (drawn, 0)
         ):  # fmt: skip
             made = listings_of(tiny(listings=[listing(column)]), [])["L"]
-            assert [each[:8] for each in made.footnotes] == ["Imputed:"] * notes
+            assert [each[:8] for each in made.footnotes] == ["Sorted b", *["Imputed:"] * notes]
 
     @pytest.mark.parametrize("kind", ["date", "day"])
     @pytest.mark.parametrize("name", ["term", "subject", "measure:age", "onset.study-day"])

@@ -81,3 +81,21 @@ def _nothing(statistic: Statistic) -> Statistic:
     if statistic.name == "N":
         return statistic
     return replace(statistic, raw=None, text=NOT_REPORTED if statistic.text else "")
+
+
+def terms_order(depth: int) -> str:
+    """Say how terms are sorted, of one depth or within their classes."""
+    of = "Terms are" if depth == 1 else "Classes, and terms within each, are"
+    return (
+        f"{of} sorted by their subjects, summed over the columns, most frequent first; equal ones"
+        " by name."
+    )
+
+
+def levels_order(label: str) -> str:
+    """Say how levels are sorted that the definition does not name."""
+    of = f"{label}: levels" if label else "Levels"
+    return (
+        f"{of} that have no place of their own are sorted by their subjects in the column that has"
+        " most, most frequent first; equal ones by name."
+    )

@@ -1,6 +1,6 @@
 """A definition's tables and flow, compiled: what every subject contributes, and how sums read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -17,7 +17,9 @@ from trial.subject import Subject
 from trial.tables import compiling, completion, findings, notes
 from trial.tables.completion import COMPLETE
 from trial.tables.flow import FLOW_ROW, FlowPlan, compile_flow
-from trial.tables.grid import Column, Grid
+from trial.tables.grid import Column, Grid, Row
+from trial.tables.rows.counts import LevelsRow
+from trial.tables.rows.events import TermsRow
 from trial.tables.rows.kinds import Comparison, Head, RowPlan, put
 from trial.tables.rows.models import AncovaRow
 
@@ -109,12 +111,23 @@ class TablePlan:
         columns = tuple(
             Column(each.id, each.label, None if each.comparison else each.n) for each in heads
         )
-        found = (row for plan in self.rows for row in plan.read(sums, heads))
-        rows = tuple(notes.unreported(found, columns))
+        read = [(plan, plan.read(sums, heads)) for plan in self.rows]
+        rows = tuple(notes.unreported((row for _, made in read for row in made), columns))
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
         said = dict.fromkeys(note for row in rows for note in row.notes)
-        footnotes = (*table.footnotes, *changes, *said, *notes.empty(columns))
+        order = dict.fromkeys(note for plan, made in read for note in _order(plan, made))
+        footnotes = (*table.footnotes, *changes, *said, *order, *notes.empty(columns))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
+
+
+def _order(plan: RowPlan, rows: Sequence[Row]) -> Iterator[str]:
+    """Say of rows that come as they occur by what they are sorted, if there are several."""
+    if isinstance(plan, TermsRow) and len(rows) > 1:
+        yield notes.terms_order(len(plan.factors))
+    if isinstance(plan, LevelsRow):
+        occurring = [row for row in rows if row.groups and row.groups[-1][1] not in plan.values]
+        if len(occurring) > 1:
+            yield notes.levels_order(plan.label)
 
 
 class Plan:

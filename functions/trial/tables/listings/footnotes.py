@@ -6,6 +6,7 @@ from trial.definition.outputs import ListingDefinition
 from trial.rules import Rules
 from trial.tables import notes
 from trial.tables.listings import days
+from trial.tables.listings.order import order
 from trial.tables.listings.sources import asked
 
 IMPUTED = (
@@ -18,13 +19,14 @@ IMPUTED = (
 
 
 def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
-    """Say which way changes go, what a blank means if it could be either, and what is imputed."""
+    """Say the order, which way changes go, what a blank can mean, and what is imputed."""
     found = [
         (column.label, what, quantity)
         for column in definition.columns
         for what, _, name in [(column.source or "").partition(":")]
         for quantity in asked(rules, what, name, path)
     ]
+    yield order(definition)
     shown = [(label, each.unit, each.direction) for label, what, each in found if what == "measure"]
     yield from notes.changes(shown)
     if any(each.scheduled for *_, each in found):

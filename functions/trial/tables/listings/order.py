@@ -15,11 +15,11 @@ def order(listing: ListingDefinition) -> str:
         return "Sorted by subject, then by rule."
     if parameters := parameters_of(kind):
         of = "parameter in the order named, " if len(parameters) > 1 else ""
-        return f"Sorted by subject, then by {of}day of collection and record."
+        return f"Sorted by subject, then by {of}day and time of collection, and by record."
     date = DECIDING_DATE.get(kind, "date")
     if date not in KINDS[kind].model_fields:
         return "Sorted by subject, then by content and record."
     return (
-        f"Sorted by subject, then by {date} as recorded (none first, a partial date before the days"
-        " that it can mean); within a day by content and record."
+        f"Sorted by subject, then by {date} (none first; a partial date, or one without a time,"
+        " before those that it can mean); of one moment by content and record."
     )
