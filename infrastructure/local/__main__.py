@@ -11,6 +11,8 @@ from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
+import boto3
+
 from local import emulator, stack, starting, trail
 from local.checking import check
 from local.client import Client, DefinitionRefusedError
@@ -19,6 +21,7 @@ from local.emulator import ROOT, Emulator, LocalError
 from local.feed import BadFileError, Lines, read_definition, read_source
 from local.progress import step
 from local.replay import Job, post, replay
+from local.restore import restore
 from local.verify import verify
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -187,6 +190,17 @@ def audit_trail(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_restore(options: argparse.Namespace) -> int:
+    """Copy a restored table into a stack's own, in the account and region of the environment."""
+    done = restore(boto3.session.Session().client("dynamodb"), options.source, options.target)
+    print(f"{done.put} items restored, {done.deleted} deleted")
+    for study, epoch in sorted(done.epochs.items()):
+        print(f"study {study} is in epoch {epoch}")
+    for study, subject in done.erased:
+        print(f"erase again: POST /studies/{study}/subjects/{subject}/erase")
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Run one command and translate its failure into an exit status."""
     for ending in _ENDINGS:
@@ -239,6 +253,10 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("path", nargs="?", default="")
     verb.set_defaults(command=init)
     _add_auditing(verbs)
+    verb = verbs.add_parser("restore", help="a restored table into a stack's own, on AWS")
+    verb.add_argument("source", help="the table that AWS restored")
+    verb.add_argument("target", help="the stack's table: TableName of its outputs")
+    verb.set_defaults(command=run_restore)
     return parser
 
 
