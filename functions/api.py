@@ -22,10 +22,11 @@ BATCH_EVENTS, BATCH_BYTES = 100, 1_000_000
 @routes("PUT", "/studies/{study}/definition")
 def put_definition(request: Request, study: str) -> Answer:
     """Register a study's definition."""
-    from trial import checking  # noqa: PLC0415 (whoever only posts events needs no renderers)
+    # Whoever only posts events needs no renderers.
+    from trial import admission, checking  # noqa: PLC0415
 
     request.content_type(web.JSON)
-    defined = checking.read(request.body)
+    defined = admission.admit(request.body)
     if defined.id != study:
         detail = "the definition's study is not the one it is put to"
         raise Rejected(422, "Definition not accepted", detail)

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from trial import checking
+from trial import admission, checking
 from trial.definition.outputs import ListingDefinition, Table, TableColumn, TableRow
 from trial.errors import Rejected
 from trial.rules.categories import known_levels
@@ -179,7 +179,7 @@ def _listing(listing: ListingDefinition, columns: Iterable[object]) -> str:
 def main() -> None:
     """Answer for the definition on stdin."""
     try:
-        study = checking.read(sys.stdin.read())
+        study = admission.admit(sys.stdin.buffer.read())
     except Rejected as refused:
         print(json.dumps({"problem": refused.problem()}, ensure_ascii=False))
         return

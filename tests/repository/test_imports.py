@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("checking",),
     ("report",),
     ("store", "render"),
-    ("changelog", "currency"),
+    ("admission", "changelog", "currency"),
     ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
     ("redriving", "showing"),
     ("api", "audit", "ingest", "publish"),

@@ -1,0 +1,95 @@
+"""How much a definition may ask for: found in what was written, before anything works on it."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from trial.errors import Fault
+
+BYTES = 1_000_000
+"""Of a definition as it is sent; what is kept of it is bounded by the store."""
+ARMS, MEMBERS, CHAIN = 100, 1_000, 50
+"""Arms; members of any list or object; conditions of which each is made of the next."""
+DIGITS = 38
+"""Places before the point, and after it, of a number: what the store keeps exactly."""
+
+
+def faults(value: Any) -> Iterator[Fault]:  # noqa: ANN401 (any JSON value)
+    """Name what is too much, by pointers; nothing here recurses, however deep it is written."""
+    waiting = [("", value)]
+    while waiting:
+        pointer, each = waiting.pop()
+        if isinstance(each, dict | list):
+            if len(each) > _most(pointer):
+                detail = f"has {len(each)} members, of {_most(pointer)} that are possible"
+                yield Fault(pointer, detail)
+                continue
+            parts = each.items() if isinstance(each, dict) else enumerate(each)
+            waiting += [(f"{pointer}/{_escaped(str(name))}", part) for name, part in parts]
+        elif isinstance(each, int | float | Decimal) and not _is_bounded(Decimal(each)):
+            yield Fault(pointer, f"has more than {DIGITS} places before or after the point")
+    if isinstance(value, dict):
+        yield from _labels(value.get("arms"))
+        yield from _chains(value.get("conditions"))
+
+
+def _most(pointer: str) -> int:
+    return ARMS if pointer == "/arms" else MEMBERS
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _is_bounded(number: Decimal) -> bool:
+    """Say whether a number has few enough places; what is no number is somebody else's matter."""
+    if not number.is_finite() or not number:
+        return True
+    exponent = number.as_tuple().exponent
+    return number.adjusted() < DIGITS and isinstance(exponent, int) and exponent >= -DIGITS
+
+
+def _labels(arms: object) -> Iterator[Fault]:
+    """Name arms that bear another's label: in flow and tables nobody could tell them apart."""
+    parts = arms[:ARMS] if isinstance(arms, list) else []
+    labels = [each.get("label") if isinstance(each, dict) else None for each in parts]
+    for at, label in enumerate(labels):
+        if isinstance(label, str) and label in labels[:at]:
+            yield Fault(f"/arms/{at}/label", f"is the label of another arm too: {label}")
+
+
+def _chains(conditions: object) -> Iterator[Fault]:
+    """Name where a chain of conditions is too long; one that goes round is found elsewhere."""
+    if not isinstance(conditions, dict):
+        return
+    uses = {name: _named(each) & conditions.keys() for name, each in conditions.items()}
+    ready = [name for name, of in uses.items() if not of]
+    users: dict[str, list[str]] = {name: [] for name in uses}
+    for name, of in uses.items():
+        for each in of:
+            users[each].append(name)
+    length, left = dict.fromkeys(uses, 1), {name: len(of) for name, of in uses.items()}
+    while ready:
+        name = ready.pop()
+        for user in users[name]:
+            length[user], left[user] = max(length[user], length[name] + 1), left[user] - 1
+            if not left[user]:
+                ready.append(user)
+    longest = max(length, key=lambda name: length[name], default="")
+    if longest and length[longest] > CHAIN:
+        detail = f"is made of {length[longest]} conditions, each of the next: {CHAIN} are possible"
+        yield Fault(f"/conditions/{_escaped(longest)}", detail)
+
+
+def _named(condition: object) -> set[str]:
+    """Give every text in a condition: those that are names of conditions are used by it."""
+    waiting, found = [condition], set()
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                found.add(text)
+            case dict() as members:
+                waiting += members.values()
+            case list() as parts:
+                waiting += parts
+    return found

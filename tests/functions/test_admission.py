@@ -1,0 +1,104 @@
+"""What would break a rendering, or take for ever, is found when a definition is put."""
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from invoking import EVENTS
+
+from local.feed import read_definition
+from trial import admission
+from trial.errors import Rejected
+
+Definition = dict[str, Any]
+
+
+@pytest.fixture
+def definition() -> Definition:
+    """Give the guide's example."""
+    return read_definition(EVENTS / "example" / "definition.yaml")
+
+
+def refused(definition: Definition | str) -> Rejected:
+    text = definition if isinstance(definition, str) else json.dumps(definition)
+    with pytest.raises(Rejected) as caught:
+        admission.admit(text.encode())
+    return caught.value
+
+
+def places(rejected: Rejected) -> list[str]:
+    assert rejected.status == 422
+    return [each.pointer for each in rejected.faults]
+
+
+def test_a_definition_that_holds_together_is_admitted(definition: Definition) -> None:
+    assert admission.admit(json.dumps(definition).encode()).id == definition["study"]
+
+
+def test_two_arms_of_one_label_cannot_be_told_apart(definition: Definition) -> None:
+    definition["arms"][1]["label"] = definition["arms"][0]["label"]
+    assert places(refused(definition)) == ["/arms/1/label"]
+
+
+@pytest.mark.parametrize(
+    "number", ["1e999999", "1e38", "-1e999999", "1e-999999", "9" * 39, "9" * 5_000]
+)
+@pytest.mark.parametrize("place", ["reference", "condition"])
+def test_a_number_beyond_what_is_kept_is_refused_at_its_place(
+    definition: Definition, number: str, place: str
+) -> None:
+    if place == "reference":
+        pointer, of = "/charts/0/references/0/value", definition["charts"][0]["references"][0]
+        of["value"] = 77_777
+    else:
+        pointer, of = "/conditions/responder/at_most", definition["conditions"]["responder"]
+        of["at_most"] = 77_777
+    assert places(refused(json.dumps(definition).replace("77777", number))) == [pointer]
+
+
+def test_a_chain_of_conditions_has_an_end(definition: Definition) -> None:
+    def chained(length: int) -> Definition:
+        names = [f"c{number}" for number in range(length)]
+        links = {name: {"none": [after]} for name, after in pairwise(names)}
+        whole = {**definition["conditions"], **links, names[-1]: {"recorded": "dose.administered"}}
+        return definition | {"conditions": whole}
+
+    assert places(refused(chained(900))) == ["/conditions/c0"]
+    assert admission.admit(json.dumps(chained(50)).encode())
+    assert places(refused(chained(51))) == ["/conditions/c0"]
+
+
+@pytest.mark.parametrize(
+    ("pointer", "part", "number"),
+    [
+        ("/arms", lambda at: {"id": f"a{at}", "label": f"A {at}"}, 101),
+        ("/arms", lambda at: {"id": f"a{at}", "label": f"A {at}"}, 20_000),
+        ("/visits", lambda at: {"id": f"v{at}", "label": f"V {at}", "day": at}, 1_001),
+        ("/tables", lambda at: {"id": f"t{at}"}, 1_001),
+        ("/placebo", str, 1_001),
+    ],
+)
+def test_lists_are_bounded_before_they_are_worked_on(
+    definition: Definition, pointer: str, part: Callable[[int], Any], number: int
+) -> None:
+    definition[pointer[1:]] = [part(at) for at in range(number)]
+    found = refused(definition)
+    assert places(found) == [pointer]
+    assert str(number) in found.faults[0].detail
+
+
+def test_a_definition_of_more_than_a_megabyte_is_not_even_read(definition: Definition) -> None:
+    definition["title"] = "x" * 1_000_000
+    assert refused(definition).status == 413
+
+
+def test_whatever_breaks_a_rendering_is_told_and_does_not_come_into_force(
+    definition: Definition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition["title"] = "One that nobody has put"
+    monkeypatch.setattr("trial.render.documents.workbook", lambda _report: 1 // 0)
+    found = refused(definition)
+    assert found.status == 422
+    assert found.detail.startswith("no document can be made of it: ZeroDivisionError in ")
