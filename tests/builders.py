@@ -413,7 +413,7 @@ def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
 
 def files_of(made: Report, view: Study | None = None, code_version: str = "") -> dict[str, bytes]:
     """Read every file of a cut to its end, in the order in which they come."""
-    found = render(made, (view or tiny()).definition, code_version)
+    found = render(made, view or tiny(), code_version)
     return {each.name: b"".join(each.content) for each in found}
 
 

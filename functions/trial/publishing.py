@@ -40,7 +40,7 @@ class Publication:
 
     def files(self, code_version: str) -> Iterator[File]:
         """Make the documents, one after the other."""
-        return render(self.report, self.study.definition, code_version)
+        return render(self.report, self.study, code_version)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,18 @@ class Study:
         return replace(self, definition=pooled(self.definition), pooled=True)
 
     @property
+    def written(self) -> str:
+        """The definition as its audience may read it, as canonical JSON.
+
+        That of all is as its sponsor wrote it, and its SHA-256 begins with the digest; the pooled
+        one holds what is left when all that tells arms apart is left out.
+        """
+        if not self.pooled:
+            return self.source
+        left = self.definition.model_dump_json(exclude_unset=True)
+        return messages.canonical(messages.read_json(left))
+
+    @property
     def views(self) -> "tuple[Study, ...]":
         """The study as each of its audiences sees it, the open one first."""
         return (self.open, self) if self.audience == UNBLINDED else (self,)

@@ -17,6 +17,7 @@ from local.progress import bar, step
 
 DOCUMENTS = (
     "report.html",
+    "definition.json",
     "summary.json",
     "summary.md",
     "consort.json",

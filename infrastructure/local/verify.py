@@ -27,6 +27,7 @@ from local.client import Client, ServiceError
 from local.feed import BadFileError
 
 MANIFEST, HEADS, TRAIL = "manifest.json", "heads.json", "audit.ndjson"
+DEFINITION, OPEN = "definition.json", "open"
 GENESIS = bytes(32).hex()
 DIGEST_BYTES = 16
 TYPE_PREFIX, TYPE_VERSION = "org.livetlf.", ".v1"
@@ -90,6 +91,22 @@ def _check_files(directory: Path, manifest: Mapping[str, Any], verdict: Verdict)
         if hashlib.sha256(content).hexdigest() != each["sha256"]:
             verdict.differences.append(f"{each['name']}: not the file that {MANIFEST} vouches for")
     verdict.checked.append(f"{len(manifest['files'])} files against {MANIFEST}")
+    _check_definition(directory, manifest, verdict)
+
+
+def _check_definition(directory: Path, manifest: Mapping[str, Any], verdict: Verdict) -> None:
+    """Hold the definition against its digest; the open one of a blinded study is pooled."""
+    listed = {each["name"]: each["sha256"] for each in manifest["files"]}
+    path, cut = directory / DEFINITION, manifest["cut"]
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != listed.get(DEFINITION):
+        return  # it is not vouched for, or is told to differ
+    if listed[DEFINITION][: 2 * DIGEST_BYTES] == cut["definition"]:
+        verdict.checked.append(f"{DEFINITION} against its digest")
+    elif cut["audience"] == OPEN and _object(path, "study").get("blinded"):
+        verdict.checked.append(f"{DEFINITION} is pooled, for the study is blinded")
+    else:
+        verdict.differences.append(f"{DEFINITION}: its digest is not {cut['definition']}")
 
 
 def _check_journals(

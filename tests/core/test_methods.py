@@ -347,7 +347,7 @@ class TestShipped:
     def test_all_that_has_a_name_is_told(self, name):
         definition = shipped(name)
         rows = {each.id: [row[0] for row in each.rows] for each in methods(definition)}
-        assert rows["sets"] == [each.label for each in definition.sets.values()]
+        assert rows["sets"] == [each.label for _, each in sorted(definition.sets.items())]
         assert rows["visits"] == [each.label for each in definition.visits]
         assert len(rows["measures"]) == len(definition.measures)
         assert rows["listings"] == [each.id for each in definition.listings]
@@ -417,6 +417,15 @@ def test_the_open_audiences_methods_tell_nothing_of_arms():
         assert arm.label in whole
         assert arm.label not in pooled
         assert all(given not in pooled for given in arm.treatments)
+
+
+def test_the_order_of_the_members_of_an_object_says_nothing():
+    def turned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: turned(value[name]) for name in reversed(value)}
+        return [turned(each) for each in value] if isinstance(value, list) else value
+
+    assert methods(read(turned(WHOLE))) == methods(read(WHOLE))
 
 
 def test_a_report_carries_its_methods():

@@ -39,6 +39,7 @@ def run(script: str, **variables: str) -> str:
 
 def test_a_cut_publishes_exactly_these_files():
     assert list(files_of(samples.trial())) == [
+        "definition.json",
         "summary.json",
         "summary.md",
         "consort.json",

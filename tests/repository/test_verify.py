@@ -310,6 +310,7 @@ def test_a_directory_with_all_its_proof_is_verified(
     status, told = run(kept.write(tmp_path), capsys)
     assert status == 0, told
     assert "files against manifest.json" in told
+    assert "definition.json against its digest" in told
     assert f"{len(kept.journal)} journal rows of {len(SUBJECTS)} subjects" in told
 
 
@@ -323,6 +324,8 @@ def _edit(path: Path, old: str, new: str) -> None:
     ("name", "old", "new", "named"),
     [
         ("tables.json", "tables", "tabIes", "tables.json: not the file"),
+        ("definition.json", "shards", "shardz", "definition.json: not the file"),
+        ("manifest.json", '"definition": "', '"definition": "0', "definition.json: its digest is"),
         ("heads.json", '"version": 6', '"version": 5', "subject P0: its journal ends"),
         ("heads.json", '"P4"', '"P5"', "subject P4: has a journal and no head"),
         ("heads.json", '"P4"', '"P5"', "subject P5: has no journal"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from trial.definition import Definition
 from trial.definition.conditions import AnalysisSet
 from trial.definition.design import Visit
-from trial.methods.wording import Wording, joined
+from trial.methods.wording import Wording, by_name, joined
 from trial.tables.grid import Section
 
 _ASSIGNED = {
@@ -65,7 +65,7 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
 
 
 def _sets(definition: Definition, words: Wording) -> Iterator[tuple[str, ...]]:
-    for each in definition.sets.values():
+    for _, each in by_name(definition.sets):
         yield each.label, words.condition(each.condition), _sorted_by(each, definition)
 
 
@@ -84,7 +84,7 @@ def _arms(definition: Definition) -> Iterator[tuple[str, ...]]:
 
 
 def _strata(definition: Definition) -> Iterator[tuple[str, ...]]:
-    for name, levels in definition.strata.items():
+    for name, levels in by_name(definition.strata):
         yield name, f"{joined(levels)}, as randomisation reports them"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from trial.definition import Definition
 from trial.definition.outputs import ROW_KINDS, Table, TableColumn, TableRow
 from trial.methods.values import time
-from trial.methods.wording import RECORDS, Wording, joined, where
+from trial.methods.wording import RECORDS, Wording, by_name, joined, where
 from trial.statistics.contingency import CMH, CMH_GENERAL
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
@@ -108,7 +108,7 @@ class Rows:
         if not isinstance(given, dict):
             return tell(given)
         told: dict[str, list[str]] = {}
-        for name, each in given.items():
+        for name, each in ((name, given[name]) for name in columns if name in given):
             told.setdefault(tell(each), []).append(columns[name])
         return "; ".join(f"{joined(names)}: {text}" for text, names in told.items())
 
@@ -192,11 +192,11 @@ class Rows:
         parts = [f"Analysis of covariance of {words.measure(asked.measure)} on {joined(factors)}"]
         parts += [f"levels of {words.category(name)} with fewer than {pool.minimum} subjects of"
                   f" {self._definition.sets[pool.set].label} in any arm are pooled"
-                  for name, pool in asked.pool.items()]  # fmt: skip
+                  for name, pool in by_name(asked.pool)]  # fmt: skip
         parts.append(f"by arm, {_WEIGHTS[asked.weights]}")
         parts.append("two columns by the difference with its t interval, more by type III F")
         if asked.scores is not None:
-            scores = joined(f"{arm} {score:f}" for arm, score in asked.scores.items())
+            scores = joined(f"{arm} {score:f}" for arm, score in by_name(asked.scores))
             parts.append(f"{TREND}: {scores}")
         return "; ".join((*parts, "who lacks any of these values is left out"))
 

@@ -7,7 +7,7 @@ from trial.definition import Definition
 from trial.definition.conditions import AdverseEvents, Classes, TimeToEvent
 from trial.definition.design import Baseline, Parameter
 from trial.definition.precision import Precision
-from trial.methods.wording import Wording, bounds, joined
+from trial.methods.wording import Wording, bounds, by_name, joined
 from trial.tables.grid import Section
 
 _BELOW = {
@@ -31,25 +31,25 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     facts = tuple(_characteristics(definition))
     yield Section("characteristics", "Facts of enrolment", ("Fact", "What it can be"), facts)
     baselines = tuple(
-        (name, _baseline(each, definition)) for name, each in definition.baselines.items()
+        (name, _baseline(each, definition)) for name, each in by_name(definition.baselines)
     )
     yield Section("baselines", "Baselines", ("Baseline", "Which result it is"), baselines)
     measures = tuple(
         (f"{each.label} ({name})" if each.label else name, words.measure(each))
-        for name, each in definition.measures.items()
+        for name, each in by_name(definition.measures)
     )
     heads = ("Measure", "Its value of a subject, and what stands in where it is missing")
     yield Section("measures", "Measures and missing values", heads, measures)
-    classes = tuple((each.label, _classes(each, words)) for each in definition.classes.values())
+    classes = tuple((each.label, _classes(each, words)) for _, each in by_name(definition.classes))
     yield Section("classes", "Classes", ("Class of", "Its classes"), classes)
-    times = tuple((each.label, time(each, words)) for each in definition.times.values())
+    times = tuple((each.label, time(each, words)) for _, each in by_name(definition.times))
     yield Section("times", "Times to event", ("Time", "From when to when"), times)
     events = tuple(_events(definition.adverse_events))
     yield Section("adverse-events", "Adverse events", ("Rule", "What it says"), events)
 
 
 def _parameters(definition: Definition) -> Iterator[tuple[str, str]]:
-    for each in definition.parameters.values():
+    for _, each in by_name(definition.parameters):
         label = f"{each.label} ({each.unit})" if each.unit else each.label
         yield label, "; ".join(_read(each, definition))
 
@@ -66,7 +66,7 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
         )
     else:
         yield f"as reported in {parameter.unit}"
-        yield from (f"in {unit}, times {factor:f}" for unit, factor in parameter.units.items())
+        yield from (f"in {unit}, times {factor:f}" for unit, factor in by_name(parameter.units))
         low, high = parameter.minimum, parameter.maximum
         if low is not None or high is not None:
             ends = ("any" if each is None else f"{each:f}" for each in (low, high))
@@ -87,7 +87,7 @@ def _kept(precision: Precision) -> str:
 
 
 def _characteristics(definition: Definition) -> Iterator[tuple[str, str]]:
-    for each in definition.characteristics.values():
+    for _, each in by_name(definition.characteristics):
         if each.levels is not None:
             yield each.label, f"One of {joined(each.levels, 'or')}"
             continue

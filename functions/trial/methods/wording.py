@@ -4,7 +4,7 @@ Each form of the language has its words here, and nothing else has: a form witho
 a part names is spelled out, so that a sentence suffices without the definition beside it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from trial.definition import Definition
 from trial.definition.base import Bounds
@@ -89,6 +89,11 @@ def labels_of(table: Table) -> dict[str, str]:
     return rows | {each.id: each.label for each in table.columns}
 
 
+def by_name[Part](parts: Mapping[str, Part]) -> Iterator[tuple[str, Part]]:
+    """Give the members of an object in order of their names: how they were written says nothing."""
+    yield from sorted(parts.items(), key=lambda each: each[0])
+
+
 def joined(texts: Iterable[str], last: str = "and") -> str:
     """Join texts as a sentence does: a, b and c."""
     *before, end = list(texts) or [""]
@@ -99,7 +104,7 @@ def where(fields: Where) -> str:
     """Say which values the fields of a record must have."""
     told = (
         f"{name} = {value if isinstance(value, str) else joined(value, 'or')}"
-        for name, value in fields.items()
+        for name, value in by_name(fields)
     )
     return f" ({', '.join(told)})" if fields else ""
 
@@ -228,7 +233,7 @@ class Wording:
     def _of_by_arm(self, measure: Measure) -> str:
         labels = self.labels(ARM)
         told = (f"{labels.get(arm, arm)}: {self.measure(ref)}"
-                for arm, ref in (measure.by_arm or {}).items())  # fmt: skip
+                for arm, ref in by_name(measure.by_arm or {}))  # fmt: skip
         return f"by planned arm ({'; '.join(told)})"
 
     def _of_difference(self, measure: Measure) -> str:
@@ -245,7 +250,7 @@ class Wording:
             return self._definition.parameters[ref.parameter].unit
         if ref.characteristic in self._definition.characteristics:
             return self._definition.characteristics[str(ref.characteristic)].unit
-        inner = [*(ref.by_arm or {}).values(), *(ref.difference or ())]
+        inner = [*(each for _, each in by_name(ref.by_arm or {})), *(ref.difference or ())]
         return self.unit(inner[0]) if inner else "days" if ref.days is not None else ""
 
     # Dates

@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from trial.definition import Definition
 from trial.render import ars, checklist, consort, datasets, markdown, tables_json
 from trial.render.page import page
 from trial.render.workbook import workbook
+from trial.study import Study
 from trial.tables.grid import Listing, Report, Value
 
 MEDIA_TYPES = {
@@ -20,7 +20,7 @@ MEDIA_TYPES = {
 }
 """By the ending of a file's name."""
 
-PAGE, MANIFEST = "report.html", "manifest.json"
+PAGE, MANIFEST, DEFINITION = "report.html", "manifest.json", "definition.json"
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,16 @@ class _Stated:
         }
 
 
-def render(report: Report, definition: Definition, code_version: str = "") -> Iterator[File]:
+def render(report: Report, study: Study, code_version: str = "") -> Iterator[File]:
     """Make the files of a cut; the manifest, last, vouches for all the others.
 
-    The definition is the one that the report's audience sees: pooled where that is blinded.
+    The study is as the report's audience sees it: pooled where that is blinded.
 
     Each is to be read to its end before the next is asked for. The same report gives the same
     bytes with the same artefact: there is no clock, no order of a hash and no locale in them.
     """
     stated = []
-    for file in _files(report, definition):
+    for file in _files(report, study):
         stated.append(_Stated(file))
         yield File(file.name, stated[-1].content())
     names = [*(each.file.name for each in stated), PAGE, MANIFEST]
@@ -93,8 +93,9 @@ def render(report: Report, definition: Definition, code_version: str = "") -> It
     yield File(MANIFEST, (tables_json.encode(manifest),))
 
 
-def _files(report: Report, definition: Definition) -> Iterator[File]:
-    cut = report.cut
+def _files(report: Report, study: Study) -> Iterator[File]:
+    cut, definition = report.cut, study.definition
+    yield File(DEFINITION, (study.written.encode(),))
     summary = tables_json.summary(cut, report.figures, report.all_findings)
     summary["methods"] = tables_json.methods(report.methods)
     yield File("summary.json", (tables_json.encode(summary),))

@@ -176,6 +176,7 @@ def documents(cut: Cut) -> list[Written]:
             "name": "Study definition",
             "description": f"SHA-256 {cut.definition}; contribution version"
             f" {cut.contribution_version}; audience {cut.audience}",
+            "location": "definition.json",
         },
         {
             "id": "document/datasets",

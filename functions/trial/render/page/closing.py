@@ -8,6 +8,7 @@ from trial.tables.grid import Cut, Listing, Section
 _WORKBOOK = "listings.xlsx"
 _MANIFEST = "manifest.json"
 _SAYS = {
+    "definition.json": "the study's definition, of which all the others are made",
     "summary.json": "key figures and findings, as data",
     "summary.md": "the summary on a page, as text",
     "consort.svg": "the participant flow, as a picture",

@@ -1,0 +1,50 @@
+"""The definition stands among the documents, as the audience may read it."""
+
+import hashlib
+import json
+
+import blinded
+import builders
+import pytest
+import yaml
+from hypothesis import given, settings
+
+from trial import study
+from trial.methods import methods
+
+
+def airway(**changes: object) -> study.Study:
+    path = builders.TMB301.parent / "airway-2x2" / "definition.yaml"
+    return study.load(json.dumps(yaml.safe_load(path.read_text("utf-8")) | changes))
+
+
+@pytest.mark.parametrize("defined", [builders.tmb301(), airway()], ids=["tmb-301", "airway"])
+def test_it_is_the_one_in_force_and_its_digest_is_that_of_the_cut(defined):
+    files = builders.files_of(builders.report_of(defined, []), defined)
+    content = files["definition.json"]
+    manifest = json.loads(files["manifest.json"])
+    assert hashlib.sha256(content).hexdigest().startswith(manifest["cut"]["definition"])
+    assert study.load(content) == defined
+    assert "definition.json" in files["report.html"].decode()
+
+
+def test_while_a_study_is_blinded_everybodys_is_pooled_and_the_others_whole():
+    whole = airway(blinded=True)
+    open_, unblinded = (
+        builders.files_of(builders.report_of(whole, [], view), view)["definition.json"]
+        for view in (whole.open, whole)
+    )
+    assert study.load(unblinded) == whole
+    for arm in whole.definition.arms:
+        assert arm.label not in open_.decode()
+        assert f'"{arm.id}"' not in open_.decode()
+    read = study.load(open_).definition
+    assert methods(read) == methods(whole.open.definition)
+    assert [table.id for table in read.tables] == [t.id for t in whole.open.definition.tables]
+
+
+@given(blinded.cases())
+@settings(max_examples=25, deadline=None)
+def test_every_pooled_definition_can_be_read_again(case):
+    view = case.study.open
+    assert methods(study.load(view.written).definition) == methods(view.definition)
