@@ -214,6 +214,9 @@ class Compiler:
         """Ask what a row asks of the subjects of each column, of as many as it says."""
         if row.where is not None:
             self._rules.condition(row.where, f"{path}/where")
+        for i, column in enumerate(self._table.columns):
+            if column.where is not None:
+                self._rules.condition(column.where, f"{self._path}/columns/{i}/where")
         base = self._base(row, path, visit)
 
         def asked(ref: Ref, at: str) -> Ref:
