@@ -33,7 +33,7 @@ def admit(source: bytes) -> Study:
 def _rehearse(study: Study) -> None:
     """Make every document of the study as it is before its first event, and keep none."""
     try:
-        for file in render(report.report(study, [], {}), study.definition, ""):
+        for file in render(report.report(study, [], {}), study):
             for _piece in file.content:
                 pass
     except Exception as error:

@@ -301,12 +301,22 @@ class Derivation:
             if each.data["visit"] in visits and (text := each.data.get("date"))
         ]
 
+    @property
+    def begun(self) -> bool:
+        """Say whether the subject is of the trial: enrolled, or randomised."""
+        return self.enrolment is not None or self.randomisation is not None
+
+    @property
+    def over(self) -> bool:
+        """Say whether the study is over for the subject: nothing more can come."""
+        return self.end_of_study is not None or self.death is not None
+
     def due(self, visit: Visit) -> bool:
         """Say whether a visit is due: something is recorded beyond its window, or all is over.
 
         One without a window is due once it was recorded or missed.
         """
-        if self.end_of_study is not None or self.death is not None:
+        if self.over:
             return True
         if visit.window is None:
             kinds = ("visit.recorded", "visit.missed")
@@ -316,7 +326,7 @@ class Derivation:
 
     def baseline_due(self) -> bool:
         """Say whether a baseline is due: something is recorded after the first dose's day."""
-        if self.end_of_study is not None or self.death is not None:
+        if self.over:
             return True
         return self.first_dose is not None and self.seen_beyond(dates.earliest(self.first_dose))
 

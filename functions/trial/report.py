@@ -17,9 +17,10 @@ from trial.methods import methods
 from trial.study import Study
 from trial.subject import Dispute, Subject
 from trial.tables import charts, completion, figures, findings, listings, testing
+from trial.tables.compiling import STUDY_ROW
 from trial.tables.completion import COMPLETE
 from trial.tables.grid import Completion, Cut, Figure, Flow, Grid, Report
-from trial.tables.plan import STUDY_ROW, contribute, counted, plan_of, set_cell
+from trial.tables.plan import contribute, counted, plan_of, set_cell
 
 
 def check(study: Study) -> None:

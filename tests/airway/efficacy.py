@@ -2,7 +2,7 @@
 
 import pandas as pd
 from airway import figures
-from airway.figures import Cell, Row, Table, counted, counts, described
+from airway.figures import Cell, Row, Table, answered, counted, described
 from airway.records import ARMS, Trial
 from airway.subjects import BASE, END, both_assessed, by_sequence, fev1
 
@@ -68,11 +68,13 @@ def responders(trial: Trial) -> Table:
     found, size = responses(trial), len(trial.randomised)
     return {
         "responders": {
-            drug: counted(int((found[drug] == True).sum()), size, interval=True)  # noqa: E712
-            for drug in "ab"
+            drug: answered(found[drug], {drug: found.index}, interval=True)[drug] for drug in "ab"
         },
         "not-due": {drug: counted(int(found[drug].isna().sum()), size) for drug in "ab"},
-        "pairs": {"pairs": figures.pairs(found["b"], found["a"])},
+        "pairs": {
+            "pairs": figures.pairs(found["b"], found["a"])
+            | {"not_due": int(found.isna().any(axis=1).sum())}
+        },
     }
 
 
@@ -93,12 +95,12 @@ def between_sequences(trial: Trial) -> Table:
     frame, values = trial.randomised, fev1(trial)
     columns = {"a": frame.index[frame["arm"] == "AB"], "b": frame.index[frame["arm"] == "BA"]}
     found = trial.responds(values["change-1"].loc[frame.index], trial.due(END[1]))
-    yes = found == True  # noqa: E712
-    tested = counts(found.index[yes], columns, interval=True)
+    tested = answered(found, columns, interval=True)
     settled = {
         name: counted(int(found.loc[who].isna().sum()), len(who)) for name, who in columns.items()
     }
-    by_stratum = frame.assign(answer=yes)
+    known = found.dropna().astype(bool)
+    by_stratum = frame.loc[known.index].assign(answer=known)
     stratified = figures.mantel_haenszel(by_stratum, "answer", "arm", ["severity", "steroid"])
 
     def changed(change: "pd.Series[float]", imputed: pd.Index | None = None) -> Row:
@@ -115,7 +117,7 @@ def between_sequences(trial: Trial) -> Table:
     return {
         "responders": {**tested, "difference": figures.proportion_difference(*tested.values())},
         "not-due": settled,
-        "stratified": {**counts(found.index[yes], columns), "difference": stratified},
+        "stratified": {**answered(found, columns), "difference": stratified},
         "change": changed(values["change-1"]),
         "change-locf": changed(*carried(trial, values, "locf")),
         "change-bocf": changed(*carried(trial, values, "bocf")),

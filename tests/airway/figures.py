@@ -19,14 +19,26 @@ type Table = Mapping[str, Row]
 STANDARD = ("mean", "sd", "median", "min", "max")
 
 
-def counted(n: int, size: int, *, interval: bool = False) -> Cell:
-    """Count subjects; the interval is Clopper and Pearson's."""
+def counted(n: int, size: int, *, interval: bool = False, waiting: int = 0) -> Cell:
+    """Count subjects; the interval is Clopper and Pearson's. Who waits is told if anybody does."""
     cell: dict[str, float | int | None] = {"n": n, "N": size}
     cell["percent"] = 100 * n / size if size else None
     if interval:
         exact = stats.binomtest(n, size).proportion_ci(method="exact")
         cell |= {"ci_low": 100 * exact.low, "ci_high": 100 * exact.high}
-    return cell
+    return cell | ({"not_due": waiting} if waiting else {})
+
+
+def answered(
+    answers: "pd.Series[Any]", columns: Mapping[str, pd.Index], *, interval: bool = False
+) -> Row:
+    """Count, in each column, the yeses of those who are known: whose answer is None still waits."""
+    row: dict[str, Cell] = {}
+    for name, who in columns.items():
+        known = answers.reindex(who).dropna()
+        n, waiting = int(known.astype(bool).sum()), len(who) - len(known)
+        row[name] = counted(n, len(known), interval=interval, waiting=waiting)
+    return row
 
 
 def counts(chosen: pd.Index, columns: Mapping[str, pd.Index], *, interval: bool = False) -> Row:

@@ -25,12 +25,23 @@ def shifts(trial: Trial) -> Table:
         found = trial.by_visit(parameter)
         before = trial.by_drug(found[BASE[1]], found[BASE[2]]).map(classify)
         after = trial.by_drug(found[END[1]], found[END[2]]).map(classify)
+        due = {
+            "before": trial.by_drug(trial.due(BASE[1]), trial.due(BASE[2])),
+            "after": trial.by_drug(trial.due(END[1]), trial.due(END[2])),
+        }
         for drug in "ab":
-            table |= shift(f"{name}-{drug}", before[drug], after[drug], order, columns)
+            waits = (before[drug].isna() & ~due["before"][drug].astype(bool)) | (
+                after[drug].isna() & ~due["after"][drug].astype(bool)
+            )
+            table |= shift(f"{name}-{drug}", before[drug], after[drug], order, columns, waits)
     rows = trial.results("potassium")
     lowest = rows[~rows["before"]].groupby("subject")["value"].min().map(potassium)
-    worst = lowest.reindex(trial.treated.index).fillna("none")
-    return {**table, "lowest": {}, **levels("lowest", worst, columns, POTASSIUM)}
+    worst = lowest.reindex(trial.treated.index)
+    worst = worst.where(worst.notna() | trial.treated["ended"].isna(), "none")
+    known = {name: who.intersection(worst.dropna().index) for name, who in columns.items()}
+    waiting = {name: {"n": len(who) - len(known[name])} for name, who in columns.items()}
+    apart = {"lowest/(not yet due)": waiting} if worst.isna().any() else {}
+    return {**table, "lowest": {}, **levels("lowest", worst, known, POTASSIUM), **apart}
 
 
 def shift(
@@ -39,7 +50,12 @@ def shift(
     after: "pd.Series[Any]",
     order: Sequence[str],
     columns: Mapping[str, pd.Index],
+    waits: "pd.Series[bool]",
 ) -> Table:
+    """Count classes before and after, of those with both; then who lacks one or still waits.
+
+    What nobody has is left out.
+    """
     known = before.index[before.notna() & after.notna()]
     of = {column: who.intersection(known) for column, who in columns.items()}
     table: dict[str, Row] = {name: {}}
@@ -48,7 +64,16 @@ def shift(
         table[f"{name}/{one}"] = counts(began, of)
         for other in order:
             table[f"{name}/{one}/{other}"] = counts(began[after[began] == other], of)
-    return table
+    for row, chosen in (("(missing)", ~waits), ("(not yet due)", waits)):
+        table[f"{name}/{row}"] = {
+            column: {"n": int(chosen.reindex(who.difference(known)).sum())}
+            for column, who in columns.items()
+        }
+    return {
+        row: cells
+        for row, cells in table.items()
+        if not cells or any(cell["n"] for cell in cells.values())
+    }
 
 
 def liver(times: float) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 from airway import figures
-from airway.figures import STANDARD, Row, Table, counts, described
+from airway.figures import STANDARD, Row, Table, answered, counts, described
 from airway.records import ARMS, DRUGS, Trial
 
 END = {1: "p1-week-4", 2: "p2-week-4"}
@@ -55,6 +55,17 @@ def both_assessed(trial: Trial) -> pd.Index:
     return changes.index[changes.notna().all(axis=1)]
 
 
+def assessed(trial: Trial) -> "pd.Series[Any]":
+    """Say of whom both changes are known: None while one that may still come decides it."""
+    values = fev1(trial).loc[trial.randomised.index]
+    known = pd.DataFrame({period: values[f"change-{period}"].notna() for period in (1, 2)})
+    never = pd.DataFrame({p: trial.due(END[p]).reindex(known.index) for p in (1, 2)}) & ~known
+    found = pd.Series(None, index=known.index, dtype=object)
+    found[known.all(axis=1)] = True
+    found[never.any(axis=1)] = False
+    return found
+
+
 def disposition(trial: Trial) -> Table:
     columns, ended = by_sequence(trial.randomised), "disposition.recorded"
     left, began = trial.who(ended, of="study", status="discontinued"), trial.doses
@@ -91,9 +102,9 @@ def analysis_sets(trial: Trial) -> Table:
         "safety": trial.treated.index,
         "on-a": on_drug(trial, "a"),
         "on-b": on_drug(trial, "b"),
-        "crossover": both_assessed(trial),
     }
-    return {name: counts(chosen, columns) for name, chosen in sets.items()}
+    rows = {name: counts(chosen, columns) for name, chosen in sets.items()}
+    return rows | {"crossover": answered(assessed(trial), columns)}
 
 
 def age_group(age: float) -> str:

@@ -3,11 +3,12 @@
 from typing import Any, ClassVar
 
 import pytest
-from builders import TINY, cd4, dose, enrolment, tiny, truth
+from builders import TINY, cd4, disposition, dose, enrolment, tiny, truth
 from parallel import parallel, printed, randomised, raws, table_of
 
 from trial import report
 from trial.errors import Rejected
+from trial.tables import notes
 
 AGE = {
     "label": "Age group",
@@ -50,7 +51,9 @@ class TestClasses:
     def test_a_subject_without_a_value_is_of_none(self):
         grid = table_of(aged(None, 30), LEVELS, classes=GROUP)
         assert raws(grid, "row/", "n")["total"] == 1
-        assert grid.rows[-1].label == "Not reported"
+        assert grid.rows[-1].label == "Missing"
+        assert printed(grid, "row/") == {"n": "1"}
+        assert printed(grid, "row/young")["N"] == "1"
 
     def test_a_subject_without_a_value_is_of_the_class_that_the_definition_names(self):
         classes = {"age-group": AGE | {"missing": "old"}}
@@ -58,10 +61,24 @@ class TestClasses:
         assert raws(grid, "row/old", "n")["total"] == 1
         assert "row/" not in {row.id for row in grid.rows}
 
-    def test_a_value_that_no_class_holds_is_of_none(self):
+    def test_a_value_that_no_class_holds_is_another_and_not_missing(self):
         gap = {"age-group": AGE | {"classes": [AGE["classes"][0]], "missing": "young"}}
-        grid = table_of(aged(50), LEVELS, classes=gap)
-        assert raws(grid, "row/", "n")["total"] == 1
+        grid = table_of(aged(50, 30), LEVELS, classes=gap)
+        assert [row.label for row in grid.rows] == ["Row", "Below 40", "Other"]
+        assert printed(grid, "row/Other") == {"n": "1", "N": "2", "percent": "50"}
+
+    def test_what_is_in_no_class_never_goes_by_the_name_of_one(self):
+        taken = AGE["classes"][0] | {"value": "Other", "label": "Others"}
+        grid = table_of(aged(50, 30), LEVELS, classes={"age-group": AGE | {"classes": [taken]}})
+        assert raws(grid, "row/Other", "n")["total"] == 1
+        assert raws(grid, "row/In no class", "n")["total"] == 1
+
+    def test_a_value_in_no_class_is_known_to_be_in_none_of_those_asked_for(self):
+        gap = {"age-group": AGE | {"classes": [AGE["classes"][0]]}}
+        asked = {"new": {"characteristic": "age-group", "levels": ["young"]}}
+        study = tiny(classes=gap, conditions=TINY["conditions"] | asked)
+        assert truth("new", enrolment(age=50), study=study) is False
+        assert truth("new", enrolment(), study=study) is None
 
     def test_a_condition_names_classes(self):
         study = tiny(
@@ -132,10 +149,11 @@ class TestShift:
         grid = table_of(entries, self.ROW, classes=SHIFT)
         counts = {row.id: raws(grid, row.id, "n").get("total") for row in grid.rows}
         assert counts == {
-            "row": None, "row/low": 1, "row/low/low": 1, "row/low/normal": 0,
+            "row": None, "row/low": 1, "row/low/low": 1,
             "row/normal": 2, "row/normal/low": 1, "row/normal/normal": 1,
         }  # fmt: skip
-        assert [row.level for row in grid.rows] == [0, 1, 2, 2, 1, 2, 2]
+        assert [row.level for row in grid.rows] == [0, 1, 2, 1, 2, 2]
+        assert notes.ZERO_ROWS in grid.footnotes
 
     def test_percentages_are_of_those_with_both_classes(self):
         entries = [
@@ -151,8 +169,27 @@ class TestShift:
 
     def test_a_class_for_the_missing_counts_as_any(self):
         classes = SHIFT | {"after": SHIFT["after"] | {"missing": "normal"}}
-        grid = table_of(self.subject("S-1", 300), self.ROW, classes=classes)
+        over = [*self.subject("S-1", 300), disposition(60)]
+        grid = table_of(over, self.ROW, classes=classes)
         assert raws(grid, "row/normal/normal", "n")["total"] == 1
+
+    def test_who_has_not_both_classes_is_told_apart(self):
+        entries = [
+            *self.subject("S-1", 300, 150),
+            *self.subject("S-2", 300),
+            *self.subject("S-3", None, 150),
+            *self.subject("S-4", 300), disposition(60, subject="S-4"),
+        ]  # fmt: skip
+        grid = table_of(entries, self.ROW, classes=SHIFT)
+        apart = {row.label: raws(grid, row.id, "n")["total"] for row in grid.rows[-2:]}
+        assert apart == {"Missing": 2, "Not yet due": 1}
+        assert printed(grid, "row/(missing)") == {"n": "2"}
+
+    def test_a_value_in_no_class_has_its_row(self):
+        gap = [CD4[0], CD4[1] | {"at_least": 201}]
+        classes = {name: each | {"classes": gap} for name, each in SHIFT.items()}
+        grid = table_of(self.subject("S-1", 200, 150), self.ROW, classes=classes)
+        assert [row.id for row in grid.rows] == ["row", "row/Other", "row/Other/low"]
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,10 @@ class TestShown:
 
     def test_a_count_with_its_percentage(self):
         figure = new(shown("count-percent", "responders"), *self.SEEN, enrolment(subject="S-2"))
-        assert (figure.text, figure.value, figure.unit) == ("1 (50%)", "50", "%")
+        assert (figure.text, figure.value, figure.unit) == ("1 (100%)", "100", "%")
+        assert (figure.n, figure.N, figure.not_due, figure.missing) == (1, 1, 1, None)
+        failed = [enrolment(subject="S-2"), disposition(20, subject="S-2")]
+        assert new(shown("count-percent", "responders"), *self.SEEN, *failed).text == "1 (50%)"
 
     def test_a_count_alone_and_its_events(self):
         events = [dose(), adverse_event(9), adverse_event(10, "AE-2")]
@@ -145,12 +148,13 @@ class TestShown:
         assert new(study, *self.SEEN, adverse_event(), coding()).text == "1 (100%)"
         assert new(study, *self.SEEN).N == 1
 
-    def test_a_denominator_that_waits_is_not_smaller(self):
+    def test_who_waits_is_in_neither_number_and_told_beside(self):
         waiting = [enrolment(), dose(), viral_load(7, 10_000), contact(9)]
         study = shown("count-percent", "responders")
-        assert (new(study, *waiting).text, new(study, *waiting).N) == ("0", 1)
-        left = disposition(10)
-        assert new(study, *waiting, left).N == 1
+        figure = new(study, *waiting)
+        assert (figure.text, figure.N, figure.not_due) == ("0", 0, 1)
+        figure = new(study, *waiting, disposition(10))
+        assert (figure.N, figure.not_due) == (1, None)
 
     @pytest.mark.parametrize(
         "wrong",

@@ -70,6 +70,9 @@ class Recount:
                    for row in rows_of(listing)]
             for name, listing in listings.items()
         }  # fmt: skip
+        self.waits = {(row["USUBJID"], key) for listing in listings.values()
+                      for row in rows_of(listing) for key, value in row.items()
+                      if value == NOT_YET_DUE}  # fmt: skip
         self.subjects: dict[str, Line] = {}
         for name in ("16.2.4", "16.2.4.2", "16.2.6.3"):
             for row in self.rows[name]:
@@ -108,8 +111,14 @@ class Recount:
         of: list[Line],
         test: Callable[[Line], Any],
         column: str = "total",
+        asks: str = "",
     ) -> None:
-        self.put(table, row, column, n=sum(bool(test(each)) for each in of), N=len(of))
+        """Count those of whom it is known: a blank that is asked for is missing, if it is due."""
+        open_ = [each for each in of if asks and each[asks] is None]
+        waiting = sum((each["USUBJID"], asks) in self.waits for each in open_)
+        known = [each for each in of if each not in open_]
+        self.put(table, row, column, n=sum(bool(test(each)) for each in known), N=len(known),
+                 not_due=waiting, missing=len(open_) - waiting)  # fmt: skip
 
     def values(
         self, table: str, row: str, values: Iterable[Any], column: str = "total", **more: Any
@@ -126,8 +135,9 @@ class Recount:
 
     def levels(self, table: str, row: str, of: list[Line], name: str, *named: str) -> None:
         tally = Counter("" if each[name] is None else str(each[name]) for each in of)
+        known = len(of) if "" in named else len(of) - tally[""]
         for value in {*named, *tally}:
-            self.put(table, f"{row}/{value}", "total", n=tally[value], N=len(of))
+            self.put(table, f"{row}/{value}", "total", n=tally[value], N=known)
 
     def among(self, of: list[Line], listing: str) -> list[Line]:
         names = {each["USUBJID"] for each in of}
@@ -201,10 +211,10 @@ class Recount:
         ):
             self.count(
                 table, row, of,
-                lambda it, n=name, a=low, b=high: it[n] is not None and a <= it[n] <= b,
+                lambda it, n=name, a=low, b=high: a <= it[n] <= b, asks=name,
             )  # fmt: skip
-        self.count(table, "insti", of, lambda it: it["INSTIRES"] == "Y")
-        self.count(table, "agent", of, lambda it: it["INVAGENT"] == "Y")
+        self.count(table, "insti", of, lambda it: it["INSTIRES"] == "Y", asks="INSTIRES")
+        self.count(table, "agent", of, lambda it: it["INVAGENT"] == "Y", asks="INVAGENT")
         self.levels(table, "oss", of, "OSS", "0", "1", "2", "3", "")
 
     def exposure(self) -> None:
@@ -228,7 +238,7 @@ class Recount:
     def primary(self) -> None:
         table, of = "14.2.1", self.itt
         for column, name in (("control", "RESPC"), ("day-14", "RESP14")):
-            self.count(table, "responders", of, lambda it, n=name: it[n] == "Y", column)
+            self.count(table, "responders", of, lambda it, n=name: it[n] == "Y", column, name)
             self.count(table, "not-due", of, lambda it, n=name: it[n] is None, column)
         responders = [each["CHGC"] for each in of if each["RESPC"] == "Y"]
         self.values(table, "responders-decrease", responders, "control")
@@ -236,24 +246,27 @@ class Recount:
         four = [pairs[first, second] for first in "YN" for second in "YN"]
         both, first, second, neither = four
         self.put(table, "pairs", "comparison", n=sum(four), both=both, first=first,
-                 second=second, neither=neither)  # fmt: skip
+                 second=second, neither=neither, not_due=len(of) - sum(four))  # fmt: skip
         table = "14.2.2"
         self.values(table, "value", [each["D14"] for each in of])
         self.values(table, "decrease", [each["CHG14"] for each in of])
-        self.count(table, "at-least-0.5", of, lambda it: reaches(it["CHG14"], "0.5"))
-        self.count(table, "at-least-1.0", of, lambda it: reaches(it["CHG14"], "1.0"))
+        self.count(table, "at-least-0.5", of, lambda it: reaches(it["CHG14"], "0.5"),
+                   asks="RESP14")  # fmt: skip
+        self.count(table, "at-least-1.0", of, lambda it: reaches(it["CHG14"], "1.0"),
+                   asks="RESP14")  # fmt: skip
 
     def week25(self) -> None:
         table = "14.2.3.1"
         for column, of in (("itt", self.itt), ("completers", self.completers)):
             for limit in (50, 200, 400):
                 self.count(table, f"below-{limit}", of, lambda it, n=limit: it[f"LT{n}"] == "Y",
-                           column)  # fmt: skip
+                           column, f"LT{limit}")  # fmt: skip
             for least in ("0.5", "1.0"):
                 self.count(table, f"at-least-{least}", of,
-                           lambda it, n=least: reaches(it["CHG25"], n), column)  # fmt: skip
+                           lambda it, n=least: reaches(it["CHG25"], n), column, "LT50")  # fmt: skip
             self.count(table, "more-than-2.0", of,
-                       lambda it: it["CHG25"] is not None and it["CHG25"] > 2, column)  # fmt: skip
+                       lambda it: it["CHG25"] is not None and it["CHG25"] > 2, column,
+                       "LT50")  # fmt: skip
             self.count(table, "not-due", of, lambda it: it["LT50"] is None, column)
         for column, name, of in (
             ("bocf", "CHG25B", self.itt),
@@ -288,8 +301,9 @@ class Recount:
                 self.values(table, row, changes, "change")
                 if table == "14.2.4":
                     below = {each["USUBJID"] for each in chosen if suppressed(each["LBORRES"])}
-                    self.count("14.2.9", f"below-50/{visit.id}", self.itt,
-                               lambda it, names=below: it["USUBJID"] in names)  # fmt: skip
+                    # Of which visits are due no listing tells; those with a result are.
+                    self.put("14.2.9", f"below-50/{visit.id}", "total", n=len(below),
+                             of=len(self.itt), least=len(chosen))  # fmt: skip
 
     def subgroups(self) -> None:
         for column, name, value in (
@@ -302,7 +316,7 @@ class Recount:
             ("no-insti", "INSTIRES", "N"),
         ):
             of = [each for each in self.itt if each[name] == value]
-            self.count("14.2.5", "below-50", of, lambda it: it["LT50"] == "Y", column)
+            self.count("14.2.5", "below-50", of, lambda it: it["LT50"] == "Y", column, "LT50")
 
     def failure(self) -> None:
         table, of = "14.2.7", self.itt
@@ -317,11 +331,13 @@ class Recount:
         table, of = "14.2.8", self.itt
         missing = lambda it: it["LT50"] == "N" and it["VL25"] is None  # noqa: E731
         left = lambda it: it["EOSSTT"] == "discontinued"  # noqa: E731
-        self.count(table, "suppressed", of, lambda it: it["LT50"] == "Y")
-        self.count(table, "not-suppressed", of, lambda it: it["LT50"] == "N" and not missing(it))
-        self.count(table, "no-data", of, missing)
-        self.count(table, "discontinued", of, lambda it: missing(it) and left(it))
-        self.count(table, "on-study", of, lambda it: missing(it) and not left(it))
+        known = {"asks": "LT50"}
+        self.count(table, "suppressed", of, lambda it: it["LT50"] == "Y", **known)
+        self.count(table, "not-suppressed", of, lambda it: it["LT50"] == "N" and not missing(it),
+                   **known)  # fmt: skip
+        self.count(table, "no-data", of, missing, **known)
+        self.count(table, "discontinued", of, lambda it: missing(it) and left(it))  # all are over
+        self.count(table, "on-study", of, lambda it: missing(it) and not left(it), **known)
         self.count(table, "not-due", of, lambda it: it["LT50"] is None)
 
     def emergent(self) -> list[Line]:
@@ -452,7 +468,12 @@ class TestRecount:
             if at[0] in nobody:
                 assert set(statistics.values()) <= {None, 0}
                 continue
-            for name, raw in statistics.items():
+            found = dict(statistics)
+            if "least" in recount[at]:
+                size = found.pop("N")
+                assert size + found.pop("not_due", 0) == recount[at]["of"], at
+                assert size >= recount[at]["least"], at
+            for name, raw in found.items():
                 self.check(at, name, raw, recount[at])
 
     @staticmethod

@@ -87,8 +87,10 @@ class TestKleene:
         assert [builders.statistic(grid, row, "total", "n") for row in ("yes", "no", "open")] == [
             0,
             0,
-            1,
+            0,
         ]
+        missing = builders.statistic(grid, "yes", "total", "missing")
+        assert (builders.statistic(grid, "yes", "total", "N"), missing) == (0, 1)
 
 
 class TestThresholds:

@@ -52,16 +52,33 @@ class TestWorst:
         entries = [*PERSON, *event("1", "MODERATE"), *event("2", "MILD"), *event("3", "MODERATE")]
         assert numbers(table_of(entries, self.ROW)) == {"/MILD": 0, "/MODERATE": 1, "/SEVERE": 0}
 
-    def test_the_order_is_that_of_the_levels_and_not_of_the_alphabet(self):
+    def test_the_order_is_that_of_the_scale_and_not_of_the_alphabet(self):
         row = {"worst": {"filter": {}, "field": "severity", "levels": GRADES[::-1]}}
         entries = [*PERSON, *event("1", "MODERATE"), *event("2", "MILD")]
-        assert numbers(table_of(entries, row))["/MILD"] == 1
+        assert numbers(table_of(entries, row))["/MODERATE"] == 1
 
-    def test_events_of_unknown_severity_are_passed_over(self):
-        entries = [*PERSON, *event("1", None), *event("2", "TERRIBLE"), *event("3", "MILD")]
-        assert numbers(table_of(entries, self.ROW))["/MILD"] == 1
-        unknown = table_of([*PERSON, *event("1", None)], self.ROW)
-        assert set(numbers(unknown).values()) == {0}
+    def test_the_order_of_other_words_is_the_definition_s(self):
+        levels = [{"value": each, "label": each} for each in ("small", "great", "awful")]
+        row = {"worst": {"filter": {}, "field": "severity", "levels": levels}}
+        entries = [*PERSON, *event("1", "awful"), *event("2", "great")]
+        assert numbers(table_of(entries, row))["/awful"] == 1
+
+    def test_events_of_unknown_severity_are_passed_over_beside_others(self):
+        entries = [*PERSON, *event("1", None), *event("3", "MILD")]
+        assert numbers(table_of(entries, self.ROW)) == {"/MILD": 1, "/MODERATE": 0, "/SEVERE": 0}
+
+    def test_who_has_no_event_of_known_severity_is_missing(self):
+        grid = table_of([*PERSON, *event("1", None)], self.ROW)
+        assert numbers(grid) == {"/MILD": 0, "/MODERATE": 0, "/SEVERE": 0, "/": 1}
+        assert grid.rows[-1].label == "Missing"
+
+    def test_a_level_that_is_not_named_has_its_row_and_is_no_other_s_worst(self):
+        entries = [*PERSON, *event("2", "TERRIBLE"), *event("3", "MILD")]
+        assert numbers(table_of(entries, self.ROW))["/TERRIBLE"] == 1
+        row = {"worst": {"filter": {}, "field": "severity", "levels": GRADES[1:]}}
+        mild = [*PERSON, *event("1", "MODERATE"), *event("2", "MILD")]
+        assert numbers(table_of(mild, row)) == {"/MODERATE": 1, "/SEVERE": 0}
+        assert numbers(table_of([*PERSON, *event("2", "MILD")], row))["/MILD"] == 1
 
     def test_grades_are_levels_too(self):
         levels = [{"value": str(i), "label": f"Grade {i}"} for i in range(1, 6)]
@@ -96,7 +113,7 @@ class TestWorstByTerm:
             f"{nervous}/Headache": 1, f"{nervous}/Headache/SEVERE": 1,
             f"{nervous}/Migraine": 1, f"{nervous}/Migraine/MODERATE": 1,
             skin: 1, f"{skin}/MILD": 1, f"{skin}/Rash": 1, f"{skin}/Rash/MILD": 1,
-            f"{skin}/Itching": 1,
+            f"{skin}/Itching": 1, f"{skin}/Itching/": 1,
         }  # fmt: skip
 
     def test_levels_stand_below_their_term_with_their_labels(self):
@@ -147,6 +164,66 @@ class TestFilters:
         assert [fault.pointer for fault in caught.value.faults] == [
             "/conditions/new/adverse_event/groups"
         ]
+
+
+class TestLacking:
+    """An event that lacks what is asked is not counted, and a footnote says so."""
+
+    ROWS: ClassVar[list[tuple[dict[str, Any], dict[str, Any]]]] = [
+        ({"grade": 3}, {"grade": 3}),
+        ({"grade_at_least": 3}, {"grade": 4}),
+        ({"severity": ["SEVERE"]}, {"severity": "SEVERE"}),
+        ({"action_taken": "DRUG WITHDRAWN"}, {"action_taken": "DRUG WITHDRAWN"}),
+        ({"outcome": "FATAL"}, {"outcome": "FATAL"}),
+        ({"seriousness": "DEATH", "serious": True}, {"serious": True, "seriousness": ["DEATH"]}),
+    ]
+
+    @staticmethod
+    def notes(row: dict[str, Any], *entries: Entry) -> list[str]:
+        grid = table_of([*PERSON, *entries], row)
+        return [each for each in grid.footnotes if "not reported" in each]
+
+    @pytest.mark.parametrize(("wanted", "told"), ROWS)
+    @pytest.mark.parametrize("kind", ["events", "count", "terms", "incidence"])
+    def test_whoever_asks_says_of_how_many_it_is_not_known(self, kind, wanted, told):
+        row = {"events": {"events": wanted}, "count": {"count": {"adverse_event": wanted}},
+               "terms": {"terms": {"filter": wanted}},
+               "incidence": {"incidence": {"filter": wanted}}}[kind]  # fmt: skip
+        bare = [adverse_event(record="1", serious="serious" in wanted), coding("Headache", "1")]
+        known = [adverse_event(record="2", **({"serious": False} | told)), coding("Rash", "2")]
+        assert self.notes(row, *known) == []
+        found = self.notes(row, *bare, *known)
+        assert found == ([] if kind == "count" else [self.said("1 event", wanted)])
+        subjects = "1 subject" if kind == "count" else "1 event, and so 1 subject"
+        assert self.notes(row, *bare) == [self.said(subjects, wanted)]
+
+    @staticmethod
+    def said(what: str, wanted: dict[str, Any]) -> str:
+        words = {"grade_at_least": "grade", "seriousness": "criteria of seriousness",
+                 "action_taken": "action taken"}  # fmt: skip
+        asked = words.get(next(iter(wanted)), next(iter(wanted)))
+        return (
+            f"Row: adverse events of which {asked} is not reported are not counted:"
+            f" Drug {what}; Total {what}."
+        )
+
+    def test_another_part_that_fails_settles_it(self):
+        row = {"events": {"grade": 3, "serious": True}}
+        assert self.notes(row, *event("1", None)) == []
+
+    def test_an_event_that_is_not_coded_may_be_any_term(self):
+        asked = {"events": {"terms": ["Rash"]}}
+        (note,) = self.notes(asked, adverse_event())
+        assert "preferred term is not reported" in note
+        assert self.notes({"events": {"terms": ["Not coded"]}}, adverse_event()) == []
+
+    def test_none_of_such_events_is_not_known_either(self):
+        row = {"count": {"none": [{"adverse_event": {"grade": 3}}]}}
+        (note,) = self.notes(row, *event("1", None))
+        assert note == (
+            "Row: adverse events of which grade is not reported are not counted:"
+            " Drug 1 subject; Total 1 subject."
+        )
 
 
 class TestIncidence:

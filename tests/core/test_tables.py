@@ -203,6 +203,12 @@ class Patient:
             days=WINDOWS[visit][1]
         )
 
+    @property
+    def baseline_due(self) -> bool:
+        if self.end is not None or self.of("death.reported"):
+            return True
+        return self.first_dose is not None and self.last_contact > day_of(self.first_dose)
+
     def decrease(self, result: Result | None, base: Result | None) -> Decimal | None:
         if result is None or base is None:
             return None
@@ -322,7 +328,9 @@ def before(collected: str, dose: str) -> bool:
 Expected = dict[str, tuple[Fraction | int | None, str]]
 
 
-def counted(n: int, size: int, *, interval: bool = False) -> Expected:
+def counted(
+    n: int, size: int, *, interval: bool = False, not_due: int = 0, missing: int = 0
+) -> Expected:
     percent = Fraction(100 * n, size) if size else None
     text = ""
     if n:
@@ -335,7 +343,8 @@ def counted(n: int, size: int, *, interval: bool = False) -> Expected:
         high = beta.ppf(0.975, n + 1, size - n) * 100 if n < size else 100.0
         for name, limit in (("ci_low", low), ("ci_high", high)):
             found[name] = (Fraction(limit), half_up(Fraction(limit), 1))
-    return found
+    beside = {"not_due": not_due, "missing": missing}
+    return found | {name: (each, str(each)) for name, each in beside.items() if each}
 
 
 def described(
@@ -398,7 +407,22 @@ class Oracle:
             self.cells[table, row, column.replace("_", "-")] = expected
 
     def count(self, of: list[Patient], test: Callable[[Patient], Any]) -> Expected:
-        return counted(sum(test(each) is True for each in of), len(of))
+        return self.settled(of, test)
+
+    @staticmethod
+    def settled(
+        of: list[Patient],
+        test: Callable[[Patient], Truth],
+        waits: Callable[[Patient], bool] = lambda _: True,
+        *,
+        interval: bool = False,
+    ) -> Expected:
+        """Count of those of whom it is known; the others wait, or are missing."""
+        open_ = [each for each in of if test(each) is None]
+        waiting = sum(map(waits, open_))
+        n, size = sum(test(each) is True for each in of), len(of) - len(open_)
+        missing = len(open_) - waiting
+        return counted(n, size, interval=interval, not_due=waiting, missing=missing)
 
     def recorded(self, kind: str) -> Callable[[Patient], bool]:
         return lambda it: bool(it.of(kind))
@@ -466,6 +490,14 @@ class Oracle:
         for value in (*named, *others):
             self.put(table, f"{row}/{value}", total=counted(tally[value], size))
 
+    def sorted_out(self, table: str, row: str, of: list[list[str]], *named: str) -> None:
+        """Put the levels of a fact of enrolment: who has none is in no percentage."""
+        lacks = 0 if "" in named else of.count([""])
+        self.levels(table, row, [each for each in of if each != [""] or not lacks],
+                    len(of) - lacks, *named)  # fmt: skip
+        if lacks:
+            self.put(table, f"{row}/", total={"n": (lacks, str(lacks))})
+
     def level_of(self, name: str) -> list[list[str]]:
         found = []
         for each in self.itt:
@@ -475,14 +507,14 @@ class Oracle:
         return found
 
     def demographics(self) -> None:
-        table, size = "14.1.4", len(self.itt)
+        table = "14.1.4"
         self.put(table, "age", total=described(self.fact("age"), 0, ALL))
-        self.levels(table, "sex", self.level_of("sex"), size, "M", "F")
+        self.sorted_out(table, "sex", self.level_of("sex"), "M", "F")
         races = ("WHITE", "BLACK OR AFRICAN AMERICAN", "ASIAN", "OTHER")
-        self.levels(table, "race", self.level_of("race"), size, *races)
+        self.sorted_out(table, "race", self.level_of("race"), *races)
         ethnicities = ("HISPANIC OR LATINO", "NOT HISPANIC OR LATINO")
-        self.levels(table, "ethnicity", self.level_of("ethnicity"), size, *ethnicities)
-        self.levels(table, "country", self.level_of("country"), size, "USA", "TWN")
+        self.sorted_out(table, "ethnicity", self.level_of("ethnicity"), *ethnicities)
+        self.sorted_out(table, "country", self.level_of("country"), "USA", "TWN")
 
     def disease(self) -> None:
         table, of = "14.1.5", self.itt
@@ -491,20 +523,24 @@ class Oracle:
         logs = [log10(each) for each in load]
         self.put(table, "viral-load", total=described(logs, 1, ALL))
         self.put(table, "copies", total=described(load, 0, "mean median min max"))
-        self.put(table, "up-to-100000", total=self.of_values(load, lambda it: it <= 100_000))
-        self.put(table, "above-100000", total=self.of_values(load, lambda it: it > 100_000))
+        self.put(table, "up-to-100000", total=self.at_base("viral-load", lambda it: it <= 100_000))
+        self.put(table, "above-100000", total=self.at_base("viral-load", lambda it: it > 100_000))
         self.put(table, "cd4", total=described(cd4, 0, ALL))
-        self.put(table, "cd4-below-10", total=self.of_values(cd4, lambda it: it < 10))
-        self.put(table, "cd4-10-49", total=self.of_values(cd4, lambda it: 10 <= it < 50))
-        self.put(table, "cd4-50-200", total=self.of_values(cd4, lambda it: 50 <= it <= 200))
-        self.put(table, "cd4-above-200", total=self.of_values(cd4, lambda it: it > 200))
+        self.put(table, "cd4-below-10", total=self.at_base("cd4", lambda it: it < 10))
+        self.put(table, "cd4-10-49", total=self.at_base("cd4", lambda it: 10 <= it < 50))
+        self.put(table, "cd4-50-200", total=self.at_base("cd4", lambda it: 50 <= it <= 200))
+        self.put(table, "cd4-above-200", total=self.at_base("cd4", lambda it: it > 200))
         years = self.fact("years-since-diagnosis")
         self.put(table, "years", total=described(years, 0, ALL))
-        resistant = sum(value == ["Y"] for value in self.level_of("insti-resistant"))
-        self.put(table, "insti", total=counted(resistant, len(of)))
-        self.levels(table, "oss", self.level_of("oss"), len(of), "0", "1", "2", "3", "")
-        agents = sum(value == ["Y"] for value in self.level_of("investigational-agent"))
-        self.put(table, "agent", total=counted(agents, len(of)))
+        self.put(table, "insti", total=self.yes("insti-resistant"))
+        self.sorted_out(table, "oss", self.level_of("oss"), "0", "1", "2", "3", "")
+        self.put(table, "agent", total=self.yes("investigational-agent"))
+
+    def yes(self, name: str) -> Expected:
+        """Count the yeses of a fact of enrolment: who has none is missing."""
+        found = self.level_of(name)
+        lacks = found.count([""])
+        return counted(found.count(["Y"]), len(found) - lacks, missing=lacks)
 
     def exposure(self) -> None:
         table, of, missed = "14.1.6", self.safety, "dose.missed"
@@ -526,11 +562,15 @@ class Oracle:
             it.period(day_of(e["date"])) in early for e in it.of("regimen.started")
         )))  # fmt: skip
 
-    def of_values(self, values: list[Decimal], test: Callable[[Decimal], bool]) -> Expected:
-        return counted(sum(map(test, values)), len(self.itt))
+    def at_base(self, parameter: str, test: Callable[[Decimal], bool]) -> Expected:
+        def truth(each: Patient) -> Truth:
+            base = each.baseline(parameter)
+            return None if base is None else test(base.copies)
+
+        return self.settled(self.itt, truth, lambda each: not each.baseline_due)
 
     def responders(self, of: list[Patient], test: Callable[[Patient], Truth]) -> Expected:
-        return counted(sum(test(each) is True for each in of), len(of), interval=True)
+        return self.settled(of, test, interval=True)
 
     def not_due(self, of: list[Patient], test: Callable[[Patient], Truth]) -> Expected:
         return counted(sum(test(each) is None for each in of), len(of))
@@ -560,6 +600,7 @@ class Oracle:
             **{name: (Fraction(each), half_up(Fraction(each), 1)) for name, each in
                zip(("ci_low", "ci_high"), paired.tango(b, c, n) if n else (), strict=False)},
             "p": (p, text),
+            **({"not_due": (len(of) - n, str(len(of) - n))} if len(of) > n else {}),
         })  # fmt: skip
 
     def day14(self) -> None:
@@ -680,13 +721,19 @@ class Oracle:
 
     def snapshot(self) -> None:
         table, of = "14.2.8", self.itt
-        missing = lambda it: it.at("week-25") is None and it.due("week-25")  # noqa: E731
+
+        def missing(it: Patient) -> Truth:
+            return None if it.below(50) is None else it.at("week-25") is None
+
+        def present(it: Patient) -> Truth:
+            return None if it.below(50) is None else it.at("week-25") is not None
+
         for row, test in {
             "suppressed": lambda it: it.below(50),
-            "not-suppressed": lambda it: it.at("week-25") is not None and not it.below(50),
+            "not-suppressed": lambda it: present(it) and not it.below(50),
             "no-data": missing,
-            "discontinued": lambda it: missing(it) and it.discontinued,
-            "on-study": lambda it: missing(it) and not it.discontinued,
+            "discontinued": lambda it: it.discontinued and missing(it),
+            "on-study": lambda it: not it.discontinued and missing(it),
         }.items():
             self.put(table, row, total=self.count(of, test))
         self.put(table, "not-due", total=self.not_due(of, lambda it: it.below(50)))

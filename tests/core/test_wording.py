@@ -209,8 +209,9 @@ class TestNotYetDue:
         assert listed("condition:either", contact(3), **BELOW) == "Y"
 
     @pytest.mark.parametrize("name", ["span", "last"])
-    def test_what_has_no_day_of_its_own_is_never_due(self, name):
-        assert listed(f"measure:{name}", contact(3), **MEASURES) is None
+    def test_what_has_no_day_of_its_own_may_come_until_all_is_over(self, name):
+        assert listed(f"measure:{name}", contact(3), **MEASURES) == NOT_YET_DUE
+        assert listed(f"measure:{name}", contact(3), disposition(9), **MEASURES) is None
 
     def test_who_is_not_in_the_trial_waits_for_nothing(self):
         column = {"id": "X", "label": "X", "source": "measure:late"}

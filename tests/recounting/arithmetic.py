@@ -60,14 +60,20 @@ def interval(low: Number | None, high: Number | None, places: int) -> str:
     return "" if low is None or high is None else f"{text(low, places)}, {text(high, places)}"
 
 
-def count(n: int, size: int, places: int = 0, *, exact: bool = False) -> Texts:
-    """Print a count of subjects, with the exact interval of Clopper and Pearson if wanted."""
+def count(
+    n: int, size: int, places: int = 0, *, exact: bool = False, waiting: int = 0, missing: int = 0
+) -> Texts:
+    """Print a count of subjects, with the exact interval of Clopper and Pearson if wanted.
+
+    Who waits or is missing is printed where there is anybody.
+    """
     shown = {"n": str(n), "N": str(size), "%": percent(n, size, places)}
     if exact and size:
         low = stats.beta.ppf(0.025, n, size - n + 1) if n else 0.0
         high = stats.beta.ppf(0.975, n + 1, size - n) if n < size else 1.0
         shown["95% CI"] = interval(100 * float(low), 100 * float(high), 1)
-    return shown
+    beside = {"not yet due": waiting, "missing": missing}
+    return shown | {name: str(each) for name, each in beside.items() if each}
 
 
 def describe(

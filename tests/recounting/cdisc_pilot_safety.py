@@ -1,7 +1,7 @@
 """The CDISC pilot: exposure, adverse events, time to discontinuation, and the liver."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -123,15 +123,23 @@ def liver(trial: Trial) -> None:
             after[subject] = max(times, after.get(subject, times))
     table = trial.table("14-6.02", trial.safety)
     head = "Multiples of the upper limit"
-    for at, of in table.groups.items():
-        pairs = [(before[name], after[name]) for name in column(of, "Subject")
-                 if name in before and name in after]  # fmt: skip
-        for first, is_first in LIVER.items():
-            of_class = [pair for pair in pairs if is_first(pair[0])]
-            table.put([head, first], at, count(len(of_class), len(pairs)))
-            for last, is_last in LIVER.items():
-                n = sum(is_last(pair[1]) for pair in of_class)
-                table.put([head, first, last], at, count(n, len(pairs)))
+    both = {at: [(before[name], after[name]) for name in column(of, "Subject")
+                 if name in before and name in after]
+            for at, of in table.groups.items()}  # fmt: skip
+
+    def row(labels: Sequence[str], test: Callable[[tuple[Decimal, Decimal]], bool]) -> None:
+        found = {at: sum(map(test, pairs)) for at, pairs in both.items()}
+        for at, n in found.items() if any(found.values()) else ():
+            table.put([head, *labels], at, count(n, len(both[at])))
+
+    for first, is_first in LIVER.items():
+        row([first], lambda pair, one=is_first: one(pair[0]))
+        for last, is_last in LIVER.items():
+            row([first, last],
+                lambda pair, one=is_first, two=is_last: one(pair[0]) and two(pair[1]))  # fmt: skip
+    lacking = {at: len(of) - len(both[at]) for at, of in table.groups.items()}  # all are over
+    for at, n in lacking.items() if any(lacking.values()) else ():
+        table.put([head, "Missing"], at, {"n": str(n)})
 
 
 TABLES = (exposure, terms, severities, overview, discontinuation, liver)

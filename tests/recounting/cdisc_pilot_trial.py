@@ -117,12 +117,16 @@ class Arms:
             self.put(row, "P", {"p": p_value(compared(counts))})
 
     def levels(self, label: str, tests: Mapping[str, Test]) -> None:
-        """Claim how many are at each level or at none; compare the arms over the levels."""
+        """Claim how many are at each level, of those at any; compare the arms over the levels."""
+        missing = {at: sum(not any(test(each) for test in tests.values()) for each in of)
+                   for at, of in self.groups.items()}  # fmt: skip
         for level, test in tests.items():
-            self.count([label, level], test)
-        unknown: Test = lambda it: not any(test(it) for test in tests.values())  # noqa: E731
-        if any(unknown(each) for of in self.groups.values() for each in of):
-            self.count([label, "Not reported"], unknown)
+            for at, of in self.groups.items():
+                n = sum(bool(test(each)) for each in of)
+                self.put([label, level], at, count(n, len(of) - missing[at]))
+        if any(missing.values()):
+            for at, n in missing.items():
+                self.put([label, "Missing"], at, {"n": str(n)})
         counts = [[sum(bool(test(each)) for each in self.groups[at]) for test in tests.values()]
                   for at in ARMS]  # fmt: skip
         self.put([label], "P", {"p": p_value(methods.pearson(counts))})

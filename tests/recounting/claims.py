@@ -42,6 +42,11 @@ class Claims:
     """What every table should print."""
 
     tables: dict[str, Recounted] = field(default_factory=dict)
+    book: Book = field(default_factory=Book)
+
+    def printed(self, name: str) -> list[Printed]:
+        """Give what a table prints, for the little that no listing tells."""
+        return self.book.tables[name].numbers
 
     def table(self, name: str, sizes: dict[str, int | None]) -> Recounted:
         """Begin a table, whose columns have these sizes; None for those that compare others."""

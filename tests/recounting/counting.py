@@ -7,7 +7,7 @@ from typing import Any
 
 from recounting.arithmetic import count
 from recounting.claims import Recounted
-from recounting.sheets import Line
+from recounting.sheets import WAITS, Line
 
 Test = Callable[[Line], Any]
 TOTAL = "Total"
@@ -39,10 +39,19 @@ def subjects(rows: Iterable[Line]) -> int:
 
 def counted(
     table: Recounted, row: Sequence[str], of: Sequence[Line], test: Test, at: str = TOTAL,
-    *, exact: bool = False,
+    *, exact: bool = False, asks: str = "", failure: bool = False,
 ) -> None:  # fmt: skip
-    """Claim how many of some subjects pass a test."""
-    table.put(row, at, count(sum(bool(test(each)) for each in of), len(of), exact=exact))
+    """Claim how many of some subjects pass a test, of those of whom it is known.
+
+    It is not where what it `asks` for is not yet due, or blank; unless a blank is a `failure`.
+    """
+    waiting = [each for each in of if asks in each[WAITS]]
+    blank = [each for each in of if asks and each[asks] is None and each not in waiting]
+    missing = [] if failure else blank
+    known = [each for each in of if each not in waiting and each not in missing]
+    n = sum(bool(test(each)) for each in known)
+    table.put(row, at, count(n, len(known), exact=exact, waiting=len(waiting),
+                             missing=len(missing)))  # fmt: skip
 
 
 def having(table: Recounted, row: Sequence[str], of: Sequence[Line], rows: list[Line]) -> None:
@@ -63,10 +72,13 @@ def levelled(
 ) -> None:
     """Claim how many subjects are at each level, and at what is none of them."""
     tally = Counter("" if each[name] is None else str(each[name]) for each in of)
-    named = {value: value or "Not reported" for value in tally}
+    unnamed = 0 if "" in levels.values() else tally[""]
+    named = {value: value for value in tally if value}
     named |= {value: shown for shown, value in levels.items()}
     for value, shown in named.items():
-        table.put([label, shown], TOTAL, count(tally[value], len(of)))
+        table.put([label, shown], TOTAL, count(tally[value], len(of) - unnamed))
+    if unnamed:
+        table.put([label, "Missing"], TOTAL, {"n": str(unnamed)})
 
 
 def days_between(first: str, last: str) -> int:

@@ -18,7 +18,11 @@ from openpyxl.cell.cell import Cell
 from openpyxl.worksheet.worksheet import Worksheet
 
 Line = dict[str, Any]
-"""A row of a listing by its column heads; what is blank or not yet due is None."""
+"""A row of a listing by its column heads; what is blank or not yet due is None.
+
+The heads of what is not yet due are under `WAITS`.
+"""
+WAITS = "(not yet due)"
 
 _TITLE = re.compile(r"(Table|Listing) (\S+) \u2013 ")
 _SIZED = re.compile(r"(.*?)\s*\(N = (\d+)\)", re.DOTALL)
@@ -93,7 +97,12 @@ def _listing(sheet: Worksheet) -> Iterator[Line]:
         values = [_value(cell) for cell in row]
         if values[0] == _NO_RECORDS and not any(values[1:]):
             return
-        yield dict(zip(heads, values, strict=True))
+        waits = {head for head, cell in zip(heads, row, strict=True) if _waits(cell)}
+        yield {**dict(zip(heads, values, strict=True)), WAITS: waits}
+
+
+def _waits(cell: Cell) -> bool:
+    return isinstance(cell.value, str) and cell.value.casefold() == "not yet due"
 
 
 def _value(cell: Cell) -> Any:

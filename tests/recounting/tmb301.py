@@ -6,16 +6,17 @@ and the tables' footnotes have them: who is in a set, what a responder is, which
 
 from recounting import tmb301_efficacy, tmb301_safety, tmb301_subjects
 from recounting.claims import Claims
-from recounting.sheets import Book, Line
+from recounting.sheets import WAITS, Book, Line
 
 
 def recount(book: Book) -> Claims:
     """Recount every table."""
-    claims, rows = Claims(), book.listings
+    claims, rows = Claims(book=book), book.listings
     subjects: dict[str, Line] = {}
     for listing in ("16.2.4", "16.2.4.2", "16.2.6.3"):
         for row in rows[listing]:
-            subjects.setdefault(row["Subject"], {}).update(row)
+            known = subjects.setdefault(row["Subject"], {WAITS: set()})
+            known.update(row | {WAITS: known[WAITS] | row[WAITS]})
     enrolled = [each for each in subjects.values() if each["Enrolled"]]
     treated = [each for each in subjects.values() if each["First infusion"]]
     tmb301_subjects.recount(claims, rows, enrolled, treated)

@@ -81,7 +81,7 @@ def primary(claims: Claims, of: list[Line]) -> None:
     table = claims.table("14.2.1", dict.fromkeys([*PERIODS, "Comparison"], len(of)))
     for at, (decrease, settled) in PERIODS.items():
         counted(table, ["Responders"], of, lambda it, d=decrease: reaches(it[d], "0.5"), at,
-                exact=True)  # fmt: skip
+                exact=True, asks=settled)  # fmt: skip
         counted(table, ["Not yet due"], of, lambda it, s=settled: it[s] is None, at)
     control = next(iter(PERIODS))
     decrease, _ = PERIODS[control]
@@ -98,8 +98,9 @@ def pairs(of: list[Line]) -> Texts:
     found = Counter(tuple(reaches(each[name], "0.5") for name in names) for each in both_settled)
     both, first, second, neither = (found[a, b] for a in (True, False) for b in (True, False))
     n = both + first + second + neither
+    waiting = {"not yet due": str(len(of) - n)} if n < len(of) else {}
     if not n:
-        return dict.fromkeys(("n", "both", "first", "second", "neither"), "0")
+        return dict.fromkeys(("n", "both", "first", "second", "neither"), "0") | waiting
     p = stats.binomtest(first, first + second).pvalue if first + second else 1.0
     low, high = paired.tango(second, first, n)
     return {
@@ -111,6 +112,7 @@ def pairs(of: list[Line]) -> Texts:
         "p": p_value(float(p)),
         "difference": text(Fraction(100 * (second - first), n), 1),
         "95% CI": f"{text(Fraction(low), 1)}, {text(Fraction(high), 1)}",
+        **waiting,
     }
 
 
@@ -120,7 +122,8 @@ def day_14(claims: Claims, of: list[Line]) -> None:
     summarised(table, ["Decrease from baseline (log10 copies/mL)"], column(of, decrease), 1)
     for least in ("0.5", "1.0"):
         counted(table, [f"Decrease of at least {least} log10"], of,
-                lambda it, x=least: reaches(it[decrease], x), exact=True)  # fmt: skip
+                lambda it, x=least: reaches(it[decrease], x), exact=True, asks=decrease,
+                failure=True)  # fmt: skip
 
 
 def week_25(claims: Claims, enrolled: list[Line]) -> None:
@@ -129,12 +132,14 @@ def week_25(claims: Claims, enrolled: list[Line]) -> None:
     for at, of in sets.items():
         for limit in (50, 200, 400):
             counted(table, [f"Below {limit} copies/mL"], of, lambda it, x=limit: is_below(it, x),
-                    at, exact=True)  # fmt: skip
+                    at, exact=True, asks="Below 50")  # fmt: skip
         for least in ("0.5", "1.0"):
             counted(table, [f"Decrease of at least {least} log10"], of,
-                    lambda it, x=least: reaches(it[WEEK_25], x), at, exact=True)  # fmt: skip
+                    lambda it, x=least: reaches(it[WEEK_25], x), at, exact=True, asks=WEEK_25,
+                    failure=True)  # fmt: skip
         counted(table, ["Decrease of more than 2.0 log10"], of,
-                lambda it: it[WEEK_25] is not None and it[WEEK_25] > 2, at, exact=True)  # fmt: skip
+                lambda it: it[WEEK_25] is not None and it[WEEK_25] > 2, at, exact=True,
+                asks=WEEK_25, failure=True)  # fmt: skip
         counted(table, ["Not yet due"], of, lambda it: not is_due(it), at)
 
 
@@ -165,7 +170,8 @@ def subgroups(claims: Claims, enrolled: list[Line]) -> None:
     }
     table = claims.table("14.2.5", {at: len(of) for at, of in members.items()})
     for at, of in members.items():
-        counted(table, ["Below 50 copies/mL"], of, lambda it: is_below(it, 50), at, exact=True)
+        counted(table, ["Below 50 copies/mL"], of, lambda it: is_below(it, 50), at, exact=True,
+                asks="Below 50")  # fmt: skip
 
 
 def visits(claims: Claims, rows: Listings, of: list[Line]) -> None:
@@ -185,18 +191,16 @@ def visits(claims: Claims, rows: Listings, of: list[Line]) -> None:
 
 
 def suppressed(claims: Claims, rows: Listings, of: list[Line]) -> None:
-    """Count a visit without a result, due or not, as not below 50."""
+    """Count a visit without a result as not below 50, where it is due; no listing says where."""
     table = claims.table("14.2.9", {TOTAL: len(of)})
+    printed = {(each.row[-1], each.head): each.text for each in claims.printed("14.2.9")}
     for visit in VISITS:
         low = {row["Subject"] for row in rows["16.2.6"] if row["Chosen for visit"] == visit
                and lies_below(row["Result as reported (copies/mL)"], 50)}  # fmt: skip
-        counted(
-            table,
-            ["Below 50 copies/mL", visit],
-            of,
-            lambda it, s=low: it["Subject"] in s,
-            exact=True,
-        )
+        size = int(printed.get((visit, "N"), len(of)))
+        n = sum(each["Subject"] in low for each in of)
+        shown = count(n, size, exact=True, waiting=len(of) - size)
+        table.put(["Below 50 copies/mL", visit], TOTAL, shown)
 
 
 def failure(claims: Claims, rows: Listings, of: list[Line]) -> None:
@@ -230,8 +234,8 @@ def snapshot(claims: Claims, of: list[Line]) -> None:
         (["HIV-1 RNA below 50 copies/mL"], suppressed),
         (["HIV-1 RNA of 50 copies/mL or more"], len(due) - len(missing) - suppressed),
         ([none], len(missing)),
-        ([none, "Discontinued the study"], left),
         ([none, "On study"], len(missing) - left),
-        (["Not yet due"], len(of) - len(due)),
     ):
-        table.put(row, TOTAL, count(n, len(of)))
+        table.put(row, TOTAL, count(n, len(due), waiting=len(of) - len(due)))
+    table.put([none, "Discontinued the study"], TOTAL, count(left, len(of)))  # then all is due
+    table.put(["Not yet due"], TOTAL, count(len(of) - len(due), len(of)))

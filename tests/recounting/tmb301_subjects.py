@@ -122,13 +122,14 @@ def baseline(table: Recounted, of: list[Line]) -> None:
         ([cells, "50 to 200"], CD4, lambda x: 50 <= x <= 200),
         ([cells, "Above 200"], CD4, lambda x: x > 200),
     ):
-        counted(table, row, of, lambda it, n=name, t=test: it[n] is not None and t(it[n]))
+        counted(table, row, of, lambda it, n=name, t=test: t(it[n]), asks=name)
     summarised(table, ["Years since HIV-1 diagnosis"], column(of, "Years since diagnosis"), 0)
     resistant, score = "Resistant to integrase inhibitors", "Overall susceptibility score"
-    counted(table, [resistant], of, lambda it: it[resistant] == "Y")
+    counted(table, [resistant], of, lambda it: it[resistant] == "Y", asks=resistant)
     levelled(table, score, of, score, SCORES)
-    counted(table, ["Investigational agent in the background regimen"], of,
-            lambda it: it["Investigational agent"] == "Y")  # fmt: skip
+    agent = "Investigational agent"
+    counted(table, [f"{agent} in the background regimen"], of, lambda it: it[agent] == "Y",
+            asks=agent)  # fmt: skip
 
 
 def exposure(table: Recounted, rows: Listings, of: list[Line]) -> None:

@@ -20,6 +20,8 @@ FIGURE_KEYS = [
     "rule",
     "observed",
     "imputed",
+    "not_due",
+    "missing",
     "direction",
     "nominal",
 ]

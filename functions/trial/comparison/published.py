@@ -13,7 +13,7 @@ from trial.tables.moves import Place
 
 Document = dict[str, Any]
 _SUMMARY, _TABLES = "summary.json", "tables.json"
-_FIGURE = ("text", "n", "N", "value", "ci", "observed", "imputed")
+_FIGURE = ("text", "n", "N", "value", "ci", "observed", "imputed", "not_due", "missing")
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ class Dependence:
 
     def row(self, row: TableRow) -> bool:
         """Say it of a table's row; of references by column see each."""
-        conditions = (row.where, row.count, row.not_due, *(row.pairs or ()))
+        conditions = (row.where, row.count, row.denominator, row.not_due, *(row.pairs or ()))
         return (
             any(self.condition(each) for each in conditions if isinstance(each, str | Condition))
             or (isinstance(row.summary, str | Measure) and self.measure(row.summary))

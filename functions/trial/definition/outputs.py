@@ -33,6 +33,7 @@ from trial.definition.base import (
     VisitName,
     distinct,
     form,
+    in_place,
 )
 from trial.definition.conditions import (
     AdverseEventFilter,
@@ -215,6 +216,10 @@ Refs = Annotated[ConditionName | Condition | _Refs, _by_shape(Condition, _Refs)]
 """A condition for all columns, or one by column."""
 Measures = Annotated[MeasureName | Measure | _Measures, _by_shape(Measure, _Measures)]
 """A measure for all columns, or one by column."""
+Denominator = Annotated[
+    Literal["settled", "column"] | ConditionName | Condition, in_place(Condition)
+]
+"""Whom percentages are of: of whom it is settled, all of the column, of whom a condition holds."""
 _BY_COLUMN: Mapping[str, type[Model]] = {
     "count": Condition,
     "not_due": Condition,
@@ -228,6 +233,9 @@ class TableRow(Model):
     A kind that takes a reference takes either one for all columns or one by column. With `visits`
     there is a row a visit, which is filled in where a measure says no `at`. `decimals` are those
     of the data, to which a mean adds one and an SD two; or those of each statistic.
+
+    `denominator` is what percentages are of: those of whom it is settled (`settled`, as always
+    unless it is given), all of the `column`, or those of whom a condition is true.
     """
 
     id: Name
@@ -235,6 +243,7 @@ class TableRow(Model):
     level: int = 0
     where: Ref | None = None
     count: Refs | None = None
+    denominator: Denominator | None = None
     interval: bool = False
     levels: Levels | None = None
     summary: Measures | None = None
@@ -280,8 +289,8 @@ class TableRow(Model):
 
 
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
-    "count": ("where", "visits", "interval"),
-    "levels": (),
+    "count": ("where", "visits", "interval", "denominator"),
+    "levels": ("denominator",),
     "summary": ("where", "visits", "statistics", "decimals"),
     "pairs": ("column",),
     "not_due": (),
@@ -295,6 +304,10 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "incidence": (),
 }
 """The kinds of row, and what each takes beside itself."""
+
+
+DENOMINATORS = ("settled", "column")
+"""The words that a `denominator` can be; any other is a condition."""
 
 
 class Table(Model):

@@ -115,20 +115,32 @@ class Rows:
     def _count(self, row: TableRow, columns: Mapping[str, str]) -> str:
         told = self._by_column(row.count, self._words.condition, columns)
         exact = f", with the exact interval ({CLOPPER_PEARSON}, 95 %)" if row.interval else ""
-        return f"Subjects of whom{':' if isinstance(row.count, dict) else ''} {told}{exact}"
+        start = f"Subjects of whom{':' if isinstance(row.count, dict) else ''} {told}"
+        return f"{start}, in percent of {self._of(row)}{exact}"
+
+    def _of(self, row: TableRow) -> str:
+        """Say what percentages are of."""
+        if row.denominator in ("settled", None):
+            return "those of whom it is settled"
+        if row.denominator == "column":
+            return "all of the column, whether it is settled or not"
+        return f"those of whom {self._words.condition(row.denominator)}"
 
     def _not_due(self, row: TableRow, columns: Mapping[str, str]) -> str:
         told = self._by_column(row.not_due, self._words.condition, columns)
-        return f"Subjects of whom it is not settled yet whether {told}"
+        return f"Subjects of whom it is not yet due to say whether {told}"
 
     def _levels(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         wanted = row.levels
         assert wanted is not None
         if wanted.characteristic is not None:
             told = f"Subjects by {self._words.category(wanted.characteristic)}"
+            if row.denominator is None:
+                told += ", in percent of those whose level is known"
         else:
             records = f"{RECORDS[str(wanted.recorded)]}{where(wanted.where)}"
             told = f"Subjects by the field {wanted.field} of {records}, once at each of its levels"
+        told += f", in percent of {self._of(row)}" if row.denominator is not None else ""
         named = joined(f"{each.label} ({each.value})" for each in wanted.values)
         return f"{told}; in this order: {named}; others by frequency" if wanted.values else told
 

@@ -123,7 +123,8 @@ def _result(figure: Figure) -> str:
 
 def _how(figure: Figure) -> str:
     how = figure.imputation or figure.method
-    return "; ".join(text for text in (how, figure.rule, figure.direction) if text)
+    said = (how, figure.left_out, figure.rule, figure.direction)
+    return "; ".join(text for text in said if text)
 
 
 def _line(texts: tuple[str, ...]) -> str:

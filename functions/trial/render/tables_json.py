@@ -126,6 +126,8 @@ def _figure(figure: Figure) -> Document:
         "rule": figure.rule,
         "observed": figure.observed,
         "imputed": figure.imputed,
+        "not_due": figure.not_due,
+        "missing": figure.missing,
         "direction": figure.direction,
         "nominal": figure.nominal,
     }

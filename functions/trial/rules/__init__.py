@@ -97,11 +97,13 @@ class Rules:
         if definition.missing is not None:
             check_levels(self.study, name, [definition.missing], f"{path}/missing")
 
+        other = categories.in_no_class(definition)
+
         def found(derivation: Derivation) -> str | None:
             value = quantity.evaluate(derivation)
             if value is None:
-                return definition.missing
-            return next((name for name, holds in classes if holds(value)), None)
+                return None if quantity.waits(derivation) else definition.missing
+            return next((name for name, holds in classes if holds(value)), other)
 
         return memoised(found)
 
@@ -154,15 +156,14 @@ class Rules:
     def _threshold(self, condition: Condition, path: str) -> Test:
         assert condition.measure is not None
         quantity = self.measure(condition.measure, path)
-        if condition.assessed:
-            return lambda derivation: quantity.evaluate(derivation) is not None
+        assessed = bool(condition.assessed)
         holds = quantity.within(condition, path)
-        failure = condition.missing == "failure"
+        failure = assessed or condition.missing == "failure"
 
         def test(derivation: Derivation) -> Truth:
             value = quantity.evaluate(derivation)
             if value is not None:
-                return holds(value)
+                return assessed or holds(value)
             return False if failure and quantity.due(derivation) else None
 
         return test

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from trial.definition.base import Level
+from trial.definition.conditions import Classes
 from trial.definition.design import ARM
 from trial.derivation import Derivation
 from trial.messages import term
@@ -16,9 +17,10 @@ ENROLMENT_FIELDS = ("age", "sex", "race", "ethnicity", "country", "site", "inves
 LEVEL_CHARACTERS = 120
 """Of a text that names a level: free text must not make rows of sums grow without bound."""
 _DIGEST_DIGITS = 16
+_IN_NO_CLASS = ("Other", "In no class", *(f"In no class ({n})" for n in range(2, 1000)))
 
 Category = Callable[[Derivation], str | None]
-"""The level a subject is at; None where it is not known."""
+"""The level a subject is at; None where it is not known: missing, or not yet due."""
 
 
 def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (as posted)
@@ -65,6 +67,12 @@ def category(study: Study, name: str, path: str) -> Category:
         return None if value is None else level_text(value)
 
     return found
+
+
+def in_no_class(classes: Classes) -> str:
+    """Name the level of a value that lies in none of some classes: no number may vanish."""
+    taken = {classes.missing, *(each.value for each in classes.classes)}
+    return next(name for name in _IN_NO_CLASS if name not in taken)
 
 
 def known_levels(study: Study, name: str) -> Sequence[Level] | None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import count
 from typing import Any
 
-from trial.adverse_events import AdverseEvent
+from trial.adverse_events import NOT_CODED, AdverseEvent
 from trial.definition.base import BOUNDS, Bounds
 from trial.definition.conditions import (
     AdverseEventFilter,
@@ -25,7 +25,8 @@ from trial.study import Study
 Truth = bool | None
 Test = Callable[[Derivation], Truth]
 Matcher = Callable[[Mapping[str, Any]], bool]
-EventMatcher = Callable[[AdverseEvent], bool]
+EventMatcher = Callable[[AdverseEvent], Truth]
+"""Says of an adverse event whether it is meant; None where what is asked was not reported of it."""
 
 _KEYS = count()
 
@@ -131,27 +132,71 @@ def _number(text: str) -> Decimal | None:
         return None
 
 
-_JUDGED = ("emergent", "related", "treatment")
+_JUDGED = ("emergent", "related")
 _FIELDS = ("serious", "grade", "action_taken", "outcome")
+MAY_LACK: Mapping[str, str] = {
+    "grade": "grade",
+    "grade_at_least": "grade",
+    "severity": "severity",
+    "seriousness": "criteria of seriousness",
+    "action_taken": "action taken",
+    "outcome": "outcome",
+    "treatment": "onset",
+    "groups": "preferred term",
+    "terms": "preferred term",
+}
+"""The parts of a filter that ask for what an event may lack, and what that is called."""
+
+
+def some(truths: Iterable[Truth]) -> Truth:
+    """Say whether one of some is true; unknown as long as that is open."""
+    found: Truth = False
+    for each in truths:
+        if each:
+            return True
+        if each is None:
+            found = None
+    return found
+
+
+def every(truths: Iterable[Truth]) -> Truth:
+    """Say whether all of some are true; unknown as long as that is open."""
+    found: Truth = True
+    for each in truths:
+        if each is False:
+            return False
+        if each is None:
+            found = None
+    return found
+
+
+def lacking(wanted: AdverseEventFilter) -> list[str]:
+    """Name what a filter asks of an adverse event and an event may lack."""
+    return list(dict.fromkeys(MAY_LACK[name] for name in MAY_LACK if getattr(wanted, name)))
 
 
 def event_matcher(wanted: AdverseEventFilter, groups: Iterable[TermGroup]) -> EventMatcher:
-    """Make a test of an adverse event: every part that is given must hold."""
+    """Make a test of an adverse event: every part that is given must hold.
+
+    A part that asks for what was not reported of the event leaves it open, unless another fails.
+    """
     parts: list[EventMatcher] = [
         *(_judged(name, value) for name in _JUDGED if (value := getattr(wanted, name)) is not None),
         *(_equal(name, value) for name in _FIELDS if (value := getattr(wanted, name)) is not None),
     ]
     if (least := wanted.grade_at_least) is not None:
-        parts.append(lambda event: (event.data.get("grade") or 0) >= least)
+        parts.append(_reported("grade", lambda grade: bool(grade >= least)))
     if wanted.severity:
-        parts.append(lambda event: event.data.get("severity") in wanted.severity)
+        parts.append(_reported("severity", lambda severity: severity in wanted.severity))
+    if wanted.treatment is not None:
+        parts.append(_under(wanted.treatment))
     if wanted.seriousness is not None:
-        parts.append(lambda event: wanted.seriousness in event.data.get("seriousness", ()))
+        parts.append(_serious_for(wanted.seriousness))
     if wanted.terms or wanted.groups:
         meant = [group.terms for group in groups if group.label in wanted.groups]
-        terms = frozenset(map(term, [*wanted.terms, *(each for of in meant for each in of)]))
-        parts.append(lambda event: event.pt in terms)
-    return lambda event: all(part(event) for part in parts)
+        terms = map(term, [*wanted.terms, *(each for of in meant for each in of)])
+        parts.append(_coded(frozenset(terms)))
+    return lambda event: every(part(event) for part in parts)
 
 
 def events(study: Study, wanted: AdverseEventFilter, path: str) -> EventMatcher:
@@ -167,8 +212,40 @@ def _judged(name: str, value: object) -> EventMatcher:
     return lambda event: bool(getattr(event, name) == value)
 
 
+def _reported(field: str, holds: Callable[[Any], bool]) -> EventMatcher:
+    def matches(event: AdverseEvent) -> Truth:
+        value = event.data.get(field)
+        return None if value is None else holds(value)
+
+    return matches
+
+
 def _equal(field: str, value: object) -> EventMatcher:
-    return lambda event: bool(event.data.get(field) == value)
+    return _reported(field, lambda reported: bool(reported == value))
+
+
+def _under(treatment: str) -> EventMatcher:
+    """Ask for the treatment at the onset, which nobody knows without an onset."""
+
+    def matches(event: AdverseEvent) -> Truth:
+        return event.treatment == treatment if event.data.get("onset") else None
+
+    return matches
+
+
+def _serious_for(criterion: str) -> EventMatcher:
+    """Ask for a criterion of seriousness: of a serious event without any, it is not reported."""
+
+    def matches(event: AdverseEvent) -> Truth:
+        criteria = event.data.get("seriousness") or ()
+        return None if event.data["serious"] and not criteria else criterion in criteria
+
+    return matches
+
+
+def _coded(terms: frozenset[str]) -> EventMatcher:
+    named = NOT_CODED in terms
+    return lambda event: None if event.pt == NOT_CODED and not named else event.pt in terms
 
 
 def bounded(precision: Precision, bounds: Bounds, path: str) -> Callable[[Value], bool]:

@@ -37,8 +37,8 @@ Due = Callable[[Derivation], bool]
 class Quantity:
     """A measure in use: what it is called, its precision, its value of a subject.
 
-    Of a change, `direction` says what a number means by its sign. A measure that is `scheduled` is
-    taken at a visit or baseline: until that is due, nobody misses it.
+    Of a change, `direction` says what a number means by its sign. A measure that is `scheduled` may
+    still come as the trial goes on: until it is due, nobody misses it.
     """
 
     label: str
@@ -60,9 +60,8 @@ class Quantity:
 
     def waits(self, derivation: Derivation) -> bool:
         """Say whether a subject of the trial has no value because it is not yet due."""
-        begun = derivation.enrolment is not None or derivation.randomisation is not None
-        open_ = self.scheduled and begun and not self.due(derivation)
-        return open_ and self.evaluate(derivation) is None
+        awaited = self.scheduled and derivation.begun and not self.due(derivation)
+        return awaited and self.evaluate(derivation) is None
 
 
 class Measures:
@@ -107,7 +106,7 @@ class Measures:
             self._precision(name),
             self._imputed(measure, where, observe, due),
             memoised(due),
-            scheduled=measure.at is not None,
+            scheduled=True,
         )
         if (baseline := measure.baseline) is not None:
             if baseline not in definition.baselines:
@@ -218,16 +217,18 @@ class Measures:
             return None if found is None else Value(found)
 
         def due(derivation: Derivation) -> bool:
-            return evaluate(derivation) is not None
+            return derivation.over or evaluate(derivation) is not None
 
-        return Quantity(measure.label or "Days", "days", WHOLE, memoised(evaluate), due)
+        return Quantity(
+            measure.label or "Days", "days", WHOLE, memoised(evaluate), due, scheduled=True
+        )
 
     def _chosen(self, measure: Measure, path: str) -> tuple[Observe, Due]:
         name = measure.at
         if (which := measure.after_first_dose) is not None:
             return (
                 lambda series: series.after_first_dose(which),
-                lambda derivation: derivation.end_of_study is not None,
+                lambda derivation: derivation.over,
             )
         if name is None:
             raise refused(path, "a measure of a parameter takes at or after_first_dose")

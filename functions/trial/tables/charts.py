@@ -21,7 +21,7 @@ from trial.statistics.survival import (
 from trial.study import Study
 from trial.tables import notes
 from trial.tables.grid import Chart, ChartKind, Mark, Series
-from trial.tables.plan import STUDY_ROW, Plan, TablePlan, plan_of
+from trial.tables.plan import Plan, TablePlan, plan_of
 from trial.tables.rows.counts import CountRow
 from trial.tables.rows.events import TermsRow
 from trial.tables.rows.kinds import Head
@@ -85,10 +85,10 @@ def _changes(source: _Source) -> Iterator[str]:
 
 def _chart(chart: ChartDefinition, plan: Plan, sums: Sums) -> Chart:
     table = plan.tables[chart.source.table]
-    sizes, places = sums.get(STUDY_ROW, {}), table.definition.percent_decimals
+    places = table.definition.percent_decimals
     row = next(each for each in table.definition.rows if each.id == chart.source.row)
     wanted = chart.columns_of(table.definition, row)
-    columns = [(i, each.head(sizes, places)) for i, each in enumerate(table.columns)]
+    columns = [(i, each.head(sums, places)) for i, each in enumerate(table.columns)]
     shown = [each for each in columns if each[1].id in wanted]
     source = _Source(chart, table, plan.study.visits, shown, sums)
     kind, read, method = _KINDS[chart.kind]
@@ -123,9 +123,9 @@ def _means(source: _Source) -> tuple[Series, ...]:
 def _shares(source: _Source) -> tuple[Series, ...]:
     def marks(place: int, head: Head) -> Iterator[Mark]:
         for visit, row in source.by_visit(CountRow):
-            n = row.subjects(source.sums, place)
-            limits = clopper_pearson(n, head.n)
-            share = proportion(n, head.n)
+            n, size = row.subjects(source.sums, place), row.whom(source.sums, place, head).size
+            limits = clopper_pearson(n, size)
+            share = proportion(n, size)
             shown = [] if share is None else [share]
             yield _by_visit(visit, n, *shown, *(_percents(*limits) if limits else ()))
 
@@ -216,7 +216,7 @@ def _dots(source: _Source) -> tuple[Series, ...]:
     return source.series(
         lambda place, head: tuple(
             Mark(
-                _text(proportion(n, head.n)),
+                _text(proportion(n, head.settled)),
                 str(rank),
                 label=name[-1] if alike[name[-1]] == 1 else f"{name[-1]} ({name[0]})",
                 n=n,

@@ -1,22 +1,36 @@
 """Making the rows of a table from its definition, laid out over rows of sums of about 1 KB."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from trial.adverse_events import AdverseEvent
-from trial.definition.conditions import Measure, Ref
+from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref
 from trial.definition.design import Visit
-from trial.definition.outputs import Levels, Table, TableColumn, TableRow, Terms, Worst
+from trial.definition.outputs import (
+    DENOMINATORS,
+    Levels,
+    Table,
+    TableColumn,
+    TableRow,
+    Terms,
+    Worst,
+)
 from trial.derivation import DECIDING_DATE, Derivation
-from trial.messages import KINDS, term
-from trial.rules import Rules
-from trial.rules.categories import check_levels, known_levels, level_text
-from trial.rules.matching import Test, check_fields, matcher, refused, unknown
+from trial.messages import KINDS, canonical, term
+from trial.rules import Rules, settling
+from trial.rules.categories import Category, check_levels, in_no_class, known_levels, level_text
+from trial.rules.matching import Test, check_fields, lacking, matcher, refused, unknown
 from trial.rules.measures import Quantity
-from trial.tables.rows.counts import CountRow, HeadingRow, LevelsRow, NotDueRow, PairsRow, ShiftRow
-from trial.tables.rows.events import EventsRow, IncidenceRow, Severity, TermsRow
+from trial.rules.settling import Waits
+from trial.study import Study
+from trial.tables.rows.counting import Base, Counting
+from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
+from trial.tables.rows.events import EventsRow, IncidenceRow, Lacking, Severity, TermsRow
 from trial.tables.rows.kinds import Comparison, RowPlan
+from trial.tables.rows.levels import Levels as KnownLevels
+from trial.tables.rows.levels import LevelsRow, ShiftRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
@@ -24,7 +38,17 @@ from trial.tables.rows.survival import SurvivalRow
 CELLS_A_ROW = (
     64  # at about 14 bytes a cell, a row of sums stays within the 1 KB an ADD is billed by
 )
+SETTLED_A_ROW = 40
+"""Questions of which a row of sums holds how many are settled, and how many missing.
+
+Those of the first stand in the study's row, with the sizes of the sets that they are parts of:
+every event touches that anyway, and it stays within the 1 KB that an ADD is billed by.
+"""
+STUDY_ROW = "study"
+"""The row of sums every change touches: accepted revisions, sizes of sets, who is complete."""
 _METHODS = {"observed": "", "bocf": "BOCF", "locf": LOCF, "locf-visit": LOCF}
+
+_GRADES = ("1", "2", "3", "4", "5")
 
 Finder = Callable[[Derivation], Iterable[str]]
 
@@ -61,10 +85,7 @@ def levels(rules: Rules, wanted: Levels, path: str) -> Finder:
     Those of records come in order of their dates, the undated last.
     """
     if wanted.characteristic is not None:
-        category = rules.category(wanted.characteristic, path)
-        named = [each.value for each in wanted.values]
-        check_levels(rules.study, wanted.characteristic, named, f"{path}/values")
-        return lambda derivation: [category(derivation) or ""]
+        return _at_one_level(rules, wanted.characteristic, wanted, path)
     kind, field = wanted.recorded or "", wanted.field or ""
     if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
         raise unknown(path, "kind of event and field", f"{kind} {field}")
@@ -81,12 +102,32 @@ def levels(rules: Rules, wanted: Levels, path: str) -> Finder:
     return find
 
 
+def _at_one_level(rules: Rules, name: str, wanted: Levels, path: str) -> Finder:
+    """Find the level of a subject: '' is missing, and none at all not yet due."""
+    category, waits = rules.category(name, path), settling.category_waits(rules, name, path)
+    check_levels(rules.study, name, [each.value for each in wanted.values], f"{path}/values")
+
+    def find(derivation: Derivation) -> Iterable[str]:
+        if (level := category(derivation)) is not None:
+            return [level]
+        return [] if waits(derivation) else [""]
+
+    return find
+
+
 class Layout:
     """Hands out places for cells: rows of sums of about 1 KB, which small tables share."""
 
     def __init__(self) -> None:
         self._cells = 0
         self._index = 0
+        self._settled: dict[tuple[str, ...], int] = {}
+
+    def settled(self, *key: str) -> tuple[str, int]:
+        """Give the place of what counts who is settled: one for all that are settled alike."""
+        index = self._settled.setdefault(key, len(self._settled))
+        chunk = index // SETTLED_A_ROW
+        return f"settled#{chunk}" if chunk else STUDY_ROW, index
 
     def place(self, cells: int) -> tuple[str, int]:
         """Give the row of sums with room for a row's cells, and the index that names them."""
@@ -96,12 +137,21 @@ class Layout:
         return f"cells#{chunk}", self._index - 1
 
 
+@dataclass(frozen=True)
+class _Base:
+    """Whom a row's percentages are of, and a text that tells them from others."""
+
+    base: Base
+    key: str
+
+
 class Compiler:
     """Compiles the rows of one table."""
 
     def __init__(self, rules: Rules, layout: Layout, table: Table, path: str) -> None:
         self._rules = rules
         self._study = rules.study
+        self._layout = layout
         self._next = layout.place
         self._table = table
         self._path = path
@@ -157,26 +207,81 @@ class Compiler:
         one = make(given, path)
         return [one if column.compare is None else None for column in columns]
 
-    def _tests(
-        self, given: Ref | dict[str, Ref], path: str, visit: Visit | None = None
-    ) -> list[Test | None]:
-        def test(ref: Ref, at: str) -> Test:
-            return self._rules.condition(_at_visit(ref, visit.id, at) if visit else ref, at)
+    def _countings(
+        self, given: Ref | dict[str, Ref], row: TableRow, path: str, name: str,
+        visit: Visit | None = None,
+    ) -> list[Counting]:  # fmt: skip
+        """Ask what a row asks of the subjects of each column, of as many as it says."""
+        if row.where is not None:
+            self._rules.condition(row.where, f"{path}/where")
+        for i, column in enumerate(self._table.columns):
+            if column.where is not None:
+                self._rules.condition(column.where, f"{self._path}/columns/{i}/where")
+        base = self._base(row, path, visit)
 
-        return self._by_column(given, test, path)
+        def asked(ref: Ref, at: str) -> Ref:
+            filled = _at_visit(ref, visit.id, at) if visit else ref
+            self._rules.condition(filled, at)
+            return filled
+
+        refs = self._by_column(given, asked, f"{path}/{name}")
+        return [
+            self._counting(i, parts, row, base, f"{path}/{name}")
+            for i, (column, ref) in enumerate(zip(self._table.columns, refs, strict=True))
+            if (parts := [each for each in (column.where, row.where, ref) if each is not None])
+            and ref is not None
+        ]
+
+    def _counting(
+        self, column: int, parts: list[Ref], row: TableRow, base: "_Base | None", path: str
+    ) -> Counting:
+        """Make the question: what narrows a row or its column is asked along, by Kleene's logic."""
+        ref = parts[0] if len(parts) == 1 else Condition(all=parts)
+        of, opens = self._table.columns[column], settling.opens(self._rules, ref)
+        sums, index, lack = "", 0, settling.lacks(self._rules, ref)
+        if opens or base or lack:
+            what = settling.key(self._rules, ref)
+            sums, index = self._layout.settled(
+                str(of.set), of.arm or "", base.key if base else "", what
+            )
+        return Counting(
+            column,
+            self._rules.condition(ref, path),
+            settling.waits(self._rules, ref, path),
+            opens,
+            sums,
+            index,
+            base.base if base else None,
+            row.denominator == "column",
+            lack,
+            settling.strictly(self._rules, ref, path) if lack else None,
+        )
+
+    def _base(self, row: TableRow, path: str, visit: Visit | None = None) -> "_Base | None":
+        """Get ready the subjects that a row's percentages are of, where it names them itself."""
+        at, ref = f"{path}/denominator", row.denominator
+        if ref in (*DENOMINATORS, None):
+            if ref in self._study.definition.conditions:
+                raise refused(at, f"is a word of the language: call the condition {ref} otherwise")
+            return None
+        assert ref is not None
+        if visit is not None and isinstance(ref, Condition):
+            ref = ref.at_visit(visit.id)
+        test = self._rules.condition(ref, at)
+        said = ref if isinstance(ref, str) else canonical(ref.model_dump(exclude_unset=True))
+        return _Base(Base(test, said), said)
 
     def _where(self, row: TableRow, path: str) -> Test | None:
         return self._rules.condition(row.where, f"{path}/where") if row.where else None
 
     def _count(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.count is not None
-        where, at = self._where(row, path), f"{path}/count"
         for name, label, visit in self._by_visit(row, path):
-            tests = self._tests(row.count, at, visit)
-            if where is not None:
-                tests = [None if test is None else _both(where, test) for test in tests]
+            countings = self._countings(row.count, row, path, "count", visit)
             sums, index = self._next(len(self._table.columns))
-            yield CountRow(name, label, _level(row), sums, index, tests, row.interval)
+            yield CountRow(
+                name, label, _level(row), sums, index, countings, row.interval, row.label
+            )
 
     def _by_visit(self, row: TableRow, path: str) -> Iterator[tuple[str, str, Visit | None]]:
         """Name the row, or the rows of its visits, with the visit of each."""
@@ -191,33 +296,48 @@ class Compiler:
 
     def _not_due(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.not_due is not None
-        narrowed = [column.where is not None for column in self._table.columns]
-        yield NotDueRow(
-            *self._placed(row, 1), self._tests(row.not_due, f"{path}/not_due"), narrowed
-        )
+        countings = self._countings(row.not_due, row, path, "not_due")
+        yield NotDueRow(row.id, row.label, row.level, countings)
 
     def _levels(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.levels is not None
-        values = {level_text(each.value): each.label for each in row.levels.values}
-        name = row.levels.characteristic
-        if not values and name in self._study.definition.classes:
-            values = self._labels(name)
         find = levels(self._rules, row.levels, f"{path}/levels")
-        yield LevelsRow(*self._placed(row, len(values) or 8), find, values)
+        known = self._known(row.levels)
+        yield LevelsRow(
+            *self._placed(row, len(known.labels) or 8),
+            find,
+            known,
+            settled=row.levels.characteristic is not None,
+            base=base.base if (base := self._base(row, path)) else None,
+            everybody=row.denominator == "column",
+        )
+
+    def _known(self, wanted: Levels) -> KnownLevels:
+        """Put levels in order: those named, which are shown in any case, and those declared."""
+        named = {level_text(each.value): each.label for each in wanted.values}
+        declared = self._labels(wanted.characteristic or "")
+        if not named and wanted.characteristic in self._study.definition.classes:
+            named = declared
+        others = {value: label for value, label in declared.items() if value not in named}
+        return KnownLevels(named | others, frozenset(named), frozenset(others))
 
     def _labels(self, name: str) -> dict[str, str]:
         return {each.value: each.label for each in known_levels(self._study, name) or ()}
 
+    def _lacking(self, wanted: AdverseEventFilter, path: str) -> Lacking:
+        return Lacking(self._rules.events(wanted, path), lacking(wanted))
+
     def _worst(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.worst is not None
-        severity = _severity(row.worst)
+        severity = _severity(row.worst, self._study)
         matches = self._rules.events(row.worst.filter, f"{path}/worst/filter")
 
         def find(derivation: Derivation) -> Iterable[str]:
             worst = severity.worst(filter(matches, derivation.adverse_events))
-            return [] if worst is None else [list(severity.values)[worst]]
+            return [] if worst is None else [worst]
 
-        yield LevelsRow(*self._placed(row, len(severity.values)), find, severity.values)
+        known = KnownLevels(severity.labels, severity.always)
+        yield LevelsRow(*self._placed(row, len(severity.labels)), find, known)
 
     def _shift(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.shift is not None
@@ -226,9 +346,31 @@ class Compiler:
             if name not in self._study.definition.classes:
                 raise unknown(f"{path}/shift", "classes", name)
         before, after = (self._rules.category(name, f"{path}/shift") for name in names)
-        befores, afters = map(self._labels, names)
+        befores, afters = map(self._classes, names)
         yield ShiftRow(
-            *self._placed(row, len(befores) * len(afters)), before, after, befores, afters
+            *self._placed(row, len(befores) * len(afters)),
+            before,
+            after,
+            self._some_wait([(before, names[0]), (after, names[1])], f"{path}/shift"),
+            befores,
+            afters,
+        )
+
+    def _classes(self, name: str) -> dict[str, str]:
+        """Give the classes, and what a value in none of them is counted as."""
+        classes = self._study.definition.classes[name]
+        missing = [] if classes.missing is None else [classes.missing]
+        other = [*missing, in_no_class(classes)]
+        return self._labels(name) | {each: each for each in other if each not in self._labels(name)}
+
+    def _some_wait(self, categories: Sequence[tuple[Category, str]], path: str) -> Waits:
+        """Make a test of a subject whose levels are open: say if one is not yet due."""
+        tests = [
+            (category, settling.category_waits(self._rules, name, path))
+            for category, name in categories
+        ]
+        return lambda derivation: any(
+            category(derivation) is None and waits(derivation) for category, waits in tests
         )
 
     def _pairs(self, row: TableRow, path: str) -> Iterator[RowPlan]:
@@ -241,17 +383,19 @@ class Compiler:
         )
         last = max(i for i, each in enumerate(self._table.columns) if each.compare is None)
         column = ids.index(row.column) if row.column else last
-        sums, index = self._next(4)
-        yield PairsRow(row.id, row.label, row.level, sums, index, column, first, second)
+        both: Ref = Condition(all=list(row.pairs))
+        sums, index = self._next(5)
+        waits = settling.waits(self._rules, both, f"{path}/pairs")
+        yield PairsRow(row.id, row.label, row.level, sums, index, column, first, second, waits)
 
     def _events(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.events is not None
-        yield EventsRow(*self._placed(row, 2), self._rules.events(row.events, f"{path}/events"))
+        yield EventsRow(*self._placed(row, 2), self._lacking(row.events, f"{path}/events"))
 
     def _incidence(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.incidence is not None
-        matches = self._rules.events(row.incidence.filter, f"{path}/incidence/filter")
-        yield IncidenceRow(*self._placed(row, 3), matches, row.incidence.per)
+        meant = self._lacking(row.incidence.filter, f"{path}/incidence/filter")
+        yield IncidenceRow(*self._placed(row, 3), meant, row.incidence.per)
 
     def _stratified(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.stratified is not None
@@ -259,7 +403,13 @@ class Compiler:
         test = self._rules.condition(row.stratified.count, f"{at}/count")
         found = [self._rules.category(name, f"{at}/strata/{i}") for i, name in enumerate(strata)]
         size = prod(len(known_levels(self._study, name) or range(8)) for name in strata)
-        yield StratifiedRow(*self._placed(row, 2 * size), test, found)
+        stratum = self._some_wait(list(zip(found, strata, strict=True)), f"{at}/strata")
+        asked = settling.waits(self._rules, row.stratified.count, f"{at}/count")
+
+        def waits(derivation: Derivation) -> bool:
+            return stratum(derivation) or (test(derivation) is None and asked(derivation))
+
+        yield StratifiedRow(*self._placed(row, 2 * size), test, found, waits)
 
     def _ancova(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.ancova is not None
@@ -320,10 +470,11 @@ class Compiler:
             f"{self._table.id}#terms{index}-",
             index,
             row.terms.chunks,
-            self._rules.events(row.terms.filter, f"{path}/terms/filter"),
+            row.label,
+            self._lacking(row.terms.filter, f"{path}/terms/filter"),
             self._term_names(row.terms),
             row.terms.minimum_percent,
-            _severity(row.terms.worst) if row.terms.worst else None,
+            _severity(row.terms.worst, self._study) if row.terms.worst else None,
             tuple(row.terms.by.split("-")),
         )
 
@@ -402,9 +553,14 @@ def _at_visit(ref: Ref, visit: str, path: str) -> Ref:
     return found
 
 
-def _both(where: Test, test: Test) -> Test:
-    return lambda derivation: test(derivation) if where(derivation) else None
+def _severity(worst: Worst, study: Study) -> Severity:
+    """Put the levels of a field in order: by the scale it is of, where they are all of that.
 
-
-def _severity(worst: Worst) -> Severity:
-    return Severity(worst.field, {each.value: each.label for each in worst.levels})
+    The scale of severity is the study's list of its words, mildest first.
+    """
+    named = {each.value: each.label for each in worst.levels}
+    words = study.vocabularies.get("adverse-event.reported", {})
+    scale = _GRADES if worst.field == "grade" else words.get(worst.field, ())
+    known = scale if named.keys() <= set(scale) else [*named, *(x for x in scale if x not in named)]
+    labels = {each: named.get(each, f"{worst.field.capitalize()} {each}") for each in known}
+    return Severity(worst.field, labels, frozenset(named))

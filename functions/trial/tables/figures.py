@@ -12,7 +12,7 @@ from trial.definition.precision import Precision
 from trial.definition.references import row_of
 from trial.rules.matching import refused, unknown
 from trial.rules.parts import Collector
-from trial.tables.grid import NOT_REPORTED, Cell, Figure, Grid, Row, Statistic
+from trial.tables.grid import NOT_REPORTED, Cell, Column, Figure, Grid, Row, Statistic
 from trial.tables.plan import Plan
 from trial.tables.rows.kinds import check_printed
 from trial.tables.rows.models import AncovaRow
@@ -81,7 +81,8 @@ def _has(figure: FigureDefinition, row: TableRow) -> bool:
 def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
     row = next((row for row in grid.rows if row.id == definition.source.row), _NO_ROW)
     cell = next((each for each in row.cells if each.column == definition.source.column), _EMPTY)
-    size = next(each.n for each in grid.columns if each.id == definition.source.column)
+    column = next(each for each in grid.columns if each.id == definition.source.column)
+    counts = definition.show not in (*_MEASURED, "p")
     nobody = not any(each.n for each in grid.columns)
     value, text = (None, NOT_REPORTED) if nobody else _shown(definition, cell)
     ci, ci_text = _interval(definition, cell)
@@ -90,7 +91,7 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         label=definition.label,
         population=definition.population or grid.population,
         n=None if nobody else _n(definition, cell),
-        N=None if definition.show in (*_MEASURED, "p") else size,
+        N=_size(cell, column) if counts else None,
         value=value,
         unit=definition.unit or _unit(definition, row),
         text=text,
@@ -101,9 +102,17 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         observed=_count(cell, "observed"),
         imputed=_count(cell, "imputed"),
         primary=definition.primary,
+        not_due=_count(cell, "not_due") if counts else None,
+        missing=_count(cell, "missing") if counts else None,
         direction=row.direction if definition.show in _MEASURED else "",
         nominal=definition.show == "p" and (p := cell.get("p")) is not None and p.nominal,
     )
+
+
+def _size(cell: Cell, column: Column) -> int | None:
+    """Give what the count is of: as the cell says, or the column's set where nobody is counted."""
+    found = _count(cell, "N")
+    return column.n if found is None else found
 
 
 def _n(definition: FigureDefinition, cell: Cell) -> int | None:

@@ -12,6 +12,8 @@ Value = str | int | Decimal | None
 
 NOT_REPORTED = "not reported"
 """Nothing of the kind was ever reported."""
+MISSING = "Missing"
+"""What should be there and is not, by now."""
 
 
 class Absent(str):
@@ -30,10 +32,10 @@ class Statistic:
     Where there is none, `raw` is None and `text` says why, if that is known. A P value is `nominal`
     unless it is one of the confirmatory tests, and every test before it succeeded.
 
-    Names in use: n, N (denominator), percent, events, observed, imputed, baseline (of the imputed),
-    not_due, undated (subjects whose event has no date), mean, sd, se,
-    median, q1, q3, min, max, ci_low, ci_high, p, difference, lsmean, years, rate,
-    censored, days, survival and the four pairs both, first, second, neither.
+    Names in use: n, N (denominator), percent, not_due and missing (who is in neither), events,
+    observed, imputed, baseline (of the imputed), undated (subjects whose event has no date), mean,
+    sd, se, median, q1, q3, min, max, ci_low, ci_high, p, difference, lsmean, years, rate, censored,
+    days, survival and the four pairs both, first, second, neither.
     """
 
     name: str
@@ -278,6 +280,15 @@ class Figure:
     nominal: bool = False
     primary: bool = False
     """Whether it shows the primary end point."""
+    not_due: int | None = None
+    missing: int | None = None
+    """Who is in neither n nor N: not yet due, and missing. None where it counts no subjects."""
+
+    @property
+    def left_out(self) -> str:
+        """Say who is in neither n nor N, where anybody is."""
+        found = ((self.not_due, "not yet due"), (self.missing, "missing"))
+        return ", ".join(f"{n} {what}" for n, what in found if n)
 
     @property
     def imputation(self) -> str:

@@ -12,16 +12,16 @@ from trial.cells import Share, Sums
 from trial.derivation import Derivation
 from trial.tables.grid import Value
 from trial.tables.plan import ColumnPlan, Plan, TablePlan
-from trial.tables.rows.counts import LevelsRow, ShiftRow
 from trial.tables.rows.events import TermsRow
-from trial.tables.rows.kinds import Head, RowPlan
+from trial.tables.rows.kinds import Head, Members, RowPlan
+from trial.tables.rows.levels import LevelsRow, ShiftRow
 from trial.tables.rows.models import AncovaRow, StratifiedRow
 from trial.tables.rows.survival import SurvivalRow
 
 _SEVERAL = (LevelsRow, ShiftRow, TermsRow)
 """Kinds whose rows each show a part of what is contributed: what they show tells them apart."""
-_OCCURRING = (LevelsRow, TermsRow)
-"""Kinds whose rows come as they occur, each with the column's denominator."""
+_OCCURRING = (LevelsRow, ShiftRow, TermsRow)
+"""Kinds whose rows come as they occur, all with one denominator."""
 _MODELS = (AncovaRow, StratifiedRow, SurvivalRow)
 """Kinds that make of many subjects what none of them shows alone."""
 
@@ -68,11 +68,12 @@ class _Spot:
         table, row, name = self._table, self._row, self.place.row
         part = isinstance(row, _SEVERAL) and row.id != name
         for i in self._columns:
-            counts = row is None or isinstance(row, _OCCURRING)
-            if counts and old.counted(table, i) != new.counted(table, i):
-                return True
             if row is None:
+                if old.counted(table, i) != new.counted(table, i):
+                    return True
                 continue
+            if isinstance(row, _OCCURRING) and old.of(table, row, i) != new.of(table, row, i):
+                return True
             if not part and old.part(table, row, i) != new.part(table, row, i):
                 return True
             alone = not isinstance(row, _MODELS)
@@ -95,7 +96,7 @@ class _Alone:
 
     def __init__(self, derivation: Derivation | None) -> None:
         self._derivation = None if derivation is None or derivation.superseded else derivation
-        self._members: dict[int, list[bool]] = {}
+        self._members: dict[int, Members] = {}
         self._parts: dict[tuple[int, int], Share] = {}
         self._read: dict[int, _Shown] = {}
 
@@ -106,12 +107,21 @@ class _Alone:
             return False
         return bool(population.member(self._derivation))
 
+    def of(self, table: TablePlan, row: RowPlan, column: int) -> bool:
+        """Say whether the subject is in the denominator that a column has in a row's rows."""
+        if isinstance(row, TermsRow):
+            return bool(self._head(table, column, table.columns[column]).settled)
+        if isinstance(row, ShiftRow):
+            return row.known(self.part(table, row, column))
+        assert isinstance(row, LevelsRow)
+        head = self._head(table, column, table.columns[column])
+        return bool(row.size(self.part(table, row, column), column, head))
+
     def part(self, table: TablePlan, row: RowPlan, column: int) -> Share:
         """Give what the subject contributes to a row in one column."""
         key = id(row), column
         if key not in self._parts:
-            members = [held and i == column for i, held in enumerate(self._held(table))]
-            self._parts[key] = self._contributed(row, members)
+            self._parts[key] = self._contributed(row, self._held(table).only(column))
         return self._parts[key]
 
     def shown(
@@ -132,16 +142,19 @@ class _Alone:
         }
 
     def _head(self, table: TablePlan, column: int, plan: ColumnPlan) -> Head:
-        n = int(self.counted(table, column))
-        return Head(plan.id, plan.label, n, comparison=plan.comparison)
+        n, where = int(self.counted(table, column)), self._held(table).where[column]
+        hidden, open_ = n * (where is False), n * (where is None)
+        return Head(plan.id, plan.label, n, comparison=plan.comparison, hidden=hidden, open=open_)
 
-    def _held(self, table: TablePlan) -> Sequence[bool]:
+    def _held(self, table: TablePlan) -> Members:
         if id(table) not in self._members:
-            found = self._derivation
-            self._members[id(table)] = [bool(found and c.holds(found)) for c in table.columns]
+            found, nowhere = self._derivation, [False] * len(table.columns)
+            self._members[id(table)] = (
+                Members(nowhere, nowhere) if found is None else table.members(found)
+            )
         return self._members[id(table)]
 
-    def _contributed(self, row: RowPlan, members: Sequence[bool]) -> Share:
+    def _contributed(self, row: RowPlan, members: Members) -> Share:
         share: Share = {}
         if self._derivation is not None:
             row.contribute(self._derivation, members, share)

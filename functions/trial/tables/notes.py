@@ -5,9 +5,17 @@ from dataclasses import replace
 
 from trial.rules.measures import Quantity
 from trial.tables.grid import NOT_REPORTED, Column, Row, Statistic
+from trial.tables.rows.counting import Base
+from trial.tables.rows.kinds import Head
 
 EMPTY = "Not reported: no subject is in this population so far."
 BLANK = "A blank was not reported; a derived value that is not yet due says so."
+
+SETTLED = (
+    "Percentages are of those of whom the answer is known: who is not yet due or missing is told"
+    " beside, and in neither number."
+)
+ZERO_ROWS = "Classes and changes of class that nobody has are not shown."
 
 
 def said(measured: Iterable[tuple[str, Quantity]]) -> tuple[str, str]:
@@ -99,3 +107,36 @@ def levels_order(label: str) -> str:
         f"{of} that have no place of their own are sorted by their subjects in the column that has"
         " most, most frequent first; equal ones by name."
     )
+
+
+def nobody(label: str, levels: Sequence[str]) -> str:
+    """Say which levels are not shown because nobody is at them."""
+    return f"{f'{label}: ' if label else ''}nobody is at {', '.join(levels)}."
+
+
+def denominators(rows: Iterable[Row], heads: Iterable[Head]) -> Iterator[str]:
+    """Say what percentages are of, as far as that is not a column's whole set."""
+    counted = [cell for row in rows for cell in row.cells if cell.get("percent") is not None]
+    if any(cell.get(name) for cell in counted for name in ("not_due", "missing")):
+        yield SETTLED
+    yield from (said for row in rows for said in row.notes)
+    for head in heads:
+        if head.open:
+            yield (
+                f"{head.label}: of {head.open} it is not known whether the column shows them; where"
+                " that matters they are in no percentage."
+            )
+
+
+def lacking(label: str, what: str, columns: Iterable[tuple[str, str]]) -> str:
+    """Say of how many an answer hangs on what is not reported of their adverse events."""
+    of = "; ".join(f"{column} {said}" for column, said in columns)
+    return f"{label}: adverse events of which {what} is not reported are not counted: {of}."
+
+
+def denominator(label: str, base: Base | None, *, everybody: bool) -> Iterator[str]:
+    """Say what the denominator is of where it is not those of whom the answer is known."""
+    if base is not None:
+        yield f"{label}: percentages are of those with: {base.label}."
+    elif everybody:
+        yield f"{label}: percentages are of all of the column, whether the answer is known or not."

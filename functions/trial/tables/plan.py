@@ -10,21 +10,19 @@ from trial.definition.outputs import CellRef, Table, TableColumn
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
 from trial.rules import Rules
-from trial.rules.matching import Test
+from trial.rules.matching import Test, Truth
 from trial.rules.parts import Collector
 from trial.study import Study
 from trial.subject import Subject
 from trial.tables import compiling, completion, findings, notes
+from trial.tables.compiling import STUDY_ROW
 from trial.tables.completion import COMPLETE
 from trial.tables.flow import FLOW_ROW, FlowPlan, compile_flow
 from trial.tables.grid import Column, Grid, Row
-from trial.tables.rows.counts import LevelsRow
 from trial.tables.rows.events import TermsRow
-from trial.tables.rows.kinds import Comparison, Head, RowPlan, put
+from trial.tables.rows.kinds import Comparison, Head, Members, RowPlan, put
+from trial.tables.rows.levels import AWAITED, LevelsRow
 from trial.tables.rows.models import AncovaRow
-
-STUDY_ROW = "study"
-"""The row of sums every change touches: accepted revisions, sizes of sets, who is complete."""
 
 ROWS_A_SUBJECT = 96  # of 100 actions in a transaction; the rest are the subject and its journal
 
@@ -50,26 +48,46 @@ class Population:
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """A column: its denominator and who of it is shown; or which columns it compares."""
+    """A column: its denominator and who of it is shown; or which columns it compares.
+
+    Where it shows some of its set, `place` says where those are counted (`k`), and those whom it is
+    known to hide (`h`).
+    """
 
     id: str
     label: str
     population: Population | None
     where: Test | None
     comparison: Comparison | None
+    place: tuple[str, int] = ("", 0)
 
-    def holds(self, derivation: Derivation) -> bool:
-        """Say whether the subject counts in this column."""
-        if self.population is None or not self.population.member(derivation):
-            return False
-        return self.where is None or bool(self.where(derivation))
+    def belongs(self, derivation: Derivation) -> bool:
+        """Say whether the subject is of the set that is the column's denominator."""
+        return self.population is not None and bool(self.population.member(derivation))
 
-    def head(self, sizes: dict[str, int], places: int) -> Head:
+    def shows(self, derivation: Derivation) -> Truth:
+        """Say whether the column shows the subject, if it belongs to it."""
+        return True if self.where is None else self.where(derivation)
+
+    def contribute(self, derivation: Derivation, share: Share) -> None:
+        """Count whom the column shows and whom it hides, where that is not everybody of its set."""
+        if self.where is None or not self.belongs(derivation):
+            return
+        if (shown := self.shows(derivation)) is not None:
+            sums, index = self.place
+            put(share, sums, f"{index}.{'k' if shown else 'h'}", 1)
+
+    def head(self, sums: Share, places: int) -> Head:
         """Give the column with the size of its denominator, and the places of a percentage."""
         population = self.population
-        n = sizes.get(population.cell, 0) if population else 0
+        n = sums.get(STUDY_ROW, {}).get(population.cell, 0) if population else 0
         arm = population.arm if population else None
-        return Head(self.id, self.label, n, arm, self.comparison, places)
+        hidden = open_ = 0
+        if self.where is not None:
+            row, index = self.place
+            shown, hidden = (sums.get(row, {}).get(f"{index}.{what}", 0) for what in "kh")
+            open_ = n - shown - hidden
+        return Head(self.id, self.label, n, arm, self.comparison, places, hidden, open_)
 
 
 @dataclass(frozen=True)
@@ -82,9 +100,19 @@ class TablePlan:
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Put the subject's part of this table into its share."""
-        members = [column.holds(derivation) for column in self.columns]
-        for row in self.rows if any(members) else self._pooling:
+        members = self.members(derivation)
+        if any(members.belongs):
+            for column in self.columns:
+                column.contribute(derivation, share)
+        for row in self.rows if any(members.belongs) else self._pooling:
             row.contribute(derivation, members, share)
+
+    def members(self, derivation: Derivation) -> Members:
+        """Say in which columns a subject is, and in which of those it is shown."""
+        return Members(
+            [column.belongs(derivation) for column in self.columns],
+            [column.shows(derivation) for column in self.columns],
+        )
 
     def count(self, ref: CellRef, sums: Sums) -> int:
         """Read the subjects that one cell counts."""
@@ -105,18 +133,17 @@ class TablePlan:
 
     def read(self, sums: Sums) -> Grid:
         """Read the table out of the sums."""
-        sizes = sums.get(STUDY_ROW, {})
         table = self.definition
-        heads = [each.head(sizes, table.percent_decimals) for each in self.columns]
+        heads = [each.head(sums, table.percent_decimals) for each in self.columns]
         columns = tuple(
             Column(each.id, each.label, None if each.comparison else each.n) for each in heads
         )
         read = [(plan, plan.read(sums, heads)) for plan in self.rows]
         rows = tuple(notes.unreported((row for _, made in read for row in made), columns))
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
-        said = dict.fromkeys(note for row in rows for note in row.notes)
-        order = dict.fromkeys(note for plan, made in read for note in _order(plan, made))
-        footnotes = (*table.footnotes, *changes, *said, *order, *notes.empty(columns))
+        order = (note for plan, made in read for note in _order(plan, made))
+        told = (*changes, *notes.denominators(rows, heads), *order, *notes.empty(columns))
+        footnotes = (*table.footnotes, *dict.fromkeys(told))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
 
 
@@ -125,7 +152,8 @@ def _order(plan: RowPlan, rows: Sequence[Row]) -> Iterator[str]:
     if isinstance(plan, TermsRow) and len(rows) > 1:
         yield notes.terms_order(len(plan.factors))
     if isinstance(plan, LevelsRow):
-        occurring = [row for row in rows if row.groups and row.groups[-1][1] not in plan.values]
+        placed = {*plan.levels.labels, "", AWAITED}
+        occurring = [row for row in rows if row.groups and row.groups[-1][1] not in placed]
         if len(occurring) > 1:
             yield notes.levels_order(plan.label)
 
@@ -185,7 +213,8 @@ class Plan:
         where = self.rules.condition(column.where, f"{path}/where") if column.where else None
         population = self.population(column.set, column.arm, path) if column.set else None
         comparison = compiling.comparison(column, table, path) if column.compare else None
-        return ColumnPlan(column.id, column.label, population, where, comparison)
+        place = self._layout.place(2) if where else ("", 0)
+        return ColumnPlan(column.id, column.label, population, where, comparison, place)
 
 
 _PLANS: dict[tuple[str, str], Plan] = {}
@@ -219,6 +248,7 @@ def _touched(plan: Plan) -> set[str]:
     """Name the rows of sums that one subject's change can touch."""
     rows = {STUDY_ROW, FLOW_ROW, findings.FINDINGS_ROW}
     for table in plan.tables.values():
+        rows |= {column.place[0] for column in table.columns if column.where}
         for row in table.rows:
             rows |= row.touched()
     return rows

@@ -9,7 +9,7 @@ from trial.tables.grid import Cell
 
 OPERATIONS: Mapping[str, tuple[str, str]] = {
     "n": ("Number of subjects", "X"),
-    "N": ("Number of subjects that a percentage is of, with or without what is counted", "X"),
+    "N": ("Number of subjects that a percentage is of: of whom the answer is known", "X"),
     "percent": ("Percentage", "X"),
     "events": ("Number of events", "X"),
     "censored": ("Number of subjects censored", "X"),
@@ -38,7 +38,8 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "observed": ("Number of values observed", "X"),
     "imputed": ("Number of values imputed", "X"),
     "baseline": ("Number of values imputed that are the baseline", "X"),
-    "not_due": ("Number of subjects not yet due", "X"),
+    "not_due": ("Number of subjects not yet due, in neither number of a percentage", "X"),
+    "missing": ("Number of subjects with no value though due, in neither number", "X"),
 }
 """What the statistics of cells are called, in the order of a method's operations; and how many
 decimals are shown where the definition asks for no others."""

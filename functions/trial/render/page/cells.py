@@ -34,6 +34,7 @@ _LINES = (
     ("Imputed", ("imputed",), "{}"),
     ("Of these the baseline", ("baseline",), "{}"),
     ("Not yet due", ("not_due",), "{}"),
+    ("Missing", ("missing",), "{}"),
     ("Censored", ("censored",), "{}"),
     ("Event not dated", ("undated",), "{}"),
     (P_VALUE, ("p",), "{}"),

@@ -89,7 +89,8 @@ def _details(figure: Figure) -> Iterator[str]:
     yield " \u00b7 ".join(_counts(figure))
     yield aside(figure.population)
     how = figure.imputation or figure.method
-    if told := "; ".join(each for each in (how, figure.rule, figure.direction) if each):
+    said = (how, figure.left_out, figure.rule, figure.direction)
+    if told := "; ".join(each for each in said if each):
         yield aside(told)
 
 

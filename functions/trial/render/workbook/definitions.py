@@ -45,14 +45,15 @@ _ABSENT = {
 }
 _STATISTICS = {
     "n": ("n", "Number of subjects, or of those with a value"),
-    "N": ("N", "Number of subjects in the analysis set: the denominator"),
+    "N": ("N", "Number of subjects that a percentage is of; of a column, in the analysis set"),
     "percent": ("%", "Share of the denominator. <1 is more than none; a bare 0 is none."),
     "events": ("Events", "Number of events: a subject may have several"),
     "observed": ("Observed", "Number of subjects whose value was observed"),
     "imputed": ("Imputed", "Number of subjects whose value was imputed by the rule stated"),
     "baseline": ("Of these the baseline", "Number of imputed values that are the baseline"),
     "undated": ("Event not dated", "Number of subjects whose event has no date, and none counts"),
-    "not_due": ("Not yet due", "Number of subjects whose value is not yet due"),
+    "not_due": ("Not yet due", "Number of subjects whose value is not yet due: not in the share"),
+    "missing": ("Missing", "Number of subjects without a value that is due: not in the share"),
     "mean": ("Mean", "Arithmetic mean"),
     "lsmean": ("LS mean", "Least-squares mean, adjusted by the model"),
     "sd": ("SD", "Standard deviation"),

@@ -18,6 +18,7 @@ _NAMES = {
     "baseline": "Of these the baseline",
     "undated": "Event not dated",
     "not_due": "Not yet due",
+    "missing": "Missing",
     "mean": "Mean",
     "sd": "SD",
     "median": "Median",

@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -13,16 +13,18 @@ from trial.adverse_events import AdverseEvent
 from trial.cells import Share, Sums
 from trial.derivation import Derivation
 from trial.messages import canonical
+from trial.rules.categories import level_text
 from trial.rules.dating import Time
 from trial.rules.matching import EventMatcher
 from trial.statistics.proportions import proportion
 from trial.statistics.rates import EXACT_POISSON, poisson_interval, rate
 from trial.tables import notes
-from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.grid import MISSING, Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counts import Placed
 from trial.tables.rows.kinds import (
     Head,
+    Members,
     counted,
     limits,
     named,
@@ -33,8 +35,13 @@ from trial.tables.rows.kinds import (
 )
 
 DAYS_A_YEAR = Fraction(1461, 4)
+OTHER = "(other)"
+"""Stands in the ids of rows for a level that nobody knows the place of."""
 Found = Mapping[tuple[int, str], int]
-"""Subjects (`n`) and events (`e`) by the position of their column."""
+"""Subjects (`n`) and events (`e`) by the position of their column.
+
+`v` are events that lack what is asked of them, `w` subjects with those and none that is meant.
+"""
 
 
 def event_cells(heads: Sequence[Head], found: Found) -> tuple[Cell, ...]:
@@ -44,47 +51,100 @@ def event_cells(heads: Sequence[Head], found: Found) -> tuple[Cell, ...]:
         Cell(heads[i].id, (*counted(n, heads[i]), whole("events", found.get((i, "e"), 0))))
         for i, n in subjects.items()
     ]
-    return (*shown, *compare_counts(heads, {i: [n, heads[i].n - n] for i, n in subjects.items()}))
+    rest = {i: [n, heads[i].settled - n] for i, n in subjects.items()}
+    return (*shown, *compare_counts(heads, rest))
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """What a filter asks of adverse events and some may lack: those are not counted, but told of.
+
+    `asked` says what that is.
+    """
+
+    matches: EventMatcher
+    asked: Sequence[str]
+
+    def open(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
+        """Count the events of a subject that lack what is asked, and the subject if it has others.
+
+        Of a subject with an event that is meant, the answer is known.
+        """
+        truths = [self.matches(event) for event in events] if self.asked else []
+        n = truths.count(None)
+        if not n:
+            return {}
+        return {"v": n} if True in truths else {"v": n, "w": 1}
+
+    def note(self, label: str, heads: Sequence[Head], found: Found) -> tuple[str, ...]:
+        """Say of how many events and subjects it is not known whether they are meant."""
+        of = [
+            (head.label, _said(n, found.get((i, "w"), 0)))
+            for i, head in enumerate(heads)
+            if (n := found.get((i, "v"), 0))
+        ]
+        return (notes.lacking(label, " or ".join(self.asked), of),) if of else ()
+
+
+def _said(events: int, subjects: int) -> str:
+    """Say how many events are not counted and, for that, how many subjects."""
+    said = f"{events} event{'' if events == 1 else 's'}"
+    return f"{said}, and so {subjects} subject{'' if subjects == 1 else 's'}" if subjects else said
 
 
 @dataclass(frozen=True)
 class EventsRow(Placed):
     """Subjects with at least one adverse event of some description, and how many events."""
 
-    matches: EventMatcher
+    lacking: Lacking
 
-    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once, and each of its events."""
         adverse_events = derivation.adverse_events
-        events = sum(map(self.matches, adverse_events)) if adverse_events else 0
-        if not events:
+        if not adverse_events:
             return
+        events = sum(map(bool, map(self.lacking.matches, adverse_events)))
+        counts = {"n": 1, "e": events} if events else {}
+        counts |= self.lacking.open(adverse_events)
         for column, member in enumerate(members):
             if member:
-                put(share, self.sums, f"{self.index}.{column}.n", 1)
-                put(share, self.sums, f"{self.index}.{column}.e", events)
+                for name, n in counts.items():
+                    put(share, self.sums, f"{self.index}.{column}.{name}", n)
 
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give subjects (n, N, percentage) and events."""
         cells, at = sums.get(self.sums, {}), f"{self.index}."
         found = {
-            (i, name): cells.get(f"{at}{i}.{name}", 0) for i in range(len(heads)) for name in "ne"
+            (i, name): cells.get(f"{at}{i}.{name}", 0) for i in range(len(heads)) for name in "nevw"
         }
-        return [Row(self.id, self.label, self.level, event_cells(heads, found))]
+        said = self.lacking.note(self.label, heads, found)
+        return [Row(self.id, self.label, self.level, event_cells(heads, found), notes=said)]
 
 
 @dataclass(frozen=True)
 class Severity:
-    """Which field of an adverse event says how bad it was, and its levels, mildest first."""
+    """Which field of an adverse event says how bad it was, and its levels, mildest first.
+
+    `labels` are those that are known and `always` those of them that are shown in any case: a level
+    that occurs is never lost.
+    """
 
     field: str
-    values: Mapping[str, str]
+    labels: Mapping[str, str]
+    always: frozenset[str]
 
-    def worst(self, events: Iterable[AdverseEvent]) -> int | None:
-        """Give the place of the worst level that one of some events reached; None if unknown."""
-        levels = list(self.values)
-        reached = (str(event.data.get(self.field, "")) for event in events)
-        return max((levels.index(each) for each in reached if each in self.values), default=None)
+    def worst(self, events: Iterable[AdverseEvent]) -> str | None:
+        """Give the worst level that one of some events reached; '' where none has one.
+
+        None where there are no events. A level that is not known comes after all that are.
+        """
+        reached = {level_text(event.data.get(self.field) or "") for event in events}
+        return max(reached, key=lambda each: (bool(each), self.place(each), each), default=None)
+
+    def place(self, level: str) -> int:
+        """Give the place of a level among those that are known."""
+        places = list(self.labels)
+        return places.index(level) if level in self.labels else len(places)
 
 
 @dataclass(frozen=True)
@@ -99,28 +159,38 @@ class TermsRow:
     sums: str
     index: int
     chunks: int
-    matches: EventMatcher
+    label: str
+    lacking: Lacking
     names: Callable[[AdverseEvent], Sequence[tuple[str, ...]]]
     minimum_percent: Decimal | None
     severity: Severity | None
     factors: tuple[str, ...]
 
-    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once a class and once a term, and each event."""
         found: dict[tuple[str, ...], list[AdverseEvent]] = {}
-        for event in filter(self.matches, derivation.adverse_events):
+        for event in filter(self.lacking.matches, derivation.adverse_events):
             for name in self.names(event):
                 found.setdefault(name, []).append(event)
         for name, events in found.items():
-            text = canonical(list(name))
-            row = f"{self.sums}{zlib.crc32(text.encode()) % self.chunks}"
             counts = {"n": 1, "e": len(events)}
             if self.severity and (worst := self.severity.worst(events)) is not None:
-                counts[str(worst)] = 1
-            for column, member in enumerate(members):
-                if member:
-                    for statistic, n in counts.items():
-                        put(share, row, f"{self.index}.{column}.{statistic}{text}", n)
+                known = worst in self.severity.labels
+                counts[str(self.severity.place(worst)) if known else "o" if worst else "m"] = 1
+            self._put(share, members, name, counts)
+        if lack := self.lacking.open(derivation.adverse_events):
+            self._put(share, members, (), lack)
+
+    def _put(
+        self, share: Share, members: Members, name: Sequence[str], counts: Mapping[str, int]
+    ) -> None:
+        """Add counts to the cells of a term; those of no term are of the whole row."""
+        text = canonical(list(name))
+        row = f"{self.sums}{zlib.crc32(text.encode()) % self.chunks}"
+        for column, member in enumerate(members):
+            if member:
+                for statistic, n in counts.items():
+                    put(share, row, f"{self.index}.{column}.{statistic}{text}", n)
 
     def touched(self) -> set[str]:
         """Touch all of its rows of sums, at worst."""
@@ -129,21 +199,27 @@ class TermsRow:
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give classes by frequency over all columns and, within each, terms likewise."""
         counts = self._counts(sums)
+        lack = counts.pop((), {})
 
         def order(name: tuple[str, ...]) -> tuple[Any, ...]:
             parts = [name[:depth] for depth in range(1, len(name) + 1)]
             return tuple((-_subjects(counts.get(part, {})), part[-1]) for part in parts)
 
         wanted = [name for name in counts if self._frequent(counts[name], heads)]
-        return [
+        rows = [
             row
             for name in sorted(wanted, key=order)
             for row in self._rows(name, counts[name], heads)
         ]
+        said = self.lacking.note(self.label, heads, lack)
+        if said and not rows:
+            return [Row(self.id, self.label, 0, notes=said)]
+        return [replace(row, notes=said) if place == 0 else row for place, row in enumerate(rows)]
 
     def subjects(self, sums: Share, heads: Sequence[Head]) -> dict[tuple[str, ...], dict[int, int]]:
         """Read, for each term that the table shows, how many subjects each column counts."""
         counts = self._counts(sums)
+        counts.pop((), None)
         deepest = max(map(len, counts), default=0)
         return {
             name: {column: n for (column, statistic), n in found.items() if statistic == "n"}
@@ -157,19 +233,21 @@ class TermsRow:
             for cell, value in sums.get(f"{self.sums}{chunk}", {}).items():
                 index, column, rest = cell.split(".", 2)
                 if int(index) == self.index:
-                    name = tuple(json.loads(rest[1:]))
-                    counts.setdefault(name, {})[int(column), rest[0]] = value
+                    statistic, text = rest[: rest.index("[")], rest[rest.index("[") :]
+                    name = tuple(json.loads(text))
+                    counts.setdefault(name, {})[int(column), statistic] = value
         return counts
 
     def _frequent(self, found: Found, heads: Sequence[Head]) -> bool:
         if self.minimum_percent is None:
             return True
-        shares = (proportion(found.get((i, "n"), 0), head.n) for i, head in enumerate(heads))
+        shares = (proportion(found.get((i, "n"), 0), head.settled) for i, head in enumerate(heads))
         return any(each is not None and each >= self.minimum_percent for each in shares)
 
     def _named(self, name: tuple[str, ...]) -> str:
         """Name a term's row; a term that is called like a level is told from its class's level."""
-        levels = self.severity.values if self.severity and len(name) > 1 else ()
+        under = self.severity if len(name) > 1 else None
+        levels = (*under.labels, OTHER, "") if under else ()
         row = named(self.id, *name)
         if name[-1] not in levels:
             return row
@@ -180,15 +258,25 @@ class TermsRow:
         row, level = self._named(name), len(name) - 1
         groups = tuple(zip(self.factors, name, strict=False))
         yield Row(row, name[-1], level, event_cells(heads, found), groups)
-        for place, (value, label) in enumerate(
-            self.severity.values.items() if self.severity else ()
-        ):
+        for statistic, value, label in self._worst(found):
             cells = tuple(
-                Cell(head.id, counted(found.get((i, str(place)), 0), head))
+                Cell(head.id, counted(found.get((i, statistic), 0), head))
                 for i, head in enumerate(heads)
                 if head.comparison is None
             )
             yield Row(named(row, value), label, level + 1, cells, (*groups, ("level", value)))
+
+    def _worst(self, found: Found) -> Iterator[tuple[str, str, str]]:
+        """Give the levels that are shown under a term: cells, value and label of each."""
+        if self.severity is None:
+            return
+        occurring = {statistic for _, statistic in found}
+        for place, (value, label) in enumerate(self.severity.labels.items()):
+            if value in self.severity.always or str(place) in occurring:
+                yield str(place), value, label
+        for statistic, value, label in (("o", OTHER, "Other"), ("m", "", MISSING)):
+            if statistic in occurring:
+                yield statistic, value, label
 
 
 def _subjects(found: Found) -> int:
@@ -202,14 +290,15 @@ class IncidenceRow(Placed):
     Risk ends with the last contact, or with the study's days after the last dose.
     """
 
-    matches: EventMatcher
+    lacking: Lacking
     per: int
 
-    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject's first event, its days at risk, and an event that has no date."""
         if (risk := self._risk(derivation)) is None:
             return
         counts = {"d": risk.days, "n": int(risk.event), "u": int(risk.undated)}
+        counts |= self.lacking.open(derivation.adverse_events)
         for column, member in enumerate(members):
             for name, count in counts.items() if member else ():
                 if count:
@@ -222,7 +311,7 @@ class IncidenceRow(Placed):
         end, window = derivation.last_contact, derivation.rules.adverse_events.days_after_last_dose
         if window is not None:
             end = min(end, derivation.last_dose_day + window)
-        onsets = [each.onset for each in derivation.adverse_events if self.matches(each)]
+        onsets = [each.onset for each in derivation.adverse_events if self.lacking.matches(each)]
         days = (day for each in onsets if each and (day := each.since(first)) is not None)
         event = min(days, default=None)
         if event is not None and event <= end:
@@ -238,9 +327,15 @@ class IncidenceRow(Placed):
             if head.comparison is None:
                 n, days, missed = (cells.get(f"{self.index}.{i}.{name}", 0) for name in "ndu")
                 undated[head.label] = missed
-                found = (*self._rate(n, days), *without_date(missed))
-                shown.append(Cell(head.id, found, f"{EXACT_POISSON}, 95 %"))
-        said = notes.undated(self.label, undated)
+                shown_rate = (*self._rate(n, days), *without_date(missed))
+                shown.append(Cell(head.id, shown_rate, f"{EXACT_POISSON}, 95 %"))
+        found = {
+            (i, name): cells.get(f"{self.index}.{i}.{name}", 0)
+            for i in range(len(heads))
+            for name in "vw"
+        }
+        lacks = self.lacking.note(self.label, heads, found)
+        said = (*notes.undated(self.label, undated), *lacks)
         return [Row(self.id, self.label, self.level, tuple(shown), notes=said)]
 
     def _rate(self, n: int, days: int) -> tuple[Statistic, ...]:

@@ -15,7 +15,7 @@ from trial import numbers
 from trial.cells import Share, Sums
 from trial.definition.precision import ENDLESS_PLACES, Precision
 from trial.derivation import Derivation
-from trial.rules.matching import refused
+from trial.rules.matching import Truth, refused
 from trial.statistics.inference import Interval
 from trial.statistics.proportions import clopper_pearson, proportion
 from trial.tables.grid import Row, Statistic
@@ -34,7 +34,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Head:
-    """A column when its table is read: the size of its set, or what it compares."""
+    """A column when its table is read: the size of its set, or what it compares.
+
+    Where it shows only some of its set, `hidden` are those whom it does not, and `open` those of
+    whom that is not known: they are in no percentage.
+    """
 
     id: str
     label: str
@@ -42,6 +46,35 @@ class Head:
     arm: str | None = None
     comparison: Comparison | None = None
     percent_places: int = 0
+    hidden: int = 0
+    open: int = 0
+
+    @property
+    def shown(self) -> int:
+        """How many subjects it shows."""
+        return self.n - self.hidden - self.open
+
+    @property
+    def settled(self) -> int:
+        """How many a percentage is of: those known to be shown or not to be."""
+        return self.n - self.open
+
+
+class Members(list[bool]):
+    """Whether a subject is shown in each column; who `belongs` to its set may be hidden there.
+
+    `where` says of each column whether it shows the subject, if it belongs to it: None is unknown.
+    """
+
+    def __init__(self, belongs: Sequence[bool], where: Sequence[Truth]) -> None:
+        """Show who belongs to a column's set and is known to be one that it shows."""
+        super().__init__(of and bool(seen) for of, seen in zip(belongs, where, strict=True))
+        self.belongs = belongs
+        self.where = where
+
+    def only(self, column: int) -> "Members":
+        """Give the subject as a member of one column alone."""
+        return Members([of and i == column for i, of in enumerate(self.belongs)], self.where)
 
 
 class RowPlan(Protocol):
@@ -51,7 +84,7 @@ class RowPlan(Protocol):
     def id(self) -> str:
         """Name the row; rows that it gives are named so, or begin so."""
 
-    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Put the subject's part into its share, for the columns it is a member of.
 
         No subject is a member of a column that compares others.
@@ -97,7 +130,7 @@ def counted(
 
     The denominator is the column's unless it is given.
     """
-    size = head.n if of is None else of
+    size = head.settled if of is None else of
     percent = proportion(n, size)
     statistics = (
         whole("n", n),

@@ -15,6 +15,7 @@ from trial.messages import canonical
 from trial.rules.categories import Category
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
+from trial.rules.settling import Waits
 from trial.statistics import products
 from trial.statistics.contingency import (
     CMH,
@@ -26,9 +27,11 @@ from trial.statistics.inference import StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
 from trial.statistics.products import Levels, Products, pooled
 from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.rows.counting import beside
 from trial.tables.rows.counts import Placed
 from trial.tables.rows.kinds import (
     Head,
+    Members,
     check_printed,
     counted,
     kept,
@@ -54,23 +57,26 @@ class StratifiedRow(Placed):
 
     test: Test
     strata: Sequence[Category]
+    waits: Waits
 
-    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
-        """Count the subject in its stratum and, where the condition is true, once more."""
-        levels = [each(derivation) for each in self.strata]
-        if None in levels:
-            return
-        stratum, holds = canonical(levels), self.test(derivation)
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
+        """Count the subject in its stratum once it is settled and, where it holds, once more."""
+        levels, holds = [each(derivation) for each in self.strata], self.test(derivation)
+        if holds is None or None in levels:
+            names = [] if self.waits(derivation) else ["m"]
+        else:
+            stratum = canonical(levels)
+            names = [f"d{stratum}", *([f"n{stratum}"] if holds else [])]
         for column, member in enumerate(members):
             if member:
-                put(share, self.sums, f"{self.index}.{column}.d{stratum}", 1)
-                if holds:
-                    put(share, self.sums, f"{self.index}.{column}.n{stratum}", 1)
+                for name in names:
+                    put(share, self.sums, f"{self.index}.{column}.{name}", 1)
 
     def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
         """Give, of all strata, the subjects counted; and compare columns within strata."""
         cells, start = sums.get(self.sums, {}), f"{self.index}."
-        strata = {name.split(".", 2)[2][1:] for name in cells if name.startswith(start)}
+        found = (name.split(".", 2)[2] for name in cells if name.startswith(start))
+        strata = {name[1:] for name in found} - {""}
 
         def counts(column: int, stratum: str) -> tuple[int, int]:
             n, size = (cells.get(f"{start}{column}.{what}{stratum}", 0) for what in "nd")
@@ -81,7 +87,9 @@ class StratifiedRow(Placed):
             if head.comparison is None:
                 tables = [counts(i, stratum) for stratum in strata]
                 n, size = sum(n for n, _ in tables), sum(map(sum, tables))
-                shown.append(Cell(head.id, counted(n, head, of=size)))
+                missing = cells.get(f"{start}{i}.m", 0)
+                left = beside(head.shown - size - missing, missing)
+                shown.append(Cell(head.id, (*counted(n, head, of=size), *left)))
             else:
                 columns = head.comparison.columns
                 tested = [[counts(each, stratum) for each in columns] for stratum in sorted(strata)]
@@ -122,7 +130,7 @@ class AncovaRow:
     weights: str
     scores: Mapping[str, Decimal]
 
-    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add the subject's values at its levels; and count it where levels may be pooled."""
         arm = next(
             (arm for arm, held in zip(self.arms, members, strict=True) if arm and held), None

@@ -19,7 +19,17 @@ from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import Placed
-from trial.tables.rows.kinds import Head, apart, check_printed, kept, limits, number, put, whole
+from trial.tables.rows.kinds import (
+    Head,
+    Members,
+    apart,
+    check_printed,
+    kept,
+    limits,
+    number,
+    put,
+    whole,
+)
 
 LOCF = "LOCF"
 """What carrying the last value forward is called; where that is the baseline, it is BOCF."""
@@ -52,7 +62,7 @@ class SummaryRow(Placed):
     arms: Sequence[str | None]
     groups: tuple[tuple[str, str], ...] = ()
 
-    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add n, the value and its square and, for order statistics, its tally."""
         if self.where is not None and not self.where(derivation):
             return

@@ -23,6 +23,7 @@ from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.kinds import (
     Head,
+    Members,
     apart,
     counted,
     number,
@@ -48,7 +49,7 @@ class SurvivalRow:
     at: Sequence[int]
     arms: Sequence[str | None]
 
-    def contribute(self, derivation: Derivation, members: Sequence[bool], share: Share) -> None:
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject at its day; without a stratum it is left out, as without a start.
 
         One with an event that has no date counts as censored, and apart.

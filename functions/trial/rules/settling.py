@@ -1,0 +1,152 @@
+"""Whether a condition is settled, and where it is not, whether it waits or something is missing.
+
+A condition of which the answer is not known is neither true nor false, so whoever counts needs to
+know of how many it is settled. Some are settled of everybody; that is known before any subject is
+seen, and costs nothing.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+
+from trial.definition.conditions import Condition, Measure, Ref
+from trial.definition.design import ARM
+from trial.derivation import Derivation
+from trial.messages import canonical
+from trial.rules import Rules
+from trial.rules.matching import Test, Truth, every, lacking, some
+
+Waits = Callable[[Derivation], bool]
+"""Says of a subject for whom something is open whether what is asked is not yet due."""
+
+
+class Opens(IntEnum):
+    """How a condition can be open: of nobody; where a value is missing; until it is due, too."""
+
+    NEVER = 0
+    MISSING = 1
+    WAITING = 2
+
+
+def opens(rules: Rules, ref: Ref) -> Opens:
+    """Say how a condition can be open."""
+    condition = _written(rules, ref)
+    if (parts := _parts(condition)) is not None:
+        return max((opens(rules, each) for each in parts), default=Opens.NEVER)
+    if condition.measure is not None:
+        return _opens_of_measure(rules, condition.measure)
+    if condition.characteristic is not None:
+        return opens_of_category(rules, condition.characteristic)
+    return Opens.NEVER
+
+
+def opens_of_category(rules: Rules, name: str) -> Opens:
+    """Say how the level of a category can be open."""
+    definition = rules.study.definition
+    if name in definition.classes:
+        found = _opens_of_measure(rules, definition.classes[name].measure)
+        settled = definition.classes[name].missing is not None and found is Opens.MISSING
+        return Opens.NEVER if settled else found
+    return Opens.WAITING if _drawn(rules, name) else Opens.MISSING
+
+
+def _opens_of_measure(rules: Rules, ref: str | Measure) -> Opens:
+    measure = rules.study.definition.measures[ref] if isinstance(ref, str) else ref
+    if measure.records is not None:
+        return Opens.NEVER
+    return Opens.MISSING if measure.characteristic is not None else Opens.WAITING
+
+
+def waits(rules: Rules, ref: Ref, path: str) -> Waits:
+    """Make a test of a subject for whom a condition is open: say if that is not yet due."""
+    condition = _written(rules, ref)
+    if (parts := _parts(condition)) is not None:
+        tests = [(rules.condition(each, path), waits(rules, each, path)) for each in parts]
+        return lambda derivation: any(
+            test(derivation) is None and waiting(derivation) for test, waiting in tests
+        )
+    if condition.measure is not None:
+        return rules.measure(condition.measure, path).waits
+    if condition.characteristic is not None:
+        return category_waits(rules, condition.characteristic, path)
+    return lambda _: False
+
+
+def lacks(rules: Rules, ref: Ref) -> list[str]:
+    """Name what a condition asks of adverse events and some may lack: such an event is not meant.
+
+    Whoever counts says of how many subjects the answer would otherwise be open.
+    """
+    condition = _written(rules, ref)
+    found = [each for part in _parts(condition) or () for each in lacks(rules, part)]
+    if condition.adverse_event is not None:
+        found += lacking(condition.adverse_event)
+    return list(dict.fromkeys(found))
+
+
+def strictly(rules: Rules, ref: Ref, path: str) -> Test:
+    """Make the test that leaves open what adverse events lack."""
+    condition = _written(rules, ref)
+    if condition.adverse_event is not None:
+        matches = rules.events(condition.adverse_event, path)
+        return lambda derivation: some(map(matches, derivation.adverse_events))
+    if (parts := _parts(condition)) is None:
+        return rules.condition(ref, path)
+    tests = [strictly(rules, each, path) for each in parts]
+    if condition.all is not None:
+        return lambda derivation: every(test(derivation) for test in tests)
+    if condition.any is not None:
+        return lambda derivation: some(test(derivation) for test in tests)
+    return lambda derivation: _no(some(test(derivation) for test in tests))
+
+
+def _no(truth: Truth) -> Truth:
+    return None if truth is None else not truth
+
+
+def category_waits(rules: Rules, name: str, path: str) -> Waits:
+    """Make a test of a subject whose level is not known: say if it is not yet due.
+
+    The arm and the strata are known once the subject is randomised.
+    """
+    definition = rules.study.definition
+    if name in definition.classes:
+        return rules.measure(definition.classes[name].measure, path).waits
+    if not _drawn(rules, name):
+        return lambda _: False
+    return lambda derivation: (
+        derivation.begun and derivation.randomisation is None and not derivation.over
+    )
+
+
+def _drawn(rules: Rules, name: str) -> bool:
+    return name == ARM or name in rules.study.definition.strata
+
+
+def key(rules: Rules, ref: Ref) -> str:
+    """Name what settles a condition: conditions of one name are settled for the same subjects.
+
+    Bounds do not matter, only whether there is a value, and whether a missing one is a failure.
+    What combines conditions that are all settled alike is settled as they are.
+    """
+    condition = _written(rules, ref)
+    parts = _parts(condition)
+    if parts is not None and len(found := {key(rules, each) for each in parts}) == 1:
+        return found.pop()
+    if condition.measure is not None:
+        failure = condition.assessed is not None or condition.missing == "failure"
+        return canonical(["value", _plain(rules, condition.measure), failure])
+    return canonical(["condition", condition.model_dump(mode="json", exclude_unset=True)])
+
+
+def _plain(rules: Rules, ref: str | Measure) -> object:
+    measure = rules.study.definition.measures[ref] if isinstance(ref, str) else ref
+    return measure.model_dump(mode="json", exclude_defaults=True, exclude={"label"})
+
+
+def _written(rules: Rules, ref: Ref) -> Condition:
+    return ref if isinstance(ref, Condition) else rules.study.definition.conditions[ref]
+
+
+def _parts(condition: Condition) -> list[Ref] | None:
+    found = (condition.all, condition.any, condition.none)
+    return next((each for each in found if each is not None), None)

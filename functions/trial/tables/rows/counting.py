@@ -1,0 +1,112 @@
+"""Of how many a row counts: those of whom it is settled; beside it stand who waits and who misses.
+
+What the answer is not known of is in neither number of a percentage. The settled are counted and
+not the open, so that a subject newly enrolled, of whom all is open, changes no row. Where nothing
+can wait the missing are counted alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trial.cells import Cells, Share, Sums
+from trial.derivation import Derivation
+from trial.rules.matching import Test, Truth
+from trial.rules.settling import Opens, Waits
+from trial.tables.grid import Statistic
+from trial.tables.rows.kinds import Head, Members, whole
+
+_SETTLED, _MISSING, _BASE, _LACKING = "0.n", "1.n", "2.n", "3.n"
+"""What the cells of a question are called: as counts of columns are, which deflate well."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """The subjects of a column that a row is about, where it names a denominator of its own."""
+
+    test: Test
+    label: str
+
+
+@dataclass(frozen=True)
+class Whom:
+    """How many a count is of: the denominator, and who is in neither number."""
+
+    size: int
+    waiting: int = 0
+    missing: int = 0
+
+    @property
+    def beside(self) -> tuple[Statistic, ...]:
+        """Say beside a count who is not counted, if anybody."""
+        return beside(self.waiting, self.missing)
+
+
+def beside(waiting: int, missing: int) -> tuple[Statistic, ...]:
+    """Say who is not yet due and who is missing, where anybody is."""
+    found = (("not_due", waiting), ("missing", missing))
+    return tuple(whole(name, n) for name, n in found if n)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """A question asked of the subjects of a column: who is settled, who waits, who is missing.
+
+    `sums` and `index` say where that is counted: the settled, the missing and, where it is of some
+    of the column alone, those. Questions that are settled alike share these cells, so
+    they are set and not added to. `everybody` in the column is the denominator where it is asked
+    for, whether settled or not. What adverse events may `lack` counts as a no; `strictly` leaves it
+    open, and whom that makes a difference to is counted too.
+    """
+
+    column: int
+    test: Test
+    waits: Waits
+    opens: Opens
+    sums: str
+    index: int
+    base: Base | None = None
+    everybody: bool = False
+    lack: Sequence[str] = ()
+    strictly: Test | None = None
+
+    def ask(self, derivation: Derivation, members: Members, share: Share) -> Truth:
+        """Ask a subject of the column; count it as settled or missing, and give the answer."""
+        if not members.belongs[self.column]:
+            return None
+        if self.base is not None:
+            if not self.base.test(derivation):
+                return None
+            self._set(share, _BASE)
+        truth = self.test(derivation)
+        if truth is not None:
+            if self.opens is Opens.WAITING:
+                self._set(share, _SETTLED)
+            if self.strictly is not None and self.strictly(derivation) is None:
+                self._set(share, _LACKING)
+        elif not self.waits(derivation):
+            self._set(share, _MISSING)
+        return truth
+
+    def _set(self, share: Share, what: str) -> None:
+        share.setdefault(self.sums, {})[f"{self.index}.{what}"] = 1
+
+    def whom(self, sums: Sums, head: Head) -> Whom:
+        """Read how many are counted, wait and are missing."""
+        cells = sums.get(self.sums, {})
+        size = self._cell(cells, _BASE) if self.base else head.n
+        missing = self._cell(cells, _MISSING)
+        waits = self.opens is Opens.WAITING
+        waiting = size - self._cell(cells, _SETTLED) - missing if waits else 0
+        return Whom(size if self.everybody else size - waiting - missing, waiting, missing)
+
+    def _cell(self, cells: Cells, what: str) -> int:
+        return cells.get(f"{self.index}.{what}", 0)
+
+    @property
+    def touched(self) -> set[str]:
+        """The row of sums that it can touch, if any."""
+        return {self.sums} if self.sums else set()
+
+    def lacking(self, sums: Sums) -> int:
+        """Read of how many the answer is open to what adverse events lack, and counted as no."""
+        return self._cell(sums.get(self.sums, {}), _LACKING)
