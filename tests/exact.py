@@ -80,9 +80,9 @@ def described(
     values: Sequence[Fraction], wanted: Sequence[str], places: Mapping[str, int]
 ) -> dict[str, str]:
     """Print statistics of values; where there is none, nothing is printed."""
-    found = {"n": str(len(values))}
     if not values:
-        return found
+        return {}
+    found = {"n": str(len(values))}
     numbers = {"mean": mean(values), "min": min(values), "max": max(values)}
     numbers |= {name: quantile(values, i) for i, name in ((1, "q1"), (2, "median"), (3, "q3"))}
     if len(values) > 1:

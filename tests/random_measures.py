@@ -103,7 +103,7 @@ class Trial:
         person = Person(name, arm, score=number(rng, self.score, pool))
         for visit in VISITS:
             if rng.random() < 0.9:
-                text = number(rng, self.parameters["x"], pool)
+                text = number(rng, self.parameters["x"], pool, rng.choice([3, 6, 14]))
                 below = "<" if rng.random() < 0.1 and text[0] != "-" else ""
                 unit = rng.choice(["u", *self.parameters["x"].get("units", {})])
                 person.results[visit] = Result(below + text, unit, rng.choice(["3", "7", "40.5"]))
@@ -249,9 +249,9 @@ def derived_precision(rng: random.Random) -> dict[str, int]:
     return {name: rng.randint(0, 4) for name in ("order_places", "decimals") if rng.random() < 0.5}
 
 
-def number(rng: random.Random, of: Mapping[str, Any], pool: list[str]) -> str:
-    """Draw a number with the decimals that may be sent."""
-    places = of.get("places", 6)
+def number(rng: random.Random, of: Mapping[str, Any], pool: list[str], most: int = 6) -> str:
+    """Draw a number with the decimals that may be sent, or `most` where all may be."""
+    places = of.get("places", most)
     chosen = rng.choice(pool)
     if rng.random() < 0.6 and len(chosen.partition(".")[2]) <= places:
         return chosen

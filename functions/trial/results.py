@@ -11,7 +11,7 @@ from trial.definition.design import Parameter
 from trial.definition.precision import Precision
 
 _RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,18})?)\s*", re.ASCII)
-EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 """In which numbers are derived: those that end keep every digit."""
 
 
@@ -20,7 +20,7 @@ class Value:
     """A number in units of the last place, as it counts.
 
     Where it was reported beyond quantification, `operator` says on which side of `bound` it lies.
-    `number` is what the units were rounded from, to 60 digits; None where they are all there is.
+    `number` is what the units were rounded from, to 100 digits; None where they are all there is.
     """
 
     units: int

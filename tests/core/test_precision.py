@@ -284,7 +284,8 @@ class TestResults:
         [
             ("24.4", "u", {"places": 1}, True), ("24.45", "u", {"places": 1}, False),
             ("24.400", "u", {"places": 1}, True), ("<0.05", "u", {"places": 1}, False),
-            ("3.123456", "u", {}, True), ("3.1234567", "u", {}, False),
+            ("3.123456789012345678", "u", {}, True), ("3.1234", "u", {"places": 3}, False),
+            ("6.3245553203", "u", {"places": 9}, True),
             ("4.15", "v", {"places": 1, "units": {"v": 10}}, True),
             ("4.155", "v", {"places": 1, "units": {"v": 10}}, False),
             ("61.55172413793103", "u", {"places": 14}, True),

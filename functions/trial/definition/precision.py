@@ -16,10 +16,10 @@ from trial.definition.base import Model, Places
 
 MOST_PLACES = 18
 """Decimals that the text of a result can have."""
-WIDEST_PLACES = 2 * MOST_PLACES
+WIDEST_PLACES = 48
 """Decimals that are kept of a converted result at most; one with more is rounded."""
-OPEN_PLACES = 6
-"""Decimals that a result may have where the definition does not say."""
+MEASURED_PLACES = 5
+"""Decimals that what is measured can have: a result with more was computed."""
 ENDLESS_PLACES = 12
 """Decimals that are kept of what has no last one."""
 GUARD = 3
@@ -77,9 +77,10 @@ PERCENT = Precision(
 class Measured(Model):
     """What numbers have in common: their range, and how finely they are kept and printed.
 
-    Results may have `places` decimals, 6 unless given; those with more are refused or, if the study
-    says so, `rounded`. `decimals` are printed, as many as `places` unless given. Rows of sums hold
-    the values that lie within 32 steps of `order_places` decimals.
+    Results may have `places` decimals; those with more are refused or, if the study says so,
+    `rounded`. Of what was computed (`places` above 5, or left out) every digit is kept. `decimals`
+    are printed, as many as `places` unless given. Rows of sums hold the values that lie within 32
+    steps of `order_places` decimals.
     """
 
     minimum: Decimal | None = None
@@ -105,7 +106,8 @@ class Measured(Model):
     @property
     def result_places(self) -> int:
         """The decimals that a number may have as it is reported."""
-        return OPEN_PLACES if self.places is None else self.places
+        given = MOST_PLACES if self.places is None else self.places
+        return given if given <= MEASURED_PLACES else MOST_PLACES
 
     @cached_property
     def precision(self) -> Precision:
@@ -115,8 +117,8 @@ class Measured(Model):
     def _reported(self, places: int) -> Precision:
         """Keep a number whole; of one with too many decimals for that, more than are printed."""
         decimals = self._decimals(min(self.places or 0, _MOST_DECIMALS))
-        if self.rounded:
-            places = self.result_places
+        if self.rounded and self.places is not None:
+            places = self.places
         written, grid = self._written(decimals), min(self._grid(decimals), places)
         if places <= WIDEST_PLACES:
             return Precision(places, decimals, grid, written, rounded=self.rounded)

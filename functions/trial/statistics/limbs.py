@@ -7,7 +7,7 @@ sum of a hundred million of them still fits. Most numbers have one part and its 
 from collections.abc import Iterator, Mapping
 
 LIMB = 10**30
-LIMBS = 5
+LIMBS = 6
 
 
 def limbs(name: str, number: int) -> Iterator[tuple[str, int]]:
@@ -18,7 +18,7 @@ def limbs(name: str, number: int) -> Iterator[tuple[str, int]]:
         if limb:
             yield cell, sign * limb
     if left:
-        raise ValueError("a number of more than 150 digits")
+        raise ValueError("a number of more than 180 digits")
 
 
 def joined(name: str, cells: Mapping[str, int]) -> int:
