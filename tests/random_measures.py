@@ -10,7 +10,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import exact
 from builders import day, dose, enrolment, entry, tiny
 from exact import log10, rounded
 from parallel import PARALLEL, randomised
@@ -180,7 +179,8 @@ class Trial:
             value, base = (self.value(person, name, at) for at in (visit, "baseline"))
             if value is None or kind == "value":
                 return value
-            if base is None or (kind == "percent" and not exact.snapped(base)):
+            nothing = Fraction(1, 2 * 10 ** (18 if name == "x" else 12))
+            if base is None or (kind == "percent" and abs(base) < nothing):
                 return None
             change = value - base
             return {"change": change, "decrease": -change}.get(kind) or (

@@ -319,9 +319,9 @@ def _changed(quantity: Quantity, measure: Measure, baseline: Evaluate) -> Quanti
 
 
 def _percent(value: Value, base: Value, places: int) -> Value | None:
-    """Give a change in percent of the baseline's size; None where that is 0."""
-    number, start = value.unrounded(places), base.unrounded(places)
-    if not start:
+    """Give a change in percent of the baseline's size; None where that is 0 as it is kept."""
+    if not base.units:
         return None
+    number, start = value.unrounded(places), base.unrounded(places)
     change = EXACT.multiply(EXACT.subtract(number, start), 100)
     return value_of(EXACT.divide(change, start.copy_abs()), PERCENT)
