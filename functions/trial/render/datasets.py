@@ -100,6 +100,8 @@ def _converter(column: ListingColumn) -> Callable[[Value], Value]:
 
 
 def _text(value: Value) -> Value:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return None if value is None or isinstance(value, Absent) else str(value)
 
 

@@ -15,7 +15,7 @@ from trial.tables.grid import ListingColumn
 from trial.tables.listings import days
 from trial.tables.listings.items import Source
 from trial.tables.listings.sources import source
-from trial.tables.listings.variables import is_whole, key_sequence
+from trial.tables.listings.variables import gives_numbers, is_whole, key_sequence
 
 Column = tuple[ListingColumn, Source]
 _STUDY_DAY = ".study-day"
@@ -41,6 +41,8 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Colu
         stem = (column.source or "").partition(_STUDY_DAY)[0]
         field = days.field(stem, definition.records) if stem in dated else None
         value = field.study_day if field else source(rules, column, definition.records, at)
+        if kind == "number" and not gives_numbers(rules, str(column.source), definition.records):
+            raise refused(f"{at}/kind", _no_number(str(column.source)))
         whole = is_whole(rules, column.source, definition.records)
         key = keys.get(column.id, 0)
         return [(ListingColumn(column.id, column.label, kind, whole, key), value)]
@@ -51,6 +53,11 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Colu
     ]
     faults.settle()
     return [column for columns in made for column in columns or ()]
+
+
+def _no_number(source: str) -> str:
+    instead = " (value is the number that a result counts as)" if source == "result" else ""
+    return f"is that of a number, and {source} is text: leave kind out{instead}"
 
 
 def _of_date(

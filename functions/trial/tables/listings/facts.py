@@ -71,9 +71,16 @@ def _visit_label(derivation: Derivation, observation: Observation, _: Item) -> V
     return visit.label if visit else None
 
 
+def _reported_unit(derivation: Derivation, _: Observation, item: Item) -> Value:
+    """Give the unit that a result was reported in: that of its parameter where it names none."""
+    reported = derivation.parameter(item.parameter).derived_from or item.parameter
+    return plain(item.data.get("unit")) or derivation.parameter(reported).unit
+
+
 OBSERVATION: Mapping[str, Source] = {
     "parameter": _observed(lambda derivation, _, item: derivation.parameter(item.parameter).label),
     "unit": _observed(lambda derivation, _, item: derivation.parameter(item.parameter).unit),
+    "reported-unit": _observed(_reported_unit),
     "visit": lambda _, item: "; ".join(item.visits) or "Not chosen for a visit",
     "recorded-visit": _observed(_visit_label),
     "operator": _observed(lambda _derivation, observation, _item: observation.value.operator),

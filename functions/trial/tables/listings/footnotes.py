@@ -6,6 +6,7 @@ from trial.definition.outputs import ListingDefinition
 from trial.rules import Rules
 from trial.tables import notes
 from trial.tables.listings import days
+from trial.tables.listings.items import parameters_of
 from trial.tables.listings.order import order
 from trial.tables.listings.sources import asked
 
@@ -31,7 +32,21 @@ def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterato
     yield from notes.changes(shown)
     if any(each.scheduled for *_, each in found):
         yield notes.BLANK
+    yield from _units(rules, definition)
     dated = (each.source for each in definition.columns if each.kind == "date")
     fields = (days.field(name, definition.records) for name in dated)
     if any(field is not None and field.rule is not None for field in fields):
         yield IMPUTED
+
+
+def _units(rules: Rules, definition: ListingDefinition) -> Iterator[str]:
+    """Say where a result stands beside a unit that it need not have been reported in."""
+    sources = {each.source for each in definition.columns}
+    shown = [rules.study.definition.parameters[each] for each in parameters_of(definition.records)]
+    if {"result", "unit"} <= sources and "reported-unit" not in sources:
+        for each in shown:
+            if others := ", ".join(sorted(each.units)):
+                yield (
+                    f"{each.label}: the unit is that in which results count; one can have been"
+                    f" reported in another ({others})."
+                )

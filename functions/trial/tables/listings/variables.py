@@ -4,8 +4,10 @@ Data sets say of each variable what it holds, and are written while the rows go 
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import get_args, get_origin
 
+from trial.definition.design import Parameter
 from trial.definition.outputs import ListingDefinition
 from trial.messages import KINDS
 from trial.rules import Rules
@@ -17,32 +19,62 @@ _COUNTS = frozenset(
 _DAYS = (".study-day", ".protocol-day")
 
 
+_EXACT_IN_JSON = 2**53
+"""Readers of JSON keep integers below this; greater ones are written as decimals are."""
+_WIDEST = 10**15  # no result has more digits before the point
+
+
+def gives_numbers(rules: Rules, source: str, records: str) -> bool:
+    """Say whether a source gives numbers and nothing else: text that may be one is none."""
+    what, _, name = source.partition(":")
+    if what == "characteristic":
+        known = rules.study.definition.characteristics.get(name)
+        return known.levels is None if known else name in _COUNTS
+    if name:
+        return what in ("measure", "as", "last")
+    if source == "value":
+        return bool(parameters_of(records))
+    return source in _COUNTS or source.endswith(_DAYS) or _holds(records, source, int, Decimal)
+
+
 def is_whole(rules: Rules, source: str | None, records: str) -> bool:
     """Say whether a source gives nothing but integers, if it gives numbers."""
     if source is None:
         return False
     what, _, name = source.partition(":")
+    parameters, observed = rules.study.definition.parameters, parameters_of(records)
     if what == "measure":
-        return rules.measure(name, "").places == 0
-    parameters = rules.study.definition.parameters
-    if what in ("as", "last"):
-        return parameters[name].precision.places == 0
-    if source == "value" and (observed := parameters_of(records)):
-        return all(parameters[each].precision.places == 0 for each in observed)
-    return source in _COUNTS or source.endswith(_DAYS) or _is_integer(records, source)
+        return _kept(rules) and rules.measure(name, "").places == 0
+    if what in ("as", "last") or (source == "value" and observed):
+        named = [name] if name else observed
+        return _kept(rules) and all(parameters[each].precision.places == 0 for each in named)
+    return source in _COUNTS or source.endswith(_DAYS) or _holds(records, source, int)
 
 
-def _is_integer(kind: str, field: str) -> bool:
+def _kept(rules: Rules) -> bool:
+    return all(map(_keeps, rules.study.definition.parameters.values()))
+
+
+def _keeps(parameter: Parameter) -> bool:
+    """Say whether JSON keeps all that is whole of a parameter, differences of results too."""
+    factor = max(parameter.units.values(), default=Decimal(1))
+    low, high = parameter.minimum, parameter.maximum
+    ends = [abs(each) for each in (low, high) if each is not None]
+    widest = max(ends) if len(ends) > 1 else _WIDEST * factor
+    return 2 * widest < _EXACT_IN_JSON
+
+
+def _holds(kind: str, field: str, *types: type) -> bool:
     known = KINDS[kind].model_fields.get(field) if kind in KINDS else None
-    return known is not None and _allows_integers(known.annotation)
+    return known is not None and _allows(known.annotation, types)
 
 
-def _allows_integers(annotation: object) -> bool:
-    """Say whether a field is an integer, or one that may be missing; a list of them is not."""
-    if annotation is int:
+def _allows(annotation: object, types: tuple[type, ...]) -> bool:
+    """Say whether a field is of a type, or may be missing; a list of such is not."""
+    if annotation in types:
         return True
     parts = () if get_origin(annotation) is list else get_args(annotation)
-    return any(_allows_integers(each) for each in parts)
+    return any(_allows(each, types) for each in parts)
 
 
 def key_sequence(listing: ListingDefinition) -> Mapping[str, int]:
