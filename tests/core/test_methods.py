@@ -209,7 +209,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/columns/2": {"compare": ["b", "a"], "counts": "newcombe", "means": "welch"}},
     TableRow: {
         "tables/0/rows/0": {"label": "Number", "count": "no", "where": "early",
-                            "interval": False},
+                            "interval": False, "denominator": "column"},
         "tables/0/rows/1": {"visits": "all"},
         "tables/0/rows/2": {"levels": {"characteristic": "sex"}},
         "tables/0/rows/4": {"summary": "age"},
@@ -389,7 +389,8 @@ def test_tmb_301_says_what_its_primary_end_point_is():
         " copies/mL (a value that is due and missing counts as a failure); Day 7 to day 14: the"
         " decrease (baseline less value) of HIV-1 RNA (log10 copies/mL) from baseline to the visit"
         " Day 14 is at least 0.5 log10 copies/mL (a value that is due and missing counts as a"
-        " failure), with the exact interval (Clopper-Pearson, 95 %)."
+        " failure), in percent of those of whom it is settled, with the exact interval"
+        " (Clopper-Pearson, 95 %)."
     )
     visits = {row[0]: row[1:] for row in sections["visits"].rows}
     assert visits["Day 14"][:3] == ("14", "12 to 17, schedule main", "enrolment, which is day 0")
