@@ -168,6 +168,9 @@ class TestNarrowed:
         *person("S-7", "a", "no"), *person("S-8", "a", "waits"),
     )  # fmt: skip
 
+    # True of S-1; no of S-2, S-4, S-5 and S-7; S-3 and S-8 wait; of S-6 the sex is missing.
+    EXPECTED: ClassVar = {"n": "1", "N": "5", "percent": "20", "not_due": "2", "missing": "1"}
+
     def test_by_the_row(self):
         grid = table_of(self.ENTRIES, FAILURE | {"where": MEN})
         assert printed(grid, "row", "a") == self.EXPECTED
