@@ -62,11 +62,13 @@ def _post_one(found: Study, request: Request) -> Answer:
     if len(body) > intake.EVENT_BYTES:
         raise intake.too_large()
     posted = Posted(body.decode(errors="surrogateescape"), messages.read_json(body))
-    answer = intake.take(wiring.store(), found, [posted], request.principal)[0]
+    answer = intake.take(wiring.store(), found, [posted], request.principal, warn=True)[0]
     _count(answer.status)
     if answer.problem is not None:
         return web.document(answer.problem, answer.status, web.PROBLEM)
-    return web.document({"id": answer.id, "status": answer.status}, answer.status)
+    return web.document(
+        {"id": answer.id, "status": answer.status} | _warnings(answer), answer.status
+    )
 
 
 def _post_batch(found: Study, request: Request) -> Answer:
@@ -75,13 +77,18 @@ def _post_batch(found: Study, request: Request) -> Answer:
     posted = [Posted(text, value) for value, text in messages.split_batch(request.body)]
     if len(posted) > BATCH_EVENTS:
         raise Rejected(413, "Batch too large", f"at most {BATCH_EVENTS} events")
-    answers = intake.take(wiring.store(), found, posted, request.principal)
+    answers = intake.take(wiring.store(), found, posted, request.principal, warn=True)
     results = []
     for index, answer in enumerate(answers):
         _count(answer.status)
-        result = {"index": index, "id": answer.id, "status": answer.status}
+        result = {"index": index, "id": answer.id, "status": answer.status} | _warnings(answer)
         results.append(result | ({"problem": answer.problem} if answer.problem else {}))
     return web.document({"results": results})
+
+
+def _warnings(answer: intake.Answer) -> dict[str, Any]:
+    """Give the discrepancies that an event raised, if any."""
+    return {"warnings": answer.warnings} if answer.warnings else {}
 
 
 @routes("POST", "/studies/{study}/set-aside/redrive")

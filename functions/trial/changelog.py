@@ -6,8 +6,8 @@ a blinded study it is for the unblinded alone.
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from trial.asked import NOW, Asked
@@ -19,7 +19,7 @@ from trial.store.documents import Documents
 from trial.store.reports import Requested
 from trial.store.rows import JournalRow
 from trial.subject import Subject, gather
-from trial.tables.grid import Cut, Flow, Listing, ListingColumn, Report, Value
+from trial.tables.grid import Cut, Flow, Listing, ListingColumn, Report, RuleCount, Value
 
 CHANGES, TRAIL = "CHANGES", "AUDIT"
 _COLUMNS = {
@@ -34,6 +34,8 @@ _COLUMNS = {
 }  # fmt: skip
 _NUMBERS = {"Revision", "Revision before", "Revision after", "Version"}
 _NOT_THERE = "(none)"
+WORKBOOK = "listings.xlsx"
+"""Where the listings of a cut are; changes have a workbook of their own."""
 _Line = tuple[str | int | None, ...]
 
 
@@ -118,8 +120,8 @@ class Changelog:
                 _action(entry), row.stamp, row.principal, row.source, entry.reason, _fields(each),
             )  # fmt: skip
 
-    def report(self, cut: Cut, findings: tuple[str, ...] = ()) -> Report:
-        """Make the contents of the workbook of a cut."""
+    def report(self, cut: Cut, discrepancies: Iterable[RuleCount] = ()) -> Report:
+        """Make the contents of the workbook of a cut; what is found is listed beside it."""
         compared = "The first report of the study: every record is new."
         if self.since:
             asked = f"Since the report asked for at {self.since.requested_at}"
@@ -132,7 +134,10 @@ class Changelog:
             self._listing(CHANGES, changed, compared, hidden),
             self._listing(TRAIL, trail, chain),
         )
-        return Report(cut, (), Flow("", "", ()), (), listings, findings)
+        found = tuple(
+            replace(each, listing=f"{each.listing} of {WORKBOOK}") for each in discrepancies
+        )
+        return Report(cut, (), Flow("", "", ()), (), listings, found)
 
     def _listing(self, name: str, title: str, *notes: str) -> Listing:
         columns = tuple(

@@ -19,7 +19,7 @@ from trial.ordering import by_date
 from trial.results import Observation
 from trial.series import Kept, Reported, Series, Undecided
 from trial.study import Study
-from trial.subject import Record, Subject, masked
+from trial.subject import Key, Record, Subject, masked
 
 DECIDING_DATE: Mapping[str, str] = {
     "lab.result.reported": "collected",
@@ -39,6 +39,8 @@ class Derivation:
 
     disputed: tuple[tuple[str, str, int], ...] = ()
     """Kind, record and revision of what came with two contents: known to documents alone."""
+    across: tuple[tuple[str, tuple[Key, ...], str], ...] = ()
+    """What only the reader of all subjects finds of this one: rule, records, and what of them."""
 
     def __init__(self, study: Study, subject: Subject, cutoff: int | None = None) -> None:
         """Sort the live records by kind; `cutoff` is the day (ordinal) that all is seen at.

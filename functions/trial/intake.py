@@ -3,16 +3,16 @@
 The API and the queue both come through here, so an event meets the same fate by either road.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from trial import messages
+from trial import discrepancies, messages
 from trial.acceptance import accept
 from trial.errors import Fault, Rejected, Unavailable
 from trial.messages import Entry
 from trial.store.dynamodb import Store
-from trial.store.rows import Receipt
+from trial.store.rows import Receipt, Result
 from trial.store.writing import Moved
 from trial.study import Study
 from trial.subject import Outcome
@@ -31,11 +31,15 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one event: an HTTP status and, where it was not taken, the problem."""
+    """What became of one event: an HTTP status and, where it was not taken, the problem.
+
+    `warnings` are the discrepancies that it raised, where they were asked for.
+    """
 
     id: str
     status: int
     problem: dict[str, object] | None = None
+    warnings: Sequence[Mapping[str, object]] = ()
 
 
 @dataclass(frozen=True)
@@ -46,36 +50,49 @@ class Posted:
     value: Any
 
 
-def take(store: Store, study: Study, posted: Sequence[Posted], principal: str) -> list[Answer]:
-    """Record events of one study and answer each in order; what is refused is set aside."""
-    outcomes = _record(store, study, posted, principal)
+def take(
+    store: Store, study: Study, posted: Sequence[Posted], principal: str, *, warn: bool = False
+) -> list[Answer]:
+    """Record events of one study and answer each in order; what is refused is set aside.
+
+    With `warn` answers name the discrepancies that an event raised: who waits for one reads it.
+    """
+    results = _record(store, study, posted, principal)
     for _ in range(_LOOKS):
-        moved = [index for index, each in enumerate(outcomes) if isinstance(each, Moved)]
+        moved = [index for index, each in enumerate(results) if isinstance(each.outcome, Moved)]
         if not moved:
             break
         again = [posted[index] for index in moved]
-        found = _record(store, store.study(study.id), again, principal)
-        for index, outcome in zip(moved, found, strict=True):
-            outcomes[index] = outcome
+        study = store.study(study.id)
+        for index, result in zip(moved, _record(store, study, again, principal), strict=True):
+            results[index] = result
     return [
-        _answer(store, study.id, each, outcome, principal)
-        for each, outcome in zip(posted, outcomes, strict=True)
+        replace(
+            _answer(store, study.id, each, result.outcome, principal),
+            warnings=_warnings(study, result) if warn else (),
+        )
+        for each, result in zip(posted, results, strict=True)
     ]
 
 
-def _record(
-    store: Store, study: Study, posted: Sequence[Posted], principal: str
-) -> list[Outcome | Rejected | Unavailable]:
+def _warnings(study: Study, result: Result) -> Sequence[Mapping[str, object]]:
+    if result.change is None or result.outcome is not Outcome.RECORDED:
+        return ()
+    change = result.change
+    return discrepancies.raised(study, change.before, change.after, change.share)
+
+
+def _record(store: Store, study: Study, posted: Sequence[Posted], principal: str) -> list[Result]:
     entries = [_read(study, each) for each in posted]
     receipts = [Receipt(each, principal) for each in entries if isinstance(each, Entry)]
-    results = iter(store.record(study, receipts))
-    outcomes: list[Outcome | Rejected | Unavailable] = []
+    recorded = iter(store.record(study, receipts))
+    results = []
     for entry in entries:
-        outcome = next(results).outcome if isinstance(entry, Entry) else entry
-        if outcome is Outcome.CONFLICT and isinstance(entry, Entry):
-            outcome = _dispute(store, entry)
-        outcomes.append(outcome)
-    return outcomes
+        result = next(recorded) if isinstance(entry, Entry) else Result(entry)
+        if result.outcome is Outcome.CONFLICT and isinstance(entry, Entry):
+            result = Result(_dispute(store, entry))
+        results.append(result)
+    return results
 
 
 def posted(body: bytes | None) -> list[Posted]:

@@ -14,7 +14,15 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 
 from trial import content
 from trial.complaints import IDENTIFIER, worded
@@ -69,8 +77,10 @@ def _instant(text: str) -> str:
     raise ValueError("is not an instant: expected an RFC 3339 time with its offset")
 
 
-def _not_blank(text: str) -> str:
-    if not any(each.isprintable() and not each.isspace() for each in text):
+def _not_blank(text: str, info: ValidationInfo) -> str:
+    """Refuse a text of nothing visible; journals of before that was refused stay readable."""
+    shown = any(each.isprintable() and not each.isspace() for each in text)
+    if not shown and info.context != AS_WRITTEN:
         raise ValueError("must not be blank")
     return text
 
@@ -613,7 +623,7 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
     if named is None or (study is not None and named != study):
         fault = Fault("/study", "must name the study the event is posted to")
         raise Rejected(422, "Event not accepted", "", fault)
-    data = validate(_model(kind, envelope.data), envelope.data, "/data")
+    data = validate(_model(kind, envelope.data), envelope.data, "/data", context=form)
     if data.reason_for_change is None and (data.revision > 1 or data.action == "void"):
         detail = "is required from revision 2 on and for a void"
         raise Rejected(422, "Event not accepted", "", Fault("/data/reason_for_change", detail))
@@ -701,11 +711,18 @@ def _model(kind: str, data: Mapping[str, Any]) -> type[Data]:
 
 
 def validate[Model: BaseModel](
-    model: type[Model], value: object, at: str, title: str = "Event not accepted"
+    model: type[Model],
+    value: object,
+    at: str,
+    title: str = "Event not accepted",
+    context: object = None,
 ) -> Model:
-    """Read a value as a model; raises `Rejected` (422) with a pointer to each field at fault."""
+    """Read a value as a model; raises `Rejected` (422) with a pointer to each field at fault.
+
+    `context` is what the model's validators are told beside the value.
+    """
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, context=context)
     except ValidationError as error:
         faults = tuple(
             Fault(at + "".join(f"/{_token(part)}" for part in each["loc"]), worded(each))

@@ -145,7 +145,7 @@ def _make_report(reports: Reports, writing: Writing, study: Study, wanted: Reque
 
 
 def _changes(publication: Publication, log: Changelog) -> Iterator[File]:
-    made = log.report(publication.cut, publication.report.findings)
+    made = log.report(publication.cut, publication.report.discrepancies)
     yield File(CHANGES, workbook(made))
 
 

@@ -5,6 +5,7 @@ document agrees with itself by construction.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,10 +17,12 @@ from trial.messages import ERASURE
 from trial.methods import methods
 from trial.study import Study
 from trial.subject import Dispute, Subject
-from trial.tables import charts, completion, figures, findings, listings, testing
+from trial.tables import charts, completion, figures, listings, testing
 from trial.tables.compiling import STUDY_ROW
 from trial.tables.completion import COMPLETE
-from trial.tables.grid import Completion, Cut, Figure, Flow, Grid, Report
+from trial.tables.discrepancies.across import Survey
+from trial.tables.grid import Completion, Cut, Figure, Flow, Grid, Report, RuleCount
+from trial.tables.listings.complete import of_discrepancies
 from trial.tables.plan import contribute, counted, plan_of, set_cell
 
 
@@ -80,9 +83,9 @@ def summary(study: Study, sums: Share) -> tuple[Figure, ...]:
     return figures.figures(study.definition, tables(study, sums, wanted))
 
 
-def found(study: Study, sums: Share, disputed: int) -> tuple[str, ...]:
-    """Name what does not add up in the flow, and what records do not agree about."""
-    return (*flow(study, sums).findings, *findings.read(sums, disputed))
+def discrepancies(study: Study, sums: Share, beside: Mapping[str, int]) -> tuple[RuleCount, ...]:
+    """Say how many discrepancies there are by rule; `beside` are those that no sums count."""
+    return plan_of(study).checks.read(sums, beside, of_discrepancies(study.definition))
 
 
 def accepted(sums: Share) -> int:
@@ -203,6 +206,7 @@ class Derivations:
     subjects: Iterable[Subject]
     asked: Asked
     disputes: Disputes
+    survey: Survey
     _kept: list[Derivation | None] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Derivation]:
@@ -223,6 +227,7 @@ class Derivations:
             return None
         derivation = Derivation(self.study, seen, self.asked.day)
         derivation.disputed = self.disputes.get(subject.id, ())
+        derivation.across = self.survey.of(seen)
         return derivation
 
 
@@ -245,8 +250,12 @@ def report(
     """
     sums = counted(study, sums)
     open_disputes = unsettled(map(asked.seen, subjects), disputes)
-    derivations = Derivations(study, subjects, asked, open_disputes)
-    last = max((each.last_contact for each in derivations), default=0)
+    survey = Survey(map(asked.seen, subjects))
+    derivations = Derivations(study, subjects, asked, open_disputes, survey)
+    last, beside = 0, Counter({"disputed": sum(map(len, open_disputes.values()))})
+    for each in derivations:
+        last = max(last, each.last_contact)
+        beside.update(rule for rule, _, _ in each.across)
     grids = tables(study, sums, asked=asked)
     participants = flow(study, sums)
     return Report(
@@ -255,7 +264,7 @@ def report(
         flow=participants,
         grids=grids,
         listings=listings.listings(plan_of(study), derivations),
-        findings=findings.read(sums, sum(map(len, open_disputes.values()))),
+        discrepancies=discrepancies(study, sums, beside),
         sets=sets(study, sums),
         charts=charts.charts(study, sums),
         methods=methods(study.definition),

@@ -5,8 +5,9 @@ Loaded by the first request that reads: whoever only posts needs none of the ren
 
 import json
 from collections.abc import Callable
+from urllib.parse import urlencode
 
-from trial import comparison, messages, report, web, wiring
+from trial import comparison, discrepancies, messages, report, web, wiring
 from trial.blinding import HIDDEN, OPEN, UNBLINDED
 from trial.errors import Rejected
 from trial.render import consort, tables_json
@@ -69,8 +70,10 @@ def get_definition(_request: Request, study: str) -> Answer:
 def get_summary(_request: Request, seen: Study) -> Answer:
     """Give the figures as they are now, and how many revisions they count."""
     sums = wiring.store().sums(seen)
-    findings = report.found(seen, sums, _disputed(seen))
-    document = tables_json.summary(report.live(seen, sums), report.summary(seen, sums), findings)
+    found = report.discrepancies(seen, sums, {"disputed": _disputed(seen)})
+    document = tables_json.summary(
+        report.live(seen, sums), report.summary(seen, sums), found, report.flow(seen, sums).findings
+    )
     counts = {"accepted": report.accepted(sums), "set_aside": wiring.store().count_asides(seen.id)}
     return web.document({**counts, **document})
 
@@ -120,6 +123,15 @@ def get_set_aside(_request: Request, seen: Study) -> Answer:
     asides = sorted(wiring.store().asides(seen.id), key=lambda each: (each.at, each.sha256))
     rows = [each.masked() if seen.pooled else each.document() for each in asides]
     return web.document({"study": seen.id, "count": len(rows), "set_aside": rows})
+
+
+@shown("discrepancies")
+def get_discrepancies(request: Request, seen: Study) -> Answer:
+    """List the records that do not agree: all, or those of a rule, a severity, a subject."""
+    asked = discrepancies.read(request.query)
+    found, last = discrepancies.listed(wiring.store(), seen, asked)
+    wanted = {**request.query, "after": last[0], "skip": str(last[1])} if last else None
+    return web.document(found | {"next": wanted and f"{request.path}?{urlencode(wanted)}"})
 
 
 @shown("subjects/{subject}/history")

@@ -566,7 +566,7 @@ class TestTmb301:
             "16.2.7.2": 5,
             "16.2.7.3": 4,
             "16.2.8": 3 * live["visit.recorded"],
-            "16.2.9": 0,
+            "16.2.9": 1,
             "16.2.9.2": live["conmed.recorded"],
             "16.2.9.3": live["visit.missed"],
         }

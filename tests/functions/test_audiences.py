@@ -21,7 +21,10 @@ CHANGED = (f"STUDY#{STUDY}#0", "SUBJECT#S-0")
 ROWS = [{"summary": "age"}, {"count": "enrolled"}, {"count": "in-a"}, {"events": {}}]
 LISTINGS = [listing(name, sources) for name, sources in SOURCES.items()]
 DEFINITION = json.loads(study_of(ROWS, [A, B, TOTAL], listings=LISTINGS).source)
-PATHS = ("summary", "consort", "tables", "tables/t", "set-aside", "subjects/S-0/history")
+PATHS = (
+    "summary", "consort", "tables", "tables/t", "set-aside", "discrepancies",
+    "subjects/S-0/history",
+)  # fmt: skip
 
 
 def feed(arms: str) -> list[Entry]:

@@ -39,7 +39,9 @@ def test_a_new_event_is_recorded_and_counted_before_the_answer(
     service: Service, visit: Event
 ) -> None:
     answer = service.post(visit)
-    assert (answer.status, answer.json) == (201, {"id": visit["id"], "status": 201})
+    told = answer.json
+    assert [each["rule"] for each in told.pop("warnings")] == ["not-enrolled"]
+    assert (answer.status, told) == (201, {"id": visit["id"], "status": 201})
     assert service.get("summary").json["accepted"] == 1
 
 

@@ -82,7 +82,7 @@ def test_a_dispute_is_named_until_a_higher_revision_settles_it(
     undisputed = live_summary(service)
     assert not disputes(undisputed)
     assert service.post(revised(visit, 1, date="2015-06-09")).status == 409
-    named = ["Two contents for one revision: 1 (see the listing of findings)"]
+    named = ["Two contents for one revision: 1 (see listing 16.2.9)"]
     assert disputes(service.get("summary").json) == named
     disputed = live_summary(service)
     assert disputes(disputed) == named

@@ -18,6 +18,7 @@ from trial.tables.grid import (
     Mark,
     Report,
     Row,
+    RuleCount,
     Series,
     Stage,
     Statistic,
@@ -568,6 +569,11 @@ def charts():
     return (means(), survival(), waterfall(), dots())
 
 
+def rule_count(label, severity="contradictory", count=1):
+    """Count the discrepancies of a rule."""
+    return RuleCount("a-rule", label, severity, count, "16.2.9")
+
+
 def trial(rows=60):
     sets = (("Intention-to-treat", 40), ("Safety", 40))
     return Report(CUT, FIGURES, FLOW, grids(), listings(rows), sets=sets)
@@ -651,4 +657,5 @@ def hostile():
         "c&1", "S&<1>", title, title, title, "d" * 64, 1, "open", 0, "", "2016-1x", HOSTILE[:18],
         completion=Completion(final=False, text=f"Interim: {title}", look=title),
     )  # fmt: skip
-    return Report(cut, figures_, flow, grids_, (listing,), tuple(HOSTILE[:18]), drawn)
+    found = tuple(rule_count(each) for each in HOSTILE[:18])
+    return Report(cut, figures_, flow, grids_, (listing,), found, drawn)

@@ -91,9 +91,17 @@ def test_texts_end_with_a_newline_and_json_is_utf_8():
     assert files["summary.md"].decode().endswith("\n")
 
 
-def test_findings_of_the_flow_and_of_the_records_are_told_once():
+def test_findings_of_the_flow_and_of_the_records_are_told_in_words_and_as_data():
     report = samples.trial()
     flow = replace(report.flow, findings=("does not add up",))
-    files = files_of(replace(report, flow=flow, findings=("does not add up", "late dose")))
-    assert json.loads(files["summary.json"])["findings"] == ["does not add up", "late dose"]
-    assert files["summary.md"].decode().count("does not add up") == 1
+    found = (samples.rule_count("Late dose"), samples.rule_count("No visit", "notable", 3))
+    files = files_of(replace(report, flow=flow, discrepancies=found))
+    summary = json.loads(files["summary.json"])
+    late, none = "Late dose: 1 (see listing 16.2.9)", "No visit: 3 (see listing 16.2.9)"
+    assert summary["findings"] == ["does not add up", late, none]
+    assert [each["severity"] for each in summary["discrepancies"]] == ["contradictory", "notable"]
+    assert summary["discrepancies"][1]["count"] == 3
+    told = files["summary.md"].decode()
+    assert told.count("does not add up") == 1
+    assert f"- **Contradictory:** {late}" in told
+    assert f"- Notable: {none}" in told

@@ -154,16 +154,27 @@ def test_the_primary_end_point_comes_before_every_other_figure():
     assert "Primary end point" not in others.text
 
 
-def test_findings_of_the_flow_and_of_the_data_are_shown_once():
-    flow = samples.arms_flow(findings=("254 randomised, 253 allocated", "same"))
-    top = made(flow=flow, findings=("same", "Record dated after the death: 1"))
-    (found,) = top.all("ul", class_="findings")
-    assert [each.text for each in found.children] == [
+def test_what_contradicts_stands_out_and_what_is_missing_does_not():
+    flow = samples.arms_flow(findings=("254 randomised, 253 allocated",))
+    found = (
+        samples.rule_count("Record dated after the death", count=2),
+        samples.rule_count("Visit outside its window", "notable"),
+    )
+    top = made(flow=flow, discrepancies=found)
+    (alarming,) = top.all("ul", class_="findings")
+    assert [each.text for each in alarming.children] == [
         "254 randomised, 253 allocated",
-        "same",
-        "Record dated after the death: 1",
+        "Record dated after the death: 2 (see listing 16.2.9)",
     ]
-    assert "3 findings" in top.all("header")[0].text
+    (notable,) = top.all("ul", class_="notable")
+    assert notable.text == "Visit outside its window: 1 (see listing 16.2.9)"
+    assert "2 contradictory, 1 notable" in top.all("header")[0].text
+
+
+def test_what_is_merely_missing_is_no_alarm():
+    top = made(discrepancies=(samples.rule_count("Completed without the last visit", "notable"),))
+    assert not list(top.all("ul", class_="findings"))
+    assert "1 notable" in top.all("header")[0].text
 
 
 def test_without_findings_it_says_so():

@@ -29,7 +29,16 @@ FIGURE_KEYS = [
 
 def test_the_summary_has_exactly_the_agreed_keys():
     document = json.loads(tables_json.encode(tables_json.summary(samples.CUT, samples.FIGURES)))
-    assert list(document) == ["study", "title", "registry", "notice", "cut", "figures", "findings"]
+    assert list(document) == [
+        "study",
+        "title",
+        "registry",
+        "notice",
+        "cut",
+        "figures",
+        "findings",
+        "discrepancies",
+    ]
     assert list(document["cut"]) == [
         "id",
         "content_root",

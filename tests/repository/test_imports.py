@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("checking",),
     ("report",),
     ("store", "render"),
-    ("admission", "changelog", "currency"),
+    ("admission", "changelog", "currency", "discrepancies"),
     ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
     ("redriving", "showing"),
     ("api", "audit", "ingest", "publish"),

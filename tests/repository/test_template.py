@@ -343,7 +343,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 30
+    assert len(routes) == 32
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
@@ -355,7 +355,7 @@ def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
 
     start = "/studies/{study}/unblinded/"
     apart = {path.removeprefix(start) for _, path in showing.routes.all if path.startswith(start)}
-    assert apart == {"summary", "consort", "tables", "tables/{table}", "set-aside",
+    assert apart == {"summary", "consort", "tables", "tables/{table}", "set-aside", "discrepancies",
                      "subjects/{subject}/history", "reports/{cut}/{file}",
                      "reports/{cut}/changes-since/{base}",
                      "reports/{cut}/datasets/{file}"}  # fmt: skip

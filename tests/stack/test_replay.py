@@ -115,8 +115,9 @@ def test_wrong_events_move_nothing(runs: dict[str, Run]) -> None:
     assert run.file("tables.json") == right.file("tables.json")
     ours, theirs = run.json("summary.json"), right.json("summary.json")
     # One wrong event is other content for a revision: documents name it, by a cut of their own.
-    assert ours["findings"] == ["Two contents for one revision: 1 (see the listing of findings)"]
-    assert theirs["findings"] == []
+    disputed = "Two contents for one revision: 1 (see listing 16.2.9)"
+    assert ours["findings"] == [*theirs["findings"], disputed]
+    assert [each["rule"] for each in theirs["discrepancies"]] == ["withdrawn-for-another-reason"]
     assert ours["figures"] == theirs["figures"]
     assert ours["cut"] == theirs["cut"] | {"id": ours["cut"]["id"]}
     names = [each["cut"]["id"].encode() for each in (ours, theirs)]

@@ -27,6 +27,7 @@ from trial.definition.design import (
     Visit,
     apart,
 )
+from trial.definition.discrepancies import Discrepancies
 from trial.definition.flow import FlowDefinition
 from trial.definition.outputs import FigureDefinition, ListingDefinition, Table, apart_as_data
 from trial.definition.reporting import CompletionDefinition, Consort, Testing
@@ -80,3 +81,4 @@ class Definition(Model):
         list[ListingDefinition], AfterValidator(distinct), AfterValidator(apart_as_data)
     ] = []
     consort: Consort = {}
+    discrepancies: Discrepancies = Discrepancies()

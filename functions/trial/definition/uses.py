@@ -1,11 +1,19 @@
-"""Which results a definition asks for: of which parameters, and at which visits or baselines."""
+"""What a definition looks at: results, at which visits or baselines; and kinds of records."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from trial.definition import Definition
 from trial.definition.base import Model
-from trial.definition.conditions import Measure, Selection, selection
+from trial.definition.conditions import (
+    AdverseEventFilter,
+    Measure,
+    Selection,
+    Span,
+    TimeToEvent,
+    selection,
+)
 from trial.definition.outputs import TableRow
+from trial.messages import KINDS
 
 CARRIED = "carried:"
 """Before a visit: what is carried forward to it."""
@@ -65,3 +73,35 @@ def _inside(part: object) -> Iterable[object]:
             return part
         case _:
             return ()
+
+
+EVENTS = "adverse-event.reported"
+_DATES = {"end-of-study": "disposition.recorded", "death": "death.reported"}
+"""The dates that are those of records which nothing else need name."""
+
+
+def kinds(definition: Definition) -> frozenset[str]:
+    """Name the kinds of records that any part of a definition looks at.
+
+    Whoever says how adverse events are judged collects them, whatever the tables show.
+    """
+    found = frozenset(_kinds(definition))
+    return found | {EVENTS} if "adverse_events" in definition.model_fields_set else found
+
+
+def _kinds(part: object) -> Iterator[str]:
+    if isinstance(part, AdverseEventFilter):
+        yield EVENTS
+    if isinstance(part, Span | TimeToEvent):
+        yield from (_DATES[each] for each in _dates(part) if each in _DATES)
+    if isinstance(part, str) and part in KINDS:
+        yield part
+    for inner in _inside(part):
+        yield from _kinds(inner)
+
+
+def _dates(part: Span | TimeToEvent) -> Iterator[str]:
+    for each in _inside(part):
+        yield from (
+            one for one in (each if isinstance(each, list) else [each]) if isinstance(one, str)
+        )

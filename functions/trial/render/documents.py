@@ -96,7 +96,7 @@ def render(report: Report, study: Study, code_version: str = "") -> Iterator[Fil
 def _files(report: Report, study: Study) -> Iterator[File]:
     cut, definition = report.cut, study.definition
     yield File(DEFINITION, (study.written.encode(),))
-    summary = tables_json.summary(cut, report.figures, report.all_findings)
+    summary = tables_json.summary(cut, report.figures, report.discrepancies, report.flow.findings)
     summary["methods"] = tables_json.methods(report.methods)
     yield File("summary.json", (tables_json.encode(summary),))
     yield File("summary.md", (markdown.summary(report).encode(),))

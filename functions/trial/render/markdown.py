@@ -41,21 +41,21 @@ def _backslash(found: re.Match[str]) -> str:
 
 
 def summary(report: Report) -> str:
-    """Write notice, key figures, flow, findings, the leading tables and where it all comes from."""
+    """Write notice, key figures, flow, discrepancies, the leading tables and their source."""
     cut = report.cut
     title = f"{cut.title} ({cut.registry})" if cut.registry else cut.title
     head = [f"# {escape(cut.study)}: summary", escape(title), f"**{escape(cut.completion.text)}**"]
     if cut.notice:
         head.insert(0, f"> **{escape(cut.notice)}**")
-    findings = report.all_findings
-    found = [f"- **Finding:** {escape(each)}" for each in findings]
+    found = [f"- **Contradictory:** {escape(each)}" for each in report.contradictions]
+    found += [f"- Notable: {escape(each)}" for each in report.notable]
     blocks = [
         *head,
         "## Key figures",
         "\n".join(_figures(report.figures)),
         f"## {escape(report.flow.title)}",
         "\n".join(f"{'  ' * depth}- {escape(text)}" for depth, text in outline(report.flow)),
-        "## Findings",
+        "## Discrepancies",
         "\n".join(found) or "None: the records agree with each other, and the flow adds up.",
         *(block for grid in _leading(report.grids) for block in _table(grid, cut)),
         *_methods(report.methods),

@@ -11,6 +11,7 @@ from trial.tables.grid import (
     Figure,
     Grid,
     Row,
+    RuleCount,
     Section,
     Statistic,
 )
@@ -97,8 +98,16 @@ def completion_fields(completion: Completion) -> Document:
     }
 
 
-def summary(cut: Cut, figures: Iterable[Figure], findings: Sequence[str] = ()) -> Document:
-    """Give the key figures of a study and what its records do not agree about."""
+def summary(
+    cut: Cut,
+    figures: Iterable[Figure],
+    discrepancies: Sequence[RuleCount] = (),
+    findings: Sequence[str] = (),
+) -> Document:
+    """Give the key figures of a study and what its records do not agree about.
+
+    `findings` say of the flow what does not add up; the discrepancies follow in words and as data.
+    """
     return {
         "study": cut.study,
         "title": cut.title,
@@ -106,7 +115,8 @@ def summary(cut: Cut, figures: Iterable[Figure], findings: Sequence[str] = ()) -
         "notice": cut.notice,
         "cut": cut_fields(cut),
         "figures": [_figure(figure) for figure in figures],
-        "findings": list(findings),
+        "findings": [*findings, *(each.text for each in discrepancies)],
+        "discrepancies": [vars(each) for each in discrepancies],
     }
 
 

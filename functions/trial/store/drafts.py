@@ -74,6 +74,8 @@ class Draft:
     shares: Mapping[str, bytes]
     change: Share
     marks: frozenset[str]
+    counted: Share | None
+    """What is counted of the subject from now on, in the generation in force."""
 
     @property
     def fresh(self) -> list[Pending]:
@@ -158,9 +160,10 @@ def _draft(
     version = row.version + sum(outcome is Outcome.RECORDED for _, outcome in taken)
     names = [each.generation for each in plan.counted] + list(plan.others)
     change: Share = {gate_row(name): {} for name in names}
-    shares = {}
+    shares, in_force = {}, None
     for study in counted:
         share, before = contribute(study, subject), row.share(study.generation)
+        in_force = share if in_force is None else in_force
         shares[study.generation] = encode_share(share, version, before)
         change = merged(change, moved(study, share, before))
     marks = frozenset(names) - shares.keys()
@@ -168,7 +171,19 @@ def _draft(
     older = row.pages if subject.erased == row.subject.erased else _without(row.pages)
     body, page = _divided(older, subject)
     return Draft(
-        plan, task, shard, row, cipher_key, taken, body, older, page, shares, change, marks
+        plan,
+        task,
+        shard,
+        row,
+        cipher_key,
+        taken,
+        body,
+        older,
+        page,
+        shares,
+        change,
+        marks,
+        in_force,
     )
 
 

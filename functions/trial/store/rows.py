@@ -37,13 +37,27 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Change:
+    """The subject just before an entry and with it, and what is counted of it by this call.
+
+    The share is that of the generation in force, None where this code cannot compute it.
+    """
+
+    before: Subject
+    after: Subject
+    share: Share | None
+
+
+@dataclass(frozen=True)
 class Result:
     """What became of an entry: what it was to its subject, or why it was not stored.
 
-    `Rejected`: it never can be. `Unavailable`: it may or may not be; send it again.
+    `Rejected`: it never can be. `Unavailable`: it may or may not be; send it again. `change` is
+    what it did, where this call recorded it.
     """
 
     outcome: Outcome | Rejected | Unavailable
+    change: Change | None = None
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from trial.store.drafts import (
 )
 from trial.store.generations import Plan
 from trial.store.paging import Row
-from trial.store.rows import Receipt, Result
+from trial.store.rows import Change, Receipt, Result
 from trial.store.table import KEYS_A_BATCH, Cancelled, Table
 from trial.study import Study
 from trial.subject import Outcome, Subject, fold
@@ -198,9 +198,15 @@ class Recording:
             self._cancelled(part, failures, _one_each(cancelled.codes, len(wanted)))
         else:
             for each in part.drafts:
-                for pending, outcome in each.taken:
-                    self._settle(pending, outcome)
+                self._taken(each)
             self._follow([replace(each.task, entries=each.rest) for each in part.drafts])
+
+    def _taken(self, draft: Draft) -> None:
+        """Settle what committed, and say what each entry did to its subject."""
+        subject = draft.row.subject
+        for pending, outcome in draft.taken:
+            before, (subject, _) = subject, fold(subject, pending.receipt.entry)
+            self._settle(pending, outcome, Change(before, subject, draft.counted))
 
     def _cancelled(self, part: Part, failures: int, codes: Sequence[str]) -> None:
         if _LOST_RACE in codes[part.gates]:
@@ -258,8 +264,13 @@ class Recording:
             for pending in task.entries:
                 self._settle(pending, error)
 
-    def _settle(self, pending: Pending, outcome: Outcome | Rejected | Unavailable) -> None:
-        self.results.setdefault(pending.index, Result(outcome))
+    def _settle(
+        self,
+        pending: Pending,
+        outcome: Outcome | Rejected | Unavailable,
+        change: Change | None = None,
+    ) -> None:
+        self.results.setdefault(pending.index, Result(outcome, change))
 
     def _shard(self, task: Task) -> int:
         return keys.shard_of(task.subject, self.study.definition.shards)

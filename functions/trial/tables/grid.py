@@ -4,7 +4,7 @@ A renderer formats and lays out; it never computes. `Report` is one consistent s
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
@@ -362,6 +362,22 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class RuleCount:
+    """How many discrepancies a rule finds, and the listing that names each of them."""
+
+    rule: str
+    label: str
+    severity: Literal["contradictory", "notable"]
+    count: int
+    listing: str
+
+    @property
+    def text(self) -> str:
+        """What there is to say of them in a line."""
+        return f"{self.label}: {self.count} (see listing {self.listing})"
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything one cut publishes."""
 
@@ -370,7 +386,7 @@ class Report:
     flow: Flow
     grids: tuple[Grid, ...]
     listings: tuple[Listing, ...]
-    findings: tuple[str, ...] = field(default=())
+    discrepancies: tuple[RuleCount, ...] = ()
     charts: tuple[Chart, ...] = ()
     sets: tuple[tuple[str, int], ...] = ()
     """The analysis sets by what they are called, and how many subjects each has."""
@@ -378,6 +394,17 @@ class Report:
     """How all of it is counted, in words."""
 
     @property
-    def all_findings(self) -> tuple[str, ...]:
-        """What does not add up in the flow, then what the records do not agree about, each once."""
-        return tuple(dict.fromkeys((*self.flow.findings, *self.findings)))
+    def contradictions(self) -> tuple[str, ...]:
+        """What does not add up in the flow, then the records of which one must be wrong."""
+        found = (each.text for each in self.discrepancies if each.severity == "contradictory")
+        return (*self.flow.findings, *found)
+
+    @property
+    def notable(self) -> tuple[str, ...]:
+        """What is missing or unusual, and may yet be right."""
+        return tuple(each.text for each in self.discrepancies if each.severity == "notable")
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """All of it, those that contradict first."""
+        return (*self.contradictions, *self.notable)

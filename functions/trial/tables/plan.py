@@ -14,7 +14,7 @@ from trial.rules.matching import Test, Truth
 from trial.rules.parts import Collector
 from trial.study import Study
 from trial.subject import Subject
-from trial.tables import compiling, completion, findings, notes
+from trial.tables import compiling, completion, discrepancies, notes
 from trial.tables.compiling import STUDY_ROW
 from trial.tables.completion import COMPLETE
 from trial.tables.flow import FLOW_ROW, FlowPlan, compile_flow
@@ -175,6 +175,7 @@ class Plan:
             for i, table in enumerate(study.definition.tables)
         }
         self.flow: FlowPlan = compile_flow(study.definition.flow, self.rules)
+        self.checks = discrepancies.Checks(study)
         if not faults.found:
             faults.attempt(partial(_check_width, self))
 
@@ -182,6 +183,7 @@ class Plan:
         """Give one subject's share of everything; pure, and the whole of what is ever counted."""
         share: Share = {STUDY_ROW: {"accepted": subject.accepted}}
         derivation = Derivation(self.study, subject, cutoff)
+        self.checks.contribute(derivation, share)
         if derivation.superseded:
             return share
         for cell, population in self.populations.items():
@@ -192,7 +194,6 @@ class Plan:
         for table in self.tables.values():
             table.contribute(derivation, share)
         self.flow.contribute(derivation, share)
-        findings.contribute(derivation, share)
         return share
 
     def population(self, name: str, arm: str | None, path: str) -> Population:
@@ -246,7 +247,7 @@ def counted(study: Study, share: Share) -> Share:
 
 def _touched(plan: Plan) -> set[str]:
     """Name the rows of sums that one subject's change can touch."""
-    rows = {STUDY_ROW, FLOW_ROW, findings.FINDINGS_ROW}
+    rows = {STUDY_ROW, FLOW_ROW, discrepancies.ROW}
     for table in plan.tables.values():
         rows |= {column.place[0] for column in table.columns if column.where}
         for row in table.rows:

@@ -17,19 +17,19 @@ from trial.tables.grid import Chart, Flow, Grid, Report
 
 def page(report: Report, files: Sequence[str] = ()) -> Iterator[str]:
     """Write the page; `files` are the names of those that are published beside it."""
-    findings, state = report.all_findings, report.cut.completion.state
+    state = report.cut.completion.state
     anchors = Anchors()
     charts = [(anchors.take("figure", chart.id), chart) for chart in report.charts]
     grids = [(anchors.take("table", grid.id), grid) for grid in report.grids]
     sources = {grid.id: anchor for anchor, grid in grids}
     yield opening.head(report.cut)
     yield '<body>\n<a class="skip" href="#report">Skip to the report</a>\n'
-    yield from opening.banner(report.cut, len(findings))
+    yield from opening.banner(report.cut, len(report.contradictions), len(report.notable))
     yield '<div class="columns">\n'
     yield from _contents(report, charts, grids)
     yield '<main id="report">\n'
     yield from opening.key_figures(report.figures)
-    yield from opening.findings_section(findings)
+    yield from opening.discrepancies_section(report.contradictions, report.notable)
     yield from _flow(report)
     if charts:
         yield '<section aria-labelledby="figures">\n<h2 id="figures">Figures</h2>\n'
@@ -56,7 +56,7 @@ def _contents(
     tables = [(anchor, each.id, each.title) for anchor, each in grids]
     parts = [
         _entry("key-figures", "Key figures"),
-        _entry("findings", "Findings"),
+        _entry("findings", "Discrepancies"),
         _entry("flow", report.flow.title),
         _entry("figures", "Figures") + _entries(named) if named else "",
         _entry("tables", "Tables") + _entries(tables),

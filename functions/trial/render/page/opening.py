@@ -1,4 +1,4 @@
-"""What a reader meets first: which state of which study this is, its key figures, its findings."""
+"""What a reader meets first: which state of which study, its key figures, its discrepancies."""
 
 from collections.abc import Iterator, Sequence
 
@@ -39,7 +39,7 @@ def _dated(cut: Cut) -> str:
     return f"data date {cut.data_date}" if cut.data_date else ""
 
 
-def banner(cut: Cut, findings: int) -> Iterator[str]:
+def banner(cut: Cut, contradictions: int, notable: int) -> Iterator[str]:
     """Write notice, protocol, title, and which state of the study the page shows."""
     yield "<header>\n"
     if cut.notice:
@@ -58,8 +58,9 @@ def banner(cut: Cut, findings: int) -> Iterator[str]:
     yield "".join(
         f"<div><dt>{name}</dt><dd>{text(fact)}</dd></div>\n" for name, fact in facts if fact
     )
-    told = {0: "none", 1: "1 finding"}.get(findings, f"{findings} findings")
-    yield f'<div><dt>Findings</dt><dd><a href="#findings">{told}</a></dd></div>\n'
+    kinds = ((contradictions, "contradictory"), (notable, "notable"))
+    told = ", ".join(f"{number} {word}" for number, word in kinds if number) or "none"
+    yield f'<div><dt>Discrepancies</dt><dd><a href="#findings">{told}</a></dd></div>\n'
     yield "</dl>\n</header>\n"
 
 
@@ -102,11 +103,14 @@ def _counts(figure: Figure) -> Iterator[str]:
         yield '<span class="term">{}</span> {}'.format(*shown)
 
 
-def findings_section(findings: Sequence[str]) -> Iterator[str]:
-    """Show what does not add up, or say that nothing was found."""
-    yield '<section aria-labelledby="findings">\n<h2 id="findings">Findings</h2>\n'
+def discrepancies_section(contradictions: Sequence[str], notable: Sequence[str]) -> Iterator[str]:
+    """Show what does not add up, apart from what may yet be right; or say that there is nothing."""
+    yield '<section aria-labelledby="findings">\n<h2 id="findings">Discrepancies</h2>\n'
     yield (
-        unordered((text(each) for each in findings), "findings")
+        unordered((text(each) for each in contradictions), "findings")
         or '<p class="fine">None: the records agree with each other, and the flow adds up.</p>\n'
     )
+    if notable:
+        yield "<h3>Missing or unusual, and possibly right</h3>\n"
+        yield unordered((text(each) for each in notable), "notable")
     yield "</section>\n"

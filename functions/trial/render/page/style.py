@@ -74,6 +74,8 @@ font-variant-numeric:tabular-nums}
 .primary .value{font-size:2.25rem}
 .findings{background:var(--bad);border-left:.4rem solid var(--bad-edge);border-radius:.4rem;
 padding:.75rem 1rem .75rem 2.2rem}
+.notable{background:var(--paper);border:1px solid var(--line);border-radius:.4rem;
+padding:.6rem 1rem .6rem 2.2rem}
 .fine{background:var(--paper);border:1px solid var(--line);border-left:.4rem solid var(--good-edge);
 border-radius:.4rem;padding:.6rem .9rem}
 .source{display:grid;grid-template-columns:minmax(8rem,max-content) minmax(0,1fr);gap:.2rem 1.25rem;

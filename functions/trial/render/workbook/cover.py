@@ -11,6 +11,7 @@ from trial.render.workbook.texts import DIGIT, Item, numeric
 from trial.tables.grid import Cut, Report
 
 _WIDTHS = (34, 76, 36, 10)
+_LOOKS = {"Contradictory": "group"}  # what stands out among the facts
 _ABOUT = "Versions, analysis sets, dates, missing values, abbreviations and methods"
 
 _COUNTED = "How every number is counted, in words: sets, visits, missing values, rows, tests"
@@ -35,12 +36,13 @@ def _cover(report: Report, entries: Sequence[Entry]) -> Iterator[list[Item]]:
     facts: dict[str, Iterable[tuple[str, str | int]]] = {
         "Data cut": _identity(cut),
         "Analysis sets": report.sets,
-        "Findings": _findings(report),
+        "Discrepancies": _discrepancies(report),
     }
     for head, pairs in facts.items():
         yield []
         yield [Item(head, "head"), Item("", "head")]
-        yield from ([Item(label, "label"), Item(value)] for label, value in pairs)
+        looks = ((_LOOKS.get(label, "label"), label, value) for label, value in pairs)
+        yield from ([Item(label, look), Item(value)] for look, label, value in looks)
     yield []
     heads = (("Contents", "head"), ("Title", "head text"), ("Analysis set", "head text"))
     yield [*(Item(*each) for each in heads), Item("Records", "head number")]
@@ -69,8 +71,8 @@ def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
     yield "Dictionaries", ", ".join(cut.dictionaries) or "none"
 
 
-def _findings(report: Report) -> Iterator[tuple[str, str]]:
-    for number, each in enumerate(report.all_findings, 1):
-        yield f"Finding {number}", each
-    if not report.all_findings:
+def _discrepancies(report: Report) -> Iterator[tuple[str, str]]:
+    yield from (("Contradictory", each) for each in report.contradictions)
+    yield from (("Notable", each) for each in report.notable)
+    if not report.findings:
         yield "None", "The records agree with each other, and the flow adds up."

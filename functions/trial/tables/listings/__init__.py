@@ -13,7 +13,7 @@ from trial.derivation import Derivation
 from trial.rules import Rules
 from trial.rules.parts import Collector
 from trial.tables.grid import Listing, Value
-from trial.tables.listings import items
+from trial.tables.listings import complete, items
 from trial.tables.listings.columns import columns
 from trial.tables.listings.footnotes import footnotes
 from trial.tables.plan import Plan
@@ -43,11 +43,14 @@ def _in_order(derivations: Iterable[Derivation]) -> Iterator[Derivation]:
 def listings(plan: Plan, derivations: Iterable[Derivation]) -> tuple[Listing, ...]:
     """Make every listing of the definition from the subjects, given in order of their ids.
 
+    One of all discrepancies is added where the definition has none.
+
     What gives the subjects is iterated anew for each reading of each listing.
     """
+    defined = plan.study.definition
     return tuple(
         _listing(plan.rules, definition, derivations, f"/listings/{i}")
-        for i, definition in enumerate(plan.study.definition.listings)
+        for i, definition in enumerate((*defined.listings, *complete.added(defined)))
     )
 
 
@@ -66,9 +69,12 @@ def _listing(
     )
     shown = columns(rules, definition, path)
     sources = [source for _, source in shown]
+    superseded_too = definition.records == items.FINDINGS
 
     def rows(derivation: Derivation) -> Iterator[Row]:
-        if derivation.superseded or not (meant is None or meant(derivation)):
+        if derivation.superseded and not superseded_too:
+            return
+        if meant is not None and not meant(derivation):
             return
         for item in find(derivation):
             yield tuple(source(derivation, item) for source in sources)

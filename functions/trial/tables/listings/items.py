@@ -1,4 +1,4 @@
-"""What the rows of a listing are about: records of a kind, observations, subjects, findings."""
+"""What the rows of a listing are about: records, observations, subjects, discrepancies."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from trial.results import Observation
 from trial.rules import Rules
 from trial.rules.matching import check_fields, matcher, unknown
 from trial.subject import Record
-from trial.tables import findings
+from trial.tables.discrepancies import Checks
 from trial.tables.grid import Value
 
 SUBJECTS, FINDINGS, OBSERVATIONS = "subjects", "findings", "observations"
@@ -45,7 +45,7 @@ def finder(rules: Rules, definition: ListingDefinition, path: str) -> Finder:
     if kind == SUBJECTS:
         return lambda derivation: [Item(derivation.subject.id, derivation.day_zero, {})]
     if kind == FINDINGS:
-        return _findings
+        return _discrepancies(Checks(rules.study))
     if parameters := parameters_of(kind):
         return _observations(rules, parameters, path)
     if kind not in KINDS:
@@ -74,15 +74,18 @@ def fields(records: str) -> Iterable[str]:
     if parameters_of(records):
         return ("collected", "result", *Circumstances.model_fields)
     if records == FINDINGS:
-        return ("finding", "detail")
+        return ("finding", "rule", "severity", "detail")
     return KINDS[records].model_fields if records in KINDS else ()
 
 
-def _findings(derivation: Derivation) -> Iterable[Item]:
-    return [
-        Item(each.record, None, {"finding": findings.RULES[each.rule][0], "detail": each.detail})
-        for each in findings.find(derivation)
-    ]
+def _discrepancies(checks: Checks) -> Finder:
+    def items(derivation: Derivation) -> Iterator[Item]:
+        for each in checks.find(derivation):
+            data = {"finding": each.label, "detail": each.detail}
+            data |= {"rule": each.rule, "severity": each.severity}
+            yield Item(each.named, None, data)
+
+    return items
 
 
 def _item(derivation: Derivation, record: Record) -> Item:

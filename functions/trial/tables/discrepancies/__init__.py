@@ -1,0 +1,155 @@
+"""Discrepancies: records that do not agree with each other, or with what is planned.
+
+They are shown, counted and listed, and never silently repaired. Most rules look at one subject, so
+what they find adds like everything else; `across` finds what takes several to see.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from trial.cells import Cells, Share
+from trial.definition import discrepancies as catalogue
+from trial.definition.discrepancies import RULES, Severity
+from trial.definition.uses import kinds
+from trial.derivation import Derivation
+from trial.study import Study
+from trial.subject import Key
+from trial.tables.discrepancies import identity, safety, treatment, visits
+from trial.tables.discrepancies.found import Found, Rule
+from trial.tables.grid import RuleCount
+from trial.tables.rows.kinds import put
+
+ROW = "discrepancies#0"
+"""The row of sums that counts them, by rule; a subject has a cell where it has one."""
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """What does not agree: by which rule, the records that show it, and what there is to say."""
+
+    rule: str
+    records: tuple[Key, ...]
+    detail: str
+
+    @property
+    def label(self) -> str:
+        """What the rule finds, in words."""
+        return RULES[self.rule].label
+
+    @property
+    def severity(self) -> Severity:
+        """Whether one of the records must be wrong."""
+        return RULES[self.rule].severity
+
+    @property
+    def named(self) -> str:
+        """The ids of the records, as a listing shows them."""
+        return ", ".join(record for _, record in self.records)
+
+
+def _disputed(derivation: Derivation) -> Iterator[Found]:
+    for kind, record, revision in derivation.disputed:
+        yield ((kind, record),), f"revision {revision}: the content recorded first is in force"
+
+
+def _across(name: str) -> Rule:
+    """Make the rule that gives what the reader of all subjects has found of one."""
+
+    def found(derivation: Derivation) -> Iterator[Found]:
+        for rule, records, detail in derivation.across:
+            if rule == name:
+                yield records, detail
+
+    return found
+
+
+FINDERS: Mapping[str, Rule] = {
+    "not-enrolled": identity.not_enrolled,
+    "enrolled-twice": identity.enrolled_twice,
+    "randomised-twice": identity.randomised_twice,
+    "strata-missing": identity.strata_missing,
+    "before-consent": identity.before_consent,
+    "superseded": identity.superseded,
+    "superseded-by-two": identity.superseded_by_two,
+    "superseded-in-a-circle": _across("superseded-in-a-circle"),
+    "superseded-by-nobody": _across("superseded-by-nobody"),
+    "void-of-nothing": identity.void_of_nothing,
+    "blank-reason": identity.blank_reason,
+    "dosed-not-randomised": treatment.dosed_not_randomised,
+    "dose-before-randomisation": treatment.dose_before_randomisation,
+    "dosed-with-another-arm": treatment.dosed_with_another_arm,
+    "dose-after-discontinuation": treatment.dose_after_discontinuation,
+    "completed-with-reason": treatment.completed_with_reason,
+    "completed-and-discontinued": treatment.completed_and_discontinued,
+    "disposition-twice": treatment.disposition_twice,
+    "withdrawn-for-another-reason": treatment.withdrawn_for_another_reason,
+    "completed-without-last-visit": visits.completed_without_last_visit,
+    "visit-twice": visits.visit_twice,
+    "visit-outside-window": visits.visit_outside_window,
+    "visits-out-of-order": visits.visits_out_of_order,
+    "missed-and-recorded": visits.missed_and_recorded,
+    "sample-after-first-dose": visits.sample_after_first_dose,
+    "limits-changed": visits.limits_changed,
+    "undecided": visits.undecided,
+    "coding-without-event": safety.coding_without_event,
+    "spelling": _across("spelling"),
+    "grade-and-outcome": safety.grade_and_outcome,
+    "seriousness": safety.seriousness,
+    "unresolved-with-end": safety.unresolved_with_end,
+    "died-twice": safety.died_twice,
+    "death-date-differs": safety.death_date_differs,
+    "after-death": safety.after_death,
+    "death-without-fatal-event": safety.death_without_fatal_event,
+    "death-without-disposition": safety.death_without_disposition,
+    "fatal-without-death": safety.fatal_without_death,
+    "disputed": _disputed,
+}
+"""What each rule of the catalogue looks for."""
+
+_OF_SUPERSEDED = frozenset({
+    "superseded", "superseded-by-two", "superseded-in-a-circle", "superseded-by-nobody", "disputed",
+})  # fmt: skip
+"""The rules that look at a subject who counts nowhere too; no other does."""
+
+
+class Checks:
+    """The rules that a study wants, ready to look at its subjects."""
+
+    def __init__(self, study: Study) -> None:
+        wanted, used = study.definition.discrepancies, kinds(study.definition)
+        self._rules = [
+            (name, find, RULES[name].needs - used)
+            for name, find in FINDERS.items()
+            if wanted.wanted(name)
+        ]
+
+    def find(self, derivation: Derivation) -> list[Discrepancy]:
+        """List a subject's discrepancies, in the order of the rules."""
+        return [
+            Discrepancy(name, records, detail)
+            for name, find, needs in self._rules
+            if (not derivation.superseded or name in _OF_SUPERSEDED)
+            and all(map(derivation.records, needs))
+            for records, detail in find(derivation)
+        ]
+
+    def contribute(self, derivation: Derivation, share: Share) -> None:
+        """Count the subject's discrepancies by rule."""
+        for each in self.find(derivation):
+            put(share, ROW, each.rule, 1)
+
+    def read(
+        self, sums: Mapping[str, Cells], beside: Mapping[str, int], listing: str
+    ) -> tuple[RuleCount, ...]:
+        """Say how many there are by rule, those that contradict first; `listing` shows them all.
+
+        `beside` are those that sums do not know: found across subjects, or disputed.
+        """
+        cells = sums.get(ROW, {})
+        numbers = {name: cells.get(name, 0) + beside.get(name, 0) for name, _, _ in self._rules}
+        found = [
+            RuleCount(name, RULES[name].label, RULES[name].severity, number, listing)
+            for name, number in numbers.items()
+            if number
+        ]
+        return tuple(sorted(found, key=lambda each: each.severity != catalogue.CONTRADICTORY))

@@ -1,0 +1,119 @@
+"""What one subject's records cannot tell: ids that supersede each other, terms spelt in two ways.
+
+All subjects are read once; what is kept of them are ids, and the spellings of terms with how many
+records have each. Nothing here looks at a telling field.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from trial.messages import ERASURE
+from trial.subject import Key, Record, Subject
+
+type Noted = tuple[str, tuple[Key, ...], str]
+"""A rule, the records that are meant, and what there is to say of them."""
+
+SUPERSEDED = "subject.superseded"
+TERMS: Mapping[str, tuple[str, ...]] = {
+    "adverse-event.coded": ("soc", "pt", "llt"),
+    "disposition.recorded": ("reason",),
+    "screening.failed": ("reason",),
+    "deviation.recorded": ("category",),
+}
+"""The fields that hold terms, by which records are counted together."""
+_QUOTED = frozenset({"soc", "pt", "llt"})  # of a dictionary: no text of a site's
+_SPACE = re.compile(r"\s+")
+
+
+def form(term: str) -> str:
+    """Give what terms have in common that differ by case, blanks or Unicode form alone."""
+    return _SPACE.sub(" ", unicodedata.normalize("NFKC", term)).strip().casefold()
+
+
+class Survey:
+    """What all subjects together tell of one."""
+
+    def __init__(self, subjects: Iterable[Subject]) -> None:
+        self._by: dict[str, list[str]] = {}
+        self._present: set[str] = set()
+        spellings: dict[tuple[str, str], Counter[str]] = {}
+        for subject in subjects:
+            self._add(subject)
+            if subject.id in self._by:
+                continue
+            for record, field in _terms(subject):
+                term = record.data[field]
+                spellings.setdefault((field, form(term)), Counter())[term] += 1
+        self._preferred = {
+            place: min(found, key=lambda term: (-found[term], _oddity(term), term))
+            for place, found in spellings.items()
+            if len(found) > 1
+        }
+
+    def _add(self, subject: Subject) -> None:
+        live = [each for each in subject.records.values() if not each.void]
+        if by := sorted({each.data["by"] for each in live if each.kind == SUPERSEDED}):
+            self._by[subject.id] = by
+        if any(each.kind not in (SUPERSEDED, ERASURE) for each in live):
+            self._present.add(subject.id)
+
+    def of(self, subject: Subject) -> tuple[Noted, ...]:
+        """Give what is found of a subject."""
+        return (*self._superseded(subject), *self._spelt(subject))
+
+    def _superseded(self, subject: Subject) -> Iterator[Noted]:
+        if subject.id not in self._by:
+            return
+        reached = self._reached(subject.id)
+        if not reached.isdisjoint(self._present - self._by.keys()):
+            return
+        records = _of_kind(subject, SUPERSEDED)
+        if nobody := sorted(reached - self._present):
+            told = f"nothing is recorded of {', '.join(nobody)}"
+            yield "superseded-by-nobody", records, told
+        else:
+            circle = sorted(reached | {subject.id})
+            yield "superseded-in-a-circle", records, f"{', '.join(circle)} stand for each other"
+
+    def _reached(self, subject: str) -> set[str]:
+        """Give all ids that stand for a subject, in however many steps."""
+        reached: set[str] = set()
+        ahead = [*self._by[subject]]
+        while ahead:
+            if (name := ahead.pop()) not in reached:
+                reached.add(name)
+                ahead += self._by.get(name, ())
+        return reached
+
+    def _spelt(self, subject: Subject) -> Iterator[Noted]:
+        if not self._preferred or subject.id in self._by:
+            return
+        for record, field in sorted(
+            _terms(subject), key=lambda each: (each[0].kind, each[0].record)
+        ):
+            term = record.data[field]
+            preferred = self._preferred.get((field, form(term)), term)
+            if preferred != term:
+                told = f'"{term}", elsewhere "{preferred}"' if field in _QUOTED else "most differ"
+                yield "spelling", ((record.kind, record.record),), f"{field}: {told}"
+
+
+def _oddity(term: str) -> tuple[bool, int]:
+    """Rank spellings that are as frequent: small letters first, and no blanks around them."""
+    return term != term.strip(), sum(map(str.isupper, term))
+
+
+def _of_kind(subject: Subject, kind: str) -> tuple[Key, ...]:
+    live = (each for each in subject.records.values() if not each.void)
+    return tuple(sorted((each.kind, each.record) for each in live if each.kind == kind))
+
+
+def _terms(subject: Subject) -> Iterator[tuple[Record, str]]:
+    """Give the records that hold terms, with the field of each term."""
+    for record in subject.records.values():
+        if not record.void:
+            for field in TERMS.get(record.kind, ()):
+                if record.data.get(field):
+                    yield record, field

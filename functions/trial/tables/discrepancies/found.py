@@ -1,0 +1,41 @@
+"""What a rule finds: the records that do not agree, and what about them."""
+
+from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
+
+from trial.adverse_events import AdverseEvent
+from trial.derivation import Derivation
+from trial.subject import Key, Record
+
+type Found = tuple[tuple[Key, ...], str]
+"""The records that are meant, each by kind and id, and what there is to say of them.
+
+Said are dates, and names of the definition and of dictionaries; never a free text or an arm.
+"""
+type Rule = Callable[[Derivation], Iterator[Found]]
+"""Looks at one subject; it sees telling fields hidden wherever the study is seen pooled."""
+
+MOST = 10
+"""How many records are named where any number can be meant."""
+
+EVENTS = "adverse-event.reported"
+
+
+def keys(*records: Record) -> tuple[Key, ...]:
+    """Name records, the first of very many."""
+    return tuple((each.kind, each.record) for each in records[:MOST])
+
+
+def event_key(event: AdverseEvent) -> tuple[Key, ...]:
+    """Name the record of an adverse event."""
+    return ((EVENTS, event.record),)
+
+
+def by_id(records: Iterable[Record]) -> list[Record]:
+    """Put records into the order of their ids: what is found must not depend on any other."""
+    return sorted(records, key=attrgetter("record"))
+
+
+def counted(number: int, what: str) -> str:
+    """Write how many there are: `1 dose`, `2 doses`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

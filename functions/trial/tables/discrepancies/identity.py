@@ -1,0 +1,113 @@
+"""Who the subject is: enrolled, randomised, superseded; and records that are not there."""
+
+from collections.abc import Iterator
+
+from trial import dates
+from trial.derivation import DECIDING_DATE, Derivation
+from trial.messages import ERASURE
+from trial.tables.discrepancies.found import Found, by_id, counted, keys
+
+ENROLLED, RANDOMISED, SUPERSEDED = "subject.enrolled", "subject.randomised", "subject.superseded"
+CONSENT = "consent.recorded"
+_INTRODUCES = frozenset({ENROLLED, RANDOMISED, CONSENT, "subject.screened", "screening.failed"})
+_NO_DATA = frozenset({ERASURE, SUPERSEDED})
+_AFTER_CONSENT = (ENROLLED, RANDOMISED, "dose.administered", "deviation.recorded")
+_WITH_REASON = (
+    "screening.failed", "visit.missed", "dose.missed", "disposition.recorded", "subject.unblinded",
+)  # fmt: skip
+
+
+def not_enrolled(derivation: Derivation) -> Iterator[Found]:
+    """Find data of somebody who was never introduced, or who is treated without being enrolled.
+
+    Who is screened or consents has data before the enrolment. Who is randomised and not enrolled is
+    found where visits count their days from enrolment: then no result can be of a visit.
+    """
+    if derivation.enrolment is not None:
+        return
+    data = [
+        each
+        for each in derivation.subject.records.values()
+        if not each.void and each.kind not in _NO_DATA
+    ]
+    if derivation.randomisation is not None:
+        windows = (each for each in derivation.rules.visits if each.window is not None)
+        if any(each.days_from == "enrolment" for each in windows):
+            yield keys(derivation.randomisation), "randomised, and no enrolment to count days from"
+    elif data and _INTRODUCES.isdisjoint(each.kind for each in data):
+        named = sorted(data, key=lambda each: (each.kind, each.record))
+        yield keys(*named), f"{counted(len(data), 'record')}, and none that enrols the subject"
+    elif derivation.doses:
+        yield keys(*derivation.doses), f"{counted(len(derivation.doses), 'dose')}, and no enrolment"
+
+
+def enrolled_twice(derivation: Derivation) -> Iterator[Found]:
+    """Find every enrolment but the earliest."""
+    yield from _again(derivation, ENROLLED, "the earlier enrolment counts")
+
+
+def randomised_twice(derivation: Derivation) -> Iterator[Found]:
+    """Find every randomisation but the earliest."""
+    yield from _again(derivation, RANDOMISED, "the earlier randomisation counts")
+
+
+def _again(derivation: Derivation, kind: str, told: str) -> Iterator[Found]:
+    if len(derivation.records(kind)) > 1:
+        first, *others = derivation.ordered(kind)
+        for each in others:
+            yield keys(first, each), f"dated {first.data['date']} and {each.data['date']}: {told}"
+
+
+def strata_missing(derivation: Derivation) -> Iterator[Found]:
+    """Find a randomisation that lacks a stratum of the definition."""
+    randomisation = derivation.randomisation
+    if randomisation is not None:
+        given = randomisation.data.get("strata") or {}
+        if missing := sorted(derivation.rules.strata.keys() - given.keys()):
+            yield keys(randomisation), f"no level of {', '.join(missing)}"
+
+
+def before_consent(derivation: Derivation) -> Iterator[Found]:
+    """Find enrolment, randomisation, doses and deviations dated before the earliest consent."""
+    if not derivation.records(CONSENT):
+        return
+    consent = derivation.ordered(CONSENT)[0]
+    day = dates.earliest(consent.data["date"])
+    for kind in _AFTER_CONSENT:
+        for each in derivation.ordered(kind):
+            dated = each.data[DECIDING_DATE.get(kind, "date")][: dates.FULL]
+            if dates.latest(dated) < day:
+                yield keys(consent, each), f"dated {dated}, consent {consent.data['date']}"
+
+
+def superseded(derivation: Derivation) -> Iterator[Found]:
+    """Find that another id stands for the subject: none of its records counts."""
+    records = by_id(derivation.records(SUPERSEDED))
+    if records:
+        others = sorted({each.data["by"] for each in records})
+        yield keys(*records), f"counted nowhere: {', '.join(others)} stands for it"
+
+
+def superseded_by_two(derivation: Derivation) -> Iterator[Found]:
+    """Find that two ids are said to stand for the subject."""
+    records = by_id(derivation.records(SUPERSEDED))
+    if len(others := sorted({each.data["by"] for each in records})) > 1:
+        yield keys(*records), f"by {', '.join(others)}"
+
+
+def void_of_nothing(derivation: Derivation) -> Iterator[Found]:
+    """Find voids of which no other revision was ever received."""
+    subject = derivation.subject
+    voids = [each for each in subject.records.values() if each.void]
+    for each in sorted(voids, key=lambda one: (one.kind, one.record)):
+        if len(subject.seen[each.kind, each.record]) == 1:
+            yield keys(each), f"revision {each.revision} is all that was received of it"
+
+
+def blank_reason(derivation: Derivation) -> Iterator[Found]:
+    """Find reasons of nothing but blanks: none is taken now, but older journals may hold some."""
+    for kind in _WITH_REASON:
+        for each in by_id(derivation.records(kind)):
+            reason = each.data.get("reason")
+            if reason is not None and not reason.strip():
+                yield keys(each), "the reason is blank"

@@ -1,0 +1,128 @@
+"""Adverse events, their codings, and deaths."""
+
+from collections.abc import Iterator
+
+from trial import dates
+from trial.adverse_events import FATAL, GRADE_OF_DEATH, AdverseEvent
+from trial.derivation import DECIDING_DATE, Derivation
+from trial.subject import Record
+from trial.tables.discrepancies.found import EVENTS, Found, by_id, event_key, keys
+from trial.tables.discrepancies.treatment import DISPOSITION
+
+CODINGS, DEATHS = "adverse-event.coded", "death.reported"
+UNRESOLVED = "NOT RECOVERED/NOT RESOLVED"
+_OF_THE_LIVING = (
+    "lab.result.reported", "dose.administered", "visit.recorded", "resistance.reported",
+    "regimen.started", "subject.enrolled", "subject.randomised", EVENTS,
+)  # fmt: skip
+
+
+def coding_without_event(derivation: Derivation) -> Iterator[Found]:
+    """Find codings of an event that is not reported, or that is void."""
+    codings = derivation.records(CODINGS)
+    if not codings:
+        return
+    reported = {each.record for each in derivation.records(EVENTS)}
+    for each in by_id(codings):
+        event = each.data["adverse_event"]
+        if event not in reported:
+            there = (EVENTS, event) in derivation.subject.records
+            told = "is void" if there else "is not reported"
+            yield keys(each), f"adverse event {event} {told}"
+
+
+def grade_and_outcome(derivation: Derivation) -> Iterator[Found]:
+    """Find fatal events of another grade than 5, and events of grade 5 that are not fatal."""
+    for event in derivation.adverse_events:
+        fatal = event.data.get("outcome") == FATAL
+        grade = event.data.get("grade")
+        if grade is not None and fatal != (grade == GRADE_OF_DEATH):
+            yield event_key(event), f"grade {grade}, outcome {'' if fatal else 'not '}{FATAL}"
+
+
+def seriousness(derivation: Derivation) -> Iterator[Found]:
+    """Find events with criteria of seriousness that are not serious."""
+    for event in derivation.adverse_events:
+        criteria = event.data.get("seriousness") or []
+        if criteria and not event.data["serious"]:
+            yield event_key(event), f"not serious, and criteria are given: {len(criteria)}"
+
+
+def unresolved_with_end(derivation: Derivation) -> Iterator[Found]:
+    """Find events that have ended and are not resolved."""
+    for event in derivation.adverse_events:
+        if event.data.get("outcome") == UNRESOLVED and event.data.get("end"):
+            yield event_key(event), f"ended {event.data['end']}, outcome {UNRESOLVED}"
+
+
+def died_twice(derivation: Derivation) -> Iterator[Found]:
+    """Find every report of a death but the earliest."""
+    if len(derivation.records(DEATHS)) > 1:
+        first, *others = derivation.ordered(DEATHS)
+        for each in others:
+            yield keys(first, each), f"dated {first.data['date']} and {each.data['date']}"
+
+
+def death_date_differs(derivation: Derivation) -> Iterator[Found]:
+    """Find fatal events that ended, and dispositions for death dated, on another day."""
+    death = derivation.death
+    if death is None:
+        return
+    died = death.data["date"]
+    for event in _fatal(derivation):
+        end = event.data.get("end")
+        if end and not _same_day(end, died):
+            yield (*keys(death), *event_key(event)), f"event ended {end}, death is dated {died}"
+    for each in _for_death(derivation):
+        if not _same_day(each.data["date"], died):
+            told = f"disposition dated {each.data['date']}, death {died}"
+            yield keys(death, each), told
+
+
+def _fatal(derivation: Derivation) -> list[AdverseEvent]:
+    return [each for each in derivation.adverse_events if each.data.get("outcome") == FATAL]
+
+
+def _for_death(derivation: Derivation) -> list[Record]:
+    return [
+        each
+        for each in by_id(derivation.records(DISPOSITION))
+        if "DEATH" in (each.data.get("reason") or "").upper()
+    ]
+
+
+def _same_day(one: str, other: str) -> bool:
+    return dates.earliest(one) <= dates.latest(other) and dates.earliest(other) <= dates.latest(one)
+
+
+def after_death(derivation: Derivation) -> Iterator[Found]:
+    """Find what only the living can have, dated after the death."""
+    death = derivation.death
+    if death is None:
+        return
+    died = dates.latest(death.data["date"])
+    for kind in _OF_THE_LIVING:
+        for record in derivation.ordered(kind):
+            dated = record.data.get(DECIDING_DATE.get(kind, "date"))
+            if dated and dates.earliest(dated) > died:
+                told = f"dated {dated[: dates.FULL]}, death {death.data['date']}"
+                yield keys(death, record), told
+
+
+def death_without_fatal_event(derivation: Derivation) -> Iterator[Found]:
+    """Find a death that no adverse event ended in."""
+    if derivation.death is not None and not _fatal(derivation):
+        yield keys(derivation.death), "no adverse event has a fatal outcome"
+
+
+def death_without_disposition(derivation: Derivation) -> Iterator[Found]:
+    """Find a death that no disposition gives as its reason."""
+    if derivation.death is not None and not _for_death(derivation):
+        yield keys(derivation.death), "no disposition gives death as its reason"
+
+
+def fatal_without_death(derivation: Derivation) -> Iterator[Found]:
+    """Find a fatal event of a subject whose death is not reported."""
+    if derivation.death is None:
+        for event in _fatal(derivation):
+            yield event_key(event), "no death is reported"

@@ -1,0 +1,56 @@
+"""The listing that names every discrepancy: the definition's own, or one that is added."""
+
+from trial.definition import Definition
+from trial.definition.outputs import ListingColumnDefinition, ListingDefinition
+from trial.tables.listings.items import FINDINGS
+
+ADDED = "DISCREPANCIES"
+TITLE, POPULATION = "Discrepancies", "All subjects"
+_COLUMNS = {
+    "USUBJID": ("Subject", "subject"),
+    "RULE": ("Rule", "rule"),
+    "SEVERITY": ("Severity", "severity"),
+    "FINDING": ("Discrepancy", "finding"),
+    "RECORDS": ("Records", "record"),
+    "DETAIL": ("Detail", "detail"),
+}
+_FOOTNOTES = [
+    "Contradictory: a record must be wrong. Notable: missing, or unusual and maybe right.",
+    "Nothing is repaired. Sorted by subject and rule.",
+]
+
+
+def of_discrepancies(definition: Definition) -> str:
+    """Name the listing of all discrepancies."""
+    return next((each.id for each in definition.listings if _is_whole(each)), _free(definition))
+
+
+def added(definition: Definition) -> tuple[ListingDefinition, ...]:
+    """Give the listing of discrepancies where the definition asks for none, or only for some."""
+    if any(map(_is_whole, definition.listings)):
+        return ()
+    columns = [
+        ListingColumnDefinition(id=name, label=label, source=source)
+        for name, (label, source) in _COLUMNS.items()
+    ]
+    listing = ListingDefinition(
+        id=_free(definition),
+        title=TITLE,
+        population=POPULATION,
+        records=FINDINGS,
+        columns=columns,
+        footnotes=_FOOTNOTES,
+    )
+    return (listing,)
+
+
+def _is_whole(listing: ListingDefinition) -> bool:
+    return listing.records == FINDINGS and listing.subjects is None
+
+
+def _free(definition: Definition) -> str:
+    """Give an id that no listing of the definition has, nor one that only case tells from it."""
+    taken, name = {each.id.upper() for each in definition.listings}, ADDED
+    while name in taken:
+        name += "-ALL"
+    return name
