@@ -343,3 +343,31 @@ def test_a_study_too_slow_for_one_run_is_told_and_stops_no_other(
     other = wiring.reports().marked(max(trial.study, "SECOND"))
     assert other is not None
     assert other["status"] == "published"
+
+
+def test_every_operation_of_the_api_fails_once_and_what_is_sent_again_is_right(
+    trial: Trial,
+) -> None:
+    trial.deliver()
+    name = trial.ask()
+    trial.deliver(name)
+    reads = "summary", "tables", "reports", f"reports/{name}/tables.json", "set-aside"
+
+    def call(event: str) -> list[int]:
+        posted = trial.service.post(json.loads(event), trial.study).status
+        return [posted, *(trial.service.get(path, trial.study).status for path in reads)]
+
+    before = len(trial.line.calls)
+    call(trial.left.pop(0))
+    calls = struck(trial.line, trial.line.calls[before:])
+    accepted = trial.service.get("summary", trial.study).json["accepted"]
+    for turn, number in enumerate(sorted(set[int]().union(*calls.values()))):
+        event = trial.left.pop(0)
+        trial.line.calls.clear()
+        trial.line.fault = number, outage.PASSING[turn % len(outage.PASSING)]
+        assert set(call(event)) <= {200, 201, 303, 503}
+        trial.line.fault = None
+        assert set(call(event)) <= {200, 201, 303}
+        accepted += 1
+        assert trial.service.get("summary", trial.study).json["accepted"] == accepted
+    assert trial.service.set_aside(trial.study) == []
