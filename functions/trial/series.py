@@ -16,6 +16,7 @@ from trial import dates
 from trial.definition.conditions import Selection
 from trial.definition.design import Visit
 from trial.definition.uses import CARRIED
+from trial.messages import term
 from trial.ordering import natural
 from trial.results import Observation, mean_of, read_value
 from trial.study import Study
@@ -119,7 +120,7 @@ class Series:
         return found if _in_time(found) else sorted(found, key=_accession)
 
     def _selects(self, item: Mapping[str, Any]) -> bool:
-        return all(str(item.get(name, "")) in values for name, values in self._where)
+        return all(term(item.get(name) or "") in values for name, values in self._where)
 
     def at_visit(self, visit: Visit) -> Observation | None:
         """Choose a visit's result, as the definition says; of one without a window, of its own."""

@@ -21,6 +21,8 @@ from trial.errors import Fault, UnknownName
 from trial.messages import KINDS
 from trial.tables.listings import facts, items
 from trial.tables.listings.sources import DERIVED
+from trial.tables.rows.events import OTHER
+from trial.tables.rows.levels import AWAITED
 
 
 def faults(definition: Any) -> Iterator[Fault]:  # noqa: ANN401 (any JSON)
@@ -169,8 +171,13 @@ def _row(named: Named) -> Iterator[Fault]:
         open_ended = _given_by(row, named.scope.definition) is None
         if open_ended and named.value.startswith(f"{row.get('id')}/"):
             return
-    if named.value not in there:
+    of, _, last = named.value.rpartition("/")
+    if named.value not in there and not (of in there and last in _OF_NOBODY_ELSE):
         yield unknown(named.path, "row", named.value, there, f"table {table.get('id')}")
+
+
+_OF_NOBODY_ELSE = ("", AWAITED, OTHER, "Other")
+"""Rows of who is at none of the levels: missing, not yet due, at another."""
 
 
 def _rows(table: Raw, definition: Raw) -> Iterator[str]:
@@ -206,7 +213,7 @@ def _levels(row: Raw, definition: Raw) -> Sequence[str] | None:
     else:
         asked = isinstance(kind, str) and kind in KINDS and field in fields(kind)
         there = known(str(kind), str(field), definition) if asked else None
-    return None if there is None else [*dict.fromkeys([*there, *named, ""])]
+    return None if there is None else [*dict.fromkeys([*there, *named])]
 
 
 _GIVES: Mapping[str, Callable[[Raw, Raw], Sequence[str] | None]] = {

@@ -24,6 +24,7 @@ from trial.definition.base import (
     form,
     in_place,
 )
+from trial.messages import term
 
 
 def _as_text(value: object) -> object:
@@ -41,7 +42,7 @@ Selection = tuple[tuple[str, frozenset[str]], ...]
 def selection(where: Where) -> Selection:
     """Give what is wanted of fields as a key."""
     return tuple(
-        (name, frozenset([wanted] if isinstance(wanted, str) else wanted))
+        (name, frozenset(map(term, [wanted] if isinstance(wanted, str) else wanted)))
         for name, wanted in sorted(where.items())
     )
 

@@ -10,7 +10,7 @@ from functools import partial
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref
 from trial.derivation import Derivation
 from trial.rules import categories, dating
-from trial.rules.categories import Category, check_levels, level_text
+from trial.rules.categories import Category, level_text
 from trial.rules.dating import Time
 from trial.rules.matching import (
     EventMatcher,
@@ -94,8 +94,6 @@ class Rules:
             (each.value, quantity.within(each, f"{path}/classes/{i}"))
             for i, each in enumerate(definition.classes)
         ]
-        if definition.missing is not None:
-            check_levels(self.study, name, [definition.missing], f"{path}/missing")
 
         other = categories.in_no_class(definition)
 
@@ -123,7 +121,7 @@ class Rules:
 
     def _recorded(self, condition: Condition, path: str) -> Test:
         kind = str(condition.recorded)
-        check_kind(kind, condition.where, path)
+        check_kind(kind, path)
         matches = matcher(condition.where)
         period = condition.period
         if period is not None:
@@ -144,7 +142,6 @@ class Rules:
     def _of_levels(self, condition: Condition, path: str) -> Test:
         name = str(condition.characteristic)
         category = self.category(name, path)
-        check_levels(self.study, name, condition.levels, f"{path}/levels")
         levels = frozenset(map(level_text, condition.levels))
 
         def test(derivation: Derivation) -> Truth:

@@ -1,7 +1,7 @@
 """What sorts subjects: facts of enrolment, the arm, strata of randomisation, classes."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -94,12 +94,3 @@ def check_names(study: Study) -> None:
     names += definition.classes
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise refused("", f"more than one category is called {', '.join(twice)}")
-
-
-def check_levels(study: Study, name: str, levels: Iterable[str], path: str) -> None:
-    """Refuse a level that the category cannot have."""
-    known = known_levels(study, name)
-    values = {each.value for each in known or ()}
-    for level in levels:
-        if known is not None and level not in values | {""}:
-            raise unknown(path, f"level of {name}", level)

@@ -10,6 +10,7 @@ from trial.definition.conditions import (
     RecordDate,
     ResultDate,
     TimeToEvent,
+    selection,
 )
 from trial.derivation import Derivation
 from trial.imputation import Dated
@@ -20,7 +21,6 @@ from trial.rules.matching import (
     events,
     matcher,
     memoised,
-    selects,
     unknown,
 )
 from trial.study import Study
@@ -124,7 +124,7 @@ def _chosen(which: str, found: Iterable[Dated | None], since: int) -> int | None
 
 def _of_record(ref: RecordDate, path: str) -> Date:
     kind = ref.recorded
-    check_kind(kind, ref.where, path)
+    check_kind(kind, path)
     field, matches = check_dated(kind, path), matcher(ref.where)
 
     def find(derivation: Derivation, since: int) -> int | None:
@@ -155,7 +155,7 @@ def _of_result(study: Study, ref: ResultDate, path: str) -> Date:
     if ref.parameter not in study.definition.parameters:
         raise unknown(f"{path}/parameter", "parameter", ref.parameter)
     holds = bounded(study.definition.parameters[ref.parameter].precision, ref, path)
-    where = selects(ref.where, f"{path}/where")
+    where = selection(ref.where)
 
     def find(derivation: Derivation, since: int) -> int | None:
         first = derivation.first_dose

@@ -10,15 +10,13 @@ from trial.adverse_events import NOT_CODED, AdverseEvent
 from trial.definition.base import BOUNDS, Bounds
 from trial.definition.conditions import (
     AdverseEventFilter,
-    Selection,
     TermGroup,
     Where,
-    selection,
 )
 from trial.definition.precision import Precision, decimals_of
 from trial.derivation import DECIDING_DATE, Derivation
 from trial.errors import Fault, Rejected, UnknownName
-from trial.messages import KINDS, Circumstances, term
+from trial.messages import KINDS, term
 from trial.results import Value
 from trial.study import Study
 
@@ -57,11 +55,10 @@ def unknown(path: str, what: str, name: str) -> Rejected:
     return Rejected(422, "Definition not accepted", "", fault)
 
 
-def check_kind(kind: str, where: Mapping[str, object], path: str) -> None:
-    """Refuse a kind that is none, or a test of a field that none of its records has."""
+def check_kind(kind: str, path: str) -> None:
+    """Refuse a kind that is none."""
     if kind not in KINDS:
         raise unknown(path, "kind of event", kind)
-    check_fields(kind, where, f"{path}/where")
 
 
 def check_dated(kind: str, path: str) -> str:
@@ -78,13 +75,6 @@ _INSTEAD = {
 }
 
 
-def check_fields(kind: str, where: Mapping[str, object], path: str) -> None:
-    """Refuse a test of a field that no record of the kind has: it would hold of nobody."""
-    for field in where:
-        if field not in KINDS[kind].model_fields:
-            raise unknown(f"{path}/{field}", f"field of {kind}", field)
-
-
 def matcher(where: Where) -> Matcher:
     """Make a test of a record's fields: each named one must equal the value, or one of several."""
     wanted = {
@@ -96,16 +86,6 @@ def matcher(where: Where) -> Matcher:
         return all(_is_one(data.get(name), values) for name, values in wanted.items())
 
     return matches
-
-
-def selects(where: Where, path: str) -> Selection:
-    """Get ready which results are meant, by how they were obtained; refuse what none tells."""
-    known = Circumstances.model_fields
-    for name in where:
-        if name not in known:
-            detail = f"is no field to select results by: expected {', '.join(known)}"
-            raise refused(f"{path}/{name}", detail)
-    return selection(where)
 
 
 def _is_one(value: object, wanted: frozenset[str]) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trial.definition.base import Bounds
-from trial.definition.conditions import Measure, Selection
+from trial.definition.conditions import Measure, Selection, selection
 from trial.definition.precision import PERCENT, WHOLE, Precision
 from trial.derivation import Derivation
 from trial.results import EXACT, Observation, Value, value_of
@@ -17,7 +17,6 @@ from trial.rules.matching import (
     matcher,
     memoised,
     refused,
-    selects,
     unknown,
 )
 from trial.rules.parts import Parts
@@ -98,7 +97,7 @@ class Measures:
         if name not in definition.parameters:
             raise unknown(path, "parameter", name)
         parameter = definition.parameters[name]
-        where = selects(measure.where, f"{path}/where")
+        where = selection(measure.where)
         observe, due = self._chosen(measure, path)
         quantity = Quantity(
             measure.label or parameter.label,
@@ -286,7 +285,7 @@ def _less(one: Value, other: Value, precision: Precision) -> Value:
 
 def _of_records(measure: Measure, path: str) -> Quantity:
     kind = str(measure.records)
-    check_kind(kind, measure.where, path)
+    check_kind(kind, path)
     matches = matcher(measure.where)
 
     def evaluate(derivation: Derivation) -> Value | None:

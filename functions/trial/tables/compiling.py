@@ -20,8 +20,8 @@ from trial.definition.outputs import (
 from trial.derivation import DECIDING_DATE, Derivation
 from trial.messages import KINDS, canonical, term
 from trial.rules import Rules, settling
-from trial.rules.categories import Category, check_levels, in_no_class, known_levels, level_text
-from trial.rules.matching import Test, check_fields, lacking, matcher, refused, unknown
+from trial.rules.categories import Category, in_no_class, known_levels, level_text
+from trial.rules.matching import Test, lacking, matcher, refused, unknown
 from trial.rules.measures import Quantity
 from trial.rules.settling import Waits
 from trial.study import Study
@@ -89,23 +89,27 @@ def levels(rules: Rules, wanted: Levels, path: str) -> Finder:
     kind, field = wanted.recorded or "", wanted.field or ""
     if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
         raise unknown(path, "kind of event and field", f"{kind} {field}")
-    check_fields(kind, wanted.where, f"{path}/where")
     matches, date = matcher(wanted.where), DECIDING_DATE.get(kind, "date")
 
     def find(derivation: Derivation) -> Iterable[str]:
         return (
-            level_text(value) if (value := each.data.get(field)) is not None else ""
+            level_text(value) if value is not None else ""
             for each in sorted(derivation.ordered(kind), key=lambda one: not one.data.get(date))
             if matches(each.data)
+            for value in _values(each.data.get(field))
         )
 
     return find
 
 
+def _values(held: object) -> Sequence[object]:
+    """Give the values that a field holds: of a list its parts, and of an empty one that none is."""
+    return (held or [None]) if isinstance(held, list) else [held]
+
+
 def _at_one_level(rules: Rules, name: str, wanted: Levels, path: str) -> Finder:
     """Find the level of a subject: '' is missing, and none at all not yet due."""
     category, waits = rules.category(name, path), settling.category_waits(rules, name, path)
-    check_levels(rules.study, name, [each.value for each in wanted.values], f"{path}/values")
 
     def find(derivation: Derivation) -> Iterable[str]:
         if (level := category(derivation)) is not None:

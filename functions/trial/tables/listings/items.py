@@ -10,7 +10,7 @@ from trial.derivation import Derivation
 from trial.messages import KINDS, Circumstances
 from trial.results import Observation
 from trial.rules import Rules
-from trial.rules.matching import check_fields, matcher, unknown
+from trial.rules.matching import matcher, unknown
 from trial.subject import Record
 from trial.tables.discrepancies import Checks
 from trial.tables.grid import Value
@@ -50,7 +50,6 @@ def finder(rules: Rules, definition: ListingDefinition, path: str) -> Finder:
         return _observations(rules, parameters, path)
     if kind not in KINDS:
         raise unknown(f"{path}/records", "kind of record", kind)
-    check_fields(kind, definition.where, f"{path}/where")
     matches = matcher(definition.where)
     if kind == EVENTS:
         return lambda derivation: [

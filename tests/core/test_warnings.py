@@ -1,0 +1,100 @@
+"""What is legal and odd about a definition is said beside it, and refuses nothing."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from test_names import SHIPPED, shipped
+
+from trial import checking, study
+
+EXAMPLE = "example"
+
+
+def warned(definition: Any) -> list[tuple[str, str]]:
+    """Give pointers and texts; the definition is accepted."""
+    checking.read(json.dumps(definition))
+    return [(each.pointer, each.detail) for each in checking.warnings(
+        study.load(json.dumps(definition)))]  # fmt: skip
+
+
+def changed(**parts: Any) -> Any:
+    """Give the example with members added to its sections, or other sections altogether."""
+    whole = deepcopy(shipped(EXAMPLE))
+    for name, part in parts.items():
+        whole[name] = whole[name] | part if isinstance(whole.get(name), dict) else part
+    return whole
+
+
+def table(**more: Any) -> Any:
+    whole = deepcopy(shipped(EXAMPLE))
+    whole["tables"][0] |= more
+    return whole
+
+
+def test_the_shipped_definitions_say_nothing_odd_but_what_is_known():
+    found = {name: [at for at, _ in warned(shipped(name))] for name in SHIPPED}
+    assert found == {
+        "example": [],
+        "tmb-301": [],
+        "airway-2x2": [
+            "/baselines/before-treatment",
+            "/conditions/exacerbated",
+            "/times/exacerbation-1/events/1/where/indication",
+        ],
+        "pilot": ["/baselines/before-treatment", "/conditions/baseline-scored", "/parameters"],
+    }
+
+
+BOTH = [
+    {"id": "itt", "label": "ITT", "set": "itt"},
+    {"id": "safety", "label": "Safety", "set": "safety"},
+    {"id": "p", "label": "P", "compare": ["itt", "safety"]},
+]
+OPEN = {"recorded": "conmed.recorded", "where": {"indication": "Pain"}}
+
+
+@pytest.mark.parametrize(
+    ("definition", "at"),
+    [
+        (changed(measures={"spare": {"characteristic": "age"}}), "/measures/spare"),
+        (changed(conditions={"spare": {"recorded": "death.reported"}}), "/conditions/spare"),
+        (changed(baselines={"spare": {"visit": "week-4"}}), "/baselines/spare"),
+        (changed(times={"spare": {"label": "S", "start": "enrolment", "events": ["death"]}}),
+         "/times/spare"),
+        (changed(parameters={"pulse": {"label": "Pulse", "unit": "1/min"}}), "/parameters"),
+        (changed(visits=[*shipped(EXAMPLE)["visits"],
+                         {"id": "late", "label": "Late", "day": 99, "window": [90, 99],
+                          "days_from": "first-dose"}]), "/visits/3"),
+        (changed(conditions={"pain": OPEN, "left": {"any": ["pain"]}}),
+         "/conditions/pain/where/indication"),
+        (table(columns=BOTH), "/tables/0/columns/2/compare"),
+        (table(columns=[*BOTH[:1], {**BOTH[0], "id": "again"},
+                        {**BOTH[2], "compare": ["itt", "again"]}]),
+         "/tables/0/columns/2/compare"),
+        (table(rows=[{"id": "r", "label": "R", "count": {"total": "treated"}}]),
+         "/tables/0/columns/0"),
+        (changed(placebo=["PLACEBOS"]), "/placebo/0"),
+        (changed(adverse_events={"causality": []}), "/adverse_events/related"),
+        (changed(adverse_events={"related": []}), "/adverse_events/causality"),
+        (changed(conditions={"left": {"measure": "age", "at_least": 65, "below": 18}}),
+         "/conditions/left"),
+        (changed(periods=[{"id": "p", "label": "P", "first_day": 9, "last_day": 1}]), "/periods/0"),
+    ],
+)  # fmt: skip
+def test_what_is_odd_is_told_at_its_place(definition, at):
+    assert at in [pointer for pointer, _ in warned(definition)]
+
+
+def test_tests_without_testing_are_told():
+    whole = deepcopy(shipped(EXAMPLE))
+    del whole["testing"]
+    assert ("/tables/1", "shows tests, and `testing` is not there: all are nominal") in warned(
+        whole
+    )
+
+
+def test_a_list_of_words_silences_what_is_said_of_free_text():
+    lists = {"vocabularies": {"conmed.recorded": {"indication": ["Pain"]}}}
+    assert warned(changed(conditions={"pain": OPEN, "left": {"any": ["pain"]}}, **lists)) == []
