@@ -277,6 +277,15 @@ def test_a_value_that_cannot_be_is_refused(definition, at, meant):
         with_row(levels={"characteristic": "sex", "values": [{"value": "", "label": "Unknown"}]}),
         listed("observations:viral-load", "collected.study-day"),
         listed("adverse-event.reported", "onset.period"),
+        *(
+            tiny(
+                figures=[
+                    TINY["figures"][0]
+                    | {"source": {"table": "one", "row": f"sex/{level}", "column": "total"}}
+                ]
+            )
+            for level in ("M", "", "(not yet due)")
+        ),
     ],
 )
 def test_what_can_be_is_taken(definition):

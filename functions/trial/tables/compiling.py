@@ -85,7 +85,7 @@ def levels(rules: Rules, wanted: Levels, path: str) -> Finder:
     Those of records come in order of their dates, the undated last.
     """
     if wanted.characteristic is not None:
-        return _at_one_level(rules, wanted.characteristic, wanted, path)
+        return _at_one_level(rules, wanted.characteristic, path)
     kind, field = wanted.recorded or "", wanted.field or ""
     if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
         raise unknown(path, "kind of event and field", f"{kind} {field}")
@@ -107,7 +107,7 @@ def _values(held: object) -> Sequence[object]:
     return (held or [None]) if isinstance(held, list) else [held]
 
 
-def _at_one_level(rules: Rules, name: str, wanted: Levels, path: str) -> Finder:
+def _at_one_level(rules: Rules, name: str, path: str) -> Finder:
     """Find the level of a subject: '' is missing, and none at all not yet due."""
     category, waits = rules.category(name, path), settling.category_waits(rules, name, path)
 
