@@ -1,6 +1,5 @@
 """Comparisons of proportions, tables and means against scipy, statsmodels and enumeration."""
 
-import itertools
 import math
 from fractions import Fraction
 
@@ -14,9 +13,7 @@ from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from trial import distributions
-from trial.statistics import fisher as fisher_module
 from trial.statistics.contingency import cochran_mantel_haenszel, general_association, pearson
-from trial.statistics.fisher import TooLarge, fisher
 from trial.statistics.moments import Moments, anova, one_sample_t, pooled_t, welch_t
 from trial.statistics.pairs import mcnemar
 from trial.statistics.proportions import difference, miettinen_nurminen, newcombe
@@ -101,65 +98,6 @@ def _score(x1, n1, x2, n2, delta):
     p1, n = p2 + delta, n1 + n2
     variance = (p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2) * n / (n - 1)
     return abs(x1 / n1 - x2 / n2 - delta) / math.sqrt(variance)
-
-
-def enumerated(table):
-    """Freeman and Halton's P by making every table with these margins."""
-    rows, columns = (
-        [sum(row) for row in table],
-        [sum(column) for column in zip(*table, strict=True)],
-    )
-
-    def fill(rest, left):
-        if not left:
-            yield ()
-            return
-        for row in itertools.product(*(range(n + 1) for n in rest)):
-            if sum(row) == left[0]:
-                for more in fill([a - b for a, b in zip(rest, row, strict=True)], left[1:]):
-                    yield (row, *more)
-
-    def weight(cells):
-        return Fraction(1, math.prod(math.factorial(n) for row in cells for n in row))
-
-    weights = [weight(cells) for cells in fill(columns, rows)]
-    return sum(each for each in weights if each <= weight(table)) / sum(weights)
-
-
-class TestFisher:
-    @given(tables(2, 2))
-    def test_two_by_two_equals_scipy(self, table):
-        expected = stats.fisher_exact(table).pvalue
-        assert float(fisher(table)) == pytest.approx(expected, rel=1e-9)
-
-    @given(st.one_of(tables(2, 3), tables(3, 2), tables(3, 3)))
-    @settings(max_examples=30, deadline=None)
-    def test_larger_tables_equal_enumeration_exactly(self, table):
-        small = [[min(n, 4) for n in row] for row in table]
-        assert fisher(small) == enumerated(small)
-
-    def test_the_order_of_rows_and_columns_is_no_matter(self):
-        table = [[3, 1, 4, 2, 5], [1, 6, 2, 4, 3], [5, 2, 3, 1, 6]]
-        expected = fisher(table)
-        assert expected == fisher(table[::-1]) == fisher([row[::-1] for row in table])
-        assert expected == fisher(list(zip(*table, strict=True)))
-
-    def test_nobody_and_one_row_are_no_evidence(self):
-        assert fisher([]) == fisher([[0, 0], [0, 0]]) == fisher([[3, 4], [0, 0]]) == 1
-        assert fisher([[5, 0], [0, 5]]) == Fraction(2, math.comb(10, 5))
-        with pytest.raises(ValueError, match="equally long"):
-            fisher([[1, 2], [3]])
-
-    def test_a_trial_s_table_is_counted_whole(self):
-        assert float(fisher([[14, 42, 30], [8, 47, 29], [11, 55, 18]])) == pytest.approx(
-            0.1355509330546437
-        )
-        assert fisher([[5, 100_000], [12, 99_983]]) > Fraction(96, 1000)
-
-    def test_what_is_too_large_is_said_to_be(self, monkeypatch):
-        monkeypatch.setattr(fisher_module, "MOST_WORK", 1000)
-        with pytest.raises(TooLarge):
-            fisher([[20, 17, 17], [14, 20, 16], [10, 21, 18]])
 
 
 class TestStrata:

@@ -229,7 +229,7 @@ def _named(name: str, text: str) -> str:
     if name == "events":
         return f"{text} event" if text == "1" else f"{text} events"
     if name == "p":
-        return f"P {text}" if text[:1] in "<>=" else f"P = {text}"
+        return f"P = {text}" if text[:1].isdigit() else f"P {text}"
     return f"{_WORDS.get(name, name)} {text}"
 
 

@@ -1,4 +1,4 @@
-"""Fisher's exact test of an r x c table, in integers throughout."""
+"""Fisher's exact test of an r x c table, in integers throughout, and what it would cost."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -6,24 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate
-from math import comb, prod
+from math import comb, factorial, prod
 from operator import sub
 
 from trial.statistics.contingency import Table, occupied
+from trial.statistics.two_by_two import two_by_two
 
 FISHER = "Fisher exact, sum of the probabilities not above the observed"
 
-MOST_WORK = 4_000_000
-"""How much may be looked at before a table is given up as too large: some seconds' work."""
-
-_LONG = 256  # bits of a number from which it counts for more than one
+_PAIR = 2
+_LONG = 1024  # bits of a number from which a step with it takes longer
 
 type Margin = tuple[int, ...]
 """What is left of the rows, or a column, or what columns add up to."""
-
-
-class TooLarge(Exception):
-    """The table has too many alternatives to be counted: there is no exact P value to print."""
 
 
 def fisher(table: Table) -> Fraction:
@@ -33,32 +28,128 @@ def fisher(table: Table) -> Fraction:
     given. As in the network of Mehta and Patel (1983), JASA 78:427, columns are filled one after
     another, and ways that leave the same rest and weigh the same are followed once. The last two
     columns are one sorted list for each rest. A table with one row or column has P = 1.
-    Raises `TooLarge` beyond `MOST_WORK`. SAS: FREQ EXACT FISHER, "Pr <= P".
+    It takes about a microsecond a step, of which there are `cost` at most. SAS: FREQ EXACT FISHER,
+    "Pr <= P".
     """
-    left = occupied(table)
-    if len(left) < 2 or len(left[0]) < 2:  # noqa: PLR2004  (a comparison takes two)
+    left = _turned(table)
+    if not left:
         return Fraction(1)
-    turned = [list(column) for column in zip(*left, strict=True)]
-    # Few rows leave few rests; of two, the side with the fuller columns has the smaller numbers.
-    left = min(left, turned, key=lambda rows: (len(rows), max(map(sum, rows))))
-    # The fullest columns come last: they are what the others leave.
-    columns = sorted(sum(column) for column in zip(*left, strict=True))
-    count = _Count(tuple(columns))
+    rows, columns = _margins(left)
+    if len(rows) == len(columns) == _PAIR:
+        return two_by_two(left)
     observed = prod(_ways(sorted(row)) for row in left)
-    rows = tuple(sorted(sum(row) for row in left))
-    return Fraction(count.not_above(observed, rows), _ways(columns))
+    return Fraction(Count(columns).not_above(observed, rows), _ways(columns))
+
+
+def cost(table: Table) -> int:
+    """Bound the steps that `fisher` takes, by the margins alone; 0 for 2 x 2 and what is less.
+
+    Those are quick at any size.
+    """
+    left = _turned(table)
+    if not left or len(left) == len(left[0]) == _PAIR:
+        return 0
+    return _steps(*_margins(left))
+
+
+def _turned(table: Table) -> Table:
+    """Leave out what is empty, and turn the table to where it is quicker; [] if it is no test."""
+    left = occupied(table)
+    if len(left) < _PAIR or len(left[0]) < _PAIR:  # a comparison takes two
+        return []
+    turned = [list(column) for column in zip(*left, strict=True)]
+    return min(left, turned, key=lambda rows: _steps(*_margins(rows)))
+
+
+def _margins(left: Table) -> tuple[Margin, Margin]:
+    """Give sums of rows and columns, sorted: the fullest columns are what the others leave."""
+    columns = tuple(sorted(sum(column) for column in zip(*left, strict=True)))
+    return tuple(sorted(map(sum, left))), columns
+
+
+def _steps(rows: Margin, columns: Margin) -> int:
+    """Bound the steps for some margins.
+
+    Before each column there are so many rests of the rows, each with so many weights; neither can
+    be more than `_rests` and `_weights` say, nor both together more than the ways to fill the
+    columns up to there. A step with long numbers counts for more.
+    """
+    work, ways, filled = 0, 1, 0
+    for i, size in enumerate(columns[:-1]):
+        rests, fillings = _rests(rows, filled), _taken(rows, size)
+        paths = min(ways, rests * _weights(columns[:i], len(rows)))
+        split = rests * fillings * (len(rows) - 1) + paths
+        work += split if i == len(columns) - _PAIR else paths * fillings
+        ways, filled = ways * fillings, filled + size
+    bits = min(sum(rows), filled * sum(rows).bit_length())
+    return work * (1 + (bits // _LONG) ** 2)
+
+
+def _taken(rows: Margin, size: int) -> int:
+    """Bound in how many ways so many subjects can be taken from the rows."""
+    free = prod(min(row, size) + 1 for row in rows[:-1])
+    return min(free, comb(size + len(rows) - 1, len(rows) - 1))
+
+
+def _rests(rows: Margin, filled: int) -> int:
+    """Bound how many rests can be left, sorted: what each row lacks to the longest is a part."""
+    lacking = filled + sum(rows[-1] - row for row in rows)
+    return min(_taken(rows, filled), _partitions(lacking, len(rows)))
+
+
+def _weights(columns: Sequence[int], rows: int) -> int:
+    """Bound how many weights the ways to fill columns can have that leave the same rest.
+
+    A weight is a constant divided by the factorials of the cells. In each column their product
+    divides the factorial of its sum, so no prime can be in it more often than in that; and it does
+    not depend on the order of the cells.
+    """
+    by_parts = prod(_partitions(size, rows) for size in columns)
+    by_primes = 1
+    for prime in _primes(max(columns, default=0)):
+        by_primes *= 1 + sum(_exponent(prime, size) for size in columns)
+        if by_primes >= by_parts:
+            return by_parts
+    return by_primes
+
+
+def _partitions(size: int, parts: int) -> int:
+    """Bound in how many ways a sum has so many parts at most, their order being no matter.
+
+    Made distinct by adding 0, 1, 2 …, the parts have as many orders as there can be.
+    """
+    raised = size + parts * (parts + 1) // 2
+    return comb(raised - 1, parts - 1) // factorial(parts)
+
+
+def _primes(most: int) -> Iterator[int]:
+    found: list[int] = []
+    for number in range(2, most + 1):
+        if all(number % prime for prime in found if prime * prime <= number):
+            found.append(number)
+            yield number
+
+
+def _exponent(prime: int, size: int) -> int:
+    """Say how often a prime is in the factorial of a number (Legendre)."""
+    found = 0
+    while size := size // prime:
+        found += size
+    return found
 
 
 @dataclass
-class _Count:
+class Count:
     """All tables with these column sums. A table weighs the product of its rows' multinomials.
 
-    A rest is what is left of each row, sorted: the order of rows is no matter.
+    A rest is what is left of each row, sorted: the order of rows is no matter. `work` are the
+    steps that were taken.
     """
 
     columns: Margin
     work: int = 0
     splits: dict[tuple[Margin, int], list[int]] = field(default_factory=dict)
+    binomials: dict[int, list[int]] = field(default_factory=dict)
 
     def not_above(self, limit: int, rows: Margin) -> int:
         """Add up the weights of the tables that do not weigh more than `limit`."""
@@ -72,8 +163,8 @@ class _Count:
         after: dict[Margin, Counter[int]] = {}
         for rest, weights in paths.items():
             for column in _columns(size, rest):
-                self._spend(len(weights))
-                ways = prod(map(comb, rest, column))
+                self.work += len(weights)
+                ways = prod(map(self._chosen, rest, column))
                 into = after.setdefault(tuple(sorted(map(sub, rest, column))), Counter())
                 for weight, times in weights.items():
                     into[weight * ways] += times
@@ -83,7 +174,7 @@ class _Count:
         """Add up what weighs no more than `limit` when the last two columns share the rest."""
         ordered = sorted(self._split(rest, self.columns[-2]))
         sums = [0, *accumulate(ordered)]
-        self._spend(len(weights))
+        self.work += len(weights)
         return sum(
             weight * times * sums[bisect_right(ordered, limit // weight)]
             for weight, times in weights.items()
@@ -92,22 +183,25 @@ class _Count:
     def _split(self, rest: Margin, size: int) -> list[int]:
         """Give the product of binomial coefficients for every way to take `size` from the rest."""
         if len(rest) == 1:
-            return [comb(rest[0], size)]
+            return [self._chosen(rest[0], size)]
         if (rest, size) not in self.splits:
             others = rest[1:]
             products: list[int] = []
             for first in range(max(0, size - sum(others)), min(size, rest[0]) + 1):
-                ways = comb(rest[0], first)
-                more = [ways * each for each in self._split(others, size - first)]
-                self._spend(len(more) * (1 + (more[0].bit_length() // _LONG) ** 2))
-                products += more
+                ways = self._chosen(rest[0], first)
+                products += [ways * each for each in self._split(others, size - first)]
+            self.work += len(products)
             self.splits[rest, size] = products
         return self.splits[rest, size]
 
-    def _spend(self, work: int) -> None:
-        self.work += work
-        if self.work > MOST_WORK:
-            raise TooLarge
+    def _chosen(self, of: int, size: int) -> int:
+        """Give a binomial coefficient; each follows from the one before it, which is quick."""
+        if of not in self.binomials:
+            found = [1]
+            for k in range(min(of, self.columns[-2])):
+                found.append(found[-1] * (of - k) // (k + 1))
+            self.binomials[of] = found
+        return self.binomials[of][size]
 
 
 def _columns(size: int, rest: Margin) -> Iterator[Margin]:

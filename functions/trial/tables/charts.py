@@ -9,6 +9,7 @@ from trial.cells import Share, Sums
 from trial.definition.charts import ChartDefinition
 from trial.definition.design import Visit
 from trial.numbers import Exact, exact_text, ticks
+from trial.statistics.association import Allowance
 from trial.statistics.proportions import CLOPPER_PEARSON, clopper_pearson, proportion
 from trial.statistics.survival import (
     GREENWOOD_LOG_LOG,
@@ -88,7 +89,8 @@ def _chart(chart: ChartDefinition, plan: Plan, sums: Sums) -> Chart:
     places = table.definition.percent_decimals
     row = next(each for each in table.definition.rows if each.id == chart.source.row)
     wanted = chart.columns_of(table.definition, row)
-    columns = [(i, each.head(sums, places)) for i, each in enumerate(table.columns)]
+    allowance = Allowance()
+    columns = [(i, each.head(sums, places, allowance)) for i, each in enumerate(table.columns)]
     shown = [each for each in columns if each[1].id in wanted]
     source = _Source(chart, table, plan.study.visits, shown, sums)
     kind, read, method = _KINDS[chart.kind]

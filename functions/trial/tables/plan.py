@@ -12,6 +12,7 @@ from trial.errors import Fault, Rejected
 from trial.rules import Rules
 from trial.rules.matching import Test, Truth
 from trial.rules.parts import Collector
+from trial.statistics.association import Allowance
 from trial.study import Study
 from trial.subject import Subject
 from trial.tables import compiling, completion, discrepancies, notes
@@ -77,7 +78,7 @@ class ColumnPlan:
             sums, index = self.place
             put(share, sums, f"{index}.{'k' if shown else 'h'}", 1)
 
-    def head(self, sums: Share, places: int) -> Head:
+    def head(self, sums: Share, places: int, allowance: Allowance) -> Head:
         """Give the column with the size of its denominator, and the places of a percentage."""
         population = self.population
         n = sums.get(STUDY_ROW, {}).get(population.cell, 0) if population else 0
@@ -87,7 +88,7 @@ class ColumnPlan:
             row, index = self.place
             shown, hidden = (sums.get(row, {}).get(f"{index}.{what}", 0) for what in "kh")
             open_ = n - shown - hidden
-        return Head(self.id, self.label, n, arm, self.comparison, places, hidden, open_)
+        return Head(self.id, self.label, n, arm, self.comparison, places, hidden, open_, allowance)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class TablePlan:
     def read(self, sums: Sums) -> Grid:
         """Read the table out of the sums."""
         table = self.definition
-        heads = [each.head(sums, table.percent_decimals) for each in self.columns]
+        allowance = Allowance()
+        heads = [each.head(sums, table.percent_decimals, allowance) for each in self.columns]
         columns = tuple(
             Column(each.id, each.label, None if each.comparison else each.n) for each in heads
         )

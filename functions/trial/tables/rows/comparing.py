@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from trial.statistics.association import Allowance, associated
 from trial.statistics.contingency import PEARSON, pearson
-from trial.statistics.fisher import FISHER, TooLarge, fisher
 from trial.statistics.moments import (
     ANOVA,
     POOLED_T,
@@ -35,7 +35,10 @@ def compare_counts(heads: Sequence[Head], counts: Mapping[int, Sequence[int]]) -
     Differences are between the proportions of the first category, and from the reference.
     """
     return tuple(
-        Cell(head.id, *_counts(head.comparison, [counts[i] for i in head.comparison.columns]))
+        Cell(
+            head.id,
+            *_counts(head.comparison, [counts[i] for i in head.comparison.columns], head.allowance),
+        )
         for head in heads
         if head.comparison is not None and counts.keys() >= set(head.comparison.columns)
     )
@@ -58,14 +61,16 @@ def compare_means(
     )
 
 
-def _counts(comparison: Comparison, table: Sequence[Sequence[int]]) -> Compared:
+def _counts(
+    comparison: Comparison, table: Sequence[Sequence[int]], allowance: Allowance
+) -> Compared:
     """Compare by a test, or a difference; not where all subjects are of one category or column."""
     contrasted = sum(any(values) for values in zip(*table, strict=True)) > 1
     if not contrasted or not all(map(any, table)):
         return NOTHING
     match comparison.counts:
         case "fisher":
-            return _fisher(table)
+            return _fisher(table, allowance)
         case "pearson":
             test = pearson(table)
             return ((p_value(test.p),), PEARSON) if test else NOTHING
@@ -80,11 +85,9 @@ def _counts(comparison: Comparison, table: Sequence[Sequence[int]]) -> Compared:
     return (number("difference", 100 * gain, 1), *percents(found, 1)), method
 
 
-def _fisher(table: Sequence[Sequence[int]]) -> Compared:
-    try:
-        return (p_value(fisher(table)),), FISHER
-    except TooLarge:
-        return (p_value(None),), "not computed: too many tables have these margins"
+def _fisher(table: Sequence[Sequence[int]], allowance: Allowance) -> Compared:
+    found = associated(table, allowance)
+    return (p_value(found.p, "not computed" if found.p is None else ""),), found.method
 
 
 def _means(

@@ -6,7 +6,7 @@ fixes the positions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
@@ -16,6 +16,7 @@ from trial.cells import Share, Sums
 from trial.definition.precision import ENDLESS_PLACES, Precision
 from trial.derivation import Derivation
 from trial.rules.matching import Truth, refused
+from trial.statistics.association import Allowance
 from trial.statistics.inference import Interval
 from trial.statistics.proportions import clopper_pearson, proportion
 from trial.tables.grid import Row, Statistic
@@ -37,7 +38,8 @@ class Head:
     """A column when its table is read: the size of its set, or what it compares.
 
     Where it shows only some of its set, `hidden` are those whom it does not, and `open` those of
-    whom that is not known: they are in no percentage.
+    whom that is not known: they are in no percentage. `allowance` is the work
+    that is left for the exact tests of all columns and rows of the table.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Head:
     percent_places: int = 0
     hidden: int = 0
     open: int = 0
+    allowance: Allowance = field(default_factory=Allowance, compare=False)
 
     @property
     def shown(self) -> int:
