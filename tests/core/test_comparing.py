@@ -8,11 +8,13 @@ from builders import adverse_event, cell, coding, enrolment
 from parallel import TOTAL, A, B, parallel, printed, randomised, table_of
 from scipy import stats
 
-from trial import report, statistics
+from trial import report
 from trial.errors import Rejected
 from trial.messages import Entry
+from trial.render import markdown
+from trial.statistics import association
 from trial.subject import gather
-from trial.tables.grid import Cell, Grid
+from trial.tables.grid import Cell, Column, Grid
 
 P: dict[str, Any] = {"id": "p", "label": "P", "compare": ["a", "b"]}
 
@@ -178,10 +180,12 @@ class TestNothing:
             assert (found.statistics, found.method) == ((), "")
 
     def test_a_table_too_large_for_fisher_says_so(self, monkeypatch):
-        monkeypatch.setattr(statistics.fisher, "MOST_WORK", 3)
+        monkeypatch.setattr(association, "SMALL", -1)
+        monkeypatch.setattr(association.Allowance.__init__, "__defaults__", (-1,))
         found = compared(PEOPLE, MEN)
-        assert (found.get("p").raw, found.get("p").text) == (None, "")
-        assert "not computed" in found.method
+        assert (found.get("p").raw, found.get("p").text) == (None, "not computed")
+        assert found.method == association.NONE
+        assert markdown.cell_text(found, Column("p", "P", None)) == "P not computed"
 
     def test_a_column_that_compares_has_no_denominator(self):
         grid = table_of(PEOPLE, MEN, columns=[A, B, P])

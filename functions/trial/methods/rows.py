@@ -21,7 +21,7 @@ from trial.statistics.survival import (
 from trial.tables.grid import Section
 
 COUNTS = {
-    "fisher": "counts by Fisher's exact test (or as the table's method says, where that takes long)",
+    "fisher": "counts by Fisher's exact test, or as the method under the table says",
     "pearson": "counts by Pearson's chi-square test",
     "newcombe": "counts by the difference of percentages with Newcombe's interval",
     "miettinen-nurminen": "counts by the difference of percentages with the interval of Miettinen"
