@@ -6,6 +6,7 @@ a part names is spelled out, so that a sentence suffices without the definition 
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from trial.bidi import isolated
 from trial.definition import Definition
 from trial.definition.base import Bounds
 from trial.definition.conditions import (
@@ -96,14 +97,14 @@ def by_name[Part](parts: Mapping[str, Part]) -> Iterator[tuple[str, Part]]:
 
 def joined(texts: Iterable[str], last: str = "and") -> str:
     """Join texts as a sentence does: a, b and c."""
-    *before, end = list(texts) or [""]
+    *before, end = [isolated(each) for each in texts] or [""]
     return f"{', '.join(before)} {last} {end}" if before else end
 
 
 def where(fields: Where) -> str:
     """Say which values the fields of a record must have."""
     told = (
-        f"{name} = {value if isinstance(value, str) else joined(value, 'or')}"
+        f"{name} = {joined([value] if isinstance(value, str) else value, 'or')}"
         for name, value in by_name(fields)
     )
     return f" ({', '.join(told)})" if fields else ""

@@ -7,7 +7,7 @@ here: how a text is made legible, how wide it is, and where its lines break.
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from unicodedata import combining, east_asian_width
+from unicodedata import category, combining, east_asian_width
 
 # C0 controls but tab and line feed, DEL, lone surrogates and the non-characters of XML 1.0.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -51,7 +51,7 @@ _LONGEST_WORD = 40  # characters: what is longer seldom comes again
 
 @lru_cache(maxsize=4096)
 def _em(character: str) -> float:
-    if combining(character):
+    if combining(character) or category(character) == "Cf":
         return 0.0
     if character in _NARROW:
         return 0.36

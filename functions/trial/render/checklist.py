@@ -7,6 +7,7 @@ field that this definition states. The rest is a person's work; `remains` says w
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from trial.bidi import isolated
 from trial.blinding import OPEN
 from trial.definition import Definition
 from trial.definition.conditions import Condition, Ref
@@ -104,12 +105,12 @@ def _registry(_report: Report, definition: Definition) -> _Filled:
 def _design(_report: Report, definition: Definition) -> _Filled:
     yield _field("/design", definition.design)
     if definition.arms and definition.design != "single-group":
-        yield _field("/arms", ", ".join(each.label for each in definition.arms))
+        yield _field("/arms", ", ".join(isolated(each.label) for each in definition.arms))
 
 
 def _strata(_report: Report, definition: Definition) -> _Filled:
     if definition.strata:
-        yield _field("/strata", ", ".join(definition.strata))
+        yield _field("/strata", ", ".join(map(isolated, definition.strata)))
 
 
 def _events(_report: Report, definition: Definition) -> _Filled:
@@ -146,7 +147,7 @@ def _looks(_report: Report, definition: Definition) -> _Filled:
 
 def _sets(_report: Report, definition: Definition) -> _Filled:
     for name, each in definition.sets.items():
-        yield _field(f"/sets/{name}", f"{each.label}, by {each.arm} arm")
+        yield _field(f"/sets/{name}", f"{isolated(each.label)}, by {each.arm} arm")
 
 
 def _missing(_report: Report, definition: Definition) -> _Filled:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from trial.bidi import isolated
 from trial.render import legible
 from trial.render.consort import form, note, outline
 from trial.render.consort.words import box_text
@@ -30,8 +31,8 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def escape(text: str) -> str:
-    """Make any text one line of plain Markdown, without markup, HTML or table borders in it."""
-    line = " ".join(legible(text).split()).translate(_ENTITIES)
+    """Make any text one line of plain Markdown: without markup, HTML, table borders, isolated."""
+    line = isolated(" ".join(legible(text).split())).translate(_ENTITIES)
     return _OPENING.sub(_backslash, _MARKUP.sub(r"\\\1", line))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from trial.bidi import isolated
 from trial.cells import Share, Sums
 from trial.definition.charts import ChartDefinition
 from trial.definition.design import Visit
@@ -220,7 +221,9 @@ def _dots(source: _Source) -> tuple[Series, ...]:
             Mark(
                 _text(proportion(n, head.settled)),
                 str(rank),
-                label=name[-1] if alike[name[-1]] == 1 else f"{name[-1]} ({name[0]})",
+                label=name[-1]
+                if alike[name[-1]] == 1
+                else f"{isolated(name[-1])} ({isolated(name[0])})",
                 n=n,
             )
             for rank, name in enumerate(shown, 1)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from trial.bidi import isolated
 from trial.cells import Cells, Share
 from trial.definition.design import Arm
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage, Identity
@@ -147,8 +148,8 @@ def _findings(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
         sizes = {name: sum(box.n or 0 for box in each) for name, each in of_arm.items()}
         parts = sum(sizes[name] for name in identity.parts)
         if sizes[identity.total] != parts:
-            labels = {name: each[0].label for name, each in found.items()}
-            where = f"{arm}: " if arm else ""
+            labels = {name: isolated(each[0].label) for name, each in found.items()}
+            where = f"{isolated(arm)}: " if arm else ""
             joined = " + ".join(labels[name] for name in identity.parts)
             total = f"{labels[identity.total]} ({sizes[identity.total]})"
             yield f"{where}{total} is not {joined} ({parts})"

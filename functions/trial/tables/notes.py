@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from trial.bidi import isolated
 from trial.rules.measures import Quantity
 from trial.tables.grid import NOT_REPORTED, Column, Row, Statistic
 from trial.tables.rows.counting import Base
@@ -33,7 +34,9 @@ def _joined(texts: Sequence[tuple[str, str]]) -> str:
     for label, text in texts:
         if text:
             by_text.setdefault(text, []).append(label)
-    return "; ".join(f"{', '.join(labels)}: {text}" for text, labels in by_text.items())
+    return "; ".join(
+        f"{', '.join(map(isolated, labels))}: {text}" for text, labels in by_text.items()
+    )
 
 
 def changes(shown: Iterable[tuple[str, str, str]]) -> Iterator[str]:
@@ -43,24 +46,24 @@ def changes(shown: Iterable[tuple[str, str, str]]) -> Iterator[str]:
         if direction:
             groups.setdefault((unit, direction), []).append(label)
     for (unit, direction), labels in groups.items():
-        of = "Changes" if len(groups) == 1 else ", ".join(dict.fromkeys(labels))
+        of = "Changes" if len(groups) == 1 else ", ".join(map(isolated, dict.fromkeys(labels)))
         where = f"{of}: in {unit}. " if unit else f"{of}: "
         yield f"{where}{direction[0].upper()}{direction[1:]}."
 
 
 def undated(label: str, found: Mapping[str, int]) -> tuple[str, ...]:
     """Say of how many subjects, by column, events are not counted as their date is not known."""
-    return _subjects(f"{label}: events without a known date are not counted.", found)
+    return _subjects(f"{isolated(label)}: events without a known date are not counted.", found)
 
 
 def baselines(label: str, found: Mapping[str, int]) -> tuple[str, ...]:
     """Say for how many subjects, by column, the last value carried forward is the baseline."""
-    what = f"{label}: where no value followed the baseline, LOCF carried that forward (BOCF)."
-    return _subjects(what, found)
+    what = "where no value followed the baseline, LOCF carried that forward (BOCF)."
+    return _subjects(f"{isolated(label)}: {what}", found)
 
 
 def _subjects(what: str, found: Mapping[str, int]) -> tuple[str, ...]:
-    there = ", ".join(f"{column} {n}" for column, n in found.items() if n)
+    there = ", ".join(f"{isolated(column)} {n}" for column, n in found.items() if n)
     return (f"{what} Subjects: {there}.",) if there else ()
 
 
@@ -102,7 +105,7 @@ def terms_order(depth: int) -> str:
 
 def levels_order(label: str) -> str:
     """Say how levels are sorted that the definition does not name."""
-    of = f"{label}: levels" if label else "Levels"
+    of = f"{isolated(label)}: levels" if label else "Levels"
     return (
         f"{of} that have no place of their own are sorted by their subjects in the column that has"
         " most, most frequent first; equal ones by name."
@@ -111,7 +114,9 @@ def levels_order(label: str) -> str:
 
 def nobody(label: str, levels: Sequence[str]) -> str:
     """Say which levels are not shown because nobody is at them."""
-    return f"{f'{label}: ' if label else ''}nobody is at {', '.join(levels)}."
+    return (
+        f"{f'{isolated(label)}: ' if label else ''}nobody is at {', '.join(map(isolated, levels))}."
+    )
 
 
 def denominators(rows: Iterable[Row], heads: Iterable[Head]) -> Iterator[str]:
@@ -123,20 +128,23 @@ def denominators(rows: Iterable[Row], heads: Iterable[Head]) -> Iterator[str]:
     for head in heads:
         if head.open:
             yield (
-                f"{head.label}: of {head.open} it is not known whether the column shows them; where"
-                " that matters they are in no percentage."
+                f"{isolated(head.label)}: of {head.open} it is not known whether the column shows"
+                " them; where that matters they are in no percentage."
             )
 
 
 def lacking(label: str, what: str, columns: Iterable[tuple[str, str]]) -> str:
     """Say of how many an answer hangs on what is not reported of their adverse events."""
-    of = "; ".join(f"{column} {said}" for column, said in columns)
-    return f"{label}: adverse events of which {what} is not reported are not counted: {of}."
+    of = "; ".join(f"{isolated(column)} {said}" for column, said in columns)
+    return (
+        f"{isolated(label)}: adverse events of which {what} is not reported are not counted: {of}."
+    )
 
 
 def denominator(label: str, base: Base | None, *, everybody: bool) -> Iterator[str]:
     """Say what the denominator is of where it is not those of whom the answer is known."""
     if base is not None:
-        yield f"{label}: percentages are of those with: {base.label}."
+        yield f"{isolated(label)}: percentages are of those with: {isolated(base.label)}."
     elif everybody:
-        yield f"{label}: percentages are of all of the column, whether the answer is known or not."
+        all_ = "percentages are of all of the column, whether the answer is known or not."
+        yield f"{isolated(label)}: {all_}"

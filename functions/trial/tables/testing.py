@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
+from trial.bidi import isolated
 from trial.definition.reporting import Look, Testing
 from trial.tables.grid import Cell, Grid, Row, Statistic
 
@@ -111,4 +112,5 @@ def _test(grid: Grid, place: _Place, number: int, tests: _Tests) -> str:
     of, look = len(tests.testing.order), tests.look
     named = f"{look.label}, " if look and tests.testing.looks else ""
     alpha = f"{look.alpha:f}" if look else ""
-    return f"Confirmatory test {number} of {of} ({named}alpha {alpha}): {', '.join(labels)}."
+    told = ", ".join(map(isolated, labels))
+    return f"Confirmatory test {number} of {of} ({named}alpha {alpha}): {told}."

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 
+from trial.bidi import isolated
 from trial.numbers import ticks
 from trial.render.charts import words
 from trial.render.charts.axes import (
@@ -200,7 +201,7 @@ def _dots(canvas: Canvas, chart: Chart, rank: int, place: tuple[float, Scale],
     for number, series in enumerate(chart.series):
         mark, aside = series.marks[rank], _aside(number, len(chart.series), height - _DODGE)
         if mark.x is not None:
-            told = f"{series.label}, {words.of_mark(chart, mark)}"
+            told = f"{isolated(series.label)}, {words.of_mark(chart, mark)}"
             canvas.mark(x(mark.x), middle + aside, look(number), told)
 
 

@@ -1,8 +1,10 @@
 """A chart told in words: for those who do not see it, and for what a mark says to a pointer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
+from trial.bidi import isolated
 from trial.numbers import decimal_text
 from trial.tables.grid import Chart, Mark, Series
 
@@ -22,7 +24,8 @@ def marks(chart: Chart) -> Iterator[Mark]:
 
 def name(series: Series) -> str:
     """Name a series, with how many subjects it is about."""
-    return series.label if series.n is None else f"{series.label} (N = {series.n})"
+    label = isolated(series.label)
+    return label if series.n is None else f"{label} (N = {series.n})"
 
 
 def number(chart: Chart, value: str) -> str:
@@ -39,15 +42,19 @@ def of_mark(chart: Chart, mark: Mark) -> str:
     if mark.n is not None:
         parts.append(f"[n = {mark.n}]")
     told = " ".join(parts)
-    return f"{mark.label}: {told}" if mark.label else told
+    return f"{isolated(mark.label)}: {told}" if mark.label else told
 
 
 def description(chart: Chart) -> str:
     """Tell a whole chart."""
-    axes = f"{chart.y_label} by {chart.x_label}" if chart.kind != "dots" else chart.x_label
+    across, up = isolated(chart.x_label), isolated(chart.y_label)
+    axes = f"{up} by {across}" if chart.kind != "dots" else across
     told = _BY_KIND[chart.kind](chart) if drawn(chart) else iter([NO_DATA])
-    levels = (f"Line at {value}: {label}" for value, label in chart.references)
-    return ". ".join(filter(None, (axes, chart.population, chart.method, *levels, *told))) + "."
+    levels = (f"Line at {value}: {isolated(label)}" for value, label in chart.references)
+    return (
+        ". ".join(filter(None, (axes, isolated(chart.population), chart.method, *levels, *told)))
+        + "."
+    )
 
 
 def _lines(chart: Chart) -> Iterator[str]:
@@ -77,10 +84,10 @@ def _bars(chart: Chart) -> Iterator[str]:
 def _dots(chart: Chart) -> Iterator[str]:
     for row in zip(*(series.marks for series in chart.series), strict=True):
         told = (
-            f"{series.label} {of_mark(chart, mark).removeprefix(f'{mark.label}: ')}"
+            f"{isolated(series.label)} {of_mark(chart, replace(mark, label=''))}"
             for series, mark in zip(chart.series, row, strict=True)
         )
-        yield f"{row[0].label}: {', '.join(told)}"
+        yield f"{isolated(row[0].label)}: {', '.join(told)}"
 
 
 _BY_KIND = {"line": _lines, "step": _steps, "bars": _bars, "dots": _dots}

@@ -4,10 +4,11 @@ It is laid out with a width model of common sans-serif faces, wide enough for th
 that text stays inside its box wherever the file is opened.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from trial.bidi import isolated
 from trial.render import legible, wrap
 from trial.render.consort import drawing, words
 from trial.render.consort.drawing import PAD, SIZE, Line, Panel
@@ -31,22 +32,29 @@ def _paragraph(text: str, width: float) -> list[Line]:
     return [Line(line, bold=True) for line in lines]
 
 
-def _bulleted(texts: Sequence[str], width: float) -> Iterator[Line]:
-    for number, text in enumerate(wrap(texts, (width - _BULLET) / SIZE)):
+def _bulleted(lines: Iterable[str]) -> Iterator[Line]:
+    for number, text in enumerate(lines):
         if number == 0:
             yield Line(f"\u2022 {text}")
         else:
             yield Line(text, indent=_BULLET)
 
 
+def _counted(label: str, count: str, width: float) -> Iterator[str]:
+    """Break a label and its count into lines; whatever its writing, the count stays as it is."""
+    for line in wrap([*legible(label).split(), count], width):
+        told = line.removesuffix(count)
+        yield f"{isolated(told.rstrip())} {count}".lstrip() if told != line else isolated(line)
+
+
 def _box_lines(box: Box, width: int, lane: str = "") -> tuple[Line, ...]:
     room = width - 2 * PAD
     name = box.label if lane and box.arm == lane else words.name(box)
-    head = wrap([*legible(name).split(), f"({words.count_text(box)})"], room / _BOLD)
+    head = _counted(name, f"({words.count_text(box)})", room / _BOLD)
     reasons = [
         line
         for label, n in box.reasons
-        for line in _bulleted([*legible(label).split(), f"(n = {n})"], room)
+        for line in _bulleted(_counted(label, f"(n = {n})", (room - _BULLET) / SIZE))
     ]
     return (*(Line(text, bold=True) for text in head), *reasons)
 
@@ -187,7 +195,12 @@ def flow_svg(flow: Flow, cut: Cut) -> str:
         if below is not None:
             diagram.join(stage, below, start)
     if flow.findings:
-        found = (line for each in flow.findings for line in _bulleted(legible(each).split(), room))
+        width = (room - _BULLET) / SIZE
+        found = (
+            line
+            for each in flow.findings
+            for line in _bulleted(map(isolated, wrap(legible(each).split(), width)))
+        )
         diagram.banner("finding", _paragraph("Finding: this flow does not add up", room), found)
     diagram.y += _GUTTER // 2
     diagram.text(_provenance(cut), 10)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from trial.bidi import isolated
 from trial.render.tables_json import Document, cut_fields
 from trial.tables.grid import Box, Cut, Flow, Stage
 
@@ -33,7 +34,8 @@ def _form(flow: Flow) -> tuple[str, str]:
 
 def name(box: Box) -> str:
     """Name a box, with the arm it is of."""
-    return f"{box.arm}: {box.label}" if box.arm else box.label
+    label = isolated(box.label)
+    return f"{isolated(box.arm)}: {label}" if box.arm else label
 
 
 def count_text(box: Box) -> str:
@@ -53,7 +55,7 @@ def outline(flow: Flow) -> Iterator[tuple[int, str]]:
 
 def box_text(box: Box) -> str:
     """Tell a box in one line, with its reasons."""
-    reasons = "; ".join(f"{label}: {n}" for label, n in box.reasons)
+    reasons = "; ".join(f"{isolated(label)}: {n}" for label, n in box.reasons)
     text = f"{name(box)}: {count_text(box)}"
     return f"{text} ({reasons})" if reasons else text
 

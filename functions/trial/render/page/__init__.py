@@ -6,6 +6,7 @@ so that a long table need not stand in memory twice.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from trial.bidi import isolated
 from trial.render.charts import chart_svg
 from trial.render.consort import flow_svg, outline
 from trial.render.page import opening
@@ -80,7 +81,7 @@ def _entries(named: Iterable[tuple[str, str, str]]) -> str:
 def _flow(report: Report) -> Iterator[str]:
     flow = report.flow
     yield f'<section aria-labelledby="flow">\n<h2 id="flow">{text(flow.title)}</h2>\n'
-    yield _drawing(flow_svg(flow, report.cut), f"Diagram: {flow.title}", "flow")
+    yield _drawing(flow_svg(flow, report.cut), f"Diagram: {isolated(flow.title)}", "flow")
     yield f"<details><summary>The flow in words</summary>\n{_in_words(flow)}</details>\n"
     yield "</section>\n"
 
@@ -108,7 +109,7 @@ def _figure(chart: Chart, anchor: str, sources: Mapping[str, str], state: str) -
     yield f'<figure class="figure" aria-labelledby="{anchor}">\n'
     yield f'<h3 id="{anchor}">{number}{aside(chart.title)}</h3>\n'
     yield f"<p>Population: {aside(chart.population)} \u00b7 {state}</p>\n"
-    yield _drawing(chart_svg(chart), f"Figure {chart.id}: {chart.title}", "chart")
+    yield _drawing(chart_svg(chart), f"Figure {chart.id}: {isolated(chart.title)}", "chart")
     notes = [text(note) for note in chart.footnotes]
     notes += [f"Method: {aside(chart.method)}."] if chart.method else []
     if chart.source in sources:

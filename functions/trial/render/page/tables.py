@@ -59,7 +59,7 @@ def _heads(laid: Layout) -> Iterator[str]:
 
 def _head(head: Head, *, double: bool) -> str:
     column = head.column
-    name = text(column.label)
+    name = aside(column.label)
     size = f' <span class="size">{text(column.size)}</span>' if column.size else ""
     if len(head.labels) > 1:
         return f'<th scope="colgroup" colspan="{len(head.labels)}">{name}{size}</th>'

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Literal
 
+from trial.bidi import isolated
 from trial.tables.grid import Chart, Mark, Series
 
 Look = Literal["line", "step", "bars", "dots", "censored", "reference"]
@@ -72,7 +73,7 @@ def _steps(chart: Chart) -> Iterator[Curve]:
         points = [Point(each.at, each.value) for each in _points(series)]
         yield Curve(series.label, "step", tuple(_corners(points)), place)
         if censored := tuple(_censored(series, points)):
-            yield Curve(f"{series.label}, censored", "censored", censored, place)
+            yield Curve(f"{isolated(series.label)}, censored", "censored", censored, place)
 
 
 def _corners(points: Sequence[Point]) -> Iterator[Point]:

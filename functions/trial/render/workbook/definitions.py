@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from openpyxl.worksheet.worksheet import Worksheet
 
+from trial.bidi import isolated
 from trial.render import legible, wrap
 from trial.render.workbook.looks import fill
 from trial.render.workbook.sheets import COVER, banners, set_page
@@ -136,6 +137,6 @@ def _methods(report: Report) -> Iterator[tuple[str, str]]:
         used.setdefault(chart.method, {})[f"Figure {chart.id}"] = None
     for figure in report.figures:
         for words in (figure.method, figure.rule):
-            used.setdefault(words, {})[f"Summary: {figure.label}"] = None
+            used.setdefault(words, {})[f"Summary: {isolated(figure.label)}"] = None
     yield from ((name, "; ".join(places)) for name, places in used.items() if name)
     yield "Rounding", "Once, half up, from exact values: 82.5 is shown as 83"

@@ -10,6 +10,7 @@ from math import ceil
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
+from trial.bidi import isolated
 from trial.render.workbook.curves import Curve, Point, curves
 from trial.render.workbook.drawing import Placed, draw, height
 from trial.render.workbook.looks import fill
@@ -61,7 +62,7 @@ def _widths(rows: Sequence[Sequence[Item]]) -> tuple[int, ...]:
 
 def _notes(chart: Chart) -> tuple[str, ...]:
     labels = (("X", chart.x_label), ("Y", chart.y_label))
-    axes = " ".join(f"{axis}: {label}." for axis, label in labels if label)
+    axes = " ".join(f"{axis}: {isolated(label)}." for axis, label in labels if label)
     method = (f"Method: {chart.method}.",) if chart.method else ()
     return (axes, *method, f"From the same sums as table {chart.source}.", *chart.footnotes)
 

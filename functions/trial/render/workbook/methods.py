@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from openpyxl.worksheet.worksheet import Worksheet
 
+from trial.bidi import isolated
 from trial.render import legible, wrap
 from trial.render.workbook.looks import fill
 from trial.render.workbook.sheets import COVER, banners, set_page
@@ -49,7 +50,7 @@ def _pair(section: Section, row: tuple[str, ...]) -> tuple[str, str]:
     """Put a row into two cells: a table with what is of it, or several columns by their heads."""
     first, second, *more = row
     if section.heads[0] == _TABLE:
-        return f"{first}: {second}", more[0]
+        return f"{first}: {isolated(second)}", more[0]
     if not more:
         return first, second
     told = zip(section.heads[1:], row[1:], strict=True)

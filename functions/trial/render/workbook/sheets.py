@@ -7,6 +7,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
+from trial.bidi import isolated
 from trial.render import legible, wrap
 from trial.render.workbook.looks import fill
 from trial.render.workbook.texts import DIGIT, Item
@@ -91,10 +92,10 @@ def _above(layout: Layout, cut: Cut, part: str) -> Iterator[Item]:
     yield Item(f"Protocol {cut.study}{registry} | Data date {cut.data_date or 'none'}", "line")
     for line in wrap(legible(cut.completion.text).split(), layout.room):
         yield Item(line, "strong")
-    title = legible(f"{layout.kind} {layout.id} \u2013 {layout.title}")
+    title = legible(f"{layout.kind} {layout.id} \u2013 {isolated(layout.title)}")
     for line in wrap(title.split(), layout.room * 3 / 4):
         yield Item(line, "title")
-    yield Item(f"Population: {layout.population}", "line")
+    yield Item(f"Population: {isolated(layout.population)}", "line")
     if part:
         yield Item(part, "strong")
     yield Item("Back to contents", "link", link=COVER)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 
+from trial.bidi import isolated
 from trial.render.workbook.sheets import Layout
 from trial.render.workbook.texts import Item, digits, numeric
 from trial.tables.grid import Cell as Results
@@ -82,7 +83,9 @@ def lay_out(grid: Grid) -> tuple[Layout, list[list[Item]]]:
     for number, (each, sub) in enumerate(places):
         alone = sum(column == each for column, _ in places) == 1
         first = not number or places[number - 1][0] != each
-        band = f"{columns[each].label}{'\n' if alone else ' '}{columns[each].size}".rstrip()
+        band = (
+            f"{isolated(columns[each].label)}{'\n' if alone else ' '}{columns[each].size}".rstrip()
+        )
         bands.append(Item(band if first else "", "band alone" if alone else "band"))
         value = "Value" if each in valued else "n"
         heads.append(Item(value if sub == "value" else sub, "head number"))
