@@ -142,6 +142,8 @@ WHOLE |= {
 
 # By model: where the definition above has one, and for each field another value of it.
 CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
+    Definition: {"": {"placebo": [], "samples_after_discontinuation": True,
+                      "discrepancies": {"off": ["died-twice"]}}},
     AnalysisSet: {"sets/randomised": {
         "label": "Drawn", "condition": "treated", "arm": "received"}},
     Arm: {"arms/0": {"label": "C", "treatments": ["other"]}},
@@ -254,6 +256,41 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                        "subjects": None}},
 }  # fmt: skip
 WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
+    Definition: {
+        "study",
+        "title",
+        "registry",
+        "notice",
+        "design",  # seen on every page
+        "blinded",
+        "shards",
+        "retention",
+        "consort",
+        "calendar",
+        "outcomes",
+        "vocabularies",  # what is refused is in no document
+        # What these hold is told part by part:
+        "arms",
+        "periods",
+        "visits",
+        "strata",
+        "characteristics",
+        "parameters",
+        "baselines",
+        "measures",
+        "classes",
+        "times",
+        "conditions",
+        "sets",
+        "completion",
+        "adverse_events",
+        "tables",
+        "testing",
+        "figures",
+        "charts",
+        "flow",
+        "listings",
+    },
     Arm: {"id"},
     Period: {"id"},
     Visit: {"id"},
@@ -294,7 +331,7 @@ def test_every_field_of_the_definition_is_told(path, field, value):
     base["times"]["rise"] = base["times"]["fall"] | {"label": "Rise", "start": "first-dose"}
     before = told(base)
     at: Any = base
-    for name in path.split("/"):
+    for name in filter(None, path.split("/")):
         at = at[int(name) if isinstance(at, list) else name]
     at[field] = value
     if value is None:

@@ -71,11 +71,14 @@ def _placed(document: Document) -> dict[Place, tuple[str, dict[str, Document]]]:
         for column in table["columns"]:
             size = {"raw": column["n"], "text": "" if column["n"] is None else str(column["n"])}
             found[Place(table["id"], "", column["id"])] = column["label"], {"N": size}
+        labels = {row["id"]: row["label"] for row in table["rows"]}
         for row in table["rows"]:
+            above = labels.get(row["id"].partition("/")[0], "") if "/" in row["id"] else ""
+            label = ", ".join(filter(None, (above, row["label"])))
             for cell in row["cells"]:
                 place = Place(table["id"], row["id"], cell["column"])
                 shown = {"raw": cell["raw"], "text": cell["text"]}
-                found.setdefault(place, (row["label"], {}))[1][cell["statistic"]] = shown
+                found.setdefault(place, (label, {}))[1][cell["statistic"]] = shown
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from trial.definition import Definition
+from trial.definition.discrepancies import CONTRADICTORY, NOTABLE, RULES
 from trial.methods.wording import STAND_INS
 from trial.tables.grid import Section
 
@@ -154,6 +155,19 @@ _CARRIED = (
 )
 
 
+_SEVERITIES = {
+    CONTRADICTORY: "records of which one must be wrong",
+    NOTABLE: "what is missing or unusual and may yet be right",
+}
+
+
+def _discrepancies(definition: Definition) -> Iterator[tuple[str, str]]:
+    """Tell the rules that look for records that do not agree."""
+    for name, rule in RULES.items():
+        if definition.discrepancies.wanted(name):
+            yield name, f"{rule.label} ({_SEVERITIES[rule.severity]})"
+
+
 def sections(definition: Definition) -> Iterator[Section]:
     """Tell which records count and when a value is due."""
     after = _AFTER[definition.samples_after_discontinuation]
@@ -162,4 +176,6 @@ def sections(definition: Definition) -> Iterator[Section]:
     missing = *((STAND_INS[name], words) for name, words in _STAND_INS.items()), *_CARRIED
     heads = ("Short name", "What stands in for a value that is due and missing")
     yield Section("missing", "Missing values", heads, missing)
+    found = tuple(_discrepancies(definition))
+    yield Section("discrepancies", "Discrepancies", ("Rule", "What it finds"), found)
     yield Section("due", "When a value is due", ("What", "When it is due"), _DUE)

@@ -110,6 +110,12 @@ class Grid:
     rows: tuple[Row, ...]
     footnotes: tuple[str, ...] = ()
 
+    def name(self, row: str) -> str:
+        """Name a row where it stands alone: one under its rule's label begins with that."""
+        labels = {each.id: each.label for each in self.rows}
+        above = labels.get(row.partition("/")[0], "") if "/" in row else ""
+        return ", ".join(filter(None, (above, labels.get(row, ""))))
+
 
 @dataclass(frozen=True)
 class ListingColumn:

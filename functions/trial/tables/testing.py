@@ -107,7 +107,7 @@ def _nominal(tests: _Tests) -> str:
 
 def _test(grid: Grid, place: _Place, number: int, tests: _Tests) -> str:
     _, row, column = place
-    labels = [each.label for each in grid.rows if each.id == row]
+    labels = [grid.name(row)] if grid.name(row) else []
     labels += [each.label for each in grid.columns if each.id == column]
     of, look = len(tests.testing.order), tests.look
     named = f"{look.label}, " if look and tests.testing.looks else ""
