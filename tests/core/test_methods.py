@@ -430,7 +430,13 @@ def test_tmb_301_says_what_its_primary_end_point_is():
         " (Clopper-Pearson, 95 %)."
     )
     visits = {row[0]: row[1:] for row in sections["visits"].rows}
-    assert visits["Day 14"][:3] == ("14", "12 to 17, schedule main", "enrolment, which is day 0")
+    assert visits["Day 14"] == (
+        "14", "12 to 17", "enrolment", "main", "closest, tie later", "before-regimen",
+    )  # fmt: skip
+    words = dict(sections["choices"].rows)
+    assert words["tie later"] == "Of those equally close the last."
+    assert words["from enrolment"] == "Days count from enrolment, which is day 0."
+    assert "if that lies within the window" in words["before-regimen"]
     assert dict(sections["testing"].rows)["Confirmatory test 1 of 1"] == (
         "Table 14.2.1, Paired responses (control, day 14), Comparison"
     )

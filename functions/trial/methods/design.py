@@ -25,25 +25,28 @@ FROM = {
 }
 """Which date the days of a visit count from."""
 CHOICES = {
-    "closest": "the one closest to the planned day",
-    "first": "the first",
-    "last": "the last",
-    "highest": "the highest; of equal ones the earliest",
-    "lowest": "the lowest; of equal ones the earliest",
-    "mean": "the mean of all",
+    "closest": "The one closest to the planned day; of those equally close, as the tie says.",
+    "first": "The first.",
+    "last": "The last.",
+    "highest": "The highest; of equal ones the earliest.",
+    "lowest": "The lowest; of equal ones the earliest.",
+    "mean": "The mean of all.",
 }
 """Which of a visit's results counts."""
 TIES = {
-    "later": "of those equally close the last",
-    "earlier": "of those equally close the first",
-    "mean": "of those equally close the mean",
+    "later": "Of those equally close the last.",
+    "earlier": "Of those equally close the first.",
+    "mean": "Of those equally close the mean.",
 }
 """Which of the results that are equally close to a visit's day counts."""
 LIMITS = {
-    None: "",
-    "before-first-dose": "results after the first dose (by time where both have one, else by day)",
-    "before-regimen": "results after the day on which the background regimen began, if that lies"
-    " within the window; one that began outside it keeps nothing out",
+    "before-first-dose": (
+        "Results after the first dose are kept out (by time where both have one, else by day)."
+    ),
+    "before-regimen": (
+        "Results after the day on which the background regimen began are kept out, if that lies"
+        " within the window; one that began outside it keeps nothing out."
+    ),
 }
 """Which results a visit keeps out."""
 
@@ -57,11 +60,11 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     yield Section(
         "days", "Days and periods", ("Day or period", "Counted"), tuple(_days(definition))
     )
-    of_visits = (
-        "Visit", "Planned day", "Window", "Days from", "Of several results counts", "Kept out",
-    )  # fmt: skip
+    of_visits = ("Visit", "Planned day", "Window", "Days from", "Schedule", "Result", "Limit")
     visits = tuple(map(_visit, definition.visits))
     yield Section("visits", "Visit windows", of_visits, visits)
+    rules = tuple(dict.fromkeys(rule for each in definition.visits for rule in _rules(each)))
+    yield Section("choices", "Results of a visit", ("Word", "Which results it means"), rules)
 
 
 def _sets(definition: Definition, words: Wording) -> Iterator[tuple[str, ...]]:
@@ -98,13 +101,29 @@ def _days(definition: Definition) -> Iterator[tuple[str, ...]]:
 
 def _visit(visit: Visit) -> tuple[str, ...]:
     """Tell a visit; one without a window is known by the name that it is recorded under."""
-    chosen, limit = CHOICES[visit.choose], LIMITS[visit.limit]
+    chosen, limit = _chosen(visit), visit.limit or ""
     if visit.window is None:
-        if visit.choose == "closest":
-            chosen = CHOICES["last"]  # no day to be close to
-        return visit.label, "", "those recorded under its name", "", chosen, limit
-    if visit.choose == "closest":
-        chosen = f"{chosen}; {TIES[visit.tie]}"
+        return visit.label, "", "by its name", "", visit.schedule, chosen, limit
     low, high = ("open" if each is None else str(each) for each in visit.window)
-    window = f"{low} to {high}, schedule {visit.schedule}"
-    return visit.label, str(visit.day), window, FROM[visit.days_from], chosen, limit
+    window, start = f"{low} to {high}", visit.days_from
+    return visit.label, str(visit.day), window, start, visit.schedule, chosen, limit
+
+
+def _chosen(visit: Visit) -> str:
+    if visit.choose != "closest":
+        return visit.choose
+    return "last" if visit.window is None else f"closest, tie {visit.tie}"  # no day to be close to
+
+
+def _rules(visit: Visit) -> Iterator[tuple[str, str]]:
+    """Say what the words mean that tell a visit."""
+    if visit.window is None:
+        yield "by its name", "Results that were recorded under the visit's name."
+    else:
+        yield f"from {visit.days_from}", f"Days count from {FROM[visit.days_from]}."
+    name, tied, _ = _chosen(visit).partition(",")
+    yield name, CHOICES[name]
+    if tied:
+        yield f"tie {visit.tie}", TIES[visit.tie]
+    if visit.limit is not None:
+        yield visit.limit, LIMITS[visit.limit]

@@ -132,8 +132,8 @@ tbody th{min-width:38cqi}
 }
 .method summary{font-weight:600;padding:0 0 .4rem}
 .method thead th,.method tbody td{text-align:left;white-space:normal;max-width:none}
-.method tbody td{overflow-wrap:anywhere;min-width:7rem}
-.method tbody td:last-child{min-width:min(60cqi,18rem);width:99%}
+.method tbody td{overflow-wrap:anywhere;min-width:4rem}
+.method td:last-child:is(:nth-child(2),:nth-child(3)){min-width:min(60cqi,18rem);width:99%}
 .notes{list-style:none;padding:0;margin-top:.6rem;font-size:.8125rem;color:var(--quiet)}
 @media (min-width:48rem) and (min-height:30rem){
 .long .scroll{max-height:80vh;overflow-y:auto}
