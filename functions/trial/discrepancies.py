@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from trial import report
 from trial.cells import Share
+from trial.complaints import none_of
 from trial.definition.discrepancies import CONTRADICTORY, NOTABLE, RULES
 from trial.derivation import Derivation
 from trial.errors import Fault, Rejected
@@ -64,7 +65,7 @@ class Asked:
 def read(query: Mapping[str, str]) -> Asked:
     """Read what a request asks for; raises `Rejected` (422) where it asks for what cannot be."""
     faults = [
-        Fault(f"/{name}", f"is none of {', '.join(known)}")
+        Fault(f"/{name}", none_of(query[name], known))
         for name, known in _FILTERS.items()
         if query.get(name, "") not in ("", *known)
     ]

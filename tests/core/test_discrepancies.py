@@ -460,6 +460,72 @@ class TestAcross:
         assert "ost" not in detail.lower().replace("most", "")
 
 
+class TestCases:
+    """Data nobody would believe, of TMB-301: recorded and counted, and now spoken of."""
+
+    @staticmethod
+    def of(subject: str, kind: str, **data: Any) -> Entry:
+        return builders.read(builders.event(kind, subject, **data), "TMB-301")
+
+    def found(self, *entries: Entry) -> dict[str, str]:
+        return {each.rule: each.named for each in find(builders.tmb301(), entries)}
+
+    def test_a_result_of_an_id_that_nobody_enrolled(self):
+        result = {"parameter": "cd4", "collected": "2015-07-01", "result": "50", "unit": "cells/uL"}
+        typed = self.of("TMB301-0O7", "lab.result.reported", record="L", **result)
+        assert self.found(typed) == {"not-enrolled": "L"}
+
+    def test_odd_records_of_an_enrolled_subject(self):
+        def of(kind: str, **data: Any) -> Entry:
+            return self.of("TMB301-001", kind, **data)
+
+        def weighed(record: str, result: str) -> Entry:
+            measured = [{"parameter": "weight", "result": result, "unit": "kg"}]
+            given = {"visit": "day-14", "date": "2015-06-22", "measurements": measured}
+            return of("visit.recorded", record=record, **given)
+
+        coded = {"dictionary": "MedDRA", "version": "18.1", "soc": "A", "pt": "B"}
+        found = self.found(
+            of("subject.enrolled", date="2015-06-08", site="101"),
+            of("adverse-event.coded", record="C", adverse_event="NOT-THERE", **coded),
+            of("dose.missed", record="GONE", revision=2, action="void", reason_for_change="x"),
+            weighed("v1", "70"),
+            weighed("v2", "99"),
+            of("visit.recorded", record="w25", visit="week-25", date="2015-06-23"),
+            of("disposition.recorded", record="d1", of="study", status="completed",
+               date="2015-12-01"),
+            of("disposition.recorded", record="d2", of="study", status="discontinued",
+               reason="LOST TO FOLLOW-UP", date="2015-12-02"),
+        )  # fmt: skip
+        assert found == {
+            "void-of-nothing": "GONE",
+            "completed-and-discontinued": "d1, d2",
+            "visit-twice": "v1, v2",
+            "visit-outside-window": "w25",
+            "coding-without-event": "C",
+        }
+
+    def test_what_the_shipped_studies_say(self):
+        made = builders.report_of(builders.tmb301(), builders.feed())
+        assert [(each.rule, each.count) for each in made.discrepancies] == [
+            ("withdrawn-for-another-reason", 1)
+        ]
+        (row,) = next(each for each in made.listings if each.id == "16.2.9").rows
+        assert "TMB301-032" in row
+
+    def test_a_trial_without_adverse_events_has_no_alarm_where_nothing_is_wrong(self):
+        """A completer measured within the last window, and a death that its disposition gives."""
+        silent = ("adverse_events", "tables", "figures", "listings")
+        bare = {name: part for name, part in TINY.items() if name not in silent}
+        collected = builders.study.load(json.dumps(bare))
+        entries = [
+            *ENROLLED, dose(), viral_load(35, 9), completed(60),
+            *(enrolment(subject="S-2"), dose(subject="S-2"), death(40, "S-2"),
+              left(40, subject="S-2", reason="DEATH")),
+        ]  # fmt: skip
+        assert builders.report_of(collected, entries).discrepancies == ()
+
+
 class TestDocuments:
     ODD = (
         enrolment(), death(40, record="D1"), death(41, record="D2"), contact(60),

@@ -222,6 +222,7 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "api/get-changes": (two_reports, compared),
     "api/get-consort-svg": (VISIT, picture),
     "api/get-reports": (VISIT, document("live", "last_rendering", "reports")),
+    "api/get-discrepancies": (VISIT, document("rules", "discrepancies", "next")),
     "api/get-set-aside": (first("api/post-unreadable"), document("count", "set_aside")),
     "api/get-summary": (VISIT, document("accepted", "set_aside", "figures")),
     "api/get-table": (VISIT, one_table),

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
+from trial.complaints import none_of
 from trial.definition.base import Model
 
 Severity = Literal["contradictory", "notable"]
@@ -99,7 +100,7 @@ ACROSS = ("superseded-in-a-circle", "superseded-by-nobody", "spelling", "dispute
 
 def _known(name: str) -> str:
     if name not in RULES:
-        raise ValueError(f"is no rule: expected one of {', '.join(sorted(RULES))}")
+        raise ValueError(none_of(name, sorted(RULES)))
     return name
 
 
