@@ -104,8 +104,17 @@ class Derivation:
 
     @cached_property
     def received_arm(self) -> str | None:
-        """The arm whose treatment was given first: the planned one where that gives it too."""
-        return self._arm_of(self.doses[0]) if self.doses else None
+        """The arm whose treatment was given first: the planned one where that gives it too.
+
+        Who was given nothing is in none, unless the planned arm is one without doses beside arms
+        that have some: a device, an operation, observation.
+        """
+        if self.doses:
+            return self._arm_of(self.doses[0])
+        arms = self.rules.arms
+        undosed = [arm.id for arm in arms if not arm.treatments]
+        mixed = 0 < len(undosed) < len(arms)
+        return self.planned_arm if mixed and self.planned_arm in undosed else None
 
     def _arm_of(self, dose: Record) -> str | None:
         given = dose.data.get("treatment")

@@ -83,6 +83,15 @@ class TestColumns:
         assert [column.n for column in grid.columns] == [0, 0, 0]
         assert raws(grid, "row", "n") == {"a": None, "b": None, "total": None}
 
+    def test_an_arm_without_doses_was_received_as_it_was_planned(self):
+        arms = [{"id": "a", "label": "A"}, {"id": "b", "label": "B", "treatments": ["drug"]}]
+        received = {"label": "Received", "condition": "randomised", "arm": "received"}
+        columns = [{**each, "set": "as-received"} for each in (A, B, TOTAL)]
+        given = [*people("a", "b", "b", "a"), dose(subject="S-2"), dose(subject="S-3")]
+        more = {"arms": arms, "sets": {"as-received": received}}
+        grid = table_of(given, {"count": "randomised"}, columns=columns, **more)
+        assert [column.n for column in grid.columns] == [1, 2, 4]  # one of b was given nothing
+
     def test_all_who_are_enrolled_are_of_the_one_arm_of_a_single_group(self):
         study = {"design": "single-group", "arms": [{"id": "a", "label": "All"}]}
         columns = [{**A, "set": "enrolled"}]

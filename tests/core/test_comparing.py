@@ -162,6 +162,15 @@ class TestMeans:
         found = compared(aged(**ages), self.AGE, means=means)
         assert (found.statistics, found.method) == ((), "")
 
+    def test_analysis_of_variance_is_of_all_groups_or_of_none(self):
+        arms = [{"id": name, "label": name} for name in "abc"]
+        heads = [{**each, "set": "randomised"} | {"arm": each["id"]} for each in arms]
+        columns = [*heads, {**P, "compare": ["a", "b", "c"]}]
+        ages = {"a": [20, 30], "b": [50, 60]}
+        for more, expected in (({}, ()), ({"c": [40, 41]}, ("p",))):
+            grid = table_of(aged(**ages, **more), self.AGE, columns=columns, arms=arms)
+            assert tuple(each.name for each in cell(grid, "row", "p").statistics) == expected
+
     def test_where_nothing_varies_there_is_no_p(self):
         same = aged(a=[5, 5], b=[5])
         assert compared(same, self.AGE).statistics == ()

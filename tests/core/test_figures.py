@@ -19,6 +19,7 @@ from builders import (
     tmb301,
     viral_load,
 )
+from parallel import parallel
 
 from trial import report
 from trial.errors import Rejected
@@ -135,6 +136,16 @@ class TestShown:
     def test_a_mean_is_rounded_once_and_half_up(self, decimals, text):
         study = shown("mean", "age", decimals=decimals)
         assert new(study, enrolment(age=40), enrolment(subject="S-2", age=41)).text == text
+
+    @pytest.mark.parametrize(("show", "bounded"), [("mean", True), ("median", False), ("n", False)])
+    def test_the_interval_of_a_mean_stands_beside_the_mean_alone(self, show, bounded):
+        ages = [enrolment(subject=f"S-{age}", age=age) for age in (30, 40, 80)]
+        row = {"id": "age", "summary": "age", "statistics": ["n", "mean", "ci", "median"]}
+        figure = {"id": "new", "label": "New", "show": show}
+        figure["source"] = {"table": "t", "row": "age", "column": "all"}
+        columns = [{"id": "all", "label": "All", "set": "enrolled"}]
+        study = parallel([row], columns, figures=[figure])
+        assert (new(study, *ages).ci is not None) is bounded
 
     def test_what_nobody_has_was_not_reported(self):
         for show in ("mean", "median"):

@@ -15,7 +15,8 @@ _ASSIGNED = {
     ),
     "received": (
         "The one whose first-named treatment was given as the first dose; the planned arm where"
-        " that gives it too, or where no arm does."
+        " that gives it too, or where no arm does. Who was given nothing is in no arm, but for the"
+        " planned one where that has no treatments and others have."
     ),
 }
 FROM = {

@@ -22,6 +22,8 @@ _EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
 """A row of terms that did not occur is not there, and counts nobody."""
 type _Ends = tuple[str, str]
 _MEASURED = ("mean", "median", "difference")
+_BOUNDED = ("count-percent", "mean", "difference")
+"""What an interval of a cell is of; a median, a number and a P value have none of their own."""
 
 
 def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]:
@@ -173,7 +175,7 @@ def _count(cell: Cell, name: str) -> int | None:
 def _interval(definition: FigureDefinition, cell: Cell) -> tuple[_Ends | None, _Ends | None]:
     """Give the ends of an interval, exactly and with the decimals of what it is about."""
     low, high = cell.get("ci_low"), cell.get("ci_high")
-    if definition.show == "p" or low is None or high is None:
+    if definition.show not in _BOUNDED or low is None or high is None:
         return None, None
     texts = (_text(each, definition.decimals) for each in (low, high))
     return (str(low.raw), str(high.raw)), (next(texts), next(texts))

@@ -98,7 +98,7 @@ def _means(
 ) -> Compared:
     groups = [moments[i] for i in comparison.columns]
     if comparison.means == "anova":
-        test = anova(groups)
+        test = anova(groups) if all(group.n for group in groups) else None
         return NOTHING if test is None or test.p is None else ((p_value(test.p),), ANOVA)
     equal = comparison.means == "t"
     found = (pooled_t if equal else welch_t)(groups[1], groups[0])

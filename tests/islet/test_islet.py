@@ -1,0 +1,181 @@
+"""ISLET-9, a running trial with a device arm: every cell is recounted by the words of the guide.
+
+The trial was written by somebody who had read the guide alone, and so was the recount beside it.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import builders
+import charting
+import pytest
+from islet import generate, printing, records, values
+from islet.tables import ARMS, tables
+
+from local.feed import read_definition
+from trial import acceptance, cells, messages, report, study
+from trial.asked import NOW, Asked
+from trial.study import Study
+from trial.subject import Subject
+from trial.tables.charts import charts
+from trial.tables.grid import Series, Statistic
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # scipy's, of small samples
+CLOSE = 1e-6
+STATES = [(None, None), (500, None), (900, None), (None, "2024-08-15"), (None, "2024-11-01")]
+MEASURED = {"mean", "lsmean", "min"}
+type Found = dict[tuple[str, str, str, str], Statistic]
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    return [json.dumps(event) for event in generate.feed()]
+
+
+@pytest.fixture(scope="module")
+def defined() -> Study:
+    written = Path(__file__).parent / "definition.yaml"
+    return study.load(json.dumps(read_definition(written)))
+
+
+@pytest.fixture(scope="module")
+def states(lines: list[str]) -> list[tuple[list[str], Asked]]:
+    return [(lines[:first], Asked(cutoff=cutoff or "")) for first, cutoff in STATES]
+
+
+def subjects(lines: list[str]) -> list[Subject]:
+    return builders.subjects(messages.parse(messages.read_json(line), line) for line in lines)
+
+
+def sums_of(defined: Study, lines: list[str], asked: Asked = NOW) -> Any:
+    return cells.total(
+        report.contribute(defined, asked.seen(each), asked.day) for each in subjects(lines)
+    )
+
+
+def printed(defined: Study, lines: list[str], asked: Asked) -> Found:
+    """Give every statistic of every table by table, row, column and name."""
+    return {
+        (grid.id, row.id, cell.column, each.name): each
+        for grid in report.tables(defined, sums_of(defined, lines, asked), asked=asked)
+        for row in grid.rows
+        for cell in row.cells
+        for each in cell.statistics
+    }
+
+
+def recounted(lines: list[str], asked: Asked) -> dict[tuple[str, str, str, str], object]:
+    return {
+        (table, row, column, name): value
+        for table, rows in tables(records.read(lines, asked.cutoff or None)).items()
+        for row, columns in rows.items()
+        for column, found in columns.items()
+        for name, value in found.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn(defined: Study, lines: list[str]) -> dict[str, dict[str, Series]]:
+    made = charts(defined, sums_of(defined, lines))
+    return {each.id: charting.series_of(each) for each in made}
+
+
+def differs(found: object, expected: object) -> bool:
+    if found is None or expected is None:
+        return found is not expected
+    return abs(float(found) - float(expected)) > CLOSE * max(1e-3, abs(float(expected)))
+
+
+class TestFeed:
+    def test_every_event_is_accepted(self, defined, lines):
+        report.check(defined)
+        for line in lines:
+            acceptance.accept(defined, messages.parse(messages.read_json(line), line))
+        assert len(lines) > 1500
+
+    def test_it_holds_what_trials_hold(self, lines):
+        events = [json.loads(line) for line in lines]
+        kinds = Counter(event["type"].split(".", 2)[2].removesuffix(".v1") for event in events)
+        assert kinds["death.reported"] == 3
+        assert kinds["subject.superseded"] == 2
+        assert any(event["data"].get("action") == "void" for event in events)
+
+
+class TestTables:
+    @pytest.mark.parametrize("state", range(len(STATES)), ids=map(str, STATES))
+    def test_every_cell_is_what_was_recounted(self, defined, states, state):
+        found, expected = printed(defined, *states[state]), recounted(*states[state])
+        wrong = {
+            key: (each.raw, expected.get(key, "not recounted"))
+            for key, each in found.items()
+            if key not in expected or differs(each.raw, expected[key])
+        }
+        assert wrong == {}
+        assert len(found) > 2000
+
+    @pytest.mark.parametrize("state", range(len(STATES)), ids=map(str, STATES))
+    def test_whatever_was_counted_has_a_row(self, defined, states, state):
+        found = {key[:3] for key in printed(defined, *states[state])}
+        counted = {key[:3] for key, n in recounted(*states[state]).items() if key[3] == "n" and n}
+        assert counted - found == set()
+
+    def test_every_cell_is_printed_as_the_guide_says(self, defined, states):
+        found, expected = printed(defined, *states[0]), recounted(*states[0])
+        measured = {key[:2] for key in found if key[3] in MEASURED}
+        for key, each in found.items():
+            table, row, _, name = key
+            said = printing.text_of(
+                table, row, name, expected[key], measured=(table, row) in measured
+            )
+            assert said is None or (key, each.text) == (key, said)
+
+
+class TestFlow:
+    def test_boxes_and_reasons_are_those_of_the_subjects(self, defined, lines):
+        people = records.read(lines)
+        flow = report.flow(defined, sums_of(defined, lines))
+        boxes = {(each.id, each.arm): each for s in flow.stages for each in (*s.boxes, *s.side)}
+        screened = [each for each in people if each.of("subject.screened")]
+        assert boxes["screened", ""].n == len(screened)
+        assert boxes["failed", ""].n == sum(bool(s.of("screening.failed")) for s in people)
+        for arm in ARMS:
+            theirs = [each for each in people if each.arm == arm]
+            left = [each for each in theirs if values.left(each)]
+            assert boxes["allocated", arm.capitalize()].n == len(theirs)
+            box = boxes["left", arm.capitalize()]
+            reasons = Counter(
+                each.of("disposition.recorded", of="study", status="discontinued")[0]["reason"]
+                for each in left
+            )
+            assert (box.n, dict(box.reasons)) == (len(left), reasons)
+            assert boxes["pregnant", arm.capitalize()].n is None
+
+    def test_who_may_still_come_is_told(self, defined, lines):
+        flow = report.flow(defined, sums_of(defined, lines))
+        (box,) = flow.stages[-1].boxes
+        people = [each for each in records.read(lines) if each.arm]
+        answers = [values.CONDITIONS["responders"](each) for each in people]
+        observed = [values.number(values.MEASURES["observed"](each)) for each in people]
+        assert (box.n, box.not_due) == (sum(observed), answers.count(values.NOT_DUE))
+
+
+class TestCharts:
+    def test_the_waterfall_has_the_change_of_each(self, drawn, lines):
+        people = records.read(lines)
+        for arm in ARMS:
+            found = [
+                float(value)
+                for each in people
+                if each.arm == arm and values.number(value := values.MEASURES["observed"](each))
+            ]
+            assert charting.points(drawn["14.2.7"][arm].marks) == charting.falling(found)
+
+    def test_means_stand_on_their_planned_days(self, drawn, lines):
+        people = [each for each in records.read(lines) if each.arm == "device"]
+        expected = []
+        for day, visit in zip((-14, 0, 28, 56, 84), records.WINDOWED, strict=True):
+            found = [values.at(each, "glucose", visit) for each in people]
+            expected.append(charting.mean(day, [each for each in found if values.number(each)]))
+        assert charting.points(drawn["14.2.4"]["device"].marks) == expected
