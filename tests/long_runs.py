@@ -36,12 +36,13 @@ class Run:
 RUNS = {
     "histories": Run(("tests/properties/test_incremental.py",), 20_000, 500),
     "trial": Run(("tests/properties/test_clinical.py",), 400, 20),
+    "printed": Run(("tests/properties/test_printed.py",), 5_000, 250),
     "generations": Run(
         ("tests/store/test_generations.py", "-k", "whatever_happens or mixture"), 20_000, 1_000
     ),
     "events": Run(("tests/faults/test_chaos.py",), 100_000, 3_000),
 }
-LANES = ("histories", "trial", "generations"), ("events",)
+LANES = ("histories", "trial", "printed", "generations"), ("events",)
 """What runs one after the other; the lanes run beside each other, about a core each."""
 
 

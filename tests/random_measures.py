@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from builders import day, dose, enrolment, entry, tiny
-from exact import log10, rounded
+from exact import log10, mean, rounded
 from parallel import PARALLEL, randomised
 
 from trial.messages import Entry
@@ -20,6 +20,8 @@ from trial.study import Study
 Optional = Fraction | None
 CONDITIONS = ("enrolled", "treated", "randomised")
 VISITS = {"baseline": 0, "week-5": 35, "week-9": 60}
+AGAIN = "again"
+"""A second result at week 9, where the mean of both counts."""
 FACTORS = [
     "10",
     "0.1",
@@ -28,7 +30,7 @@ FACTORS = [
     "0.0555074824",
     "0.3333333333333333333",
     "1000",
-    f"0.{36 * '3'}",
+    f"0.{60 * '3'}",
 ]
 POOLS = [
     ["0.2", "0.3", "0.6", "0.4", "3", "9", "7"],
@@ -75,6 +77,7 @@ class Trial:
     parameters: dict[str, Any] = field(default_factory=dict)
     score: dict[str, Any] = field(default_factory=dict)
     people: list[Person] = field(default_factory=list)
+    averages: bool = False
 
     def __post_init__(self) -> None:
         """Draw parameters and people."""
@@ -89,6 +92,7 @@ class Trial:
             name: derived_precision(rng) | {"label": name, "unit": name, of: "x"}
             for name, of in derived.items()
         }
+        self.averages = rng.random() < 0.3
         self.score = precision(rng, 3) | {"label": "Score"}
         self.people = [
             self.person(f"{arm}-{i}", arm)
@@ -100,7 +104,7 @@ class Trial:
         """Draw a subject."""
         rng, pool = self.rng, self.rng.choice(POOLS)
         person = Person(name, arm, score=number(rng, self.score, pool))
-        for visit in VISITS:
+        for visit in [*VISITS, *([AGAIN] if self.averages else [])]:
             if rng.random() < 0.9:
                 text = number(rng, self.parameters["x"], pool, rng.choice([3, 6, 14]))
                 below = "<" if rng.random() < 0.1 and text[0] != "-" else ""
@@ -123,15 +127,21 @@ class Trial:
             found.append(
                 entry(
                     "lab.result.reported", person.id, record=visit, parameter="x",
-                    collected=day(VISITS[visit], "09:00"), result=result.text, unit=result.unit,
+                    collected=day(VISITS.get(visit, 61)), result=result.text, unit=result.unit,
                     range_high=float(result.high),
                 )
             )  # fmt: skip
         return found
 
     def value(self, person: Person, parameter: str, visit: str) -> Optional:
-        """Recount a value of a subject."""
-        result = person.results.get(visit)
+        """Recount a value of a subject; of several results it is the mean of their values."""
+        names = (visit, AGAIN) if visit == "week-9" else (visit,)
+        values = [self.counted(person.results.get(name), parameter) for name in names]
+        known = [each for each in values if each is not None]
+        return mean(known) if known else None
+
+    def counted(self, result: Result | None, parameter: str) -> Optional:
+        """Recount what a result counts as."""
         if result is None:
             return None
         if parameter == "x":
@@ -198,7 +208,13 @@ class Trial:
             visits=[
                 {"id": "baseline", "label": "Baseline", "day": 0, "window": [-1, 7]},
                 {"id": "week-5", "label": "Week 5", "day": 35, "window": [25, 42]},
-                {"id": "week-9", "label": "Week 9", "day": 60, "window": [50, 70]},
+                {
+                    "id": "week-9",
+                    "label": "Week 9",
+                    "day": 60,
+                    "window": [50, 70],
+                    "choose": "mean" if self.averages else "closest",
+                },
             ],
             characteristics={"score": self.score},
             parameters=self.parameters,

@@ -61,7 +61,7 @@ class Observation:
 
     def at(self, own: Precision, wanted: Precision) -> Value:
         """Give the value as a measure keeps it; `own` is how finely the results are kept."""
-        if own == wanted:
+        if own == wanted and not self.of:
             return self.value
         values = [each.value for each in self.sources]
         operator = _operator([each.operator for each in values])

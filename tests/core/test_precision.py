@@ -149,6 +149,22 @@ class TestPrinted:
         )  # fmt: skip
         assert printed(grid, "row", "a")["mean"] == "110.50000"
 
+    @pytest.mark.parametrize(("name", "mean"), [("x", "6.50"), ("y", "0.333"), ("z", "0.671")])
+    def test_a_mean_of_two_results_is_one_of_their_values(self, name, mean):
+        visits = [each | ({"choose": "mean"} if each["id"] == "week-5" else {})
+                  for each in TINY["visits"]]  # fmt: skip
+        of = {"y": {"upper_limits_of": "x"}, "z": {"log10_of": "x"}}
+        parameters = parameter(places=1) | {
+            each: {"label": each, "unit": each} | source for each, source in of.items()
+        }
+        entries = [*seen(("1", "2")), result(36, "11.0", "S-0", range_high=33)]
+        entries[-2] = result(35, "2.0", "S-0", range_high=6)
+        grid = table_of(
+            entries, {"summary": {"parameter": name, "at": "week-5"}, "statistics": ["mean"]},
+            parameters=parameters, visits=visits,
+        )  # fmt: skip
+        assert printed(grid, "row", "a")["mean"] == mean
+
     def test_a_waterfall_shows_what_its_table_prints(self):
         row = {"summary": PERCENT, "statistics": ["min", "max"]}
         chart = {"id": "w", "title": "W", "population": "P", "kind": "waterfall",

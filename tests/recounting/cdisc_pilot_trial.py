@@ -65,7 +65,8 @@ class Trial:
         for row in self.rows["16.2.6"]:
             for visit in row["Chosen for visit"].split("; "):
                 if visit in (START, *WEEKS):
-                    found.setdefault(row["Subject"], {})[visit] = row["Score as counted"]
+                    score = Decimal(str(row["Score as counted"]))  # a text where it has many digits
+                    found.setdefault(row["Subject"], {})[visit] = score
         return found
 
     def carried(self, subject: str, week: str) -> Decimal | None:

@@ -29,7 +29,7 @@ SPREAD = 2
 ENDLESS_DECIMALS = 2
 PERCENT_DECIMALS = 1
 _MOST_DECIMALS = 9
-_WIDE = Context(prec=60)
+_WIDE = Context(prec=100)
 
 Kept = Annotated[int, Field(ge=0, le=MOST_PLACES)]
 
@@ -139,7 +139,10 @@ class Measured(Model):
         return otherwise if self.decimals is None else self.decimals
 
     def _written(self, decimals: int) -> int:
-        return decimals if self.places is None else self.places
+        """Give the decimals that a value always shows: those that it was measured to."""
+        if self.places is None or self.places > MEASURED_PLACES:
+            return decimals
+        return self.places
 
     def _grid(self, decimals: int) -> int:
         if self.order_places is not None:
