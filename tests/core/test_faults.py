@@ -156,3 +156,21 @@ def test_a_blinded_study_is_checked_as_both_audiences_see_it():
     whole = deepcopy(dict(TINY)) | {"blinded": True}
     assert faults(whole) == []
     report.check(study.load(json.dumps(whole)))
+
+
+def test_a_value_that_is_named_twice_is_refused():
+    """Whichever label came last would stand beside the number."""
+    wrong = example()
+    wrong["strata"]["region"].append("north")
+    wrong["characteristics"] = {"smoker": {"label": "Smoker", "levels": ["Y", "N", "Y"]}}
+    wrong["classes"]["age-group"]["classes"][1]["value"] = "below 65"
+    twice = [{"value": "M", "label": "Men"}, {"value": "M", "label": "Women"}]
+    wrong["tables"][0]["rows"][1]["levels"] = {"characteristic": "sex", "values": twice}
+    wrong["tables"][1]["rows"][3]["visits"] = ["week-4", "week-8", "week-4"]
+    assert [(each.pointer, each.detail) for each in faults(wrong)] == [
+        ("/strata/region", "names north more than once"),
+        ("/classes/age-group/classes", "names below 65 more than once"),
+        ("/tables/0/rows/1/levels/values", "names M more than once"),
+        ("/tables/1/rows/3/visits", "names week-4 more than once"),
+        ("/characteristics/smoker/levels", "names Y more than once"),
+    ]

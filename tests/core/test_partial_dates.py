@@ -318,7 +318,7 @@ class TestKindsWithoutADate:
         wanted = {"adverse_event": {"groups": ["Rashes"]}}
         with pytest.raises(Rejected) as caught:
             report.check(parallel(times={"new": OS | {"events": [wanted]}}))
-        assert caught.value.faults[0].pointer == "/times/new/events/0/adverse_event/groups"
+        assert caught.value.faults[0].pointer == "/times/new/events/0/adverse_event/groups/0"
 
     def test_without_a_blind_a_date_by_treatment_is_hidden(self):
         wanted = OS | {"events": [{"adverse_event": {"treatment": "drug"}}]}

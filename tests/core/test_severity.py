@@ -162,7 +162,7 @@ class TestFilters:
         with pytest.raises(Rejected) as caught:
             report.check(parallel(conditions={"new": {"adverse_event": {"groups": ["Rashes"]}}}))
         assert [fault.pointer for fault in caught.value.faults] == [
-            "/conditions/new/adverse_event/groups"
+            "/conditions/new/adverse_event/groups/0"
         ]
 
 
@@ -184,17 +184,20 @@ class TestLacking:
         return [each for each in grid.footnotes if "not reported" in each]
 
     @pytest.mark.parametrize(("wanted", "told"), ROWS)
-    @pytest.mark.parametrize("kind", ["events", "count", "terms", "incidence"])
+    @pytest.mark.parametrize("kind", ["events", "count", "terms", "incidence", "stratified"])
     def test_whoever_asks_says_of_how_many_it_is_not_known(self, kind, wanted, told):
         row = {"events": {"events": wanted}, "count": {"count": {"adverse_event": wanted}},
                "terms": {"terms": {"filter": wanted}},
+               "stratified": {"stratified": {"count": {"adverse_event": wanted},
+                                             "strata": ["arm"]}},
                "incidence": {"incidence": {"filter": wanted}}}[kind]  # fmt: skip
         bare = [adverse_event(record="1", serious="serious" in wanted), coding("Headache", "1")]
         known = [adverse_event(record="2", **({"serious": False} | told)), coding("Rash", "2")]
         assert self.notes(row, *known) == []
         found = self.notes(row, *bare, *known)
-        assert found == ([] if kind == "count" else [self.said("1 event", wanted)])
-        subjects = "1 subject" if kind == "count" else "1 event, and so 1 subject"
+        by_subject = kind in ("count", "stratified")
+        assert found == ([] if by_subject else [self.said("1 event", wanted)])
+        subjects = "1 subject" if by_subject else "1 event, and so 1 subject"
         assert self.notes(row, *bare) == [self.said(subjects, wanted)]
 
     @staticmethod
@@ -216,6 +219,27 @@ class TestLacking:
         (note,) = self.notes(asked, adverse_event())
         assert "preferred term is not reported" in note
         assert self.notes({"events": {"terms": ["Not coded"]}}, adverse_event()) == []
+
+    @pytest.mark.parametrize(("wanted", "told"), ROWS)
+    def test_a_time_to_one_says_who_is_censored_for_that(self, wanted, told):
+        time = {"label": "Time", "start": "enrolment", "events": [{"adverse_event": wanted}]}
+
+        def notes(*entries: Entry) -> list[str]:
+            rows = {"survival": {"time": "first"}}
+            grid = table_of([*PERSON, *entries], rows, times={"first": time})
+            return [each for each in grid.footnotes if "not reported" in each]
+
+        bare = adverse_event(record="1", serious="serious" in wanted)
+        known = adverse_event(record="2", **({"serious": False} | told))
+        assert notes(known) == notes(bare, known) == []
+        assert notes(bare) == [self.said("1 subject", wanted)]
+
+    def test_what_came_before_the_start_is_not_meant(self):
+        time = {"label": "Time", "start": "first-dose", "events": [{"adverse_event": {"grade": 3}}]}
+        grid = table_of(
+            [*PERSON, adverse_event(-3)], {"survival": {"time": "first"}}, times={"first": time}
+        )
+        assert grid.footnotes == ()
 
     def test_none_of_such_events_is_not_known_either(self):
         row = {"count": {"none": [{"adverse_event": {"grade": 3}}]}}

@@ -58,7 +58,7 @@ class Definition(Model):
     placebo: list[str] = []
     periods: Annotated[list[Period], AfterValidator(distinct)] = []
     visits: Annotated[list[Visit], AfterValidator(distinct), AfterValidator(apart)] = []
-    strata: dict[Name, list[Term]] = {}
+    strata: dict[Name, Annotated[list[Term], AfterValidator(distinct)]] = {}
     samples_after_discontinuation: bool = False
     characteristics: dict[Name, Characteristic] = {}
     parameters: dict[Name, Parameter] = {}

@@ -64,6 +64,13 @@ def in_place(form: type[Model]) -> WrapValidator:
     return WrapValidator(read)
 
 
+class Level(Model):
+    """A value as recorded, and what it is called in a table."""
+
+    value: Term
+    label: str
+
+
 class Named(Protocol):
     """Anything with an id."""
 
@@ -72,12 +79,18 @@ class Named(Protocol):
         """The name it goes by among its like."""
 
 
-def distinct[Part: Named](parts: list[Part]) -> list[Part]:
-    """Refuse two parts of one name: they would be counted into the same cells."""
-    names = [part.id for part in parts]
+def distinct[Part: Named | Level | str | int](parts: list[Part]) -> list[Part]:
+    """Refuse two parts of one name or value: they would be counted into the same cells."""
+    names = [_called(part) for part in parts]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"names {', '.join(twice)} more than once")
     return parts
+
+
+def _called(part: Named | Level | str | int) -> str:
+    if isinstance(part, str | int):
+        return str(part)
+    return part.value if isinstance(part, Level) else part.id
 
 
 def form(
@@ -103,13 +116,6 @@ class Bounds(Model):
     more_than: Decimal | None = None
     at_most: Decimal | None = None
     below: Decimal | None = None
-
-
-class Level(Model):
-    """A value as recorded, and what it is called in a table."""
-
-    value: Term
-    label: str
 
 
 class Class(Bounds, Level):

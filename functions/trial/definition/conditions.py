@@ -21,6 +21,7 @@ from trial.definition.base import (
     Names,
     ParameterName,
     Term,
+    distinct,
     form,
     in_place,
 )
@@ -170,13 +171,6 @@ class TimeToEvent(Model):
     censored: list[DateRef] = []
 
 
-def _apart(classes: list[Class]) -> list[Class]:
-    """Refuse two classes of one value: they would be counted into the same cells."""
-    if len({each.value for each in classes}) < len(classes):
-        raise ValueError("names a class more than once")
-    return classes
-
-
 class Classes(Model):
     """A measure in classes, such as an age group or a grade: the first whose bounds hold.
 
@@ -185,7 +179,7 @@ class Classes(Model):
 
     label: str
     measure: MeasureRef
-    classes: Annotated[list[Class], Field(min_length=1), AfterValidator(_apart)]
+    classes: Annotated[list[Class], Field(min_length=1), AfterValidator(distinct)]
     missing: Annotated[str, Names("class")] | None = None
 
 

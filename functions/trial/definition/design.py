@@ -6,10 +6,10 @@ from itertools import pairwise
 from math import inf
 from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from trial import messages
-from trial.definition.base import Day, Model, Name, Names, Term, VisitName
+from trial.definition.base import Day, Model, Name, Names, Term, VisitName, distinct
 from trial.definition.precision import Measured, Precision, decimals_of
 
 
@@ -104,7 +104,7 @@ class Characteristic(Measured):
     """A trial-specific fact recorded at enrolment: a number, or one of some levels."""
 
     label: str
-    levels: list[Term] | None = None
+    levels: Annotated[list[Term], AfterValidator(distinct)] | None = None
     unit: str = ""
 
 

@@ -98,7 +98,7 @@ class Levels(Model):
     recorded: Kind | None = None
     where: Where = {}
     field: Annotated[str, Names("field")] | None = None
-    values: Annotated[list[Level], Names("values")] = []
+    values: Annotated[list[Level], AfterValidator(distinct), Names("values")] = []
 
 
 class Terms(Model):
@@ -120,7 +120,9 @@ class Worst(Model):
     """The field of an adverse event that says how bad it was, and its levels, mildest first."""
 
     field: Literal["severity", "grade"]
-    levels: Annotated[list[Level], Field(min_length=1), Names("values of the field")]
+    levels: Annotated[
+        list[Level], Field(min_length=1), AfterValidator(distinct), Names("values of the field")
+    ]
 
 
 class WorstRow(Worst):
@@ -162,7 +164,7 @@ class Survival(Model):
     """Time to event by Kaplan-Meier; in columns that compare, the log-rank test."""
 
     time: TimeName
-    at: list[Annotated[int, Field(ge=0)]] = []
+    at: Annotated[list[Annotated[int, Field(ge=0)]], AfterValidator(distinct)] = []
     strata: list[CategoryName] = []
 
 
@@ -247,7 +249,7 @@ class TableRow(Model):
     interval: bool = False
     levels: Levels | None = None
     summary: Measures | None = None
-    visits: list[VisitName] | Literal["all"] | None = None
+    visits: Annotated[list[VisitName], AfterValidator(distinct)] | Literal["all"] | None = None
     statistics: Statistics | dict[SubjectsColumn, Statistics] | None = None
     decimals: Places | dict[Statistic, Places] | None = None
     pairs: tuple[Ref, Ref] | None = None

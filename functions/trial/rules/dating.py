@@ -19,6 +19,7 @@ from trial.rules.matching import (
     check_dated,
     check_kind,
     events,
+    lacking,
     matcher,
     memoised,
     unknown,
@@ -36,11 +37,13 @@ class Date:
     `find` gives its day on or after another (0 where any will do): of records the first or last
     that is, of a partial date such a day if it can mean one. `named` is a date of its own, not that
     of one of several records. `undated` tells whether there is such a record whose date is not
-    known.
+    known, `open` whether there is an adverse event on or after a day that may be meant: what is
+    asked of it was not reported.
     """
 
     find: Find
     undated: Callable[[Derivation], bool] = lambda _: False
+    open: Callable[[Derivation, int], bool] = lambda *_: False
     named: bool = False
 
 
@@ -48,12 +51,14 @@ class Date:
 class Time:
     """Days to an event, or to where a subject was last known to be free of it.
 
-    It is `undated` where there is an event whose date is not known, and none that counts.
+    It is `undated` where there is an event whose date is not known, and none that counts; `open`
+    where, likewise, there is one of which it is not known whether it is meant.
     """
 
     days: int
     event: bool
     undated: bool = False
+    open: bool = False
 
 
 def date(study: Study, ref: DateRef, path: str) -> Date:
@@ -87,10 +92,19 @@ def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivati
         event, end = (_first(derivation, dates, began) for dates in (ended_by, ends))
         if event is not None and (end is None or event <= end):
             return Time(event - began + 1, event=True)
+        if end is None:
+            return None
         undated = any(each.undated(derivation) for each in ended_by)
-        return None if end is None else Time(end - began + 1, event=False, undated=undated)
+        maybe = any(each.open(derivation, began) for each in ended_by)
+        return Time(end - began + 1, event=False, undated=undated, open=maybe)
 
     return memoised(found)
+
+
+def asked(definition: TimeToEvent) -> list[str]:
+    """Name what a time to event asks of adverse events and some may lack."""
+    filters = [ref.adverse_event for ref in definition.events if isinstance(ref, EventDate)]
+    return list(dict.fromkeys(name for each in filters for name in lacking(each)))
 
 
 def _first(derivation: Derivation, found: Sequence[Date], began: int) -> int | None:
@@ -148,7 +162,11 @@ def _of_event(study: Study, ref: EventDate, path: str) -> Date:
     def undated(derivation: Derivation) -> bool:
         return any(matches(each) and each.onset is None for each in derivation.adverse_events)
 
-    return Date(find, undated)
+    def maybe(derivation: Derivation, since: int) -> bool:
+        unsaid = (each.onset for each in derivation.adverse_events if matches(each) is None)
+        return any(onset is None or onset.since(since) is not None for onset in unsaid)
+
+    return Date(find, undated, maybe)
 
 
 def _of_result(study: Study, ref: ResultDate, path: str) -> Date:

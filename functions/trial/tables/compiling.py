@@ -19,7 +19,7 @@ from trial.definition.outputs import (
 )
 from trial.derivation import DECIDING_DATE, Derivation
 from trial.messages import KINDS, canonical, term
-from trial.rules import Rules, settling
+from trial.rules import Rules, dating, settling
 from trial.rules.categories import Category, in_no_class, known_levels, level_text
 from trial.rules.matching import Test, lacking, matcher, refused, unknown
 from trial.rules.measures import Quantity
@@ -413,7 +413,10 @@ class Compiler:
         def waits(derivation: Derivation) -> bool:
             return stratum(derivation) or (test(derivation) is None and asked(derivation))
 
-        yield StratifiedRow(*self._placed(row, 2 * size), test, found, waits)
+        lack = settling.lacks(self._rules, row.stratified.count)
+        strictly = settling.strictly(self._rules, row.stratified.count, f"{at}/count")
+        placed = self._placed(row, 2 * size)
+        yield StratifiedRow(*placed, test, found, waits, lack, strictly if lack else test)
 
     def _ancova(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.ancova is not None
@@ -461,6 +464,7 @@ class Compiler:
             row.level,
             f"{self._table.id}#time{index}.",
             self._rules.time(asked.time, f"{at}/time"),
+            dating.asked(self._study.definition.times[asked.time]),
             [self._rules.category(name, f"{at}/strata/{i}") for i, name in enumerate(asked.strata)],
             asked.at,
             [column.arm for column in self._table.columns],

@@ -141,6 +141,13 @@ def lacking(label: str, what: str, columns: Iterable[tuple[str, str]]) -> str:
     )
 
 
+def lacking_of(label: str, asked: Iterable[str], found: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """Say of how many subjects, by column, an answer hangs on that; nothing of nobody."""
+    of = [(column, f"{n} subject{'' if n == 1 else 's'}") for column, n in found if n]
+    if of:
+        yield lacking(label, " or ".join(asked), of)
+
+
 def denominator(label: str, base: Base | None, *, everybody: bool) -> Iterator[str]:
     """Say what the denominator is of where it is not those of whom the answer is known."""
     if base is not None:

@@ -92,13 +92,9 @@ class CountRow(Placed):
         for each in self.countings:
             yield from notes.denominator(self.named, each.base, everybody=each.everybody)
         lacking = [(each, n) for each in self.countings if (n := each.lacking(sums))]
-        what = " or ".join(dict.fromkeys(name for each, _ in lacking for name in each.lack))
-        if lacking:
-            of = [
-                (heads[each.column].label, f"{n} subject{'' if n == 1 else 's'}")
-                for each, n in lacking
-            ]
-            yield notes.lacking(self.label, what, of)
+        what = dict.fromkeys(name for each, _ in lacking for name in each.lack)
+        of = ((heads[each.column].label, n) for each, n in lacking)
+        yield from notes.lacking_of(self.label, what, of)
 
     @property
     def columns(self) -> list[int]:

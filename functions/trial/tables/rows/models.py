@@ -26,6 +26,7 @@ from trial.statistics.contingency import (
 from trial.statistics.inference import StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
 from trial.statistics.products import Levels, Products, pooled
+from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.counting import beside
 from trial.tables.rows.counts import Placed
@@ -58,15 +59,21 @@ class StratifiedRow(Placed):
     test: Test
     strata: Sequence[Category]
     waits: Waits
+    lack: Sequence[str]
+    strictly: Test
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count the subject in its stratum once it is settled and, where it holds, once more."""
+        """Count the subject in its stratum once it is settled and, where it holds, once more.
+
+        Apart, whether the answer is open to what its adverse events `lack`.
+        """
         levels, holds = [each(derivation) for each in self.strata], self.test(derivation)
         if holds is None or None in levels:
             names = [] if self.waits(derivation) else ["m"]
         else:
             stratum = canonical(levels)
             names = [f"d{stratum}", *([f"n{stratum}"] if holds else [])]
+            names += ["l"] if self.strictly(derivation) is None else []
         for column, member in enumerate(members):
             if member:
                 for name in names:
@@ -94,7 +101,13 @@ class StratifiedRow(Placed):
                 columns = head.comparison.columns
                 tested = [[counts(each, stratum) for each in columns] for stratum in sorted(strata)]
                 shown.append(Cell(head.id, *_association(tested)))
-        return [Row(self.id, self.label, self.level, tuple(shown))]
+        lack = (
+            (head.label, cells.get(f"{start}{i}.l", 0))
+            for i, head in enumerate(heads)
+            if head.comparison is None
+        )
+        said = tuple(notes.lacking_of(self.label, self.lack, lack))
+        return [Row(self.id, self.label, self.level, tuple(shown), notes=said)]
 
 
 def _association(

@@ -1,6 +1,6 @@
 """Rows of time to event: a tally of times, read out by Kaplan-Meier."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -45,6 +45,7 @@ class SurvivalRow:
     level: int
     sums: str
     time: Callable[[Derivation], Time | None]
+    asked: Sequence[str]
     strata: Sequence[Category]
     at: Sequence[int]
     arms: Sequence[str | None]
@@ -52,12 +53,13 @@ class SurvivalRow:
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject at its day; without a stratum it is left out, as without a start.
 
-        One with an event that has no date counts as censored, and apart.
+        One with an event that has no date counts as censored, and apart; likewise one with an
+        adverse event that lacks what is `asked` of it.
         """
         time, levels = self.time(derivation), [each(derivation) for each in self.strata]
         if time is None or None in levels:
             return
-        marks = ("e" if time.event else "c", *("u" if time.undated else ""))
+        marks = ("e" if time.event else "c", *"u" * time.undated, *"v" * time.open)
         for column, member in enumerate(members):
             for mark in marks if member else ():
                 cell = f"{time.days}{mark}{canonical(levels)}"
@@ -81,7 +83,7 @@ class SurvivalRow:
             for head in heads
             if head.comparison and (columns := head.comparison.columns)
         )
-        undated = {i: self._undated(sums, i) for i in curves}
+        undated = {i: self._apart(sums, i, "u") for i in curves}
         events = tuple(
             Cell(
                 heads[i].id,
@@ -91,7 +93,7 @@ class SurvivalRow:
             for i in curves
         )
         inner = self.level + 1
-        said = notes.undated(self.label, {heads[i].label: n for i, n in undated.items()})
+        said = tuple(self._notes(sums, heads, undated))
         return [
             Row(self.id, self.label, self.level, (*events, *tests), notes=said),
             *(
@@ -126,7 +128,7 @@ class SurvivalRow:
         for cells in sums.spread(f"{self.sums}{column}"):
             for cell, n in cells.items():
                 day, stratum = cell[: cell.index("[")], cell[cell.index("[") :]
-                if day.endswith("u"):
+                if day.endswith(("u", "v")):
                     continue
                 times = found.setdefault(stratum, {})
                 events, censored = times.get(int(day[:-1]), (0, 0))
@@ -134,10 +136,17 @@ class SurvivalRow:
                 times[int(day[:-1])] = (events + n * event, censored + n * (not event))
         return found
 
-    def _undated(self, sums: Sums, column: int) -> int:
-        """Count the subjects that have an event without a date, and none that counts."""
+    def _apart(self, sums: Sums, column: int, mark: str) -> int:
+        """Count the subjects whose event has no date or lacks what is asked; none that counts."""
         spread = sums.spread(f"{self.sums}{column}")
-        return sum(n for cells in spread for cell, n in cells.items() if "u[" in cell)
+        return sum(n for cells in spread for cell, n in cells.items() if f"{mark}[" in cell)
+
+    def _notes(
+        self, sums: Sums, heads: Sequence[Head], undated: Mapping[int, int]
+    ) -> Iterator[str]:
+        yield from notes.undated(self.label, {heads[i].label: n for i, n in undated.items()})
+        maybe = ((heads[i].label, self._apart(sums, i, "v")) for i in undated)
+        yield from notes.lacking_of(self.label, self.asked, maybe)
 
     def _events(self, times: Mapping[str, Times], head: Head) -> tuple[Statistic, ...]:
         joined = _joined(times.values()).values()
