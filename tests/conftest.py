@@ -17,8 +17,9 @@ from local.client import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What lands must not hang on luck: CI tries the same examples each time, a developer new ones.
-settings.register_profile("ci", derandomize=True)
+# What lands must not hang on luck, nor on how busy a machine is: CI tries the same examples each
+# time and sets them no deadline, a developer new ones.
+settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 

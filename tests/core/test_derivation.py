@@ -476,7 +476,10 @@ class TestEnrolments:
         entries = [enrolment(), dose(), adverse_event(), death(),
                    entry("subject.superseded", by="S-2")]  # fmt: skip
         (subject,) = builders.subjects(entries)
-        assert builders.report.contribute(study, subject) == {"study": {"accepted": 5}}
+        assert builders.report.contribute(study, subject) == {
+            "study": {"accepted": 5},
+            "discrepancies#0": {"superseded": 1},
+        }
 
     def test_a_void_supersession_brings_the_subject_back(self):
         void = entry("subject.superseded", record="R", revision=2, action="void")

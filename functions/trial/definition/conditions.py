@@ -200,7 +200,7 @@ class Condition(Bounds):
 
     `characteristic` is any that sorts subjects: one of enrolment, `arm`, a stratum, classes.
     A threshold on a measure whose visit is due and missing is false where `missing` is failure;
-    `assessed` asks only whether there is a value.
+    `assessed` asks only whether there is a value; until it is due, that is unknown.
     """
 
     all: list["Ref"] | None = None
