@@ -158,6 +158,18 @@ class TestFilters:
         assert self.holds(wanted, *event("1", "SEVERE"), *event("2", "MILD", "Rash")) is False
         assert self.holds(wanted, *event("1", "SEVERE", "Rash")) is True
 
+    def test_a_term_of_two_groups_cannot_be_pooled_into_one(self):
+        groups = [{"label": "Rash", "terms": ["Rash"]},
+                  {"label": "Skin", "terms": ["Rash ", "Itch"]}]  # fmt: skip
+        changes = {"adverse_events": TINY["adverse_events"] | {"groups": groups}}
+        row = {"id": "r", "label": "Row", "terms": {"filter": {}, "by": "pt", "pooled": True}}
+        with pytest.raises(Rejected) as caught:
+            report.check(parallel([row], **changes))
+        assert (
+            "/tables/0/rows/0/terms/pooled",
+            "needs groups apart: Rash is in more than one",
+        ) in [(fault.pointer, fault.detail) for fault in caught.value.faults]
+
     def test_a_group_that_is_none_is_refused(self):
         with pytest.raises(Rejected) as caught:
             report.check(parallel(conditions={"new": {"adverse_event": {"groups": ["Rashes"]}}}))

@@ -146,7 +146,8 @@ class TestRecords:
     [
         ({"times": {"new": TIME | {"start": "birth"}}}, "/times/new/start"),
         ({"times": {"new": TIME | {"events": []}}}, "/times/new/events"),
-        ({"times": {"new": TIME | {"events": [{"recorded": "lost"}]}}}, "/times/new/events/0"),
+        ({"times": {"new": TIME | {"events": [{"recorded": "lost"}]}}},
+         "/times/new/events/0/recorded"),
         ({"times": {"new": TIME | {"events": ["death", {"parameter": "cd8", "below": 1}]}}},
          "/times/new/events/1/parameter"),
         ({"times": {"new": TIME | {"censored": [{"recorded": "death.reported",
@@ -155,7 +156,7 @@ class TestRecords:
         ({"times": {"new": TIME | {"start": {"recorded": "death.reported", "which": "any"}}}},
          "/times/new/start/which"),
         ({"measures": TINY["measures"] | {"new": {"days": {"start": "enrolment", "end": {
-            "recorded": "lost"}}}}}, "/measures/new/days/end"),
+            "recorded": "lost"}}}}}, "/measures/new/days/end/recorded"),
         ({"measures": TINY["measures"] | {"new": {"days": {"start": "enrolment"}}}},
          "/measures/new/days/end"),
         ({"measures": TINY["measures"] | {"new": {"records": "dose.administered",

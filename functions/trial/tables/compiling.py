@@ -480,14 +480,19 @@ class Compiler:
             row.terms.chunks,
             row.label,
             self._lacking(row.terms.filter, f"{path}/terms/filter"),
-            self._term_names(row.terms),
+            self._term_names(row.terms, f"{path}/terms/pooled"),
             row.terms.minimum_percent,
             _severity(row.terms.worst, self._study) if row.terms.worst else None,
             tuple(row.terms.by.split("-")),
         )
 
-    def _term_names(self, terms: Terms) -> Callable[[AdverseEvent], Sequence[tuple[str, ...]]]:
+    def _term_names(
+        self, terms: Terms, path: str
+    ) -> Callable[[AdverseEvent], Sequence[tuple[str, ...]]]:
         groups = self._study.definition.adverse_events.groups if terms.pooled else []
+        named = [each for group in groups for each in {term(each) for each in group.terms}]
+        if twice := sorted({each for each in named if named.count(each) > 1}):
+            raise refused(path, f"needs groups apart: {', '.join(twice)} is in more than one")
         pooled = {term(each): group.label for group in groups for each in group.terms}
 
         def names(event: AdverseEvent) -> Sequence[tuple[str, ...]]:
