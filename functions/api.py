@@ -146,9 +146,11 @@ def post_report(request: Request, study: str) -> Answer:
     testing = wiring.store().study(study).definition.testing
     given = messages.read_json(request.body) if request.body.strip() else {}
     asked = asking.read(given, request.principal, wiring.now(), testing)
+    before = wiring.reports().alike(study, asked) if asked.final or asked.look else []
     wiring.reports().request(study, asked)
     place = f"/studies/{study}/reports/{asked.id}"
-    return web.accepted({"report": asked.id, "status": asked.status}, place)
+    said = {"asked_before": before} if before else {}
+    return web.accepted({"report": asked.id, "status": asked.status, **said}, place)
 
 
 @routes("POST", "/studies/{study}/audit")

@@ -216,6 +216,11 @@ def _studies(draw: st.DrawFn) -> Study:
     reporting: dict[str, Any] = {"consort": {"25": draw(st.permutations(outputs))}}
     if order := draw(_orders(study_of(rows, columns))):
         reporting["testing"] = {"alpha": draw(st.sampled_from([0.05, 0.9])), "order": order}
+    if draw(st.booleans()):
+        reporting["completion"] = {
+            "set": draw(st.sampled_from(["enrolled", "received", "on-drug"])),
+            "condition": draw(st.sampled_from(["treated", "in-a", "indirect", "got-drug"])),
+        }
     return study_of(rows, columns, listings=listings, **reporting)
 
 

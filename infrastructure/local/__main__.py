@@ -177,7 +177,8 @@ def audit_trail(options: argparse.Namespace) -> int:
     """Fetch a report with its heads and journals from the stack of `up`."""
     if not options.out:
         raise BadFileError("OUT must be given\nusage: make audit-trail OUT=out/cut")
-    asked = {"as_of": options.as_of, "cutoff": options.cutoff, "reason": "audit trail"}
+    asked: dict[str, object] = {"as_of": options.as_of, "cutoff": options.cutoff}
+    asked |= {"look": options.look, "final": options.final, "reason": "audit trail"}
     out, client = Path(options.out), Client(_up_stack().api_url)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -275,6 +276,8 @@ def _add_auditing(verbs: Any) -> None:  # noqa: ANN401 (argparse keeps its class
     verb.add_argument("--study", default=_STUDY)
     verb.add_argument("--as-of", default="", help="as recorded by this instant")
     verb.add_argument("--cutoff", default="", help="as of this clinical date")
+    verb.add_argument("--look", default="", help="at this planned look")
+    verb.add_argument("--final", action="store_true", help="as the final analysis")
     verb.set_defaults(command=audit_trail)
 
 

@@ -15,7 +15,7 @@ CHANGES = "changes.xlsx"
 _READY_WITHIN = 180.0
 
 
-def fetch(client: Client, study: str, out: Path, asked: dict[str, str]) -> str:
+def fetch(client: Client, study: str, out: Path, asked: dict[str, object]) -> str:
     """Fill a directory with a report's documents, its heads and its journals; give its cut.
 
     Of a blinded study they are those of the unblinded: for others there are no journals.

@@ -160,6 +160,20 @@ def test_without_looks_the_final_one_is_the_only_one(
     assert known in answer.json["errors"][0]["detail"]
 
 
+def test_a_look_that_is_asked_for_again_says_who_spent_it_before(running: Service) -> None:
+    def ask(**body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = running.report(json.dumps(body), STUDY).json
+        return answer
+
+    first = ask(look="interim-1")
+    assert "asked_before" not in first
+    assert "asked_before" not in ask(final=True, reason="x")
+    second = ask(look="interim-1")
+    assert second["asked_before"] == [first["report"]]
+    assert set(ask(look="interim-1")["asked_before"]) == {first["report"], second["report"]}
+    assert "asked_before" not in ask()
+
+
 def test_an_interim_cut_and_a_final_one_of_the_same_records_differ_in_no_number(
     running: Service,
 ) -> None:

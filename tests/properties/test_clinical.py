@@ -17,7 +17,7 @@ from trial.store import Store
 from trial.store.rows import Receipt
 from trial.store.table import Table
 from trial.study import load
-from trial.subject import Outcome, gather
+from trial.subject import Outcome, Subject, gather
 
 HISTORIES = soak.size(12, 400)
 SEED = soak.seed(f"{HISTORIES} histories of TMB-301's subjects")
@@ -47,8 +47,22 @@ def check_history(rng: random.Random) -> None:
         for name, of in taken.items():
             rng.shuffle(of)
             shares.append(report.contribute(study, gather(name, of)))
-        assert store.sums(study) == cells.total(shares)
+        sums = store.sums(study)
+        assert sums == cells.total(shares)
+        state = report.completed(study, sums)
+        assert (state.n, state.N) == recounted([gather(*each) for each in taken.items()])
+        assert not state.final  # the two drawn are not all that were planned
         assert set(map(str, store.check(study).values())) == {"{}"}
+
+
+def recounted(subjects: list[Subject]) -> tuple[int, int]:
+    """Count, from the records alone, who ended the study of those enrolled, and these."""
+    kinds = [
+        {(each.kind, each.data.get("of")) for each in subject.records.values() if not each.void}
+        for subject in subjects
+    ]
+    enrolled = [each for each in kinds if ("subject.enrolled", None) in each]
+    return sum(("disposition.recorded", "study") in each for each in enrolled), len(enrolled)
 
 
 def entries_of(rng: random.Random) -> list[Entry]:

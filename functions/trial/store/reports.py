@@ -128,6 +128,12 @@ class Reports:
         partition, start = keys.report(study, "")
         return map(_requested, self._table.query(partition, start))
 
+    def alike(self, study: str, asked: Requested) -> list[str]:
+        """Name the reports that were asked for at the same look, or as final too, in order."""
+        wanted = asked.look, asked.final
+        same = [each for each in self.all(study) if (each.look, each.final) == wanted]
+        return [each.id for each in sorted(same, key=lambda one: one.order)]
+
     def waiting(self, study: str) -> list[Requested]:
         """List the reports that are not made yet, in the order in which they were asked for."""
         pending = (each for each in self.all(study) if each.status == PENDING)
