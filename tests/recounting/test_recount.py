@@ -113,7 +113,7 @@ class TestWhatIsWrongIsFound:
             "67.2, 92.8, recounted 67.2, 92.7",
             "0.0001, recounted <0.0001",
         ]
-        assert [each.split(":")[0] for each in found.uncompared] == ["14.1.2!B9"]
+        assert [each.split(":")[0] for each in found.uncompared] == ["14.1.2!B10"]
 
     def test_a_listing_that_lacks_a_record(self):
         def plant(book: Workbook) -> None:
