@@ -174,3 +174,33 @@ def test_a_value_that_is_named_twice_is_refused():
         ("/tables/1/rows/3/visits", "names week-4 more than once"),
         ("/characteristics/smoker/levels", "names Y more than once"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "pointer"),
+    [
+        ("calendar", {"earliest": "2025-01-01", "latest": "2024-01-01"}, "/calendar"),
+        ("parameters", {"sbp": {"minimum": 300, "maximum": 40}}, "/parameters/sbp"),
+        ("parameters", {"sbp": {"units": {"kPa": 0}}}, "/parameters/sbp"),
+        ("parameters", {"sbp": {"units": {"mmHg": 2}}}, "/parameters/sbp"),
+        ("adverse_events", {"days_after_last_dose": -1}, "/adverse_events/days_after_last_dose"),
+        ("testing", {"order": [{"table": "14.2", "row": "change", "column": "against"}] * 2},
+         "/testing"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_contradicts_itself_is_refused(section, change, pointer):
+    wrong = example()
+    for name, value in change.items():
+        known = wrong[section].get(name)
+        wrong[section][name] = known | value if isinstance(known, dict) else value
+    assert pointers(wrong) == [pointer]
+
+
+@pytest.mark.parametrize("odd", [{"covariates": ["sbp-change"]}, {"factors": ["arm"]}], ids=str)
+def test_a_model_of_what_explains_itself_is_refused(odd):
+    wrong = example()
+    wrong["tables"][1]["rows"] = [
+        {"id": "model", "label": "Model", "ancova": {"measure": "sbp-change"} | odd}
+    ]
+    assert "/tables/1/rows/0/ancova" in pointers(wrong)

@@ -291,6 +291,6 @@ class AdverseEvents(Model):
     causality: list[str] = []
     related: list[Annotated[str, Names("causality")]] = []
     missing_causality: Literal["related", "not-related"] = "related"
-    days_after_last_dose: int | None = None
+    days_after_last_dose: Annotated[int, Field(ge=0)] | None = None
     missing_onset: Literal["emergent", "not-emergent"] = "emergent"
     groups: list[TermGroup] = []

@@ -19,6 +19,12 @@ class Calendar(Model):
     earliest: messages.FullDate
     latest: messages.FullDate
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "Calendar":
+        if self.latest < self.earliest:
+            raise ValueError("latest lies before earliest: no record could bear a date")
+        return self
+
 
 ARM = "arm"
 """The characteristic that is the arm: no other may be called so."""
@@ -131,6 +137,15 @@ class Parameter(Measured):
             raise ValueError("takes log10_of or upper_limits_of, not both")
         if self.derived_from is not None and self.rounded:
             raise ValueError("takes no rounded: a derived value is rounded to places if it has any")
+        return self
+
+    @model_validator(mode="after")
+    def _units_convert(self) -> "Parameter":
+        for name, factor in self.units.items():
+            if not factor.is_finite() or factor <= 0:
+                raise ValueError(f"the factor of unit {name} must be greater than 0")
+            if name == self.unit and factor != 1:
+                raise ValueError(f"{name} is the unit itself: its factor can only be 1")
         return self
 
     @property

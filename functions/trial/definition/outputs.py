@@ -43,6 +43,7 @@ from trial.definition.conditions import (
     Ref,
     Where,
 )
+from trial.definition.design import ARM
 
 Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]
 Statistics = list[Statistic]
@@ -111,7 +112,7 @@ class Terms(Model):
     filter: AdverseEventFilter
     by: Literal["soc-pt", "soc", "pt"] = "soc-pt"
     pooled: bool = False
-    minimum_percent: Decimal | None = None
+    minimum_percent: Annotated[Decimal, Field(ge=0, le=100)] | None = None
     worst: "Worst | None" = None
     chunks: Annotated[int, Field(ge=1, le=64)] = 4
 
@@ -158,6 +159,16 @@ class Ancova(Model):
     pool: dict[Annotated[Name, Names("factor")], Pooling] = {}
     weights: Literal["equal", "observed"] = "equal"
     scores: dict[Annotated[Name, Names("arm of a column")], Decimal] | None = None
+
+    @model_validator(mode="after")
+    def _terms_differ(self) -> "Ancova":
+        if self.measure in self.covariates:
+            raise ValueError(
+                "takes its own measure as a covariate: nothing would be left to compare"
+            )
+        if ARM in self.factors:
+            raise ValueError("has the arm in any case: factors are further ones")
+        return self
 
 
 class Survival(Model):

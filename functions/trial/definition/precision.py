@@ -101,6 +101,10 @@ class Measured(Model):
                 )
         if self.rounded and self.places is None:
             raise ValueError("rounded takes places, to which results are rounded half up")
+        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
+            raise ValueError(
+                f"minimum {self.minimum} is more than maximum {self.maximum}: nothing is between"
+            )
         return self
 
     @property

@@ -53,6 +53,12 @@ class Testing(Model):
             raise ValueError(f"gives {', '.join(above)} more than alpha, which is of all looks")
         return self
 
+    @model_validator(mode="after")
+    def _each_once(self) -> "Testing":
+        if len(set(self.order)) < len(self.order):
+            raise ValueError("names one cell twice: a test is made once")
+        return self
+
     @property
     def planned(self) -> Sequence[Look]:
         """The planned looks, the final one last."""
