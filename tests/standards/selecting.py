@@ -79,7 +79,9 @@ class Trial:
         whole = json.loads(studies.defined(self.name).source) | {"listings": listings}
         made = studies.reported(study.load(json.dumps(whole)), studies.subjects(self.name))
         return {
-            names[each.id][0]: self._read(each, made, names[each.id][1]) for each in made.listings
+            names[each.id][0]: self._read(each, made, names[each.id][1])
+            for each in made.listings
+            if each.id in names  # others are listed of every study
         }
 
     def _asked(self) -> Iterator[tuple[str, str]]:

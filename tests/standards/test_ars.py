@@ -84,7 +84,7 @@ def statistics_of(
             )
 
 
-QUALIFIERS = ("arms", "compared")
+QUALIFIERS = ("arms", "compared", "denominator")
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -182,21 +182,29 @@ def test_each_percentage_names_its_numerator_and_its_denominator(name: str) -> N
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_numerator_over_the_denominator_is_the_percentage(name: str) -> None:
+    analyses = by_id(event_of(name)["analyses"])
     checked = 0
-    for analysis in event_of(name)["analyses"]:
-        cells: dict[str, dict[str, str]] = {}
-        for each in analysis["results"]:
-            at = json.dumps(each["resultGroups"])
-            cells.setdefault(at, {})[each["operationId"]] = each.get("rawValue", "")
-        for related in analysis.get("referencedAnalysisOperations", ()):
-            assert related["analysisId"] == analysis["id"]
-        for cell in cells.values():
-            found = {operation.rsplit("/", 1)[1]: raw for operation, raw in cell.items()}
+    for analysis in analyses.values():
+        cells = cells_of(analysis)
+        related = {each["referencedOperationRelationshipId"].rsplit("/", 1)[1]: each["analysisId"]
+                   for each in analysis.get("referencedAnalysisOperations", ())}  # fmt: skip
+        assert related.get("numerator", analysis["id"]) == analysis["id"]
+        whole = cells_of(analyses[related.get("denominator", analysis["id"])])
+        for at, found in cells.items():
             if found.get(PER_CENT):
-                whole = int(found["N"])
-                assert abs(100 * int(found["n"]) - float(found[PER_CENT]) * whole) < 1e-6 * whole
+                size = int(whole[at]["N"])
+                assert abs(100 * int(found["n"]) - float(found[PER_CENT]) * size) < 1e-6 * size
                 checked += 1
     assert checked > 100
+
+
+def cells_of(analysis: Json) -> dict[str, dict[str, str]]:
+    """Give the raw values of an analysis by the groups that they are of, and their operation."""
+    cells: dict[str, dict[str, str]] = {}
+    for each in analysis["results"]:
+        operation = each["operationId"].rsplit("/", 1)[1]
+        cells.setdefault(json.dumps(each["resultGroups"]), {})[operation] = each.get("rawValue", "")
+    return cells
 
 
 @pytest.mark.parametrize("name", STUDIES)

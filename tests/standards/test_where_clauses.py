@@ -84,7 +84,7 @@ def checked(name: str) -> Iterator[Checked]:
         for result in analysis["results"]:
             operation = result["operationId"].rsplit("/", 1)[1]
             values = "".join(each.get("groupValue", "") for each in result["resultGroups"])
-            if operation not in ("n", "events"):
+            if operation not in ("n", "events") or "rawValue" not in result:
                 continue
             clauses = [*subset, *clauses_of(result, groupings, dict(seen.groups))]
             if "/method=subjects-and-events" in analysis["id"]:
@@ -116,6 +116,28 @@ def test_carried_out_they_count_what_the_tables_say(name: str, least: int) -> No
     results = list(checked(name))
     assert [each for each in results if each.stated != each.found] == []
     assert Counter(each.stated > 0 for each in results)[True] >= least
+
+
+@pytest.mark.parametrize(("name", "least"), [("tmb-301", 15), ("airway-2x2", 15), ("pilot", 20)])
+def test_subsets_of_denominators_select_as_many_as_percentages_are_of(
+    name: str, least: int
+) -> None:
+    made, seen = event_of(name), trial(name)
+    sets, subsets = by_id(made["analysisSets"]), by_id(made["dataSubsets"])
+    groups = dict(seen.groups)
+    checked = 0
+    for analysis in made["analyses"]:
+        if "/denominator/" not in analysis["id"]:
+            continue
+        of = [sets[analysis["analysisSetId"]], subsets[analysis["dataSubsetId"]]]
+        for result in analysis["results"]:
+            assert result["operationId"].endswith("/N")
+            arms = [groups[each["groupId"]] for each in result["resultGroups"]
+                    if each.get("groupId", "").startswith("grouping/arm/")]  # fmt: skip
+            found = [each for each in seen.subjects if seen.meets(each, [*of, *arms])]
+            assert len(found) == int(result["rawValue"]), analysis["id"]
+            checked += 1
+    assert checked >= least
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -8,6 +8,7 @@ seen, and costs nothing.
 from collections.abc import Callable
 from enum import IntEnum
 
+from trial.definition import Definition
 from trial.definition.conditions import Condition, Measure, Ref
 from trial.definition.design import ARM
 from trial.derivation import Derivation
@@ -27,30 +28,28 @@ class Opens(IntEnum):
     WAITING = 2
 
 
-def opens(rules: Rules, ref: Ref) -> Opens:
+def opens(definition: Definition, ref: Ref) -> Opens:
     """Say how a condition can be open."""
-    condition = _written(rules, ref)
+    condition = ref if isinstance(ref, Condition) else definition.conditions[ref]
     if (parts := _parts(condition)) is not None:
-        return max((opens(rules, each) for each in parts), default=Opens.NEVER)
+        return max((opens(definition, each) for each in parts), default=Opens.NEVER)
     if condition.measure is not None:
-        return _opens_of_measure(rules, condition.measure)
+        return _opens_of_measure(definition, condition.measure)
     if condition.characteristic is not None:
-        return opens_of_category(rules, condition.characteristic)
+        return _opens_of_category(definition, condition.characteristic)
     return Opens.NEVER
 
 
-def opens_of_category(rules: Rules, name: str) -> Opens:
-    """Say how the level of a category can be open."""
-    definition = rules.study.definition
+def _opens_of_category(definition: Definition, name: str) -> Opens:
     if name in definition.classes:
-        found = _opens_of_measure(rules, definition.classes[name].measure)
+        found = _opens_of_measure(definition, definition.classes[name].measure)
         settled = definition.classes[name].missing is not None and found is Opens.MISSING
         return Opens.NEVER if settled else found
-    return Opens.WAITING if _drawn(rules, name) else Opens.MISSING
+    return Opens.WAITING if _drawn(definition, name) else Opens.MISSING
 
 
-def _opens_of_measure(rules: Rules, ref: str | Measure) -> Opens:
-    measure = rules.study.definition.measures[ref] if isinstance(ref, str) else ref
+def _opens_of_measure(definition: Definition, ref: str | Measure) -> Opens:
+    measure = definition.measures[ref] if isinstance(ref, str) else ref
     if measure.records is not None:
         return Opens.NEVER
     return Opens.MISSING if measure.characteristic is not None else Opens.WAITING
@@ -111,15 +110,15 @@ def category_waits(rules: Rules, name: str, path: str) -> Waits:
     definition = rules.study.definition
     if name in definition.classes:
         return rules.measure(definition.classes[name].measure, path).waits
-    if not _drawn(rules, name):
+    if not _drawn(definition, name):
         return lambda _: False
     return lambda derivation: (
         derivation.begun and derivation.randomisation is None and not derivation.over
     )
 
 
-def _drawn(rules: Rules, name: str) -> bool:
-    return name == ARM or name in rules.study.definition.strata
+def _drawn(definition: Definition, name: str) -> bool:
+    return name == ARM or name in definition.strata
 
 
 def key(rules: Rules, ref: Ref) -> str:

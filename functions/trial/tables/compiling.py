@@ -241,7 +241,7 @@ class Compiler:
     ) -> Counting:
         """Make the question: what narrows a row or its column is asked along, by Kleene's logic."""
         ref = parts[0] if len(parts) == 1 else Condition(all=parts)
-        of, opens = self._table.columns[column], settling.opens(self._rules, ref)
+        of, opens = self._table.columns[column], settling.opens(self._study.definition, ref)
         sums, index, lack = "", 0, settling.lacks(self._rules, ref)
         if opens or base or lack:
             what = settling.key(self._rules, ref)

@@ -76,6 +76,9 @@ class _Spot:
                 return True
             if not part and old.part(table, row, i) != new.part(table, row, i):
                 return True
+            waits = isinstance(row, StratifiedRow | SurvivalRow) and row.id == name
+            if waits and old.of(table, row, i) != new.of(table, row, i):
+                return True
             alone = not isinstance(row, _MODELS)
             if alone and old.shown(table, row, name, i) != new.shown(table, row, name, i):
                 return True
@@ -111,6 +114,8 @@ class _Alone:
         """Say whether the subject is in the denominator that a column has in a row's rows."""
         if isinstance(row, TermsRow):
             return bool(self._head(table, column, table.columns[column]).settled)
+        if isinstance(row, StratifiedRow | SurvivalRow):
+            return bool(self._head(table, column, table.columns[column]).shown)
         if isinstance(row, ShiftRow):
             return row.known(self.part(table, row, column))
         assert isinstance(row, LevelsRow)

@@ -14,6 +14,7 @@ from trial.render.ars import events, groupings
 from trial.render.ars.clauses import Clause, Clauses, Variable, Written, combined, written
 from trial.render.ars.methods import Method, Methods
 from trial.render.ars.places import Place
+from trial.rules import settling
 from trial.tables.grid import Cell, Completion, Grid, Row
 from trial.tables.listings.items import SUBJECTS
 
@@ -27,6 +28,10 @@ _PURPOSES: Mapping[str, Written] = {
 }
 
 
+DENOMINATOR = "denominator"
+"""Marks the ids of analyses that give what percentages are of, and of their subsets."""
+
+
 @dataclass
 class Analysis:
     """An analysis as it is gathered from the cells of a table."""
@@ -35,13 +40,16 @@ class Analysis:
     described: Written
     method: Method
     groupings: list[str]
+    denominator: str = ""
+    """The analysis that gives its denominators, where that is another."""
     results: list[Written] = field(default_factory=list)
 
     def written(self) -> Written:
         """Write it, with its results."""
+        other = {"DENOMINATOR": self.denominator or self.id}
         referenced = [
-            {"referencedOperationRelationshipId": each, "analysisId": self.id}
-            for each in self.method.relations()
+            {"referencedOperationRelationshipId": each, "analysisId": other.get(role, self.id)}
+            for each, role in self.method.relations()
         ]
         return {
             "id": self.id,
@@ -94,19 +102,50 @@ class Gathering:
         place = Place.of(grid, table, row, cell)
         method = self._methods.use(cell)
         groups = self._groups(place)
+        by = [str(each["groupingId"]) for each in groups]
         id_ = f"analysis/{place.id}/method={method.slug}"
+        of = self._denominator(place) if cell.get("percent") else None
+        whole = f"analysis/{place.id}/{DENOMINATOR}/method={method.slug}" if of else ""
         if id_ not in found:
-            by = [str(each["groupingId"]) for each in groups]
-            found[id_] = Analysis(id_, self._described(place), method, by)
-        found[id_].results += [
-            {
-                "operationId": method.operation(each.name),
-                "resultGroups": groups,
-                **({} if each.raw is None else {"rawValue": str(each.raw)}),
-                "formattedValue": each.text,
-            }
-            for each in cell.statistics
-        ]
+            found[id_] = Analysis(id_, self._described(place), method, by, whole)
+        if of and whole not in found:
+            about = {**self._described(place), "dataSubsetId": of}
+            found[whole] = Analysis(whole, about, method, by, whole)
+        for each in cell.statistics:
+            found[whole if of and each.name == "N" else id_].results.append(
+                {
+                    "operationId": method.operation(each.name),
+                    "resultGroups": groups,
+                    **({} if each.raw is None else {"rawValue": str(each.raw)}),
+                    "formattedValue": each.text,
+                }
+            )
+
+    def _denominator(self, place: Place) -> str | None:
+        """Name the subset that percentages are of, where a clause can say which it is.
+
+        That is a part of the set, or of an arm of it: those of whom the answer is known.
+        """
+        row, column = place.defined, place.column
+        if row is None or column is None or column.where is not None or row.visits is not None:
+            return None
+        clause = self._of_whom(place, row)
+        return self._kept(f"subset/{place.id}/{DENOMINATOR}", f"{row.id}, of whom", clause)
+
+    def _of_whom(self, place: Place, row: TableRow) -> Clause | None:
+        if row.denominator == "column" or row.where is not None:
+            return None
+        if row.levels is not None and (name := row.levels.characteristic) is not None:
+            named = {each.value for each in row.levels.values}
+            settled = None if "" in named else self._clauses.known(name)
+        elif (asked := place.asked("count")) is not None:
+            opens = settling.opens(self._clauses.definition, asked)
+            settled = self._clauses.settled(asked) if opens else None
+        else:
+            return None
+        if row.denominator in ("settled", None):
+            return settled
+        return combined("AND", [self._clauses.of(row.denominator), settled])
 
     def _groups(self, place: Place) -> list[Written]:
         """Say of whom a cell is: of which arm, column and level."""
@@ -176,9 +215,14 @@ class Gathering:
             return None
         named = asked if isinstance(asked, str) and row.where is None else None
         id_ = f"subset/condition/{named}" if named else f"subset/{place.id}"
+        return self._kept(id_, named or f"{place.table}, {row.label or row.id}", clause)
+
+    def _kept(self, id_: str, label: str, clause: Clause | None) -> str | None:
+        """Keep a subset, once; none where no clause says which it is."""
+        if clause is None:
+            return None
         if id_ not in self.subsets:
             order = len(self.subsets) + 1
-            label = named or f"{place.table}, {row.label or row.id}"
             self.subsets[id_] = {
                 "id": id_, "name": label, "level": 1, "order": order, **written(clause),
             }  # fmt: skip

@@ -166,6 +166,24 @@ class Clauses:
             return self.of_events(ref.adverse_event)
         return self._measured(ref)
 
+    def settled(self, ref: Ref) -> Clause | None:
+        """Say of whom it is known whether a condition holds, where a clause can say so.
+
+        A flag of a condition is blank where that is not known.
+        """
+        if isinstance(ref, str):
+            return Simple(self.variables.find(SUBJECTS, f"condition:{ref}"), "NE", _ANY)
+        if ref.characteristic is not None:
+            return self.known(ref.characteristic)
+        if ref.measure is None or ref.assessed or ref.missing == "failure":
+            return None
+        variable = self.measure(ref.measure)
+        return Simple(variable, "NE", _ANY) if variable else None
+
+    def known(self, category: str) -> Clause:
+        """Say of whom the level of a category is known."""
+        return Simple(self.variables.characteristic(category), "NE", _ANY)
+
     def _nested(self, condition: Condition) -> Clause | None:
         if condition.all is not None:
             return combined("AND", map(self.of, condition.all))

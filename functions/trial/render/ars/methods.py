@@ -85,9 +85,9 @@ class Method:
         """Name the relation of a ratio to its numerator or denominator."""
         return f"{self.operation(statistic)}/{role.lower()}"
 
-    def relations(self) -> list[str]:
-        """Name the relations of all its ratios."""
-        return [self.relation(name, role) for name in self.ratios for role in _ROLES]
+    def relations(self) -> list[tuple[str, str]]:
+        """Name the relations of all its ratios, each with its role."""
+        return [(self.relation(name, role), role) for name in self.ratios for role in _ROLES]
 
     def written(self) -> Written:
         """Write the method with its operations in order."""

@@ -21,6 +21,7 @@ from trial.statistics.survival import (
 )
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.rows.counting import beside
 from trial.tables.rows.kinds import (
     Head,
     Members,
@@ -34,6 +35,9 @@ from trial.tables.rows.kinds import (
     without_date,
 )
 from trial.tables.rows.summaries import TALLY_POINTS
+
+_MISSING = "0m[]"
+"""Who has no time, or no stratum, and will have none."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,14 @@ class SurvivalRow:
         """Count the subject at its day; without a stratum it is left out, as without a start.
 
         One with an event that has no date counts as censored, and apart; likewise one with an
-        adverse event that lacks what is `asked` of it.
+        adverse event that lacks what is `asked` of it. Who is left out is missing once all is over,
+        and may still come until then.
         """
         time, levels = self.time(derivation), [each(derivation) for each in self.strata]
         if time is None or None in levels:
+            for column, member in enumerate(members):
+                if member and derivation.over:
+                    put(share, f"{self.sums}{column}#0", _MISSING, 1)
             return
         marks = ("e" if time.event else "c", *"u" * time.undated, *"v" * time.open)
         for column, member in enumerate(members):
@@ -87,7 +95,10 @@ class SurvivalRow:
         events = tuple(
             Cell(
                 heads[i].id,
-                (*self._events(times[i], heads[i]), *without_date(undated[i])),
+                (
+                    *self._events(times[i], heads[i], self._apart(sums, i, "m")),
+                    *without_date(undated[i]),
+                ),
                 KAPLAN_MEIER,
             )
             for i in curves
@@ -128,7 +139,7 @@ class SurvivalRow:
         for cells in sums.spread(f"{self.sums}{column}"):
             for cell, n in cells.items():
                 day, stratum = cell[: cell.index("[")], cell[cell.index("[") :]
-                if day.endswith(("u", "v")):
+                if day.endswith(("u", "v", "m")):
                     continue
                 times = found.setdefault(stratum, {})
                 events, censored = times.get(int(day[:-1]), (0, 0))
@@ -137,7 +148,7 @@ class SurvivalRow:
         return found
 
     def _apart(self, sums: Sums, column: int, mark: str) -> int:
-        """Count the subjects whose event has no date or lacks what is asked; none that counts."""
+        """Count the subjects of a mark: whose event has no date or lacks what is asked, or left out."""
         spread = sums.spread(f"{self.sums}{column}")
         return sum(n for cells in spread for cell, n in cells.items() if f"{mark}[" in cell)
 
@@ -148,10 +159,14 @@ class SurvivalRow:
         maybe = ((heads[i].label, self._apart(sums, i, "v")) for i in undated)
         yield from notes.lacking_of(self.label, self.asked, maybe)
 
-    def _events(self, times: Mapping[str, Times], head: Head) -> tuple[Statistic, ...]:
+    def _events(
+        self, times: Mapping[str, Times], head: Head, missing: int
+    ) -> tuple[Statistic, ...]:
         joined = _joined(times.values()).values()
         events, censored = (sum(each) for each in zip(*joined, strict=True)) if joined else (0, 0)
-        return (*counted(events, head, of=events + censored), whole("censored", censored))
+        size = events + censored
+        left = beside(head.shown - size - missing, missing)
+        return (*counted(events, head, of=size), whole("censored", censored), *left)
 
 
 def _joined(strata: Iterable[Times]) -> Times:
