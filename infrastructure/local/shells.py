@@ -11,10 +11,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from trial import admission, checking
-from trial.definition.outputs import ListingDefinition, Table, TableColumn, TableRow
+from trial.definition.outputs import Table, TableColumn, TableRow
 from trial.errors import Rejected
 from trial.rules.categories import known_levels
 from trial.study import Study
+from trial.tables.grid import Listing
 from trial.tables.listings import listings
 from trial.tables.plan import Plan, plan_of
 from trial.tables.rows.summaries import SummaryRow
@@ -30,8 +31,7 @@ def shells(study: Study) -> str:
     """Write the empty shells of all tables and listings."""
     plan = plan_of(study)
     tables = (_written(plan, table) for table in study.definition.tables)
-    listed = zip(study.definition.listings, listings(plan, ()), strict=True)
-    return "\n".join((*tables, *(_listing(each, made.columns) for each, made in listed)))
+    return "\n".join((*tables, *map(_listing, listings(plan, ()))))
 
 
 def _written(plan: Plan, table: Table) -> str:
@@ -170,8 +170,8 @@ def _laid_out(lines: Sequence[Line]) -> str:
     )
 
 
-def _listing(listing: ListingDefinition, columns: Iterable[object]) -> str:
-    heads = [f"{each.label} ({each.id})" for each in columns]  # type: ignore[attr-defined]
+def _listing(listing: Listing) -> str:
+    heads = [f"{each.label} ({each.id})" for each in listing.columns]
     title = f"Listing {listing.id}: {listing.title}\nPopulation: {listing.population}\n"
     return f"{title}\n{' | '.join(heads)}\n"
 

@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import yaml
 from builders import TINY
 
 from trial import checking
+from trial.definition import Definition
+from trial.definition.base import Model, Names
 from trial.errors import Fault, Rejected
 
 ROOT = Path(__file__).parents[2]
@@ -298,3 +300,52 @@ def test_what_is_known_is_listed_and_a_long_list_shortened():
     assert fault.detail.endswith("(249 in all)")
     (fault,) = faults(asked("disposition.recorded", status="x"))
     assert fault.detail.endswith("Known: completed, discontinued")
+
+
+UNMARKED = frozenset(
+    ("Added.add", "AdverseEventFilter.terms", "AdverseEvents.causality",
+     "AdverseEvents.dictionary", "AdverseEvents.grading", "Arm.treatments", "Calendar.earliest",
+     "Calendar.latest", "Characteristic.levels", "Characteristic.unit", "ChartDefinition.x_label",
+     "ChartDefinition.y_label", "Class.value", "Definition.notice", "Definition.outcomes",
+     "Definition.placebo", "Definition.registry", "Definition.strata", "Definition.study",
+     "Definition.vocabularies", "Discrepancies.off", "Discrepancies.only",
+     "FigureDefinition.rule", "FigureDefinition.unit", "ListingDefinition.dataset",
+     "Parameter.unit", "Parameter.units.key", "TermGroup.terms", "Visit.schedule")
+)  # fmt: skip
+"""Texts that are for readers, that declare what may be named, or whose model knows them itself."""
+
+
+def unmarked(hint: Any, at: str) -> Iterator[str]:
+    """List the texts of the language that are not marked as names."""
+    if get_origin(hint) is Annotated:
+        inner, *marks = get_args(hint)
+        if not any(isinstance(each, Names) for each in marks):
+            yield from unmarked(inner, at)
+    elif hint is str:
+        yield at
+    elif isinstance(hint, type) and issubclass(hint, Model):
+        yield from unmarked_in(hint)
+    elif get_origin(hint) is not Literal:
+        for i, each in enumerate(get_args(hint)):
+            key = ".key" if get_origin(hint) is dict and i == 0 else ""
+            yield from unmarked(each, at + key)
+
+
+@cache
+def unmarked_in(model: type[Model]) -> frozenset[str]:
+    hints = get_type_hints(model, include_extras=True)
+    if model.__name__ == "Condition":  # which is made of conditions
+        hints = {name: hint for name, hint in hints.items() if name not in ("all", "any", "none")}
+    return frozenset(
+        at
+        for name in model.model_fields
+        if name in hints
+        for at in unmarked(hints[name], f"{model.__name__}.{name}")
+    )
+
+
+def test_every_text_of_the_language_is_known_to_name_something_or_not():
+    """A field that is added must be marked with what it names, or be said to name nothing."""
+    readers = ("id", "label", "title", "population", "footnotes", "key")
+    texts = {at for at in unmarked_in(Definition) if at.rpartition(".")[2] not in readers}
+    assert texts | {at for at in UNMARKED if at.endswith(".key")} == UNMARKED
