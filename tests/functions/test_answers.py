@@ -10,7 +10,10 @@ from invoking import CALLER, PROBLEM, STUDY, Service, request
 from trial import study
 
 Event = dict[str, Any]
-FIGURE = "id label population n N value unit text ci method rule observed imputed direction nominal"
+FIGURE = (
+    "id label population n N value unit text ci ci_text method rule observed imputed not_due missing"
+    " direction nominal"
+)
 READS = (
     "definition",
     "summary",
