@@ -11,8 +11,8 @@ from trial import study
 
 Event = dict[str, Any]
 FIGURE = (
-    "id label population n N value unit text ci ci_text method rule observed imputed not_due missing"
-    " direction nominal"
+    "id label population n N value unit text ci ci_text method rule observed imputed"
+    " not_due missing direction nominal"
 )
 READS = (
     "definition",
