@@ -78,17 +78,22 @@ def responders(trial: Trial) -> Table:
     }
 
 
-def carried(trial: Trial, values: pd.DataFrame, method: str) -> "tuple[pd.Series[float], pd.Index]":
-    """Stand in for a missing end of period 1 that is due; say for whom."""
+def carried(
+    trial: Trial, values: pd.DataFrame, method: str
+) -> "tuple[pd.Series[float], pd.Index, pd.Index]":
+    """Stand in for a missing end of period 1 that is due; say for whom, and by the baseline."""
     end, base = values[END[1]], values[BASE[1]]
     missing = end.index[end.isna() & trial.due(END[1])]
     stand_in = base.reindex(missing)
+    of_baseline = missing[:0]
     if method == "locf":
         rows = trial.results("fev1")
         until = rows[(rows["day"] <= 35) & ~rows["before"]].groupby("subject")["value"].last()
+        of_baseline = missing[until.reindex(missing).isna() & stand_in.notna()]
         stand_in = until.reindex(missing).fillna(stand_in)
     change = pd.concat([end.drop(missing), stand_in]).reindex(end.index) - base
-    return change, missing.intersection(change.index[change.notna()])
+    there = change.index[change.notna()]
+    return change, missing.intersection(there), of_baseline.intersection(there)
 
 
 def between_sequences(trial: Trial) -> Table:
@@ -103,13 +108,19 @@ def between_sequences(trial: Trial) -> Table:
     by_stratum = frame.loc[known.index].assign(answer=known)
     stratified = figures.mantel_haenszel(by_stratum, "answer", "arm", ["severity", "steroid"])
 
-    def changed(change: "pd.Series[float]", imputed: pd.Index | None = None) -> Row:
+    def changed(
+        change: "pd.Series[float]",
+        imputed: pd.Index | None = None,
+        of_baseline: pd.Index | None = None,
+    ) -> Row:
         cells: dict[str, Cell] = {}
         for name, who in columns.items():
             cells[name] = described(change.loc[who], MOMENTS)
             if imputed is not None:
                 n = len(imputed.intersection(who))
                 cells[name] = {**cells[name], "observed": int(cells[name]["n"]) - n, "imputed": n}
+            if of_baseline is not None and (n := len(of_baseline.intersection(who))):
+                cells[name] = {**cells[name], "baseline": n}
         groups = [change.loc[who] for who in columns.values()]
         return cells | {"difference": figures.mean_difference(*groups, equal=False)}
 
@@ -153,6 +164,9 @@ def time_to_event(trial: Trial) -> Table:
         }
         tested = {"p": figures.log_rank(times, strata)}
         table[name] = {column: head for column, (head, _, _) in found.items()} | tested
+        for column, arm in (("a", "AB"), ("b", "BA")):  # who was randomised and has no time
+            if lacks := int((trial.randomised["arm"] == arm).sum()) - int(found[column][0]["N"]):
+                table[name][column] = {**table[name][column], "missing": lacks}
         for i, quartile in enumerate(("q1", "median", "q3")):
             table[f"{name}/{quartile}"] = {
                 c: quartiles[i] for c, (_, quartiles, _) in found.items()

@@ -244,11 +244,11 @@ CASES: dict[str, list[Case]] = {
     )],
     "coding-without-event": [Case(
         [*ENROLLED, coding(adverse_event="NOT-THERE")], "C-NOT-THERE",
-        [[*ENROLLED, adverse_event(), coding()]], told="NOT-THERE is not reported",
+        [[*ENROLLED, adverse_event(), coding()]], told="NOT-THERE is not there",
     ), Case(
         [*ENROLLED, adverse_event(), coding(),
          entry("adverse-event.reported", record="AE-1", revision=2, action="void")], "C-AE-1", [],
-        told="is void",
+        told="AE-1 is not there",
     )],
     "grade-and-outcome": [Case(
         [*ENROLLED, adverse_event(grade=5)], "AE-1",

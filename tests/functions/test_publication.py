@@ -119,7 +119,7 @@ def test_a_definition_alone_is_published_with_nothing_in_it(service: Service) ->
         for figure in json.loads(service.object(LIVE + "summary.json"))["figures"]
         if figure["id"] == "enrolled"
     ]
-    assert enrolled["text"] == "0"
+    assert enrolled["text"] == "not reported"
 
 
 @pytest.mark.parametrize("newer", [{"events": 1_000_000}, {"epoch": 2, "events": 0}])

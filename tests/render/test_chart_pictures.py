@@ -261,6 +261,6 @@ class TestTmb301:
         sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
         found = {each.id: words.description(each) for each in charts(tmb301(), sums)}
         assert "Week 25: 42.5 (27.0 to 59.1) [n = 17]" in found["14.2.3"]
-        assert "Total (N = 40): 40 bars, from 1.88 to " in found["14.2.1"]
+        assert "Total (N = 40): 40 bars, from 1.9 to " in found["14.2.1"]
         assert "Diarrhoea: Total 20.0 [n = 8]" in found["14.3.2"]
         assert "Clopper-Pearson, 95 %" in found["14.2.3"]

@@ -18,7 +18,10 @@ _OF_THE_LIVING = (
 
 
 def coding_without_event(derivation: Derivation) -> Iterator[Found]:
-    """Find codings of an event that is not reported, or that is void."""
+    """Find codings of an event that is not there: void, or never reported.
+
+    Which of the two is not told: before a cut-off date the one may look like the other.
+    """
     codings = derivation.records(CODINGS)
     if not codings:
         return
@@ -26,9 +29,7 @@ def coding_without_event(derivation: Derivation) -> Iterator[Found]:
     for each in by_id(codings):
         event = each.data["adverse_event"]
         if event not in reported:
-            there = (EVENTS, event) in derivation.subject.records
-            told = "is void" if there else "is not reported"
-            yield keys(each), f"adverse event {event} {told}"
+            yield keys(each), f"adverse event {event} is not there"
 
 
 def grade_and_outcome(derivation: Derivation) -> Iterator[Found]:

@@ -148,7 +148,7 @@ class SurvivalRow:
         return found
 
     def _apart(self, sums: Sums, column: int, mark: str) -> int:
-        """Count the subjects of a mark: no date of the event, lacking what is asked, or left out."""
+        """Count the subjects of a mark: no date, lacking what is asked, or left out."""
         spread = sums.spread(f"{self.sums}{column}")
         return sum(n for cells in spread for cell, n in cells.items() if f"{mark}[" in cell)
 
