@@ -67,6 +67,7 @@ class Kept:
 
     def write(self, folder: Path) -> Path:
         for name, content in (self.files | self.trail).items():
+            (folder / name).parent.mkdir(exist_ok=True)  # data sets have a folder of their own
             (folder / name).write_bytes(content)
         return folder
 
