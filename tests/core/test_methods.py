@@ -236,7 +236,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Shift: {"tables/0/rows/10/shift": {"before": "others", "after": "others"}},
     Stratified: {"tables/0/rows/11/stratified": {"count": "no", "strata": ["ages"]}},
     Ancova: {"tables/0/rows/12/ancova": {
-        "measure": "age", "covariates": [], "factors": [], "pool": {}, "weights": "observed",
+        "measure": "score", "covariates": [], "factors": [], "pool": {}, "weights": "observed",
         "scores": None}},
     Pooling: {"tables/0/rows/12/ancova/pool/region": {"set": "received", "minimum": 4}},
     Survival: {"tables/0/rows/13/survival": {"time": "rise", "at": [8], "strata": []}},
