@@ -126,12 +126,18 @@ class Layout:
         self._cells = 0
         self._index = 0
         self._settled: dict[tuple[str, ...], int] = {}
+        self._rare: dict[tuple[str, ...], int] = {}
 
-    def settled(self, *key: str) -> tuple[str, int]:
-        """Give the place of what counts who is settled: one for all that are settled alike."""
-        index = self._settled.setdefault(key, len(self._settled))
+    def settled(self, *key: str, rare: bool) -> tuple[str, int]:
+        """Give the place of what counts who is settled: one for all that are settled alike.
+
+        Where only the missing are counted, which is `rare`, it is apart: the others stand in runs.
+        """
+        known = self._rare if rare else self._settled
+        index = known.setdefault(key, len(known))
         chunk = index // SETTLED_A_ROW
-        return f"settled#{chunk}" if chunk else STUDY_ROW, index
+        name = "missing" if rare else "settled"
+        return f"{name}#{chunk}" if rare or chunk else STUDY_ROW, index
 
     def place(self, cells: int) -> tuple[str, int]:
         """Give the row of sums with room for a row's cells, and the index that names them."""
@@ -246,7 +252,11 @@ class Compiler:
         if opens or base or lack:
             what = settling.key(self._rules, ref)
             sums, index = self._layout.settled(
-                str(of.set), of.arm or "", base.key if base else "", what
+                str(of.set),
+                of.arm or "",
+                base.key if base else "",
+                what,
+                rare=opens is not settling.Opens.WAITING and base is None,
             )
         return Counting(
             column,
