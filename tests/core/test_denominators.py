@@ -319,10 +319,15 @@ class TestTmb301AtAnInterimCut:
         for name in ("summary.md", "report.html"):
             assert "21 not yet due" in files[name].decode()
         event = json.loads(files["results.json"])
-        analysis = next(each for each in event["analyses"]
-                        if each["id"].startswith("analysis/14.2.3.1/below-50/set=itt"))  # fmt: skip
-        raw = {each["operationId"].rsplit("/", 1)[1]: each["rawValue"]
-               for each in analysis["results"]}  # fmt: skip
+        start = "analysis/14.2.3.1/below-50/set=itt/"
+        columns = "grouping/14.2.3.1/columns"
+        raw = {
+            each["operationId"].rsplit("/", 1)[1]: each["rawValue"]
+            for analysis in event["analyses"]
+            if analysis["id"].startswith(start)
+            for each in analysis["results"]
+            if {"groupingId": columns, "groupId": f"{columns}/itt"} in each["resultGroups"]
+        }
         assert (raw["n"], raw["N"], raw["not_due"]) == ("4", "16", "21")
 
 
