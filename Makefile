@@ -81,8 +81,8 @@ replay: $(READY) ## any study on a stack of its own: make replay DEFINITION=… 
 audit-trail: $(READY) ## a report of that stack with its journals: make audit-trail OUT=out/cut
 	@$(LOCAL) audit-trail "$(OUT)" --study "$(STUDY)"
 
-verify: $(READY) ## prove documents by their journals: make verify DIR=out/cut
-	@$(LOCAL) verify "$(DIR)"
+verify: $(READY) ## prove documents: make verify DIR=out/cut KEY=signing-key.pem AGAINST=out/earlier
+	@$(LOCAL) verify "$(DIR)" --key "$(KEY)" --against "$(AGAINST)"
 
 build: $(READY) ## the artefact for AWS, in .aws-sam/build
 	@$(SAM) build --config-env production

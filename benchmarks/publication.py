@@ -24,7 +24,9 @@ from trial import publishing, report, wiring
 from trial.blinding import OPEN
 from trial.store import Store
 from trial.store.documents import Documents
+from trial.store.signing import Signer
 from trial.store.table import Table
+from trial.writing import Writing
 
 STUDY = "TMB-301"
 SINGLES, BURST = 5, 60
@@ -78,7 +80,8 @@ def parts(service: Service) -> dict[str, float]:
     table = Table(world.client(service.stack.endpoint), service.stack.table)
     store = Store(table, report.contribute, wiring.now)
     documents = Documents(service.s3, service.stack.bucket)
-    writing = publishing.Writing(store, documents, "benchmark")
+    signer = Signer(service.stack.aws("kms"), service.stack.signing_key)
+    writing = Writing(store, documents, signer, "benchmark")
     study = store.study(STUDY)
 
     def once() -> dict[str, float]:

@@ -10,11 +10,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from trial import currency, publishing, wiring
 from trial.errors import Beat, OutOfTime, Unavailable, place_of
-from trial.publishing import Writing
 from trial.store import keys
 from trial.store.failures import told
 from trial.store.reports import FAILED, PUBLISHED, Requested
 from trial.study import Study
+from trial.writing import Writing
 
 logger, metrics = Logger(), Metrics()
 
@@ -63,7 +63,7 @@ def render(name: str, beat: Beat, *, live: bool = True) -> None:
     store = wiring.store()
     store.look_again(name)  # another definition may just have come into force
     study = store.study(name)
-    writing = Writing(store, wiring.documents(), wiring.code_version(), beat)
+    writing = Writing(store, wiring.documents(), wiring.signer(), wiring.code_version(), beat)
     if live:
         _attempt(lambda: publish_live(writing, study), lambda error: give_up(name, error))
     for asked in wiring.reports().waiting(name):

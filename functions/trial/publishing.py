@@ -1,11 +1,10 @@
 """Make a study's documents from one consistent state, and put them where readers find them."""
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from trial import report
+from trial import provenance, report
 from trial.asked import NOW, Asked
 from trial.blinding import OPEN
 from trial.changelog import Changelog
@@ -14,14 +13,15 @@ from trial.errors import Beat, Unavailable
 from trial.render.documents import File, render
 from trial.render.workbook import workbook
 from trial.store import places
-from trial.store.documents import Documents
 from trial.store.dynamodb import Store
-from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, MANIFEST, TRAIL
+from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, MANIFEST, SIGNATURE, TRAIL
 from trial.store.reports import PENDING, Made, Reports, Requested
-from trial.store.rows import JournalRow
 from trial.store.states import Standing, State
 from trial.study import Study
+from trial.subject import Dispute
 from trial.tables.grid import Cut, Report
+from trial.vouching import Vouching
+from trial.writing import Writing
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Publication:
     report: Report
     study: Study
     state: State
-    disputes: int
+    disputes: tuple[Dispute, ...]
 
     @property
     def cut(self) -> Cut:
@@ -42,30 +42,16 @@ class Publication:
         """Make the documents, one after the other."""
         return render(self.report, self.study, code_version)
 
+    def heads(self) -> Iterator[File]:
+        """Give where each journal stood; that tells arms, and is for those who may know them."""
+        if not self.study.pooled:
+            yield provenance.heads(self.study.id, self.cut, self.state, self.disputes)
 
-@dataclass(frozen=True)
-class Writing:
-    """Where documents are written, by which code, and until when."""
-
-    store: Store
-    documents: Documents
-    code_version: str
-    beat: Beat = lambda: None
-
-    def put(self, study: Study, place: str, files: Iterable[File]) -> dict[str, str]:
-        """Write files to one place, each as it is made; give the version that each became."""
-        return {
-            each.name: self.documents.write(
-                study.id, study.audience, place, each.name, each.media_type,
-                self._in_time(each.content),
-            )
-            for each in files
-        }  # fmt: skip
-
-    def _in_time(self, content: Iterable[bytes]) -> Iterator[bytes]:
-        for piece in content:
-            self.beat()
-            yield piece
+    def audit(self, store: Store) -> Iterator[File]:
+        """Give what arrival decides: where each journal stood, and the journals so far."""
+        yield from self.heads()
+        if not self.study.pooled:
+            yield provenance.trail(store, self.study.id, self.state)
 
 
 def publish_live(writing: Writing, study: Study) -> Cut | None:
@@ -92,7 +78,7 @@ def _advance(writing: Writing, study: Study, epoch: int, state: State) -> Cut | 
         "study": study.id,
         "epoch": epoch,
         "events": cut.accepted,
-        "disputes": publication.disputes,
+        "disputes": len(publication.disputes),
         "cut": cut.id,
         "content_root": cut.content_root,
         "completion": cut.completion.text,
@@ -102,8 +88,13 @@ def _advance(writing: Writing, study: Study, epoch: int, state: State) -> Cut | 
     if latest is not None and not is_newer(standing, latest):
         return None
     files = writing.put(study, LIVE, publication.files(writing.code_version))
-    beside = writing.put(study, f"{AUDIT}/{LIVE}", _heads(publication))
-    entry = {**standing, "files": files, "audit": beside}
+    place = f"{AUDIT}/{LIVE}"
+    beside = writing.put(study, place, publication.heads())
+    digests = {**files.vouched_for(MANIFEST), **beside.digests}
+    stated = writing.vouching(study, epoch).live(cut, digests)
+    signed = writing.put(study, place, stated.files())
+    versions = {**beside.versions, **signed.versions}
+    entry = {**standing, "files": files.versions, "audit": versions}
     moved = documents.advance(study.id, study.audience, entry, tag)
     # Overtaken by another publication: this one may still be the newer of the two.
     return cut if moved else _advance(writing, study, epoch, state)
@@ -152,13 +143,23 @@ def _changes(publication: Publication, log: Changelog) -> Iterator[File]:
 def _kept(writing: Writing, publication: Publication) -> list[str]:
     """Write what is kept of a cut, unless it is there as this code makes it; name the files."""
     study, cut = publication.study, publication.cut.id
+    vouching = writing.vouching(study, writing.store.epoch(study.id))
+    stated = vouching.of(cut)
+    if stated is None or stated["code_version"] != writing.code_version:
+        _write(writing, publication, vouching)
     found = writing.documents.manifest(study.id, study.audience, cut)
-    if found is None or found["code_version"] != writing.code_version:
-        writing.put(study, places.audit(cut), audit(writing.store, publication))
-        writing.put(study, places.cut(cut), publication.files(writing.code_version))
-        found = writing.documents.manifest(study.id, study.audience, cut)
     names = [each["name"] for each in found["files"]] if found else []
-    return [*names, MANIFEST, *([] if study.pooled else (HEADS, TRAIL, CHANGES))]
+    beside = [SIGNATURE] if study.pooled else [HEADS, TRAIL, SIGNATURE, CHANGES]
+    return [*names, MANIFEST, *beside]
+
+
+def _write(writing: Writing, publication: Publication, vouching: Vouching) -> None:
+    study, cut = publication.study, publication.cut
+    place = places.audit(cut.id)
+    beside = writing.put(study, place, publication.audit(writing.store))
+    files = writing.put(study, places.cut(cut.id), publication.files(writing.code_version))
+    stated = vouching.add(cut, {**files.vouched_for(MANIFEST), **beside.digests})
+    writing.put(study, place, stated.files())
 
 
 def counted(store: Store, study: Study, beat: Beat = lambda: None) -> State:
@@ -193,53 +194,11 @@ def _refolded(store: Store, study: Study, asked: Asked, log: Changelog, beat: Be
 
 def make(store: Store, study: Study, state: State, asked: Asked = NOW) -> Publication:
     """Make what one state of the study shows to one audience: all of it of the same subjects."""
-    disputes = [
+    disputes = tuple(
         each for each in store.disputes(study.id) if not asked.as_of or each.at <= asked.as_of
-    ]
+    )
     made = report.report(study, state, state.sums, asked, disputes)
-    return Publication(made, study, state, len(disputes))
-
-
-def audit(store: Store, publication: Publication) -> Iterator[File]:
-    """Give what arrival decides: where each journal stood, and the journals so far.
-
-    What they say tells the arm, and is for those who may know it.
-    """
-    yield from _heads(publication)
-    if not publication.study.pooled:
-        yield File(TRAIL, (_line(row) for row in trail(store, publication)))
-
-
-def trail(store: Store, publication: Publication) -> Iterator[JournalRow]:
-    """Read the journals of a state again, row by row: they only ever grow."""
-    for name in publication.state.ids:
-        version = publication.state.standings[name].version
-        for row in store.journal(publication.study.id, name):
-            if row.version <= version:
-                yield row
-
-
-def _line(row: JournalRow) -> bytes:
-    return json.dumps(row.document(), ensure_ascii=False).encode() + b"\n"
-
-
-def _heads(publication: Publication) -> Iterator[File]:
-    if publication.study.pooled:
-        return
-    cut, state = publication.cut, publication.state
-    heads = {
-        "study": publication.study.id,
-        "cut": cut.id,
-        "content_root": cut.content_root,
-        "subjects": {
-            name: {
-                "version": state.standings[name].version,
-                "head": state.standings[name].head.hex(),
-            }
-            for name in state.ids
-        },
-    }
-    yield File(HEADS, (json.dumps(heads, indent=2).encode() + b"\n",))
+    return Publication(made, study, state, disputes)
 
 
 def agrees(store: Store, study: Study) -> bool:

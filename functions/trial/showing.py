@@ -12,7 +12,7 @@ from trial.blinding import HIDDEN, OPEN, UNBLINDED
 from trial.errors import Rejected
 from trial.render import consort, tables_json
 from trial.store import places
-from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, REPORT, TRAIL
+from trial.store.places import AUDIT, BESIDE, CHANGES, LIVE, REPORT
 from trial.store.rows import verify
 from trial.study import Study
 from trial.web import Answer, Endpoint, Request, Routes
@@ -188,7 +188,7 @@ def get_file(_request: Request, seen: Study, cut: str, file: str) -> Answer:
     found = cut if cut == LIVE else _cut_of(seen, cut)
     if file == CHANGES:
         place = places.changes(found, cut)
-    elif file in (HEADS, TRAIL):
+    elif file in BESIDE:
         place = places.audit(found)
     else:
         place = LIVE if cut == LIVE else places.cut(found)

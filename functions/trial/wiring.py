@@ -20,6 +20,7 @@ from trial.store.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import Reports
 from trial.store.retention import Retention
+from trial.store.signing import Signer
 from trial.store.table import Table
 from trial.tables import plan
 
@@ -33,6 +34,7 @@ class Settings(BaseModel):
     BUCKET_NAME: str
     LOCK_MODE: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
     LOCK_DAYS: Annotated[int, Field(ge=0)] = 0
+    SIGNING_KEY: str = ""
     AUDIT_HOURS: Annotated[int, Field(ge=0)] = 0
 
 
@@ -48,15 +50,15 @@ class _Files(JSONFileLoader):
 
 
 class _Services(Loader):
-    """Finds the two services used here without listing every service of AWS.
+    """Finds the services used here without listing every service of AWS.
 
-    DynamoDB's rules of endpoints are left out: botocore then takes the address from its table of
-    regions once, and not anew from every request's parameters.
+    The rules of endpoints are left out of all but S3's: botocore then takes the address from its
+    table of regions once, and not anew from every request's parameters.
     """
 
     def list_available_services(self, type_name: str) -> list[str]:
         """List the services that a kind of data file is read of."""
-        return ["s3"] if type_name == "endpoint-rule-set-1" else ["dynamodb", "s3"]
+        return ["s3"] if type_name == "endpoint-rule-set-1" else ["dynamodb", "kms", "s3"]
 
 
 # The store itself repeats what is worth repeating, after reading again; and it makes its requests
@@ -140,6 +142,14 @@ def documents() -> Documents:
     """Give the published documents."""
     retention = Retention(settings().LOCK_MODE, settings().LOCK_DAYS, now)
     return Documents(client("s3", DOCUMENTS), settings().BUCKET_NAME, retention)
+
+
+@cache
+def signer() -> Signer:
+    """Give the key that signs what is published; a function without one publishes nothing."""
+    if not settings().SIGNING_KEY:
+        raise ValueError("SIGNING_KEY names no key")
+    return Signer(client("kms", CLIENT), settings().SIGNING_KEY)
 
 
 @cache

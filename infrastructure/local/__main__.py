@@ -22,23 +22,25 @@ from local.feed import BadFileError, Lines, read_definition, read_source
 from local.progress import step
 from local.replay import Job, post, replay
 from local.restore import restore
-from local.verify import verify
+from local.verify import Options, verify
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FAILED, _BAD_ARGUMENT = 1, 2
 _UP = "up"
 _STUDY = "TMB-301"
 _VERIFY = """\
-Checks that the files are those that manifest.json vouches for, that each subject's journal is the
-whole chain, from its first event to its head in heads.json, and that its revisions give the
-manifest's content_root. Prints what was checked and the first differences; exits 0 if there are
-none, 1 if there are some, 2 if something that is needed is missing.
+Checks that the files are those that manifest.json names and no other; that manifest, heads.json and
+audit.ndjson are signed by KEY; that each subject's journal is the whole chain, from its first event
+to its head; that these events, under the definition that is there, give every file to the byte; and
+that the journals AGAINST, an earlier cut, begin those of this one. Prints what was checked, what
+nobody can check, and the first differences; exits 0 if there are none, 1 if there are some, 2 if
+something that is needed is missing.
 
 A directory filled by `make audit-trail OUT=...` holds all of it and is checked without a stack. The
 documents of `make demo` or of reports/live come without heads.json and audit.ndjson: then both are
 asked of the stack of `make up`, if it holds the same events.
 
-The proof is as good as manifest.json and heads.json: keep them where nobody can replace them."""
+KEY is a file with public keys (PEM), got from KMS, or the manifest.sig.json of a cut you trust."""
 _POST_USAGE = "usage: make post EVENTS=events.ndjson STUDY=TMB-301"
 _SEND_USAGE = 'usage: make send CALL=/studies/TMB-301/reports BODY=\'{"reason": "…"}\' METHOD=POST'
 _CHECK_USAGE = "usage: make check-definition DEFINITION=definition.yaml"
@@ -170,7 +172,8 @@ def run_verify(options: argparse.Namespace) -> int:
         raise BadFileError("DIR must be given\nusage: make verify DIR=out/TMB-301")
     running = None if options.offline else emulator.find(_UP)
     client = Client(stack.deployed(running).api_url) if running else None
-    return verify(Path(options.directory), client)
+    keys, against = (Path(each) if each else None for each in (options.key, options.against))
+    return verify(Path(options.directory), Options(client, keys, against))
 
 
 def audit_trail(options: argparse.Namespace) -> int:
@@ -186,8 +189,9 @@ def audit_trail(options: argparse.Namespace) -> int:
         raise BadFileError(f"OUT cannot be made: {error}") from error
     given = {name: value for name, value in asked.items() if value}
     cut = step("Waiting for the report", lambda: trail.fetch(client, options.study, out, given))
+    running = emulator.STATES.relative_to(ROOT) / _UP
     print(f"cut {cut} with heads.json and audit.ndjson is in {out}; prove it:")
-    print(f"make verify DIR={out}")
+    print(f"make verify DIR={out} KEY={running / stack.SIGNING_KEY}")
     return 0
 
 
@@ -270,6 +274,8 @@ def _add_auditing(verbs: Any) -> None:  # noqa: ANN401 (argparse keeps its class
     )
     verb.add_argument("directory", nargs="?", default="")
     verb.add_argument("--offline", action="store_true", help="ask no stack for what is missing")
+    verb.add_argument("--key", default="", help="public keys, as PEM, that may have signed")
+    verb.add_argument("--against", default="", help="the directory of an earlier cut")
     verb.set_defaults(command=run_verify)
     verb = verbs.add_parser("audit-trail", help="a report with heads.json and audit.ndjson")
     verb.add_argument("out", nargs="?", default="")

@@ -16,6 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
 
 from local.emulator import REGION, ROOT, STATES, Emulator, LocalError, environment
 
@@ -25,7 +30,7 @@ _SAMCONFIG = ROOT / "samconfig.toml"
 _BUILDS = STATES / "build"
 _BUILDS_KEPT = 3
 _DESCRIPTION = "stack.json"
-VARIABLES = "env.json"
+VARIABLES, SIGNING_KEY = "env.json", "signing-key.pem"
 _LOCAL = ("--config-env", "local")
 _ARTEFACTS = "livetlf-artefacts"
 
@@ -39,6 +44,7 @@ class Stack:
     table: str
     bucket: str
     queue_url: str
+    signing_key: str
 
     def aws(self, service: str) -> Any:  # noqa: ANN401 - clients are made at run time
         """Return a boto3 client of the account in which this stack stands."""
@@ -50,6 +56,7 @@ class Stack:
             "TABLE_NAME": self.table,
             "BUCKET_NAME": self.bucket,
             "AWS_ENDPOINT_URL": self.endpoint,
+            "SIGNING_KEY": self.signing_key,
         }
         return {"Parameters": names}
 
@@ -99,7 +106,19 @@ def deploy(template: Path, emulator: Emulator) -> Stack:
     stack = _describe(emulator)
     (emulator.state / _DESCRIPTION).write_text(json.dumps(asdict(stack)))
     (emulator.state / VARIABLES).write_text(json.dumps(stack.variables()))
+    (emulator.state / SIGNING_KEY).write_text(_public_key(stack))
     return stack
+
+
+def _public_key(stack: Stack) -> str:
+    """Ask KMS itself for the key that signs, past the service that it is to vouch for."""
+    return pem(stack.aws("kms").get_public_key(KeyId=stack.signing_key)["PublicKey"])
+
+
+def pem(der: bytes) -> str:
+    """Write a public key of KMS as `make verify` and other tools read it."""
+    form = Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+    return load_der_public_key(der).public_bytes(*form).decode()
 
 
 def deployed(emulator: Emulator) -> Stack:
@@ -186,4 +205,5 @@ def _describe(emulator: Emulator) -> Stack:
         outputs["TableName"],
         outputs["BucketName"],
         outputs["QueueUrl"],
+        outputs["SigningKey"],
     )

@@ -7,11 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 from local.client import Client, ServiceError
+from local.files import CHANGES, HEADS, MANIFEST, SIGNATURE, TRAIL
 from local.replay import write
-from local.verify import HEADS, MANIFEST, TRAIL
 
 _ACCEPTED = 202
-CHANGES = "changes.xlsx"
 _READY_WITHIN = 180.0
 
 
@@ -32,7 +31,7 @@ def fetch(client: Client, study: str, out: Path, asked: dict[str, object]) -> st
     manifest = client.get(f"{place}/{MANIFEST}", "*/*").body
     described = json.loads(manifest)
     names = [each["name"] for each in described["files"]]
-    names += [HEADS, TRAIL, CHANGES]
+    names += [HEADS, TRAIL, SIGNATURE, CHANGES]
     files = {name: client.get(f"{place}/{name}", "*/*").body for name in names}
     for name, content in {**files, MANIFEST: manifest}.items():
         write(out / name, content)

@@ -3,10 +3,12 @@
 from typing import Any
 
 import boto3
+import signing
 from botocore.config import Config
 
 from trial import report, wiring
 from trial.store import Store
+from trial.store.signing import Signer
 from trial.store.table import Table
 
 _SESSION = boto3.session.Session(
@@ -27,6 +29,12 @@ def dynamodb(endpoint: str, read_timeout: float) -> Any:
 def patient(service: str, endpoint: str) -> Any:
     """Make a client for looking at what is there, past every fault."""
     return _SESSION.client(service, endpoint_url=endpoint, config=Config(read_timeout=60))
+
+
+def signer(endpoint: str) -> Signer:
+    """Sign with a key of one's own."""
+    kms = patient("kms", endpoint)
+    return Signer(kms, signing.make_key(kms))
 
 
 def store(client: Any, table: str, contribute: Any = report.contribute) -> Store:

@@ -213,11 +213,12 @@ def publish(press: Press) -> None:
 
     from trial import publishing  # noqa: PLC0415 (openpyxl, which writers have no use for)
     from trial.store.documents import Documents  # noqa: PLC0415
+    from trial.writing import Writing  # noqa: PLC0415
 
     study = STUDIES[press.study]
     store = clients.store(clients.patient("dynamodb", press.endpoint), press.table)
     documents = Documents(clients.patient("s3", press.endpoint), press.bucket)
-    writing = publishing.Writing(store, documents, "test")
+    writing = Writing(store, documents, clients.signer(press.endpoint), "test")
     done = False
     with press.log.open("a", encoding="utf-8") as log:
         while not done:

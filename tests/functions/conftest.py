@@ -9,8 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
+import signing
 from invoking import EVENTS, Service, forget
 
+from local import stack
 from local.feed import read_definition
 
 _NUMBER = count(1)
@@ -52,39 +54,65 @@ def session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-@pytest.fixture
-def open_service(
+@pytest.fixture(scope="session")
+def signing_key(ministack: str) -> str:
+    """Make a key as the template does, and give its alias."""
+    return signing.make_key(stack.aws("kms", ministack), "alias/functions-signing")
+
+
+type Maker = Callable[[], Service]
+
+
+@pytest.fixture(scope="session")
+def opening(
     handlers: dict[str, ModuleType],
     ministack: str,
     session: boto3.session.Session,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Callable[[], Service]]:
+    signing_key: str,
+) -> Callable[[pytest.MonkeyPatch], Maker]:
+    """Give what makes a maker of services for as long as an environment is patched."""
+
+    def begin(patch: pytest.MonkeyPatch) -> Maker:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL", ministack)
+        patch.setenv("SIGNING_KEY", signing_key)
+        return lambda: _service(handlers, patch, session)
+
+    return begin
+
+
+def _service(
+    handlers: dict[str, ModuleType], patch: pytest.MonkeyPatch, session: boto3.session.Session
+) -> Service:
+    dynamodb, s3, name = (
+        session.client("dynamodb"),
+        session.client("s3"),
+        f"functions-{next(_NUMBER)}",
+    )
+    patch.setenv("TABLE_NAME", name)
+    patch.setenv("BUCKET_NAME", name)
+    forget()
+    create_table(dynamodb, name)
+    s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)  # which keeps versions too
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    service = Service(handlers, name, name, dynamodb, s3)
+    for handler in handlers.values():
+        for each in handler.logger.handlers:
+            assert isinstance(each, logging.StreamHandler)
+            patch.setattr(each, "stream", service.log)
+    return service
+
+
+@pytest.fixture
+def open_service(
+    opening: Callable[[pytest.MonkeyPatch], Maker], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Maker]:
     """Give a maker of services; the last one made is the one whose handlers answer."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", ministack)
-
-    dynamodb, s3 = session.client("dynamodb"), session.client("s3")
-
-    def make() -> Service:
-        name = f"functions-{next(_NUMBER)}"
-        monkeypatch.setenv("TABLE_NAME", name)
-        monkeypatch.setenv("BUCKET_NAME", name)
-        forget()
-        create_table(dynamodb, name)
-        s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)  # which keeps versions too
-        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        service = Service(handlers, name, name, dynamodb, s3)
-        for handler in handlers.values():
-            for each in handler.logger.handlers:
-                assert isinstance(each, logging.StreamHandler)
-                monkeypatch.setattr(each, "stream", service.log)
-        return service
-
-    yield make
+    yield opening(monkeypatch)
     forget()
 
 

@@ -25,7 +25,7 @@ BATCH = "application/cloudevents-batch+json"
 PROBLEM = "application/problem+json"
 CACHED = (
     wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.claims,
-    wiring.audits,
+    wiring.audits, wiring.signer,
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Two audiences over the API and in S3: what is open says nothing of arms, the rest is apart."""
 
 import json
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -95,7 +96,14 @@ def everything_open(service: Service) -> dict[str, Any]:
     answers["reports"] = service.get("reports", STUDY).text.replace(made, "?")
     files = published(service, "open")
     latest = json.loads(files.pop("latest.json"))
-    return answers | files | {"latest": (latest["cut"], latest["content_root"])}
+    # No two signatures are alike; what is signed has to be.
+    stated = {name: payload(files.pop(name)) for name in [*files] if name.endswith(".sig.json")}
+    assert len(stated) == 3
+    return answers | files | stated | {"latest": (latest["cut"], latest["content_root"])}
+
+
+def payload(envelope: bytes) -> bytes:
+    return b64decode(json.loads(envelope)["payload"])
 
 
 def test_nothing_that_is_open_depends_on_an_arm(open_blinded: Callable[..., Service]) -> None:
@@ -121,8 +129,12 @@ def test_each_audience_has_its_documents_and_its_manifest(
     service.stream(CHANGED)
     openly, apart = published(service, "open"), published(service, "unblinded")
     names = {f"live/{each}" for each in json.loads(apart["latest.json"])["files"]}
-    assert names | {"latest.json"} == openly.keys()
-    assert names | {"latest.json", "audit/live/heads.json"} == apart.keys()
+    beside = {"latest.json", "audit/live/manifest.sig.json"}
+    assert names | beside == openly.keys()
+    assert names | beside | {"audit/live/heads.json"} == apart.keys()
+    stated = [json.loads(payload(each["audit/live/manifest.sig.json"])) for each in (openly, apart)]
+    named = [[one["name"] for one in each["subject"]] for each in stated]
+    assert named == [["manifest.json"], ["heads.json", "manifest.json"]]
     manifests = [json.loads(each["live/manifest.json"])["cut"] for each in (openly, apart)]
     assert [each["audience"] for each in manifests] == ["open", "unblinded"]
     assert manifests[0]["id"] != manifests[1]["id"]

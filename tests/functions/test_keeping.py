@@ -66,14 +66,14 @@ def test_every_file_of_a_cut_is_locked_and_nothing_that_is_live(
     cut = row["cut"]
     assert kept == {
         *(f"cuts/{cut}/{name}" for name in tmb301_documents()),
-        f"audit/{cut}/heads.json", f"audit/{cut}/audit.ndjson",
+        f"audit/{cut}/heads.json", f"audit/{cut}/audit.ndjson", f"audit/{cut}/manifest.sig.json",
         f"audit/{cut}/{row['id']}/changes.xlsx",
     }  # fmt: skip
     free = {key.split("/")[0] for (key, _), lock in found.items() if not lock}
     assert free == {"live", "latest.json", "audit"}
     assert {key for (key, _), lock in found.items() if not lock and "audit" in key} == {
-        "audit/live/heads.json"
-    }
+        "audit/live/heads.json", "audit/live/manifest.sig.json", "audit/latest.sig.json",
+    }  # fmt: skip
     for lock in filter(None, found.values()):
         assert lock["Mode"] == mode
         assert timedelta(days=DAYS - 1) < lock["RetainUntilDate"] - asked < timedelta(DAYS, 60)
@@ -155,7 +155,7 @@ def test_a_locked_file_is_sent_with_a_checksum_which_s3_demands(locking: Service
     wiring.documents().bucket._client.meta.events.register("before-send.s3.PutObject", note)
     locking.made()
     with_lock = [each for each in sent if "x-amz-object-lock-mode" in each]
-    assert len(with_lock) == len(tmb301_documents()) + 3
+    assert len(with_lock) == len(tmb301_documents()) + 4
     assert all("x-amz-sdk-checksum-algorithm" in each for each in with_lock)
 
 
@@ -349,7 +349,7 @@ def test_the_list_gives_the_newest_first_with_files_and_the_report_before(
     assert (rows[2]["reason"], rows[2]["requested_by"]) == ("Interim", CALLER)
     assert (rows[1]["previous"], rows[2]["previous"]) == (first["id"], None)
     assert (rows[1]["cutoff"], rows[1]["accepted"]) == ("2015-06-05", 3)
-    beside = {"heads.json", "audit.ndjson", "changes.xlsx"}
+    beside = {"heads.json", "audit.ndjson", "manifest.sig.json", "changes.xlsx"}
     kept = {each for each in rows[1]["files"] if not each.startswith("datasets/")}
     assert kept == {*DOCUMENTS, *beside}
     for name in rows[1]["files"]:

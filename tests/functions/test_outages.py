@@ -16,6 +16,7 @@ from trial.errors import Unavailable
 
 Event = dict[str, Any]
 SERVICES = ("dynamodb", "s3")
+PUBLISHES_BY = (*SERVICES, "kms")
 
 
 class Clock:
@@ -145,7 +146,7 @@ def test_every_operation_of_publish_fails_once_and_all_is_right_when_it_came_aga
 
 
 @pytest.mark.parametrize("fault", outage.PASSING)
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", PUBLISHES_BY)
 def test_an_outage_of_any_length_loses_no_publication_and_no_report(
     trial: Trial, service: str, fault: Fault
 ) -> None:

@@ -73,7 +73,7 @@ def test_a_change_gives_every_document_and_latest_json_leads_to_them(filled: Ser
     versions = filled.versions()
     assert {(LIVE + name, version) for name, version in found["files"].items()} < versions
     beside = {key for key, _ in versions if not key.startswith(LIVE)}
-    assert beside == {LATEST, AUDIT + "heads.json"}
+    assert beside == {LATEST, AUDIT + "heads.json", AUDIT + "manifest.sig.json"}
     files = {n: fetch(filled, LIVE + n, version) for n, version in found["files"].items()}
     for entry in json.loads(files["manifest.json"])["files"]:
         assert hashlib.sha256(files[entry["name"]]).hexdigest() == entry["sha256"]

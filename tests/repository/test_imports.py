@@ -32,13 +32,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("checking",),
     ("report",),
     ("store", "render"),
-    ("admission", "changelog", "currency", "discrepancies"),
+    ("provenance", "vouching"),
+    ("admission", "changelog", "currency", "discrepancies", "writing"),
     ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
     ("redriving", "showing"),
     ("api", "audit", "ingest", "publish"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-EDGE = {name for names in LAYERS[-5:] for name in names}
+EDGE = {name for names in LAYERS[-6:] for name in names}
 CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl"}
 MAY_IMPORT = {  # who may know which client; everybody else knows none
     "api": {"aws_lambda_powertools"},

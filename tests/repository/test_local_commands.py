@@ -64,7 +64,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    up = stack.Stack("", f"http://127.0.0.1:{server.server_port}", "", "", "")
+    up = stack.Stack("", f"http://127.0.0.1:{server.server_port}", "", "", "", "")
     monkeypatch.setattr(commands, "_up_stack", lambda: up)
     monkeypatch.setattr("local.client.time.sleep", lambda _: None)
     yield found

@@ -416,12 +416,40 @@ def test_publish_may_lock_cuts_and_neither_lift_nor_pass_a_lock() -> None:
     assert not [each for name in FUNCTIONS for each in rights(name) if "s3:Delete" in each]
 
 
+def test_publish_alone_may_sign_and_by_the_key_that_the_alias_stands_for() -> None:
+    signing = [
+        (name, set(listed(statement["Action"])), statement["Resource"], statement["Condition"])
+        for name, statement in STATEMENTS
+        if any(each.startswith("kms:") for each in listed(statement["Action"]))
+    ]
+    alias = {"Fn::Sub": "alias/${AWS::StackName}-signing"}
+    account = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"
+    condition = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}}
+    rights_to_sign = {"kms:Sign", "kms:GetPublicKey"}
+    assert signing == [("PublishFunction", rights_to_sign, {"Fn::Sub": account}, condition)]
+    assert FUNCTIONS["PublishFunction"]["Environment"]["Variables"]["SIGNING_KEY"] == alias
+    assert RESOURCES["SigningAlias"]["Properties"]["AliasName"] == alias
+
+
+def test_the_key_that_signs_outlives_the_stack_and_its_administrators_may_not_use_it() -> None:
+    key = RESOURCES["SigningKey"]
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert key["Properties"]["KeySpec"] == "ECC_NIST_P256"
+    assert key["Properties"]["KeyUsage"] == "SIGN_VERIFY"
+    administer, sign = key["Properties"]["KeyPolicy"]["Statement"]
+    assert sign["Principal"] == {"AWS": {"Fn::GetAtt": ["PublishFunctionRole", "Arn"]}}
+    assert set(sign["Action"]) == {"kms:Sign", "kms:GetPublicKey"}
+    patterns = [each.removesuffix("*") for each in administer["Action"] if each.endswith("*")]
+    assert not [each for each in patterns if "kms:Sign".startswith(each)]
+    assert "kms:Sign" not in administer["Action"]
+
+
 def test_cuts_are_locked_as_the_parameters_say_for_years_unless_told_otherwise() -> None:
     parameters = DOCUMENT["Parameters"]
     assert parameters["LockMode"]["AllowedValues"] == ["GOVERNANCE", "COMPLIANCE"]
     assert parameters["LockDays"]["Default"] >= 3_650
     own = FUNCTIONS["PublishFunction"]["Environment"]["Variables"]
-    assert own == {"LOCK_MODE": {"Ref": "LockMode"}, "LOCK_DAYS": {"Ref": "LockDays"}}
+    assert own | {"LOCK_MODE": {"Ref": "LockMode"}, "LOCK_DAYS": {"Ref": "LockDays"}} == own
     told = tomllib.loads((TEMPLATE.parent / "samconfig.toml").read_text(encoding="utf-8"))
     given = {
         name: " ".join(

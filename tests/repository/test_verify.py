@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import signing
 import soak
 import toy
 from builders import files_of
 from doubles import Clock, MemoryClient
 
-from local import verify
+from local import journals
 from local.__main__ import main
 from trial import messages, publishing, report
 from trial.asked import Asked
 from trial.changelog import Changelog
 from trial.store import Store
+from trial.store.signing import Signer
 from trial.store.table import Table
+from trial.vouching import Vouching
 
 type Row = dict[str, Any]
 type Journal = list[Row]
@@ -49,9 +52,13 @@ class Kept:
         state = publishing._refolded(self.store, self.study, Asked(), log, lambda: None)
         made = publishing.make(self.store, self.study, state, Asked())
         self.files = files_of(made.report, self.study, "test")
-        self.trail = {
-            each.name: b"".join(each.content) for each in publishing.audit(self.store, made)
-        }
+        self.trail = {each.name: b"".join(each.content) for each in made.audit(self.store)}
+        signed = {"manifest.json": self.files["manifest.json"], **self.trail}
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in signed.items()}
+        signer = Signer(signing.KeyInMemory(), "")
+        vouching = Vouching(None, signer, name, "open", "test", 1)
+        stated = vouching.live(made.cut, digests)
+        self.trail["manifest.sig.json"] = stated.content
         self.journal: Journal = list(map(json.loads, self.audit("audit.ndjson").splitlines()))
         self.heads = json.loads(self.audit("heads.json"))["subjects"]
         self.root = json.loads(self.files["manifest.json"])["cut"]["content_root"]
@@ -60,8 +67,8 @@ class Kept:
         return self.trail[name]
 
     def found(self, journal: Journal) -> list[str]:
-        found = verify.differences(journal, self.heads, self.study.id)
-        if verify.content_root(journal) != self.root:
+        found = journals.differences(journal, self.heads, self.study.id)
+        if journals.content_root(journal) != self.root:
             found.append("content_root")
         return found
 
@@ -84,12 +91,12 @@ def other() -> Kept:
 
 def seal(row: Row, previous: str) -> Row:
     row = row | {"previous": previous}
-    return row | {"hash": verify.sealed(row)}
+    return row | {"hash": journals.sealed(row)}
 
 
 def reseal(journal: Journal, subject: str) -> None:
     """Make a subject's chain consistent again, as somebody would who knows how it is made."""
-    previous, version = verify.GENESIS, 0
+    previous, version = journals.GENESIS, 0
     for i, row in enumerate(journal):
         if row["subject"] == subject:
             version += 1
@@ -182,7 +189,7 @@ def append(journal: Journal, rng: random.Random) -> None:
 def invent_a_subject(journal: Journal, rng: random.Random) -> None:
     entry = toy.event(journal[0]["study"], f"X{rng.randrange(99)}")
     forged = journal[0] | {"body": entry.body, "subject": entry.subject, "version": 1}
-    journal.append(seal(forged, verify.GENESIS))
+    journal.append(seal(forged, journals.GENESIS))
 
 
 def reorder(journal: Journal, rng: random.Random) -> None:
@@ -265,7 +272,7 @@ def test_untouched_journals_raise_no_alarm(kept: Kept, other: Kept) -> None:
 def test_what_is_a_digest_here_is_one_in_the_service() -> None:
     for line in FEED.read_text(encoding="utf-8").splitlines():
         entry = messages.parse(messages.read_json(line), line)
-        said = verify._read(line, normal=True)
+        said = journals._read(line, normal=True)
         assert said is not None
         assert said["digest"] == entry.digest.hex()
 
@@ -288,7 +295,7 @@ def test_numbers_and_texts_are_read_as_the_service_reads_them(data: str) -> None
     normal = messages.content.present(messages.content.numbers(written))
     content = {"kind": "lab.result.reported", "record": "L1", "revision": 1, "action": "record"}
     for form, own in ((False, written), (True, normal)):
-        said = verify._read(body, normal=form)
+        said = journals._read(body, normal=form)
         assert said is not None
         assert said["digest"] == messages.digest(content | {"reason": None, "data": own}).hex()
 
@@ -296,11 +303,12 @@ def test_numbers_and_texts_are_read_as_the_service_reads_them(data: str) -> None
 def test_the_root_here_is_the_root_of_the_service(kept: Kept) -> None:
     found = [each.subject for each in kept.store.subjects(kept.study)]
     subjects = sorted(found, key=lambda each: each.id)
-    assert verify.content_root(kept.journal) == report.content_root(subjects)
+    assert journals.content_root(kept.journal) == report.content_root(subjects)
 
 
 def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    status = main(["verify", str(folder), "--offline"])
+    key = ["--key", str(folder / "manifest.sig.json")]
+    status = main(["verify", str(folder), "--offline", *key])
     told = capsys.readouterr()
     return status, told.out + told.err
 

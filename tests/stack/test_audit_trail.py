@@ -1,18 +1,24 @@
 """`make audit-trail` and `make verify`: from the deployed stack to a proof that needs none."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import tmb301_documents
 
-from local import trail
+from local import emulator, trail
+from local.__main__ import main
+from local.client import Client
 from local.feed import Lines, read_definition
-from local.verify import HEADS, TRAIL, verify
+from local.files import HEADS, SIGNATURE, TRAIL
+from local.stack import SIGNING_KEY
+from local.verify import Options, verify
 
 EVENTS = Path(__file__).resolve().parents[2] / "events" / "tmb-301"
 STUDY = "AUDITED"
+FEED = (EVENTS / "feed.ndjson").read_text(encoding="utf-8").splitlines()
 
 
 def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
@@ -20,21 +26,30 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
 ) -> None:
     definition = read_definition(EVENTS / "definition.yaml") | {"study": STUDY}
     stack.client.put_definition(STUDY, definition)
-    lines = tmp_path / "events.ndjson"
-    feed = (EVENTS / "feed.ndjson").read_text(encoding="utf-8").splitlines()[:200]
-    lines.write_text("\n".join(feed).replace('"TMB-301"', f'"{STUDY}"'), encoding="utf-8")
-    results = list(stack.client.post_events(STUDY, Lines(lines)))
-    assert all(each.accepted for each in results)
-
-    out = tmp_path / "out"
-    out.mkdir()
+    out, earlier = tmp_path / "out", tmp_path / "earlier"
+    for each in (earlier, out):
+        each.mkdir()
+    post(stack.client, FEED[:100], tmp_path / "events.ndjson")
+    held = trail.fetch(stack.client, STUDY, earlier, {"reason": "test"})
+    post(stack.client, FEED[100:200], tmp_path / "events.ndjson")
     cut = trail.fetch(stack.client, STUDY, out, {"reason": "test"})
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert files == {*tmb301_documents(), HEADS, TRAIL, "changes.xlsx"}
-    assert json.loads((out / "manifest.json").read_bytes())["cut"]["id"] == cut
-    assert verify(out, None) == 0, capsys.readouterr().out
+    assert files == {*tmb301_documents(), HEADS, TRAIL, SIGNATURE, "changes.xlsx"}
+    assert json.loads((out / "manifest.json").read_bytes())["cut"]["id"] == cut != held
+    key = emulator.STATES / f"tests-{os.getpid()}" / SIGNING_KEY
+    given = ["--offline", "--key", str(key), "--against", str(earlier)]
+    assert main(["verify", str(out), *given]) == 0, capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"{len(tmb301_documents())} files against those made anew" in told
+    assert "cut number 2 names the earlier one" in told
+    assert main(["verify", str(earlier), *given[:3]]) == 0, capsys.readouterr().out
 
-    (out / HEADS).unlink()
-    (out / TRAIL).unlink()
-    assert verify(out, None) == 2
-    assert verify(out, stack.client) == 0, capsys.readouterr().out
+    for name in (HEADS, TRAIL):
+        (out / name).unlink()
+    assert verify(out, Options(keys=key)) == 2
+    assert verify(out, Options(stack.client, key)) == 0, capsys.readouterr().out
+
+
+def post(client: Client, feed: list[str], lines: Path) -> None:
+    lines.write_text("\n".join(feed).replace('"TMB-301"', f'"{STUDY}"'), encoding="utf-8")
+    assert all(each.accepted for each in client.post_events(STUDY, Lines(lines)))

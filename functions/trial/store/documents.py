@@ -12,13 +12,14 @@ from typing import Any
 from trial.errors import Rejected, Unavailable
 from trial.store import places
 from trial.store.bucket import Bucket
-from trial.store.places import AUDIT, LIVE, MANIFEST
+from trial.store.places import AUDIT, LIVE, MANIFEST, SIGNATURE
 from trial.store.retention import Retention
 
 LINK_SECONDS = 60
 _NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The places whose files `latest.json` names by version, and where in it."""
 _LATEST = "latest.json"
+_LAST_SIGNATURE = f"{AUDIT}/latest.sig.json"
 LIVING = {"Tagging": "kind=live"}
 """Marks what is overwritten: the bucket's rules delete its former versions after a time."""
 
@@ -53,6 +54,27 @@ class Documents:
         """Read which publication is the latest, and the tag that a newer one must match."""
         found = self.bucket.read(_key(study, audience, _LATEST))
         return (_data(found.content), found.tag) if found else (None, "")
+
+    def signature(self, study: str, audience: str, cut: str) -> bytes | None:
+        """Read what is signed of a cut; None while the cut is not there whole: it comes last."""
+        found = self.bucket.read(_key(study, audience, f"{places.audit(cut)}/{SIGNATURE}"))
+        return found.content if found else None
+
+    def keep_signature(self, study: str, audience: str, cut: str, content: bytes) -> None:
+        """Put what is signed of a cut beside it, unless it is there."""
+        if self.signature(study, audience, cut) is None:
+            place = places.audit(cut)
+            self.write(study, audience, place, SIGNATURE, "application/json", (content,))
+
+    def last_signature(self, study: str, audience: str) -> tuple[bytes | None, str]:
+        """Read what was signed last of a study's cuts, and the tag that the next must match."""
+        found = self.bucket.read(_key(study, audience, _LAST_SIGNATURE))
+        return (found.content, found.tag) if found else (None, "")
+
+    def follow(self, study: str, audience: str, content: bytes, tag: str) -> bool:
+        """Make this what was signed last, unless something else was since `tag` was read."""
+        key = _key(study, audience, _LAST_SIGNATURE)
+        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVING)
 
     def read(self, study: str, audience: str, place: str, name: str) -> bytes:
         """Read a document; raises `Rejected` (404)."""

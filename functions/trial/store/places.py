@@ -3,6 +3,10 @@
 LIVE, CUTS, AUDIT = "live", "cuts", "audit"
 HEADS, TRAIL, CHANGES = "heads.json", "audit.ndjson", "changes.xlsx"
 """What arrival decides, kept apart: where each journal stood, the journals, what they changed."""
+SIGNATURE = "manifest.sig.json"
+"""What is signed of a publication, and the public half of the key that signed it."""
+BESIDE = frozenset({HEADS, TRAIL, SIGNATURE})
+"""What stands beside a publication and not in it."""
 REPORT = "report.json"
 """What the last audit found."""
 MANIFEST = "manifest.json"

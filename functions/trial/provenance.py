@@ -1,0 +1,50 @@
+"""What arrival decides of a publication, beside its documents: heads and journals.
+
+They tell the arm, and are for those alone who may know it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from trial.render.documents import File
+from trial.store.dynamodb import Store
+from trial.store.places import HEADS, TRAIL
+from trial.store.rows import JournalRow
+from trial.store.states import Standing, State
+from trial.subject import Dispute
+from trial.tables.grid import Cut
+
+
+def heads(study: str, cut: Cut, state: State, disputes: Iterable[Dispute]) -> File:
+    """Say where each journal stood, and which revisions came with two contents by then."""
+    found = {
+        "study": study,
+        "cut": cut.id,
+        "content_root": cut.content_root,
+        "subjects": {name: _head(state.standings[name]) for name in state.ids},
+        "disputes": [asdict(each) for each in disputes],
+    }
+    return File(HEADS, (json.dumps(found, indent=2).encode() + b"\n",))
+
+
+def _head(standing: Standing) -> dict[str, Any]:
+    head = {"version": standing.version, "head": standing.head.hex()}
+    return head | ({"erased": True} if standing.erased else {})
+
+
+def trail(store: Store, study: str, state: State) -> File:
+    """Give the journals of a state, row by row."""
+    return File(TRAIL, (_line(row) for row in _rows(store, study, state)))
+
+
+def _rows(store: Store, study: str, state: State) -> Iterator[JournalRow]:
+    """Read the journals again: they only ever grow."""
+    for name in state.ids:
+        version = state.standings[name].version
+        yield from (row for row in store.journal(study, name) if row.version <= version)
+
+
+def _line(row: JournalRow) -> bytes:
+    return json.dumps(row.document(), ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,72 @@
+"""A cut against an earlier one that somebody held: nothing of that may be gone or be another."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from local.files import HEADS, MANIFEST, read_object
+from local.findings import Findings
+from local.journals import Row
+from local.signatures import Keys, Statement, check
+
+
+def check_against(
+    earlier: Path, keys: Keys, manifest: Mapping[str, Any], statement: Statement | None,
+    rows: Sequence[Row] | None, found: Findings,
+) -> None:  # fmt: skip
+    """Check that the journals of an earlier cut begin those of this one, and that it is linked."""
+    before = read_object(earlier / MANIFEST, "study", "cut", "files")
+    own = Findings()
+    stated = check(earlier, before, keys, own)
+    found.differences += [f"AGAINST: {each}" for each in own.differences]
+    found.missing += [f"AGAINST: {each}" for each in own.missing]
+    of = [(each["study"], each["cut"]["audience"]) for each in (before, manifest)]
+    if of[0] != of[1]:
+        found.differences.append(f"AGAINST: is of {' '.join(of[0])}, this of {' '.join(of[1])}")
+        return
+    if stated and statement:
+        _check_links(stated, statement, found)
+    if rows is None or not (earlier / HEADS).is_file():
+        found.unchecked.append("AGAINST: the journals of both cuts were not compared")
+        return
+    heads = read_object(earlier / HEADS, "subjects")["subjects"]
+    lost = list(_lost(heads, rows, may_be_shorter=bool(manifest["cut"]["as_of"])))
+    between = _between(stated, statement) if lost else ""
+    found.differences += [f"{each}{between}" for each in lost]
+    found.checked.append(f"journals of {len(heads)} subjects against those of the earlier cut")
+
+
+def _check_links(before: Statement, after: Statement, found: Findings) -> None:
+    first, second = before.says.get("number"), after.says.get("number")
+    if first is None or second is None:
+        found.unchecked.append("AGAINST: what is live is no link of the chain of cuts")
+    elif first >= second:
+        if before.sha256 != after.sha256:
+            found.differences.append(f"AGAINST: is cut number {first}, this is number {second}")
+    elif first + 1 == second:
+        named = (after.says.get("previous") or {}).get("sha256")
+        if named != before.sha256:
+            found.differences.append(f"the cut before this one, number {first}, was another")
+        else:
+            found.checked.append(f"cut number {second} names the earlier one as that before it")
+    else:
+        found.unchecked.append(f"the cuts numbered between {first} and {second}")
+
+
+def _lost(
+    heads: Mapping[str, Mapping[str, Any]], rows: Sequence[Row], *, may_be_shorter: bool
+) -> Iterator[str]:
+    """Name the subjects whose journals of then do not begin those of now."""
+    hashes = {(row["subject"], row["version"]): row["hash"] for row in rows}
+    for name, head in heads.items():
+        now = hashes.get((name, head["version"]))
+        if now is None and not may_be_shorter:
+            yield f"subject {name}: {head['version']} events of the earlier cut are not there"
+        elif now not in (None, head["head"]):
+            yield f"subject {name}: its first {head['version']} events are not the earlier cut's"
+
+
+def _between(before: Statement | None, after: Statement | None) -> str:
+    """Say where a reason may lie: the epoch rises with an amendment or a restored table."""
+    epochs = [each.says.get("epoch") if each else None for each in (before, after)]
+    return f" (epoch {epochs[0]}, then {epochs[1]})" if epochs[0] != epochs[1] else ""

@@ -1,0 +1,150 @@
+"""Make a cut's files anew from its journals, with the service's own code, and compare them.
+
+Run in a process of its own, for it runs the service's code: reads from stdin where the files are,
+heads and journals, and prints what it found. What this proves is that every file follows from
+these events by this code; that nobody touched the events, `journals` and `signatures` prove.
+"""
+
+# ruff: noqa: T201 - what it prints is its answer
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from local.findings import Findings
+from local.texts import TextsOfDocuments, is_marked
+from local.unlike import unlike
+from trial import messages, report, study, wiring
+from trial.asked import Asked
+from trial.errors import Rejected
+from trial.render.documents import DEFINITION, MANIFEST, render
+from trial.store.states import Standing, State
+from trial.study import CONTRIBUTION_VERSION, Study
+from trial.subject import Dispute, Subject, gather
+from trial.tables.grid import Report
+
+type Row = Mapping[str, Any]
+_HEAD = b""  # the chain is followed elsewhere
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded by a cut: subjects as their journals give them, disputes, erasures since."""
+
+    study: Study
+    subjects: Sequence[Subject]
+    disputes: Sequence[Dispute]
+    erased: tuple[str, ...]
+
+    def state(self, subjects: Sequence[Subject], asked: Asked) -> State:
+        """Add up what subjects contribute, as the cut sees them."""
+        state = State()
+        for each in subjects:
+            share = report.as_asked(self.study, each, asked)
+            state.add(each, share, Standing(each.accepted, _HEAD))
+        return state
+
+
+def remake(
+    directory: Path, manifest: Mapping[str, Any], heads: Mapping[str, Any], rows: Sequence[Row]
+) -> Findings:
+    """Compare each file of a directory with what heads and journals give."""
+    found, cut = Findings(), manifest["cut"]
+    if cut["contribution_version"] != CONTRIBUTION_VERSION:
+        found.missing.append(f"the release that counts as version {cut['contribution_version']}")
+        return found
+    try:
+        recorded = _recorded((directory / DEFINITION).read_bytes(), heads, rows)
+    except Rejected as refused:
+        found.differences.append(f"nothing can be made of the journals: {refused.problem()}")
+        return found
+    asked = _asked(recorded, cut)
+    if asked is None:
+        found.differences.append(f"{MANIFEST}: no cut {cut['id']} follows from the journals")
+        return found
+    _compare(directory, manifest, recorded, asked, rows, found)
+    return found
+
+
+def _recorded(definition: bytes, heads: Mapping[str, Any], rows: Sequence[Row]) -> Recorded:
+    journals: dict[str, list[Row]] = {}
+    for row in rows:
+        journals.setdefault(row["subject"], []).append(row)
+    subjects = [gather(name, map(_entry, journals[name])) for name in sorted(journals)]
+    gone = {name for name, head in heads["subjects"].items() if head.get("erased")}
+    return Recorded(
+        study.load(definition),
+        subjects,
+        [Dispute(**each) for each in heads.get("disputes", ())],
+        tuple(each.id for each in subjects if each.id in gone and not each.erased),
+    )
+
+
+def _entry(row: Row) -> messages.Entry:
+    """Read an event of a journal; its digest is of what was received, and stands in the chain."""
+    value = messages.read_json(row["body"])
+    entry = messages.parse(value, row["body"], row["study"], row["format"])
+    return messages.Entry(**{**vars(entry), "digest": bytes.fromhex(row["digest"])})
+
+
+def _asked(recorded: Recorded, cut: Mapping[str, Any]) -> Asked | None:
+    """Find what the cut was asked for: of a look and of `final` its id alone tells."""
+    looks = {"", cut["completion"]["look"] or ""}
+    for final, look in product((False, True), sorted(looks)):
+        asked = Asked(cut["as_of"] or "", cut["cutoff"] or "", recorded.erased, final, look)
+        seen = [asked.seen(each) for each in recorded.subjects]
+        disputes = report.unsettled(seen, recorded.disputes)
+        if report.cut(recorded.study, recorded.subjects, {}, "", asked, disputes).id == cut["id"]:
+            return asked
+    return None
+
+
+def _compare(
+    directory: Path, manifest: Mapping[str, Any], recorded: Recorded, asked: Asked,
+    rows: Sequence[Row], found: Findings,
+) -> None:  # fmt: skip
+    texts = TextsOfDocuments.begin(recorded.subjects, recorded.erased)
+    if texts.marks:
+        made = _made(recorded, texts.marked, asked)
+        texts.read(directory, made.listings, made.cut)
+        texts.choose(rows, found)
+    made, code = _made(recorded, texts.told, asked), manifest["code_version"]
+    same_code = code == wiring.code_version()
+    count = 0
+    for file in render(made, recorded.study, code):
+        content, path = b"".join(file.content), directory / file.name
+        count += 1
+        where = unlike(file.name, path.read_bytes(), content) if path.is_file() else "is not there"
+        if where and is_marked(content):
+            found.missing.append(f"{file.name} rests on personal texts that no listing shows")
+        elif where and not same_code:
+            found.missing.append(f"the code {code}, for this is {wiring.code_version()}: by it, "
+                                 f"{file.name}, {where}")  # fmt: skip
+        elif where:
+            found.differences.append(f"{file.name}: not what the journals give: {where}")
+    found.checked.append(f"{count} files against those made anew from the journals")
+
+
+def _made(recorded: Recorded, subjects: Sequence[Subject], asked: Asked) -> Report:
+    state = recorded.state(subjects, asked)
+    return report.report(recorded.study, state, state.sums, asked, recorded.disputes)
+
+
+def _lines(findings: Findings) -> Iterator[str]:
+    yield json.dumps(asdict(findings), ensure_ascii=False)
+
+
+def main() -> None:
+    """Answer for what is described on stdin."""
+    given = json.load(sys.stdin)
+    directory = Path(given["directory"])
+    found = remake(directory, given["manifest"], given["heads"], given["rows"])
+    print(*_lines(found))
+
+
+if __name__ == "__main__":
+    main()

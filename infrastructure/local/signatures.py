@@ -1,0 +1,144 @@
+"""Who vouches for a cut, and what came before it.
+
+`manifest.sig.json` is a DSSE envelope around an in-toto statement: the SHA-256 of the manifest, of
+heads and journals, and the statement before. Verified here with another library than the one that
+signed, by the rules of docs/design.md.
+"""
+
+import hashlib
+import json
+import re
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
+
+from local.feed import BadFileError
+from local.files import HEADS, MANIFEST, SIGNATURE, TRAIL
+from local.findings import Findings
+
+PAYLOAD = "application/vnd.in-toto+json"
+_PEM = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+_SHOWN = 16
+_OF_MANIFEST = "study", "code_version"
+_OF_CUT = ("cut", "id"), ("audience", "audience"), ("content_root", "content_root")
+
+type Keys = Mapping[str, EllipticCurvePublicKey]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What is stated of a cut: files by their SHA-256, and of which cut in which order."""
+
+    payload: bytes
+    files: Mapping[str, str]
+    says: Mapping[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Name the statement as the next one does."""
+        return hashlib.sha256(self.payload).hexdigest()
+
+
+def read_keys(path: Path | None) -> Keys:
+    """Read public keys by their fingerprints: of a PEM file, or the key named in a signature."""
+    if path is None:
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8").replace("\\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFileError(f"cannot read {path}") from error
+    keys = [load_pem_public_key(each.encode()) for each in _PEM.findall(text)]
+    found = [each for each in keys if isinstance(each, EllipticCurvePublicKey)]
+    if not found or not all(isinstance(each.curve, SECP256R1) for each in found):
+        raise BadFileError(f"{path} holds no public key on the curve NIST P-256")
+    return {_fingerprint(each): each for each in found}
+
+
+def _fingerprint(key: EllipticCurvePublicKey) -> str:
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
+
+
+def check(
+    directory: Path, manifest: Mapping[str, Any], keys: Keys, found: Findings
+) -> Statement | None:
+    """Verify the signature, and hold what it vouches for against what is there."""
+    path = directory / SIGNATURE
+    if not path.is_file():
+        found.missing.append(f"{SIGNATURE}: nobody vouches for {MANIFEST}")
+        return None
+    try:
+        envelope = json.loads(path.read_bytes())
+        statement = _read(envelope)
+        signed = envelope["signatures"][0]
+        keyid, signature = signed["keyid"], b64decode(signed["sig"], validate=True)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, NotBase64):
+        found.differences.append(f"{SIGNATURE}: is no signed statement")
+        return None
+    _check_signature(statement, keyid, signature, keys, found)
+    found.differences += _unlike(statement, directory, manifest)
+    return statement
+
+
+def _read(envelope: Mapping[str, Any]) -> Statement:
+    payload = b64decode(envelope["payload"], validate=True)
+    stated = json.loads(payload)
+    files = {each["name"]: each["digest"]["sha256"] for each in stated["subject"]}
+    if envelope["payloadType"] != PAYLOAD or MANIFEST not in files:
+        raise ValueError("it states something else")
+    return Statement(payload, files, dict(stated["predicate"]))
+
+
+def _check_signature(
+    statement: Statement, keyid: str, signature: bytes, keys: Keys, found: Findings
+) -> None:
+    if not keys:
+        found.missing.append(f"KEY=…: the signature was not checked, so anybody may have written"
+                             f" {MANIFEST} and what stands beside it")  # fmt: skip
+        return
+    if keyid not in keys:
+        found.differences.append(f"{SIGNATURE}: signed by the key {keyid[:_SHOWN]}…, not by KEY")
+        return
+    try:
+        keys[keyid].verify(signature, _encoded(statement.payload), ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        found.differences.append(f"{SIGNATURE}: the signature is not of what is stated")
+        return
+    names = ", ".join(sorted(statement.files))
+    found.checked.append(f"signature of {names} by the key {keyid[:_SHOWN]}…")
+
+
+def _encoded(payload: bytes) -> bytes:
+    return b" ".join((b"DSSEv1", *(_sized(each) for each in (PAYLOAD.encode(), payload))))
+
+
+def _sized(text: bytes) -> bytes:
+    return f"{len(text)} ".encode() + text
+
+
+def _unlike(statement: Statement, directory: Path, manifest: Mapping[str, Any]) -> Iterable[str]:
+    for name in (MANIFEST, HEADS, TRAIL):
+        path, stated = directory / name, statement.files.get(name)
+        if not path.is_file():
+            continue
+        if stated is None:
+            yield f"{name}: {SIGNATURE} does not vouch for it"
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != stated:
+            yield f"{name}: not the file that {SIGNATURE} vouches for"
+    pairs = [(name, manifest.get(name)) for name in _OF_MANIFEST]
+    pairs += [(name, manifest["cut"].get(of)) for name, of in _OF_CUT]
+    for name, expected in pairs:
+        if statement.says.get(name) != expected:
+            yield f"{SIGNATURE}: {name} {statement.says.get(name)}, in {MANIFEST} {expected}"

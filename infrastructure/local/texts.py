@@ -1,0 +1,189 @@
+"""Personal texts that journals seal apart, found again in the documents that show them.
+
+A journal that is kept holds no personal text, so what is made of it lacks them. Here each is
+replaced by a mark; where a listing made anew shows a mark, the published one shows its text. With
+these texts every file can be made to the byte, and the digest of the event, which its chain covers,
+says of a text whether it is the one that was received.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, product
+from pathlib import Path
+from typing import Any
+
+from local.findings import Findings
+from local.journals import APART, digest_with
+from local.unlike import members
+from trial import personal
+from trial.render import datasets
+from trial.subject import Record, Subject
+from trial.tables.grid import Cut, Listing
+
+_MARK = re.compile("\ue000([0-9]+)\ue001")
+_MARK_BYTES = "\ue000".encode()
+_TRIED = 1_000
+
+type Cells = list[Any]
+type Of = tuple[str, str, str]
+"""Subject, kind and record."""
+
+
+def is_marked(content: bytes) -> bool:
+    """Say whether a file shows a mark; a workbook in any of its members."""
+    if content.startswith(b"PK"):
+        return any(_MARK_BYTES in each for each in members(content).values())
+    return _MARK_BYTES in content
+
+
+@dataclass
+class TextsOfDocuments:
+    """The personal fields of a cut's records, each a mark, and what documents show for it."""
+
+    subjects: Sequence[Subject]
+    marks: dict[tuple[Of, str], int] = field(default_factory=dict)
+    candidates: dict[int, list[str]] = field(default_factory=dict)
+    chosen: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, subjects: Sequence[Subject], erased: Iterable[str]) -> "TextsOfDocuments":
+        """Mark the texts of all but those whose texts are erased: of these none are shown."""
+        texts, gone = cls(subjects), {*erased}
+        for subject in subjects:
+            if not subject.erased and subject.id not in gone:
+                for record in subject.records.values():
+                    for name in _apart(record):
+                        texts.marks[(subject.id, record.kind, record.record), name] = len(
+                            texts.marks
+                        )
+        return texts
+
+    @property
+    def marked(self) -> list[Subject]:
+        """The subjects with a mark for each text."""
+        return self._with({})
+
+    @property
+    def told(self) -> list[Subject]:
+        """The subjects with the texts that were found, and a mark for each other."""
+        return self._with(self.chosen)
+
+    def _with(self, texts: Mapping[int, str]) -> list[Subject]:
+        def of(subject: Subject, record: Record) -> Record:
+            numbers = self._numbers((subject.id, record.kind, record.record), record)
+            data = {name: texts.get(n, f"\ue000{n}\ue001") for name, n in numbers.items()}
+            return replace(record, data={**record.data, **data}) if data else record
+
+        return [
+            replace(each, records={key: of(each, one) for key, one in each.records.items()})
+            for each in self.subjects
+        ]
+
+    def _numbers(self, of: Of, record: Record) -> dict[str, int]:
+        return {name: self.marks[of, name] for name in _apart(record) if (of, name) in self.marks}
+
+    def read(self, directory: Path, listings: Iterable[Listing], cut: Cut) -> None:
+        """Note what the published listings show where those made anew show a mark."""
+        for listing in listings:
+            try:
+                lines = (directory / datasets.file_name(listing)).read_bytes().splitlines()
+                shown = [json.loads(each) for each in lines[1:]]
+            except (OSError, ValueError):
+                continue  # is told where files are compared
+            made = islice(datasets.dataset(listing, cut, 0), 1, None)
+            self._match([json.loads(each) for each in made], shown)
+
+    def _match(self, made: list[Cells], shown: list[Cells]) -> None:
+        found = _Rows(shown)
+        for number, cells in enumerate(made):
+            places = tuple(i for i, each in enumerate(cells) if _has_mark(each))
+            for row in found.like(cells, places, number) if places else ():
+                for i in places:
+                    self._note(cells[i], row[i])
+
+    def _note(self, cell: str, text: Any) -> None:  # noqa: ANN401 (JSON)
+        pattern = "(.*)".join(map(re.escape, _MARK.split(cell)[::2]))
+        matched = re.fullmatch(pattern, text, re.DOTALL) if isinstance(text, str) else None
+        found_texts = matched.groups() if matched else ()
+        for number, found in zip(_MARK.findall(cell), found_texts, strict=False):
+            known = self.candidates.setdefault(int(number), [])
+            if found not in known:
+                known.append(found)
+
+    def choose(self, rows: Iterable[Mapping[str, Any]], found: Findings) -> None:
+        """Take for each event the texts that give its digest; where none can be had, the first."""
+        last = {(row["subject"], row["kind"], row["record"]): row for row in _by_revision(rows)}
+        proven, believed = 0, 0
+        for subject in self.subjects:
+            for record in subject.records.values():
+                of = (subject.id, record.kind, record.record)
+                numbers = {
+                    name: n for name, n in self._numbers(of, record).items() if n in self.candidates
+                }
+                if not numbers:
+                    continue
+                texts, held = self._received(last[of], numbers)
+                self.chosen |= {numbers[name]: text for name, text in texts.items()}
+                if held is False:
+                    named = f"{subject.id} {record.kind} {record.record}"
+                    found.differences.append(f"{named}: the text shown is not what was received")
+                proven += len(texts) if held else 0
+                believed += len(texts) if held is None else 0
+        found.checked.append(f"{proven} personal texts against the digests in the chains")
+        if left := len(self.marks) - proven:
+            text = f"{left} personal texts, {believed} of them shown: sealed apart, and no digest"
+            found.unchecked.append(f"{text} of theirs can be computed")
+
+    def _received(
+        self, row: Mapping[str, Any], numbers: Mapping[str, int]
+    ) -> tuple[dict[str, str], bool | None]:
+        """Choose among the texts that may stand for an event's; say whether its digest agrees."""
+        choices = [self.candidates[number] for number in numbers.values()]
+        first: dict[str, str] | None = None
+        for texts in islice(product(*choices), _TRIED):
+            named = dict(zip(numbers, texts, strict=True))
+            digest = digest_with(row, named)
+            if digest is None:
+                return named, None
+            if digest == row["digest"]:
+                return named, True
+            first = first or named
+        return first or {}, False
+
+
+class _Rows:
+    """A published listing's rows, found by what they show beside personal texts."""
+
+    def __init__(self, rows: list[Cells]) -> None:
+        self._rows = rows
+        self._by: dict[tuple[int, ...], dict[str, list[Cells]]] = {}
+
+    def like(self, cells: Cells, places: tuple[int, ...], number: int) -> Iterator[Cells]:
+        """Give the rows that may be the one made anew: first that of the same number."""
+        if places not in self._by:
+            self._by[places] = {}
+            for row in self._rows:
+                self._by[places].setdefault(_rest(row, places), []).append(row)
+        rest = _rest(cells, places)
+        if number < len(self._rows) and _rest(self._rows[number], places) == rest:
+            yield self._rows[number]
+        yield from self._by[places].get(rest, ())
+
+
+def _rest(row: Cells, places: tuple[int, ...]) -> str:
+    return json.dumps([each for i, each in enumerate(row) if i not in places])
+
+
+def _has_mark(cell: Any) -> bool:  # noqa: ANN401 (JSON)
+    return isinstance(cell, str) and _MARK.search(cell) is not None
+
+
+def _apart(record: Record) -> list[str]:
+    names = personal.fields(record.kind)
+    return [name for name, value in record.data.items() if name in names and value == APART]
+
+
+def _by_revision(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(rows, key=lambda row: row["revision"])

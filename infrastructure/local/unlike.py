@@ -1,0 +1,90 @@
+"""Where two files that should be the same differ first, in words for whoever has to look."""
+
+import json
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import zip_longest
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+_CELL = re.compile(rb'<c r="([A-Z]+[0-9]+)".*?(?:/>|</c>)', re.DOTALL)
+_SHOWN = 40
+
+
+def unlike(name: str, stated: bytes, remade: bytes) -> str:
+    """Say where a file differs from the one made again; '' where it holds the same.
+
+    Workbooks are archives: two that hold the same may be packed otherwise on another machine.
+    """
+    if stated == remade:
+        return ""
+    if name.endswith(".xlsx"):
+        return _in_archive(stated, remade)
+    if name.endswith(".json"):
+        return _in_json(stated, remade)
+    return _in_lines(stated, remade)
+
+
+def members(content: bytes) -> dict[str, bytes]:
+    """Unpack an archive: its members by name; raises `BadZipFile`."""
+    with ZipFile(BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _in_archive(stated: bytes, remade: bytes) -> str:
+    try:
+        ours, theirs = members(stated), members(remade)
+    except BadZipFile:
+        return "is no workbook"
+    for name in sorted(ours.keys() | theirs.keys()):
+        if name not in ours or name not in theirs:
+            return f"{name}: is {'missing' if name in theirs else 'there too'}"
+        if ours[name] != theirs[name]:
+            return f"{name}{_cell(ours[name], theirs[name])}"
+    return ""
+
+
+def _cell(stated: bytes, remade: bytes) -> str:
+    """Name the first cell of a sheet that differs."""
+    cells = zip_longest(_CELL.finditer(stated), _CELL.finditer(remade))
+    for one, other in cells:
+        if one is None or other is None or one[0] != other[0]:
+            named = one or other
+            return f", cell {named[1].decode()}" if named else ""
+    return ""
+
+
+def _in_json(stated: bytes, remade: bytes) -> str:
+    try:
+        ours, theirs = json.loads(stated), json.loads(remade)
+    except ValueError:
+        return "is not JSON"
+    return next(_differences(ours, theirs, ""), "is written otherwise")
+
+
+def _differences(ours: Any, theirs: Any, at: str) -> Iterator[str]:  # noqa: ANN401 (JSON)
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for name in [*theirs, *(ours.keys() - theirs.keys())]:
+            yield from _differences(ours.get(name), theirs.get(name), f"{at}/{name}")
+    elif isinstance(ours, list) and isinstance(theirs, list):
+        for i, (one, other) in enumerate(zip_longest(ours, theirs)):
+            yield from _differences(one, other, f"{at}/{i}")
+    elif ours != theirs or type(ours) is not type(theirs):
+        yield f"{at}: {_short(ours)}, not {_short(theirs)}"
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 (JSON)
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _in_lines(stated: bytes, remade: bytes) -> str:
+    lines = zip_longest(stated.split(b"\n"), remade.split(b"\n"))
+    number, one, other = next((n, a, b) for n, (a, b) in enumerate(lines, 1) if a != b)
+    if one is None or other is None:
+        return f"line {number}: is {'missing' if one is None else 'there too'}"
+    column = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+    start = max(column - _SHOWN // 2, 0)
+    shown = (line[start : start + _SHOWN].decode(errors="replace") for line in (one, other))
+    return f"line {number}: …{'…, not …'.join(shown)}…"
