@@ -9,8 +9,8 @@ from builders import adverse_event, disposition, dose, enrolment, entry, viral_l
 from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel, randomised
 
-from trial.definition.outputs import ROW_KINDS, CellRef
-from trial.definition.references import has_p
+from trial.definition.offered import has_p, statistics
+from trial.definition.outputs import CellRef, Table
 from trial.messages import Entry
 from trial.study import Study
 
@@ -156,13 +156,16 @@ def study_of(
     """Load a blinded study with one table, whose every first cell is a figure."""
     named = [{"label": f"Row {i}"} | row | {"id": f"r{i}"} for i, row in enumerate(rows)]
     subjects = [each["id"] for each in columns if "set" in each]
+    table = Table.model_validate(
+        {"id": "t", "title": "T", "population": "P", "columns": columns, "rows": named}
+    )
     figures = [
         {"id": f"{row['id']}-{name}", "label": "Figure", "show": "n",
          "source": {"table": "t", "row": row["id"] + end, "column": name}}
         for row in named
         for name in subjects
         for end in ["/x" if "terms" in row else "/" if "levels" in row else ""]
-        if row.keys() & ROW_KINDS
+        if "n" in statistics(CellRef(table="t", row=row["id"] + end, column=name), [table])
     ]  # fmt: skip
     charts = [
         {"id": row["id"], "title": "Chart", "population": "All", "kind": _CHARTS[kind],

@@ -179,3 +179,105 @@ class TestShown:
         figure = TINY["figures"][1] | wrong
         with pytest.raises(Rejected):
             report.check(tiny(figures=[figure]))
+
+
+PAIR = [
+    {"id": "a", "label": "A", "set": "enrolled", "where": "men"},
+    {"id": "b", "label": "B", "set": "enrolled", "where": "women"},
+]
+CONDITIONS = {
+    "men": {"characteristic": "sex", "levels": ["M"]},
+    "women": {"characteristic": "sex", "levels": ["F"]},
+}
+ROWS: list[dict[str, Any]] = [
+    {"id": "head"},
+    {"id": "sex", "label": "Sex", "levels": {"characteristic": "sex"}},
+    {"id": "age", "summary": "age", "statistics": ["mean"]},
+    {"id": "one", "summary": {"a": "age"}},
+    {"id": "many", "count": "men"},
+    {"id": "later", "not_due": "men"},
+    {"id": "os", "survival": {"time": "to-death", "at": [28]}},
+    {"id": "ae", "events": {}},
+    {"id": "rate", "incidence": {"filter": {}}},
+    {"id": "term", "terms": {"filter": {}, "by": "pt"}},
+]
+
+
+DEATH = {"label": "Death", "start": "enrolment", "events": ["death"]}
+
+
+def figure_of(show: str, row: str, column: str, compared: Any) -> list[str]:
+    """Give the faults of a figure of some row and column, its pointer before each."""
+    figure = {"id": "new", "label": "New", "show": show}
+    figure["source"] = {"table": "t", "row": row, "column": column}
+    more = {"figures": [figure], "conditions": CONDITIONS}
+    more["times"] = {"to-death": DEATH}
+    try:
+        columns = [*PAIR, {"id": "p", "label": "P", "compare": ["a", "b"], **compared}]
+        report.check(parallel(ROWS, columns, **more))
+    except Rejected as rejected:
+        return [f"{each.pointer} {each.detail}" for each in rejected.faults]
+    return []
+
+
+class TestWhatACellHas:
+    """A figure that asks for what its cell can never have would print nothing, or 0."""
+
+    @pytest.mark.parametrize(
+        ("show", "row", "column", "compared", "there"),
+        [
+            ("n", "head", "a", {}, "nothing"),
+            ("n", "sex", "a", {}, "nothing"),
+            ("p", "sex/M", "p", {}, "nothing"),
+            ("difference", "sex", "p", {}, "p"),
+            ("p", "sex", "p", {"counts": "newcombe"}, "difference"),
+            ("median", "age", "a", {}, "n, mean"),
+            ("mean", "age", "p", {}, "p"),
+            ("difference", "age", "p", {}, "p"),
+            ("count-percent", "age", "a", {}, "n, mean"),
+            ("mean", "one", "b", {}, "nothing"),
+            ("p", "one", "p", {}, "nothing"),
+            ("mean", "many", "a", {}, "n, count-percent"),
+            ("events", "many", "a", {}, "n, count-percent"),
+            ("p", "later", "p", {}, "nothing"),
+            ("median", "os", "a", {}, "n, count-percent"),
+            ("median", "os/median", "a", {}, "nothing"),
+            ("p", "os/q1", "p", {}, "nothing"),
+            ("mean", "ae", "a", {}, "n, events, count-percent"),
+            ("difference", "ae", "p", {}, "p"),
+            ("count-percent", "rate", "a", {}, "n"),
+            ("count-percent", "term", "a", {}, "nothing"),
+        ],
+    )
+    def test_what_it_has_not_is_refused_and_what_it_has_is_listed(
+        self, show, row, column, compared, there
+    ):
+        (fault,) = figure_of(show, row, column, compared)
+        where = f"row {row} in column {column} of table t"
+        assert fault == (
+            f"/figures/0/show is nothing that {where} has; a figure of it can show {there}"
+        )
+
+    @pytest.mark.parametrize(
+        ("show", "row", "column", "compared"),
+        [
+            ("count-percent", "sex/M", "a", {}),
+            ("p", "sex", "p", {}),
+            ("mean", "age", "b", {}),
+            ("difference", "age", "p", {"means": "t"}),
+            ("difference", "many", "p", {"counts": "miettinen-nurminen"}),
+            ("p", "os", "p", {}),
+            ("events", "term/Headache", "a", {}),
+            ("p", "term/Headache", "p", {}),
+        ],
+    )
+    def test_what_it_has_is_accepted(self, show, row, column, compared):
+        assert figure_of(show, row, column, compared) == []
+
+    def test_a_row_that_came_with_no_event_is_told_of_beside_its_0(self):
+        row = "term/Nervous system disorders/Headache"
+        study = shown("count-percent", row, table="events")
+        figure = new(study, *TestShown.SEEN)
+        assert (figure.text, figure.left_out) == ("0", f"there is no row {row} of table events")
+        figure = new(study, *TestShown.SEEN, adverse_event(), coding())
+        assert (figure.text, figure.left_out) == ("1 (100%)", "")

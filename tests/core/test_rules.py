@@ -225,7 +225,7 @@ class TestWrongNames:
              "/tables/0/rows/0/stratified/strata/1"),
             (with_row(survival={"time": "to-death"}), "/tables/0/rows/0/survival/time"),
             (with_row(ancova={"measure": "height"}), "/tables/0/rows/0/ancova/measure"),
-            (with_row(ancova={"measure": "age", "covariates": ["age", "height"]}),
+            (with_row(ancova={"measure": "age", "covariates": ["score", "height"]}),
              "/tables/0/rows/0/ancova/covariates/1"),
             (with_row(ancova={"measure": "age", "factors": ["height"]}),
              "/tables/0/rows/0/ancova/factors/0"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from trial import study as studies
 from trial.checking import names, oddities, places
-from trial.definition import references
+from trial.definition import offered
 from trial.errors import Fault, Rejected, UnknownName
 from trial.messages import read_json
 from trial.rules.parts import Collector
@@ -69,7 +69,7 @@ def _outputs(plan: Plan, found: Collector) -> None:
     sources.check(plan.study, found)
     listings.check(plan, found)
     figures.check(plan, found)
-    found.add(*references.faults(definition))
+    found.add(*offered.faults(definition))
 
 
 def _settle(value: Any, found: Iterable[Fault]) -> None:  # noqa: ANN401 (any JSON)

@@ -13,8 +13,9 @@ from trial.definition import Definition
 from trial.definition.charts import ChartDefinition
 from trial.definition.dependence import Dependence
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
+from trial.definition.offered import has_p
 from trial.definition.outputs import CellRef, ListingDefinition, Table, TableColumn, TableRow
-from trial.definition.references import has_p, output, row_of
+from trial.definition.references import output, row_of
 from trial.definition.reporting import CompletionDefinition, Testing
 
 ALL_ARMS = "All arms"

@@ -138,6 +138,7 @@ def _figure(figure: Figure) -> Document:
         "imputed": figure.imputed,
         "not_due": figure.not_due,
         "missing": figure.missing,
+        "without_row": figure.without_row or None,
         "direction": figure.direction,
         "nominal": figure.nominal,
     }

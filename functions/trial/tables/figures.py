@@ -6,8 +6,9 @@ from fractions import Fraction
 from functools import partial
 
 from trial import numbers
-from trial.definition import Definition
-from trial.definition.outputs import CellRef, FigureDefinition, TableRow
+from trial.complaints import some_of
+from trial.definition import Definition, offered
+from trial.definition.outputs import CellRef, FigureDefinition
 from trial.definition.precision import Precision
 from trial.definition.references import row_of
 from trial.rules.matching import refused, unknown
@@ -32,7 +33,10 @@ def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]
     return tuple(_figure(each, by_id[each.source.table]) for each in definition.figures)
 
 
-_COUNTED = ("count", "levels", "not_due", "worst", "shift", "events", "terms", "stratified")
+_STATISTIC = {each: each for each in ("n", "events", "mean", "median", "difference", "p")} | {
+    "count-percent": "percent"
+}
+"""What a cell must hold for a figure to show it."""
 
 
 def check(plan: Plan, faults: Collector) -> None:
@@ -43,13 +47,14 @@ def check(plan: Plan, faults: Collector) -> None:
 
 
 def _check_shown(definition: Definition, figure: FigureDefinition, path: str) -> None:
-    found = row_of(figure.source, definition.tables)
-    if found is None:
-        raise unknown(f"{path}/source", "cell", figure.source.row)
-    table, row = found
-    column = next(each for each in table.columns if each.id == figure.source.column)
-    if column.compare is None and not _has(figure, row):
-        detail = f"is nothing that a row of {row.kind or 'heading'} has in column {column.id}"
+    ref = figure.source
+    if row_of(ref, definition.tables) is None:
+        raise unknown(f"{path}/source", "cell", ref.row)
+    held = offered.statistics(ref, definition.tables)
+    if _STATISTIC[figure.show] not in held:
+        there = [show for show, name in _STATISTIC.items() if name in held] or ["nothing"]
+        where = f"row {ref.row} in column {ref.column} of table {ref.table}"
+        detail = f"is nothing that {where} has; a figure of it can show {some_of(there)}"
         raise refused(f"{path}/show", detail)
 
 
@@ -66,24 +71,11 @@ def _precisions(plan: Plan, ref: CellRef) -> Iterator[Precision]:
             yield from row.precisions
 
 
-def _has(figure: FigureDefinition, row: TableRow) -> bool:
-    """Say whether a row has in a column of subjects what a figure shows."""
-    given = getattr(row, row.kind) if row.kind else {}
-    if isinstance(given, dict) and figure.source.column not in given:
-        return False
-    if row.kind in _COUNTED:
-        counts = ("n", "count-percent", "events") if row.kind in ("events", "terms") else (
-            "n", "count-percent")  # fmt: skip
-        return figure.show in counts
-    if row.kind == "summary":
-        return figure.show in ("n", *row.statistics_of(figure.source.column))
-    return row.kind is not None
-
-
 def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
-    row = next((row for row in grid.rows if row.id == definition.source.row), _NO_ROW)
-    cell = next((each for each in row.cells if each.column == definition.source.column), _EMPTY)
-    column = next(each for each in grid.columns if each.id == definition.source.column)
+    source = definition.source
+    row = next((row for row in grid.rows if row.id == source.row), _NO_ROW)
+    cell = next((each for each in row.cells if each.column == source.column), _EMPTY)
+    column = next(each for each in grid.columns if each.id == source.column)
     counts = definition.show not in (*_MEASURED, "p")
     nobody = not any(each.n for each in grid.columns)
     value, text = (None, NOT_REPORTED) if nobody else _shown(definition, cell)
@@ -106,6 +98,7 @@ def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
         primary=definition.primary,
         not_due=_count(cell, "not_due") if counts else None,
         missing=_count(cell, "missing") if counts else None,
+        without_row="" if nobody or row is not _NO_ROW else f"{source.row} of table {source.table}",
         direction=row.direction if definition.show in _MEASURED else "",
         nominal=definition.show == "p" and (p := cell.get("p")) is not None and p.nominal,
     )

@@ -289,10 +289,14 @@ class Figure:
     not_due: int | None = None
     missing: int | None = None
     """Who is in neither n nor N: not yet due, and missing. None where it counts no subjects."""
+    without_row: str = ""
+    """The row that it is of, where its table has none: no event of that term, for one."""
 
     @property
     def left_out(self) -> str:
-        """Say who is in neither n nor N, where anybody is."""
+        """Say who is in neither n nor N, where anybody is; or that nothing was found to count."""
+        if self.without_row:
+            return f"there is no row {self.without_row}"
         found = ((self.not_due, "not yet due"), (self.missing, "missing"))
         return ", ".join(f"{n} {what}" for n, what in found if n)
 

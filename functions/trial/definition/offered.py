@@ -1,0 +1,163 @@
+"""Which statistics a cell of a table can hold: known from the definition, before there is data.
+
+What refers to a cell is checked against it: figures, and the order of testing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from trial.definition import Definition
+from trial.definition.outputs import CellRef, Table, TableColumn, TableRow
+from trial.definition.references import row_of
+from trial.errors import Fault
+
+_INTERVAL = frozenset(("ci_low", "ci_high"))
+_COUNT = frozenset(("n", "N", "percent"))
+_OPEN = frozenset(("not_due", "missing"))
+_IMPUTED = frozenset(("observed", "imputed", "baseline"))
+_UNDATED = frozenset(("undated",))
+_P = frozenset(("p",))
+_PAIRS = _INTERVAL | _OPEN | {"n", "both", "first", "second", "neither", "difference", "p"}
+_NOTHING: frozenset[str] = frozenset()
+
+
+def statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str]:
+    """Name what a cell can hold; nothing where there is no such cell.
+
+    Under `events` by class and term a name may be a term's or a level's: then what either has.
+    """
+    found = row_of(ref, tables)
+    if found is None:
+        return _NOTHING
+    table, row = found
+    column = next(each for each in table.columns if each.id == ref.column)
+    inner = ref.row.split("/")[1:]
+    if row.pairs is not None:
+        return _PAIRS if column is _of_pairs(table, row) else _NOTHING
+    if column.compare is not None:
+        return _compared(table, row, column, column.compare, inner)
+    return _shown(row, column, inner) if _fills(row, [column.id]) else _NOTHING
+
+
+def has_p(ref: CellRef, tables: Iterable[Table]) -> bool:
+    """Say whether a cell is one that holds a P value, where it can be computed."""
+    return "p" in statistics(ref, tables)
+
+
+def faults(definition: Definition) -> Iterator[Fault]:
+    """Find what the order of testing names that is no P value."""
+    for i, ref in enumerate(definition.testing.order if definition.testing else ()):
+        if row_of(ref, definition.tables) is not None and not has_p(ref, definition.tables):
+            detail = f"has no P value in column {ref.column} of table {ref.table}"
+            yield Fault(f"/testing/order/{i}", f"row {ref.row} {detail}")
+
+
+def _of_pairs(table: Table, row: TableRow) -> TableColumn:
+    """Give the column that a row of pairs stands in."""
+    subjects = [each for each in table.columns if each.compare is None]
+    return next((each for each in table.columns if each.id == row.column), subjects[-1])
+
+
+def _fills(row: TableRow, columns: Iterable[str]) -> bool:
+    """Say whether a row shows something in each of some columns of subjects."""
+    given = getattr(row, row.kind) if row.kind else None
+    return not isinstance(given, dict) or given.keys() >= set(columns)
+
+
+def _shown(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    """Name what a row has in a column of subjects; `inner` names the row that its rule gives."""
+    return _SHOWN[row.kind](row, column, inner) if row.kind else _NOTHING
+
+
+def _counted(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    at_row = bool(inner) == (row.visits is not None)
+    return _COUNT | _OPEN | (_INTERVAL if row.interval else _NOTHING) if at_row else _NOTHING
+
+
+def _measured(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    if bool(inner) != (row.visits is not None):
+        return _NOTHING
+    named = row.statistics_of(column.id)
+    interval = _INTERVAL if "ci" in named else _NOTHING
+    return frozenset(("n", *named)) - {"ci"} | interval | _IMPUTED
+
+
+def _at_levels(_row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    return _COUNT if inner else _NOTHING
+
+
+def _of_terms(_row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    return _COUNT | {"events"} if inner else _NOTHING
+
+
+def _surviving(_row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    if not inner:
+        return _COUNT | _OPEN | _UNDATED | {"censored"}
+    return _INTERVAL | {"survival" if inner[0].startswith("day-") else "days"}
+
+
+def _adjusted(_row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    has_mean = column.arm is not None and not inner
+    return _INTERVAL | {"n", "lsmean", "se"} if has_mean else _NOTHING
+
+
+_SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[str]]] = {
+    "count": _counted,
+    "levels": _at_levels,
+    "summary": _measured,
+    "not_due": lambda *_: _COUNT,
+    "events": lambda *_: _COUNT | {"events"},
+    "terms": _of_terms,
+    "worst": _at_levels,
+    "shift": _at_levels,
+    "stratified": lambda *_: _COUNT | _OPEN,
+    "ancova": _adjusted,
+    "survival": _surviving,
+    "incidence": lambda *_: _INTERVAL | _UNDATED | {"n", "years", "rate"},
+}
+
+
+def _compared(
+    table: Table, row: TableRow, column: TableColumn, of: Sequence[str], inner: Sequence[str]
+) -> frozenset[str]:
+    """Name what a row has in a column that compares some others."""
+    if not _fills(row, of):
+        return _NOTHING
+    if row.kind == "ancova":
+        return _modelled(table, row, column, of, inner)
+    if not _at_comparison(row, inner):
+        return _NOTHING
+    if row.kind == "summary":
+        return _P if column.means == "anova" else _INTERVAL | _P | {"difference"}
+    return _P if row.kind in ("stratified", "survival") else _contrasted(column)
+
+
+def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
+    """Say whether it is the row that compares: of levels their heading, of terms each term's."""
+    if row.kind in ("levels", "worst"):
+        return bool(row.label) and not inner
+    if row.kind == "terms":
+        return bool(inner)
+    compares = row.kind in ("count", "events", "summary", "stratified", "survival")
+    return compares and bool(inner) == (row.visits is not None)
+
+
+def _contrasted(column: TableColumn) -> frozenset[str]:
+    tested = column.counts in ("fisher", "pearson")
+    return _P if tested else _INTERVAL | {"difference"}
+
+
+def _modelled(
+    table: Table, row: TableRow, column: TableColumn, of: Sequence[str], inner: Sequence[str]
+) -> frozenset[str]:
+    if inner:
+        return _P if column is _widest(table, row) else _NOTHING
+    pair = len(of) == 2  # noqa: PLR2004 (a difference is between two)
+    return _INTERVAL | _P | {"difference", "se"} if pair else _P
+
+
+def _widest(table: Table, row: TableRow) -> TableColumn | None:
+    """Give the column of a test of trend: the one that compares most arms, if there are scores."""
+    if row.ancova is None or row.ancova.scores is None:
+        return None
+    compared = [each for each in table.columns if each.compare is not None]
+    return max(compared, key=lambda each: len(each.compare or ()), default=None)
