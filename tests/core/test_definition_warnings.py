@@ -43,7 +43,13 @@ def test_the_shipped_definitions_say_nothing_odd_but_what_is_known():
             "/conditions/exacerbated",
             "/times/exacerbation-1/events/1/where/indication",
         ],
-        "pilot": ["/baselines/before-treatment", "/conditions/baseline-scored", "/parameters"],
+        "pilot": [
+            "/baselines/before-treatment",
+            "/classes/alt-baseline/measure/at",
+            "/conditions/baseline-scored",
+            "/measures/adas-cog-baseline/at",
+            "/parameters",
+        ],
     }
 
 
@@ -52,6 +58,14 @@ BOTH = [
     {"id": "safety", "label": "Safety", "set": "safety"},
     {"id": "p", "label": "P", "compare": ["itt", "safety"]},
 ]
+
+
+def by_sex(name: str, *levels: str) -> Any:
+    """Give a column of those of some sexes."""
+    where = {"characteristic": "sex", "levels": list(levels)}
+    return {"id": name, "label": name, "set": "itt", "where": where}
+
+
 OPEN = {"recorded": "conmed.recorded", "where": {"indication": "Pain"}}
 
 
@@ -73,13 +87,28 @@ OPEN = {"recorded": "conmed.recorded", "where": {"indication": "Pain"}}
         (table(columns=[*BOTH[:1], {**BOTH[0], "id": "again"},
                         {**BOTH[2], "compare": ["itt", "again"]}]),
          "/tables/0/columns/2/compare"),
+        (table(columns=[*BOTH[:1], {**BOTH[0], "id": "drug", "arm": "drug"},
+                        {**BOTH[2], "compare": ["itt", "drug"]}]),
+         "/tables/0/columns/2/compare"),
+        (table(columns=[by_sex("men", "M"), by_sex("all", "M", "F"),
+                        {**BOTH[2], "compare": ["men", "all"]}]),
+         "/tables/0/columns/2/compare"),
+        (table(rows=[{"id": "r", "label": "R",
+                      "shift": {"before": "age-group", "after": "age-group"}}]),
+         "/tables/0/rows/0/shift"),
+        (changed(visits=[{**each, "schedule": "mian"} if i == 1 else each
+                         for i, each in enumerate(shipped(EXAMPLE)["visits"])]),
+         "/visits/1/schedule"),
+        (changed(measures={"first": {"parameter": "sbp", "at": "baseline"}}), "/measures/first/at"),
         (table(rows=[{"id": "r", "label": "R", "count": {"total": "treated"}}]),
          "/tables/0/columns/0"),
         (changed(placebo=["PLACEBOS"]), "/placebo/0"),
         (changed(adverse_events={"causality": []}), "/adverse_events/related"),
         (changed(adverse_events={"related": []}), "/adverse_events/causality"),
-        (changed(conditions={"left": {"measure": "age", "at_least": 65, "below": 18}}),
-         "/conditions/left"),
+        (changed(placebo=["sugar"]), "/placebo/0"),
+        (changed(measures={"sbp-change": {"parameter": "pulse", "at": "week-8"}},
+                 parameters={"pulse": {"label": "Pulse", "unit": "1/min"}}),
+         "/tables/1/rows/2"),
         (changed(periods=[{"id": "p", "label": "P", "first_day": 9, "last_day": 1}]), "/periods/0"),
     ],
 )  # fmt: skip
@@ -98,3 +127,8 @@ def test_tests_without_testing_are_told():
 def test_a_list_of_words_silences_what_is_said_of_free_text():
     lists = {"vocabularies": {"conmed.recorded": {"indication": ["Pain"]}}}
     assert warned(changed(conditions={"pain": OPEN, "left": {"any": ["pain"]}}, **lists)) == []
+
+
+def test_columns_of_nobody_in_common_are_compared_without_a_word():
+    columns = [by_sex("men", "M"), by_sex("women", "F"), {**BOTH[2], "compare": ["men", "women"]}]
+    assert "/tables/0/columns/2/compare" not in [at for at, _ in warned(table(columns=columns))]

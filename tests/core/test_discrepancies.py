@@ -162,6 +162,10 @@ CASES: dict[str, list[Case]] = {
         [[*ENROLLED, randomised(arm="a"), dose(treatment="drug")],
          [*ENROLLED, randomised(arm="b"), dose(treatment="placebo")]], ARMS,
     )],
+    "dose-without-treatment": [Case(
+        [*ENROLLED, randomised(), dose(treatment=None)], "DOSE-7",
+        [[*ENROLLED, randomised(), dose()]], ARMS, told="1 dose",
+    )],
     "dose-after-discontinuation": [Case(
         [*ENROLLED, dose(7), dose(21), left(20)], "ST, DOSE-21",
         [[*ENROLLED, dose(7), dose(20), left(20)], [*ENROLLED, dose(21), completed(20)]],
@@ -236,6 +240,12 @@ CASES: dict[str, list[Case]] = {
         [[*ENROLLED, viral_load(0, 9, lloq=20), viral_load(7, 9, lloq=20)]],
         told="limit 50",
     )],
+    "reference-range": [
+        Case([*ENROLLED, viral_load(0, 9, range_low=5, range_high=4)], "VL-0",
+             [[*ENROLLED, viral_load(0, 9, range_low=5, range_high=5)],
+              [*ENROLLED, viral_load(0, 9, range_low=5)]], told="upper limit 4"),
+        Case([*ENROLLED, viral_load(0, 9, range_high=0)], "VL-0", []),
+    ],
     "undecided": [Case(
         [*ENROLLED, dose(7), viral_load(0, 9, record="A"), viral_load(0, 11, record="B")], "A, B",
         [[*ENROLLED, dose(7), viral_load(0, 9, record="A"), viral_load(0, 9, record="B")],
@@ -257,6 +267,18 @@ CASES: dict[str, list[Case]] = {
     "seriousness": [Case(
         [*ENROLLED, adverse_event(seriousness=["DEATH"])], "AE-1",
         [[*ENROLLED, adverse_event(serious=True, seriousness=["DEATH"])]],
+    )],
+    "event-twice": [Case(
+        [*ENROLLED, adverse_event(), adverse_event(record="AE-2", term="As told")], "AE-1, AE-2",
+        [[*ENROLLED, adverse_event(), adverse_event(11, record="AE-2")],
+         [*ENROLLED, adverse_event(), adverse_event(record="AE-2", term="else")],
+         [*ENROLLED, adverse_event(None), adverse_event(None, record="AE-2")]],
+        told=f"onset {day(10)}",
+    )],
+    "serious-without-criterion": [Case(
+        [*ENROLLED, adverse_event(serious=True)], "AE-1",
+        [[*ENROLLED, adverse_event(serious=True, seriousness=["DEATH"])],
+         [*ENROLLED, adverse_event()]],
     )],
     "unresolved-with-end": [Case(
         [*ENROLLED, adverse_event(outcome="NOT RECOVERED/NOT RESOLVED", end=day(12))], "AE-1",

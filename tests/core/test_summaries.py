@@ -71,7 +71,7 @@ class TestStatistics:
         assert found == (
             {"n": "1", "mean": "40.0", "sd": "", "se": "", "q1": "40.0"}
             if ages
-            else {"n": "0", **dict.fromkeys(("mean", "sd", "se", "q1"), "not reported")}
+            else dict.fromkeys(("n", "mean", "sd", "se", "q1"), "not reported")
         )
 
 

@@ -14,11 +14,12 @@ from builders import (
     enrolment,
     entry,
     measured,
+    tables_of,
     tiny,
     truth,
     viral_load,
 )
-from parallel import parallel, randomised, table_of
+from parallel import TOTAL, parallel, randomised, table_of
 
 from trial import report
 from trial.errors import Rejected
@@ -311,3 +312,30 @@ def test_a_measure_of_no_one_form_is_refused(measure):
         report.check(tiny(measures=TINY["measures"] | {"new": measure}))
     (fault,) = caught.value.faults
     assert fault.pointer in {"/measures/new", "/measures/new/by_arm", "/measures/new/records"}
+
+
+class TestRowsOfVisits:
+    AT_DAY_0 = {"parameter": "viral-load", "at": "day-0"}  # noqa: RUF012
+    OPEN = {"parameter": "viral-load"}  # noqa: RUF012
+    BY = {"id": "row", "label": "Row", "visits": ["day-7", "day-14"], "statistics": ["n", "mean"]}  # noqa: RUF012
+
+    def test_a_visit_is_filled_in_only_where_a_measure_names_none(self):
+        columns = [TOTAL, {**TOTAL, "id": "start"}]
+        row = self.BY | {"summary": {"total": self.OPEN, "start": self.AT_DAY_0}}
+        entries = [
+            enrolment(),
+            randomised("a"),
+            dose(7),
+            *(viral_load(at, 100 + at) for at in (0, 7, 14)),
+        ]
+        grid = tables_of(parallel([row], columns), entries)["t"]
+        found = {row.id: [each.get("mean").text for each in row.cells] for row in grid.rows[1:]}
+        assert found == {"row/day-7": ["107.0", "100.0"], "row/day-14": ["114.0", "100.0"]}
+
+    @pytest.mark.parametrize("same", [AT_DAY_0, {"total": AT_DAY_0}, "age", "baseline-copies"])
+    def test_a_row_that_is_the_same_at_every_visit_is_refused(self, same):
+        with pytest.raises(Rejected) as caught:
+            report.check(parallel([self.BY | {"summary": same}], (TOTAL,)))
+        (fault,) = caught.value.faults
+        assert fault.pointer == "/tables/0/rows/0/summary"
+        assert "same at every visit" in fault.detail

@@ -1,13 +1,15 @@
 """What a definition may say and probably does not mean: said beside it, never refused."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from trial.checking import places
 from trial.checking.fields import field_of, known, members, parts
 from trial.checking.known import fields_of
 from trial.checking.walking import Named, Raw, escaped, walk
-from trial.complaints import closest, some_of
+from trial.complaints import closest, hint, some_of
 from trial.definition import Definition
 from trial.definition.outputs import TableColumn, TableRow
 from trial.errors import Fault
@@ -99,21 +101,36 @@ def _untested(definition: Definition, _value: Raw, _named: list[Named]) -> Itera
 
 
 def _unlike(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
-    """Find comparisons of columns of different sets: who is in both is counted twice."""
+    """Find comparisons of columns that may share subjects: who is in both is counted twice."""
     for i, table in enumerate(definition.tables):
         columns = {each.id: each for each in table.columns}
         for j, column in enumerate(table.columns):
             compared = [columns[name] for name in column.compare or () if name in columns]
-            if len({each.set for each in compared}) > 1:
-                detail = "compares columns of different analysis sets"
-                yield Fault(f"/tables/{i}/columns/{j}/compare", detail)
-            elif len({(each.set, each.arm, _key(each)) for each in compared}) < len(compared):
-                detail = "compares columns of the same subjects: tests take them for independent"
-                yield Fault(f"/tables/{i}/columns/{j}/compare", detail)
+            for one, other in combinations(compared, 2):
+                if (what := _shared(definition, one, other)) is not None:
+                    detail = f"compares columns {what}: {one.id}, {other.id}"
+                    taken = "tests take them for independent"
+                    yield Fault(f"/tables/{i}/columns/{j}/compare", f"{detail}; {taken}")
 
 
-def _key(column: TableColumn) -> str:
-    return str(column.where)
+def _shared(definition: Definition, one: TableColumn, other: TableColumn) -> str | None:
+    """Say why two columns may have subjects in common; None where nobody is in both."""
+    if one.set != other.set:
+        return "of different analysis sets"
+    if one.arm is not None and other.arm is not None and one.arm != other.arm:
+        return None
+    (of, levels), (also_of, others) = _levels(definition, one), _levels(definition, other)
+    if of is not None and of == also_of and not set(levels) & set(others):
+        return None
+    alike = (one.arm, one.where) == (other.arm, other.where)
+    return "of the same subjects" if alike else "that may share subjects"
+
+
+def _levels(definition: Definition, column: TableColumn) -> tuple[str | None, Sequence[str]]:
+    """Give the characteristic by which a column shows subjects, and at which of its levels."""
+    where = column.where
+    found = definition.conditions.get(where) if isinstance(where, str) else where
+    return (None, ()) if found is None else (found.characteristic, found.levels)
 
 
 def _empty_columns(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
@@ -142,11 +159,11 @@ def _unreachable(definition: Definition, _value: Raw, _named: list[Named]) -> It
 
 
 def _placebo(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
-    """Find a placebo that is spelt almost as what an arm gives."""
+    """Find a placebo that no arm gives, where arms say what they give."""
     given = [each for arm in definition.arms for each in arm.treatments]
     for i, name in enumerate(definition.placebo):
-        if name not in given and (meant := closest(name, given)) is not None:
-            yield Fault(f"/placebo/{i}", f"is no treatment of an arm: {meant} is. Is it another?")
+        if given and name not in given:
+            yield Fault(f"/placebo/{i}", f"is no treatment of an arm{hint(name, given)}")
 
 
 def _causality(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
@@ -159,22 +176,51 @@ def _causality(definition: Definition, _value: Raw, _named: list[Named]) -> Iter
         yield Fault("/adverse_events/causality", "`related` is empty: no event is ever related")
 
 
-def _thresholds(_definition: Definition, _value: Raw, named: list[Named]) -> Iterator[Fault]:
-    """Find bounds that nothing can lie within."""
+def _schedules(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+    """Find a schedule of one visit that is spelt almost as one of several."""
+    schedules = Counter(each.schedule for each in definition.visits)
+    shared = [name for name, n in schedules.items() if n > 1]
+    for i, visit in enumerate(definition.visits):
+        if schedules[visit.schedule] == 1 and (meant := closest(visit.schedule, shared)):
+            detail = f"is of this visit alone, {meant} of several. Is it another?"
+            yield Fault(f"/visits/{i}/schedule", detail)
+
+
+def _visit_or_baseline(definition: Definition, _value: Raw, named: list[Named]) -> Iterator[Fault]:
+    """Find what is measured at a name that a visit and a baseline share: the visit is taken."""
+    shared = {each.id for each in definition.visits} & definition.baselines.keys()
     for each in named:
-        if each.what == "measure" and each.path.endswith("/measure"):
-            own = each.scope.own
-            low = _bound(own, "at_least", "more_than", max)
-            high = _bound(own, "at_most", "below", min)
-            if low is not None and high is not None and low > high:
-                yield Fault(each.path.rpartition("/")[0], "holds of nobody: its bounds cross")
+        if each.what == "visit or baseline" and each.value in shared:
+            yield Fault(each.path, f"is the visit {each.value}, not the baseline of that name")
 
 
-def _bound(
-    part: Raw, one: str, other: str, choose: Callable[[Iterable[float]], float]
-) -> float | None:
-    found = [float(part[name]) for name in (one, other) if isinstance(part.get(name), int | float)]
-    return choose(found) if found else None
+def _same_classes(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+    """Find shifts from classes to themselves: nobody ever leaves the diagonal."""
+    for i, table in enumerate(definition.tables):
+        for j, row in enumerate(table.rows):
+            if row.shift is not None and row.shift.before == row.shift.after:
+                yield Fault(f"/tables/{i}/rows/{j}/shift", "compares classes with themselves")
+
+
+def _whole_numbers(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+    """Find means of parameters of which nothing says to how many decimals they are printed."""
+    for i, table in enumerate(definition.tables):
+        for j, row in enumerate(table.rows):
+            names = [] if row.decimals is not None else _parameters(definition, row)
+            for name in dict.fromkeys(names):
+                each = definition.parameters[name]
+                if each.derived_from is None and each.places is None and each.decimals is None:
+                    detail = f"prints {name} in whole numbers: it has neither places nor decimals"
+                    yield Fault(f"/tables/{i}/rows/{j}", detail)
+
+
+def _parameters(definition: Definition, row: TableRow) -> Iterator[str]:
+    """Name the parameters that a row describes; of differences and measures by arm none."""
+    of = row.ancova.measure if row.ancova is not None else row.summary
+    for ref in of.values() if isinstance(of, dict) else [of]:
+        measure = definition.measures[ref] if isinstance(ref, str) else ref
+        if measure is not None and measure.parameter is not None:
+            yield measure.parameter
 
 
 RULES: tuple[Rule, ...] = (
@@ -186,5 +232,8 @@ RULES: tuple[Rule, ...] = (
     _unreachable,
     _placebo,
     _causality,
-    _thresholds,
+    _schedules,
+    _visit_or_baseline,
+    _same_classes,
+    _whole_numbers,
 )

@@ -117,6 +117,18 @@ class Bounds(Model):
     at_most: Decimal | None = None
     below: Decimal | None = None
 
+    @model_validator(mode="after")
+    def _hold_something(self) -> "Bounds":
+        lows = [(each, strict) for each, strict in ((self.at_least, False), (self.more_than, True))
+                if each is not None]  # fmt: skip
+        highs = [(each, strict) for each, strict in ((self.at_most, False), (self.below, True))
+                 if each is not None]  # fmt: skip
+        for low, above in lows:
+            for high, beneath in highs:
+                if low > high or (low == high and (above or beneath)):
+                    raise ValueError("its bounds cross: nothing lies within them")
+        return self
+
 
 class Class(Bounds, Level):
     """A class of a measure: the values it holds, and what it is called."""

@@ -518,10 +518,19 @@ class Compiler:
         return names
 
     def _summaries(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+        if row.visits is not None and not self._varies(row.summary):
+            raise refused(f"{path}/summary", _SAME)
         for name, label, visit in self._by_visit(row, path):
             plan = self._summary(row, name, label, visit, path)
             plan.check(path)
             yield plan
+
+    def _varies(self, measures: Any) -> bool:  # noqa: ANN401 (one measure, or one a column)
+        """Say whether a visit is filled in of one of a row's measures."""
+        refs = measures.values() if isinstance(measures, dict) else [measures]
+        defined = self._study.definition.measures
+        found = (defined.get(each) if isinstance(each, str) else each for each in refs)
+        return any(each is None or each.without_date for each in found)
 
     def _summary(
         self, row: TableRow, name: str, label: str, visit: Visit | None, path: str
@@ -533,7 +542,7 @@ class Compiler:
                 if ref not in measures:
                     raise unknown(at, "measure", ref)
                 ref = measures[ref]
-            return ref.model_copy(update={"at": visit.id}) if visit else ref
+            return ref.model_copy(update={"at": visit.id}) if visit and ref.without_date else ref
 
         def quantity(ref: str | Measure, at: str) -> Quantity:
             return self._rules.measure(measure(ref, at) if visit else ref, at)
@@ -564,6 +573,9 @@ class Compiler:
         return row.decimals
 
 
+_SAME = "is the same at every visit: write a measure that names no at"
+
+
 def _level(row: TableRow) -> int:
     """Give how far the row stands in, or its rows by visit: those stand under its label."""
     return row.level + (row.visits is not None and bool(row.label))
@@ -572,7 +584,7 @@ def _level(row: TableRow) -> int:
 def _at_visit(ref: Ref, visit: str, path: str) -> Ref:
     """Fill a visit in; what is the same at every visit is refused."""
     if isinstance(ref, str) or (found := ref.at_visit(visit)) == ref:
-        raise refused(path, "is the same at every visit: write a measure that names no at")
+        raise refused(path, _SAME)
     return found
 
 

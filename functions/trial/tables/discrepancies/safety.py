@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from trial import dates
 from trial.adverse_events import FATAL, GRADE_OF_DEATH, AdverseEvent
 from trial.derivation import DECIDING_DATE, Derivation
+from trial.messages import term
 from trial.subject import Record
-from trial.tables.discrepancies.found import EVENTS, Found, by_id, event_key, keys
+from trial.tables.discrepancies.found import EVENTS, MOST, Found, by_id, event_key, keys
 from trial.tables.discrepancies.treatment import DISPOSITION
 
 CODINGS, DEATHS = "adverse-event.coded", "death.reported"
@@ -47,6 +48,26 @@ def seriousness(derivation: Derivation) -> Iterator[Found]:
         criteria = event.data.get("seriousness") or []
         if criteria and not event.data["serious"]:
             yield event_key(event), f"not serious, and criteria are given: {len(criteria)}"
+
+
+def serious_without_criterion(derivation: Derivation) -> Iterator[Found]:
+    """Find serious events that do not say by which criterion."""
+    for event in derivation.adverse_events:
+        if event.data["serious"] and not event.data.get("seriousness"):
+            yield event_key(event), "serious, and no criterion is given"
+
+
+def event_twice(derivation: Derivation) -> Iterator[Found]:
+    """Find adverse events of one verbatim term, whatever its case, and one onset."""
+    alike: dict[tuple[str, str], list[AdverseEvent]] = {}
+    for event in derivation.adverse_events:
+        if onset := event.data.get("onset"):
+            words = term(event.data["term"]).casefold()
+            alike.setdefault((words, onset[: dates.FULL]), []).append(event)
+    for (_, onset), events in alike.items():
+        if len(events) > 1:
+            named = sorted(event.record for event in events)[:MOST]
+            yield tuple((EVENTS, record) for record in named), f"one term, onset {onset}"
 
 
 def unresolved_with_end(derivation: Derivation) -> Iterator[Found]:

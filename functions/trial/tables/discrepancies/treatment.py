@@ -49,6 +49,18 @@ def dosed_with_another_arm(derivation: Derivation) -> Iterator[Found]:
             yield keys(dose), f"given {dose.data['start']}"
 
 
+def dose_without_treatment(derivation: Derivation) -> Iterator[Found]:
+    """Find doses of no named treatment where arms say what they give.
+
+    Seen pooled there are no arms, and nothing is found.
+    """
+    if any(arm.treatments for arm in derivation.rules.arms):
+        unnamed = [each for each in derivation.doses if each.data.get("treatment") is None]
+        if unnamed:
+            told = f"{counted(len(unnamed), 'dose')} from {unnamed[0].data['start'][: dates.FULL]}"
+            yield keys(*unnamed), told
+
+
 def dose_after_discontinuation(derivation: Derivation) -> Iterator[Found]:
     """Find doses after the day on which treatment or study was discontinued."""
     ended = [

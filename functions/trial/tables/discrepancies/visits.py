@@ -145,6 +145,14 @@ def limits_changed(derivation: Derivation) -> Iterator[Found]:
             yield keys(other, record), told
 
 
+def reference_range(derivation: Derivation) -> Iterator[Found]:
+    """Find results whose range of the healthy is none: low above high, or nothing above 0."""
+    for record in by_id(derivation.records(RESULTS)):
+        low, high = record.data.get("range_low"), record.data.get("range_high")
+        if high is not None and (high <= 0 or (low is not None and low > high)):
+            yield keys(record), f"{record.data['parameter']}: upper limit {high:f}"
+
+
 _CHOSEN = {"first dose": ("dose.administered",), "coding": ("adverse-event.coded",)}
 
 
