@@ -73,7 +73,7 @@ init: $(READY) ## a commented definition to start from: make init STUDY=MY-1
 	@$(LOCAL) init "$(if $(filter command line environment,$(origin STUDY)),$(STUDY))" "$(OUT)"
 
 check-definition: $(READY) ## all that is wrong with a definition, and its empty shells: DEFINITION=…
-	@$(LOCAL) check-definition "$(DEFINITION)"
+	@PYTHONPATH=infrastructure .venv/bin/python -m local.checking "$(DEFINITION)"
 
 replay: $(READY) ## any study on a stack of its own: make replay DEFINITION=… EVENTS=… OUT=…
 	@$(LOCAL) replay "$(DEFINITION)" "$(EVENTS)" "$(OUT)"

@@ -14,11 +14,10 @@ from urllib.parse import quote
 import boto3
 
 from local import emulator, stack, starting, trail
-from local.checking import check
-from local.client import Client, DefinitionRefusedError
+from local.client import Client
 from local.demo import DEFINITION, FEED, demo
 from local.emulator import ROOT, Emulator, LocalError
-from local.feed import BadFileError, Lines, read_definition, read_source
+from local.feed import BadFileError, DefinitionRefusedError, Lines, read_definition, read_source
 from local.progress import step
 from local.replay import Job, post, replay
 from local.restore import restore
@@ -43,7 +42,6 @@ asked of the stack of `make up`, if it holds the same events.
 KEY is a file with public keys (PEM), got from KMS, or the manifest.sig.json of a cut you trust."""
 _POST_USAGE = "usage: make post EVENTS=events.ndjson STUDY=TMB-301"
 _SEND_USAGE = 'usage: make send CALL=/studies/TMB-301/reports BODY=\'{"reason": "…"}\' METHOD=POST'
-_CHECK_USAGE = "usage: make check-definition DEFINITION=definition.yaml"
 _INIT_USAGE = "usage: make init STUDY=MY-1, or besides OUT=definition.yaml"
 _REPLAY_USAGE = "usage: make replay DEFINITION=definition.yaml EVENTS=events.ndjson OUT=directory"
 
@@ -144,18 +142,6 @@ def run_replay(options: argparse.Namespace) -> int:
     return 0
 
 
-def check_definition(options: argparse.Namespace) -> int:
-    """Check a definition without a stack, and print the empty shells of its outputs."""
-    if not options.definition:
-        raise BadFileError(f"DEFINITION must be given\n{_CHECK_USAGE}")
-    checked = check(read_source(Path(options.definition)))
-    print(checked.shells)
-    for each in checked.warnings:
-        print(f"warning: {each}")
-    print(f"{options.definition} is accepted, with {len(checked.warnings)} warnings")
-    return 0
-
-
 def init(options: argparse.Namespace) -> int:
     """Write a complete, commented definition to start from."""
     if not options.study:
@@ -250,9 +236,6 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("definition", "events", "out"):
         verb.add_argument(name, nargs="?", default="")
     verb.set_defaults(command=run_replay)
-    verb = verbs.add_parser("check-definition", help="all that is wrong with one, and its shells")
-    verb.add_argument("definition", nargs="?", default="")
-    verb.set_defaults(command=check_definition)
     verb = verbs.add_parser("init", help="a definition to start from")
     verb.add_argument("study", nargs="?", default="")
     verb.add_argument("path", nargs="?", default="")

@@ -1,7 +1,11 @@
 """Check a definition as the service will, before a stack is built for it.
 
-The service's code runs in a process of its own: no local command imports it.
+The service's code runs in a process of its own: no local command imports it. `make
+check-definition` runs this module by itself, without what speaks to AWS, which takes as long to
+import as the check.
 """
+
+# ruff: noqa: T201 - what a command prints is its answer
 
 import json
 import os
@@ -9,11 +13,14 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from local.client import DefinitionRefusedError
 from local.emulator import ROOT, LocalError
-from local.feed import Source
+from local.feed import BadFileError, DefinitionRefusedError, Source, read_source
+
+_FAILED, _BAD_ARGUMENT = 1, 2
+_USAGE = "usage: make check-definition DEFINITION=definition.yaml"
 
 
 @dataclass(frozen=True)
@@ -57,3 +64,31 @@ def _asked(definition: dict[str, Any]) -> dict[str, Any]:
         raise LocalError(f"the definition could not be checked:\n{done.stderr}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def _source(path: str) -> Source:
+    if not path:
+        raise BadFileError(f"DEFINITION must be given\n{_USAGE}")
+    return read_source(Path(path))
+
+
+def main(arguments: list[str]) -> int:
+    """Print the empty shells of a definition's outputs and what is odd about it.
+
+    Gives 0 where it is accepted, 2 where it is not or cannot be read, 1 where the check failed.
+    """
+    path = next(iter(arguments), "")
+    try:
+        checked = check(_source(path))
+    except (BadFileError, DefinitionRefusedError, LocalError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return _FAILED if isinstance(error, LocalError) else _BAD_ARGUMENT
+    print(checked.shells)
+    for each in checked.warnings:
+        print(f"warning: {each}")
+    print(f"{path} is accepted, with {len(checked.warnings)} warnings")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

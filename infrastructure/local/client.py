@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.emulator import REGION, LocalError
-from local.feed import Line, batches, is_object
+from local.feed import DefinitionRefusedError, Line, batches, is_object
 
 BATCH = "application/cloudevents-batch+json"
 SINGLE = "application/cloudevents+json"
@@ -29,10 +29,6 @@ _ATTEMPTS = 6
 
 class ServiceError(LocalError):
     """The service did not do what it promises; the text quotes its answer."""
-
-
-class DefinitionRefusedError(Exception):
-    """The service does not accept the study's definition; the text quotes its problems."""
 
 
 @dataclass(frozen=True)

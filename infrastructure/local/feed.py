@@ -17,6 +17,10 @@ class BadFileError(Exception):
     """A file that cannot be read as what it should be; the text names file and place."""
 
 
+class DefinitionRefusedError(Exception):
+    """The service does not accept the study's definition; the text quotes its problems."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of an events file: its number, from 1, and its bytes without the line end."""

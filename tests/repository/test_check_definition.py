@@ -9,9 +9,9 @@ import yaml
 from builders import read
 
 from local import __main__ as commands
+from local import checking
 from local.checking import check
-from local.client import DefinitionRefusedError
-from local.feed import read_source
+from local.feed import DefinitionRefusedError, read_source
 from trial import study
 from trial.acceptance import accept
 
@@ -79,7 +79,7 @@ class TestCheck:
     def test_warnings_are_printed_and_refuse_nothing(self, tmp_path, capsys):
         text = example().replace("measures:\n", "measures:\n  spare: {characteristic: age}\n")
         path = written(tmp_path, text)
-        assert commands.main(["check-definition", str(path)]) == 0
+        assert checking.main([str(path)]) == 0
         line = line_of(text, "spare:")
         assert f"warning: {path}:{line}: /measures/spare (measure spare): is not used" in (
             capsys.readouterr().out
@@ -87,11 +87,11 @@ class TestCheck:
 
     @pytest.mark.parametrize("arguments", [[], ["nowhere.yaml"]])
     def test_a_bad_argument_is_a_2(self, arguments):
-        assert commands.main(["check-definition", *arguments]) == 2
+        assert checking.main(arguments) == 2
 
     def test_a_definition_that_is_refused_is_a_2(self, tmp_path, capfd):
         path = written(tmp_path, example().replace("summary: age}", "summary: agee}"))
-        assert commands.main(["check-definition", str(path)]) == 2
+        assert checking.main([str(path)]) == 2
         assert "names no measure" in capfd.readouterr().err
 
 
