@@ -212,6 +212,19 @@ class TestLacking:
         subjects = "1 subject" if by_subject else "1 event, and so 1 subject"
         assert self.notes(row, *bare) == [self.said(subjects, wanted)]
 
+    @pytest.mark.parametrize(("wanted", "told"), ROWS)
+    def test_pairs_say_so_of_either_condition(self, wanted, told):
+        bare = adverse_event(record="1", serious="serious" in wanted)
+        known = adverse_event(record="2", **({"serious": False} | told))
+        for pair in (
+            ["treated", {"adverse_event": wanted}],
+            [{"adverse_event": wanted}, "treated"],
+        ):
+            row = {"pairs": pair, "column": "total"}
+            assert self.notes(row, known) == self.notes(row, bare, known) == []
+            (note,) = self.notes(row, bare)
+            assert note.endswith("is not reported are not counted: Total 1 subject.")
+
     @staticmethod
     def said(what: str, wanted: dict[str, Any]) -> str:
         words = {"grade_at_least": "grade", "seriousness": "criteria of seriousness",

@@ -398,9 +398,15 @@ class Compiler:
         last = max(i for i, each in enumerate(self._table.columns) if each.compare is None)
         column = ids.index(row.column) if row.column else last
         both: Ref = Condition(all=list(row.pairs))
-        sums, index = self._next(5)
+        lack = settling.lacks(self._rules, both)
+        strictly = [
+            settling.strictly(self._rules, ref, f"{path}/pairs/{i}")
+            for i, ref in enumerate(row.pairs if lack else ())
+        ]
+        sums, index = self._next(6 if lack else 5)
         waits = settling.waits(self._rules, both, f"{path}/pairs")
-        yield PairsRow(row.id, row.label, row.level, sums, index, column, first, second, waits)
+        at = (row.id, row.label, row.level, sums, index)
+        yield PairsRow(*at, column, first, second, waits, lack, strictly)
 
     def _events(self, row: TableRow, path: str) -> Iterator[RowPlan]:
         assert row.events is not None

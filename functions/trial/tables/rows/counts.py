@@ -146,15 +146,22 @@ class PairsRow(Placed):
     first: Test
     second: Test
     waits: Waits
+    lack: Sequence[str] = ()
+    strictly: Sequence[Test] = ()
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count the subject in one of the four pairs, once both conditions are settled."""
+        """Count the subject in one of the four pairs, once both conditions are settled.
+
+        Apart, whether one is open to what its adverse events `lack`, as in `Counting`.
+        """
         if not members[self.column]:
             return
         first, second = self.first(derivation), self.second(derivation)
         if first is not None and second is not None:
             pair = {(True, True): "a", (False, True): "b", (True, False): "c"}
             put(share, self.sums, f"{self.index}.{pair.get((first, second), 'd')}", 1)
+            if any(test(derivation) is None for test in self.strictly):
+                put(share, self.sums, f"{self.index}.l", 1)
         elif not self.waits(derivation):
             put(share, self.sums, f"{self.index}.m", 1)
 
@@ -178,4 +185,6 @@ class PairsRow(Placed):
             *beside(head.shown - n - missing, missing),
         )
         cell = Cell(head.id, statistics, f"{MCNEMAR_EXACT}; {PAIRED_TANGO}, 95 %")
-        return [Row(self.id, self.label, self.level, (cell,))]
+        lack = [(head.label, cells.get(f"{self.index}.l", 0))]
+        said = tuple(notes.lacking_of(self.label, self.lack, lack))
+        return [Row(self.id, self.label, self.level, (cell,), notes=said)]
