@@ -37,6 +37,12 @@ def test_four_unknown_names_are_four_faults_in_order_of_the_document():
     ]
 
 
+def test_what_a_list_holds_without_a_section_is_told_by_its_place():
+    wrong = example()
+    wrong["consort"] = {"25": ["14.1", "14.9"]}
+    assert [each.at for each in faults(wrong)] == ["item 25, entry 2"]
+
+
 def test_ten_faults_of_shape_names_and_sense_are_ten():
     wrong = example()
     wrong["shards"] = 99

@@ -27,7 +27,8 @@ def at(definition: Any, pointer: str) -> str:  # noqa: ANN401 (any JSON)
     section = ""
     for inside, part in _down(definition, pointer):
         if isinstance(inside, list):
-            words[-1:] = [f"{_one(section)} {_id(inside, part)}"]
+            one = f"{_one(section or 'entries')} {_id(inside, part)}"
+            words[-1 if section else len(words) :] = [one]
         elif section in _BY_NAME:
             words[-1:] = [f"{_one(section)} {part}"]
         elif section in ("box", "by_column") and words:
@@ -73,6 +74,7 @@ _BY_NAME = frozenset(
 _SINGULAR = {
     "classes": "class",
     "consort": "item",
+    "entries": "entry",
     "identities": "identity",
     "order": "test",
     "side": "box",
