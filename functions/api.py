@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from trial import asking, erasing, intake, messages, redriving, web, wiring
 from trial.errors import Rejected, Unavailable, place_of
-from trial.intake import Posted
+from trial.intake import Desk, Posted, Road
 from trial.study import Study
 from trial.web import Answer, Request, Routes
 
@@ -47,22 +47,33 @@ _PUT = {"created": 201, "filling": 202}
 @routes("POST", "/studies/{study}/events")
 def post_events(request: Request, study: str) -> Answer:
     """Record one event, or a batch; 201 means recorded and counted."""
+    return _post(request, study, Road.EVENTS)
+
+
+@routes("POST", "/studies/{study}/treatment-events")
+def post_treatment_events(request: Request, study: str) -> Answer:
+    """Take events that tell the arm; 202 means that they arrived, whatever they are."""
+    return _post(request, study, Road.TREATMENT)
+
+
+def _post(request: Request, study: str, road: Road) -> Answer:
     try:
         kind = request.content_type(*EVENT_TYPES, BATCH_TYPE)
         found = wiring.store().study(study)
-        return _post_batch(found, request) if kind == BATCH_TYPE else _post_one(found, request)
+        desk = Desk(wiring.store(), wiring.submissions(), request.principal, road)
+        post = _post_batch if kind == BATCH_TYPE else _post_one
+        return post(desk, found, request.body)
     except Rejected as rejected:
         if messages.is_identifier(study):
             intake.refuse(wiring.store(), study, request.body, rejected, request.principal)
         raise
 
 
-def _post_one(found: Study, request: Request) -> Answer:
-    body = request.body
+def _post_one(desk: Desk, found: Study, body: bytes) -> Answer:
     if len(body) > intake.EVENT_BYTES:
         raise intake.too_large()
     posted = Posted(body.decode(errors="surrogateescape"), messages.read_json(body))
-    answer = intake.take(wiring.store(), found, [posted], request.principal, warn=True)[0]
+    answer = intake.take(desk, found, [posted])[0]
     _count(answer.status)
     if answer.problem is not None:
         return web.document(answer.problem, answer.status, web.PROBLEM)
@@ -71,15 +82,14 @@ def _post_one(found: Study, request: Request) -> Answer:
     )
 
 
-def _post_batch(found: Study, request: Request) -> Answer:
-    if len(request.body) > BATCH_BYTES:
+def _post_batch(desk: Desk, found: Study, body: bytes) -> Answer:
+    if len(body) > BATCH_BYTES:
         raise Rejected(413, "Batch too large", f"at most {BATCH_BYTES} bytes")
-    posted = [Posted(text, value) for value, text in messages.split_batch(request.body)]
+    posted = [Posted(text, value) for value, text in messages.split_batch(body)]
     if len(posted) > BATCH_EVENTS:
         raise Rejected(413, "Batch too large", f"at most {BATCH_EVENTS} events")
-    answers = intake.take(wiring.store(), found, posted, request.principal, warn=True)
     results = []
-    for index, answer in enumerate(answers):
+    for index, answer in enumerate(intake.take(desk, found, posted)):
         _count(answer.status)
         result = {"index": index, "id": answer.id, "status": answer.status} | _warnings(answer)
         results.append(result | ({"problem": answer.problem} if answer.problem else {}))
@@ -96,7 +106,8 @@ def post_redrive(request: Request, study: str) -> Answer:
     """Take once more what was set aside, after its cause was mended: so many bodies a call."""
     store = wiring.store()
     found, after = store.study(study), request.query.get("after", "")
-    answer = redriving.redrive(store, found, after, request.beat)
+    submissions = wiring.submissions()
+    answer = redriving.redrive(store, submissions, found, after, request.beat)
     for each in answer["failed"]:
         logger.error("Body not tried again", study=study, **each)
         metrics.add_metric("RequestsFailed", "Count", 1)
@@ -113,6 +124,7 @@ def post_erase(request: Request, study: str, subject: str) -> Answer:
     reason = _because(request, "Subject not erased")
     entry = erasing.entry_of(found, subject, reason, asking.identifier(), wiring.now())
     erased = erasing.erase(store, found, entry, request.principal)
+    wiring.submissions().erase(study, subject)
     status = "erased" if erased.first else "erased before"
     document = {"study": study, "subject": subject, "status": status}
     return web.document(document | {"set_aside": erased.set_aside})
@@ -172,7 +184,7 @@ def serve(request: Request) -> Answer:
         return routes.answer(request)
     from trial import showing  # noqa: PLC0415 (as above)
 
-    return showing.routes.answer(request)
+    return showing.serve(request)
 
 
 def failed(error: Exception) -> Answer:

@@ -1,14 +1,15 @@
 """Record the events of a queue, batch by batch."""
 
+import json
 from collections import defaultdict
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from trial import intake, messages, wiring
+from trial import intake, messages, submitting, wiring
 from trial.errors import Rejected, Unavailable
-from trial.intake import Posted
+from trial.intake import Desk, Posted, Road
 from trial.store.asides import UNKNOWN_STUDY
 
 logger, metrics = Logger(), Metrics()
@@ -39,7 +40,8 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
     store = wiring.store()
     try:
         found = store.study(study)
-        answers = intake.take(store, found, [posted for _, posted in group], sender)
+        desk = Desk(store, wiring.submissions(), sender, Road.QUEUE)
+        answers = intake.take(desk, found, [posted for _, posted in group])
     except Rejected as rejected:
         return _set_aside(study, [message for message, _ in group], rejected, sender)
     except Unavailable:
@@ -51,6 +53,27 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
         for (message, _), answer in zip(group, answers, strict=True)
         if answer.status == Unavailable.STATUS
     ]
+
+
+def settle(messages_of_batch: list[Message]) -> list[str]:
+    """Settle what was submitted; give the ids of the messages to be delivered again.
+
+    No metric and no log says what it was: they are not for the unblinded alone.
+    """
+    failed = []
+    for message in messages_of_batch:
+        told = json.loads(message["body"])
+        try:
+            done = submitting.settle(
+                wiring.store(), wiring.submissions(), told["study"], told["submitted"]
+            )
+        except Rejected:  # there is no such study any more
+            continue
+        except Unavailable:
+            done = False
+        if not done:
+            failed.append(message["messageId"])
+    return failed
 
 
 def _set_aside(study: str, refused: list[Message], rejected: Rejected, sender: str) -> list[str]:
@@ -72,5 +95,7 @@ def _set_aside(study: str, refused: list[Message], rejected: Rejected, sender: s
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Answer which messages of an SQS batch must come again; the others are done with."""
     metrics.add_metric("Batches", "Count", 1)
-    failed = record(event["Records"])
+    of_queue = event["Records"][0].get("eventSourceARN", "").rpartition(":")[2]
+    work = settle if of_queue == wiring.submitted_to() else record
+    failed = work(event["Records"])
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}

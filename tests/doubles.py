@@ -191,7 +191,7 @@ def _holds(condition: str, old: Item | None, values: Item, names: Item | None = 
 
 def _updated(item: Item, what: Item) -> Item | None:
     names = what.get("ExpressionAttributeNames", {})
-    values = what["ExpressionAttributeValues"]
+    values = what.get("ExpressionAttributeValues", {})
     clauses = re.split(r"(?:^|\s)(SET|ADD|REMOVE)\s", what["UpdateExpression"])[1:]
     assert sum(len(each.split(",")) for each in clauses[1::2]) <= 300
     used = re.findall(r"[:#]\w+", f"{what['UpdateExpression']} {what.get('ConditionExpression')}")

@@ -52,6 +52,11 @@ def masked_body(kind: str, body: str) -> str:
     return canonical({**event, "data": data})
 
 
+def is_telling(kind: str) -> bool:
+    """Say whether events of a kind tell the arm, or why it was told."""
+    return bool(fields(kind))
+
+
 def may_tell(body: bytes) -> bool:
     """Say whether a body that was refused may tell the arm: unless each event is of a safe kind."""
     try:

@@ -29,11 +29,16 @@ def is_newer(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
 
 def is_behind(store: Store, documents: Documents, study: Study) -> bool:
     """Say whether something was recorded that no live documents show."""
-    found = {"events": store.accepted(study), "disputes": len([*store.disputes(study.id)])}
-    epoch = store.epoch(study.id)
-    latest = [documents.latest(study.id, view.audience)[0] or {} for view in study.views]
+    events, epoch = store.accepted(study), store.epoch(study.id)
     return any(
-        each.get("epoch", 0) < epoch
-        or (each["epoch"] == epoch and any(each.get(name, 0) < found[name] for name in _COUNTED))
-        for each in latest
+        _lacks(documents, view, epoch, (events, len([*store.disputes(view)])))
+        for view in study.views
     )
+
+
+def _lacks(documents: Documents, view: Study, epoch: int, found: tuple[int, int]) -> bool:
+    """Say whether what an audience has live is of an earlier epoch, or counts less."""
+    latest = documents.latest(view.id, view.audience)[0] or {}
+    if latest.get("epoch", 0) != epoch:
+        return bool(latest.get("epoch", 0) < epoch)
+    return any(latest.get(name, 0) < of for name, of in zip(_COUNTED, found, strict=True))

@@ -84,7 +84,7 @@ def listed(store: Store, study: Study, asked: Asked) -> tuple[Document, _Place |
     """
     state, own = _state(store, study)
     survey = Survey(state)
-    disputes = report.unsettled(state, store.disputes(study.id))
+    disputes = report.unsettled(state, store.disputes(study))
     beside = Counter({"disputed": sum(map(len, disputes.values()))})
     rows: list[tuple[_Place, Document]] = []
     for subject in state:

@@ -5,14 +5,17 @@ The API and the queue both come through here, so an event meets the same fate by
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Any
 
 from trial import discrepancies, messages
 from trial.acceptance import accept
+from trial.blinding import is_telling
 from trial.errors import Fault, Rejected, Unavailable
 from trial.messages import Entry
 from trial.store.dynamodb import Store
 from trial.store.rows import Receipt, Result
+from trial.store.submissions import Submissions
 from trial.store.writing import Moved
 from trial.study import Study
 from trial.subject import Outcome
@@ -23,10 +26,26 @@ EVENT_BYTES = 256 * 1024
 METRICS = {
     200: "EventsRepeated",
     201: "EventsRecorded",
+    202: "EventsSubmitted",
     413: "EventsTooLarge",
     503: "EventsNotRecorded",
 }
 """What an answer is counted as, by its status; `EventsRefused` where it is not here."""
+
+
+class Road(Enum):
+    """By which way an event comes: what is told of it, and which kinds may come so.
+
+    While a study is blinded, nobody who posts a treatment event is told what it is to its subject:
+    posted again with a guess in it, it would say who is in which arm.
+    """
+
+    EVENTS = auto()
+    """Answered with what it was; a blinded study's treatment events may not come so."""
+    TREATMENT = auto()
+    """Treatment events and no others: whatever they are, the answer is that they arrived."""
+    QUEUE = auto()
+    """Nobody waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -50,25 +69,34 @@ class Posted:
     value: Any
 
 
-def take(
-    store: Store, study: Study, posted: Sequence[Posted], principal: str, *, warn: bool = False
-) -> list[Answer]:
+@dataclass(frozen=True)
+class Desk:
+    """Where events are taken in: what keeps them, whose they are, and by which road they come."""
+
+    store: Store
+    submissions: Submissions
+    principal: str
+    road: Road
+
+
+def take(desk: Desk, study: Study, posted: Sequence[Posted]) -> list[Answer]:
     """Record events of one study and answer each in order; what is refused is set aside.
 
-    With `warn` answers name the discrepancies that an event raised: who waits for one reads it.
+    Who waits for an answer reads in it which discrepancies an event raised.
     """
-    results = _record(store, study, posted, principal)
+    results = _record(desk, study, posted)
     for _ in range(_LOOKS):
         moved = [index for index, each in enumerate(results) if isinstance(each.outcome, Moved)]
         if not moved:
             break
         again = [posted[index] for index in moved]
-        study = store.study(study.id)
-        for index, result in zip(moved, _record(store, study, again, principal), strict=True):
+        study = desk.store.study(study.id)
+        for index, result in zip(moved, _record(desk, study, again), strict=True):
             results[index] = result
+    warn = desk.road is Road.EVENTS
     return [
         replace(
-            _answer(store, study.id, each, result.outcome, principal),
+            _answer(desk, study.id, each, result.outcome),
             warnings=_warnings(study, result) if warn else (),
         )
         for each, result in zip(posted, results, strict=True)
@@ -82,17 +110,53 @@ def _warnings(study: Study, result: Result) -> Sequence[Mapping[str, object]]:
     return discrepancies.raised(study, change.before, change.after, change.share)
 
 
-def _record(store: Store, study: Study, posted: Sequence[Posted], principal: str) -> list[Result]:
-    entries = [_read(study, each) for each in posted]
-    receipts = [Receipt(each, principal) for each in entries if isinstance(each, Entry)]
-    recorded = iter(store.record(study, receipts))
-    results = []
-    for entry in entries:
-        result = next(recorded) if isinstance(entry, Entry) else Result(entry)
-        if result.outcome is Outcome.CONFLICT and isinstance(entry, Entry):
-            result = Result(_dispute(store, entry))
-        results.append(result)
-    return results
+def _record(desk: Desk, study: Study, posted: Sequence[Posted]) -> list[Result]:
+    entries = _submitted(desk, study, [_read(desk, study, each) for each in posted])
+    left = [each for each in entries if isinstance(each, Entry)]
+    recorded = desk.store.record(study, [Receipt(each, desk.principal) for each in left])
+    checked = iter(_checked(desk, study, left, recorded))
+    return [next(checked) if isinstance(each, Entry) else Result(each) for each in entries]
+
+
+def _submitted(
+    desk: Desk, study: Study, read: Sequence[Entry | Rejected]
+) -> list[Entry | Outcome | Rejected | Unavailable]:
+    """Submit what nobody is to be told of; give what became of it, and the entries left."""
+    blinded = study.definition.blinded
+    became: Outcome | Rejected | Unavailable = Outcome.SUBMITTED
+    apart = {
+        index: each
+        for index, each in enumerate(read)
+        if isinstance(each, Entry)
+        and (desk.road is Road.TREATMENT or (blinded and is_telling(each.kind)))
+    }
+    entries: list[Entry | Outcome | Rejected | Unavailable] = list(read)
+    try:
+        if apart:
+            desk.store.check_open(study.id)
+            desk.submissions.submit(study.id, list(apart.values()), desk.principal)
+    except (Rejected, Unavailable) as error:
+        became = error
+    for index in apart:
+        entries[index] = became
+    return entries
+
+
+def _checked(
+    desk: Desk, study: Study, entries: Sequence[Entry], results: Sequence[Result]
+) -> list[Result]:
+    """Note conflicts; what would tell the arm by a definition of before is looked at once more."""
+    known = Outcome.REPEATED, Outcome.CONFLICT
+    pairs = list(zip(entries, results, strict=True))
+    if any(is_telling(entry.kind) and each.outcome in known for entry, each in pairs):
+        desk.store.look_again(study.id)
+        if desk.store.study(study.id).definition.blinded:
+            moved = Result(Moved("the study is blinded by now"))
+            pairs = [(of, moved if is_telling(of.kind) else each) for of, each in pairs]
+    return [
+        Result(_dispute(desk.store, entry)) if each.outcome is Outcome.CONFLICT else each
+        for entry, each in pairs
+    ]
 
 
 def posted(body: bytes | None) -> list[Posted]:
@@ -105,15 +169,29 @@ def posted(body: bytes | None) -> list[Posted]:
     return [Posted(body.decode(), value)]
 
 
-def _read(study: Study, posted: Posted) -> Entry | Rejected:
+def _read(desk: Desk, study: Study, posted: Posted) -> Entry | Rejected:
     if len(posted.body.encode(errors="surrogatepass")) > EVENT_BYTES:
         return too_large()
     try:
         entry = messages.parse(posted.value, posted.body, study.id)
+        _check_road(desk, study, entry)
         accept(study, entry)
     except Rejected as rejected:
         return rejected
     return entry
+
+
+def _check_road(desk: Desk, study: Study, entry: Entry) -> None:
+    """Refuse what may not come by this road, and keep who tried."""
+    telling, at = is_telling(entry.kind), f"/studies/{study.id}"
+    if desk.road is Road.TREATMENT and not telling:
+        fault = Fault("/type", f"is no treatment event: POST {at}/events takes it")
+        raise Rejected(422, "Event not accepted", "", fault)
+    if desk.road is Road.EVENTS and telling and study.definition.blinded:
+        detail = f"while the study is blinded, POST {at}/treatment-events takes this kind"
+        refused = Rejected(403, "Treatment events have a route of their own", detail)
+        desk.submissions.refuse(study.id, entry, desk.principal, refused.problem())
+        raise refused
 
 
 def too_large() -> Rejected:
@@ -122,11 +200,7 @@ def too_large() -> Rejected:
 
 
 def _answer(
-    store: Store,
-    study: str,
-    posted: Posted,
-    result: Outcome | Rejected | Unavailable,
-    principal: str,
+    desk: Desk, study: str, posted: Posted, result: Outcome | Rejected | Unavailable
 ) -> Answer:
     name = _id(posted.value)
     match result:
@@ -137,7 +211,7 @@ def _answer(
         case Unavailable():
             return Answer(name, Unavailable.STATUS, result.problem())
     try:
-        refuse(store, study, posted.body, rejected, principal)
+        refuse(desk.store, study, posted.body, rejected, desk.principal)
     except Unavailable as error:  # it is neither recorded nor set aside: it must come again
         return Answer(name, Unavailable.STATUS, error.problem())
     return Answer(name, rejected.status, rejected.problem())
@@ -149,6 +223,11 @@ def _dispute(store: Store, entry: Entry) -> Rejected | Unavailable:
         store.dispute(entry)
     except Unavailable as error:
         return error
+    return conflict()
+
+
+def conflict() -> Rejected:
+    """Refuse a second content for a revision."""
     return Rejected(
         Outcome.CONFLICT.value,
         "Revision already recorded with other content",

@@ -195,7 +195,7 @@ def _refolded(store: Store, study: Study, asked: Asked, log: Changelog, beat: Be
 def make(store: Store, study: Study, state: State, asked: Asked = NOW) -> Publication:
     """Make what one state of the study shows to one audience: all of it of the same subjects."""
     disputes = tuple(
-        each for each in store.disputes(study.id) if not asked.as_of or each.at <= asked.as_of
+        each for each in store.disputes(study) if not asked.as_of or each.at <= asked.as_of
     )
     made = report.report(study, state, state.sums, asked, disputes)
     return Publication(made, study, state, disputes)

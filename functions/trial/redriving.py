@@ -8,26 +8,34 @@ import re
 from typing import Any
 
 from trial import intake
+from trial.blinding import may_tell
 from trial.errors import Beat, Fault, OutOfTime, Rejected, Unavailable
+from trial.intake import Desk, Road
 from trial.store.definitions import is_retired
 from trial.store.dynamodb import Store
 from trial.store.failures import told
 from trial.store.rows import Aside
+from trial.store.submissions import Submissions
 from trial.study import Study
 from trial.subject import Outcome
 
 BODIES = 100
 """How many bodies one call tries."""
 
-_TAKEN = frozenset({Outcome.RECORDED.value, Outcome.REPEATED.value})
+_TAKEN = frozenset(each.value for each in Outcome if each is not Outcome.CONFLICT)
+_FORBIDDEN = 403
 
 
-def redrive(store: Store, study: Study, after: str, beat: Beat) -> dict[str, Any]:
+def redrive(
+    store: Store, submissions: Submissions, study: Study, after: str, beat: Beat
+) -> dict[str, Any]:
     """Try what waits beyond a digest; what is taken counts under whoever sent it, and is settled.
 
     `beat` raises `OutOfTime` when this process must soon end.
     """
     _check(store, study, after)
+    if not after:
+        submissions.tell_again(study.id)
     tried, settled, failed, last = 0, 0, [], ""
     for each in store.asides(study.id, after):
         if each.settled:
@@ -36,7 +44,7 @@ def redrive(store: Store, study: Study, after: str, beat: Beat) -> dict[str, Any
             break
         tried, last = tried + 1, each.sha256
         try:
-            settled += _is_taken(store, study, each)
+            settled += _is_taken(store, submissions, study, each)
         except Unavailable:
             continue
         except Exception as error:  # noqa: BLE001 (whatever one body does, the others are tried)
@@ -68,13 +76,26 @@ def _is_over(beat: Beat) -> bool:
     return False
 
 
-def _is_taken(store: Store, study: Study, aside: Aside) -> bool:
+def _is_taken(store: Store, submissions: Submissions, study: Study, aside: Aside) -> bool:
+    if _came_elsewhere(study, aside):
+        return False
     try:
         posted = intake.posted(aside.body)
     except Rejected:
         return False
-    answers = intake.take(store, study, posted, aside.principal)
+    desk = Desk(store, submissions, aside.principal, Road.QUEUE)
+    answers = intake.take(desk, study, posted)
     if not answers or any(answer.status not in _TAKEN for answer in answers):
         return False
     store.settle(study.id, aside.sha256)
     return True
+
+
+def _came_elsewhere(study: Study, aside: Aside) -> bool:
+    """Say whether a treatment event was refused for who sent it: no redriving gives that right."""
+    return (
+        study.definition.blinded
+        and aside.problem.get("status") == _FORBIDDEN
+        and aside.body is not None
+        and may_tell(aside.body)
+    )

@@ -4,47 +4,35 @@ Loaded by the first request that reads: whoever only posts needs none of the ren
 """
 
 import json
-from collections.abc import Callable
 from urllib.parse import urlencode
 
-from trial import comparison, discrepancies, messages, report, web, wiring
-from trial.blinding import HIDDEN, OPEN, UNBLINDED
+from trial import (
+    activity,  # noqa: F401 (its routes)
+    comparison,
+    discrepancies,
+    messages,
+    report,
+    web,
+    wiring,
+)
+from trial.blinding import HIDDEN, OPEN, UNBLINDED, is_telling
 from trial.errors import Rejected
+from trial.messages import KINDS
 from trial.render import consort, tables_json
+from trial.seen import routes, shown
 from trial.store import places
 from trial.store.places import AUDIT, BESIDE, CHANGES, LIVE, REPORT
 from trial.store.rows import verify
 from trial.study import Study
-from trial.web import Answer, Endpoint, Request, Routes
+from trial.web import Answer, Request
 
-routes = Routes()
 ANSWER_BYTES = 4_500_000
 """The longest answer: Lambda gives up at 6 MB, in which every quotation mark counts twice."""
 
 
-def shown(path: str) -> Callable[[Endpoint], Endpoint]:
-    """Serve what an endpoint makes of a study as seen: to everybody and, apart, unblinded.
-
-    They are routes of their own, so that a caller's rights say which results it may read.
-    """
-
-    def routed(endpoint: Endpoint) -> Endpoint:
-        def pooled(request: Request, study: str, **parts: str) -> Answer:
-            return endpoint(request, wiring.store().study(study).open, **parts)
-
-        def whole(request: Request, study: str, **parts: str) -> Answer:
-            found = wiring.store().study(study)
-            if not found.definition.blinded:
-                raise Rejected(
-                    404, "Study is not blinded", "all of it is open: leave /unblinded out"
-                )
-            return endpoint(request, found, **parts)
-
-        routes("GET", f"/studies/{{study}}/{path}")(pooled)
-        routes("GET", f"/studies/{{study}}/{UNBLINDED}/{path}")(whole)
-        return endpoint
-
-    return routed
+def serve(request: Request) -> Answer:
+    """Answer a request that only reads, by its route."""
+    return routes.answer(request)
 
 
 @routes("GET", "/studies/{study}/definition")
@@ -60,6 +48,7 @@ def get_definition(_request: Request, study: str) -> Answer:
         "filling": filling or None,
         "epoch": epoch,
         "retired": vars(current.retired) if current and current.retired else None,
+        "treatment_kinds": list(filter(is_telling, KINDS)) if found.definition.blinded else [],
     }
     # The definition as its sponsor wrote it: read and written again, 1.50 would become 1.5.
     body = f'{json.dumps(standing)[:-1]}, "definition": {found.source}}}'
@@ -81,7 +70,7 @@ def get_summary(_request: Request, seen: Study) -> Answer:
 def _disputed(found: Study) -> int:
     """Count the revisions in dispute; only their subjects are read."""
     store = wiring.store()
-    disputes = list(store.disputes(found.id))
+    disputes = list(store.disputes(found))
     subjects = [store.subject(found, each) for each in {each.subject for each in disputes}]
     present = [each.subject for each in subjects if each is not None]
     return sum(map(len, report.unsettled(present, disputes).values()))
@@ -164,13 +153,16 @@ def get_audit(_request: Request, study: str) -> Answer:
 @routes("GET", "/studies/{study}/reports")
 def get_reports(_request: Request, study: str) -> Answer:
     """List the reports asked for, the newest first, and what is published now."""
-    wiring.store().study(study)
+    found = wiring.store().study(study)
     latest, _ = wiring.documents().latest(study, OPEN)
+    marked = wiring.reports().marked(study)
+    if marked and found.definition.blinded:  # two contents of a treatment event call for one too
+        marked |= dict.fromkeys(("at", "behind_since"), HIDDEN)
     asked = sorted(wiring.reports().all(study), key=lambda each: each.order, reverse=True)
     return web.document({
         "study": study,
         "live": latest,
-        "last_rendering": wiring.reports().marked(study),
+        "last_rendering": marked,
         "reports": [each.document(study) for each in asked],
     })  # fmt: skip
 

@@ -63,6 +63,8 @@ class Outcome(Enum):
     RECORDED = 201
     REPEATED = 200
     CONFLICT = 409
+    SUBMITTED = 202
+    """Nobody says what it is but to those who may know: its answer is the same whatever it is."""
 
 
 def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:

@@ -18,9 +18,11 @@ from trial.store.audits import Audits
 from trial.store.claims import Claims
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
+from trial.store.queue import Queue
 from trial.store.reports import Reports
 from trial.store.retention import Retention
 from trial.store.signing import Signer
+from trial.store.submissions import Submissions
 from trial.store.table import Table
 from trial.tables import plan
 
@@ -36,6 +38,7 @@ class Settings(BaseModel):
     LOCK_DAYS: Annotated[int, Field(ge=0)] = 0
     SIGNING_KEY: str = ""
     AUDIT_HOURS: Annotated[int, Field(ge=0)] = 0
+    SUBMISSIONS_URL: str = ""
 
 
 class _Files(JSONFileLoader):
@@ -58,7 +61,7 @@ class _Services(Loader):
 
     def list_available_services(self, type_name: str) -> list[str]:
         """List the services that a kind of data file is read of."""
-        return ["s3"] if type_name == "endpoint-rule-set-1" else ["dynamodb", "kms", "s3"]
+        return ["s3"] if type_name == "endpoint-rule-set-1" else ["dynamodb", "kms", "s3", "sqs"]
 
 
 # The store itself repeats what is worth repeating, after reading again; and it makes its requests
@@ -123,6 +126,22 @@ def store() -> Store:
 def reports() -> Reports:
     """Give the reports asked for."""
     return Reports(table())
+
+
+@cache
+def submissions() -> Submissions:
+    """Give the treatment events that were submitted; no client is made until one is."""
+    return Submissions(table(), lambda body: _queue().send(body), now)
+
+
+@cache
+def _queue() -> Queue:
+    return Queue(client("sqs", CLIENT), settings().SUBMISSIONS_URL)
+
+
+def submitted_to() -> str:
+    """Name the queue by which Ingest hears of what was submitted."""
+    return settings().SUBMISSIONS_URL.rpartition("/")[2]
 
 
 @cache

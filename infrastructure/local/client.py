@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -13,15 +13,15 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.emulator import REGION, LocalError
-from local.feed import DefinitionRefusedError, Line, batches, is_object
+from local.feed import DefinitionRefusedError, Line, batches, is_object, kind
 
 BATCH = "application/cloudevents-batch+json"
 SINGLE = "application/cloudevents+json"
 _SEE_OTHER = 303
 _BUSY = frozenset({429, 500, 502, 503, 504})
-_REPEATED = 200
-_RECORDED = frozenset({_REPEATED, 201})
-_REFUSED = frozenset({400, 409, 413, 415, 422})
+_REPEATED, _SUBMITTED = 200, 202
+_RECORDED = frozenset({_REPEATED, 201, _SUBMITTED})
+_REFUSED = frozenset({400, 403, 409, 413, 415, 422})
 _DONE = frozenset(range(200, 400))
 _UNMET = frozenset(range(400, 500)) - _BUSY
 _ATTEMPTS = 6
@@ -63,6 +63,11 @@ class Result:
         return self.status in _RECORDED
 
     @property
+    def submitted(self) -> bool:
+        """Whether it arrived, and only the unblinded may know what it was."""
+        return self.status == _SUBMITTED
+
+    @property
     def repeated(self) -> bool:
         """Whether an earlier call has counted it."""
         return self.status == _REPEATED
@@ -98,13 +103,24 @@ class Client:
         _expect(answer, method, path, _DONE | _UNMET)
         return answer
 
-    def post_events(self, study: str, lines: Iterable[Line]) -> Iterator[Result]:
-        """Post lines in their order, as they are; yields each line's result as it is known."""
+    def treatment_kinds(self, study: str) -> list[str]:
+        """Name the kinds of event that a blinded study takes by their own route alone."""
+        kinds: list[str] = self.get(f"{_study(study)}/definition").json()["treatment_kinds"]
+        return kinds
+
+    def post_events(
+        self, study: str, lines: Iterable[Line], treatment_kinds: Collection[str] = ()
+    ) -> Iterator[Result]:
+        """Post lines as they are, those of some kinds as treatment events.
+
+        Yields each line's result, in the order of the lines, as it is known.
+        """
         for batch in batches(lines):
-            if len(batch) > 1 or is_object(batch[0].raw):
-                yield from self._post_batch(study, batch)
-            else:
-                yield self._post_one(study, batch[0])
+            apart = [each for each in batch if kind(each.raw) in treatment_kinds]
+            others = [each for each in batch if each not in apart]
+            found = [*self._post(f"{_study(study)}/events", others)]
+            found += self._post(f"{_study(study)}/treatment-events", apart)
+            yield from sorted(found, key=lambda each: each.line.number)
 
     def get(self, path: str, accept: str = "application/json") -> Answer:
         """Return a resource; a document in S3 is fetched from where the API points to."""
@@ -115,23 +131,27 @@ class Client:
         _expect(answer, "GET", path, frozenset({200}))
         return answer
 
-    def _post_batch(self, study: str, batch: list[Line]) -> Iterator[Result]:
-        path = f"{_study(study)}/events"
+    def _post(self, path: str, batch: list[Line]) -> Iterator[Result]:
+        if len(batch) == 1 and not is_object(batch[0].raw):
+            yield self._post_one(path, batch[0])
+        elif batch:
+            yield from self._post_batch(path, batch)
+
+    def _post_batch(self, path: str, batch: list[Line]) -> Iterator[Result]:
         body = b"[" + b",".join(line.raw for line in batch) + b"]"
         answer = self.request("POST", path, body, headers={"Content-Type": BATCH})
         if answer.status in _REFUSED:  # the batch as a whole: find out whose fault it is
-            yield from (self._post_one(study, line) for line in batch)
+            yield from (self._post_one(path, line) for line in batch)
             return
         _expect(answer, "POST", path, frozenset({200}))
         results = answer.json()["results"]
         for line, result in zip(batch, results, strict=True):
             if result["status"] in _BUSY:
-                yield self._post_one(study, line)
+                yield self._post_one(path, line)
             else:
                 yield Result(line, result["status"], result.get("problem"))
 
-    def _post_one(self, study: str, line: Line) -> Result:
-        path = f"{_study(study)}/events"
+    def _post_one(self, path: str, line: Line) -> Result:
         answer = self.request("POST", path, line.raw, headers={"Content-Type": SINGLE})
         _expect(answer, "POST", path, _RECORDED | _REFUSED)
         problem = answer.json() if answer.status in _REFUSED else None

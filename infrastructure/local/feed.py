@@ -141,6 +141,14 @@ def is_object(raw: bytes) -> bool:
     return isinstance(parsed, dict)
 
 
+def kind(raw: bytes) -> str:
+    """Name the kind of an event; '' where it is none that can be read."""
+    if not is_object(raw):
+        return ""
+    name = str(json.loads(raw).get("type", ""))
+    return name.removeprefix("org.livetlf.").removesuffix(".v1")
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 

@@ -43,13 +43,15 @@ class Posted:
     recorded: int
     repeated: int
     refused: list[Result]
+    submitted: int = 0
 
     def __str__(self) -> str:
         """Count them in a line."""
         refused = len(self.refused)
+        told = f" {self.submitted:,} submitted," if self.submitted else ""
         return (
-            f"{self.recorded + self.repeated + refused:,} posted: {self.recorded:,} recorded,"
-            f" {self.repeated:,} repeated, {refused:,} refused"
+            f"{self.recorded + self.repeated + self.submitted + refused:,} posted:"
+            f" {self.recorded:,} recorded, {self.repeated:,} repeated,{told} {refused:,} refused"
         )
 
 
@@ -81,9 +83,13 @@ def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
     step(
         f"Registering {job.study}", lambda: client.put_definition(job.study, job.source.definition)
     )
-    refused = post(client, job.study, job.lines).refused
+    posted = post(client, job.study, job.lines)
+    refused = posted.refused
     _write_set_aside(job.out, refused)
-    step("Waiting for the documents", lambda: wait_until_published(deployed, job.study))
+    step(
+        "Waiting for the documents",
+        lambda: wait_until_published(deployed, job.study, posted.submitted),
+    )
     for name, content in step("Downloading", lambda: download(client, job.study)).items():
         write(job.out / name, content)
     return refused
@@ -91,23 +97,31 @@ def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
 
 def post(client: Client, study: str, lines: Lines) -> Posted:
     """Post lines in file order, with a progress bar, and say what became of them."""
-    recorded = repeated = 0
+    recorded = repeated = submitted = 0
     refused = []
-    for result in bar("Posting events", len(lines), client.post_events(study, lines)):
+    posted = client.post_events(study, lines, client.treatment_kinds(study))
+    for result in bar("Posting events", len(lines), posted):
         if not result.accepted:
             refused.append(result)
         elif result.repeated:
             repeated += 1
+        elif result.submitted:
+            submitted += 1
         else:
             recorded += 1
-    return Posted(recorded, repeated, refused)
+    return Posted(recorded, repeated, refused, submitted)
 
 
-def wait_until_published(deployed: stack.Stack, study: str) -> None:
-    """Wait until the documents in S3 count as many accepted events as the tables do."""
+def wait_until_published(deployed: stack.Stack, study: str, submitted: int = 0) -> None:
+    """Wait until the documents in S3 count as many accepted events as the tables do.
+
+    And until what was submitted is settled: of a blinded study, its treatment events.
+    """
     client, s3 = Client(deployed.api_url), deployed.aws("s3")
-    accepted = client.get(f"/studies/{quote(study, safe='')}/summary").json()["accepted"]
     deadline = time.monotonic() + _PUBLISHED_WITHIN
+    if submitted:
+        _wait_until_settled(client, study, deadline)
+    accepted = client.get(f"/studies/{quote(study, safe='')}/summary").json()["accepted"]
     while (published := _published(s3, deployed.bucket, study)) != accepted:
         if time.monotonic() > deadline:
             raise ServiceError(
@@ -115,6 +129,18 @@ def wait_until_published(deployed: stack.Stack, study: str) -> None:
                 f"still after {_PUBLISHED_WITHIN:.0f} s"
             )
         time.sleep(0.2)
+
+
+def _wait_until_settled(client: Client, study: str, deadline: float) -> None:
+    at: str | None = f"/studies/{quote(study, safe='')}/unblinded/treatment-events"
+    while at is not None:
+        found = client.get(at).json()
+        if all(each["verdict"] != "pending" for each in found["submitted"]):
+            at = found["next"]
+        elif time.monotonic() > deadline:
+            raise ServiceError("treatment events still wait to be recorded")
+        else:
+            time.sleep(0.2)
 
 
 def download(client: Client, study: str) -> dict[str, bytes]:

@@ -45,6 +45,7 @@ class Stack:
     bucket: str
     queue_url: str
     signing_key: str
+    submissions_url: str
 
     def aws(self, service: str) -> Any:  # noqa: ANN401 - clients are made at run time
         """Return a boto3 client of the account in which this stack stands."""
@@ -57,6 +58,7 @@ class Stack:
             "BUCKET_NAME": self.bucket,
             "AWS_ENDPOINT_URL": self.endpoint,
             "SIGNING_KEY": self.signing_key,
+            "SUBMISSIONS_URL": self.submissions_url,
         }
         return {"Parameters": names}
 
@@ -206,4 +208,5 @@ def _describe(emulator: Emulator) -> Stack:
         outputs["BucketName"],
         outputs["QueueUrl"],
         outputs["SigningKey"],
+        outputs["SubmissionsUrl"],
     )

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import ModuleType
 from typing import Any
@@ -10,10 +11,15 @@ from typing import Any
 import boto3
 import pytest
 import signing
+from drawn import DEFINITION, refused
+from drawn import STUDY as DRAWN
+from drawn import feed as feed_of
 from invoking import EVENTS, Service, forget
 
 from local import stack
 from local.feed import read_definition
+from trial import wiring
+from trial.store import sealing
 
 _NUMBER = count(1)
 
@@ -99,7 +105,10 @@ def _service(
     create_table(dynamodb, name)
     s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)  # which keeps versions too
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    service = Service(handlers, name, name, dynamodb, s3)
+    sqs = session.client("sqs")
+    submissions = sqs.create_queue(QueueName=name)["QueueUrl"]
+    patch.setenv("SUBMISSIONS_URL", submissions)
+    service = Service(handlers, name, name, dynamodb, s3, sqs, submissions)
     for handler in handlers.values():
         for each in handler.logger.handlers:
             assert isinstance(each, logging.StreamHandler)
@@ -114,6 +123,33 @@ def open_service(
     """Give a maker of services; the last one made is the one whose handlers answer."""
     yield opening(monkeypatch)
     forget()
+
+
+@pytest.fixture
+def open_blinded(
+    open_service: Callable[[], Service], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Service]:
+    """Give a maker of services that hold a blinded study with subjects of some arms."""
+
+    def make(drawn: str = "ab", **changes: Any) -> Service:
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+
+        def now() -> datetime:
+            nonlocal at
+            at += timedelta(milliseconds=1)
+            return at
+
+        monkeypatch.setattr(wiring, "now", now)
+        monkeypatch.setattr(sealing.secrets, "token_bytes", bytes)
+        service = open_service()
+        assert service.define(DEFINITION | changes).status == 201
+        for each in feed_of(drawn):
+            assert service.record(each.body, DRAWN).status in {201, 202}
+        for each in refused(drawn[0]):
+            assert service.record(each, DRAWN).status == 422
+        return service
+
+    return make
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from botocore.exceptions import EndpointConnectionError
 
-from trial import wiring
+from trial import blinding, messages, wiring
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 TEMPLATE = EVENTS.parent / "template.yaml"
@@ -25,7 +25,7 @@ BATCH = "application/cloudevents-batch+json"
 PROBLEM = "application/problem+json"
 CACHED = (
     wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.claims,
-    wiring.audits, wiring.signer,
+    wiring.audits, wiring.signer, wiring.submissions, wiring._queue,
 )  # fmt: skip
 
 
@@ -71,6 +71,8 @@ class Service:
     bucket: str
     dynamodb: Any
     s3: Any
+    sqs: Any
+    submissions: str
     log: io.StringIO = field(default_factory=io.StringIO)
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
@@ -97,6 +99,37 @@ class Service:
 
     def batch(self, *bodies: Any, study: str = STUDY) -> Answer:
         return self.post(f"[{','.join(map(as_text, bodies))}]", study, BATCH)
+
+    def submit(self, body: Any, study: str = STUDY, content_type: str = SINGLE) -> Answer:
+        """Post treatment events; they wait to be settled."""
+        path = f"/studies/{study}/treatment-events"
+        return self.ask(request("POST", path, body, {"Content-Type": content_type}))
+
+    def record(self, body: Any, study: str = STUDY) -> Answer:
+        """Post an event by whichever route takes it, and have it settled."""
+        kind = messages.kind_of(json.loads(as_text(body))["type"])
+        if not (blinding.is_telling(kind) and wiring.store().study(study).definition.blinded):
+            return self.post(body, study)
+        answer = self.submit(body, study)
+        assert self.settle() == []
+        return answer
+
+    def settle(self) -> list[str]:
+        """Deliver word of what was submitted; give the ids of messages that come again."""
+        told = dict[str, Any](QueueUrl=self.submissions, MaxNumberOfMessages=10)
+        again = []
+        while messages := self.sqs.receive_message(**told).get("Messages"):
+            arn = f"arn:aws:sqs:us-east-1:000000000000:{self.submissions.rpartition('/')[2]}"
+            event = queued(*(each["Body"] for each in messages))
+            for each in event["Records"]:
+                each["eventSourceARN"] = arn
+            failed = self.invoke("ingest", event)["batchItemFailures"]
+            again += [each["itemIdentifier"] for each in failed]
+            for each in messages:
+                self.sqs.delete_message(
+                    QueueUrl=self.submissions, ReceiptHandle=each["ReceiptHandle"]
+                )
+        return again
 
     def report(self, body: str = "", study: str = STUDY) -> Answer:
         return self.ask(request("POST", f"/studies/{study}/reports", body))

@@ -96,5 +96,6 @@ def between(service: Service) -> Line:
     wiring.table()._client = _Client(service.dynamodb, "dynamodb", line)
     wiring.documents().bucket._client = _Client(service.s3, "s3", line)
     wiring.signer()._client = _Client(wiring.signer()._client, "kms", line)
+    wiring._queue()._client = _Client(service.sqs, "sqs", line)
     wiring.store()._pause = lambda _seconds: None
     return line

@@ -1,109 +1,15 @@
 """Two audiences over the API and in S3: what is open says nothing of arms, the rest is apart."""
 
 import json
-from base64 import b64decode
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from blinded import SOURCES, listing, study_of
-from builders import adverse_event, coding, dose, enrolment, event, viral_load
+from builders import dose
+from drawn import CHANGED, DEFINITION, PATHS, STUDY, everything_open, payload, published, refused
 from invoking import PROBLEM, Service
-from parallel import TOTAL, A, B, randomised
+from parallel import randomised
 
-from trial import wiring
 from trial.blinding import HIDDEN
-from trial.messages import Entry
-from trial.store import sealing
-
-STUDY = "TINY"
-CHANGED = (f"STUDY#{STUDY}#0", "SUBJECT#S-0")
-ROWS = [{"summary": "age"}, {"count": "enrolled"}, {"count": "in-a"}, {"events": {}}]
-LISTINGS = [listing(name, sources) for name, sources in SOURCES.items()]
-DEFINITION = json.loads(study_of(ROWS, [A, B, TOTAL], listings=LISTINGS).source)
-PATHS = (
-    "summary", "consort", "tables", "tables/t", "set-aside", "discrepancies",
-    "subjects/S-0/history",
-)  # fmt: skip
-
-
-def feed(arms: str) -> list[Entry]:
-    """Give a subject for each arm, whose treatment is named after it."""
-    found = []
-    for i, arm in enumerate(arms):
-        name = f"S-{i}"
-        given = {"a": ("drug", 800), "b": ("placebo", 5)}[arm]
-        found += [
-            enrolment(subject=name, age=30 + i),
-            randomised(arm, name),
-            dose(subject=name, treatment=given[0], amount=given[1]),
-            viral_load(0, 5000, subject=name),
-            adverse_event(subject=name),
-            coding(subject=name),
-        ]
-    return found
-
-
-def refused(arm: str) -> list[dict[str, Any]]:
-    """Give events that are refused, and tell the arm in what is wrong with them."""
-    unknown = event("subject.randomised", "S-9", date="2015-06-01", arm=arm, ward=arm)
-    given = event("dose.administered", "S-9", start="2015-06-01", treatment=arm, amount=1)
-    other = event("visit.missed", "S-9", visit="nowhere", reason="x")
-    return [unknown, given, event("dose.given", "S-9", treatment=arm), other]
-
-
-@pytest.fixture
-def open_blinded(
-    open_service: Callable[[], Service], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Service]:
-    """Give a maker of services that hold a blinded study with subjects of some arms."""
-
-    def make(drawn: str = "ab", **changes: Any) -> Service:
-        at = datetime(2026, 1, 1, tzinfo=UTC)
-
-        def now() -> datetime:
-            nonlocal at
-            at += timedelta(milliseconds=1)
-            return at
-
-        monkeypatch.setattr(wiring, "now", now)
-        monkeypatch.setattr(sealing.secrets, "token_bytes", bytes)
-        service = open_service()
-        assert service.define(DEFINITION | changes).status == 201
-        for each in feed(drawn):
-            assert service.post(each.body, STUDY).status == 201
-        for each in refused(drawn[0]):
-            assert service.post(each, STUDY).status == 422
-        return service
-
-    return make
-
-
-def published(service: Service, audience: str) -> dict[str, bytes]:
-    start = f"studies/{STUDY}/{audience}/"
-    keys = {key for key, _ in service.versions(start)}
-    return {key.removeprefix(start): service.object(key) for key in keys}
-
-
-def everything_open(service: Service) -> dict[str, Any]:
-    """Give all that the open audience can read: answers, documents, a report that was asked for."""
-    service.stream(CHANGED)
-    made = service.report("{}", STUDY).json["report"]
-    service.stream((f"STUDY#{STUDY}", f"REPORT#{made}"))
-    service.invoke("audit", {})
-    answers = {path: service.get(path, STUDY).text for path in (*PATHS, "audit")}
-    answers["reports"] = service.get("reports", STUDY).text.replace(made, "?")
-    files = published(service, "open")
-    latest = json.loads(files.pop("latest.json"))
-    # No two signatures are alike; what is signed has to be.
-    stated = {name: payload(files.pop(name)) for name in [*files] if name.endswith(".sig.json")}
-    assert len(stated) == 3
-    return answers | files | stated | {"latest": (latest["cut"], latest["content_root"])}
-
-
-def payload(envelope: bytes) -> bytes:
-    return b64decode(json.loads(envelope)["payload"])
 
 
 def test_nothing_that_is_open_depends_on_an_arm(open_blinded: Callable[..., Service]) -> None:

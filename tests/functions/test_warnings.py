@@ -26,8 +26,8 @@ def tiny_service(open_service: Callable[[], Service]) -> Service:
 
 def post(service: Service, *entries: Any) -> list[dict[str, Any]]:
     """Post events one by one; demand that all are recorded, and give their answers."""
-    answers = [service.post(each.body, STUDY) for each in entries]
-    assert [each.status for each in answers] == [201] * len(entries)
+    answers = [service.record(each.body, STUDY) for each in entries]
+    assert {each.status for each in answers} <= {201, 202}
     return [each.json for each in answers]
 
 

@@ -35,11 +35,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("provenance", "vouching"),
     ("admission", "changelog", "currency", "discrepancies", "writing"),
     ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
-    ("redriving", "showing"),
+    ("redriving", "seen", "submitting"),
+    ("activity",),
+    ("showing",),
     ("api", "audit", "ingest", "publish"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-EDGE = {name for names in LAYERS[-6:] for name in names}
+EDGE = {name for names in LAYERS[-8:] for name in names}
 CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl"}
 MAY_IMPORT = {  # who may know which client; everybody else knows none
     "api": {"aws_lambda_powertools"},

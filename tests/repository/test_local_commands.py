@@ -59,12 +59,19 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
         do_POST = do_PUT = do_DELETE = do  # noqa: N815 (the names that http.server calls)
 
+        def do_GET(self) -> None:
+            content = json.dumps({"treatment_kinds": []}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    up = stack.Stack("", f"http://127.0.0.1:{server.server_port}", "", "", "", "")
+    up = stack.Stack("", f"http://127.0.0.1:{server.server_port}", "", "", "", "", "")
     monkeypatch.setattr(commands, "_up_stack", lambda: up)
     monkeypatch.setattr("local.client.time.sleep", lambda _: None)
     yield found

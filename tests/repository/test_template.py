@@ -81,11 +81,12 @@ def listed(value: Any) -> list[Any]:
 
 def test_every_queue_that_is_read_has_a_dead_letter_queue_and_patience() -> None:
     read = set(of_type("AWS::SQS::Queue")) - dead_letter_queues()
-    assert read == {"Queue"}
-    queue = RESOURCES["Queue"]["Properties"]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
-    window = DOCUMENT["Parameters"]["IngestWindow"]["MaxValue"]
-    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["IngestFunction"]["Timeout"] + window
+    assert read == {"Queue", "Submissions"}
+    for name in read:
+        queue = RESOURCES[name]["Properties"]
+        assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+        window = DOCUMENT["Parameters"]["IngestWindow"]["MaxValue"]
+        assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["IngestFunction"]["Timeout"] + window
 
 
 def test_every_dead_letter_queue_has_an_alarm() -> None:
@@ -149,7 +150,7 @@ def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -
 
 
 HARMLESS = {  # what is in order, or told to whoever sent it
-    "Batches", "Requests", "EventsRecorded", "EventsRepeated", "EventsRefused",
+    "Batches", "Requests", "EventsRecorded", "EventsRepeated", "EventsRefused", "EventsSubmitted",
     "StudiesPublished", "PublicationsLeftToAnother",
 }  # fmt: skip
 
@@ -208,7 +209,7 @@ def test_errors_throttles_and_ages_raise_an_alarm() -> None:
         assert watched(metric, "AWS/Lambda") == {*FUNCTIONS}
     fed = {name.split(".")[0] for name, source in SOURCES if source["Type"] == "DynamoDB"}
     assert watched("IteratorAge", "AWS/Lambda") == fed == {"PublishFunction", "AuditFunction"}
-    assert watched("ApproximateAgeOfOldestMessage", "AWS/SQS") == {"Queue"}
+    assert watched("ApproximateAgeOfOldestMessage", "AWS/SQS") == {"Queue", "Submissions"}
     assert watched("5XXError", "AWS/ApiGateway") == {"AWS::StackName"}
     assert RESOURCES["Api"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
     assert ALARMS["DocumentsBehindAlarm"]["TreatMissingData"] == "breaching"
@@ -343,7 +344,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 32
+    assert len(routes) == 35
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
@@ -356,6 +357,7 @@ def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
     start = "/studies/{study}/unblinded/"
     apart = {path.removeprefix(start) for _, path in showing.routes.all if path.startswith(start)}
     assert apart == {"summary", "consort", "tables", "tables/{table}", "set-aside", "discrepancies",
+                     "treatment-events",
                      "subjects/{subject}/history", "reports/{cut}/{file}",
                      "reports/{cut}/changes-since/{base}",
                      "reports/{cut}/datasets/{file}"}  # fmt: skip
@@ -401,6 +403,11 @@ def test_only_audit_may_delete_items_and_each_function_has_only_its_own_rights()
     assert deleting == {"AuditFunction"}
     assert [each for each in rights("AuditFunction") if "Delete" in each] == ["dynamodb:DeleteItem"]
     assert not [action for action in rights("IngestFunction") if action.startswith("s3:")]
+    sending = {each for each in FUNCTIONS if "sqs:SendMessage" in rights(each)}
+    assert sending == {"ApiFunction", "IngestFunction"}
+    for _, statement in STATEMENTS:
+        if "sqs:SendMessage" in listed(statement["Action"]):
+            assert statement["Resource"] == {"Fn::GetAtt": ["Submissions", "Arn"]}
     assert "s3:PutObject" not in rights("ApiFunction")
 
 
@@ -484,7 +491,7 @@ def test_audit_may_write_neither_the_journal_nor_what_was_set_aside() -> None:
     assert statement["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STUDY#*"]},
         "ForAllValues:StringNotLike": {
-            "dynamodb:LeadingKeys": ["STUDY#*#JOURNAL#*", "STUDY#*#ASIDE"]
+            "dynamodb:LeadingKeys": ["STUDY#*#JOURNAL#*", "STUDY#*#ASIDE", "STUDY#*#SUBMITTED"]
         },
     }
     assert {right for right in rights("AuditFunction") if right.startswith("s3:")} == {

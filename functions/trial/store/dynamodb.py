@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
+from trial.blinding import is_telling
 from trial.cells import Share
 from trial.errors import Beat, Unavailable
 from trial.messages import Entry
 from trial.store import asides, erasing, keys, paging, reading, removing
-from trial.store.definitions import Definitions, Put, known
+from trial.store.definitions import Definitions, Put, is_retired, known
 from trial.store.drafts import Contribute
 from trial.store.generations import Current, Decision, Plan
 from trial.store.repairing import Counted, Repairing
@@ -139,6 +140,11 @@ class Store:
         """Give the study in force; raises `Rejected` (404) where there is none."""
         return self._definitions.get(study_id)
 
+    def check_open(self, study_id: str) -> None:
+        """Raise `Rejected` (409) where a study is only read: it takes no events any more."""
+        if self._definitions.plan(study_id).retired:
+            raise is_retired()
+
     def defined(self, study_id: str, digest: str) -> Study:
         """Give a study by one of the definitions it ever had."""
         return self._definitions.load(known(study_id), digest)
@@ -223,9 +229,13 @@ class Store:
         """Note that a revision came with a second content."""
         asides.dispute(self._table, entry, self._now())
 
-    def disputes(self, study_id: str) -> Iterator[Dispute]:
-        """Read which revisions came with two contents, settled since or not."""
-        return asides.disputes(self._table, study_id)
+    def disputes(self, study: Study) -> Iterator[Dispute]:
+        """Read which revisions came with two contents, settled since or not.
+
+        Of treatment events the open audience is told none: whoever guesses wrong makes one.
+        """
+        found = asides.disputes(self._table, study.id)
+        return (each for each in found if not (study.pooled and is_telling(each.kind)))
 
     def _plan(self, study_id: str) -> Plan:
         """Say what to keep; make this code's generation live where the study has none of it."""

@@ -113,6 +113,11 @@ def aside(study: str) -> str:
     return f"STUDY#{study}#ASIDE"
 
 
+def submitted(study: str) -> str:
+    """Name the partition of the treatment events that were submitted while the study is blinded."""
+    return f"STUDY#{study}#SUBMITTED"
+
+
 CONFLICT = "CONFLICT#"
 """Starts the sort key of every revision that came with two contents."""
 

@@ -1,0 +1,337 @@
+"""Whoever guesses an arm and posts it learns nothing, and leaves a trace for the unblinded."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from builders import dose, viral_load
+from drawn import DEFINITION, STUDY, everything_open
+from invoking import BATCH, CALLER, Answer, Service, request
+from outage import between
+
+from trial import wiring
+from trial.blinding import HIDDEN
+from trial.store import submissions
+
+Event = dict[str, Any]
+SINGLE_AND_BATCH = pytest.mark.parametrize("many", [False, True], ids=["single", "batch"])
+
+
+def masked(service: Service, kind: str, subject: str = "S-0") -> Event:
+    """Take an event of the open history as everybody can read it."""
+    (found,) = (
+        each
+        for each in service.get(f"subjects/{subject}/history", STUDY).json["events"]
+        if each["kind"] == kind
+    )
+    event: Event = json.loads(found["body"])
+    assert HIDDEN in event["data"].values()
+    return event
+
+
+def guess(service: Service, arm: str) -> Event:
+    event = masked(service, "subject.randomised")
+    return event | {"data": event["data"] | {"arm": arm}}
+
+
+def guessed_dose(service: Service, arm: str) -> Event:
+    treatment, amount = {"a": ("drug", 800), "b": ("placebo", 5)}[arm]
+    event = masked(service, "dose.administered")
+    filled = {"treatment": treatment, "amount": amount, "unit": "mg"}
+    data = {name: each for name, each in event["data"].items() if each != HIDDEN} | filled
+    return event | {"data": data}
+
+
+GUESSES = pytest.mark.parametrize("guessing", [guess, guessed_dose])
+
+
+def submitted(service: Service) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = service.get("unblinded/treatment-events", STUDY).json["submitted"]
+    return found
+
+
+def verdicts(service: Service) -> list[str]:
+    return [each["verdict"] for each in submitted(service)]
+
+
+@SINGLE_AND_BATCH
+@GUESSES
+def test_a_right_guess_and_a_wrong_one_are_answered_alike(
+    open_blinded: Callable[..., Service],
+    guessing: Callable[..., Event],
+    many: bool,  # noqa: FBT001 (a case)
+) -> None:
+    """The masked event of the open history, an arm filled in, was 200 if right and 409 if not."""
+    told: list[tuple[Answer, list[tuple[str, str]]]] = []
+    for arm in "ab":
+        service = open_blinded()
+        event = guessing(service, arm)
+        body, kind = ([event], BATCH) if many else (event, "application/cloudevents+json")
+        line = between(service)
+        for path in ("events", "treatment-events"):
+            begun = len(line.calls)
+            address = f"/studies/{STUDY}/{path}"
+            answer = service.ask(request("POST", address, body, {"Content-Type": kind}))
+            told.append((answer, line.calls[begun:]))
+    right, wrong = told[:2], told[2:]
+    assert right == wrong
+    (elsewhere, _), (taken, calls) = right
+    statuses = [elsewhere.status, taken.status]
+    if many:
+        statuses = [each.json["results"][0]["status"] for each in (elsewhere, taken)]
+    assert statuses == [403, 202]
+    assert "treatment-events" in elsewhere.text
+    assert ("sqs", "send_message") in calls
+
+
+def test_nothing_open_tells_a_right_guess_from_a_wrong_one(
+    open_blinded: Callable[..., Service],
+) -> None:
+    """Neither disputes, nor what is set aside, nor counts, documents, or what redriving says."""
+    told = []
+    for arm in "ab":
+        service = open_blinded()
+        guesses = [guess(service, arm), guessed_dose(service, arm)]
+        service.submit(guesses, STUDY, BATCH)
+        service.post(guesses, STUDY, BATCH)
+        assert service.settle() == []
+        found = everything_open(service)
+        found["redriven"] = redriven(service)
+        found["attempts"] = service.get("treatment-events", STUDY).text
+        found["erased"] = erased(service)
+        found["reports"] = without_chance(json.loads(found["reports"]))
+        told.append((verdicts(service)[-4:], found))
+    (right, one), (wrong, other) = told
+    assert (right, wrong) == (
+        ["repeated", "repeated", "refused", "refused"],
+        ["conflict", "conflict", "refused", "refused"],
+    )
+    assert one.keys() == other.keys()
+    for name, each in one.items():
+        assert each == other[name], name
+
+
+def without_chance(reports: dict[str, Any]) -> dict[str, Any]:
+    """Take out of the list of reports what is drawn: names of requests and of versions."""
+    drawn = ("id", "location", "previous", "changes")
+    reports["reports"] = [row | dict.fromkeys(drawn) for row in reports["reports"]]
+    reports["live"] |= dict.fromkeys(("files", "audit"))
+    return reports
+
+
+def redriven(service: Service) -> Any:
+    return service.ask(request("POST", f"/studies/{STUDY}/set-aside/redrive")).json
+
+
+def erased(service: Service) -> Any:
+    path = f"/studies/{STUDY}/subjects/S-0/erase"
+    answer = service.ask(request("POST", path, {"reason": "Asked for"}))
+    assert answer.status == 200
+    return answer.json
+
+
+def test_every_attempt_is_journalled_with_who_made_it_right_guesses_too(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    before = len(submitted(service))
+    for arm in "aabb":
+        service.submit(guess(service, arm), STUDY)
+    service.post(guess(service, "a"), STUDY)
+    assert service.settle() == []
+    rows = submitted(service)[before:]
+    assert [each["verdict"] for each in rows] == [
+        "repeated", "repeated", "conflict", "conflict", "refused",
+    ]  # fmt: skip
+    assert {each["principal"] for each in rows} == {CALLER}
+    assert {(each["subject"], each["kind"]) for each in rows} == {("S-0", "subject.randomised")}
+    assert [each["at"] for each in rows] == sorted({each["at"] for each in rows})
+    assert rows[2]["problem"]["title"] == "Revision already recorded with other content"
+    assert json.loads(rows[2]["body"])["data"]["arm"] == "b"
+    assert rows[0]["body"] is None
+
+
+def test_who_made_an_attempt_may_be_known_and_what_it_was_only_to_the_unblinded(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    service.submit(guess(service, "a"), STUDY)
+    service.settle()
+    row = service.get("treatment-events", STUDY).json["submitted"][-1]
+    assert (row["principal"], row["subject"]) == (CALLER, "S-0")
+    assert {row[each] for each in ("verdict", "problem", "body", "sha256")} == {HIDDEN}
+
+
+def test_the_unblinded_see_the_dispute_and_nobody_else(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    service.submit(guess(service, "b"), STUDY)
+    service.settle()
+    counts = {}
+    for path in ("", "unblinded/"):
+        rules = service.get(f"{path}discrepancies", STUDY).json["rules"]
+        counts[path] = [each["count"] for each in rules if each["rule"] == "disputed"]
+    assert counts == {"": [], "unblinded/": [1]}
+
+
+def test_a_wrong_guess_makes_no_document_behind_for_the_open_audience(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    everything_open(service)
+    versions = service.versions(f"studies/{STUDY}/open/live/")
+    service.submit(guess(service, "b"), STUDY)
+    service.settle()
+    service.stream((f"STUDY#{STUDY}", "CONFLICT#S-0"))
+    assert service.versions(f"studies/{STUDY}/open/live/") == versions
+
+
+def test_a_treatment_event_is_recorded_and_counted_and_its_body_is_in_the_journal_alone(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    accepted = service.get("summary", STUDY).json["accepted"]
+    given = dose(9, subject="S-0", treatment="drug")
+    answer = service.submit(given.body, STUDY)
+    assert (answer.status, answer.json) == (202, {"id": given.event_id, "status": 202})
+    assert verdicts(service)[-1] == "pending"
+    assert service.settle() == []
+    assert service.get("summary", STUDY).json["accepted"] == accepted + 1
+    row = submitted(service)[-1]
+    assert (row["verdict"], row["body"], row["record"]) == ("recorded", None, given.record)
+    events = service.get("unblinded/subjects/S-0/history", STUDY).json["events"]
+    assert events[-1]["received"] == given.body
+
+
+def test_faults_of_body_and_definition_are_answered_at_once(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    before = len(submitted(service))
+    wrong = service.submit(guess(service, "nowhere"), STUDY)
+    assert (wrong.status, wrong.pointers) == (422, ["/data/arm"])
+    other = service.submit(viral_load(1, 9, subject="S-0").body, STUDY)
+    assert (other.status, other.pointers) == (422, ["/type"])
+    assert service.submit("{", STUDY).status == 400
+    assert len(submitted(service)) == before
+    assert len(service.set_aside(STUDY)) == 7
+
+
+def test_a_batch_of_treatment_events_is_answered_one_by_one(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    events = [guess(service, "a"), guess(service, "nowhere"), json.loads(dose(9).body)]
+    answer = service.submit(events, STUDY, BATCH)
+    assert [each["status"] for each in answer.json["results"]] == [202, 422, 202]
+    assert service.settle() == []
+    assert verdicts(service)[-2:] == ["repeated", "recorded"]
+
+
+def test_the_queue_takes_treatment_events_by_the_same_road(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    events = [{**json.loads(dose(9).body), "study": STUDY}, guess(service, "a")]
+    events[1]["study"] = STUDY
+    assert service.queue(*events, viral_load(2, 7).body) == []
+    assert verdicts(service)[-2:] == ["pending", "pending"]
+    assert service.settle() == []
+    assert verdicts(service)[-2:] == ["recorded", "repeated"]
+    assert {each["principal"] for each in submitted(service)[-2:]} == {CALLER}
+
+
+def test_what_was_refused_for_its_road_is_not_recorded_by_redriving(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    given = dose(9, subject="S-0", treatment="drug")
+    assert service.post(given.body, STUDY).status == 403
+    assert redriven(service)["settled"] == 0
+    assert service.settle() == []
+    assert verdicts(service)[-1] == "refused"
+
+
+def test_a_treatment_event_that_was_mended_goes_the_same_road_by_redriving(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    assert service.submit(guess(service, "c"), STUDY).status == 422
+    third = {"id": "c", "label": "C", "treatments": ["other"]}
+    amended = DEFINITION | {"arms": [*DEFINITION["arms"], third]}
+    assert service.define(amended).status == 202
+    service.invoke("audit", {})
+    wiring.store().look_again(STUDY)
+    assert redriven(service)["settled"] == 1
+    assert verdicts(service)[-1] == "pending"
+    service.settle()
+    assert verdicts(service)[-1] == "conflict"
+
+
+def test_word_that_was_lost_is_sent_again(
+    open_blinded: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = open_blinded()
+    service.submit(dose(9, subject="S-0").body, STUDY)
+    service.sqs.purge_queue(QueueUrl=service.submissions)
+    assert service.settle() == []
+    redriven(service)
+    assert service.settle() == []
+    assert verdicts(service)[-1] == "pending"
+    monkeypatch.setattr(submissions, "LOST", submissions.LOST * 0)
+    redriven(service)
+    service.settle()
+    assert verdicts(service)[-1] == "recorded"
+
+
+def test_what_is_settled_is_left_as_it_is_however_often_word_comes(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    service.submit(dose(9, subject="S-0").body, STUDY)
+    (message,) = service.sqs.receive_message(QueueUrl=service.submissions)["Messages"]
+    for _ in range(2):
+        service.sqs.send_message(QueueUrl=service.submissions, MessageBody=message["Body"])
+        service.settle()
+    assert verdicts(service)[-1] == "recorded"
+
+
+def test_what_was_guessed_of_an_erased_subject_is_not_kept(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    service.submit(guess(service, "b"), STUDY)
+    service.settle()
+    erased(service)
+    assert submitted(service)[-1]["body"] is None
+    service.submit(guess(service, "b") | {"id": "another"}, STUDY)
+    service.settle()
+    assert submitted(service)[-1]["verdict"] == "conflict"
+    assert submitted(service)[-1]["body"] is None
+
+
+def test_submissions_come_page_by_page(
+    open_blinded: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trial import activity  # noqa: PLC0415
+
+    service = open_blinded()
+    everything = submitted(service)
+    monkeypatch.setattr(activity, "SUBMISSIONS", 3)
+    path, pages = "unblinded/treatment-events", []
+    while path:
+        answer = service.get(path, STUDY).json
+        pages.append(answer["submitted"])
+        path = (answer["next"] or "").removeprefix(f"/studies/{STUDY}/")
+    assert [each for page in pages for each in page] == everything
+    assert {len(page) for page in pages[:-1]} == {3}
+
+
+def test_a_retired_study_takes_none(open_blinded: Callable[..., Service]) -> None:
+    service = open_blinded()
+    retire = request("POST", f"/studies/{STUDY}/retire", {"reason": "Over"})
+    assert service.ask(retire).status == 200
+    answer = service.submit(guess(service, "a"), STUDY)
+    assert (answer.status, answer.json["title"]) == (409, "Study is retired")
