@@ -23,7 +23,8 @@ from trial.subject import Subject, fold
 
 SIZES = (40, 4_000, 40_000)
 _CHUNK = 500
-_FROM_COUNTS = {"N", "percent", "ci_low", "ci_high", "p", "difference"}
+_FROM_COUNTS = {"N", "not_due", "missing", "percent", "ci_low", "ci_high", "p", "difference"}
+"""What follows from counts: `tests/recounting` counts denominators from the listings."""
 
 
 def _cpu[T](work: Callable[[], T]) -> tuple[T, float]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import soak
 from botocore.client import BaseClient
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from local import emulator
 from local import stack as deployment
@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # What lands must not hang on luck, nor on how busy a machine is: CI tries the same examples each
 # time and sets them no deadline, a developer new ones.
-settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 

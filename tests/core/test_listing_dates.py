@@ -312,7 +312,7 @@ class TestLaziness:
         assert source.begun == len(made) == len(TINY["listings"]) + 1
         again = [list(each.rows) for each in made]
         assert source.begun == 2 * len(made)
-        assert [len(rows) for rows in again] == [50, 100, 0]
+        assert [len(rows) for rows in again] == [50, 100, 0, 50]
         assert again == [list(each.rows) for each in made]
 
     def test_a_row_is_made_when_it_is_read(self):

@@ -13,7 +13,10 @@ from trial.messages import ERASURE, KINDS, Entry
 from trial.store import sealing
 from trial.subject import ERASURE_RECORD, gather
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=30)
+TEXT = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=30
+).filter(lambda text: any(each.isprintable() and not each.isspace() for each in text))
+"""What is not blank: a text that shows nothing is refused."""
 EXTENSIONS = st.dictionaries(
     st.sampled_from(["traceparent", "partitionkey", "datacontenttype"]),
     st.one_of(TEXT, st.integers(), st.lists(TEXT, max_size=2), st.none()),
