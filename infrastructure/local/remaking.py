@@ -9,18 +9,18 @@ these events by this code; that nobody touched the events, `journals` and `signa
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from local.findings import Findings
-from local.texts import TextsOfDocuments, is_marked
-from local.unlike import unlike
+from local.texts import TextsOfDocuments, is_marked, unlike_but_for_marks
 from trial import messages, report, study, wiring
 from trial.asked import Asked
 from trial.errors import Rejected
+from trial.render import tables_json
 from trial.render.documents import DEFINITION, MANIFEST, render
 from trial.store.states import Standing, State
 from trial.study import CONTRIBUTION_VERSION, Study
@@ -113,20 +113,36 @@ def _compare(
         texts.read(directory, made.listings, made.cut)
         texts.choose(rows, found)
     made, code = _made(recorded, texts.told, asked), manifest["code_version"]
-    same_code = code == wiring.code_version()
-    count = 0
+    own, names = wiring.code_version(), list[str]()
     for file in render(made, recorded.study, code):
-        content, path = b"".join(file.content), directory / file.name
-        count += 1
-        where = unlike(file.name, path.read_bytes(), content) if path.is_file() else "is not there"
-        if where and is_marked(content):
-            found.missing.append(f"{file.name} rests on personal texts that no listing shows")
-        elif where and not same_code:
-            found.missing.append(f"the code {code}, for this is {wiring.code_version()}: by it, "
-                                 f"{file.name}, {where}")  # fmt: skip
+        content = b"".join(file.content)
+        where = _where(directory, file.name, content, [*names])
+        if is_marked(content):
+            names.append(file.name)
+        if where and code != own:
+            found.missing.append(f"the code {code}: by this, {own}, {file.name}: {where}")
         elif where:
             found.differences.append(f"{file.name}: not what the journals give: {where}")
-    found.checked.append(f"{count} files against those made anew from the journals")
+    found.unchecked += [f"{each}: texts of it that no listing shows" for each in names]
+    found.checked.append(f"{len(manifest['files']) + 1} files against those made anew")
+
+
+def _where(directory: Path, name: str, content: bytes, marked: Sequence[str]) -> str:
+    """Say where a file differs from the one made anew; what is marked in that may be any text."""
+    path = directory / name
+    if not path.is_file():
+        return "is not there"
+    stated = path.read_bytes()
+    if name == MANIFEST and marked:
+        content = _as_stated(stated, content, marked)
+    return unlike_but_for_marks(name, stated, content)
+
+
+def _as_stated(stated: bytes, content: bytes, marked: Sequence[str]) -> bytes:
+    """Take sizes and digests of files with marks as they are stated: they cannot be made."""
+    manifest, given = json.loads(content), {e["name"]: e for e in json.loads(stated)["files"]}
+    files = [given.get(e["name"], e) if e["name"] in marked else e for e in manifest["files"]]
+    return tables_json.encode(manifest | {"files": files})
 
 
 def _made(recorded: Recorded, subjects: Sequence[Subject], asked: Asked) -> Report:
@@ -134,16 +150,12 @@ def _made(recorded: Recorded, subjects: Sequence[Subject], asked: Asked) -> Repo
     return report.report(recorded.study, state, state.sums, asked, recorded.disputes)
 
 
-def _lines(findings: Findings) -> Iterator[str]:
-    yield json.dumps(asdict(findings), ensure_ascii=False)
-
-
 def main() -> None:
     """Answer for what is described on stdin."""
     given = json.load(sys.stdin)
     directory = Path(given["directory"])
     found = remake(directory, given["manifest"], given["heads"], given["rows"])
-    print(*_lines(found))
+    print(json.dumps(asdict(found)))
 
 
 if __name__ == "__main__":

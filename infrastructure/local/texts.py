@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from local.findings import Findings
 from local.journals import APART, digest_with
-from local.unlike import members
+from local.unlike import members, unlike
 from trial import personal
 from trial.render import datasets
 from trial.subject import Record, Subject
@@ -36,6 +37,31 @@ def is_marked(content: bytes) -> bool:
     if content.startswith(b"PK"):
         return any(_MARK_BYTES in each for each in members(content).values())
     return _MARK_BYTES in content
+
+
+def unlike_but_for_marks(name: str, stated: bytes, remade: bytes) -> str:
+    """Say where a file differs from the one made anew, whatever stands where that has a mark."""
+    if not is_marked(remade):
+        return unlike(name, stated, remade)
+    if not remade.startswith(b"PK"):
+        return "" if _shows(stated, remade) else unlike(name, stated, remade)
+    try:
+        ours, theirs = members(stated), members(remade)
+    except BadZipFile:
+        return "is no workbook"
+    same = ours.keys() == theirs.keys() and all(_shows(ours[n], theirs[n]) for n in theirs)
+    return "" if same else unlike(name, stated, remade)
+
+
+def _shows(stated: bytes, remade: bytes) -> bool:
+    parts = _MARK.split(remade.decode())[::2]
+    found, at = stated.decode(errors="replace"), 0
+    for number, part in enumerate(parts):
+        at = found.find(part, at) if number else (0 if found.startswith(part) else -1)
+        if at < 0:
+            return False
+        at += len(part)
+    return at == len(found) or (len(parts) > 1 and found.endswith(parts[-1]))
 
 
 @dataclass
@@ -161,15 +187,16 @@ class _Rows:
         self._by: dict[tuple[int, ...], dict[str, list[Cells]]] = {}
 
     def like(self, cells: Cells, places: tuple[int, ...], number: int) -> Iterator[Cells]:
-        """Give the rows that may be the one made anew: first that of the same number."""
+        """Give the rows that may be the one made anew, that of the same number first."""
         if places not in self._by:
             self._by[places] = {}
             for row in self._rows:
                 self._by[places].setdefault(_rest(row, places), []).append(row)
         rest = _rest(cells, places)
-        if number < len(self._rows) and _rest(self._rows[number], places) == rest:
+        alike = self._by[places].get(rest, ())
+        if number < len(self._rows) and (not alike or self._rows[number] in alike):
             yield self._rows[number]
-        yield from self._by[places].get(rest, ())
+        yield from alike
 
 
 def _rest(row: Cells, places: tuple[int, ...]) -> str:

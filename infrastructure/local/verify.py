@@ -22,7 +22,7 @@ from local import files, journals, signatures
 from local.client import Client, ServiceError
 from local.emulator import ROOT, LocalError
 from local.feed import BadFileError
-from local.files import HEADS, MANIFEST, TRAIL, read_object
+from local.files import DEFINITION, HEADS, MANIFEST, TRAIL, read_object
 from local.findings import Findings
 from local.history import check_against
 from local.journals import Row
@@ -55,9 +55,12 @@ def verify(directory: Path, options: Options, remake: Remake | None = None) -> i
     statement = signatures.check(directory, manifest, keys, found)
     proof = _proof(directory, manifest, options.client, found)
     if proof is not None:
-        heads, rows = proof
-        _check_journals(manifest, heads, rows, found)
-        _check_files_made_anew(directory, manifest, proof, remake or remade_apart, found)
+        recorded = _check_journals(manifest, *proof)
+        found.add(recorded)
+        if recorded.differences or not (directory / DEFINITION).is_file():
+            found.unchecked.append("no file was made anew: what it would be made of differs")
+        else:
+            found.add((remake or remade_apart)(directory, manifest, *proof))
     if options.against is not None:
         check_against(options.against, keys, manifest, statement, proof and proof[1], found)
     return _print(found)
@@ -82,9 +85,9 @@ def _proof(
 
 
 def _check_journals(
-    manifest: Mapping[str, Any], heads: Mapping[str, Any], rows: list[Row], found: Findings
-) -> None:
-    cut = manifest["cut"]
+    manifest: Mapping[str, Any], heads: Mapping[str, Any], rows: list[Row]
+) -> Findings:
+    found, cut = Findings(), manifest["cut"]
     for name, stated, held in (
         ("study", manifest["study"], heads["study"]),
         ("cut", cut["id"], heads["cut"]),
@@ -105,16 +108,7 @@ def _check_journals(
         f"content_root against the journals' bodies; of {apart}, with personal texts sealed"
         " apart, against the digests in their chains"
     )
-
-
-def _check_files_made_anew(
-    directory: Path, manifest: Mapping[str, Any], proof: tuple[Mapping[str, Any], list[Row]],
-    remake: Remake, found: Findings,
-) -> None:  # fmt: skip
-    if found.differences:
-        found.unchecked.append("no file was made anew: what it would be made of differs")
-    else:
-        found.add(remake(directory, manifest, *proof))
+    return found
 
 
 def remade_apart(

@@ -144,6 +144,16 @@ class Service:
         assert row["status"] == "ready"
         return row
 
+    def fetched(self, row: dict[str, Any], study: str = STUDY, seen: str = "") -> dict[str, bytes]:
+        """Fetch all that a reader may have of a report; `seen` is the start of the path."""
+        files = {}
+        for name in row["files"]:
+            answer = self.get(f"{seen}reports/{row['id']}/{name}", study)
+            if answer.status == 303:
+                path = answer.headers["Location"].partition("?")[0]
+                files[name] = self.object(path[path.index("studies/") :])
+        return files
+
     def define(self, definition: dict[str, Any]) -> Answer:
         path = f"/studies/{definition['study']}/definition"
         return self.ask(request("PUT", path, definition, {"Content-Type": "application/json"}))

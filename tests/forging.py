@@ -1,0 +1,242 @@
+"""What somebody can do to a cut who knows how everything is computed, and has no key.
+
+A forgery takes the files of a cut and changes them in place; hashes, chains and digests that the
+forger can compute follow, so that only what cannot be computed is left to tell.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import signing
+
+from local import journals
+from trial import vouching
+from trial.store.signing import Signer
+
+type Files = dict[str, bytes]
+type Row = dict[str, Any]
+type Forgery = Callable[[Files], None]
+
+DATASET = "datasets/l16-2-7.ndjson"
+
+
+def data(files: Files, name: str) -> Any:
+    return json.loads(files[name])
+
+
+def put(files: Files, name: str, value: Any) -> None:
+    files[name] = json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def adjust(files: Files) -> None:
+    """Make the manifest name the files as they are now."""
+    manifest = data(files, "manifest.json")
+    for each in manifest["files"]:
+        if content := files.get(each["name"]):
+            each |= {"size": len(content), "sha256": sha256(content).hexdigest()}
+    put(files, "manifest.json", manifest)
+
+
+def replaced(name: str, old: bytes, new: bytes) -> Forgery:
+    """Change a file in one place."""
+
+    def forge(files: Files) -> None:
+        content = files[name]
+        if name.endswith(".xlsx"):
+            files[name] = _in_workbook(content, old, new)
+        else:
+            assert old in content, name
+            files[name] = content.replace(old, new, 1)
+        adjust(files)
+
+    return forge
+
+
+def everywhere(old: str, new: str) -> Forgery:
+    """Change a text in every document that shows it."""
+
+    def forge(files: Files) -> None:
+        kept = ("audit", "heads", "manifest", "changes")
+        shown = [name for name in files if not name.startswith(kept)]
+        count = 0
+        for name in shown:
+            if name.endswith(".xlsx"):
+                files[name] = _in_workbook(files[name], old.encode(), new.encode())
+            elif old.encode() in files[name]:
+                files[name] = files[name].replace(old.encode(), new.encode())
+                count += 1
+        assert count
+        adjust(files)
+
+    return forge
+
+
+def _in_workbook(content: bytes, old: bytes, new: bytes) -> bytes:
+    made, found = BytesIO(), False
+    with ZipFile(BytesIO(content)) as before, ZipFile(made, "w", ZIP_DEFLATED) as after:
+        for item in before.infolist():
+            member = before.read(item)
+            found = found or old in member
+            after.writestr(item, member.replace(old, new, 1))
+    assert found
+    return made.getvalue()
+
+
+def without(name: str, *, left: bool = False) -> Forgery:
+    """Take a file out of the manifest, and out of the directory unless it is left there."""
+
+    def forge(files: Files) -> None:
+        manifest = data(files, "manifest.json")
+        manifest["files"] = [each for each in manifest["files"] if each["name"] != name]
+        put(files, "manifest.json", manifest)
+        if not left:
+            del files[name]
+
+    return forge
+
+
+def stated(name: str, *path: str, value: Any) -> Forgery:
+    """Change what a JSON file says at a place."""
+
+    def forge(files: Files) -> None:
+        whole = at = data(files, name)
+        for step in path[:-1]:
+            at = at[step]
+        assert at.get(path[-1]) != value
+        at[path[-1]] = value
+        put(files, name, whole)
+
+    return forge
+
+
+def both(name: str, *path: str, other: tuple[str, ...], value: Any) -> Forgery:
+    """Change what two files say alike."""
+
+    def forge(files: Files) -> None:
+        stated(name, *path, value=value)(files)
+        stated(*other, value=value)(files)
+
+    return forge
+
+
+def swap_definition(files: Files) -> None:
+    definition = data(files, "definition.json")
+    definition["title"] = "Another trial"
+    files["definition.json"] = journals.canonical(definition).encode()
+    adjust(files)
+    digest = sha256(files["definition.json"]).hexdigest()[:32]
+    stated("manifest.json", "cut", "definition", value=digest)(files)
+
+
+# Journals
+
+
+def journal(change: Callable[[list[Row]], None], *, stamps: bool = True) -> Forgery:
+    """Change the rows of a cut, and all that follows from them but what is printed of them."""
+
+    def forge(files: Files) -> None:
+        rows = [json.loads(each) for each in files["audit.ndjson"].splitlines()]
+        received = [each["stamp"] for each in rows]
+        change(rows)
+        if not stamps:  # they go with their events
+            rows[0]["stamp"], rows[1]["stamp"] = received[1], received[0]
+        heads = data(files, "heads.json")
+        heads["subjects"] = _sealed(rows)
+        lines = (json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in rows)
+        files["audit.ndjson"] = b"".join(lines)
+        manifest = data(files, "manifest.json")
+        manifest["cut"]["accepted"] = len(rows)
+        heads["content_root"] = journals.content_root(rows)
+        manifest["cut"]["content_root"] = heads["content_root"]
+        put(files, "manifest.json", manifest)
+        put(files, "heads.json", heads)
+
+    return forge
+
+
+def _sealed(rows: list[Row]) -> dict[str, Any]:
+    """Give rows their numbers and hashes anew, and the heads they end in."""
+    heads: dict[str, Any] = {}
+    for row in rows:
+        head = heads.get(row["subject"], {"version": 0, "head": journals.GENESIS})
+        row |= {"version": head["version"] + 1, "previous": head["head"]}
+        row["hash"] = journals.sealed(row)
+        heads[row["subject"]] = {"version": row["version"], "head": row["hash"]}
+    return heads
+
+
+def change_event(rows: list[Row]) -> None:
+    row = next(each for each in rows if '"result"' in each["body"])
+    event = json.loads(row["body"])
+    event["data"]["result"] = "121"
+    row["body"] = json.dumps(event)
+    journals._read.cache_clear()
+    row["digest"] = journals._read(row["body"], normal=True)["digest"]  # type: ignore[index]
+
+
+def drop_event(rows: list[Row]) -> None:
+    del rows[next(i for i, each in enumerate(rows) if each["kind"] == "lab.result.reported")]
+
+
+def drop_subject(rows: list[Row]) -> None:
+    rows[:] = [each for each in rows if each["subject"] != rows[0]["subject"]]
+
+
+def add_event(rows: list[Row]) -> None:
+    at = max(i for i, each in enumerate(rows) if each["subject"] == rows[0]["subject"])
+    row = next(each for each in rows if '"result"' in each["body"])
+    body = row["body"].replace(row["record"], "SBP-9")
+    digest = journals._read(body, normal=True)["digest"]  # type: ignore[index]
+    own = {"body": body, "record": "SBP-9", "digest": digest, "stamp": "2031-01-01T00:00:00.0Z"}
+    rows.insert(at + 1, rows[at] | {name: row[name] for name in ("kind", "revision")} | own)
+    rows[at + 1] |= {name: row[name] for name in ("event_id", "source", "time", "texts")}
+
+
+def reorder(rows: list[Row]) -> None:
+    """Exchange two events of a subject that may come in any order, with their stamps."""
+    one, other = rows[0], rows[1]
+    stamps = one["stamp"], other["stamp"]
+    rows[0], rows[1] = other | {"stamp": stamps[0]}, one | {"stamp": stamps[1]}
+
+
+def backdate(rows: list[Row]) -> None:
+    rows[0]["stamp"] = "2020-01-01T00:00:00.000000Z"
+
+
+def change_principal(rows: list[Row]) -> None:
+    rows[-1]["principal"] = "arn:aws:iam::123456789012:role/somebody-else"
+
+
+# Signatures
+
+
+def statement(*path: str, value: Any) -> Forgery:
+    """Change what is stated and leave the signature."""
+
+    def forge(files: Files) -> None:
+        envelope = data(files, "manifest.sig.json")
+        payload = json.loads(b64decode(envelope["payload"]))
+        at = payload
+        for step in path[:-1]:
+            at = at[step]
+        assert at[path[-1]] != value
+        at[path[-1]] = value
+        envelope["payload"] = b64encode(journals.canonical(payload).encode()).decode()
+        put(files, "manifest.sig.json", envelope)
+
+    return forge
+
+
+def signed_by_another(files: Files) -> None:
+    """State what is there now, and sign that with a key of one's own."""
+    stated = json.loads(b64decode(data(files, "manifest.sig.json")["payload"]))
+    for each in stated["subject"]:
+        each["digest"]["sha256"] = sha256(files[each["name"]]).hexdigest()
+    payload = journals.canonical(stated).encode()
+    signature = Signer(signing.KeyInMemory(), "").sign(vouching.encoded(payload))
+    files["manifest.sig.json"] = vouching.envelope(payload, signature)

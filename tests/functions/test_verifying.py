@@ -1,0 +1,123 @@
+"""`make verify` of every kind of cut: proven whole, or what nobody can check is said."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blinded import SOURCES, listing, study_of
+from builders import adverse_event, dose, enrolment, viral_load
+from invoking import EVENTS, Service, forget, request
+from parallel import TOTAL, A, B, randomised
+
+from local.feed import read_definition
+from local.remaking import remake
+from local.verify import Options, verify
+from trial import wiring
+
+EXAMPLE = read_definition(EVENTS / "example" / "definition.yaml")
+STUDY: str = EXAMPLE["study"]
+LISTINGS = [listing(name, sources) for name, sources in SOURCES.items()]
+ROWS = [{"summary": "age"}, {"count": "in-a"}, {"events": {}}]
+BLINDED = json.loads(study_of(ROWS, [A, B, TOTAL], listings=LISTINGS).source)
+FEED = (EVENTS / "example" / "feed.ndjson").read_text(encoding="utf-8").splitlines()
+
+type Files = dict[str, bytes]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+
+@pytest.fixture
+def example(blank: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """Give a service that knows the guide's trial, each event a second after the one before."""
+    monkeypatch.setattr(wiring, "now", Clock())
+    forget()
+    assert blank.define(EXAMPLE).status == 201
+    blank.batch(*FEED, study=STUDY)
+    for _ in range(70):
+        wiring.now()
+    return blank
+
+
+@pytest.fixture
+def prove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    def prove(files: Files, against: Files | None = None) -> tuple[int, str]:
+        for folder, of in (("later", files), ("earlier", against or {})):
+            for name, content in of.items():
+                path = tmp_path / folder / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        key = tmp_path / "later" / "manifest.sig.json"  # as who trusts the first one seen
+        options = Options(None, key, tmp_path / "earlier" if against else None)
+        status = verify(tmp_path / "later", options, remake)
+        return status, capsys.readouterr().out
+
+    return prove
+
+
+def stamps(service: Service) -> list[str]:
+    rows = service.get("subjects/P-2/history", STUDY).json["events"]
+    return [each["stamp"] for each in rows]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"cutoff": "2024-03-25"}, {"final": True, "reason": "Because"}, {"as_of": "then"}],
+)
+def test_a_cut_is_proven_whatever_it_was_asked_for(
+    example: Service, prove: Callable[..., tuple[int, str]], asked: dict[str, Any]
+) -> None:
+    if "as_of" in asked:
+        asked = {"as_of": stamps(example)[-3]}
+    status, output = prove(example.fetched(example.made(STUDY, **asked), STUDY))
+    assert status == 0, output
+    assert "14 files against those made anew" in output
+
+
+def test_a_cut_of_an_instant_before_an_erasure_is_proven_and_an_earlier_cut_of_a_later_instant(
+    example: Service, prove: Callable[..., tuple[int, str]]
+) -> None:
+    before = example.fetched(example.made(STUDY), STUDY)
+    instant = stamps(example)[-2]
+    path = f"/studies/{STUDY}/subjects/P-2/erase"
+    assert example.ask(request("POST", path, {"reason": "Asked to"})).status == 200
+    row = example.made(STUDY, as_of=instant)
+    files = example.fetched(row, STUDY)
+    assert json.loads(files["heads.json"])["subjects"]["P-2"]["erased"]
+    status, output = prove(files, before)
+    assert status == 0, output
+    assert "[erased]" in files["datasets/l16-2-7.ndjson"].decode()
+    after = example.fetched(example.made(STUDY), STUDY)
+    status, output = prove(after, before)
+    assert status == 0, output
+    assert "not checked  the cuts numbered between 1 and 3" in output
+
+
+def test_of_a_blinded_study_the_open_cut_is_proven_as_far_as_it_may_be_seen(
+    blank: Service, prove: Callable[..., tuple[int, str]]
+) -> None:
+    assert blank.define(BLINDED).status == 201
+    for name, arm in (("S-1", "a"), ("S-2", "b")):
+        entries = [enrolment(subject=name), randomised(arm, name), dose(subject=name)]
+        for each in (*entries, viral_load(0, 5_000, subject=name), adverse_event(subject=name)):
+            assert blank.post(each.body, "TINY").status == 201
+    row = blank.made("TINY")
+    openly = blank.fetched(row, "TINY")
+    assert not {"heads.json", "audit.ndjson"} & openly.keys()
+    status, output = prove(openly)
+    assert status == 0, output
+    assert "not checked  the journals are for the unblinded: no number was made anew" in output
+    assert "signature of manifest.json by the key" in output
+    beside = [*row["files"], "heads.json", "audit.ndjson"]
+    status, output = prove(blank.fetched(row | {"files": beside}, "TINY", "unblinded/"))
+    assert status == 0, output
+    assert "files against those made anew" in output
