@@ -4,7 +4,7 @@ Whether an event is accepted depends on the event and the definition only, never
 before it: order must not matter.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +12,9 @@ from trial import dates
 from trial.complaints import none_of
 from trial.definition import Definition
 from trial.definition.design import Characteristic
-from trial.definition.precision import Measured, decimals_of
 from trial.errors import Fault, Rejected
 from trial.messages import ERASURE, Entry, is_ordinary
-from trial.results import EXACT, read_result
+from trial.results import out_of_limits, refusals
 from trial.study import Study
 
 _DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
@@ -130,32 +129,8 @@ def _result(study: Study, item: Mapping[str, Any], at: str) -> Iterator[Fault]:
     if parameter is None or parameter.derived_from is not None:
         yield Fault(f"{at}/parameter", "is no reported parameter of this study")
         return
-    unit = item.get("unit")
-    if unit is not None and unit != parameter.unit and unit not in parameter.units:
-        accepted = ", ".join((parameter.unit, *parameter.units))
-        yield Fault(f"{at}/unit", f"is not a unit of this parameter: expected {accepted}")
-    read = read_result(item["result"])
-    if read is None:
-        yield Fault(f"{at}/result", "is not a number, nor a number after <, <=, > or >=")
-    elif unit is None or unit == parameter.unit or unit in parameter.units:
-        value = EXACT.multiply(read[1], parameter.units.get(unit or "", Decimal(1)))
-        yield from _range(value, parameter, f"{at}/result")
-        yield from _decimals((read[1], value), parameter, f"{at}/result")
-
-
-def _decimals(written: Sequence[Decimal], limits: Measured, at: str) -> Iterator[Fault]:
-    """Refuse a number that would be rounded: it has too many decimals in each unit."""
-    most = limits.result_places
-    if min(map(decimals_of, written)) > most and not limits.rounded:
-        noun = "decimal" if most == 1 else "decimals"
-        yield Fault(at, f"has more than {most} {noun}, the most that this study keeps of it")
-
-
-def _range(value: Decimal, limits: Measured, at: str) -> Iterator[Fault]:
-    if limits.minimum is not None and value < limits.minimum:
-        yield Fault(at, f"lies below {limits.minimum}, the least this study takes")
-    if limits.maximum is not None and value > limits.maximum:
-        yield Fault(at, f"lies above {limits.maximum}, the most this study takes")
+    for name, detail in refusals(parameter, item.get("unit"), item["result"]):
+        yield Fault(f"{at}/{name}", detail)
 
 
 def _enrolment(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
@@ -182,8 +157,8 @@ def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[F
     elif not is_ordinary(value):
         yield Fault(at, "must have at most 18 digits before the point and 9 after it")
     else:
-        yield from _range(Decimal(value), known, at)
-        yield from _decimals((Decimal(value),), known, at)
+        for detail in out_of_limits([Decimal(value)], known):
+            yield Fault(at, detail)
 
 
 def _randomisation(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:

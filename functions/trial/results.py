@@ -1,14 +1,14 @@
 """Results as reported, and what they count as: integers in units of a parameter's last place."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache, reduce
 from typing import Any
 
 from trial.definition.design import Parameter
-from trial.definition.precision import Precision
+from trial.definition.precision import Measured, Precision, decimals_of
 
 _RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,18})?)\s*", re.ASCII)
 EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
@@ -117,9 +117,13 @@ def read_value(
 ) -> Value | None:
     """Read a result as a parameter counts it: the one reported, or one derived from that.
 
-    None where it is no number, or has no logarithm or no upper limit of its range (`limit`).
+    None where it is no number, or has no logarithm or no upper limit of its range (`limit`); or
+    where its unit is one that an amendment took from the parameter: nobody knows the factor now.
     """
-    factor = reported.units.get(item.get("unit") or reported.unit, Decimal(1))
+    unit = item.get("unit") or reported.unit
+    if unit != reported.unit and unit not in reported.units:
+        return None
+    factor = reported.units.get(unit, Decimal(1))
     if counts_as.upper_limits_of is not None:
         if not limit or limit <= 0:
             return None
@@ -160,3 +164,33 @@ def _value(
         bound = EXACT.log10(bound)
         number = EXACT.log10(number) if halved else bound
     return value_of(number, precision, operator=operator, bound=quantise(bound, precision.places))
+
+
+def refusals(parameter: Parameter, unit: str | None, result: str) -> Iterator[tuple[str, str]]:
+    """Say why a parameter takes no such result: the field that is wrong, and what about it."""
+    known = unit is None or unit == parameter.unit or unit in parameter.units
+    if not known:
+        accepted = ", ".join((parameter.unit, *parameter.units))
+        yield "unit", f"is not a unit of this parameter: expected {accepted}"
+    read = read_result(result)
+    if read is None:
+        yield "result", "is not a number, nor a number after <, <=, > or >="
+    elif known:
+        converted = EXACT.multiply(read[1], parameter.units.get(unit or "", Decimal(1)))
+        for detail in out_of_limits([converted, read[1]], parameter):
+            yield "result", detail
+
+
+def out_of_limits(written: Sequence[Decimal], limits: Measured) -> Iterator[str]:
+    """Say why a number is not taken, as it counts and in other units: its range, its decimals.
+
+    One with too many decimals in each unit would be rounded.
+    """
+    if limits.minimum is not None and written[0] < limits.minimum:
+        yield f"lies below {limits.minimum}, the least this study takes"
+    if limits.maximum is not None and written[0] > limits.maximum:
+        yield f"lies above {limits.maximum}, the most this study takes"
+    most = limits.result_places
+    if min(map(decimals_of, written)) > most and not limits.rounded:
+        noun = "decimal" if most == 1 else "decimals"
+        yield f"has more than {most} {noun}, the most that this study keeps of it"

@@ -105,6 +105,9 @@ class Case:
     told: str = field(default="", kw_only=True)
 
 
+_LOAD = TINY["parameters"]["viral-load"]
+NARROWED = tiny(parameters=TINY["parameters"] | {"viral-load": _LOAD | {"maximum": 100}})
+
 CASES: dict[str, list[Case]] = {
     "not-enrolled": [
         Case([viral_load(0, 100)], "VL-0",
@@ -245,6 +248,13 @@ CASES: dict[str, list[Case]] = {
              [[*ENROLLED, viral_load(0, 9, range_low=5, range_high=5)],
               [*ENROLLED, viral_load(0, 9, range_low=5)]], told="upper limit 4"),
         Case([*ENROLLED, viral_load(0, 9, range_high=0)], "VL-0", []),
+    ],
+    "no-longer-accepted": [
+        Case([*ENROLLED, viral_load(0, 101)], "VL-0", [[*ENROLLED, viral_load(0, 100)]], NARROWED,
+             told="result lies above 100"),
+        Case([*ENROLLED, viral_load(0, "9.5")], "VL-0", [], NARROWED, told="0 decimals"),
+        Case([*ENROLLED, viral_load(0, 9, unit="IU/mL")], "VL-0", [], NARROWED,
+             told="unit is not a unit"),
     ],
     "undecided": [Case(
         [*ENROLLED, dose(7), viral_load(0, 9, record="A"), viral_load(0, 11, record="B")], "A, B",

@@ -339,3 +339,9 @@ class TestRowsOfVisits:
         (fault,) = caught.value.faults
         assert fault.pointer == "/tables/0/rows/0/summary"
         assert "same at every visit" in fault.detail
+
+
+def test_a_result_in_a_unit_that_an_amendment_took_away_has_no_value():
+    new = {"parameter": "viral-load", "at": "day-0"}
+    assert found(study_of(new=new), enrolment(), viral_load(0, 9, unit="kcopies/mL")) == 9000
+    assert found(study_of(new=new), enrolment(), viral_load(0, 9, unit="IU/mL")) is None

@@ -92,6 +92,7 @@ FINDERS: Mapping[str, Rule] = {
     "sample-after-first-dose": visits.sample_after_first_dose,
     "limits-changed": visits.limits_changed,
     "reference-range": visits.reference_range,
+    "no-longer-accepted": visits.no_longer_accepted,
     "undecided": visits.undecided,
     "coding-without-event": safety.coding_without_event,
     "spelling": _across("spelling"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from trial import dates
 from trial.definition.design import Visit
 from trial.derivation import Derivation
+from trial.results import refusals
 from trial.subject import Key, Record
 from trial.tables.discrepancies.found import MOST, Found, by_id, keys
 
@@ -151,6 +152,16 @@ def reference_range(derivation: Derivation) -> Iterator[Found]:
         low, high = record.data.get("range_low"), record.data.get("range_high")
         if high is not None and (high <= 0 or (low is not None and low > high)):
             yield keys(record), f"{record.data['parameter']}: upper limit {high:f}"
+
+
+def no_longer_accepted(derivation: Derivation) -> Iterator[Found]:
+    """Find results that the definition in force would refuse: it took others before."""
+    for name, parameter in derivation.rules.parameters.items():
+        for record, *_, item in derivation.reported(name):
+            wrong = next(refusals(parameter, item.get("unit"), item["result"]), None)
+            if wrong is not None:
+                field, detail = wrong
+                yield keys(record), f"{name}: {field} {detail}"
 
 
 _CHOSEN = {"first dose": ("dose.administered",), "coding": ("adverse-event.coded",)}
