@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from trial import asking, erasing, intake, messages, redriving, web, wiring
 from trial.errors import Rejected, Unavailable, place_of
 from trial.intake import Desk, Posted, Road
+from trial.store.definitions import Put
 from trial.study import Study
 from trial.web import Answer, Request, Routes
 
@@ -23,14 +24,29 @@ BATCH_EVENTS, BATCH_BYTES = 100, 1_000_000
 def put_definition(request: Request, study: str) -> Answer:
     """Register a study's definition."""
     # Whoever only posts events needs no renderers.
-    from trial import admission, checking  # noqa: PLC0415
+    from trial import admission  # noqa: PLC0415
 
     request.content_type(web.JSON)
     defined = admission.admit(request.body)
     if defined.id != study:
         detail = "the definition's study is not the one it is put to"
         raise Rejected(422, "Definition not accepted", detail)
-    made = wiring.store().put_definition(defined, request.body)
+    made = wiring.store().put_definition(defined, request.body, request.principal, request.reason)
+    return _put(defined, made)
+
+
+@routes("POST", "/studies/{study}/unblind")
+def post_unblind(request: Request, study: str) -> Answer:
+    """Open a blinded study: amend its definition so that it is not blinded any more."""
+    from trial import unblinding  # noqa: PLC0415 (as above)
+
+    reason = _because(request, "Study not unblinded")
+    return _put(*unblinding.unblind(wiring.store(), study, request.principal, reason))
+
+
+def _put(defined: Study, made: Put) -> Answer:
+    from trial import checking  # noqa: PLC0415 (as above)
+
     document: dict[str, object] = {
         "study": defined.id,
         "definition": defined.digest,
@@ -106,6 +122,7 @@ def post_redrive(request: Request, study: str) -> Answer:
     """Take once more what was set aside, after its cause was mended: so many bodies a call."""
     store = wiring.store()
     found, after = store.study(study), request.query.get("after", "")
+    wiring.activities().note(study, request.principal, "redrive", request.path, request.reason)
     submissions = wiring.submissions()
     answer = redriving.redrive(store, submissions, found, after, request.beat)
     for each in answer["failed"]:

@@ -1,26 +1,86 @@
 """Who did what: what the API tells of those who used it."""
 
+from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 from urllib.parse import quote
 
-from trial import web, wiring
-from trial.seen import shown
+from trial import messages, web, wiring
+from trial.differences import differences
+from trial.seen import routes, shown
 from trial.study import Study
 from trial.web import Answer, Request
 
 SUBMISSIONS = 15
 """How many treatment events are listed in one answer: each may hold a body of 256 KB."""
+ROWS = 200
+"""How much else is listed in one answer."""
+SHOWN = 2_000
+"""How much of a value is shown that differs."""
 
 
 @shown("treatment-events")
 def get_treatment_events(request: Request, seen: Study) -> Answer:
     """List the treatment events that were submitted, and what became of each: for the unblinded."""
-    after = request.query.get("after", "")
-    found = list(islice(wiring.submissions().all(seen.id, after), SUBMISSIONS + 1))
-    rows = [each.masked() if seen.pooled else each.document() for each in found[:SUBMISSIONS]]
-    more = len(found) > SUBMISSIONS
-    return web.document({
-        "study": seen.id,
-        "submitted": rows,
-        "next": f"{request.path}?after={quote(rows[-1]['id'])}" if more else None,
-    })  # fmt: skip
+    found, last = _page(wiring.submissions().all(seen.id, _after(request)), SUBMISSIONS)
+    rows = [each.masked() if seen.pooled else each.document() for each in found]
+    document = {"study": seen.id, "submitted": rows}
+    return web.document(document | _next(request, last.id if last else None))
+
+
+@routes("GET", "/studies/{study}/activity")
+def get_activity(request: Request, study: str) -> Answer:
+    """List who redrove, read what is not for all, or was led to a document, and why."""
+    wiring.store().study(study)
+    found, last = _page(wiring.activities().all(study, _after(request)), ROWS)
+    document = {"study": study, "activity": [vars(each) for each in found]}
+    return web.document(document | _next(request, last.at if last else None))
+
+
+@routes("GET", "/studies/{study}/definition/history")
+def get_definition_history(request: Request, study: str) -> Answer:
+    """List every change of the definition: who put, amended or unblinded it, when and why."""
+    wiring.store().study(study)
+    found, last = _page(wiring.store().amendments(study, _after(request)), ROWS)
+    document = {"study": study, "history": [each.document(study) for each in found]}
+    return web.document(document | _next(request, last.number if last else None))
+
+
+@routes("GET", "/studies/{study}/definition/history/{digest}/changes-since/{base}")
+def get_definition_changes(request: Request, study: str, digest: str, base: str) -> Answer:
+    """Say where two definitions differ, and what stands there in each."""
+    store = wiring.store()
+    store.study(study)
+    before, after = (messages.read_json(store.source(study, each)) for each in (base, digest))
+    first = int(given) if (given := _after(request)).isdecimal() else 0
+    found = list(islice(differences(before, after), first, first + ROWS + 1))
+    document = {
+        "study": study,
+        "before": base,
+        "after": digest,
+        "differences": [_bounded(each.document()) for each in found[:ROWS]],
+    }
+    more = str(first + ROWS) if len(found) > ROWS else None
+    return web.text(messages.canonical(document | _next(request, more)), web.JSON)
+
+
+def _bounded(difference: dict[str, Any]) -> dict[str, Any]:
+    """Shorten values that are long: their beginning, as the text that JSON writes them as."""
+    for side in ("before", "after"):
+        if side in difference and len(written := messages.canonical(difference[side])) > SHOWN:
+            difference[side] = f"{written[:SHOWN]}…"
+    return difference
+
+
+def _after(request: Request) -> str:
+    return request.query.get("after", "")
+
+
+def _page[T](rows: Iterator[T], size: int) -> tuple[list[T], T | None]:
+    """Take so many rows, and the last of them if more follow."""
+    found = list(islice(rows, size + 1))
+    return found[:size], found[size - 1] if len(found) > size else None
+
+
+def _next(request: Request, last: str | None) -> dict[str, str | None]:
+    return {"next": f"{request.path}?after={quote(last)}" if last else None}

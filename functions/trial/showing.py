@@ -19,7 +19,7 @@ from trial.blinding import HIDDEN, OPEN, UNBLINDED, is_telling
 from trial.errors import Rejected
 from trial.messages import KINDS
 from trial.render import consort, tables_json
-from trial.seen import routes, shown
+from trial.seen import LED_TO, routes, shown
 from trial.store import places
 from trial.store.places import AUDIT, BESIDE, CHANGES, LIVE, REPORT
 from trial.store.rows import verify
@@ -196,7 +196,7 @@ def get_dataset(_request: Request, seen: Study, cut: str, file: str) -> Answer:
 
 def _led_to(seen: Study, place: str, name: str) -> Answer:
     link = wiring.documents().link(seen.id, seen.audience, place, name)
-    return Answer(303, {"Location": link, "Cache-Control": "no-store"})
+    return Answer(LED_TO, {"Location": link, "Cache-Control": "no-store"})
 
 
 @shown("reports/{cut}/changes-since/{base}")

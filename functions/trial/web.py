@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
-from trial.errors import Beat, Rejected, Unavailable
+from trial.errors import Beat, Fault, Rejected, Unavailable
 
+REASON = 1_000
+"""How long a reason may be that comes with an address."""
 JSON, PROBLEM = "application/json", "application/problem+json"
 
 
@@ -39,6 +41,15 @@ class Request:
     def path(self) -> str:
         """The address that was asked, from the root of the API."""
         return self.resource.format_map({name: quote(each) for name, each in self.parts.items()})
+
+    @property
+    def reason(self) -> str:
+        """Why it is asked, as far as the caller says so (`?reason=`): it is kept with who did."""
+        given = self.query.get("reason", "")
+        if len(given) > REASON:
+            fault = Fault("/reason", f"has more than {REASON} characters")
+            raise Rejected(422, "Reason too long", "", fault)
+        return given
 
     def content_type(self, *accepted: str) -> str:
         """Name the type of the body; raises `Rejected` (415) unless it is one of these."""

@@ -14,6 +14,7 @@ from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict, Field
 
 from trial.errors import Beat, OutOfTime
+from trial.store.activities import Activities
 from trial.store.audits import Audits
 from trial.store.claims import Claims
 from trial.store.documents import Documents
@@ -126,6 +127,12 @@ def store() -> Store:
 def reports() -> Reports:
     """Give the reports asked for."""
     return Reports(table())
+
+
+@cache
+def activities() -> Activities:
+    """Give who did what."""
+    return Activities(table(), now)
 
 
 @cache

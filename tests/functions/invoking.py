@@ -22,10 +22,11 @@ STUDY = "TMB-301"
 CALLER = "arn:aws:iam::123456789012:role/upstream"
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
+JSON_TYPE = "application/json"
 PROBLEM = "application/problem+json"
 CACHED = (
     wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.claims,
-    wiring.audits, wiring.signer, wiring.submissions, wiring._queue,
+    wiring.audits, wiring.signer, wiring.submissions, wiring._queue, wiring.activities,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from builders import dose
 from drawn import CHANGED, DEFINITION, PATHS, STUDY, everything_open, payload, published, refused
-from invoking import PROBLEM, Service
+from invoking import PROBLEM, Service, request
 from parallel import randomised
 
 from trial.blinding import HIDDEN
@@ -96,10 +96,11 @@ def test_of_a_study_that_is_not_blinded_nothing_is_apart(
     assert "audit/live/heads.json" in published(service, "open")
 
 
-def test_an_amendment_unblinds(open_blinded: Callable[..., Service]) -> None:
+def test_unblinding_opens_what_was_apart(open_blinded: Callable[..., Service]) -> None:
     service = open_blinded()
     service.stream(CHANGED)
-    assert service.define(DEFINITION | {"blinded": False}).status == 202
+    unblind = request("POST", f"/studies/{STUDY}/unblind", {"reason": "Over"})
+    assert service.ask(unblind).status == 202
     assert service.get("unblinded/tables", STUDY).status == 200
     service.invoke("audit", {})
     service.stream((f"STUDY#{STUDY}", "CURRENT"))

@@ -17,6 +17,7 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 # A module of the ground layers may be a single file: it then stands for itself.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("bidi", "complaints", "content", "errors", "cells", "dates", "numbers", "distributions"),
+    ("differences",),
     ("messages", "statistics"),
     ("blinding", "personal"),
     ("definition",),
@@ -35,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("provenance", "vouching"),
     ("admission", "changelog", "currency", "discrepancies", "writing"),
     ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
-    ("redriving", "seen", "submitting"),
+    ("redriving", "seen", "submitting", "unblinding"),
     ("activity",),
     ("showing",),
     ("api", "audit", "ingest", "publish"),

@@ -344,7 +344,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 35
+    assert len(routes) == 39
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
@@ -491,7 +491,9 @@ def test_audit_may_write_neither_the_journal_nor_what_was_set_aside() -> None:
     assert statement["Condition"] == {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STUDY#*"]},
         "ForAllValues:StringNotLike": {
-            "dynamodb:LeadingKeys": ["STUDY#*#JOURNAL#*", "STUDY#*#ASIDE", "STUDY#*#SUBMITTED"]
+            "dynamodb:LeadingKeys": [
+                f"STUDY#*#{each}" for each in ("JOURNAL#*", "ASIDE", "SUBMITTED", "ACTIVITY")
+            ]
         },
     }
     assert {right for right in rights("AuditFunction") if right.startswith("s3:")} == {

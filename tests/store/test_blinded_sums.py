@@ -48,7 +48,7 @@ class Kept:
         self.put(study)
 
     def put(self, study: Study) -> str:
-        return self.store.put_definition(study, study.source)
+        return self.store.put_definition(study, study.source, unblinds=True)
 
     def record(self, entries: Iterable[Entry]) -> None:
         for each in entries:

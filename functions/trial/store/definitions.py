@@ -8,7 +8,7 @@ from typing import Literal
 from trial import study as studies
 from trial.errors import Rejected, Unavailable
 from trial.messages import canonical, is_identifier, read_json
-from trial.store import keys
+from trial.store import amendments, keys
 from trial.store.drafts import ITEM_BYTES
 from trial.store.generations import (
     ACTIONS,
@@ -22,13 +22,15 @@ from trial.store.generations import (
     replaced,
     replanned,
 )
+from trial.store.rows import stamp_text
 from trial.store.table import Action, Cancelled, Table, key, key_of, text
 from trial.study import Study
 
 LIFE = timedelta(seconds=30)
 """How long a process may go on with what it read before it looks at CURRENT again."""
 
-type Put = Literal["created", "same", "filling", "cancelled"]
+type Made = Literal["created", "filling", "cancelled"]
+type Put = Made | Literal["same"]
 """In force now; in force already; being filled first; the filling of another given up."""
 
 _TRIES = 5
@@ -66,8 +68,13 @@ class Definitions:
         """Which version of the contributions this process computes."""
         return studies.CONTRIBUTION_VERSION if self._version is None else self._version
 
-    def put(self, study: Study, source: str | bytes) -> Put:
-        """Bring a definition into force: at once while the study has no events, else by Fill."""
+    def put(
+        self, study: Study, source: str | bytes, decision: Decision, *, unblinds: bool = False
+    ) -> Put:
+        """Bring a definition into force: at once while the study has no events, else by Fill.
+
+        Refused (403) where it opens a study that is blinded, unless the decision is to do that.
+        """
         body = canonical(read_json(source))
         if len(body.encode()) > ITEM_BYTES:
             raise Rejected(413, "Definition too large", f"more than {ITEM_BYTES} bytes")
@@ -80,14 +87,25 @@ class Definitions:
                 return "same"
             if current and current.filling == study.digest:
                 return "filling"
+            if current and not unblinds:
+                self._check_blinded(study, current)
             made, actions = self._change(study, current)
+            digests = study.digest, current.digest if current else ""
+            number = current.plan + 1 if current else 1
+            told = amendments.put(self._table, study.id, number, made, digests, decision)
             try:
-                self._table.write([self._table.put(kept), *actions])
+                self._table.write([self._table.put(kept), told, *actions])
             except Cancelled:
                 continue
             self.forget(study.id)
             return made
         raise Unavailable("the definition is being written to")
+
+    def _check_blinded(self, study: Study, current: Current) -> None:
+        if study.definition.blinded or not self.load(study.id, current.digest).definition.blinded:
+            return
+        detail = f"POST /studies/{study.id}/unblind, with a reason, opens a blinded study"
+        raise Rejected(403, "Unblinding has a route of its own", detail)
 
     def current(self, study_id: str) -> Current | None:
         """Read what is in force; None for a study that has no definition."""
@@ -133,6 +151,12 @@ class Definitions:
         new = replace(new, plan=old.plan + 1)
         shards = study.definition.shards
         actions = _fitting(list(replanned(self._table, study.id, shards, old, new)))
+        if new.digest != old.digest:
+            filled = Decision(stamp_text(self._now()), "", "")
+            digests = new.digest, old.digest
+            actions.append(
+                amendments.put(self._table, study.id, new.plan, "in force", digests, filled)
+            )
         try:
             self._table.write(actions)
         except Cancelled:
@@ -179,6 +203,14 @@ class Definitions:
         study = self._parsed[digest] = studies.load(item["body"]["S"], self.version)
         return study
 
+    def source(self, study_id: str, digest: str) -> str:
+        """Read a definition that the study ever had, as it is kept; raises `Rejected` (404)."""
+        item = self._table.get(keys.definition(known(study_id), digest))
+        if item is None:
+            raise Rejected(404, "No such definition")
+        body: str = item["body"]["S"]
+        return body
+
     def _read(self, study_id: str) -> Known:
         read_at = self._now()
         current = self.current(study_id)
@@ -191,7 +223,7 @@ class Definitions:
         plan = Plan(current.plan, own[0], counted, others_too, retired=bool(current.retired))
         return Known(read_at, current, plan)
 
-    def _change(self, study: Study, current: Current | None) -> tuple[Put, list[Action]]:
+    def _change(self, study: Study, current: Current | None) -> tuple[Made, list[Action]]:
         if current is None:
             listed = self._table.put(key(keys.listed(study.id)))
             opening = opened(self._table, study, self._alone(study, 1, 1))
@@ -233,7 +265,7 @@ class Definitions:
 
 
 def _fitting(actions: list[Action]) -> list[Action]:
-    if len(actions) >= ACTIONS:  # the definition's own row comes with them
+    if len(actions) + 2 > ACTIONS:  # the definition's own row and who put it come with them
         detail = "too many definitions and releases are being filled at once: put it again later"
         raise Rejected(409, "Definition cannot be replaced now", detail)
     return actions

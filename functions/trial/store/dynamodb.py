@@ -14,7 +14,8 @@ from trial.blinding import is_telling
 from trial.cells import Share
 from trial.errors import Beat, Unavailable
 from trial.messages import Entry
-from trial.store import asides, erasing, keys, paging, reading, removing
+from trial.store import amendments, asides, erasing, keys, paging, reading, removing
+from trial.store.amendments import Amendment
 from trial.store.definitions import Definitions, Put, is_retired, known
 from trial.store.drafts import Contribute
 from trial.store.generations import Current, Decision, Plan
@@ -64,13 +65,30 @@ class Store:
         )
         return recording.run(receipts)
 
-    def put_definition(self, study: Study, source: str | bytes) -> Put:
+    def put_definition(
+        self,
+        study: Study,
+        source: str | bytes,
+        principal: str = "",
+        reason: str = "",
+        *,
+        unblinds: bool = False,
+    ) -> Put:
         """Bring a definition into force, at once while the study has no events.
 
         Else it is filled beside the one in force, and takes over when `fill` has completed it.
-        Putting the one in force again ends the filling of another.
+        Putting the one in force again ends the filling of another. Who did so and why is kept.
         """
-        return self._definitions.put(study, source)
+        decision = Decision(stamp_text(self._now()), principal, reason)
+        return self._definitions.put(study, source, decision, unblinds=unblinds)
+
+    def amendments(self, study_id: str, after: str = "") -> Iterator[Amendment]:
+        """Read every change of the study's definition, in order; those beyond one of them."""
+        return amendments.each(self._table, known(study_id), after)
+
+    def source(self, study_id: str, digest: str) -> str:
+        """Read one of the definitions that a study ever had, as canonical JSON; or `Rejected`."""
+        return self._definitions.source(study_id, digest)
 
     def retire(self, study_id: str, principal: str, reason: str) -> Decision:
         """Let a study only be read from now on, for ever; give the decision by which it is."""

@@ -118,6 +118,25 @@ def submitted(study: str) -> str:
     return f"STUDY#{study}#SUBMITTED"
 
 
+def activity(study: str) -> str:
+    """Name the partition of who did what with a study."""
+    return f"STUDY#{study}#ACTIVITY"
+
+
+AMENDMENT = "AMENDMENT#"
+"""Starts the sort key of every change of a study's definition."""
+
+
+def amendment(study: str, number: int) -> Key:
+    """Say where a change of the definition is, by the number of the plan that it made."""
+    return f"STUDY#{study}", f"{AMENDMENT}{number:08}"
+
+
+def amendments(study: str) -> Key:
+    """Give the partition of a study's amendments, and what their sort keys start with."""
+    return f"STUDY#{study}", AMENDMENT
+
+
 CONFLICT = "CONFLICT#"
 """Starts the sort key of every revision that came with two contents."""
 

@@ -1,0 +1,50 @@
+"""Who did what with a study beside posting events: rows that are only ever added."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from trial.errors import Unavailable
+from trial.store import keys
+from trial.store.rows import TICK, stamp_text
+from trial.store.table import Item, Table, key, text
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What somebody did, when, of which resource, and why as far as they said so."""
+
+    at: str
+    principal: str
+    action: str
+    resource: str
+    reason: str
+
+
+class Activities:
+    """What was done with every study, in the store's own table."""
+
+    def __init__(self, table: Table, now: Callable[[], datetime]) -> None:
+        self._table = table
+        self._now = now
+
+    def note(self, study_id: str, principal: str, action: str, resource: str, reason: str) -> None:
+        """Note what is about to be done or answered; where that cannot be, it is not."""
+        now = self._now()
+        for attempt in range(_TRIES):  # two of one microsecond do not share a row
+            stamp = stamp_text(now + attempt * TICK)
+            done = Activity(stamp, principal, action, resource, reason)
+            fields = {name: text(of) for name, of in vars(done).items()}
+            if self._table.put_new(key((keys.activity(study_id), stamp)) | fields):
+                return
+        raise Unavailable("what is done could not be noted")
+
+    def all(self, study_id: str, after: str = "") -> Iterator[Activity]:
+        """Read what was done, in order of time; what comes after an instant."""
+        return map(_read, self._table.query(keys.activity(study_id), after=after))
+
+
+def _read(item: Item) -> Activity:
+    return Activity(**{name: item[name]["S"] for name in Activity.__dataclass_fields__})

@@ -1,0 +1,201 @@
+"""Who did what: definitions put, amended and unblinded; bodies redriven; results read; links."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from drawn import CHANGED, DEFINITION, STUDY
+from invoking import CALLER, JSON_TYPE, Answer, Service, request
+from outage import between, unreachable
+
+from trial import wiring
+from trial.activity import SHOWN
+
+AMENDED = DEFINITION | {"title": "Another title"}
+
+
+def ask(service: Service, method: str, path: str, body: Any = None) -> Answer:
+    headers = {"Content-Type": JSON_TYPE} if body else {}
+    return service.ask(request(method, f"/studies/{STUDY}/{path}", body, headers))
+
+
+def done(service: Service) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = service.get("activity", STUDY).json["activity"]
+    return found
+
+
+def history(service: Service) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = service.get("definition/history", STUDY).json["history"]
+    return found
+
+
+def in_force(service: Service) -> dict[str, Any]:
+    service.invoke("audit", {})
+    wiring.store().look_again(STUDY)
+    found: dict[str, Any] = service.get("definition", STUDY).json
+    return found
+
+
+def test_the_history_says_who_put_amended_and_gave_up_a_definition_when_and_why(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    first = in_force(service)["in_force"]
+    assert ask(service, "PUT", "definition?reason=A%20title", AMENDED).status == 202
+    assert ask(service, "PUT", "definition?reason=Not%20yet", DEFINITION).json["status"] == (
+        "cancelled"
+    )
+    assert ask(service, "PUT", "definition", DEFINITION).json["status"] == "same"
+    assert ask(service, "PUT", "definition?reason=Now", AMENDED).status == 202
+    second = in_force(service)["in_force"]
+    rows = history(service)
+    assert [(each["change"], each["definition"], each["reason"]) for each in rows] == [
+        ("created", first, ""),
+        ("filling", second, "A title"),
+        ("cancelled", first, "Not yet"),
+        ("filling", second, "Now"),
+        ("in force", second, ""),
+    ]
+    assert [each["principal"] for each in rows] == [CALLER] * 4 + [""]
+    assert [each["at"] for each in rows] == sorted(each["at"] for each in rows)
+    assert [each["before"] for each in rows] == [None] + [first] * 4
+    compared = service.get(rows[-1]["changes"].removeprefix(f"/studies/{STUDY}/"), STUDY).json
+    title = {"before": DEFINITION["title"], "after": "Another title"}
+    assert compared["differences"] == [{"pointer": "/title", **title}]
+    assert (compared["before"], compared["after"], compared["next"]) == (first, second, None)
+
+
+def test_a_difference_that_is_long_is_shortened_and_one_of_no_definition_is_404(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    fewer = {name: each for name, each in DEFINITION.items() if name != "listings"}
+    assert len(json.dumps(DEFINITION["listings"])) > SHOWN
+    first = wiring.store().study(STUDY).digest
+    second = ask(service, "PUT", "definition", fewer).json["definition"]
+    path = f"definition/history/{second}/changes-since/{first}"
+    (found,) = service.get(path, STUDY).json["differences"]
+    assert (found["pointer"], "after" in found) == ("/listings", False)
+    assert (len(found["before"]), found["before"][-1]) == (SHOWN + 1, "…")
+    assert service.get(f"definition/history/{second}/changes-since/0000", STUDY).status == 404
+
+
+def test_history_activity_and_differences_come_page_by_page(
+    open_blinded: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trial import activity  # noqa: PLC0415
+
+    service = open_blinded()
+    arms = [each | {"label": f"Another {each['label']}"} for each in DEFINITION["arms"]]
+    changed = DEFINITION | {"title": "Another title", "arms": arms}
+    digest = ask(service, "PUT", "definition", changed).json["definition"]
+    in_force(service)
+    for _ in range(3):
+        service.get("unblinded/summary", STUDY)
+    first = history(service)[0]["definition"]
+    paths = ("definition/history", "activity", f"definition/history/{digest}/changes-since/{first}")
+    members = ("history", "activity", "differences")
+    whole = [service.get(path, STUDY).json[of] for path, of in zip(paths, members, strict=True)]
+    monkeypatch.setattr(activity, "ROWS", 2)
+    for path, member, everything in zip(paths, members, whole, strict=True):
+        pages, at = [], path
+        while at:
+            answer = service.get(at, STUDY).json
+            pages.append(answer[member])
+            at = (answer["next"] or "").removeprefix(f"/studies/{STUDY}/")
+        assert [each for page in pages for each in page] == everything
+        assert max(map(len, pages)) <= 2
+
+
+def test_unblinding_has_a_route_of_its_own_and_needs_a_reason(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    opened = {name: each for name, each in DEFINITION.items() if name != "blinded"}
+    refused = ask(service, "PUT", "definition", opened)
+    assert (refused.status, refused.json["title"]) == (403, "Unblinding has a route of its own")
+    assert ask(service, "PUT", "definition", opened | {"blinded": False}).status == 403
+    assert in_force(service)["definition"]["blinded"]
+    for body in ({}, {"reason": " "}):
+        assert ask(service, "POST", "unblind", body).status == 422
+    answer = ask(service, "POST", "unblind", {"reason": "The trial is over"})
+    assert (answer.status, answer.json["status"]) == (202, "filling")
+    assert service.get("unblinded/summary", STUDY).status == 200
+    assert "blinded" not in in_force(service)["definition"]
+    assert service.get("unblinded/summary", STUDY).status == 404
+    *_, asked, came = history(service)
+    assert (asked["principal"], asked["reason"]) == (CALLER, "The trial is over")
+    assert (came["change"], came["definition"]) == ("in force", asked["definition"])
+    again = ask(service, "POST", "unblind", {"reason": "The trial is over"})
+    assert (again.status, again.json["detail"]) == (409, "it is not blinded")
+    assert ask(service, "PUT", "definition", opened | {"title": "Open"}).status == 202
+
+
+def test_unblinding_gives_up_no_other_amendment(open_blinded: Callable[..., Service]) -> None:
+    service = open_blinded()
+    assert ask(service, "PUT", "definition", AMENDED).status == 202
+    assert ask(service, "POST", "unblind", {"reason": "Over"}).status == 409
+    in_force(service)
+    assert ask(service, "POST", "unblind", {"reason": "Over"}).status == 202
+    assert ask(service, "POST", "unblind", {"reason": "Over"}).status == 202
+
+
+def test_once_unblinded_all_that_was_submitted_is_open_with_what_it_was(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    ask(service, "POST", "unblind", {"reason": "Over"})
+    in_force(service)
+    rows = service.get("treatment-events", STUDY).json["submitted"]
+    assert {each["verdict"] for each in rows} == {"recorded"}
+
+
+def test_who_reads_what_is_not_for_all_or_is_led_to_a_document_is_noted_with_why(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    service.stream(CHANGED)
+    service.get("summary", STUDY)
+    service.get("unblinded/tables/none", STUDY)
+    assert done(service) == []
+    paths = (
+        "unblinded/summary?reason=Safety%20review",
+        "unblinded/subjects/S-0/history",
+        "unblinded/reports/live/tables.json",
+        "reports/live/tables.json?reason=Weekly",
+        "unblinded/treatment-events",
+    )
+    for path in paths:
+        assert service.get(path, STUDY).status in {200, 303}
+    rows = done(service)
+    assert [each["resource"] for each in rows] == [
+        f"/studies/{STUDY}/{path.partition('?')[0]}" for path in paths
+    ]
+    assert [each["action"] for each in rows] == [
+        "read unblinded", "read unblinded", "download", "download", "read unblinded",
+    ]  # fmt: skip
+    assert [each["reason"] for each in rows] == ["Safety review", "", "", "Weekly", ""]
+    assert {each["principal"] for each in rows} == {CALLER}
+    assert len({each["at"] for each in rows}) == len(rows)
+    too_long = service.get(f"unblinded/summary?reason={'x' * 1_001}", STUDY)
+    assert (too_long.status, too_long.pointers) == (422, ["/reason"])
+
+
+def test_redriving_is_noted_with_who_and_why(open_blinded: Callable[..., Service]) -> None:
+    service = open_blinded()
+    assert ask(service, "POST", "set-aside/redrive?reason=Amended").status == 200
+    (row,) = done(service)
+    assert (row["action"], row["principal"], row["reason"]) == ("redrive", CALLER, "Amended")
+
+
+def test_what_cannot_be_noted_is_not_shown(open_blinded: Callable[..., Service]) -> None:
+    service = open_blinded()
+    line = between(service)
+    line.down["dynamodb"] = lambda operation, call: (
+        unreachable(operation, call) if operation == "put_item" else call()
+    )
+    answer = service.get("unblinded/summary", STUDY)
+    assert answer.status == 503
+    assert "figures" not in json.dumps(answer.json)
+    assert service.get("summary", STUDY).status == 200
