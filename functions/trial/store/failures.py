@@ -1,4 +1,4 @@
-"""What a failed call of DynamoDB or S3 means: whether asking again will help.
+"""What a failed call of DynamoDB, S3 or KMS means: whether asking again will help.
 
 Where nothing is known of a request, or the service had no time for it, it is `Unavailable`. What
 is left, such as a missing right, no repetition cures: it surfaces, and is told.
