@@ -234,9 +234,15 @@ def statement(*path: str, value: Any) -> Forgery:
 
 def signed_by_another(files: Files) -> None:
     """State what is there now, and sign that with a key of one's own."""
-    stated = json.loads(b64decode(data(files, "manifest.sig.json")["payload"]))
-    for each in stated["subject"]:
-        each["digest"]["sha256"] = sha256(files[each["name"]]).hexdigest()
-    payload = journals.canonical(stated).encode()
-    signature = Signer(signing.KeyInMemory(), "").sign(vouching.encoded(payload))
-    files["manifest.sig.json"] = vouching.envelope(payload, signature)
+    manifest = data(files, "manifest.json")
+    for name in ("manifest.sig.json", "changes.sig.json"):
+        stated = json.loads(b64decode(data(files, name)["payload"]))
+        for each in stated["subject"]:
+            each["digest"]["sha256"] = sha256(files[each["name"]]).hexdigest()
+        stated["predicate"] |= {
+            "cut": manifest["cut"]["id"],
+            "content_root": manifest["cut"]["content_root"],
+        }
+        payload = journals.canonical(stated).encode()
+        signature = Signer(signing.KeyInMemory(), "").sign(vouching.encoded(payload))
+        files[name] = vouching.envelope(payload, signature)

@@ -14,7 +14,16 @@ from trial.render.documents import File, render
 from trial.render.workbook import workbook
 from trial.store import places
 from trial.store.dynamodb import Store
-from trial.store.places import AUDIT, CHANGES, HEADS, LIVE, MANIFEST, SIGNATURE, TRAIL
+from trial.store.places import (
+    AUDIT,
+    CHANGES,
+    CHANGES_SIGNATURE,
+    HEADS,
+    LIVE,
+    MANIFEST,
+    SIGNATURE,
+    TRAIL,
+)
 from trial.store.reports import PENDING, Made, Reports, Requested
 from trial.store.states import Standing, State
 from trial.study import Study
@@ -91,7 +100,7 @@ def _advance(writing: Writing, study: Study, epoch: int, state: State) -> Cut | 
     place = f"{AUDIT}/{LIVE}"
     beside = writing.put(study, place, publication.heads())
     digests = {**files.vouched_for(MANIFEST), **beside.digests}
-    stated = writing.vouching(study, epoch).live(cut, digests)
+    stated = writing.vouching(study, epoch).apart(cut, digests)
     signed = writing.put(study, place, stated.files())
     versions = {**beside.versions, **signed.versions}
     entry = {**standing, "files": files.versions, "audit": versions}
@@ -127,7 +136,7 @@ def _make_report(reports: Reports, writing: Writing, study: Study, wanted: Reque
         publication = make(store, view, state, asked)
         cut = cuts[view.audience] = publication.cut
         if not view.pooled:
-            writing.put(view, places.changes(cut.id, wanted.id), _changes(publication, log))
+            _write_changes(writing, publication, wanted, log)
         files[view.audience] = _kept(writing, publication)
     unblinded = cuts[study.audience].id if study.definition.blinded else ""
     cut = cuts[OPEN]
@@ -135,9 +144,15 @@ def _make_report(reports: Reports, writing: Writing, study: Study, wanted: Reque
     reports.ready(study.id, wanted.id, made)
 
 
-def _changes(publication: Publication, log: Changelog) -> Iterator[File]:
-    made = log.report(publication.cut, publication.report.discrepancies)
-    yield File(CHANGES, workbook(made))
+def _write_changes(
+    writing: Writing, publication: Publication, wanted: Requested, log: Changelog
+) -> None:
+    study, cut = publication.study, publication.cut
+    place = places.changes(cut.id, wanted.id)
+    book = File(CHANGES, workbook(log.report(cut, publication.report.discrepancies)))
+    written = writing.put(study, place, (book,))
+    vouching = writing.vouching(study, writing.store.epoch(study.id))
+    writing.put(study, place, vouching.apart(cut, written.digests).files(CHANGES_SIGNATURE))
 
 
 def _kept(writing: Writing, publication: Publication) -> list[str]:
@@ -149,7 +164,7 @@ def _kept(writing: Writing, publication: Publication) -> list[str]:
         _write(writing, publication, vouching)
     found = writing.documents.manifest(study.id, study.audience, cut)
     names = [each["name"] for each in found["files"]] if found else []
-    beside = [SIGNATURE] if study.pooled else [HEADS, TRAIL, SIGNATURE, CHANGES]
+    beside = [SIGNATURE] if study.pooled else [HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE]
     return [*names, MANIFEST, *beside]
 
 

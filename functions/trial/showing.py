@@ -21,7 +21,7 @@ from trial.messages import KINDS
 from trial.render import consort, tables_json
 from trial.seen import LED_TO, routes, shown
 from trial.store import places
-from trial.store.places import AUDIT, BESIDE, CHANGES, LIVE, REPORT
+from trial.store.places import AUDIT, BESIDE, CHANGES, CHANGES_SIGNATURE, LIVE, REPORT
 from trial.store.rows import verify
 from trial.study import Study
 from trial.web import Answer, Request
@@ -178,7 +178,7 @@ def get_report(_request: Request, study: str, cut: str) -> Answer:
 def get_file(_request: Request, seen: Study, cut: str, file: str) -> Answer:
     """Lead to a document: of `live`, of a cut, or of a report that was asked for."""
     found = cut if cut == LIVE else _cut_of(seen, cut)
-    if file == CHANGES:
+    if file in (CHANGES, CHANGES_SIGNATURE):
         place = places.changes(found, cut)
     elif file in BESIDE:
         place = places.audit(found)

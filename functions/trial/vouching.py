@@ -49,9 +49,9 @@ class Stated:
         """Give what the next statement names this one by."""
         return {"cut": self.says["cut"], "sha256": sha256(self.payload).hexdigest()}
 
-    def files(self) -> Iterator[File]:
+    def files(self, name: str = SIGNATURE) -> Iterator[File]:
         """Give it as a file."""
-        yield File(SIGNATURE, (self.content,))
+        yield File(name, (self.content,))
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Vouching:
     code_version: str
     epoch: int
 
-    def live(self, cut: Cut, digests: Mapping[str, str]) -> Stated:
-        """Sign what is live, which is replaced: it is no link of the chain."""
+    def apart(self, cut: Cut, digests: Mapping[str, str]) -> Stated:
+        """Sign what is no link of the chain: what is live, and is replaced; a report's changes."""
         return self._signed(cut, digests, {})
 
     def of(self, cut: str) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from local.feed import BadFileError
-from local.files import HEADS, MANIFEST, SIGNATURE, TRAIL
+from local.files import CHANGES, CHANGES_SIGNATURE, HEADS, MANIFEST, SIGNATURE, TRAIL
 from local.findings import Findings
 
 PAYLOAD = "application/vnd.in-toto+json"
@@ -74,47 +74,56 @@ def _fingerprint(key: EllipticCurvePublicKey) -> str:
 def check(
     directory: Path, manifest: Mapping[str, Any], keys: Keys, found: Findings
 ) -> Statement | None:
-    """Verify the signature, and hold what it vouches for against what is there."""
-    path = directory / SIGNATURE
-    if not path.is_file():
-        found.missing.append(f"{SIGNATURE}: nobody vouches for {MANIFEST}")
-        return None
-    try:
-        envelope = json.loads(path.read_bytes())
-        statement = _read(envelope)
-        signed = envelope["signatures"][0]
-        keyid, signature = signed["keyid"], b64decode(signed["sig"], validate=True)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, NotBase64):
-        found.differences.append(f"{SIGNATURE}: is no signed statement")
-        return None
-    _check_signature(statement, keyid, signature, keys, found)
-    found.differences += _unlike(statement, directory, manifest)
+    """Verify what is signed, and hold what that vouches for against what is there."""
+    if not keys:
+        text = "no signature was checked, so anybody may have written what is there"
+        found.missing.append(f"KEY=…: {text}")
+    for name, of in ((CHANGES_SIGNATURE, (CHANGES,)), (SIGNATURE, (MANIFEST, HEADS, TRAIL))):
+        statement = _stated(directory, name, of[0], keys, found)
+        if statement is not None:
+            found.differences += _unlike(statement, name, of, directory, manifest)
     return statement
 
 
-def _read(envelope: Mapping[str, Any]) -> Statement:
+def _stated(directory: Path, name: str, of: str, keys: Keys, found: Findings) -> Statement | None:
+    """Read a statement of a file, which is signed by one of some keys."""
+    path = directory / name
+    if not path.is_file():
+        if (directory / of).is_file():
+            found.missing.append(f"{name}: nobody vouches for {of}")
+        return None
+    try:
+        envelope = json.loads(path.read_bytes())
+        statement = _read(envelope, of)
+        signed = envelope["signatures"][0]
+        keyid, signature = signed["keyid"], b64decode(signed["sig"], validate=True)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, NotBase64):
+        found.differences.append(f"{name}: is no signed statement of {of}")
+        return None
+    if keys:
+        _check_signature(name, statement, keyid, signature, keys, found)
+    return statement
+
+
+def _read(envelope: Mapping[str, Any], of: str) -> Statement:
     payload = b64decode(envelope["payload"], validate=True)
     stated = json.loads(payload)
     files = {each["name"]: each["digest"]["sha256"] for each in stated["subject"]}
-    if envelope["payloadType"] != PAYLOAD or MANIFEST not in files:
+    if envelope["payloadType"] != PAYLOAD or of not in files:
         raise ValueError("it states something else")
     return Statement(payload, files, dict(stated["predicate"]))
 
 
 def _check_signature(
-    statement: Statement, keyid: str, signature: bytes, keys: Keys, found: Findings
+    name: str, statement: Statement, keyid: str, signature: bytes, keys: Keys, found: Findings
 ) -> None:
-    if not keys:
-        found.missing.append(f"KEY=…: the signature was not checked, so anybody may have written"
-                             f" {MANIFEST} and what stands beside it")  # fmt: skip
-        return
     if keyid not in keys:
-        found.differences.append(f"{SIGNATURE}: signed by the key {keyid[:_SHOWN]}…, not by KEY")
+        found.differences.append(f"{name}: signed by the key {keyid[:_SHOWN]}…, not by KEY")
         return
     try:
         keys[keyid].verify(signature, _encoded(statement.payload), ECDSA(hashes.SHA256()))
     except InvalidSignature:
-        found.differences.append(f"{SIGNATURE}: the signature is not of what is stated")
+        found.differences.append(f"{name}: the signature is not of what is stated")
         return
     names = ", ".join(sorted(statement.files))
     found.checked.append(f"signature of {names} by the key {keyid[:_SHOWN]}…")
@@ -128,17 +137,20 @@ def _sized(text: bytes) -> bytes:
     return f"{len(text)} ".encode() + text
 
 
-def _unlike(statement: Statement, directory: Path, manifest: Mapping[str, Any]) -> Iterable[str]:
-    for name in (MANIFEST, HEADS, TRAIL):
+def _unlike(
+    statement: Statement, signature: str, of: Iterable[str], directory: Path,
+    manifest: Mapping[str, Any],
+) -> Iterable[str]:  # fmt: skip
+    for name in of:
         path, stated = directory / name, statement.files.get(name)
         if not path.is_file():
             continue
         if stated is None:
-            yield f"{name}: {SIGNATURE} does not vouch for it"
+            yield f"{name}: {signature} does not vouch for it"
         elif hashlib.sha256(path.read_bytes()).hexdigest() != stated:
-            yield f"{name}: not the file that {SIGNATURE} vouches for"
+            yield f"{name}: not the file that {signature} vouches for"
     pairs = [(name, manifest.get(name)) for name in _OF_MANIFEST]
     pairs += [(name, manifest["cut"].get(of)) for name, of in _OF_CUT]
     for name, expected in pairs:
         if statement.says.get(name) != expected:
-            yield f"{SIGNATURE}: {name} {statement.says.get(name)}, in {MANIFEST} {expected}"
+            yield f"{signature}: {name} {statement.says.get(name)}, in {MANIFEST} {expected}"

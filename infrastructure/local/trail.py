@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from local.client import Client, ServiceError
-from local.files import CHANGES, HEADS, MANIFEST, SIGNATURE, TRAIL
+from local.files import CHANGES, CHANGES_SIGNATURE, HEADS, MANIFEST, SIGNATURE, TRAIL
 from local.replay import write
 
 _ACCEPTED = 202
@@ -31,7 +31,7 @@ def fetch(client: Client, study: str, out: Path, asked: dict[str, object]) -> st
     manifest = client.get(f"{place}/{MANIFEST}", "*/*").body
     described = json.loads(manifest)
     names = [each["name"] for each in described["files"]]
-    names += [HEADS, TRAIL, SIGNATURE, CHANGES]
+    names += [HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE]
     files = {name: client.get(f"{place}/{name}", "*/*").body for name in names}
     for name, content in {**files, MANIFEST: manifest}.items():
         write(out / name, content)

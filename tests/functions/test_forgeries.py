@@ -121,7 +121,7 @@ def test_cuts_that_nobody_touched_are_verified(bench: Bench, held: Held) -> None
 def test_without_a_key_it_is_said_that_nobody_vouches(bench: Bench, held: Held) -> None:
     status, output = bench.verified(held.own.later)
     assert status == 2
-    assert "missing      KEY=…: the signature was not checked" in output
+    assert "missing      KEY=…: no signature was checked" in output
     assert "differs" not in output
 
 
@@ -266,6 +266,10 @@ BY_KEY: dict[str, tuple[Forgery, str]] = {
     "the cut before": (
         statement("predicate", "previous", value=None),
         "manifest.sig.json: the signature is not of what is stated",
+    ),
+    "the changes since the report before": (
+        replaced("changes.xlsx", b"D-1", b"D-2"),
+        "changes.xlsx: not the file that changes.sig.json vouches for",
     ),
     "another key": (forging.signed_by_another, "manifest.sig.json: signed by the key "),
     "what is no statement": (

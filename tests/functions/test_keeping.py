@@ -67,7 +67,7 @@ def test_every_file_of_a_cut_is_locked_and_nothing_that_is_live(
     assert kept == {
         *(f"cuts/{cut}/{name}" for name in tmb301_documents()),
         f"audit/{cut}/heads.json", f"audit/{cut}/audit.ndjson", f"audit/{cut}/manifest.sig.json",
-        f"audit/{cut}/{row['id']}/changes.xlsx",
+        f"audit/{cut}/{row['id']}/changes.xlsx", f"audit/{cut}/{row['id']}/changes.sig.json",
     }  # fmt: skip
     free = {key.split("/")[0] for (key, _), lock in found.items() if not lock}
     assert free == {"live", "latest.json", "audit"}
@@ -95,7 +95,8 @@ def test_the_same_cut_published_again_is_left_as_it_is(locking: Service) -> None
     assert (first["cut"], second["status"]) == (second["cut"], "ready")
     after = locks(locking)
     new = {key for key, _ in after.keys() - before.keys()}
-    assert new == {f"audit/{second['cut']}/{second['id']}/changes.xlsx"}
+    place = f"audit/{second['cut']}/{second['id']}"
+    assert new == {f"{place}/changes.xlsx", f"{place}/changes.sig.json"}
     assert {each: after[each] for each in before} == before
 
 
@@ -155,7 +156,7 @@ def test_a_locked_file_is_sent_with_a_checksum_which_s3_demands(locking: Service
     wiring.documents().bucket._client.meta.events.register("before-send.s3.PutObject", note)
     locking.made()
     with_lock = [each for each in sent if "x-amz-object-lock-mode" in each]
-    assert len(with_lock) == len(tmb301_documents()) + 4
+    assert len(with_lock) == len(tmb301_documents()) + 5
     assert all("x-amz-sdk-checksum-algorithm" in each for each in with_lock)
 
 
@@ -350,6 +351,7 @@ def test_the_list_gives_the_newest_first_with_files_and_the_report_before(
     assert (rows[1]["previous"], rows[2]["previous"]) == (first["id"], None)
     assert (rows[1]["cutoff"], rows[1]["accepted"]) == ("2015-06-05", 3)
     beside = {"heads.json", "audit.ndjson", "manifest.sig.json", "changes.xlsx"}
+    beside |= {"changes.sig.json"}
     kept = {each for each in rows[1]["files"] if not each.startswith("datasets/")}
     assert kept == {*DOCUMENTS, *beside}
     for name in rows[1]["files"]:

@@ -57,7 +57,7 @@ class Kept:
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in signed.items()}
         signer = Signer(signing.KeyInMemory(), "")
         vouching = Vouching(None, signer, name, "open", "test", 1)
-        stated = vouching.live(made.cut, digests)
+        stated = vouching.apart(made.cut, digests)
         self.trail["manifest.sig.json"] = stated.content
         self.journal: Journal = list(map(json.loads, self.audit("audit.ndjson").splitlines()))
         self.heads = json.loads(self.audit("heads.json"))["subjects"]

@@ -12,7 +12,7 @@ from local import emulator, trail
 from local.__main__ import main
 from local.client import Client
 from local.feed import Lines, read_definition
-from local.files import HEADS, SIGNATURE, TRAIL
+from local.files import CHANGES, CHANGES_SIGNATURE, HEADS, SIGNATURE, TRAIL
 from local.stack import SIGNING_KEY
 from local.verify import Options, verify
 
@@ -34,7 +34,7 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
     post(stack.client, FEED[100:200], tmp_path / "events.ndjson")
     cut = trail.fetch(stack.client, STUDY, out, {"reason": "test"})
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert files == {*tmb301_documents(), HEADS, TRAIL, SIGNATURE, "changes.xlsx"}
+    assert files == {*tmb301_documents(), HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE}
     assert json.loads((out / "manifest.json").read_bytes())["cut"]["id"] == cut != held
     key = emulator.STATES / f"tests-{os.getpid()}" / SIGNING_KEY
     given = ["--offline", "--key", str(key), "--against", str(earlier)]

@@ -5,6 +5,8 @@ HEADS, TRAIL, CHANGES = "heads.json", "audit.ndjson", "changes.xlsx"
 """What arrival decides, kept apart: where each journal stood, the journals, what they changed."""
 SIGNATURE = "manifest.sig.json"
 """What is signed of a publication, and the public half of the key that signed it."""
+CHANGES_SIGNATURE = "changes.sig.json"
+"""What is signed of the changes of a report, which no manifest names."""
 BESIDE = frozenset({HEADS, TRAIL, SIGNATURE})
 """What stands beside a publication and not in it."""
 REPORT = "report.json"
