@@ -36,7 +36,7 @@ nobody can check, and the first differences; exits 0 if there are none, 1 if the
 something that is needed is missing.
 
 A directory filled by `make audit-trail OUT=...` holds all of it and is checked without a stack. The
-documents of `make demo` or of reports/live come without heads.json and audit.ndjson: then both are
+documents of `make demo` or of reports/live come without signature, heads and journals: these are
 asked of the stack of `make up`, if it holds the same events.
 
 KEY is a file with public keys (PEM), got from KMS, or the manifest.sig.json of a cut you trust."""

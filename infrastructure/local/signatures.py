@@ -30,6 +30,7 @@ from local.findings import Findings
 
 PAYLOAD = "application/vnd.in-toto+json"
 _PEM = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+_NO_STATEMENT = (ValueError, KeyError, TypeError, IndexError, AttributeError, NotBase64)
 _SHOWN = 16
 _OF_MANIFEST = "study", "code_version"
 _OF_CUT = ("cut", "id"), ("audience", "audience"), ("content_root", "content_root")
@@ -71,33 +72,49 @@ def _fingerprint(key: EllipticCurvePublicKey) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
+def is_of(content: bytes, manifest: Path) -> bool:
+    """Say whether a signature is that of a manifest, whoever made it."""
+    try:
+        stated = _read(json.loads(content), MANIFEST).files[MANIFEST]
+    except _NO_STATEMENT:
+        return False
+    return stated == hashlib.sha256(manifest.read_bytes()).hexdigest()
+
+
 def check(
-    directory: Path, manifest: Mapping[str, Any], keys: Keys, found: Findings
+    directory: Path, manifest: Mapping[str, Any], keys: Keys, found: Findings, asked: bytes = b""
 ) -> Statement | None:
-    """Verify what is signed, and hold what that vouches for against what is there."""
+    """Verify what is signed, and hold what that vouches for against what is there.
+
+    `asked` is the signature of the manifest where that is not in the directory.
+    """
     if not keys:
         text = "no signature was checked, so anybody may have written what is there"
         found.missing.append(f"KEY=…: {text}")
     for name, of in ((CHANGES_SIGNATURE, (CHANGES,)), (SIGNATURE, (MANIFEST, HEADS, TRAIL))):
-        statement = _stated(directory, name, of[0], keys, found)
+        fetched = asked if name == SIGNATURE else b""
+        statement = _stated(directory, name, of[0], keys, found, fetched)
         if statement is not None:
             found.differences += _unlike(statement, name, of, directory, manifest)
     return statement
 
 
-def _stated(directory: Path, name: str, of: str, keys: Keys, found: Findings) -> Statement | None:
+def _stated(
+    directory: Path, name: str, of: str, keys: Keys, found: Findings, asked: bytes
+) -> Statement | None:
     """Read a statement of a file, which is signed by one of some keys."""
     path = directory / name
-    if not path.is_file():
+    content = path.read_bytes() if path.is_file() else asked
+    if not content:
         if (directory / of).is_file():
             found.missing.append(f"{name}: nobody vouches for {of}")
         return None
     try:
-        envelope = json.loads(path.read_bytes())
+        envelope = json.loads(content)
         statement = _read(envelope, of)
         signed = envelope["signatures"][0]
         keyid, signature = signed["keyid"], b64decode(signed["sig"], validate=True)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, NotBase64):
+    except _NO_STATEMENT:
         found.differences.append(f"{name}: is no signed statement of {of}")
         return None
     if keys:

@@ -12,7 +12,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from local import files, journals, signatures
 from local.client import Client, ServiceError
 from local.emulator import ROOT, LocalError
 from local.feed import BadFileError
-from local.files import DEFINITION, HEADS, MANIFEST, TRAIL, read_object
+from local.files import DEFINITION, HEADS, MANIFEST, SIGNATURE, TRAIL, read_object
 from local.findings import Findings
 from local.history import check_against
 from local.journals import Row
@@ -46,13 +47,14 @@ class Options:
 def verify(directory: Path, options: Options, remake: Remake | None = None) -> int:
     """Check a directory and print the findings: 0 all is well, 1 something differs, 2 incomplete.
 
-    What the directory lacks of heads and journals is asked of the stack, if there is one.
+    What the directory lacks of signature, heads and journals is asked of the stack, if any.
     """
     found = Findings()
     manifest = read_object(directory / MANIFEST, "study", "cut", "files")
     keys = signatures.read_keys(options.keys)
     files.check(directory, manifest, found)
-    statement = signatures.check(directory, manifest, keys, found)
+    signature = _signature(directory, manifest, options.client)
+    statement = signatures.check(directory, manifest, keys, found, signature)
     proof = _proof(directory, manifest, options.client, found)
     if proof is not None:
         recorded = _check_journals(manifest, *proof)
@@ -137,15 +139,27 @@ def _heads(
         return read_object(directory / HEADS, "study", "cut", "content_root", "subjects")
     if client is None:
         return None
-    place = f"/studies/{quote(manifest['study'], safe='')}/reports"
-    for cut in (manifest["cut"]["id"], "live"):
-        try:
-            heads: dict[str, Any] = client.get(f"{place}/{cut}/{HEADS}").json()
-        except ServiceError:
-            continue  # not asked for on this stack, or not published yet
+    for content in _asked(client, manifest, HEADS):
+        heads: dict[str, Any] = json.loads(content)
         if heads["content_root"] == manifest["cut"]["content_root"]:
             return heads | {"cut": manifest["cut"]["id"]}
     return None
+
+
+def _signature(directory: Path, manifest: Mapping[str, Any], client: Client | None) -> bytes:
+    """Ask for the signature of a manifest that came without; b'' where there is none."""
+    if client is None or (directory / SIGNATURE).exists():
+        return b""
+    asked = _asked(client, manifest, SIGNATURE)
+    return next((each for each in asked if signatures.is_of(each, directory / MANIFEST)), b"")
+
+
+def _asked(client: Client, manifest: Mapping[str, Any], name: str) -> Iterator[bytes]:
+    """Ask a stack for what stands beside a cut, and beside what is live."""
+    place = f"/studies/{quote(manifest['study'], safe='')}/reports"
+    for cut in (manifest["cut"]["id"], "live"):
+        with suppress(ServiceError):  # not asked for on this stack, or not published yet
+            yield client.get(f"{place}/{cut}/{name}", "*/*").body
 
 
 def _journal(

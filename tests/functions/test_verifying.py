@@ -14,6 +14,7 @@ from parallel import TOTAL, A, B, randomised
 
 from local.feed import read_definition
 from local.remaking import remake
+from local.restore import restore
 from local.verify import Options, verify
 from trial import wiring
 
@@ -100,6 +101,39 @@ def test_a_cut_of_an_instant_before_an_erasure_is_proven_and_an_earlier_cut_of_a
     status, output = prove(after, before)
     assert status == 0, output
     assert "not checked  the cuts numbered between 1 and 3" in output
+
+
+def test_a_table_that_was_restored_goes_on_with_the_chain_and_cuts_of_before_are_proven(
+    example: Service, prove: Callable[..., tuple[int, str]]
+) -> None:
+    made = example.dynamodb.create_backup(TableName=example.table, BackupName="daily")
+    event = json.loads(FEED[8])
+    event["data"] |= {"record": "SBP-7", "result": "111"}
+    assert example.post(event, STUDY).status == 201
+    before = example.fetched(example.made(STUDY), STUDY)
+    restored = f"{example.table}-restored"
+    backup = made["BackupDetails"]["BackupArn"]
+    example.dynamodb.restore_table_from_backup(TargetTableName=restored, BackupArn=backup)
+    try:
+        restore(example.dynamodb, restored, example.table)
+    finally:
+        example.dynamodb.delete_table(TableName=restored)
+    forget()
+    assert example.post(event, STUDY).status == 201  # what came since is sent once more
+    again = json.loads(FEED[9])
+    again["data"] |= {"record": "SBP-8", "result": "112"}
+    assert example.post(again, STUDY).status == 201
+    after = example.fetched(example.made(STUDY), STUDY)
+    for files in (before, after):
+        status, output = prove(files)
+        assert status == 0, output
+    status, output = prove(after, before)
+    assert status == 1
+    assert "checked      cut number 2 names the earlier one" in output
+    told = [each for each in output.splitlines() if each.startswith("differs")]
+    assert told == [
+        "differs      subject D-1: its first 9 events are not the earlier cut's (epoch 1, then 2)"
+    ]
 
 
 def test_of_a_blinded_study_the_open_cut_is_proven_as_far_as_it_may_be_seen(

@@ -44,7 +44,7 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
     assert "cut number 2 names the earlier one" in told
     assert main(["verify", str(earlier), *given[:3]]) == 0, capsys.readouterr().out
 
-    for name in (HEADS, TRAIL):
+    for name in (HEADS, TRAIL, SIGNATURE):
         (out / name).unlink()
     assert verify(out, Options(keys=key)) == 2
     assert verify(out, Options(stack.client, key)) == 0, capsys.readouterr().out
