@@ -88,7 +88,7 @@ def _post(request: Request, study: str, road: Road) -> Answer:
 def _post_one(desk: Desk, found: Study, body: bytes) -> Answer:
     if len(body) > intake.EVENT_BYTES:
         raise intake.too_large()
-    posted = Posted(body.decode(errors="surrogateescape"), messages.read_json(body))
+    posted = Posted(messages.text_of(body), messages.read_json(body))
     answer = intake.take(desk, found, [posted])[0]
     _count(answer.status)
     if answer.problem is not None:
@@ -166,14 +166,14 @@ def delete_study(request: Request, study: str) -> Answer:
 
 
 def _because(request: Request, title: str) -> str:
-    return asking.because(messages.read_json(request.body), title)
+    return asking.because(messages.read_posted(request.body), title)
 
 
 @routes("POST", "/studies/{study}/reports")
 def post_report(request: Request, study: str) -> Answer:
     """Ask for a report of the study as it is now; Publish makes its documents."""
     testing = wiring.store().study(study).definition.testing
-    given = messages.read_json(request.body) if request.body.strip() else {}
+    given = messages.read_posted(request.body) if request.body.strip() else {}
     asked = asking.read(given, request.principal, wiring.now(), testing)
     before = wiring.reports().alike(study, asked) if asked.final or asked.look else []
     wiring.reports().request(study, asked)
@@ -199,9 +199,9 @@ def serve(request: Request) -> Answer:
     """Answer a request by its route."""
     if request.method != "GET":
         return routes.answer(request)
-    from trial import showing  # noqa: PLC0415 (as above)
+    from trial import pages, showing  # noqa: PLC0415 (as above)
 
-    return showing.serve(request)
+    return pages.bounded(showing.serve(request))
 
 
 def failed(error: Exception) -> Answer:

@@ -5,6 +5,7 @@ The contract tests in tests/store run on `MemoryClient` and on ministack alike, 
 
 import re
 import threading
+from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from decimal import Context
@@ -86,6 +87,7 @@ class MemoryClient:
         return answer
 
     def put_item(self, TableName: str, Item: Item, **options: Any) -> Any:  # noqa: N803
+        _check_legible("PutItem", Item)
         with self._lock:
             self._check_size(Item)
             old = self._rows(TableName).get(_key(Item))
@@ -105,6 +107,7 @@ class MemoryClient:
         keys = [(what["TableName"], _key(what.get("Key") or what["Item"])) for _, what in actions]
         if not 1 <= len(actions) <= 100 or len(set(keys)) < len(keys):
             raise invalid("TransactWriteItems", "actions are too many, or meet in an item")
+        _check_legible("TransactWriteItems", TransactItems)
         with self._lock:
             olds = [self._rows(name).get(key) for name, key in keys]
             news, codes, units = [], [], 0
@@ -168,6 +171,26 @@ def error(operation: str, code: str, status: int = 400, message: str = "") -> Cl
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     return ClientError(response, operation)
+
+
+def _check_legible(operation: str, request: Any) -> None:
+    """Refuse what DynamoDB refuses before it looks at a table, wherever in a request it stands."""
+    for kind, value in _values(request):
+        if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+            raise error(operation, "SerializationException")
+        if kind == "N" and len(value.lstrip("-0").rstrip("0")) > NUMBERS.prec:
+            raise invalid(operation, "Attempting to store more than 38 significant digits")
+
+
+def _values(request: Any) -> Iterator[tuple[str, str]]:
+    match request:
+        case dict():
+            for name, value in request.items():
+                yield "name", name
+                yield from [(name, value)] if isinstance(value, str) else _values(value)
+        case list() | tuple():
+            for each in request:
+                yield from _values(each)
 
 
 def _key(item: Item) -> tuple[str, str]:

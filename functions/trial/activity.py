@@ -5,16 +5,15 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from trial import messages, web, wiring
+from trial import messages, pages, web, wiring
 from trial.differences import differences
 from trial.seen import routes, shown
+from trial.store.submissions import Submission
 from trial.study import Study
 from trial.web import Answer, Request
 
-SUBMISSIONS = 15
-"""How many treatment events are listed in one answer: each may hold a body of 256 KB."""
 ROWS = 200
-"""How much else is listed in one answer."""
+"""How much is listed in one answer, where it is short."""
 SHOWN = 2_000
 """How much of a value is shown that differs."""
 
@@ -22,10 +21,10 @@ SHOWN = 2_000
 @shown("treatment-events")
 def get_treatment_events(request: Request, seen: Study) -> Answer:
     """List the treatment events that were submitted, and what became of each: for the unblinded."""
-    found, last = _page(wiring.submissions().all(seen.id, _after(request)), SUBMISSIONS)
-    rows = [each.masked() if seen.pooled else each.document() for each in found]
-    document = {"study": seen.id, "submitted": rows}
-    return web.document(document | _next(request, last.id if last else None))
+    found = wiring.submissions().all(seen.id, _after(request))
+    page = pages.page(found, Submission.masked if seen.pooled else Submission.document)
+    document = {"study": seen.id, "submitted": page.rows}
+    return web.document(document | _next(request, page.last.id if page.last else None))
 
 
 @routes("GET", "/studies/{study}/activity")

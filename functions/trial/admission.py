@@ -21,7 +21,7 @@ def admit(source: bytes) -> Study:
     """
     if len(source) > bounds.BYTES:
         raise Rejected(413, "Definition too large", f"more than {bounds.BYTES} bytes")
-    value = messages.read_json(source)
+    value = messages.read_posted(source)
     if wrong := tuple(bounds.faults(value)):
         raise Rejected(422, _TITLE, "", *places.in_order(value, wrong))
     study = checking.read(source)

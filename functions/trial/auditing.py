@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from trial.blinding import OPEN, UNBLINDED, is_unblinded
 from trial.cells import Share
-from trial.errors import Beat, Unavailable
+from trial.errors import Beat, Unavailable, shortened
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.places import AUDIT, REPORT
@@ -101,8 +101,8 @@ class Audit:
 
 
 _COUNTED = "complete", "shards", "subjects", "events", "busy", "left_out"
-DIFFERENCES, _ROWS, _LENGTH = 200, 5, 200
-"""How many differences an audit names; of the rows of each it remembers a few from run to run."""
+DIFFERENCES, _NAMED, _ROWS, _LENGTH = 200, 50, 5, 200
+"""How many differences an audit names, and rows of each; a few it remembers from run to run."""
 
 
 def audit(
@@ -199,5 +199,7 @@ def _names(lacks: Share) -> tuple[str, ...]:
 def _data(difference: Difference) -> dict[str, Any]:
     """Give it as data; which unblinded rows a subject is counted in would tell its arm."""
     rows = tuple(UNBLINDED if is_unblinded(each) else each for each in difference.rows)
-    found = vars(difference) | {"rows": tuple(dict.fromkeys(rows))}
+    named = tuple(shortened(each, _LENGTH) for each in dict.fromkeys(rows))
+    left_out = {"rows_left_out": len(named) - _NAMED} if len(named) > _NAMED else {}
+    found = {**vars(difference), "rows": named[:_NAMED], **left_out}
     return {name: value for name, value in found.items() if value not in ("", ())}

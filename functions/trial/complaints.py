@@ -30,8 +30,8 @@ def worded(error: Mapping[str, Any]) -> str:
             return text
 
 
-_ALIKE, _SHORT = 0.75, 2
-"""How alike a name must be to be meant, by difflib's ratio; of two letters, none is."""
+_ALIKE, _SHORT, _LONG = 0.75, 2, 200
+"""How alike a name must be to be meant, by difflib's ratio; of two letters, or so many, none is."""
 SHOWN = 12
 """How many of a list of known names an answer shows."""
 
@@ -67,5 +67,9 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     wanted = name.strip().casefold()
     if wanted in folded:
         return folded[wanted]
-    found = get_close_matches(wanted, folded, n=1, cutoff=_ALIKE) if len(wanted) > _SHORT else []
+    found = (
+        get_close_matches(wanted, folded, n=1, cutoff=_ALIKE)
+        if _SHORT < len(wanted) <= _LONG
+        else []
+    )
     return folded[found[0]] if found else None

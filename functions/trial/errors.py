@@ -6,7 +6,7 @@ Unavailable   asking again will help: answer 503, or leave the message in the qu
 OutOfTime     the process must end first: somebody else goes on, or it is too much for one
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -24,12 +24,24 @@ class Fault:
 
     def written(self) -> dict[str, str]:
         """Give it as a member of a problem's `errors`, or of an answer's `warnings`."""
-        at = {"at": self.at} if self.at else {}
-        return {"pointer": self.pointer, **at, "detail": self.detail}
+        at = {"at": shortened(self.at)} if self.at else {}
+        pointer, detail = shortened(self.pointer), shortened(self.detail, LONGEST_DETAIL)
+        return {"pointer": pointer, **at, "detail": detail}
 
 
 class UnknownName(Fault):
     """A name that matches nothing that the definition has."""
+
+
+MOST_FAULTS, MOST_TEXT = 100, 20_000
+"""How many faults a problem names, and how many characters they may have together."""
+LONGEST_POINTER, LONGEST_DETAIL = 300, 2_000
+
+
+def shortened(text: str, longest: int = LONGEST_POINTER) -> str:
+    """Give a text by its beginning and its end where it is longer than that."""
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
 
 
 class TrialError(Exception):
@@ -55,10 +67,23 @@ class Rejected(TrialError):
             "status": self.status,
         }
         if self.detail:
-            document["detail"] = self.detail
+            document["detail"] = shortened(self.detail, LONGEST_DETAIL)
         if self.faults:
-            document["errors"] = [fault.written() for fault in self.faults]
+            document["errors"] = errors = list(_fitting(self.faults))
+            if len(errors) < len(self.faults):
+                document["errors_left_out"] = len(self.faults) - len(errors)
         return document
+
+
+def _fitting(faults: Sequence[Fault]) -> Iterator[dict[str, str]]:
+    """Write as many faults as a problem may name; what posted it can be wrong in any number."""
+    left = MOST_TEXT
+    for fault in faults[:MOST_FAULTS]:
+        written = fault.written()
+        left -= sum(map(len, written.values()))
+        if left < 0:
+            return
+        yield written
 
 
 class Unavailable(TrialError):
@@ -71,6 +96,13 @@ class Unavailable(TrialError):
         return Rejected(
             self.STATUS, "Not available now", "nothing was lost; send the same request again"
         ).problem()
+
+
+def uncounted(error: Exception) -> Rejected:
+    """Refuse what this code fails at: set aside, it can be tried again once the code is mended."""
+    where = f"{type(error).__name__} in {place_of(error)}"
+    detail = f"it is set aside, to be tried again once this is mended: {where}"
+    return Rejected(500, "The service fails at this event", detail)
 
 
 class OutOfTime(TrialError):

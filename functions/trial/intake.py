@@ -6,13 +6,15 @@ The API and the queue both come through here, so an event meets the same fate by
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Any
 
-from trial import discrepancies, messages
+from trial import discrepancies, messages, wellformed
 from trial.acceptance import accept
 from trial.blinding import is_telling
-from trial.errors import Fault, Rejected, Unavailable
+from trial.errors import Fault, Rejected, Unavailable, uncounted
 from trial.messages import Entry
+from trial.store.asides import UNKNOWN_STUDY
 from trial.store.dynamodb import Store
 from trial.store.rows import Receipt, Result
 from trial.store.submissions import Submissions
@@ -20,6 +22,7 @@ from trial.store.writing import Moved
 from trial.study import Study
 from trial.subject import Outcome
 
+_LONGEST_ID = 256
 _LOOKS = 3  # at definitions that come into force, one after the other, while an event waits
 
 EVENT_BYTES = 256 * 1024
@@ -28,6 +31,7 @@ METRICS = {
     201: "EventsRecorded",
     202: "EventsSubmitted",
     413: "EventsTooLarge",
+    500: "RequestsFailed",
     503: "EventsNotRecorded",
 }
 """What an answer is counted as, by its status; `EventsRefused` where it is not here."""
@@ -63,7 +67,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Posted:
-    """One event as posted: its text and, where it could be read, its value."""
+    """One event as posted: its text, and its value or, where it could not be read, why."""
 
     body: str
     value: Any
@@ -166,18 +170,26 @@ def posted(body: bytes | None) -> list[Posted]:
     value = messages.read_json(body)
     if isinstance(value, list):
         return [Posted(text, each) for each, text in messages.split_batch(body)]
-    return [Posted(body.decode(), value)]
+    return [Posted(messages.text_of(body), value)]
 
 
 def _read(desk: Desk, study: Study, posted: Posted) -> Entry | Rejected:
+    if isinstance(posted.value, Rejected):
+        return posted.value
     if len(posted.body.encode(errors="surrogatepass")) > EVENT_BYTES:
         return too_large()
     try:
+        wellformed.check(posted.body, posted.value)
         entry = messages.parse(posted.value, posted.body, study.id)
+        _check_names(entry)
         _check_road(desk, study, entry)
         accept(study, entry)
     except Rejected as rejected:
         return rejected
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is of this event alone)
+        return uncounted(error)
     return entry
 
 
@@ -192,6 +204,12 @@ def _check_road(desk: Desk, study: Study, entry: Entry) -> None:
         refused = Rejected(403, "Treatment events have a route of their own", detail)
         desk.submissions.refuse(study.id, entry, desk.principal, refused.problem())
         raise refused
+
+
+def _check_names(entry: Entry) -> None:
+    named = ("id", entry.event_id), ("source", entry.source)
+    if faults := [fault for name in named if (fault := wellformed.control(*name)) is not None]:
+        raise Rejected(422, "Event not accepted", "", *faults)
 
 
 def too_large() -> Rejected:
@@ -237,10 +255,17 @@ def conflict() -> Rejected:
 
 
 def refuse(store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str) -> None:
-    """Set aside a body that was refused, with its reason; once, however often it is posted."""
+    """Set aside a body that was refused, with its reason; once, however often it is posted.
+
+    Where its study has no definition, that is noted first: by the study nobody would look for it.
+    """
+    if rejected.status == HTTPStatus.NOT_FOUND and study != UNKNOWN_STUDY:
+        store.note_undefined(study)
     store.set_aside(study, body, rejected.problem(), principal)
 
 
 def _id(value: object) -> str:
+    """Name an event in an answer, whatever it calls itself."""
     found = value.get("id") if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
+    known = found[:_LONGEST_ID] if isinstance(found, str) else ""
+    return known.encode(errors="replace").decode()

@@ -24,7 +24,7 @@ from pydantic import (
     ValidationInfo,
 )
 
-from trial import content
+from trial import content, wellformed
 from trial.complaints import IDENTIFIER, worded
 from trial.errors import Fault, Rejected
 
@@ -504,9 +504,20 @@ def read_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
     return value
 
 
+def read_posted(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
+    """Parse a body that is no event; refused (400) too where what it says could not be kept."""
+    value = read_json(body)
+    wellformed.check(text_of(body), value)
+    return value
+
+
 def split_batch(body: bytes | str) -> list[tuple[Any, str]]:
-    """Take a JSON array apart into its elements and the text each was written as."""
-    text = _decode(body)
+    """Take a JSON array apart into its elements and the text each was written as.
+
+    An element that cannot be read, though it is plain where it ends, has a `Rejected` for a value:
+    its neighbours are read all the same. Its places are those in its own text.
+    """
+    text = text_of(body)
     start = skip(text, 0)
     if text[start : start + 1] != "[":
         raise _broken("a batch is a JSON array", text, start)
@@ -518,7 +529,7 @@ def _elements(text: str, at: int) -> Iterator[tuple[Any, str]]:
         _end_of(text, at + 1)
         return
     while True:
-        value, end = _scan(text, at)
+        value, end = _element(text, at)
         yield value, text[at:end]
         at = skip(text, end)
         match text[at : at + 1]:
@@ -529,6 +540,35 @@ def _elements(text: str, at: int) -> Iterator[tuple[Any, str]]:
                 return
             case _:
                 raise _broken("expected a comma or the end of the batch", text, at)
+
+
+def _element(text: str, at: int) -> tuple[Any, int]:
+    try:
+        return _scan(text, at)
+    except _IllegibleError as error:
+        end = _past(text, at)
+        try:
+            _scan(text[at:end], 0)
+        except _IllegibleError as alone:
+            return alone, end
+        return error, end
+
+
+_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^"{}\[\]]+', re.DOTALL)
+_SCALAR = re.compile(r"[^\s,\]]*")
+
+
+def _past(text: str, at: int) -> int:
+    """Find where a value ends that is JSON but for what cannot be read of it."""
+    depth = 0
+    if text[at] in "{[":
+        for found in _NESTING.finditer(text, at):
+            depth += (found[0] in "{[") - (found[0] in "}]")
+            if not depth:
+                return found.end()
+        return len(text)
+    scalar = _SCALAR.match(text, at)
+    return scalar.end() if scalar else at
 
 
 def _end_of(text: str, at: int) -> None:
@@ -545,22 +585,29 @@ def skip(text: str, at: int) -> int:
     return match.end() if match else at
 
 
+class _IllegibleError(Rejected):
+    """JSON whose parts are in order, and which cannot be read all the same."""
+
+
 def _scan(text: str, at: int) -> tuple[Any, int]:
     try:
         return DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
         raise _broken(error.msg, text, error.pos) from error
     except _ConstantError as error:
-        raise _broken(
-            f"{error} is not a JSON value", text, _token_at(text, at, str(error))
-        ) from error
+        place = _token_at(text, at, str(error))
+        raise _illegible(f"{error} is not a JSON value", text, place) from error
     except InvalidOperation as error:
-        raise _broken("a number is beyond all bounds", text, at) from error
+        raise _illegible("a number is beyond all bounds", text, at) from error
     except _DuplicateError as error:
         place = _second_of_a_name(text, at)
-        raise _broken("an object names a member twice", text, place) from error
+        raise _illegible("an object names a member twice", text, place) from error
     except RecursionError as error:
-        raise _broken("nested too deeply", text, at) from error
+        raise _illegible("nested too deeply", text, at) from error
+
+
+def _illegible(what: str, text: str, at: int) -> _IllegibleError:
+    return _IllegibleError(400, "Not JSON", f"{what} at {wellformed.place(text, at)}")
 
 
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
@@ -597,9 +644,7 @@ def _second_of_a_name(text: str, at: int) -> int:
 
 
 def _broken(what: str, text: str, at: int) -> Rejected:
-    line = text.count("\n", 0, at) + 1
-    column = at - text.rfind("\n", 0, at)
-    return Rejected(400, "Not JSON", f"{what} at line {line} column {column}")
+    return Rejected(400, "Not JSON", f"{what} at {wellformed.place(text, at)}")
 
 
 def _decode(body: bytes | str) -> str:
@@ -609,6 +654,11 @@ def _decode(body: bytes | str) -> str:
     except UnicodeError as error:
         raise Rejected(400, "Not JSON", f"not UTF-8 at byte {error.start}") from error  # type: ignore[attr-defined]
     return text
+
+
+def text_of(body: bytes | str) -> str:
+    """Read a body as text; bytes that are no UTF-8 stay in it, as `surrogateescape` has them."""
+    return body.decode(errors="surrogateescape") if isinstance(body, bytes) else body
 
 
 def parse(value: object, body: str, study: str | None = None, form: int = NORMAL) -> Entry:

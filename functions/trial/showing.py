@@ -4,13 +4,15 @@ Loaded by the first request that reads: whoever only posts needs none of the ren
 """
 
 import json
-from urllib.parse import urlencode
+from operator import itemgetter
 
 from trial import (
     activity,  # noqa: F401 (its routes)
+    asides,
     comparison,
     discrepancies,
     messages,
+    pages,
     report,
     web,
     wiring,
@@ -22,12 +24,9 @@ from trial.render import consort, tables_json
 from trial.seen import LED_TO, routes, shown
 from trial.store import places
 from trial.store.places import AUDIT, BESIDE, CHANGES, CHANGES_SIGNATURE, LIVE, REPORT
-from trial.store.rows import verify
+from trial.store.rows import JournalRow
 from trial.study import Study
 from trial.web import Answer, Request
-
-ANSWER_BYTES = 4_500_000
-"""The longest answer: Lambda gives up at 6 MB, in which every quotation mark counts twice."""
 
 
 def serve(request: Request) -> Answer:
@@ -107,11 +106,15 @@ def get_table(_request: Request, seen: Study, table: str) -> Answer:
 
 
 @shown("set-aside")
-def get_set_aside(_request: Request, seen: Study) -> Answer:
-    """List what was refused, with the reason, the sender and the body."""
-    asides = sorted(wiring.store().asides(seen.id), key=lambda each: (each.at, each.sha256))
-    rows = [each.masked() if seen.pooled else each.document() for each in asides]
-    return web.document({"study": seen.id, "count": len(rows), "set_aside": rows})
+def get_set_aside(request: Request, seen: Study) -> Answer:
+    """List what was refused, the earliest first, with the reason, the sender and the body."""
+    return asides.listed(wiring.store(), request, seen.id, masked=seen.pooled)
+
+
+@routes("GET", "/set-aside")
+def get_set_aside_of_no_study(request: Request) -> Answer:
+    """List what was refused and names no study, or one (`?study=`) that has no definition."""
+    return asides.undefined(wiring.store(), request)
 
 
 @shown("discrepancies")
@@ -119,39 +122,56 @@ def get_discrepancies(request: Request, seen: Study) -> Answer:
     """List the records that do not agree: all, or those of a rule, a severity, a subject."""
     asked = discrepancies.read(request.query)
     found, last = discrepancies.listed(wiring.store(), seen, asked)
-    wanted = {**request.query, "after": last[0], "skip": str(last[1])} if last else None
-    return web.document(found | {"next": wanted and f"{request.path}?{urlencode(wanted)}"})
+    following = last and pages.following(request, after=last[0], skip=last[1])
+    return web.document(found | {"next": following})
 
 
 @shown("subjects/{subject}/history")
-def get_history(_request: Request, seen: Study, subject: str) -> Answer:
-    """Give a subject's events as recorded: who, when, why, and the chain that proves it."""
-    store = wiring.store()
+def get_history(request: Request, seen: Study, subject: str) -> Answer:
+    """Give a subject's events as recorded: who, when, why, and the chain that proves it.
+
+    All of them, or those of a `kind` and a `record`; `after` a version where more follow.
+    """
+    store, after = wiring.store(), pages.number(request, "after")
     stored = store.subject(seen, subject) if messages.is_identifier(subject) else None
-    rows = store.journal(seen.id, subject, stored.cipher_key) if stored else []
-    if not rows:
+    chain = store.chain(seen.id, subject) if stored else None
+    if stored is None or chain is None:
         raise Rejected(404, "No such subject")
-    head = rows[-1].hash
+    wanted = (at for version, at in chain.places if version > after and _is_of(request, at))
+    rows = store.journal_rows(seen.id, subject, stored.cipher_key, wanted)
+    page = pages.page(rows, JournalRow.masked if seen.pooled else JournalRow.shown)
     return web.document({
         "study": seen.id,
         "subject": subject,
-        "version": rows[-1].version,
-        "head": HIDDEN if seen.pooled else head.hex(),
-        "intact": verify(rows, head),
-        "events": [row.masked() if seen.pooled else row.shown() for row in rows],
+        "version": chain.places[-1][0],
+        "head": HIDDEN if seen.pooled else chain.head.hex(),
+        "intact": chain.intact,
+        "events": page.rows,
+        "next": page.last and pages.following(request, after=page.last.version),
     })  # fmt: skip
 
 
+def _is_of(request: Request, sort_key: str) -> bool:
+    """Say whether a row of a journal is of the kind and of the record that are asked for."""
+    wanted = request.query.get("kind", ""), request.query.get("record", "")
+    of = sort_key.split("#")
+    return all(asked in ("", own) for asked, own in zip(wanted, of, strict=False))
+
+
 @routes("GET", "/studies/{study}/audit")
-def get_audit(_request: Request, study: str) -> Answer:
+def get_audit(request: Request, study: str) -> Answer:
     """Give the report of the last audit."""
     wiring.store().study(study)
-    found = wiring.documents().read(study, OPEN, AUDIT, REPORT)
-    return web.text(found.decode(), web.JSON)
+    found = json.loads(wiring.documents().read(study, OPEN, AUDIT, REPORT))
+    after = pages.number(request, "after")
+    left = list(enumerate(found["differences"], start=1))[after:]
+    page = pages.page(left, itemgetter(1))
+    following = page.last and pages.following(request, after=page.last[0])
+    return web.document({**found, "differences": page.rows, "next": following})
 
 
 @routes("GET", "/studies/{study}/reports")
-def get_reports(_request: Request, study: str) -> Answer:
+def get_reports(request: Request, study: str) -> Answer:
     """List the reports asked for, the newest first, and what is published now."""
     found = wiring.store().study(study)
     latest, _ = wiring.documents().latest(study, OPEN)
@@ -159,11 +179,16 @@ def get_reports(_request: Request, study: str) -> Answer:
     if marked and found.definition.blinded:  # two contents of a treatment event call for one too
         marked |= dict.fromkeys(("at", "behind_since"), HIDDEN)
     asked = sorted(wiring.reports().all(study), key=lambda each: each.order, reverse=True)
+    names = [each.id for each in asked]
+    if after := request.query.get("after"):
+        asked = asked[names.index(after) + 1 :] if after in names else []
+    page = pages.page(asked, lambda each: each.document(study))
     return web.document({
         "study": study,
         "live": latest,
         "last_rendering": marked,
-        "reports": [each.document(study) for each in asked],
+        "reports": page.rows,
+        "next": page.last and pages.following(request, after=page.last.id),
     })  # fmt: skip
 
 
@@ -206,11 +231,7 @@ def get_changes(request: Request, seen: Study, cut: str, base: str) -> Answer:
     after = request.query.get("after", "")
     found = comparison.compare(store, documents, reports, seen, (cut, base), after)
     found["next"] = found["next"] and f"{request.path}?after={found['next']}"
-    answer = web.document(found)
-    if len(answer.text.encode()) > ANSWER_BYTES:
-        detail = "too much moved for one answer: compare tables.json of the two cuts"
-        raise Rejected(422, "Cuts not compared", detail)
-    return answer
+    return web.document(found)
 
 
 def _cut_of(seen: Study, cut: str) -> str:

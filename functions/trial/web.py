@@ -116,11 +116,19 @@ def read(event: Mapping[str, Any], beat: Beat) -> Request:
         event["resource"],
         {name: unquote(each) for name, each in (event.get("pathParameters") or {}).items()},
         {name.lower(): value for name, value in (event.get("headers") or {}).items()},
-        base64.b64decode(body) if event.get("isBase64Encoded") else body.encode(),
+        _bytes(body, encoded=bool(event.get("isBase64Encoded"))),
         identity.get("userArn") or identity.get("caller") or "unknown",
         event.get("queryStringParameters") or {},
         beat,
     )
+
+
+def _bytes(body: str, *, encoded: bool) -> bytes:
+    """Give a body as it was sent; what is not in base 64 though it should be, as it came."""
+    try:
+        return base64.b64decode(body, validate=True) if encoded else body.encode()
+    except ValueError:
+        return body.encode(errors="surrogatepass")
 
 
 def document(value: Mapping[str, Any], status: int = 200, media_type: str = JSON) -> Answer:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -173,9 +174,17 @@ def _journal(
     rows: list[Row] = []
     for subject, head in heads.items():
         path = f"/studies/{quote(study, safe='')}/subjects/{quote(subject, safe='')}/history"
-        events = client.get(path).json()["events"][: head["version"]]
+        events = islice(_events(client, path), head["version"])
         rows += [{k: of for k, of in row.items() if k != _RECEIVED} for row in events]
     return rows
+
+
+def _events(client: Client, path: str | None) -> Iterator[Row]:
+    """Read a history, page by page."""
+    while path:
+        answer = client.get(path).json()
+        yield from answer["events"]
+        path = answer["next"]
 
 
 def _rows(path: Path) -> list[Row]:

@@ -1,5 +1,6 @@
 """The three handlers in this process, before a table and a bucket of their own on ministack."""
 
+import io
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from drawn import DEFINITION, refused
 from drawn import STUDY as DRAWN
 from drawn import feed as feed_of
 from invoking import EVENTS, Service, forget
+from roads import Road
 
 from local import stack
 from local.feed import read_definition
@@ -150,6 +152,15 @@ def open_blinded(
         return service
 
     return make
+
+
+@pytest.fixture
+def road(handlers: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+    for handler in handlers.values():
+        for each in handler.logger.handlers:
+            monkeypatch.setattr(each, "stream", io.StringIO())
+    yield Road(handlers, monkeypatch)
+    forget()
 
 
 @pytest.fixture

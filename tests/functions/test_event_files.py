@@ -120,7 +120,7 @@ def counted(number: int, aside: int = 0) -> Callable[[Any, Service], None]:
         assert answer == {"batchItemFailures": []}
         summary = service.get("summary").json
         assert summary["accepted"] == len(journal(service)) == number
-        rows = [key for key in service.items() if key[0].endswith("#ASIDE")]
+        rows = [key for key in service.items("#BODY#ASIDE") if key[0].endswith("#ASIDE")]
         assert len(rows) == aside
 
     return check
@@ -180,7 +180,8 @@ def kept(answer: Answer, service: Service) -> None:
 def audited(answer: Any, service: Service) -> None:
     assert not (answer or {}).get("batchItemFailures")
     found = service.get("audit").json
-    assert found == json.loads(service.object(f"studies/{STUDY}/open/audit/report.json"))
+    report = json.loads(service.object(f"studies/{STUDY}/open/audit/report.json"))
+    assert found == report | {"next": None}
     assert (found["complete"], found["events"], found["differences"]) == (True, 1, [])
 
 
@@ -211,6 +212,16 @@ def compared(answer: Answer, service: Service) -> None:
     assert (record["kind"], record["change"]) == ("adverse-event.reported", "new")
 
 
+def unreadable_message(service: Service) -> None:
+    service.queue("{")
+
+
+def no_study(answer: Answer, service: Service) -> None:
+    assert answer.status == 200
+    assert [each["body"] for each in answer.json["set_aside"]] == ["{"]
+    assert service.set_aside() == []
+
+
 VISIT, EVENT = first("api/post-visit"), first("api/post-adverse-event")
 
 # What each file needs before it, and what must be so after it.
@@ -224,6 +235,7 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "api/get-reports": (VISIT, document("live", "last_rendering", "reports")),
     "api/get-discrepancies": (VISIT, document("rules", "discrepancies", "next")),
     "api/get-set-aside": (first("api/post-unreadable"), document("count", "set_aside")),
+    "api/get-set-aside-of-no-study": (unreadable_message, no_study),
     "api/get-summary": (VISIT, document("accepted", "set_aside", "figures")),
     "api/get-table": (VISIT, one_table),
     "api/get-tables": (VISIT, document("tables", "content_root")),

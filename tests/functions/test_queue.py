@@ -28,7 +28,7 @@ def asides(service: Service) -> list[tuple[str, Any]]:
     """List what was set aside, of whatever study."""
     return [
         (key[0].split("#")[1], item)
-        for key, item in service.items().items()
+        for key, item in service.items("#BODY#ASIDE").items()
         if key[0].endswith("#ASIDE")
     ]
 

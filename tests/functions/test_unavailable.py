@@ -35,7 +35,7 @@ def write_of_one(operation: str, parameters: str) -> bool:
 
 
 def set_aside(operation: str, parameters: str) -> bool:
-    return operation == "put_item" and "#ASIDE" in parameters
+    return operation == "transact_write_items" and "#ASIDE" in parameters
 
 
 @pytest.mark.parametrize("path", ["summary", "consort", "tables", "tables/14.2.1", "set-aside"])

@@ -17,7 +17,7 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 # A module of the ground layers may be a single file: it then stands for itself.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("bidi", "complaints", "content", "errors", "cells", "dates", "numbers", "distributions"),
-    ("differences",),
+    ("differences", "wellformed"),
     ("messages", "statistics"),
     ("blinding", "personal"),
     ("definition",),
@@ -36,8 +36,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("provenance", "vouching"),
     ("admission", "changelog", "currency", "discrepancies", "writing"),
     ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
-    ("redriving", "seen", "submitting", "unblinding"),
-    ("activity",),
+    ("redriving", "seen", "submitting", "unblinding", "pages"),
+    ("activity", "asides"),
     ("showing",),
     ("api", "audit", "ingest", "publish"),
 )

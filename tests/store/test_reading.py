@@ -10,8 +10,10 @@ import toy
 from bench import Bench
 
 from trial import cells, study
-from trial.errors import Rejected, Unavailable
+from trial.errors import Fault, Rejected, Unavailable
+from trial.store import Store, keys
 from trial.store.definitions import LIFE
+from trial.store.table import key, text
 from trial.subject import Outcome
 
 PROBLEM = {"type": "about:blank", "title": "Event not accepted", "status": 422}
@@ -217,9 +219,48 @@ def test_a_text_and_the_bytes_it_was_read_from_are_one_body(bench: Bench) -> Non
 
 def test_a_very_large_body_is_noted_and_a_very_long_problem_shortened(bench: Bench) -> None:
     store, name = bench.store(), bench.study.id
-    errors = [{"pointer": f"/data/{i}", "detail": "x" * 100} for i in range(20_000)]
-    assert store.set_aside(name, b"x" * 300_001, PROBLEM | {"errors": errors}, toy.SENDER)
+    faults = [Fault(f"/data/{i}", "x" * 100) for i in range(20_000)]
+    problem = Rejected(422, "Wrong", "", *faults).problem()
+    assert store.set_aside(name, b"x" * 1_000_001, problem, toy.SENDER)
     (found,) = store.asides(name)
-    assert (found.body, found.size) == (None, 300_001)
-    assert found.problem["errors"] == errors[:100]
+    assert (found.body, found.size) == (None, 1_000_001)
+    assert found.problem["errors"] == [each.written() for each in faults[:100]]
     assert found.problem["errors_left_out"] == 19_900
+
+
+def test_a_body_of_several_items_is_kept_whole(bench: Bench) -> None:
+    body = bytes(range(256)) * 3_900
+    assert bench.store().set_aside(bench.study.id, body, PROBLEM, toy.SENDER)
+    assert not bench.store().set_aside(bench.study.id, body, PROBLEM, toy.SENDER)
+    assert [each.body for each in bench.store().asides(bench.study.id)] == [body]
+
+
+def test_what_is_set_aside_is_counted_without_its_bodies(bench: Bench) -> None:
+    store, name = bench.store(), bench.study.id
+    for number in range(4):
+        store.set_aside(name, b"%d" % number + b"x" * 200_000, PROBLEM, toy.SENDER)
+    bench.units.clear()
+    assert store.count_asides(name) == 4
+    assert sum(units for _, units in bench.units) <= 4  # 4 KB each; the bodies would be 200
+
+
+def test_refusing_a_body_costs_the_same_with_200_erased_subjects_as_with_none(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.client, "page", 1_000, raising=False)  # some 1 MB, as in DynamoDB
+    bodies = '{"subject": "P9"', '{"subject": "P9"}', '[{"subject": "P9"}, 7]', "\ud800"
+
+    def calls(store: Store, mark: str) -> list[str]:
+        bench.calls.calls.clear()
+        for body in bodies:
+            store.set_aside(bench.study.id, body.replace("P9", mark), PROBLEM, toy.SENDER)
+        return list(bench.calls.calls)
+
+    store = bench.store()
+    before = calls(store, "P8")
+    table = bench.table()
+    for number in range(200):
+        at = keys.erased(bench.study.id, f"E{number}")
+        table.put_new(key(at) | {"at": text("2026-01-01")})
+    store = bench.store()
+    assert calls(store, "P7") == before

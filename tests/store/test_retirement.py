@@ -93,7 +93,8 @@ def test_a_removed_study_leaves_only_who_decided_so(bench: Bench) -> None:
         try:
             bench.store(*[None] * calls, faults.crash_after).clear(name)
         except Crash:
-            assert ("STUDIES", name) in keys_of(bench)  # the next audit finds it again
+            left = {key for key in keys_of(bench) if name in "#".join(key).split("#")}
+            assert ("STUDIES", name) in left or len(left) == 1  # the next audit finds it again
         else:
             done = True
             break

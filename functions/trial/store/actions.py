@@ -6,7 +6,7 @@ from datetime import datetime
 
 from trial import cells
 from trial.messages import NORMAL
-from trial.store import codec, keys, sealing
+from trial.store import cellnames, codec, keys, sealing
 from trial.store.drafts import Draft, Part
 from trial.store.generations import FENCED, MARKS, gate_row, is_gate
 from trial.store.paging import FILLS, Row, write_page, write_pages
@@ -141,7 +141,7 @@ def addition(
 
     `seen`: and no transaction may have taken effect since the gate's commits were read.
     """
-    additions = {f"{keys.CELL}{name}": value for name, value in change.items()}
+    additions, terms = _attributes(change)
     placed: dict[str, Value] = {}
     condition = ""
     if is_gate(row):
@@ -150,10 +150,24 @@ def addition(
         if seen is not None:
             placed[":seen"], condition = number(seen), f"{FENCED} AND {COMMITS} = :seen"
     placed |= {f":{i}": number(value) for i, value in enumerate(additions.values())}
+    placed |= {f":t{i}": text(of) for i, of in enumerate(terms.values())}
+    kept = " SET " + ",".join(f"#t{i} = :t{i}" for i in range(len(terms))) if terms else ""
+    names = {f"#{i}": name for i, name in enumerate(additions)}
     return table.update(
         at,
-        "ADD " + ",".join(f"#{i} :{i}" for i in range(len(additions))),
+        "ADD " + ",".join(f"#{i} :{i}" for i in range(len(additions))) + kept,
         condition,
-        ExpressionAttributeNames={f"#{i}": name for i, name in enumerate(additions)},
+        ExpressionAttributeNames=names | {f"#t{i}": name for i, name in enumerate(terms)},
         ExpressionAttributeValues=placed,
     )
+
+
+def _attributes(change: cells.Cells) -> tuple[dict[str, int], dict[str, str]]:
+    """Give what is added by attribute, and the terms that are kept beside long names."""
+    additions, terms = dict[str, int](), dict[str, str]()
+    for cell, value in change.items():
+        name, of = cellnames.attribute(cell)
+        additions[name] = value
+        if of:
+            terms[cellnames.term(of)] = of
+    return additions | ({cellnames.LONG_WRITES: 1} if terms else {}), terms

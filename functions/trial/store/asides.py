@@ -7,25 +7,37 @@ erased, bodies of it are dropped, and those that still come are not kept.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from itertools import batched, islice
 
-from trial.errors import Rejected
-from trial.messages import Entry, is_identifier, read_json
+from trial.errors import Rejected, Unavailable
+from trial.messages import is_identifier, read_json
 from trial.store import keys
 from trial.store.definitions import known
 from trial.store.rows import Aside, stamp_text
-from trial.store.table import KEYS_A_BATCH, PRESENT, Item, Table, binary, key, number, text
-from trial.subject import Dispute
+from trial.store.table import (
+    ABSENT,
+    KEYS_A_BATCH,
+    PRESENT,
+    Cancelled,
+    Item,
+    Table,
+    binary,
+    key,
+    key_of,
+    number,
+    text,
+)
 
-BODY_BYTES = 300_000
-"""Larger bodies are noted by digest and size alone; the edge refuses them before (413)."""
+BODY_BYTES = 1_000_000
+"""Larger bodies are noted by digest and size alone; no route and no queue takes one."""
 
 UNKNOWN_STUDY = "unknown-study"
 """Where a message is set aside that names no study."""
 
-_ERRORS = 100  # of a problem document; a body can be wrong in more places than an item can hold
+_PART_BYTES = 350_000  # of the 400 KB that an item may have
+_AT_ONCE = 25  # read together: each has its row, and at most three parts of a body
 
 
 def put(
@@ -43,33 +55,91 @@ def put(
     """
     raw = _raw(body) if isinstance(body, str) else body
     digest = hashlib.sha256(raw).hexdigest()
+    parts = _parts(raw) if len(raw) <= BODY_BYTES else []
     item: Item = key((keys.aside(known(study_id)), digest)) | {
         "size": number(len(raw)),
-        "problem": text(json.dumps(_shortened(problem), ensure_ascii=False)),
+        "problem": text(json.dumps(problem, ensure_ascii=False)),
         "who": text(principal),
         "at": text(stamp_text(at)),
+        "parts": number(len(parts)),
     }
-    if len(raw) > BODY_BYTES:
-        return table.put_new(item)
-    first = table.put_new(item | {"body": binary(raw)})
-    if _is_erased(table, study_id, raw):
-        _drop(table, study_id, digest, at)
+    first = _written(table, item, _part_items(study_id, digest, parts))
+    if parts and _is_erased(table, study_id, raw):
+        _drop(table, study_id, digest, len(parts), at)
     return first
+
+
+def _parts(raw: bytes) -> list[bytes]:
+    """Cut a body into what an item holds; an empty one has a part too."""
+    return [raw[at : at + _PART_BYTES] for at in range(0, max(len(raw), 1), _PART_BYTES)]
+
+
+def _part_items(study_id: str, digest: str, parts: Iterable[bytes]) -> Iterator[Item]:
+    for place, part in enumerate(parts):
+        yield key(keys.aside_part(study_id, digest, place)) | {"body": binary(part)}
+
+
+def _written(table: Table, item: Item, parts: Iterable[Item]) -> bool:
+    """Write a row and its body together; say whether there was none before."""
+    try:
+        table.write([table.put(item, ABSENT), *map(table.put, parts)])
+    except Cancelled as cancelled:
+        if "ConditionalCheckFailed" in cancelled.codes:
+            return False
+        raise Unavailable("what is set aside is being written to") from cancelled
+    return True
 
 
 def each(table: Table, study_id: str, after: str = "") -> Iterator[Aside]:
     """Read what was set aside, in order of its digests; what comes after one of them."""
-    for item in table.query(keys.aside(known(study_id)), after=after):
+    rows = table.query(keys.aside(known(study_id)), after=after)
+    for some in batched(rows, _AT_ONCE, strict=False):
+        yield from _with_bodies(table, study_id, some)
+
+
+def named(table: Table, study_id: str, digests: Iterable[str]) -> Iterator[Aside]:
+    """Read some of what was set aside, in the order in which it is named."""
+    for some in batched(digests, _AT_ONCE, strict=False):
+        wanted = [(keys.aside(known(study_id)), digest) for digest in some]
+        rows = {item["SK"]["S"]: item for item in table.get_batch(wanted)}
+        yield from _with_bodies(table, study_id, [rows[each] for each in some if each in rows])
+
+
+def moments(table: Table, study_id: str) -> list[tuple[str, str]]:
+    """Say when each body was set aside, and its digest, in order; no body is read."""
+    rows = table.query(keys.aside(known(study_id)))
+    return sorted((item["at"]["S"], item["SK"]["S"]) for item in rows)
+
+
+def _with_bodies(table: Table, study_id: str, rows: Iterable[Item]) -> Iterator[Aside]:
+    rows = list(rows)
+    wanted = [
+        keys.aside_part(study_id, item["SK"]["S"], place)
+        for item in rows
+        for place in range(_parts_of(item))
+    ]
+    read = table.get_batch(wanted)
+    found = {key_of(item): item["body"]["B"] for item in read if "body" in item}
+    for item in rows:
+        parts = [
+            found.get(keys.aside_part(study_id, item["SK"]["S"], place))
+            for place in range(_parts_of(item))
+        ]
+        whole = b"".join(filter(None, parts)) if parts and None not in parts else None
         yield Aside(
             sha256=item["SK"]["S"],
             size=int(item["size"]["N"]),
-            body=item["body"]["B"] if "body" in item else None,
+            body=item["body"]["B"] if "body" in item else whole,  # as earlier releases had it
             problem=json.loads(item["problem"]["S"]),
             principal=item["who"]["S"],
             at=item["at"]["S"],
             settled=item.get("settled", {}).get("S", ""),
             erased=item.get("erased", {}).get("S", ""),
         )
+
+
+def _parts_of(item: Item) -> int:
+    return int(item["parts"]["N"]) if "parts" in item else 0
 
 
 def erase(table: Table, study_id: str, subject: str, at: datetime) -> int:
@@ -81,26 +151,32 @@ def erase(table: Table, study_id: str, subject: str, at: datetime) -> int:
     for partition in (study_id, UNKNOWN_STUDY):
         table.put_new(key(keys.erased(partition, subject)) | {"at": text(stamp_text(at))})
         found += [
-            (partition, aside.sha256)
+            (partition, aside.sha256, len(_parts(aside.body)))
             for aside in each(table, partition)
             if aside.body is not None and is_of(aside.body, subject)
         ]
-    for partition, digest in found:
-        _drop(table, partition, digest, at)
+    for partition, digest, parts in found:
+        _drop(table, partition, digest, parts, at)
     return len(found)
 
 
-def _drop(table: Table, study_id: str, digest: str, at: datetime) -> None:
+def _drop(table: Table, study_id: str, digest: str, parts: int, at: datetime) -> None:
     where, values = (keys.aside(study_id), digest), {":at": text(stamp_text(at))}
-    dropped = "SET erased = :at REMOVE body"
-    table.write([table.update(where, dropped, PRESENT, ExpressionAttributeValues=values)])
+    dropped = "SET erased = :at REMOVE parts, body"
+    table.write([
+        table.update(where, dropped, PRESENT, ExpressionAttributeValues=values),
+        *(
+            table.update(keys.aside_part(study_id, digest, place), "REMOVE body", "")
+            for place in range(parts)
+        ),
+    ])  # fmt: skip
 
 
 def is_of(body: bytes, subject: str) -> bool:
     """Say whether a body is of a subject: it names it, or, where it cannot be read, mentions it."""
-    named = _named(body)
-    if named is not None:
-        return subject in named
+    named_in_it = _named(body)
+    if named_in_it is not None:
+        return subject in named_in_it
     mention = rf"(?<![A-Za-z0-9]){re.escape(subject)}(?![A-Za-z0-9])"
     return re.search(mention, body.decode(errors="replace")) is not None
 
@@ -118,12 +194,28 @@ def _named(body: bytes) -> set[str] | None:
 
 
 def _is_erased(table: Table, study_id: str, body: bytes) -> bool:
-    """Say whether a body is of an erased subject: by name where it has names, else by search."""
-    named = _named(body)
-    if named is None or len(named) > KEYS_A_BATCH:
-        return any(is_of(body, subject) for subject in erased(table, study_id))
-    wanted = [keys.erased(study_id, each) for each in named if is_identifier(each)]
-    return bool(wanted) and any(True for _ in table.get_batch(wanted))
+    """Say whether a body is of an erased subject: by name where it has names, else by search.
+
+    By name it costs the same however many are erased, and so it does by search: one request, and
+    one look through the body for what can be an id.
+    """
+    subjects = _named(body)
+    if subjects is None or len(subjects) > KEYS_A_BATCH:
+        mentioned = body.decode(errors="replace")
+        gone = (each for each in erased(table, study_id) if each in mentioned)
+        return any(is_of(body, subject) for subject in gone)
+    wanted = [keys.erased(study_id, each) for each in subjects if is_identifier(each)]
+    return any(True for _ in table.get_batch(wanted))
+
+
+def undefined(table: Table, study_id: str) -> None:
+    """Note that something was set aside of a study that has no definition."""
+    table.put_new(key(keys.undefined(known(study_id))))
+
+
+def without_definition(table: Table, after: str, most: int) -> list[str]:
+    """Name studies that have no definition and something set aside, in order."""
+    return [item["SK"]["S"] for item in islice(table.query(keys.UNDEFINED, after=after), most)]
 
 
 def erased(table: Table, study_id: str) -> list[str]:
@@ -145,28 +237,9 @@ def settle(table: Table, study_id: str, digest: str, at: datetime) -> None:
     table.write([change])
 
 
-def dispute(table: Table, entry: Entry, at: datetime) -> None:
-    """Note that a revision came with a second content; the first note stays."""
-    table.put_new(key(keys.conflict(entry)) | {"at": text(stamp_text(at))})
-
-
-def disputes(table: Table, study_id: str) -> Iterator[Dispute]:
-    """Read which revisions came with two contents, settled since or not."""
-    for item in table.query(f"STUDY#{known(study_id)}", keys.CONFLICT):
-        subject, kind, record, revision = item["SK"]["S"].removeprefix(keys.CONFLICT).split("#")
-        yield Dispute(subject, kind, record, int(revision), item["at"]["S"])
-
-
 def _raw(body: str) -> bytes:
     """Give back the bytes that a text was read from, even where they were no UTF-8."""
     try:
         return body.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return body.encode("utf-8", "surrogatepass")
-
-
-def _shortened(problem: Mapping[str, object]) -> dict[str, Any]:
-    errors = problem.get("errors")
-    if not isinstance(errors, list) or len(errors) <= _ERRORS:
-        return dict(problem)
-    return dict(problem) | {"errors": errors[:_ERRORS], "errors_left_out": len(errors) - _ERRORS}

@@ -19,13 +19,15 @@ from trial.store.generations import (
 from trial.store.paging import Pages, Row
 from trial.store.rows import Receipt
 from trial.store.shares import encode_share
+from trial.store.spreading import is_narrow
 from trial.study import Study
 from trial.subject import Outcome, Subject, fold
 
 type Contribute = Callable[[Study, Subject], Share]
+type Placed = Callable[[Share], Share]
+"""Says where what is added to rows of sums goes (`spreading`)."""
 
 BYTES = 3_500_000  # of the 4 MB that a transaction's items may have: sizes here are estimates
-CELLS_A_ROW = 250  # of the 300 operators that an expression may have
 ITEM_BYTES = 390_000  # of the 400 KB that an item may have
 SUM_ROW_BYTES = 8_000  # a generous guess: what stands in a row of sums is not read before
 PAGE_BYTES = 2_500  # what a row holds beyond this moves to a page: each event writes all of it
@@ -127,14 +129,17 @@ def journal_bytes(pending: Pending) -> int:
     return OVERHEAD + len(entry.body.encode()) + len(entry.source) + len(pending.receipt.principal)
 
 
-def draft(plan: Plan, contribute: Contribute, task: Task, shard: int, row: Row) -> Draft:
+def draft(
+    plan: Plan, contribute: Contribute, placed: Placed, task: Task, shard: int, row: Row
+) -> Draft:
     """Fold as many of a task's entries as one transaction takes; at least one.
 
     Where not even one fits with the sums of every generation, only those in force are counted.
     """
     limit = task.limit
     while True:
-        made = _draft(plan, contribute, replace(task, limit=limit), shard, row, plan.counted)
+        some = replace(task, limit=limit)
+        made = _draft(plan, contribute, placed, some, shard, row, plan.counted)
         if _fit([made], made.change):
             return made
         if limit == 1:
@@ -142,12 +147,14 @@ def draft(plan: Plan, contribute: Contribute, task: Task, shard: int, row: Row) 
         limit //= 2
     if len(plan.counted) == 1:
         return made
-    return _draft(plan, contribute, replace(task, limit=1), shard, row, plan.counted[:1])
+    alone = replace(task, limit=1)
+    return _draft(plan, contribute, placed, alone, shard, row, plan.counted[:1])
 
 
 def _draft(
     plan: Plan,
     contribute: Contribute,
+    placed: Placed,
     task: Task,
     shard: int,
     row: Row,
@@ -165,7 +172,7 @@ def _draft(
         share, before = contribute(study, subject), row.share(study.generation)
         in_force = share if in_force is None else in_force
         shares[study.generation] = encode_share(share, version, before)
-        change = merged(change, moved(study, share, before))
+        change = merged(change, placed(moved(study, share, before)))
     marks = frozenset(names) - shares.keys()
     cipher_key = b"" if subject.erased else row.cipher_key or sealing.new_key()
     older = row.pages if subject.erased == row.subject.erased else _without(row.pages)
@@ -263,6 +270,6 @@ def _fit(drafts: Sequence[Draft], changes: Share) -> bool:
     return (
         rows + len(changes) <= ACTIONS
         and size <= BYTES
-        and max(map(len, changes.values())) <= CELLS_A_ROW
+        and all(map(is_narrow, changes.values()))
         and not any(each.too_large for each in drafts)
     )

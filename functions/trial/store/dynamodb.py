@@ -6,7 +6,7 @@ why what is read is one state.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -14,13 +14,15 @@ from trial.blinding import is_telling
 from trial.cells import Share
 from trial.errors import Beat, Unavailable
 from trial.messages import Entry
-from trial.store import amendments, asides, erasing, keys, paging, reading, removing
+from trial.store import amendments, asides, disputes, erasing, keys, paging, reading, removing
 from trial.store.amendments import Amendment
 from trial.store.definitions import Definitions, Put, is_retired, known
 from trial.store.drafts import Contribute
 from trial.store.generations import Current, Decision, Plan
+from trial.store.reading import Chain
 from trial.store.repairing import Counted, Repairing
 from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, stamp_text
+from trial.store.spreading import Spreading
 from trial.store.table import Table
 from trial.store.writing import Recording
 from trial.study import Study
@@ -44,6 +46,7 @@ class Store:
         self._now = now
         self._pause = pause
         self._definitions = Definitions(table, now, version)
+        self._spreading = Spreading(table)
 
     def record(self, study: Study, receipts: Sequence[Receipt]) -> list[Result]:
         """Record entries of a study; give each one's result, in order.
@@ -60,6 +63,7 @@ class Store:
             self._plan(study.id),
             lambda: self._definitions.renewed(study.id),
             self._contribute,
+            self._spreading,
             self._now,
             self._pause,
         )
@@ -203,6 +207,16 @@ class Store:
         """
         return reading.journal(self._table, known(study_id), subject_id, cipher_key)
 
+    def chain(self, study_id: str, subject_id: str) -> Chain | None:
+        """Read a subject's journal through, however long; None where there is none."""
+        return reading.chain(self._table, known(study_id), subject_id)
+
+    def journal_rows(
+        self, study_id: str, subject_id: str, cipher_key: bytes, wanted: Iterable[str]
+    ) -> Iterator[JournalRow]:
+        """Read some rows of a subject's journal by their sort keys, in the order asked for."""
+        return reading.journal_rows(self._table, known(study_id), subject_id, cipher_key, wanted)
+
     def set_aside(
         self,
         study_id: str,
@@ -216,6 +230,22 @@ class Store:
     def asides(self, study_id: str, after: str = "") -> Iterator[Aside]:
         """Read what was set aside, in order of its digests; what comes after one of them."""
         return asides.each(self._table, study_id, after)
+
+    def some_asides(self, study_id: str, digests: Iterable[str]) -> Iterator[Aside]:
+        """Read some of what was set aside, in the order in which it is named."""
+        return asides.named(self._table, study_id, digests)
+
+    def aside_moments(self, study_id: str) -> list[tuple[str, str]]:
+        """Say when each body was set aside, and its digest, in order; no body is read."""
+        return asides.moments(self._table, study_id)
+
+    def note_undefined(self, study_id: str) -> None:
+        """Note that something was set aside of a study that has no definition."""
+        asides.undefined(self._table, study_id)
+
+    def undefined(self, after: str, most: int) -> list[str]:
+        """Name studies that have no definition and something set aside, in order."""
+        return asides.without_definition(self._table, after, most)
 
     def count_asides(self, study_id: str) -> int:
         """Count what was set aside and not taken since."""
@@ -245,14 +275,14 @@ class Store:
 
     def dispute(self, entry: Entry) -> None:
         """Note that a revision came with a second content."""
-        asides.dispute(self._table, entry, self._now())
+        disputes.dispute(self._table, entry, self._now())
 
     def disputes(self, study: Study) -> Iterator[Dispute]:
         """Read which revisions came with two contents, settled since or not.
 
         Of treatment events the open audience is told none: whoever guesses wrong makes one.
         """
-        found = asides.disputes(self._table, study.id)
+        found = disputes.disputes(self._table, study.id)
         return (each for each in found if not (study.pooled and is_telling(each.kind)))
 
     def _plan(self, study_id: str) -> Plan:
@@ -268,4 +298,6 @@ class Store:
             beat()
             return self._contribute(study, subject)
 
-        return Repairing(self._table, self._definitions, contribute, self._now, self._pause)
+        return Repairing(
+            self._table, self._definitions, contribute, self._spreading, self._now, self._pause
+        )

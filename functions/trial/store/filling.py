@@ -24,7 +24,6 @@ from trial.store.actions import addition, replacing
 from trial.store.definitions import Definitions
 from trial.store.drafts import (
     BYTES,
-    CELLS_A_ROW,
     OVERHEAD,
     SUM_ROW_BYTES,
     Contribute,
@@ -44,7 +43,8 @@ from trial.store.generations import (
 from trial.store.paging import FILLS, Row
 from trial.store.rows import stamp_text
 from trial.store.shares import encode_share
-from trial.store.table import Action, Cancelled, Table, binary, number
+from trial.store.spreading import Spreading, is_narrow
+from trial.store.table import Action, Cancelled, Table, Unfit, binary, key_of, number
 from trial.study import Study
 from trial.study import generation as generation_of
 
@@ -54,7 +54,7 @@ OVERLAP = timedelta(minutes=15)
 ROUNDS = 20
 _PASSES, _ATTEMPTS = 4, 12
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
-_LOST_RACE = "ConditionalCheckFailed"
+_UNFIT = "ValidationError"
 
 
 class Replanned(TrialError):
@@ -93,10 +93,12 @@ class Filling:
         table: Table,
         definitions: Definitions,
         contribute: Contribute,
+        spreading: Spreading,
         now: Callable[[], datetime],
         pause: Callable[[float], None],
     ) -> None:
         self.table = table
+        self.spreading = spreading
         self.definitions = definitions
         self.contribute = contribute
         self.now = now
@@ -198,7 +200,7 @@ class Filling:
                 continue
             more = merged(changes, self._change(shard, row, share))
             size += _bytes(row)
-            if packed and not _fit(len(packed) + 1, more, size):
+            if packed and not _fit(len(packed) + 1, self.placed(shard, more), size):
                 self._write(shard, packed, wrong)
                 packed, size = {}, _bytes(row)
                 more = merged(shard.sums({}), self._change(shard, row, share))
@@ -211,7 +213,7 @@ class Filling:
     ) -> None:
         """Replace these shares; where that fails, read again, and go one by one."""
         try:
-            self.table.write(self._actions(shard, list(packed.values())))
+            self.write_spread(shard, self._actions(shard, list(packed.values())))
         except (Cancelled, Unavailable) as error:
             if failures >= _ATTEMPTS:
                 raise Unavailable("a subject is being written to") from error
@@ -245,9 +247,13 @@ class Filling:
     def additions(self, shard: Shard, changes: Share, seen: int | None = None) -> Iterator[Action]:
         """Write what is added to a shard's sums, on condition of its fence."""
         study = shard.study
-        for row, change in changes.items():
+        for row, change in self.placed(shard, changes).items():
             at = keys.sum_row(study.id, shard.number, row)
             yield addition(self.table, at, row, change, shard.fence, seen=seen)
+
+    def placed(self, shard: Shard, changes: Share) -> Share:
+        """Say where what is added to a shard's rows of sums goes."""
+        return self.spreading.placed(shard.study.id, shard.number, changes)
 
     def _taken_back(self, study: Study, at: int) -> None:
         gate = reading.gate_of(self.table, study, at)
@@ -266,7 +272,7 @@ class Filling:
             values = {FILLS: number(row.fills + 1)}
             expression = f"SET {FILLS} = :{FILLS} REMOVE shares.#gone"
             gone = replacing(self.table, where, row, {}, expression, {"#gone": name}, values)
-            if self.once(gone, *self.additions(shard, shard.sums(change))):
+            if self.once(gone, *self.additions(shard, shard.sums(change)), shard=shard):
                 return
             found = paging.row(self.table, where)
             assert found is not None
@@ -275,13 +281,37 @@ class Filling:
                 return
         raise Unavailable("a subject is being written to")
 
-    def once(self, *actions: Action) -> bool:
-        """Write; say whether it was as it was read."""
+    def write_spread(self, shard: Shard, actions: Sequence[Action]) -> None:
+        """Write; where rows of sums were too large for it, whoever tries again finds them spread.
+
+        Raises `Cancelled` then too.
+        """
         try:
             self.table.write(actions)
+        except (Cancelled, Unfit) as error:
+            codes = error.codes if isinstance(error, Cancelled) else [_UNFIT]
+            if _UNFIT in codes:
+                self.spreading.learn(shard.study.id, shard.number, _sums_of(actions))
+            raise Cancelled(codes) from error
+
+    def once(self, *actions: Action, shard: Shard | None = None) -> bool:
+        """Write; say whether it was as it was read, and of a shard's sums, not too large."""
+        try:
+            if shard is None:
+                self.table.write(actions)
+            else:
+                self.write_spread(shard, actions)
         except Cancelled:
             return False
         return True
+
+
+def _sums_of(actions: Sequence[Action]) -> Iterator[str]:
+    """Name the rows of sums that actions add to."""
+    for action in actions:
+        at = key_of(action["Update"]["Key"])[1] if "Update" in action else ""
+        if at.startswith(keys.SUM):
+            yield at.removeprefix(keys.SUM)
 
 
 def _shards(plan: Plan) -> Iterator[Shard]:
@@ -298,5 +328,5 @@ def _fit(rows: int, changes: Share, size: int) -> bool:
     return (
         rows + len(changes) <= ACTIONS
         and size + SUM_ROW_BYTES * len(changes) <= BYTES
-        and max(map(len, changes.values())) <= CELLS_A_ROW
+        and all(map(is_narrow, changes.values()))
     )

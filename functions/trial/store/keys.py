@@ -137,6 +137,25 @@ def amendments(study: str) -> Key:
     return f"STUDY#{study}", AMENDMENT
 
 
+def aside_bodies(study: str) -> str:
+    """Name the partition of the bodies of what was set aside: who counts reads none of them."""
+    return f"STUDY#{study}#BODY#ASIDE"
+
+
+def aside_part(study: str, digest: str, number: int) -> Key:
+    """Say where a part of such a body is."""
+    return aside_bodies(study), f"{digest}#{number:02}"
+
+
+UNDEFINED = "UNDEFINED"
+"""Names the partition of the studies that were sent events and have no definition."""
+
+
+def undefined(study: str) -> Key:
+    """Say where it stands that something was set aside of a study that has no definition."""
+    return UNDEFINED, study
+
+
 CONFLICT = "CONFLICT#"
 """Starts the sort key of every revision that came with two contents."""
 

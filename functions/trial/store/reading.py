@@ -1,6 +1,8 @@
 """Reading a study: its subjects, and its sums in a state that every writer would recognise."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
 
 from trial import cells
 from trial.blinding import of_audience
@@ -9,11 +11,13 @@ from trial.store import keys, paging
 from trial.store.drafts import Contribute
 from trial.store.generations import NEVER, Gate, gate_row, read_gate
 from trial.store.paging import Row
-from trial.store.rows import JournalRow, Stored, read_cells, read_journal
+from trial.store.rows import GENESIS, JournalRow, Stored, read_cells, read_journal
+from trial.store.spreading import row_of_part
 from trial.store.table import Cancelled, Table
 from trial.study import Study
 
 _TRIES = 4
+_AT_ONCE = 10  # rows of a journal, each of up to 400 KB
 
 
 def subjects(table: Table, study: Study, contribute: Contribute) -> Iterator[Stored]:
@@ -64,6 +68,50 @@ def journal(table: Table, study_id: str, subject_id: str, cipher_key: bytes) -> 
     items = table.query(keys.journal(study_id, subject_id))
     rows = [read_journal(study_id, subject_id, item, cipher_key) for item in items]
     return sorted(rows, key=lambda row: row.version)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A subject's journal without what its rows say: where each is, in the order of versions."""
+
+    places: Sequence[tuple[int, str]]
+    """Version and sort key of each row."""
+    head: bytes
+    """The hash that the last one carries."""
+    intact: bool
+    """Whether they are one chain, each row as it was written."""
+
+
+def chain(table: Table, study_id: str, subject_id: str) -> Chain | None:
+    """Read a subject's journal through, row by row, however long it is; None where there is none.
+
+    Of each row only its place in the chain is kept.
+    """
+    links = []
+    for item in table.query(keys.journal(study_id, subject_id)):
+        row = read_journal(study_id, subject_id, item, b"")
+        links.append((row.version, item["SK"]["S"], row.previous, row.hash, row.is_sealed))
+    if not links:
+        return None
+    links.sort()
+    before, intact = GENESIS, True
+    for place, (version, _, previous, own, sealed) in enumerate(links, start=1):
+        intact = intact and sealed and (version, previous) == (place, before)
+        before = own
+    return Chain([(version, at) for version, at, *_ in links], before, intact)
+
+
+def journal_rows(
+    table: Table, study_id: str, subject_id: str, cipher_key: bytes, wanted: Iterable[str]
+) -> Iterator[JournalRow]:
+    """Read some rows of a subject's journal by their sort keys, in the order asked for."""
+    partition = keys.journal(study_id, subject_id)
+    for some in batched(wanted, _AT_ONCE, strict=False):
+        found = table.get_batch([(partition, each) for each in some])
+        items = {item["SK"]["S"]: item for item in found}
+        for each in some:
+            if each in items:
+                yield read_journal(study_id, subject_id, items[each], cipher_key)
 
 
 def rows_of(table: Table, study_id: str, number: int) -> Iterator[Row]:
@@ -137,12 +185,11 @@ def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: i
 
 
 def _read_sums(table: Table, study: Study, number: int, audiences: Iterable[str]) -> Share:
-    start = keys.sums(study.generation)
-    read = {
-        item["SK"]["S"].removeprefix(start): read_cells(item)
-        for audience in audiences
-        for item in table.query(keys.counts(study.id, number, audience), start)
-    }
+    start, read = keys.sums(study.generation), Share()
+    for audience in audiences:
+        for item in table.query(keys.counts(study.id, number, audience), start):
+            row = row_of_part(item["SK"]["S"].removeprefix(start))
+            cells.add(read.setdefault(row, {}), read_cells(item))
     return {row: counted for row, counted in read.items() if counted}
 
 

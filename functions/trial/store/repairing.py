@@ -7,7 +7,6 @@ from trial import cells
 from trial.cells import Share
 from trial.store import keys, reading
 from trial.store.actions import addition
-from trial.store.drafts import CELLS_A_ROW
 from trial.store.filling import ROUNDS, Filling, Replanned, Shard, Wrong
 from trial.store.generations import (
     ACTIONS,
@@ -23,6 +22,7 @@ from trial.store.generations import (
 )
 from trial.store.paging import Row
 from trial.store.rows import COMMITS
+from trial.store.spreading import CELLS_A_ROW
 from trial.store.table import ABSENT, Item, key, number
 from trial.study import Study
 
@@ -129,7 +129,8 @@ class Repairing(Filling):
                 self.filled(shard)
                 return lacked
             part = _part(lacks)
-            if self.once(*self.additions(shard, shard.sums(part), gate.commits)):
+            corrected = self.additions(shard, shard.sums(part), gate.commits)
+            if self.once(*corrected, shard=shard):
                 lacked = cells.total((lacked, part))
         return None
 

@@ -4,6 +4,7 @@ Item names are short where they are written with every event: capacity is billed
 """
 
 import hashlib
+import json
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,11 +14,11 @@ from typing import Any
 
 from trial import blinding, messages
 from trial.blinding import HIDDEN, masked_body
-from trial.cells import Cells, Share
+from trial.cells import Cells, Share, add
 from trial.errors import Rejected, Unavailable
 from trial.messages import Entry, canonical
 from trial.personal import ERASED
-from trial.store import keys, sealing
+from trial.store import cellnames, keys, sealing
 from trial.store.table import Item, binary, key, number, text
 from trial.subject import Outcome, Subject
 
@@ -123,6 +124,11 @@ class JournalRow:
         """Compute the hash that this row must carry."""
         return hashlib.sha256(self.previous + canonical(self._fields()).encode()).digest()
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the row carries the hash that it must carry."""
+        return self.hash == self.sealed()
+
     def document(self) -> dict[str, Any]:
         """Give the row as data: what the hash covers, and both hashes in hexadecimal."""
         return self._fields() | {"previous": self.previous.hex(), "hash": self.hash.hex()}
@@ -179,16 +185,15 @@ class Aside:
     """When its body was erased with a subject's personal texts; empty where it was not."""
 
     def document(self) -> dict[str, Any]:
-        """Give it as data; a body that is no text comes in base 64."""
+        """Give it as data; a body that is no text, or mostly escapes as one, comes in base 64."""
         document: dict[str, Any] = {"sha256": self.sha256, "size": self.size}
         document |= {"at": self.at, "principal": self.principal, "problem": self.problem}
         document |= {"settled": self.settled or None, "erased": self.erased or None}
         if self.body is None:
             return document | {"body": None}
-        try:
-            return document | {"body": self.body.decode()}
-        except UnicodeDecodeError:
-            return document | {"body": None, "body_base64": b64encode(self.body).decode()}
+        if (shown := _shown(self.body)) is not None:
+            return document | {"body": shown}
+        return document | {"body": None, "body_base64": b64encode(self.body).decode()}
 
     def masked(self) -> dict[str, Any]:
         """Give it as data to those who must not tell arms apart: of an event that may, how it went.
@@ -202,6 +207,15 @@ class Aside:
         document = {**self.document(), **hidden, "problem": problem}
         document.pop("body_base64", None)
         return document
+
+
+def _shown(body: bytes) -> str | None:
+    """Give a body as text if it is one that JSON writes in at most twice its bytes."""
+    try:
+        shown = body.decode()
+    except UnicodeDecodeError:
+        return None
+    return shown if len(json.dumps(shown, ensure_ascii=False)) <= 2 * len(body) + 2 else None
 
 
 def stamp_text(stamp: datetime) -> str:
@@ -266,12 +280,10 @@ def verify(rows: Iterable[JournalRow], head: bytes) -> bool:
 
 def read_cells(item: Item) -> Cells:
     """Read a row of sums; a cell whose changes cancelled out is absent."""
-    cells = {
-        name.removeprefix(keys.CELL): read_number(value["N"])
-        for name, value in item.items()
-        if name.startswith(keys.CELL)
-    }
-    return {name: value for name, value in cells.items() if value}
+    found: Cells = {}
+    for _, name, value in cellnames.read(item):
+        add(found, {name: read_number(value["N"])})
+    return found
 
 
 def read_number(digits: str) -> int:

@@ -21,6 +21,8 @@ type Meter = Callable[[str, float], None]
 """Told of every call: the operation and the capacity units it consumed."""
 
 KEYS_A_BATCH = 100
+_UNFIT = {"SerializationException", "ValidationException"}
+"""What DynamoDB calls a request that breaks a limit as a whole, such as 4 MB, or is not legible."""
 ABSENT = "attribute_not_exists(PK)"
 PRESENT = "attribute_exists(PK)"
 
@@ -59,6 +61,10 @@ def key_of(item: Item) -> Key:
     return item["PK"]["S"], item["SK"]["S"]
 
 
+class Unfit(TrialError):
+    """A transaction that DynamoDB takes from nobody: too large as a whole, or not legible."""
+
+
 class Table:
     """A table, its client and a meter for whoever wants to know what calls cost."""
 
@@ -75,6 +81,8 @@ class Table:
 
     def get_batch(self, keys: Sequence[Key]) -> Iterator[Item]:
         """Read items that exist, as they are now, in no order; at most as many as one call takes.
+
+        Of none nothing is asked.
 
         Each is read by itself: two items may be of different moments.
         """
@@ -164,9 +172,11 @@ class Table:
             with told_apart():
                 answer: dict[str, Any] = getattr(self._client, operation)(**request)
         except ClientError as error:
-            if code(error) != "TransactionCanceledException":
-                raise
-            raise _cancelled(error) from error
+            if code(error) == "TransactionCanceledException":
+                raise _cancelled(error) from error
+            if operation == "transact_write_items" and code(error) in _UNFIT:
+                raise Unfit("transaction not taken") from error
+            raise
         if self.meter is not None:
             self.meter(operation, _units(answer.get("ConsumedCapacity", [])))
         return answer

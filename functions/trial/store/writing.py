@@ -15,8 +15,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
-from trial.errors import Rejected, Unavailable
+from trial.errors import Rejected, Unavailable, uncounted
 from trial.messages import ERASURE
 from trial.store import keys, paging
 from trial.store.actions import actions
@@ -36,7 +37,8 @@ from trial.store.drafts import (
 from trial.store.generations import Plan
 from trial.store.paging import Row
 from trial.store.rows import Change, Receipt, Result
-from trial.store.table import KEYS_A_BATCH, Cancelled, Table
+from trial.store.spreading import Spreading
+from trial.store.table import KEYS_A_BATCH, Cancelled, Table, Unfit
 from trial.study import Study
 from trial.subject import Outcome, Subject, fold
 
@@ -83,10 +85,12 @@ class Recording:
         plan: Plan,
         renew: Callable[[], Plan],
         contribute: Contribute,
+        spreading: Spreading,
         now: Callable[[], datetime],
         pause: Callable[[float], None],
     ) -> None:
         self.table = table
+        self.spreading = spreading
         self.study = study
         self.plan = plan
         self.renew = renew
@@ -179,10 +183,22 @@ class Recording:
         for task in tasks:
             row = rows[task.subject]
             try:
-                drafts.append(draft(plan, self.contribute, task, self._shard(task), row))
+                at = self._shard(task)
+                placed = partial(self.spreading.placed, self.study.id, at)
+                drafts.append(draft(plan, self.contribute, placed, task, at, row))
             except Unavailable as error:
                 self._give_up([task], error)
+            except Exception as error:  # noqa: BLE001 (whatever it is, it is of this subject alone)
+                self._uncounted(task, error)
         return drafts
+
+    def _uncounted(self, task: Task, error: Exception) -> None:
+        """Find the entry that this code fails to count, and take the subject's others."""
+        if task.limit > 1 and len(task.entries) > 1:
+            self._follow([replace(task, limit=min(task.limit, len(task.entries)) // 2)])
+            return
+        self._settle(task.entries[0], uncounted(error))
+        self._follow([replace(task, entries=task.entries[1:], limit=_EVENTS_A_TRANSACTION)])
 
     def _commit(self, part: Part, failures: int) -> None:
         alone = part.drafts[0] if len(part.drafts) == 1 else None
@@ -194,6 +210,8 @@ class Recording:
             self.table.write(wanted)
         except Unavailable as error:
             self._again(part.tasks, failures, error)
+        except Unfit:
+            self._unfit(part, failures)
         except Cancelled as cancelled:
             self._cancelled(part, failures, _one_each(cancelled.codes, len(wanted)))
         else:
@@ -212,11 +230,23 @@ class Recording:
         if _LOST_RACE in codes[part.gates]:
             self._replan(part, failures)
         elif not _PASSING.issuperset(codes):
-            self._refused(part, Rejected(422, "Event cannot be stored", "the store refuses it"))
+            self._unfit(part, failures)
         elif failures and len(part.drafts) == 1 and _journal_alone(part.drafts[0], codes):
             self._give_up(part.tasks, Corrupted("the journal holds what the subject does not know"))
         else:
             self._again(part.tasks, failures, Unavailable("the subject is being written to"))
+
+    def _unfit(self, part: Part, failures: int) -> None:
+        """Spread rows of sums that are full; where none is, an entry is to blame."""
+        try:
+            spread = self.spreading.learn(self.study.id, part.drafts[0].shard, part.changes)
+        except Unavailable as error:
+            self._again(part.tasks, failures, error)
+            return
+        if spread:
+            self.groups.append(Group(part.tasks, failures))
+        else:
+            self._refused(part, Rejected(422, "Event cannot be stored", "the store refuses it"))
 
     def _replan(self, part: Part, failures: int) -> None:
         """Go on under the plan there is now."""

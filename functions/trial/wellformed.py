@@ -1,0 +1,110 @@
+"""What a posted text must be beside JSON, so that it can be stored, read back and shown anywhere.
+
+JSON can spell what no UTF-8 holds (half of a surrogate pair), and nest deeper than any reader
+follows. And whoever could not read a character on the way put U+FFFD in its place: what was meant
+is lost, so such a text is sent again and not recorded.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from trial.errors import Fault, Rejected
+
+DEEPEST = 64
+"""How many arrays and objects may stand in each other."""
+
+_SUSPECT = re.compile(r"\\u[dD][89a-fA-F]|\\u[fF]{3}[dD]|[\ud800-\udfff\ufffd]")
+_SPELT = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)|[\ud800-\udfff\ufffd]", re.DOTALL)
+_OPENING_OR_CLOSING = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+_REPLACED, _UNREADABLE = 0xFFFD, range(0xDC80, 0xDD00)
+
+
+def place(text: str, at: int) -> str:
+    """Name a place in a text as an editor does."""
+    line = text.count("\n", 0, at) + 1
+    column = at - text.rfind("\n", 0, at)
+    return f"line {line} column {column}"
+
+
+def check(text: str, value: Any) -> None:  # noqa: ANN401 (any JSON value)
+    """Raise `Rejected` (400) with the place of what no reader could make whole again.
+
+    `value` is what the text was read as; bytes that were no UTF-8 stand in it as
+    `surrogateescape` has them.
+    """
+    if _SUSPECT.search(text) and (found := next(_unsound(text), None)) is not None:
+        raise Rejected(400, "Not JSON", found)
+    if _is_deep(value):
+        where = place(text, _too_deep_at(text))
+        raise Rejected(400, "Not JSON", f"nested more than {DEEPEST} deep at {where}")
+
+
+def control(name: str, text: str) -> Fault | None:
+    """Name an attribute at fault if it holds a control character: it is looked for by eye."""
+    return Fault(f"/{name}", "holds a control character") if _CONTROL.search(text) else None
+
+
+def _unsound(text: str) -> Iterator[str]:
+    """Say what is wrong, and where, of each character that is not whole."""
+    high: int | None = None
+    for found in _SPELT.finditer(text):
+        literal = len(found[0]) == 1
+        point = ord(found[0]) if literal else int(found[1] or "0", 16)
+        if high is not None:
+            if found.start() == high and not literal and _is_low(point):
+                high = None
+                continue
+            yield _half(text, high - 6)
+        high = None
+        if literal and point in _UNREADABLE:
+            before = len(text[: found.start()].encode(errors="surrogateescape"))
+            yield f"not UTF-8 at byte {before}"
+        elif point == _REPLACED:
+            where = place(text, found.start())
+            yield f"a character was lost before it came here: U+FFFD at {where}"
+        elif not literal and _is_high(point):
+            high = found.end()
+        elif _is_high(point) or _is_low(point):
+            yield _half(text, found.start())
+    if high is not None:
+        yield _half(text, high - 6)
+
+
+def _half(text: str, at: int) -> str:
+    return f"half of a surrogate pair at {place(text, at)}"
+
+
+def _is_high(point: int) -> bool:
+    return 0xD800 <= point <= 0xDBFF  # noqa: PLR2004 (Unicode, D71)
+
+
+def _is_low(point: int) -> bool:
+    return 0xDC00 <= point <= 0xDFFF  # noqa: PLR2004 (Unicode, D73)
+
+
+def _is_deep(value: Any) -> bool:  # noqa: ANN401 (any JSON value)
+    """Say whether a value is nested too deeply; without recursion, for it may be."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _too_deep_at(text: str) -> int:
+    depth = 0
+    for found in _OPENING_OR_CLOSING.finditer(text):
+        mark = found[0]
+        depth += (mark in "{[") - (mark in "}]")
+        if depth > DEEPEST:
+            return found.start()
+    return 0

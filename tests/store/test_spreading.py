@@ -1,0 +1,169 @@
+"""Rows of sums outgrow no item: long names are kept once, and a row that is full is spread."""
+
+import json
+import random
+from typing import Any
+
+import pytest
+import toy
+from bench import Bench
+
+from trial import cells
+from trial.cells import Share
+from trial.messages import Entry, canonical
+from trial.store import cellnames, keys
+from trial.store.spreading import Spreading, is_narrow, row_of_part
+from trial.study import Study
+from trial.subject import Outcome, Subject
+
+TERMS = 260
+RECORDED = Outcome.RECORDED
+
+
+def contribute(study: Study, subject: Subject) -> Share:
+    """Count codings as a table of terms does: by class and by term, in three columns."""
+    share = toy.contribute(study, subject)
+    for record in subject.records.values():
+        if record.kind != "adverse-event.coded" or record.void:
+            continue
+        for name in ([record.data["soc"]], [record.data["soc"], record.data["pt"]]):
+            text = canonical(name)
+            row = share.setdefault("t#terms1-0", {})
+            for column in range(3):
+                for statistic in "ne":
+                    cells.add(row, {f"1.{column}.{statistic}{text}": 1})
+    return share
+
+
+def term(number: int, length: int = 200) -> str:
+    """Write a term of characters that take four bytes each."""
+    digits = random.Random(number).choices(range(0x20000, 0x20400), k=length)  # noqa: S311
+    return "".join(map(chr, digits))
+
+
+def coded(study: str, subject: str, number: int, revision: int = 1, **more: Any) -> Entry:
+    data = {"record": f"C-{number % TERMS}", "revision": revision, "adverse_event": "AE-1",
+            "dictionary": "MedDRA", "version": "18.1", "soc": term(-1 - number % 3),
+            "pt": term(number)}  # fmt: skip
+    if revision > 1:
+        data["reason_for_change"] = "coded anew"
+    return toy.parsed(study, subject, "adverse-event.coded", data | more)
+
+
+def sum_rows(bench: Bench, shard: int = 0) -> dict[str, Any]:
+    start = keys.sums(bench.study.generation)
+    found = bench.table().query(keys.shard(bench.study.id, shard), start)
+    return {item["SK"]["S"].removeprefix(start): item for item in found}
+
+
+def check(bench: Bench) -> None:
+    """Demand that the sums are those of the subjects, whoever reads them."""
+    store = bench.store(contribute=contribute)
+    subjects = list(store.subjects(bench.study))
+    assert all(each.share == contribute(bench.study, each.subject) for each in subjects)
+    assert store.sums(bench.study) == cells.total(each.share for each in subjects)
+    assert set(map(str, store.check(bench.study).values())) <= {"{}"}
+
+
+@pytest.fixture
+def bench(open_bench: Any) -> Bench:
+    made: Bench = open_bench(1)
+    return made
+
+
+@pytest.mark.parametrize("client", ["memory", "ministack"], indirect=True)
+def test_hundreds_of_long_terms_are_coded_recoded_and_taken_back(bench: Bench) -> None:
+    name, store = bench.study.id, bench.store(contribute=contribute)
+    entries = [coded(name, f"P{number % 13}", number) for number in range(TERMS)]
+    for start in range(0, TERMS, 65):
+        outcomes = bench.record(*entries[start : start + 65], store=store)
+        assert outcomes == [RECORDED] * 65
+    rows = sum_rows(bench)
+    parts = [row for row in rows if row_of_part(row) == "t#terms1-0"]
+    assert len(parts) > 2
+    assert max(len(attribute) for row in rows.values() for attribute in row) <= 255
+    check(bench)
+    again = bench.store(contribute=contribute)  # a process that knows of no row that it is full
+    for start in range(0, 40, 20):
+        recoded = [coded(name, f"P{n % 13}", n, 2, pt="Rash") for n in range(start, start + 20)]
+        assert bench.record(*recoded, store=again) == [RECORDED] * 20
+    check(bench)
+    again.clear_sums(bench.study)  # nobody is erased
+    assert sum_rows(bench).keys() >= set(parts)
+
+
+def test_no_name_of_a_cell_is_left_that_counts_nobody_once_a_subject_is_erased(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trial.store.spreading.FULL_BYTES", 0)
+    name, store = bench.study.id, bench.store(contribute=contribute)
+    bench.record(*(coded(name, "P1", number) for number in range(3)), store=store)
+    store._spreading.learn(name, 0, [f"{bench.study.generation}#{row}" for row in sum_rows(bench)])
+    recoded = (coded(name, "P1", number, 2, soc="Skin", pt="Rash") for number in range(3))
+    bench.record(*recoded, store=store)
+    before = str(sum_rows(bench).values())
+    assert all(canonical([term(-1 - number), term(number)]) in before for number in range(3))
+    store.erase(bench.study, "P1")
+    after = str(sum_rows(bench).values())
+    assert not any(term(number) in after for number in range(-4, 4))
+    assert "Rash" in after
+    check(bench)
+
+
+def test_a_change_too_wide_for_a_transaction_goes_beside_what_is_spread(bench: Bench) -> None:
+    name = bench.study.id
+    spreading = Spreading(bench.table())
+    change = {f'1.0.n["{number}"]': 1 for number in range(500)}
+    rows = {f"{bench.study.generation}#t#{row}": change for row in range(20)}
+    wide = {keys.sum_row(name, 0, f"{row}~{part}" if part else row)
+            for row in rows for part in ("", "0", "1", "00", "01", "10", "11")}  # fmt: skip
+    spreading._full |= wide
+    placed = spreading.placed(name, 0, rows)
+    assert len(placed) <= 96
+    assert all(map(is_narrow, placed.values()))
+    total: Share = {}
+    for part, some in placed.items():
+        cells.add(total.setdefault(row_of_part(part), {}), some)
+    assert total == rows
+
+
+def test_a_change_of_many_cells_is_made_by_several_expressions(bench: Bench) -> None:
+    many = [json.dumps([str(number)]) for number in range(700)]
+
+    def wide(study: Study, subject: Subject) -> Share:
+        return toy.contribute(study, subject) | {"t#0": {f"1.0.n{each}": 1 for each in many}}
+
+    store = bench.store(contribute=wide)
+    assert bench.record(bench.event("P1"), store=store) == [RECORDED]
+    assert store.sums(bench.study)["t#0"] == {f"1.0.n{each}": 1 for each in many}
+
+
+def test_an_amendment_is_filled_into_rows_that_are_full(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trial.store.spreading.FULL_BYTES", 2_000)
+    name, store = bench.study.id, bench.store(contribute=contribute)
+    bench.record(*(coded(name, f"P{n % 3}", n) for n in range(60)), store=store)
+    later = bench.store(contribute=contribute, version=7)
+    bench.record(bench.event("P1"), store=later)
+    assert later.fill(name)
+    assert set(map(str, later.check(later.study(name)).values())) == {"{}"}
+    assert later.sums(later.study(name)) == cells.total(
+        each.share for each in later.subjects(later.study(name))
+    )
+
+
+@pytest.mark.parametrize("name", ["1.0.n", "study", '1.0.n["Skin","Rash"]', "0.1=" + "é" * 100])
+def test_a_short_name_is_the_attributes_name(name: str) -> None:
+    assert cellnames.attribute(name) == (f".{name}", "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f'1.0.n["{term(1)}"]', f"0.1={term(2)}", term(3), "x" * 256, "[" + "a" * 4_000, "=" * 300],
+)
+def test_a_long_name_is_bounded_and_read_back(name: str) -> None:
+    attribute, of = cellnames.attribute(name)
+    assert len(attribute.encode()) <= 255
+    item = {attribute: {"N": "2"}, cellnames.term(of): {"S": of}}
+    assert list(cellnames.read(item)) == [(attribute, name, {"N": "2"})]
