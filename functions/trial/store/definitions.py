@@ -1,5 +1,6 @@
 """Which definition of a study is in force, and which one is being filled beside it."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from trial.store.generations import (
     replanned,
 )
 from trial.store.rows import stamp_text
-from trial.store.table import Action, Cancelled, Table, key, key_of, text
+from trial.store.table import Action, Cancelled, Item, Table, Value, binary, key, key_of, text
 from trial.study import Study
 
 LIFE = timedelta(seconds=30)
@@ -78,7 +79,7 @@ class Definitions:
         body = canonical(read_json(source))
         if len(body.encode()) > ITEM_BYTES:
             raise Rejected(413, "Definition too large", f"more than {ITEM_BYTES} bytes")
-        kept = key(keys.definition(study.id, study.digest)) | {"body": text(body)}
+        kept = key(keys.definition(study.id, study.digest)) | {"body": _packed(body)}
         for _ in range(_TRIES):
             current = self.current(study.id)
             if current and current.retired:
@@ -200,7 +201,7 @@ class Definitions:
         item = self._table.get(keys.definition(study_id, digest))
         if item is None:
             raise Unavailable("the definition in force is missing")
-        study = self._parsed[digest] = studies.load(item["body"]["S"], self.version)
+        study = self._parsed[digest] = studies.load(_unpacked(item), self.version)
         return study
 
     def source(self, study_id: str, digest: str) -> str:
@@ -208,8 +209,7 @@ class Definitions:
         item = self._table.get(keys.definition(known(study_id), digest))
         if item is None:
             raise Rejected(404, "No such definition")
-        body: str = item["body"]["S"]
-        return body
+        return _unpacked(item)
 
     def _read(self, study_id: str) -> Known:
         read_at = self._now()
@@ -262,6 +262,17 @@ class Definitions:
         return all(
             gate.commits == 0 and not (at[1].startswith(own) and gate.behind) for at, gate in found
         )
+
+
+def _packed(body: str) -> Value:
+    """Write a definition small: every process reads it, whatever little it has to do."""
+    return binary(zlib.compress(body.encode(), level=9))
+
+
+def _unpacked(item: Item) -> str:
+    """Read a definition's text, which earlier releases wrote as it is."""
+    body = item["body"]
+    return str(body["S"]) if "S" in body else zlib.decompress(body["B"]).decode()
 
 
 def _fitting(actions: list[Action]) -> list[Action]:
