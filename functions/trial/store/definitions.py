@@ -24,7 +24,7 @@ from trial.store.generations import (
     replanned,
 )
 from trial.store.rows import stamp_text
-from trial.store.table import Action, Cancelled, Item, Table, Value, binary, key, key_of, text
+from trial.store.table import Action, Cancelled, Item, Table, Value, binary, key, key_of
 from trial.study import Study
 
 LIFE = timedelta(seconds=30)
