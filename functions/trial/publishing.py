@@ -54,13 +54,16 @@ class Publication:
     def heads(self) -> Iterator[File]:
         """Give where each journal stood; that tells arms, and is for those who may know them."""
         if not self.study.pooled:
-            yield provenance.heads(self.study.id, self.cut, self.state, self.disputes)
+            yield self._heads(None)
 
     def audit(self, store: Store) -> Iterator[File]:
         """Give what arrival decides: where each journal stood, and the journals so far."""
-        yield from self.heads()
         if not self.study.pooled:
+            yield self._heads((each.at, each.sha256) for each in store.asides(self.study.id))
             yield provenance.trail(store, self.study.id, self.state)
+
+    def _heads(self, asides: provenance.Asides | None) -> File:
+        return provenance.heads(self.study.id, self.cut, self.state, self.disputes, asides)
 
 
 def publish_live(writing: Writing, study: Study) -> Cut | None:

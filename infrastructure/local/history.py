@@ -1,5 +1,6 @@
 """A cut against an earlier one that somebody held: nothing of that may be gone or be another."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from local.signatures import Keys, Statement, check
 
 def check_against(
     earlier: Path, keys: Keys, manifest: Mapping[str, Any], statement: Statement | None,
-    rows: Sequence[Row] | None, found: Findings,
+    proof: tuple[Mapping[str, Any], Sequence[Row]] | None, found: Findings,
 ) -> None:  # fmt: skip
     """Check that the journals of an earlier cut begin those of this one, and that it is linked."""
     before = read_object(earlier / MANIFEST, "study", "cut", "files")
@@ -26,14 +27,16 @@ def check_against(
         return
     if stated and statement:
         _check_links(stated, statement, found)
-    if rows is None or not (earlier / HEADS).is_file():
+    if proof is None or not (earlier / HEADS).is_file():
         found.unchecked.append("AGAINST: the journals of both cuts were not compared")
         return
-    heads = read_object(earlier / HEADS, "subjects")["subjects"]
-    lost = list(_lost(heads, rows, may_be_shorter=bool(manifest["cut"]["as_of"])))
+    heads, instant = read_object(earlier / HEADS, "subjects"), manifest["cut"]["as_of"]
+    lost = list(_lost(heads["subjects"], proof[1], may_be_shorter=bool(instant)))
+    lost += [] if instant else _not_named(heads, proof[0])
     between = _between(stated, statement) if lost else ""
     found.differences += [f"{each}{between}" for each in lost]
-    found.checked.append(f"journals of {len(heads)} subjects against those of the earlier cut")
+    count = len(heads["subjects"])
+    found.checked.append(f"journals of {count} subjects against those of the earlier cut")
 
 
 def _check_links(before: Statement, after: Statement, found: Findings) -> None:
@@ -64,6 +67,15 @@ def _lost(
             yield f"subject {name}: {head['version']} events of the earlier cut are not there"
         elif now not in (None, head["head"]):
             yield f"subject {name}: its first {head['version']} events are not the earlier cut's"
+
+
+def _not_named(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Say how much of what was disputed or set aside then is not known any more."""
+    for kind in ("disputes", "set_aside"):
+        known = {json.dumps(each, sort_keys=True) for each in after.get(kind, ())}
+        then = [json.dumps(each, sort_keys=True) for each in before.get(kind, ())]
+        if lost := [each for each in then if each not in known]:
+            yield f"{kind}: {len(lost)} of the earlier cut's are not there, as {lost[0]}"
 
 
 def _between(before: Statement | None, after: Statement | None) -> str:

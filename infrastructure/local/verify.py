@@ -65,7 +65,7 @@ def verify(directory: Path, options: Options, remake: Remake | None = None) -> i
         else:
             found.add((remake or remade_apart)(directory, manifest, *proof))
     if options.against is not None:
-        check_against(options.against, keys, manifest, statement, proof and proof[1], found)
+        check_against(options.against, keys, manifest, statement, proof, found)
     return _print(found)
 
 

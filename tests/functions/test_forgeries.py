@@ -259,6 +259,10 @@ BY_KEY: dict[str, tuple[Forgery, str]] = {
         stated("heads.json", "subjects", "P-2", "erased", value=True),
         f"heads.json: {UNSIGNED}",
     ),
+    "what was set aside": (
+        stated("heads.json", "set_aside", value=[]),
+        f"heads.json: {UNSIGNED}",
+    ),
     "the epoch": (
         statement("predicate", "epoch", value=7),
         "manifest.sig.json: the signature is not of what is stated",
@@ -317,6 +321,22 @@ def test_a_whole_history_replaced_by_who_has_the_key_is_found_by_who_holds_an_ea
     assert "subject P-1: 4 events of the earlier cut are not there" in output
     assert "subject D-1: its first " in output
     assert "the cut before this one, number 1, was another" in output
+
+
+@pytest.mark.parametrize("kind", ["disputes", "set_aside"])
+def test_what_was_disputed_or_refused_is_missed_by_who_holds_an_earlier_cut(
+    bench: Bench, held: Held, kind: str
+) -> None:
+    files, earlier = dict(held.own.later), dict(held.own.earlier)
+    assert len(json.loads(files["heads.json"])["set_aside"]) == 2
+    for each in (files, earlier):
+        heads = json.loads(each["heads.json"])
+        heads["disputes"] = json.loads(files["heads.json"])["disputes"]
+        forging.put(each, "heads.json", heads)
+    stated("heads.json", kind, value=[])(files)
+    forging.signed_by_another(files)
+    _, output = bench.verified(files, against=earlier)
+    assert f"differs      {kind}: 1 of the earlier cut's are not there" in output
 
 
 def test_an_earlier_cut_that_is_another_or_forged_or_later_is_told(
