@@ -59,7 +59,7 @@ class Publication:
     def audit(self, store: Store) -> Iterator[File]:
         """Give what arrival decides: where each journal stood, and the journals so far."""
         if not self.study.pooled:
-            yield self._heads((each.at, each.sha256) for each in store.asides(self.study.id))
+            yield self._heads(store.aside_moments(self.study.id))
             yield provenance.trail(store, self.study.id, self.state)
 
     def _heads(self, asides: provenance.Asides | None) -> File:
