@@ -20,8 +20,10 @@ from benchmarks import ROOT
 from local.feed import read_definition
 from trial import intake, messages, report, wiring
 from trial import study as studies
+from trial.desk import Desk, Road
 from trial.messages import Entry
 from trial.store import Receipt, Store
+from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.store.table import Meter, Table
 from trial.study import Study
@@ -71,7 +73,8 @@ def take(store: Store, posted: Iterable[str], shards: int | None = None) -> None
     """Take events in as the functions do, from their text to their answers."""
     read_as = [intake.Posted(body, messages.read_json(body)) for body in posted]
     kept = Submissions(store._table, _told_nobody, store._now)
-    desk = intake.Desk(store, kept, SENDER, intake.Road.QUEUE)
+    senders = Senders(store._table, store._now)
+    desk = Desk(store, kept, senders, SENDER, Road.QUEUE)
     answers = intake.take(desk, study(shards), read_as)
     assert {answer.status for answer in answers} <= {200, 201}
 

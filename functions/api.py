@@ -6,8 +6,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from trial import asking, erasing, intake, messages, redriving, web, wiring
+from trial.desk import Desk, Road
 from trial.errors import Rejected, Unavailable, place_of
-from trial.intake import Desk, Posted, Road
+from trial.intake import Posted
 from trial.store.definitions import Put
 from trial.study import Study
 from trial.web import Answer, Request, Routes
@@ -33,6 +34,16 @@ def put_definition(request: Request, study: str) -> Answer:
         raise Rejected(422, "Definition not accepted", detail)
     made = wiring.store().put_definition(defined, request.body, request.principal, request.reason)
     return _put(defined, made)
+
+
+@routes("PUT", "/studies/{study}/senders")
+def put_senders(request: Request, study: str) -> Answer:
+    """Say who may post which kinds of event, of which sites."""
+    wiring.store().study(study)
+    request.content_type(web.JSON)
+    senders, reason = asking.senders(messages.read_json(request.body))
+    listed = wiring.senders().put(study, senders, request.principal, reason)
+    return web.document({"study": study} | listed.document())
 
 
 @routes("POST", "/studies/{study}/unblind")
@@ -76,7 +87,7 @@ def _post(request: Request, study: str, road: Road) -> Answer:
     try:
         kind = request.content_type(*EVENT_TYPES, BATCH_TYPE)
         found = wiring.store().study(study)
-        desk = Desk(wiring.store(), wiring.submissions(), request.principal, road)
+        desk = wiring.desk(request.principal, road)
         post = _post_batch if kind == BATCH_TYPE else _post_one
         return post(desk, found, request.body)
     except Rejected as rejected:
@@ -123,8 +134,9 @@ def post_redrive(request: Request, study: str) -> Answer:
     store = wiring.store()
     found, after = store.study(study), request.query.get("after", "")
     wiring.activities().note(study, request.principal, "redrive", request.path, request.reason)
-    submissions = wiring.submissions()
-    answer = redriving.redrive(store, submissions, found, after, request.beat)
+    answer = redriving.redrive(
+        wiring.desk(request.principal, Road.QUEUE), found, after, request.beat
+    )
     for each in answer["failed"]:
         logger.error("Body not tried again", study=study, **each)
         metrics.add_metric("RequestsFailed", "Count", 1)

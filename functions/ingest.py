@@ -8,8 +8,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from trial import intake, messages, submitting, wiring
+from trial.desk import Road
 from trial.errors import Rejected, Unavailable
-from trial.intake import Desk, Posted, Road
+from trial.intake import Posted
 from trial.store.asides import UNKNOWN_STUDY
 
 logger, metrics = Logger(), Metrics()
@@ -40,7 +41,7 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
     store = wiring.store()
     try:
         found = store.study(study)
-        desk = Desk(store, wiring.submissions(), sender, Road.QUEUE)
+        desk = wiring.desk(sender, Road.QUEUE)
         answers = intake.take(desk, found, [posted for _, posted in group])
     except Rejected as rejected:
         return _set_aside(study, [message for message, _ in group], rejected, sender)

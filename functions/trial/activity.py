@@ -36,6 +36,16 @@ def get_activity(request: Request, study: str) -> Answer:
     return web.document(document | _next(request, last.at if last else None))
 
 
+@routes("GET", "/studies/{study}/senders")
+def get_senders(_request: Request, study: str) -> Answer:
+    """Say who may post which kinds of event, of which sites; and who could before, and why."""
+    wiring.store().study(study)
+    listed = [each.document() for each in wiring.senders().all(study)]
+    last = listed.pop() if listed else {"senders": []}
+    before = [{name: of for name, of in each.items() if name != "senders"} for each in listed]
+    return web.document({"study": study, **last, "before": before})
+
+
 @routes("GET", "/studies/{study}/definition/history")
 def get_definition_history(request: Request, study: str) -> Answer:
     """List every change of the definition: who put, amended or unblinded it, when and why."""

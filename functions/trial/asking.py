@@ -6,9 +6,11 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trial.complaints import none_of
 from trial.definition.reporting import Testing
 from trial.errors import Fault, Rejected
-from trial.messages import FullDate, Instant, Text, validate
+from trial.messages import KINDS, FullDate, Identifier, Instant, Text, validate
+from trial.rights import Sender
 from trial.store.reports import PENDING, Requested
 from trial.store.rows import stamp_text
 
@@ -36,6 +38,46 @@ class Because(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     reason: Text
+
+
+class SenderAsk(BaseModel):
+    """One sender, as it is asked for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+    principal: Annotated[str, Field(min_length=1, max_length=2_048)]
+    kinds: Annotated[list[str], Field(max_length=len(KINDS))] | None = None
+    sites: Annotated[list[Identifier], Field(max_length=2_000)] | None = None
+
+
+class SendersAsk(BaseModel):
+    """The body of a request that says who may post what, and why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+    senders: Annotated[list[SenderAsk], Field(max_length=500)]
+    reason: Text
+
+
+def senders(value: object) -> tuple[list[Sender], str]:
+    """Read who may post what, and why that is so; raises `Rejected` (422, 413)."""
+    asked = validate(SendersAsk, value, "", _NO_SENDERS)
+    faults = [
+        Fault(f"/senders/{number}/kinds/{place}", none_of(kind, list(KINDS)))
+        for number, each in enumerate(asked.senders)
+        for place, kind in enumerate(each.kinds or ())
+        if kind not in KINDS
+    ]
+    if faults:
+        raise Rejected(422, _NO_SENDERS, "", *faults)
+    if len(asked.model_dump_json()) > _SENDERS:
+        raise Rejected(413, _NO_SENDERS, f"more than {_SENDERS} bytes")
+    listed = [Sender(each.principal, each.kinds, each.sites) for each in asked.senders]
+    return listed, asked.reason
+
+
+_NO_SENDERS = "Senders not accepted"
+_SENDERS = 200_000  # bytes: a list is one item
 
 
 def because(value: object, title: str) -> str:

@@ -5,19 +5,18 @@ The API and the queue both come through here, so an event meets the same fate by
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
-from trial import discrepancies, messages, wellformed
+from trial import discrepancies, messages, rights, wellformed
 from trial.acceptance import accept
 from trial.blinding import is_telling
+from trial.desk import Desk, Road
 from trial.errors import Fault, Rejected, Unavailable, uncounted
 from trial.messages import Entry
 from trial.store.asides import UNKNOWN_STUDY
 from trial.store.dynamodb import Store
 from trial.store.rows import Receipt, Result
-from trial.store.submissions import Submissions
 from trial.store.writing import Moved
 from trial.study import Study
 from trial.subject import Outcome
@@ -35,21 +34,6 @@ METRICS = {
     503: "EventsNotRecorded",
 }
 """What an answer is counted as, by its status; `EventsRefused` where it is not here."""
-
-
-class Road(Enum):
-    """By which way an event comes: what is told of it, and which kinds may come so.
-
-    While a study is blinded, nobody who posts a treatment event is told what it is to its subject:
-    posted again with a guess in it, it would say who is in which arm.
-    """
-
-    EVENTS = auto()
-    """Answered with what it was; a blinded study's treatment events may not come so."""
-    TREATMENT = auto()
-    """Treatment events and no others: whatever they are, the answer is that they arrived."""
-    QUEUE = auto()
-    """Nobody waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +55,6 @@ class Posted:
 
     body: str
     value: Any
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Where events are taken in: what keeps them, whose they are, and by which road they come."""
-
-    store: Store
-    submissions: Submissions
-    principal: str
-    road: Road
 
 
 def take(desk: Desk, study: Study, posted: Sequence[Posted]) -> list[Answer]:
@@ -115,11 +89,38 @@ def _warnings(study: Study, result: Result) -> Sequence[Mapping[str, object]]:
 
 
 def _record(desk: Desk, study: Study, posted: Sequence[Posted]) -> list[Result]:
-    entries = _submitted(desk, study, [_read(desk, study, each) for each in posted])
+    read = _of_sender(desk, study, [_read(desk, study, each) for each in posted])
+    entries = _submitted(desk, study, read)
     left = [each for each in entries if isinstance(each, Entry)]
     recorded = desk.store.record(study, [Receipt(each, desk.principal) for each in left])
     checked = iter(_checked(desk, study, left, recorded))
     return [next(checked) if isinstance(each, Entry) else Result(each) for each in entries]
+
+
+def _of_sender(
+    desk: Desk, study: Study, read: Sequence[Entry | Rejected]
+) -> list[Entry | Rejected]:
+    """Refuse what the sender may not post; of which site a subject is, its records say.
+
+    Where they say nothing yet, what was posted with the event does.
+    """
+    mine = rights.of_principal(desk.senders.of(study.id), desk.principal)
+    entries = [each for each in read if isinstance(each, Entry)]
+    stated, recorded = rights.stated(entries), dict[str, set[str]]()
+    checked: list[Entry | Rejected] = []
+    for entry in read:
+        if isinstance(entry, Rejected):
+            checked.append(entry)
+            continue
+        able = [each for each in mine if each.may_post(entry.kind)]
+        if all(each.sites is not None for each in able) and able:
+            if entry.subject not in recorded:
+                stored = desk.store.subject(study, entry.subject)
+                recorded[entry.subject] = rights.sites_of(stored.subject if stored else None)
+            sites = recorded[entry.subject] | stated.get(entry.subject, set())
+            able = [each for each in able if each.may_post_of(sites)]
+        checked.append(entry if able else rights.refused())
+    return checked
 
 
 def _submitted(

@@ -5,17 +5,17 @@ becomes of one body never keeps those after it from being tried.
 """
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from trial import intake
 from trial.blinding import may_tell
+from trial.desk import Desk
 from trial.errors import Beat, Fault, OutOfTime, Rejected, Unavailable
-from trial.intake import Desk, Road
 from trial.store.definitions import is_retired
 from trial.store.dynamodb import Store
 from trial.store.failures import told
 from trial.store.rows import Aside
-from trial.store.submissions import Submissions
 from trial.study import Study
 from trial.subject import Outcome
 
@@ -26,16 +26,15 @@ _TAKEN = frozenset(each.value for each in Outcome if each is not Outcome.CONFLIC
 _FORBIDDEN = 403
 
 
-def redrive(
-    store: Store, submissions: Submissions, study: Study, after: str, beat: Beat
-) -> dict[str, Any]:
+def redrive(desk: Desk, study: Study, after: str, beat: Beat) -> dict[str, Any]:
     """Try what waits beyond a digest; what is taken counts under whoever sent it, and is settled.
 
     `beat` raises `OutOfTime` when this process must soon end.
     """
+    store = desk.store
     _check(store, study, after)
     if not after:
-        submissions.tell_again(study.id)
+        desk.submissions.tell_again(study.id)
     tried, settled, failed, last = 0, 0, [], ""
     for each in store.asides(study.id, after):
         if each.settled:
@@ -44,7 +43,7 @@ def redrive(
             break
         tried, last = tried + 1, each.sha256
         try:
-            settled += _is_taken(store, submissions, study, each)
+            settled += _is_taken(replace(desk, principal=each.principal), study, each)
         except Unavailable:
             continue
         except Exception as error:  # noqa: BLE001 (whatever one body does, the others are tried)
@@ -76,18 +75,17 @@ def _is_over(beat: Beat) -> bool:
     return False
 
 
-def _is_taken(store: Store, submissions: Submissions, study: Study, aside: Aside) -> bool:
+def _is_taken(desk: Desk, study: Study, aside: Aside) -> bool:
     if _came_elsewhere(study, aside):
         return False
     try:
         posted = intake.posted(aside.body)
     except Rejected:
         return False
-    desk = Desk(store, submissions, aside.principal, Road.QUEUE)
     answers = intake.take(desk, study, posted)
     if not answers or any(answer.status not in _TAKEN for answer in answers):
         return False
-    store.settle(study.id, aside.sha256)
+    desk.store.settle(study.id, aside.sha256)
     return True
 
 

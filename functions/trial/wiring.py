@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict, Field
 
+from trial.desk import Desk, Road
 from trial.errors import Beat, OutOfTime
 from trial.store.activities import Activities
 from trial.store.audits import Audits
@@ -22,6 +23,7 @@ from trial.store.dynamodb import Store
 from trial.store.queue import Queue
 from trial.store.reports import Reports
 from trial.store.retention import Retention
+from trial.store.senders import Senders
 from trial.store.signing import Signer
 from trial.store.submissions import Submissions
 from trial.store.table import Table
@@ -139,6 +141,17 @@ def activities() -> Activities:
 def submissions() -> Submissions:
     """Give the treatment events that were submitted; no client is made until one is."""
     return Submissions(table(), lambda body: _queue().send(body), now)
+
+
+@cache
+def senders() -> Senders:
+    """Give who may post what."""
+    return Senders(table(), now)
+
+
+def desk(principal: str, road: Road) -> Desk:
+    """Give where the events of somebody are taken in who posts them by some road."""
+    return Desk(store(), submissions(), senders(), principal, road)
 
 
 @cache

@@ -27,6 +27,7 @@ PROBLEM = "application/problem+json"
 CACHED = (
     wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.claims,
     wiring.audits, wiring.signer, wiring.submissions, wiring._queue, wiring.activities,
+    wiring.senders,
 )  # fmt: skip
 
 

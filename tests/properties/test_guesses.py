@@ -24,9 +24,11 @@ from trial.blinding import is_telling
 from trial.errors import Rejected, Unavailable
 from trial.messages import Entry
 from trial.store import sealing
+from trial.store.activities import Activities
 from trial.store.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import Reports
+from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.store.table import Table
 from trial.tables import plan
@@ -35,7 +37,8 @@ from trial.web import Answer, Request
 GUESSES = soak.size(25, 4_000)
 SINGLE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 BLINDED_SENDER = "arn:aws:iam::123456789012:role/monitor"
-PARTS = {"subject": "S-0", "table": "t", "cut": "live", "base": "x", "file": "summary.json"}
+PARTS = {"subject": "S-0", "table": "t", "cut": "live", "base": "x", "file": "summary.json",
+         "digest": "x"}  # fmt: skip
 type Told = tuple[int, Mapping[str, str], str, list[Any]]
 
 
@@ -77,6 +80,8 @@ class World:
         self.study = case.study
         made = {
             "now": clock, "table": lambda: table, "store": lambda: self.store,
+            "senders": lambda: Senders(table, clock),
+            "activities": lambda: Activities(table, clock),
             "submissions": lambda: self.submissions, "reports": lambda: Reports(table),
             "documents": lambda: Documents(Nothing(), "b"),
         }  # fmt: skip

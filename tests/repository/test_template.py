@@ -246,6 +246,7 @@ def test_nothing_has_a_name_that_a_second_stack_would_want() -> None:
         if source["Type"] == "ScheduleV2":
             assert source["Properties"]["OmitName"] is True, name
     kinds = (
+        "ManagedPolicyName",
         "Name",
         "QueueName",
         "BucketName",
@@ -344,7 +345,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 40
+    assert len(routes) == 42
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
@@ -530,6 +531,24 @@ def test_logs_and_traces_are_as_parameters_say() -> None:
     assert settings["Tracing"] == {"Ref": "Tracing"}
     assert settings["Environment"]["Variables"]["LOG_LEVEL"] == {"Ref": "LogLevel"}
     assert RESOURCES["Api"]["Properties"]["TracingEnabled"] == {"Fn::If": ["IsTraced", True, False]}
+
+
+def test_the_access_log_knows_the_route_and_neither_path_nor_body() -> None:
+    setting = RESOURCES["Api"]["Properties"]["AccessLogSetting"]["Fn::If"]
+    assert (setting[0], setting[2]) == ("HasAccessLog", {"Ref": "AWS::NoValue"})
+    assert setting[1]["DestinationArn"] == {"Fn::GetAtt": ["AccessLogs", "Arn"]}
+    shown = json.loads(setting[1]["Format"])
+    assert set(shown.values()) == {
+        "$context.requestId", "$context.requestTime", "$context.identity.userArn",
+        "$context.httpMethod", "$context.resourcePath", "$context.status",
+        "$context.responseLatency",
+    }  # fmt: skip
+    assert DOCUMENT["Parameters"]["AccessLog"]["Default"] == "own"
+    for name in ("ApiLogRole", "ApiAccount"):
+        assert RESOURCES[name]["Condition"] == "SetsLogRole"
+        assert RESOURCES[name]["DeletionPolicy"] == "Retain"  # others of the account log by it
+    (tag,) = RESOURCES["AccessLogs"]["Properties"]["Tags"]
+    assert {"Ref": "ApiAccount"} in tag["Value"]["Fn::If"]  # so it is set before a stage may log
 
 
 def test_the_functions_run_on_the_python_that_is_tested() -> None:

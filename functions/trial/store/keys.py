@@ -156,6 +156,11 @@ def undefined(study: str) -> Key:
     return UNDEFINED, study
 
 
+def senders(study: str, at: str) -> Key:
+    """Say where a list of senders is, by when it was put; '' for what all of them start with."""
+    return f"STUDY#{study}", f"SENDERS#{at}"
+
+
 CONFLICT = "CONFLICT#"
 """Starts the sort key of every revision that came with two contents."""
 

@@ -1,0 +1,34 @@
+"""Where events are taken in, and by which road they come."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from trial.store.dynamodb import Store
+from trial.store.senders import Senders
+from trial.store.submissions import Submissions
+
+
+class Road(Enum):
+    """By which way an event comes: what is told of it, and which kinds may come so.
+
+    While a study is blinded, nobody who posts a treatment event is told what it is to its subject:
+    posted again with a guess in it, it would say who is in which arm.
+    """
+
+    EVENTS = auto()
+    """Answered with what it was; a blinded study's treatment events may not come so."""
+    TREATMENT = auto()
+    """Treatment events and no others: whatever they are, the answer is that they arrived."""
+    QUEUE = auto()
+    """Nobody waits for an answer."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where events are taken in: what keeps them, whose they are, and by which road they come."""
+
+    store: Store
+    submissions: Submissions
+    senders: Senders
+    principal: str
+    road: Road

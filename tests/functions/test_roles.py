@@ -1,0 +1,198 @@
+"""Roles by operations by audiences: each cell tried, by the policies of the template.
+
+What IAM decides before a function is called is decided here by the rule that AWS documents: what a
+policy denies is denied, whatever allows it, and `*` stands for any characters, slashes too.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from builders import viral_load
+from drawn import CHANGED, DEFINITION, STUDY
+from invoking import JSON_TYPE, SINGLE, TEMPLATE, Service, request
+
+ROUTE = tuple[str, str]
+SENDER, TREATMENT, READER, UNBLINDED, ADMIN, OPENER = ROLES = (
+    "SendEvents", "SendTreatmentEvents", "ReadOpen", "ReadUnblinded", "Administer", "Unblind",
+)  # fmt: skip
+READERS = {READER, UNBLINDED}
+ALL_WHO_READ = {*READERS, ADMIN}
+NOBODY: set[str] = set()
+DIGEST = "0" * 32
+APART = (
+    "summary", "consort", "tables", "tables/{table}", "set-aside", "discrepancies",
+    "treatment-events", "subjects/{subject}/history", "reports/{cut}/{file}",
+    "reports/{cut}/datasets/{file}", "reports/{cut}/changes-since/{base}",
+)  # fmt: skip
+
+# Who may call what, and what a call that gets through is answered while the study is blinded, and
+# when it is not. Calls that change a study for good are tried without the reason that they need.
+_TABLE: dict[tuple[str, str], tuple[set[str], int, int]] = {
+    ("PUT", "definition"): ({ADMIN}, 200, 200),
+    ("GET", "definition"): (ALL_WHO_READ, 200, 200),
+    ("GET", "definition/history"): (ALL_WHO_READ, 200, 200),
+    ("GET", "definition/history/{digest}/changes-since/{base}"): (READERS, 404, 404),
+    ("PUT", "senders"): ({ADMIN}, 422, 422),
+    ("GET", "senders"): ({ADMIN}, 200, 200),
+    ("GET", "activity"): ({ADMIN}, 200, 200),
+    ("POST", "unblind"): ({OPENER}, 422, 422),
+    ("POST", "retire"): ({ADMIN}, 422, 422),
+    ("DELETE", ""): ({ADMIN}, 422, 422),
+    ("POST", "events"): ({SENDER}, 201, 201),
+    ("POST", "treatment-events"): ({TREATMENT}, 422, 422),
+    ("POST", "set-aside/redrive"): ({ADMIN}, 200, 200),
+    ("POST", "subjects/{subject}/erase"): ({ADMIN}, 422, 422),
+    ("POST", "reports"): (READERS, 202, 202),
+    ("GET", "reports"): (READERS, 200, 200),
+    ("GET", "reports/{cut}"): (READERS, 404, 404),
+    ("POST", "audit"): ({ADMIN}, 202, 202),
+    ("GET", "audit"): (ALL_WHO_READ, 404, 404),
+    ("GET", "summary"): (READERS, 200, 200),
+    ("GET", "consort"): (READERS, 200, 200),
+    ("GET", "tables"): (READERS, 200, 200),
+    ("GET", "tables/{table}"): (READERS, 200, 200),
+    ("GET", "set-aside"): (ALL_WHO_READ, 200, 200),
+    ("GET", "discrepancies"): (READERS, 200, 200),
+    ("GET", "treatment-events"): (READERS, 200, 200),
+    ("GET", "subjects/{subject}/history"): (READERS, 200, 200),
+    ("GET", "reports/{cut}/{file}"): (READERS, 303, 303),
+    ("GET", "reports/{cut}/datasets/{file}"): (READERS, 404, 404),
+    ("GET", "reports/{cut}/changes-since/{base}"): (READERS, 404, 404),
+}  # fmt: skip
+_TABLE |= {
+    ("GET", f"unblinded/{path}"): ({UNBLINDED}, _TABLE["GET", path][1], 404) for path in APART
+}
+CELLS: dict[ROUTE, tuple[set[str], int, int]] = {
+    (method, f"/studies/{{study}}/{path}".rstrip("/")): cell
+    for (method, path), cell in _TABLE.items()
+} | {("GET", "/set-aside"): ({UNBLINDED}, 200, 200)}
+PARTS = {
+    "study": STUDY, "subject": "S-1", "table": "t", "cut": "live", "base": DIGEST,
+    "file": "tables.json", "digest": DIGEST,
+}  # fmt: skip
+BODIES: dict[str, Any] = {
+    "/studies/{study}/definition": DEFINITION,
+    "/studies/{study}/events": json.loads(viral_load(3, 7, subject="S-1").body),
+    "/studies/{study}/treatment-events": json.loads(viral_load(3, 7, subject="S-1").body),
+    "/studies/{study}/reports": {"reason": "Asked for"},
+    "/studies/{study}/audit": None,
+    "/studies/{study}/set-aside/redrive": None,
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the texts of CloudFormation's short functions."""
+
+
+_Loader.add_multi_constructor(
+    "!",
+    lambda loader, _suffix, node: (
+        loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+    ),
+)
+
+
+def _policies() -> dict[str, list[dict[str, Any]]]:
+    resources = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)["Resources"]  # noqa: S506
+    return {
+        name: each["Properties"]["PolicyDocument"]["Statement"]
+        for name, each in resources.items()
+        if each["Type"] == "AWS::IAM::ManagedPolicy"
+    }
+
+
+POLICIES = _policies()
+
+
+def patterns(statement: dict[str, Any]) -> Iterator[str]:
+    """Give what a statement is of, from the method on."""
+    named = statement["Resource"]
+    for each in [named] if isinstance(named, str) else named:
+        assert each.startswith("arn:${AWS::Partition}:execute-api:")
+        yield each.partition("${Api}/v1/")[2]
+
+
+def lets(role: str, method: str, path: str) -> bool:
+    """Decide as IAM does."""
+    effects = {
+        statement["Effect"]
+        for statement in POLICIES[role]
+        for pattern in patterns(statement)
+        if fnmatchcase(f"{method}{path}", pattern)
+    }
+    return effects == {"Allow"}
+
+
+def call(service: Service, role: str, route: ROUTE) -> tuple[int, str]:
+    method, resource = route
+    path = resource.format_map(PARTS)
+    if not lets(role, method, path):
+        return 403, ""
+    if resource.endswith("changes-since/{base}") and "definition" not in resource:
+        path = path.replace("live", DIGEST)
+    body = None if method == "GET" else BODIES.get(resource, {})
+    kind = SINGLE if resource.endswith("events") else JSON_TYPE
+    answer = service.ask(request(method, path, body, {"Content-Type": kind}))
+    return answer.status, answer.text
+
+
+@pytest.mark.parametrize("blinded", [True, False], ids=["blinded", "open"])
+def test_each_role_may_call_what_it_is_for_and_nothing_else(
+    open_blinded: Callable[..., Service],
+    blinded: bool,  # noqa: FBT001 (a case)
+) -> None:
+    service = open_blinded(blinded=blinded)
+    service.stream(CHANGED)
+    definition = DEFINITION | {"blinded": blinded}
+    BODIES["/studies/{study}/definition"] = definition
+    seen = {}
+    for role, route in product(ROLES, CELLS):
+        who, *answered = CELLS[route]
+        status, text = call(service, role, route)
+        expected = answered[not blinded] if role in who else 403
+        if (route[1].endswith("/events"), status) == (True, 200):
+            status = 201  # it is there by now
+        assert status == expected, (role, route)
+        seen[role, route] = text
+    assert len(seen) == len(ROLES) * len(CELLS)
+    if blinded:  # whoever must stay so reads of nobody which treatment was given
+        told = {key: text for key, text in seen.items() if key[0] != UNBLINDED}
+        naming = {route for (_, route), text in told.items() if "placebo" in text}
+        assert {path.rpartition("/")[2] for _, path in naming} <= {"definition"}
+        history = ("GET", "/studies/{study}/unblinded/subjects/{subject}/history")
+        assert "placebo" in seen[UNBLINDED, history]
+
+
+def test_every_route_has_its_cells_and_every_policy_is_a_role() -> None:
+    import api  # noqa: PLC0415 (powertools looks at the environment)
+    from trial import showing  # noqa: PLC0415
+
+    assert CELLS.keys() == {*api.routes.all, *showing.routes.all}
+    assert POLICIES.keys() == {*ROLES}
+
+
+def test_who_is_blinded_is_so_whatever_else_they_may() -> None:
+    """Beside any other policy, that of a reader or an administrator keeps what is apart apart."""
+    for role, path in product((READER, ADMIN), APART):
+        denied = [each for each in POLICIES[role] if each["Effect"] == "Deny"]
+        asked = f"GET/studies/{STUDY}/unblinded/{path.format_map(PARTS)}"
+        assert any(fnmatchcase(asked, each) for of in denied for each in patterns(of))
+
+
+def test_the_readme_lists_the_administrators_routes() -> None:
+    readme = (Path(TEMPLATE).parent / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in readme.splitlines() if line.startswith("| `Administer` |"))
+    named = {tuple(each.split(" ")) for each in re.findall(r"`([A-Z]+ [^`]+)`", row)}
+    mine = {
+        (method, path.replace("/studies/{study}/", "…/"))
+        for (method, path), (who, *_) in CELLS.items()
+        if ADMIN in who
+    }
+    assert named == mine
