@@ -130,7 +130,7 @@ class World:
         return {
             path: self.ask(method, path)
             for method, path in showing.routes.all
-            if "/unblinded/" not in path
+            if path.startswith("/studies/") and "/unblinded/" not in path
         }
 
 
