@@ -281,3 +281,15 @@ class TestWhatACellHas:
         assert (figure.text, figure.left_out) == ("0", f"there is no row {row} of table events")
         figure = new(study, *TestShown.SEEN, adverse_event(), coding())
         assert (figure.text, figure.left_out) == ("1 (100%)", "")
+
+    def test_a_term_that_its_table_leaves_out_is_in_few_and_not_in_nobody(self):
+        terms = {"filter": {}, "by": "pt", "minimum_percent": 50}
+        figure = {"id": "new", "label": "New", "show": "count-percent"}
+        figure["source"] = {"table": "t", "row": "row/Headache", "column": "all"}
+        columns = [{"id": "all", "label": "All", "set": "enrolled"}]
+        study = parallel([{"terms": terms}], columns, figures=[figure])
+        one = [enrolment(), adverse_event(), coding()]
+        two = [*one, enrolment(subject="S-2")]
+        assert (new(study, *two).text, new(study, *two).n) == ("1 (50%)", 1)
+        three = new(study, *two, enrolment(subject="S-3"))
+        assert (three.text, three.value, three.n, three.N) == ("below 50 %", None, None, 3)

@@ -30,7 +30,10 @@ _BOUNDED = ("count-percent", "mean", "difference")
 def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]:
     """Read the figures out of the tables they come from."""
     by_id = {grid.id: grid for grid in grids}
-    return tuple(_figure(each, by_id[each.source.table]) for each in definition.figures)
+    return tuple(
+        _figure(each, by_id[each.source.table], _least(definition, each.source))
+        for each in definition.figures
+    )
 
 
 _STATISTIC = {each: each for each in ("n", "events", "mean", "median", "difference", "p")} | {
@@ -71,20 +74,30 @@ def _precisions(plan: Plan, ref: CellRef) -> Iterator[Precision]:
             yield from row.precisions
 
 
-def _figure(definition: FigureDefinition, grid: Grid) -> Figure:
+def _least(definition: Definition, ref: CellRef) -> Decimal | None:
+    """Give the percentage below which a table leaves a term out, where a cell is of terms."""
+    found = row_of(ref, definition.tables)
+    terms = found[1].terms if found else None
+    return terms.minimum_percent if terms else None
+
+
+def _figure(definition: FigureDefinition, grid: Grid, least: Decimal | None) -> Figure:
     source = definition.source
     row = next((row for row in grid.rows if row.id == source.row), _NO_ROW)
     cell = next((each for each in row.cells if each.column == source.column), _EMPTY)
     column = next(each for each in grid.columns if each.id == source.column)
     counts = definition.show not in (*_MEASURED, "p")
     nobody = not any(each.n for each in grid.columns)
+    hidden = least is not None and row is _NO_ROW  # in nobody, or in too few to be shown
     value, text = (None, NOT_REPORTED) if nobody else _shown(definition, cell)
+    if hidden and counts and not nobody:
+        value, text = None, f"below {least:f} %"
     ci, ci_text = _interval(definition, cell)
     return Figure(
         id=definition.id,
         label=definition.label,
         population=definition.population or grid.population,
-        n=None if nobody else _n(definition, cell),
+        n=None if nobody or hidden else _n(definition, cell),
         N=_size(cell, column) if counts else None,
         value=value,
         unit=definition.unit or _unit(definition, row),
