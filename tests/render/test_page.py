@@ -168,7 +168,7 @@ def test_what_contradicts_stands_out_and_what_is_missing_does_not():
     ]
     (notable,) = top.all("ul", class_="notable")
     assert notable.text == "Visit outside its window: 1 (see listing 16.2.9)"
-    assert "2 contradictory, 1 notable" in top.all("header")[0].text
+    assert "3 contradictory, 1 notable" in top.all("header")[0].text
 
 
 def test_what_is_merely_missing_is_no_alarm():

@@ -403,6 +403,11 @@ class Report:
     methods: tuple[Section, ...] = ()
     """How all of it is counted, in words."""
 
+    def found(self, severity: Literal["contradictory", "notable"]) -> int:
+        """Count the discrepancies of a severity; what does not add up in the flow is one too."""
+        flow = len(self.flow.findings) if severity == "contradictory" else 0
+        return flow + sum(each.count for each in self.discrepancies if each.severity == severity)
+
     @property
     def contradictions(self) -> tuple[str, ...]:
         """What does not add up in the flow, then the records of which one must be wrong."""

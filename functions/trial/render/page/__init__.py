@@ -25,7 +25,7 @@ def page(report: Report, files: Sequence[str] = ()) -> Iterator[str]:
     sources = {grid.id: anchor for anchor, grid in grids}
     yield opening.head(report.cut)
     yield '<body>\n<a class="skip" href="#report">Skip to the report</a>\n'
-    yield from opening.banner(report.cut, len(report.contradictions), len(report.notable))
+    yield from opening.banner(report.cut, report.found("contradictory"), report.found("notable"))
     yield '<div class="columns">\n'
     yield from _contents(report, charts, grids)
     yield '<main id="report">\n'
