@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
-from urllib.parse import quote
 
 from trial import messages, pages, web, wiring
 from trial.differences import differences
@@ -92,4 +91,4 @@ def _page[T](rows: Iterator[T], size: int) -> tuple[list[T], T | None]:
 
 
 def _next(request: Request, last: str | None) -> dict[str, str | None]:
-    return {"next": f"{request.path}?after={quote(last)}" if last else None}
+    return {"next": pages.following(request, after=last) if last else None}

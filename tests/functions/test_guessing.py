@@ -315,18 +315,18 @@ def test_what_was_guessed_of_an_erased_subject_is_not_kept(
 def test_submissions_come_page_by_page(
     open_blinded: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trial import activity  # noqa: PLC0415
+    from trial import pages  # noqa: PLC0415
 
     service = open_blinded()
     everything = submitted(service)
-    monkeypatch.setattr(activity, "SUBMISSIONS", 3)
-    path, pages = "unblinded/treatment-events", []
+    monkeypatch.setattr(pages, "PAGE_BYTES", 100)
+    path, found = "unblinded/treatment-events", []
     while path:
         answer = service.get(path, STUDY).json
-        pages.append(answer["submitted"])
+        found.append(answer["submitted"])
         path = (answer["next"] or "").removeprefix(f"/studies/{STUDY}/")
-    assert [each for page in pages for each in page] == everything
-    assert {len(page) for page in pages[:-1]} == {3}
+    assert [each for page in found for each in page] == everything
+    assert len(found) > 2
 
 
 def test_a_retired_study_takes_none(open_blinded: Callable[..., Service]) -> None:
