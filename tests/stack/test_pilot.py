@@ -85,7 +85,12 @@ def test_the_fullest_subject_moves_between_arms_in_one_transaction(pilot):
         shares.append(report.contribute(pilot.study, after))
     changed = [len(cells.difference(b, a)) for a, b in pairwise(shares)]
     assert 0 < max(changed) <= ROWS_OF_A_TRANSACTION
-    versions = [row["version"] for row in pilot.get(f"subjects/{fullest.id}/history")["events"]]
+    rows, path = [], f"subjects/{fullest.id}/history"
+    while path:
+        answer = pilot.get(path)
+        rows += answer["events"]
+        path = (answer["next"] or "").removeprefix(f"/studies/{pilot.study.id}/")
+    versions = [row["version"] for row in rows]
     assert len(versions) == fullest.accepted == max(versions)
 
 
