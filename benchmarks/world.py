@@ -72,11 +72,16 @@ SENDER = "arn:aws:iam::000000000000:user/edc"
 def take(store: Store, posted: Iterable[str], shards: int | None = None) -> None:
     """Take events in as the functions do, from their text to their answers."""
     read_as = [intake.Posted(body, messages.read_json(body)) for body in posted]
-    kept = Submissions(store._table, _told_nobody, store._now)
-    senders = Senders(store._table, store._now)
-    desk = Desk(store, kept, senders, SENDER, Road.QUEUE)
-    answers = intake.take(desk, study(shards), read_as)
+    answers = intake.take(_desk(store), study(shards), read_as)
     assert {answer.status for answer in answers} <= {200, 201}
+
+
+@cache
+def _desk(store: Store) -> Desk:
+    """Make it once, as a process of the functions does: who may post is then known."""
+    table, now = store._table, store._now
+    submissions = Submissions(table, _told_nobody, now)
+    return Desk(store, submissions, Senders(table, now), SENDER, Road.QUEUE)
 
 
 def receipts(of: Iterable[Entry]) -> list[Receipt]:
