@@ -8,6 +8,7 @@ ifdef PIP_INDEX_URL # uv does not read pip's settings
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
 READY := .venv/.ready
+SCANNER := .local/checkov/.ready
 BENCH := PYTHONPATH=functions:infrastructure:tests .venv/bin/python -m benchmarks
 LOCAL := PYTHONPATH=infrastructure .venv/bin/python -m local
 
@@ -23,7 +24,7 @@ get: CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help check test soak bench bench-large demo up get send post down init check-definition replay audit-trail verify build schema requirements
+.PHONY: all help check scan test soak mutants bench bench-large demo up get send post down init check-definition replay audit-trail verify build schema contract requirements
 
 all: check test
 
@@ -37,12 +38,19 @@ check: $(READY) ## lint, types, template, locks
 	@$(SAM) validate --lint
 	@.venv/bin/python infrastructure/local/requirements.py --check
 
+scan: $(SCANNER) ## the template by checkov's rules; of one that is not followed its resource says why
+	@$(SCANNER:.ready=bin/checkov) --file template.yaml --framework cloudformation \
+	  --skip-download --quiet --compact
+
 # Files are spread over the cores; each worker has an emulator and a deployment of its own.
 test: $(READY) ## every test (those of sam local only where Docker runs)
 	@.venv/bin/pytest -n auto --dist loadfile
 
 soak: $(READY) ## the long runs: 20,000 histories, 100,000 events through faults and kills
 	@.venv/bin/python tests/long_runs.py $(SOAK)
+
+mutants: $(READY) ## a sample of mutants of the code: a test must notice each; ONLY=part of a file's name
+	@.venv/bin/python tests/mutants.py $(ONLY)
 
 bench: $(READY) ## what an event costs, beside the budgets; needs valgrind
 	@$(BENCH)
@@ -90,6 +98,9 @@ build: $(READY) ## the artefact for AWS, in .aws-sam/build
 schema: $(READY) ## the JSON Schema of study definitions, from the models
 	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.schema docs/study-definition.schema.json
 
+contract: $(READY) ## openapi.json and the JSON Schemas of events, from the models and the routes
+	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.contract functions/trial/contract
+
 requirements: $(UV) ## resolve and lock the dependencies anew
 	@$(UV) run --quiet --no-project --python 3.13 infrastructure/local/requirements.py $(UV)
 
@@ -109,4 +120,9 @@ $(READY): requirements-dev.txt $(UV)
 	@echo "Making .venv with Python 3.13 and the locked packages"
 	@$(UV) venv --quiet --allow-existing --python 3.13 .venv
 	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv requirements-dev.txt
+	@touch $@
+
+$(SCANNER): infrastructure/checkov.txt $(UV)
+	@$(UV) venv --quiet --allow-existing --python 3.13 $(@D)
+	@$(UV) pip sync --quiet --require-hashes --python $(@D) $<
 	@touch $@

@@ -17,6 +17,13 @@ from local.client import Client
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Powertools looks at these when a handler is imported, by whichever test that is.
+os.environ |= {
+    "POWERTOOLS_SERVICE_NAME": "livetlf",
+    "POWERTOOLS_METRICS_NAMESPACE": "LiveTLF",
+    "LOG_LEVEL": "DEBUG",
+}
+
 # What lands must not hang on luck, nor on how busy a machine is: CI tries the same examples each
 # time and sets them no deadline, a developer new ones.
 settings.register_profile(

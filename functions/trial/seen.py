@@ -1,6 +1,7 @@
 """Routes by which a study is looked at: by everybody and, apart, by the unblinded."""
 
 from collections.abc import Callable
+from functools import wraps
 
 from trial import wiring
 from trial.blinding import UNBLINDED
@@ -20,12 +21,14 @@ def shown(path: str) -> Callable[[Endpoint], Endpoint]:
     """
 
     def routed(endpoint: Endpoint) -> Endpoint:
+        @wraps(endpoint)
         def pooled(request: Request, study: str, **parts: str) -> Answer:
             answer = endpoint(request, wiring.store().study(study).open, **parts)
             if answer.status == LED_TO:
                 _note(request, study, "download")
             return answer
 
+        @wraps(endpoint)
         def whole(request: Request, study: str, **parts: str) -> Answer:
             found = wiring.store().study(study)
             if not found.definition.blinded:

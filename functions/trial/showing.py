@@ -10,6 +10,7 @@ from trial import (
     activity,  # noqa: F401 (its routes)
     asides,
     comparison,
+    contract,
     discrepancies,
     messages,
     pages,
@@ -32,6 +33,18 @@ from trial.web import Answer, Request
 def serve(request: Request) -> Answer:
     """Answer a request that only reads, by its route."""
     return routes.answer(request)
+
+
+@routes("GET", "/openapi.json")
+def get_openapi(_request: Request) -> Answer:
+    """Give the contract of this API, as an OpenAPI document."""
+    return web.text(contract.openapi(), web.JSON)
+
+
+@routes("GET", "/schemas/{schema}")
+def get_schema(_request: Request, schema: str) -> Answer:
+    """Give the JSON Schema of one kind of event."""
+    return web.text(contract.schema(schema), web.SCHEMA)
 
 
 @routes("GET", "/studies/{study}/definition")

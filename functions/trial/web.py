@@ -16,6 +16,7 @@ from trial.errors import Beat, Fault, Rejected, Unavailable
 REASON = 1_000
 """How long a reason may be that comes with an address."""
 JSON, PROBLEM = "application/json", "application/problem+json"
+SCHEMA = "application/schema+json"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PROJECT = _ROOT / "pyproject.toml"
 _DEVELOPMENT = _ROOT / "requirements-dev.txt"
 _FUNCTIONS = _ROOT / "functions" / "requirements.txt"
+_SCANNER = _ROOT / "infrastructure" / "checkov.txt"
+_LOCKS = _DEVELOPMENT, _FUNCTIONS, _SCANNER
 # The Lambda runtime brings boto3 and what boto3 alone needs. Powertools needs jmespath: that stays.
 _IN_RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "python-dateutil", "six")
 _MARK = "# made from dependencies "
@@ -35,14 +37,17 @@ def dependencies_digest() -> str:
 def stale_locks() -> list[Path]:
     """Return the locks that were made from other dependency lists than today's."""
     mark = _MARK + dependencies_digest()
-    return [lock for lock in (_DEVELOPMENT, _FUNCTIONS) if mark not in lock.read_text()]
+    return [lock for lock in _LOCKS if mark not in lock.read_text()]
 
 
-def _lock(uv: str, lock: Path, *options: str) -> None:
+def _lock(uv: str, lock: Path, *options: str, source: Path | None = _PROJECT) -> None:
     command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header"]
     command += ["--no-annotate", "--no-emit-index-url", "--python-version=3.13"]
     compiled = subprocess.run(  # noqa: S603
-        [*command, *options, str(_PROJECT)], check=True, text=True, stdout=subprocess.PIPE
+        [*command, *options, *([str(source)] if source else [])],
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE,
     )
     title = "# Locked with hashes: do not edit, run `make requirements`.\n"
     lock.write_text(f"{title}{_MARK}{dependencies_digest()}\n{compiled.stdout}")
@@ -60,6 +65,8 @@ def main(arguments: list[str]) -> int:
     left_out = [f"--no-emit-package={name}" for name in _IN_RUNTIME]
     # The functions get the very versions that the tests ran with.
     _lock(uv, _FUNCTIONS, f"--constraints={_DEVELOPMENT}", *left_out)
+    # checkov's dependencies agree with nobody else's: they are installed apart.
+    _lock(uv, _SCANNER, f"--group={_PROJECT}:checkov", "--upgrade", source=None)
     return 0
 
 

@@ -15,34 +15,38 @@ from pydantic_core import core_schema
 
 from trial.definition import Definition
 
+DIALECT = GenerateJsonSchema.schema_dialect
 _WRAPPED = re.compile(r"(?<!\n)\n(?!\n)")
 
 
-class _Schema(GenerateJsonSchema):
+class Schema(GenerateJsonSchema):
     """Says what an editor needs: nothing of null where a part is left out, no names but ours."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 (pydantic's)
+        """Give fields no titles: their names say it."""
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Say nothing of null where a part may be left out."""
         inner = schema["schema"]
         if schema.get("default", ...) is None and inner["type"] == "nullable":
             return self.generate_inner(inner["schema"])
         return super().default_schema(schema)
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Allow no name that the pattern of a dictionary's names does not."""
         made = super().dict_schema(schema)
         return {**made, "additionalProperties": False} if "patternProperties" in made else made
 
 
 def schema() -> dict[str, Any]:
     """Give the schema; the same models give the same."""
-    made = Definition.model_json_schema(schema_generator=_Schema)
+    made = Definition.model_json_schema(schema_generator=Schema)
     for part in (made, *made["$defs"].values()):
         if "description" in part:
             part["description"] = _WRAPPED.sub(" ", part["description"])
     note = "Made from functions/trial/definition by `make schema`: do not edit."
-    return {"$schema": _Schema.schema_dialect, "$comment": note, **made}
+    return {"$schema": DIALECT, "$comment": note, **made}
 
 
 def text() -> str:

@@ -45,15 +45,11 @@ def visit(feed: list[str]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def handlers() -> dict[str, ModuleType]:
-    """Import the handlers as Lambda does: the environment is there first."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("POWERTOOLS_SERVICE_NAME", "livetlf")
-        patch.setenv("POWERTOOLS_METRICS_NAMESPACE", "LiveTLF")
-        patch.setenv("LOG_LEVEL", "DEBUG")
-        import api  # noqa: PLC0415
-        import audit  # noqa: PLC0415
-        import ingest  # noqa: PLC0415
-        import publish  # noqa: PLC0415
+    import api  # noqa: PLC0415
+    import audit  # noqa: PLC0415
+    import ingest  # noqa: PLC0415
+    import publish  # noqa: PLC0415
+
     return {"api": api, "audit": audit, "ingest": ingest, "publish": publish}
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import parse_qsl
 
+import contract
 from botocore.exceptions import EndpointConnectionError
 
 from trial import blinding, messages, wiring
@@ -83,13 +84,15 @@ class Service:
             return self.handlers[function].handler(event, Context())
 
     def ask(self, event: dict[str, Any]) -> Answer:
-        """Hand an API Gateway event to the API; demand an answer that API Gateway takes."""
+        """Hand an API Gateway event to the API; demand an answer that its contract promises."""
         answer = self.invoke("api", event)
         json.dumps(answer)
         headers = {name: value for name, (value,) in answer["multiValueHeaders"].items()}
         body = answer["body"]
         if answer["isBase64Encoded"]:
             body = base64.b64decode(body).decode()
+        route = event["httpMethod"], event["resource"]
+        contract.check(*route, answer["statusCode"], headers, body)
         return Answer(answer["statusCode"], headers, body)
 
     def get(self, path: str, study: str = STUDY, accept: str = "*/*") -> Answer:

@@ -12,7 +12,7 @@ from trial import study
 Event = dict[str, Any]
 FIGURE = (
     "id label population n N value unit text ci ci_text method rule observed imputed"
-    " not_due missing direction nominal"
+    " not_due missing without_row direction nominal"
 )
 READS = (
     "definition",

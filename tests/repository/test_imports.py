@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("store", "render"),
     ("provenance", "vouching"),
-    ("admission", "changelog", "currency", "desk", "discrepancies", "writing"),
+    ("admission", "changelog", "contract", "currency", "desk", "discrepancies", "writing"),
     ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
     ("redriving", "seen", "submitting", "unblinding", "pages"),
     ("activity", "asides"),

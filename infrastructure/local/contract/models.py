@@ -1,0 +1,119 @@
+"""JSON Schemas of the models: of each kind of event as a whole CloudEvent, and of other bodies.
+
+Dates, instants and numbers are checked by functions that a schema cannot show; what they demand is
+said here beside each, and one of which nothing is said stops the generator.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
+
+from local.schema import Schema
+from trial import messages
+from trial.asking import Because
+from trial.messages import KINDS, TYPE_PREFIX, Envelope, Void
+
+Document = dict[str, Any]
+DEFINITIONS = "#/$defs/"
+
+_DAY = "(0[1-9]|[12][0-9]|3[01])"
+_MONTH = "(0[1-9]|1[0-2])"
+_CHECKED: dict[str, Document] = {
+    "forbid_inf_nan_check": {},  # pydantic's: JSON has no such numbers
+    "_full_date": {"format": "date", "pattern": f"^[0-9]{{4}}-{_MONTH}-{_DAY}$"},
+    "_partial_date": {
+        "description": "YYYY-MM-DD, YYYY-MM or YYYY",
+        "pattern": f"^[0-9]{{4}}(-{_MONTH}(-{_DAY})?)?$",
+    },
+    "_local_time": {
+        "description": "YYYY-MM-DD or YYYY-MM-DDThh:mm, as the site's clock had it",
+        "pattern": f"^[0-9]{{4}}-{_MONTH}-{_DAY}(T[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?)?$",
+    },
+    "_instant": {
+        "format": "date-time",
+        "pattern": f"^[0-9]{{4}}-{_MONTH}-{_DAY}[Tt][0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+        r"(\.[0-9]+)?([Zz]|[+-][0-2][0-9]:[0-5][0-9])$",
+    },
+    "_not_blank": {"pattern": r"\S"},
+    "_ordinary": {
+        "description": "At most 18 digits before the point and 9 after it",
+        "exclusiveMinimum": -(10**18),
+        "exclusiveMaximum": 10**18,
+    },
+}
+
+
+class _Posted(Schema):
+    """What may be posted: a part that may be left out may be null too."""
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super(Schema, self).default_schema(schema)
+        return {name: of for name, of in made.items() if name != "default" or of is not None}
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:  # noqa: ARG002
+        return {"type": "number"}  # written as a text it is refused
+
+    def function_after_schema(
+        self, schema: core_schema.AfterValidatorFunctionSchema
+    ) -> JsonSchemaValue:
+        name = getattr(schema["function"]["function"], "__name__", "")
+        if name not in _CHECKED:
+            raise LookupError(f"say in {__name__} what a schema shows of {name}")
+        return {**super().function_after_schema(schema), **_CHECKED[name]}
+
+
+def body(model: type[BaseModel]) -> Document:
+    """Give the schema of a body that a model reads."""
+    made = model.model_json_schema(schema_generator=_Posted)
+    for each in (made, *made.get("$defs", {}).values()):
+        del each["title"]  # the class's name
+    return made
+
+
+def type_of(kind: str) -> str:
+    """Name the kind and version of an event, as its `type` ends."""
+    return f"{kind}.v1"
+
+
+def event(kind: str) -> Document:
+    """Give the schema of one kind of event: its envelope, and the data of a record or of a void."""
+    envelope, record, void = body(Envelope), body(KINDS[kind]), body(Void)
+    parts = record.pop("$defs", {})
+    record["properties"]["action"] = {"const": "record", "default": "record"}
+    envelope["properties"]["type"] = {"const": f"{TYPE_PREFIX}{type_of(kind)}"}
+    envelope["properties"]["data"] = {
+        "oneOf": [{"$ref": f"{DEFINITIONS}{type_of(kind)}.data"}, {"$ref": f"{DEFINITIONS}Void"}]
+    }
+    void["required"].append("reason_for_change")
+    void["properties"]["reason_for_change"] = body(Because)["properties"]["reason"]
+    parts |= {f"{type_of(kind)}.data": record | _REASON, "Void": void}
+    described = envelope | {"description": f"One revision of a record: {kind}"}
+    return described | {"$defs": dict(sorted(parts.items()))}
+
+
+_REASON: Document = {
+    "anyOf": [
+        {"properties": {"revision": {"maximum": 1}}},
+        {
+            "required": ["reason_for_change"],
+            "properties": {"reason_for_change": {"type": "string"}},
+        },
+    ]
+}
+"""From revision 2 on, a reason is required."""
+
+
+def example(kind: str, data: Document) -> Document:
+    """Give an event of a kind with these data."""
+    return {
+        "specversion": "1.0",
+        "id": "5f0c1d52-6d0b-4b5e-9f0a-3f1f7b0e2a11",
+        "source": "urn:example:edc",
+        "type": f"{messages.TYPE_PREFIX}{type_of(kind)}",
+        "subject": "TMB301-001",
+        "time": "2016-03-01T14:12:00Z",
+        "study": "TMB-301",
+        "data": {"record": "R-1", "revision": 1, **data},
+    }

@@ -1,0 +1,85 @@
+"""A cut-off date: its own day belongs to it, the next does not."""
+
+from typing import Any
+
+import pytest
+from builders import (
+    adverse_event,
+    coding,
+    contact,
+    day,
+    death,
+    disposition,
+    dose,
+    enrolment,
+    entry,
+    viral_load,
+)
+
+from trial import cutoff, dates
+from trial.messages import Entry
+from trial.subject import Subject, gather
+
+DAY = 20
+BEFORE, ON, AFTER = DAY - 1, DAY, DAY + 1
+
+
+def until(*entries: Entry, at: int = DAY) -> Subject:
+    ordinal = dates.earliest(day(at))
+    assert ordinal is not None
+    return cutoff.until(gather("S-1", entries), ordinal)
+
+
+def data(subject: Subject, kind: str = "adverse-event.reported") -> dict[str, Any]:
+    (record,) = (each for (of, _), each in subject.records.items() if of == kind)
+    return dict(record.data)
+
+
+DATED = {
+    "enrolment": enrolment,
+    "dose": dose,
+    "sample": lambda at: viral_load(at, 50),
+    "adverse event": adverse_event,
+    "visit": contact,
+    "disposition": lambda at: disposition(at=at),
+    "death": death,
+    "consent": lambda at: entry("consent.recorded", date=day(at)),
+    "medication": lambda at: entry("conmed.recorded", drug="x", start=day(at)),
+}
+
+
+@pytest.mark.parametrize("make", DATED.values(), ids=DATED)
+def test_what_happened_on_the_day_itself_is_kept_and_what_happened_the_day_after_is_not(
+    make: Any,
+) -> None:
+    kept = [bool(until(make(at)).records) for at in (BEFORE, ON, AFTER)]
+    assert kept == [True, True, False]
+
+
+@pytest.mark.parametrize(("end", "ongoing"), [(BEFORE, False), (ON, False), (AFTER, True)])
+def test_an_event_that_ended_on_the_day_has_ended(end: int, ongoing: bool) -> None:  # noqa: FBT001
+    found = data(until(adverse_event(10, end=day(end), outcome="RECOVERED/RESOLVED")))
+    assert ("end" not in found, found["outcome"]) == (
+        ongoing,
+        cutoff.ONGOING if ongoing else "RECOVERED/RESOLVED",
+    )
+
+
+@pytest.mark.parametrize(("died", "known"), [(BEFORE, True), (ON, True), (AFTER, False)])
+def test_a_fatal_event_is_fatal_from_the_day_of_the_death(died: int, known: bool) -> None:  # noqa: FBT001
+    fatal = adverse_event(10, outcome="FATAL", grade=5, serious=True, seriousness=["DEATH"])
+    found = data(until(fatal, death(died)))
+    assert found["outcome"] == ("FATAL" if known else cutoff.ONGOING)
+    assert (found.get("grade"), found["seriousness"]) == ((5, ["DEATH"]) if known else (None, []))
+
+
+@pytest.mark.parametrize(("onset", "kept"), [(ON, True), (AFTER, False)])
+def test_a_coding_goes_with_its_event(onset: int, kept: bool) -> None:  # noqa: FBT001
+    kinds = {kind for kind, _ in until(adverse_event(onset), coding()).records}
+    assert kinds == ({"adverse-event.reported", "adverse-event.coded"} if kept else set())
+
+
+def test_a_void_and_a_record_without_a_date_stay() -> None:
+    void = entry("consent.recorded", revision=2, action="void")
+    assert until(void).records
+    assert until(adverse_event(None)).records

@@ -1,0 +1,187 @@
+"""Schemathesis calls the deployed API by its contract: every answer is one that it promises.
+
+Half of the calls are as the contract wants them, half are not. Names in them are often those of
+what is there, so that calls reach beyond the first look.
+"""
+
+import copy
+import json
+import re
+import time
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import Any
+
+import contract
+import pytest
+import schemathesis
+import soak
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from requests import PreparedRequest
+from requests.auth import AuthBase
+from schemathesis import Case, GenerationMode, Response
+from schemathesis.checks import load_all_checks
+
+from local.client import Client
+from local.emulator import REGION, ROOT
+from local.feed import Line, Lines, read_definition
+
+EXAMPLE = ROOT / "events" / "example"
+EXAMPLES = soak.size(4, 200)
+"""How many calls of each operation are as wanted, and how many are not."""
+KINDS = "visit.recorded.v1", "adverse-event.reported.v1", "dose.administered.v1"
+
+
+def asked_by() -> dict[str, Any]:
+    """Give what calls are made by: of all that may be posted the short run takes some.
+
+    A strategy of all kinds of events and all of a definition takes a minute to make.
+    """
+    found = copy.deepcopy(contract.document())
+    if soak.LONG:
+        return found
+    schemas = found["components"]["schemas"]
+    schemas["Event"] = {"oneOf": [{"$ref": f"#/components/schemas/{each}"} for each in KINDS]}
+    schemas["Batch"]["maxItems"] = 2
+    schemas["Definition"] = {"type": "object", "enum": schemas["Definition"]["examples"]}
+    return found
+
+
+SCHEMA = schemathesis.openapi.from_dict(asked_by())
+SCHEMA.config.generation.with_security_parameters = False  # every call is signed
+OPERATIONS = {each.label: each for found in SCHEMA.get_all_operations() if (each := found.ok())}
+ENDING = {"POST /studies/{study}/retire", "DELETE /studies/{study}"}
+"""What leaves a study of which nothing else can be tried."""
+_NUMBER = count(1)
+
+
+class Signed(AuthBase):
+    """Signs each call as the callers of a REST API must."""
+
+    def __init__(self) -> None:
+        self._signer = SigV4Auth(Credentials("test", "test"), "execute-api", REGION)
+
+    def __call__(self, r: PreparedRequest) -> PreparedRequest:
+        wanted = AWSRequest(str(r.method), str(r.url), data=r.body or b"")
+        self._signer.add_auth(wanted)
+        r.headers.update(dict(wanted.headers))
+        return r
+
+
+@dataclass(frozen=True)
+class Studies:
+    """What there is to be asked for: names by the part of a path that they stand for."""
+
+    api_url: str
+    open: dict[str, list[str]]
+    blinded: dict[str, list[str]]
+    ended: dict[str, list[str]]
+
+    def names(self, label: str) -> dict[str, list[str]]:
+        """Give the names that an operation finds something by."""
+        if label in ENDING:
+            return self.ended
+        return self.blinded if "/unblinded/" in label else self.open
+
+
+@pytest.fixture(scope="module")
+def studies(stack: Any) -> Studies:
+    """Give a study, one that is blinded and one to be ended, each with events and a report."""
+    return Studies(
+        stack.api_url, *(names_of(stack.client, blinded=each) for each in (False, True, False))
+    )
+
+
+def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
+    name, definition = f"CONTRACT-{next(_NUMBER)}", read_definition(EXAMPLE / "definition.yaml")
+    client.put_definition(name, definition | {"study": name, "blinded": blinded})
+    lines = [each.raw for each in Lines(EXAMPLE / "feed.ndjson")]
+    renamed = f'"study": "{name}"'.encode()
+    own = [Line(i, re.sub(rb'"study": *"[^"]+"', renamed, of)) for i, of in enumerate(lines)]
+    results = list(client.post_events(name, own))
+    assert [each.problem for each in results if not each.accepted] == []
+    client.send("POST", f"/studies/{name}/events", b"{")
+    report = client.send("POST", f"/studies/{name}/reports", b"{}").json()["report"]
+    while client.get(f"/studies/{name}/reports/{report}").json()["status"] == "pending":
+        time.sleep(0.2)
+    files = client.get(f"/studies/{name}/reports/{report}").json()["files"]
+    return {
+        "study": [name],
+        "subject": sorted({json.loads(each)["subject"] for each in lines}),
+        "table": [each["id"] for each in definition["tables"]],
+        "cut": [report],
+        "base": [report],
+        "file": ["summary.json"],
+        "dataset": [each.rpartition("/")[2] for each in files if each.startswith("datasets/")],
+        "schema": ["visit.recorded.v1"],
+    }
+
+
+@cache
+def cases(label: str) -> st.SearchStrategy[Case]:
+    """Make calls of an operation."""
+    operation = OPERATIONS[label]
+    wanted = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    if not (operation.query or operation.headers or operation.body or operation.path_parameters):
+        return wanted
+    return wanted | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+
+
+def answered(case: Case, studies: Studies) -> Response:
+    """Send a call, and demand that its answer is as promised: by schemathesis, and strictly."""
+    response = case.call(base_url=studies.api_url, auth=Signed(), allow_redirects=False)
+    case.validate_response(response, checks=CHECKS)
+    headers = {name.title(): value[0] for name, value in response.headers.items()}
+    operation = case.operation
+    route = operation.method.upper(), operation.path
+    contract.check(*route, response.status_code, headers, response.text)
+    return response
+
+
+load_all_checks()
+CHECKS = [
+    *schemathesis.checks.CHECKS.get_by_names([
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_headers_conformance",
+        "response_schema_conformance",
+    ]),
+]  # fmt: skip
+
+
+def test_it_is_an_openapi_document() -> None:
+    schemathesis.openapi.from_dict(contract.document()).validate()
+    broken = copy.deepcopy(contract.document())
+    del broken["info"]
+    with pytest.raises(Exception, match="info"):
+        schemathesis.openapi.from_dict(broken).validate()
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_every_answer_is_one_that_is_promised(label: str, studies: Studies) -> None:
+    statuses: set[int] = set()
+
+    @settings(
+        max_examples=2 * EXAMPLES,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases(label), st.data())
+    def call(case: Case, data: st.DataObject) -> None:
+        for name in case.path_parameters or {}:
+            if data.draw(st.integers(0, 5)):
+                of = "dataset" if name == "file" and "/datasets/" in label else name
+                known = studies.names(label)[of]
+                case.path_parameters[name] = data.draw(st.sampled_from(known))
+        statuses.add(answered(case, studies).status_code)
+
+    call()
+    assert statuses - {403, 404, 429}, "no call got beyond the first look"
