@@ -72,10 +72,14 @@ _TABLE |= {
 CELLS: dict[ROUTE, tuple[set[str], int, int]] = {
     (method, f"/studies/{{study}}/{path}".rstrip("/")): cell
     for (method, path), cell in _TABLE.items()
-} | {("GET", "/set-aside"): ({UNBLINDED}, 200, 200)}
+} | {
+    ("GET", "/set-aside"): ({UNBLINDED}, 200, 200),
+    ("GET", "/openapi.json"): ({*ROLES}, 200, 200),
+    ("GET", "/schemas/{schema}"): ({*ROLES}, 200, 200),
+}
 PARTS = {
     "study": STUDY, "subject": "S-1", "table": "t", "cut": "live", "base": DIGEST,
-    "file": "tables.json", "digest": DIGEST,
+    "file": "tables.json", "digest": DIGEST, "schema": "visit.recorded.v1",
 }  # fmt: skip
 BODIES: dict[str, Any] = {
     "/studies/{study}/definition": DEFINITION,

@@ -18,7 +18,7 @@ from local.contract import models
 from local.contract.operations import operation, routes
 from local.emulator import ROOT
 from local.feed import read_definition
-from trial.asking import Ask, Because
+from trial.asking import Ask, Because, SendersAsk
 from trial.definition.discrepancies import RULES
 from trial.messages import ERASURE, KINDS
 
@@ -94,6 +94,7 @@ def components() -> dict[str, Document]:
         "Ask": models.body(Ask) | {"examples": [{"reason": "Data monitoring"}]},
         "Because": models.body(Because) | {"examples": [{"reason": "Asked by the sponsor"}]},
     }
+    _add(found, "SendersAsk", models.body(SendersAsk) | {"examples": [_SENDERS]})
     found |= {name: _closed(of) for name, of in written("answers").items()}
     example = read_definition(ROOT / "events" / "example" / "definition.yaml")
     _add(found, "Definition", {**schema.schema(), "examples": [example]}, "Definition.")
@@ -119,6 +120,10 @@ def _shown() -> list[Document]:
     return [models.example(kind, written("events")[kind]) for kind in _SHOWN]
 
 
+_SENDERS: Document = {
+    "senders": [{"principal": "*/laboratory", "kinds": ["lab.result.reported"]}],
+    "reason": "The laboratory posts results",
+}
 _SHOWN = "visit.recorded", "adverse-event.reported"
 
 
