@@ -558,3 +558,15 @@ def test_the_functions_run_on_the_python_that_is_tested() -> None:
     assert settings["Runtime"] == f"python{version}"
     assert settings["CodeUri"] == "functions/"
     assert DOCUMENT["Parameters"]["Architecture"]["Default"] == "arm64"
+
+
+def test_a_rule_of_checkov_that_is_not_followed_says_why_beside_its_resource() -> None:
+    skipped = [
+        (name, each)
+        for name, resource in RESOURCES.items()
+        for each in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    ]
+    assert skipped
+    for name, each in skipped:
+        assert each.keys() == {"id", "comment"}, name
+        assert len(each["comment"].split()) > 3, name
