@@ -23,6 +23,8 @@ BYTES = (b"\xff", b"\xed\xa0\x80", b"\x00", b"\xef\xbb\xbf", b"\xc3", b"\xf4\x90
 NAMES = ("x" * 2_400, "\\ud800", "a/b~c", "", "\\u0000", "data", "id", "study", "record",
          "__proto__", "é", "\U0001f600", "revision", "x" * 205_000)  # fmt: skip
 
+_LONGEST_LIST = 2_000  # lists stand in lists, and are repeated more than once
+
 type Event = dict[str, Any]
 type Spoil = Callable[["Fuzzer", Event], None]
 
@@ -145,7 +147,8 @@ def _repeat(fuzzer: Fuzzer, event: Event) -> None:
     lists = [(w, n) for w, n in _places(event) if isinstance(w[n], list) and w[n]]
     if lists:
         where, name = fuzzer.rng.choice(lists)
-        where[name] = where[name] * fuzzer.rng.choice([2, 2, 2, 2, 20, 1_000])
+        times = fuzzer.rng.choice([2, 2, 2, 2, 20, 1_000])
+        where[name] = (where[name] * times)[:_LONGEST_LIST]
 
 
 _SPOILS: Sequence[Spoil] = (
