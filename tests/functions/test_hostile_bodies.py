@@ -288,7 +288,7 @@ def test_the_reports_and_what_an_audit_found_come_in_pages(
         path = answer["next"] and answer["next"].removeprefix(f"/studies/{STUDY}/")
     assert sorted(each["reason"] for each in found) == ["why 0", "why 1", "why 2"]
     assert len({each["id"] for each in found}) == 3
-    differences = [{"what": "sums", "shard": number} for number in range(4)]
+    differences = [{"what": "sums", "shard": number, "repaired": True} for number in range(4)]
     document = json.dumps({"study": STUDY, "differences": differences}).encode()
     wiring.documents().write(STUDY, OPEN, AUDIT, REPORT, "application/json", (document,))
     answers = [service.get("audit").json]
