@@ -289,7 +289,10 @@ def test_the_reports_and_what_an_audit_found_come_in_pages(
     assert sorted(each["reason"] for each in found) == ["why 0", "why 1", "why 2"]
     assert len({each["id"] for each in found}) == 3
     differences = [{"what": "sums", "shard": number, "repaired": True} for number in range(4)]
-    document = json.dumps({"study": STUDY, "differences": differences}).encode()
+    told = dict.fromkeys(("at", "definition", "generation"), "x") | {"complete": True}
+    counted = "contribution_version", "subjects", "events", "shards", "differences_left_out"
+    told |= dict.fromkeys(counted, 1) | {"busy_shards": [], "differences": differences}
+    document = json.dumps({"study": STUDY, **told}).encode()
     wiring.documents().write(STUDY, OPEN, AUDIT, REPORT, "application/json", (document,))
     answers = [service.get("audit").json]
     while answers[-1]["next"]:
