@@ -11,6 +11,7 @@ from outage import between, unreachable
 
 from trial import wiring
 from trial.activity import SHOWN
+from trial.store import removing
 
 AMENDED = DEFINITION | {"title": "Another title"}
 
@@ -199,3 +200,16 @@ def test_what_cannot_be_noted_is_not_shown(open_blinded: Callable[..., Service])
     assert answer.status == 503
     assert "figures" not in json.dumps(answer.json)
     assert service.get("summary", STUDY).status == 200
+
+
+def test_a_removed_study_leaves_no_submission_no_activity_and_no_sender(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    service.get("unblinded/summary", STUDY)
+    senders = {"senders": [{"principal": "*"}], "reason": "All"}
+    assert ask(service, "PUT", "senders", senders).status == 200
+    left = {key[0].removeprefix(f"STUDY#{STUDY}") for key in service.items()}
+    assert {"#SUBMITTED", "#ACTIVITY"} < left
+    removing.clear(wiring.table(), STUDY)
+    assert [*service.items()] == [(f"STUDY#{STUDY}", "CURRENT")]

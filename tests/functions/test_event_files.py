@@ -15,7 +15,13 @@ FILES = {
     for function in ("api", "audit", "ingest", "publish")
     for path in sorted((EVENTS / function).glob("*.json"))
 }
-KEPT = ("#ASIDE", "PUBLISH", "REPORT#", "AUDIT")  # what tells of requests rather than of records
+KEPT = (
+    "#ASIDE",
+    "#SUBMITTED",
+    "PUBLISH",
+    "REPORT#",
+    "AUDIT",
+)  # what tells of requests rather than of records
 REPORT, LATER = "0" * 32, "1" * 32
 
 
@@ -85,6 +91,14 @@ def document(*members: str) -> Callable[[Answer, Service], None]:
         assert answer.json["study"] == STUDY
 
     return check
+
+
+def submitted(answer: Answer, service: Service) -> None:
+    assert (answer.status, answer.json["status"]) == (202, 202)
+    assert service.settle() == []
+    found = service.get("treatment-events").json["submitted"]
+    assert {each["verdict"] for each in found} == {"recorded"}
+    assert service.get("summary").json["accepted"] == 1
 
 
 def one_table(answer: Answer, service: Service) -> None:
@@ -247,6 +261,7 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "api/post-adverse-event-correction": (EVENT, corrected),
     "api/post-batch": (nothing, batch_recorded),
     "api/post-report": (nothing, accepted),
+    "api/post-treatment-event": (nothing, submitted),
     "api/post-unreadable": (nothing, unreadable),
     "api/post-visit": (nothing, recorded),
     "api/post-visit-duplicate": (VISIT, repeated),
