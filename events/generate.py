@@ -58,6 +58,7 @@ def api(lines: list[str]) -> dict[str, Any]:
         "api/get-tables": request("GET", f"{study}/tables"),
         "api/get-table": request("GET", f"{study}/tables/14.2.1"),
         "api/get-set-aside": request("GET", f"{study}/set-aside"),
+        "api/get-set-aside-of-no-study": request("GET", "/set-aside"),
         "api/get-discrepancies": request("GET", f"{study}/discrepancies"),
         "api/post-report": request(
             "POST", f"{study}/reports", '{"reason": "Data monitoring"}', "application/json"
