@@ -134,7 +134,7 @@ def test_the_source_is_no_part_of_a_record():
 
 
 def test_the_values_of_an_outcome_are_the_answers_of_the_service():
-    assert [each.value for each in Outcome] == [201, 200, 409]
+    assert [each.value for each in Outcome] == [201, 200, 409, 202]
 
 
 def test_a_fold_changes_no_state_that_it_was_given():
