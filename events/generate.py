@@ -52,6 +52,9 @@ def api(lines: list[str]) -> dict[str, Any]:
         "api/post-adverse-event": request("POST", events, adverse_event, SINGLE),
         "api/post-adverse-event-correction": request("POST", events, closed(adverse_event), SINGLE),
         "api/post-batch": request("POST", events, f"[{','.join(lines[:20])}]", BATCH),
+        "api/post-treatment-event": request(
+            "POST", f"{study}/treatment-events", first(lines, "dose.administered"), SINGLE
+        ),
         "api/post-unreadable": request("POST", events, broken, SINGLE),
         "api/get-summary": request("GET", f"{study}/summary"),
         "api/get-consort-svg": request("GET", f"{study}/consort", accept="image/svg+xml"),
