@@ -12,11 +12,12 @@ from doubles import MemoryClient
 import api
 import publish
 from trial import asking, auditing, intake
+from trial.desk import Desk, Road
 from trial.errors import OutOfTime, Rejected, Unavailable
-from trial.intake import Desk, Road
 from trial.store import definitions, drafts, filling, keys, spreading, writing
 from trial.store.generations import ACTIONS
 from trial.store.reports import AT_ONCE, PENDING, Requested
+from trial.store.senders import Senders
 from trial.store.shares import encode_share
 from trial.store.submissions import Submissions
 from trial.subject import Outcome
@@ -265,7 +266,8 @@ class TestSizes:
     def test_a_batch_has_its_last_byte(self, bench: Bench, more: int, status: int) -> None:
         body = b"x" * (api.BATCH_BYTES + more)
         submissions = Submissions(bench.table(), lambda _word: None, bench.clock)
-        desk = Desk(bench.store(), submissions, ADMIN, Road.EVENTS)
+        senders = Senders(bench.table(), bench.clock)
+        desk = Desk(bench.store(), submissions, senders, ADMIN, Road.EVENTS)
         with pytest.raises(Rejected) as refused:
             api._post_batch(desk, bench.study, body)
         assert refused.value.status == status
