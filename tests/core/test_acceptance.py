@@ -92,6 +92,14 @@ class TestDates:
         value = event("subject.enrolled", date=date, site="1") | {"time": "2060-01-01T00:00:00Z"}
         assert faults(read(value)) == ["/data/date"]
 
+    @pytest.mark.parametrize(
+        ("date", "taken"),
+        [("2014-12-31", False), ("2015-01-01", True), ("2016-12-31", True), ("2017-01-01", False)],
+    )
+    def test_the_calendar_has_its_first_and_its_last_day(self, date, taken):
+        event = builders.event("consent.recorded", date=date) | {"time": "2017-06-01T12:00:00Z"}
+        assert faults(builders.read(event)) == ([] if taken else ["/data/date"])
+
     @pytest.mark.parametrize("onset", ["2014", "2014-12", "2017", "2017-01"])
     def test_a_partial_date_wholly_outside_the_calendar_is_refused(self, onset):
         value = event("adverse-event.reported", term="a", serious=False, onset=onset)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from decimal import Decimal
 from typing import Any
 
 import builders
@@ -201,6 +202,14 @@ class TestNumbers:
         began = time.process_time()
         assert pointers(refused(with_token(token))) == ["/data/amount"]
         assert time.process_time() - began < 1
+
+    @pytest.mark.parametrize(("token", "taken"), [("0.000000001", True), ("0.0000000001", False)])
+    def test_a_number_has_nine_places(self, token, taken):
+        assert messages.is_ordinary(Decimal(token)) == taken
+        if taken:
+            assert read(with_token(token)).data["amount"] == Decimal(token)
+        else:
+            assert pointers(refused(with_token(token))) == ["/data/amount"]
 
     @pytest.mark.parametrize("token", ["1e-999999999", "1e-400000000"])
     def test_a_number_of_a_billion_decimal_places_is_refused(self, token):

@@ -7,16 +7,17 @@ import faults
 import pytest
 import toy
 from bench import Bench
-from doubles import MemoryClient
+from doubles import START, MemoryClient
 
 import api
 import publish
 from trial import asking, auditing, intake
 from trial.desk import Desk, Road
 from trial.errors import OutOfTime, Rejected, Unavailable
-from trial.store import definitions, drafts, filling, keys, spreading, writing
+from trial.store import definitions, drafts, filling, keys, places, spreading, writing
 from trial.store.generations import ACTIONS
 from trial.store.reports import AT_ONCE, PENDING, Requested
+from trial.store.retention import Retention
 from trial.store.senders import Senders
 from trial.store.shares import encode_share
 from trial.store.submissions import Submissions
@@ -166,6 +167,16 @@ class TestRetention:
         current = bench.store().current(bench.study.id)
         assert current is not None
         assert (current.removed is not None) == removed
+
+    @pytest.mark.parametrize(("days", "locked"), [(0, False), (1, True)])
+    def test_a_cut_is_locked_for_a_day_at_least_or_not_at_all(
+        self,
+        days: int,
+        locked: bool,  # noqa: FBT001
+    ) -> None:
+        retention = Retention("GOVERNANCE", days, lambda: START)
+        assert bool(retention.arguments(places.cut("c"))) == locked
+        assert retention.arguments(places.LIVE) == {}
 
 
 class TestDeadlines:
