@@ -49,6 +49,12 @@ def example(blank: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
     return blank
 
 
+LOOKS = [
+    {"id": "interim-1", "label": "First interim", "alpha": 0.01},
+    {"id": "final", "label": "Final", "alpha": 0.045},
+]
+
+
 @pytest.fixture
 def prove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
     def prove(files: Files, against: Files | None = None) -> tuple[int, str]:
@@ -82,6 +88,17 @@ def test_a_cut_is_proven_whatever_it_was_asked_for(
     status, output = prove(example.fetched(example.made(STUDY, **asked), STUDY))
     assert status == 0, output
     assert "14 files against those made anew" in output
+
+
+def test_a_cut_at_a_planned_look_is_proven(
+    blank: Service, prove: Callable[..., tuple[int, str]]
+) -> None:
+    planned = EXAMPLE | {"testing": EXAMPLE["testing"] | {"looks": LOOKS}}
+    assert blank.define(planned).status == 201
+    blank.batch(*FEED, study=STUDY)
+    files = blank.fetched(blank.made(STUDY, look="interim-1"), STUDY)
+    status, output = prove(files)
+    assert status == 0, output
 
 
 def test_a_cut_of_an_instant_before_an_erasure_is_proven_and_an_earlier_cut_of_a_later_instant(
