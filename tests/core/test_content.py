@@ -11,7 +11,7 @@ from builders import adverse_event, dose, enrolment, entry, event, read, viral_l
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local import verify
+from local import journals
 from trial import messages
 from trial.content import LOCAL_TIMES
 from trial.messages import AS_WRITTEN, KINDS, LocalTime, read_json
@@ -140,7 +140,7 @@ def spelt(value: Any) -> Any:
 @given(st.sampled_from(EVENTS), st.integers(0, 2**32))
 def test_whoever_verifies_finds_the_same_digest(value, seed):
     body = Spelling(seed).event(value)
-    said = verify._read(body, normal=True)
+    said = journals._read(body, normal=True)
     assert said is not None
     assert (said["digest"], said["revision"]) == (
         read(body).digest.hex(), value["data"]["revision"]
@@ -159,7 +159,7 @@ JSON = st.recursive(
 def test_the_two_implementations_of_the_normal_form_agree(data):
     data = {name: read_json(messages.canonical(value)) for name, value in data.items()}
     mine = messages.content.present(messages.content.numbers(data))
-    assert spelt(verify._normal_data(data)) == spelt(mine)
+    assert spelt(journals._normal_data(data)) == spelt(mine)
 
 
 @pytest.mark.parametrize("value", EVENTS, ids=lambda each: each["type"])
@@ -245,7 +245,7 @@ def test_what_was_recorded_as_it_was_written_is_still_known(text):
     assert before.digest != read(body).digest
     assert fold(subject, read(body)) == (subject, Outcome.REPEATED)
     assert fold(subject, read(body.replace("mg", "g")))[1] is Outcome.CONFLICT
-    said = verify._read(body, normal=False)
+    said = journals._read(body, normal=False)
     assert said is not None
     assert said["digest"] == before.digest.hex()
 

@@ -107,7 +107,6 @@ class TestThresholds:
             ({"below": 2.5}, {1, 2}),
             ({"at_least": 2, "below": 4}, {2, 3}),
             ({"more_than": 2, "at_most": 4}, {3, 4}),
-            ({"at_least": 5, "below": 5}, set()),
         ],
         ids=str,
     )
@@ -119,6 +118,20 @@ class TestThresholds:
             if truth("new", enrolment(characteristics={"score": score}), study=study)
         }
         assert found == true_of
+
+    @pytest.mark.parametrize("crossing", [
+        {"at_least": 5, "below": 5}, {"more_than": 5, "at_most": 5}, {"at_least": 6, "at_most": 5},
+    ])  # fmt: skip
+    def test_bounds_between_which_nothing_lies_are_refused(self, crossing):
+        for part in (
+            {"conditions": {"new": {"measure": "score"} | crossing}},
+            {"classes": {"new": {"label": "New", "measure": "score", "classes": [
+                {"value": "a", "label": "A"} | crossing]}}},
+        ):  # fmt: skip
+            with pytest.raises(Rejected) as caught:
+                tiny(**{name: TINY.get(name, {}) | of for name, of in part.items()})
+            (fault,) = caught.value.faults
+            assert fault.detail == "its bounds cross: nothing lies within them"
 
     def test_a_missing_value_is_unknown_or_a_failure_as_the_condition_says(self):
         assert truth("new", enrolment(), study=asked(measure="score", at_least=1)) is None

@@ -22,6 +22,7 @@ FIGURE_KEYS = [
     "imputed",
     "not_due",
     "missing",
+    "without_row",
     "direction",
     "nominal",
 ]

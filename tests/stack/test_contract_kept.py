@@ -103,7 +103,7 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
     lines = [each.raw for each in Lines(EXAMPLE / "feed.ndjson")]
     renamed = f'"study": "{name}"'.encode()
     own = [Line(i, re.sub(rb'"study": *"[^"]+"', renamed, of)) for i, of in enumerate(lines)]
-    results = list(client.post_events(name, own))
+    results = list(client.post_events(name, own, client.treatment_kinds(name)))
     assert [each.problem for each in results if not each.accepted] == []
     client.send("POST", f"/studies/{name}/events", b"{")
     report = client.send("POST", f"/studies/{name}/reports", b"{}").json()["report"]
@@ -116,6 +116,7 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
         "table": [each["id"] for each in definition["tables"]],
         "cut": [report],
         "base": [report],
+        "digest": [client.get(f"/studies/{name}/definition").json()["in_force"]],
         "file": ["summary.json"],
         "dataset": [each.rpartition("/")[2] for each in files if each.startswith("datasets/")],
         "schema": ["visit.recorded.v1"],
@@ -141,6 +142,13 @@ def answered(case: Case, studies: Studies) -> Response:
     route = operation.method.upper(), operation.path
     contract.check(*route, response.status_code, headers, response.text)
     return response
+
+
+def _of(name: str, label: str) -> str:
+    """Say what a part of a path names: a file of data sets, and what a definition is held to."""
+    if name == "file" and "/datasets/" in label:
+        return "dataset"
+    return "digest" if name == "base" and "/definition/" in label else name
 
 
 load_all_checks()
@@ -178,8 +186,7 @@ def test_every_answer_is_one_that_is_promised(label: str, studies: Studies) -> N
     def call(case: Case, data: st.DataObject) -> None:
         for name in case.path_parameters or {}:
             if data.draw(st.integers(0, 5)):
-                of = "dataset" if name == "file" and "/datasets/" in label else name
-                known = studies.names(label)[of]
+                known = studies.names(label)[_of(name, label)]
                 case.path_parameters[name] = data.draw(st.sampled_from(known))
         statuses.add(answered(case, studies).status_code)
 
