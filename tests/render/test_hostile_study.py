@@ -112,7 +112,9 @@ def test_no_control_character_is_left_in_what_a_browser_reads(name):
 
 
 def test_the_flow_is_well_formed():
-    ET.fromstring(files()["consort.svg"])  # noqa: S314 (our own)
+    drawn = ET.fromstring(files()["consort.svg"])  # noqa: S314 (our own)
+    assert drawn.tag.endswith("}svg")
+    assert any("enrol" in (each.text or "").lower() for each in drawn.iter())
 
 
 def test_the_workbook_reads_back_with_every_text_as_text():

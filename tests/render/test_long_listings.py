@@ -1,9 +1,11 @@
 """Listings that are longer than a sheet, or than memory."""
 
+import gc
 import hashlib
 import os
 import sys
 import tracemalloc
+import weakref
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -132,9 +134,17 @@ def test_no_file_is_opened_for_writing():
 
 
 def test_a_reader_who_stops_early_leaves_nothing_behind():
-    pieces = workbook(report_of(Rows(20_000)))
+    rows = Rows(20_000)
+    made = report_of(rows)
+    pieces, held = workbook(made), weakref.ref(made)
     next(pieces)
+    read = rows.read
     pieces.close()
+    assert list(pieces) == []
+    assert rows.read == read < 20_000
+    del made, pieces
+    gc.collect()
+    assert held() is None
 
 
 def test_rows_that_fail_fail_the_workbook():
