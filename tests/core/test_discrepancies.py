@@ -255,6 +255,11 @@ CASES: dict[str, list[Case]] = {
         Case([*ENROLLED, viral_load(0, "9.5")], "VL-0", [], NARROWED, told="0 decimals"),
         Case([*ENROLLED, viral_load(0, 9, unit="IU/mL")], "VL-0", [], NARROWED,
              told="unit is not a unit"),
+        Case([enrolment(characteristics={"score": 2.5})], "R",
+             [[enrolment(characteristics={"score": 2})],
+              [enrolment(characteristics={"score": None})]], NARROWED, told="score: has more"),
+        Case([enrolment(characteristics={"score": 999})], "R", [], NARROWED,
+             told="score: lies above"),
     ],
     "undecided": [Case(
         [*ENROLLED, dose(7), viral_load(0, 9, record="A"), viral_load(0, 11, record="B")], "A, B",

@@ -77,7 +77,7 @@ RULES: Mapping[str, Rule] = {
     "limits-changed": _notable("Unit or limit of quantification changed"),
     "reference-range": _contradictory("Reference range that ends before it begins, or not above 0"),
     "no-longer-accepted": _contradictory(
-        "Result that the definition in force would refuse: it was amended since"
+        "Number that the definition in force would refuse: it was amended since"
     ),
     "undecided": _contradictory("Different records of one moment: their ids decide which counts"),
     "coding-without-event": _notable("Coding of an adverse event that is not there"),

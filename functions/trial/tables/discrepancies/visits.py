@@ -1,11 +1,13 @@
 """Visits and samples: planned and recorded."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import islice
 
 from trial import dates
 from trial.definition.design import Visit
 from trial.derivation import Derivation
-from trial.results import refusals
+from trial.results import out_of_limits, refusals
 from trial.subject import Key, Record
 from trial.tables.discrepancies.found import MOST, Found, by_id, keys
 
@@ -155,13 +157,23 @@ def reference_range(derivation: Derivation) -> Iterator[Found]:
 
 
 def no_longer_accepted(derivation: Derivation) -> Iterator[Found]:
-    """Find results that the definition in force would refuse: it took others before."""
+    """Find results and numbers of enrolment that the definition in force would refuse.
+
+    It took others before it was amended; what has too many decimals now counts rounded.
+    """
     for name, parameter in derivation.rules.parameters.items():
         for record, *_, item in derivation.reported(name):
             wrong = next(refusals(parameter, item.get("unit"), item["result"]), None)
             if wrong is not None:
                 field, detail = wrong
                 yield keys(record), f"{name}: {field} {detail}"
+    for record in by_id(derivation.records("subject.enrolled")):
+        values = record.data.get("characteristics", {})
+        for name, known in derivation.rules.characteristics.items():
+            number = values.get(name) if known.levels is None else None
+            if isinstance(number, int | Decimal):
+                for detail in islice(out_of_limits([Decimal(number)], known), 1):
+                    yield keys(record), f"{name}: {detail}"
 
 
 _CHOSEN = {"first dose": ("dose.administered",), "coding": ("adverse-event.coded",)}
