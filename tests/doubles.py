@@ -21,13 +21,16 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Clock:
-    """A clock that moves by itself, a little each time it is read, and by `pause`."""
+    """A clock that moves by itself, a step each time it is read, and by `pause`."""
 
-    def __init__(self, start: datetime = START) -> None:
+    def __init__(
+        self, start: datetime = START, step: timedelta = timedelta(microseconds=10)
+    ) -> None:
         self.at = start
+        self.step = step
 
     def __call__(self) -> datetime:
-        self.at += timedelta(microseconds=10)
+        self.at += self.step
         return self.at
 
     def pause(self, seconds: float) -> None:

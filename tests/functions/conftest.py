@@ -4,7 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from types import ModuleType
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 import signing
+from doubles import Clock
 from drawn import DEFINITION, refused
 from drawn import STUDY as DRAWN
 from drawn import feed as feed_of
@@ -130,14 +131,7 @@ def open_blinded(
     """Give a maker of services that hold a blinded study with subjects of some arms."""
 
     def make(drawn: str = "ab", **changes: Any) -> Service:
-        at = datetime(2026, 1, 1, tzinfo=UTC)
-
-        def now() -> datetime:
-            nonlocal at
-            at += timedelta(milliseconds=1)
-            return at
-
-        monkeypatch.setattr(wiring, "now", now)
+        monkeypatch.setattr(wiring, "now", Clock(step=timedelta(milliseconds=1)))
         monkeypatch.setattr(sealing.secrets, "token_bytes", bytes)
         service = open_service()
         assert service.define(DEFINITION | changes).status == 201

@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 from botocore.exceptions import ClientError
 from builders import TINY, adverse_event, coding, enrolment, entry, tmb301_documents, viral_load
+from doubles import Clock
 from invoking import CALLER, STUDY, Service, forget, request
 
 from local.replay import DOCUMENTS
@@ -175,14 +176,7 @@ def test_what_is_locked_is_of_a_cut(place: str, kept: bool) -> None:  # noqa: FB
 @pytest.fixture
 def tiny(blank: Service, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Row]:
     """Give a maker of reports of the tiny study, each some seconds after what came before."""
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now() -> datetime:
-        nonlocal at
-        at += timedelta(seconds=1)
-        return at
-
-    monkeypatch.setattr(wiring, "now", now)
+    monkeypatch.setattr(wiring, "now", Clock(step=timedelta(seconds=1)))
     forget()
     assert blank.define(dict(TINY)).status == 201
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import outage
 import pytest
+from doubles import Clock
 from invoking import EVENTS, PROBLEM, Service, forget, streamed
 from outage import Fault, Line
 
@@ -19,20 +20,9 @@ SERVICES = ("dynamodb", "s3")
 PUBLISHES_BY = (*SERVICES, "kms")
 
 
-class Clock:
-    """The service's clock, moved by hand."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.at += timedelta(milliseconds=1)
-        return self.at
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+    clock = Clock(step=timedelta(milliseconds=1))
     monkeypatch.setattr(wiring, "now", clock)
     return clock
 

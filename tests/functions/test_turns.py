@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from doubles import Clock
 from invoking import Context, Service, forget, request, streamed
 from toy import definition
 
@@ -16,20 +17,9 @@ Event = dict[str, Any]
 STUDIES = ("A", "B", "C")
 
 
-class Clock:
-    """The service's clock, moved by hand."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.at += timedelta(milliseconds=1)
-        return self.at
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+    clock = Clock(step=timedelta(milliseconds=1))
     monkeypatch.setattr(wiring, "now", clock)
     monkeypatch.setenv("AUDIT_HOURS", "24")
     return clock

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from blinded import SOURCES, listing, study_of
 from builders import adverse_event, dose, enrolment, viral_load
+from doubles import Clock
 from invoking import EVENTS, Service, forget, request
 from parallel import TOTAL, A, B, randomised
 
@@ -28,19 +29,10 @@ FEED = (EVENTS / "example" / "feed.ndjson").read_text(encoding="utf-8").splitlin
 type Files = dict[str, bytes]
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.at += timedelta(seconds=1)
-        return self.at
-
-
 @pytest.fixture
 def example(blank: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
     """Give a service that knows the guide's trial, each event a second after the one before."""
-    monkeypatch.setattr(wiring, "now", Clock())
+    monkeypatch.setattr(wiring, "now", Clock(step=timedelta(seconds=1)))
     forget()
     assert blank.define(EXAMPLE).status == 201
     blank.batch(*FEED, study=STUDY)
