@@ -99,7 +99,7 @@ schema: $(READY) ## the JSON Schema of study definitions, from the models
 	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.schema docs/study-definition.schema.json
 
 contract: $(READY) ## openapi.json and the JSON Schemas of events, from the models and the routes
-	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.contract functions/trial/contract
+	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.contract functions/trial/web/contract
 
 requirements: $(UV) ## resolve and lock the dependencies anew
 	@$(UV) run --quiet --no-project --python 3.13 infrastructure/local/requirements.py $(UV)

@@ -17,13 +17,14 @@ from doubles import MemoryClient, cancelled
 
 from benchmarks import population, world
 from benchmarks.rows import Measured
-from trial import cells, report
+from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable
-from trial.messages import Entry
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.statistics import cells
 from trial.store import Receipt, Store
 from trial.store.table import Table
-from trial.study import Study
-from trial.subject import Outcome, gather
+from trial.subject.fold import Outcome, gather
 
 WRITERS, SUBJECTS, SHARDS = 16, 400, 8
 FLIGHT = 0.02
@@ -129,7 +130,7 @@ def _outcome(store: Store, study: Study, entry: Entry) -> Outcome | Rejected | U
 
 
 def _now() -> Any:  # noqa: ANN401
-    from trial import wiring  # noqa: PLC0415 (threads share one clock)
+    import wiring  # noqa: PLC0415
 
     return wiring.now()
 

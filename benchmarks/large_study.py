@@ -15,9 +15,9 @@ from pathlib import Path
 from benchmarks import population, world
 from benchmarks.rows import Measured
 from local.progress import bar
-from trial import report
 from trial.render.documents import render
-from trial.store.states import Standing, State
+from trial.reporting import report
+from trial.reporting.snapshot import Standing, State
 
 SIZES = (40, 400)
 LARGE_SIZES = (40, 4_000)

@@ -15,10 +15,11 @@ from typing import Any
 
 from benchmarks import world
 from local.progress import bar
-from trial import cells, report
-from trial.cells import Cells
+from trial.reporting import report
+from trial.statistics import cells
+from trial.statistics.cells import Cells
 from trial.store import keys
-from trial.subject import Record, Subject, gather
+from trial.subject.fold import Record, Subject, gather
 
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
 _CHUNK = 500

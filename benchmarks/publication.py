@@ -14,19 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import wiring
 from benchmarks import world
 from benchmarks.rows import Measured
 from local import emulator, stack
 from local.client import Client
 from local.feed import Line, Lines, read_definition
 from local.replay import wait_until_published
-from trial import publishing, report, wiring
-from trial.blinding import OPEN
+from trial.events.blinding import OPEN
+from trial.reporting import publishing, report
+from trial.reporting.document_writer import Writing
+from trial.reporting.signing import Signer
 from trial.store import Store
-from trial.store.documents import Documents
-from trial.store.signing import Signer
+from trial.store.bucket.documents import Documents
 from trial.store.table import Table
-from trial.writing import Writing
 
 STUDY = "TMB-301"
 SINGLES, BURST = 5, 60

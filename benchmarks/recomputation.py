@@ -17,9 +17,10 @@ from benchmarks import by_pandas, by_polars, frames, population, world
 from benchmarks.rows import Measured
 from benchmarks.tmb301 import Cell
 from local.progress import bar
-from trial import cells, report
-from trial.cells import Share
-from trial.subject import Subject, fold
+from trial.reporting import report
+from trial.statistics import cells
+from trial.statistics.cells import Share
+from trial.subject.fold import Subject, fold
 
 SIZES = (40, 4_000, 40_000)
 _CHUNK = 500

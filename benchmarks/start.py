@@ -19,7 +19,7 @@ from local import stack
 NEVER_LOADED = ("openpyxl", "numpy", "pandas", "lxml", "aws_xray_sdk", "boto3.resources")
 _RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
 BARE = "import boto3; boto3.client('dynamodb')"
-START = "import {}; from trial import wiring; wiring.store()"
+START = "import {}; import wiring; wiring.store()"
 _LOADED = "; import sys; print(*sorted(sys.modules))"
 
 

@@ -23,7 +23,7 @@ from benchmarks import population, world
 from benchmarks.requests import BATCH, Cost
 from benchmarks.rows import Measured, spread
 from local import emulator
-from trial.cells import Cells
+from trial.statistics.cells import Cells
 from trial.store import keys
 
 EVENTS = 1_000

@@ -16,17 +16,20 @@ import boto3
 from botocore.exceptions import ClientError
 from doubles import Clock, MemoryClient
 
+import wiring
 from benchmarks import ROOT
 from local.feed import read_definition
-from trial import intake, messages, report, wiring
-from trial import study as studies
-from trial.desk import Desk, Road
-from trial.messages import Entry
+from trial.commands import intake
+from trial.commands.desk import Desk, Road
+from trial.definition import study as studies
+from trial.definition.study import Study
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
+from trial.reporting import report
 from trial.store import Receipt, Store
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.store.table import Meter, Table
-from trial.study import Study
 
 TMB301 = ROOT / "events" / "tmb-301"
 TABLE = "benchmark"
@@ -53,7 +56,7 @@ def bodies() -> tuple[str, ...]:
 
 def read(body: str) -> Entry:
     """Read an event of TMB-301."""
-    return messages.parse(messages.read_json(body), body, "TMB-301")
+    return envelope.parse(json_body.read_json(body), body, "TMB-301")
 
 
 @cache
@@ -71,7 +74,7 @@ SENDER = "arn:aws:iam::000000000000:user/edc"
 
 def take(store: Store, posted: Iterable[str], shards: int | None = None) -> None:
     """Take events in as the functions do, from their text to their answers."""
-    read_as = [intake.Posted(body, messages.read_json(body)) for body in posted]
+    read_as = [intake.Posted(body, json_body.read_json(body)) for body in posted]
     answers = intake.take(_desk(store), study(shards), read_as)
     assert {answer.status for answer in answers} <= {200, 201}
 

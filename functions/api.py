@@ -5,13 +5,16 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from trial import asking, erasing, intake, messages, redriving, web, wiring
-from trial.desk import Desk, Road
+import wiring
+from trial.commands import erasure, intake, redrive
+from trial.commands.desk import Desk, Road
+from trial.commands.intake import Posted
+from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable, place_of
-from trial.intake import Posted
+from trial.events import fields, json_body
 from trial.store.definitions import Put
-from trial.study import Study
-from trial.web import Answer, Request, Routes
+from trial.web import request_bodies, routing
+from trial.web.routing import Answer, Request, Routes
 
 logger, metrics = Logger(), Metrics()
 routes = Routes()
@@ -25,9 +28,9 @@ BATCH_EVENTS, BATCH_BYTES = 100, 1_000_000
 def put_definition(request: Request, study: str) -> Answer:
     """Register a study's definition."""
     # Whoever only posts events needs no renderers.
-    from trial import admission  # noqa: PLC0415
+    from trial.commands import admission  # noqa: PLC0415
 
-    request.content_type(web.JSON)
+    request.content_type(routing.JSON)
     defined = admission.admit(request.body)
     if defined.id != study:
         detail = "the definition's study is not the one it is put to"
@@ -40,23 +43,23 @@ def put_definition(request: Request, study: str) -> Answer:
 def put_senders(request: Request, study: str) -> Answer:
     """Say who may post which kinds of event, of which sites."""
     wiring.store().study(study)
-    request.content_type(web.JSON)
-    senders, reason = asking.senders(messages.read_json(request.body))
+    request.content_type(routing.JSON)
+    senders, reason = request_bodies.senders(json_body.read_json(request.body))
     listed = wiring.senders().put(study, senders, request.principal, reason)
-    return web.document({"study": study} | listed.document())
+    return routing.document({"study": study} | listed.document())
 
 
 @routes("POST", "/studies/{study}/unblind")
 def post_unblind(request: Request, study: str) -> Answer:
     """Open a blinded study: amend its definition so that it is not blinded any more."""
-    from trial import unblinding  # noqa: PLC0415 (as above)
+    from trial.commands import unblinding  # noqa: PLC0415
 
     reason = _because(request, "Study not unblinded")
     return _put(*unblinding.unblind(wiring.store(), study, request.principal, reason))
 
 
 def _put(defined: Study, made: Put) -> Answer:
-    from trial import checking  # noqa: PLC0415 (as above)
+    from trial.tables import checking  # noqa: PLC0415
 
     document: dict[str, object] = {
         "study": defined.id,
@@ -65,7 +68,7 @@ def _put(defined: Study, made: Put) -> Answer:
     }
     if odd := checking.warnings(defined):
         document["warnings"] = [each.written() for each in odd]
-    return web.document(document, _PUT.get(made, 200))
+    return routing.document(document, _PUT.get(made, 200))
 
 
 _PUT = {"created": 201, "filling": 202}
@@ -91,7 +94,7 @@ def _post(request: Request, study: str, road: Road) -> Answer:
         post = _post_batch if kind == BATCH_TYPE else _post_one
         return post(desk, found, request.body)
     except Rejected as rejected:
-        if messages.is_identifier(study):
+        if fields.is_identifier(study):
             intake.refuse(wiring.store(), study, request.body, rejected, request.principal)
         raise
 
@@ -99,12 +102,12 @@ def _post(request: Request, study: str, road: Road) -> Answer:
 def _post_one(desk: Desk, found: Study, body: bytes) -> Answer:
     if len(body) > intake.EVENT_BYTES:
         raise intake.too_large()
-    posted = Posted(messages.text_of(body), messages.read_json(body))
+    posted = Posted(json_body.text_of(body), json_body.read_json(body))
     answer = intake.take(desk, found, [posted])[0]
     _count(answer.status)
     if answer.problem is not None:
-        return web.document(answer.problem, answer.status, web.PROBLEM)
-    return web.document(
+        return routing.document(answer.problem, answer.status, routing.PROBLEM)
+    return routing.document(
         {"id": answer.id, "status": answer.status} | _warnings(answer), answer.status
     )
 
@@ -112,7 +115,7 @@ def _post_one(desk: Desk, found: Study, body: bytes) -> Answer:
 def _post_batch(desk: Desk, found: Study, body: bytes) -> Answer:
     if len(body) > BATCH_BYTES:
         raise Rejected(413, "Batch too large", f"at most {BATCH_BYTES} bytes")
-    posted = [Posted(text, value) for value, text in messages.split_batch(body)]
+    posted = [Posted(text, value) for value, text in json_body.split_batch(body)]
     if len(posted) > BATCH_EVENTS:
         raise Rejected(413, "Batch too large", f"at most {BATCH_EVENTS} events")
     results = []
@@ -120,7 +123,7 @@ def _post_batch(desk: Desk, found: Study, body: bytes) -> Answer:
         _count(answer.status)
         result = {"index": index, "id": answer.id, "status": answer.status} | _warnings(answer)
         results.append(result | ({"problem": answer.problem} if answer.problem else {}))
-    return web.document({"results": results})
+    return routing.document({"results": results})
 
 
 def _warnings(answer: intake.Answer) -> dict[str, Any]:
@@ -134,13 +137,11 @@ def post_redrive(request: Request, study: str) -> Answer:
     store = wiring.store()
     found, after = store.study(study), request.query.get("after", "")
     wiring.activities().note(study, request.principal, "redrive", request.path, request.reason)
-    answer = redriving.redrive(
-        wiring.desk(request.principal, Road.QUEUE), found, after, request.beat
-    )
+    answer = redrive.redrive(wiring.desk(request.principal, Road.QUEUE), found, after, request.beat)
     for each in answer["failed"]:
         logger.error("Body not tried again", study=study, **each)
         metrics.add_metric("RequestsFailed", "Count", 1)
-    return web.document(answer)
+    return routing.document(answer)
 
 
 @routes("POST", "/studies/{study}/subjects/{subject}/erase")
@@ -148,15 +149,15 @@ def post_erase(request: Request, study: str, subject: str) -> Answer:
     """Erase a subject's free text and identifiers for ever; counts and the chain stay."""
     store = wiring.store()
     found = store.study(study)
-    if not messages.is_identifier(subject):
+    if not fields.is_identifier(subject):
         raise Rejected(404, "No such subject")
     reason = _because(request, "Subject not erased")
-    entry = erasing.entry_of(found, subject, reason, asking.identifier(), wiring.now())
-    erased = erasing.erase(store, found, entry, request.principal)
+    entry = erasure.entry_of(found, subject, reason, request_bodies.identifier(), wiring.now())
+    erased = erasure.erase(store, found, entry, request.principal)
     wiring.submissions().erase(study, subject)
     status = "erased" if erased.first else "erased before"
     document = {"study": study, "subject": subject, "status": status}
-    return web.document(document | {"set_aside": erased.set_aside})
+    return routing.document(document | {"set_aside": erased.set_aside})
 
 
 @routes("POST", "/studies/{study}/retire")
@@ -165,7 +166,7 @@ def post_retire(request: Request, study: str) -> Answer:
     wiring.store().study(study)
     reason = _because(request, "Study not retired")
     retired = wiring.store().retire(study, request.principal, reason)
-    return web.document({"study": study, "status": "retired", **vars(retired)})
+    return routing.document({"study": study, "status": "retired", **vars(retired)})
 
 
 @routes("DELETE", "/studies/{study}")
@@ -174,33 +175,33 @@ def delete_study(request: Request, study: str) -> Answer:
     wiring.store().study(study)
     reason = _because(request, "Study not removed")
     wiring.store().remove(study, request.principal, reason)
-    return web.document({"study": study, "status": "being removed"}, 202)
+    return routing.document({"study": study, "status": "being removed"}, 202)
 
 
 def _because(request: Request, title: str) -> str:
-    return asking.because(messages.read_posted(request.body), title)
+    return request_bodies.because(json_body.read_posted(request.body), title)
 
 
 @routes("POST", "/studies/{study}/reports")
 def post_report(request: Request, study: str) -> Answer:
     """Ask for a report of the study as it is now; Publish makes its documents."""
     testing = wiring.store().study(study).definition.testing
-    given = messages.read_posted(request.body) if request.body.strip() else {}
-    asked = asking.read(given, request.principal, wiring.now(), testing)
+    given = json_body.read_posted(request.body) if request.body.strip() else {}
+    asked = request_bodies.read(given, request.principal, wiring.now(), testing)
     before = wiring.reports().alike(study, asked) if asked.final or asked.look else []
     wiring.reports().request(study, asked)
     place = f"/studies/{study}/reports/{asked.id}"
     said = {"asked_before": before} if before else {}
-    return web.accepted({"report": asked.id, "status": asked.status, **said}, place)
+    return routing.accepted({"report": asked.id, "status": asked.status, **said}, place)
 
 
 @routes("POST", "/studies/{study}/audit")
 def post_audit(request: Request, study: str) -> Answer:
     """Ask for an audit: sums against records, and every chain."""
     wiring.store().study(study)
-    name, at = asking.identifier(), wiring.now().isoformat(timespec="seconds")
+    name, at = request_bodies.identifier(), wiring.now().isoformat(timespec="seconds")
     wiring.reports().request_audit(study, name, request.principal, at)
-    return web.accepted({"audit": name, "status": "asked"}, f"/studies/{study}/audit")
+    return routing.accepted({"audit": name, "status": "asked"}, f"/studies/{study}/audit")
 
 
 def _count(status: int) -> None:
@@ -211,16 +212,16 @@ def serve(request: Request) -> Answer:
     """Answer a request by its route."""
     if request.method != "GET":
         return routes.answer(request)
-    from trial import pages, showing  # noqa: PLC0415 (as above)
+    from trial.web import pagination, queries  # noqa: PLC0415 (as above)
 
-    return pages.bounded(showing.serve(request))
+    return pagination.bounded(queries.serve(request))
 
 
 def failed(error: Exception) -> Answer:
     """Answer an error of ours; its text stays out of the log: it may quote a patient's data."""
     logger.error("Request failed", error=type(error).__name__, place=place_of(error))
     metrics.add_metric("RequestsFailed", "Count", 1)
-    return web.problem(
+    return routing.problem(
         Rejected(500, "The service failed", "nothing was recorded by halves; send it again")
     )
 
@@ -231,9 +232,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Serve one request of API Gateway."""
     metrics.add_metric("Requests", "Count", 1)
     try:
-        answer = serve(web.read(event, wiring.beat(context)))
+        answer = serve(routing.read(event, wiring.beat(context)))
     except (Rejected, Unavailable) as error:
-        answer = web.problem(error)
+        answer = routing.problem(error)
     except Exception as error:  # noqa: BLE001 (whatever it is, its text must not be logged)
         answer = failed(error)
     return answer.event()

@@ -6,7 +6,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from trial import auditing, wiring
+import wiring
+from trial.commands import auditing
 from trial.errors import Beat, OutOfTime, Unavailable, place_of
 from trial.store import keys
 

@@ -7,11 +7,13 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from trial import intake, messages, submitting, wiring
-from trial.desk import Road
+import wiring
+from trial.commands import intake, submissions
+from trial.commands.desk import Road
+from trial.commands.intake import Posted
 from trial.errors import Rejected, Unavailable
-from trial.intake import Posted
-from trial.store.asides import UNKNOWN_STUDY
+from trial.events import fields, json_body
+from trial.store.quarantine import UNKNOWN_STUDY
 
 logger, metrics = Logger(), Metrics()
 
@@ -25,12 +27,12 @@ def record(messages_of_batch: list[Message]) -> list[str]:
     for message in messages_of_batch:
         body, sender = message["body"], message["attributes"].get("SenderId", "unknown")
         try:
-            value = messages.read_json(body)
+            value = json_body.read_json(body)
         except Rejected as rejected:
             failed += _set_aside(UNKNOWN_STUDY, [message], rejected, sender)
             continue
         named = value.get("study") if isinstance(value, dict) else None
-        study = named if isinstance(named, str) and messages.is_identifier(named) else UNKNOWN_STUDY
+        study = named if isinstance(named, str) and fields.is_identifier(named) else UNKNOWN_STUDY
         by_study[study, sender].append((message, Posted(body, value)))
     for (study, sender), group in by_study.items():
         failed += _take(study, sender, group)
@@ -65,7 +67,7 @@ def settle(messages_of_batch: list[Message]) -> list[str]:
     for message in messages_of_batch:
         told = json.loads(message["body"])
         try:
-            done = submitting.settle(
+            done = submissions.settle(
                 wiring.store(), wiring.submissions(), told["study"], told["submitted"]
             )
         except Rejected:  # there is no such study any more

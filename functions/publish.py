@@ -8,13 +8,14 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from trial import currency, publishing, wiring
+import wiring
+from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, Unavailable, place_of
+from trial.reporting import currency, publishing
+from trial.reporting.document_writer import Writing
 from trial.store import keys
 from trial.store.failures import told
 from trial.store.reports import FAILED, PUBLISHED, Requested
-from trial.study import Study
-from trial.writing import Writing
 
 logger, metrics = Logger(), Metrics()
 

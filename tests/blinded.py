@@ -11,8 +11,8 @@ from parallel import TOTAL, A, B, parallel, randomised
 
 from trial.definition.offered import has_p, statistics
 from trial.definition.outputs import CellRef, Table
-from trial.messages import Entry
-from trial.study import Study
+from trial.definition.study import Study
+from trial.events.envelope import Entry
 
 _DRUG = {"recorded": "dose.administered", "where": {"treatment": "drug"}}
 PARTS: Mapping[str, Any] = {

@@ -16,14 +16,17 @@ from typing import Any
 import yaml
 
 from local.replay import DOCUMENTS
-from trial import cells, messages, report, study
-from trial.cells import Share
+from trial.definition import study
 from trial.definition.outputs import CellRef
-from trial.derivation import Derivation
-from trial.messages import Entry
+from trial.definition.study import Study
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
 from trial.render.documents import render
-from trial.study import Study
-from trial.subject import Subject, gather
+from trial.reporting import report
+from trial.statistics import cells
+from trial.statistics.cells import Share
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Subject, gather
 from trial.tables.grid import Cell, Grid, Listing, Report
 
 TMB301 = Path(__file__).parents[1] / "events" / "tmb-301"
@@ -56,7 +59,7 @@ def event(kind: str, subject: str = "S-1", **data: Any) -> dict[str, Any]:
 def read(value: object, study_id: str | None = "TINY") -> Entry:
     """Read an event the way a posted body is read."""
     body = value if isinstance(value, str) else json.dumps(value)
-    return messages.parse(messages.read_json(body), body, study_id)
+    return envelope.parse(json_body.read_json(body), body, study_id)
 
 
 def entry(kind: str, subject: str = "S-1", **data: Any) -> Entry:

@@ -13,7 +13,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 Document = dict[str, Any]
-FILES = Path(__file__).resolve().parents[1] / "functions" / "trial" / "contract"
+FILES = Path(__file__).resolve().parents[1] / "functions" / "trial" / "web" / "contract"
 _REF = "#/components/schemas/"
 _SAY = "say so in infrastructure/local/contract and run `make contract`"
 

@@ -15,8 +15,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import signing
 
 from local import journals
-from trial import vouching
-from trial.store.signing import Signer
+from trial.reporting import attestation
+from trial.reporting.signing import Signer
 
 type Files = dict[str, bytes]
 type Row = dict[str, Any]
@@ -244,5 +244,5 @@ def signed_by_another(files: Files) -> None:
             "content_root": manifest["cut"]["content_root"],
         }
         payload = journals.canonical(stated).encode()
-        signature = Signer(signing.KeyInMemory(), "").sign(vouching.encoded(payload))
-        files[name] = vouching.envelope(payload, signature)
+        signature = Signer(signing.KeyInMemory(), "").sign(attestation.encoded(payload))
+        files[name] = attestation.envelope(payload, signature)

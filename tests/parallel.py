@@ -5,8 +5,8 @@ from typing import Any
 
 from builders import TINY, cell, day, entry, tables_of, tiny
 
-from trial.messages import Entry
-from trial.study import Study
+from trial.definition.study import Study
+from trial.events.envelope import Entry
 from trial.tables.grid import Grid
 
 A: dict[str, Any] = {"id": "a", "label": "Drug", "set": "randomised", "arm": "a"}

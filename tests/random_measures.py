@@ -14,8 +14,8 @@ from builders import day, dose, enrolment, entry, tiny
 from exact import log10, mean, rounded
 from parallel import PARALLEL, randomised
 
-from trial.messages import Entry
-from trial.study import Study
+from trial.definition.study import Study
+from trial.events.envelope import Entry
 
 Optional = Fraction | None
 CONDITIONS = ("enrolled", "treated", "randomised")

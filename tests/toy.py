@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from trial import messages, study
-from trial.cells import Share
-from trial.messages import Entry
+from trial.definition import study
+from trial.definition.study import Study
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
+from trial.statistics.cells import Share
 from trial.store import Receipt
-from trial.study import Study
-from trial.subject import Subject
+from trial.subject.fold import Subject
 
 SENDER = "arn:aws:iam::123456789012:user/edc"
 
@@ -100,7 +101,7 @@ def parsed(
         "data": data,
     }
     body = json.dumps(value)
-    return messages.parse(messages.read_json(body), body)
+    return envelope.parse(json_body.read_json(body), body)
 
 
 def receipts(entries: Sequence[Entry]) -> list[Receipt]:

@@ -15,16 +15,19 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import wiring
 from local.findings import Findings
 from local.texts import TextsOfDocuments, is_marked, unlike_but_for_marks
-from trial import messages, report, study, wiring
-from trial.asked import Asked
+from trial.definition import study
+from trial.definition.study import CONTRIBUTION_VERSION, Study
 from trial.errors import Rejected
+from trial.events import envelope, json_body
 from trial.render import tables_json
 from trial.render.documents import DEFINITION, MANIFEST, render
-from trial.store.states import Standing, State
-from trial.study import CONTRIBUTION_VERSION, Study
-from trial.subject import Dispute, Subject, gather
+from trial.reporting import report
+from trial.reporting.snapshot import Standing, State
+from trial.subject.cut_spec import Asked
+from trial.subject.fold import Dispute, Subject, gather
 from trial.tables.grid import Report
 
 type Row = Mapping[str, Any]
@@ -84,11 +87,11 @@ def _recorded(definition: bytes, heads: Mapping[str, Any], rows: Sequence[Row]) 
     )
 
 
-def _entry(row: Row) -> messages.Entry:
+def _entry(row: Row) -> envelope.Entry:
     """Read an event of a journal; its digest is of what was received, and stands in the chain."""
-    value = messages.read_json(row["body"])
-    entry = messages.parse(value, row["body"], row["study"], row["format"])
-    return messages.Entry(**{**vars(entry), "digest": bytes.fromhex(row["digest"])})
+    value = json_body.read_json(row["body"])
+    entry = envelope.parse(value, row["body"], row["study"], row["format"])
+    return envelope.Entry(**{**vars(entry), "digest": bytes.fromhex(row["digest"])})
 
 
 def _asked(recorded: Recorded, cut: Mapping[str, Any]) -> Asked | None:

@@ -10,11 +10,12 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from trial import admission, checking
+from trial.commands import admission
 from trial.definition.outputs import Table, TableColumn, TableRow
+from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.rules.categories import known_levels
-from trial.study import Study
+from trial.tables import checking
 from trial.tables.grid import Listing
 from trial.tables.listings import listings
 from trial.tables.plan import Plan, plan_of

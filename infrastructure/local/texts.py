@@ -18,9 +18,9 @@ from zipfile import BadZipFile
 from local.findings import Findings
 from local.journals import APART, digest_with
 from local.unlike import members, unlike
-from trial import personal
+from trial.events import privacy
 from trial.render import datasets
-from trial.subject import Record, Subject
+from trial.subject.fold import Record, Subject
 from trial.tables.grid import Cut, Listing
 
 _MARK = re.compile("\ue000([0-9]+)\ue001")
@@ -208,7 +208,7 @@ def _has_mark(cell: Any) -> bool:  # noqa: ANN401 (JSON)
 
 
 def _apart(record: Record) -> list[str]:
-    names = personal.fields(record.kind)
+    names = privacy.fields(record.kind)
     return [name for name, value in record.data.items() if name in names and value == APART]
 
 

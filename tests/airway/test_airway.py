@@ -15,10 +15,14 @@ from airway.recompute import TABLES
 from airway.records import Trial
 
 from local.feed import read_definition
-from trial import acceptance, cells, messages, report, study
-from trial.messages import Entry
-from trial.study import Study
-from trial.tables.charts import charts
+from trial.definition import study
+from trial.definition.study import Study
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.statistics import cells
+from trial.subject import acceptance
+from trial.tables.figures import charts
 from trial.tables.grid import Cell, Grid, Series
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +43,7 @@ def defined() -> Study:
 
 @pytest.fixture(scope="module")
 def entries(lines: list[str]) -> list[Entry]:
-    return [messages.parse(messages.read_json(line), line) for line in lines]
+    return [envelope.parse(json_body.read_json(line), line) for line in lines]
 
 
 @pytest.fixture(scope="module")

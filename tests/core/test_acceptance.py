@@ -17,11 +17,12 @@ from builders import (
     viral_load,
 )
 
-from trial import study as studies
-from trial.acceptance import accept
+from trial.definition import study as studies
 from trial.errors import Rejected
-from trial.messages import ERASURE, KINDS, Entry
-from trial.subject import fold
+from trial.events.envelope import Entry
+from trial.events.payloads import ERASURE, KINDS
+from trial.subject.acceptance import accept
+from trial.subject.fold import fold
 
 EXPECTED = json.loads((builders.TMB301 / "wrong.expected.json").read_text(encoding="utf-8"))
 WRONG = (builders.TMB301 / "wrong.ndjson").read_text(encoding="utf-8").splitlines()

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel
 from pydantic import TypeAdapter
 
-from trial import complaints, messages, report, study
-from trial.definition import Definition
+from trial.definition import Definition, study
 from trial.errors import Fault, Rejected
+from trial.events import envelope, field_errors, payloads
+from trial.reporting import report
 
 LEVELS = [{"value": "1", "label": "Mild"}, {"value": "2", "label": "Worse"}]
 WHOLE: dict[str, Any] = json.loads(
@@ -120,9 +121,9 @@ def pointed(whole: Any, pointer: str) -> bool:
     [
         (("desing",), "parallel", "is not a field here"),
         (("tables", 0, "rows", 0, "lable"), "A", "is not a field here"),
-        (("arms", 0, "id"), "a b", complaints.PATTERNS[complaints.NAME]),
+        (("arms", 0, "id"), "a b", field_errors.PATTERNS[field_errors.NAME]),
         (("sets", "a b"), {"label": "A", "condition": "enrolled"},
-         complaints.PATTERNS[complaints.NAME]),
+         field_errors.PATTERNS[field_errors.NAME]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_words(at, value, detail):
@@ -144,12 +145,12 @@ def patterns(schema: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "model",
-    [Definition, messages.Envelope, *messages.KINDS.values()],
+    [Definition, envelope.Envelope, *payloads.KINDS.values()],
     ids=lambda each: each.__name__,
 )
 def test_every_pattern_has_its_words(model):
     of_numbers = set(patterns(TypeAdapter(Decimal).json_schema()))  # as text; never complained of
-    assert set(patterns(model.model_json_schema())) - of_numbers <= complaints.PATTERNS.keys()
+    assert set(patterns(model.model_json_schema())) - of_numbers <= field_errors.PATTERNS.keys()
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel, randomised, raws, table_of
 
-from trial import cells, report
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.messages import Entry
-from trial.study import Study
-from trial.subject import Subject, fold, gather
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.statistics import cells
+from trial.subject.fold import Subject, fold, gather
 from trial.tables.grid import Box
 from trial.tables.plan import STUDY_ROW
 

@@ -11,8 +11,8 @@ from builders import TINY, disposition, enrolment
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial.bidi import isolated
 from trial.render import ems
+from trial.tables.bidi import isolated
 from trial.tables.grid import Report
 
 HEBREW, OVERRIDE = "\u05d0\u05d1", "\u202esafety"

@@ -13,11 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from parallel import TOTAL, A, B
 
 from local.feed import read_definition
-from trial import blinding, messages, report, study
+from trial.definition import study
 from trial.definition.dependence import Dependence
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.messages import KINDS, Entry
-from trial.study import Study
+from trial.events import blinding, envelope, json_body
+from trial.events.envelope import Entry
+from trial.events.payloads import KINDS
+from trial.reporting import report
 from trial.tables.grid import Report
 
 AIRWAY = Path(__file__).parents[2] / "events" / "airway-2x2"
@@ -115,7 +118,7 @@ class TestNonInterference:
         ]  # fmt: skip
         assert exchanged != lines
         one, other = (
-            builders.files_of(made(defined.open, [messages.parse(messages.read_json(each), each)
+            builders.files_of(made(defined.open, [envelope.parse(json_body.read_json(each), each)
                                        for each in feed]), defined.open)
             for feed in (lines, exchanged)
         )  # fmt: skip

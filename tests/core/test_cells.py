@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial.cells import add, difference, total
+from trial.statistics.cells import add, difference, total
 
 NAMES = st.sampled_from("abc")
 VALUES = st.integers(-3, 3).filter(bool) | st.integers(-(10**37), 10**37).filter(bool)

@@ -12,11 +12,11 @@ import pytest
 from builders import contact, disposition, dose, enrolment, tiny, tmb301, viral_load
 from parallel import TOTAL, A, B, parallel, randomised
 
-from trial import report
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.messages import Entry
-from trial.study import Study
-from trial.tables.charts import charts
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.tables.figures import charts
 from trial.tables.grid import Chart
 
 SEEN = {"parameter": "cd4"}

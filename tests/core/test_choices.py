@@ -29,10 +29,10 @@ from builders import (
 )
 from parallel import parallel, randomised, table_of, texts
 
-from trial import report
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.messages import Entry
-from trial.study import Study
+from trial.events.envelope import Entry
+from trial.reporting import report
 
 DOSED = (enrolment(), dose(7, "12:00"))
 WINDOW = {"id": "w", "label": "W", "day": 56, "window": [50, 62]}

@@ -6,8 +6,8 @@ import pytest
 from builders import TINY, cd4, disposition, dose, enrolment, tiny, truth
 from parallel import parallel, printed, randomised, raws, table_of
 
-from trial import report
 from trial.errors import Rejected
+from trial.reporting import report
 from trial.tables import notes
 
 AGE = {

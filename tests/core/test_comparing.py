@@ -8,12 +8,12 @@ from builders import adverse_event, cell, coding, enrolment
 from parallel import TOTAL, A, B, parallel, printed, randomised, table_of
 from scipy import stats
 
-from trial import report
 from trial.errors import Rejected
-from trial.messages import Entry
+from trial.events.envelope import Entry
 from trial.render import markdown
+from trial.reporting import report
 from trial.statistics import association
-from trial.subject import gather
+from trial.subject.fold import gather
 from trial.tables.grid import Cell, Column, Grid
 
 P: dict[str, Any] = {"id": "p", "label": "P", "compare": ["a", "b"]}

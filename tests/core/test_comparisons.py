@@ -12,7 +12,7 @@ from statsmodels.stats.contingency_tables import StratifiedTable
 from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from trial import distributions
+from trial.statistics import distributions
 from trial.statistics.contingency import cochran_mantel_haenszel, general_association, pearson
 from trial.statistics.moments import Moments, anova, one_sample_t, pooled_t, welch_t
 from trial.statistics.pairs import mcnemar

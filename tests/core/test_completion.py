@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parallel import A, B, parallel, randomised
 
-from trial import report
-from trial.asked import NOW, Asked
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.messages import Entry
-from trial.study import Study
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.subject.cut_spec import NOW, Asked
 from trial.tables.grid import UNDECLARED, Completion, Grid
 
 LOOKS = [

@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local import journals
-from trial import messages
-from trial.content import LOCAL_TIMES
-from trial.messages import AS_WRITTEN, KINDS, LocalTime, read_json
-from trial.subject import Outcome, Subject, fold
+from trial.events import content, envelope, json_body
+from trial.events.content import LOCAL_TIMES
+from trial.events.fields import AS_WRITTEN, LocalTime
+from trial.events.json_body import read_json
+from trial.events.payloads import KINDS
+from trial.subject.fold import Outcome, Subject, fold
 
 EVENTS: list[dict[str, Any]] = [
     event("dose.administered", start="2015-06-08T11:00", amount=5, unit="mg"),
@@ -50,7 +52,7 @@ class Spelling:
 
     def event(self, value: dict[str, Any]) -> str:
         data = dict(value["data"])
-        kind = messages.kind_of(value["type"])
+        kind = envelope.kind_of(value["type"])
         data |= {name: of for name, of in NOTHING[kind].items() if self.rng.random() < 0.5}
         if kind == "visit.recorded":
             data["measurements"] = [self.measurement(each) for each in data["measurements"]]
@@ -113,8 +115,8 @@ def other_values(value: Any) -> list[Any]:
 
 def digest(kind: str, data: dict[str, Any]) -> bytes:
     """Give the digest of data, whatever a kind's model demands of them."""
-    whole = {"kind": kind, "data": messages.content.present(messages.content.numbers(data))}
-    return messages.digest(whole)
+    whole = {"kind": kind, "data": content.present(content.numbers(data))}
+    return json_body.digest(whole)
 
 
 @given(st.sampled_from(EVENTS), st.integers(0, 2**32))
@@ -157,14 +159,14 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.text() | st.sampled_from(sorted(LOCAL_TIMES)), JSON))
 def test_the_two_implementations_of_the_normal_form_agree(data):
-    data = {name: read_json(messages.canonical(value)) for name, value in data.items()}
-    mine = messages.content.present(messages.content.numbers(data))
+    data = {name: read_json(json_body.canonical(value)) for name, value in data.items()}
+    mine = content.present(content.numbers(data))
     assert spelt(journals._normal_data(data)) == spelt(mine)
 
 
 @pytest.mark.parametrize("value", EVENTS, ids=lambda each: each["type"])
 def test_any_change_of_a_value_is_other_content(value):
-    kind, data = messages.kind_of(value["type"]), value["data"]
+    kind, data = envelope.kind_of(value["type"]), value["data"]
     changed = [data | {name: other} for name, of in data.items() for other in other_values(of)] + [
         {name: of for name, of in data.items() if name != left} for left in data
     ]
@@ -240,7 +242,7 @@ def test_what_was_recorded_as_it_was_written_is_still_known(text):
     body = json.dumps(event("dose.administered")).replace(
         '"revision": 1', f'"revision": 1,{start}{text}'
     )
-    before = messages.parse(read_json(body), body, "TINY", AS_WRITTEN)
+    before = envelope.parse(read_json(body), body, "TINY", AS_WRITTEN)
     subject, _ = fold(Subject("S-1"), before)
     assert before.digest != read(body).digest
     assert fold(subject, read(body)) == (subject, Outcome.REPEATED)
@@ -253,4 +255,4 @@ def test_what_was_recorded_as_it_was_written_is_still_known(text):
 def test_most_contents_have_the_digest_that_they_always_had():
     visit = entry("visit.recorded", visit="day-0", date=builders.day(0))
     for each in (enrolment(), dose(), viral_load(3, 200), adverse_event(), visit):
-        assert messages.as_written(each) == each.digest
+        assert envelope.as_written(each) == each.digest

@@ -16,9 +16,10 @@ from builders import (
     viral_load,
 )
 
-from trial import cutoff, dates
-from trial.messages import Entry
-from trial.subject import Subject, gather
+from trial.events import dates
+from trial.events.envelope import Entry
+from trial.subject import cutoff
+from trial.subject.fold import Subject, gather
 
 DAY = 20
 BEFORE, ON, AFTER = DAY - 1, DAY, DAY + 1

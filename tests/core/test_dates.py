@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial.dates import earliest, iso, latest, not_after
+from trial.events.dates import earliest, iso, latest, not_after
 
 DAYS = st.dates(date(1900, 1, 1), date(9998, 12, 31))
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from test_names import SHIPPED, shipped
 
-from trial import checking, study
+from trial.definition import study
+from trial.tables import checking
 
 EXAMPLE = "example"
 

@@ -21,11 +21,13 @@ from builders import (
 )
 from parallel import A, B, parallel, printed, randomised, raws, table_of
 
-from trial import cutoff, dates, report
-from trial.asked import Asked
 from trial.errors import Rejected
-from trial.messages import Entry
+from trial.events import dates
+from trial.events.envelope import Entry
 from trial.render.markdown import cell_text
+from trial.reporting import report
+from trial.subject import cutoff
+from trial.subject.cut_spec import Asked
 from trial.tables import notes
 from trial.tables.grid import Report
 

@@ -28,10 +28,10 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial import dates
-from trial.messages import Entry
-from trial.results import Value, quantise, read_result
-from trial.study import Study
+from trial.definition.study import Study
+from trial.events import dates
+from trial.events.envelope import Entry
+from trial.subject.results import Value, quantise, read_result
 
 LOG = "viral-load-log10"
 

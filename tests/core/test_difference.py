@@ -5,8 +5,8 @@ import pytest
 from builders import cd4, dose, enrolment, measured, tiny
 from test_rules import refused
 
-from trial.messages import Entry
-from trial.study import Study
+from trial.definition.study import Study
+from trial.events.envelope import Entry
 
 MEASURES = {
     "first": {"parameter": "cd4", "at": "day-14", "change_from": "control"},

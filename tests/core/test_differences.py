@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial.differences import differences
-from trial.messages import canonical, read_json
+from trial.events.json_body import canonical, read_json
+from trial.web.json_diff import differences
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["a", "1.5", "1.50"]),

@@ -25,13 +25,14 @@ from builders import (
 )
 from parallel import parallel
 
-from trial import messages, report
 from trial.definition.discrepancies import ACROSS, CONTRADICTORY, RULES
-from trial.derivation import Derivation
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.messages import Entry
-from trial.study import Study
-from trial.subject import Dispute, gather
+from trial.events import envelope, fields, json_body
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Dispute, gather
 from trial.tables.discrepancies import FINDERS, ROW, Discrepancy
 from trial.tables.discrepancies.across import Survey, form
 from trial.tables.listings.complete import ADDED
@@ -87,7 +88,7 @@ def missed(name: str, kind: str = "visit.missed", reason: str = "ill") -> Entry:
 def of_before(kind: str, **data: Any) -> Entry:
     """Read an event as a journal holds it of before blank texts were refused."""
     body = json.dumps(builders.event(kind, **data))
-    return messages.parse(messages.read_json(body), body, "TINY", messages.AS_WRITTEN)
+    return envelope.parse(json_body.read_json(body), body, "TINY", fields.AS_WRITTEN)
 
 
 WEIGHED = [{"parameter": "weight", "result": "70"}]

@@ -9,8 +9,10 @@ import yaml
 from builders import TINY
 from test_names import SHIPPED, faults
 
-from trial import checking, report, study
+from trial.definition import study
 from trial.errors import Rejected
+from trial.reporting import report
+from trial.tables import checking
 
 EXAMPLE: Any = yaml.safe_load(SHIPPED["example"].read_text(encoding="utf-8"))
 

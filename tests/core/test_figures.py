@@ -21,10 +21,10 @@ from builders import (
 )
 from parallel import parallel
 
-from trial import report
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.messages import Entry
-from trial.study import Study
+from trial.events.envelope import Entry
+from trial.reporting import report
 from trial.tables.grid import Figure
 from trial.tables.rows.counts import PairsRow
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from parallel import A, B, parallel, randomised
 from scipy import stats
 
-from trial import report
+from trial.reporting import report
 from trial.statistics import association, fisher, sampling, two_by_two
 from trial.statistics.association import CHI_SQUARE, MONTE_CARLO, NONE, Allowance, associated
 from trial.statistics.contingency import Table, occupied, pearson

@@ -18,9 +18,9 @@ from builders import (
 )
 from parallel import parallel, randomised
 
-from trial import report
+from trial.definition.study import Study
+from trial.reporting import report
 from trial.rules.categories import LEVEL_CHARACTERS
-from trial.study import Study
 from trial.tables.grid import Box, Flow
 
 PREFIXES = [0, 1, 40, 120, 300, 700, 1100, 1500, 1900, 2226]

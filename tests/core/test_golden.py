@@ -14,9 +14,11 @@ import builders
 import pytest
 from builders import tiny, tmb301
 
-from trial import report, study
-from trial.messages import Entry, canonical
-from trial.study import Study
+from trial.definition import study
+from trial.definition.study import Study
+from trial.events.envelope import Entry
+from trial.events.json_body import canonical
+from trial.reporting import report
 
 GOLDEN = Path(__file__).parent / "golden" / "shares.json"
 RENEW = "PYTHONPATH=functions:infrastructure:tests python tests/core/test_golden.py"
@@ -68,7 +70,7 @@ def complaint(golden: dict[str, object], now: dict[str, object]) -> str:
     if all(golden[name] == now[name] for name in now if name != "shares"):
         return (
             "A subject's share changed, of the same events under the same definition: raise "
-            f"CONTRIBUTION_VERSION in functions/trial/study.py, then run {RENEW}"
+            f"CONTRIBUTION_VERSION in functions/trial/definition/study.py, then run {RENEW}"
         )
     return f"The version, a definition or the events changed: run {RENEW}"
 

@@ -23,11 +23,13 @@ from builders import (
     viral_load,
 )
 
-from trial import dates, report, study
-from trial.asked import Asked
-from trial.derivation import Derivation
+from trial.definition import study
 from trial.errors import Rejected
-from trial.subject import Subject
+from trial.events import dates
+from trial.reporting import report
+from trial.subject.cut_spec import Asked
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Subject
 from trial.tables import listings
 from trial.tables.plan import plan_of
 

@@ -11,9 +11,9 @@ import pytest
 from builders import TINY, enrolment, viral_load
 from parallel import parallel
 
-from trial import report
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.study import Study
+from trial.reporting import report
 
 CD4 = "observations:cd4"
 EVENTS = "adverse-event.reported"

@@ -35,8 +35,8 @@ from builders import (
     viral_load,
 )
 
-from trial import report
 from trial.errors import Rejected
+from trial.reporting import report
 from trial.tables.grid import NOT_YET_DUE, Grid, Listing
 
 PREFIXES = [0, 1, 40, 300, 700, 1100, 1900, 2226]

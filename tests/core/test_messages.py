@@ -11,9 +11,10 @@ from builders import event, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial import complaints, messages
 from trial.errors import Rejected
-from trial.messages import KINDS, canonical, read_json, split_batch
+from trial.events import envelope, field_errors, fields
+from trial.events.json_body import canonical, read_json, split_batch
+from trial.events.payloads import KINDS
 
 EXPECTED = json.loads((builders.TMB301 / "wrong.expected.json").read_text(encoding="utf-8"))
 WRONG = (builders.TMB301 / "wrong.ndjson").read_text(encoding="utf-8").splitlines()
@@ -26,7 +27,7 @@ MARK = "MARKED-7f3a"
 def refused(body: bytes | str, study: str | None = "TINY") -> Rejected:
     text = body if isinstance(body, str) else body.decode(errors="replace")
     with pytest.raises(Rejected) as caught:
-        messages.parse(read_json(body), text, study)
+        envelope.parse(read_json(body), text, study)
     return caught.value
 
 
@@ -205,7 +206,7 @@ class TestNumbers:
 
     @pytest.mark.parametrize(("token", "taken"), [("0.000000001", True), ("0.0000000001", False)])
     def test_a_number_has_nine_places(self, token, taken):
-        assert messages.is_ordinary(Decimal(token)) == taken
+        assert fields.is_ordinary(Decimal(token)) == taken
         if taken:
             assert read(with_token(token)).data["amount"] == Decimal(token)
         else:
@@ -454,7 +455,7 @@ class TestData:
             (event("dose.missed", visit="day-0", reason="Ill", date="2016-06-31"),
              "is not a date of the calendar"),
             (event("dose.missed", "a b", visit="day-0", reason="Ill"),
-             complaints.PATTERNS[complaints.IDENTIFIER]),
+             field_errors.PATTERNS[field_errors.IDENTIFIER]),
             (event("dose.forgotten", visit="day-0", reason="Ill"),
              "is unknown: expected org.livetlf.<kind>.v1 with a kind that docs/events.md lists"),
         ],

@@ -11,9 +11,7 @@ from builders import TINY
 from parallel import PARALLEL
 from pydantic import BaseModel
 
-from trial import report, study
-from trial.definition import Definition, reporting
-from trial.definition.charts import CHART_KINDS
+from trial.definition import Definition, reporting, study
 from trial.definition.conditions import (
     CONDITION_FORMS,
     MEASURE_FORMS,
@@ -32,6 +30,7 @@ from trial.definition.conditions import (
     TimeToEvent,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.figures import CHART_KINDS
 from trial.definition.flow import FlowBox, FlowStage
 from trial.definition.outputs import (
     ROW_KINDS,
@@ -50,11 +49,12 @@ from trial.definition.outputs import (
     Terms,
     WorstRow,
 )
-from trial.messages import KINDS
-from trial.methods import methods
-from trial.methods.rows import Rows
-from trial.methods.statistics import STATISTICS
-from trial.methods.wording import DATES, RECORDS, Wording
+from trial.events.payloads import KINDS
+from trial.reporting import report
+from trial.reporting.methods import methods
+from trial.reporting.methods.rows import Rows
+from trial.reporting.methods.statistics import STATISTICS
+from trial.reporting.methods.wording import DATES, RECORDS, Wording
 
 _FILTER = {"emergent": True, "related": True}
 _LEVELS = [{"value": "MILD", "label": "Mild"}, {"value": "SEVERE", "label": "Severe"}]

@@ -22,13 +22,14 @@ from builders import (
 )
 from parallel import TOTAL, A, B, randomised
 
-from trial import cells, report
-from trial.cells import Share
-from trial.derivation import Derivation
-from trial.study import Study, load
-from trial.subject import Record, Subject
+from trial.definition.study import Study, load
+from trial.reporting import report
+from trial.statistics import cells
+from trial.statistics.cells import Share
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Record, Subject
+from trial.tables.attribution import Moves, Place
 from trial.tables.grid import Grid
-from trial.tables.moves import Moves, Place
 from trial.tables.plan import contribute, counted, plan_of
 
 AIRWAY = Path(__file__).parents[2] / "events" / "airway-2x2"

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from builders import TINY
 
-from trial import checking
 from trial.definition import Definition
 from trial.definition.base import Model, Names
 from trial.errors import Fault, Rejected
+from trial.tables import checking
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = {

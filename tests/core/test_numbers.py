@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial.numbers import (
+from trial.tables.rounding import (
     count_percent,
     decimal_text,
     exact_text,

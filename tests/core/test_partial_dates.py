@@ -28,13 +28,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parallel import parallel, randomised, raws, table_of
 
-from trial import acceptance, cutoff, dates, report
-from trial.adverse_events import AdverseEvent
-from trial.derivation import Derivation
 from trial.errors import Rejected
-from trial.imputation import Dated, Imputation
-from trial.messages import Entry
-from trial.subject import Record, gather
+from trial.events import dates
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.subject import acceptance, cutoff
+from trial.subject.adverse_events import AdverseEvent
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Record, gather
+from trial.subject.imputation import Dated, Imputation
 
 OS = {"label": "Survival", "start": "randomisation", "events": ["death"]}
 FIRST_EVENT = {

@@ -21,17 +21,17 @@ from builders import (
 from builders import subjects as gathered
 from parallel import parallel, printed, randomised, raws, table_of
 
-from trial import report
-from trial.acceptance import accept
-from trial.cells import total
+from trial.definition.study import Study
 from trial.errors import Fault, Rejected
-from trial.messages import Entry
-from trial.numbers import settled
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.statistics.cells import total
 from trial.statistics.limbs import LIMB, joined, limbs
 from trial.statistics.moments import Moments
 from trial.statistics.products import Products
-from trial.study import Study
-from trial.tables.charts import charts
+from trial.subject.acceptance import accept
+from trial.tables.figures import charts
+from trial.tables.rounding import settled
 
 CHANGE = {"parameter": "x", "at": "week-5", "change_from": "baseline"}
 PERCENT = {"parameter": "x", "at": "week-5", "percent_change_from": "baseline"}

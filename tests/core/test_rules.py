@@ -7,9 +7,9 @@ import builders
 import pytest
 from builders import TINY, adverse_event, death, disposition, dose, enrolment, entry, tiny, truth
 
-from trial import report
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.study import Study
+from trial.reporting import report
 
 SEX = {"sex": "M"}
 UNKNOWN: dict[str, Any] = {"characteristic": "sex", "levels": ["M"]}

@@ -15,10 +15,10 @@ from builders import (
 )
 from parallel import parallel, randomised, raws, table_of
 
-from trial import report
 from trial.errors import Rejected
-from trial.messages import Entry
-from trial.subject import gather
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.subject.fold import gather
 
 GRADES = [
     {"value": "MILD", "label": "Mild"},

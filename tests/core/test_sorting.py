@@ -6,7 +6,7 @@ import builders
 import pytest
 from builders import adverse_event, coding, death, dose, enrolment
 
-from trial.messages import KINDS
+from trial.events.payloads import KINDS
 from trial.tables.grid import Listing
 
 

@@ -18,13 +18,13 @@ from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from trial import cells as cell_sums
-from trial import distributions
-from trial.numbers import decimal_text
+from trial.statistics import cells as cell_sums
+from trial.statistics import distributions
 from trial.statistics.moments import Moments
 from trial.statistics.pairs import mcnemar_exact, paired_difference, paired_tango, paired_wald
 from trial.statistics.proportions import clopper_pearson, proportion, wilson
 from trial.statistics.tallies import Tally, tally_readout
+from trial.tables.rounding import decimal_text
 
 UNITS = st.integers(-(10**9), 10**9)
 SAMPLES = st.lists(UNITS, min_size=1, max_size=60)

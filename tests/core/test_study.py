@@ -7,8 +7,9 @@ import builders
 import pytest
 from builders import TINY, enrolment, tiny
 
-from trial import report, study
+from trial.definition import study
 from trial.errors import Rejected
+from trial.reporting import report
 
 
 def refused(text: str) -> list[str]:

@@ -8,8 +8,8 @@ from builders import entry, viral_load
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial.messages import Entry
-from trial.subject import Outcome, Subject, fold, gather
+from trial.events.envelope import Entry
+from trial.subject.fold import Outcome, Subject, fold, gather
 
 
 def screened(record: str, revision: int, month: int = 1, *, void: bool = False) -> Entry:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from parallel import TOTAL, A, B, printed, randomised, raws, table_of, texts
 from scipy import stats
 
-from trial.messages import Entry
+from trial.events.envelope import Entry
 
 AGES = [31, 44, 45, 52, 58, 60, 71]
 

@@ -40,8 +40,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from trial import cells, report
-from trial.subject import Subject, fold, gather
+from trial.reporting import report
+from trial.statistics import cells
+from trial.subject.fold import Subject, fold, gather
 from trial.tables.grid import Grid
 
 TARGETS = {"day-0": 0, "day-7": 7, "day-14": 14, "day-21": 21} | {

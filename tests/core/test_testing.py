@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from parallel import A, B, parallel, randomised
 
 from local.feed import read_definition
-from trial import messages, report
 from trial.definition import reporting
 from trial.definition.offered import statistics
 from trial.definition.outputs import CellRef
+from trial.definition.study import Study, load
 from trial.errors import Rejected
-from trial.messages import Entry
-from trial.study import Study, load
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
+from trial.reporting import report
 from trial.tables import testing
 from trial.tables.grid import Cell, Column, Grid, Row, Statistic
 
@@ -204,7 +205,7 @@ class TestChecked:
         path = builders.TMB301.parent / name / "definition.yaml"
         lines = path.with_name("feed.ndjson").read_text(encoding="utf-8").splitlines()
         defined = load(json.dumps(read_definition(path)))
-        entries = (messages.parse(messages.read_json(each), each) for each in lines)
+        entries = (envelope.parse(json_body.read_json(each), each) for each in lines)
         shown = set()
         for grid in builders.tables_of(defined, entries).values():
             for row in grid.rows:

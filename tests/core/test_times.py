@@ -18,11 +18,12 @@ from builders import (
 )
 from parallel import randomised
 
-from trial import dates, report
-from trial.derivation import Derivation
 from trial.errors import Rejected
-from trial.messages import Entry
+from trial.events import dates
+from trial.events.envelope import Entry
+from trial.reporting import report
 from trial.rules.dating import Time
+from trial.subject.derivation import Derivation
 
 LEFT = {"recorded": "disposition.recorded", "where": {"of": "study", "status": "discontinued"}}
 TIME: dict[str, Any] = {

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from builders import dose, enrolment
 
-from trial import report
+from trial.reporting import report
 from trial.tables.grid import NOT_REPORTED, Grid
 
 

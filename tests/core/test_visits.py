@@ -21,9 +21,9 @@ from builders import (
 )
 from parallel import TOTAL, parallel, randomised, table_of
 
-from trial import report
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.study import Study
+from trial.reporting import report
 
 AT_VISIT = {"parameter": "cd4", "at": "visit"}
 DOSED = (enrolment(), dose(7))

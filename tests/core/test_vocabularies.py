@@ -19,10 +19,10 @@ from builders import (
     viral_load,
 )
 
-from trial.acceptance import accept
+from trial.definition.study import Study
 from trial.errors import Fault, Rejected
-from trial.messages import Entry
-from trial.study import Study
+from trial.events.envelope import Entry
+from trial.subject.acceptance import accept
 
 ARMS = [{"id": "drug", "label": "Drug", "treatments": ["DRUG"]},
         {"id": "placebo", "label": "Placebo", "treatments": ["PLACEBO"]}]  # fmt: skip

@@ -22,8 +22,8 @@ from builders import (
 )
 from parallel import TOTAL, A, B, parallel, randomised, table_of
 
-from trial import report
 from trial.errors import Rejected
+from trial.reporting import report
 from trial.tables import notes
 from trial.tables.grid import NOT_YET_DUE, Absent, Grid, Row
 

@@ -6,9 +6,10 @@ import boto3
 import signing
 from botocore.config import Config
 
-from trial import report, wiring
+import wiring
+from trial.reporting import report
+from trial.reporting.signing import Signer
 from trial.store import Store
-from trial.store.signing import Signer
 from trial.store.table import Table
 
 _SESSION = boto3.session.Session(

@@ -32,13 +32,15 @@ import writers
 from bench import create_table
 
 from local.emulator import Emulator
-from trial import cells, messages, report
-from trial.blinding import OPEN
-from trial.messages import Entry
+from trial.definition.study import Study
+from trial.events import envelope, json_body
+from trial.events.blinding import OPEN
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.statistics import cells
 from trial.store import Store, verify
 from trial.store.rows import JournalRow
-from trial.study import Study
-from trial.subject import gather
+from trial.subject.fold import gather
 
 WRITERS = 16
 LIVES = 3
@@ -146,7 +148,7 @@ def hand_out(world: World, everything: list[feeds.Event]) -> None:
     lines: list[list[str]] = [[] for _ in range(WRITERS)]
     for i, event in enumerate(everything):
         body = json.dumps(event)
-        entry = messages.parse(messages.read_json(body), body)
+        entry = envelope.parse(json_body.read_json(body), body)
         world.sent.setdefault(key_of(entry), {}).setdefault(entry.digest.hex(), entry)
         lines[i % WRITERS].append(body)
         if world.rng.random() < 0.05:

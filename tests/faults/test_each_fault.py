@@ -17,7 +17,7 @@ from proxy import Proxy
 
 from local.emulator import Emulator
 from trial.errors import Rejected
-from trial.subject import Outcome
+from trial.subject.fold import Outcome
 
 RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
 WRITE = {"operation": "TransactWriteItems"}

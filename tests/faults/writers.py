@@ -21,13 +21,13 @@ import clients
 import feeds
 from botocore.exceptions import ClientError
 
-from trial import messages
-from trial.acceptance import accept
+from trial.definition.study import load
 from trial.errors import Rejected, Unavailable
-from trial.messages import Entry
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
 from trial.store.rows import Receipt
-from trial.study import load
-from trial.subject import Outcome
+from trial.subject.acceptance import accept
+from trial.subject.fold import Outcome
 
 _BATCHES = (1, 1, 1, 2, 7, 25, 50)
 
@@ -149,7 +149,7 @@ def write(assignment: Assignment, life: int) -> None:
 def _entries(path: Path) -> dict[int, Entry]:
     entries = {}
     for number, body in enumerate(path.read_text(encoding="utf-8").splitlines()):
-        entry = messages.parse(messages.read_json(body), body)
+        entry = envelope.parse(json_body.read_json(body), body)
         accept(STUDIES[entry.study], entry)
         entries[number] = entry
     return entries
@@ -211,9 +211,9 @@ def publish(press: Press) -> None:
     """Publish as the function does; what fails is tried again, as the stream would."""
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-    from trial import publishing  # noqa: PLC0415 (openpyxl, which writers have no use for)
-    from trial.store.documents import Documents  # noqa: PLC0415
-    from trial.writing import Writing  # noqa: PLC0415
+    from trial.reporting import publishing  # noqa: PLC0415
+    from trial.reporting.document_writer import Writing  # noqa: PLC0415
+    from trial.store.bucket.documents import Documents  # noqa: PLC0415
 
     study = STUDIES[press.study]
     store = clients.store(clients.patient("dynamodb", press.endpoint), press.table)

@@ -19,10 +19,10 @@ from drawn import feed as feed_of
 from invoking import EVENTS, Service, forget
 from roads import Road
 
+import wiring
 from local import stack
 from local.feed import read_definition
-from trial import wiring
-from trial.store import sealing
+from trial.store.encoding import sealing
 
 _NUMBER = count(1)
 

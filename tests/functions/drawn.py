@@ -9,7 +9,7 @@ from builders import adverse_event, coding, dose, enrolment, event, viral_load
 from invoking import Service
 from parallel import TOTAL, A, B, randomised
 
-from trial.messages import Entry
+from trial.events.envelope import Entry
 
 STUDY = "TINY"
 CHANGED = (f"STUDY#{STUDY}#0", "SUBJECT#S-0")

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl
 import contract
 from botocore.exceptions import EndpointConnectionError
 
-from trial import blinding, messages, wiring
+import wiring
+from trial.events import blinding, envelope
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 TEMPLATE = EVENTS.parent / "template.yaml"
@@ -112,7 +113,7 @@ class Service:
 
     def record(self, body: Any, study: str = STUDY) -> Answer:
         """Post an event by whichever route takes it, and have it settled."""
-        kind = messages.kind_of(json.loads(as_text(body))["type"])
+        kind = envelope.kind_of(json.loads(as_text(body))["type"])
         if not (blinding.is_telling(kind) and wiring.store().study(study).definition.blinded):
             return self.post(body, study)
         answer = self.submit(body, study)

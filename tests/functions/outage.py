@@ -10,7 +10,7 @@ from botocore.parsers import ResponseParserError
 from doubles import error
 from invoking import Service
 
-from trial import wiring
+import wiring
 
 type Call = Callable[[], Any]
 type Fault = Callable[[str, Call], Any]

@@ -13,7 +13,8 @@ import pytest
 from doubles import MemoryClient
 from invoking import Context, forget, queued, request
 
-from trial import messages, wiring
+import wiring
+from trial.events import envelope, json_body
 from trial.store.submissions import Submissions
 from trial.store.table import Table
 
@@ -93,8 +94,8 @@ class Road:
 
     def recorded(self, body: bytes, study: str) -> bool:
         """Say whether what a body says is in the journal."""
-        event = messages.read_json(body)
-        data, kind = event["data"], messages.kind_of(event["type"])
+        event = json_body.read_json(body)
+        data, kind = event["data"], envelope.kind_of(event["type"])
         revision = f"{kind}#{data['record']}#{int(data['revision'])}"
         return (f"STUDY#{study}#JOURNAL#{event['subject']}", revision) in self.keys
 

@@ -9,9 +9,9 @@ from drawn import CHANGED, DEFINITION, STUDY
 from invoking import CALLER, JSON_TYPE, Answer, Service, request
 from outage import between, unreachable
 
-from trial import wiring
-from trial.activity import SHOWN
-from trial.store import removing
+import wiring
+from trial.store import deletion
+from trial.web.activity import SHOWN
 
 AMENDED = DEFINITION | {"title": "Another title"}
 
@@ -85,7 +85,7 @@ def test_a_difference_that_is_long_is_shortened_and_one_of_no_definition_is_404(
 def test_history_activity_and_differences_come_page_by_page(
     open_blinded: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trial import activity  # noqa: PLC0415
+    from trial.web import activity  # noqa: PLC0415
 
     service = open_blinded()
     arms = [each | {"label": f"Another {each['label']}"} for each in DEFINITION["arms"]]
@@ -211,5 +211,5 @@ def test_a_removed_study_leaves_no_submission_no_activity_and_no_sender(
     assert ask(service, "PUT", "senders", senders).status == 200
     left = {key[0].removeprefix(f"STUDY#{STUDY}") for key in service.items()}
     assert {"#SUBMITTED", "#ACTIVITY"} < left
-    removing.clear(wiring.table(), STUDY)
+    deletion.clear(wiring.table(), STUDY)
     assert [*service.items()] == [(f"STUDY#{STUDY}", "CURRENT")]

@@ -9,7 +9,7 @@ import pytest
 from invoking import EVENTS
 
 from local.feed import read_definition
-from trial import admission
+from trial.commands import admission
 from trial.errors import Rejected
 
 Definition = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from invoking import CALLER, PROBLEM, STUDY, Service, request
 
-from trial import study
+from trial.definition import study
 
 Event = dict[str, Any]
 FIGURE = (

@@ -9,7 +9,7 @@ from drawn import CHANGED, DEFINITION, PATHS, STUDY, everything_open, payload, p
 from invoking import PROBLEM, Service, request
 from parallel import randomised
 
-from trial.blinding import HIDDEN
+from trial.events.blinding import HIDDEN
 
 
 def test_nothing_that_is_open_depends_on_an_arm(open_blinded: Callable[..., Service]) -> None:

@@ -22,10 +22,10 @@ from builders import (
 from invoking import CALLER, PROBLEM, Service, forget
 from parallel import TOTAL, A, B, randomised
 
-from trial import wiring
-from trial.blinding import HIDDEN
-from trial.comparison import movers
-from trial.messages import Entry
+import wiring
+from trial.events.blinding import HIDDEN
+from trial.events.envelope import Entry
+from trial.reporting.comparison import contributors
 
 STUDY = "TINY"
 DEFINITION = deepcopy(dict(TINY))
@@ -107,8 +107,8 @@ def moved_by(found: Document, table: str, row: str | None, column: str = "total"
         for each in found["cells"]
         if (each["table"], each["row"], each["column"]) == (table, row, column)
     ]
-    movers: list[str] = cell["moved_by"]
-    return movers
+    moved: list[str] = cell["moved_by"]
+    return moved
 
 
 def test_a_corrected_viral_load_flips_a_responder_and_is_named(
@@ -331,7 +331,7 @@ def test_many_subjects_come_page_by_page(
     new = made(study, clock)
     whole = compare(study, new, old)
     assert (len(whole["subjects"]), whole["next"]) == (5, None)
-    monkeypatch.setattr(movers, "SUBJECTS", 2)
+    monkeypatch.setattr(contributors, "SUBJECTS", 2)
     path, pages = f"/studies/{STUDY}/reports/{new['id']}/changes-since/{old['id']}", []
     while path:
         pages.append(study.get(path.removeprefix(f"/studies/{STUDY}/"), STUDY).json)
@@ -341,10 +341,10 @@ def test_many_subjects_come_page_by_page(
     assert {each["differing_subjects"] for each in pages} == {5}
     for i, cell in enumerate(whole["cells"]):
         assert cell["moved_by"] == [of for each in pages for of in each["cells"][i]["moved_by"]]
-    monkeypatch.setattr(movers, "SUBJECTS", 100)
+    monkeypatch.setattr(contributors, "SUBJECTS", 100)
     for limit in ("EVENTS", "BYTES"):
         with monkeypatch.context() as patch:
-            patch.setattr(movers, limit, 1)
+            patch.setattr(contributors, limit, 1)
             page = compare(study, new, old)
         assert (len(page["subjects"]), page["next"].endswith("?after=S-3")) == (1, True)
 

@@ -7,7 +7,7 @@ import pytest
 from botocore import session
 from invoking import forget
 
-from trial import wiring
+import wiring
 
 REGIONS = "us-east-1", "eu-central-1", "ap-south-2", "us-gov-west-1", "cn-north-1"
 

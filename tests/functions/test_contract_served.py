@@ -6,7 +6,7 @@ import pytest
 from contract import FILES, document
 from invoking import PROBLEM, Service, request
 
-from trial.messages import KINDS
+from trial.events.payloads import KINDS
 
 
 def test_the_document_is_served_as_it_is_committed(blank: Service) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from invoking import CALLER, STUDY, Answer, Service, forget, request
 
+import wiring
 from local.remaking import remake
 from local.verify import Options, verify
-from trial import wiring
-from trial.personal import ERASED
+from trial.events.privacy import ERASED
 
 Event = dict[str, Any]
 SUBJECT = "TMB301-007"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from invoking import EVENTS, PROBLEM, SINGLE, STUDY, Answer, Service, queued, streamed
 
-from trial import wiring
+import wiring
 from trial.store.reports import PENDING, Requested
 
 FILES = {

@@ -25,10 +25,12 @@ from fuzzing import Event, Fuzzer
 from invoking import BATCH, SINGLE, STUDY, request
 from roads import Road, pages
 
-from trial import messages, report, wiring
-from trial.cells import total
+import wiring
 from trial.errors import Rejected
+from trial.events import field_errors, json_body
 from trial.render.documents import render
+from trial.reporting import report
+from trial.statistics.cells import total
 
 BODIES = soak.size(500, 20_000)
 SEED = soak.seed(f"{BODIES} fuzzed bodies")
@@ -106,7 +108,7 @@ def send_batch(road: Road, rng: random.Random, body: bytes, study: str) -> None:
         settle(road, body, named, answer["statusCode"])
         return
     results = json.loads(answer["body"])["results"]
-    texts = [text for _, text in messages.split_batch(body)]
+    texts = [text for _, text in json_body.split_batch(body)]
     assert len(texts) == len(results)
     for text, result in zip(texts, results, strict=True):
         settle(road, text.encode(errors="surrogateescape"), named, result["status"])
@@ -122,7 +124,7 @@ def send_to_queue(road: Road, bodies: list[bytes], study: str) -> None:
 def settle(road: Road, body: bytes, study: str, status: int) -> None:
     """Demand that a body is where its answer says; a message has none."""
     assert status < HTTPStatus.INTERNAL_SERVER_ERROR, (status, body[:300])
-    if not re.fullmatch(messages.IDENTIFIER, study):
+    if not re.fullmatch(field_errors.IDENTIFIER, study):
         assert status in (404, 415)
         road.counts["no such study"] += 1
     elif status in (200, 201):
@@ -141,7 +143,7 @@ def settle(road: Road, body: bytes, study: str, status: int) -> None:
 
 def _study_of(body: bytes) -> str:
     try:
-        named = messages.read_json(body)["study"]
+        named = json_body.read_json(body)["study"]
     except (Rejected, LookupError, TypeError):
         return ""
     return named if isinstance(named, str) else ""

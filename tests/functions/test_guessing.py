@@ -10,8 +10,8 @@ from drawn import DEFINITION, STUDY, everything_open
 from invoking import BATCH, CALLER, Answer, Service, request
 from outage import between
 
-from trial import wiring
-from trial.blinding import HIDDEN
+import wiring
+from trial.events.blinding import HIDDEN
 from trial.store import submissions
 
 Event = dict[str, Any]
@@ -315,11 +315,11 @@ def test_what_was_guessed_of_an_erased_subject_is_not_kept(
 def test_submissions_come_page_by_page(
     open_blinded: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trial import pages  # noqa: PLC0415
+    from trial.web import pagination  # noqa: PLC0415
 
     service = open_blinded()
     everything = submitted(service)
-    monkeypatch.setattr(pages, "PAGE_BYTES", 100)
+    monkeypatch.setattr(pagination, "PAGE_BYTES", 100)
     path, found = "unblinded/treatment-events", []
     while path:
         answer = service.get(path, STUDY).json

@@ -8,17 +8,18 @@ import pytest
 from invoking import BATCH, SINGLE, STUDY, Service, request
 from roads import LAMBDA_BYTES, Road, pages
 
-from trial import report, wiring
-from trial.auditing import Audit, Difference
-from trial.blinding import OPEN
-from trial.cells import Share, total
+import wiring
+from trial.commands.auditing import Audit, Difference
+from trial.definition.study import Study, load
 from trial.errors import Rejected
-from trial.pages import PAGE_BYTES, bounded
+from trial.events.blinding import OPEN
 from trial.render import tables_json
-from trial.store.places import AUDIT, REPORT
-from trial.study import Study, load
-from trial.subject import Subject
-from trial.web import Answer
+from trial.reporting import report
+from trial.statistics.cells import Share, total
+from trial.store.bucket.object_keys import AUDIT, REPORT
+from trial.subject.fold import Subject
+from trial.web.pagination import PAGE_BYTES, bounded
+from trial.web.routing import Answer
 
 type Event = dict[str, Any]
 
@@ -165,7 +166,7 @@ def test_rows_of_one_moment_are_told_apart_from_page_to_page(
 ) -> None:
     now = wiring.now()
     monkeypatch.setattr(wiring.store(), "_now", lambda: now)
-    monkeypatch.setattr("trial.pages.PAGE_BYTES", 1)
+    monkeypatch.setattr("trial.web.pagination.PAGE_BYTES", 1)
     bodies = [f"{number}".encode() for number in range(5)]
     for body in bodies:
         trial.api(posted(body, SINGLE))
@@ -278,7 +279,7 @@ def test_an_answer_that_lambda_cannot_send_says_where_else_it_is() -> None:
 def test_the_reports_and_what_an_audit_found_come_in_pages(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trial.pages.PAGE_BYTES", 1)
+    monkeypatch.setattr("trial.web.pagination.PAGE_BYTES", 1)
     for number in range(3):
         assert service.report(json.dumps({"reason": f"why {number}"})).status == 202
     found, path = [], "reports"

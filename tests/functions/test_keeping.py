@@ -14,9 +14,9 @@ from builders import TINY, adverse_event, coding, enrolment, entry, tmb301_docum
 from doubles import Clock
 from invoking import CALLER, STUDY, Service, forget, request
 
+import wiring
 from local.replay import DOCUMENTS
-from trial import wiring
-from trial.store.places import is_kept
+from trial.store.bucket.object_keys import is_kept
 
 SUBJECT = (f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")
 DAYS = 400

@@ -9,7 +9,7 @@ from builders import enrolment
 from invoking import CALLER, PROBLEM, Service
 from parallel import A, B, parallel, randomised
 
-from trial import wiring
+import wiring
 
 STUDY = "TINY"
 LOOKS = [

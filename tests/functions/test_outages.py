@@ -11,9 +11,10 @@ from doubles import Clock
 from invoking import EVENTS, PROBLEM, Service, forget, streamed
 from outage import Fault, Line
 
+import wiring
 from local.feed import read_definition
-from trial import currency, wiring
 from trial.errors import Unavailable
+from trial.reporting import currency
 
 Event = dict[str, Any]
 SERVICES = ("dynamodb", "s3")
@@ -111,7 +112,9 @@ def struck(line: Line, calls: list[tuple[str, str]]) -> dict[tuple[str, str], se
 def test_every_operation_of_publish_fails_once_and_all_is_right_when_it_came_again(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trial.store.bucket.PART_BYTES", 20_000)  # so that files go up in parts
+    monkeypatch.setattr(
+        "trial.store.bucket.client.PART_BYTES", 20_000
+    )  # so that files go up in parts
     name, before = trial.ask(), len(trial.line.calls)
     assert trial.deliver(name) == 0
     operations = struck(trial.line, trial.line.calls[before:])
@@ -213,7 +216,7 @@ def test_a_report_left_pending_is_swept_and_in_the_end_failed_with_a_reason(
         raise Killed
 
     name = trial.ask()
-    monkeypatch.setattr("trial.publishing._make_report", killed)
+    monkeypatch.setattr("trial.reporting.publishing._make_report", killed)
     tries = 0
     for _ in range(300):
         clock.at += timedelta(minutes=5)
@@ -273,7 +276,7 @@ def test_two_calls_at_once_make_one_rendering_after_the_other_and_lose_none(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the first renders, an event comes and its change is delivered to another process."""
-    from trial import publishing  # noqa: PLC0415
+    from trial.reporting import publishing  # noqa: PLC0415
 
     made, running, most = publishing.publish_live, [], []
 

@@ -350,8 +350,8 @@ def test_an_event_of_a_subject_that_is_full_is_413_set_aside_and_counted_for_the
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("trial.store.drafts.PAGE_BYTES", 100)
-    monkeypatch.setattr("trial.store.drafts.SUBJECT_LENGTH", 500)
+    monkeypatch.setattr("trial.store.subject_update.PAGE_BYTES", 100)
+    monkeypatch.setattr("trial.store.subject_update.SUBJECT_LENGTH", 500)
     full = [service.post(changed(visit, record=f"V-{i}")) for i in range(30)]
     taken = sum(answer.status == 201 for answer in full)
     assert 1 < taken < 30

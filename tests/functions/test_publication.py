@@ -11,7 +11,7 @@ import pytest
 from builders import tmb301_documents
 from invoking import STUDY, Service, forget, unreachable
 
-from trial import wiring
+import wiring
 from trial.errors import Unavailable
 from trial.render import documents as rendering
 

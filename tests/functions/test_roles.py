@@ -176,9 +176,9 @@ def test_each_role_may_call_what_it_is_for_and_nothing_else(
 
 def test_every_route_has_its_cells_and_every_policy_is_a_role() -> None:
     import api  # noqa: PLC0415 (powertools looks at the environment)
-    from trial import showing  # noqa: PLC0415
+    from trial.web import queries  # noqa: PLC0415
 
-    assert CELLS.keys() == {*api.routes.all, *showing.routes.all}
+    assert CELLS.keys() == {*api.routes.all, *queries.routes.all}
     assert POLICIES.keys() == {*ROLES}
 
 

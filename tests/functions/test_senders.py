@@ -9,8 +9,8 @@ from builders import TINY, adverse_event, dose, enrolment, entry, viral_load
 from drawn import STUDY
 from invoking import BATCH, JSON_TYPE, SINGLE, Answer, Service, queued, request
 
-from trial import wiring
-from trial.messages import Entry
+import wiring
+from trial.events.envelope import Entry
 
 ROLE = "arn:aws:sts::123456789012:assumed-role"
 LAB, SITE, ALL = f"{ROLE}/lab/session-1", f"{ROLE}/site-101/edc", f"{ROLE}/edc/x"

@@ -7,13 +7,14 @@ import pytest
 from doubles import error
 from invoking import STUDY, Service, request
 
-from trial import redriving, wiring
+import wiring
+from trial.commands import redrive
 from trial.errors import OutOfTime
 
 Event = dict[str, Any]
 
 
-def redrive(service: Service, study: str = STUDY, path: str = "") -> Event:
+def post_redrive(service: Service, study: str = STUDY, path: str = "") -> Event:
     path = path or f"/studies/{study}/set-aside/redrive"
     answer = service.ask(request("POST", path, ""))
     assert answer.status == 200, answer.text
@@ -49,13 +50,13 @@ def test_events_of_a_study_that_was_not_there_are_taken_once_it_is(
     assert [service.post(each, "LATE-1").status for each in bodies] == [404] * 3
     service.define(definition | {"study": "LATE-1"})
     assert service.get("summary", "LATE-1").json["set_aside"] == 3
-    assert redrive(service, "LATE-1") == tried(3, settled=3)
+    assert post_redrive(service, "LATE-1") == tried(3, settled=3)
     summary = service.get("summary", "LATE-1").json
     assert (summary["accepted"], summary["set_aside"]) == (3, 0)
     rows = service.set_aside("LATE-1")
     assert all(each["settled"] for each in rows)
     assert sorted(each["body"] for each in rows) == sorted(bodies)
-    assert redrive(service, "LATE-1") == tried(0)
+    assert post_redrive(service, "LATE-1") == tried(0)
 
 
 def test_a_batch_that_waited_is_taken_whole(
@@ -64,14 +65,14 @@ def test_a_batch_that_waited_is_taken_whole(
     bodies = [each.replace(STUDY, "LATE-2") for each in feed[:5]]
     assert service.batch(*bodies, study="LATE-2").status == 404
     service.define(definition | {"study": "LATE-2"})
-    assert redrive(service, "LATE-2")["settled"] == 1
+    assert post_redrive(service, "LATE-2")["settled"] == 1
     assert service.get("summary", "LATE-2").json["accepted"] == 5
 
 
 def test_what_is_still_wrong_goes_on_waiting(service: Service, visit: Event) -> None:
     service.post(revised(visit, 1, visit="day-99"))
     service.post("{")
-    assert redrive(service) == tried(2)
+    assert post_redrive(service) == tried(2)
     assert service.get("summary").json["set_aside"] == 2
 
 
@@ -104,16 +105,16 @@ def test_a_dispute_about_a_revision_that_is_past_already_is_none(
 
 def pages(service: Service, study: str = STUDY) -> list[Event]:
     """Redrive page by page until none is left."""
-    found = [redrive(service, study)]
+    found = [post_redrive(service, study)]
     while found[-1]["next"]:
-        found.append(redrive(service, study, found[-1]["next"]))
+        found.append(post_redrive(service, study, found[-1]["next"]))
     return found
 
 
 def test_a_redrive_goes_on_page_by_page_and_one_that_waits_keeps_no_other(
     service: Service, definition: Event, feed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redriving, "BODIES", 2)
+    monkeypatch.setattr(redrive, "BODIES", 2)
     bodies = [each.replace(STUDY, "LATE-3") for each in feed[:4]]
     for body in (*bodies, "{", "[", "7"):
         assert service.post(body, "LATE-3").status in {400, 404, 422}
@@ -146,7 +147,7 @@ def test_a_body_that_cannot_be_stored_is_named_and_those_after_it_are_tried(
     for body in bodies:
         service.post(body, "LATE-4")
     service.define(definition | {"study": "LATE-4"})
-    take, first = redriving.intake.take, []
+    take, first = redrive.intake.take, []
 
     def broken(*arguments: Any) -> Any:
         if not first:
@@ -154,8 +155,8 @@ def test_a_body_that_cannot_be_stored_is_named_and_those_after_it_are_tried(
             raise error("PutItem", "ValidationException")
         return take(*arguments)
 
-    monkeypatch.setattr(redriving.intake, "take", broken)
-    found = redrive(service, "LATE-4")
+    monkeypatch.setattr(redrive.intake, "take", broken)
+    found = post_redrive(service, "LATE-4")
     assert (found["tried"], found["settled"], found["waiting"]) == (3, 2, 1)
     (named,) = found["failed"]
     assert named["detail"] == "AWS refused PutItem: ValidationException"

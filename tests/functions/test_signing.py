@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePub
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from invoking import Service, forget
 
+import wiring
 from local import stack
-from trial import wiring
 
 Row = dict[str, Any]
 OPEN = "studies/TINY/open/"

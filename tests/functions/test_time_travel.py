@@ -17,7 +17,8 @@ import openpyxl
 import pytest
 from invoking import PROBLEM, STUDY, Service, forget
 
-from trial import publishing, wiring
+import wiring
+from trial.reporting import publishing
 
 Event = dict[str, Any]
 Documents = dict[str, bytes]

@@ -10,7 +10,7 @@ from doubles import Clock
 from invoking import Context, Service, forget, request, streamed
 from toy import definition
 
-from trial import auditing, wiring
+import wiring
 from trial.store.dynamodb import Store
 
 Event = dict[str, Any]
@@ -97,13 +97,13 @@ def test_an_audit_that_was_asked_for_and_takes_too_long_goes_on_by_the_schedule(
 
 def test_progress_is_kept_from_run_to_run_unless_the_sums_are_others(three: Service) -> None:
     store, noted = wiring.store(), list[Any]()
-    whole = auditing.audit(store, "A", note=noted.append)
+    whole = audit.audit(store, "A", note=noted.append)
     assert [each["shards"] for each in noted] == [1, 2, 3, 4]
-    named = auditing.Difference("sums", 0, rows=("x" * 999,) * 9)
+    named = audit.Difference("sums", 0, rows=("x" * 999,) * 9)
     half = noted[1] | {"subjects": 7, "differences": [vars(named) | {"rows": ["x"]}]}
-    resumed = auditing.audit(store, "A", progress=half)
+    resumed = audit.audit(store, "A", progress=half)
     assert (resumed.subjects, len(resumed.differences)) == (7, 1)
-    other = auditing.audit(store, "A", progress=half | {"generation": "other"})
+    other = audit.audit(store, "A", progress=half | {"generation": "other"})
     assert other == whole
 
 
@@ -119,7 +119,7 @@ def test_a_study_that_no_audit_reaches_is_told(
 
     audit(three)
     assert late() == 0
-    monkeypatch.setattr("trial.auditing.audit", lambda *_: 1 // 0)
+    monkeypatch.setattr("trial.commands.auditing.audit", lambda *_: 1 // 0)
     clock.at += timedelta(hours=73)
     audit(three)
     assert late() == 3

@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 from invoking import PROBLEM, STUDY, Service, forget, unreachable
 
-from trial import wiring
+import wiring
 
 Event = dict[str, Any]
 KEPT_FROM = "SUBJECT#TMB301-007"

@@ -13,11 +13,11 @@ from doubles import Clock
 from invoking import EVENTS, Service, forget, request
 from parallel import TOTAL, A, B, randomised
 
+import wiring
 from local.feed import read_definition
 from local.remaking import remake
 from local.restore import restore
 from local.verify import Options, verify
-from trial import wiring
 
 EXAMPLE = read_definition(EVENTS / "example" / "definition.yaml")
 STUDY: str = EXAMPLE["study"]

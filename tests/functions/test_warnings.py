@@ -10,7 +10,7 @@ from builders import TINY, death, dose, enrolment, entry, event, viral_load
 from invoking import Answer, Service
 from parallel import parallel, randomised
 
-from trial import discrepancies
+from trial.reporting import discrepancies
 
 STUDY = "TINY"
 DEFINITION = json.loads(json.dumps(TINY))

@@ -15,11 +15,15 @@ from islet import generate, printing, records, values
 from islet.tables import ARMS, tables
 
 from local.feed import read_definition
-from trial import acceptance, cells, messages, report, study
-from trial.asked import NOW, Asked
-from trial.study import Study
-from trial.subject import Subject
-from trial.tables.charts import charts
+from trial.definition import study
+from trial.definition.study import Study
+from trial.events import envelope, json_body
+from trial.reporting import report
+from trial.statistics import cells
+from trial.subject import acceptance
+from trial.subject.cut_spec import NOW, Asked
+from trial.subject.fold import Subject
+from trial.tables.figures import charts
 from trial.tables.grid import Series, Statistic
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # scipy's, of small samples
@@ -46,7 +50,7 @@ def states(lines: list[str]) -> list[tuple[list[str], Asked]]:
 
 
 def subjects(lines: list[str]) -> list[Subject]:
-    return builders.subjects(messages.parse(messages.read_json(line), line) for line in lines)
+    return builders.subjects(envelope.parse(json_body.read_json(line), line) for line in lines)
 
 
 def sums_of(defined: Study, lines: list[str], asked: Asked = NOW) -> Any:
@@ -92,7 +96,7 @@ class TestFeed:
     def test_every_event_is_accepted(self, defined, lines):
         report.check(defined)
         for line in lines:
-            acceptance.accept(defined, messages.parse(messages.read_json(line), line))
+            acceptance.accept(defined, envelope.parse(json_body.read_json(line), line))
         assert len(lines) > 1500
 
     def test_it_holds_what_trials_hold(self, lines):

@@ -14,9 +14,11 @@ from pilot.feed import ARMS, OPEN, feed
 from pilot.writing import DEFINITION, STUDY, Event, compact, visit_name
 
 from local.feed import read_definition
-from trial import messages, report, study
-from trial.acceptance import accept
-from trial.results import quantise, read_result
+from trial.definition import study
+from trial.events import envelope, json_body
+from trial.reporting import report
+from trial.subject.acceptance import accept
+from trial.subject.results import quantise, read_result
 
 TOLD = {
     *("record", "revision", "reason_for_change", "date", "site", "reason", "specified", "of"),
@@ -65,7 +67,7 @@ class TestWhole:
         measurements = 0
         for each in feed():
             body = compact(each)
-            entry = messages.parse(messages.read_json(body), body, STUDY)
+            entry = envelope.parse(json_body.read_json(body), body, STUDY)
             accept(defined, entry)
             kinds[entry.kind] += 1
             measurements += len(each["data"].get("measurements", ()))

@@ -14,10 +14,12 @@ from pilot.recompute import ARMS, Cells, Trial
 from pilot.writing import DEFINITION, Event, compact
 
 from local.feed import read_definition
-from trial import messages, report, study
-from trial.cells import Share
-from trial.study import Study
-from trial.tables.charts import charts
+from trial.definition import study
+from trial.definition.study import Study
+from trial.events import envelope, json_body
+from trial.reporting import report
+from trial.statistics.cells import Share
+from trial.tables.figures import charts
 from trial.tables.grid import Cell, Flow, Grid, Row, Series
 
 COLUMNS = (*ARMS, "total")
@@ -42,7 +44,7 @@ def defined() -> Study:
 @pytest.fixture(scope="module")
 def sums(defined: Study, events: list[Event]) -> Share:
     bodies = map(compact, events)
-    entries = (messages.parse(messages.read_json(body), body) for body in bodies)
+    entries = (envelope.parse(json_body.read_json(body), body) for body in bodies)
     return builders.sums_of(defined, builders.subjects(entries))
 
 

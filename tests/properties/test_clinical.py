@@ -11,13 +11,15 @@ import feeds
 import soak
 from doubles import Clock, MemoryClient
 
-from trial import cells, messages, report
-from trial.messages import Entry
+from trial.definition.study import load
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.statistics import cells
 from trial.store import Store
 from trial.store.rows import Receipt
 from trial.store.table import Table
-from trial.study import load
-from trial.subject import Outcome, Subject, gather
+from trial.subject.fold import Outcome, Subject, gather
 
 HISTORIES = soak.size(12, 400)
 SEED = soak.seed(f"{HISTORIES} histories of TMB-301's subjects")
@@ -71,4 +73,4 @@ def entries_of(rng: random.Random) -> list[Entry]:
     subjects = rng.sample(sorted({each["subject"] for each in feed}), 2)
     chosen = [each for each in feed if each["subject"] in subjects]
     bodies = map(json.dumps, feeds.disturbed(chosen, rng))
-    return [messages.parse(messages.read_json(body), body) for body in bodies]
+    return [envelope.parse(json_body.read_json(body), body) for body in bodies]

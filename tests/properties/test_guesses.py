@@ -19,20 +19,22 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from parallel import TOTAL, A, B, randomised
 
-from trial import asking, intake, wiring
-from trial.blinding import is_telling
+import wiring
+from trial.commands import intake
 from trial.errors import Rejected, Unavailable
-from trial.messages import Entry
-from trial.store import sealing
+from trial.events.blinding import is_telling
+from trial.events.envelope import Entry
 from trial.store.activities import Activities
-from trial.store.documents import Documents
+from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
+from trial.store.encoding import sealing
 from trial.store.reports import Reports
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.store.table import Table
 from trial.tables import plan
-from trial.web import Answer, Request
+from trial.web import request_bodies
+from trial.web.routing import Answer, Request
 
 GUESSES = soak.size(25, 4_000)
 SINGLE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -103,12 +105,14 @@ class World:
         self.clock.at = self.clock.at.replace(microsecond=0) + timedelta(seconds=1)
 
     def settle(self) -> None:
-        from trial import submitting  # noqa: PLC0415
+        from trial.commands import submissions  # noqa: PLC0415
 
         while self.queue:
             self.tick()
             told = json.loads(self.queue.pop(0))
-            assert submitting.settle(self.store, self.submissions, told["study"], told["submitted"])
+            assert submissions.settle(
+                self.store, self.submissions, told["study"], told["submitted"]
+            )
 
     def ask(self, method: str, resource: str, body: Any = None, kind: str = "") -> Told:
         """Ask as somebody who must stay blinded; give the answer and the calls it took."""
@@ -125,22 +129,22 @@ class World:
         return answer.status, answer.headers, answer.text, self.client.calls[begun:]
 
     def everything_open(self) -> dict[str, Told]:
-        from trial import showing  # noqa: PLC0415
+        from trial.web import queries  # noqa: PLC0415
 
         return {
             path: self.ask(method, path)
-            for method, path in showing.routes.all
+            for method, path in queries.routes.all
             if path.startswith("/studies/") and "/unblinded/" not in path
         }
 
 
 def served(serve: Callable[[Request], Answer], request: Request) -> Answer:
-    from trial import web  # noqa: PLC0415
+    from trial.web import routing  # noqa: PLC0415
 
     try:
         return serve(request)
     except (Rejected, Unavailable) as error:
-        return web.problem(error)
+        return routing.problem(error)
 
 
 def written(entry: Entry) -> dict[str, Any]:
@@ -194,7 +198,7 @@ def told(
     """Give all that somebody is told who makes these calls and then looks at all that is open."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sealing.secrets, "token_bytes", bytes)
-        patch.setattr(asking, "identifier", lambda: "drawn")
+        patch.setattr(request_bodies, "identifier", lambda: "drawn")
         world = World(case, feed, patch)
         answers: list[Told] = []
         for path, kind, body in calls:

@@ -17,11 +17,11 @@ from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from trial import cells
-from trial.messages import Entry
+from trial.events.envelope import Entry
+from trial.statistics import cells
 from trial.store import Store, verify
 from trial.store.table import Table
-from trial.subject import Outcome, gather
+from trial.subject.fold import Outcome, gather
 
 SUBJECTS = [f"P{i}" for i in range(5)]
 FAULTS: list[Fault] = [

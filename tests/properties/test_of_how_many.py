@@ -18,8 +18,8 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from parallel import PARALLEL
 
-from trial.messages import Entry
-from trial.study import Study
+from trial.definition.study import Study
+from trial.events.envelope import Entry
 from trial.tables.grid import Grid
 
 Json = dict[str, Any]
@@ -142,9 +142,7 @@ def level(who: Person, name: str) -> tuple[str | None, bool]:
     return "Other", False
 
 
-def answer(  # noqa: PLR0911 (a form each)
-    who: Person, asked: Any, named: Mapping[str, Any]
-) -> tuple[Truth, bool]:
+def answer(who: Person, asked: Any, named: Mapping[str, Any]) -> tuple[Truth, bool]:  # noqa: PLR0911 (a form each)
     """Give the answer to a condition and, where it is open, whether it waits for something."""
     if isinstance(asked, str):
         return answer(who, named[asked], named)

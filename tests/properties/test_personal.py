@@ -8,10 +8,11 @@ import toy
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from trial import messages, personal
-from trial.messages import ERASURE, KINDS, Entry
-from trial.store import sealing
-from trial.subject import ERASURE_RECORD, gather
+from trial.events import envelope, json_body, privacy
+from trial.events.envelope import Entry
+from trial.events.payloads import ERASURE, KINDS
+from trial.store.encoding import sealing
+from trial.subject.fold import ERASURE_RECORD, gather
 
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=30
@@ -46,9 +47,9 @@ def events(draw: st.DrawFn) -> Entry:
         "type": f"org.livetlf.{kind}.v1", "time": "2015-08-02T10:00:00Z",
         **draw(EXTENSIONS), "data": data,
     }  # fmt: skip
-    body = draw(st.sampled_from([json.dumps, messages.canonical]))(event)
+    body = draw(st.sampled_from([json.dumps, json_body.canonical]))(event)
     padded = draw(st.sampled_from(["{}", " {}\n"])).replace("{}", body)
-    return messages.parse(messages.read_json(padded), padded)
+    return envelope.parse(json_body.read_json(padded), padded)
 
 
 ERASE = toy.parsed(
@@ -68,7 +69,7 @@ def test_it_does_not_matter_when_a_subject_is_erased(entries: list[Entry], data:
     for key, record in plain.records.items():
         left = erased.records[key]
         assert erased.seen[key] == plain.seen[key]
-        assert left.data == personal.without(record.kind, record.data)
+        assert left.data == privacy.without(record.kind, record.data)
         KINDS[record.kind].model_validate(
             {"record": left.record, "revision": left.revision, **left.data}
         )
@@ -85,10 +86,10 @@ def test_a_sealed_event_opens_to_the_byte_and_without_its_key_holds_no_text(entr
     if texts:
         assert sealing.unseal(sealing.new_key(), texts, body, of) is None
         assert sealing.unseal(key, texts, body, (*of[:4], entry.revision + 1)) is None
-    left = messages.parse(messages.read_json(body), body)
-    assert left.data == personal.without(entry.kind, entry.data)
+    left = envelope.parse(json_body.read_json(body), body)
+    assert left.data == privacy.without(entry.kind, entry.data)
     assert (left.reason is None) == (entry.reason is None)
-    assert left.reason in {None, personal.ERASED}
+    assert left.reason in {None, privacy.ERASED}
     assert sealing.seal(b"", entry) == (body, b"")
-    again, _ = personal.take_apart(left)
+    again, _ = privacy.take_apart(left)
     assert again == body

@@ -15,11 +15,12 @@ from builders import subjects, sums_of
 from exact import MORE, text
 from random_measures import Person, Trial
 
-from trial import acceptance, report
-from trial.numbers import decimal_text
-from trial.study import Study
-from trial.tables.charts import charts
+from trial.definition.study import Study
+from trial.reporting import report
+from trial.subject import acceptance
+from trial.tables.figures import charts
 from trial.tables.grid import Cell, Grid
+from trial.tables.rounding import decimal_text
 
 DEFINITIONS = soak.size(150, 5_000)
 SEED = soak.seed(f"{DEFINITIONS:,} definitions whose statistics are recounted")

@@ -18,11 +18,11 @@ from builders import (
     tiny,
 )
 
-from trial import report
-from trial.derivation import Derivation
-from trial.messages import Entry
-from trial.study import Study
-from trial.subject import gather
+from trial.definition.study import Study
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.subject.derivation import Derivation
+from trial.subject.fold import gather
 
 HISTORIES = soak.size(150, 5_000)
 SEED = soak.seed(f"{HISTORIES} histories whose records are called otherwise")

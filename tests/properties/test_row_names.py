@@ -7,10 +7,10 @@ import soak
 from builders import adverse_event, coding, death, dose, enrolment
 from parallel import parallel
 
-from trial import report
 from trial.definition.references import row_of
+from trial.reporting import report
+from trial.tables.attribution import Moves, Place
 from trial.tables.grid import Grid
-from trial.tables.moves import Moves, Place
 
 TABLES = soak.size(150, 5_000)
 SEED = soak.seed(f"{TABLES} tables of terms that look like each other's names")

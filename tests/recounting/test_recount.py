@@ -23,7 +23,8 @@ from recounting import cdisc_pilot, sheets, tmb301
 from recounting.claims import Claims, Outcome, compare
 
 from local.feed import read_definition
-from trial import messages, study
+from trial.definition import study
+from trial.events import envelope, json_body
 
 PREFIXES = [0, 40, 700, 1500, 2226]
 WHOLE = PREFIXES[-1]
@@ -39,7 +40,7 @@ def tmb301_workbook(events: int = WHOLE) -> bytes:
 def pilot_workbook() -> bytes:
     defined = study.load(json.dumps(read_definition(DEFINITION)))
     bodies = (compact(each) for each in feed() if counts(each))
-    entries = (messages.parse(messages.read_json(body), body) for body in bodies)
+    entries = (envelope.parse(json_body.read_json(body), body) for body in bodies)
     return builders.files_of(builders.report_of(defined, entries))["listings.xlsx"]
 
 

@@ -12,10 +12,10 @@ import pytest
 from builders import tmb301
 from defusedxml.ElementTree import fromstring
 
-from trial.numbers import ticks
-from trial.render.charts import canvas, chart_svg, words
-from trial.tables.charts import charts
+from trial.render.figures import alt_text, canvas, chart_svg
+from trial.tables.figures import charts
 from trial.tables.grid import Chart, Mark, Series
+from trial.tables.rounding import ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 KINDS = ("line", "step", "bars", "dots")
@@ -243,8 +243,8 @@ class TestTicks:
 class TestTmb301:
     def test_the_same_charts_are_the_same_bytes_in_another_process(self):
         script = (
-            "import hashlib, builders; from trial.tables.charts import charts;"
-            "from trial.render.charts import chart_svg;"
+            "import hashlib, builders; from trial.tables.figures import charts;"
+            "from trial.render.figures import chart_svg;"
             "s = builders.tmb301(); sums = builders.sums_of(s, builders.subjects(builders.feed()));"
             "print(hashlib.sha256(''.join(map(chart_svg, charts(s, sums))).encode()).hexdigest())"
         )
@@ -259,7 +259,7 @@ class TestTmb301:
 
     def test_each_is_told_in_words(self):
         sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
-        found = {each.id: words.description(each) for each in charts(tmb301(), sums)}
+        found = {each.id: alt_text.description(each) for each in charts(tmb301(), sums)}
         assert "Week 25: 42.5 (27.0 to 59.1) [n = 17]" in found["14.2.3"]
         assert "Total (N = 40): 40 bars, from 1.9 to " in found["14.2.1"]
         assert "Diarrhoea: Total 20.0 [n = 8]" in found["14.3.2"]

@@ -12,12 +12,12 @@ from parallel import A, B, parallel, randomised
 
 from local.feed import read_definition
 from local.replay import DOCUMENTS
-from trial import report
 from trial.definition.reporting import CONSORT, HARMS
+from trial.definition.study import Study, load
 from trial.errors import Rejected
 from trial.render import tables_json
 from trial.render.checklist import checklist
-from trial.study import Study, load
+from trial.reporting import report
 
 STATUSES = {"from_data", "from_definition", "manual", "not_applicable"}
 RANDOMISATION = {"17a", "17b", "18", "19", "20a", "20b"}

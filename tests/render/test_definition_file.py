@@ -9,8 +9,8 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from trial import study
-from trial.methods import methods
+from trial.definition import study
+from trial.reporting.methods import methods
 
 
 def airway(**changes: object) -> study.Study:

@@ -19,7 +19,7 @@ import jsonschema
 import openpyxl
 import pytest
 
-from trial.study import Study
+from trial.definition.study import Study
 
 SIZE = 1_000
 TEXTS = (

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from trial.render import legible
 from trial.render.workbook import workbook
-from trial.render.workbook.texts import LONGEST_TEXT
+from trial.render.workbook.cell_values import LONGEST_TEXT
 from trial.tables.grid import Listing, ListingColumn
 
 

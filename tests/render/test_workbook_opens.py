@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from trial.render import legible
 from trial.render.workbook import workbook
-from trial.render.workbook.texts import Names, storable
+from trial.render.workbook.cell_values import Names, storable
 from trial.tables.grid import Cell, Column, Grid, Listing, ListingColumn, Row, Statistic
 
 SOFFICE = shutil.which("soffice")

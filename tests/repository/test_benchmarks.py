@@ -5,8 +5,9 @@ from types import ModuleType
 import pytest
 from benchmarks import by_pandas, by_polars, frames, history, recomputation, requests, start, world
 
-from trial import cells, report
-from trial.subject import gather
+from trial.reporting import report
+from trial.statistics import cells
+from trial.subject.fold import gather
 
 EVENTS = 400
 

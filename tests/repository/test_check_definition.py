@@ -12,8 +12,8 @@ from local import __main__ as commands
 from local import checking
 from local.checking import check
 from local.feed import DefinitionRefusedError, read_source
-from trial import study
-from trial.acceptance import accept
+from trial.definition import study
+from trial.subject.acceptance import accept
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "events" / "example"

@@ -13,11 +13,11 @@ from jsonschema import Draft202012Validator
 
 from local import contract as made
 from local.contract import models, operations
-from trial import messages
 from trial.errors import Rejected
-from trial.messages import ERASURE, KINDS
+from trial.events import envelope, json_body
+from trial.events.payloads import ERASURE, KINDS
 
-EVENTS = FILES.parents[2] / "events"
+EVENTS = FILES.parents[3] / "events"
 OPERATIONS = [
     (method, path, operation)
     for path, of in document()["paths"].items()
@@ -138,15 +138,15 @@ def test_every_event_that_is_shipped_conforms_to_its_schema(study: str) -> None:
     lines = (EVENTS / study / "feed.ndjson").read_text(encoding="utf-8").splitlines()
     for line in lines:
         value = json.loads(line)
-        kind = messages.kind_of(value["type"])
+        kind = envelope.kind_of(value["type"])
         assert VALIDATORS[kind].is_valid(value), line
 
 
 def is_taken(event: Any) -> bool:
     body, study = json.dumps(event), event.get("study")
     try:
-        messages.parse(
-            messages.read_json(body), body, None if isinstance(study, str) else "TMB-301"
+        envelope.parse(
+            json_body.read_json(body), body, None if isinstance(study, str) else "TMB-301"
         )
     except Rejected:
         return False
@@ -169,7 +169,7 @@ def changed(draw: st.DrawFn, kind: str) -> dict[str, Any]:
         part = event if draw(st.integers(0, 3)) == 0 else event.get("data")
         if not isinstance(part, dict):
             break
-        fields = [*messages.Envelope.model_fields] if part is event else [*KINDS[kind].model_fields]
+        fields = [*envelope.Envelope.model_fields] if part is event else [*KINDS[kind].model_fields]
         name = draw(st.sampled_from([*fields, "beyond"]))
         if draw(st.booleans()):
             part[name] = draw(VALUES)

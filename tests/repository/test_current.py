@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from trial.messages import KINDS, TYPE_PREFIX, Data, Envelope, Measurement
+from trial.events.envelope import TYPE_PREFIX, Envelope
+from trial.events.payloads import KINDS, Data, Measurement
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = ROOT / "events"

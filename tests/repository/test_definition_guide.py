@@ -12,9 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 from local import schema
-from trial import acceptance, report, study
-from trial.definition import Definition, reporting
-from trial.definition.charts import CHART_KINDS, ChartDefinition, ChartSource, Reference
+from trial.definition import Definition, reporting, study
 from trial.definition.conditions import (
     CONDITION_FORMS,
     MEASURE_FORMS,
@@ -22,6 +20,7 @@ from trial.definition.conditions import (
     AdverseEvents,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.figures import CHART_KINDS, ChartDefinition, ChartSource, Reference
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
 from trial.definition.outputs import (
     COLUMN_FORMS,
@@ -39,11 +38,13 @@ from trial.definition.outputs import (
     Terms,
     WorstRow,
 )
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.messages import Entry
-from trial.study import Study
-from trial.subject import Subject
-from trial.tables import charts
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.subject import acceptance
+from trial.subject.fold import Subject
+from trial.tables import figures
 from trial.tables.grid import Grid
 from trial.tables.plan import ROWS_A_SUBJECT
 
@@ -120,7 +121,7 @@ class TestExample:
 
     def test_its_chart_shows_the_means_by_visit(self):
         sums = builders.sums_of(loaded(), people())
-        (chart,) = charts.charts(loaded(), sums)
+        (chart,) = figures.charts(loaded(), sums)
         assert [[(mark.x, mark.y, mark.n) for mark in series.marks] for series in chart.series] == [
             [("1", "150", 2), ("29", "150", 2), ("57", "149", 2)],
             [("1", "150", 2), ("29", "145", 2), ("57", "137.5", 2)],

@@ -22,10 +22,11 @@ from statistics import median
 import pytest
 import yaml
 
-from trial import study
-from trial.acceptance import accept
+from trial.definition import study
 from trial.errors import Rejected
-from trial.messages import parse, read_json
+from trial.events.envelope import parse
+from trial.events.json_body import read_json
+from trial.subject.acceptance import accept
 
 FOLDER = Path(__file__).parents[2] / "events" / "tmb-301"
 MADE = ("feed.ndjson", "wrong.ndjson", "wrong.expected.json")

@@ -16,41 +16,30 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 # From the ground up: a module imports what lies below it, and of its own layer its own package.
 # A module of the ground layers may be a single file: it then stands for itself.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("bidi", "complaints", "content", "errors", "cells", "dates", "numbers", "distributions"),
-    ("differences", "wellformed"),
-    ("messages", "statistics"),
-    ("blinding", "personal"),
+    ("errors",),
+    ("statistics",),
+    ("events",),
     ("definition",),
-    ("subject", "study"),
-    ("imputation", "ordering"),
-    ("adverse_events", "results"),
-    ("series",),
-    ("derivation",),
-    ("acceptance", "cutoff", "rights", "rules"),
-    ("asked", "changes"),
+    ("subject",),
+    ("rules",),
     ("tables",),
-    ("methods",),
-    ("checking",),
-    ("report",),
     ("store", "render"),
-    ("provenance", "vouching"),
-    ("admission", "changelog", "contract", "currency", "desk", "discrepancies", "writing"),
-    ("asking", "auditing", "comparison", "erasing", "intake", "publishing", "web", "wiring"),
-    ("redriving", "seen", "submitting", "unblinding", "pages"),
-    ("activity", "asides"),
-    ("showing",),
+    ("reporting",),
+    ("commands",),
+    ("wiring",),
+    ("web",),
     ("api", "audit", "ingest", "publish"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-EDGE = {name for names in LAYERS[-8:] for name in names}
+EDGE = {name for names in LAYERS[-6:] for name in names}
 CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl"}
 MAY_IMPORT = {  # who may know which client; everybody else knows none
     "api": {"aws_lambda_powertools"},
     "audit": {"aws_lambda_powertools"},
     "ingest": {"aws_lambda_powertools"},
     "publish": {"aws_lambda_powertools"},
-    "trial.wiring": {"boto3", "botocore"},
-    "trial.store.bucket": {"botocore"},
+    "wiring": {"boto3", "botocore"},
+    "trial.store.bucket.client": {"botocore"},
     "trial.store.failures": {"botocore"},
     "trial.store.table": {"botocore"},
     "trial.render.workbook": {"openpyxl"},
@@ -59,7 +48,7 @@ MAY_IMPORT = {  # who may know which client; everybody else knows none
     "trial.render.workbook.definitions": {"openpyxl"},
     "trial.render.workbook.drawing": {"openpyxl"},
     "trial.render.workbook.figures": {"openpyxl"},
-    "trial.render.workbook.looks": {"openpyxl"},
+    "trial.render.workbook.styles": {"openpyxl"},
     "trial.render.workbook.methods": {"openpyxl"},
     "trial.render.workbook.rows": {"openpyxl"},
     "trial.render.workbook.sheets": {"openpyxl"},
@@ -67,11 +56,11 @@ MAY_IMPORT = {  # who may know which client; everybody else knows none
 }
 IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
 MAY_BE_IMPURE = {
-    "trial.asking": {"uuid"},  # names a report that is asked for
-    "trial.wiring": {"os"},  # the settings
+    "trial.web.request_bodies": {"uuid"},  # names a report that is asked for
+    "wiring": {"os"},  # the settings
     "trial.store.dynamodb": {"time"},  # the default of an argument
-    "trial.store.filling": {"random"},  # jitter
-    "trial.store.sealing": {"secrets"},  # a subject's key
+    "trial.store.backfill": {"random"},  # jitter
+    "trial.store.encoding.sealing": {"secrets"},  # a subject's key
     "trial.store.writing": {"random"},  # jitter
 }
 CLOCKS = {"now", "today", "utcnow", "fromtimestamp", "time_ns", "monotonic", "perf_counter"}
@@ -148,7 +137,7 @@ def test_nothing_but_the_edge_knows_chance_time_or_the_environment(module: str) 
     assert impure <= MAY_BE_IMPURE.get(module, set())
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name != "trial.wiring"])
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "wiring"])
 def test_no_clock_is_read_but_in_wiring(module: str) -> None:
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -168,7 +157,12 @@ def test_the_core_neither_logs_nor_prints_nor_opens(module: str) -> None:
 def test_pydantic_reads_bytes_and_settings_and_nothing_else() -> None:
     users = {m for m in MODULES if any(n.split(".")[0] == "pydantic" for n in imported(m))}
     definition = {m for m in MODULES if part(m) == "definition"}
-    assert users - definition == {"trial.asking", "trial.messages", "trial.study", "trial.wiring"}
+    assert users - definition == {
+        "trial.web.request_bodies",
+        "trial.messages",
+        "trial.definition.study",
+        "wiring",
+    }
 
 
 def test_no_study_is_known_to_the_code() -> None:
@@ -206,7 +200,7 @@ def test_handlers_that_make_no_workbook_load_nothing_heavy(handler: str) -> None
 
 def test_the_cipher_is_loaded_only_when_something_is_sealed() -> None:
     cipher = "cryptography.hazmat.primitives.ciphers.aead"
-    seal = "api.wiring.store(); from trial.store import sealing"
+    seal = "api.wiring.store(); from trial.store.encoding import sealing"
     assert loaded(f"import api; {seal}", cipher) == []
     assert loaded(f"import api; {seal}; sealing._cipher(b'k' * 32)", cipher) == [cipher]
 
@@ -224,4 +218,7 @@ def test_the_artefact_holds_none_of_the_packages_that_openpyxl_would_load_if_it_
 
 
 def test_the_core_runs_without_any_client() -> None:
-    assert loaded("import trial.report, trial.acceptance", *CLIENTS, "requests") == []
+    assert (
+        loaded("import trial.reporting.report, trial.subject.acceptance", *CLIENTS, "requests")
+        == []
+    )

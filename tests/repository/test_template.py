@@ -157,7 +157,7 @@ HARMLESS = {  # what is in order, or told to whoever sent it
 
 def counted() -> set[str]:
     """Name every metric that the functions count, wherever in their text."""
-    from trial import intake  # noqa: PLC0415
+    from trial.commands import intake  # noqa: PLC0415
 
     calls = [
         node
@@ -270,7 +270,7 @@ def test_bodies_arrive_as_the_bytes_they_are() -> None:
 
 
 def test_versions_of_what_is_live_expire_and_of_what_is_kept_never() -> None:
-    from trial.store.documents import LIVING  # noqa: PLC0415
+    from trial.store.bucket.documents import LIVING  # noqa: PLC0415
 
     rules = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     assert all(each["Status"] == "Enabled" for each in rules)
@@ -355,31 +355,31 @@ def test_every_route_asks_for_a_signature() -> None:
 
 
 def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
-    from trial import showing  # noqa: PLC0415
+    from trial.web import queries  # noqa: PLC0415
 
     start = "/studies/{study}/unblinded/"
-    apart = {path.removeprefix(start) for _, path in showing.routes.all if path.startswith(start)}
+    apart = {path.removeprefix(start) for _, path in queries.routes.all if path.startswith(start)}
     assert apart == {"summary", "consort", "tables", "tables/{table}", "set-aside", "discrepancies",
                      "treatment-events",
                      "subjects/{subject}/history", "reports/{cut}/{file}",
                      "reports/{cut}/changes-since/{base}",
                      "reports/{cut}/datasets/{file}"}  # fmt: skip
-    openly = {path.removeprefix("/studies/{study}/") for _, path in showing.routes.all}
+    openly = {path.removeprefix("/studies/{study}/") for _, path in queries.routes.all}
     assert apart < openly
 
 
 def test_the_routes_of_the_template_are_those_that_are_served() -> None:
     import api  # noqa: PLC0415 (powertools looks at the environment)
-    from trial import showing  # noqa: PLC0415
+    from trial.web import queries  # noqa: PLC0415
 
     described = {
         (source["Properties"]["Method"], source["Properties"]["Path"])
         for _, source in EVENTS
         if source["Type"] == "Api"
     }
-    assert described == {*api.routes.all, *showing.routes.all}
+    assert described == {*api.routes.all, *queries.routes.all}
     assert all(
-        (method == "GET") == ((method, path) in showing.routes.all) for method, path in described
+        (method == "GET") == ((method, path) in queries.routes.all) for method, path in described
     )
 
 

@@ -17,13 +17,14 @@ from doubles import Clock, MemoryClient
 
 from local import journals
 from local.__main__ import main
-from trial import messages, publishing, report
-from trial.asked import Asked
-from trial.changelog import Changelog
+from trial.events import content, envelope, json_body
+from trial.reporting import publishing, report
+from trial.reporting.attestation import Vouching
+from trial.reporting.changelog import Changelog
+from trial.reporting.signing import Signer
 from trial.store import Store
-from trial.store.signing import Signer
 from trial.store.table import Table
-from trial.vouching import Vouching
+from trial.subject.cut_spec import Asked
 
 type Row = dict[str, Any]
 type Journal = list[Row]
@@ -54,7 +55,7 @@ class Kept:
         self.files = files_of(made.report, self.study, "test")
         self.trail = {each.name: b"".join(each.content) for each in made.audit(self.store)}
         signed = {"manifest.json": self.files["manifest.json"], **self.trail}
-        digests = {name: hashlib.sha256(content).hexdigest() for name, content in signed.items()}
+        digests = {name: hashlib.sha256(text).hexdigest() for name, text in signed.items()}
         signer = Signer(signing.KeyInMemory(), "")
         vouching = Vouching(None, signer, name, "open", "test", 1)
         stated = vouching.apart(made.cut, digests)
@@ -73,9 +74,9 @@ class Kept:
         return found
 
     def write(self, folder: Path) -> Path:
-        for name, content in (self.files | self.trail).items():
+        for name, text in (self.files | self.trail).items():
             (folder / name).parent.mkdir(exist_ok=True)  # data sets have a folder of their own
-            (folder / name).write_bytes(content)
+            (folder / name).write_bytes(text)
         return folder
 
 
@@ -132,7 +133,7 @@ def change_a_value_and_seal(journal: Journal, rng: random.Random) -> None:
     event = json.loads(journal[i]["body"])
     event["data"]["result"] = str(rng.randrange(1_000, 9_000))
     body = json.dumps(event)
-    entry = messages.parse(messages.read_json(body), body)
+    entry = envelope.parse(json_body.read_json(body), body)
     journal[i] = journal[i] | {"body": body, "digest": entry.digest.hex()}
     reseal(journal, journal[i]["subject"])
 
@@ -271,7 +272,7 @@ def test_untouched_journals_raise_no_alarm(kept: Kept, other: Kept) -> None:
 
 def test_what_is_a_digest_here_is_one_in_the_service() -> None:
     for line in FEED.read_text(encoding="utf-8").splitlines():
-        entry = messages.parse(messages.read_json(line), line)
+        entry = envelope.parse(json_body.read_json(line), line)
         said = journals._read(line, normal=True)
         assert said is not None
         assert said["digest"] == entry.digest.hex()
@@ -290,14 +291,14 @@ def test_numbers_and_texts_are_read_as_the_service_reads_them(data: str) -> None
     start = '{"specversion":"1.0","id":"e","source":"s","type":"org.livetlf.lab.result.reported.v1"'
     more = ',"subject":"P1","time":"2015-07-02T10:00:00Z","study":"S","data":'
     body = f'{start}{more}{{"record":"L1","revision":1,{data}}}}}'
-    event = messages.read_json(body)
+    event = json_body.read_json(body)
     written = {name: v for name, v in event["data"].items() if name not in ("record", "revision")}
-    normal = messages.content.present(messages.content.numbers(written))
-    content = {"kind": "lab.result.reported", "record": "L1", "revision": 1, "action": "record"}
+    normal = content.present(content.numbers(written))
+    whole = {"kind": "lab.result.reported", "record": "L1", "revision": 1, "action": "record"}
     for form, own in ((False, written), (True, normal)):
         said = journals._read(body, normal=form)
         assert said is not None
-        assert said["digest"] == messages.digest(content | {"reason": None, "data": own}).hex()
+        assert said["digest"] == json_body.digest(whole | {"reason": None, "data": own}).hex()
 
 
 def test_the_root_here_is_the_root_of_the_service(kept: Kept) -> None:
@@ -375,7 +376,7 @@ def test_documents_without_their_proof_are_incomplete(
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "text"),
     [
         ("manifest.json", None),
         ("manifest.json", b"[]"),
@@ -387,13 +388,13 @@ def test_documents_without_their_proof_are_incomplete(
     ],
 )
 def test_what_cannot_be_read_is_a_bad_argument(
-    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes | None
+    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: bytes | None
 ) -> None:
     kept.write(tmp_path)
-    if content is None:
+    if text is None:
         (tmp_path / name).unlink()
     else:
-        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).write_bytes(text)
     status, told = run(tmp_path, capsys)
     assert status == 2, told
     assert name in told
@@ -402,5 +403,5 @@ def test_what_cannot_be_read_is_a_bad_argument(
 
 def test_the_manifest_vouches_for_bytes(kept: Kept) -> None:
     for each in json.loads(kept.files["manifest.json"])["files"]:
-        content = kept.files[each["name"]]
-        assert hashlib.sha256(content).hexdigest() == each["sha256"]
+        text = kept.files[each["name"]]
+        assert hashlib.sha256(text).hexdigest() == each["sha256"]

@@ -18,11 +18,14 @@ from pilot.feed import feed
 from pilot.writing import DEFINITION, compact
 
 from local.feed import Lines, read_definition
-from trial import cells, messages, report, study
-from trial.messages import Entry
+from trial.definition import study
+from trial.definition.study import Study
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
 from trial.render import consort, tables_json
-from trial.study import Study
-from trial.subject import Subject, fold
+from trial.reporting import report
+from trial.statistics import cells
+from trial.subject.fold import Subject, fold
 
 ARMS = ("placebo", "xanomeline-low", "xanomeline-high")
 ROWS_OF_A_TRANSACTION = 98  # of 100 actions; the subject's row and its journal take two
@@ -60,7 +63,7 @@ def pilot(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
     path.write_text("\n".join(bodies), encoding="utf-8")
     results = stack.client.post_events(definition["study"], Lines(path))
     assert {result.status for result in results} == {201}
-    entries = [messages.parse(messages.read_json(body), body) for body in bodies]
+    entries = [envelope.parse(json_body.read_json(body), body) for body in bodies]
     return Pilot(stack, study.load(json.dumps(definition)), builders.subjects(entries))
 
 
@@ -126,4 +129,4 @@ def plain(data: Any) -> dict[str, Any]:
 
 def read(event: dict[str, Any]) -> Entry:
     body = json.dumps(event)
-    return messages.parse(messages.read_json(body), body, "CDISCPILOT01")
+    return envelope.parse(json_body.read_json(body), body, "CDISCPILOT01")

@@ -2,8 +2,7 @@
 
 import toy
 
-from trial import study
-from trial.definition import Definition
+from trial.definition import Definition, study
 from trial.tables.grid import (
     Cell,
     Chart,

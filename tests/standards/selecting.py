@@ -15,7 +15,7 @@ from typing import Any
 import studies
 from studies import Json, referred
 
-from trial import study
+from trial.definition import study
 from trial.tables.grid import Listing, Report
 
 Row = Mapping[str, Any]

@@ -11,12 +11,13 @@ from pilot.feed import feed
 from pilot.writing import DEFINITION, compact
 
 from local.feed import read_definition
-from trial import messages, report, study
-from trial.definition import Definition
-from trial.messages import Entry
+from trial.definition import Definition, study
+from trial.definition.study import Study
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
 from trial.render import ars, datasets
-from trial.study import Study
-from trial.subject import Subject
+from trial.reporting import report
+from trial.subject.fold import Subject
 from trial.tables.grid import Listing, Report
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -37,7 +38,7 @@ def entries(name: str) -> list[Entry]:
         lines: Iterable[str] = map(compact, feed(laboratory=False))
     else:
         lines = (EVENTS / name / "feed.ndjson").read_text(encoding="utf-8").splitlines()
-    return [messages.parse(messages.read_json(line), line) for line in lines]
+    return [envelope.parse(json_body.read_json(line), line) for line in lines]
 
 
 @cache

@@ -18,7 +18,7 @@ import pytest
 import studies
 from studies import STUDIES, Json, by_id, event, event_of, referred, report_of
 
-from trial import study
+from trial.definition import study
 from trial.render import ars, tables_json
 from trial.tables.grid import Report
 from trial.tables.rows.kinds import named

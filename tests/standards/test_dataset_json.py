@@ -14,7 +14,7 @@ import pytest
 import studies
 from studies import STUDIES, Json, data, report_of
 
-from trial import study
+from trial.definition import study
 from trial.errors import Rejected
 from trial.render import datasets
 from trial.tables.grid import Absent, Cut, Listing, ListingColumn

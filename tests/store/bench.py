@@ -10,13 +10,13 @@ from botocore.config import Config
 from doubles import Clock
 from faults import Fault, Faulty
 
-from trial import cells
+from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.messages import Entry
+from trial.events.envelope import Entry
+from trial.statistics import cells
 from trial.store import Result, Store, verify
 from trial.store.table import Table
-from trial.study import Study
-from trial.subject import gather
+from trial.subject.fold import gather
 
 FEW_BYTES = 45
 """A page of three or so of the toy's records."""

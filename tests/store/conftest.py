@@ -18,7 +18,7 @@ _NUMBER = count(1)
 @pytest.fixture(params=["memory", "memory, short pages", "ministack"])
 def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     if request.param == "memory, short pages":
-        monkeypatch.setattr("trial.store.drafts.PAGE_BYTES", FEW_BYTES)
+        monkeypatch.setattr("trial.store.subject_update.PAGE_BYTES", FEW_BYTES)
     if request.param != "ministack":
         return MemoryClient(page=3)
     return ministack_client(request.getfixturevalue("ministack"))

@@ -7,13 +7,13 @@ import pytest
 import toy
 from bench import Bench
 
-from trial import auditing
-from trial.cells import Share
+from trial.commands import auditing
+from trial.definition.study import CONTRIBUTION_VERSION
 from trial.errors import Unavailable
-from trial.store import codec
-from trial.store.shares import encode_share
-from trial.study import CONTRIBUTION_VERSION
-from trial.subject import Outcome, gather
+from trial.statistics.cells import Share
+from trial.store.encoding import subjects
+from trial.store.encoding.shares import encode_share
+from trial.subject.fold import Outcome, gather
 
 
 class Damage:
@@ -116,7 +116,7 @@ def cut_short(damage: Damage) -> None:
 
 def records(damage: Damage) -> None:
     other = toy.event(damage.bench.study.id, "P1", "L9", result="1")
-    damage.of_subject(body={"B": codec.encode(gather("P1", [other]))})
+    damage.of_subject(body={"B": subjects.encode(gather("P1", [other]))})
 
 
 def prepare(bench: Bench) -> Damage:

@@ -12,13 +12,17 @@ from doubles import Clock, MemoryClient
 from hypothesis import HealthCheck, given, settings
 from parallel import TOTAL, A, B
 
-from trial import auditing, blinding, cells, report
-from trial.messages import Entry
-from trial.store import Store, sealing
+from trial.commands import auditing
+from trial.definition.study import Study, load
+from trial.events import blinding
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.statistics import cells
+from trial.store import Store
+from trial.store.encoding import sealing
 from trial.store.rows import Receipt
 from trial.store.table import Table
-from trial.study import Study, load
-from trial.subject import gather
+from trial.subject.fold import gather
 
 ADMIN = "arn:aws:iam::123456789012:role/admin"
 SLOWLY = settings(

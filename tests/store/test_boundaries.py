@@ -11,18 +11,20 @@ from doubles import START, MemoryClient
 
 import api
 import publish
-from trial import asking, auditing, intake
-from trial.desk import Desk, Road
+from trial.commands import auditing, intake
+from trial.commands.desk import Desk, Road
 from trial.errors import OutOfTime, Rejected, Unavailable
-from trial.store import definitions, drafts, filling, keys, places, spreading, writing
+from trial.store import backfill, definitions, keys, spreading, subject_update, writing
+from trial.store.bucket import object_keys
+from trial.store.bucket.retention import Retention
+from trial.store.encoding.shares import encode_share
 from trial.store.generations import ACTIONS
 from trial.store.reports import AT_ONCE, PENDING, Requested
-from trial.store.retention import Retention
 from trial.store.senders import Senders
-from trial.store.shares import encode_share
 from trial.store.submissions import Submissions
-from trial.subject import Outcome
-from trial.wiring import MARGIN, beat
+from trial.subject.fold import Outcome
+from trial.web import request_bodies
+from wiring import MARGIN, beat
 
 ADMIN = "arn:aws:iam::123456789012:role/admin"
 TICK = timedelta(microseconds=10)
@@ -97,14 +99,14 @@ class TestTransactions:
         def wide(cells: int) -> Any:
             return {"study": {}, "wide#0": {str(i): 1 for i in range(cells)}}
 
-        for fit in (lambda of: drafts._fit([], of), lambda of: filling._fit(1, of, 0)):
+        for fit in (lambda of: subject_update._fit([], of), lambda of: backfill._fit(1, of, 0)):
             assert fit(wide(spreading.OPERATORS))
             assert not fit(wide(spreading.OPERATORS + 1))
 
     def test_a_fill_takes_so_many_bytes_at_once(self) -> None:
-        left = drafts.BYTES - drafts.SUM_ROW_BYTES
-        assert filling._fit(1, {"study": {}}, left)
-        assert not filling._fit(1, {"study": {}}, left + 1)
+        left = subject_update.BYTES - subject_update.SUM_ROW_BYTES
+        assert backfill._fit(1, {"study": {}}, left)
+        assert not backfill._fit(1, {"study": {}}, left + 1)
 
 
 class TestSharesOfAnotherVersion:
@@ -175,8 +177,8 @@ class TestRetention:
         locked: bool,  # noqa: FBT001
     ) -> None:
         retention = Retention("GOVERNANCE", days, lambda: START)
-        assert bool(retention.arguments(places.cut("c"))) == locked
-        assert retention.arguments(places.LIVE) == {}
+        assert bool(retention.arguments(object_keys.cut("c"))) == locked
+        assert retention.arguments(object_keys.LIVE) == {}
 
 
 class TestDeadlines:
@@ -259,9 +261,9 @@ class TestReports:
 
     def test_an_instant_can_be_asked_for_once_it_is_a_minute_old(self) -> None:
         ask = {"as_of": self.ASKED}
-        assert asking.read(ask, ADMIN, self.after(seconds=60), None).as_of
+        assert request_bodies.read(ask, ADMIN, self.after(seconds=60), None).as_of
         with pytest.raises(Rejected) as refused:
-            asking.read(ask, ADMIN, self.after(seconds=60, microseconds=-1), None)
+            request_bodies.read(ask, ADMIN, self.after(seconds=60, microseconds=-1), None)
         assert [each.pointer for each in refused.value.faults] == ["/as_of"]
 
 

@@ -7,22 +7,24 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trial import messages
-from trial.cells import Share
-from trial.messages import Entry, canonical
-from trial.store import codec, dictionary, keys
-from trial.store.shares import decode_share, encode_share
-from trial.subject import Subject, fold, gather
+from trial.events import envelope, json_body
+from trial.events.envelope import Entry
+from trial.events.json_body import canonical
+from trial.statistics.cells import Share
+from trial.store import keys
+from trial.store.encoding import dictionary, subjects
+from trial.store.encoding.shares import decode_share, encode_share
+from trial.subject.fold import Subject, fold, gather
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     ["", "\n", "\t\f\v\\", "\\n", "=", "{", "[", "2015-07-01", "a" * 300, '"', "\x00"]
 )
 NUMBERS = st.one_of(
-    st.integers(-(10**45), 10**45).map(str).map(messages.read_json),  # some stay decimal
+    st.integers(-(10**45), 10**45).map(str).map(json_body.read_json),  # some stay decimal
     st.sampled_from(["1.50", "1.5", "1E+5", "1e-9", "-0.0", "0", "-0", "100", "1e2", "1" * 60]).map(
-        messages.read_json
+        json_body.read_json
     ),
-    st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: messages.read_json(str(d))),
+    st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: json_body.read_json(str(d))),
 )
 JSON = st.recursive(
     TEXTS | NUMBERS | st.booleans() | st.none(),
@@ -62,7 +64,7 @@ def entry(
         "reason": reason,
         "data": data,
     }
-    digest = messages.digest(content)
+    digest = json_body.digest(content)
     void = state == "void"
     return Entry("S", "P", kind, record, revision, void, reason, data, digest, "", "", "", "")
 
@@ -82,7 +84,7 @@ def same(subject: Subject, other: Subject) -> bool:
 @given(entries())
 def test_a_subject_survives_its_bytes(history: list[Entry]) -> None:
     subject = gather("P", history)
-    assert same(codec.decode(Subject("P"), codec.encode(subject)), subject)
+    assert same(subjects.decode(Subject("P"), subjects.encode(subject)), subject)
 
 
 @given(entries(), st.randoms(use_true_random=False))
@@ -92,8 +94,8 @@ def test_bytes_do_not_depend_on_the_order_of_arrival(history: list[Entry], rng: 
     shuffled = rng.sample(distinct, len(distinct))
     through_bytes = Subject("P")
     for each in shuffled:
-        through_bytes, _ = fold(codec.decode(Subject("P"), codec.encode(through_bytes)), each)
-    assert codec.encode(through_bytes) == codec.encode(gather("P", distinct))
+        through_bytes, _ = fold(subjects.decode(Subject("P"), subjects.encode(through_bytes)), each)
+    assert subjects.encode(through_bytes) == subjects.encode(gather("P", distinct))
 
 
 @given(entries(), entries())
@@ -101,7 +103,7 @@ def test_a_decoded_subject_folds_as_the_original_does(
     history: list[Entry], more: list[Entry]
 ) -> None:
     original = gather("P", history)
-    decoded = codec.decode(Subject("P"), codec.encode(original))
+    decoded = subjects.decode(Subject("P"), subjects.encode(original))
     for each in [*history, *more]:
         (original, outcome), (decoded, found) = fold(original, each), fold(decoded, each)
         assert outcome is found
@@ -117,12 +119,12 @@ def test_a_subject_survives_its_pages_wherever_they_are_cut(
     for each, cut in zip(history, cuts, strict=False):
         (subject, outcome), (plain, expected) = fold(subject, each), fold(plain, each)
         assert outcome is expected
-        body = codec.encode(codec.since(subject, older))
+        body = subjects.encode(subjects.since(subject, older))
         if cut:
             pages.append(body)
-            body = codec.encode(Subject("P"))
-        older = codec.decode(Subject("P"), *pages)
-        subject = codec.decode(older, body)
+            body = subjects.encode(Subject("P"))
+        older = subjects.decode(Subject("P"), *pages)
+        subject = subjects.decode(older, body)
         assert same(subject, plain)
 
 
@@ -130,20 +132,20 @@ def test_what_lies_in_a_page_is_not_written_again() -> None:
     first = entry("visit.recorded", "V1", 1, "record", {"date": "2015-07-01"}, None)
     other = entry("visit.recorded", "V2", 1, "record", {"date": "2015-07-02"}, None)
     third = entry("visit.recorded", "V1", 3, "record", {"date": "2015-07-03"}, "late")
-    older = codec.decode(Subject("P"), codec.encode(gather("P", [first])))
-    assert codec.since(older, older) == Subject("P")
+    older = subjects.decode(Subject("P"), subjects.encode(gather("P", [first])))
+    assert subjects.since(older, older) == Subject("P")
     added, _ = fold(older, other)
-    assert codec.since(added, older) == gather("P", [other])
+    assert subjects.since(added, older) == gather("P", [other])
     corrected, _ = fold(added, third)
-    assert codec.since(corrected, older) == gather("P", [other, third])
+    assert subjects.since(corrected, older) == gather("P", [other, third])
 
 
 def test_a_late_older_revision_takes_the_record_along_that_it_does_not_change() -> None:
     third = entry("visit.recorded", "V1", 3, "record", {"date": "2015-07-03"}, "late")
     second = entry("visit.recorded", "V1", 2, "void", {}, "mistaken")
-    older = codec.decode(Subject("P"), codec.encode(gather("P", [third])))
+    older = subjects.decode(Subject("P"), subjects.encode(gather("P", [third])))
     late, _ = fold(older, second)
-    assert codec.since(late, older) == gather("P", [third, second])
+    assert subjects.since(late, older) == gather("P", [third, second])
 
 
 CELL_NAMES = TEXTS | st.sampled_from(
@@ -179,7 +181,7 @@ def test_a_share_has_the_same_bytes_whatever_was_counted_before(old: Share, new:
 
 def test_the_dictionaries_of_format_1_are_frozen() -> None:
     """Rows already written need these very bytes: a better dictionary is another format."""
-    assert codec.FORMAT == 1
+    assert subjects.FORMAT == 1
     texts = dictionary.RECORDS_1 + dictionary.SHARES_1
     assert hashlib.sha256(texts).hexdigest() == FROZEN
 
@@ -200,7 +202,7 @@ def test_rows_written_by_the_first_release_can_be_read() -> None:
             entry("visit.recorded", "V3", 2, "void", {}, "entered twice"),
         ],
     )
-    assert same(codec.decode(Subject("P"), bytes.fromhex(FIRST_SUBJECT)), subject)
+    assert same(subjects.decode(Subject("P"), bytes.fromhex(FIRST_SUBJECT)), subject)
     share = {"study": {"accepted": 3}, "t#0": {"0.n": 1, "0.s": 15, "0.q": 225}}
     assert decode_share(bytes.fromhex(FIRST_SHARE)) == (share, 3)
 
@@ -212,9 +214,9 @@ def test_digests_of_what_was_never_corrected_are_what_parse_makes_of_it() -> Non
         "type": "org.livetlf.consent.recorded.v1", "time": "2015-07-01T00:00:00Z",
         "data": {"record": "C1", "revision": 1, "date": "2015-07-01"},
     }  # fmt: skip
-    parsed = messages.parse(value, "")
-    decoded = codec.decode(Subject("P"), codec.encode(gather("P", [parsed])))
-    assert isinstance(decoded.seen["consent.recorded", "C1"], codec.Derived)
+    parsed = envelope.parse(value, "")
+    decoded = subjects.decode(Subject("P"), subjects.encode(gather("P", [parsed])))
+    assert isinstance(decoded.seen["consent.recorded", "C1"], subjects.Derived)
     assert decoded.seen["consent.recorded", "C1"][1] == parsed.digest
     assert parsed.digest.hex() == FIRST_DIGEST
 

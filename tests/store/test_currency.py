@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from trial.currency import is_newer
 from trial.errors import Unavailable
+from trial.reporting.currency import is_newer
 
 type Standing = dict[str, Any]
 

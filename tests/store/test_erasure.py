@@ -12,28 +12,29 @@ import toy
 from bench import Bench
 from doubles import MemoryClient
 
-from trial import auditing, erasing, messages
-from trial.cells import Share
+from trial.commands import auditing, erasure
+from trial.definition.study import CONTRIBUTION_VERSION, Study
 from trial.errors import Rejected
-from trial.personal import ERASED
-from trial.store import asides, verify
-from trial.store.dictionary import RECORDS_1, SHARES_1
+from trial.events import envelope
+from trial.events.privacy import ERASED
+from trial.statistics.cells import Share
+from trial.store import quarantine, verify
+from trial.store.encoding.dictionary import RECORDS_1, SHARES_1
 from trial.store.table import Table
-from trial.study import CONTRIBUTION_VERSION, Study
-from trial.subject import Outcome, Subject, gather
+from trial.subject.fold import Outcome, Subject, gather
 
 SECRET = "Gunther Zyx"  # a name in a free text
 ADMIN = "arn:aws:iam::123456789012:role/admin"
 
 
-def death(bench: Bench, subject: str, revision: int = 1, cause: str = SECRET) -> messages.Entry:
+def death(bench: Bench, subject: str, revision: int = 1, cause: str = SECRET) -> envelope.Entry:
     data = {"record": "D-1", "revision": revision, "date": "2015-08-01", "cause": cause}
     if revision > 1:
         data["reason_for_change"] = f"{SECRET} had told otherwise"
     return toy.parsed(bench.study.id, subject, "death.reported", data, f"d{revision}")
 
 
-def history(bench: Bench, subject: str, length: int = 3) -> list[messages.Entry]:
+def history(bench: Bench, subject: str, length: int = 3) -> list[envelope.Entry]:
     """Make events that have a personal text each."""
     events = [
         toy.serious(bench.study.id, subject, f"AE-{i}", term=f"{SECRET} fell {i} times" * 9)
@@ -44,8 +45,8 @@ def history(bench: Bench, subject: str, length: int = 3) -> list[messages.Entry]
 
 def erase(bench: Bench, subject: str, reason: str = "Asked to") -> Any:
     store = bench.store()
-    entry = erasing.entry_of(bench.study, subject, reason, "request", bench.clock())
-    return erasing.erase(store, bench.study, entry, ADMIN)
+    entry = erasure.entry_of(bench.study, subject, reason, "request", bench.clock())
+    return erasure.erase(store, bench.study, entry, ADMIN)
 
 
 def items(bench: Bench) -> Iterator[dict[str, Any]]:
@@ -131,8 +132,8 @@ def test_a_cell_named_for_a_text_goes_with_it(bench: Bench) -> None:
     store.record(bench.study, toy.receipts([first]))
     store.record(bench.study, toy.receipts([second, of_other]))
     assert SECRET in texts(bench)
-    entry = erasing.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
-    erasing.erase(store, bench.study, entry, ADMIN)
+    entry = erasure.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
+    erasure.erase(store, bench.study, entry, ADMIN)
     assert SECRET not in texts(bench)
     assert store.sums(bench.study)["causes#0"] == {f"cause={ERASED}": 1, "cause=a fall": 1}
     assert set(map(str, store.check(bench.study).values())) == {"{}"}
@@ -143,8 +144,8 @@ def test_what_another_generation_counted_goes_with_it_too(bench: Bench) -> None:
     old.record(bench.study, toy.receipts([death(bench, "P1")]))
     new = bench.store(version=CONTRIBUTION_VERSION + 1)
     new.record(new.study(bench.study.id), toy.receipts([bench.event("P1")]))
-    entry = erasing.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
-    erasing.erase(new, new.study(bench.study.id), entry, ADMIN)
+    entry = erasure.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
+    erasure.erase(new, new.study(bench.study.id), entry, ADMIN)
     assert SECRET in texts(bench)  # what a release counted that still runs
     assert new.fill(bench.study.id)
     bench.clock.pause(3_600)
@@ -186,7 +187,7 @@ def test_an_event_that_commits_meanwhile_is_erased_with_the_rest(bench: Bench) -
     rest = random.Random(1).sample(entries[1:], len(entries) - 1)  # noqa: S311
     outcomes: list[Any] = []
 
-    def write(part: list[messages.Entry]) -> None:
+    def write(part: list[envelope.Entry]) -> None:
         for each in part:
             outcomes.extend(bench.record(each))
 
@@ -281,7 +282,7 @@ class Amid:
 
 
 @pytest.mark.parametrize("ending", ["", "}"])
-@pytest.mark.parametrize("partition", ["its own", asides.UNKNOWN_STUDY])
+@pytest.mark.parametrize("partition", ["its own", quarantine.UNKNOWN_STUDY])
 def test_a_body_set_aside_in_any_moment_of_an_erasure_is_dropped(
     bench: Bench, partition: str, ending: str
 ) -> None:
@@ -290,10 +291,10 @@ def test_a_body_set_aside_in_any_moment_of_an_erasure_is_dropped(
 
     def put(client: Any, subject: str) -> None:
         body = json.dumps({"subject": subject, "term": SECRET}) + ending  # whole, or broken
-        asides.put(Table(client, bench.name), study, body, {}, "x", bench.clock())
+        quarantine.put(Table(client, bench.name), study, body, {}, "x", bench.clock())
 
     def drop(client: Any, subject: str) -> None:
-        asides.erase(Table(client, bench.name), bench.study.id, subject, bench.clock())
+        quarantine.erase(Table(client, bench.name), bench.study.id, subject, bench.clock())
 
     for number in range(1, 9):
         for outer, inner in ((put, drop), (drop, put)):
@@ -302,7 +303,7 @@ def test_a_body_set_aside_in_any_moment_of_an_erasure_is_dropped(
             outer(amid, subject)
             if amid.calls < number:
                 inner(bench.client, subject)
-    kept = [each for each in asides.each(Table(bench.client, bench.name), study) if each.body]
+    kept = [each for each in quarantine.each(Table(bench.client, bench.name), study) if each.body]
     assert kept == []
 
 
@@ -311,8 +312,10 @@ def test_refusing_a_body_reads_no_more_with_many_erased_subjects(bench: Bench) -
     for number in range(2):
         counting = Amid(bench.client, 0, lambda: None)
         body = json.dumps({"subject": f"S{number}"})
-        asides.put(Table(counting, bench.name), bench.study.id, body, {}, "x", bench.clock())
+        quarantine.put(Table(counting, bench.name), bench.study.id, body, {}, "x", bench.clock())
         calls.append(counting.calls)
         for each in range(60):
-            asides.erase(Table(bench.client, bench.name), bench.study.id, f"E{each}", bench.clock())
+            quarantine.erase(
+                Table(bench.client, bench.name), bench.study.id, f"E{each}", bench.clock()
+            )
     assert calls[0] == calls[1]

@@ -14,7 +14,7 @@ from faults import Crash, Fault
 
 from trial.errors import Rejected, Unavailable
 from trial.store.writing import Corrupted
-from trial.subject import Outcome
+from trial.subject.fold import Outcome
 
 RECORDED, REPEATED, CONFLICT = Outcome.RECORDED, Outcome.REPEATED, Outcome.CONFLICT
 
@@ -171,7 +171,7 @@ def test_a_subject_that_grows_too_large_is_found_among_its_neighbours(bench: Ben
     ]
     entries = [*large, bench.event("P2"), bench.event("P3")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trial.store.drafts.SUBJECT_LENGTH", 40_000)
+        patch.setattr("trial.store.subject_update.SUBJECT_LENGTH", 40_000)
         outcomes = bench.record(*entries)
     assert outcomes[-2:] == [RECORDED, RECORDED]
     stored = [entry for entry, each in zip(entries, outcomes, strict=True) if each is RECORDED]

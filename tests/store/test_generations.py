@@ -18,16 +18,17 @@ from faults import Crash, Faulty
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from trial import cells, study
-from trial.cells import Share
+from trial.definition import study
+from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable
-from trial.messages import Entry
+from trial.events.envelope import Entry
+from trial.statistics import cells
+from trial.statistics.cells import Share
 from trial.store import Store
-from trial.store.filling import OVERLAP
+from trial.store.backfill import OVERLAP
 from trial.store.table import Table
 from trial.store.writing import Moved
-from trial.study import Study
-from trial.subject import Outcome, gather
+from trial.subject.fold import Outcome, gather
 
 RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
 
@@ -256,7 +257,7 @@ def test_what_does_not_fit_with_both_generations_counts_in_force_and_marks_the_o
     world.record(store, event(1))
     world.put(2)
     world.record(store, event(2))
-    monkeypatch.setattr("trial.store.drafts.ACTIONS", 9)
+    monkeypatch.setattr("trial.store.subject_update.ACTIONS", 9)
     assert world.record(store, event(3)) == [RECORDED]
     world.check()
     monkeypatch.undo()

@@ -10,9 +10,9 @@ from doubles import MemoryClient
 from faults import Crash, Fault
 
 from trial.errors import Rejected, Unavailable
-from trial.messages import Entry
+from trial.events.envelope import Entry
 from trial.store import keys
-from trial.subject import Outcome, gather
+from trial.subject.fold import Outcome, gather
 
 RECORDED, REPEATED, CONFLICT = Outcome.RECORDED, Outcome.REPEATED, Outcome.CONFLICT
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("client", ["memory", "ministack"], indirect
 
 @pytest.fixture(autouse=True)
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trial.store.drafts.PAGE_BYTES", FEW_BYTES)
+    monkeypatch.setattr("trial.store.subject_update.PAGE_BYTES", FEW_BYTES)
 
 
 def row_of(bench: Bench, subject: str) -> keys.Key:
@@ -115,7 +115,7 @@ def test_a_batch_reads_the_pages_of_all_its_subjects_together(bench: Bench) -> N
 
 
 def test_more_pages_than_one_read_takes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trial.store.drafts.PAGE_BYTES", 0)
+    monkeypatch.setattr("trial.store.subject_update.PAGE_BYTES", 0)
     entries = [bench.event("P1", f"L{i}") for i in range(105)]
     for entry in entries:
         bench.record(entry)
@@ -250,7 +250,7 @@ def test_a_subject_that_is_full_refuses_what_is_new_and_knows_what_is_old(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = paged(bench, "P1")
-    monkeypatch.setattr("trial.store.drafts.SUBJECT_LENGTH", 1_000)
+    monkeypatch.setattr("trial.store.subject_update.SUBJECT_LENGTH", 1_000)
     outcomes = bench.record(*(bench.event("P1", f"M{i}") for i in range(50)), bench.event("P2"))
     refused = [each for each in outcomes if isinstance(each, Rejected)]
     assert refused

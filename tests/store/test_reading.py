@@ -9,12 +9,13 @@ import pytest
 import toy
 from bench import Bench
 
-from trial import cells, study
+from trial.definition import study
 from trial.errors import Fault, Rejected, Unavailable
+from trial.statistics import cells
 from trial.store import Store, keys
 from trial.store.definitions import LIFE
 from trial.store.table import key, text
-from trial.subject import Outcome
+from trial.subject.fold import Outcome
 
 PROBLEM = {"type": "about:blank", "title": "Event not accepted", "status": 422}
 

@@ -13,9 +13,9 @@ import toy
 from bench import Bench
 from doubles import Clock
 
-from trial.cells import Share
+from trial.statistics.cells import Share
 from trial.store import Store
-from trial.subject import Outcome
+from trial.subject.fold import Outcome
 
 RECORDED, REPEATED, CONFLICT = Outcome.RECORDED, Outcome.REPEATED, Outcome.CONFLICT
 

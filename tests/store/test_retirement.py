@@ -10,10 +10,11 @@ from bench import Bench
 from doubles import MemoryClient
 from faults import Crash
 
-from trial import auditing, erasing, study
+from trial.commands import auditing, erasure
+from trial.definition import study
 from trial.errors import Rejected
 from trial.store import verify
-from trial.subject import Outcome
+from trial.subject.fold import Outcome
 
 ADMIN = "arn:aws:iam::123456789012:role/admin"
 
@@ -57,8 +58,8 @@ def test_a_retired_study_still_erases(bench: Bench) -> None:
     bench.record(toy.serious(bench.study.id, "P1", term="told her name"))
     bench.store().retire(bench.study.id, ADMIN, "Closed")
     store = bench.store()
-    entry = erasing.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
-    assert erasing.erase(store, bench.study, entry, ADMIN).first
+    entry = erasure.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
+    assert erasure.erase(store, bench.study, entry, ADMIN).first
     stored = store.subject(bench.study, "P1")
     assert stored is not None
     assert stored.subject.erased

@@ -8,13 +8,14 @@ import pytest
 import toy
 from bench import Bench
 
-from trial import cells
-from trial.cells import Share
-from trial.messages import Entry, canonical
-from trial.store import cellnames, keys
+from trial.definition.study import Study
+from trial.events.envelope import Entry
+from trial.events.json_body import canonical
+from trial.statistics import cells
+from trial.statistics.cells import Share
+from trial.store import cell_names, keys
 from trial.store.spreading import Spreading, is_narrow, row_of_part
-from trial.study import Study
-from trial.subject import Outcome, Subject
+from trial.subject.fold import Outcome, Subject
 
 TERMS = 260
 RECORDED = Outcome.RECORDED
@@ -155,7 +156,7 @@ def test_an_amendment_is_filled_into_rows_that_are_full(
 
 @pytest.mark.parametrize("name", ["1.0.n", "study", '1.0.n["Skin","Rash"]', "0.1=" + "é" * 100])
 def test_a_short_name_is_the_attributes_name(name: str) -> None:
-    assert cellnames.attribute(name) == (f".{name}", "")
+    assert cell_names.attribute(name) == (f".{name}", "")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_a_short_name_is_the_attributes_name(name: str) -> None:
     [f'1.0.n["{term(1)}"]', f"0.1={term(2)}", term(3), "x" * 256, "[" + "a" * 4_000, "=" * 300],
 )
 def test_a_long_name_is_bounded_and_read_back(name: str) -> None:
-    attribute, of = cellnames.attribute(name)
+    attribute, of = cell_names.attribute(name)
     assert len(attribute.encode()) <= 255
-    item = {attribute: {"N": "2"}, cellnames.term(of): {"S": of}}
-    assert list(cellnames.read(item)) == [(attribute, name, {"N": "2"})]
+    item = {attribute: {"N": "2"}, cell_names.term(of): {"S": of}}
+    assert list(cell_names.read(item)) == [(attribute, name, {"N": "2"})]

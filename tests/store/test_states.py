@@ -5,11 +5,13 @@ from dataclasses import replace
 import builders
 import pytest
 
-from trial import cells, dates, report
-from trial.asked import Asked
-from trial.report import Derivations
-from trial.store.states import Standing, State
-from trial.subject import Subject
+from trial.events import dates
+from trial.reporting import report
+from trial.reporting.report import Derivations
+from trial.reporting.snapshot import Standing, State
+from trial.statistics import cells
+from trial.subject.cut_spec import Asked
+from trial.subject.fold import Subject
 from trial.tables.discrepancies.across import Survey
 
 STUDY, ENTRIES = builders.tmb301(), builders.feed()

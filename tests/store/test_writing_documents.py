@@ -8,10 +8,10 @@ from typing import Any
 import boto3
 import pytest
 
-from trial.store import bucket as buckets
-from trial.store.bucket import PART_BYTES
-from trial.store.documents import Documents
-from trial.store.retention import Retention
+from trial.store.bucket import client as buckets
+from trial.store.bucket.client import PART_BYTES
+from trial.store.bucket.documents import Documents
+from trial.store.bucket.retention import Retention
 
 _NUMBER = count(1)
 PLACE = ("S", "open", "live", "listings.xlsx", "application/x-test")

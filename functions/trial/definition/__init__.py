@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from trial.definition.base import Model, Name, Term, distinct
-from trial.definition.charts import ChartDefinition
 from trial.definition.conditions import (
     AdverseEvents,
     AnalysisSet,
@@ -28,6 +27,7 @@ from trial.definition.design import (
     apart,
 )
 from trial.definition.discrepancies import Discrepancies
+from trial.definition.figures import ChartDefinition
 from trial.definition.flow import FlowDefinition
 from trial.definition.outputs import FigureDefinition, ListingDefinition, Table, apart_as_data
 from trial.definition.reporting import CompletionDefinition, Consort, Testing

@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from trial.complaints import NAME
-from trial.messages import term
+from trial.events.field_errors import NAME
+from trial.events.fields import term
 
 Name = Annotated[str, Field(pattern=NAME)]
 Places = Annotated[int, Field(ge=0, le=9)]
@@ -27,7 +27,7 @@ Day = int
 class Names:
     """Marks a part of a definition that names something: what it names one of.
 
-    `trial.checking` knows what may be named; a text without this mark names nothing.
+    `trial.tables.checking` knows what may be named; a text without this mark names nothing.
     """
 
     what: str

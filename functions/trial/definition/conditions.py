@@ -25,7 +25,7 @@ from trial.definition.base import (
     form,
     in_place,
 )
-from trial.messages import term
+from trial.events.fields import term
 
 
 def _as_text(value: object) -> object:

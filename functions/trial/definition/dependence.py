@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from trial import blinding
 from trial.definition import Definition
 from trial.definition.conditions import (
     AdverseEventFilter,
@@ -16,6 +15,7 @@ from trial.definition.conditions import (
 )
 from trial.definition.design import ARM
 from trial.definition.outputs import Levels, TableRow
+from trial.events import blinding
 
 
 class Dependence:

@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from trial import messages
 from trial.definition.base import Day, Model, Name, Names, Term, VisitName, distinct
 from trial.definition.precision import Measured, Precision, decimals_of
+from trial.events import fields
 
 
 class Calendar(Model):
     """The dates a record of this study can bear."""
 
-    earliest: messages.FullDate
-    latest: messages.FullDate
+    earliest: fields.FullDate
+    latest: fields.FullDate
 
     @model_validator(mode="after")
     def _in_order(self) -> "Calendar":

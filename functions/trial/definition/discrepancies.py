@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from trial.complaints import none_of
 from trial.definition.base import Model
+from trial.events.field_errors import none_of
 
 Severity = Literal["contradictory", "notable"]
 """Records of which one must be wrong; or what is missing or unusual and may yet be right."""

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from trial.complaints import worded
 from trial.errors import Fault
+from trial.events.field_errors import worded
 
 
 class _Failure(NamedTuple):

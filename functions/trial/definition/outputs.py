@@ -15,7 +15,6 @@ from pydantic import (
     model_validator,
 )
 
-from trial.complaints import DATASET
 from trial.definition.base import (
     ArmName,
     CategoryName,
@@ -44,6 +43,7 @@ from trial.definition.conditions import (
     Where,
 )
 from trial.definition.design import ARM
+from trial.events.field_errors import DATASET
 
 Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]
 Statistics = list[Statistic]

@@ -10,8 +10,8 @@ from itertools import takewhile
 from typing import Any
 
 from trial.definition import Definition
-from trial.definition.charts import ChartDefinition
 from trial.definition.dependence import Dependence
+from trial.definition.figures import ChartDefinition
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
 from trial.definition.offered import has_p
 from trial.definition.outputs import CellRef, ListingDefinition, Table, TableColumn, TableRow

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from trial.complaints import OUTPUT
 from trial.definition.base import Model, Name, Names, SetName, distinct
 from trial.definition.conditions import Ref
 from trial.definition.outputs import CellRef
+from trial.events.field_errors import OUTPUT
 
 Alpha = Annotated[Decimal, Field(gt=0, lt=1)]
 

@@ -13,7 +13,7 @@ from trial.definition.conditions import (
     selection,
 )
 from trial.definition.outputs import TableRow
-from trial.messages import KINDS
+from trial.events.payloads import KINDS
 
 CARRIED = "carried:"
 """Before a visit: what is carried forward to it."""

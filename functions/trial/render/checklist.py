@@ -7,14 +7,14 @@ field that this definition states. The rest is a person's work; `remains` says w
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from trial.bidi import isolated
-from trial.blinding import OPEN
 from trial.definition import Definition
 from trial.definition.conditions import Condition, Ref
 from trial.definition.outputs import TableRow
 from trial.definition.references import output
 from trial.definition.reporting import CONSORT, HARMS
+from trial.events.blinding import OPEN
 from trial.render.tables_json import Document, cut_fields
+from trial.tables.bidi import isolated
 from trial.tables.grid import Report
 
 FROM_DATA, FROM_DEFINITION = "from_data", "from_definition"

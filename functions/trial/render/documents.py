@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from trial.definition.study import Study
 from trial.render import ars, checklist, consort, datasets, markdown, tables_json
 from trial.render.page import page
 from trial.render.workbook import workbook
-from trial.study import Study
 from trial.tables.grid import Listing, Report, Value
 
 MEDIA_TYPES = {

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from trial.bidi import isolated
 from trial.render import legible
 from trial.render.consort import form, note, outline
-from trial.render.consort.words import box_text
+from trial.render.consort.alt_text import box_text
+from trial.tables.bidi import isolated
 from trial.tables.grid import (
     NOT_REPORTED,
     Cell,

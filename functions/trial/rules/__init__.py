@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref
-from trial.derivation import Derivation
+from trial.definition.study import Study
 from trial.rules import categories, dating
 from trial.rules.categories import Category, level_text
 from trial.rules.dating import Time
@@ -25,8 +25,8 @@ from trial.rules.matching import (
 )
 from trial.rules.measures import Measures, Quantity
 from trial.rules.parts import Collector, Parts
-from trial.study import Study
-from trial.subject import Record
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Record
 
 
 class Rules:

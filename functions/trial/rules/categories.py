@@ -8,10 +8,10 @@ from typing import Any
 from trial.definition.base import Level
 from trial.definition.conditions import Classes
 from trial.definition.design import ARM
-from trial.derivation import Derivation
-from trial.messages import term
+from trial.definition.study import Study
+from trial.events.fields import term
 from trial.rules.matching import refused, unknown
-from trial.study import Study
+from trial.subject.derivation import Derivation
 
 ENROLMENT_FIELDS = ("age", "sex", "race", "ethnicity", "country", "site", "investigator")
 LEVEL_CHARACTERS = 120

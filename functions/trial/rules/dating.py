@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from trial import dates
 from trial.definition.conditions import (
     DateRef,
     EventDate,
@@ -12,8 +11,8 @@ from trial.definition.conditions import (
     TimeToEvent,
     selection,
 )
-from trial.derivation import Derivation
-from trial.imputation import Dated
+from trial.definition.study import Study
+from trial.events import dates
 from trial.rules.matching import (
     bounded,
     check_dated,
@@ -24,8 +23,9 @@ from trial.rules.matching import (
     memoised,
     unknown,
 )
-from trial.study import Study
-from trial.subject import Record
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Record
+from trial.subject.imputation import Dated
 
 Find = Callable[[Derivation, int], int | None]
 

@@ -6,7 +6,6 @@ from fractions import Fraction
 from itertools import count
 from typing import Any
 
-from trial.adverse_events import NOT_CODED, AdverseEvent
 from trial.definition.base import BOUNDS, Bounds
 from trial.definition.conditions import (
     AdverseEventFilter,
@@ -14,11 +13,13 @@ from trial.definition.conditions import (
     Where,
 )
 from trial.definition.precision import Precision, decimals_of
-from trial.derivation import DECIDING_DATE, Derivation
+from trial.definition.study import Study
 from trial.errors import Fault, Rejected, UnknownName
-from trial.messages import KINDS, term
-from trial.results import Value
-from trial.study import Study
+from trial.events.fields import term
+from trial.events.payloads import KINDS
+from trial.subject.adverse_events import NOT_CODED, AdverseEvent
+from trial.subject.derivation import DECIDING_DATE, Derivation
+from trial.subject.results import Value
 
 Truth = bool | None
 Test = Callable[[Derivation], Truth]

@@ -7,8 +7,7 @@ from decimal import Decimal
 from trial.definition.base import Bounds
 from trial.definition.conditions import Measure, Selection, selection
 from trial.definition.precision import PERCENT, WHOLE, Precision
-from trial.derivation import Derivation
-from trial.results import EXACT, Observation, Value, value_of
+from trial.definition.study import Study
 from trial.rules.categories import ENROLMENT_FIELDS, characteristic
 from trial.rules.dating import date, days_between
 from trial.rules.matching import (
@@ -20,8 +19,9 @@ from trial.rules.matching import (
     unknown,
 )
 from trial.rules.parts import Parts
-from trial.series import Series
-from trial.study import Study
+from trial.subject.derivation import Derivation
+from trial.subject.results import EXACT, Observation, Value, value_of
+from trial.subject.series import Series
 
 _DECREASE = "a positive number is a decrease"
 _CHANGE = "a negative number is a decrease"

@@ -11,10 +11,10 @@ from enum import IntEnum
 from trial.definition import Definition
 from trial.definition.conditions import Condition, Measure, Ref
 from trial.definition.design import ARM
-from trial.derivation import Derivation
-from trial.messages import canonical
+from trial.events.json_body import canonical
 from trial.rules import Rules
 from trial.rules.matching import Test, Truth, every, lacking, some
+from trial.subject.derivation import Derivation
 
 Waits = Callable[[Derivation], bool]
 """Says of a subject for whom something is open whether what is asked is not yet due."""

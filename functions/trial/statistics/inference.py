@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 
-from trial.distributions import (
+from trial.statistics.distributions import (
     Real,
     chi_square_tail,
     f_tail,

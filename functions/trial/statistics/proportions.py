@@ -3,7 +3,7 @@
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
-from trial.distributions import beta_quantile
+from trial.statistics.distributions import beta_quantile
 from trial.statistics.inference import LEVEL, LIMIT, WORKING, Interval, around, two_sided
 
 CLOPPER_PEARSON = "Clopper-Pearson"

@@ -3,7 +3,7 @@
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
-from trial.distributions import chi_square_quantile
+from trial.statistics.distributions import chi_square_quantile
 from trial.statistics.inference import LEVEL, LIMIT, WORKING, Interval
 from trial.statistics.proportions import clopper_pearson
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import localcontext
 from fractions import Fraction
 
-from trial.distributions import ratio
+from trial.statistics.distributions import ratio
 from trial.statistics.inference import (
     LEVEL,
     LIMIT,

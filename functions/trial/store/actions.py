@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from trial import cells
-from trial.messages import NORMAL
-from trial.store import cellnames, codec, keys, sealing
-from trial.store.drafts import Draft, Part
+from trial.events.fields import NORMAL
+from trial.statistics import cells
+from trial.store import cell_names, keys
+from trial.store.encoding import sealing, subjects
 from trial.store.generations import FENCED, MARKS, gate_row, is_gate
 from trial.store.paging import FILLS, Row, write_page, write_pages
 from trial.store.rows import (
@@ -18,6 +18,7 @@ from trial.store.rows import (
     stamp_text,
     write_journal,
 )
+from trial.store.subject_update import Draft, Part
 from trial.store.table import ABSENT, Action, Table, Value, binary, key, number, text
 
 _SET_ROW = (
@@ -57,7 +58,7 @@ def _subject_actions(table: Table, study_id: str, draft: Draft, now: datetime) -
         "version": number(version),
         "head": binary(head),
         "stamp": text(stamp_text(stamp)),
-        "format": number(codec.FORMAT),
+        "format": number(subjects.FORMAT),
         "body": binary(draft.body),
         "cipher_key": binary(draft.cipher_key),
     }
@@ -166,8 +167,8 @@ def _attributes(change: cells.Cells) -> tuple[dict[str, int], dict[str, str]]:
     """Give what is added by attribute, and the terms that are kept beside long names."""
     additions, terms = dict[str, int](), dict[str, str]()
     for cell, value in change.items():
-        name, of = cellnames.attribute(cell)
+        name, of = cell_names.attribute(cell)
         additions[name] = value
         if of:
-            terms[cellnames.term(of)] = of
-    return additions | ({cellnames.LONG_WRITES: 1} if terms else {}), terms
+            terms[cell_names.term(of)] = of
+    return additions | ({cell_names.LONG_WRITES: 1} if terms else {}), terms

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from trial import study as studies
+from trial.definition import study as studies
+from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable
-from trial.messages import canonical, is_identifier, read_json
+from trial.events.fields import is_identifier
+from trial.events.json_body import canonical, read_json
 from trial.store import amendments, keys
-from trial.store.drafts import ITEM_BYTES
 from trial.store.generations import (
     ACTIONS,
     Current,
@@ -24,8 +25,8 @@ from trial.store.generations import (
     replanned,
 )
 from trial.store.rows import stamp_text
+from trial.store.subject_update import ITEM_BYTES
 from trial.store.table import Action, Cancelled, Item, Table, Value, binary, key, key_of
-from trial.study import Study
 
 LIFE = timedelta(seconds=30)
 """How long a process may go on with what it read before it looks at CURRENT again."""

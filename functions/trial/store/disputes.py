@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from trial.messages import Entry
+from trial.events.envelope import Entry
 from trial.store import keys
 from trial.store.definitions import known
 from trial.store.rows import stamp_text
 from trial.store.table import Table, key, text
-from trial.subject import Dispute
+from trial.subject.fold import Dispute
 
 
 def dispute(table: Table, entry: Entry, at: datetime) -> None:

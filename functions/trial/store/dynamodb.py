@@ -10,23 +10,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from trial.blinding import is_telling
-from trial.cells import Share
+from trial.definition.study import Study
 from trial.errors import Beat, Unavailable
-from trial.messages import Entry
-from trial.store import amendments, asides, disputes, erasing, keys, paging, reading, removing
+from trial.events.blinding import is_telling
+from trial.events.envelope import Entry
+from trial.statistics.cells import Share
+from trial.store import amendments, deletion, disputes, erasure, keys, paging, quarantine, reading
 from trial.store.amendments import Amendment
 from trial.store.definitions import Definitions, Put, is_retired, known
-from trial.store.drafts import Contribute
 from trial.store.generations import Current, Decision, Plan
 from trial.store.reading import Chain
-from trial.store.repairing import Counted, Repairing
+from trial.store.repair import Counted, Repairing
 from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, stamp_text
 from trial.store.spreading import Spreading
+from trial.store.subject_update import Contribute
 from trial.store.table import Table
 from trial.store.writing import Recording
-from trial.study import Study
-from trial.subject import Dispute, Subject
+from trial.subject.fold import Dispute, Subject
 
 
 class Store:
@@ -109,7 +109,7 @@ class Store:
     def clear(self, study_id: str) -> None:
         """Delete all of a removed study; safe to interrupt, and to be begun again."""
         self._definitions.forget(study_id)
-        removing.clear(self._table, study_id)
+        deletion.clear(self._table, study_id)
 
     def fill(self, study_id: str, beat: Beat = lambda: None) -> bool:
         """Bring the sums of this code's generations up to date; say whether all of them are.
@@ -225,31 +225,31 @@ class Store:
         principal: str,
     ) -> bool:
         """Keep what was not accepted, once per body; say whether it is the first time."""
-        return asides.put(self._table, study_id, body, problem, principal, self._now())
+        return quarantine.put(self._table, study_id, body, problem, principal, self._now())
 
     def asides(self, study_id: str, after: str = "") -> Iterator[Aside]:
         """Read what was set aside, in order of its digests; what comes after one of them."""
-        return asides.each(self._table, study_id, after)
+        return quarantine.each(self._table, study_id, after)
 
     def some_asides(self, study_id: str, digests: Iterable[str]) -> Iterator[Aside]:
         """Read some of what was set aside, in the order in which it is named."""
-        return asides.named(self._table, study_id, digests)
+        return quarantine.named(self._table, study_id, digests)
 
     def aside_moments(self, study_id: str) -> list[tuple[str, str]]:
         """Say when each body was set aside, and its digest, in order; no body is read."""
-        return asides.moments(self._table, study_id)
+        return quarantine.moments(self._table, study_id)
 
     def note_undefined(self, study_id: str) -> None:
         """Note that something was set aside of a study that has no definition."""
-        asides.undefined(self._table, study_id)
+        quarantine.undefined(self._table, study_id)
 
     def undefined(self, after: str, most: int) -> list[str]:
         """Name studies that have no definition and something set aside, in order."""
-        return asides.without_definition(self._table, after, most)
+        return quarantine.without_definition(self._table, after, most)
 
     def count_asides(self, study_id: str) -> int:
         """Count what was set aside and not taken since."""
-        return asides.count(self._table, study_id)
+        return quarantine.count(self._table, study_id)
 
     def erase(self, study: Study, subject_id: str) -> int:
         """Clear away what an erasure leaves of a subject's personal texts outside its journal.
@@ -257,21 +257,21 @@ class Store:
         Gives the number of bodies set aside that were dropped. To be done after the erasure is
         recorded; repeating it does no harm.
         """
-        dropped = asides.erase(self._table, known(study.id), subject_id, self._now())
+        dropped = quarantine.erase(self._table, known(study.id), subject_id, self._now())
         number = keys.shard_of(subject_id, study.definition.shards)
-        erasing.clear_pages(self._table, keys.subject(study.id, number, subject_id))
-        erasing.clear_sums(self._table, study.id, number)
+        erasure.clear_pages(self._table, keys.subject(study.id, number, subject_id))
+        erasure.clear_sums(self._table, study.id, number)
         return dropped
 
     def clear_sums(self, study: Study) -> None:
         """Take out of the sums what an erasure left there by name: of generations filled since."""
-        if asides.erased(self._table, study.id):
+        if quarantine.erased(self._table, study.id):
             for number in range(study.definition.shards):
-                erasing.clear_sums(self._table, study.id, number)
+                erasure.clear_sums(self._table, study.id, number)
 
     def settle(self, study_id: str, digest: str) -> None:
         """Note that a body set aside was taken after all."""
-        asides.settle(self._table, study_id, digest, self._now())
+        quarantine.settle(self._table, study_id, digest, self._now())
 
     def dispute(self, entry: Entry) -> None:
         """Note that a revision came with a second content."""

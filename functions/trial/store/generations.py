@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from trial.definition.study import Study, generation
 from trial.store import keys
 from trial.store.rows import COMMITS, stamp_text
 from trial.store.table import ABSENT, Action, Item, Table, key, number, text
-from trial.study import Study, generation
 
 STUDY_ROW = "study"
 """The row of sums that every transaction touches: a generation's gate in its shard."""

@@ -6,8 +6,8 @@ things share a key.
 
 import hashlib
 
-from trial.blinding import OPEN, UNBLINDED, is_unblinded
-from trial.messages import Entry
+from trial.events.blinding import OPEN, UNBLINDED, is_unblinded
+from trial.events.envelope import Entry
 
 Key = tuple[str, str]
 """Partition key and sort key."""

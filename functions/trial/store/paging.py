@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from trial.cells import Share
 from trial.errors import Unavailable
-from trial.store import codec, keys
+from trial.statistics.cells import Share
+from trial.store import keys
+from trial.store.encoding import subjects
+from trial.store.encoding.shares import decode_share
 from trial.store.rows import GENESIS
-from trial.store.shares import decode_share
 from trial.store.table import KEYS_A_BATCH, Item, Table, binary, key, key_of, number, text
-from trial.subject import Subject
+from trial.subject.fold import Subject
 
 FILLS = "fills"
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -136,7 +137,7 @@ def write_pages(numbers: range, length: int) -> Item:
 
 def write_page(at: keys.Key, body: bytes) -> Item:
     """Write a page."""
-    return key(at) | {"format": number(codec.FORMAT), "body": binary(body)}
+    return key(at) | {"format": number(subjects.FORMAT), "body": binary(body)}
 
 
 def _named(item: Item) -> range:
@@ -151,7 +152,7 @@ def _whole(item: Item, pages: Iterable[Item]) -> Row:
     """Read a row and its pages; others among them are passed over, and none may be missing."""
     older = _read_pages(item, {keys.page_number(key_of(each)[1]): each for each in pages})
     return Row(
-        codec.decode(older.subject, _body(item)),
+        subjects.decode(older.subject, _body(item)),
         int(item["version"]["N"]),
         item["head"]["B"],
         datetime.fromisoformat(item["stamp"]["S"]),
@@ -169,13 +170,13 @@ def _read_pages(item: Item, found: Mapping[int, Item]) -> Pages:
         return Pages(numbers, subject)
     if not found.keys() >= set(numbers):
         raise Rewritten("the subject is being written to")
-    subject = codec.decode(subject, *(_body(found[each]) for each in numbers))
+    subject = subjects.decode(subject, *(_body(found[each]) for each in numbers))
     return Pages(numbers, subject, int(item["paged"]["N"]))
 
 
 def _body(item: Item) -> bytes:
     written_as = int(item["format"]["N"])
-    if written_as != codec.FORMAT:
+    if written_as != subjects.FORMAT:
         raise Unavailable(
             f"a subject's row has format {written_as}, which this release cannot read"
         )

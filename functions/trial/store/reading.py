@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
-from trial import cells
-from trial.blinding import of_audience
-from trial.cells import Share
+from trial.definition.study import Study
+from trial.events.blinding import of_audience
+from trial.statistics import cells
+from trial.statistics.cells import Share
 from trial.store import keys, paging
-from trial.store.drafts import Contribute
 from trial.store.generations import NEVER, Gate, gate_row, read_gate
 from trial.store.paging import Row
 from trial.store.rows import GENESIS, JournalRow, Stored, read_cells, read_journal
 from trial.store.spreading import row_of_part
+from trial.store.subject_update import Contribute
 from trial.store.table import Cancelled, Table
-from trial.study import Study
 
 _TRIES = 4
 _AT_ONCE = 10  # rows of a journal, each of up to 400 KB

@@ -12,15 +12,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from trial import blinding, messages
-from trial.blinding import HIDDEN, masked_body
-from trial.cells import Cells, Share, add
 from trial.errors import Rejected, Unavailable
-from trial.messages import Entry, canonical
-from trial.personal import ERASED
-from trial.store import cellnames, keys, sealing
+from trial.events import blinding, envelope, json_body
+from trial.events.blinding import HIDDEN, masked_body
+from trial.events.envelope import Entry
+from trial.events.json_body import canonical
+from trial.events.privacy import ERASED
+from trial.statistics.cells import Cells, Share, add
+from trial.store import cell_names, keys
+from trial.store.encoding import sealing
 from trial.store.table import Item, binary, key, number, text
-from trial.subject import Outcome, Subject
+from trial.subject.fold import Outcome, Subject
 
 GENESIS = bytes(32)
 """What the first row of a subject's chain names as the hash before it."""
@@ -112,8 +114,8 @@ class JournalRow:
         """
         try:
             received = self.received or ""
-            value = messages.read_json(received)
-            entry = messages.parse(value, received, self.study, self.format)
+            value = json_body.read_json(received)
+            entry = envelope.parse(value, received, self.study, self.format)
         except Rejected as rejected:
             raise Unavailable("a journal row cannot be read") from rejected
         if entry.digest != self.digest and ERASED not in received:
@@ -281,7 +283,7 @@ def verify(rows: Iterable[JournalRow], head: bytes) -> bool:
 def read_cells(item: Item) -> Cells:
     """Read a row of sums; a cell whose changes cancelled out is absent."""
     found: Cells = {}
-    for _, name, value in cellnames.read(item):
+    for _, name, value in cell_names.read(item):
         add(found, {name: read_number(value["N"])})
     return found
 

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from trial.errors import Unavailable
-from trial.rights import Sender
 from trial.store import keys
 from trial.store.generations import Decision
 from trial.store.rows import stamp_text
 from trial.store.table import Item, Table, key, text
+from trial.subject.rights import Sender
 
 LIFE = timedelta(seconds=30)
 """How long a process may go by the list that it read."""

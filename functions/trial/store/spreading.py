@@ -13,8 +13,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import batched
 
-from trial.cells import Cells, Share
-from trial.store import cellnames, keys
+from trial.statistics.cells import Cells, Share
+from trial.store import cell_names, keys
 from trial.store.generations import is_gate
 from trial.store.table import KEYS_A_BATCH, Item, Table, key_of
 
@@ -40,7 +40,7 @@ def is_narrow(change: Mapping[str, int]) -> bool:
     """Say whether one expression can make a change of a row."""
     if len(change) <= CELLS_A_ROW:
         return True
-    return len(change) + sum(bool(cellnames.attribute(name)[1]) for name in change) <= OPERATORS
+    return len(change) + sum(bool(cell_names.attribute(name)[1]) for name in change) <= OPERATORS
 
 
 class Spreading:
@@ -155,7 +155,7 @@ def _next(part: str) -> list[str]:
 
 def _bits(name: str) -> str:
     """Give the digits by which cells are told apart: of what they are counted for."""
-    digest = hashlib.sha256(cellnames.parts(name)[1].encode()).digest()
+    digest = hashlib.sha256(cell_names.parts(name)[1].encode()).digest()
     return f"{int.from_bytes(digest[:8]):064b}"
 
 

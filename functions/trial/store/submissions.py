@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
-from trial.blinding import HIDDEN
 from trial.errors import Unavailable
-from trial.messages import Entry
+from trial.events.blinding import HIDDEN
+from trial.events.envelope import Entry
 from trial.store import keys
-from trial.store.drafts import BYTES, OVERHEAD
 from trial.store.rows import TICK, stamp_text
+from trial.store.subject_update import BYTES, OVERHEAD
 from trial.store.table import (
     ABSENT,
     KEYS_A_BATCH,

@@ -17,12 +17,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable, uncounted
-from trial.messages import ERASURE
+from trial.events.payloads import ERASURE
 from trial.store import keys, paging
 from trial.store.actions import actions
 from trial.store.definitions import is_retired
-from trial.store.drafts import (
+from trial.store.generations import Plan
+from trial.store.paging import Row
+from trial.store.rows import Change, Receipt, Result
+from trial.store.spreading import Spreading
+from trial.store.subject_update import (
     ITEM_BYTES,
     SUBJECT_LENGTH,
     Contribute,
@@ -34,13 +39,8 @@ from trial.store.drafts import (
     journal_bytes,
     parts,
 )
-from trial.store.generations import Plan
-from trial.store.paging import Row
-from trial.store.rows import Change, Receipt, Result
-from trial.store.spreading import Spreading
 from trial.store.table import KEYS_A_BATCH, Cancelled, Table, Unfit
-from trial.study import Study
-from trial.subject import Outcome, Subject, fold
+from trial.subject.fold import Outcome, Subject, fold
 
 ATTEMPTS = 12
 PATIENCE = timedelta(seconds=12)

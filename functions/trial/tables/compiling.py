@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from trial.adverse_events import AdverseEvent
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref
 from trial.definition.design import Visit
 from trial.definition.outputs import (
@@ -17,14 +16,17 @@ from trial.definition.outputs import (
     Terms,
     Worst,
 )
-from trial.derivation import DECIDING_DATE, Derivation
-from trial.messages import KINDS, canonical, term
+from trial.definition.study import Study
+from trial.events.fields import term
+from trial.events.json_body import canonical
+from trial.events.payloads import KINDS
 from trial.rules import Rules, dating, settling
 from trial.rules.categories import Category, in_no_class, known_levels, level_text
 from trial.rules.matching import Test, lacking, matcher, refused, unknown
 from trial.rules.measures import Quantity
 from trial.rules.settling import Waits
-from trial.study import Study
+from trial.subject.adverse_events import AdverseEvent
+from trial.subject.derivation import DECIDING_DATE, Derivation
 from trial.tables.rows.counting import Base, Counting
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
 from trial.tables.rows.events import EventsRow, IncidenceRow, Lacking, Severity, TermsRow

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from trial.asked import Asked
 from trial.definition import Definition
 from trial.definition.reporting import CompletionDefinition, Look
 from trial.rules import Rules
 from trial.rules.matching import Test
+from trial.subject.cut_spec import Asked
 from trial.tables.compiling import member
 from trial.tables.grid import UNDECLARED, Completion
 

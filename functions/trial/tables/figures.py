@@ -1,187 +1,258 @@
-"""The summary's figures: each one cell of a table, shown the way its publication shows it."""
+"""Charts: a row of a table, read out of the same sums as marks to be drawn."""
 
-from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 
-from trial import numbers
-from trial.complaints import some_of
-from trial.definition import Definition, offered
-from trial.definition.outputs import CellRef, FigureDefinition
-from trial.definition.precision import Precision
-from trial.definition.references import row_of
-from trial.rules.matching import refused, unknown
-from trial.rules.parts import Collector
-from trial.tables.grid import NOT_REPORTED, Cell, Column, Figure, Grid, Row, Statistic
-from trial.tables.plan import Plan
-from trial.tables.rows.kinds import check_printed
-from trial.tables.rows.models import AncovaRow
+from trial.definition.design import Visit
+from trial.definition.figures import ChartDefinition
+from trial.definition.study import Study
+from trial.statistics.association import Allowance
+from trial.statistics.cells import Share, Sums
+from trial.statistics.proportions import CLOPPER_PEARSON, clopper_pearson, proportion
+from trial.statistics.survival import (
+    GREENWOOD_LOG_LOG,
+    KAPLAN_MEIER,
+    Step,
+    Times,
+    at_risk,
+    kaplan_meier,
+)
+from trial.tables import notes
+from trial.tables.bidi import isolated
+from trial.tables.grid import Chart, ChartKind, Mark, Series
+from trial.tables.plan import Plan, TablePlan, plan_of
+from trial.tables.rounding import Exact, exact_text, ticks
+from trial.tables.rows.counts import CountRow
+from trial.tables.rows.events import TermsRow
+from trial.tables.rows.kinds import Head
 from trial.tables.rows.summaries import SummaryRow
+from trial.tables.rows.survival import SurvivalRow
 
-_EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
-"""A row of terms that did not occur is not there, and counts nobody."""
-type _Ends = tuple[str, str]
-_MEASURED = ("mean", "median", "difference")
-_BOUNDED = ("count-percent", "mean", "difference")
-"""What an interval of a cell is of; a median, a number and a P value have none of their own."""
+MOST_TERMS = 20
+"""How many terms a chart of dots shows where it does not say."""
+_PERCENT = ("0", "100")
 
 
-def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]:
-    """Read the figures out of the tables they come from."""
-    by_id = {grid.id: grid for grid in grids}
+@dataclass(frozen=True)
+class _Source:
+    """What a chart is read out of: the plans of its row, its columns by position, the sums."""
+
+    chart: ChartDefinition
+    table: TablePlan
+    visits: Mapping[str, Visit]
+    columns: Sequence[tuple[int, Head]]
+    sums: Sums
+
+    def plans[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
+        self, kind: type[Kind]
+    ) -> list[Kind]:
+        """Give the plans of its row."""
+        name = self.chart.source.row
+        return [
+            row
+            for row in self.table.rows
+            if isinstance(row, kind) and row.id.partition("/")[0] == name
+        ]
+
+    def by_visit[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
+        self, kind: type[Kind]
+    ) -> Iterator[tuple[Visit, Kind]]:
+        """Give each visit's plan, in the order of their days."""
+        found = [(self.visits[row.id.partition("/")[2]], row) for row in self.plans(kind)]
+        yield from sorted(found, key=lambda each: each[0].day or 0)
+
+    def series(self, marks: Callable[[int, Head], tuple[Mark, ...]]) -> tuple[Series, ...]:
+        """Make one series a column."""
+        return tuple(
+            Series(head.id, head.label, marks(place, head), n=head.n)
+            for place, head in self.columns
+        )
+
+
+def charts(study: Study, sums: Share) -> tuple[Chart, ...]:
+    """Read the charts out of the sums."""
+    plan, found = plan_of(study), Sums(sums)
+    return tuple(_chart(each, plan, found) for each in study.definition.charts)
+
+
+def _changes(source: _Source) -> Iterator[str]:
+    """Say of a chart of changes their unit and direction."""
+    for row in source.plans(SummaryRow)[:1]:
+        measured = ((head.label, row.quantities[i]) for i, head in source.columns)
+        said = notes.said((label, quantity) for label, quantity in measured if quantity)
+        yield from notes.changes([("", *said)])
+
+
+def _chart(chart: ChartDefinition, plan: Plan, sums: Sums) -> Chart:
+    table = plan.tables[chart.source.table]
+    places = table.definition.percent_decimals
+    row = next(each for each in table.definition.rows if each.id == chart.source.row)
+    wanted = chart.columns_of(table.definition, row)
+    allowance = Allowance()
+    columns = [(i, each.head(sums, places, allowance)) for i, each in enumerate(table.columns)]
+    shown = [each for each in columns if each[1].id in wanted]
+    source = _Source(chart, table, plan.study.visits, shown, sums)
+    kind, read, method = _KINDS[chart.kind]
+    return Chart(
+        id=chart.id,
+        title=chart.title,
+        population=chart.population,
+        kind=kind,
+        x_label=chart.x_label,
+        y_label=chart.y_label,
+        series=read(source),
+        source=chart.source.table,
+        references=tuple((exact_text(each.value), each.label) for each in chart.references),
+        method=_with_imputation(method, source),
+        footnotes=(*chart.footnotes, *_changes(source)),
+        places=_places(source),
+        y_range=_PERCENT if chart.kind in {"share", "survival"} else None,
+    )
+
+
+def _means(source: _Source) -> tuple[Series, ...]:
+    def marks(place: int, _head: Head) -> Iterator[Mark]:
+        for visit, row in source.by_visit(SummaryRow):
+            moments = row.moments(source.sums, place)
+            shown = [] if moments.mean is None else row.settled(place, moments.mean)
+            limits = row.settled(place, *(moments.t_interval() or ()))
+            yield _by_visit(visit, moments.n, *shown, *limits)
+
+    return source.series(lambda place, head: tuple(marks(place, head)))
+
+
+def _shares(source: _Source) -> tuple[Series, ...]:
+    def marks(place: int, head: Head) -> Iterator[Mark]:
+        for visit, row in source.by_visit(CountRow):
+            n, size = row.subjects(source.sums, place), row.whom(source.sums, place, head).size
+            limits = clopper_pearson(n, size)
+            share = proportion(n, size)
+            shown = [] if share is None else [share]
+            yield _by_visit(visit, n, *shown, *(_percents(*limits) if limits else ()))
+
+    return source.series(lambda place, head: tuple(marks(place, head)))
+
+
+def _by_visit(
+    visit: Visit,
+    n: int,
+    y: Exact | None = None,
+    low: Exact | None = None,
+    high: Exact | None = None,
+) -> Mark:
+    return Mark(str(visit.day), _text(y), _text(low), _text(high), visit.label, n)
+
+
+def _text(value: Exact | None) -> str | None:
+    return None if value is None else exact_text(value)
+
+
+def _percents(*parts: Exact) -> tuple[Exact, Exact]:
+    low, high = (Fraction(each) * 100 for each in parts)
+    return low, high
+
+
+def _survival(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.plans(SurvivalRow)
+    found = {place: row.times(source.sums, place) for place, _ in source.columns}
+    longest = max((time for times in found.values() for time in times), default=0)
+    days = [0, *row.at] if row.at else [int(each) for each in ticks(0, max(longest, 5), 5)]
     return tuple(
-        _figure(each, by_id[each.source.table], _least(definition, each.source))
-        for each in definition.figures
+        Series(
+            head.id,
+            head.label,
+            tuple(_steps(found[place])),
+            tuple(str(day) for day, (_, censored) in sorted(found[place].items()) if censored),
+            head.n,
+            tuple((str(day), at_risk(found[place], day)) for day in days if found[place]),
+        )
+        for place, head in source.columns
     )
 
 
-_STATISTIC = {each: each for each in ("n", "events", "mean", "median", "difference", "p")} | {
-    "count-percent": "percent"
+def _steps(times: Times) -> Iterator[Mark]:
+    """Give where a curve starts, its steps, and where its last stretch ends."""
+    curve = kaplan_meier(times)
+    if curve.last is None:
+        return
+    yield Mark("0", "100", n=curve.n)
+    for step in curve.steps:
+        yield _step(step, step.time, step.at_risk)
+    last = curve.steps[-1] if curve.steps else None
+    if last is None:
+        yield Mark(str(curve.last), "100", n=at_risk(times, curve.last))
+    elif last.time < curve.last:
+        yield _step(last, curve.last, at_risk(times, curve.last))
+
+
+def _step(step: Step, time: int, n: int) -> Mark:
+    limits = step.interval()
+    low, high = _percents(*limits) if limits else (None, None)
+    return Mark(str(time), exact_text(step.survival * 100), _text(low), _text(high), n=n)
+
+
+def _waterfall(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.plans(SummaryRow)
+    return source.series(
+        lambda place, _head: tuple(
+            Mark(str(rank), exact_text(value))
+            for rank, value in enumerate(row.values(source.sums, place), 1)
+        )
+    )
+
+
+def _dots(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.plans(TermsRow)
+    heads = [head for _, head in source.columns]
+    found = row.subjects(source.sums, heads)
+    total = {
+        name: sum(counts.get(place, 0) for place, _ in source.columns)
+        for name, counts in found.items()
+    }
+    frequent = sorted(
+        (name for name in total if total[name]), key=lambda name: (-total[name], name)
+    )
+    shown = frequent[: source.chart.most or MOST_TERMS]
+    alike = Counter(name[-1] for name in shown)
+    return source.series(
+        lambda place, head: tuple(
+            Mark(
+                _text(proportion(n, head.settled)),
+                str(rank),
+                label=name[-1]
+                if alike[name[-1]] == 1
+                else f"{isolated(name[-1])} ({isolated(name[0])})",
+                n=n,
+            )
+            for rank, name in enumerate(shown, 1)
+            for n in [found[name].get(place, 0)]
+        )
+    )
+
+
+type _Read = Callable[[_Source], tuple[Series, ...]]
+_KINDS: Mapping[str, tuple[ChartKind, _Read, str]] = {
+    "mean": ("line", _means, "Mean with Student's t interval, 95 %"),
+    "share": ("line", _shares, f"{CLOPPER_PEARSON}, 95 %"),
+    "survival": ("step", _survival, f"{KAPLAN_MEIER}; {GREENWOOD_LOG_LOG}, 95 %"),
+    "waterfall": ("bars", _waterfall, ""),
+    "dots": ("dots", _dots, ""),
 }
-"""What a cell must hold for a figure to show it."""
 
 
-def check(plan: Plan, faults: Collector) -> None:
-    """Note figures that show what their cell does not have, or more decimals than are kept."""
-    for i, figure in enumerate(plan.study.definition.figures):
-        faults.attempt(partial(_check_shown, plan.study.definition, figure, f"/figures/{i}"))
-        faults.attempt(partial(_check_decimals, plan, figure, f"/figures/{i}"))
+def _with_imputation(method: str, source: _Source) -> str:
+    """Say how a chart came about, and what stands in for missing values in it."""
+    rows = source.plans(SummaryRow)
+    rules = {row.methods[place] for row in rows for place, _ in source.columns}
+    return "; ".join(filter(None, (method, *sorted(rules))))
 
 
-def _check_shown(definition: Definition, figure: FigureDefinition, path: str) -> None:
-    ref = figure.source
-    if row_of(ref, definition.tables) is None:
-        raise unknown(f"{path}/source", "cell", ref.row)
-    held = offered.statistics(ref, definition.tables)
-    if _STATISTIC[figure.show] not in held:
-        there = [show for show, name in _STATISTIC.items() if name in held] or ["nothing"]
-        where = f"row {ref.row} in column {ref.column} of table {ref.table}"
-        detail = f"is nothing that {where} has; a figure of it can show {some_of(there)}"
-        raise refused(f"{path}/show", detail)
-
-
-def _check_decimals(plan: Plan, figure: FigureDefinition, path: str) -> None:
-    if figure.decimals is not None:
-        for precision in _precisions(plan, figure.source):
-            check_printed(precision, figure.decimals, f"{path}/decimals")
-
-
-def _precisions(plan: Plan, ref: CellRef) -> Iterator[Precision]:
-    """Give how finely that is kept of which a cell shows a mean, a median or a difference."""
-    for row in plan.tables[ref.table].rows if ref.table in plan.tables else ():
-        if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
-            yield from row.precisions
-
-
-def _least(definition: Definition, ref: CellRef) -> Decimal | None:
-    """Give the percentage below which a table leaves a term out, where a cell is of terms."""
-    found = row_of(ref, definition.tables)
-    terms = found[1].terms if found else None
-    return terms.minimum_percent if terms else None
-
-
-def _figure(definition: FigureDefinition, grid: Grid, least: Decimal | None) -> Figure:
-    source = definition.source
-    row = next((row for row in grid.rows if row.id == source.row), _NO_ROW)
-    cell = next((each for each in row.cells if each.column == source.column), _EMPTY)
-    column = next(each for each in grid.columns if each.id == source.column)
-    counts = definition.show not in (*_MEASURED, "p")
-    nobody = not any(each.n for each in grid.columns)
-    hidden = least is not None and row is _NO_ROW  # in nobody, or in too few to be shown
-    value, text = (None, NOT_REPORTED) if nobody else _shown(definition, cell)
-    if hidden and counts and not nobody:
-        value, text = None, f"below {least:f} %"
-    ci, ci_text = _interval(definition, cell)
-    return Figure(
-        id=definition.id,
-        label=definition.label,
-        population=definition.population or grid.population,
-        n=None if nobody or hidden else _n(definition, cell),
-        N=_size(cell, column) if counts else None,
-        value=value,
-        unit=definition.unit or _unit(definition, row),
-        text=text,
-        ci=ci,
-        ci_text=ci_text,
-        method=cell.method,
-        rule=definition.rule,
-        observed=_count(cell, "observed"),
-        imputed=_count(cell, "imputed"),
-        primary=definition.primary,
-        not_due=_count(cell, "not_due") if counts else None,
-        missing=_count(cell, "missing") if counts else None,
-        without_row="" if nobody or row is not _NO_ROW else f"{source.row} of table {source.table}",
-        direction=row.direction if definition.show in _MEASURED else "",
-        nominal=definition.show == "p" and (p := cell.get("p")) is not None and p.nominal,
-    )
-
-
-def _size(cell: Cell, column: Column) -> int | None:
-    """Give what the count is of: as the cell says, or the column's set where nobody is counted."""
-    found = _count(cell, "N")
-    return column.n if found is None else found
-
-
-def _n(definition: FigureDefinition, cell: Cell) -> int | None:
-    """Count who or what is shown: subjects, events, those with a value; of a test whom it is of."""
-    found = _count(cell, "events" if definition.show == "events" else "n")
-    return found if found is not None or definition.show in (*_MEASURED, "p") else 0
-
-
-def _unit(definition: FigureDefinition, row: Row) -> str:
-    if definition.show == "count-percent":
-        return "%"
-    return row.unit if definition.show in _MEASURED else ""
-
-
-def _shown(definition: FigureDefinition, cell: Cell) -> tuple[str | None, str]:
-    match definition.show:
-        case "n" | "events" as name:
-            count = _count(cell, name) or 0
-            return str(count), str(count)
-        case "count-percent":
-            percent = cell.get("percent")
-            raw = None if percent is None or percent.raw is None else str(percent.raw)
-            return raw, _count_percent(definition, cell)
-        case name:
-            return _measured(definition, cell.get(name))
-
-
-def _count_percent(definition: FigureDefinition, cell: Cell) -> str:
-    n, percent = _count(cell, "n") or 0, cell.get("percent")
-    if definition.decimals is not None:
-        return numbers.count_percent(n, _count(cell, "N") or 0, definition.decimals)
-    return f"{n} ({percent.text}%)" if percent is not None and percent.text else str(n)
-
-
-def _measured(definition: FigureDefinition, statistic: Statistic | None) -> tuple[str | None, str]:
-    if statistic is None or statistic.raw is None:
-        return None, statistic.text if statistic else ""
-    if definition.show != "p":
-        return str(statistic.raw), _text(statistic, definition.decimals)
-    if definition.floor is None:
-        return str(statistic.raw), statistic.text
-    exact = Fraction(Decimal(str(statistic.raw)))  # which may have thousands of digits
-    return str(statistic.raw), numbers.p_text(exact, definition.floor)
-
-
-def _text(statistic: Statistic, decimals: int | None) -> str:
-    """Show a statistic as its table does, unless the figure names its decimals."""
-    if decimals is None:
-        return statistic.text
-    return numbers.decimal_text(Fraction(Decimal(str(statistic.raw))), decimals)
-
-
-def _count(cell: Cell, name: str) -> int | None:
-    statistic = cell.get(name)
-    return statistic.raw if statistic is not None and isinstance(statistic.raw, int) else None
-
-
-def _interval(definition: FigureDefinition, cell: Cell) -> tuple[_Ends | None, _Ends | None]:
-    """Give the ends of an interval, exactly and with the decimals of what it is about."""
-    low, high = cell.get("ci_low"), cell.get("ci_high")
-    if definition.show not in _BOUNDED or low is None or high is None:
-        return None, None
-    texts = (_text(each, definition.decimals) for each in (low, high))
-    return (str(low.raw), str(high.raw)), (next(texts), next(texts))
+def _places(source: _Source) -> int:
+    """Give the decimals that its table prints: of a mean, or of the values that bars show."""
+    rows = source.plans(SummaryRow)
+    if not rows:
+        return 1
+    shown = "max" if source.chart.kind == "waterfall" else "mean"
+    return max((row.places(place, shown) for row in rows for place, _ in source.columns), default=1)

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from trial.bidi import isolated
-from trial.cells import Cells, Share
 from trial.definition.design import Arm
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage, Identity
 from trial.definition.outputs import CellRef
 from trial.definition.references import row_of
-from trial.derivation import Derivation
 from trial.rules import Rules
 from trial.rules.categories import level_text
 from trial.rules.matching import Test, refused
+from trial.statistics.cells import Cells, Share
+from trial.subject.derivation import Derivation
+from trial.tables.bidi import isolated
 from trial.tables.compiling import levels
 from trial.tables.grid import NOT_REPORTED, Box, Flow, Stage
 from trial.tables.rows.kinds import put

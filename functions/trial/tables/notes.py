@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from trial.bidi import isolated
 from trial.rules.measures import Quantity
+from trial.tables.bidi import isolated
 from trial.tables.grid import NOT_REPORTED, Column, Row, Statistic
 from trial.tables.rows.counting import Base
 from trial.tables.rows.kinds import Head

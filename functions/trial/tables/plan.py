@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from trial import blinding
-from trial.cells import Share, Sums
 from trial.definition.outputs import CellRef, Table, TableColumn
-from trial.derivation import Derivation
+from trial.definition.study import Study
 from trial.errors import Fault, Rejected
+from trial.events import blinding
 from trial.rules import Rules
 from trial.rules.matching import Test, Truth
 from trial.rules.parts import Collector
 from trial.statistics.association import Allowance
-from trial.study import Study
-from trial.subject import Subject
+from trial.statistics.cells import Share, Sums
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Subject
 from trial.tables import compiling, completion, discrepancies, notes
 from trial.tables.compiling import STUDY_ROW
 from trial.tables.completion import COMPLETE

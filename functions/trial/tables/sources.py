@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from functools import partial
 
-from trial.definition.charts import BY_VISIT, CHART_KINDS, ChartDefinition
 from trial.definition.design import Visit
+from trial.definition.figures import BY_VISIT, CHART_KINDS, ChartDefinition
 from trial.definition.outputs import TableRow
+from trial.definition.study import Study
 from trial.rules.matching import refused, unknown
 from trial.rules.parts import Collector
-from trial.study import Study
 
 
 def check(study: Study, faults: Collector) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from trial.bidi import isolated
 from trial.definition.reporting import Look, Testing
+from trial.tables.bidi import isolated
 from trial.tables.grid import Cell, Grid, Row, Statistic
 
 type _Place = tuple[str, str, str]

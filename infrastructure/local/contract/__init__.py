@@ -18,9 +18,9 @@ from local.contract import models
 from local.contract.operations import operation, routes
 from local.emulator import ROOT
 from local.feed import read_definition
-from trial.asking import Ask, Because, SendersAsk
 from trial.definition.discrepancies import RULES
-from trial.messages import ERASURE, KINDS
+from trial.events.payloads import ERASURE, KINDS
+from trial.web.request_bodies import Ask, Because, SendersAsk
 
 Document = dict[str, Any]
 _HERE = Path(__file__).parent

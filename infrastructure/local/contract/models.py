@@ -11,9 +11,10 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
 from local.schema import Schema
-from trial import messages
-from trial.asking import Because
-from trial.messages import KINDS, TYPE_PREFIX, Envelope, Void
+from trial.events import envelope
+from trial.events.envelope import TYPE_PREFIX, Envelope
+from trial.events.payloads import KINDS, Void
+from trial.web.request_bodies import Because
 
 Document = dict[str, Any]
 DEFINITIONS = "#/$defs/"
@@ -79,17 +80,17 @@ def type_of(kind: str) -> str:
 
 def event(kind: str) -> Document:
     """Give the schema of one kind of event: its envelope, and the data of a record or of a void."""
-    envelope, record, void = body(Envelope), body(KINDS[kind]), body(Void)
+    attributes, record, void = body(Envelope), body(KINDS[kind]), body(Void)
     parts = record.pop("$defs", {})
     record["properties"]["action"] = {"const": "record", "default": "record"}
-    envelope["properties"]["type"] = {"const": f"{TYPE_PREFIX}{type_of(kind)}"}
-    envelope["properties"]["data"] = {
+    attributes["properties"]["type"] = {"const": f"{TYPE_PREFIX}{type_of(kind)}"}
+    attributes["properties"]["data"] = {
         "oneOf": [{"$ref": f"{DEFINITIONS}{type_of(kind)}.data"}, {"$ref": f"{DEFINITIONS}Void"}]
     }
     void["required"].append("reason_for_change")
     void["properties"]["reason_for_change"] = body(Because)["properties"]["reason"]
     parts |= {f"{type_of(kind)}.data": record | _REASON, "Void": void}
-    described = envelope | {"description": f"One revision of a record: {kind}"}
+    described = attributes | {"description": f"One revision of a record: {kind}"}
     return described | {"$defs": dict(sorted(parts.items()))}
 
 
@@ -111,7 +112,7 @@ def example(kind: str, data: Document) -> Document:
         "specversion": "1.0",
         "id": "5f0c1d52-6d0b-4b5e-9f0a-3f1f7b0e2a11",
         "source": "urn:example:edc",
-        "type": f"{messages.TYPE_PREFIX}{type_of(kind)}",
+        "type": f"{envelope.TYPE_PREFIX}{type_of(kind)}",
         "subject": "TMB301-001",
         "time": "2016-03-01T14:12:00Z",
         "study": "TMB-301",

@@ -5,21 +5,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import api
-from trial import (
-    seen,
-    showing,  # noqa: F401 (its routes)
-    web,
+from trial.events.blinding import UNBLINDED
+from trial.web import (
+    queries,  # noqa: F401 (its routes)
+    read_routes,
+    routing,
 )
-from trial.blinding import UNBLINDED
 
 Document = dict[str, Any]
 _REF = "#/components/schemas/"
 _STUDY = "/studies/{study}/"
 
 
-def served() -> dict[tuple[str, str], web.Endpoint]:
+def served() -> dict[tuple[str, str], routing.Endpoint]:
     """Give the function of every route that the API has."""
-    return {**api.routes.all, **seen.routes.all}
+    return {**api.routes.all, **read_routes.routes.all}
 
 
 def routes(table: Mapping[str, Any]) -> Iterator[tuple[str, str, Document]]:
@@ -74,7 +74,7 @@ def _noted(route: Document) -> Document:
     return route | {"query": route.get("query", {}) | {"reason": why}, "problems": problems}
 
 
-_REASON = {"type": "string", "maxLength": web.REASON}
+_REASON = {"type": "string", "maxLength": routing.REASON}
 
 
 def _parameters(table: Mapping[str, Any], path: str, route: Document) -> Iterator[Document]:
@@ -124,8 +124,8 @@ def _either(service: Document, gateway: Document) -> Document:
 
 
 def _problem(description: str) -> Document:
-    return {"description": description, "content": _content({web.PROBLEM: "Problem"})}
+    return {"description": description, "content": _content({routing.PROBLEM: "Problem"})}
 
 
 def _gateway(description: str) -> Document:
-    return {"description": description, "content": _content({web.JSON: "Refused"})}
+    return {"description": description, "content": _content({routing.JSON: "Refused"})}

@@ -13,7 +13,7 @@ from trial.definition.outputs import Table, TableRow
 from trial.render.ars import events, groupings
 from trial.render.ars.clauses import Clause, Clauses, Variable, Written, combined, written
 from trial.render.ars.methods import Method, Methods
-from trial.render.ars.places import Place
+from trial.render.ars.references import Place
 from trial.rules import settling
 from trial.tables.grid import Cell, Completion, Grid, Row
 from trial.tables.listings.items import SUBJECTS

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from trial.bidi import isolated
 from trial.render import legible, wrap
-from trial.render.consort import drawing, words
+from trial.render.consort import alt_text, drawing
 from trial.render.consort.drawing import PAD, SIZE, Line, Panel
+from trial.tables.bidi import isolated
 from trial.tables.grid import Box, Cut, Flow, Stage
 
 _A4 = 794  # width of the page at 96 dots per inch
@@ -49,8 +49,8 @@ def _counted(label: str, count: str, width: float) -> Iterator[str]:
 
 def _box_lines(box: Box, width: int, lane: str = "") -> tuple[Line, ...]:
     room = width - 2 * PAD
-    name = box.label if lane and box.arm == lane else words.name(box)
-    head = _counted(name, f"({words.count_text(box)})", room / _BOLD)
+    name = box.label if lane and box.arm == lane else alt_text.name(box)
+    head = _counted(name, f"({alt_text.count_text(box)})", room / _BOLD)
     reasons = [
         line
         for label, n in box.reasons
@@ -181,8 +181,8 @@ def flow_svg(flow: Flow, cut: Cut) -> str:
     """Draw the flow: wider than A4 only beyond three arms, and as high as its boxes need."""
     diagram = _Diagram(flow)
     diagram.text(flow.title, 17, bold=True)
-    form = "" if words.form(flow) in flow.title else words.form(flow)
-    diagram.text(" \u00b7 ".join(filter(None, (cut.study, form, words.note(flow)))), SIZE)
+    form = "" if alt_text.form(flow) in flow.title else alt_text.form(flow)
+    diagram.text(" \u00b7 ".join(filter(None, (cut.study, form, alt_text.note(flow)))), SIZE)
     diagram.text(cut.completion.text, SIZE, bold=True)
     room = diagram.right - _MARGIN - 2 * PAD
     if cut.notice:
@@ -212,7 +212,12 @@ def _description(flow: Flow, cut: Cut) -> str:
     """Tell the whole flow to readers that do not see it."""
     notice = cut.notice.rstrip(". ")
     told = ". ".join(
-        (notice, cut.completion.text, words.form(flow), *(text for _, text in words.outline(flow)))
+        (
+            notice,
+            cut.completion.text,
+            alt_text.form(flow),
+            *(text for _, text in alt_text.outline(flow)),
+        )
     )
     return told + "." + "".join(f" Finding: {finding}." for finding in flow.findings)
 

@@ -6,13 +6,13 @@ so that a long table need not stand in memory twice.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from trial.bidi import isolated
-from trial.render.charts import chart_svg
 from trial.render.consort import flow_svg, outline
+from trial.render.figures import chart_svg
 from trial.render.page import opening
 from trial.render.page.closing import listings, methods, provenance
 from trial.render.page.tables import table
 from trial.render.page.text import Anchors, aside, text, unordered
+from trial.tables.bidi import isolated
 from trial.tables.grid import Chart, Flow, Grid, Report
 
 

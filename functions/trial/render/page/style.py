@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from string import Template
 
-from trial.render.charts.canvas import DARK, LIGHT
+from trial.render.figures.canvas import DARK, LIGHT
 
 _COLOURS = """
 :root{color-scheme:light dark;--ground:#f3f5f8;--paper:#fff;--ink:#17202b;--quiet:#4a5768;

@@ -11,15 +11,15 @@ from openpyxl import Workbook
 
 from trial.render import legible
 from trial.render.workbook.archive import MAKER, Archive, finish, stamp
+from trial.render.workbook.cell_values import Names
 from trial.render.workbook.cover import write_cover
 from trial.render.workbook.definitions import write_definitions
 from trial.render.workbook.figures import write_figure
-from trial.render.workbook.looks import add_styles
 from trial.render.workbook.methods import write_methods
 from trial.render.workbook.sheets import COVER, DEFINITIONS, METHODS, Entry, write_sheet
 from trial.render.workbook.streaming import MOST_ROWS, Target, stream
+from trial.render.workbook.styles import add_styles
 from trial.render.workbook.tables import lay_out
-from trial.render.workbook.texts import Names
 from trial.tables.grid import Cut, Report
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render import legible, wrap
-from trial.render.workbook.looks import fill
+from trial.render.workbook.cell_values import DIGIT, Item, numeric
 from trial.render.workbook.sheets import DEFINITIONS, METHODS, Entry, banners, set_page
-from trial.render.workbook.texts import DIGIT, Item, numeric
+from trial.render.workbook.styles import fill
 from trial.tables.grid import Cut, Report
 
 _WIDTHS = (34, 76, 36, 10)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Literal
 
-from trial.bidi import isolated
+from trial.tables.bidi import isolated
 from trial.tables.grid import Chart, Mark, Series
 
 Look = Literal["line", "step", "bars", "dots", "censored", "reference"]

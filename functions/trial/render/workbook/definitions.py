@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from openpyxl.worksheet.worksheet import Worksheet
 
-from trial.bidi import isolated
 from trial.render import legible, wrap
-from trial.render.workbook.looks import fill
+from trial.render.workbook.cell_values import DIGIT, Item
 from trial.render.workbook.sheets import COVER, banners, set_page
-from trial.render.workbook.texts import DIGIT, Item
+from trial.render.workbook.styles import fill
+from trial.tables.bidi import isolated
 from trial.tables.grid import Cut, Report
 
 _WIDTHS = (34, 122)

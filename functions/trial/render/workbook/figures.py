@@ -10,12 +10,12 @@ from math import ceil
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from trial.bidi import isolated
+from trial.render.workbook.cell_values import Item, digits
 from trial.render.workbook.curves import Curve, Point, curves
 from trial.render.workbook.drawing import Placed, draw, height
-from trial.render.workbook.looks import fill
 from trial.render.workbook.sheets import Layout, write_sheet
-from trial.render.workbook.texts import Item, digits
+from trial.render.workbook.styles import fill
+from trial.tables.bidi import isolated
 from trial.tables.grid import Chart, Cut, Mark, Series
 
 _HEADS = ("Series", "Label", "X", "Y", "Low", "High", "n")

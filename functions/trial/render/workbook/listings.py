@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from trial.render.workbook.cell_values import Item, digits
 from trial.render.workbook.sheets import Layout
-from trial.render.workbook.texts import Item, digits
 from trial.tables.grid import Listing, ListingColumn, Value
 
 SAMPLE = 2_000  # rows that decide a listing's column widths

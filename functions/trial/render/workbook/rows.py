@@ -12,8 +12,7 @@ from openpyxl.cell.cell import Cell
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from trial.render.workbook.looks import dress, height
-from trial.render.workbook.texts import (
+from trial.render.workbook.cell_values import (
     EXACT_DIGITS,
     FORMULA_LIKE,
     LONGEST_TEXT,
@@ -23,6 +22,7 @@ from trial.render.workbook.texts import (
     numeric,
     storable,
 )
+from trial.render.workbook.styles import dress, height
 from trial.tables.grid import ListingColumn, Value
 
 type _Written = tuple[str, int]

@@ -7,10 +7,10 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
-from trial.bidi import isolated
 from trial.render import legible, wrap
-from trial.render.workbook.looks import fill
-from trial.render.workbook.texts import DIGIT, Item
+from trial.render.workbook.cell_values import DIGIT, Item
+from trial.render.workbook.styles import fill
+from trial.tables.bidi import isolated
 from trial.tables.grid import Cut
 
 COVER, DEFINITIONS, METHODS = "Cover", "Definitions", "Methods"

@@ -8,10 +8,10 @@ from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
 from trial.render.workbook.archive import Archive, split
+from trial.render.workbook.cell_values import Item, Names
 from trial.render.workbook.listings import SAMPLE, lay_out
 from trial.render.workbook.rows import RowWriter, Styles
 from trial.render.workbook.sheets import Entry, below, write_head
-from trial.render.workbook.texts import Item, Names
 from trial.tables.grid import Cut, Listing, Value
 
 MOST_ROWS = 1_048_576  # a sheet holds no more

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 
-from trial.bidi import isolated
+from trial.render.workbook.cell_values import Item, digits, numeric
 from trial.render.workbook.sheets import Layout
-from trial.render.workbook.texts import Item, digits, numeric
+from trial.tables.bidi import isolated
 from trial.tables.grid import Cell as Results
 from trial.tables.grid import Column, Grid, Row
 

@@ -7,13 +7,13 @@ what they find adds like everything else; `across` finds what takes several to s
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from trial.cells import Cells, Share
 from trial.definition import discrepancies as catalogue
 from trial.definition.discrepancies import RULES, Severity
+from trial.definition.study import Study
 from trial.definition.uses import kinds
-from trial.derivation import Derivation
-from trial.study import Study
-from trial.subject import Key
+from trial.statistics.cells import Cells, Share
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Key
 from trial.tables.discrepancies import identity, safety, treatment, visits
 from trial.tables.discrepancies.found import Found, Rule
 from trial.tables.grid import RuleCount

@@ -9,8 +9,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from trial.messages import ERASURE
-from trial.subject import Key, Record, Subject
+from trial.events.payloads import ERASURE
+from trial.subject.fold import Key, Record, Subject
 
 type Noted = tuple[str, tuple[Key, ...], str]
 """A rule, the records that are meant, and what there is to say of them."""

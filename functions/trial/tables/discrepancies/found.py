@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 
-from trial.adverse_events import AdverseEvent
-from trial.derivation import Derivation
-from trial.subject import Key, Record
+from trial.subject.adverse_events import AdverseEvent
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Key, Record
 
 type Found = tuple[tuple[Key, ...], str]
 """The records that are meant, each by kind and id, and what there is to say of them.

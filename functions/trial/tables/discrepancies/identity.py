@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from trial import dates
-from trial.derivation import DECIDING_DATE, Derivation
-from trial.messages import ERASURE
+from trial.events import dates
+from trial.events.payloads import ERASURE
+from trial.subject.derivation import DECIDING_DATE, Derivation
 from trial.tables.discrepancies.found import Found, by_id, counted, keys
 
 ENROLLED, RANDOMISED, SUPERSEDED = "subject.enrolled", "subject.randomised", "subject.superseded"

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from trial import dates
-from trial.adverse_events import FATAL, GRADE_OF_DEATH, AdverseEvent
-from trial.derivation import DECIDING_DATE, Derivation
-from trial.messages import term
-from trial.subject import Record
+from trial.events import dates
+from trial.events.fields import term
+from trial.subject.adverse_events import FATAL, GRADE_OF_DEATH, AdverseEvent
+from trial.subject.derivation import DECIDING_DATE, Derivation
+from trial.subject.fold import Record
 from trial.tables.discrepancies.found import EVENTS, MOST, Found, by_id, event_key, keys
 from trial.tables.discrepancies.treatment import DISPOSITION
 

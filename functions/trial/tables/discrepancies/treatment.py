@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from trial import dates
-from trial.derivation import Derivation
-from trial.subject import Record
+from trial.events import dates
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Record
 from trial.tables.discrepancies.found import Found, by_id, counted, event_key, keys
 
 DISPOSITION = "disposition.recorded"

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 
-from trial import dates
 from trial.definition.design import Visit
-from trial.derivation import Derivation
-from trial.results import out_of_limits, refusals
-from trial.subject import Key, Record
+from trial.events import dates
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Key, Record
+from trial.subject.results import out_of_limits, refusals
 from trial.tables.discrepancies.found import MOST, Found, by_id, keys
 
 RECORDED, RESULTS = "visit.recorded", "lab.result.reported"

@@ -9,9 +9,9 @@ from functools import partial
 from itertools import chain
 
 from trial.definition.outputs import ListingDefinition
-from trial.derivation import Derivation
 from trial.rules import Rules
 from trial.rules.parts import Collector
+from trial.subject.derivation import Derivation
 from trial.tables.grid import Listing, Value
 from trial.tables.listings import complete, items
 from trial.tables.listings.columns import columns

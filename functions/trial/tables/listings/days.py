@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import get_args, get_type_hints
 
-from trial import dates
-from trial.derivation import Derivation
-from trial.imputation import RULES, Dated
-from trial.messages import KINDS, FullDate, LocalTime, PartialDate
-from trial.subject import Record
+from trial.events import dates
+from trial.events.fields import FullDate, LocalTime, PartialDate
+from trial.events.payloads import KINDS
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Record
+from trial.subject.imputation import RULES, Dated
 from trial.tables.grid import Value
 from trial.tables.listings.items import Item, parameters_of
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from trial import dates
 from trial.definition.precision import Precision, decimals_of
-from trial.derivation import Derivation
-from trial.results import EXACT, Observation
-from trial.subject import Record
+from trial.events import dates
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Record
+from trial.subject.results import EXACT, Observation
 from trial.tables.grid import Value
 from trial.tables.listings import days
 from trial.tables.listings.items import Item, Source

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trial.adverse_events import AdverseEvent
 from trial.definition.outputs import ListingDefinition
-from trial.derivation import Derivation
-from trial.messages import KINDS, Circumstances
-from trial.results import Observation
+from trial.events.payloads import KINDS, Circumstances
 from trial.rules import Rules
 from trial.rules.matching import matcher, unknown
-from trial.subject import Record
+from trial.subject.adverse_events import AdverseEvent
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Record
+from trial.subject.results import Observation
 from trial.tables.discrepancies import Checks
 from trial.tables.grid import Value
 

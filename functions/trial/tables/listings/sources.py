@@ -10,14 +10,14 @@ says so; a blank was not reported.
 
 from collections.abc import Callable, Mapping
 
-from trial import dates
 from trial.definition.design import ARM
 from trial.definition.outputs import ListingColumnDefinition
-from trial.derivation import Derivation
+from trial.events import dates
 from trial.rules import Rules
 from trial.rules.categories import ENROLMENT_FIELDS, characteristic, is_characteristic
 from trial.rules.matching import Test, refused, unknown
 from trial.rules.measures import Quantity
+from trial.subject.derivation import Derivation
 from trial.tables.grid import NOT_COLLECTED, NOT_YET_DUE, Value
 from trial.tables.listings import facts
 from trial.tables.listings.facts import decimal, plain, yes_or_no

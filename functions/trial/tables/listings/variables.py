@@ -9,7 +9,7 @@ from typing import get_args, get_origin
 
 from trial.definition.design import Parameter
 from trial.definition.outputs import ListingDefinition
-from trial.messages import KINDS
+from trial.events.payloads import KINDS
 from trial.rules import Rules
 from trial.tables.listings.items import SUBJECTS, parameters_of
 

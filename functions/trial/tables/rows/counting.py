@@ -8,10 +8,10 @@ can wait the missing are counted alone.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trial.cells import Cells, Share, Sums
-from trial.derivation import Derivation
 from trial.rules.matching import Test, Truth
 from trial.rules.settling import Opens, Waits
+from trial.statistics.cells import Cells, Share, Sums
+from trial.subject.derivation import Derivation
 from trial.tables.grid import Statistic
 from trial.tables.rows.kinds import Head, Members, whole
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from trial.cells import Share, Sums
-from trial.derivation import Derivation
 from trial.rules.matching import Test
 from trial.rules.settling import Waits
+from trial.statistics.cells import Share, Sums
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO, mcnemar_exact, paired_tango
 from trial.statistics.proportions import CLOPPER_PEARSON
+from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row
 from trial.tables.rows.comparing import compare_counts

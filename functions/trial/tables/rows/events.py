@@ -8,16 +8,16 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from trial import dates
-from trial.adverse_events import AdverseEvent
-from trial.cells import Share, Sums
-from trial.derivation import Derivation
-from trial.messages import canonical
+from trial.events import dates
+from trial.events.json_body import canonical
 from trial.rules.categories import level_text
 from trial.rules.dating import Time
 from trial.rules.matching import EventMatcher
+from trial.statistics.cells import Share, Sums
 from trial.statistics.proportions import proportion
 from trial.statistics.rates import EXACT_POISSON, poisson_interval, rate
+from trial.subject.adverse_events import AdverseEvent
+from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import MISSING, Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_counts

@@ -11,14 +11,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
-from trial import numbers
-from trial.cells import Share, Sums
 from trial.definition.precision import ENDLESS_PLACES, Precision
-from trial.derivation import Derivation
 from trial.rules.matching import Truth, refused
 from trial.statistics.association import Allowance
+from trial.statistics.cells import Share, Sums
 from trial.statistics.inference import Interval
 from trial.statistics.proportions import clopper_pearson, proportion
+from trial.subject.derivation import Derivation
+from trial.tables import rounding
 from trial.tables.grid import Row, Statistic
 
 P_FLOOR = Decimal("0.0001")
@@ -140,8 +140,8 @@ def counted(
         whole("N", size),
         Statistic(
             "percent",
-            None if percent is None else numbers.exact_text(percent),
-            numbers.percent_text(n, size, head.percent_places),
+            None if percent is None else rounding.exact_text(percent),
+            rounding.percent_text(n, size, head.percent_places),
         ),
     )
     limits = clopper_pearson(n, size) if interval else None
@@ -189,8 +189,8 @@ def number(
     """
     if value is None:
         return Statistic(name, None, absent)
-    exact = value if kept is None else numbers.settled(value, kept)
-    return Statistic(name, numbers.exact_text(exact), numbers.decimal_text(exact, places))
+    exact = value if kept is None else rounding.settled(value, kept)
+    return Statistic(name, rounding.exact_text(exact), rounding.decimal_text(exact, places))
 
 
 def limits(
@@ -217,4 +217,4 @@ def p_value(p: Fraction | Decimal | None, absent: str = "") -> Statistic:
     """Give a P value; where the test cannot be made, say why if that is known."""
     if p is None:
         return Statistic("p", None, absent)
-    return Statistic("p", numbers.exact_text(p), numbers.p_text(Fraction(p), P_FLOOR))
+    return Statistic("p", rounding.exact_text(p), rounding.p_text(Fraction(p), P_FLOOR))

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from trial.cells import Cells, Share, Sums
-from trial.derivation import Derivation
 from trial.rules.categories import Category
 from trial.rules.settling import Waits
+from trial.statistics.cells import Cells, Share, Sums
+from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import MISSING, NOT_YET_DUE, Cell, Row
 from trial.tables.rows.comparing import compare_counts

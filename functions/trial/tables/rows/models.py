@@ -8,15 +8,14 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from trial.cells import Cells, Share, Sums
 from trial.definition.precision import SPREAD, Precision
-from trial.derivation import Derivation
-from trial.messages import canonical
+from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
 from trial.rules.settling import Waits
 from trial.statistics import products
+from trial.statistics.cells import Cells, Share, Sums
 from trial.statistics.contingency import (
     CMH,
     CMH_GENERAL,
@@ -26,6 +25,7 @@ from trial.statistics.contingency import (
 from trial.statistics.inference import StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
 from trial.statistics.products import Levels, Products, pooled
+from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.counting import beside

@@ -6,17 +6,17 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from trial.cells import Share, Sums
 from trial.definition.outputs import ORDER_STATISTICS
 from trial.definition.precision import Precision
-from trial.derivation import Derivation
-from trial.numbers import Exact, settled
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
+from trial.statistics.cells import Share, Sums
 from trial.statistics.moments import Moments, MomentsReadout
 from trial.statistics.tallies import tally_readout
+from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
+from trial.tables.rounding import Exact, settled
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import Placed
 from trial.tables.rows.kinds import (

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from trial.cells import Share, Sums
-from trial.derivation import Derivation
-from trial.messages import canonical
+from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.dating import Time
+from trial.statistics.cells import Share, Sums
 from trial.statistics.survival import (
     BROOKMEYER_CROWLEY,
     GREENWOOD_LOG_LOG,
@@ -19,6 +18,7 @@ from trial.statistics.survival import (
     kaplan_meier,
     log_rank,
 )
+from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.counting import beside

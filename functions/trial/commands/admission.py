@@ -1,0 +1,43 @@
+"""Whether a definition may come into force: bounded, sound, and fit for all that is made of it."""
+
+from functools import lru_cache
+
+from trial.definition import bounds
+from trial.definition.study import Study
+from trial.errors import Rejected, place_of
+from trial.events import json_body
+from trial.render.documents import render
+from trial.reporting import report
+from trial.tables import checking
+from trial.tables.checking import places
+
+_TITLE = "Definition not accepted"
+
+
+@lru_cache(maxsize=64)
+def admit(source: bytes) -> Study:
+    """Read a definition; raises `Rejected` naming every path at fault.
+
+    What is too much is refused before it is worked on. In the end its documents are made of no
+    records at all: what breaks a rendering then would break every one.
+    """
+    if len(source) > bounds.BYTES:
+        raise Rejected(413, "Definition too large", f"more than {bounds.BYTES} bytes")
+    value = json_body.read_posted(source)
+    if wrong := tuple(bounds.faults(value)):
+        raise Rejected(422, _TITLE, "", *places.in_order(value, wrong))
+    study = checking.read(source)
+    for view in study.views:
+        _rehearse(view)
+    return study
+
+
+def _rehearse(study: Study) -> None:
+    """Make every document of the study as it is before its first event, and keep none."""
+    try:
+        for file in render(report.report(study, [], {}), study):
+            for _piece in file.content:
+                pass
+    except Exception as error:
+        detail = f"no document can be made of it: {type(error).__name__} in {place_of(error)}"
+        raise Rejected(422, _TITLE, detail) from error

@@ -1,0 +1,99 @@
+"""Take once more what was set aside: a definition or a missing study may have cured it.
+
+A call tries so many bodies, in order of their digests, and says where the next goes on. What
+becomes of one body never keeps those after it from being tried.
+"""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from trial.commands import intake
+from trial.commands.desk import Desk
+from trial.definition.study import Study
+from trial.errors import Beat, Fault, OutOfTime, Rejected, Unavailable
+from trial.events.blinding import may_tell
+from trial.store.definitions import is_retired
+from trial.store.dynamodb import Store
+from trial.store.failures import told
+from trial.store.rows import Aside
+from trial.subject.fold import Outcome
+
+BODIES = 100
+"""How many bodies one call tries."""
+
+_TAKEN = frozenset(each.value for each in Outcome if each is not Outcome.CONFLICT)
+_FORBIDDEN = 403
+
+
+def redrive(desk: Desk, study: Study, after: str, beat: Beat) -> dict[str, Any]:
+    """Try what waits beyond a digest; what is taken counts under whoever sent it, and is settled.
+
+    `beat` raises `OutOfTime` when this process must soon end.
+    """
+    store = desk.store
+    _check(store, study, after)
+    if not after:
+        desk.submissions.tell_again(study.id)
+    tried, settled, failed, last = 0, 0, [], ""
+    for each in store.asides(study.id, after):
+        if each.settled:
+            continue
+        if tried == BODIES or (tried and _is_over(beat)):
+            break
+        tried, last = tried + 1, each.sha256
+        try:
+            settled += _is_taken(replace(desk, principal=each.principal), study, each)
+        except Unavailable:
+            continue
+        except Exception as error:  # noqa: BLE001 (whatever one body does, the others are tried)
+            failed.append({"sha256": each.sha256, "detail": told(error)})
+    else:
+        last = ""
+    return {
+        "tried": tried,
+        "settled": settled,
+        "waiting": tried - settled,
+        "failed": failed,
+        "next": f"/studies/{study.id}/set-aside/redrive?after={last}" if last else None,
+    }
+
+
+def _check(store: Store, study: Study, after: str) -> None:
+    current = store.current(study.id)
+    if current is not None and current.retired:
+        raise is_retired()
+    if after and not re.fullmatch(r"[0-9a-f]{64}", after):
+        raise Rejected(422, "Not tried again", "", Fault("/after", "is a digest given as `next`"))
+
+
+def _is_over(beat: Beat) -> bool:
+    try:
+        beat()
+    except OutOfTime:
+        return True
+    return False
+
+
+def _is_taken(desk: Desk, study: Study, aside: Aside) -> bool:
+    if _came_elsewhere(study, aside):
+        return False
+    try:
+        posted = intake.posted(aside.body)
+    except Rejected:
+        return False
+    answers = intake.take(desk, study, posted)
+    if not answers or any(answer.status not in _TAKEN for answer in answers):
+        return False
+    desk.store.settle(study.id, aside.sha256)
+    return True
+
+
+def _came_elsewhere(study: Study, aside: Aside) -> bool:
+    """Say whether a treatment event was refused for who sent it: no redriving gives that right."""
+    return (
+        study.definition.blinded
+        and aside.problem.get("status") == _FORBIDDEN
+        and aside.body is not None
+        and may_tell(aside.body)
+    )

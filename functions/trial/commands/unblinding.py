@@ -1,0 +1,27 @@
+"""Open a blinded study: an amendment of its own, by a right of its own, with a reason."""
+
+from trial.commands import admission
+from trial.definition.study import Study
+from trial.errors import Rejected
+from trial.events import json_body
+from trial.store.definitions import Put
+from trial.store.dynamodb import Store
+
+
+def unblind(store: Store, study_id: str, principal: str, reason: str) -> tuple[Study, Put]:
+    """Amend the definition in force so that it is not blinded; give it, and how it was put.
+
+    Refused (409) where it is not blinded, or while another amendment of it is being filled.
+    """
+    store.look_again(study_id)
+    found, current = store.study(study_id), store.current(study_id)
+    if not found.definition.blinded:
+        raise Rejected(409, "Study not unblinded", "it is not blinded")
+    definition = json_body.read_json(found.source)
+    del definition["blinded"]
+    source = json_body.canonical(definition).encode()
+    opened = admission.admit(source)
+    if current is not None and current.filling not in ("", opened.digest):
+        detail = "an amendment is being filled: wait for it, or put the one in force to give it up"
+        raise Rejected(409, "Study not unblinded", detail)
+    return opened, store.put_definition(opened, source, principal, reason, unblinds=True)

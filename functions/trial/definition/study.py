@@ -1,0 +1,113 @@
+"""A definition ready for use, and the identity of the sums that are made under it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from trial.definition import Definition, vocabularies
+from trial.definition.conditions import Selection
+from trial.definition.design import Visit
+from trial.definition.faults import faults
+from trial.definition.pooling import pooled
+from trial.definition.uses import asked
+from trial.errors import Rejected
+from trial.events import json_body
+from trial.events.blinding import OPEN, UNBLINDED
+
+CONTRIBUTION_VERSION = 2
+"""Raise this whenever a subject's share of any table changes; a golden test watches it."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A definition in use, and the identity of the sums made under it."""
+
+    definition: Definition
+    digest: str
+    source: str = ""
+    """The definition as canonical JSON, defaults left out as its sponsor left them out."""
+    version: int = field(default_factory=lambda: CONTRIBUTION_VERSION)
+    """Of the code that computes the contributions."""
+    pooled: bool = False
+    """Whether it is as those see it who must not tell arms apart."""
+
+    @property
+    def id(self) -> str:
+        """The study's name, as events and addresses give it."""
+        return self.definition.study
+
+    @property
+    def audience(self) -> str:
+        """Who may see what this definition shows of the records."""
+        return UNBLINDED if self.definition.blinded and not self.pooled else OPEN
+
+    @cached_property
+    def open(self) -> "Study":
+        """The study as everybody may see it: pooled while it is blinded."""
+        if self.audience == OPEN:
+            return self
+        return replace(self, definition=pooled(self.definition), pooled=True)
+
+    @property
+    def written(self) -> str:
+        """The definition as its audience may read it, as canonical JSON.
+
+        That of all is as its sponsor wrote it, and its SHA-256 begins with the digest; the pooled
+        one holds what is left when all that tells arms apart is left out.
+        """
+        if not self.pooled:
+            return self.source
+        left = self.definition.model_dump_json(exclude_unset=True)
+        return json_body.canonical(json_body.read_json(left))
+
+    @property
+    def views(self) -> "tuple[Study, ...]":
+        """The study as each of its audiences sees it, the open one first."""
+        return (self.open, self) if self.audience == UNBLINDED else (self,)
+
+    @cached_property
+    def generation(self) -> str:
+        """Name the sums that this definition and this code's contributions give."""
+        return generation(self.digest, self.version)
+
+    @cached_property
+    def asked(self) -> Mapping[tuple[str, Selection], Sequence[str]]:
+        """The places that results are asked for at, by parameter and how they were obtained."""
+        return asked(self.definition)
+
+    @cached_property
+    def treatments(self) -> Sequence[str]:
+        """What a dose may be of: what the arms give, and placebo; none where no arm says it."""
+        given = [treatment for arm in self.definition.arms for treatment in arm.treatments]
+        return list(dict.fromkeys([*given, *self.definition.placebo])) if given else ()
+
+    @cached_property
+    def vocabularies(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """The words that fields of events may hold, by kind and field; any where it says none."""
+        return vocabularies.of(self.definition.vocabularies)
+
+    @cached_property
+    def visits(self) -> Mapping[str, Visit]:
+        """The planned visits by id."""
+        return {visit.id: visit for visit in self.definition.visits}
+
+
+def generation(digest: str, version: int) -> str:
+    """Name the sums of a definition as one version of the contributions makes them."""
+    return json_body.digest(f"{digest}/{version}")[:4].hex()
+
+
+def load(text: str | bytes, version: int | None = None) -> Study:
+    """Read a definition; raises `Rejected` naming every path at fault."""
+    value: Any = json_body.read_json(text)
+    try:
+        definition = Definition.model_validate_json(json.dumps(value, default=str))
+    except ValidationError as error:
+        found = faults(error, value)
+        raise Rejected(422, "Definition not accepted", "", *found) from None
+    study = Study(definition, json_body.digest(value).hex(), json_body.canonical(value))
+    return study if version is None else replace(study, version=version)

@@ -1,0 +1,248 @@
+"""JSON as it is posted: read with its numbers as written, and written in one form for digests."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from trial.errors import Rejected
+from trial.events import wellformed
+
+DIGEST_BYTES = 16  # of a content's SHA-256: 128 bits tell any two contents of a study apart
+
+
+def canonical(value: object) -> str:
+    """Write JSON in the one form that digests are taken of: keys sorted, numbers as written."""
+    try:
+        return _CANONICAL.encode(value)
+    except TypeError:  # it holds a Decimal, which must stay as it was written
+        return _as_written(value)
+
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _as_written(value: object) -> str:
+    match value:
+        case dict():
+            members = (f"{_text(name)}:{_as_written(value[name])}" for name in sorted(value))
+            return "{" + ",".join(members) + "}"
+        case list():
+            return "[" + ",".join(map(_as_written, value)) + "]"
+        case str():
+            return _text(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)
+
+
+def _text(value: str) -> str:
+    return _CANONICAL.encode(value)
+
+
+def digest(value: object) -> bytes:
+    """Identify a JSON value by its canonical form."""
+    return hashlib.sha256(canonical(value).encode()).digest()[:DIGEST_BYTES]
+
+
+def integer(text: str) -> int | Decimal:
+    """Read an integer; one of absurd length stays decimal, for reading it takes too long."""
+    return int(text) if len(text) < 40 else Decimal(text)  # noqa: PLR2004 (int() is quadratic)
+
+
+class _ConstantError(ValueError):
+    pass
+
+
+class _DuplicateError(ValueError):
+    pass
+
+
+def _no_constant(text: str) -> None:
+    raise _ConstantError(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise _DuplicateError
+    return members
+
+
+DECODER = json.JSONDecoder(
+    parse_float=Decimal,
+    parse_int=integer,
+    parse_constant=_no_constant,
+    object_pairs_hook=_unique,
+)
+
+
+def read_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
+    """Parse a body, keeping numbers as written; broken JSON is a 400 with its line and column."""
+    text = _decode(body)
+    value, end = _scan(text, skip(text, 0))
+    if (end := skip(text, end)) < len(text):
+        raise _broken("more follows the value", text, end)
+    return value
+
+
+def read_posted(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
+    """Parse a body that is no event; refused (400) too where what it says could not be kept."""
+    value = read_json(body)
+    wellformed.check(text_of(body), value)
+    return value
+
+
+def split_batch(body: bytes | str) -> list[tuple[Any, str]]:
+    """Take a JSON array apart into its elements and the text each was written as.
+
+    An element that cannot be read, though it is plain where it ends, has a `Rejected` for a value:
+    its neighbours are read all the same. Its places are those in its own text.
+    """
+    text = text_of(body)
+    start = skip(text, 0)
+    if text[start : start + 1] != "[":
+        raise _broken("a batch is a JSON array", text, start)
+    return list(_elements(text, skip(text, start + 1)))
+
+
+def _elements(text: str, at: int) -> Iterator[tuple[Any, str]]:
+    if text[at : at + 1] == "]":
+        _end_of(text, at + 1)
+        return
+    while True:
+        value, end = _element(text, at)
+        yield value, text[at:end]
+        at = skip(text, end)
+        match text[at : at + 1]:
+            case ",":
+                at = skip(text, at + 1)
+            case "]":
+                _end_of(text, at + 1)
+                return
+            case _:
+                raise _broken("expected a comma or the end of the batch", text, at)
+
+
+def _element(text: str, at: int) -> tuple[Any, int]:
+    try:
+        return _scan(text, at)
+    except _IllegibleError as error:
+        end = _past(text, at)
+        try:
+            _scan(text[at:end], 0)
+        except _IllegibleError as alone:
+            return alone, end
+        return error, end
+
+
+_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^"{}\[\]]+', re.DOTALL)
+_SCALAR = re.compile(r"[^\s,\]]*")
+
+
+def _past(text: str, at: int) -> int:
+    """Find where a value ends that is JSON but for what cannot be read of it."""
+    depth = 0
+    if text[at] in "{[":
+        for found in _NESTING.finditer(text, at):
+            depth += (found[0] in "{[") - (found[0] in "}]")
+            if not depth:
+                return found.end()
+        return len(text)
+    scalar = _SCALAR.match(text, at)
+    return scalar.end() if scalar else at
+
+
+def _end_of(text: str, at: int) -> None:
+    if (end := skip(text, at)) < len(text):
+        raise _broken("more follows the batch", text, end)
+
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def skip(text: str, at: int) -> int:
+    """Give the next place that holds no white space."""
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+class _IllegibleError(Rejected):
+    """JSON whose parts are in order, and which cannot be read all the same."""
+
+
+def _scan(text: str, at: int) -> tuple[Any, int]:
+    try:
+        return DECODER.raw_decode(text, at)
+    except json.JSONDecodeError as error:
+        raise _broken(error.msg, text, error.pos) from error
+    except _ConstantError as error:
+        place = _token_at(text, at, str(error))
+        raise _illegible(f"{error} is not a JSON value", text, place) from error
+    except InvalidOperation as error:
+        raise _illegible("a number is beyond all bounds", text, at) from error
+    except _DuplicateError as error:
+        place = _second_of_a_name(text, at)
+        raise _illegible("an object names a member twice", text, place) from error
+    except RecursionError as error:
+        raise _illegible("nested too deeply", text, at) from error
+
+
+def _illegible(what: str, text: str, at: int) -> _IllegibleError:
+    return _IllegibleError(400, "Not JSON", f"{what} at {wellformed.place(text, at)}")
+
+
+_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
+
+
+def _token_at(text: str, at: int, token: str) -> int:
+    found = _STRING_OR_CONSTANT.finditer(text, at)
+    return next((each.start() for each in found if each.group() == token), at)
+
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
+
+
+def _second_of_a_name(text: str, at: int) -> int:
+    """Find where an object names a member again; the parser only tells that one does."""
+    open_objects: list[set[str] | None] = []
+    before = ""
+    for found in _TOKEN.finditer(text, at):
+        mark = found.group()
+        names = open_objects[-1] if open_objects else None
+        if mark in "{[":
+            open_objects.append(set() if mark == "{" else None)
+        elif mark in "}]":
+            if not open_objects:
+                break
+            open_objects.pop()
+        elif mark[0] == '"' and names is not None and before in "{,":
+            name = json.loads(mark, strict=False)
+            if name in names:
+                return found.start()
+            names.add(name)
+        before = mark
+    return at
+
+
+def _broken(what: str, text: str, at: int) -> Rejected:
+    return Rejected(400, "Not JSON", f"{what} at {wellformed.place(text, at)}")
+
+
+def _decode(body: bytes | str) -> str:
+    try:
+        text = body.decode() if isinstance(body, bytes) else body
+        text.encode()
+    except UnicodeError as error:
+        raise Rejected(400, "Not JSON", f"not UTF-8 at byte {error.start}") from error  # type: ignore[attr-defined]
+    return text
+
+
+def text_of(body: bytes | str) -> str:
+    """Read a body as text; bytes that are no UTF-8 stay in it, as `surrogateescape` has them."""
+    return body.decode(errors="surrogateescape") if isinstance(body, bytes) else body

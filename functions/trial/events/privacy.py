@@ -1,0 +1,87 @@
+"""Which texts of an event are personal, and the event without them.
+
+Free text and identifiers are personal (`messages.Personal`), and so is every attribute of the
+envelope beyond the standard ones. The rest, dates, numbers and coded values, is what tables
+are made of. A body is taken apart as text, so that what is put together again is what was
+received, byte for byte.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from trial.events.envelope import STANDARD, Entry
+from trial.events.fields import PERSONAL
+from trial.events.json_body import DECODER, skip
+from trial.events.payloads import KINDS, Data
+
+ERASED = "[erased]"
+"""Stands where a personal text was; every personal field takes it."""
+
+_TOKEN = json.dumps(ERASED)
+
+
+@cache
+def fields(kind: str) -> frozenset[str]:
+    """Name the personal fields of a kind's data."""
+    known = {**Data.model_fields, **KINDS[kind].model_fields}
+    return frozenset(name for name, field in known.items() if PERSONAL in field.metadata)
+
+
+def without(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give data without their personal texts."""
+    return {
+        name: ERASED if name in fields(kind) and value is not None else value
+        for name, value in data.items()
+    }
+
+
+def take_apart(entry: Entry) -> tuple[str, list[str]]:
+    """Give an entry's body without its personal texts, and these, as they are written in it."""
+    body, parts, texts, end = entry.body, [], [], 0
+    if _has_texts(entry):
+        for start, stop in _places(body, entry.kind):
+            parts.append(body[end:start])
+            texts.append(body[start:stop])
+            end = stop
+    return _TOKEN.join([*parts, body[end:]]), texts
+
+
+def put_together(kind: str, body: str, texts: list[str]) -> str:
+    """Give a body back that was taken apart."""
+    parts, end = [], 0
+    for (start, stop), text in zip(_places(body, kind), texts, strict=True):
+        parts += [body[end:start], text]
+        end = stop
+    return "".join([*parts, body[end:]])
+
+
+def _has_texts(entry: Entry) -> bool:
+    """Say whether a body has to be looked through: most have not."""
+    return (
+        entry.extended or entry.reason is not None or not fields(entry.kind).isdisjoint(entry.data)
+    )
+
+
+def _places(body: str, kind: str) -> Iterator[tuple[int, int]]:
+    """Find the personal values of a body, in its order."""
+    for name, start, stop in _members(body, skip(body, 0)):
+        if name == "data":
+            for field, first, last in _members(body, start):
+                if field in fields(kind) and body[first:last] != "null":
+                    yield first, last
+        elif name not in STANDARD:
+            yield start, stop
+
+
+def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+    """Give the members of the object that stands at a place: each name, and where its value is."""
+    at = skip(text, at + 1)
+    while text[at] != "}":
+        name, at = DECODER.raw_decode(text, at)
+        start = skip(text, skip(text, at) + 1)
+        _, stop = DECODER.raw_decode(text, start)
+        yield name, start, stop
+        at = skip(text, stop)
+        at = skip(text, at + 1) if text[at] == "," else at

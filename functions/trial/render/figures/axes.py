@@ -1,0 +1,156 @@
+"""The frame of a plot: scales, ticks, grid, levels of reference, and numbers under the axis."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trial.render.figures.canvas import (
+    LEADING,
+    PAD,
+    SIZE,
+    WIDTH,
+    Canvas,
+    apart,
+    lines_of,
+    look,
+    width_of,
+)
+from trial.tables.grid import Chart, Series
+from trial.tables.rounding import decimal_text, ticks
+
+HEIGHT = 300
+INSET = 16  # from the frame to the first and the last mark
+_CLOSE = 3.0  # between two numbers under the axis
+_SHORT = 26.0  # a sample beside them
+RIGHT = float(WIDTH - 2 * PAD)
+_BESIDE = 140.0  # the name of a level of reference
+_LEAST_LEFT = 56.0  # room for the shapes that say whose the numbers under the axis are
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where on the page the values from `low` to `high` stand."""
+
+    low: Decimal
+    high: Decimal
+    start: float
+    end: float
+
+    def __call__(self, value: str | Decimal) -> float:
+        """Place a value."""
+        share = (Decimal(value) - self.low) / ((self.high - self.low) or 1)
+        return self.start + float(share) * (self.end - self.start)
+
+    def holds(self, value: Decimal) -> bool:
+        """Say whether a value is on the scale."""
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A plot's edges and its vertical scale."""
+
+    left: float
+    right: float
+    y: Scale
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """From where to where it goes across."""
+        return self.left, self.right
+
+
+def labels(values: Sequence[Decimal]) -> list[str]:
+    """Write the values of an axis, all to as many decimals as the finest needs."""
+    places = max((max(-int(each.as_tuple().exponent), 0) for each in values), default=0)
+    return [decimal_text(each, places) for each in values]
+
+
+def frame(canvas: Canvas, chart: Chart) -> Frame:
+    """Draw the vertical axis with its grid and its levels of reference."""
+    levels = [*(value for value, _ in chart.references), *(chart.y_range or ())]
+    levels += ["0"] if chart.kind == "bars" else []
+    for series in chart.series:
+        for mark in series.marks:
+            levels += [each for each in (mark.y, mark.low, mark.high) if each is not None]
+    found = [Decimal(each) for each in levels]
+    rungs = ticks(min(found), max(found))
+    left = max(_LEAST_LEFT, 2 * PAD + max(map(width_of, labels(rungs))))
+    named = [width_of(line) for _, label in chart.references for line in _name(label)]
+    right = RIGHT - max((width + PAD for width in named), default=0)
+    canvas.paragraph(PAD, lines_of(chart.y_label, WIDTH - 2 * PAD), ink="muted")
+    top = canvas.y + SIZE
+    canvas.y = top + HEIGHT
+    y = Scale(rungs[0], rungs[-1], canvas.y, top)
+    for value, label in zip(rungs, labels(rungs), strict=True):
+        canvas.line((left, y(value)), (right, y(value)))
+        canvas.text(left - PAD, y(value) + 6, label, "end", "muted")
+    for level, _ in chart.references:
+        canvas.line((left, y(level)), (right, y(level)), "ink", "6 4", 1.5)
+    return Frame(left, right, y)
+
+
+def name_references(canvas: Canvas, chart: Chart, plot: Frame) -> None:
+    """Name the levels of reference at the right of the plot, where nothing else is drawn."""
+    free = float("-inf")
+    for level, label in sorted(chart.references, key=lambda each: plot.y(each[0])):
+        lines = _name(label)
+        base = max(plot.y(level) + 6 - LEADING * (len(lines) - 1) / 2, free)
+        for i, line in enumerate(lines):
+            canvas.text(plot.right + PAD, base + i * LEADING, line)
+        free = base + len(lines) * LEADING
+
+
+def _name(label: str) -> list[str]:
+    return lines_of(label, _BESIDE, 3)
+
+
+def across(
+    canvas: Canvas, chart: Chart, ends: tuple[float, float], x: Scale, values: Sequence[Decimal]
+) -> None:
+    """Draw the horizontal axis with labels, as far as they fit, and what it shows."""
+    shown = [value for value in values if x.holds(value)]
+    texts = labels(shown)
+    canvas.line((ends[0], canvas.y), (ends[1], canvas.y), "ink", width=1.5)
+    places = [(x(value), width_of(text)) for value, text in zip(shown, texts, strict=True)]
+    for i in apart(places):
+        middle = places[i][0]
+        canvas.line((middle, canvas.y), (middle, canvas.y + 6), "ink", width=1.5)
+        inside = min(middle, WIDTH - places[i][1] / 2)
+        canvas.text(inside, canvas.y + LEADING, texts[i], "middle", "muted")
+    canvas.y += LEADING + 4
+    name_across(canvas, chart, ends)
+
+
+def name_across(canvas: Canvas, chart: Chart, ends: tuple[float, float]) -> None:
+    """Say what the horizontal axis shows."""
+    left, right = ends
+    canvas.paragraph((left + right) / 2, lines_of(chart.x_label, right - left), "middle", "muted")
+
+
+def numbers_below(
+    canvas: Canvas, chart: Chart, heading: str, x: Scale, rows: Sequence[Mapping[str, int]]
+) -> None:
+    """Write a row of numbers a series, each under its place on the axis, where they fit."""
+    columns = sorted({place for row in rows for place in row}, key=Decimal)
+    if not columns:
+        return
+    widths = [max(width_of(str(row.get(place, ""))) for row in rows) for place in columns]
+    fitting = list(apart(zip(map(x, columns), widths, strict=True), _CLOSE))
+    beside = len(rows) == 1 and PAD + width_of(heading) < x(columns[0]) - widths[0] / 2
+    canvas.paragraph(PAD, [heading], ink="muted")
+    canvas.y -= LEADING if beside else 0
+    for number, row in enumerate(rows):
+        canvas.y += LEADING
+        if len(rows) > 1:
+            canvas.sample(PAD, canvas.y - 12, _SHORT, look(number), chart.kind)
+        for i in fitting:
+            if columns[i] in row:
+                canvas.text(x(columns[i]), canvas.y - 5, str(row[columns[i]]), "middle")
+
+
+def counts(series: Series) -> Iterator[tuple[str, int]]:
+    """Give how many each of a series' marks is about, by its place."""
+    for mark in series.marks:
+        if mark.x is not None and mark.n is not None:
+            yield mark.x, mark.n

@@ -1,0 +1,204 @@
+"""The kinds of plot: lines by visit, steps of survival, bars by subject, dots by term."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from itertools import groupby
+
+from trial.render.figures import alt_text
+from trial.render.figures.axes import (
+    INSET,
+    RIGHT,
+    Frame,
+    Scale,
+    across,
+    counts,
+    frame,
+    name_across,
+    name_references,
+    numbers_below,
+)
+from trial.render.figures.canvas import LEADING, PAD, Canvas, apart, at, lines_of, look, width_of
+from trial.tables.bidi import isolated
+from trial.tables.grid import Chart, Mark, Series
+from trial.tables.rounding import ticks
+
+_DODGE = 8  # between the marks of series that stand at one place
+_MOST_BARS = 1000  # more would be narrower than a dot of the screen
+_GAP = 4  # between bars, where there is room
+_TERM = 290  # width of a term
+_BETWEEN = 10  # rows of dots
+
+
+def line(canvas: Canvas, chart: Chart) -> None:
+    """Join means or shares by visit, with their intervals and how many each is about."""
+    plot = frame(canvas, chart)
+    places = [Decimal(mark.x) for mark in alt_text.marks(chart) if mark.x is not None]
+    x = Scale(min(places), max(places), plot.left + INSET, plot.right - INSET)
+    for number, series in enumerate(chart.series):
+        aside = _aside(number, len(chart.series), 2 * INSET - _DODGE)
+        _line(canvas, chart, number, [
+            (mark, x(mark.x) + aside) for mark in series.marks if mark.x is not None
+        ], plot.y)  # fmt: skip
+    name_references(canvas, chart, plot)
+    days = sorted(set(places))
+    beside = list(apart((x(day), width_of(str(day))) for day in days))
+    shown = days if len(beside) == len(days) else ticks(days[0], days[-1], 8)
+    across(canvas, chart, plot.ends, x, shown)
+    numbers_below(canvas, chart, "n", x, [dict(counts(series)) for series in chart.series])
+
+
+def _aside(number: int, series: int, room: float) -> float:
+    """Say how far a series' mark stands from the place that it shares with others'."""
+    return min(_DODGE, room / series) * (number - (series - 1) / 2)
+
+
+def _line(
+    canvas: Canvas, chart: Chart, number: int, marks: Sequence[tuple[Mark, float]], y: Scale
+) -> None:
+    drawn = look(number)
+    for known, together in groupby(marks, lambda each: each[0].y is not None):
+        points = [at(x, y(mark.y or "")) for mark, x in together] if known else []
+        if len(points) > 1:
+            canvas.path(f"M{' L'.join(points)}", drawn.colour, drawn.dash)
+    for mark, x in marks:
+        if mark.y is None:
+            continue
+        if mark.low is not None and mark.high is not None:
+            low, high = y(mark.low), y(mark.high)
+            ends = "".join(f" M{at(x - 5, end)} L{at(x + 5, end)}" for end in (low, high))
+            canvas.path(f"M{at(x, low)} L{at(x, high)}{ends}", drawn.colour, width=1.5)
+        canvas.mark(x, y(mark.y), drawn, alt_text.of_mark(chart, mark))
+
+
+def step(canvas: Canvas, chart: Chart) -> None:
+    """Draw curves that stay level between events, their limits, and where follow-up ended."""
+    plot = frame(canvas, chart)
+    at_risk = [dict(series.at_risk) for series in chart.series]
+    times = [Decimal(mark.x) for mark in alt_text.marks(chart) if mark.x is not None]
+    asked = [Decimal(time) for row in at_risk for time in row]
+    x = Scale(Decimal(0), max(*times, *asked, Decimal(1)), plot.left, plot.right - INSET)
+    for number, series in enumerate(chart.series):
+        canvas.area(_band(series, x, plot.y), look(number).colour, 0.12)
+    for number, series in enumerate(chart.series):
+        _curve(canvas, number, series, x, plot.y)
+    name_references(canvas, chart, plot)
+    across(canvas, chart, plot.ends, x, sorted(set(asked)) or ticks(0, x.high))
+    numbers_below(canvas, chart, "Number at risk", x, at_risk)
+
+
+def _stairs(points: Sequence[tuple[float, float]]) -> str:
+    """Lead along a level to each next place, and there up or down."""
+    return " ".join(f"H{at(x)} V{at(y)}" for x, y in points)
+
+
+def _band(series: Series, x: Scale, y: Scale) -> str:
+    """Outline what lies between the limits, as far as there are any."""
+    known = [
+        (x(mark.x), y(mark.low), y(mark.high))
+        for mark in series.marks
+        if mark.x is not None and mark.low is not None and mark.high is not None
+    ]
+    if not known:
+        return "M0,0"
+    start, _, high = known[0]
+    upper = _stairs([(place, level) for place, _, level in known[1:]])
+    lower = " ".join(f"V{at(level)} H{at(place)}" for place, level, _ in reversed(known[:-1]))
+    return f"M{at(start, high)} {upper} V{at(known[-1][1])} {lower} Z"
+
+
+def _curve(canvas: Canvas, number: int, series: Series, x: Scale, y: Scale) -> None:
+    drawn = look(number)
+    points = [(x(m.x), y(m.y)) for m in series.marks if m.x is not None and m.y is not None]
+    if not points:
+        return
+    shape = f"M{at(*points[0])} {_stairs(points[1:])}".rstrip()
+    canvas.path(shape, drawn.colour, drawn.dash, 2.5)
+    ends = ""
+    for place in map(x, series.censored):
+        level = next(height for reached, height in reversed(points) if reached <= place)
+        ends += f"M{at(place, level - 6)} V{at(level + 6)} "
+    if ends:
+        canvas.path(ends.rstrip(), drawn.colour, width=1.5)
+
+
+def bars(canvas: Canvas, chart: Chart) -> None:
+    """Stand a bar a subject side by side, the series after one another."""
+    plot = frame(canvas, chart)
+    slots = sum(len(series.marks) for series in chart.series) + 2 * len(chart.series) - 2
+    size = (plot.right - plot.left - 2 * PAD) / max(slots, 1)
+    start, lowest = plot.left + PAD, canvas.y
+    for number, series in enumerate(chart.series):
+        wide = size * len(series.marks)
+        _bars(canvas, chart, number, (start, size), plot)
+        canvas.y = plot.y.start + 4
+        told = [f"n = {len(series.marks)}"]
+        if len(chart.series) > 1:
+            told += lines_of(series.label, max(wide, plot.right / len(chart.series) - 2 * PAD), 3)
+        canvas.paragraph(start + wide / 2, told, "middle", "muted")
+        lowest = max(lowest, canvas.y)
+        start += wide + 2 * size
+    canvas.y = lowest
+    zero = plot.y(Decimal(0))
+    canvas.line((plot.left, zero), (plot.right, zero), "ink", width=1.5)
+    name_references(canvas, chart, plot)
+    name_across(canvas, chart, plot.ends)
+
+
+def _bars(
+    canvas: Canvas, chart: Chart, number: int, place: tuple[float, float], plot: Frame
+) -> None:
+    """Draw a series' bars; of very many, as many as can be told apart."""
+    (start, size), series = place, chart.series[number]
+    every = -(-len(series.marks) // _MOST_BARS)
+    gap = _GAP if size > 3 * _GAP else size / 5 if size > 2 else 0  # noqa: PLR2004 (dots)
+    zero = plot.y(Decimal(0))
+    for i in range(0, len(series.marks), every or 1):
+        mark = series.marks[i]
+        top = plot.y(mark.y or "0")
+        top = top if abs(top - zero) > 1 else zero - 1  # a bar of 0 is there too
+        x, width = start + i * size + gap / 2, size * every - gap
+        shape = f"M{at(x, zero)} V{at(top)} H{at(x + width)} V{at(zero)} Z"
+        canvas.area(shape, look(number).colour, told=alt_text.of_mark(chart, mark))
+
+
+def dots(canvas: Canvas, chart: Chart) -> None:
+    """Give each term a line, with a mark a series along it."""
+    terms = [lines_of(mark.label, _TERM, 2) for mark in chart.series[0].marks]
+    left = 2 * PAD + max(width_of(text) for lines in terms for text in lines)
+    values = [Decimal(mark.x) for mark in alt_text.marks(chart) if mark.x is not None]
+    rungs = ticks(0, max(values))
+    x = Scale(rungs[0], rungs[-1], left + INSET, RIGHT - INSET)
+    canvas.paragraph(PAD, lines_of(chart.y_label, RIGHT), ink="muted")
+    canvas.y += PAD
+    top, grid = canvas.y, len(canvas.parts)
+    for rank, lines in enumerate(terms):
+        height = LEADING * max(len(lines), 1) + _BETWEEN
+        _dots(canvas, chart, rank, (left, x), lines, height)
+        canvas.y += height
+    uprights = Canvas()
+    for value in rungs:
+        uprights.line((x(value), top), (x(value), canvas.y))
+    canvas.parts[grid:grid] = uprights.parts
+    across(canvas, chart, (left, RIGHT), x, rungs)
+
+
+def _dots(canvas: Canvas, chart: Chart, rank: int, place: tuple[float, Scale],
+          lines: Sequence[str], height: float) -> None:  # fmt: skip
+    (left, x), middle = place, canvas.y + height / 2
+    canvas.line((left, middle), (RIGHT, middle), dash="2 4")
+    first = middle - LEADING * (len(lines) - 1) / 2 + 6
+    for i, text in enumerate(lines):
+        canvas.text(left - PAD, first + i * LEADING, text, "end")
+    for number, series in enumerate(chart.series):
+        mark, aside = series.marks[rank], _aside(number, len(chart.series), height - _DODGE)
+        if mark.x is not None:
+            told = f"{isolated(series.label)}, {alt_text.of_mark(chart, mark)}"
+            canvas.mark(x(mark.x), middle + aside, look(number), told)
+
+
+PLOTS: Mapping[str, Callable[[Canvas, Chart], None]] = {
+    "line": line,
+    "step": step,
+    "bars": bars,
+    "dots": dots,
+}

@@ -1,0 +1,1 @@
+"""One consistent state of a study, and the documents that show it."""

@@ -1,0 +1,94 @@
+"""What moved between two cuts, read from what was published of them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trial.definition.study import Study
+from trial.reporting.comparison.cuts import Side
+from trial.store.bucket import object_keys
+from trial.store.bucket.documents import Documents
+from trial.tables.attribution import Place
+
+Document = dict[str, Any]
+_SUMMARY, _TABLES = "summary.json", "tables.json"
+_FIGURE = ("text", "n", "N", "value", "ci", "observed", "imputed", "not_due", "missing")
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A place's label, and its statistics in both cuts that differ; None: it was not there."""
+
+    label: str
+    statistics: Mapping[str, tuple[Document | None, Document | None]]
+
+
+def moved(
+    documents: Documents, study: str, old: Side, new: Side
+) -> tuple[dict[Place, Moved], list[Document]]:
+    """Find the cells and the figures that are not the same in two cuts by one definition."""
+
+    def both(name: str) -> list[Any]:
+        return [
+            json.loads(documents.read(study, each.audience, object_keys.cut(each.cut["id"]), name))
+            for each in (old, new)
+        ]
+
+    return cells(*both(_TABLES)), list(_figures(*both(_SUMMARY)))
+
+
+def _figures(before: Document, after: Document) -> Iterable[Document]:
+    known = {each["id"]: each for each in before["figures"]}
+    for figure in after["figures"]:
+        old, new = ({name: of[name] for name in _FIGURE} for of in (known[figure["id"]], figure))
+        if old != new:
+            yield {"id": figure["id"], "label": figure["label"], "before": old, "after": new}
+
+
+def cells(before: Document, after: Document) -> dict[Place, Moved]:
+    """Find the cells that differ in two documents of the same tables, in the later's order."""
+    old, new = _placed(before), _placed(after)
+    found = {}
+    for place in [*new, *(each for each in old if each not in new)]:
+        label, now = new.get(place, ("", {}))
+        old_label, then = old.get(place, ("", {}))
+        names = dict.fromkeys([*now, *then])
+        differing = {
+            name: (then.get(name), now.get(name))
+            for name in names
+            if then.get(name) != now.get(name)
+        }
+        if differing:
+            found[place] = Moved(label or old_label, differing)
+    return found
+
+
+def _placed(document: Document) -> dict[Place, tuple[str, dict[str, Document]]]:
+    """Give the label and the statistics of every cell, and of every column its denominator."""
+    found: dict[Place, tuple[str, dict[str, Document]]] = {}
+    for table in document["tables"]:
+        for column in table["columns"]:
+            size = {"raw": column["n"], "text": "" if column["n"] is None else str(column["n"])}
+            found[Place(table["id"], "", column["id"])] = column["label"], {"N": size}
+        labels = {row["id"]: row["label"] for row in table["rows"]}
+        for row in table["rows"]:
+            above = labels.get(row["id"].partition("/")[0], "") if "/" in row["id"] else ""
+            label = ", ".join(filter(None, (above, row["label"])))
+            for cell in row["cells"]:
+                place = Place(table["id"], row["id"], cell["column"])
+                shown = {"raw": cell["raw"], "text": cell["text"]}
+                found.setdefault(place, (label, {}))[1][cell["statistic"]] = shown
+    return found
+
+
+def sources(view: Study, figures: Sequence[Document]) -> list[tuple[Place, ...]]:
+    """Say of each figure that moved which places it shows: its cell and, if it moved, its N."""
+    defined = {each.id: each.source for each in view.definition.figures}
+    found = []
+    for figure in figures:
+        of = defined[figure["id"]]
+        size = (Place(of.table, "", of.column),)
+        same = figure["before"]["N"] == figure["after"]["N"]
+        found.append((Place(of.table, of.row, of.column), *(() if same else size)))
+    return found

@@ -1,0 +1,130 @@
+"""The trial's layout in words: analysis sets, arms, strata, days, visits."""
+
+from collections.abc import Iterator
+
+from trial.definition import Definition
+from trial.definition.conditions import AnalysisSet
+from trial.definition.design import Visit
+from trial.reporting.methods.wording import Wording, by_name, joined
+from trial.tables.grid import Section
+
+_ASSIGNED = {
+    "planned": (
+        "That of the randomisation; where there is one arm, that of all who are enrolled. An arm"
+        " that is corrected takes the subject along."
+    ),
+    "received": (
+        "The one whose first-named treatment was given as the first dose; the planned arm where"
+        " that gives it too, or where no arm does. Who was given nothing is in no arm, but for the"
+        " planned one where that has no treatments and others have."
+    ),
+}
+FROM = {
+    "enrolment": "enrolment, which is day 0",
+    "randomisation": "randomisation, which is day 0",
+    "first-dose": "the first dose, which is on day 1; the day before it is day -1",
+}
+"""Which date the days of a visit count from."""
+CHOICES = {
+    "closest": "The one closest to the planned day; of those equally close, as the tie says.",
+    "first": "The first.",
+    "last": "The last.",
+    "highest": "The highest; of equal ones the earliest.",
+    "lowest": "The lowest; of equal ones the earliest.",
+    "mean": "The mean of all.",
+}
+"""Which of a visit's results counts."""
+TIES = {
+    "later": "Of those equally close the last.",
+    "earlier": "Of those equally close the first.",
+    "mean": "Of those equally close the mean.",
+}
+"""Which of the results that are equally close to a visit's day counts."""
+LIMITS = {
+    "before-first-dose": (
+        "Results after the first dose are kept out (by time where both have one, else by day)."
+    ),
+    "before-regimen": (
+        "Results after the day on which the background regimen began are kept out, if that lies"
+        " within the window; one that began outside it keeps nothing out."
+    ),
+}
+"""Which results a visit keeps out."""
+
+
+def sections(definition: Definition, words: Wording) -> Iterator[Section]:
+    """Tell who is analysed, in which arm, and how days and visits count."""
+    heads = ("Analysis set", "Subjects of whom", "Sorted by")
+    yield Section("sets", "Analysis sets", heads, tuple(_sets(definition, words)))
+    yield Section("arms", "Arms", ("Arm", "What it gives"), tuple(_arms(definition)))
+    yield Section("strata", "Strata", ("Stratum", "Its levels"), tuple(_strata(definition)))
+    yield Section(
+        "days", "Days and periods", ("Day or period", "Counted"), tuple(_days(definition))
+    )
+    of_visits = ("Visit", "Planned day", "Window", "Days from", "Schedule", "Result", "Limit")
+    visits = tuple(map(_visit, definition.visits))
+    yield Section("visits", "Visit windows", of_visits, visits)
+    rules = tuple(dict.fromkeys(rule for each in definition.visits for rule in _rules(each)))
+    yield Section("choices", "Results of a visit", ("Word", "Which results it means"), rules)
+
+
+def _sets(definition: Definition, words: Wording) -> Iterator[tuple[str, ...]]:
+    for _, each in by_name(definition.sets):
+        yield each.label, words.condition(each.condition), _sorted_by(each, definition)
+
+
+def _sorted_by(each: AnalysisSet, definition: Definition) -> str:
+    return f"{each.arm} arm" if len(definition.arms) > 1 else ""
+
+
+def _arms(definition: Definition) -> Iterator[tuple[str, ...]]:
+    for arm in definition.arms:
+        given = joined(arm.treatments) if arm.treatments else "no treatment is named"
+        yield arm.label, f"{given} (recorded as {arm.id})"
+    used = {each.arm for each in definition.sets.values()} if len(definition.arms) > 1 else set()
+    yield from ((f"Arm as {arm}", words) for arm, words in _ASSIGNED.items() if arm in used)
+    if definition.arms and definition.placebo:
+        yield "Doses of 0", f"{joined(definition.placebo)}: a dose of it may be 0"
+
+
+def _strata(definition: Definition) -> Iterator[tuple[str, ...]]:
+    for name, levels in by_name(definition.strata):
+        yield name, f"{joined(levels)}, as randomisation reports them"
+
+
+def _days(definition: Definition) -> Iterator[tuple[str, ...]]:
+    yield "Study day", f"From {FROM['first-dose']}, and there is no day 0."
+    yield "Protocol day", f"From {FROM['enrolment']}."
+    for each in definition.periods:
+        end = "on" if each.last_day is None else f"to {each.last_day}"
+        yield each.label, f"Protocol days {each.first_day} {end}; a record is in it by its date."
+
+
+def _visit(visit: Visit) -> tuple[str, ...]:
+    """Tell a visit; one without a window is known by the name that it is recorded under."""
+    chosen, limit = _chosen(visit), visit.limit or ""
+    if visit.window is None:
+        return visit.label, "", "by its name", "", visit.schedule, chosen, limit
+    low, high = ("open" if each is None else str(each) for each in visit.window)
+    window, start = f"{low} to {high}", visit.days_from
+    return visit.label, str(visit.day), window, start, visit.schedule, chosen, limit
+
+
+def _chosen(visit: Visit) -> str:
+    if visit.choose != "closest":
+        return visit.choose
+    return "last" if visit.window is None else f"closest, tie {visit.tie}"  # no day to be close to
+
+
+def _rules(visit: Visit) -> Iterator[tuple[str, str]]:
+    """Say what the words mean that tell a visit."""
+    if visit.window is None:
+        yield "by its name", "Results that were recorded under the visit's name."
+    else:
+        yield f"from {visit.days_from}", f"Days count from {FROM[visit.days_from]}."
+    name, tied, _ = _chosen(visit).partition(",")
+    yield name, CHOICES[name]
+    if tied:
+        yield f"tie {visit.tie}", TIES[visit.tie]
+    if visit.limit is not None:
+        yield visit.limit, LIMITS[visit.limit]

@@ -1,0 +1,93 @@
+"""The flow, the key figures, the figures that are drawn and the listings, in words."""
+
+from collections.abc import Iterator, Mapping
+
+from trial.definition import Definition
+from trial.definition.figures import ChartDefinition
+from trial.definition.flow import FlowBox
+from trial.definition.outputs import FigureDefinition, ListingDefinition
+from trial.reporting.methods.wording import RECORDS, Wording, joined, labels_of, where
+from trial.tables.grid import Section
+from trial.tables.listings.items import FINDINGS, SUBJECTS, parameters_of
+from trial.tables.listings.order import order
+
+_SHOWN = {
+    "n": "the number of subjects",
+    "count-percent": "the number of subjects and their percentage",
+    "events": "the number of events",
+    "mean": "the mean",
+    "median": "the median",
+    "difference": "the difference",
+    "p": "the P value",
+}
+_DRAWN = {
+    "mean": "means with Student's t interval, on the visits' planned days",
+    "share": "percentages with the exact interval",
+    "survival": "Kaplan-Meier's curve",
+    "waterfall": "a bar a subject, the greatest value first",
+    "dots": "the terms of the most subjects over the columns shown, equal ones by name",
+}
+
+
+def sections(definition: Definition, words: Wording) -> Iterator[Section]:
+    """Tell the flow's boxes, what figures are read out of, and what listings show."""
+    boxes = tuple(_boxes(definition, words))
+    yield Section("flow", "Participant flow", ("Box", "Whom it counts"), boxes)
+    tables = {table.id: labels_of(table) for table in definition.tables}
+    figures = tuple((each.label, _figure(each, tables[each.source.table]))
+                    for each in definition.figures)  # fmt: skip
+    yield Section("key-figures", "Key figures", ("Figure", "Which cell it shows"), figures)
+    charts = tuple((each.id, _chart(each, tables[each.source.table])) for each in definition.charts)
+    yield Section("charts", "Figures", ("Figure", "What it draws"), charts)
+    listings = tuple((each.id, _listing(each, words)) for each in definition.listings)
+    yield Section(
+        "listings", "Listings", ("Listing", "What it lists, and in which order"), listings
+    )
+
+
+def _boxes(definition: Definition, words: Wording) -> Iterator[tuple[str, str]]:
+    for stage in definition.flow.stages:
+        for box in (stage.box, *stage.side):
+            by = ", by planned arm" if stage.by_arm and definition.arms else ""
+            yield box.label, f"Subjects of whom {words.condition(box.count)}{by}{_reasons(box)}"
+
+
+def _reasons(box: FlowBox) -> str:
+    wanted = box.reasons
+    if wanted is None:
+        return ""
+    if wanted.characteristic is not None:
+        return f"; by {wanted.characteristic}"
+    return (
+        f"; each with one reason: the field {wanted.field} of {RECORDS[str(wanted.recorded)]}"
+        f"{where(wanted.where)}, of several the first by date that gives one"
+    )
+
+
+def _figure(figure: FigureDefinition, labels: Mapping[str, str]) -> str:
+    row, *below = figure.source.row.split("/")
+    named = ", ".join((labels.get(row) or row, *below))
+    column = labels.get(figure.source.column, figure.source.column)
+    rule = f". {figure.rule}" if figure.rule else ""
+    return f"{_SHOWN[figure.show]} in table {figure.source.table}, {named}, {column}{rule}"
+
+
+def _chart(chart: ChartDefinition, labels: Mapping[str, str]) -> str:
+    drawn, source = _DRAWN[chart.kind], chart.source
+    return f"{drawn[0].upper()}{drawn[1:]}; out of table {source.table}, {labels[source.row]}"
+
+
+def _listing(listing: ListingDefinition, words: Wording) -> str:
+    match listing.records:
+        case str() as kind if kind == SUBJECTS:
+            told = "A row a subject"
+        case str() as kind if kind == FINDINGS:
+            told = "A row for each record that does not agree with others"
+        case str() as kind if parameters := parameters_of(kind):
+            told = f"A row a result of {joined(map(words.parameter, parameters))}"
+        case kind:
+            told = f"A row for each record of {RECORDS[kind]}{where(listing.where)}"
+    subjects = (
+        f", of subjects of whom {words.condition(listing.subjects)}" if listing.subjects else ""
+    )
+    return f"{told}{subjects}. {order(listing)}"

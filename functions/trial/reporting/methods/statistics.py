@@ -1,0 +1,101 @@
+"""How statistics are computed and printed, and which tests confirm."""
+
+from collections.abc import Iterator
+
+from trial.definition import Definition
+from trial.definition.outputs import Statistic
+from trial.reporting.methods.wording import Wording, labels_of
+from trial.statistics.tallies import QUARTILES
+from trial.tables.grid import Section
+from trial.tables.rows.kinds import P_FLOOR
+
+STATISTICS: dict[Statistic, tuple[str, str]] = {
+    "n": ("n", "Subjects with a value"),
+    "mean": ("Mean", "Sum of the values over their number; one decimal more than the data"),
+    "sd": ("SD", "Standard deviation with n - 1 below; two decimals more"),
+    "se": ("SE", "SD over the square root of n; two decimals more"),
+    "ci": ("Interval of a mean", "Student's t with n - 1 degrees of freedom, 95 %"),
+    "median": ("Median", "The middle value, or the mean of the two in the middle"),
+    "q1": ("Q1", f"{QUARTILES[0].upper()}{QUARTILES[1:]} (empirical distribution with averaging)"),
+    "q3": ("Q3", "Likewise"),
+    "min": ("Minimum", "The smallest value"),
+    "max": ("Maximum", "The greatest value"),
+}
+"""What a summary shows, and how it is computed."""
+_PRINTED = (
+    (
+        "Rounding",
+        (
+            "Once, half up (a tie goes away from zero), of the exact value; never by way of a"
+            " rounded one."
+        ),
+    ),
+    (
+        "Percentages",
+        (
+            "Of the denominator printed beside the count, else of the column's N. 0 stands alone;"
+            " some are never shown as none (<1) nor most as all (>99)."
+        ),
+    ),
+    (
+        "P values",
+        f"Two-sided; below {P_FLOOR:f} shown as less than that.",
+    ),
+    (
+        "Not reported",
+        "Nothing of the kind was ever reported: a column of nobody shows this and no 0.",
+    ),
+)
+
+
+def sections(definition: Definition, words: Wording) -> Iterator[Section]:
+    """Tell statistics, how numbers are printed, when they are final, and which tests confirm."""
+    heads = ("Statistic", "How it is computed and printed")
+    yield Section("statistics", "Statistics", heads, (*STATISTICS.values(), *_PRINTED))
+    told = tuple(_completion(definition, words))
+    yield Section("completion", "Interim and final", ("State", "When"), told)
+    yield Section("testing", "Tests", ("Test", "What it decides"), tuple(_tests(definition)))
+
+
+def _completion(definition: Definition, words: Wording) -> Iterator[tuple[str, str]]:
+    declared = definition.completion
+    if declared is not None:
+        label = definition.sets[declared.set].label
+        planned = f"there are at least {declared.planned} subjects" if declared.planned else (
+            "there is a subject"
+        )  # fmt: skip
+        met = words.condition(declared.condition)
+        when = (
+            f"As soon as {planned} in the set {label} and of all of them holds: {met}; they then"
+            f" have {declared.label}."
+        )
+        yield "Final", when
+    yield "Interim", "Any other. A report that was asked for as final is final and says so."
+
+
+def _tests(definition: Definition) -> Iterator[tuple[str, str]]:
+    testing = definition.testing
+    if testing is None:
+        yield "P values", "All are nominal: no test is declared as confirmatory."
+        return
+    labels = {table.id: labels_of(table) for table in definition.tables}
+    for number, ref in enumerate(testing.order, 1):
+        row, *below = ref.row.split("/")
+        named = ", ".join((labels[ref.table].get(row) or row, *below))
+        column = labels[ref.table][ref.column]
+        yield (
+            f"Confirmatory test {number} of {len(testing.order)}",
+            f"Table {ref.table}, {named}, {column}",
+        )
+    for look in testing.planned:
+        yield f"Planned look: {look.label} ({look.id})", f"Tests confirm at alpha {look.alpha:f}."
+    if testing.looks:
+        yield "Alpha of all looks", f"{testing.alpha:f}"
+    yield (
+        "Order",
+        (
+            "The first is confirmatory, each further one as long as all before it have P values"
+            " of at most alpha. Every other P value is nominal, and at no planned look all are."
+            " Data that are final are at the last look; at an earlier one is what was asked for so."
+        ),
+    )

@@ -1,0 +1,161 @@
+"""What is measured, in words: parameters, baselines, measures, classes, times, adverse events."""
+
+from collections.abc import Iterator
+
+from trial.definition import Definition
+from trial.definition.conditions import AdverseEvents, Classes, TimeToEvent
+from trial.definition.design import Baseline, Parameter
+from trial.definition.precision import Precision
+from trial.reporting.methods.wording import Wording, bounds, by_name, joined
+from trial.subject.adverse_events import NOT_CODED
+from trial.tables.grid import Section
+
+_BELOW = {
+    "lloq": "a result below a limit of quantification (<x) counts as x",
+    "half": "a result below a limit of quantification (<x) counts as half of x",
+}
+_MISSING_CAUSALITY = {
+    "related": "where none is reported the event counts as related",
+    "not-related": "where none is reported the event counts as not related",
+}
+_MISSING_ONSET = {
+    "emergent": "an event without an onset counts as treatment-emergent",
+    "not-emergent": "an event without an onset counts as not treatment-emergent",
+}
+
+
+def sections(definition: Definition, words: Wording) -> Iterator[Section]:
+    """Tell what is measured of a subject, and how adverse events are read."""
+    parameters = tuple(_parameters(definition))
+    yield Section("parameters", "Parameters", ("Parameter", "How results are read"), parameters)
+    facts = tuple(_characteristics(definition))
+    yield Section("characteristics", "Facts of enrolment", ("Fact", "What it can be"), facts)
+    baselines = tuple(
+        (name, _baseline(each, definition)) for name, each in by_name(definition.baselines)
+    )
+    yield Section("baselines", "Baselines", ("Baseline", "Which result it is"), baselines)
+    measures = tuple(
+        (f"{each.label} ({name})" if each.label else name, words.measure(each))
+        for name, each in by_name(definition.measures)
+    )
+    heads = ("Measure", "Its value of a subject, and what stands in where it is missing")
+    yield Section("measures", "Measures and missing values", heads, measures)
+    classes = tuple((each.label, _classes(each, words)) for _, each in by_name(definition.classes))
+    yield Section("classes", "Classes", ("Class of", "Its classes"), classes)
+    times = tuple((each.label, time(each, words)) for _, each in by_name(definition.times))
+    yield Section("times", "Times to event", ("Time", "From when to when"), times)
+    events = tuple(_events(definition.adverse_events))
+    yield Section("adverse-events", "Adverse events", ("Rule", "What it says"), events)
+
+
+def _parameters(definition: Definition) -> Iterator[tuple[str, str]]:
+    for _, each in by_name(definition.parameters):
+        label = f"{each.label} ({each.unit})" if each.unit else each.label
+        yield label, "; ".join(_read(each, definition))
+
+
+def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
+    if parameter.log10_of is not None:
+        source = definition.parameters[parameter.log10_of]
+        yield f"log10 of {source.label} ({source.unit}), as that is read"
+    elif parameter.upper_limits_of is not None:
+        source = definition.parameters[parameter.upper_limits_of]
+        yield (
+            f"{source.label} in multiples of the upper limit of the reference range that is"
+            " reported beside it"
+        )
+    else:
+        yield f"as reported in {parameter.unit}"
+        yield from (f"in {unit}, times {factor:f}" for unit, factor in by_name(parameter.units))
+        low, high = parameter.minimum, parameter.maximum
+        if low is not None or high is not None:
+            ends = ("any" if each is None else f"{each:f}" for each in (low, high))
+            yield f"refused outside {' to '.join(ends)}"
+        yield _BELOW[parameter.below_quantification]
+        yield "one above a limit (>x) counts as x"
+    yield _kept(parameter.precision)
+
+
+def _kept(precision: Precision) -> str:
+    """Say how finely a number is kept and printed."""
+    printed = f"data are printed to {precision.decimals} decimals"
+    if precision.rounded:
+        return f"rounded half up to {precision.places} decimals, which count; {printed}"
+    if precision.exact:
+        return f"kept with all of at most {precision.places} decimals; {printed}"
+    return f"kept to {precision.places} decimals, more than are printed; {printed}"
+
+
+def _characteristics(definition: Definition) -> Iterator[tuple[str, str]]:
+    for _, each in by_name(definition.characteristics):
+        if each.levels is not None:
+            yield each.label, f"One of {joined(each.levels, 'or')}"
+            continue
+        ends = ("any" if end is None else f"{end:f}" for end in (each.minimum, each.maximum))
+        unit = f" {each.unit}" if each.unit else ""
+        number = f"A number{unit} from {' to '.join(ends)}"
+        yield each.label, f"{number}; {_kept(each.precision)}"
+
+
+def _baseline(baseline: Baseline, definition: Definition) -> str:
+    if baseline.visit is None:
+        return (
+            "The last result at or before the first dose (by time where both have one, else by day)"
+        )
+    visit = next(each for each in definition.visits if each.id == baseline.visit)
+    return f"The result that counts at the visit {visit.label}"
+
+
+def _classes(classes: Classes, words: Wording) -> str:
+    unit = words.unit(classes.measure)
+    told = [f"{each.label}: {bounds(each, unit)}" for each in classes.classes]
+    labels = {each.value: each.label for each in classes.classes}
+    missing = "is in no class" if classes.missing is None else (
+        f"is in the class {labels.get(classes.missing, classes.missing)}"
+    )  # fmt: skip
+    return (
+        f"Of {words.measure(classes.measure)}: {'; '.join(told)}. The first whose bounds hold;"
+        f" who has no value {missing}."
+    )
+
+
+def time(time: TimeToEvent, words: Wording) -> str:
+    """Tell a time to event."""
+    events, ends = (joined(map(words.date, each), "or") for each in (time.events, time.censored))
+    censored = f"{ends}, " if time.censored else ""
+    return (
+        f"Days from {words.date(time.start)}, which is day 1, to the first of {events} on or after"
+        " it (a partial date counts as on the start if it can mean that). Without an event,"
+        f" censored at the earliest of {censored}the last contact and a cut-off. Without a start a"
+        " subject is left out."
+    )
+
+
+def _events(rules: AdverseEvents) -> Iterator[tuple[str, str]]:
+    for head, named in (("Dictionary", rules.dictionary), ("Grading", rules.grading)):
+        if named:
+            yield (
+                head,
+                f"{named}; what is not coded counts under {NOT_CODED}" if head[0] == "D" else named,
+            )
+    yield "Coding", "Of several codings of an event that of the highest version of the dictionary."
+    window = rules.days_after_last_dose
+    until = "without an end" if window is None else f"until {window} days after the last dose"
+    yield (
+        "Treatment-emergent",
+        (
+            f"Begun on or after the day of the first dose, {until}; an event that ended before the"
+            f" first dose is none; {_MISSING_ONSET[rules.missing_onset]}. Nothing is where no"
+            " dose is."
+        ),
+    )
+    related = joined(rules.related, "or") if rules.related else "none"
+    yield (
+        "Related",
+        (
+            f"Causality {related} (of {joined(rules.causality) or 'any text'});"
+            f" {_MISSING_CAUSALITY[rules.missing_causality]}."
+        ),
+    )
+    for group in rules.groups:
+        yield f"Group: {group.label}", f"Preferred terms {joined(group.terms)}"

@@ -1,0 +1,338 @@
+"""The definition's parts in plain words: conditions, measures, dates, adverse events.
+
+Each form of the language has its words here, and nothing else has: a form without words fails. What
+a part names is spelled out, so that a sentence suffices without the definition beside it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from trial.definition import Definition
+from trial.definition.base import Bounds
+from trial.definition.conditions import (
+    CONDITION_FORMS,
+    MEASURE_FORMS,
+    AdverseEventFilter,
+    Condition,
+    DateRef,
+    EventDate,
+    Measure,
+    RecordDate,
+    Ref,
+    ResultDate,
+    Where,
+)
+from trial.definition.design import ARM
+from trial.definition.outputs import Table
+from trial.tables.bidi import isolated
+
+RECORDS = {
+    "subject.screened": "a screening",
+    "screening.failed": "a failure of screening",
+    "consent.recorded": "a consent",
+    "consent.withdrawn": "a withdrawal of consent",
+    "subject.enrolled": "an enrolment",
+    "subject.randomised": "a randomisation",
+    "subject.unblinded": "an unblinding",
+    "subject.superseded": "that another id stands for the subject",
+    "visit.recorded": "a visit",
+    "visit.missed": "a missed visit",
+    "lab.result.reported": "a laboratory result",
+    "dose.administered": "a dose",
+    "dose.missed": "a missed dose",
+    "regimen.started": "the start of a regimen",
+    "adverse-event.reported": "an adverse event",
+    "adverse-event.coded": "the coding of an adverse event",
+    "resistance.reported": "a test of resistance",
+    "outcome.adjudicated": "an adjudicated outcome",
+    "death.reported": "a death",
+    "disposition.recorded": "a disposition",
+    "deviation.recorded": "a deviation",
+    "conmed.recorded": "a concomitant medication",
+    "pregnancy.reported": "a pregnancy",
+    "subject.erased": "the erasure of the subject's personal texts",
+}
+"""What is recorded, by the kind of the record."""
+
+DATES = {
+    "enrolment": "the date of enrolment",
+    "randomisation": "the date of randomisation",
+    "first-dose": "the first dose",
+    "last-dose": "the last dose",
+    "end-of-study": "the end of the study (its latest disposition)",
+    "death": "death",
+    "last-contact": "the last contact",
+}
+"""The dates that go by a name."""
+
+STAND_INS = {
+    "observed": "",
+    "bocf": "BOCF",
+    "locf": "LOCF",
+    "locf-visit": "LOCF by visit",
+}
+"""What stands in for a visit that is due and has no result, by its short name."""
+_CHANGES = {
+    "decrease_from": "the decrease (baseline less value) of {} from {}",
+    "change_from": "the change (value less baseline) of {} from {}",
+    "percent_change_from": "the change of {} in percent of the baseline's size from {}",
+}
+_BOUNDS = {
+    "at_least": "at least",
+    "more_than": "more than",
+    "at_most": "at most",
+    "below": "below",
+}
+
+
+def labels_of(table: Table) -> dict[str, str]:
+    """Give what the rows and the columns of a table are called, by their ids."""
+    rows = {each.id: each.label for each in table.rows}
+    return rows | {each.id: each.label for each in table.columns}
+
+
+def by_name[Part](parts: Mapping[str, Part]) -> Iterator[tuple[str, Part]]:
+    """Give the members of an object in order of their names: how they were written says nothing."""
+    yield from sorted(parts.items(), key=lambda each: each[0])
+
+
+def joined(texts: Iterable[str], last: str = "and") -> str:
+    """Join texts as a sentence does: a, b and c."""
+    *before, end = [isolated(each) for each in texts] or [""]
+    return f"{', '.join(before)} {last} {end}" if before else end
+
+
+def where(fields: Where) -> str:
+    """Say which values the fields of a record must have."""
+    told = (
+        f"{name} = {joined([value] if isinstance(value, str) else value, 'or')}"
+        for name, value in by_name(fields)
+    )
+    return f" ({', '.join(told)})" if fields else ""
+
+
+def bounds(wanted: Bounds, unit: str = "") -> str:
+    """Say within which bounds a value must lie."""
+    after = f" {unit}" if unit else ""
+    given = ((words, getattr(wanted, name)) for name, words in _BOUNDS.items())
+    return joined(f"{words} {value:f}{after}" for words, value in given if value is not None)
+
+
+def _baseline(name: str) -> str:
+    return name if name == "baseline" else f"the baseline {name}"
+
+
+class Wording:
+    """Tells the parts of one definition."""
+
+    def __init__(self, definition: Definition) -> None:
+        """Know what its parts name."""
+        self._definition = definition
+        self._visits = {each.id: each.label for each in definition.visits}
+
+    # Conditions
+
+    def condition(self, ref: Ref) -> str:
+        """Say when a condition, by its name or as written in place, is true of a subject."""
+        if not isinstance(ref, Condition):
+            return self.condition(self._definition.conditions[ref])
+        form = next(each for each in CONDITION_FORMS if getattr(ref, each) is not None)
+        told: str = getattr(self, f"_{form}")(ref)
+        return told
+
+    def _all(self, condition: Condition) -> str:
+        return " and ".join(map(self._part, condition.all or ())) or "always"
+
+    def _any(self, condition: Condition) -> str:
+        return " or ".join(map(self._part, condition.any or ())) or "never"
+
+    def _none(self, condition: Condition) -> str:
+        refs = condition.none or []
+        told = "; ".join(map(self.condition, refs))
+        return f"not ({told})" if len(refs) == 1 else f"none of ({told})"
+
+    def _part(self, ref: Ref) -> str:
+        """Tell a condition within another: one that joins several stands in brackets."""
+        found = ref if isinstance(ref, Condition) else self._definition.conditions[ref]
+        told = self.condition(found)
+        several = any(len(each or ()) > 1 for each in (found.all, found.any))
+        return f"({told})" if several or ";" in told else told
+
+    def _recorded(self, condition: Condition) -> str:
+        told = f"{RECORDS[str(condition.recorded)]} is recorded{where(condition.where)}"
+        if condition.period is None:
+            return told
+        return f"{told}, dated in the period {self.period(condition.period)}"
+
+    def _characteristic(self, condition: Condition) -> str:
+        name = str(condition.characteristic)
+        labels = self.labels(name)
+        levels = (labels.get(each, each) or "not reported" for each in condition.levels)
+        return f"{self.category(name)} is {joined(levels, 'or')}"
+
+    def _adverse_event(self, condition: Condition) -> str:
+        assert condition.adverse_event is not None
+        return f"there is {self.events(condition.adverse_event)}"
+
+    def _measure(self, condition: Condition) -> str:
+        assert condition.measure is not None
+        told = self.measure(condition.measure)
+        if condition.assessed:
+            return f"there is a value of {told}"
+        counted = "counts as a failure" if condition.missing == "failure" else "is left out"
+        within = bounds(condition, self.unit(condition.measure))
+        return f"{told} is {within} (a value that is due and missing {counted})"
+
+    # Measures
+
+    def measure(self, ref: str | Measure) -> str:
+        """Say what a measure, by its name or as written in place, is.
+
+        One that is made of others goes by its name: `Measures` spell it out.
+        """
+        if isinstance(ref, str):
+            named = self._definition.measures[ref]
+            made = named.by_arm is not None or named.difference is not None
+            return f"the measure {ref}" if made else self.measure(named)
+        form = next(each for each in MEASURE_FORMS if getattr(ref, each) is not None)
+        told: str = getattr(self, f"_of_{form}")(ref)
+        return told
+
+    def _of_characteristic(self, measure: Measure) -> str:
+        return f"{self.category(str(measure.characteristic))} as recorded at enrolment"
+
+    def _of_parameter(self, measure: Measure) -> str:
+        told = f"{self._changed(measure)}{where(measure.where)}{self._taken(measure)}"
+        stand_in = STAND_INS[measure.missing]
+        return f"{told} ({stand_in} where it is due and missing)" if stand_in else told
+
+    def _changed(self, measure: Measure) -> str:
+        parameter = self.parameter(str(measure.parameter))
+        for name, words in _CHANGES.items():
+            if (baseline := getattr(measure, name)) is not None:
+                return words.format(parameter, _baseline(baseline))
+        return parameter
+
+    def _taken(self, measure: Measure) -> str:
+        joint = " to" if measure.baseline else " at"
+        if measure.after_first_dose is not None:
+            return f"{joint} the {measure.after_first_dose} result after the first dose"
+        if measure.at is None:
+            return f"{joint} the visit of the row"
+        if measure.at in self._visits:
+            return f"{joint} the visit {self._visits[measure.at]}"
+        return f"{joint} {_baseline(measure.at)}"
+
+    def _of_records(self, measure: Measure) -> str:
+        what = RECORDS[str(measure.records)]
+        return f"how many times {what}{where(measure.where)} is recorded"
+
+    def _of_days(self, measure: Measure) -> str:
+        assert measure.days is not None
+        start, end = self.date(measure.days.start), self.date(measure.days.end)
+        return f"the days from {start} to {end}, both counted"
+
+    def _of_by_arm(self, measure: Measure) -> str:
+        labels = self.labels(ARM)
+        told = (f"{labels.get(arm, arm)}: {self.measure(ref)}"
+                for arm, ref in by_name(measure.by_arm or {}))  # fmt: skip
+        return f"by planned arm ({'; '.join(told)})"
+
+    def _of_difference(self, measure: Measure) -> str:
+        first, second = map(self.measure, measure.difference or ())
+        return f"({first}) less ({second}), of subjects who have both"
+
+    def unit(self, ref: str | Measure) -> str:
+        """Give the unit of a measure; '' where it has none."""
+        if isinstance(ref, str):
+            return self.unit(self._definition.measures[ref])
+        if ref.percent_change_from is not None:
+            return "%"
+        if ref.parameter is not None:
+            return self._definition.parameters[ref.parameter].unit
+        if ref.characteristic in self._definition.characteristics:
+            return self._definition.characteristics[str(ref.characteristic)].unit
+        inner = [*(each for _, each in by_name(ref.by_arm or {})), *(ref.difference or ())]
+        return self.unit(inner[0]) if inner else "days" if ref.days is not None else ""
+
+    # Dates
+
+    def date(self, ref: DateRef) -> str:
+        """Say which date is meant."""
+        match ref:
+            case RecordDate():
+                return f"the {ref.which} date of {RECORDS[ref.recorded]}{where(ref.where)}"
+            case EventDate():
+                return f"the onset of the {ref.which} of {self.events(ref.adverse_event)}"
+            case ResultDate():
+                parameter = self._definition.parameters[ref.parameter]
+                told = (
+                    f"the first result of {parameter.label}{where(ref.where)} after the first dose"
+                )
+                within = bounds(ref, parameter.unit)
+                return f"{told} that is {within}" if within else told
+            case _:
+                return DATES[ref]
+
+    # Adverse events
+
+    def events(self, wanted: AdverseEventFilter) -> str:
+        """Say which adverse events are meant."""
+        parts = [words for words in (_told(name, getattr(wanted, name)) for name in _EVENTS)
+                 if words]  # fmt: skip
+        if named := [*wanted.groups, *wanted.terms]:
+            groups = self._definition.adverse_events.groups
+            spelled = {each.label: f"{each.label} ({', '.join(each.terms)})" for each in groups}
+            parts.append(f"preferred term {joined((spelled.get(n, n) for n in named), 'or')}")
+        return f"an adverse event: {'; '.join(parts)}" if parts else "an adverse event of any kind"
+
+    # Names
+
+    def parameter(self, name: str) -> str:
+        """Name a parameter with its unit."""
+        parameter = self._definition.parameters[name]
+        return f"{parameter.label} ({parameter.unit})" if parameter.unit else parameter.label
+
+    def category(self, name: str) -> str:
+        """Name what sorts subjects."""
+        definition = self._definition
+        if name == ARM:
+            return "the planned arm"
+        for parts in (definition.classes, definition.characteristics):
+            if name in parts:
+                return parts[name].label
+        return f"the stratum {name}" if name in definition.strata else name
+
+    def labels(self, name: str) -> dict[str, str]:
+        """Give what the levels of a category are called, where that is not what they are."""
+        if name == ARM:
+            return {each.id: each.label for each in self._definition.arms}
+        classes = self._definition.classes.get(name)
+        return {each.value: each.label for each in classes.classes} if classes else {}
+
+    def period(self, name: str) -> str:
+        """Give the label of a period."""
+        return next(each.label for each in self._definition.periods if each.id == name)
+
+
+_EVENTS: dict[str, str | tuple[str, str]] = {
+    "emergent": ("treatment-emergent", "not treatment-emergent"),
+    "related": ("related", "not related"),
+    "serious": ("serious", "not serious"),
+    "grade_at_least": "of grade {} or higher",
+    "grade": "of grade {}",
+    "severity": "severity {}",
+    "seriousness": "serious because of {}",
+    "action_taken": "action taken {}",
+    "outcome": "outcome {}",
+    "treatment": "after a last dose of {}",
+}
+
+
+def _told(name: str, value: object) -> str:
+    """Say what one part of a filter of adverse events demands; '' where it demands nothing."""
+    words = _EVENTS[name]
+    if value is None or value == []:
+        return ""
+    if not isinstance(words, str):
+        return words[0] if value else words[1]
+    return words.format(joined(value, "or") if isinstance(value, list) else value)

@@ -1,0 +1,271 @@
+"""One consistent state of a study, as everything its documents show.
+
+Tables are the sum of the subjects' shares and listings come from the same subjects' records, so a
+document agrees with itself by construction.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from trial.definition.study import Study
+from trial.events import blinding, dates
+from trial.events.payloads import ERASURE
+from trial.reporting.methods import methods
+from trial.statistics.cells import Share, Sums
+from trial.subject.cut_spec import NOW, Asked
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Dispute, Subject
+from trial.tables import checking, completion, figures, key_results, listings, testing
+from trial.tables.compiling import STUDY_ROW
+from trial.tables.completion import COMPLETE
+from trial.tables.discrepancies.across import Survey
+from trial.tables.grid import Completion, Cut, Figure, Flow, Grid, Report, RuleCount
+from trial.tables.listings.complete import of_discrepancies
+from trial.tables.plan import contribute, counted, plan_of, set_cell
+
+
+def check(study: Study) -> None:
+    """Refuse (422) a definition that names anything it does not define."""
+    checking.check(study)
+
+
+def completed(study: Study, sums: Share, asked: Asked = NOW) -> Completion:
+    """Say whether a state is final or interim, out of the sums."""
+    definition, sizes = study.definition, sums.get(STUDY_ROW, {})
+    declared = definition.completion
+    n, size = sizes.get(COMPLETE, 0), sizes.get(set_cell(declared.set), 0) if declared else 0
+    return completion.read(definition, asked, n, size, pooled=study.pooled)
+
+
+def tables(
+    study: Study, sums: Share, wanted: Container[str] | None = None, asked: Asked = NOW
+) -> tuple[Grid, ...]:
+    """Read tables out of the sums: every one, or those that are wanted by their ids.
+
+    Whether a P value is confirmatory depends on those before it, of other tables too, and on
+    whether the state is that of a planned look.
+    """
+    found, order = Sums(sums), study.definition.testing
+    tested = {ref.table for ref in order.order} if order else set()
+    grids = [
+        table.read(found)
+        for name, table in plan_of(study).tables.items()
+        if wanted is None or name in wanted or name in tested
+    ]
+    marked = testing.marked(order, grids, completed(study, sums, asked).look)
+    return tuple(grid for grid in marked if wanted is None or grid.id in wanted)
+
+
+def sets(study: Study, sums: Share) -> tuple[tuple[str, int], ...]:
+    """Give each analysis set by what it is called, and how many subjects it has.
+
+    They come in order of their names: the order of an object's members says nothing.
+    """
+    sizes = sums.get(STUDY_ROW, {})
+    named = sorted(study.definition.sets.items())
+    return tuple((each.label, sizes.get(set_cell(name), 0)) for name, each in named)
+
+
+def flow(study: Study, sums: Share) -> Flow:
+    """Read the participant flow out of the sums."""
+    plan, found = plan_of(study), Sums(sums)
+    return plan.flow.read(
+        sums,
+        {box: plan.tables[ref.table].count(ref, found) for box, ref in plan.flow.waiting.items()},
+    )
+
+
+def summary(study: Study, sums: Share) -> tuple[Figure, ...]:
+    """Read the summary's figures out of the sums."""
+    wanted = {each.source.table for each in study.definition.figures}
+    return key_results.figures(study.definition, tables(study, sums, wanted))
+
+
+def discrepancies(study: Study, sums: Share, beside: Mapping[str, int]) -> tuple[RuleCount, ...]:
+    """Say how many discrepancies there are by rule; `beside` are those that no sums count."""
+    return plan_of(study).checks.read(sums, beside, of_discrepancies(study.definition))
+
+
+def accepted(sums: Share) -> int:
+    """Count the accepted revisions: how current something is."""
+    return sums.get(STUDY_ROW, {}).get("accepted", 0)
+
+
+def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
+    """Identify a study's accepted revisions, in whatever order they came.
+
+    SHA-256 over the sorted lines `subject kind record revision digest`, each ended by a newline.
+    Subjects come in order of their ids, which is that of their lines. Seen pooled, digests of what
+    tells the arm are hidden: whoever knows the rest could guess it.
+    """
+
+    def shown(kind: str, digest: bytes) -> str:
+        return blinding.HIDDEN if pooled and blinding.fields(kind) else digest.hex()
+
+    root, before = hashlib.sha256(), ""
+    for subject in subjects:
+        if subject.id <= before:
+            raise ValueError("subjects come in order of their ids, each once")
+        before = subject.id
+        lines = sorted(
+            f"{subject.id} {kind} {record} {revision} {shown(kind, digest)}\n"
+            for (kind, record), digests in subject.seen.items()
+            for revision, digest in digests.items()
+        )
+        root.update("".join(lines).encode())
+    return root.hexdigest()
+
+
+def live(study: Study, sums: Share, asked: Asked = NOW) -> Cut:
+    """Name a state by what the sums alone tell: all but its content and date."""
+    definition = study.definition
+    events = definition.adverse_events
+    return Cut(
+        id="",
+        study=definition.study,
+        title=definition.title,
+        registry=definition.registry,
+        notice=definition.notice,
+        definition=study.digest,
+        contribution_version=study.version,
+        audience=study.audience,
+        blinded=study.pooled,
+        accepted=accepted(sums),
+        content_root="",
+        data_date="",
+        dictionaries=tuple(each for each in (events.dictionary, events.grading) if each),
+        completion=completed(study, sums, asked),
+    )
+
+
+Disputes = Mapping[str, tuple[tuple[str, str, int], ...]]
+"""By subject: kind, record and revision of what came with two contents."""
+
+
+def unsettled(subjects: Iterable[Subject], disputes: Iterable[Dispute]) -> Disputes:
+    """Keep the disputes that no higher revision has settled in these states of the subjects."""
+    open_: dict[str, list[Dispute]] = {}
+    for each in disputes:
+        open_.setdefault(each.subject, []).append(each)
+    found = {
+        subject.id: [
+            (each.kind, each.record, each.revision)
+            for each in open_[subject.id]
+            if (record := subject.records.get((each.kind, each.record))) is not None
+            and record.revision <= each.revision
+        ]
+        for subject in (subjects if open_ else ())
+        if subject.id in open_
+    }
+    return {subject: tuple(sorted(rows)) for subject, rows in found.items() if rows}
+
+
+def cut(
+    study: Study,
+    subjects: Iterable[Subject],
+    sums: Share,
+    data_date: str,
+    asked: Asked,
+    disputes: Disputes,
+) -> Cut:
+    """Name the state that a document shows, by all that decides its bytes."""
+    root = content_root(subjects, pooled=study.pooled)
+    parts = (study.digest, study.version, root, study.audience)
+    wanted = (asked.as_of, asked.cutoff, asked.final, asked.look)
+    inputs = " ".join(map(str, (*parts, *wanted, *sorted(disputes.items()), *asked.erased)))
+    return replace(
+        live(study, sums, asked),
+        id=hashlib.sha256(inputs.encode()).hexdigest()[:16],
+        content_root=root,
+        data_date=data_date,
+        as_of=asked.as_of,
+        cutoff=asked.cutoff,
+    )
+
+
+def as_asked(study: Study, subject: Subject, asked: Asked) -> Share:
+    """Compute a subject's share as a report asks for it."""
+    return contribute(study, asked.seen(subject), asked.day)
+
+
+KEPT_RECORDS = 100_000
+"""How many records, some 2 KB each with what is derived of them, are kept from reader to reader."""
+
+
+@dataclass(frozen=True)
+class Derivations:
+    """The subjects as a report sees them, in order of their ids; each reader goes through anew.
+
+    What is derived of the first is kept, so that a study of some hundred subjects is derived once
+    for all its listings; of the others it is made again, so that memory does not grow.
+    """
+
+    study: Study
+    subjects: Iterable[Subject]
+    asked: Asked
+    disputes: Disputes
+    survey: Survey
+    _kept: list[Derivation | None] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Derivation]:
+        """Give each subject of which something is left by the cut-off date."""
+        room = KEPT_RECORDS
+        for number, subject in enumerate(self.subjects):
+            room -= subject.accepted
+            if number == len(self._kept) and room >= 0:
+                self._kept.append(self._derive(subject))
+            kept = number < len(self._kept)
+            derivation = self._kept[number] if kept else self._derive(subject)
+            if derivation is not None:
+                yield derivation
+
+    def _derive(self, subject: Subject) -> Derivation | None:
+        seen = self.asked.seen(subject)
+        if self.asked.cutoff and not _is_known(seen):
+            return None
+        derivation = Derivation(self.study, seen, self.asked.day)
+        derivation.disputed = self.disputes.get(subject.id, ())
+        derivation.across = self.survey.of(seen)
+        return derivation
+
+
+def _is_known(subject: Subject) -> bool:
+    """Say whether anything of a subject is left by a cut-off date: else no listing names it."""
+    return any(not record.void for record in subject.records.values() if record.kind != ERASURE)
+
+
+def report(
+    study: Study,
+    subjects: Iterable[Subject],
+    sums: Share,
+    asked: Asked = NOW,
+    disputes: Iterable[Dispute] = (),
+) -> Report:
+    """Make everything one cut publishes from the subjects and the sum of the shares of theirs.
+
+    Subjects come in order of their ids and are read more than once; `sums` hold what is counted
+    for every audience.
+    """
+    sums = counted(study, sums)
+    open_disputes = unsettled(map(asked.seen, subjects), disputes)
+    survey = Survey(map(asked.seen, subjects))
+    derivations = Derivations(study, subjects, asked, open_disputes, survey)
+    last, beside = 0, Counter({"disputed": sum(map(len, open_disputes.values()))})
+    for each in derivations:
+        last = max(last, each.last_contact)
+        beside.update(rule for rule, _, _ in each.across)
+    grids = tables(study, sums, asked=asked)
+    participants = flow(study, sums)
+    return Report(
+        cut=cut(study, subjects, sums, dates.iso(last) if last else "", asked, open_disputes),
+        figures=key_results.figures(study.definition, grids),
+        flow=participants,
+        grids=grids,
+        listings=listings.listings(plan_of(study), derivations),
+        discrepancies=discrepancies(study, sums, beside),
+        sets=sets(study, sums),
+        charts=figures.charts(study, sums),
+        methods=methods(study.definition),
+    )

@@ -1,0 +1,1 @@
+"""Published documents in S3."""

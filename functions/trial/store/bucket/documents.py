@@ -1,0 +1,120 @@
+"""Published documents in S3: written whole, found through `latest.json`, handed out by link.
+
+Files under `live/` are overwritten, and two publications can overlap. `latest.json` therefore
+names the version of every file of one publication, moves only forward, and is written last: what
+is read through it is always of one state.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from trial.errors import Rejected, Unavailable
+from trial.store.bucket import object_keys
+from trial.store.bucket.client import Bucket
+from trial.store.bucket.object_keys import AUDIT, LIVE, MANIFEST, SIGNATURE
+from trial.store.bucket.retention import Retention
+
+LINK_SECONDS = 60
+_NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
+"""The places whose files `latest.json` names by version, and where in it."""
+_LATEST = "latest.json"
+_LAST_SIGNATURE = f"{AUDIT}/latest.sig.json"
+LIVING = {"Tagging": "kind=live"}
+"""Marks what is overwritten: the bucket's rules delete its former versions after a time."""
+
+
+class Documents:
+    """The documents of one deployment."""
+
+    def __init__(self, client: Any, bucket: str, retention: Retention | None = None) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+        """Use a bucket that keeps versions and, for a retention of some days, can lock them."""
+        self.bucket = Bucket(client, bucket)
+        self._retention = retention
+
+    def write(
+        self, study: str, audience: str, place: str, name: str, media_type: str,
+        content: Iterable[bytes],
+    ) -> str:  # fmt: skip
+        """Write a document as it is made; give the version that it became."""
+        locks = self._retention.arguments(place) if self._retention else {}
+        tags = {} if object_keys.is_kept(place) else LIVING
+        key = _key(study, audience, f"{place}/{name}")
+        return self.bucket.write(key, content, ContentType=media_type, **locks, **tags)
+
+    def manifest(self, study: str, audience: str, cut: str) -> dict[str, Any] | None:
+        """Read a cut's manifest; None while its documents are not all there, for it comes last.
+
+        The cut and the code that it names decide every byte of them.
+        """
+        found = self.bucket.read(_key(study, audience, f"{object_keys.cut(cut)}/{MANIFEST}"))
+        return _data(found.content) if found else None
+
+    def latest(self, study: str, audience: str) -> tuple[dict[str, Any] | None, str]:
+        """Read which publication is the latest, and the tag that a newer one must match."""
+        found = self.bucket.read(_key(study, audience, _LATEST))
+        return (_data(found.content), found.tag) if found else (None, "")
+
+    def signature(self, study: str, audience: str, cut: str) -> bytes | None:
+        """Read what is signed of a cut; None while the cut is not there whole: it comes last."""
+        found = self.bucket.read(_key(study, audience, f"{object_keys.audit(cut)}/{SIGNATURE}"))
+        return found.content if found else None
+
+    def keep_signature(self, study: str, audience: str, cut: str, content: bytes) -> None:
+        """Put what is signed of a cut beside it, unless it is there."""
+        if self.signature(study, audience, cut) is None:
+            place = object_keys.audit(cut)
+            self.write(study, audience, place, SIGNATURE, "application/json", (content,))
+
+    def last_signature(self, study: str, audience: str) -> tuple[bytes | None, str]:
+        """Read what was signed last of a study's cuts, and the tag that the next must match."""
+        found = self.bucket.read(_key(study, audience, _LAST_SIGNATURE))
+        return (found.content, found.tag) if found else (None, "")
+
+    def follow(self, study: str, audience: str, content: bytes, tag: str) -> bool:
+        """Make this what was signed last, unless something else was since `tag` was read."""
+        key = _key(study, audience, _LAST_SIGNATURE)
+        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVING)
+
+    def read(self, study: str, audience: str, place: str, name: str) -> bytes:
+        """Read a document; raises `Rejected` (404)."""
+        found = self.bucket.read(_key(study, audience, f"{place}/{name}"))
+        if found is None:
+            raise _not_published()
+        return found.content
+
+    def advance(self, study: str, audience: str, latest: Mapping[str, Any], tag: str) -> bool:
+        """Make a publication the latest, unless another did so since `tag` was read."""
+        content = json.dumps(latest, indent=2).encode()
+        key = _key(study, audience, _LATEST)
+        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVING)
+
+    def link(self, study: str, audience: str, place: str, name: str) -> str:
+        """Sign a link to a document, good for a minute; raises `Rejected` (404)."""
+        key = _key(study, audience, f"{place}/{name}")
+        if place not in _NAMED:
+            if not self.bucket.exists(key):
+                raise Rejected(404, "No such document")
+            return self.bucket.link(key, LINK_SECONDS)
+        latest, _ = self.latest(study, audience)
+        versions = latest[_NAMED[place]] if latest else {}
+        if name not in versions:
+            raise _not_published()
+        return self.bucket.link(key, LINK_SECONDS, VersionId=versions[name])
+
+
+def _data(content: bytes) -> dict[str, Any]:
+    """Read an object of JSON; what the service itself wrote and cannot read was spoilt."""
+    try:
+        found: dict[str, Any] = json.loads(content)
+    except ValueError as error:
+        raise Unavailable("a document arrived spoilt") from error
+    return found
+
+
+def _not_published() -> Rejected:
+    return Rejected(404, "No such document", "nothing of this name is published yet")
+
+
+def _key(study: str, audience: str, rest: str) -> str:
+    return f"studies/{study}/{audience}/{rest}"

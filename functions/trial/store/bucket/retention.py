@@ -1,0 +1,28 @@
+"""How long what is kept of a cut stays as it is: S3 Object Lock, version by version."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from trial.store.bucket.object_keys import is_kept
+
+
+@dataclass(frozen=True)
+class Retention:
+    """For how many days nobody can delete a version of a cut's file; 0 days lock nothing.
+
+    In mode GOVERNANCE those with a right of their own still can, in COMPLIANCE nobody. What is
+    written anew is a version beside, with a lock of its own: no lock is ever shortened.
+    """
+
+    mode: str
+    days: int
+    now: Callable[[], datetime]
+
+    def arguments(self, place: str) -> dict[str, Any]:
+        """Give what `put_object` and `create_multipart_upload` take to lock a file of a place."""
+        if not self.days or not is_kept(place):
+            return {}
+        until = self.now() + timedelta(days=self.days)
+        return {"ObjectLockMode": self.mode, "ObjectLockRetainUntilDate": until}

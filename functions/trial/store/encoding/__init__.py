@@ -1,0 +1,1 @@
+"""The bytes of a row: small, lossless, and sealed where they are personal."""

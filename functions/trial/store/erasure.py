@@ -1,0 +1,97 @@
+"""What an erasure clears away behind the transaction that records it.
+
+Pages hold records as they were. A cell may be named for a personal text, such as a cause of death,
+and one that has become 0 is still there by its name.
+"""
+
+from collections.abc import Mapping
+
+from trial.errors import Unavailable
+from trial.events.blinding import OPEN, UNBLINDED
+from trial.store import cell_names, keys, paging
+from trial.store.encoding import subjects
+from trial.store.rows import read_number
+from trial.store.spreading import row_of_part
+from trial.store.table import (
+    PRESENT,
+    Action,
+    Cancelled,
+    Item,
+    Table,
+    Value,
+    binary,
+    key_of,
+)
+from trial.subject.fold import Subject
+
+_CELLS_A_WRITE = 100
+_TRIES = 5
+
+
+def clear_pages(table: Table, at: keys.Key) -> None:
+    """Empty the pages that a subject's row names no more."""
+    row = paging.row(table, at)
+    first = row.pages.numbers.start if row else 0
+    for item in table.query(at[0], keys.pages(at)):
+        if keys.page_number(item["SK"]["S"]) < first:
+            values = {":none": binary(subjects.encode(Subject("")))}
+            emptied = table.update(
+                key_of(item), "SET body = :none", PRESENT, ExpressionAttributeValues=values
+            )
+            table.write([emptied])
+
+
+def clear_sums(table: Table, study_id: str, shard: int) -> None:
+    """Remove the cells of a shard's sums that are 0, of every generation."""
+    for _ in range(_TRIES):
+        rows: dict[str, list[Item]] = {}
+        for audience in (OPEN, UNBLINDED):
+            for item in table.query(keys.counts(study_id, shard, audience), keys.SUM):
+                rows.setdefault(row_of_part(item["SK"]["S"]), []).append(item)
+        if not sum(not _cleared(table, parts) for parts in rows.values()):
+            return
+    raise Unavailable("the sums are being written to")
+
+
+def _cleared(table: Table, parts: list[Item]) -> bool:
+    """Remove the cells of a row, in all its parts, that count nothing; say if none is left."""
+    found = [list(cell_names.read(part)) for part in parts]
+    totals: dict[str, int] = {}
+    for cells in found:
+        for _, cell, value in cells:
+            totals[cell] = totals.get(cell, 0) + read_number(value["N"])
+    empty = [cell for cell, total in totals.items() if not total][:_CELLS_A_WRITE]
+    if not empty:
+        return True
+    removals = [
+        _removal(table, part, {name: value for name, cell, value in cells if cell in set(empty)})
+        for part, cells in zip(parts, found, strict=True)
+        if any(cell in set(empty) for _, cell, _ in cells)
+    ]
+    try:
+        table.write(removals)
+    except Cancelled:
+        return False
+    return len(empty) < _CELLS_A_WRITE
+
+
+def _removal(table: Table, part: Item, gone: Mapping[str, Value]) -> Action:
+    """Remove cells unless one has changed, and the terms that are then no cell's.
+
+    A term stays where another cell of it has been added since.
+    """
+    condition = dict(gone)
+    terms = cell_names.idle_terms(part, gone)
+    if terms:
+        condition[cell_names.LONG_WRITES] = part[cell_names.LONG_WRITES]
+    names = {f"#{i}": name for i, name in enumerate([*condition, *terms])}
+    placed = {name: place for place, name in names.items()}
+    values = {f":{i}": value for i, value in enumerate(condition.values())}
+    as_read = (f"{placed[name]} = :{i}" for i, name in enumerate(condition))
+    return table.update(
+        key_of(part),
+        f"REMOVE {','.join(placed[name] for name in (*gone, *terms))}",
+        " AND ".join(as_read),
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=values,
+    )

@@ -1,0 +1,1 @@
+"""One subject: the fold of its records, and what is derived of them."""

@@ -1,0 +1,118 @@
+"""A subject's adverse events: coded, and judged by the rules of the study's definition."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trial.definition.conditions import AdverseEvents
+from trial.events import dates
+from trial.events.fields import term
+from trial.events.json_body import canonical
+from trial.subject.fold import Record
+from trial.subject.imputation import Dated
+from trial.subject.ordering import natural
+
+NOT_CODED = "Not coded"
+FATAL, GRADE_OF_DEATH = "FATAL", 5
+"""The outcome and the grade of an adverse event that ended in death."""
+_NUMBER = re.compile(r"\d{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class AdverseEvent:
+    """An adverse event with its coding and what the study's rules say of it."""
+
+    record: str
+    data: Mapping[str, Any]
+    soc: str
+    pt: str
+    emergent: bool
+    related: bool
+    treatment: str
+    """That of the last dose before its onset; '' where there was none."""
+    onset: Dated | None
+    """What its onset counts as; None where that is not known."""
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """When a subject was treated: the first dose as given, and the day (ordinal) of the last."""
+
+    first_dose: str
+    last_day: int
+    given_at: Callable[[int], str]
+
+
+def judge(
+    rules: AdverseEvents,
+    reports: Iterable[Record],
+    codings: Iterable[Record],
+    treatment: Treatment | None,
+    onset: Callable[[Record], Dated | None],
+) -> list[AdverseEvent]:
+    """Judge each report by the rules; what is not coded says so."""
+    coded = {event: of[-1].data for event, of in _by_event(codings).items()}
+    return [_judge(rules, each, coded.get(each.record), treatment, onset(each)) for each in reports]
+
+
+def rivals(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
+    """Give, of each event whose latest version is coded in several ways, these codings."""
+    found = {}
+    for event, of in _by_event(codings).items():
+        latest = [each for each in of if _version(each) == _version(of[-1])]
+        if len({(each.data["soc"], each.data["pt"]) for each in latest}) > 1:
+            found[event] = latest
+    return found
+
+
+def _by_event(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
+    """Give the codings of each event, the latest version of the dictionary last."""
+    found: dict[str, list[Record]] = {}
+    for each in codings:
+        found.setdefault(each.data["adverse_event"], []).append(each)
+    return {event: sorted(of, key=_coding_order) for event, of in found.items()}
+
+
+def _version(record: Record) -> list[int]:
+    return [int(part) for part in _NUMBER.findall(record.data["version"])]
+
+
+def _coding_order(record: Record) -> tuple[Any, ...]:
+    return _version(record), canonical(record.data), natural(record.record)
+
+
+def _judge(
+    rules: AdverseEvents,
+    record: Record,
+    coding: Mapping[str, Any] | None,
+    treatment: Treatment | None,
+    onset: Dated | None,
+) -> AdverseEvent:
+    causality = record.data.get("causality")
+    related = (
+        rules.missing_causality == "related" if causality is None else causality in rules.related
+    )
+    return AdverseEvent(
+        record.record,
+        record.data,
+        term(coding["soc"]) if coding else NOT_CODED,
+        term(coding["pt"]) if coding else NOT_CODED,
+        treatment is not None and _emergent(rules, record.data, treatment, onset),
+        related,
+        treatment.given_at(onset.day) if treatment and onset else "",
+        onset,
+    )
+
+
+def _emergent(
+    rules: AdverseEvents, data: Mapping[str, Any], treatment: Treatment, onset: Dated | None
+) -> bool:
+    """Tell whether an event began under treatment (after admiral's derive_var_trtemfl)."""
+    first, end = dates.earliest(treatment.first_dose), data.get("end")
+    if end and dates.latest(end) < first:
+        return False
+    if onset is None:
+        return rules.missing_onset == "emergent"
+    window = rules.days_after_last_dose
+    return onset.day >= first and (window is None or onset.day <= treatment.last_day + window)

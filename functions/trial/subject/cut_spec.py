@@ -1,0 +1,35 @@
+"""What a report is asked to show: which records, as of when, and at which analysis."""
+
+from dataclasses import dataclass
+
+from trial.events import dates
+from trial.subject.cutoff import until
+from trial.subject.fold import Subject
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a report was asked to show: as recorded by an instant, and as of a clinical date.
+
+    `erased` are the subjects whose personal texts were there at that instant and are not now.
+    `final` says that it is the final analysis, whether or not the data are complete; `look` names
+    the planned look that it is.
+    """
+
+    as_of: str = ""
+    cutoff: str = ""
+    erased: tuple[str, ...] = ()
+    final: bool = False
+    look: str = ""
+
+    @property
+    def day(self) -> int | None:
+        """The last day (ordinal) that is seen; None where there is no cut-off."""
+        return dates.latest(self.cutoff) if self.cutoff else None
+
+    def seen(self, subject: Subject) -> Subject:
+        """Give a subject as it is seen by the cut-off date."""
+        return subject if self.day is None else until(subject, self.day)
+
+
+NOW = Asked()

@@ -1,0 +1,78 @@
+"""A subject as of a clinical cut-off date: what had happened by then, as far as is known now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from trial.events import dates
+from trial.subject.adverse_events import FATAL, GRADE_OF_DEATH
+from trial.subject.derivation import DECIDING_DATE
+from trial.subject.fold import Record, Subject
+from trial.subject.imputation import Imputation
+
+ONGOING = "NOT RECOVERED/NOT RESOLVED"
+DEATH = "DEATH"
+_FOLLOWS = {"adverse-event.coded": ("adverse-event.reported", "adverse_event")}
+"""Kinds without a date of their own: they stand or fall with the record they are about."""
+
+
+def until(subject: Subject, cutoff: int) -> Subject:
+    """Keep the records whose deciding date lies on or before a day (ordinal).
+
+    A partial date is imputed as everywhere else (`imputation`); a record without a date stays.
+    What ended later reads as ongoing, and of an event that ended in a later death nothing tells
+    of it.
+    """
+    known = Imputation(_live(subject))
+    records = {
+        key: _as_known(record, cutoff, known.death)
+        for key, record in subject.records.items()
+        if _happened(record, subject, known, cutoff)
+    }
+    return replace(subject, records=records)
+
+
+def _live(subject: Subject) -> Mapping[str, Sequence[Record]]:
+    """Give the live records by kind."""
+    found: dict[str, list[Record]] = {}
+    for each in subject.records.values():
+        if not each.void:
+            found.setdefault(each.kind, []).append(each)
+    return found
+
+
+def _happened(record: Record, subject: Subject, known: Imputation, cutoff: int) -> bool:
+    if record.void:
+        return True
+    if record.kind in _FOLLOWS:
+        kind, field = _FOLLOWS[record.kind]
+        about = subject.records.get((kind, record.data[field]))
+        return about is None or about.void or _happened(about, subject, known, cutoff)
+    field = DECIDING_DATE.get(record.kind, "date")
+    dated = known.dated(record.kind, field, record.data)
+    return dated is None or dated.day <= cutoff
+
+
+def _as_known(record: Record, cutoff: int, died: int | None) -> Record:
+    """Take back an end after the cut-off; a fatal event without an end ended with the death."""
+    fatal, end = record.data.get("outcome") == FATAL, record.data.get("end")
+    ended = dates.earliest(end) if end else died if fatal else None
+    if ended is None or ended <= cutoff:
+        return record
+    data = {name: value for name, value in record.data.items() if name != "end"}
+    if "outcome" in data:
+        data["outcome"] = ONGOING
+    return replace(record, data=_not_yet_fatal(data) if fatal else data)
+
+
+def _not_yet_fatal(data: dict[str, Any]) -> dict[str, Any]:
+    """Take back the grade and the criterion that only the death gave.
+
+    The grade before it is not known, so there is none. Whether the event is serious stays as it
+    was judged: a cut must not make it harmless.
+    """
+    if data.get("grade") == GRADE_OF_DEATH:
+        data = {name: value for name, value in data.items() if name != "grade"}
+    if criteria := data.get("seriousness"):
+        data = {**data, "seriousness": [each for each in criteria if each != DEATH]}
+    return data

@@ -1,0 +1,403 @@
+"""One subject's derived values under a study's rules: days, visits, baselines, adverse events.
+
+Derived from the folded records alone: no clock, no other subject, no order of arrival. Where a
+rule chooses among records, the time of day decides between those of one day, then their content and
+last their id; where it does not decide, `undecided` says so.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from trial.definition.conditions import Selection
+from trial.definition.design import Parameter, Visit
+from trial.definition.study import Study
+from trial.events import dates
+from trial.subject import adverse_events
+from trial.subject.adverse_events import AdverseEvent, Treatment
+from trial.subject.fold import Key, Record, Subject, masked
+from trial.subject.imputation import Dated, Imputation
+from trial.subject.ordering import by_date
+from trial.subject.results import Observation
+from trial.subject.series import Kept, Reported, Series, Undecided
+
+DECIDING_DATE: Mapping[str, str] = {
+    "lab.result.reported": "collected",
+    "resistance.reported": "collected",
+    "dose.administered": "start",
+    "adverse-event.reported": "onset",
+    "conmed.recorded": "start",
+}
+"""The field that says when a record happened; `date` for every kind not named."""
+
+_ALWAYS = 10**7
+"""A day (ordinal) after every date: the end of a window that stays open."""
+
+
+class Derivation:
+    """A subject seen through a study's definition; each value is derived once, when asked for."""
+
+    disputed: tuple[tuple[str, str, int], ...] = ()
+    """Kind, record and revision of what came with two contents: known to documents alone."""
+    across: tuple[tuple[str, tuple[Key, ...], str], ...] = ()
+    """What only the reader of all subjects finds of this one: rule, records, and what of them."""
+
+    def __init__(self, study: Study, subject: Subject, cutoff: int | None = None) -> None:
+        """Sort the live records by kind; `cutoff` is the day (ordinal) that all is seen at.
+
+        Of a study seen pooled, nothing that tells the arm is looked at.
+        """
+        self.cutoff = cutoff
+        self.study = study
+        self.rules = study.definition
+        self.subject = masked(subject) if study.pooled else subject
+        self.memo: dict[int, Any] = {}
+        self._series: dict[tuple[str, Selection], Kept] = {}
+        self._ordered: dict[str, list[Record]] = {}
+        self._by_kind: dict[str, list[Record]] = {}
+        for record in self.subject.records.values():
+            if not record.void:
+                self._by_kind.setdefault(record.kind, []).append(record)
+        self.imputation = Imputation(self._by_kind, cutoff)
+
+    def records(self, kind: str) -> list[Record]:
+        """List the live records of a kind, in no particular order."""
+        return self._by_kind.get(kind, [])
+
+    def ordered(self, kind: str) -> list[Record]:
+        """List the live records of a kind by date and time, then content, then record id."""
+        if kind not in self._ordered:
+            self._ordered[kind] = by_date(self.records(kind), DECIDING_DATE.get(kind, "date"))
+        return self._ordered[kind]
+
+    def _first(self, kind: str) -> Record | None:
+        records = self.records(kind)
+        return records[0] if len(records) == 1 else next(iter(self.ordered(kind)), None)
+
+    @cached_property
+    def superseded(self) -> bool:
+        """Whether another id stands for this person: then this one counts nowhere."""
+        return bool(self.records("subject.superseded"))
+
+    @cached_property
+    def enrolment(self) -> Record | None:
+        """The enrolment; the earliest where there are several."""
+        return self._first("subject.enrolled")
+
+    @cached_property
+    def day_zero(self) -> int | None:
+        """The day (ordinal) that protocol days count from."""
+        return dates.earliest(self.enrolment.data["date"]) if self.enrolment else None
+
+    @cached_property
+    def randomisation(self) -> Record | None:
+        """The randomisation; the earliest where there are several."""
+        return self._first("subject.randomised")
+
+    @cached_property
+    def planned_arm(self) -> str | None:
+        """The arm of randomisation; that of a single group for all who are enrolled."""
+        if self.randomisation is not None:
+            arm: str = self.randomisation.data["arm"]
+            return arm
+        return self.rules.arms[0].id if self.enrolment and len(self.rules.arms) == 1 else None
+
+    @cached_property
+    def received_arm(self) -> str | None:
+        """The arm whose treatment was given first: the planned one where that gives it too.
+
+        Who was given nothing is in none, unless the planned arm is one without doses beside arms
+        that have some: a device, an operation, observation.
+        """
+        if self.doses:
+            return self._arm_of(self.doses[0])
+        arms = self.rules.arms
+        undosed = [arm.id for arm in arms if not arm.treatments]
+        mixed = 0 < len(undosed) < len(arms)
+        return self.planned_arm if mixed and self.planned_arm in undosed else None
+
+    def _arm_of(self, dose: Record) -> str | None:
+        given = dose.data.get("treatment")
+        arms = [arm.id for arm in self.rules.arms if given in arm.treatments[:1]]
+        if self.planned_arm in arms or not arms:
+            return self.planned_arm
+        return arms[0]
+
+    @cached_property
+    def doses(self) -> list[Record]:
+        """Doses given, in order of their start."""
+        return self.ordered("dose.administered")
+
+    @property
+    def first_dose(self) -> str | None:
+        """When treatment began: the local time of the first dose."""
+        return self.imputation.first_dose
+
+    @property
+    def entry(self) -> str | None:
+        """The date of randomisation or, without one, of enrolment."""
+        entered = self.randomisation or self.enrolment
+        return entered.data["date"] if entered else None
+
+    @cached_property
+    def last_dose_day(self) -> int | None:
+        """The last day (ordinal) on which a dose was given so far."""
+        given = (each.data.get("end") or each.data["start"] for each in self.doses)
+        return max(map(dates.earliest, given), default=None)
+
+    @cached_property
+    def regimen_day(self) -> int | None:
+        """The day (ordinal) on which the background regimen began."""
+        regimen = self._first("regimen.started")
+        return dates.earliest(regimen.data["date"]) if regimen else None
+
+    @cached_property
+    def end_of_study(self) -> Record | None:
+        """The disposition of the study; the latest where there are several."""
+        of_study = [
+            each for each in self.ordered("disposition.recorded") if each.data["of"] == "study"
+        ]
+        return of_study[-1] if of_study else None
+
+    @cached_property
+    def death(self) -> Record | None:
+        """The report of the subject's death."""
+        return self._first("death.reported")
+
+    @cached_property
+    def last_contact(self) -> int:
+        """The last day (ordinal) on which anything is recorded of the subject; 0 before that."""
+        return max(
+            (
+                self._contact(record)
+                for kind, records in self._by_kind.items()
+                for record in records
+                if not kind.endswith(".missed")
+            ),
+            default=0,
+        )
+
+    def _contact(self, record: Record) -> int:
+        text = record.data.get(DECIDING_DATE.get(record.kind, "date"))
+        end = record.data.get("end")
+        return max(dates.earliest(text) if text else 0, dates.earliest(end) if end else 0)
+
+    def dated(self, record: Record) -> Dated | None:
+        """Give what the deciding date of a record counts as; None where it has none."""
+        field = DECIDING_DATE.get(record.kind, "date")
+        return self.imputation.dated(record.kind, field, record.data)
+
+    def protocol_day(self, day: int) -> int | None:
+        """Count days from enrolment, which is day 0."""
+        return None if self.day_zero is None else day - self.day_zero
+
+    def study_day(self, day: int) -> int | None:
+        """Count days from the first dose, which is day 1; there is no day 0 (CDISC)."""
+        if self.first_dose is None:
+            return None
+        days = day - dates.earliest(self.first_dose)
+        return days + 1 if days >= 0 else days
+
+    def period_of(self, day: int) -> str | None:
+        """Name the period of the protocol that a day (ordinal) lies in."""
+        protocol_day = self.protocol_day(day)
+        if protocol_day is None:
+            return None
+        for period in self.rules.periods:
+            if period.first_day <= protocol_day and (
+                period.last_day is None or protocol_day <= period.last_day
+            ):
+                return period.id
+        return None
+
+    def series(self, parameter: str, where: Selection = ()) -> Series:
+        """Give the results of a parameter, or those of them that were obtained in a certain way."""
+        kept = self._series.setdefault((parameter, where), Kept())
+        return Series(self, parameter, where, kept)
+
+    def reported(self, parameter: str) -> list[Reported]:
+        """List the results of a parameter that is reported, in no particular order."""
+        return self._results.get(parameter, [])
+
+    @cached_property
+    def _results(self) -> dict[str, list[Reported]]:
+        found: dict[str, list[Reported]] = {}
+        for each in self.records("lab.result.reported"):
+            found.setdefault(each.data["parameter"], []).append((each, "", 0, each.data))
+        for each in self.records("visit.recorded"):
+            visit = each.data["visit"]
+            for place, item in enumerate(each.data.get("measurements", ())):
+                found.setdefault(item["parameter"], []).append((each, visit, place, item))
+        return found
+
+    def counts(self, observation: Observation) -> bool:
+        """Say whether a sample may count: not after discontinuation unless the study says so."""
+        end = self.end_of_study
+        if end is None or end.data["status"] == "completed":
+            return True
+        return self.rules.samples_after_discontinuation or observation.day <= dates.earliest(
+            end.data["date"]
+        )
+
+    def window_of(self, visit: Visit) -> tuple[int, int, int] | None:
+        """Give a visit's first, planned and last day (ordinals).
+
+        None where it has none, or while days cannot count.
+        """
+        if visit.window is None or visit.day is None:
+            return None
+        match visit.days_from:
+            case "first-dose":
+                zero = dates.earliest(self.first_dose) if self.first_dose else None
+            case "randomisation":
+                zero = (
+                    dates.earliest(self.randomisation.data["date"]) if self.randomisation else None
+                )
+            case _:
+                zero = self.day_zero
+        if zero is None:
+            return None
+        low, high = visit.window
+        no_zero = visit.days_from == "first-dose"
+
+        def ordinal(day: int) -> int:
+            return zero + day - 1 if no_zero and day > 0 else zero + day
+
+        return (
+            0 if low is None else ordinal(low),
+            ordinal(visit.day),
+            _ALWAYS if high is None else ordinal(high),
+        )
+
+    def before(self, visit: Visit) -> list[Visit]:
+        """List the visits of its schedule that come before one.
+
+        Of visits with a window those of an earlier day, of others those that the definition names
+        before it.
+        """
+        alike = [
+            each
+            for each in self.rules.visits
+            if each.schedule == visit.schedule and (each.day is None) == (visit.day is None)
+        ]
+        if visit.day is not None:
+            return [each for each in alike if each.day is not None and each.day < visit.day]
+        return alike[: alike.index(visit)]
+
+    def closes(self, visit: Visit) -> int | None:
+        """Give the last day (ordinal) whose results can stand in for a visit's.
+
+        That is the last of its window. Without one, it is the day on which it was recorded or
+        missed; where that is not known, it lies before the first record of a later visit that came
+        after those of all visits before it.
+        """
+        if visit.window is not None:
+            window = self.window_of(visit)
+            return window[2] if window else None
+        if own := self._days_of({visit.id}):
+            return max(own)
+        earlier = {each.id for each in self.before(visit)}
+        reached = max(self._days_of(earlier), default=0)
+        alike = (each for each in self.rules.visits if each.schedule == visit.schedule)
+        later = {each.id for each in alike if each.day is None} - earlier - {visit.id}
+        following = [day for day in self._days_of(later) if day > reached]
+        return min(following) - 1 if following else _ALWAYS
+
+    def _days_of(self, visits: set[str]) -> list[int]:
+        """List the days (ordinals) on which visits were recorded or missed."""
+        return [
+            dates.earliest(text)
+            for kind in ("visit.recorded", "visit.missed")
+            for each in self.records(kind)
+            if each.data["visit"] in visits and (text := each.data.get("date"))
+        ]
+
+    @property
+    def begun(self) -> bool:
+        """Say whether the subject is of the trial: enrolled, or randomised."""
+        return self.enrolment is not None or self.randomisation is not None
+
+    @property
+    def over(self) -> bool:
+        """Say whether the study is over for the subject: nothing more can come."""
+        return self.end_of_study is not None or self.death is not None
+
+    def due(self, visit: Visit) -> bool:
+        """Say whether a visit is due: something is recorded beyond its window, or all is over.
+
+        One without a window is due once it was recorded or missed.
+        """
+        if self.over:
+            return True
+        if visit.window is None:
+            kinds = ("visit.recorded", "visit.missed")
+            return any(each.data["visit"] == visit.id for of in kinds for each in self.records(of))
+        window = self.window_of(visit)
+        return window is not None and self.seen_beyond(window[2])
+
+    def baseline_due(self) -> bool:
+        """Say whether a baseline is due: something is recorded after the first dose's day."""
+        if self.over:
+            return True
+        return self.first_dose is not None and self.seen_beyond(dates.earliest(self.first_dose))
+
+    def seen_beyond(self, day: int) -> bool:
+        """Say whether anything is recorded after a day (ordinal), or the cut-off lies after it."""
+        return (self.last_contact if self.cutoff is None else self.cutoff) > day
+
+    def parameter(self, name: str) -> Parameter:
+        """Look a parameter up."""
+        return self.rules.parameters[name]
+
+    @cached_property
+    def adverse_events(self) -> list[AdverseEvent]:
+        """The subject's adverse events, coded and judged by the study's rules."""
+        reports = self.ordered("adverse-event.reported")
+        if not reports:
+            return []
+        codings = self.records("adverse-event.coded")
+        return adverse_events.judge(
+            self.rules.adverse_events, reports, codings, self._treatment, self.dated
+        )
+
+    @cached_property
+    def _treatment(self) -> Treatment | None:
+        if self.first_dose is None or self.last_dose_day is None:
+            return None
+        return Treatment(self.first_dose, self.last_dose_day, self._treatment_at)
+
+    def _treatment_at(self, day: int) -> str:
+        dose = self.dose_before(day)
+        return str(dose.data.get("treatment") or "") if dose else ""
+
+    def dose_before(self, day: int) -> Record | None:
+        """Find the last dose given on or before a day (ordinal)."""
+        given = bisect_right(self._dose_days, day)
+        return self.doses[given - 1] if given else None
+
+    @cached_property
+    def _dose_days(self) -> list[int]:
+        return [dates.earliest(each.data["start"]) for each in self.doses]
+
+    @cached_property
+    def undecided(self) -> list[Undecided]:
+        """List the choices that neither a date, a time nor the definition decides."""
+        asked = self.study.asked.items()
+        results = (each for key, places in asked for each in self.series(*key).undecided(places))
+        return [*results, *self._undecided_doses(), *self._undecided_codings()]
+
+    def _undecided_doses(self) -> Iterator[Undecided]:
+        """Find first doses that tell different arms, and no time that tells which came first."""
+        first = self.first_dose or ""
+        rivals = [each for each in self.doses if not dates.told_apart(each.data["start"], first)]
+        if len({self._arm_of(each) for each in rivals}) > 1:
+            records = tuple(each.record for each in rivals)
+            yield Undecided("first dose", records, dates.earliest(first))
+
+    def _undecided_codings(self) -> Iterator[Undecided]:
+        """Find codings of one adverse event and version that differ."""
+        for event, rivals in adverse_events.rivals(self.records("adverse-event.coded")).items():
+            report = next((e for e in self.adverse_events if e.record == event), None)
+            day = report.onset.day if report and report.onset else None
+            yield Undecided("coding", tuple(each.record for each in rivals), day)

@@ -1,0 +1,124 @@
+"""A subject: the latest revision of each record, and the fold that keeps it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from trial.events import blinding, privacy
+from trial.events.envelope import Entry, as_written
+from trial.events.payloads import ERASURE
+
+Key = tuple[str, str]
+"""Kind and record id: what identifies a record within a subject."""
+
+
+ERASURE_RECORD = "erasure"
+"""The id of the one record that says that a subject's personal texts were erased."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record at its highest revision; a void one carries no data and counts nowhere."""
+
+    kind: str
+    record: str
+    revision: int
+    void: bool
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is known of a subject: `seen` holds the content digest of every accepted revision."""
+
+    id: str
+    records: Mapping[Key, Record] = field(default_factory=dict)
+    seen: Mapping[Key, Mapping[int, bytes]] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> int:
+        """How many revisions were accepted."""
+        return sum(map(len, self.seen.values()))
+
+    @property
+    def erased(self) -> bool:
+        """Whether the subject's personal texts were erased: then later ones are not kept either."""
+        return (ERASURE, ERASURE_RECORD) in self.records
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A revision that came with two contents: the first counts until a higher one settles it."""
+
+    subject: str
+    kind: str
+    record: str
+    revision: int
+    at: str
+
+
+class Outcome(Enum):
+    """What an entry was to its subject; the value is the HTTP status that says so."""
+
+    RECORDED = 201
+    REPEATED = 200
+    CONFLICT = 409
+    SUBMITTED = 202
+    """Nobody says what it is but to those who may know: its answer is the same whatever it is."""
+
+
+def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
+    """Take an entry into account: in any order, and any number of times, the result is the same.
+
+    The highest revision of a record counts whenever it arrives. A second content for a revision
+    already accepted is a conflict: the first stays in force. An erasure takes the personal texts
+    out of all records, those that come after it too.
+    """
+    key = (entry.kind, entry.record)
+    digests = subject.seen.get(key, {})
+    known = digests.get(entry.revision)
+    if known is not None:
+        return subject, Outcome.REPEATED if _is_content(known, entry) else Outcome.CONFLICT
+    seen = {**subject.seen, key: {**digests, entry.revision: entry.digest}}
+    if digests and max(digests) > entry.revision:
+        return replace(subject, seen=seen), Outcome.RECORDED
+    data = privacy.without(entry.kind, entry.data) if subject.erased else entry.data
+    record = Record(entry.kind, entry.record, entry.revision, entry.void, data)
+    folded = replace(subject, records={**subject.records, key: record}, seen=seen)
+    return _erased(folded) if entry.kind == ERASURE else folded, Outcome.RECORDED
+
+
+def _is_content(known: bytes, entry: Entry) -> bool:
+    """Say whether a digest is that of an entry's content, be it of before there was a normal form.
+
+    That is looked into only where the answer would be a conflict, which is seldom.
+    """
+    return known == entry.digest or known == as_written(entry)
+
+
+def _erased(subject: Subject) -> Subject:
+    """Take every personal text out; digests stay, for a repeat to be known."""
+    records = {
+        key: replace(record, data=privacy.without(record.kind, record.data))
+        for key, record in subject.records.items()
+    }
+    return replace(subject, records=records, seen={k: dict(of) for k, of in subject.seen.items()})
+
+
+def masked(subject: Subject) -> Subject:
+    """Hide whatever tells the arm (see `blinding`)."""
+    records = {
+        key: replace(record, data=blinding.masked(record.kind, record.data))
+        for key, record in subject.records.items()
+        if not record.void
+    }
+    return replace(subject, records={**subject.records, **records})
+
+
+def gather(subject: str, entries: Iterable[Entry]) -> Subject:
+    """Fold entries from nothing: the recomputation that every increment must equal."""
+    state = Subject(subject)
+    for entry in entries:
+        state, _ = fold(state, entry)
+    return state

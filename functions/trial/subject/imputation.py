@@ -1,0 +1,130 @@
+"""The days that dates count as: one rule for partial dates, whoever asks.
+
+Treatment emergence, times to event, incidence, listings, data sets and cut-offs share it. A
+complete date is its day. A partial one is imputed within what it can mean:
+
+- a start (onset, start of medication): its first day, or the first dose's if it can mean that;
+  never after its own known end;
+- an end: its last day, but neither after death or a cut-off nor before its own start;
+- a death: its first day, but not before the last day on which the subject was seen alive.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from trial.events import dates
+from trial.subject.fold import Record
+
+EVENT, MEDICATION, DEATH = "adverse-event.reported", "conmed.recorded", "death.reported"
+
+_ALIVE: Mapping[str, tuple[str, ...]] = {
+    "subject.screened": ("date",),
+    "consent.recorded": ("date",),
+    "consent.withdrawn": ("date",),
+    "subject.enrolled": ("date",),
+    "subject.randomised": ("date",),
+    "visit.recorded": ("date",),
+    "lab.result.reported": ("collected",),
+    "resistance.reported": ("collected",),
+    "dose.administered": ("start", "end"),
+    "regimen.started": ("date",),
+    "adverse-event.reported": ("onset", "end"),
+    "conmed.recorded": ("start", "end"),
+    "pregnancy.reported": ("date",),
+}
+"""The records that show a subject alive, and until when; others may come after its death."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """The day (ordinal) that a date counts as, and the last that it can mean."""
+
+    day: int
+    latest: int
+
+    def since(self, start: int) -> int | None:
+        """Give the day on or after a start, if it can mean such a day."""
+        if self.day >= start:
+            return self.day
+        return start if self.latest >= start else None
+
+
+class Imputation:
+    """What the dates of one subject's records count as."""
+
+    def __init__(self, records: Mapping[str, Sequence[Record]], cutoff: int | None = None) -> None:
+        """Take the live records by kind, and the day (ordinal) of a cut-off."""
+        self._records = records
+        self._cutoff = cutoff
+
+    @cached_property
+    def first_dose(self) -> str | None:
+        """When treatment began: the local time of the first dose."""
+        starts = (each.data["start"] for each in self._records.get("dose.administered", ()))
+        return min(starts, key=lambda start: (*dates.moment(start), start), default=None)
+
+    @cached_property
+    def last_alive(self) -> int:
+        """The last day (ordinal) on which the subject was seen alive; 0 before that."""
+        texts = (
+            each.data.get(field)
+            for kind, fields in _ALIVE.items()
+            for each in self._records.get(kind, ())
+            for field in fields
+        )
+        return max((dates.earliest(text) for text in texts if text), default=0)
+
+    @cached_property
+    def death(self) -> int | None:
+        """The day (ordinal) of the death; the earliest where there are several reports."""
+        found = (self.dated(each.kind, "date", each.data) for each in self._records.get(DEATH, ()))
+        return min((each.day for each in found if each), default=None)
+
+    def dated(self, kind: str, field: str, data: Mapping[str, Any]) -> Dated | None:
+        """Give what a date of a record counts as; None where there is none."""
+        text = data.get(field)
+        if not text:
+            return None
+        if len(text) >= dates.FULL:
+            day = dates.earliest(text)
+            return Dated(day, day)
+        return RULES[kind, field](self, text, data)
+
+    def of_start(self, text: str, data: Mapping[str, Any]) -> Dated:
+        """Impute a start: its first day or the first dose's, but not after its own end."""
+        first, last = dates.earliest(text), dates.latest(text)
+        if end := data.get("end"):
+            last = max(first, min(last, dates.latest(end)))
+        dosed = dates.earliest(self.first_dose) if self.first_dose else first
+        return Dated(dosed if first <= dosed <= last else first, last)
+
+    def of_end(self, text: str, start: Dated | None) -> Dated:
+        """Impute an end: its last day, but not after death or cut-off, nor before its start."""
+        first, last = dates.earliest(text), dates.latest(text)
+        day = min(each for each in (last, self.death, self._cutoff) if each is not None)
+        day = min(max(day, first, start.day if start else first), last)
+        return Dated(day, day)
+
+    def of_death(self, text: str, _data: Mapping[str, Any]) -> Dated:
+        """Impute a death: its first day, but not before the subject was last seen alive."""
+        first, last = dates.earliest(text), dates.latest(text)
+        return Dated(min(max(first, self.last_alive), last), last)
+
+
+_Rule = Callable[[Imputation, str, Mapping[str, Any]], Dated]
+
+
+def _ends(kind: str, start: str) -> _Rule:
+    return lambda known, text, data: known.of_end(text, known.dated(kind, start, data))
+
+
+RULES: Mapping[tuple[str, str], _Rule] = {
+    (EVENT, "onset"): Imputation.of_start,
+    (EVENT, "end"): _ends(EVENT, "onset"),
+    (MEDICATION, "start"): Imputation.of_start,
+    (MEDICATION, "end"): _ends(MEDICATION, "start"),
+    (DEATH, "date"): Imputation.of_death,
+}
+"""The dates that may be partial, by kind and field, and what imputes each."""

@@ -1,0 +1,308 @@
+"""One subject's results of one parameter, and which of them counts for a visit or a baseline.
+
+Results come in the order of their day and time of collection; what has no time comes first on its
+day. Only where that does not tell two apart does the accession, the record's id, and then it is
+said (`Undecided`).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import attrgetter
+from typing import Any, Protocol
+
+from trial.definition.conditions import Selection
+from trial.definition.design import Visit
+from trial.definition.study import Study
+from trial.definition.uses import CARRIED
+from trial.events import dates
+from trial.events.fields import term
+from trial.subject.fold import Record
+from trial.subject.ordering import natural
+from trial.subject.results import Observation, mean_of, read_value
+
+_day = attrgetter("day")
+Reported = tuple[Record, str, int, Mapping[str, Any]]
+"""The record of a result, the visit that it was recorded with ('' for a laboratory's), its place
+among the record's results, and the result."""
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """What the records leave open: `of` says what was chosen; the ids of the records decided."""
+
+    of: str
+    records: tuple[str, ...]
+    day: int | None
+
+
+class Course(Protocol):
+    """What a subject's results are seen against: its doses, its regimen, its visits."""
+
+    study: Study
+
+    @property
+    def first_dose(self) -> str | None:
+        """The local time of the first dose."""
+
+    @property
+    def regimen_day(self) -> int | None:
+        """The day (ordinal) on which the background regimen began."""
+
+    def reported(self, parameter: str) -> Sequence[Reported]:
+        """List the results of a parameter that is reported."""
+
+    def counts(self, observation: Observation) -> bool:
+        """Say whether a sample may count."""
+
+    def window_of(self, visit: Visit) -> tuple[int, int, int] | None:
+        """Give a visit's first, planned and last day (ordinals)."""
+
+    @property
+    def entry(self) -> str | None:
+        """The date of randomisation or, without one, of enrolment."""
+
+    def due(self, visit: Visit) -> bool:
+        """Say whether a visit is due."""
+
+    def closes(self, visit: Visit) -> int | None:
+        """Give the last day (ordinal) whose results can stand in for a visit's."""
+
+    def before(self, visit: Visit) -> Iterable[Visit]:
+        """List the visits that come before one."""
+
+
+@dataclass
+class Kept:
+    """What was found of a series and is not to be found again."""
+
+    observations: list[Observation] | None = None
+    chosen: dict[str, Observation | None] = field(default_factory=dict)
+
+
+class Series:
+    """The results of a parameter, or those of them that were obtained in a certain way.
+
+    Whoever gives the course holds what is `kept`; a series itself lasts no longer than a question.
+    """
+
+    def __init__(self, course: Course, parameter: str, where: Selection, kept: Kept) -> None:
+        self._course = course
+        self._parameter = parameter
+        self._where = where
+        self._kept = kept
+        self._chosen = kept.chosen
+
+    @property
+    def observations(self) -> list[Observation]:
+        """List the results by day and time and, where those do not tell, by accession."""
+        if self._kept.observations is None:
+            self._kept.observations = self._observed()
+        return self._kept.observations
+
+    def _observed(self) -> list[Observation]:
+        parameters = self._course.study.definition.parameters
+        counted = parameters[self._parameter]
+        source = counted.derived_from or self._parameter
+        found = []
+        for record, visit, place, item in self._course.reported(source):
+            if not self._selects(item):
+                continue
+            value = read_value(item, parameters[source], counted, item.get("range_high"))
+            if value is not None:
+                collected: str = record.data["date" if visit else "collected"]
+                day, text = dates.earliest(collected), item["result"]
+                found.append(
+                    Observation(record.record, collected, day, text, value, visit, place, item)
+                )
+        found.sort(key=_moment)
+        return found if _in_time(found) else sorted(found, key=_accession)
+
+    def _selects(self, item: Mapping[str, Any]) -> bool:
+        return all(term(item.get(name) or "") in values for name, values in self._where)
+
+    def at_visit(self, visit: Visit) -> Observation | None:
+        """Choose a visit's result, as the definition says; of one without a window, of its own."""
+        if visit.id not in self._chosen:
+            self._chosen[visit.id] = _choice(visit)(self._nearest(visit))
+        return self._chosen[visit.id]
+
+    def _nearest(self, visit: Visit) -> list[Observation]:
+        """List what may count for a visit; if the closest is to count, all that are as close."""
+        candidates, window = self._candidates(visit), self._course.window_of(visit)
+        if visit.choose != "closest" or window is None or not candidates:
+            return candidates
+        closest = min(abs(each.day - window[1]) for each in candidates)
+        return [each for each in candidates if abs(each.day - window[1]) == closest]
+
+    def _candidates(self, visit: Visit) -> list[Observation]:
+        counts = self._course.counts
+        if visit.window is None:
+            return [each for each in self.observations if each.visit == visit.id and counts(each)]
+        if (window := self._course.window_of(visit)) is None:
+            return []
+        low, _, high = window
+        first = bisect_left(self.observations, low, key=_day)
+        end = bisect_right(self.observations, high, lo=first, key=_day)
+        return [
+            each
+            for each in self.observations[first:end]
+            if self._within(visit, low, high, each) and counts(each)
+        ]
+
+    def _within(self, visit: Visit, low: int, high: int, observation: Observation) -> bool:
+        match visit.limit:
+            case "before-first-dose":
+                first = self._course.first_dose
+                return first is None or dates.not_after(observation.collected, first)
+            case "before-regimen":
+                began = self._course.regimen_day
+                return began is None or not low <= began <= high or observation.day <= began
+            case _:
+                return True
+
+    def at_baseline(self, name: str) -> Observation | None:
+        """Find a named baseline: of a visit, or the last result at or before the first dose."""
+        baseline = self._course.study.definition.baselines[name]
+        if baseline.visit is not None:
+            return self.at_visit(self._course.study.visits[baseline.visit])
+        key = f"{name} baseline"  # no visit's id holds a space
+        if key not in self._chosen:
+            self._chosen[key] = next(reversed(self._until_first_dose()), None)
+        return self._chosen[key]
+
+    def _until_first_dose(self) -> list[Observation]:
+        first = self._course.first_dose
+        return [
+            each for each in self.observations if first and dates.not_after(each.collected, first)
+        ]
+
+    def after_first_dose(self, which: str) -> Observation | None:
+        """Find the first, last, highest or lowest result taken after the first dose."""
+        return _CHOICES[which](self._after(self._course.first_dose))
+
+    def _after(self, start: str | None) -> list[Observation]:
+        return [
+            each
+            for each in self.observations
+            if start is not None
+            and not dates.not_after(each.collected, start)
+            and self._course.counts(each)
+        ]
+
+    def carried(self, visit: Visit, baseline: str) -> Observation | None:
+        """Find the last result that can stand in for a visit's (LOCF)."""
+        found = self._to_carry(visit, baseline)
+        return found[-1] if found else None
+
+    def _to_carry(self, visit: Visit, baseline: str) -> list[Observation]:
+        end, after = self._course.closes(visit), self._after(self._start(baseline))
+        return [each for each in after if end is not None and each.day <= end]
+
+    def carried_visit(self, visit: Visit, baseline: str) -> Observation | None:
+        """Find the result of the last visit before one that has any that can stand in."""
+        able = {id(each) for each in self._to_carry(visit, baseline)}
+        found = None
+        for each in self._course.before(visit):
+            chosen = self.at_visit(each)
+            if chosen is not None and id(chosen.sources[-1]) in able:
+                found = max(chosen, found or chosen, key=_moment)
+        return found
+
+    def _start(self, baseline: str) -> str | None:
+        """Give when carrying forward starts (a local time), so that what came later is carried.
+
+        It is the first dose; of who was never dosed the baseline's result or, where there is none,
+        the day of randomisation or of enrolment.
+        """
+        if self._course.first_dose is not None:
+            return self._course.first_dose
+        base = self.at_baseline(baseline) if baseline else None
+        return base.collected if base else self._course.entry
+
+    def undecided(self, places: Iterable[str]) -> Iterator[Undecided]:
+        """Say which choices, of these visits, baselines and first or last results, ids decide."""
+        if _in_time(self.observations) and not any(each.visit for each in self.observations):
+            return
+        label = self._course.study.definition.parameters[self._parameter].label
+        for place in places:
+            for name, found, which in self._choices(place):
+                yield from _differing(f"{label}, {name}", _untold(found, which))
+
+    def _choices(self, place: str) -> Iterator[tuple[str, list[Observation], str]]:
+        """Give what was chosen from at a place, by what it is called, and which was to count."""
+        name = place.removeprefix(CARRIED)
+        visit = self._course.study.visits.get(name)
+        if visit is None:
+            dosed = self._course.first_dose
+            baseline = name in self._course.study.definition.baselines
+            found = self._until_first_dose() if baseline else self._after(dosed)
+            yield name, found, "last" if baseline else name
+        elif name == place:
+            open_ = visit.window is None and "choose" not in visit.model_fields_set
+            yield visit.label, self._nearest(visit), ANY if open_ else _which(visit)
+        elif self.at_visit(visit) is None and self._course.due(visit):
+            yield f"carried forward to {visit.label}", self._to_carry(visit, ""), "last"
+
+
+def _moment(observation: Observation) -> tuple[int, int]:
+    return dates.moment(observation.collected)
+
+
+def _accession(observation: Observation) -> tuple[Any, ...]:
+    return (*_moment(observation), natural(observation.record), observation.place)
+
+
+def _in_time(observations: Sequence[Observation]) -> bool:
+    """Say whether the times of collection tell the order of all results."""
+    return all(
+        dates.told_apart(one.collected, other.collected) for one, other in pairwise(observations)
+    )
+
+
+_Choice = Callable[[Sequence[Observation]], Observation | None]
+
+
+def _lead(choose: Callable[[Sequence[Observation]], Observation]) -> _Choice:
+    return lambda observations: choose(observations) if observations else None
+
+
+_CHOICES: Mapping[str, _Choice] = {
+    "first": _lead(lambda found: found[0]),
+    "last": _lead(lambda found: found[-1]),
+    "highest": _lead(lambda found: max(found, key=lambda each: each.value.units)),
+    "lowest": _lead(lambda found: min(found, key=lambda each: each.value.units)),
+    "mean": _lead(lambda found: mean_of(found) if len(found) > 1 else found[0]),
+}
+"""What takes one of results in their order; of the highest or lowest the earliest."""
+_OF_TIES = {"later": "last", "earlier": "first", "mean": "mean"}
+
+
+def _which(visit: Visit) -> str:
+    """Name the choice among what may count for a visit."""
+    return _OF_TIES[visit.tie] if visit.choose == "closest" else visit.choose
+
+
+def _choice(visit: Visit) -> _Choice:
+    return _CHOICES[_which(visit)]
+
+
+ANY = "any"
+"""No choice: a visit without a window is to have one result."""
+
+
+def _untold(found: Sequence[Observation], which: str) -> Sequence[Observation]:
+    """List the results between which no rule chooses, only their records' ids."""
+    if which == ANY or not found:
+        return found
+    if which not in ("first", "last"):
+        return ()
+    chosen = found[0 if which == "first" else -1]
+    return [each for each in found if not dates.told_apart(each.collected, chosen.collected)]
+
+
+def _differing(of: str, found: Sequence[Observation]) -> Iterator[Undecided]:
+    if len({each.value for each in found}) > 1:
+        records = dict.fromkeys(each.record for each in found)
+        yield Undecided(of, tuple(records), found[-1].day)

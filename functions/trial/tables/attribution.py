@@ -1,0 +1,166 @@
+"""Which cells of the tables one subject moves, by changing from one state into another.
+
+A subject moves a cell where what it alone contributes to it, or what a table of it alone shows
+there, is not the same in both states. Columns that compare others are moved by whoever moves one
+of those.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from trial.statistics.cells import Share, Sums
+from trial.subject.derivation import Derivation
+from trial.tables.grid import Value
+from trial.tables.plan import ColumnPlan, Plan, TablePlan
+from trial.tables.rows.events import TermsRow
+from trial.tables.rows.kinds import Head, Members, RowPlan
+from trial.tables.rows.levels import LevelsRow, ShiftRow
+from trial.tables.rows.models import AncovaRow, StratifiedRow
+from trial.tables.rows.survival import SurvivalRow
+
+_SEVERAL = (LevelsRow, ShiftRow, TermsRow)
+"""Kinds whose rows each show a part of what is contributed: what they show tells them apart."""
+_OCCURRING = (LevelsRow, ShiftRow, TermsRow)
+"""Kinds whose rows come as they occur, all with one denominator."""
+_MODELS = (AncovaRow, StratifiedRow, SurvivalRow)
+"""Kinds that make of many subjects what none of them shows alone."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cell of a table, or a column's denominator: that has no row."""
+
+    table: str
+    row: str
+    column: str
+
+
+class Moves:
+    """Tells which of some places a subject moves."""
+
+    def __init__(self, plan: Plan, places: Iterable[Place]) -> None:
+        """Find each place in the plan of the study's tables; what no row there makes moves not."""
+        self._spots = [
+            _Spot(place, plan.tables[place.table]) for place in places if place.table in plan.tables
+        ]
+
+    def between(self, before: Derivation | None, after: Derivation | None) -> frozenset[Place]:
+        """Name the places that a subject moves from one state to the other; None: not there."""
+        old, new = _Alone(before), _Alone(after)
+        return frozenset(each.place for each in self._spots if each.differs(old, new))
+
+
+class _Spot:
+    """A place, and what of the plan decides it."""
+
+    def __init__(self, place: Place, table: TablePlan) -> None:
+        self.place = place
+        self._table = table
+        self._row = _row_of(table, place.row)
+        index = next(i for i, each in enumerate(table.columns) if each.id == place.column)
+        compared = table.columns[index].comparison
+        self._columns: Sequence[int] = compared.columns if compared else (index,)
+        if isinstance(self._row, AncovaRow):  # one fit of all columns together
+            self._columns = range(len(table.columns))
+
+    def differs(self, old: "_Alone", new: "_Alone") -> bool:
+        """Say whether what decides the place is not the same in both states."""
+        table, row, name = self._table, self._row, self.place.row
+        part = isinstance(row, _SEVERAL) and row.id != name
+        for i in self._columns:
+            if row is None:
+                if old.counted(table, i) != new.counted(table, i):
+                    return True
+                continue
+            if isinstance(row, _OCCURRING) and old.of(table, row, i) != new.of(table, row, i):
+                return True
+            if not part and old.part(table, row, i) != new.part(table, row, i):
+                return True
+            waits = isinstance(row, StratifiedRow | SurvivalRow) and row.id == name
+            if waits and old.of(table, row, i) != new.of(table, row, i):
+                return True
+            alone = not isinstance(row, _MODELS)
+            if alone and old.shown(table, row, name, i) != new.shown(table, row, name, i):
+                return True
+        return False
+
+
+def _row_of(table: TablePlan, name: str) -> RowPlan | None:
+    """Find which row of the definition makes a row of the table: `<row>`, or `<row>/…`."""
+    made = [row for row in table.rows if name == row.id or name.startswith(f"{row.id}/")]
+    return max(made, key=lambda row: len(row.id), default=None)
+
+
+type _Shown = dict[tuple[str, str], tuple[tuple[str, Value], ...]]
+
+
+class _Alone:
+    """One subject in one state, as if it were the only one of the study."""
+
+    def __init__(self, derivation: Derivation | None) -> None:
+        self._derivation = None if derivation is None or derivation.superseded else derivation
+        self._members: dict[int, Members] = {}
+        self._parts: dict[tuple[int, int], Share] = {}
+        self._read: dict[int, _Shown] = {}
+
+    def counted(self, table: TablePlan, column: int) -> bool:
+        """Say whether the subject is in the denominator of a column."""
+        population = table.columns[column].population
+        if self._derivation is None or population is None:
+            return False
+        return bool(population.member(self._derivation))
+
+    def of(self, table: TablePlan, row: RowPlan, column: int) -> bool:
+        """Say whether the subject is in the denominator that a column has in a row's rows."""
+        if isinstance(row, TermsRow):
+            return bool(self._head(table, column, table.columns[column]).settled)
+        if isinstance(row, StratifiedRow | SurvivalRow):
+            return bool(self._head(table, column, table.columns[column]).shown)
+        if isinstance(row, ShiftRow):
+            return row.known(self.part(table, row, column))
+        assert isinstance(row, LevelsRow)
+        head = self._head(table, column, table.columns[column])
+        return bool(row.size(self.part(table, row, column), column, head))
+
+    def part(self, table: TablePlan, row: RowPlan, column: int) -> Share:
+        """Give what the subject contributes to a row in one column."""
+        key = id(row), column
+        if key not in self._parts:
+            self._parts[key] = self._contributed(row, self._held(table).only(column))
+        return self._parts[key]
+
+    def shown(
+        self, table: TablePlan, row: RowPlan, name: str, column: int
+    ) -> tuple[tuple[str, Value], ...] | None:
+        """Give what stands in a cell where the subject is alone."""
+        if id(row) not in self._read:
+            self._read[id(row)] = self._shown(table, row)
+        return self._read[id(row)].get((name, table.columns[column].id))
+
+    def _shown(self, table: TablePlan, row: RowPlan) -> _Shown:
+        heads = [self._head(table, i, each) for i, each in enumerate(table.columns)]
+        sums = Sums(self._contributed(row, self._held(table)))
+        return {
+            (made.id, cell.column): tuple((each.name, each.raw) for each in cell.statistics)
+            for made in row.read(sums, heads)
+            for cell in made.cells
+        }
+
+    def _head(self, table: TablePlan, column: int, plan: ColumnPlan) -> Head:
+        n, where = int(self.counted(table, column)), self._held(table).where[column]
+        hidden, open_ = n * (where is False), n * (where is None)
+        return Head(plan.id, plan.label, n, comparison=plan.comparison, hidden=hidden, open=open_)
+
+    def _held(self, table: TablePlan) -> Members:
+        if id(table) not in self._members:
+            found, nowhere = self._derivation, [False] * len(table.columns)
+            self._members[id(table)] = (
+                Members(nowhere, nowhere) if found is None else table.members(found)
+            )
+        return self._members[id(table)]
+
+    def _contributed(self, row: RowPlan, members: Members) -> Share:
+        share: Share = {}
+        if self._derivation is not None:
+            row.contribute(self._derivation, members, share)
+        return share

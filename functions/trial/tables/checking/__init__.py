@@ -1,0 +1,81 @@
+"""A definition checked whole, before anything is counted: every fault at once, each at its place.
+
+Its shape is pydantic's business; names that match nothing are found in what was posted, so that
+they are found beside faults of shape too; whatever else is wrong shows when it is made ready.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from trial.definition import offered
+from trial.definition import study as studies
+from trial.definition.study import Study
+from trial.errors import Fault, Rejected, UnknownName
+from trial.events.json_body import read_json
+from trial.rules.parts import Collector
+from trial.tables import key_results, listings, sources
+from trial.tables.checking import names, oddities, places
+from trial.tables.plan import Plan
+
+_TITLE = "Definition not accepted"
+
+
+def read(text: str | bytes) -> Study:
+    """Read a definition that was posted; raises `Rejected` with all that is wrong with it."""
+    value = read_json(text)
+    try:
+        study = studies.load(text)
+    except Rejected as rejected:
+        # A field that is none is said by name, with those that are; else the shape comes first.
+        named = list(names.faults(value))
+        stray = [each for each in named if not isinstance(each, UnknownName)]
+        _settle(value, [*stray, *rejected.faults, *named])
+        raise
+    _settle(value, faults(study, value))
+    return study
+
+
+def check(study: Study) -> None:
+    """Refuse (422) a definition in which anything is wrong."""
+    value = json.loads(study.source)
+    _settle(value, faults(study, value))
+
+
+def warnings(study: Study) -> list[Fault]:
+    """Say what is odd about a definition that is accepted; nothing is refused for it."""
+    return oddities.warnings(study.definition, json.loads(study.source))
+
+
+def faults(study: Study, value: Any) -> Iterator[Fault]:  # noqa: ANN401 (the definition as posted)
+    """Find what is wrong with a definition that has the right shape."""
+    yield from (named := list(names.faults(value)))
+    for fault in _built(study):
+        if not (named and isinstance(fault, UnknownName)):
+            yield fault
+
+
+def _built(study: Study) -> Iterable[Fault]:
+    """Make everything of a definition ready, and each audience's view once it holds together."""
+    found = Collector()
+    _outputs(Plan(study, found), found)
+    if not found.found and study.open is not study:
+        _outputs(Plan(study.open, found), found)
+    return found.found
+
+
+def _outputs(plan: Plan, found: Collector) -> None:
+    definition = plan.study.definition
+    sources.check(plan.study, found)
+    listings.check(plan, found)
+    key_results.check(plan, found)
+    found.add(*offered.faults(definition))
+
+
+def _settle(value: Any, found: Iterable[Fault]) -> None:  # noqa: ANN401 (any JSON)
+    """Raise what was found, in order of the document and one fault a place."""
+    by_place: dict[str, Fault] = {}
+    for fault in found:
+        by_place.setdefault(fault.pointer, fault)
+    if by_place:
+        raise Rejected(422, _TITLE, "", *places.in_order(value, by_place.values()))

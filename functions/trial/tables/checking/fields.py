@@ -1,0 +1,235 @@
+"""The fields of the records of a kind, and what each may hold in a study.
+
+As the events' models have them; what a study adds is read from its definition as posted.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from trial.definition.vocabularies import words
+from trial.events.fields import FullDate, Identifier, LocalTime, PartialDate
+from trial.events.payloads import KINDS, Data, Measurement
+from trial.tables.checking.walking import Raw
+
+_DATES = tuple(get_args(each)[1] for each in (PartialDate, FullDate, LocalTime))
+_IDENTIFIER = get_args(Identifier)[1]
+
+
+type Limits = tuple[Decimal | None, Decimal | None]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a record: what its values are, and the ones it is limited to by itself."""
+
+    form: Literal["text", "name", "truth", "number", "date", "parts"]
+    choices: Sequence[str] = ()
+    limits: Limits = (None, None)
+    optional: bool = False
+
+
+@cache
+def fields(kind: str) -> Mapping[str, Field]:
+    """Give the fields of a kind's records by name; without those that identify a record."""
+    return _fields(KINDS[kind], frozenset(Data.model_fields))
+
+
+@cache
+def measured_fields() -> Mapping[str, Field]:
+    """Give the fields of what was measured, at a visit or by a laboratory."""
+    return {**fields("lab.result.reported"), **_fields(Measurement, frozenset())}
+
+
+def _fields(model: type[Any], without: frozenset[str]) -> Mapping[str, Field]:
+    hints = get_type_hints(model, include_extras=True)
+    return {
+        name: _field(hints[name], optional=not field.is_required())
+        for name, field in model.model_fields.items()
+        if name not in without
+    }
+
+
+def _field(hint: Any, *, optional: bool) -> Field:  # noqa: ANN401 (a type's form)
+    kinds, marks = _bare(hint)
+    of = kinds[0] if len(kinds) == 1 else None
+    if get_origin(of) is Literal:
+        return Field("text", get_args(of), optional=optional)
+    if of is bool:
+        return Field("truth", ("True", "False"), optional=optional)
+    if of in (int, Decimal):
+        return Field("number", limits=(_limit(marks, "ge"), _limit(marks, "le")), optional=optional)
+    return Field(_form_of_text(marks) if of is str else "parts", optional=optional)
+
+
+def _form_of_text(marks: Iterable[Any]) -> Literal["text", "name", "date"]:
+    if any(each in _DATES for each in marks):
+        return "date"
+    return "name" if any(each is _IDENTIFIER for each in marks) else "text"
+
+
+def _limit(marks: list[Any], name: str) -> Decimal | None:
+    found = (limit for each in marks if (limit := getattr(each, name, None)) is not None)
+    return next((Decimal(str(limit)) for limit in found), None)
+
+
+def _bare(hint: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 (a type's form)
+    """Take a type apart: what its values, or those of its list, are; and what is said of them."""
+    if get_origin(hint) is Annotated:
+        kinds, marks = _bare(get_args(hint)[0])
+        more = [
+            each for mark in hint.__metadata__ for each in (mark, *getattr(mark, "metadata", ()))
+        ]
+        return kinds, [*marks, *more]
+    if get_origin(hint) in (Union, UnionType):
+        parts = [_bare(each) for each in get_args(hint) if each is not NoneType]
+        return [kind for kinds, _ in parts for kind in kinds], [m for _, ms in parts for m in ms]
+    if get_origin(hint) is list:
+        return _bare(get_args(hint)[0])
+    return [hint], []
+
+
+def members(part: Raw, name: str) -> Mapping[str, Any]:
+    """Give a part's object of that name; an empty one where it is none."""
+    found = part.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def parts(part: Raw, name: str) -> list[Raw]:
+    """Give the objects in a part's list of that name."""
+    found = part.get(name)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def texts(part: Raw, name: str) -> list[str]:
+    """Give the texts in a part's list of that name."""
+    found = part.get(name)
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def ids(part: Raw, name: str) -> list[str]:
+    """Give the ids of the parts in a list."""
+    return [each["id"] for each in parts(part, name) if isinstance(each.get("id"), str)]
+
+
+def treatments(definition: Raw) -> list[str] | None:
+    """Name what a dose may be of; None where no arm says what it gives."""
+    given = [each for arm in parts(definition, "arms") for each in texts(arm, "treatments")]
+    return [*dict.fromkeys([*given, *texts(definition, "placebo")])] if given else None
+
+
+def reported(definition: Raw) -> list[str]:
+    """Name the parameters that are reported, and not derived from another."""
+    return [
+        name
+        for name, each in members(definition, "parameters").items()
+        if not isinstance(each, dict) or not (each.get("log10_of") or each.get("upper_limits_of"))
+    ]
+
+
+def _units(definition: Raw) -> list[str]:
+    found = [each for each in members(definition, "parameters").values() if isinstance(each, dict)]
+    units = [unit for each in found for unit in (each.get("unit"), *members(each, "units"))]
+    return [*dict.fromkeys(each for each in units if isinstance(each, str))]
+
+
+_NAMED: Mapping[str, Callable[[Raw], list[str]]] = {
+    "arm": lambda definition: ids(definition, "arms"),
+    "parameter": reported,
+    "period": lambda definition: ids(definition, "periods"),
+    "visit": lambda definition: ids(definition, "visits"),
+}
+"""Fields that name a part of the definition, whatever the kind of record."""
+
+
+_OF_A_KIND: Mapping[tuple[str, str], Callable[[Raw], Sequence[str] | None]] = {
+    ("adverse-event.reported", "causality"): lambda definition: (
+        texts(members(definition, "adverse_events"), "causality") or None
+    ),
+    ("dose.administered", "treatment"): treatments,
+    ("lab.result.reported", "unit"): _units,
+    ("outcome.adjudicated", "outcome"): lambda definition: texts(definition, "outcomes"),
+    ("visit.recorded", "unit"): _units,
+}
+"""Fields whose values other sections of the definition name."""
+
+
+def field_of(kind: str, name: str) -> Field:
+    """Find a field of a kind's records, or of what is measured at a visit."""
+    own = measured_fields() if kind == "measurement" else fields(kind)
+    return own[name] if name in own else measured_fields()[name]
+
+
+def known(kind: str, name: str, definition: Raw) -> Sequence[str] | None:
+    """List the values that a field of a kind's records may have; None where any may come."""
+    field = field_of(kind, name)
+    if field.choices:
+        return field.choices
+    if (kind, name) in _OF_A_KIND:
+        return _OF_A_KIND[kind, name](definition)
+    if field.form == "name" and name in _NAMED:
+        return _NAMED[name](definition)
+    if field.form != "text":
+        return None
+    return _words(kind, name, definition)
+
+
+def _words(kind: str, name: str, definition: Raw) -> Sequence[str] | None:
+    given = members(definition, "vocabularies")
+    found = [
+        words(each, name, members(given, each).get(name)) for each in _MEASURED.get(kind, [kind])
+    ]
+    lists = [each for each in found if each is not None]
+    return [*dict.fromkeys(word for each in lists for word in each)] if lists else None
+
+
+_MEASURED = {"measurement": ("visit.recorded", "lab.result.reported")}
+"""What is measured is of records of two kinds, and may use the words of both."""
+
+
+def wrong(kind: str, name: str, value: object) -> str | None:
+    """Say why a field can never have a value, whatever the study; None where it can."""
+    field, text = field_of(kind, name), str(value)
+    if field.form == "parts":
+        return "has parts of its own: it cannot be compared with a value"
+    if text == "" and field.optional:
+        return None
+    if field.form == "number":
+        return wrong_number(text, field.limits)
+    if field.form == "date":
+        return None if _is_date(text) else "must be a date, such as 2024-03-31"
+    return None
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat((text[:10] + "-01-01")[:10])
+    except ValueError:
+        return False
+    return True
+
+
+def wrong_number(text: str, limits: Limits) -> str | None:
+    """Say why a text is not a number within limits; None where it is."""
+    low, high = limits
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return "must be a number"
+    if low is not None and number < low:
+        return f"lies below {low}, the least there is"
+    if high is not None and number > high:
+        return f"lies above {high}, the most there is"
+    return None
+
+
+def words_of(kind: str) -> Iterator[str]:
+    """Name the fields of a kind's records that hold words, so that they may have a vocabulary."""
+    found = {**fields(kind), **(measured_fields() if kind == "visit.recorded" else {})}
+    for name, field in found.items():
+        if field.form == "text" and not field.choices and name not in ("result", "causality"):
+            yield name

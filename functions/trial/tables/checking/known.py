@@ -1,0 +1,209 @@
+"""What may be named in a definition: for each kind of name, those that are there.
+
+Read from the definition as posted. None stands for anything: nobody says which there are.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from trial.definition.base import Model
+from trial.definition.conditions import Classes
+from trial.definition.design import ARM
+from trial.definition.outputs import Ancova, Table
+from trial.events.payloads import KINDS, Circumstances
+from trial.rules.categories import ENROLMENT_FIELDS
+from trial.tables.checking.fields import (
+    Limits,
+    fields,
+    ids,
+    known,
+    members,
+    parts,
+    reported,
+    texts,
+    treatments,
+    words_of,
+)
+from trial.tables.checking.walking import Raw, Scope
+
+type Known = Callable[[Scope], Sequence[str] | None]
+ENROLMENT = "subject.enrolled"
+
+
+def _section(*names: str) -> Known:
+    def found(scope: Scope) -> Sequence[str]:
+        return [each for name in names for each in sorted(members(scope.definition, name))]
+
+    return found
+
+
+def _listed(name: str) -> Known:
+    return lambda scope: ids(scope.definition, name)
+
+
+def _numeric(scope: Scope) -> Sequence[str]:
+    own = members(scope.definition, "characteristics")
+    numbers = [name for name, each in own.items() if not isinstance(each, dict) or
+               each.get("levels") is None]  # fmt: skip
+    return ["age", *sorted(numbers)]
+
+
+def categories(definition: Raw) -> Sequence[str]:
+    """Name what sorts subjects: the arm, facts of enrolment, strata, classes."""
+    own = (sorted(members(definition, each)) for each in ("characteristics", "strata", "classes"))
+    return [ARM, *ENROLMENT_FIELDS, *(name for names in own for name in names)]
+
+
+def levels(name: str, definition: Raw) -> Sequence[str] | None:
+    """List the levels that a category can have."""
+    if name in members(definition, "classes"):
+        return [str(each.get("value")) for each in parts(members(definition, "classes")[name],
+                                                         "classes")]  # fmt: skip
+    if name == ARM:
+        return ids(definition, "arms")
+    if name in ENROLMENT_FIELDS:
+        return known(ENROLMENT, name, definition)
+    if name in members(definition, "strata"):
+        return texts(members(definition, "strata"), name)
+    own = members(definition, "characteristics").get(name)
+    return texts(own, "levels") if isinstance(own, dict) and own.get("levels") is not None else None
+
+
+def limits_of(name: str, definition: Raw) -> Limits | None:
+    """Give the limits of a category that is a number; None where it is none."""
+    if name in ENROLMENT_FIELDS:
+        field = fields(ENROLMENT)[name]
+        return field.limits if field.form == "number" else None
+    own = members(definition, "characteristics").get(name)
+    if not isinstance(own, dict):
+        return None
+    given = [own.get(each) for each in ("minimum", "maximum")]
+    low, high = (Decimal(str(each)) if isinstance(each, int | float | Decimal) else None
+                 for each in given)  # fmt: skip
+    return low, high
+
+
+def table_of(scope: Scope) -> Raw:
+    """Find the table that a part is about: the one it names, or else the one it stands in."""
+    named = scope.own.get("table")
+    if named is None:
+        return scope.nearest(Table)
+    return next((each for each in parts(scope.definition, "tables") if each.get("id") == named), {})
+
+
+def _columns(scope: Scope) -> Sequence[str] | None:
+    return ids(table_of(scope), "columns") if table_of(scope) else None
+
+
+def _of_subjects(scope: Scope) -> Sequence[str] | None:
+    table = table_of(scope)
+    shown = (each for each in parts(table, "columns") if each.get("compare") is None)
+    return ids({"columns": list(shown)}, "columns") if table else None
+
+
+def _arms_of_columns(scope: Scope) -> Sequence[str]:
+    columns = parts(scope.nearest(Table), "columns")
+    return [each["arm"] for each in columns if isinstance(each.get("arm"), str)]
+
+
+def _rows(scope: Scope) -> Sequence[str] | None:
+    return ids(table_of(scope), "rows") if table_of(scope) else None
+
+
+def _boxes(scope: Scope) -> Sequence[str]:
+    stages = parts(members(scope.definition, "flow"), "stages")
+    boxes = [each for stage in stages for each in (members(stage, "box"), *parts(stage, "side"))]
+    return ids({"boxes": boxes}, "boxes")
+
+
+def _kind_of(scope: Scope) -> str | None:
+    """Name the kind of record whose fields a part asks for."""
+    kind = scope.own.get("recorded", scope.own.get("records"))
+    return kind if isinstance(kind, str) and kind in KINDS else None
+
+
+def fields_of(scope: Scope) -> Sequence[str] | None:
+    """Name the fields of the records that a part is of, or of what is measured."""
+    if (kind := _kind_of(scope)) is not None:
+        return [name for name, field in fields(kind).items() if field.form != "parts"]
+    return list(Circumstances.model_fields) if "parameter" in scope.own else None
+
+
+def _level(scope: Scope) -> Sequence[str] | None:
+    name = scope.own.get("characteristic")
+    return levels(name, scope.definition) if isinstance(name, str) else None
+
+
+def _own(model: type[Model], name: str) -> Known:
+    return lambda scope: texts(scope.nearest(model), name)
+
+
+def _of_event(name: str) -> Known:
+    return lambda scope: known("adverse-event.reported", name, scope.definition)
+
+
+def _groups(scope: Scope) -> Sequence[str]:
+    groups = parts(members(scope.definition, "adverse_events"), "groups")
+    return [each["label"] for each in groups if isinstance(each.get("label"), str)]
+
+
+def _class(scope: Scope) -> Sequence[str]:
+    return [str(each.get("value")) for each in parts(scope.nearest(Classes), "classes")]
+
+
+def _words(scope: Scope) -> Iterable[str]:
+    kinds = (kind for kind, given in members(scope.definition, "vocabularies").items()
+             if given is scope.own)  # fmt: skip
+    return next((words_of(kind) for kind in kinds if kind in KINDS), ())
+
+
+def _outputs(scope: Scope) -> Sequence[str]:
+    return [
+        name
+        for kind, section in (("table", "tables"), ("listing", "listings"), ("figure", "figures"),
+                              ("chart", "charts"))
+        for each in ids(scope.definition, section)
+        for name in (each, f"{kind}:{each}")
+    ]  # fmt: skip
+
+
+KNOWN: Mapping[str, Known] = {
+    "action_taken": _of_event("action_taken"),
+    "analysis set": _section("sets"),
+    "arm": _listed("arms"),
+    "arm of a column": _arms_of_columns,
+    "baseline": _section("baselines"),
+    "box of the flow": _boxes,
+    "causality": _of_event("causality"),
+    "characteristic that is a number": _numeric,
+    "characteristic, stratum or class": lambda scope: categories(scope.definition),
+    "class": _class,
+    "classes": _section("classes"),
+    "column": _columns,
+    "column of subjects": _of_subjects,
+    "condition": _section("conditions"),
+    "factor": _own(Ancova, "factors"),
+    "field": fields_of,
+    "group of terms": _groups,
+    "kind of event": lambda _: list(KINDS),
+    "level": _level,
+    "measure": _section("measures"),
+    "outcome": _of_event("outcome"),
+    "output": _outputs,
+    "parameter": _section("parameters"),
+    "period": _listed("periods"),
+    "reported parameter": lambda scope: reported(scope.definition),
+    "row": _rows,
+    "row of its own": _rows,
+    "seriousness": _of_event("seriousness"),
+    "severity": _of_event("severity"),
+    "table": _listed("tables"),
+    "time to event": _section("times"),
+    "treatment": lambda scope: treatments(scope.definition),
+    "visit": _listed("visits"),
+    "visit or baseline": lambda scope: [
+        *ids(scope.definition, "visits"),
+        *sorted(members(scope.definition, "baselines")),
+    ],
+}
+"""The names of each kind that `definition.base.Names` tells of."""

@@ -1,0 +1,187 @@
+"""The summary's figures: each one cell of a table, shown the way its publication shows it."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+
+from trial.definition import Definition, offered
+from trial.definition.outputs import CellRef, FigureDefinition
+from trial.definition.precision import Precision
+from trial.definition.references import row_of
+from trial.events.field_errors import some_of
+from trial.rules.matching import refused, unknown
+from trial.rules.parts import Collector
+from trial.tables import rounding
+from trial.tables.grid import NOT_REPORTED, Cell, Column, Figure, Grid, Row, Statistic
+from trial.tables.plan import Plan
+from trial.tables.rows.kinds import check_printed
+from trial.tables.rows.models import AncovaRow
+from trial.tables.rows.summaries import SummaryRow
+
+_EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
+"""A row of terms that did not occur is not there, and counts nobody."""
+type _Ends = tuple[str, str]
+_MEASURED = ("mean", "median", "difference")
+_BOUNDED = ("count-percent", "mean", "difference")
+"""What an interval of a cell is of; a median, a number and a P value have none of their own."""
+
+
+def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]:
+    """Read the figures out of the tables they come from."""
+    by_id = {grid.id: grid for grid in grids}
+    return tuple(
+        _figure(each, by_id[each.source.table], _least(definition, each.source))
+        for each in definition.figures
+    )
+
+
+_STATISTIC = {each: each for each in ("n", "events", "mean", "median", "difference", "p")} | {
+    "count-percent": "percent"
+}
+"""What a cell must hold for a figure to show it."""
+
+
+def check(plan: Plan, faults: Collector) -> None:
+    """Note figures that show what their cell does not have, or more decimals than are kept."""
+    for i, figure in enumerate(plan.study.definition.figures):
+        faults.attempt(partial(_check_shown, plan.study.definition, figure, f"/figures/{i}"))
+        faults.attempt(partial(_check_decimals, plan, figure, f"/figures/{i}"))
+
+
+def _check_shown(definition: Definition, figure: FigureDefinition, path: str) -> None:
+    ref = figure.source
+    if row_of(ref, definition.tables) is None:
+        raise unknown(f"{path}/source", "cell", ref.row)
+    held = offered.statistics(ref, definition.tables)
+    if _STATISTIC[figure.show] not in held:
+        there = [show for show, name in _STATISTIC.items() if name in held] or ["nothing"]
+        where = f"row {ref.row} in column {ref.column} of table {ref.table}"
+        detail = f"is nothing that {where} has; a figure of it can show {some_of(there)}"
+        raise refused(f"{path}/show", detail)
+
+
+def _check_decimals(plan: Plan, figure: FigureDefinition, path: str) -> None:
+    if figure.decimals is not None:
+        for precision in _precisions(plan, figure.source):
+            check_printed(precision, figure.decimals, f"{path}/decimals")
+
+
+def _precisions(plan: Plan, ref: CellRef) -> Iterator[Precision]:
+    """Give how finely that is kept of which a cell shows a mean, a median or a difference."""
+    for row in plan.tables[ref.table].rows if ref.table in plan.tables else ():
+        if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
+            yield from row.precisions
+
+
+def _least(definition: Definition, ref: CellRef) -> Decimal | None:
+    """Give the percentage below which a table leaves a term out, where a cell is of terms."""
+    found = row_of(ref, definition.tables)
+    terms = found[1].terms if found else None
+    return terms.minimum_percent if terms else None
+
+
+def _figure(definition: FigureDefinition, grid: Grid, least: Decimal | None) -> Figure:
+    source = definition.source
+    row = next((row for row in grid.rows if row.id == source.row), _NO_ROW)
+    cell = next((each for each in row.cells if each.column == source.column), _EMPTY)
+    column = next(each for each in grid.columns if each.id == source.column)
+    counts = definition.show not in (*_MEASURED, "p")
+    nobody = not any(each.n for each in grid.columns)
+    hidden = least is not None and row is _NO_ROW  # in nobody, or in too few to be shown
+    value, text = (None, NOT_REPORTED) if nobody else _shown(definition, cell)
+    if hidden and counts and not nobody:
+        value, text = None, f"below {least:f} %"
+    ci, ci_text = _interval(definition, cell)
+    return Figure(
+        id=definition.id,
+        label=definition.label,
+        population=definition.population or grid.population,
+        n=None if nobody or hidden else _n(definition, cell),
+        N=_size(cell, column) if counts else None,
+        value=value,
+        unit=definition.unit or _unit(definition, row),
+        text=text,
+        ci=ci,
+        ci_text=ci_text,
+        method=cell.method,
+        rule=definition.rule,
+        observed=_count(cell, "observed"),
+        imputed=_count(cell, "imputed"),
+        primary=definition.primary,
+        not_due=_count(cell, "not_due") if counts else None,
+        missing=_count(cell, "missing") if counts else None,
+        without_row="" if nobody or row is not _NO_ROW else f"{source.row} of table {source.table}",
+        direction=row.direction if definition.show in _MEASURED else "",
+        nominal=definition.show == "p" and (p := cell.get("p")) is not None and p.nominal,
+    )
+
+
+def _size(cell: Cell, column: Column) -> int | None:
+    """Give what the count is of: as the cell says, or the column's set where nobody is counted."""
+    found = _count(cell, "N")
+    return column.n if found is None else found
+
+
+def _n(definition: FigureDefinition, cell: Cell) -> int | None:
+    """Count who or what is shown: subjects, events, those with a value; of a test whom it is of."""
+    found = _count(cell, "events" if definition.show == "events" else "n")
+    return found if found is not None or definition.show in (*_MEASURED, "p") else 0
+
+
+def _unit(definition: FigureDefinition, row: Row) -> str:
+    if definition.show == "count-percent":
+        return "%"
+    return row.unit if definition.show in _MEASURED else ""
+
+
+def _shown(definition: FigureDefinition, cell: Cell) -> tuple[str | None, str]:
+    match definition.show:
+        case "n" | "events" as name:
+            count = _count(cell, name) or 0
+            return str(count), str(count)
+        case "count-percent":
+            percent = cell.get("percent")
+            raw = None if percent is None or percent.raw is None else str(percent.raw)
+            return raw, _count_percent(definition, cell)
+        case name:
+            return _measured(definition, cell.get(name))
+
+
+def _count_percent(definition: FigureDefinition, cell: Cell) -> str:
+    n, percent = _count(cell, "n") or 0, cell.get("percent")
+    if definition.decimals is not None:
+        return rounding.count_percent(n, _count(cell, "N") or 0, definition.decimals)
+    return f"{n} ({percent.text}%)" if percent is not None and percent.text else str(n)
+
+
+def _measured(definition: FigureDefinition, statistic: Statistic | None) -> tuple[str | None, str]:
+    if statistic is None or statistic.raw is None:
+        return None, statistic.text if statistic else ""
+    if definition.show != "p":
+        return str(statistic.raw), _text(statistic, definition.decimals)
+    if definition.floor is None:
+        return str(statistic.raw), statistic.text
+    exact = Fraction(Decimal(str(statistic.raw)))  # which may have thousands of digits
+    return str(statistic.raw), rounding.p_text(exact, definition.floor)
+
+
+def _text(statistic: Statistic, decimals: int | None) -> str:
+    """Show a statistic as its table does, unless the figure names its decimals."""
+    if decimals is None:
+        return statistic.text
+    return rounding.decimal_text(Fraction(Decimal(str(statistic.raw))), decimals)
+
+
+def _count(cell: Cell, name: str) -> int | None:
+    statistic = cell.get(name)
+    return statistic.raw if statistic is not None and isinstance(statistic.raw, int) else None
+
+
+def _interval(definition: FigureDefinition, cell: Cell) -> tuple[_Ends | None, _Ends | None]:
+    """Give the ends of an interval, exactly and with the decimals of what it is about."""
+    low, high = cell.get("ci_low"), cell.get("ci_high")
+    if definition.show not in _BOUNDED or low is None or high is None:
+        return None, None
+    texts = (_text(each, definition.decimals) for each in (low, high))
+    return (str(low.raw), str(high.raw)), (next(texts), next(texts))

@@ -1,0 +1,1 @@
+"""The API: routes, what they read, and how it is answered."""

@@ -1,0 +1,216 @@
+"""Where the environment is read and the clients are made: once in a process."""
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from botocore import session
+from botocore.config import Config
+from botocore.loaders import JSONFileLoader, Loader
+from pydantic import BaseModel, ConfigDict, Field
+
+from trial.commands.desk import Desk, Road
+from trial.commands.queue import Queue
+from trial.errors import Beat, OutOfTime
+from trial.reporting.signing import Signer
+from trial.store.activities import Activities
+from trial.store.audits import Audits
+from trial.store.bucket.documents import Documents
+from trial.store.bucket.retention import Retention
+from trial.store.dynamodb import Store
+from trial.store.leases import Claims
+from trial.store.reports import Reports
+from trial.store.senders import Senders
+from trial.store.submissions import Submissions
+from trial.store.table import Table
+from trial.tables import plan
+
+
+class Settings(BaseModel):
+    """What a function must be told; every missing variable is named at once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    TABLE_NAME: str
+    BUCKET_NAME: str
+    LOCK_MODE: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
+    LOCK_DAYS: Annotated[int, Field(ge=0)] = 0
+    SIGNING_KEY: str = ""
+    AUDIT_HOURS: Annotated[int, Field(ge=0)] = 0
+    SUBMISSIONS_URL: str = ""
+
+
+class _Files(JSONFileLoader):
+    """Reads botocore's data files as plain objects: keeping their members' order takes longer."""
+
+    def load_file(self, file_path: str) -> Any:  # noqa: ANN401 (JSON)
+        """Read a file that is not compressed; botocore reads the others."""
+        try:
+            return json.loads(Path(f"{file_path}.json").read_bytes())
+        except FileNotFoundError:
+            return super().load_file(file_path)
+
+
+class _Services(Loader):
+    """Finds the services used here without listing every service of AWS.
+
+    The rules of endpoints are left out of all but S3's: botocore then takes the address from its
+    table of regions once, and not anew from every request's parameters.
+    """
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """List the services that a kind of data file is read of."""
+        return ["s3"] if type_name == "endpoint-rule-set-1" else ["dynamodb", "kms", "s3", "sqs"]
+
+
+# The store itself repeats what is worth repeating, after reading again; and it makes its requests
+# with its own hands, so that checking each against the service's model would only cost time, as
+# would composing the name of this software for each.
+CLIENT = Config(
+    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=2,
+    read_timeout=5,
+    parameter_validation=False,
+    user_agent="LiveTLF",
+)
+
+
+# A part of 8 MB is sent and acknowledged well within this; the API has to answer within 29 s.
+DOCUMENTS = Config(
+    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=2,
+    read_timeout=10,
+    signature_version="s3v4",  # buckets of today take no other
+    # Links lead to the bucket in its region: the global address redirects, which breaks them.
+    s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    user_agent="LiveTLF",
+)
+MARGIN = 20_000
+"""How long before its end a process stops, ms: what it holds is then given back in order."""
+
+
+def client(service: str, config: Config | None = None, **options: Any) -> Any:  # noqa: ANN401 (botocore makes its clients' classes at run time)
+    """Make a client of boto3's own core; what boto3 adds to it is not used and starts slowly.
+
+    The runtime brings a botocore of its own, not the one this was tested with: where that takes
+    no other loader than its own, it has its way.
+    """
+    made = session.Session()
+    try:
+        made.register_component("data_loader", _Services(file_loader=_Files()))
+        return made.create_client(service, config=config, **options)
+    except Exception:  # noqa: BLE001 (whatever another botocore makes of it)
+        return session.Session().create_client(service, config=config, **options)
+
+
+@cache
+def settings() -> Settings:
+    """Read the environment."""
+    return Settings.model_validate(dict(os.environ))
+
+
+@cache
+def table() -> Table:
+    """Give the table."""
+    return Table(client("dynamodb", CLIENT), settings().TABLE_NAME)
+
+
+@cache
+def store() -> Store:
+    """Give the store."""
+    return Store(table(), plan.contribute, now)
+
+
+@cache
+def reports() -> Reports:
+    """Give the reports asked for."""
+    return Reports(table())
+
+
+@cache
+def activities() -> Activities:
+    """Give who did what."""
+    return Activities(table(), now)
+
+
+@cache
+def submissions() -> Submissions:
+    """Give the treatment events that were submitted; no client is made until one is."""
+    return Submissions(table(), lambda body: _queue().send(body), now)
+
+
+@cache
+def senders() -> Senders:
+    """Give who may post what."""
+    return Senders(table(), now)
+
+
+def desk(principal: str, road: Road) -> Desk:
+    """Give where the events of somebody are taken in who posts them by some road."""
+    return Desk(store(), submissions(), senders(), principal, road)
+
+
+@cache
+def _queue() -> Queue:
+    return Queue(client("sqs", CLIENT), settings().SUBMISSIONS_URL)
+
+
+def submitted_to() -> str:
+    """Name the queue by which Ingest hears of what was submitted."""
+    return settings().SUBMISSIONS_URL.rpartition("/")[2]
+
+
+@cache
+def audits() -> Audits:
+    """Give when each study was audited."""
+    return Audits(table())
+
+
+@cache
+def claims() -> Claims:
+    """Give the claims of who makes documents."""
+    return Claims(table(), now)
+
+
+@cache
+def documents() -> Documents:
+    """Give the published documents."""
+    retention = Retention(settings().LOCK_MODE, settings().LOCK_DAYS, now)
+    return Documents(client("s3", DOCUMENTS), settings().BUCKET_NAME, retention)
+
+
+@cache
+def signer() -> Signer:
+    """Give the key that signs what is published; a function without one publishes nothing."""
+    if not settings().SIGNING_KEY:
+        raise ValueError("SIGNING_KEY names no key")
+    return Signer(client("kms", CLIENT), settings().SIGNING_KEY)
+
+
+@cache
+def code_version() -> str:
+    """Identify the code that makes documents: a digest of this artefact's own modules."""
+    here = Path(__file__).parent
+    own = [here / f"{name}.py" for name in ("api", "audit", "ingest", "publish", "wiring")]
+    sources = sorted([*own, *(here / "trial").rglob("*.py")])
+    parts = (f"{path.relative_to(here)}\n".encode() + path.read_bytes() for path in sources)
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def beat(context: Any) -> Beat:  # noqa: ANN401 (Lambda's, which is no class of ours)
+    """Make what raises `OutOfTime` once a function's time is nearly over."""
+
+    def check() -> None:
+        if context.get_remaining_time_in_millis() < MARGIN:
+            raise OutOfTime("the function's time is over")
+
+    return check
+
+
+def now() -> datetime:
+    """Tell the time, in UTC; only the edge does."""
+    return datetime.now(UTC)
