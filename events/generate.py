@@ -60,8 +60,8 @@ def api(lines: list[str]) -> dict[str, Any]:
         "api/get-consort-svg": request("GET", f"{study}/consort", accept="image/svg+xml"),
         "api/get-tables": request("GET", f"{study}/tables"),
         "api/get-table": request("GET", f"{study}/tables/14.2.1"),
-        "api/get-set-aside": request("GET", f"{study}/set-aside"),
-        "api/get-set-aside-of-no-study": request("GET", "/set-aside"),
+        "api/get-quarantine": request("GET", f"{study}/quarantine"),
+        "api/get-quarantine-of-no-study": request("GET", "/quarantine"),
         "api/get-discrepancies": request("GET", f"{study}/discrepancies"),
         "api/post-report": request(
             "POST", f"{study}/reports", '{"reason": "Data monitoring"}', "application/json"

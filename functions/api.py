@@ -131,9 +131,9 @@ def _warnings(answer: intake.Answer) -> dict[str, Any]:
     return {"warnings": answer.warnings} if answer.warnings else {}
 
 
-@routes("POST", "/studies/{study}/set-aside/redrive")
+@routes("POST", "/studies/{study}/quarantine/redrive")
 def post_redrive(request: Request, study: str) -> Answer:
-    """Take once more what was set aside, after its cause was mended: so many bodies a call."""
+    """Take once more what is quarantined, after its cause was mended: so many bodies a call."""
     store = wiring.store()
     found, after = store.study(study), request.query.get("after", "")
     wiring.activities().note(study, request.principal, "redrive", request.path, request.reason)
@@ -157,7 +157,7 @@ def post_erase(request: Request, study: str, subject: str) -> Answer:
     wiring.submissions().erase(study, subject)
     status = "erased" if erased.first else "erased before"
     document = {"study": study, "subject": subject, "status": status}
-    return routing.document(document | {"set_aside": erased.set_aside})
+    return routing.document(document | {"quarantined": erased.quarantined})
 
 
 @routes("POST", "/studies/{study}/retire")

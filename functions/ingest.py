@@ -29,7 +29,7 @@ def record(messages_of_batch: list[Message]) -> list[str]:
         try:
             value = json_body.read_json(body)
         except Rejected as rejected:
-            failed += _set_aside(UNKNOWN_STUDY, [message], rejected, sender)
+            failed += _quarantine(UNKNOWN_STUDY, [message], rejected, sender)
             continue
         named = value.get("study") if isinstance(value, dict) else None
         study = named if isinstance(named, str) and fields.is_identifier(named) else UNKNOWN_STUDY
@@ -46,7 +46,7 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
         desk = wiring.desk(sender, Road.QUEUE)
         answers = intake.take(desk, found, [posted for _, posted in group])
     except Rejected as rejected:
-        return _set_aside(study, [message for message, _ in group], rejected, sender)
+        return _quarantine(study, [message for message, _ in group], rejected, sender)
     except Unavailable:
         return [message["messageId"] for message, _ in group]
     for answer in answers:
@@ -79,7 +79,7 @@ def settle(messages_of_batch: list[Message]) -> list[str]:
     return failed
 
 
-def _set_aside(study: str, refused: list[Message], rejected: Rejected, sender: str) -> list[str]:
+def _quarantine(study: str, refused: list[Message], rejected: Rejected, sender: str) -> list[str]:
     """Keep messages that can never be taken; give the ids of those that could not be kept."""
     failed = []
     for message in refused:
@@ -89,7 +89,7 @@ def _set_aside(study: str, refused: list[Message], rejected: Rejected, sender: s
             failed.append(message["messageId"])
             continue
         metrics.add_metric("EventsRefused", "Count", 1)
-        logger.warning("Message set aside", message_id=message["messageId"], title=rejected.title)
+        logger.warning("Message quarantined", message_id=message["messageId"], title=rejected.title)
     return failed
 
 

@@ -140,7 +140,7 @@ FLOW = {
 }
 
 
-_CHARTS = {"summary": "waterfall", "survival": "survival", "terms": "dots"}
+_FIGURES = {"summary": "waterfall", "survival": "survival", "terms": "dots"}
 
 
 def listing(records: str, sources: Sequence[str], **more: Any) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def study_of(
     table = Table.model_validate(
         {"id": "t", "title": "T", "population": "P", "columns": columns, "rows": named}
     )
-    figures = [
+    key_results = [
         {"id": f"{row['id']}-{name}", "label": "Figure", "show": "n",
          "source": {"table": "t", "row": row["id"] + end, "column": name}}
         for row in named
@@ -167,15 +167,20 @@ def study_of(
         for end in ["/x" if "terms" in row else "/" if "levels" in row else ""]
         if "n" in statistics(CellRef(table="t", row=row["id"] + end, column=name), [table])
     ]  # fmt: skip
-    charts = [
-        {"id": row["id"], "title": "Chart", "population": "All", "kind": _CHARTS[kind],
+    figures = [
+        {"id": row["id"], "title": "Chart", "population": "All", "kind": _FIGURES[kind],
          "source": {"table": "t", "row": row["id"]}, "x_label": "X", "y_label": "Y"}
         for row in named
-        for kind in _CHARTS
+        for kind in _FIGURES
         if kind in row and "sd" not in row.get("statistics", ())
     ]  # fmt: skip
-    wanted: dict[str, Any] = {"blinded": True, "flow": FLOW, "figures": figures, "listings": []}
-    wanted["charts"] = charts if subjects else []
+    wanted: dict[str, Any] = {
+        "blinded": True,
+        "flow": FLOW,
+        "key_results": key_results,
+        "listings": [],
+    }
+    wanted["figures"] = figures if subjects else []
     return parallel(named, columns, **(dict(PARTS) | wanted | more))
 
 

@@ -241,7 +241,7 @@ TINY: Mapping[str, Any] = {
             ],
         },
     ],
-    "figures": [
+    "key_results": [
         {"id": "responders", "label": "Responders", "show": "count-percent",
          "source": {"table": "one", "row": "responders", "column": "total"}},
         {"id": "p", "label": "P", "show": "p",

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from trial.tables.grid import Chart, Mark, Series
+from trial.tables.grid import Figure, Mark, Series
 
 type Point = tuple[Any, ...]
 """x, y, low, high and n of a mark."""
@@ -29,8 +29,8 @@ def points(marks: Iterable[Mark]) -> list[Point]:
     ]
 
 
-def series_of(chart: Chart) -> dict[str, Series]:
-    return {series.id: series for series in chart.series}
+def series_of(figure: Figure) -> dict[str, Series]:
+    return {series.id: series for series in figure.series}
 
 
 def mean(x: float, values: Iterable[Any]) -> Point:

@@ -28,7 +28,7 @@ PARALLEL: Mapping[str, Any] = {
         "randomised": {"label": "Randomised", "condition": "randomised"},
         "received": {"label": "As treated", "condition": "treated", "arm": "received"},
     },
-    "figures": [],
+    "key_results": [],
 }
 
 

@@ -1,7 +1,7 @@
 """What can go wrong, in families that decide everything.
 
 TrialError
-Rejected      asking again would not help: answer 4xx, or set the message aside
+Rejected      asking again would not help: answer 4xx, or quarantine the message
 Unavailable   asking again will help: answer 503, or leave the message in the queue
 OutOfTime     the process must end first: somebody else goes on, or it is too much for one
 """
@@ -60,7 +60,7 @@ class Rejected(TrialError):
         self.faults = faults
 
     def problem(self) -> dict[str, object]:
-        """Give the problem document (RFC 9457), one for an answer and for what is set aside."""
+        """Give the problem document (RFC 9457), one for an answer and for what is quarantined."""
         document: dict[str, object] = {
             "type": "about:blank",
             "title": self.title,
@@ -99,9 +99,9 @@ class Unavailable(TrialError):
 
 
 def uncounted(error: Exception) -> Rejected:
-    """Refuse what this code fails at: set aside, it can be tried again once the code is mended."""
+    """Refuse what this code fails at: quarantined, it can be tried again once it is mended."""
     where = f"{type(error).__name__} in {place_of(error)}"
-    detail = f"it is set aside, to be tried again once this is mended: {where}"
+    detail = f"it is quarantined, to be tried again once this is mended: {where}"
     return Rejected(500, "The service fails at this event", detail)
 
 

@@ -138,7 +138,7 @@ def run_replay(options: argparse.Namespace) -> int:
     except OSError as error:
         raise BadFileError(f"OUT cannot be made: {error}\n{_REPLAY_USAGE}") from error
     refused = replay(Job(source.definition["study"], source, lines, out))
-    print(f"{len(lines) - len(refused)} events recorded, {len(refused)} set aside, see {out}")
+    print(f"{len(lines) - len(refused)} events recorded, {len(refused)} quarantined, see {out}")
     return 0
 
 

@@ -27,17 +27,17 @@ def demo() -> bool:
     for result in refused:
         print(f"line {result.line.number} was refused: {json.dumps(result.problem)}")
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
-    computed = json.loads((out / "summary.json").read_text(encoding="utf-8"))["figures"]
+    computed = json.loads((out / "summary.json").read_text(encoding="utf-8"))["key_results"]
     agree = _compare([(row["id"], row["text"]) for row in published], computed) and not refused
     print(f"\n{out.relative_to(ROOT)}/ holds the documents; begin with report.html, listings.xlsx")
     return agree
 
 
-def _compare(published: list[tuple[str, str]], figures: list[dict[str, str]]) -> bool:
+def _compare(published: list[tuple[str, str]], key_results: list[dict[str, str]]) -> bool:
     """Print both columns; true if ids, their order and every text agree."""
-    computed = [(figure["id"], figure["text"]) for figure in figures]
+    computed = [(key_result["id"], key_result["text"]) for key_result in key_results]
     texts = dict(computed)
-    print(f"\n{'figure':36} {'published':>12} {'computed':>12}")
+    print(f"\n{'key_result':36} {'published':>12} {'computed':>12}")
     for name, text in published:
         found = texts.get(name, "missing")
         print(f"{name:36} {text:>12} {found:>12}{'' if found == text else '   differs'}")

@@ -10,14 +10,14 @@ from typing import Any
 from local.feed import BadFileError
 from local.findings import Findings
 from local.journals import DIGEST_BYTES
-from local.replay import DOCUMENTS, SET_ASIDE
+from local.replay import DOCUMENTS, QUARANTINE
 
 MANIFEST, HEADS, TRAIL = "manifest.json", "heads.json", "audit.ndjson"
 SIGNATURE = "manifest.sig.json"
 CHANGES, CHANGES_SIGNATURE = "changes.xlsx", "changes.sig.json"
 DEFINITION, OPEN = "definition.json", "open"
 UNNAMED = frozenset({
-    MANIFEST, HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE, SET_ASIDE,
+    MANIFEST, HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE, QUARANTINE,
 })  # fmt: skip
 """What may stand beside the files that a manifest names."""
 
@@ -46,8 +46,8 @@ def _check_names(directory: Path, names: list[str], found: Findings) -> None:
     found.differences += [f"{each}: {MANIFEST} does not name it" for each in missing]
     twice = [each for each, count in Counter(names).items() if count > 1]
     found.differences += [f"{each}: {MANIFEST} names it twice" for each in twice]
-    if SET_ASIDE in there:
-        found.unchecked.append(f"{SET_ASIDE}: nothing vouches for it")
+    if QUARANTINE in there:
+        found.unchecked.append(f"{QUARANTINE}: nothing vouches for it")
 
 
 def _check_definition(directory: Path, manifest: Mapping[str, Any], found: Findings) -> None:

@@ -70,8 +70,8 @@ def _lost(
 
 
 def _not_named(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Say how much of what was disputed or set aside then is not known any more."""
-    for kind in ("disputes", "set_aside"):
+    """Say how much of what was disputed or quarantined then is not known any more."""
+    for kind in ("disputes", "quarantined"):
         known = {json.dumps(each, sort_keys=True) for each in after.get(kind, ())}
         then = [json.dumps(each, sort_keys=True) for each in before.get(kind, ())]
         if lost := [each for each in then if each not in known]:

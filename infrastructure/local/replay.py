@@ -31,7 +31,7 @@ DOCUMENTS = (
 )
 """The documents of every cut; those of its datasets are named by the study."""
 DATASETS = "datasets"
-SET_ASIDE = "set-aside.ndjson"
+QUARANTINE = "quarantine.ndjson"
 _AUDIENCE = "open"
 _PUBLISHED_WITHIN = 180.0
 
@@ -85,7 +85,7 @@ def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
     )
     posted = post(client, job.study, job.lines)
     refused = posted.refused
-    _write_set_aside(job.out, refused)
+    _write_quarantine(job.out, refused)
     step(
         "Waiting for the documents",
         lambda: wait_until_published(deployed, job.study, posted.submitted),
@@ -177,16 +177,16 @@ def _published(s3: Any, bucket: str, study: str) -> int | None:  # noqa: ANN401 
 def _clear(out: Path) -> None:
     """Drop what an earlier replay left: a run that fails must not look like one that did not."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in (*DOCUMENTS, SET_ASIDE):
+    for name in (*DOCUMENTS, QUARANTINE):
         (out / name).unlink(missing_ok=True)
     for path in (out / DATASETS).glob("*.ndjson"):
         path.unlink()
 
 
-def _write_set_aside(out: Path, refused: list[Result]) -> None:
+def _write_quarantine(out: Path, refused: list[Result]) -> None:
     if not refused:
         return
-    with (out / SET_ASIDE).open("w", encoding="utf-8") as file:
+    with (out / QUARANTINE).open("w", encoding="utf-8") as file:
         for result in refused:
             row = {
                 "line": result.line.number,

@@ -22,7 +22,7 @@ from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics import cells
 from trial.subject import acceptance
-from trial.tables.figures import charts
+from trial.tables.figures import figures
 from trial.tables.grid import Cell, Grid, Series
 
 ROOT = Path(__file__).parents[2]
@@ -148,7 +148,7 @@ class TestOrder:
 class TestFigures:
     def test_a_p_value_has_no_interval_and_a_difference_has(self, defined, entries):
         sums = builders.sums_of(defined, builders.subjects(entries))
-        found = {figure.id: figure for figure in report.summary(defined, sums)}
+        found = {key_result.id: key_result for key_result in report.summary(defined, sums)}
         assert found["difference"].ci is not None
         assert found["treatment-p"].ci is None
 
@@ -156,7 +156,7 @@ class TestFigures:
 @pytest.fixture(scope="module")
 def drawn(defined: Study, entries: list[Entry]) -> dict[str, dict[str, Series]]:
     sums = builders.sums_of(defined, builders.subjects(entries))
-    return {each.id: charting.series_of(each) for each in charts(defined, sums)}
+    return {each.id: charting.series_of(each) for each in figures(defined, sums)}
 
 
 class TestCharts:

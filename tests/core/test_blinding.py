@@ -103,7 +103,7 @@ class TestNonInterference:
         definition = read_definition(AIRWAY / "definition.yaml") | {"blinded": True}
         definition["tables"] = definition["tables"][half::2]  # all of them would be too wide
         kept = {each["id"] for each in definition["tables"]}
-        for name in ("figures", "charts"):
+        for name in ("key_results", "figures"):
             definition[name] = [
                 each for each in definition[name] if each["source"]["table"] in kept
             ]
@@ -186,9 +186,9 @@ class TestPooling:
         (table,) = study_of(rows, [TOTAL]).open.definition.tables
         assert [row.id for row in table.rows] == ["r2", "r3"]
 
-    def test_figures_of_cells_that_are_gone_go_too(self):
+    def test_key_results_of_cells_that_are_gone_go_too(self):
         defined = study_of([{"count": "treated"}, {"count": "in-a"}], [A, TOTAL])
-        assert [each.id for each in defined.open.definition.figures] == ["r0-total"]
+        assert [each.id for each in defined.open.definition.key_results] == ["r0-total"]
 
     def test_the_flow_is_of_all_and_its_boxes_tell_nothing(self):
         flow = study_of(ROWS[:1], [TOTAL]).open.definition.flow

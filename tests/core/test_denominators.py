@@ -90,23 +90,23 @@ class TestTheIssue:
                 assert left == list(other.statistics)
         assert raws(with_them, "y", "not_due") == {"a": 20}
 
-    def test_figures_charts_and_the_summary_show_it(self):
-        figure = {"id": "f", "label": "Responders", "show": "count-percent",
+    def test_key_results_figures_and_the_summary_show_it(self):
+        key_result = {"id": "f", "label": "Responders", "show": "count-percent",
                   "source": {"table": "t", "row": "row", "column": "a"}}  # fmt: skip
-        study = parallel([FAILURE], (A, B), figures=[figure])
+        study = parallel([FAILURE], (A, B), key_results=[key_result])
         made = builders.report_of(study, self.ENTRIES)
-        (shown,) = made.figures
+        (shown,) = made.key_results
         assert (shown.n, shown.N, shown.text, shown.not_due) == (10, 10, "10 (100%)", 20)
         files = files_of(made, study)
-        (told,) = json.loads(files["summary.json"])["figures"]
+        (told,) = json.loads(files["summary.json"])["key_results"]
         assert (told["n"], told["N"], told["not_due"], told["missing"]) == (10, 10, 20, None)
         assert "20 not yet due" in files["summary.md"].decode()
         assert "20 not yet due" in files["report.html"].decode()
 
-    def test_a_chart_of_shares_shows_it(self):
+    def test_a_figure_of_shares_shows_it(self):
         row = {"visits": ["day-14"], "label": "Below 50",
                "count": {"measure": {"parameter": "viral-load"}, "below": 50}}  # fmt: skip
-        chart = {
+        figure = {
             "id": "g",
             "title": "G",
             "population": "P",
@@ -115,9 +115,9 @@ class TestTheIssue:
             "y_label": "y",
             "source": {"table": "t", "row": "row", "columns": ["a"]},
         }
-        study = parallel([row], (A, B), charts=[chart])
+        study = parallel([row], (A, B), figures=[figure])
         made = builders.report_of(study, self.ENTRIES)
-        (mark,) = made.charts[0].series[0].marks
+        (mark,) = made.figures[0].series[0].marks
         assert (mark.y, mark.n) == ("100", 10)
 
 
@@ -314,10 +314,12 @@ class TestTmb301AtAnInterimCut:
 
     def test_every_document_says_the_same(self):
         files = files_of(cut_off(), tmb301())
-        figures = {each["id"]: each for each in json.loads(files["summary.json"])["figures"]}
-        figure = figures["week25-below-50"]
-        assert (figure["n"], figure["N"], figure["text"]) == (4, 16, "4 (25%)")
-        assert figures["week25-mean-decrease"]["n"] == 16
+        key_results = {
+            each["id"]: each for each in json.loads(files["summary.json"])["key_results"]
+        }
+        key_result = key_results["week25-below-50"]
+        assert (key_result["n"], key_result["N"], key_result["text"]) == (4, 16, "4 (25%)")
+        assert key_results["week25-mean-decrease"]["n"] == 16
         for name in ("summary.md", "report.html"):
             assert "21 not yet due" in files[name].decode()
         event = json.loads(files["results.json"])

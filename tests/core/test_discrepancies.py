@@ -398,7 +398,15 @@ class TestDefinition:
 
     def test_what_is_not_collected_is_not_missed(self):
         entries = [*ENROLLED, death(40), completed(60)]
-        silent = {"adverse_events", "tables", "figures", "flow", "listings", "conditions", "sets"}
+        silent = {
+            "adverse_events",
+            "tables",
+            "key_results",
+            "flow",
+            "listings",
+            "conditions",
+            "sets",
+        }
         bare = {name: part for name, part in TINY.items() if name not in silent}
         flow = {"title": "F", "stages": [{"id": "s", "label": "S", "box": {
             "id": "all", "label": "All", "count": {"recorded": "subject.enrolled"}}}]}  # fmt: skip
@@ -553,7 +561,7 @@ class TestCases:
 
     def test_a_trial_without_adverse_events_has_no_alarm_where_nothing_is_wrong(self):
         """A completer measured within the last window, and a death that its disposition gives."""
-        silent = ("adverse_events", "tables", "figures", "listings")
+        silent = ("adverse_events", "tables", "key_results", "listings")
         bare = {name: part for name, part in TINY.items() if name not in silent}
         collected = builders.study.load(json.dumps(bare))
         entries = [

@@ -53,7 +53,7 @@ def test_ten_faults_of_shape_names_and_sense_are_ten():
     wrong["conditions"]["left"]["where"] = {"of": "studdy", "status": "discontinuedd"}
     wrong["tables"][0]["rows"][0]["summary"] = "agee"
     wrong["tables"][1]["columns"][2]["compare"] = ["placebo", "drugg"]
-    wrong["figures"][0]["source"]["row"] = "respnders"
+    wrong["key_results"][0]["source"]["row"] = "respnders"
     wrong["flow"]["identities"][0]["parts"] = ["stayed", "gone"]
     wrong["listings"][0]["columns"][1]["source"] = "trem"
     assert pointers(wrong) == [
@@ -64,7 +64,7 @@ def test_ten_faults_of_shape_names_and_sense_are_ten():
         "/conditions/left/where/status",
         "/tables/0/rows/0/summary",
         "/tables/1/columns/2/compare/1",
-        "/figures/0/source/row",
+        "/key_results/0/source/row",
         "/flow/identities/0/parts/1",
         "/listings/0/columns/1/source",
     ]
@@ -75,17 +75,17 @@ def test_faults_of_sense_are_all_found_too():
     wrong["conditions"] |= {"a": {"all": ["b"]}, "b": {"none": ["a"]}, "c": {"any": ["b"]}}
     wrong["measures"] |= {"gap": {"difference": ["age", "sbp-change"]}}
     wrong["tables"][1]["rows"][0]["visits"] = ["week-4"]
-    wrong["charts"][0]["source"]["row"] = "change"
+    wrong["figures"][0]["source"]["row"] = "change"
     wrong["testing"]["order"] = [{"table": "14.2", "row": "change", "column": "drug"}]
-    wrong["figures"][0]["show"] = "mean"
+    wrong["key_results"][0]["show"] = "mean"
     wrong["listings"][0]["columns"][1]["kind"] = "date"
     assert pointers(wrong) == [
         "/measures/gap/difference",
         "/conditions/b/none/0",
         "/tables/1/rows/0/count",
         "/testing/order/0",
-        "/figures/0/show",
-        "/charts/0/source/row",
+        "/key_results/0/show",
+        "/figures/0/source/row",
         "/listings/0/columns/1/kind",
     ]
 
@@ -123,7 +123,7 @@ def test_a_column_may_be_called_as_a_field_of_a_condition_is():
     table["columns"] = [{"id": "all", "label": "All", "set": "itt"},
                         {"id": "none", "label": "None", "set": "itt"}]  # fmt: skip
     table["rows"] = [{"id": "r", "label": "R", "count": {"all": "randomised", "none": "treated"}}]
-    whole = example() | {"tables": [table], "figures": [], "charts": [], "consort": {}}
+    whole = example() | {"tables": [table], "key_results": [], "figures": [], "consort": {}}
     del whole["testing"]
     assert pointers(whole) == []
     table["rows"][0]["count"]["none"] = "treatd"

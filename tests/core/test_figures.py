@@ -1,295 +1,404 @@
-"""The figures of the summary: those that were published, and how each is shown."""
+"""Figures: what they show is what the records say, and they are refused where they could not."""
 
 import json
-from fractions import Fraction
+import random
+from collections import defaultdict
 from functools import cache
 from typing import Any
 
 import builders
+import charting
 import pytest
-from builders import (
-    TINY,
-    adverse_event,
-    coding,
-    contact,
-    disposition,
-    dose,
-    enrolment,
-    tiny,
-    tmb301,
-    viral_load,
-)
-from parallel import parallel
+from builders import contact, disposition, dose, enrolment, tiny, tmb301, viral_load
+from parallel import TOTAL, A, B, parallel, randomised
 
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
+from trial.tables.figures import figures
 from trial.tables.grid import Figure
-from trial.tables.rows.counts import PairsRow
 
-PUBLISHED = json.loads((builders.TMB301 / "published.json").read_text(encoding="utf-8"))
-
-
-def figures(study: Study, entries: Any) -> dict[str, Figure]:
-    sums = builders.sums_of(study, builders.subjects(entries))
-    return {figure.id: figure for figure in report.summary(study, sums)}
-
-
-@cache
-def of_tmb301() -> dict[str, Figure]:
-    return figures(tmb301(), builders.feed())
+SEEN = {"parameter": "cd4"}
+BY_VISIT = {"summary": SEEN, "visits": ["day-7", "day-14", "week-5"], "statistics": ["mean"]}
+BELOW = {"count": {"measure": {"parameter": "viral-load"}, "below": 50, "missing": "failure"},
+         "visits": ["day-7", "day-14", "week-5"]}  # fmt: skip
+TIMES = {"left": {"label": "Left", "start": "enrolment",
+                  "events": [{"recorded": "disposition.recorded"}]}}  # fmt: skip
 
 
-def shown(show: str, row: str, column: str = "total", table: str = "one", **more: Any) -> Study:
-    figure = {"id": "new", "label": "New", "show": show} | more
-    figure["source"] = {"table": table, "row": row, "column": column}
-    return tiny(figures=[figure])
+def figure(kind: str, row: str = "row", table: str = "t", **more: Any) -> dict[str, Any]:
+    columns = {"columns": more.pop("columns")} if "columns" in more else {}
+    source = {"table": table, "row": row} | columns
+    named = {"id": "c", "title": "T", "population": "P", "x_label": "X", "y_label": "Y"}
+    return named | {"kind": kind, "source": source} | more
 
 
-def new(study: Study, *entries: Entry) -> Figure:
-    return figures(study, entries)["new"]
+def study_of(row: dict[str, Any], kind: str, columns: Any = (TOTAL,), /, **more: Any) -> Study:
+    changes = {name: more.pop(name) for name in ("blinded", "visits") if name in more}
+    return parallel([row], columns, figures=[figure(kind, **more)], times=TIMES, **changes)
+
+
+def drawn(study: Study, *entries: Entry) -> Figure:
+    report.check(study)
+    (found,) = figures(study, builders.sums_of(study, builders.subjects(entries)))
+    return found
+
+
+def faults(study: Study) -> list[tuple[str, str]]:
+    with pytest.raises(Rejected) as caught:
+        report.check(study)
+    assert caught.value.status == 422
+    return [(each.pointer, each.detail) for each in caught.value.faults]
+
+
+def person(subject: str, arm: str = "a") -> list[Entry]:
+    return [enrolment(subject=subject), randomised(arm, subject), dose(7, subject=subject)]
 
 
 class TestTmb301:
-    @pytest.mark.parametrize("published", PUBLISHED, ids=lambda each: each["id"])
-    def test_a_figure_is_printed_as_it_was_published(self, published):
-        assert of_tmb301()[published["id"]].text == published["text"]
+    """Recounted from the listings of the same cut, which say nothing of sums."""
 
-    def test_every_figure_was_published_and_every_published_one_is_a_figure(self):
-        assert list(of_tmb301()) == [each["id"] for each in PUBLISHED]
-        assert len(PUBLISHED) == 30
+    @staticmethod
+    @cache
+    def made() -> tuple[dict[str, Figure], dict[str, list[dict[str, Any]]]]:
+        made = builders.report_of(tmb301(), builders.feed())
+        rows = {each.id: builders.rows_of(each) for each in made.listings}
+        return {each.id: each for each in made.figures}, rows
 
-    def test_every_figure_says_how_many_of_how_many(self):
-        counted = {name: each for name, each in of_tmb301().items() if each.N is not None}
-        sizes = {name: figure.N for name, figure in counted.items() if figure.N != 40}
-        assert sizes == {"week25-below-50-completers": 31}
-        described = of_tmb301().keys() - counted.keys()
-        assert {name for name in described if not {"mean", "median", "p"} & {*name.split("-")}} == {
-            "baseline-viral-load", "baseline-cd4", "control-responder-decrease",
-        }  # fmt: skip
-        counts = {name: of_tmb301()[name].n for name in ("week25-mean-decrease", "primary-p")}
-        assert counts == {"week25-mean-decrease": 40, "primary-p": 40}
-        assert of_tmb301()["week25-median-decrease-completers"].n == 31
-        assert of_tmb301()["week25-mean-decrease-below-50"].n == 17
+    def of(self, name: str) -> tuple[list[charting.Point], dict[str, list[dict[str, Any]]]]:
+        found, rows = self.made()
+        (series,) = found[name].series
+        assert series.n == 40
+        return charting.points(series.marks), rows
 
-    def test_what_was_imputed_is_said(self):
-        said = {
-            name: (figure.observed, figure.imputed)
-            for name, figure in of_tmb301().items()
-            if figure.observed is not None
+    def test_the_waterfall_has_each_decrease_at_day_14(self):
+        found, rows = self.of("14.2.1")
+        decreases = [row["CHG14"] for row in rows["16.2.6.3"] if row["CHG14"] is not None]
+        assert len(decreases) > 30
+        assert found == charting.falling(decreases)
+
+    def test_means_by_visit_and_their_intervals(self):
+        found, rows = self.of("14.2.2")
+        assert found == [
+            charting.mean(visit.day, [row["AVALLOG"] for row in rows["16.2.6"]
+                                      if row["AVISIT"] == visit.label])
+            for visit in tmb301().definition.visits
+        ]  # fmt: skip
+
+    def test_percentages_by_visit_and_their_intervals(self):
+        found, rows = self.of("14.2.3")
+        below = {
+            visit.day: sum(
+                row["AVISIT"] == visit.label and row["LBORRES"] in LOW for row in rows["16.2.6"]
+            )
+            for visit in tmb301().definition.visits
         }
-        assert said == {"week25-mean-decrease": (31, 9), "week25-median-decrease": (31, 9)}
+        assert found == [charting.share(day, n, 40) for day, n in below.items()]
+        assert below[175] == 17
 
-    def test_the_primary_end_point_has_its_exact_interval_and_p_value(self):
-        primary, p = of_tmb301()["primary-responders"], of_tmb301()["primary-p"]
-        assert primary.ci is not None
-        assert [f"{float(limit):.2f}" for limit in primary.ci] == ["67.22", "92.66"]
-        assert primary.value == "82.5"
-        assert p.value is not None
-        assert Fraction(p.value) == pytest.approx(float(Fraction(2, 2**32)), rel=1e-9)
+    def test_the_most_frequent_terms(self):
+        found, rows = self.of("14.3.2")
+        who = defaultdict(set)
+        for row in rows["16.2.7"]:
+            if row["TRTEMFL"] == "Y":
+                who[row["AEBODSYS"], row["AEDECOD"]].add(row["USUBJID"])
+        ordered = sorted(who, key=lambda name: (-len(who[name]), name))
+        (series,) = self.made()[0]["14.3.2"].series
+        assert [mark.label for mark in series.marks] == [term for _, term in ordered[:15]]
+        assert len(ordered) > 15
+        assert found == [
+            (100 * len(who[name]) / 40, rank, None, None, len(who[name]))
+            for rank, name in enumerate(ordered[:15], 1)
+        ]
 
-    def test_nobody_enrolled_gives_figures_without_a_number(self):
-        for name, figure in figures(tmb301(), []).items():
-            assert (figure.n, figure.N) in {(None, 0), (None, None)}, name
-            assert (figure.value, figure.text) == (None, "not reported"), name
+    def test_each_order_of_arrival_gives_the_same_figures(self):
+        mixed = list(builders.feed())
+        random.Random(5).shuffle(mixed)  # noqa: S311 (an order to try)
+        sums = builders.sums_of(tmb301(), builders.subjects(mixed))
+        assert list(figures(tmb301(), sums)) == list(self.made()[0].values())
 
-    def test_nobody_enrolled_gives_no_p_value(self):
-        figure = figures(tmb301(), [])["primary-p"]
-        assert (figure.value, figure.text, figure.nominal) == (None, "not reported", False)
+    def test_nobody_enrolled_gives_figures_without_a_value(self):
+        for each in figures(tmb301(), {}):
+            for mark in each.series[0].marks:
+                assert (mark.y, mark.low, mark.n) == (None, None, 0), each.id
 
-    def test_the_one_control_responder_makes_the_pairs_what_they_are(self):
-        study = shown("p", "pairs", "second", floor=0.0001)
-        pairs: list[Entry] = []
-        for i, (zero, fourteen) in enumerate([(33_113, 1_000)] + [(10_000, 1_000)] * 5):
+
+LOW = {f"<{n}" for n in (20, 40, 50)} | {str(n) for n in range(50)}
+
+
+class TestCountByVisit:
+    def grid(self, *entries: Entry, **row: Any) -> dict[str, tuple[int, str]]:
+        found = builders.tables_of(parallel([BELOW | row], (TOTAL,)), entries)["t"]
+        return {
+            row.id: (row.cells[0].get("n").raw, row.label)  # type: ignore[union-attr,misc]
+            for row in found.rows
+            if row.cells
+        }
+
+    def test_the_visits_stand_under_the_label_of_their_row(self):
+        rows = [BELOW | {"label": "Below 50"}, BY_VISIT | {"label": "Load", "level": 1}]
+        found = builders.tables_of(
+            parallel([{"id": f"r{i}"} | row for i, row in enumerate(rows)], (TOTAL,)), []
+        )["t"].rows
+        assert [(row.id, row.label, row.level) for row in found] == [
+            ("r0", "Below 50", 0), ("r0/day-7", "Day 7", 1), ("r0/day-14", "Day 14", 1),
+            ("r0/week-5", "Week 5", 1), ("r1", "Load", 1), ("r1/day-7", "Day 7", 2),
+            ("r1/day-14", "Day 14", 2), ("r1/week-5", "Week 5", 2),
+        ]  # fmt: skip
+
+    def test_a_row_of_visits_without_a_label_has_no_heading(self):
+        found = builders.tables_of(parallel([BELOW | {"label": ""}], (TOTAL,)), [])["t"].rows
+        assert [(row.id, row.level) for row in found] == [
+            ("row/day-7", 0), ("row/day-14", 0), ("row/week-5", 0),
+        ]  # fmt: skip
+
+    def test_each_visit_has_its_row_and_its_own_results(self):
+        entries = [*person("S-1"), viral_load(7, 40_000), viral_load(14, 20), viral_load(35, 10)]
+        assert self.grid(*entries) == {
+            "row/day-7": (0, "Day 7"), "row/day-14": (1, "Day 14"), "row/week-5": (1, "Week 5"),
+        }  # fmt: skip
+
+    def test_missing_counts_as_failure_and_not_yet_due_as_neither(self):
+        study = parallel([BELOW], (TOTAL,))
+        _, *rows = report.plan_of(study).tables["t"].rows
+        tests = [row.countings[0].test for row in rows]  # type: ignore[attr-defined]
+        derivation = builders.derive(*person("S-1"), viral_load(7, 10), contact(20), study=study)
+        assert [test(derivation) for test in tests] == [True, False, None]
+
+    def test_the_visit_is_filled_in_wherever_a_measure_names_none(self):
+        deep = {"all": ["treated", {"any": [BELOW["count"], "above-100000"]}]}
+        entries = [*person("S-1"), viral_load(7, 200_000), viral_load(14, 20, subject="S-1")]
+        assert self.grid(*entries, count=deep)["row/day-14"][0] == 1
+        assert self.grid(*person("S-2"), viral_load(14, 20, subject="S-2"), count=deep) == {
+            "row/day-7": (0, "Day 7"), "row/day-14": (1, "Day 14"), "row/week-5": (0, "Week 5"),
+        }  # fmt: skip
+
+    def test_where_narrows_every_visit(self):
+        entries = [*person("S-1"), viral_load(14, 20)]
+        assert self.grid(*entries, where="above-100000")["row/day-14"][0] == 0
+
+    @pytest.mark.parametrize("same", ["treated", {"recorded": "dose.administered"},
+                                      {"measure": "baseline-copies", "below": 50}])  # fmt: skip
+    def test_what_is_the_same_at_every_visit_is_refused(self, same):
+        ((path, detail),) = faults(parallel([BELOW | {"count": same}], (TOTAL,)))
+        assert path == "/tables/0/rows/0/count"
+        assert "same at every visit" in detail
+
+    def test_a_visit_that_is_not_defined_is_refused(self):
+        ((path, _),) = faults(parallel([BELOW | {"visits": ["week-9"]}], (TOTAL,)))
+        assert path == "/tables/0/rows/0/visits/0"
+
+
+class TestMarks:
+    def test_a_mean_of_one_has_no_interval_and_of_none_no_value(self):
+        entries = [*person("S-1"), builders.cd4(14, 300)]
+        (series,) = drawn(study_of(BY_VISIT, "mean"), *entries).series
+        assert charting.points(series.marks) == [
+            (7, None, None, None, 0), (14, 300, None, None, 1), (35, None, None, None, 0),
+        ]  # fmt: skip
+        assert [mark.label for mark in series.marks] == ["Day 7", "Day 14", "Week 5"]
+
+    def test_visits_stand_in_the_order_of_their_days(self):
+        mixed = BY_VISIT | {"visits": ["week-5", "day-7", "day-14"]}
+        (series,) = drawn(study_of(mixed, "mean")).series
+        assert [mark.x for mark in series.marks] == ["7", "14", "35"]
+
+    def test_what_is_carried_forward_is_said(self):
+        locf = BY_VISIT | {"summary": SEEN | {"missing": "locf-visit"}}
+        assert drawn(study_of(locf, "mean")).method.endswith("95 %; LOCF")
+
+    def test_without_columns_all_that_count_subjects_are_drawn(self):
+        compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
+        found = drawn(study_of(BY_VISIT, "mean", (A, B, TOTAL, compared)), *person("S-1"))
+        assert [(each.id, each.label, each.n) for each in found.series] == [
+            ("a", "Drug", 1), ("b", "Placebo", 0), ("total", "Total", 1),
+        ]  # fmt: skip
+        chosen = study_of(BY_VISIT, "mean", (A, B, TOTAL), columns=["b"])
+        assert list(charting.series_of(drawn(chosen))) == ["b"]
+
+    def test_a_waterfall_has_a_bar_a_subject_the_greatest_first(self):
+        change = {"summary": "week5-decrease"}
+        entries = []
+        for i, after in enumerate((100, 10_000, 1_000_000, 10_000)):
             name = f"S-{i}"
-            pairs += [enrolment(subject=name), dose(subject=name),
-                      viral_load(0, zero, subject=name), viral_load(7, 10_000, subject=name),
-                      viral_load(14, fourteen, subject=name)]  # fmt: skip
-        assert new(study, *pairs).text == "0.0625"  # 2 / 2 ** 5: the first pair has no say
+            entries += [*person(name), viral_load(7, 10_000, subject=name),
+                        viral_load(35, after, subject=name)]  # fmt: skip
+        (series,) = drawn(study_of(change, "waterfall"), *entries).series
+        assert charting.points(series.marks) == charting.falling([2, 0, 0, -2])
 
-    def test_a_p_value_too_small_to_be_read_as_an_integer_s_digits_is_shown(self):
-        sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
-        (pairs,) = (row for row in report.plan_of(tmb301()).tables["14.2.1"].rows
-                    if isinstance(row, PairsRow))  # fmt: skip
-        sums[pairs.sums][f"{pairs.index}.b"] = 40_000  # who responded on day 14 only
-        found = {each.id: each for each in report.summary(tmb301(), sums)}["primary-p"]
-        assert (found.text, found.value[:4]) == ("<0.001", "0.00")
+    def test_curves_equal_statsmodels(self):
+        study = study_of({"survival": {"time": "left"}}, "survival", (A, B))
+        times = {"a": [(9, 1), (20, 0), (20, 1), (33, 1), (50, 0)], "b": [(15, 1), (15, 1)]}
+        entries = [
+            each
+            for arm, of in times.items()
+            for i, (day, event) in enumerate(of)
+            for name in [f"{arm}-{i}"]
+            for each in (enrolment(subject=name), randomised(arm, name),
+                         disposition(day - 1, subject=name) if event else contact(day - 1, name))
+        ]  # fmt: skip
+        found = drawn(study, *entries)
+        assert found.y_range == ("0", "100")
+        for arm, series in charting.series_of(found).items():
+            days, events = zip(*times[arm], strict=True)
+            assert charting.points(series.marks) == charting.curve(days, events)
+            assert series.censored == charting.censored(days, events)
+        assert found.series[0].at_risk == (("0", 5), ("10", 4), ("20", 4), ("30", 2), ("40", 1),
+                                           ("50", 1))  # fmt: skip
+
+    def test_all_censored_stay_at_the_top(self):
+        row = {"survival": {"time": "left", "at": [5, 30]}}
+        entries = [enrolment(), randomised("a"), contact(20)]
+        (series,) = drawn(study_of(row, "survival"), *entries).series
+        assert charting.points(series.marks) == [(0, 100, None, None, 1), (21, 100, None, None, 1)]
+        assert (series.censored, series.at_risk) == (("21",), (("0", 1), ("5", 1), ("30", 0)))
+
+    def test_nobody_s_curve_has_no_marks(self):
+        (series,) = drawn(study_of({"survival": {"time": "left"}}, "survival")).series
+        assert (series.marks, series.censored, series.at_risk) == ((), (), ())
 
 
-class TestShown:
-    SEEN = (enrolment(age=40), dose(), viral_load(7, 10_000), viral_load(14, 100))
+class TestTerms:
+    ROW = {"terms": {"filter": {}}}  # noqa: RUF012 (not changed)
 
-    def test_a_count_with_its_percentage(self):
-        figure = new(shown("count-percent", "responders"), *self.SEEN, enrolment(subject="S-2"))
-        assert (figure.text, figure.value, figure.unit) == ("1 (100%)", "100", "%")
-        assert (figure.n, figure.N, figure.not_due, figure.missing) == (1, 1, 1, None)
-        failed = [enrolment(subject="S-2"), disposition(20, subject="S-2")]
-        assert new(shown("count-percent", "responders"), *self.SEEN, *failed).text == "1 (50%)"
+    def entries(self, *terms: tuple[str, str, str]) -> list[Entry]:
+        found = []
+        for i, (subject, soc, pt) in enumerate(terms):
+            found += [builders.adverse_event(10, f"AE-{i}", subject),
+                      builders.coding(pt, f"AE-{i}", subject, soc=soc)]  # fmt: skip
+        return found
 
-    def test_a_count_alone_and_its_events(self):
-        events = [dose(), adverse_event(9), adverse_event(10, "AE-2")]
-        assert new(shown("n", "any", table="events"), *events).text == "1"
-        assert new(shown("events", "any", table="events"), *events).text == "2"
+    def test_the_most_frequent_over_the_columns_come_first(self):
+        people = [*person("S-1"), *person("S-2", "b"), *person("S-3", "b")]
+        events = self.entries(("S-1", "Skin", "Rash"), ("S-2", "Skin", "Rash"),
+                              ("S-3", "Gut", "Nausea"), ("S-2", "Gut", "Colic"))  # fmt: skip
+        study = study_of(self.ROW, "dots", (A, B), most=2)
+        one, other = drawn(study, *people, *events).series
+        assert [(m.label, m.y, m.x, m.n) for m in one.marks] == [
+            ("Rash", "1", "100", 1), ("Colic", "2", "0", 0),
+        ]  # fmt: skip
+        assert [(m.label, m.x, m.n) for m in other.marks] == [("Rash", "50", 1), ("Colic", "50", 1)]
 
-    @pytest.mark.parametrize(("decimals", "text"), [(0, "41"), (1, "40.5"), (2, "40.50")])
-    def test_a_mean_is_rounded_once_and_half_up(self, decimals, text):
-        study = shown("mean", "age", decimals=decimals)
-        assert new(study, enrolment(age=40), enrolment(subject="S-2", age=41)).text == text
+    def test_one_term_in_two_classes_is_told_apart(self):
+        events = self.entries(("S-1", "Skin", "Cyst"), ("S-1", "Gut", "Cyst"))
+        (series,) = drawn(study_of(self.ROW, "dots"), *person("S-1"), *events).series
+        assert [mark.label for mark in series.marks] == ["Cyst (Gut)", "Cyst (Skin)"]
 
-    @pytest.mark.parametrize(("show", "bounded"), [("mean", True), ("median", False), ("n", False)])
-    def test_the_interval_of_a_mean_stands_beside_the_mean_alone(self, show, bounded):
-        ages = [enrolment(subject=f"S-{age}", age=age) for age in (30, 40, 80)]
-        row = {"id": "age", "summary": "age", "statistics": ["n", "mean", "ci", "median"]}
-        figure = {"id": "new", "label": "New", "show": show}
-        figure["source"] = {"table": "t", "row": "age", "column": "all"}
-        columns = [{"id": "all", "label": "All", "set": "enrolled"}]
-        study = parallel([row], columns, figures=[figure])
-        assert (new(study, *ages).ci is not None) is bounded
+    def test_what_the_table_leaves_out_is_left_out(self):
+        events = self.entries(*[(f"S-{i}", "Skin", "Rash") for i in (1, 2)],
+                              ("S-1", "Gut", "Colic"))  # fmt: skip
+        row = {"terms": {"filter": {}, "by": "pt", "minimum_percent": 60}}
+        people = [*person("S-1"), *person("S-2")]
+        (series,) = drawn(study_of(row, "dots"), *people, *events).series
+        assert [mark.label for mark in series.marks] == ["Rash"]
 
-    def test_what_nobody_has_was_not_reported(self):
-        for show in ("mean", "median"):
-            figure = new(shown(show, "age"), enrolment())
-            assert (figure.text, figure.value, figure.n) == ("not reported", None, 0)
 
-    def test_a_term_that_did_not_occur_is_0_of_nobody_counted(self):
-        row = "term/Nervous system disorders/Headache"
-        study = shown("count-percent", row, table="events")
-        assert new(study, *self.SEEN).text == "0"
-        assert new(study, *self.SEEN, adverse_event(), coding()).text == "1 (100%)"
-        assert new(study, *self.SEEN).N == 1
-
-    def test_who_waits_is_in_neither_number_and_told_beside(self):
-        waiting = [enrolment(), dose(), viral_load(7, 10_000), contact(9)]
-        study = shown("count-percent", "responders")
-        figure = new(study, *waiting)
-        assert (figure.text, figure.N, figure.not_due) == ("0", 0, 1)
-        figure = new(study, *waiting, disposition(10))
-        assert (figure.N, figure.not_due) == (1, None)
-
+class TestRefused:
     @pytest.mark.parametrize(
-        "wrong",
+        ("row", "kind", "more", "where", "detail"),
         [
-            {"show": "p", "floor": 0.005},
-            {"show": "p", "floor": 2},
-            pytest.param({"decimals": -1}),
+            (BY_VISIT, "mean", {"table": "u"}, "table", "names no table"),
+            (BY_VISIT, "mean", {"row": "visit"}, "row", "names no row of table t"),
+            (BY_VISIT, "mean", {"columns": ["a"]}, "columns/0", "names no column"),
+            (BY_VISIT, "share", {}, "row", "is no count"),
+            (BY_VISIT, "dots", {}, "row", "is no terms"),
+            (BY_VISIT, "waterfall", {}, "row", "without visits"),
+            ({"summary": "age"}, "mean", {}, "row", "with visits"),
+            ({"count": "treated"}, "share", {}, "row", "with visits"),
+            ({"summary": "age", "statistics": ["mean"]}, "waterfall", {}, "row", "holds nothing"),
         ],
     )
-    def test_a_figure_that_could_not_be_shown_is_refused(self, wrong):
-        figure = TINY["figures"][1] | wrong
+    def test_a_figure_of_what_is_not_there(self, row, kind, more, where, detail):
+        ((path, said),) = faults(study_of(row, kind, **more))
+        assert path == f"/figures/0/source/{where}"
+        assert detail in said
+
+    def test_a_heading(self):
+        ((path, _),) = faults(study_of({}, "mean"))
+        assert path == "/figures/0/source/row"
+
+    def test_a_column_that_the_row_leaves_empty_or_that_compares(self):
+        compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
+        row = BY_VISIT | {"summary": {"a": SEEN}}
+        for name in ("b", "p"):
+            ((path, _),) = faults(study_of(row, "mean", (A, B, compared), columns=["a", name]))
+            assert path == "/figures/0/source/columns/1"
+
+    def test_visits_without_a_place_on_one_axis(self):
+        for visit, detail in (
+            ({"id": "extra", "label": "Extra"}, "without a day: extra"),
+            ({"id": "extra", "label": "Extra", "day": 9, "window": [9, 9], "schedule": "other",
+              "days_from": "first-dose"}, "different dates"),
+        ):  # fmt: skip
+            visits = [*builders.TINY["visits"], visit]
+            row = BY_VISIT | {"visits": ["day-7", "extra"]}
+            ((path, said),) = faults(study_of(row, "mean", visits=visits))
+            assert (path, detail in said) == ("/figures/0/source/row", True)
+
+    @pytest.mark.parametrize(
+        ("kind", "more"),
+        [("mean", {"most": 3}), ("dots", {"references": [{"value": 1, "label": "x"}]}),
+         ("dots", {"most": 0}), ("pie", {})],
+    )  # fmt: skip
+    def test_what_a_kind_has_no_use_for(self, kind, more):
         with pytest.raises(Rejected):
-            report.check(tiny(figures=[figure]))
+            tiny(figures=[figure(kind, **more)])
+
+    def test_two_figures_of_one_name(self):
+        with pytest.raises(Rejected):
+            tiny(figures=[figure("mean"), figure("share")])
 
 
-PAIR = [
-    {"id": "a", "label": "A", "set": "enrolled", "where": "men"},
-    {"id": "b", "label": "B", "set": "enrolled", "where": "women"},
-]
-CONDITIONS = {
-    "men": {"characteristic": "sex", "levels": ["M"]},
-    "women": {"characteristic": "sex", "levels": ["F"]},
-}
-ROWS: list[dict[str, Any]] = [
-    {"id": "head"},
-    {"id": "sex", "label": "Sex", "levels": {"characteristic": "sex"}},
-    {"id": "age", "summary": "age", "statistics": ["mean"]},
-    {"id": "one", "summary": {"a": "age"}},
-    {"id": "many", "count": "men"},
-    {"id": "later", "not_due": "men"},
-    {"id": "os", "survival": {"time": "to-death", "at": [28]}},
-    {"id": "ae", "events": {}},
-    {"id": "rate", "incidence": {"filter": {}}},
-    {"id": "term", "terms": {"filter": {}, "by": "pt"}},
-]
+class TestBlinded:
+    def open(self, row: dict[str, Any], kind: str, columns: Any, /, **more: Any) -> list[Any]:
+        study = study_of(row, kind, columns, blinded=True, **more)
+        report.check(study)
+        return list(study.open.definition.figures)
+
+    @pytest.mark.parametrize("columns", [(A, B), (A, B, TOTAL)])
+    def test_arms_are_shown_together(self, columns):
+        study = study_of(BY_VISIT, "mean", columns, columns=["a", "b"], blinded=True)
+        people = [*person("S-1"), *person("S-2", "b")]
+        (shown,) = builders.report_of(study, people, study.open).figures
+        assert [(each.label, each.n) for each in shown.series] == [
+            ("All arms" if len(columns) == 2 else "Total", 2)
+        ]
+        assert "Drug" not in repr(shown)
+        assert "Placebo" not in repr(shown)
+
+    def test_a_figure_of_a_row_or_table_that_tells_is_left_out(self):
+        by_arm = BY_VISIT | {"summary": {"a": SEEN, "b": SEEN | {"missing": "locf"}}}
+        assert self.open(by_arm, "mean", (A, B)) == []
+        assert self.open({"terms": {"filter": {"treatment": "drug"}}}, "dots", (TOTAL,)) == []
+
+    def test_columns_of_all_stay_as_they_are(self):
+        (left,) = self.open(BY_VISIT, "mean", (A, TOTAL), columns=["total"])
+        assert left.source.columns == ["total"]
+
+    def test_a_waterfall_whose_pooled_column_keeps_no_values_is_left_out(self):
+        row = {"summary": "age", "statistics": {"a": ["median"], "total": ["mean"]}}
+        assert self.open(row, "waterfall", (A, TOTAL), columns=["a"]) == []
+
+    def test_the_figures_of_feeds_that_differ_in_arms_alone_are_the_same(self):
+        for kind, row in (("mean", BY_VISIT), ("share", BELOW), ("waterfall", {"summary": "age"}),
+                          ("survival", {"survival": {"time": "left"}}),
+                          ("dots", TestTerms.ROW)):  # fmt: skip
+            study = study_of(row, kind, (A, B), blinded=True)
+            made = []
+            for arms in ("ab", "ba"):
+                entries = [each for i, arm in enumerate(arms) for name in [f"S-{i}"]
+                           for each in (*person(name, arm), viral_load(14, 20 + i, subject=name),
+                                        builders.cd4(14, 300 * i, subject=name),
+                                        builders.adverse_event(9, subject=name))]  # fmt: skip
+                made.append(builders.report_of(study, entries, study.open).figures)
+            assert made[0] == made[1]
+            assert made[0][0].series[0].n == 2
 
 
-DEATH = {"label": "Death", "start": "enrolment", "events": ["death"]}
-
-
-def figure_of(show: str, row: str, column: str, compared: Any) -> list[str]:
-    """Give the faults of a figure of some row and column, its pointer before each."""
-    figure = {"id": "new", "label": "New", "show": show}
-    figure["source"] = {"table": "t", "row": row, "column": column}
-    more = {"figures": [figure], "conditions": CONDITIONS}
-    more["times"] = {"to-death": DEATH}
-    try:
-        columns = [*PAIR, {"id": "p", "label": "P", "compare": ["a", "b"], **compared}]
-        report.check(parallel(ROWS, columns, **more))
-    except Rejected as rejected:
-        return [f"{each.pointer} {each.detail}" for each in rejected.faults]
-    return []
-
-
-class TestWhatACellHas:
-    """A figure that asks for what its cell can never have would print nothing, or 0."""
-
-    @pytest.mark.parametrize(
-        ("show", "row", "column", "compared", "there"),
-        [
-            ("n", "head", "a", {}, "nothing"),
-            ("n", "sex", "a", {}, "nothing"),
-            ("p", "sex/M", "p", {}, "nothing"),
-            ("difference", "sex", "p", {}, "p"),
-            ("p", "sex", "p", {"counts": "newcombe"}, "difference"),
-            ("median", "age", "a", {}, "n, mean"),
-            ("mean", "age", "p", {}, "p"),
-            ("difference", "age", "p", {}, "p"),
-            ("count-percent", "age", "a", {}, "n, mean"),
-            ("mean", "one", "b", {}, "nothing"),
-            ("p", "one", "p", {}, "nothing"),
-            ("mean", "many", "a", {}, "n, count-percent"),
-            ("events", "many", "a", {}, "n, count-percent"),
-            ("p", "later", "p", {}, "nothing"),
-            ("median", "os", "a", {}, "n, count-percent"),
-            ("median", "os/median", "a", {}, "nothing"),
-            ("p", "os/q1", "p", {}, "nothing"),
-            ("mean", "ae", "a", {}, "n, events, count-percent"),
-            ("difference", "ae", "p", {}, "p"),
-            ("count-percent", "rate", "a", {}, "n"),
-            ("count-percent", "term", "a", {}, "nothing"),
-        ],
-    )
-    def test_what_it_has_not_is_refused_and_what_it_has_is_listed(
-        self, show, row, column, compared, there
-    ):
-        (fault,) = figure_of(show, row, column, compared)
-        where = f"row {row} in column {column} of table t"
-        assert fault == (
-            f"/figures/0/show is nothing that {where} has; a figure of it can show {there}"
-        )
-
-    @pytest.mark.parametrize(
-        ("show", "row", "column", "compared"),
-        [
-            ("count-percent", "sex/M", "a", {}),
-            ("p", "sex", "p", {}),
-            ("mean", "age", "b", {}),
-            ("difference", "age", "p", {"means": "t"}),
-            ("difference", "many", "p", {"counts": "miettinen-nurminen"}),
-            ("p", "os", "p", {}),
-            ("events", "term/Headache", "a", {}),
-            ("p", "term/Headache", "p", {}),
-        ],
-    )
-    def test_what_it_has_is_accepted(self, show, row, column, compared):
-        assert figure_of(show, row, column, compared) == []
-
-    def test_a_row_that_came_with_no_event_is_told_of_beside_its_0(self):
-        row = "term/Nervous system disorders/Headache"
-        study = shown("count-percent", row, table="events")
-        figure = new(study, *TestShown.SEEN)
-        assert (figure.text, figure.left_out) == ("0", f"there is no row {row} of table events")
-        figure = new(study, *TestShown.SEEN, adverse_event(), coding())
-        assert (figure.text, figure.left_out) == ("1 (100%)", "")
-
-    def test_a_term_that_its_table_leaves_out_is_in_few_and_not_in_nobody(self):
-        terms = {"filter": {}, "by": "pt", "minimum_percent": 50}
-        figure = {"id": "new", "label": "New", "show": "count-percent"}
-        figure["source"] = {"table": "t", "row": "row/Headache", "column": "all"}
-        columns = [{"id": "all", "label": "All", "set": "enrolled"}]
-        study = parallel([{"terms": terms}], columns, figures=[figure])
-        one = [enrolment(), adverse_event(), coding()]
-        two = [*one, enrolment(subject="S-2")]
-        assert (new(study, *two).text, new(study, *two).n) == ("1 (50%)", 1)
-        three = new(study, *two, enrolment(subject="S-3"))
-        assert (three.text, three.value, three.n, three.N) == ("below 50 %", None, None, 3)
+def test_figures_add_nothing_to_the_sums():
+    source = json.loads(tmb301().source)
+    without = {name: part for name, part in source.items() if name != "figures"}
+    plain = builders.study.load(json.dumps(without))
+    people = builders.subjects(builders.feed())
+    assert builders.sums_of(plain, people) == builders.sums_of(tmb301(), people)

@@ -26,7 +26,7 @@ def listing(records: str, *columns: tuple[str, str]) -> dict[str, Any]:
 
 
 def of(records: str, *columns: tuple[str, str], **more: Any) -> Study:
-    return parallel(listings=[listing(records, *columns)], tables=[], figures=[], **more)
+    return parallel(listings=[listing(records, *columns)], tables=[], key_results=[], **more)
 
 
 TEXTS = [

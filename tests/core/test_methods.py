@@ -30,13 +30,13 @@ from trial.definition.conditions import (
     TimeToEvent,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
-from trial.definition.figures import CHART_KINDS
+from trial.definition.figures import FIGURE_KINDS
 from trial.definition.flow import FlowBox, FlowStage
 from trial.definition.outputs import (
     ROW_KINDS,
     Ancova,
-    FigureDefinition,
     Incidence,
+    KeyResultDefinition,
     Levels,
     ListingDefinition,
     Pooling,
@@ -133,7 +133,7 @@ WHOLE |= {
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
                 "looks": [{"id": "one", "label": "Look", "alpha": 0.01}]},
-    "figures": [{"id": "f", "label": "F", "show": "mean", "rule": "Observed",
+    "key_results": [{"id": "f", "label": "F", "show": "mean", "rule": "Observed",
                  "source": {"table": "t", "row": "summary", "column": "a"}}],
     "listings": [{"id": "L", "title": "L", "population": "All", "records": "death.reported",
                   "where": {"related": "True"}, "subjects": "early",
@@ -246,8 +246,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     reporting.Look: {"testing/looks/0": {"id": "two", "label": "Seen", "alpha": 0.02}},
     reporting.CompletionDefinition: {"completion": {
         "set": "received", "condition": "no", "planned": 8, "label": "over"}},
-    FigureDefinition: {"figures/0": {
-        "label": "Figure", "source": {"table": "t", "row": "count", "column": "b"},
+    KeyResultDefinition: {"key_results/0": {
+        "label": "Key", "source": {"table": "t", "row": "count", "column": "b"},
         "show": "median", "rule": "Other"}},
     FlowStage: {"flow/stages/1": {"by_arm": True, "side": [],
                                   "box": {"id": "x", "label": "X", "count": "no"}}},
@@ -286,8 +286,8 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
         "adverse_events",
         "tables",
         "testing",
+        "key_results",
         "figures",
-        "charts",
         "flow",
         "listings",
     },
@@ -300,7 +300,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     TableColumn: {"id"},
     TableRow: {"id", "level", "statistics", "decimals", "column"},  # seen in the table
     Terms: {"chunks"},  # a matter of storing
-    FigureDefinition: {"id", "decimals", "floor", "unit", "population", "primary"},  # seen there
+    KeyResultDefinition: {"id", "decimals", "floor", "unit", "population", "primary"},  # seen there
     FlowStage: {"id", "label", "apart"},
     FlowBox: {"id", "absent", "not_due", "zero_counts"},  # seen there
     ListingDefinition: {"title", "population", "columns", "footnotes", "dataset"},  # seen there
@@ -359,14 +359,14 @@ class TestForms:
         assert DATES.keys() == set(get_args(get_args(DateRef)[0]))
         assert STATISTICS.keys() == set(get_args(Statistic))
 
-    def test_every_kind_of_row_and_chart_is_told_of_a_definition(self):
+    def test_every_kind_of_row_and_figure_is_told_of_a_definition(self):
         made = {kind for table in read(WHOLE).tables for row in table.rows if (kind := row.kind)}
         assert made == ROW_KINDS.keys()
-        for kind, row in CHART_KINDS.items():
-            chart = {"id": "c", "title": "C", "population": "P", "kind": kind, "x_label": "x",
+        for kind, row in FIGURE_KINDS.items():
+            figure = {"id": "c", "title": "C", "population": "P", "kind": kind, "x_label": "x",
                      "y_label": "y", "source": {"table": "t", "row": row}}  # fmt: skip
-            sections = {each.id: each.rows for each in methods(read(WHOLE | {"charts": [chart]}))}
-            ((name, words),) = sections["charts"]
+            sections = {each.id: each.rows for each in methods(read(WHOLE | {"figures": [figure]}))}
+            ((name, words),) = sections["figures"]
             assert name == "c"
             assert words.endswith(f"out of table t, {row.capitalize()}")
 

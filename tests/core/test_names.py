@@ -163,7 +163,7 @@ def asked(kind: str, **where: Any) -> Any:
 
 def with_row(**row: Any) -> Any:
     table = {**TINY["tables"][0], "rows": [{"id": "new", "label": "New"} | row]}
-    return tiny(tables=[table], figures=[])
+    return tiny(tables=[table], key_results=[])
 
 
 def listed(records: str, source: str, **more: Any) -> Any:
@@ -249,12 +249,12 @@ LEVELS = [{"value": "1", "label": "1"}, {"value": "6", "label": "6"}]
         (listed("observations:viral-load,cd8", "value"), "/listings/0/records", None),
         (listed("adverse-event.report", "term"), "/listings/0/records", "adverse-event.reported"),
         (tiny(consort={"25": ["onee"]}), "/consort/25/0", "one"),
-        (tiny(figures=[TINY["figures"][0] | {
+        (tiny(key_results=[TINY["key_results"][0] | {
             "source": {"table": "one", "row": "sex/male", "column": "total"}}]),
-         "/figures/0/source/row", None),
-        (tiny(figures=[TINY["figures"][0] | {
+         "/key_results/0/source/row", None),
+        (tiny(key_results=[TINY["key_results"][0] | {
             "source": {"table": "one", "row": "responders", "column": "totals"}}]),
-         "/figures/0/source/column", "total"),
+         "/key_results/0/source/column", "total"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )  # fmt: skip
@@ -281,8 +281,8 @@ def test_a_value_that_cannot_be_is_refused(definition, at, meant):
         listed("adverse-event.reported", "onset.period"),
         *(
             tiny(
-                figures=[
-                    TINY["figures"][0]
+                key_results=[
+                    TINY["key_results"][0]
                     | {"source": {"table": "one", "row": f"sex/{level}", "column": "total"}}
                 ]
             )
@@ -305,11 +305,11 @@ def test_what_is_known_is_listed_and_a_long_list_shortened():
 UNMARKED = frozenset(
     ("Added.add", "AdverseEventFilter.terms", "AdverseEvents.causality",
      "AdverseEvents.dictionary", "AdverseEvents.grading", "Arm.treatments", "Calendar.earliest",
-     "Calendar.latest", "Characteristic.levels", "Characteristic.unit", "ChartDefinition.x_label",
-     "ChartDefinition.y_label", "Class.value", "Definition.notice", "Definition.outcomes",
+     "Calendar.latest", "Characteristic.levels", "Characteristic.unit", "FigureDefinition.x_label",
+     "FigureDefinition.y_label", "Class.value", "Definition.notice", "Definition.outcomes",
      "Definition.placebo", "Definition.registry", "Definition.strata", "Definition.study",
      "Definition.vocabularies", "Discrepancies.off", "Discrepancies.only",
-     "FigureDefinition.rule", "FigureDefinition.unit", "ListingDefinition.dataset",
+     "KeyResultDefinition.rule", "KeyResultDefinition.unit", "ListingDefinition.dataset",
      "Parameter.unit", "Parameter.units.key", "TermGroup.terms", "Visit.schedule")
 )  # fmt: skip
 """Texts that are for readers, that declare what may be named, or whose model knows them itself."""

@@ -30,7 +30,7 @@ from trial.statistics.limbs import LIMB, joined, limbs
 from trial.statistics.moments import Moments
 from trial.statistics.products import Products
 from trial.subject.acceptance import accept
-from trial.tables.figures import charts
+from trial.tables.figures import figures
 from trial.tables.rounding import settled
 
 CHANGE = {"parameter": "x", "at": "week-5", "change_from": "baseline"}
@@ -167,10 +167,10 @@ class TestPrinted:
 
     def test_a_waterfall_shows_what_its_table_prints(self):
         row = {"summary": PERCENT, "statistics": ["min", "max"]}
-        chart = {"id": "w", "title": "W", "population": "P", "kind": "waterfall",
+        figure = {"id": "w", "title": "W", "population": "P", "kind": "waterfall",
                  "source": {"table": "t", "row": "row"}, "x_label": "", "y_label": ""}  # fmt: skip
-        study = parallel([row], parameters=parameter(), charts=[chart])
-        (found,) = charts(study, sums_of(study, gathered(seen(("143", "131")))))
+        study = parallel([row], parameters=parameter(), figures=[figure])
+        (found,) = figures(study, sums_of(study, gathered(seen(("143", "131")))))
         assert found.places == 1
         assert found.series[0].marks[0].y == "-8.391608391608"
 
@@ -208,14 +208,14 @@ class TestRounded:
 class TestFigures:
     ROW: Mapping[str, Any] = {"summary": CHANGE, "statistics": ["mean", "ci"]}
 
-    def figure(self, show: str = "mean", **more: Any) -> Any:
+    def key_result(self, show: str = "mean", **more: Any) -> Any:
         source = {"table": "t", "row": "row", "column": "a"}
         one = {"id": "f", "label": "F", "show": show, "source": source} | more
         died = {"count": {"recorded": "death.reported"}, "interval": True}
         row = self.ROW if show == "mean" else died
         study = parallel(
             [row],
-            parameters=parameter(places=1), figures=[one], percent_decimals=1,
+            parameters=parameter(places=1), key_results=[one], percent_decimals=1,
         )  # fmt: skip
         pairs = [("5.0", "4.1"), ("6.1", "5.4"), ("7.2", "6.5")]
         (found,) = report.summary(
@@ -223,28 +223,28 @@ class TestFigures:
         )
         return found
 
-    def test_a_figure_is_printed_as_its_table_prints_it(self):
-        found = self.figure()
+    def test_a_key_result_is_printed_as_its_table_prints_it(self):
+        found = self.key_result()
         assert (found.text, found.ci_text) == ("-0.77", ("-1.05", "-0.48"))
 
     def test_decimals_of_its_own_are_those_of_its_interval_too(self):
-        assert (self.figure(decimals=0).text, self.figure(decimals=0).ci_text) == (
+        assert (self.key_result(decimals=0).text, self.key_result(decimals=0).ci_text) == (
             "-1",
             ("-1", "0"),
         )
-        found = self.figure(decimals=3)
+        found = self.key_result(decimals=3)
         assert (found.text, found.ci_text) == ("-0.767", ("-1.054", "-0.480"))
 
     def test_a_percentage_has_the_decimals_of_its_table(self):
-        assert self.figure("count-percent").text == "1 (33.3%)"
-        found = self.figure("count-percent", decimals=2)
+        assert self.key_result("count-percent").text == "1 (33.3%)"
+        found = self.key_result("count-percent", decimals=2)
         assert (found.text, found.ci_text) == ("1 (33.33%)", ("0.84", "90.57"))
 
     @pytest.mark.parametrize(("show", "part"), [("n", "decimals"), ("p", "decimals"),
                                                 ("mean", "floor")])  # fmt: skip
-    def test_what_a_figure_has_no_use_for_is_refused(self, show, part):
+    def test_what_a_key_result_has_no_use_for_is_refused(self, show, part):
         with pytest.raises(Rejected):
-            self.figure(show, **{part: 0.001 if part == "floor" else 1})
+            self.key_result(show, **{part: 0.001 if part == "floor" else 1})
 
 
 class TestRefused:
@@ -274,13 +274,13 @@ class TestRefused:
         ruled["y"].pop("places")
         report.check(parallel([row], parameters=parameter() | ruled))
 
-    def test_a_figure_of_more_decimals_than_are_kept(self):
+    def test_a_key_result_of_more_decimals_than_are_kept(self):
         source = {"table": "t", "row": "row", "column": "a"}
-        figure = {"id": "f", "label": "F", "show": "mean", "source": source, "decimals": 4}
+        key_result = {"id": "f", "label": "F", "show": "mean", "source": source, "decimals": 4}
         ruled = {"y": {"label": "Y", "unit": "log", "log10_of": "x", "places": 6, "decimals": 1}}
         row = {"summary": {"parameter": "y", "at": "week-5"}, "statistics": ["mean"]}
-        fault = refusal(row, parameters=parameter() | ruled, figures=[figure])
-        assert fault.pointer == "/figures/0/decimals"
+        fault = refusal(row, parameters=parameter() | ruled, key_results=[key_result])
+        assert fault.pointer == "/key_results/0/decimals"
 
     def test_decimals_by_statistic_of_a_model(self):
         fault = refusal(

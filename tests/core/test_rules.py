@@ -37,7 +37,7 @@ def with_measure(**measure: Any) -> dict[str, Any]:
 
 def with_row(**row: Any) -> dict[str, Any]:
     table = TINY["tables"][0]
-    return {"tables": [{**table, "rows": [{"id": "new", "label": "New"} | row]}], "figures": []}
+    return {"tables": [{**table, "rows": [{"id": "new", "label": "New"} | row]}], "key_results": []}
 
 
 def asked(**condition: Any) -> Study:
@@ -82,7 +82,7 @@ class TestKleene:
             {"id": "open", "label": "Open", "not_due": {"total": "new"}},
         ]
         table = {**TINY["tables"][0], "rows": rows}
-        study = tiny(**conditions, tables=[table], figures=[])
+        study = tiny(**conditions, tables=[table], key_results=[])
         grid = builders.tables_of(study, [enrolment()])["one"]
         assert [builders.statistic(grid, row, "total", "n") for row in ("yes", "no", "open")] == [
             0,
@@ -258,25 +258,25 @@ class TestWrongNames:
         table = TINY["tables"][0]
         column = {"id": "total", "label": "Total", "set": "nobody"}
         only = {"rows": table["rows"][:1]}
-        assert refused(tables=[{**table, **only, "columns": [column]}], figures=[]) == [
+        assert refused(tables=[{**table, **only, "columns": [column]}], key_results=[]) == [
             "/tables/0/columns/0/set"
         ]
         column = {"id": "total", "label": "Total", "set": "enrolled", "where": "nobody"}
-        assert refused(tables=[{**table, **only, "columns": [column]}], figures=[]) == [
+        assert refused(tables=[{**table, **only, "columns": [column]}], key_results=[]) == [
             "/tables/0/columns/0/where"
         ]
 
     @pytest.mark.parametrize("source", [{"table": "two"}, {"column": "third"}])
-    def test_a_figure_names_a_table_and_a_column(self, source):
-        figure = TINY["figures"][0]
-        changed = {**figure, "source": figure["source"] | source}
+    def test_a_key_result_names_a_table_and_a_column(self, source):
+        key_result = TINY["key_results"][0]
+        changed = {**key_result, "source": key_result["source"] | source}
         (name,) = source
-        assert refused(figures=[changed]) == [f"/figures/0/source/{name}"]
+        assert refused(key_results=[changed]) == [f"/key_results/0/source/{name}"]
 
-    def test_a_figure_names_a_row(self):
-        figure = TINY["figures"][0]
-        changed = {**figure, "source": figure["source"] | {"row": "respnders"}}
-        assert refused(figures=[changed]) == ["/figures/0/source/row"]
+    def test_a_key_result_names_a_row(self):
+        key_result = TINY["key_results"][0]
+        changed = {**key_result, "source": key_result["source"] | {"row": "respnders"}}
+        assert refused(key_results=[changed]) == ["/key_results/0/source/row"]
 
     def test_a_listing_names_records_and_sources(self):
         listing = TINY["listings"][0]

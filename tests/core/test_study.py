@@ -111,7 +111,7 @@ def test_a_definition_whose_change_would_not_fit_into_a_transaction_is_refused()
         rows = [{"id": f"r{i}", "label": "R", "summary": "age"} for i in range(count)]
         table = {**TINY["tables"][0], "rows": rows}
         table["columns"] = table["columns"][:1]
-        return json.dumps(dict(TINY) | {"tables": [table], "figures": []})
+        return json.dumps(dict(TINY) | {"tables": [table], "key_results": []})
 
     report.check(study.load(medians(40)))
     assert refused(medians(60)) == ["/tables"]
@@ -140,7 +140,7 @@ def test_two_boxes_of_one_name_are_refused():
 def test_two_rows_or_columns_of_one_name_are_refused(part):
     table = TINY["tables"][0]
     twice = {**table, part: [*table[part], table[part][0]]}
-    assert refused(json.dumps(dict(TINY) | {"tables": [twice], "figures": []})) != []
+    assert refused(json.dumps(dict(TINY) | {"tables": [twice], "key_results": []})) != []
 
 
 @pytest.mark.parametrize("window", [[17, 12], [20, 24], [12, 13]])

@@ -1199,7 +1199,7 @@ class TestAwkward:
         women = {"characteristic": "sex", "levels": ["F"]}
         column = {"id": "total", "label": "Women", "set": "enrolled", "where": women}
         row = {"id": "open", "label": "Open", "not_due": "day14-responder"}
-        study = tiny(tables=[{**table, "columns": [column], "rows": [row]}], figures=[])
+        study = tiny(tables=[{**table, "columns": [column], "rows": [row]}], key_results=[])
         entries = [enrolment(sex="F"), enrolment(subject="S-2", sex="M")]
         assert statistic(tables_of(study, entries)["one"], "open", "total", "n") == 1
 

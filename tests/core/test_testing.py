@@ -139,7 +139,9 @@ def grids(values: Sequence[Fraction | None]) -> list[Grid]:
              min_size=5, max_size=5),
     st.lists(st.sampled_from(PLACES), unique=True, min_size=1),
 )  # fmt: skip
-def test_a_figure_is_nominal_if_and_only_if_not_in_the_order_or_after_a_failed_one(values, order):
+def test_a_key_result_is_nominal_if_and_only_if_not_in_the_order_or_after_a_failed_one(
+    values, order
+):
     known = dict(zip(PLACES, values, strict=True))
     declared = {"alpha": "0.05", "order": [at(row, column, table) for table, row, column in order]}
     found = {
@@ -164,12 +166,15 @@ def test_a_figure_is_nominal_if_and_only_if_not_in_the_order_or_after_a_failed_o
 class TestFigures:
     def test_the_primary_p_value_of_tmb_301_is_its_one_confirmatory_test(self):
         sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
-        figures = {each.id: each for each in report.summary(tmb301(), sums)}
-        assert (figures["primary-p"].text, figures["primary-p"].nominal) == ("<0.001", False)
+        key_results = {each.id: each for each in report.summary(tmb301(), sums)}
+        assert (key_results["primary-p"].text, key_results["primary-p"].nominal) == (
+            "<0.001",
+            False,
+        )
         undeclared = tmb301(("testing", None))
         sums = builders.sums_of(undeclared, builders.subjects(builders.feed()))
-        figures = {each.id: each for each in report.summary(undeclared, sums)}
-        assert (figures["primary-p"].text, figures["primary-p"].nominal) == ("<0.001", True)
+        key_results = {each.id: each for each in report.summary(undeclared, sums)}
+        assert (key_results["primary-p"].text, key_results["primary-p"].nominal) == ("<0.001", True)
 
 
 class TestChecked:

@@ -37,7 +37,9 @@ def test_a_table_of_nobody_says_so_until_somebody_is_in_one_of_its_columns():
     ]
     table = {"id": "t", "title": "T", "population": "P", "columns": columns, "rows": rows}
     died = {"label": "Died", "condition": "died"}
-    study = builders.tiny(tables=[table], figures=[], sets=builders.TINY["sets"] | {"died": died})
+    study = builders.tiny(
+        tables=[table], key_results=[], sets=builders.TINY["sets"] | {"died": died}
+    )
     before = builders.tables_of(study, [enrolment(sex="F", age=30)])["t"]
     for cell in (cell for row in before.rows for cell in row.cells):
         told = {each.text for each in cell.statistics if each.name != "N"}
@@ -49,10 +51,10 @@ def test_a_table_of_nobody_says_so_until_somebody_is_in_one_of_its_columns():
 
 
 @pytest.mark.parametrize("show", ["n", "count-percent", "events"])
-def test_a_figure_of_nobody_says_so_too(show):
+def test_a_key_result_of_nobody_says_so_too(show):
     source = {"table": "events", "row": "term/Nervous system disorders/Headache"}
-    figure = {"id": "f", "label": "F", "show": show, "source": source | {"column": "total"}}
-    study = builders.tiny(figures=[figure])
+    key_result = {"id": "f", "label": "F", "show": show, "source": source | {"column": "total"}}
+    study = builders.tiny(key_results=[key_result])
     (found,) = report.summary(study, builders.sums_of(study, []))
     assert (found.n, found.N, found.value, found.text) == (None, 0, None, NOT_REPORTED)
     entries = builders.subjects([enrolment(), dose()])

@@ -179,7 +179,7 @@ class TestTerms:
 
     def rows(self, *terms: str, **row: Any) -> dict[str, int]:
         table = {**TINY["tables"][1], "rows": [{"id": "r", "label": "R"} | row]}
-        study = tiny(tables=[table], figures=[], **self.GROUP)
+        study = tiny(tables=[table], key_results=[], **self.GROUP)
         entries = [each for i, term in enumerate(terms) for each in self.of(f"S-{i}", term)]
         grid = tables_of(study, entries)["events"]
         return {each.id: each.cells[0].get("n").raw for each in grid.rows if each.cells}
@@ -200,7 +200,7 @@ class TestTerms:
     def test_reasons_are_compared_so_too(self):
         table = {**TINY["tables"][0], "rows": [{"id": "r", "label": "", "levels": {
             "recorded": "disposition.recorded", "field": "reason"}}]}  # fmt: skip
-        study = tiny(tables=[table], figures=[])
+        study = tiny(tables=[table], key_results=[])
         entries = [
             each
             for i, reason in enumerate(["Café", unicodedata.normalize("NFD", "Café"), "Café "])

@@ -96,24 +96,24 @@ class TestDirection:
                     shown += 1
         assert shown > 20
 
-    def test_a_figure_of_a_change_states_its_direction_and_its_unit(self):
+    def test_a_key_result_of_a_change_states_its_direction_and_its_unit(self):
         sums = builders.sums_of(tmb301(), builders.subjects(feed()))
-        figures = {each.id: each for each in report.summary(tmb301(), sums)}
-        assert figures["week25-mean-decrease"].direction == DECREASE
-        assert figures["week25-mean-decrease"].unit == "log10 copies/mL"
-        assert figures["primary-responders"].direction == ""
+        key_results = {each.id: each for each in report.summary(tmb301(), sums)}
+        assert key_results["week25-mean-decrease"].direction == DECREASE
+        assert key_results["week25-mean-decrease"].unit == "log10 copies/mL"
+        assert key_results["primary-responders"].direction == ""
         bare = {"id": "x", "label": "X", "show": "mean",
                 "source": {"table": "14.2.2", "row": "decrease", "column": "total"}}  # fmt: skip
-        study = tmb301(("figures", [bare]))
-        (figure,) = report.summary(study, builders.sums_of(study, builders.subjects(feed())))
-        assert figure.unit == "log10 copies/mL"
+        study = tmb301(("key_results", [bare]))
+        (key_result,) = report.summary(study, builders.sums_of(study, builders.subjects(feed())))
+        assert key_result.unit == "log10 copies/mL"
 
     def test_a_listing_of_changes_states_them_too(self):
         (listing,) = (listings_of(tmb301(), feed()[:100])[name] for name in ["16.2.6.3"])
         assert "Changes: in log10 copies/mL. A positive number is a decrease." in listing.footnotes
 
 
-def test_a_chart_of_changes_states_their_unit_and_direction():
+def test_a_figure_of_changes_states_their_unit_and_direction():
     shown = {
         "id": "c",
         "title": "C",
@@ -124,8 +124,8 @@ def test_a_chart_of_changes_states_their_unit_and_direction():
         "source": {"table": "14.2.4", "row": "visit", "columns": ["change"]},
     }
     values = shown | {"id": "v", "source": {**shown["source"], "columns": ["value"]}}
-    study = tmb301(("charts", [shown, values]))
-    changes, plain = builders.report_of(study, feed()[:100]).charts
+    study = tmb301(("figures", [shown, values]))
+    changes, plain = builders.report_of(study, feed()[:100]).figures
     assert changes.footnotes == ("Changes: in log10 copies/mL. A negative number is a decrease.",)
     assert plain.footnotes == ()
 
@@ -137,9 +137,9 @@ class TestImputation:
             found = cell(grid, "decrease", column)
             assert (found.get("observed").raw, found.get("imputed").raw) == (40 - imputed, imputed)
         sums = builders.sums_of(tmb301(), builders.subjects(feed()))
-        figures = {each.id: each for each in report.summary(tmb301(), sums)}
-        assert figures["week25-mean-decrease"].imputation == "observed 31, imputed 9 (BOCF)"
-        assert figures["day14-mean-decrease"].imputation == ""
+        key_results = {each.id: each for each in report.summary(tmb301(), sums)}
+        assert key_results["week25-mean-decrease"].imputation == "observed 31, imputed 9 (BOCF)"
+        assert key_results["day14-mean-decrease"].imputation == ""
 
 
 class TestAbsent:

@@ -108,7 +108,7 @@ def test_what_no_repetition_cures_surfaces_at_the_first_time(
 
 
 def test_what_the_store_refuses_for_good_is_refused_alone(bench: Bench, proxy: Proxy) -> None:
-    """A number past its digits, say: the event is set aside, and its neighbours are recorded."""
+    """A number past its digits, say: the event is quarantined, and its neighbours are recorded."""
     poison = bench.event("P1", "poison")
     neighbours = [bench.event(f"P{i}", f"L{i}") for i in range(5)]
     holds = "TransactItems[].Put.Item.SK.S | [?contains(@, '#poison#')] | [0]"

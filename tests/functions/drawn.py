@@ -17,7 +17,7 @@ ROWS = [{"summary": "age"}, {"count": "enrolled"}, {"count": "in-a"}, {"events":
 LISTINGS = [listing(name, sources) for name, sources in SOURCES.items()]
 DEFINITION = json.loads(study_of(ROWS, [A, B, TOTAL], listings=LISTINGS).source)
 PATHS = (
-    "summary", "consort", "tables", "tables/t", "set-aside", "discrepancies",
+    "summary", "consort", "tables", "tables/t", "quarantine", "discrepancies",
     "subjects/S-0/history",
 )  # fmt: skip
 

@@ -174,10 +174,10 @@ class Service:
         """Tell Publish of items that changed."""
         return self.invoke("publish", streamed(*keys))
 
-    def set_aside(self, study: str = STUDY) -> list[dict[str, Any]]:
-        found = self.get("set-aside", study).json
-        assert found["count"] == len(found["set_aside"])
-        rows: list[dict[str, Any]] = found["set_aside"]
+    def quarantined(self, study: str = STUDY) -> list[dict[str, Any]]:
+        found = self.get("quarantine", study).json
+        assert found["count"] == len(found["quarantined"])
+        rows: list[dict[str, Any]] = found["quarantined"]
         return rows
 
     def items(self, *without: str) -> dict[tuple[str, str], Any]:

@@ -79,7 +79,7 @@ class Road:
         return self.client.tables["t"]
 
     def kept(self, body: bytes, study: str) -> bool:
-        """Say whether a body is set aside under a study, or under none."""
+        """Say whether a body is quarantined under a study, or under none."""
         digest = hashlib.sha256(body).hexdigest()
         partitions = (f"STUDY#{each}#ASIDE" for each in (study, "unknown-study"))
         return any((each, digest) in self.keys for each in partitions)

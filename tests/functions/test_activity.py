@@ -185,7 +185,7 @@ def test_who_reads_what_is_not_for_all_or_is_led_to_a_document_is_noted_with_why
 
 def test_redriving_is_noted_with_who_and_why(open_blinded: Callable[..., Service]) -> None:
     service = open_blinded()
-    assert ask(service, "POST", "set-aside/redrive?reason=Amended").status == 200
+    assert ask(service, "POST", "quarantine/redrive?reason=Amended").status == 200
     (row,) = done(service)
     assert (row["action"], row["principal"], row["reason"]) == ("redrive", CALLER, "Amended")
 
@@ -198,7 +198,7 @@ def test_what_cannot_be_noted_is_not_shown(open_blinded: Callable[..., Service])
     )
     answer = service.get("unblinded/summary", STUDY)
     assert answer.status == 503
-    assert "figures" not in json.dumps(answer.json)
+    assert "key_results" not in json.dumps(answer.json)
     assert service.get("summary", STUDY).status == 200
 
 

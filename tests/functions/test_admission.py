@@ -50,7 +50,7 @@ def test_a_number_beyond_what_is_kept_is_refused_at_its_place(
     definition: Definition, number: str, place: str
 ) -> None:
     if place == "reference":
-        pointer, of = "/charts/0/references/0/value", definition["charts"][0]["references"][0]
+        pointer, of = "/figures/0/references/0/value", definition["figures"][0]["references"][0]
         of["value"] = 77_777
     else:
         pointer, of = "/conditions/responder/at_most", definition["conditions"]["responder"]

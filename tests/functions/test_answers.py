@@ -10,7 +10,7 @@ from invoking import CALLER, PROBLEM, STUDY, Service, request
 from trial.definition import study
 
 Event = dict[str, Any]
-FIGURE = (
+KEY_RESULT = (
     "id label population n N value unit text ci ci_text method rule observed imputed"
     " not_due missing without_row direction nominal"
 )
@@ -20,7 +20,7 @@ READS = (
     "consort",
     "tables",
     "tables/14.2.1",
-    "set-aside",
+    "quarantine",
     "reports",
     "reports/0",
     "reports/live/summary.json",
@@ -58,16 +58,16 @@ def test_what_is_not_there_is_404(service: Service, path: str) -> None:
     assert (answer.status, answer.media_type, answer.json["status"]) == (404, PROBLEM, 404)
 
 
-def test_the_summary_counts_accepted_revisions_and_what_was_set_aside(filled: Service) -> None:
+def test_the_summary_counts_accepted_revisions_and_what_was_quarantined(filled: Service) -> None:
     filled.post("{")
     document = filled.get("summary").json
     journal = [key for key in filled.items() if "#JOURNAL#" in key[0]]
-    assert (document["accepted"], document["set_aside"]) == (len(journal), 1)
+    assert (document["accepted"], document["quarantined"]) == (len(journal), 1)
     assert document["cut"]["accepted"] == document["accepted"]
-    members = FIGURE.split()
-    for figure in document["figures"]:
-        assert list(figure) == members
-        assert figure["value"] is None or isinstance(figure["value"], str)
+    members = KEY_RESULT.split()
+    for key_result in document["key_results"]:
+        assert list(key_result) == members
+        assert key_result["value"] is None or isinstance(key_result["value"], str)
 
 
 def test_tables_are_shaped_as_tables_json(filled: Service) -> None:
@@ -126,7 +126,7 @@ def test_live_answers_are_those_of_the_documents(filled: Service) -> None:
     tables = json.loads(filled.object(f"{live}/tables.json"))
     assert filled.get("tables").json["tables"] == tables["tables"]
     summary = json.loads(filled.object(f"{live}/summary.json"))
-    assert filled.get("summary").json["figures"] == summary["figures"]
+    assert filled.get("summary").json["key_results"] == summary["key_results"]
     flow = json.loads(filled.object(f"{live}/consort.json"))
     answered = filled.get("consort").json
     assert {**answered, "cut": None} == {**flow, "cut": None}
@@ -140,11 +140,11 @@ def test_the_definition_in_force_can_be_read_and_put_elsewhere(
     assert again == study.load(json.dumps(definition)).definition
 
 
-def test_what_was_set_aside_is_listed_in_order_of_time_with_its_sender(service: Service) -> None:
+def test_what_was_quarantined_is_listed_in_order_of_time_with_its_sender(service: Service) -> None:
     bodies = ["{", "[", "7", '"x"']
     for body in bodies:
         service.post(body)
-    rows = service.set_aside()
+    rows = service.quarantined()
     assert [row["body"] for row in rows] == bodies
     for row in rows:
         assert CALLER in row.values()
@@ -154,13 +154,13 @@ def test_what_was_set_aside_is_listed_in_order_of_time_with_its_sender(service: 
 
 def test_a_body_that_is_no_text_is_listed_all_the_same(service: Service) -> None:
     service.post(b"\xff\x00\xfe")
-    (row,) = service.set_aside()
+    (row,) = service.quarantined()
     assert row["size"] == 3
 
 
 def test_a_body_that_is_no_text_can_be_had_back(service: Service) -> None:
     service.post(b"\xff\x00\xfe")
-    (row,) = service.set_aside()
+    (row,) = service.quarantined()
     assert base64.b64decode(row["body_base64"]) == b"\xff\x00\xfe"
 
 
@@ -239,5 +239,5 @@ def test_bytes_that_are_no_text_are_refused_with_their_place_and_kept_as_they_ca
     answer = service.post(broken)
     assert answer.status == 400
     assert answer.json["detail"] == f"not UTF-8 at byte {place}"
-    (kept,) = service.set_aside()
+    (kept,) = service.quarantined()
     assert kept["body_base64"] == base64.b64encode(broken).decode()

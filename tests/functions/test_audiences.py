@@ -59,9 +59,9 @@ def test_the_unblinded_see_by_arm_what_is_open_pooled(open_blinded: Callable[...
     assert json.loads(history["events"][1]["body"])["data"]["arm"] == "a"
     assert len(history["head"]) == 64
     assert service.get("subjects/S-0/history", STUDY).json["head"] == HIDDEN
-    bodies = [each["body"] for each in service.get("set-aside", STUDY).json["set_aside"]]
+    bodies = [each["body"] for each in service.get("quarantine", STUDY).json["quarantined"]]
     assert (bodies.count(HIDDEN), len(bodies)) == (3, 4)
-    whole = service.get("unblinded/set-aside", STUDY).json["set_aside"]
+    whole = service.get("unblinded/quarantine", STUDY).json["quarantined"]
     assert HIDDEN not in [each["body"] for each in whole]
 
 

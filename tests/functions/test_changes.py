@@ -89,8 +89,8 @@ def compare(service: Service, new: Document, old: Document, path: str = "") -> D
     return found
 
 
-def figure(found: Document, name: str) -> Document | None:
-    return next((each for each in found["figures"] if each["id"] == name), None)
+def key_result(found: Document, name: str) -> Document | None:
+    return next((each for each in found["key_results"] if each["id"] == name), None)
 
 
 def records(found: Document) -> dict[tuple[str, str, str], str]:
@@ -121,12 +121,12 @@ def test_a_corrected_viral_load_flips_a_responder_and_is_named(
     found = compare(study, new, old)
     assert (found["before"]["report"], found["after"]["report"]) == (old["id"], new["id"])
     assert (found["after"]["cut"]["id"], found["compared"]) == (new["cut"], True)
-    flipped = figure(found, "responders")
+    flipped = key_result(found, "responders")
     assert flipped is not None
     assert (flipped["before"]["text"], flipped["after"]["text"]) == ("2 (100%)", "1 (50%)")
     key = {"kind": "lab.result.reported", "record": "VL-14"}
     assert flipped["moved_by"] == [{"subject": "S-1", "records": [key]}]
-    assert figure(found, "headache") is None
+    assert key_result(found, "headache") is None
     (subject,) = found["subjects"]
     (record,) = subject["records"]
     stamp = record.pop("received")
@@ -152,7 +152,7 @@ def test_a_voided_adverse_event_takes_its_term_out(
     void = {"record": "AE-1", "revision": 2, "action": "void", "reason_for_change": "Not hers"}
     post(study, entry("adverse-event.reported", "S-2", **void))
     found = compare(study, made(study, clock), old)
-    headache = figure(found, "headache")
+    headache = key_result(found, "headache")
     assert headache is not None
     assert (headache["before"]["n"], headache["after"]["n"]) == (1, 0)
     key = {"kind": "adverse-event.reported", "record": "AE-1"}
@@ -174,7 +174,7 @@ def test_a_late_record_counts_once_it_has_come_and_an_older_revision_moves_nothi
         ("S-1", "adverse-event.coded", "C-AE-1"): "new",
         ("S-1", "adverse-event.reported", "AE-1"): "new",
     }
-    headache = figure(found, "headache")
+    headache = key_result(found, "headache")
     assert headache is not None
     both = [
         {"kind": "adverse-event.coded", "record": "C-AE-1"},
@@ -189,7 +189,7 @@ def test_a_new_subject_moves_denominators_and_what_it_counts_in(
     old = made(study, clock)
     post(study, *responder("S-3", then=10_000))
     found = compare(study, made(study, clock), old)
-    responders = figure(found, "responders")
+    responders = key_result(found, "responders")
     assert responders is not None
     assert (responders["before"]["text"], responders["after"]["text"]) == ("2 (100%)", "2 (67%)")
     assert [each["subject"] for each in responders["moved_by"]] == ["S-3"]
@@ -208,12 +208,12 @@ def test_what_moved_and_moved_back_is_not_told_and_nothing_that_did_not_move(
     post(study, viral_load(14, 9_000, subject="S-2", revision=2))
     post(study, viral_load(14, 1_000, subject="S-2", revision=3))
     found = compare(study, made(study, clock), old)
-    responders = figure(found, "responders")
+    responders = key_result(found, "responders")
     assert responders is not None
     assert [each["subject"] for each in responders["moved_by"]] == ["S-1"]
     assert records(found)["S-2", "lab.result.reported", "VL-14"] == "corrected"
     same = compare(study, old, old)
-    assert (same["figures"], same["cells"], same["subjects"]) == ([], [], [])
+    assert (same["key_results"], same["cells"], same["subjects"]) == ([], [], [])
     assert same["differing_subjects"] == 0
 
 
@@ -224,8 +224,10 @@ def test_the_other_way_round_it_is_told_backwards(
     post(study, viral_load(14, 9_000, subject="S-1", revision=2), *responder("S-3"))
     new = made(study, clock)
     forth, back = compare(study, new, old), compare(study, old, new)
-    assert [each["id"] for each in forth["figures"]] == [each["id"] for each in back["figures"]]
-    for one, other in zip(forth["figures"], back["figures"], strict=True):
+    assert [each["id"] for each in forth["key_results"]] == [
+        each["id"] for each in back["key_results"]
+    ]
+    for one, other in zip(forth["key_results"], back["key_results"], strict=True):
         assert (one["before"], one["after"]) == (other["after"], other["before"])
     told = records(back)
     assert told.pop(("S-1", "lab.result.reported", "VL-14")) == "earlier revision"
@@ -233,7 +235,7 @@ def test_the_other_way_round_it_is_told_backwards(
     assert {name for name, *_ in told} == {"S-3"}
 
 
-def test_cuts_by_different_definitions_are_told_apart_and_their_figures_not_mixed(
+def test_cuts_by_different_definitions_are_told_apart_and_their_key_results_not_mixed(
     study: Service, clock: Callable[..., datetime]
 ) -> None:
     old = made(study, clock)
@@ -245,7 +247,7 @@ def test_cuts_by_different_definitions_are_told_apart_and_their_figures_not_mixe
     assert not found["compared"]
     assert "different definitions" in found["not_compared"]
     assert found["before"]["cut"]["definition"] != found["after"]["cut"]["definition"]
-    assert (found["figures"], found["cells"]) == ([], [])
+    assert (found["key_results"], found["cells"]) == ([], [])
     assert records(found) == {("S-1", "lab.result.reported", "VL-14"): "corrected"}
 
 
@@ -256,10 +258,10 @@ def test_cuts_of_before_an_amendment_are_compared_by_the_definition_of_then(
     post(study, viral_load(14, 9_000, subject="S-1", revision=2))
     new = made(study, clock)
     before = compare(study, new, old)
-    assert study.define(DEFINITION | {"title": "Amended", "figures": []}).status == 202
+    assert study.define(DEFINITION | {"title": "Amended", "key_results": []}).status == 202
     study.invoke("audit", {})
     assert compare(study, new, old) == before
-    assert figure(before, "responders") is not None
+    assert key_result(before, "responders") is not None
 
 
 def test_a_cut_off_is_compared_as_it_was_seen(
@@ -281,7 +283,7 @@ def test_a_cut_off_is_compared_as_it_was_seen(
     assert moved_by(found, "one", "week5") == ["S-1", "S-2"]
 
 
-def test_a_visit_that_a_later_cut_off_makes_due_moves_a_figure_without_a_record(
+def test_a_visit_that_a_later_cut_off_makes_due_moves_a_key_result_without_a_record(
     study: Service, clock: Callable[..., datetime]
 ) -> None:
     post(study, enrolment(subject="S-4", age=50, sex="M"), dose(7, subject="S-4"))

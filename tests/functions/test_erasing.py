@@ -98,7 +98,7 @@ def test_history_shows_what_was_received_until_it_is_erased(
     assert [json.loads(each["received"]) for each in before["events"]] == events
     answer = erase(service)
     assert (answer.status, answer.json) == (
-        200, {"study": STUDY, "subject": SUBJECT, "status": "erased", "set_aside": 0},
+        200, {"study": STUDY, "subject": SUBJECT, "status": "erased", "quarantined": 0},
     )  # fmt: skip
     after = service.get(f"subjects/{SUBJECT}/history").json
     assert after["intact"]
@@ -191,13 +191,13 @@ def test_a_retired_study_is_read_and_nothing_else(
     taken: list[Callable[[], Answer]] = [
         lambda: service.post(events[2]),
         lambda: service.define(definition | {"title": "Another"}),
-        lambda: ask(service, "/set-aside/redrive", ""),
+        lambda: ask(service, "/quarantine/redrive", ""),
     ]
     for call in taken:
         refused = call()
         assert (refused.status, refused.json["title"]) == (409, "Study is retired")
     assert service.queue(events[3]) == []
-    assert service.get("summary").json["set_aside"] == 3
+    assert service.get("summary").json["quarantined"] == 3
     assert service.get("tables").json == before
     assert service.get("definition").json["retired"]["principal"] == CALLER
     assert cut(service)[0]["accepted"] == 2

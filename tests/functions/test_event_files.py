@@ -79,8 +79,8 @@ def unreadable(answer: Answer, service: Service) -> None:
     assert answer.media_type == PROBLEM
     assert answer.json["title"] == "Not JSON"
     assert "line 1 column " in answer.json["detail"]
-    (aside,) = service.set_aside()
-    assert aside["body"] == read("api/post-unreadable")["body"]
+    (rejected,) = service.quarantined()
+    assert rejected["body"] == read("api/post-unreadable")["body"]
 
 
 def document(*members: str) -> Callable[[Answer, Service], None]:
@@ -129,13 +129,13 @@ def accepted(answer: Answer, service: Service) -> None:
     assert (row["status"], row["reason"]) == ("pending", "Data monitoring")
 
 
-def counted(number: int, aside: int = 0) -> Callable[[Any, Service], None]:
+def counted(number: int, rejected: int = 0) -> Callable[[Any, Service], None]:
     def check(answer: Any, service: Service) -> None:
         assert answer == {"batchItemFailures": []}
         summary = service.get("summary").json
         assert summary["accepted"] == len(journal(service)) == number
         rows = [key for key in service.items("#BODY#ASIDE") if key[0].endswith("#ASIDE")]
-        assert len(rows) == aside
+        assert len(rows) == rejected
 
     return check
 
@@ -232,8 +232,8 @@ def unreadable_message(service: Service) -> None:
 
 def no_study(answer: Answer, service: Service) -> None:
     assert answer.status == 200
-    assert [each["body"] for each in answer.json["set_aside"]] == ["{"]
-    assert service.set_aside() == []
+    assert [each["body"] for each in answer.json["quarantined"]] == ["{"]
+    assert service.quarantined() == []
 
 
 VISIT, EVENT = first("api/post-visit"), first("api/post-adverse-event")
@@ -248,9 +248,9 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "api/get-consort-svg": (VISIT, picture),
     "api/get-reports": (VISIT, document("live", "last_rendering", "reports")),
     "api/get-discrepancies": (VISIT, document("rules", "discrepancies", "next")),
-    "api/get-set-aside": (first("api/post-unreadable"), document("count", "set_aside")),
-    "api/get-set-aside-of-no-study": (unreadable_message, no_study),
-    "api/get-summary": (VISIT, document("accepted", "set_aside", "figures")),
+    "api/get-quarantine": (first("api/post-unreadable"), document("count", "quarantined")),
+    "api/get-quarantine-of-no-study": (unreadable_message, no_study),
+    "api/get-summary": (VISIT, document("accepted", "quarantined", "key_results")),
     "api/get-table": (VISIT, one_table),
     "api/get-tables": (VISIT, document("tables", "content_root")),
     "api/post-audit": (VISIT, audit_asked),
@@ -270,7 +270,7 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "ingest/batch": (nothing, counted(20)),
     "ingest/correction": (nothing, counted(2)),
     "ingest/duplicate": (nothing, counted(1)),
-    "ingest/unreadable": (nothing, counted(1, aside=1)),
+    "ingest/unreadable": (nothing, counted(1, rejected=1)),
     "ingest/visit": (nothing, counted(1)),
     "publish/report-requested": (ask_for_report, report_made),
     "publish/sweep": (ask_for_report, swept),
@@ -301,10 +301,10 @@ def test_an_event_file_sent_again_changes_no_record_and_no_total(
 ) -> None:
     EXPECTED[name][0](service)
     service.invoke(name.split("/", maxsplit=1)[0], read(name))
-    before, asides = service.items(*KEPT), service.set_aside()
+    before, rejected_bodies = service.items(*KEPT), service.quarantined()
     service.invoke(name.split("/", maxsplit=1)[0], read(name))
     assert service.items(*KEPT) == before
-    assert service.set_aside() == asides
+    assert service.quarantined() == rejected_bodies
 
 
 def test_requests_and_batches_made_in_tests_are_shaped_as_those_of_the_files() -> None:

@@ -259,8 +259,8 @@ BY_KEY: dict[str, tuple[Forgery, str]] = {
         stated("heads.json", "subjects", "P-2", "erased", value=True),
         f"heads.json: {UNSIGNED}",
     ),
-    "what was set aside": (
-        stated("heads.json", "set_aside", value=[]),
+    "what is quarantined": (
+        stated("heads.json", "quarantined", value=[]),
         f"heads.json: {UNSIGNED}",
     ),
     "the epoch": (
@@ -323,12 +323,12 @@ def test_a_whole_history_replaced_by_who_has_the_key_is_found_by_who_holds_an_ea
     assert "the cut before this one, number 1, was another" in output
 
 
-@pytest.mark.parametrize("kind", ["disputes", "set_aside"])
+@pytest.mark.parametrize("kind", ["disputes", "quarantined"])
 def test_what_was_disputed_or_refused_is_missed_by_who_holds_an_earlier_cut(
     bench: Bench, held: Held, kind: str
 ) -> None:
     files, earlier = dict(held.own.later), dict(held.own.earlier)
-    assert len(json.loads(files["heads.json"])["set_aside"]) == 2
+    assert len(json.loads(files["heads.json"])["quarantined"]) == 2
     for each in (files, earlier):
         heads = json.loads(each["heads.json"])
         heads["disputes"] = json.loads(files["heads.json"])["disputes"]

@@ -1,4 +1,4 @@
-"""Whatever is sent, by whichever road, is recorded or set aside, and can be read back.
+"""Whatever is sent, by whichever road, is recorded or quarantined, and can be read back.
 
 Bodies go through the handlers as Lambda's runtime marshals them, before DynamoDB in memory with
 its limits. `python tests/long_runs.py bodies` tries 200,000.
@@ -39,7 +39,7 @@ A_TABLE = 1_000
 BLINDED = "TINY"
 
 
-def test_whatever_is_sent_is_recorded_or_set_aside_and_read_back(
+def test_whatever_is_sent_is_recorded_or_quarantined_and_read_back(
     road: Road, definition: Event, feed_of_tmb301: list[Event]
 ) -> None:
     blinded = [json.loads(each.body) | {"study": BLINDED} for each in feed("aabb")]
@@ -58,7 +58,7 @@ def test_whatever_is_sent_is_recorded_or_set_aside_and_read_back(
         with open(report_to, "a", encoding="utf-8") as file:  # noqa: PTH123
             file.write(json.dumps(road.counts) + "\n")
     assert road.counts["recorded"] > BODIES // 20
-    assert road.counts["set aside"] > BODIES // 4
+    assert road.counts["quarantined"] > BODIES // 4
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +134,7 @@ def settle(road: Road, body: bytes, study: str, status: int) -> None:
         assert road.submitted(body, study)
         road.counts["submitted"] += 1
     elif road.kept(body, study) or road.kept(body, _study_of(body)):
-        road.counts["set aside"] += 1
+        road.counts["quarantined"] += 1
     else:
         assert not status, (status, body[:300])
         assert road.recorded(body, study), body[:300]  # a message is answered nothing
@@ -150,12 +150,12 @@ def _study_of(body: bytes) -> str:
 
 
 def read_back(road: Road, *, documents: bool) -> None:
-    """Read all that was set aside and every history by every route there is, and documents."""
+    """Read all that was quarantined and every history by every route there is, and documents."""
     partitions = Counter(each for each, _ in road.keys if re.fullmatch("STUDY#[^#]*#ASIDE", each))
     for partition, count in partitions.items():
         study = partition.split("#")[1]
-        for path in aside_paths(study):
-            rows = list(pages(road, path, "set_aside"))
+        for path in quarantine_paths(study):
+            rows = list(pages(road, path, "quarantined"))
             assert len(rows) == count
             assert all(bodies_match(row) for row in rows)
     for start in ("", "unblinded/"):
@@ -174,12 +174,12 @@ def read_back(road: Road, *, documents: bool) -> None:
             check_documents(name)
 
 
-def aside_paths(study: str) -> list[str]:
+def quarantine_paths(study: str) -> list[str]:
     if study == "unknown-study":
-        return ["/set-aside"]
+        return ["/quarantine"]
     if study == BLINDED:
-        return [f"/studies/{study}/set-aside", f"/studies/{study}/unblinded/set-aside"]
-    return [f"/studies/{study}/set-aside" if study == STUDY else f"/set-aside?study={study}"]
+        return [f"/studies/{study}/quarantine", f"/studies/{study}/unblinded/quarantine"]
+    return [f"/studies/{study}/quarantine" if study == STUDY else f"/quarantine?study={study}"]
 
 
 def bodies_match(row: dict[str, Any]) -> bool:

@@ -88,7 +88,7 @@ def test_a_right_guess_and_a_wrong_one_are_answered_alike(
 def test_nothing_open_tells_a_right_guess_from_a_wrong_one(
     open_blinded: Callable[..., Service],
 ) -> None:
-    """Neither disputes, nor what is set aside, nor counts, documents, or what redriving says."""
+    """Neither disputes, nor what is quarantined, nor counts, documents, or what redriving says."""
     told = []
     for arm in "ab":
         service = open_blinded()
@@ -121,7 +121,7 @@ def without_chance(reports: dict[str, Any]) -> dict[str, Any]:
 
 
 def redriven(service: Service) -> Any:
-    return service.ask(request("POST", f"/studies/{STUDY}/set-aside/redrive")).json
+    return service.ask(request("POST", f"/studies/{STUDY}/quarantine/redrive")).json
 
 
 def erased(service: Service) -> Any:
@@ -216,7 +216,7 @@ def test_faults_of_body_and_definition_are_answered_at_once(
     assert (other.status, other.pointers) == (422, ["/type"])
     assert service.submit("{", STUDY).status == 400
     assert len(submitted(service)) == before
-    assert len(service.set_aside(STUDY)) == 7
+    assert len(service.quarantined(STUDY)) == 7
 
 
 def test_a_batch_of_treatment_events_is_answered_one_by_one(
@@ -249,7 +249,7 @@ def test_what_was_refused_for_its_road_is_not_recorded_by_redriving(
     service = open_blinded()
     given = dose(9, subject="S-0", treatment="drug")
     assert service.post(given.body, STUDY).status == 403
-    assert redriven(service)["settled"] == 0
+    assert redriven(service)["resolved"] == 0
     assert service.settle() == []
     assert verdicts(service)[-1] == "refused"
 
@@ -264,7 +264,7 @@ def test_a_treatment_event_that_was_mended_goes_the_same_road_by_redriving(
     assert service.define(amended).status == 202
     service.invoke("audit", {})
     wiring.store().look_again(STUDY)
-    assert redriven(service)["settled"] == 1
+    assert redriven(service)["resolved"] == 1
     assert verdicts(service)[-1] == "pending"
     service.settle()
     assert verdicts(service)[-1] == "conflict"

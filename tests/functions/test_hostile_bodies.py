@@ -98,7 +98,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_it_is_refused_with_its_place_set_aside_and_leaves_its_neighbours_alone(
+def test_it_is_refused_with_its_place_quarantined_and_leaves_its_neighbours_alone(
     trial: Road, feed: list[str], visit: Event, what: str
 ) -> None:
     spoilt, status, place = HOSTILE[what]
@@ -113,8 +113,8 @@ def test_it_is_refused_with_its_place_set_aside_and_leaves_its_neighbours_alone(
     assert all(trial.recorded(each.encode(), STUDY) for each in feed[:4])
     assert trial.kept(body, STUDY)
     assert trial.kept(body.decode(errors="replace").encode(), STUDY)
-    rows = [*pages(trial, f"/studies/{STUDY}/set-aside", "set_aside")]
-    rows += pages(trial, "/set-aside", "set_aside")
+    rows = [*pages(trial, f"/studies/{STUDY}/quarantine", "quarantined")]
+    rows += pages(trial, "/quarantine", "quarantined")
     assert all(len(json.dumps(each["problem"])) < 60_000 for each in rows)
     assert any(place in json.dumps(each["problem"], ensure_ascii=False) for each in rows)
 
@@ -128,7 +128,7 @@ def test_what_is_no_json_at_all_is_kept_whole(trial: Road, body: bytes) -> None:
     for kind in (SINGLE, BATCH):
         assert trial.api(posted(body, kind))["statusCode"] == 400
     assert trial.kept(body, STUDY)
-    assert len([*pages(trial, f"/studies/{STUDY}/set-aside", "set_aside")]) == 1
+    assert len([*pages(trial, f"/studies/{STUDY}/quarantine", "quarantined")]) == 1
 
 
 def test_a_value_of_many_digits_is_counted_to_its_last_one(
@@ -149,16 +149,18 @@ def test_a_value_of_many_digits_is_counted_to_its_last_one(
     assert value in row["received"]
 
 
-def test_what_is_set_aside_comes_in_pages_that_lambda_can_answer(trial: Road, visit: Event) -> None:
+def test_what_is_quarantined_comes_in_pages_that_lambda_can_answer(
+    trial: Road, visit: Event
+) -> None:
     """30 refused bodies of 250 kB, of quotation marks, each of which counts four times."""
     bodies = [json.dumps(visit | {"id": "", "ward": f"{number}{chr(34) * 110_000}"}).encode()
               for number in range(30)]  # fmt: skip
     for body in bodies:
         assert trial.api(posted(body, SINGLE))["statusCode"] == 422
-    path = f"/studies/{STUDY}/set-aside"
-    rows = [*pages(trial, path, "set_aside")]
+    path = f"/studies/{STUDY}/quarantine"
+    rows = [*pages(trial, path, "quarantined")]
     assert [each["body"].encode() for each in rows] == bodies  # in the order in which they came
-    assert 1 < len(trial.get(path)["set_aside"]) < len(rows)
+    assert 1 < len(trial.get(path)["quarantined"]) < len(rows)
 
 
 def test_rows_of_one_moment_are_told_apart_from_page_to_page(
@@ -170,7 +172,7 @@ def test_rows_of_one_moment_are_told_apart_from_page_to_page(
     bodies = [f"{number}".encode() for number in range(5)]
     for body in bodies:
         trial.api(posted(body, SINGLE))
-    rows = [*pages(trial, f"/studies/{STUDY}/set-aside", "set_aside")]
+    rows = [*pages(trial, f"/studies/{STUDY}/quarantine", "quarantined")]
     assert sorted(each["body"].encode() for each in rows) == bodies
 
 
@@ -201,13 +203,13 @@ def test_what_names_no_study_can_be_read_by_an_administrator(trial: Road, visit:
     nowhere = json.dumps(visit | {"study": "TYPO-1"})
     bodies = ["{", '{"study": 7}', "[]"]
     assert trial.queue(*bodies, nowhere) == []
-    answer = trial.get("/set-aside")
-    assert sorted(each["body"] for each in answer["set_aside"]) == sorted(bodies)
+    answer = trial.get("/quarantine")
+    assert sorted(each["body"] for each in answer["quarantined"]) == sorted(bodies)
     assert (answer["studies"], answer["more_studies"], answer["next"]) == (["TYPO-1"], None, None)
-    (row,) = pages(trial, "/set-aside?study=TYPO-1", "set_aside")
+    (row,) = pages(trial, "/quarantine?study=TYPO-1", "quarantined")
     assert (row["body"], row["problem"]["status"]) == (nowhere, 404)
     for other in (STUDY, "a%2Fb"):  # a study's own list may be blinded
-        assert trial.api(request("GET", f"/set-aside?study={other}"))["statusCode"] == 422
+        assert trial.api(request("GET", f"/quarantine?study={other}"))["statusCode"] == 422
 
 
 def test_tables_of_long_terms_are_the_recomputed_however_many_there_are(
@@ -248,7 +250,7 @@ def long_term(number: int) -> str:
     return "".join(chr(0x20000 + (number * 7 + place) % 0x1000) for place in range(200))
 
 
-def test_an_event_at_which_this_code_fails_is_set_aside_and_leaves_its_neighbours_alone(
+def test_an_event_at_which_this_code_fails_is_quarantined_and_leaves_its_neighbours_alone(
     trial: Road, feed: list[str], visit: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, contribute = wiring.store(), report.contribute

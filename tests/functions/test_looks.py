@@ -180,7 +180,7 @@ def test_an_interim_cut_and_a_final_one_of_the_same_records_differ_in_no_number(
     before, _ = asked(running)
     after, _ = asked(running, final=True, reason="Final analysis")
     found = running.get(f"reports/{after['id']}/changes-since/{before['id']}", STUDY).json
-    assert (found["compared"], found["cells"], found["figures"]) == (True, [], [])
+    assert (found["compared"], found["cells"], found["key_results"]) == (True, [], [])
     states = [found[side]["cut"]["completion"]["state"] for side in ("before", "after")]
     assert states == ["interim", "final"]
 

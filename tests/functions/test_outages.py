@@ -345,7 +345,7 @@ def test_every_operation_of_the_api_fails_once_and_what_is_sent_again_is_right(
     trial.deliver()
     name = trial.ask()
     trial.deliver(name)
-    reads = "summary", "tables", "reports", f"reports/{name}/tables.json", "set-aside"
+    reads = "summary", "tables", "reports", f"reports/{name}/tables.json", "quarantine"
 
     def call(event: str) -> list[int]:
         posted = trial.service.post(json.loads(event), trial.study).status
@@ -364,4 +364,4 @@ def test_every_operation_of_the_api_fails_once_and_what_is_sent_again_is_right(
         assert set(call(event)) <= {200, 201, 303}
         accepted += 1
         assert trial.service.get("summary", trial.study).json["accepted"] == accepted
-    assert trial.service.set_aside(trial.study) == []
+    assert trial.service.quarantined(trial.study) == []

@@ -105,7 +105,7 @@ def test_other_content_for_a_revision_is_409_and_the_first_stays(
     other = changed(visit, date="2015-06-09")
     assert refused(service.post(other), 409).pointers == ["/data/revision"]
     assert service.items("#ASIDE", "CONFLICT#") == before
-    assert [json.loads(each["body"]) for each in service.set_aside()] == [other]
+    assert [json.loads(each["body"]) for each in service.quarantined()] == [other]
 
 
 @pytest.mark.parametrize("verdict", VERDICTS, ids=lambda each: each["what"])
@@ -120,22 +120,22 @@ def test_a_wrong_event_is_answered_with_its_field_or_place_and_moves_nothing(
     assert verdict.get("place", "") in answer.json.get("detail", "")
     assert service.items("#ASIDE", "CONFLICT#") == before
     assert service.get("tables").json == tables
-    (aside,) = service.set_aside()
-    assert aside["body"] == line
-    assert aside["problem"] == answer.json
+    (rejected,) = service.quarantined()
+    assert rejected["body"] == line
+    assert rejected["problem"] == answer.json
 
 
-def test_the_same_wrong_body_is_set_aside_once_with_digest_sender_and_problem(
+def test_the_same_wrong_body_is_quarantined_once_with_digest_sender_and_problem(
     service: Service, visit: Event
 ) -> None:
     wrong = json.dumps(changed(visit, visit="week-9999"))
     answers = [service.post(wrong).json for _ in range(3)]
-    (aside,) = service.set_aside()
-    assert aside["sha256"] == sha256(wrong.encode()).hexdigest()
-    assert aside["size"] == len(wrong)
-    assert [aside["problem"]] * 3 == answers
-    assert "arn:aws:iam::123456789012:role/upstream" in aside.values()
-    assert service.get("summary").json["set_aside"] == 1
+    (rejected,) = service.quarantined()
+    assert rejected["sha256"] == sha256(wrong.encode()).hexdigest()
+    assert rejected["size"] == len(wrong)
+    assert [rejected["problem"]] * 3 == answers
+    assert "arn:aws:iam::123456789012:role/upstream" in rejected.values()
+    assert service.get("summary").json["quarantined"] == 1
 
 
 def test_every_field_at_fault_is_named_at_once(service: Service, visit: Event) -> None:
@@ -176,7 +176,7 @@ def test_a_pointer_escapes_what_a_name_may_hold(service: Service, visit: Event, 
 )
 def test_broken_json_is_400_with_its_place(service: Service, body: str, place: str) -> None:
     assert refused(service.post(body), 400).json["detail"].endswith(place)
-    assert [each["body"] for each in service.set_aside()] == [body]
+    assert [each["body"] for each in service.quarantined()] == [body]
 
 
 def test_bytes_that_are_no_utf8_are_400_with_their_place_and_kept_whole(service: Service) -> None:
@@ -184,8 +184,8 @@ def test_bytes_that_are_no_utf8_are_400_with_their_place_and_kept_whole(service:
     answer = refused(service.post(body), 400)
     assert "UTF-8" in answer.json["detail"]
     assert "10" in answer.json["detail"]
-    (aside,) = service.set_aside()
-    assert (aside["sha256"], aside["size"]) == (sha256(body).hexdigest(), len(body))
+    (rejected,) = service.quarantined()
+    assert (rejected["sha256"], rejected["size"]) == (sha256(body).hexdigest(), len(body))
 
 
 def test_what_is_nested_too_deeply_is_400(service: Service) -> None:
@@ -195,7 +195,7 @@ def test_what_is_nested_too_deeply_is_400(service: Service) -> None:
 @pytest.mark.parametrize("body", ["[]", "7", "null", '"text"', "{}"])
 def test_json_that_is_no_event_is_422(service: Service, body: str) -> None:
     refused(service.post(body), 422)
-    assert len(service.set_aside()) == 1
+    assert len(service.quarantined()) == 1
 
 
 def test_a_body_in_base_64_is_the_same_event(service: Service, visit: Event) -> None:
@@ -224,9 +224,9 @@ def test_an_event_for_an_unknown_study_is_404_and_found_once_the_study_is_there(
 ) -> None:
     refused(blank.post(visit), 404)
     refused(blank.batch(visit), 404)
-    refused(blank.get("set-aside"), 404)
+    refused(blank.get("quarantine"), 404)
     blank.define(definition)
-    assert len(blank.set_aside()) == 2
+    assert len(blank.quarantined()) == 2
     assert blank.post(visit).status == 201
 
 
@@ -274,13 +274,13 @@ def test_an_event_that_is_too_large_is_413_alone_and_in_a_batch(
     assert result["status"] == 413
 
 
-def test_what_is_too_large_is_set_aside_like_all_that_is_refused(
+def test_what_is_too_large_is_quarantined_like_all_that_is_refused(
     service: Service, visit: Event
 ) -> None:
     body = padded(visit, 300_000)
     service.post(body)
-    (aside,) = service.set_aside()
-    assert (aside["size"], aside["problem"]["status"]) == (len(body), 413)
+    (rejected,) = service.quarantined()
+    assert (rejected["size"], rejected["problem"]["status"]) == (len(body), 413)
 
 
 def test_a_batch_answers_each_event_in_order(service: Service, visit: Event) -> None:
@@ -296,7 +296,7 @@ def test_a_batch_answers_each_event_in_order(service: Service, visit: Event) -> 
         assert ("problem" in each) == (each["status"] > 400)
         if "problem" in each:
             assert each["problem"]["status"] == each["status"]
-    assert len(service.set_aside()) == 3
+    assert len(service.quarantined()) == 3
 
 
 def test_an_event_of_a_batch_meets_the_same_fate_as_alone(
@@ -307,7 +307,7 @@ def test_an_event_of_a_batch_meets_the_same_fate_as_alone(
     lines = [WRONG[each["line"] - 1] for each in whole]
     results = service.batch(*lines).json["results"]
     assert [each["problem"] for each in results] == [service.post(line).json for line in lines]
-    assert {each["body"] for each in service.set_aside()} == set(lines)
+    assert {each["body"] for each in service.quarantined()} == set(lines)
 
 
 @pytest.mark.parametrize("poison", [7, "{", {"specversion": "1.0"}, {"data": [[[]]]}, None, []])
@@ -318,7 +318,7 @@ def test_a_poison_element_never_blocks_its_neighbours(
     answer = service.batch(*feed[:3], body, *feed[3:6])
     statuses = [each["status"] for each in answer.json["results"]]
     assert statuses == [201, 201, 201, 422, 201, 201, 201]
-    assert [each["body"] for each in service.set_aside()] == [body]
+    assert [each["body"] for each in service.quarantined()] == [body]
 
 
 def test_elements_are_kept_as_they_were_written(service: Service, visit: Event) -> None:
@@ -344,7 +344,7 @@ def test_an_empty_batch_has_no_results(service: Service) -> None:
     assert (answer.status, answer.json) == (200, {"results": []})
 
 
-def test_an_event_of_a_subject_that_is_full_is_413_set_aside_and_counted_for_the_alarm(
+def test_an_event_of_a_subject_that_is_full_is_413_quarantined_and_counted_for_the_alarm(
     service: Service,
     visit: Event,
     monkeypatch: pytest.MonkeyPatch,
@@ -358,7 +358,7 @@ def test_an_event_of_a_subject_that_is_full_is_413_set_aside_and_counted_for_the
     assert {answer.status for answer in full} == {201, 413}
     assert service.queue(changed(visit, record="V-queued")) == []
     assert service.post(changed(visit, record="V-0")).status == 200
-    assert len(service.set_aside()) == 30 - taken + 1
+    assert len(service.quarantined()) == 30 - taken + 1
     assert service.get("summary").json["accepted"] == taken
     assert capfd.readouterr().out.count('"EventsTooLarge":[1.0]') == 30 - taken + 1
 

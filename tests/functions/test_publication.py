@@ -115,9 +115,9 @@ def test_a_definition_alone_is_published_with_nothing_in_it(service: Service) ->
     service.stream((f"STUDY#{STUDY}", "CURRENT"))
     assert latest(service)["events"] == 0
     (enrolled,) = [
-        figure
-        for figure in json.loads(service.object(LIVE + "summary.json"))["figures"]
-        if figure["id"] == "enrolled"
+        key_result
+        for key_result in json.loads(service.object(LIVE + "summary.json"))["key_results"]
+        if key_result["id"] == "enrolled"
     ]
     assert enrolled["text"] == "not reported"
 

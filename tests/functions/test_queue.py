@@ -24,8 +24,8 @@ POISON = {
 }
 
 
-def asides(service: Service) -> list[tuple[str, Any]]:
-    """List what was set aside, of whatever study."""
+def rejected_bodies(service: Service) -> list[tuple[str, Any]]:
+    """List what is quarantined, of whatever study."""
     return [
         (key[0].split("#")[1], item)
         for key, item in service.items("#BODY#ASIDE").items()
@@ -72,17 +72,17 @@ def test_a_batch_delivered_again_changes_nothing(service: Service, feed: list[st
 
 
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
-def test_a_poison_message_is_set_aside_and_never_blocks_its_neighbours(
+def test_a_poison_message_is_quarantined_and_never_blocks_its_neighbours(
     service: Service, feed: list[str], poison: str
 ) -> None:
     assert service.queue(feed[0], poison, feed[1], poison) == []
     assert accepted(service) == 2
-    ((_, aside),) = asides(service)
-    assert aside["who"]["S"] == CALLER
-    assert json.loads(aside["problem"]["S"])["status"] in {400, 404, 413, 422}
+    ((_, rejected),) = rejected_bodies(service)
+    assert rejected["who"]["S"] == CALLER
+    assert json.loads(rejected["problem"]["S"])["status"] in {400, 404, 413, 422}
 
 
-def test_a_message_is_set_aside_where_its_study_will_look(
+def test_a_message_is_quarantined_where_its_study_will_look(
     service: Service, visit: Event, definition: Event
 ) -> None:
     wrong = deepcopy(visit)
@@ -90,10 +90,14 @@ def test_a_message_is_set_aside_where_its_study_will_look(
     early = visit | {"study": "LATER"}
     unnamed = {name: value for name, value in visit.items() if name != "study"}
     assert service.queue(wrong, early, unnamed) == []
-    assert sorted(study for study, _ in asides(service)) == ["LATER", STUDY, "unknown-study"]
-    assert [each["problem"]["status"] for each in service.set_aside()] == [422]
+    assert sorted(study for study, _ in rejected_bodies(service)) == [
+        "LATER",
+        STUDY,
+        "unknown-study",
+    ]
+    assert [each["problem"]["status"] for each in service.quarantined()] == [422]
     service.define(definition | {"study": "LATER"})
-    assert [each["problem"]["status"] for each in service.set_aside("LATER")] == [404]
+    assert [each["problem"]["status"] for each in service.quarantined("LATER")] == [404]
     assert service.queue(early) == []
     assert accepted(service, "LATER") == 1
 
@@ -112,9 +116,9 @@ def test_messages_of_several_studies_and_senders_are_taken_together(
     assert {row["who"]["S"] for row in rows} == {CALLER, "another"}
 
 
-def test_a_conflict_is_set_aside_and_not_delivered_again(service: Service, visit: Event) -> None:
+def test_a_conflict_is_quarantined_and_not_delivered_again(service: Service, visit: Event) -> None:
     other = deepcopy(visit)
     other["data"]["date"] = "2015-06-09"
     assert service.queue(visit, other) == []
-    assert [each["problem"]["status"] for each in service.set_aside()] == [409]
+    assert [each["problem"]["status"] for each in service.quarantined()] == [409]
     assert accepted(service) == 1

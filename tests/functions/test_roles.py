@@ -27,7 +27,7 @@ ALL_WHO_READ = {*READERS, ADMIN}
 NOBODY: set[str] = set()
 DIGEST = "0" * 32
 APART = (
-    "summary", "consort", "tables", "tables/{table}", "set-aside", "discrepancies",
+    "summary", "consort", "tables", "tables/{table}", "quarantine", "discrepancies",
     "treatment-events", "subjects/{subject}/history", "reports/{cut}/{file}",
     "reports/{cut}/datasets/{file}", "reports/{cut}/changes-since/{base}",
 )  # fmt: skip
@@ -47,7 +47,7 @@ _TABLE: dict[tuple[str, str], tuple[set[str], int, int]] = {
     ("DELETE", ""): ({ADMIN}, 422, 422),
     ("POST", "events"): ({SENDER}, 201, 201),
     ("POST", "treatment-events"): ({TREATMENT}, 422, 422),
-    ("POST", "set-aside/redrive"): ({ADMIN}, 200, 200),
+    ("POST", "quarantine/redrive"): ({ADMIN}, 200, 200),
     ("POST", "subjects/{subject}/erase"): ({ADMIN}, 422, 422),
     ("POST", "reports"): (READERS, 202, 202),
     ("GET", "reports"): (READERS, 200, 200),
@@ -58,7 +58,7 @@ _TABLE: dict[tuple[str, str], tuple[set[str], int, int]] = {
     ("GET", "consort"): (READERS, 200, 200),
     ("GET", "tables"): (READERS, 200, 200),
     ("GET", "tables/{table}"): (READERS, 200, 200),
-    ("GET", "set-aside"): (ALL_WHO_READ, 200, 200),
+    ("GET", "quarantine"): (ALL_WHO_READ, 200, 200),
     ("GET", "discrepancies"): (READERS, 200, 200),
     ("GET", "treatment-events"): (READERS, 200, 200),
     ("GET", "subjects/{subject}/history"): (READERS, 200, 200),
@@ -73,7 +73,7 @@ CELLS: dict[ROUTE, tuple[set[str], int, int]] = {
     (method, f"/studies/{{study}}/{path}".rstrip("/")): cell
     for (method, path), cell in _TABLE.items()
 } | {
-    ("GET", "/set-aside"): ({UNBLINDED}, 200, 200),
+    ("GET", "/quarantine"): ({UNBLINDED}, 200, 200),
     ("GET", "/openapi.json"): ({*ROLES}, 200, 200),
     ("GET", "/schemas/{schema}"): ({*ROLES}, 200, 200),
 }
@@ -87,7 +87,7 @@ BODIES: dict[str, Any] = {
     "/studies/{study}/treatment-events": json.loads(viral_load(3, 7, subject="S-1").body),
     "/studies/{study}/reports": {"reason": "Asked for"},
     "/studies/{study}/audit": None,
-    "/studies/{study}/set-aside/redrive": None,
+    "/studies/{study}/quarantine/redrive": None,
 }
 
 

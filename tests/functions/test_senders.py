@@ -86,8 +86,8 @@ def test_what_a_site_sent_too_early_is_redriven_under_its_own_name(limited: Serv
     for each in (early, foreign):
         assert posted_by(limited, SITE, each.body).status == 403
     assert posted_by(limited, SITE, enrolment(subject="S-5", site="101").body).status == 201
-    answer = limited.ask(request("POST", f"/studies/{STUDY}/set-aside/redrive"))
-    assert (answer.json["tried"], answer.json["settled"]) == (2, 1)
+    answer = limited.ask(request("POST", f"/studies/{STUDY}/quarantine/redrive"))
+    assert (answer.json["tried"], answer.json["resolved"]) == (2, 1)
     assert len(limited.get("subjects/S-5/history", STUDY).json["events"]) == 2
 
 
@@ -113,7 +113,7 @@ def test_the_queue_goes_by_the_same_list(limited: Service) -> None:
     assert limited.invoke("ingest", batch) == {"batchItemFailures": []}
     history = limited.get("subjects/S-101/history", STUDY).json["events"]
     assert [each["kind"] for each in history][2:] == ["lab.result.reported"]
-    (row,) = limited.set_aside(STUDY)
+    (row,) = limited.quarantined(STUDY)
     assert (row["principal"], row["problem"]["status"]) == ("AROALAB:lab-system", 403)
 
 

@@ -15,15 +15,15 @@ Event = dict[str, Any]
 
 
 def post_redrive(service: Service, study: str = STUDY, path: str = "") -> Event:
-    path = path or f"/studies/{study}/set-aside/redrive"
+    path = path or f"/studies/{study}/quarantine/redrive"
     answer = service.ask(request("POST", path, ""))
     assert answer.status == 200, answer.text
     found: Event = answer.json
     return found
 
 
-def tried(number: int, settled: int = 0) -> Event:
-    counts = {"tried": number, "settled": settled, "waiting": number - settled}
+def tried(number: int, resolved: int = 0) -> Event:
+    counts = {"tried": number, "resolved": resolved, "waiting": number - resolved}
     return counts | {"failed": [], "next": None}
 
 
@@ -49,12 +49,12 @@ def test_events_of_a_study_that_was_not_there_are_taken_once_it_is(
     bodies = [each.replace(STUDY, "LATE-1") for each in feed[:3]]
     assert [service.post(each, "LATE-1").status for each in bodies] == [404] * 3
     service.define(definition | {"study": "LATE-1"})
-    assert service.get("summary", "LATE-1").json["set_aside"] == 3
-    assert post_redrive(service, "LATE-1") == tried(3, settled=3)
+    assert service.get("summary", "LATE-1").json["quarantined"] == 3
+    assert post_redrive(service, "LATE-1") == tried(3, resolved=3)
     summary = service.get("summary", "LATE-1").json
-    assert (summary["accepted"], summary["set_aside"]) == (3, 0)
-    rows = service.set_aside("LATE-1")
-    assert all(each["settled"] for each in rows)
+    assert (summary["accepted"], summary["quarantined"]) == (3, 0)
+    rows = service.quarantined("LATE-1")
+    assert all(each["resolved"] for each in rows)
     assert sorted(each["body"] for each in rows) == sorted(bodies)
     assert post_redrive(service, "LATE-1") == tried(0)
 
@@ -65,7 +65,7 @@ def test_a_batch_that_waited_is_taken_whole(
     bodies = [each.replace(STUDY, "LATE-2") for each in feed[:5]]
     assert service.batch(*bodies, study="LATE-2").status == 404
     service.define(definition | {"study": "LATE-2"})
-    assert post_redrive(service, "LATE-2")["settled"] == 1
+    assert post_redrive(service, "LATE-2")["resolved"] == 1
     assert service.get("summary", "LATE-2").json["accepted"] == 5
 
 
@@ -73,7 +73,7 @@ def test_what_is_still_wrong_goes_on_waiting(service: Service, visit: Event) -> 
     service.post(revised(visit, 1, visit="day-99"))
     service.post("{")
     assert post_redrive(service) == tried(2)
-    assert service.get("summary").json["set_aside"] == 2
+    assert service.get("summary").json["quarantined"] == 2
 
 
 def test_a_dispute_is_named_until_a_higher_revision_settles_it(
@@ -121,7 +121,7 @@ def test_a_redrive_goes_on_page_by_page_and_one_that_waits_keeps_no_other(
     service.define(definition | {"study": "LATE-3"})
     found = pages(service, "LATE-3")
     assert [each["tried"] for each in found] == [2, 2, 2, 1]
-    assert sum(each["settled"] for each in found) == 4
+    assert sum(each["resolved"] for each in found) == 4
     assert service.get("summary", "LATE-3").json["accepted"] == 4
     assert [each["tried"] for each in pages(service, "LATE-3")] == [2, 1]
 
@@ -157,7 +157,7 @@ def test_a_body_that_cannot_be_stored_is_named_and_those_after_it_are_tried(
 
     monkeypatch.setattr(redrive.intake, "take", broken)
     found = post_redrive(service, "LATE-4")
-    assert (found["tried"], found["settled"], found["waiting"]) == (3, 2, 1)
+    assert (found["tried"], found["resolved"], found["waiting"]) == (3, 2, 1)
     (named,) = found["failed"]
     assert named["detail"] == "AWS refused PutItem: ValidationException"
     assert len(named["sha256"]) == 64
@@ -167,6 +167,6 @@ def test_a_body_that_cannot_be_stored_is_named_and_those_after_it_are_tried(
 def test_a_redrive_goes_on_from_a_digest_and_from_nothing_else(
     service: Service, after: str
 ) -> None:
-    path = f"/studies/{STUDY}/set-aside/redrive?after={after}"
+    path = f"/studies/{STUDY}/quarantine/redrive?after={after}"
     answer = service.ask(request("POST", path, ""))
     assert (answer.status, answer.pointers) == (422, ["/after"])

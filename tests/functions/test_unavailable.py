@@ -34,11 +34,11 @@ def write_of_one(operation: str, parameters: str) -> bool:
     return operation == "transact_write_items" and KEPT_FROM in parameters
 
 
-def set_aside(operation: str, parameters: str) -> bool:
+def quarantined(operation: str, parameters: str) -> bool:
     return operation == "transact_write_items" and "#ASIDE" in parameters
 
 
-@pytest.mark.parametrize("path", ["summary", "consort", "tables", "tables/14.2.1", "set-aside"])
+@pytest.mark.parametrize("path", ["summary", "consort", "tables", "tables/14.2.1", "quarantine"])
 def test_a_reader_is_told_503(cut_off: Service, path: str) -> None:
     answer = cut_off.get(path)
     assert (answer.status, answer.media_type, answer.json["status"]) == (503, PROBLEM, 503)
@@ -85,26 +85,26 @@ def test_only_the_events_that_could_not_be_stored_are_503_or_come_again(
     assert service.get("summary").json["accepted"] == 2
 
 
-def test_what_could_not_be_stored_is_not_set_aside(service: Service, visit: Event) -> None:
+def test_what_could_not_be_stored_is_not_quarantined(service: Service, visit: Event) -> None:
     unreachable(service, write_of_one)
     service.post(visit)
     service.queue(visit)
-    assert service.set_aside() == []
+    assert service.quarantined() == []
 
 
 @pytest.mark.parametrize("poison", ["{", json.dumps({"study": STUDY}), '{"study": "NOBODY"}'])
-def test_a_refused_message_that_cannot_be_set_aside_comes_again_alone(
+def test_a_refused_message_that_cannot_be_quarantined_comes_again_alone(
     service: Service, visit: Event, poison: str
 ) -> None:
     service.get("summary")
-    unreachable(service, set_aside)
+    unreachable(service, quarantined)
     assert service.queue(poison, visit) == ["message-1"]
     assert service.get("summary").json["accepted"] == 1
 
 
-def test_a_refused_event_is_503_until_it_is_set_aside(service: Service) -> None:
-    unreachable(service, set_aside)
+def test_a_refused_event_is_503_until_it_is_quarantined(service: Service) -> None:
+    unreachable(service, quarantined)
     assert service.post("{").status == 503
     unreachable(service, lambda _operation, _parameters: False)
     assert service.post("{").status == 400
-    assert len(service.set_aside()) == 1
+    assert len(service.quarantined()) == 1

@@ -23,7 +23,7 @@ from trial.statistics import cells
 from trial.subject import acceptance
 from trial.subject.cut_spec import NOW, Asked
 from trial.subject.fold import Subject
-from trial.tables.figures import charts
+from trial.tables.figures import figures
 from trial.tables.grid import Series, Statistic
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # scipy's, of small samples
@@ -82,7 +82,7 @@ def recounted(lines: list[str], asked: Asked) -> dict[tuple[str, str, str, str],
 
 @pytest.fixture(scope="module")
 def drawn(defined: Study, lines: list[str]) -> dict[str, dict[str, Series]]:
-    made = charts(defined, sums_of(defined, lines))
+    made = figures(defined, sums_of(defined, lines))
     return {each.id: charting.series_of(each) for each in made}
 
 

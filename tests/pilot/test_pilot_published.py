@@ -19,7 +19,7 @@ from trial.definition.study import Study
 from trial.events import envelope, json_body
 from trial.reporting import report
 from trial.statistics.cells import Share
-from trial.tables.figures import charts
+from trial.tables.figures import figures
 from trial.tables.grid import Cell, Flow, Grid, Row, Series
 
 COLUMNS = (*ARMS, "total")
@@ -224,7 +224,7 @@ class TestByTheCore:
 
 @pytest.fixture(scope="module")
 def drawn(defined: Study, sums: Share) -> dict[str, dict[str, Series]]:
-    return {each.id: charting.series_of(each) for each in charts(defined, sums)}
+    return {each.id: charting.series_of(each) for each in figures(defined, sums)}
 
 
 class TestCharts:

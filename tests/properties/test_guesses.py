@@ -166,7 +166,7 @@ def guessed(entry: Entry, filled: Mapping[str, Any], step: int) -> dict[str, Any
 def guesses(draw: st.DrawFn, case: Case) -> tuple[str, str, Any]:
     """Draw a call that guesses: one event or more, by a route that posts, or of what it left."""
     if draw(st.integers(0, 5)) == 0:
-        again = draw(st.sampled_from(["set-aside/redrive", "subjects/{subject}/erase"]))
+        again = draw(st.sampled_from(["quarantine/redrive", "subjects/{subject}/erase"]))
         return again, "application/json", {"reason": "Asked for"}
     telling = [each for each in case.one if is_telling(each.kind)] or list(case.one)
     events = [

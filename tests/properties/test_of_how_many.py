@@ -280,7 +280,7 @@ def study_of(made: Json) -> Study:
             "conditions": made["conditions"] | {"all": {"recorded": "subject.enrolled"}},
             "sets": {"enrolled": {"label": "Enrolled", "condition": "all"}},
             "tables": [table | {"columns": made["columns"], "rows": made["rows"]}],
-            "figures": [], "listings": [],
+            "key_results": [], "listings": [],
             "flow": {"title": "F", "stages": [{"id": "s", "label": "S", "box":
                      {"id": "e", "label": "E", "count": "all"}}]},
         }

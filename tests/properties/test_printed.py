@@ -18,7 +18,7 @@ from random_measures import Person, Trial
 from trial.definition.study import Study
 from trial.reporting import report
 from trial.subject import acceptance
-from trial.tables.figures import charts
+from trial.tables.figures import figures
 from trial.tables.grid import Cell, Grid
 from trial.tables.rounding import decimal_text
 
@@ -44,7 +44,9 @@ class Printed:
         self.named = rng.sample(sorted(self.measures), 4)
         self.rows = {f"row-{i}": self.row(name) for i, name in enumerate(self.named)}
         self.cells = 0
-        self.study = self.trial.study([self.table()], figures=self.figures(), charts=self.charts())
+        self.study = self.trial.study(
+            [self.table()], key_results=self.key_results(), figures=self.figures()
+        )
 
     def row(self, name: str) -> dict[str, Any]:
         """Draw a row of a measure."""
@@ -94,18 +96,20 @@ class Printed:
         ]  # fmt: skip
         return {"id": "t", "title": "T", "population": "P", "columns": COLUMNS, "rows": rows}
 
-    def figures(self) -> list[dict[str, Any]]:
+    def key_results(self) -> list[dict[str, Any]]:
         shown = [("row-0", "a", "mean"), ("row-1", "total", "max"), ("row-2", "gain", "difference")]
         found = []
         for i, (row, column, show) in enumerate(shown):
-            figure = {"id": f"f{i}", "label": "F", "show": "mean" if show == "max" else show,
+            key_result = {"id": f"f{i}", "label": "F", "show": "mean" if show == "max" else show,
                       "source": {"table": "t", "row": row, "column": column}}  # fmt: skip
             if self.rng.random() < 0.5:
-                figure["decimals"] = self.rng.randint(0, self.most(self.rows[row]["summary"]) + 1)
-            found.append(figure)
+                key_result["decimals"] = self.rng.randint(
+                    0, self.most(self.rows[row]["summary"]) + 1
+                )
+            found.append(key_result)
         return found
 
-    def charts(self) -> list[dict[str, Any]]:
+    def figures(self) -> list[dict[str, Any]]:
         common = {"title": "C", "population": "P", "x_label": "", "y_label": ""}
         return [
             common | {"id": "w", "kind": "waterfall", "source": {"table": "t", "row": "row-3"}},
@@ -136,8 +140,8 @@ class Printed:
                 {name: log + more for name, more in MORE.items()},
             )  # fmt: skip
         self.check_means(grid)
-        self.check_figures(self.study, sums, grid)
-        self.check_charts(self.study, sums)
+        self.check_key_results(self.study, sums, grid)
+        self.check_figures(self.study, sums)
 
     def same(self, found: Mapping[str, str], expected: Mapping[str, str], what: object) -> None:
         expected = {name: each for name, each in expected.items() if not long([each])}
@@ -167,9 +171,9 @@ class Printed:
             expected = {"n": str(len(values)), "lsmean": text(exact.mean(values), places)}
             self.same(texts(cell(grid, "means", arm)), expected, "ancova")
 
-    def check_figures(self, study: Study, sums: Any, grid: Grid) -> None:
-        for figure, given in zip(
-            report.summary(study, sums), study.definition.figures, strict=True
+    def check_key_results(self, study: Study, sums: Any, grid: Grid) -> None:
+        for key_result, given in zip(
+            report.summary(study, sums), study.definition.key_results, strict=True
         ):
             here = cell(grid, given.source.row, given.source.column)
             shown = texts(here)
@@ -181,8 +185,8 @@ class Printed:
                 )
             else:
                 expected = self.exactly(given, shown)
-            ends = figure.ci_text or (None, None)
-            told = (figure.text, *ends)
+            ends = key_result.ci_text or (None, None)
+            told = (key_result.text, *ends)
             absent = {told[0], expected[0]} <= ABSENT
             assert absent or told == expected or long(expected), (given, shown)
             self.cells += 1
@@ -202,8 +206,8 @@ class Printed:
         text_ = told if told in ("", "not reported") else found[given.show]
         return text_, kept["ci_low"], kept["ci_high"]
 
-    def check_charts(self, study: Study, sums: Any) -> None:
-        waterfall, means = charts(study, sums)
+    def check_figures(self, study: Study, sums: Any) -> None:
+        waterfall, means = figures(study, sums)
         places = self.places(self.rows["row-3"])["max"]
         for series in waterfall.series:
             values = sorted(self.values(self.named[3], series.id), reverse=True)

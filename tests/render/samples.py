@@ -6,13 +6,13 @@ from decimal import Decimal
 from trial.tables.grid import (
     Box,
     Cell,
-    Chart,
     Column,
     Completion,
     Cut,
     Figure,
     Flow,
     Grid,
+    KeyResult,
     Listing,
     ListingColumn,
     Mark,
@@ -167,16 +167,16 @@ def arms_flow(arms=ARMS, findings=()):
     )
 
 
-def figure(id_, label, text, *, population="ITT", size=40, **more):
+def key_result(id_, label, text, *, population="ITT", size=40, **more):
     fields = {"n": None, "value": None, "unit": "", "ci": None, "method": "", "rule": ""}
     fields |= {"observed": None, "imputed": None, **more}
-    return Figure(id=id_, label=label, population=population, N=size, text=text, **fields)
+    return KeyResult(id=id_, label=label, population=population, N=size, text=text, **fields)
 
 
-FIGURES = (
-    figure("enrolled", "Subjects enrolled", "40", n=40, value="40", population="Enrolled"),
-    figure("completed", "Completed week 25", "31", n=31, value="31", population="Enrolled"),
-    figure(
+KEY_RESULTS = (
+    key_result("enrolled", "Subjects enrolled", "40", n=40, value="40", population="Enrolled"),
+    key_result("completed", "Completed week 25", "31", n=31, value="31", population="Enrolled"),
+    key_result(
         "baseline-viral-load",
         "Baseline viral load, mean",
         "4.5",
@@ -185,7 +185,7 @@ FIGURES = (
         unit="log10 copies/mL",
         rule="below the LLOQ: the LLOQ",
     ),
-    figure(
+    key_result(
         "primary-responders",
         "At least 0.5 log10 decrease from day 7 to day 14",
         "33 (83%)",
@@ -199,8 +199,8 @@ FIGURES = (
         observed=40,
         imputed=0,
     ),
-    figure("primary-p", "Day 14 against the control period", "<0.001", method="exact McNemar"),
-    figure(
+    key_result("primary-p", "Day 14 against the control period", "<0.001", method="exact McNemar"),
+    key_result(
         "week25-mean-decrease",
         "Decrease from baseline to week 25, mean",
         "1.6",
@@ -438,7 +438,7 @@ def listings(rows=60):
 
 def means(arms=("Placebo", "Low dose", "High dose")):
     """Mean change by visit: with intervals, and a visit without a value."""
-    return Chart(
+    return Figure(
         "14.2.4.1",
         "Mean change in viral load by visit, with 95 % confidence intervals",
         "ITT",
@@ -475,7 +475,7 @@ def means(arms=("Placebo", "Low dose", "High dose")):
 
 
 def survival():
-    return Chart(
+    return Figure(
         "14.2.5",
         "Time to first event",
         "Safety",
@@ -513,7 +513,7 @@ def survival():
 
 
 def waterfall(subjects=40):
-    return Chart(
+    return Figure(
         "14.2.6",
         "Best change in viral load, a subject a bar",
         "ITT",
@@ -536,7 +536,7 @@ def waterfall(subjects=40):
 
 
 def dots(terms=12):
-    return Chart(
+    return Figure(
         "14.3.1.3",
         "Most frequent adverse events",
         "Safety",
@@ -565,7 +565,7 @@ def dots(terms=12):
     )
 
 
-def charts():
+def figures():
     return (means(), survival(), waterfall(), dots())
 
 
@@ -576,11 +576,11 @@ def rule_count(label, severity="contradictory", count=1):
 
 def trial(rows=60):
     sets = (("Intention-to-treat", 40), ("Safety", 40))
-    return Report(CUT, FIGURES, FLOW, grids(), listings(rows), sets=sets)
+    return Report(CUT, KEY_RESULTS, FLOW, grids(), listings(rows), sets=sets)
 
 
 def illustrated():
-    return replace(trial(), charts=charts())
+    return replace(trial(), figures=figures())
 
 
 HOSTILE = (
@@ -638,12 +638,12 @@ def hostile():
         (Stage("s", title, boxes, (Box("out", title, None, reasons),)), Stage("t", "", boxes[:1])),
         tuple(text[:400] for text in HOSTILE),
     )
-    figures_ = tuple(
-        figure(text[:20], text[:200], text[:50], method=text[:50], rule=text[:50])
+    key_results_ = tuple(
+        key_result(text[:20], text[:200], text[:50], method=text[:50], rule=text[:50])
         for text in HOSTILE
     )
     drawn = tuple(
-        Chart(
+        Figure(
             kind, text[:300], title, kind, title, text[:300],
             (
                 Series(text[:20], text[:300], (Mark("1", "-2.5", "-3", None, text[:300]),)),
@@ -658,4 +658,4 @@ def hostile():
         completion=Completion(final=False, text=f"Interim: {title}", look=title),
     )  # fmt: skip
     found = tuple(rule_count(each) for each in HOSTILE[:18])
-    return Report(cut, figures_, flow, grids_, (listing,), found, drawn)
+    return Report(cut, key_results_, flow, grids_, (listing,), found, drawn)

@@ -48,8 +48,8 @@ def test_every_place_that_is_named_is_there(study):
     document = builders.report_of(study, [])
     there = {
         "table": {each.id for each in document.grids},
+        "key_result": {each.id for each in document.key_results},
         "figure": {each.id for each in document.figures},
-        "chart": {each.id for each in document.charts},
         "listing": {each.id for each in document.listings},
         "file": {*DOCUMENTS, "consort.md"},
     }
@@ -82,8 +82,8 @@ def test_the_definition_says_which_outputs_fill_an_item():
     assert [each["id"] for each in found["25"]["where"]] == ["14.1.4", "14.1.5"]
     assert found["25"]["status"] == "from_data"
     kinds = {(each["kind"], each["id"]) for each in found["26"]["where"]}
-    assert {("table", "14.2.1"), ("chart", "14.2.1")} <= kinds
-    assert ("chart", "14.2.2") not in kinds
+    assert {("table", "14.2.1"), ("figure", "14.2.1")} <= kinds
+    assert ("figure", "14.2.2") not in kinds
     without = items(tmb301(("consort", {})))
     assert (without["25"]["status"], without["25"]["where"]) == ("manual", [])
     assert without["22a"]["status"] == without["22b"]["status"] == "from_data"
@@ -113,7 +113,7 @@ def test_harms_are_filled_by_tables_of_adverse_events_however_they_are_counted()
 @pytest.mark.parametrize(
     ("consort", "pointer"),
     [({"25": ["one", "two"]}, "/consort/25/1"), ({"31": ["one"]}, "/consort/31"),
-     ({"25": []}, "/consort/25"), ({"25": ["chart:one"]}, "/consort/25/0"),
+     ({"25": []}, "/consort/25"), ({"25": ["figure:one"]}, "/consort/25/0"),
      ({"H11": ["one"]}, "/consort/H11")],
 )  # fmt: skip
 def test_an_item_or_an_output_that_is_not_there_is_refused(consort, pointer):
@@ -124,9 +124,11 @@ def test_an_item_or_an_output_that_is_not_there_is_refused(consort, pointer):
 
 
 def test_an_output_that_is_hidden_while_the_study_is_blinded_is_not_named():
-    figures = [{"id": "f", "label": "F", "show": "n",
+    key_results = [{"id": "f", "label": "F", "show": "n",
                 "source": {"table": "t", "row": "r0", "column": "a"}}]  # fmt: skip
-    study = study_of([{"count": "enrolled"}], [A, B], figures=figures, consort={"25": ["f", "t"]})
+    study = study_of(
+        [{"count": "enrolled"}], [A, B], key_results=key_results, consort={"25": ["f", "t"]}
+    )
     report.check(study)
     seen = builders.report_of(study, [enrolment(), randomised("a")], study.open)
     seen = checklist(seen, study.open.definition)

@@ -52,7 +52,7 @@ def hostile() -> Study:
         ("tables/3/columns/0/label", TEXTS[10]),
         ("listings/0/title", TEXTS[7]),
         ("listings/0/columns/0/label", "=1+1"),
-        ("charts/0/title", TEXTS[5]),
+        ("figures/0/title", TEXTS[5]),
     )
 
 

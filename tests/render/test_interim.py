@@ -52,9 +52,9 @@ def test_every_sheet_says_it_above_its_title_and_in_its_footer(state: Completion
         assert state.text in lines, sheet.title
 
 
-def test_every_table_and_figure_of_the_page_and_the_summary_says_it(state: Completion):
+def test_every_table_and_key_result_of_the_page_and_the_summary_says_it(state: Completion):
     report, page = samples.trial(), files(state)["report.html"].decode()
-    shown = len(report.grids) + len(report.charts)
+    shown = len(report.grids) + len(report.figures)
     assert page.count(f" \u00b7 {state.state}</p>") == shown
     heads = [each for each in files(state)["summary.md"].decode().splitlines()
              if each.startswith("## Table")]  # fmt: skip

@@ -41,7 +41,7 @@ class Rows:
 
 def report_of(rows, **changes):
     listing = Listing("16.2.6", "Results", "ITT", COLUMNS, rows, ("Sorted by subject.",))
-    return replace(samples.trial(), grids=(), charts=(), listings=(listing,), **changes)
+    return replace(samples.trial(), grids=(), figures=(), listings=(listing,), **changes)
 
 
 def opened(pieces):
@@ -159,7 +159,7 @@ def test_rows_that_fail_fail_the_workbook():
 def days(*values):
     column = ListingColumn("d", "Day", "day")
     listing = Listing("16", "L", "All", (column,), tuple((each,) for each in values))
-    book = opened(workbook(replace(samples.trial(), grids=(), charts=(), listings=(listing,))))
+    book = opened(workbook(replace(samples.trial(), grids=(), figures=(), listings=(listing,))))
     head = int(book["16"].print_title_rows.split("$")[-1])
     return [book["16"].cell(head + n, 1) for n in range(1, len(values) + 1)]
 
@@ -185,7 +185,7 @@ def test_equal_numbers_keep_the_digits_each_was_given():
     values = (Decimal("4.5"), Decimal("4.50"), Decimal(4), 4, Decimal("4.00"), "4.500", Decimal(0))
     columns = (ListingColumn("n", "N", "number"),)
     listing = Listing("16", "L", "All", columns, tuple((each,) for each in values))
-    book = opened(workbook(replace(samples.trial(), grids=(), charts=(), listings=(listing,))))
+    book = opened(workbook(replace(samples.trial(), grids=(), figures=(), listings=(listing,))))
     head = int(book["16"].print_title_rows.split("$")[-1])
     shapes = [book["16"].cell(head + n, 1).number_format for n in range(1, len(values) + 1)]
     assert shapes == ["0.0", "0.00", "0", "0", "0.00", "0.000", "0"]

@@ -20,7 +20,7 @@ def test_the_notice_comes_first():
     assert lines(samples.trial())[0] == f"> **{samples.NOTICE}**"
 
 
-def test_it_tells_figures_flow_tables_and_source():
+def test_it_tells_key_results_flow_tables_and_source():
     text = markdown.summary(samples.trial())
     for expected in (
         "| ITT | 33 of 40 | 33 (83%) | 67.2 to 92.7 |",
@@ -35,12 +35,12 @@ def test_it_tells_figures_flow_tables_and_source():
         assert expected in text
 
 
-def test_an_interval_stands_as_it_was_printed_beside_its_figure():
-    figure = samples.figure(
+def test_an_interval_stands_as_it_was_printed_beside_its_key_result():
+    key_result = samples.key_result(
         "gain", "Gain", "0.062", unit="L", value="0.0621",
         ci=("0.02049", "0.10361"), ci_text=("0.020", "0.104"),
     )  # fmt: skip
-    text = markdown.summary(replace(samples.trial(), figures=(figure,)))
+    text = markdown.summary(replace(samples.trial(), key_results=(key_result,)))
     assert "| 0.062 L | 0.020 to 0.104 |" in text
 
 
@@ -134,9 +134,9 @@ def test_a_nominal_p_value_is_marked_and_a_confirmatory_one_is_not():
     assert (
         markdown.cell_text(Cell("c", (replace(p, nominal=True),)), COLUMN) == "P = 0.593 (nominal)"
     )
-    figure = samples.figure("p", "P", "0.593", value="0.593")
+    key_result = samples.key_result("p", "P", "0.593", value="0.593")
     for nominal, text in ((True, "| 0.593 (nominal) |"), (False, "| 0.593 |")):
-        shown = replace(samples.trial(), figures=(replace(figure, nominal=nominal),))
+        shown = replace(samples.trial(), key_results=(replace(key_result, nominal=nominal),))
         assert text in markdown.summary(shown)
 
 
@@ -153,10 +153,12 @@ def test_an_imputed_mean_shows_what_was_observed_and_how_the_rest_was_imputed():
     assert text == "mean 1.6; observed 31, imputed 9 (BOCF)"
 
 
-def test_a_figure_of_a_change_tells_its_direction():
+def test_a_key_result_of_a_change_tells_its_direction():
     assert "a positive number is a decrease" in markdown.summary(samples.trial())
 
 
-def test_a_figure_without_a_value_has_no_unit():
-    figure = samples.figure("m", "M", "not reported", unit="L")
-    assert "| not reported |" in markdown.summary(replace(samples.trial(), figures=(figure,)))
+def test_a_key_result_without_a_value_has_no_unit():
+    key_result = samples.key_result("m", "M", "not reported", unit="L")
+    assert "| not reported |" in markdown.summary(
+        replace(samples.trial(), key_results=(key_result,))
+    )

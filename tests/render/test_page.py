@@ -13,7 +13,7 @@ from trial.render import legible
 from trial.render.page import page
 from trial.render.page.cells import lines
 from trial.render.page.text import Anchors, css_string
-from trial.tables.grid import Cell, Chart, Column, Grid, Mark, Row, Series, Statistic
+from trial.tables.grid import Cell, Column, Figure, Grid, Mark, Row, Series, Statistic
 
 FILES = ("summary.json", "listings.xlsx", "datasets/adae.ndjson", "manifest.json")
 VOID = {"meta", "link"}
@@ -122,9 +122,9 @@ def test_it_says_as_of_when_and_until_when():
     assert "Clinical cut-off 2016-10-01" in header
 
 
-def test_a_key_figure_tells_its_interval_numbers_rule_and_what_was_imputed():
+def test_a_key_result_tells_its_interval_numbers_rule_and_what_was_imputed():
     cards = [card.text for card in read(TRIAL).all("ul", class_="cards")[0].children]
-    assert len(cards) == len(samples.FIGURES)
+    assert len(cards) == len(samples.KEY_RESULTS)
     assert cards[3] == (
         "At least 0.5 log10 decrease from day 7 to day 14 33 (83%) 95% CI 67.2 to 92.7 \u00b7"
         " n/N 33/40 ITT observed 40, imputed 0 (Clopper-Pearson); missing = failure"
@@ -133,24 +133,28 @@ def test_a_key_figure_tells_its_interval_numbers_rule_and_what_was_imputed():
     assert "ITT observed 31, imputed 9 (BOCF)" in cards[5]
 
 
-def test_a_figure_says_which_way_it_points_and_why_it_has_no_value():
-    fall = samples.figure("a", "Fall", "1.6", value="1.59", unit="L", direction="positive: a fall")
-    none = samples.figure("b", "Gain", "not reported", unit="L")
-    nominal = samples.figure("c", "Day 14", "0.012", value="0.0123", nominal=True)
-    (cards,) = made(figures=(fall, none, nominal)).all("ul", class_="cards")
+def test_a_key_result_says_which_way_it_points_and_why_it_has_no_value():
+    fall = samples.key_result(
+        "a", "Fall", "1.6", value="1.59", unit="L", direction="positive: a fall"
+    )
+    none = samples.key_result("b", "Gain", "not reported", unit="L")
+    nominal = samples.key_result("c", "Day 14", "0.012", value="0.0123", nominal=True)
+    (cards,) = made(key_results=(fall, none, nominal)).all("ul", class_="cards")
     told = [card.text for card in cards.children]
     assert told[0] == "Fall 1.6 L ITT positive: a fall"
     assert told[1] == "Gain not reported ITT"
     assert told[2].startswith("Day 14 0.012 (nominal)")
 
 
-def test_the_primary_end_point_comes_before_every_other_figure():
-    figures = [replace(each, primary=each.id.startswith("primary")) for each in samples.FIGURES]
-    top = made(figures=tuple(figures))
+def test_the_primary_end_point_comes_before_every_other_key_result():
+    key_results = [
+        replace(each, primary=each.id.startswith("primary")) for each in samples.KEY_RESULTS
+    ]
+    top = made(key_results=tuple(key_results))
     first, others = (each for each in top.all("ul") if "cards" in each.attributes.get("class", ""))
     assert [card.text.startswith("Primary end point") for card in first.children] == [True, True]
     assert "33 (83%)" in first.children[0].text
-    assert len(others.children) == len(figures) - 2
+    assert len(others.children) == len(key_results) - 2
     assert "Primary end point" not in others.text
 
 
@@ -424,16 +428,16 @@ def test_a_long_table_has_all_its_rows_and_can_be_folded():
     assert folding.children[0].text == "2025 rows"
 
 
-def test_a_chart_is_drawn_with_its_population_and_a_link_to_its_table():
+def test_a_figure_is_drawn_with_its_population_and_a_link_to_its_table():
     series = Series("s", "Active", (Mark("0", "4.5"), Mark("7", "3.25")))
-    chart = Chart("14.2", "Means", "ITT", "line", "Day", "log10", (series,), "14.1.2", method="t")
-    (figure,) = made(charts=(chart,)).all("figure")
-    assert figure.all("svg")
+    figure = Figure("14.2", "Means", "ITT", "line", "Day", "log10", (series,), "14.1.2", method="t")
+    (key_result,) = made(figures=(figure,)).all("figure")
+    assert key_result.all("svg")
     assert "Figure 14.2 Means Population: ITT" in " ".join(
-        each.text for each in figure.children[:2]
+        each.text for each in key_result.children[:2]
     )
-    assert figure.all("a", href="#table-14.1.2")
-    assert "Method: t." in figure.text
+    assert key_result.all("a", href="#table-14.1.2")
+    assert "Method: t." in key_result.text
 
 
 def test_listings_are_named_and_their_rows_are_never_read():

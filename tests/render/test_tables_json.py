@@ -5,7 +5,7 @@ import samples
 
 from trial.render import tables_json
 
-FIGURE_KEYS = [
+KEY_RESULT_KEYS = [
     "id",
     "label",
     "population",
@@ -29,14 +29,14 @@ FIGURE_KEYS = [
 
 
 def test_the_summary_has_exactly_the_agreed_keys():
-    document = json.loads(tables_json.encode(tables_json.summary(samples.CUT, samples.FIGURES)))
+    document = json.loads(tables_json.encode(tables_json.summary(samples.CUT, samples.KEY_RESULTS)))
     assert list(document) == [
         "study",
         "title",
         "registry",
         "notice",
         "cut",
-        "figures",
+        "key_results",
         "findings",
         "discrepancies",
     ]
@@ -53,8 +53,10 @@ def test_the_summary_has_exactly_the_agreed_keys():
         "completion",
         "dictionaries",
     ]
-    assert [list(figure) for figure in document["figures"]] == [FIGURE_KEYS] * len(samples.FIGURES)
-    primary = document["figures"][3]
+    assert [list(key_result) for key_result in document["key_results"]] == [KEY_RESULT_KEYS] * len(
+        samples.KEY_RESULTS
+    )
+    primary = document["key_results"][3]
     assert (primary["n"], primary["N"], primary["value"]) == (33, 40, "82.5")
     assert primary["text"] == "33 (83%)"
     assert primary["ci"] == ["67.220986663841", "92.661727064791"]
@@ -63,7 +65,7 @@ def test_the_summary_has_exactly_the_agreed_keys():
 
 def test_a_live_summary_has_no_cut():
     live = replace(samples.CUT, id="", content_root="", data_date="")
-    cut = tables_json.summary(live, samples.FIGURES)["cut"]
+    cut = tables_json.summary(live, samples.KEY_RESULTS)["cut"]
     assert isinstance(cut, dict)
     assert (cut["id"], cut["content_root"], cut["data_date"]) == (None, None, None)
     assert cut["accepted"] == samples.CUT.accepted

@@ -52,11 +52,11 @@ def table_of(sheet) -> list[list[str]]:
     return body[: next(n for n, row in enumerate(body) if not any(row) and n)]
 
 
-def test_sheets_are_cover_definitions_and_one_for_each_table_figure_and_listing():
+def test_sheets_are_cover_definitions_and_one_for_each_table_key_result_and_listing():
     tables = [grid.id for grid in samples.grids()]
-    figures = [f"Figure {chart.id}" for chart in samples.charts()]
+    key_results = [f"Figure {figure.id}" for figure in samples.figures()]
     listings = ["16.2.3", "16.2.6", "16.2.7"]
-    assert BOOK.sheetnames == ["Cover", "Definitions", *tables, *figures, *listings]
+    assert BOOK.sheetnames == ["Cover", "Definitions", *tables, *key_results, *listings]
 
 
 def test_the_cover_tells_the_cut_and_links_to_every_sheet():

@@ -132,7 +132,7 @@ def test_banners_say_whether_a_reader_sees_a_blinded_study():
         ({"audience": "unblinded"}, "UNBLINDED"),
         ({}, None),
     ):
-        report = replace(samples.trial(), cut=replace(samples.CUT, **changes), charts=())
+        report = replace(samples.trial(), cut=replace(samples.CUT, **changes), figures=())
         book = load_workbook(BytesIO(b"".join(workbook(report))))
         for sheet in book.worksheets:
             first = [str(row[0].value) for row in sheet.iter_rows(max_row=3)]

@@ -20,14 +20,14 @@ from trial.definition.conditions import (
     AdverseEvents,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
-from trial.definition.figures import CHART_KINDS, ChartDefinition, ChartSource, Reference
+from trial.definition.figures import FIGURE_KINDS, FigureDefinition, FigureSource, Reference
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
 from trial.definition.outputs import (
     COLUMN_FORMS,
     ROW_KINDS,
     Ancova,
-    FigureDefinition,
     Incidence,
+    KeyResultDefinition,
     ListingDefinition,
     Shift,
     Statistics,
@@ -119,10 +119,12 @@ class TestExample:
         assert [(box.arm, box.n) for box in flow.stages[1].side] == [("Drug", 0), ("Placebo", 1)]
         assert report.summary(loaded(), sums)[0].text == "1 (50%)"
 
-    def test_its_chart_shows_the_means_by_visit(self):
+    def test_its_figure_shows_the_means_by_visit(self):
         sums = builders.sums_of(loaded(), people())
-        (chart,) = figures.charts(loaded(), sums)
-        assert [[(mark.x, mark.y, mark.n) for mark in series.marks] for series in chart.series] == [
+        (figure,) = figures.figures(loaded(), sums)
+        assert [
+            [(mark.x, mark.y, mark.n) for mark in series.marks] for series in figure.series
+        ] == [
             [("1", "150", 2), ("29", "150", 2), ("57", "149", 2)],
             [("1", "150", 2), ("29", "145", 2), ("57", "137.5", 2)],
         ]
@@ -164,7 +166,7 @@ class TestReference:
         "model",
         [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
-         Incidence, Shift, FigureDefinition, ChartDefinition, ChartSource, Reference,
+         Incidence, Shift, KeyResultDefinition, FigureDefinition, FigureSource, Reference,
          FlowDefinition, FlowBox, FlowStage, ListingDefinition, reporting.Testing,
          reporting.Look, reporting.CompletionDefinition],
         ids=lambda model: model.__name__,
@@ -184,9 +186,9 @@ class TestReference:
             wanted = set(parts) - {"at_least", "more_than", "at_most", "below"}
             assert any(wanted <= set(re.findall(r"`(\w+)`", row)) for row in takes), name
 
-    def test_every_kind_of_chart_has_a_row_that_names_its_row(self):
+    def test_every_kind_of_figure_has_a_row_that_names_its_row(self):
         rows = re.findall(r"^\| `(\w+)` \| `(\w+)`[^|]*\|[^|]*\|$", PROSE, re.MULTILINE)
-        assert CHART_KINDS.items() <= set(rows)
+        assert FIGURE_KINDS.items() <= set(rows)
 
     def test_every_statistic_is_named(self):
         statistics = Statistics.__args__[0].__args__

@@ -318,17 +318,19 @@ def safety(everyone):
 RESISTANCE = "resistance.reported"
 
 
-def test_every_figure_recomputed_from_the_feed_has_the_text_of_the_issue(patients):
+def test_every_key_result_recomputed_from_the_feed_has_the_text_of_the_issue(patients):
     everyone = list(patients.values())
-    figures = disposition(everyone) | primary(everyone) | week25(everyone) | safety(everyone)
-    assert figures == TEXTS
+    key_results = disposition(everyone) | primary(everyone) | week25(everyone) | safety(everyone)
+    assert key_results == TEXTS
 
 
-def test_the_published_figures_are_those_of_the_issue_in_its_order():
+def test_the_published_key_results_are_those_of_the_issue_in_its_order():
     published = json.loads((FOLDER / "published.json").read_text())
-    assert [(figure["id"], figure["text"]) for figure in published] == list(TEXTS.items())
+    assert [(key_result["id"], key_result["text"]) for key_result in published] == list(
+        TEXTS.items()
+    )
     assert all(set(f) == {"id", "label", "text", "kind", "source"} for f in published)
-    assert {figure["kind"] for figure in published} <= {"published", "derived"}
+    assert {key_result["kind"] for key_result in published} <= {"published", "derived"}
 
 
 def test_other_rules_give_the_other_numbers_that_the_definition_warns_of(patients):

@@ -24,7 +24,7 @@ def test_what_a_mutant_changes_occurs_once_and_its_tests_exist(mutant: mutants.M
 def test_the_sample_reaches_the_core_the_store_and_the_edge() -> None:
     folders = [Path(each.file).parent.name for each in MUTANTS]
     assert len(MUTANTS) >= 40
-    assert {"trial", "store", "functions", "statistics"} <= set(folders)
+    assert {"events", "subject", "store", "functions", "statistics"} <= set(folders)
     assert len({(each.file, each.old, each.new) for each in MUTANTS}) == len(MUTANTS)
 
 

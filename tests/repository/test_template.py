@@ -346,7 +346,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
     assert len(routes) == 44
-    beside = {"/openapi.json", "/schemas/{schema}", "/set-aside"}  # of no one study
+    beside = {"/openapi.json", "/schemas/{schema}", "/quarantine"}  # of no one study
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
@@ -359,7 +359,8 @@ def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
 
     start = "/studies/{study}/unblinded/"
     apart = {path.removeprefix(start) for _, path in queries.routes.all if path.startswith(start)}
-    assert apart == {"summary", "consort", "tables", "tables/{table}", "set-aside", "discrepancies",
+    assert apart == {"summary", "consort", "tables", "tables/{table}", "quarantine",
+                     "discrepancies",
                      "treatment-events",
                      "subjects/{subject}/history", "reports/{cut}/{file}",
                      "reports/{cut}/changes-since/{base}",
@@ -485,7 +486,7 @@ def test_publish_may_write_a_studys_own_rows_and_no_others() -> None:
     }
 
 
-def test_audit_may_write_neither_the_journal_nor_what_was_set_aside() -> None:
+def test_audit_may_write_neither_the_journal_nor_what_was_quarantined() -> None:
     (statement,) = (
         statement
         for name, statement in STATEMENTS

@@ -120,7 +120,7 @@ def test_an_unsigned_request_is_403_on_every_route(trial: Trial) -> None:
         ("GET", "consort"),
         ("GET", "tables"),
         ("GET", "tables/14.2.1"),
-        ("GET", "set-aside"),
+        ("GET", "quarantine"),
         ("GET", "subjects/TMB301-007/history"),
         ("POST", "reports"),
         ("POST", "audit"),
@@ -143,10 +143,10 @@ def test_a_signed_event_is_recorded_counted_and_known_again(trial: Trial) -> Non
     assert trial.accepted() == 1
 
 
-def test_the_published_figures_come_out(whole: Trial) -> None:
+def test_the_published_key_results_come_out(whole: Trial) -> None:
     published = json.loads((EVENTS / "published.json").read_text(encoding="utf-8"))
-    figures = whole.get("summary").json()["figures"]
-    assert [(each["id"], each["text"]) for each in figures] == [
+    key_results = whole.get("summary").json()["key_results"]
+    assert [(each["id"], each["text"]) for each in key_results] == [
         (each["id"], each["text"]) for each in published
     ]
 
@@ -168,15 +168,15 @@ def test_every_wrong_event_is_answered_kept_and_moves_no_total(whole: Trial) -> 
         elif answer.status == 400:
             assert verdict.get("place", " column ") in problem["detail"] or "twice" in str(problem)
         problems.append((line.raw.decode(), problem))
-    kept = whole.get("set-aside").json()
+    kept = whole.get("quarantine").json()
     assert kept["count"] == len(wrong)
-    by_body = {row["body"]: row["problem"] for row in kept["set_aside"]}
+    by_body = {row["body"]: row["problem"] for row in kept["quarantined"]}
     assert by_body == dict(problems)
     list(whole.client.post_events(whole.id, wrong))
-    assert whole.get("set-aside").json() == kept
+    assert whole.get("quarantine").json() == kept
     assert whole.get("tables").json() == before
     assert whole.accepted() == accepted
-    assert whole.get("summary").json()["set_aside"] == len(wrong)
+    assert whole.get("summary").json()["quarantined"] == len(wrong)
 
 
 def test_events_through_the_queue_arrive_and_count(trial: Trial) -> None:
@@ -196,7 +196,7 @@ def test_events_through_the_queue_arrive_and_count(trial: Trial) -> None:
         (e["type"], e["subject"], e["data"]["record"], e["data"]["revision"]) for e in events
     }
     until(lambda: True if trial.accepted() == len(records) else None)
-    until(lambda: True if trial.get("set-aside").json()["count"] == 1 else None)
+    until(lambda: True if trial.get("quarantine").json()["count"] == 1 else None)
     assert trial.post(lines[0].raw).status == 200
     assert trial.published(len(records))["study"] == trial.id
     waiting = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
@@ -214,8 +214,8 @@ def test_documents_follow_the_events_and_vouch_for_each_other(whole: Trial) -> N
         assert len(content) == entry["size"]
     tables = json.loads(whole.document("tables.json"))
     assert tables["tables"] == whole.get("tables").json()["tables"]
-    figures = json.loads(whole.document("summary.json"))["figures"]
-    assert figures == whole.get("summary").json()["figures"]
+    key_results = json.loads(whole.document("summary.json"))["key_results"]
+    assert key_results == whole.get("summary").json()["key_results"]
     last = whole.get("reports").json()["last_rendering"]
     assert last["status"] == "published"
 
@@ -300,7 +300,7 @@ def test_what_is_not_there_is_404(whole: Trial, path: str) -> None:
 
 
 def test_a_study_that_is_not_there_is_404(trial: Trial) -> None:
-    for path in ("summary", "consort", "tables", "set-aside", "reports", "definition"):
+    for path in ("summary", "consort", "tables", "quarantine", "reports", "definition"):
         answer = trial.client.request("GET", f"/studies/NOBODY/{path}")
         assert (answer.status, answer.headers["content-type"]) == (404, PROBLEM)
     headers = {"Content-Type": SINGLE}
@@ -353,5 +353,5 @@ def test_nothing_of_an_event_is_found_in_the_logs(trial: Trial, logs: Callable[[
         assert trial.post(body.encode()).status in {400, 422}
         trial.stack.sqs.send_message(QueueUrl=trial.stack.queue_url, MessageBody=body)
     trial.published(1)
-    until(lambda: True if "Message set aside" in logs() else None)
+    until(lambda: True if "Message quarantined" in logs() else None)
     assert MARK not in logs()

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from builders import tmb301_documents
 
-from local.replay import SET_ASIDE
+from local.replay import QUARANTINE
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = ROOT / "events" / "tmb-301"
@@ -91,13 +91,13 @@ def test_replays_side_by_side_all_succeed(runs: dict[str, Run]) -> None:
         assert runs[name].status == 0, runs[name].told
 
 
-def test_the_feed_in_order_gives_the_documents_and_the_published_figures(
+def test_the_feed_in_order_gives_the_documents_and_the_published_key_results(
     runs: dict[str, Run],
 ) -> None:
     run = runs["in order"]
     assert run.names == {*tmb301_documents()}
     published = json.loads((EVENTS / "published.json").read_text(encoding="utf-8"))
-    assert [(each["id"], each["text"]) for each in run.json("summary.json")["figures"]] == [
+    assert [(each["id"], each["text"]) for each in run.json("summary.json")["key_results"]] == [
         (each["id"], each["text"]) for each in published
     ]
 
@@ -111,14 +111,14 @@ def test_backwards_and_twice_over_gives_the_same_bytes(runs: dict[str, Run]) -> 
 
 def test_wrong_events_move_nothing(runs: dict[str, Run]) -> None:
     run, right = runs["with wrong events"], runs["in order"]
-    assert run.names == {*tmb301_documents(), SET_ASIDE}
+    assert run.names == {*tmb301_documents(), QUARANTINE}
     assert run.file("tables.json") == right.file("tables.json")
     ours, theirs = run.json("summary.json"), right.json("summary.json")
     # One wrong event is other content for a revision: documents name it, by a cut of their own.
     disputed = "Two contents for one revision: 1 (see listing 16.2.9)"
     assert ours["findings"] == [*theirs["findings"], disputed]
     assert [each["rule"] for each in theirs["discrepancies"]] == ["withdrawn-for-another-reason"]
-    assert ours["figures"] == theirs["figures"]
+    assert ours["key_results"] == theirs["key_results"]
     assert ours["cut"] == theirs["cut"] | {"id": ours["cut"]["id"]}
     names = [each["cut"]["id"].encode() for each in (ours, theirs)]
     assert run.file("consort.svg").replace(*names) == right.file("consort.svg")
@@ -128,7 +128,7 @@ def test_wrong_events_are_written_down_with_line_status_problem_and_body(
     runs: dict[str, Run],
 ) -> None:
     run = runs["with wrong events"]
-    rows = [json.loads(row) for row in run.file(SET_ASIDE).decode().splitlines()]
+    rows = [json.loads(row) for row in run.file(QUARANTINE).decode().splitlines()]
     wrong = WRONG.read_text(encoding="utf-8").splitlines()
     verdicts = json.loads((EVENTS / "wrong.expected.json").read_text(encoding="utf-8"))
     sent = len(FEED.read_bytes().splitlines())
@@ -139,7 +139,7 @@ def test_wrong_events_are_written_down_with_line_status_problem_and_body(
         if "pointer" in verdict:
             assert [e["pointer"] for e in row["problem"]["errors"]] == [verdict["pointer"]]
         assert verdict.get("place", "") in row["problem"].get("detail", "")
-    assert f"{len(rows)} set aside" in run.told
+    assert f"{len(rows)} quarantined" in run.told
 
 
 def test_a_definition_that_the_service_refuses_is_a_bad_argument(runs: dict[str, Run]) -> None:

@@ -5,9 +5,9 @@ import toy
 from trial.definition import Definition, study
 from trial.tables.grid import (
     Cell,
-    Chart,
     Column,
     Cut,
+    Figure,
     Flow,
     Grid,
     Listing,
@@ -35,7 +35,7 @@ TEXTS = {
     "\\ud800 as typed",
 }  # fmt: skip
 CUT = Cut("c1", "S&<1>", "T", "", "'\"\u2028", "d" * 64, 1, "open", 3, "r" * 64, "2024-02-29")
-CHART = Chart(
+FIGURE = Figure(
     id="14.2.2",
     title="Means by visit",
     population="All",

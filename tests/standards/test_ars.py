@@ -222,9 +222,11 @@ def test_the_contents_list_the_tables_in_order_with_all_their_analyses(name: str
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_table_figure_and_listing_is_an_output_with_its_words_and_files(name: str) -> None:
+def test_every_table_figure_and_listing_is_an_output_with_its_words_and_files(
+    name: str,
+) -> None:
     made, shown = by_id(event_of(name)["outputs"]), report_of(name)
-    kinds = (("table", shown.grids), ("figure", shown.charts), ("listing", shown.listings))
+    kinds = (("table", shown.grids), ("figure", shown.figures), ("listing", shown.listings))
     for kind, parts in kinds:
         for each in parts:
             output = made.pop(f"output/{kind}/{each.id}")
@@ -257,7 +259,7 @@ def test_analyses_name_the_data_that_they_are_of() -> None:
     assert (terms["dataset"], terms["variable"]) == ("ADAE", "AEDECOD")
 
 
-def test_methods_say_how_figures_were_made() -> None:
+def test_methods_say_how_key_results_were_made() -> None:
     names = {each["name"] for name in STUDIES for each in event_of(name)["methods"]}
     assert names >= {
         "Count and percentage",
@@ -373,8 +375,8 @@ def test_no_arm_is_in_what_the_open_audience_reads() -> None:
         assert dangling(json.loads(each)) == []
 
 
-def test_a_chart_is_an_output_too() -> None:
-    made = replace(report_of("tmb-301"), charts=(hostile.CHART,))
+def test_a_figure_is_an_output_too() -> None:
+    made = replace(report_of("tmb-301"), figures=(hostile.FIGURE,))
     read: Any = event(made, studies.defined("tmb-301").definition)
     assert errors(read) == []
     assert "output/figure/14.2.2" in by_id(read["outputs"])

@@ -215,7 +215,7 @@ def test_a_subject_that_is_not_there_cannot_be_erased(bench: Bench) -> None:
     assert refused.value.status == 404
 
 
-def test_bodies_set_aside_are_dropped_now_and_later(bench: Bench) -> None:
+def test_bodies_quarantined_are_dropped_now_and_later(bench: Bench) -> None:
     store, name = bench.store(), bench.study.id
     bench.record(bench.event("P1"))
     of_others = {
@@ -229,13 +229,13 @@ def test_bodies_set_aside_are_dropped_now_and_later(bench: Bench) -> None:
         f'{{"subject": "P1", "term": "{SECRET} and no end': False,
     }
     for body in of_others | of_subject:
-        assert store.set_aside(name, body, {"title": "no"}, ADMIN)
-    assert erase(bench, "P1").set_aside == len(of_subject)
+        assert store.quarantined(name, body, {"title": "no"}, ADMIN)
+    assert erase(bench, "P1").quarantined == len(of_subject)
     late = f'{{"subject": "P1", "term": "late {SECRET}"}}'
-    store.set_aside(name, late, {"title": "no"}, ADMIN)
-    kept = {each.body.decode() for each in store.asides(name) if each.body}
+    store.quarantined(name, late, {"title": "no"}, ADMIN)
+    kept = {each.body.decode() for each in store.rejected_bodies(name) if each.body}
     assert kept == of_others.keys()
-    gone = [each for each in store.asides(name) if each.body is None]
+    gone = [each for each in store.rejected_bodies(name) if each.body is None]
     assert len(gone) == len(of_subject) + 1
     assert all(each.erased and each.problem == {"title": "no"} for each in gone)
     assert SECRET not in texts(bench)
@@ -283,7 +283,7 @@ class Amid:
 
 @pytest.mark.parametrize("ending", ["", "}"])
 @pytest.mark.parametrize("partition", ["its own", quarantine.UNKNOWN_STUDY])
-def test_a_body_set_aside_in_any_moment_of_an_erasure_is_dropped(
+def test_a_body_quarantined_in_any_moment_of_an_erasure_is_dropped(
     bench: Bench, partition: str, ending: str
 ) -> None:
     """Either happens within the other, between any two calls of it."""

@@ -1,4 +1,4 @@
-"""What is read is one state: sums, subjects, what was set aside, and which definition holds."""
+"""What is read is one state: sums, subjects, what is quarantined, and which definition holds."""
 
 from collections.abc import Callable
 from typing import Any
@@ -191,14 +191,14 @@ def test_a_study_is_looked_up_again_after_its_life_in_the_cache(bench: Bench) ->
     assert store.study(bench.study.id).definition.title == "Amended"
 
 
-def test_a_body_is_set_aside_once(bench: Bench) -> None:
+def test_a_body_is_quarantined_once(bench: Bench) -> None:
     store, name = bench.store(), bench.study.id
-    assert store.set_aside(name, '{"id":"é"}', PROBLEM, toy.SENDER)
-    assert not store.set_aside(name, '{"id":"é"}'.encode(), {"title": "Other"}, "else")
-    assert store.set_aside(name, b"\xff\xfe", PROBLEM, toy.SENDER)
-    assert store.set_aside(name, "", PROBLEM, toy.SENDER)
-    assert store.set_aside(name, "half \ud800", PROBLEM, toy.SENDER)
-    found = {each.body: each for each in store.asides(name)}
+    assert store.quarantined(name, '{"id":"é"}', PROBLEM, toy.SENDER)
+    assert not store.quarantined(name, '{"id":"é"}'.encode(), {"title": "Other"}, "else")
+    assert store.quarantined(name, b"\xff\xfe", PROBLEM, toy.SENDER)
+    assert store.quarantined(name, "", PROBLEM, toy.SENDER)
+    assert store.quarantined(name, "half \ud800", PROBLEM, toy.SENDER)
+    found = {each.body: each for each in store.rejected_bodies(name)}
     assert found.keys() == {'{"id":"é"}'.encode(), b"\xff\xfe", b"", b"half \xed\xa0\x80"}
     assert found[b"\xff\xfe"].document()["body_base64"] == "//4="
     document = found['{"id":"é"}'.encode()].document()
@@ -206,24 +206,24 @@ def test_a_body_is_set_aside_once(bench: Bench) -> None:
     assert document["problem"] == PROBLEM
     assert document["principal"] == toy.SENDER
     assert document["at"].endswith("Z")
-    assert store.count_asides(name) == 4
-    assert store.count_asides("other") == 0
+    assert store.count_quarantined(name) == 4
+    assert store.count_quarantined("other") == 0
     bench.check()
 
 
 def test_a_text_and_the_bytes_it_was_read_from_are_one_body(bench: Bench) -> None:
     raw = b"caf\xe9"
-    assert bench.store().set_aside("S", raw, PROBLEM, toy.SENDER)
+    assert bench.store().quarantined("S", raw, PROBLEM, toy.SENDER)
     text = raw.decode(errors="surrogateescape")
-    assert not bench.store().set_aside("S", text, PROBLEM, toy.SENDER)
+    assert not bench.store().quarantined("S", text, PROBLEM, toy.SENDER)
 
 
 def test_a_very_large_body_is_noted_and_a_very_long_problem_shortened(bench: Bench) -> None:
     store, name = bench.store(), bench.study.id
     faults = [Fault(f"/data/{i}", "x" * 100) for i in range(20_000)]
     problem = Rejected(422, "Wrong", "", *faults).problem()
-    assert store.set_aside(name, b"x" * 1_000_001, problem, toy.SENDER)
-    (found,) = store.asides(name)
+    assert store.quarantined(name, b"x" * 1_000_001, problem, toy.SENDER)
+    (found,) = store.rejected_bodies(name)
     assert (found.body, found.size) == (None, 1_000_001)
     assert found.problem["errors"] == [each.written() for each in faults[:100]]
     assert found.problem["errors_left_out"] == 19_900
@@ -231,17 +231,17 @@ def test_a_very_large_body_is_noted_and_a_very_long_problem_shortened(bench: Ben
 
 def test_a_body_of_several_items_is_kept_whole(bench: Bench) -> None:
     body = bytes(range(256)) * 3_900
-    assert bench.store().set_aside(bench.study.id, body, PROBLEM, toy.SENDER)
-    assert not bench.store().set_aside(bench.study.id, body, PROBLEM, toy.SENDER)
-    assert [each.body for each in bench.store().asides(bench.study.id)] == [body]
+    assert bench.store().quarantined(bench.study.id, body, PROBLEM, toy.SENDER)
+    assert not bench.store().quarantined(bench.study.id, body, PROBLEM, toy.SENDER)
+    assert [each.body for each in bench.store().rejected_bodies(bench.study.id)] == [body]
 
 
-def test_what_is_set_aside_is_counted_without_its_bodies(bench: Bench) -> None:
+def test_what_is_quarantined_is_counted_without_its_bodies(bench: Bench) -> None:
     store, name = bench.store(), bench.study.id
     for number in range(4):
-        store.set_aside(name, b"%d" % number + b"x" * 200_000, PROBLEM, toy.SENDER)
+        store.quarantined(name, b"%d" % number + b"x" * 200_000, PROBLEM, toy.SENDER)
     bench.units.clear()
-    assert store.count_asides(name) == 4
+    assert store.count_quarantined(name) == 4
     assert sum(units for _, units in bench.units) <= 4  # 4 KB each; the bodies would be 200
 
 
@@ -254,7 +254,7 @@ def test_refusing_a_body_costs_the_same_with_200_erased_subjects_as_with_none(
     def calls(store: Store, mark: str) -> list[str]:
         bench.calls.calls.clear()
         for body in bodies:
-            store.set_aside(bench.study.id, body.replace("P9", mark), PROBLEM, toy.SENDER)
+            store.quarantined(bench.study.id, body.replace("P9", mark), PROBLEM, toy.SENDER)
         return list(bench.calls.calls)
 
     store = bench.store()

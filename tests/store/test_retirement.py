@@ -85,7 +85,7 @@ def test_a_removed_study_leaves_only_who_decided_so(bench: Bench) -> None:
     for i in range(30):
         bench.record(toy.serious(name, "P1", f"AE-{i}", term=f"{i} told her name" * 20))
     bench.record(bench.event("P2"))
-    bench.store().set_aside(name, "{", {"title": "no"}, ADMIN)
+    bench.store().quarantined(name, "{", {"title": "no"}, ADMIN)
     bench.store().retire(name, ADMIN, "Closed")
     years_pass(bench, 26)
     bench.store().remove(name, ADMIN, "Done")

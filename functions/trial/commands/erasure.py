@@ -21,10 +21,10 @@ SOURCE = "urn:livetlf:erasure"
 
 @dataclass(frozen=True)
 class Erased:
-    """What an erasure did: whether it was the first, and how many bodies set aside it dropped."""
+    """What an erasure did: whether it was the first, and how many quarantined bodies it dropped."""
 
     first: bool
-    set_aside: int
+    quarantined: int
 
 
 def erase(store: Store, study: Study, entry: Entry, principal: str) -> Erased:
@@ -38,10 +38,10 @@ def erase(store: Store, study: Study, entry: Entry, principal: str) -> Erased:
         if not isinstance(result.outcome, Outcome):
             raise result.outcome
         first = result.outcome is Outcome.RECORDED
-    set_aside = store.erase(study, entry.subject)
-    if store.subject(study, entry.subject) is None and not set_aside:
+    quarantined = store.erase(study, entry.subject)
+    if store.subject(study, entry.subject) is None and not quarantined:
         raise Rejected(404, "No such subject")
-    return Erased(first, set_aside)
+    return Erased(first, quarantined)
 
 
 def entry_of(study: Study, subject: str, reason: str, request: str, at: datetime) -> Entry:

@@ -1,4 +1,4 @@
-"""From a posted body to an answer: read, check, record, or set aside with the reason.
+"""From a posted body to an answer: read, check, record, or quarantined with the reason.
 
 The API and the queue both come through here, so an event meets the same fate by either road.
 """
@@ -60,7 +60,7 @@ class Posted:
 
 
 def take(desk: Desk, study: Study, posted: Sequence[Posted]) -> list[Answer]:
-    """Record events of one study and answer each in order; what is refused is set aside.
+    """Record events of one study and answer each in order; what is refused is quarantined.
 
     Who waits for an answer reads in it which discrepancies an event raised.
     """
@@ -233,7 +233,7 @@ def _answer(
             return Answer(name, Unavailable.STATUS, result.problem())
     try:
         refuse(desk.store, study, posted.body, rejected, desk.principal)
-    except Unavailable as error:  # it is neither recorded nor set aside: it must come again
+    except Unavailable as error:  # it is neither recorded nor quarantined: it must come again
         return Answer(name, Unavailable.STATUS, error.problem())
     return Answer(name, rejected.status, rejected.problem())
 
@@ -258,13 +258,13 @@ def conflict() -> Rejected:
 
 
 def refuse(store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str) -> None:
-    """Set aside a body that was refused, with its reason; once, however often it is posted.
+    """Quarantine a body that was refused, with its reason; once, however often it is posted.
 
     Where its study has no definition, that is noted first: by the study nobody would look for it.
     """
     if rejected.status == HTTPStatus.NOT_FOUND and study != UNKNOWN_STUDY:
         store.note_undefined(study)
-    store.set_aside(study, body, rejected.problem(), principal)
+    store.quarantine(study, body, rejected.problem(), principal)
 
 
 def _id(value: object) -> str:

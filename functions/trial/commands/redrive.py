@@ -1,4 +1,4 @@
-"""Take once more what was set aside: a definition or a missing study may have cured it.
+"""Take once more what is quarantined: a definition or a missing study may have cured it.
 
 A call tries so many bodies, in order of their digests, and says where the next goes on. What
 becomes of one body never keeps those after it from being tried.
@@ -16,7 +16,7 @@ from trial.events.blinding import may_tell
 from trial.store.definitions import is_retired
 from trial.store.dynamodb import Store
 from trial.store.failures import told
-from trial.store.rows import Aside
+from trial.store.rows import RejectedBody
 from trial.subject.fold import Outcome
 
 BODIES = 100
@@ -27,7 +27,7 @@ _FORBIDDEN = 403
 
 
 def redrive(desk: Desk, study: Study, after: str, beat: Beat) -> dict[str, Any]:
-    """Try what waits beyond a digest; what is taken counts under whoever sent it, and is settled.
+    """Try what waits beyond a digest; what is taken counts under whoever sent it, and is resolved.
 
     `beat` raises `OutOfTime` when this process must soon end.
     """
@@ -35,15 +35,15 @@ def redrive(desk: Desk, study: Study, after: str, beat: Beat) -> dict[str, Any]:
     _check(store, study, after)
     if not after:
         desk.submissions.tell_again(study.id)
-    tried, settled, failed, last = 0, 0, [], ""
-    for each in store.asides(study.id, after):
-        if each.settled:
+    tried, resolved, failed, last = 0, 0, [], ""
+    for each in store.rejected_bodies(study.id, after):
+        if each.resolved:
             continue
         if tried == BODIES or (tried and _is_over(beat)):
             break
         tried, last = tried + 1, each.sha256
         try:
-            settled += _is_taken(replace(desk, principal=each.principal), study, each)
+            resolved += _is_taken(replace(desk, principal=each.principal), study, each)
         except Unavailable:
             continue
         except Exception as error:  # noqa: BLE001 (whatever one body does, the others are tried)
@@ -52,10 +52,10 @@ def redrive(desk: Desk, study: Study, after: str, beat: Beat) -> dict[str, Any]:
         last = ""
     return {
         "tried": tried,
-        "settled": settled,
-        "waiting": tried - settled,
+        "resolved": resolved,
+        "waiting": tried - resolved,
         "failed": failed,
-        "next": f"/studies/{study.id}/set-aside/redrive?after={last}" if last else None,
+        "next": f"/studies/{study.id}/quarantine/redrive?after={last}" if last else None,
     }
 
 
@@ -75,25 +75,25 @@ def _is_over(beat: Beat) -> bool:
     return False
 
 
-def _is_taken(desk: Desk, study: Study, aside: Aside) -> bool:
-    if _came_elsewhere(study, aside):
+def _is_taken(desk: Desk, study: Study, rejected: RejectedBody) -> bool:
+    if _came_elsewhere(study, rejected):
         return False
     try:
-        posted = intake.posted(aside.body)
+        posted = intake.posted(rejected.body)
     except Rejected:
         return False
     answers = intake.take(desk, study, posted)
     if not answers or any(answer.status not in _TAKEN for answer in answers):
         return False
-    desk.store.settle(study.id, aside.sha256)
+    desk.store.resolve(study.id, rejected.sha256)
     return True
 
 
-def _came_elsewhere(study: Study, aside: Aside) -> bool:
+def _came_elsewhere(study: Study, rejected: RejectedBody) -> bool:
     """Say whether a treatment event was refused for who sent it: no redriving gives that right."""
     return (
         study.definition.blinded
-        and aside.problem.get("status") == _FORBIDDEN
-        and aside.body is not None
-        and may_tell(aside.body)
+        and rejected.problem.get("status") == _FORBIDDEN
+        and rejected.body is not None
+        and may_tell(rejected.body)
     )

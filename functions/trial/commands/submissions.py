@@ -84,7 +84,7 @@ def _note(
     entry: Entry | Rejected,
     outcome: Outcome | Rejected,
 ) -> None:
-    """Note what a submission was; what was not recorded is set aside with it."""
+    """Note what a submission was; what was not recorded is quarantined with it."""
     if isinstance(outcome, Rejected):
         kept.settle(study.id, submitted, submissions.REFUSED, outcome.problem())
         return

@@ -27,9 +27,9 @@ from trial.definition.design import (
     apart,
 )
 from trial.definition.discrepancies import Discrepancies
-from trial.definition.figures import ChartDefinition
+from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowDefinition
-from trial.definition.outputs import FigureDefinition, ListingDefinition, Table, apart_as_data
+from trial.definition.outputs import KeyResultDefinition, ListingDefinition, Table, apart_as_data
 from trial.definition.reporting import CompletionDefinition, Consort, Testing
 from trial.definition.vocabularies import Vocabularies
 
@@ -74,8 +74,8 @@ class Definition(Model):
     adverse_events: AdverseEvents = AdverseEvents()
     tables: Annotated[list[Table], AfterValidator(distinct)] = []
     testing: Testing | None = None
+    key_results: Annotated[list[KeyResultDefinition], AfterValidator(distinct)] = []
     figures: Annotated[list[FigureDefinition], AfterValidator(distinct)] = []
-    charts: Annotated[list[ChartDefinition], AfterValidator(distinct)] = []
     flow: FlowDefinition
     listings: Annotated[
         list[ListingDefinition], AfterValidator(distinct), AfterValidator(apart_as_data)

@@ -1,4 +1,4 @@
-"""What is drawn: charts, each another read-out of one row of a table."""
+"""What is drawn: figures, each another read-out of one row of a table."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -9,20 +9,20 @@ from pydantic import Field, model_validator
 from trial.definition.base import Model, Name, Names
 from trial.definition.outputs import Table, TableRow
 
-CHART_KINDS: Mapping[str, str] = {
+FIGURE_KINDS: Mapping[str, str] = {
     "mean": "summary",
     "share": "count",
     "survival": "survival",
     "waterfall": "summary",
     "dots": "terms",
 }
-"""The kinds of chart, and the kind of row that each is read out of."""
+"""The kinds of figure, and the kind of row that each is read out of."""
 BY_VISIT = frozenset(("mean", "share"))
 """The kinds whose row takes `visits`."""
 
 
-class ChartSource(Model):
-    """The row of a table that a chart shows, and in which columns: all that it fills."""
+class FigureSource(Model):
+    """The row of a table that a figure shows, and in which columns: all that it fills."""
 
     table: Annotated[Name, Names("table")]
     row: Annotated[Name, Names("row of its own")]
@@ -36,7 +36,7 @@ class Reference(Model):
     label: str
 
 
-class ChartDefinition(Model):
+class FigureDefinition(Model):
     """A figure that is drawn, from what a table counts: it adds nothing to the sums.
 
     `mean` and `share` go by visit, with their confidence intervals; `survival` is Kaplan-Meier's
@@ -48,7 +48,7 @@ class ChartDefinition(Model):
     title: str
     population: str
     kind: Literal["mean", "share", "survival", "waterfall", "dots"]
-    source: ChartSource
+    source: FigureSource
     x_label: str
     y_label: str
     references: list[Reference] = []
@@ -56,11 +56,11 @@ class ChartDefinition(Model):
     footnotes: list[str] = []
 
     @model_validator(mode="after")
-    def _only_its_own(self) -> "ChartDefinition":
+    def _only_its_own(self) -> "FigureDefinition":
         if self.kind == "dots" and self.references:
-            raise ValueError("a chart of dots takes no references")
+            raise ValueError("a figure of dots takes no references")
         if self.kind != "dots" and self.most is not None:
-            raise ValueError(f"a chart of {self.kind} takes no most")
+            raise ValueError(f"a figure of {self.kind} takes no most")
         return self
 
     def columns_of(self, table: Table, row: TableRow) -> list[str]:
@@ -68,7 +68,7 @@ class ChartDefinition(Model):
         return self.source.columns or self.fitting(table, row)
 
     def fitting(self, table: Table, row: TableRow) -> list[str]:
-        """Name the columns of subjects in which a row holds what a chart of this kind shows.
+        """Name the columns of subjects in which a row holds what a figure of this kind shows.
 
         A waterfall needs each value, which sums keep only for order statistics.
         """

@@ -1,6 +1,6 @@
 """Which statistics a cell of a table can hold: known from the definition, before there is data.
 
-What refers to a cell is checked against it: figures, and the order of testing.
+What refers to a cell is checked against it: key results, and the order of testing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

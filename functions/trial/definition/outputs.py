@@ -1,4 +1,4 @@
-"""What is published: tables, the summary's figures and listings."""
+"""What is published: tables, the summary's key results and listings."""
 
 import re
 from collections.abc import Mapping
@@ -368,8 +368,8 @@ class CellRef(Model):
     column: Annotated[Name, Names("column")]
 
 
-class FigureDefinition(Model):
-    """A figure of the summary: which cell of which table, and how it is shown.
+class KeyResultDefinition(Model):
+    """A key result of the summary: which cell of which table, and how it is shown.
 
     It is printed as its table does, unless it names its `decimals`: then its interval has as many.
     A P value below `floor` is shown as less than it; the `primary` end point is shown first. Its
@@ -388,11 +388,11 @@ class FigureDefinition(Model):
     primary: bool = False
 
     @model_validator(mode="after")
-    def _only_its_own(self) -> "FigureDefinition":
+    def _only_its_own(self) -> "KeyResultDefinition":
         if self.decimals is not None and self.show in ("n", "events", "p"):
-            raise ValueError(f"a figure of {self.show} takes no decimals")
+            raise ValueError(f"a key result of {self.show} takes no decimals")
         if self.floor is not None and self.show != "p":
-            raise ValueError(f"a figure of {self.show} takes no floor")
+            raise ValueError(f"a key result of {self.show} takes no floor")
         return self
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from trial.definition import Definition
 from trial.definition.dependence import Dependence
-from trial.definition.figures import ChartDefinition
+from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
 from trial.definition.offered import has_p
 from trial.definition.outputs import CellRef, ListingDefinition, Table, TableColumn, TableRow
@@ -52,9 +52,13 @@ def pooled(definition: Definition) -> Definition:
             "tables": tables,
             "completion": _completion(definition.completion, tells),
             "testing": _testing(definition.testing, tables),
-            "figures": [each for each in definition.figures if _stands(each.source, tables)],
-            "charts": [
-                chart for each in definition.charts if (chart := _chart(each, tables)) is not None
+            "key_results": [
+                each for each in definition.key_results if _stands(each.source, tables)
+            ],
+            "figures": [
+                figure
+                for each in definition.figures
+                if (figure := _figure(each, tables)) is not None
             ],
             "flow": _flow(definition.flow, tables, tells),
             "listings": [
@@ -176,14 +180,14 @@ def _stands(wanted: CellRef, tables: list[Table]) -> bool:
     return not isinstance(given, dict) or wanted.column in given
 
 
-def _chart(chart: ChartDefinition, tables: list[Table]) -> ChartDefinition | None:
+def _figure(figure: FigureDefinition, tables: list[Table]) -> FigureDefinition | None:
     """Show of a row the columns that are left, or where none is those that stand for them."""
-    source = chart.source
+    source = figure.source
     for table in tables:
         for row in table.rows if table.id == source.table else ():
-            if row.id == source.row and (left := chart.fitting(table, row)):
+            if row.id == source.row and (left := figure.fitting(table, row)):
                 columns = [each for each in source.columns if each in left]
-                return chart.model_copy(
+                return figure.model_copy(
                     update={"source": source.model_copy(update={"columns": columns})}
                 )
     return None

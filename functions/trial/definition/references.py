@@ -31,8 +31,8 @@ def outputs(definition: Definition) -> Mapping[str, Mapping[str, str]]:
     return {
         "table": {each.id: each.title for each in definition.tables},
         "listing": {each.id: each.title for each in definition.listings},
-        "figure": {each.id: each.label for each in definition.figures},
-        "chart": {each.id: each.title for each in definition.charts},
+        "key_result": {each.id: each.label for each in definition.key_results},
+        "figure": {each.id: each.title for each in definition.figures},
     }
 
 

@@ -141,5 +141,5 @@ Output = Annotated[str, Field(pattern=OUTPUT), Names("output")]
 Consort = dict[Item, Annotated[list[Output], Field(min_length=1)]]
 """By item: the tables, listings, figures and charts that fill it.
 
-A table and a chart may go by one number: then `chart:` before it tells which is meant.
+A table and a figure may go by one number: then `figure:` before it tells which is meant.
 """

@@ -96,7 +96,9 @@ def render(report: Report, study: Study, code_version: str = "") -> Iterator[Fil
 def _files(report: Report, study: Study) -> Iterator[File]:
     cut, definition = report.cut, study.definition
     yield File(DEFINITION, (study.written.encode(),))
-    summary = tables_json.summary(cut, report.figures, report.discrepancies, report.flow.findings)
+    summary = tables_json.summary(
+        cut, report.key_results, report.discrepancies, report.flow.findings
+    )
     summary["methods"] = tables_json.methods(report.methods)
     yield File("summary.json", (tables_json.encode(summary),))
     yield File("summary.md", (markdown.summary(report).encode(),))
@@ -106,7 +108,7 @@ def _files(report: Report, study: Study) -> Iterator[File]:
     items = checklist.checklist(report, definition)
     yield File("consort_checklist.json", (tables_json.encode(items),))
     yield File("tables.json", (tables_json.encode_tables(tables_json.tables(cut, report.grids)),))
-    primary = [each.source for each in definition.figures if each.primary]
+    primary = [each.source for each in definition.key_results if each.primary]
     roles = {(each.table, each.row): "primary" for each in primary}
     yield File("results.json", ars.results(report, definition, roles))
     listings = tuple(_counted(each) for each in report.listings)

@@ -12,9 +12,9 @@ from trial.tables.grid import (
     Cell,
     Column,
     Cut,
-    Figure,
     Flow,
     Grid,
+    KeyResult,
     Report,
     Row,
     Section,
@@ -42,7 +42,7 @@ def _backslash(found: re.Match[str]) -> str:
 
 
 def summary(report: Report) -> str:
-    """Write notice, key figures, flow, discrepancies, the leading tables and their source."""
+    """Write notice, key results, flow, discrepancies, the leading tables and their source."""
     cut = report.cut
     title = f"{cut.title} ({cut.registry})" if cut.registry else cut.title
     head = [f"# {escape(cut.study)}: summary", escape(title), f"**{escape(cut.completion.text)}**"]
@@ -52,8 +52,8 @@ def summary(report: Report) -> str:
     found += [f"- Notable: {escape(each)}" for each in report.notable]
     blocks = [
         *head,
-        "## Key figures",
-        "\n".join(_figures(report.figures)),
+        "## Key results",
+        "\n".join(_key_results(report.key_results)),
         f"## {escape(report.flow.title)}",
         "\n".join(f"{'  ' * depth}- {escape(text)}" for depth, text in outline(report.flow)),
         "## Discrepancies",
@@ -100,31 +100,31 @@ def _stage(stage: Stage) -> Iterator[str]:
     yield "\n".join((*boxes, *beside))
 
 
-def _figures(figures: tuple[Figure, ...]) -> Iterator[str]:
-    yield "| Figure | Population | n of N | Result | 95% CI | How |"
+def _key_results(key_results: tuple[KeyResult, ...]) -> Iterator[str]:
+    yield "| Key result | Population | n of N | Result | 95% CI | How |"
     yield "|---|---|--:|--:|:-:|---|"
-    for figure in figures:
-        whole = "" if figure.N is None else f" of {figure.N}"
-        size = "" if figure.n is None else f"{figure.n}{whole}"
-        known = (figure.label, figure.population, size, _result(figure))
-        yield _line((*known, interval(figure), _how(figure)))
+    for key_result in key_results:
+        whole = "" if key_result.N is None else f" of {key_result.N}"
+        size = "" if key_result.n is None else f"{key_result.n}{whole}"
+        known = (key_result.label, key_result.population, size, _result(key_result))
+        yield _line((*known, interval(key_result), _how(key_result)))
 
 
-def interval(figure: Figure) -> str:
+def interval(key_result: KeyResult) -> str:
     """Show an interval; nothing where there is none."""
-    return " to ".join(figure.ci_text or ())
+    return " to ".join(key_result.ci_text or ())
 
 
-def _result(figure: Figure) -> str:
-    if figure.nominal:
-        return f"{figure.text} (nominal)"
-    valued = figure.value is not None and figure.unit not in {"", "%"}
-    return f"{figure.text} {figure.unit}" if valued else figure.text
+def _result(key_result: KeyResult) -> str:
+    if key_result.nominal:
+        return f"{key_result.text} (nominal)"
+    valued = key_result.value is not None and key_result.unit not in {"", "%"}
+    return f"{key_result.text} {key_result.unit}" if valued else key_result.text
 
 
-def _how(figure: Figure) -> str:
-    how = figure.imputation or figure.method
-    said = (how, figure.left_out, figure.rule, figure.direction)
+def _how(key_result: KeyResult) -> str:
+    how = key_result.imputation or key_result.method
+    said = (how, key_result.left_out, key_result.rule, key_result.direction)
     return "; ".join(text for text in said if text)
 
 

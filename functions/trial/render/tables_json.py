@@ -8,8 +8,8 @@ from trial.tables.grid import (
     Column,
     Completion,
     Cut,
-    Figure,
     Grid,
+    KeyResult,
     Row,
     RuleCount,
     Section,
@@ -100,11 +100,11 @@ def completion_fields(completion: Completion) -> Document:
 
 def summary(
     cut: Cut,
-    figures: Iterable[Figure],
+    key_results: Iterable[KeyResult],
     discrepancies: Sequence[RuleCount] = (),
     findings: Sequence[str] = (),
 ) -> Document:
-    """Give the key figures of a study and what its records do not agree about.
+    """Give the key results of a study and what its records do not agree about.
 
     `findings` say of the flow what does not add up; the discrepancies follow in words and as data.
     """
@@ -114,33 +114,33 @@ def summary(
         "registry": cut.registry,
         "notice": cut.notice,
         "cut": cut_fields(cut),
-        "figures": [_figure(figure) for figure in figures],
+        "key_results": [_key_result(key_result) for key_result in key_results],
         "findings": [*findings, *(each.text for each in discrepancies)],
         "discrepancies": [vars(each) for each in discrepancies],
     }
 
 
-def _figure(figure: Figure) -> Document:
+def _key_result(key_result: KeyResult) -> Document:
     return {
-        "id": figure.id,
-        "label": figure.label,
-        "population": figure.population,
-        "n": figure.n,
-        "N": figure.N,
-        "value": figure.value,
-        "unit": figure.unit,
-        "text": figure.text,
-        "ci": None if figure.ci is None else list(figure.ci),
-        "ci_text": None if figure.ci_text is None else list(figure.ci_text),
-        "method": figure.method,
-        "rule": figure.rule,
-        "observed": figure.observed,
-        "imputed": figure.imputed,
-        "not_due": figure.not_due,
-        "missing": figure.missing,
-        "without_row": figure.without_row or None,
-        "direction": figure.direction,
-        "nominal": figure.nominal,
+        "id": key_result.id,
+        "label": key_result.label,
+        "population": key_result.population,
+        "n": key_result.n,
+        "N": key_result.N,
+        "value": key_result.value,
+        "unit": key_result.unit,
+        "text": key_result.text,
+        "ci": None if key_result.ci is None else list(key_result.ci),
+        "ci_text": None if key_result.ci_text is None else list(key_result.ci_text),
+        "method": key_result.method,
+        "rule": key_result.rule,
+        "observed": key_result.observed,
+        "imputed": key_result.imputed,
+        "not_due": key_result.not_due,
+        "missing": key_result.missing,
+        "without_row": key_result.without_row or None,
+        "direction": key_result.direction,
+        "nominal": key_result.nominal,
     }
 
 

@@ -16,16 +16,20 @@ from trial.store.rows import JournalRow
 from trial.subject.fold import Dispute
 from trial.tables.grid import Cut
 
-type Asides = Iterable[tuple[str, str]]
-"""When bodies were set aside, and their SHA-256."""
+type RejectedDigests = Iterable[tuple[str, str]]
+"""When bodies were quarantined, and their SHA-256."""
 
 
 def heads(
-    study: str, cut: Cut, state: State, disputes: Iterable[Dispute], asides: Asides | None = None
+    study: str,
+    cut: Cut,
+    state: State,
+    disputes: Iterable[Dispute],
+    rejected_bodies: RejectedDigests | None = None,
 ) -> File:
     """Say where each journal stood, and which revisions came with two contents by then.
 
-    Of a cut that is kept, what was set aside as well: so that nobody can take it away later.
+    Of a cut that is kept, what is quarantined as well: so that nobody can take it away later.
     """
     found: dict[str, Any] = {
         "study": study,
@@ -34,9 +38,9 @@ def heads(
         "subjects": {name: _head(state.standings[name]) for name in state.ids},
         "disputes": [asdict(each) for each in disputes],
     }
-    if asides is not None:
-        known = sorted(each for each in asides if not cut.as_of or each[0] <= cut.as_of)
-        found["set_aside"] = [{"at": at, "sha256": sha256} for at, sha256 in known]
+    if rejected_bodies is not None:
+        known = sorted(each for each in rejected_bodies if not cut.as_of or each[0] <= cut.as_of)
+        found["quarantined"] = [{"at": at, "sha256": sha256} for at, sha256 in known]
     return File(HEADS, (json.dumps(found, indent=2).encode() + b"\n",))
 
 

@@ -59,11 +59,11 @@ class Publication:
     def audit(self, store: Store) -> Iterator[File]:
         """Give what arrival decides: where each journal stood, and the journals so far."""
         if not self.study.pooled:
-            yield self._heads(store.aside_moments(self.study.id))
+            yield self._heads(store.quarantine_moments(self.study.id))
             yield provenance.trail(store, self.study.id, self.state)
 
-    def _heads(self, asides: provenance.Asides | None) -> File:
-        return provenance.heads(self.study.id, self.cut, self.state, self.disputes, asides)
+    def _heads(self, rejected_bodies: provenance.RejectedDigests | None) -> File:
+        return provenance.heads(self.study.id, self.cut, self.state, self.disputes, rejected_bodies)
 
 
 def publish_live(writing: Writing, study: Study) -> Cut | None:

@@ -21,7 +21,7 @@ from trial.tables import checking, completion, figures, key_results, listings, t
 from trial.tables.compiling import STUDY_ROW
 from trial.tables.completion import COMPLETE
 from trial.tables.discrepancies.across import Survey
-from trial.tables.grid import Completion, Cut, Figure, Flow, Grid, Report, RuleCount
+from trial.tables.grid import Completion, Cut, Flow, Grid, KeyResult, Report, RuleCount
 from trial.tables.listings.complete import of_discrepancies
 from trial.tables.plan import contribute, counted, plan_of, set_cell
 
@@ -77,10 +77,10 @@ def flow(study: Study, sums: Share) -> Flow:
     )
 
 
-def summary(study: Study, sums: Share) -> tuple[Figure, ...]:
-    """Read the summary's figures out of the sums."""
-    wanted = {each.source.table for each in study.definition.figures}
-    return key_results.figures(study.definition, tables(study, sums, wanted))
+def summary(study: Study, sums: Share) -> tuple[KeyResult, ...]:
+    """Read the summary's key results out of the sums."""
+    wanted = {each.source.table for each in study.definition.key_results}
+    return key_results.key_results(study.definition, tables(study, sums, wanted))
 
 
 def discrepancies(study: Study, sums: Share, beside: Mapping[str, int]) -> tuple[RuleCount, ...]:
@@ -260,12 +260,12 @@ def report(
     participants = flow(study, sums)
     return Report(
         cut=cut(study, subjects, sums, dates.iso(last) if last else "", asked, open_disputes),
-        figures=key_results.figures(study.definition, grids),
+        key_results=key_results.key_results(study.definition, grids),
         flow=participants,
         grids=grids,
         listings=listings.listings(plan_of(study), derivations),
         discrepancies=discrepancies(study, sums, beside),
         sets=sets(study, sums),
-        charts=figures.charts(study, sums),
+        figures=figures.figures(study, sums),
         methods=methods(study.definition),
     )

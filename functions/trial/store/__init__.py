@@ -2,6 +2,15 @@
 
 from trial.store.dynamodb import Store
 from trial.store.generations import Current
-from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, verify
+from trial.store.rows import JournalRow, Receipt, RejectedBody, Result, Stored, verify
 
-__all__ = ["Aside", "Current", "JournalRow", "Receipt", "Result", "Store", "Stored", "verify"]
+__all__ = [
+    "Current",
+    "JournalRow",
+    "Receipt",
+    "RejectedBody",
+    "Result",
+    "Store",
+    "Stored",
+    "verify",
+]

@@ -20,7 +20,7 @@ def clear(table: Table, study_id: str) -> None:
     for number in range(MOST_SHARDS):  # the definition, which says how many, may be gone already
         _delete(table, _of_shard(table, study_id, keys.shard(study_id, number)))
         _delete(table, map(key_of, table.query(keys.counts(study_id, number, UNBLINDED))))
-    of_bodies = (keys.aside_bodies, keys.aside, keys.submitted, keys.activity)
+    of_bodies = (keys.quarantine_bodies, keys.quarantine, keys.submitted, keys.activity)
     for partition in (each(study_id) for each in of_bodies):
         _delete(table, map(key_of, table.query(partition)))
     own = map(key_of, table.query(keys.current(study_id)[0]))

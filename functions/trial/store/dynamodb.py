@@ -21,7 +21,7 @@ from trial.store.definitions import Definitions, Put, is_retired, known
 from trial.store.generations import Current, Decision, Plan
 from trial.store.reading import Chain
 from trial.store.repair import Counted, Repairing
-from trial.store.rows import Aside, JournalRow, Receipt, Result, Stored, stamp_text
+from trial.store.rows import JournalRow, Receipt, RejectedBody, Result, Stored, stamp_text
 from trial.store.spreading import Spreading
 from trial.store.subject_update import Contribute
 from trial.store.table import Table
@@ -52,7 +52,7 @@ class Store:
         """Record entries of a study; give each one's result, in order.
 
         RECORDED: journalled and counted by this call. REPEATED: it was already. CONFLICT: nothing
-        was changed, and the caller sets it aside. What no entry is to blame for and no repetition
+        was changed, and the caller quarantines it. What no entry is to blame for and no repetition
         cures, such as a missing table, is raised; some entries may have been recorded by then.
         """
         if not receipts:
@@ -217,7 +217,7 @@ class Store:
         """Read some rows of a subject's journal by their sort keys, in the order asked for."""
         return reading.journal_rows(self._table, known(study_id), subject_id, cipher_key, wanted)
 
-    def set_aside(
+    def quarantine(
         self,
         study_id: str,
         body: bytes | str,
@@ -227,34 +227,34 @@ class Store:
         """Keep what was not accepted, once per body; say whether it is the first time."""
         return quarantine.put(self._table, study_id, body, problem, principal, self._now())
 
-    def asides(self, study_id: str, after: str = "") -> Iterator[Aside]:
-        """Read what was set aside, in order of its digests; what comes after one of them."""
+    def rejected_bodies(self, study_id: str, after: str = "") -> Iterator[RejectedBody]:
+        """Read what is quarantined, in order of its digests; what comes after one of them."""
         return quarantine.each(self._table, study_id, after)
 
-    def some_asides(self, study_id: str, digests: Iterable[str]) -> Iterator[Aside]:
-        """Read some of what was set aside, in the order in which it is named."""
+    def some_rejected_bodies(self, study_id: str, digests: Iterable[str]) -> Iterator[RejectedBody]:
+        """Read some of what is quarantined, in the order in which it is named."""
         return quarantine.named(self._table, study_id, digests)
 
-    def aside_moments(self, study_id: str) -> list[tuple[str, str]]:
-        """Say when each body was set aside, and its digest, in order; no body is read."""
+    def quarantine_moments(self, study_id: str) -> list[tuple[str, str]]:
+        """Say when each body was quarantined, and its digest, in order; no body is read."""
         return quarantine.moments(self._table, study_id)
 
     def note_undefined(self, study_id: str) -> None:
-        """Note that something was set aside of a study that has no definition."""
+        """Note that something was quarantined of a study that has no definition."""
         quarantine.undefined(self._table, study_id)
 
     def undefined(self, after: str, most: int) -> list[str]:
-        """Name studies that have no definition and something set aside, in order."""
+        """Name studies that have no definition and something quarantined, in order."""
         return quarantine.without_definition(self._table, after, most)
 
-    def count_asides(self, study_id: str) -> int:
-        """Count what was set aside and not taken since."""
+    def count_quarantined(self, study_id: str) -> int:
+        """Count what is quarantined and not taken since."""
         return quarantine.count(self._table, study_id)
 
     def erase(self, study: Study, subject_id: str) -> int:
         """Clear away what an erasure leaves of a subject's personal texts outside its journal.
 
-        Gives the number of bodies set aside that were dropped. To be done after the erasure is
+        Gives the number of quarantined bodies that were dropped. To be done after the erasure is
         recorded; repeating it does no harm.
         """
         dropped = quarantine.erase(self._table, known(study.id), subject_id, self._now())
@@ -269,9 +269,9 @@ class Store:
             for number in range(study.definition.shards):
                 erasure.clear_sums(self._table, study.id, number)
 
-    def settle(self, study_id: str, digest: str) -> None:
-        """Note that a body set aside was taken after all."""
-        quarantine.settle(self._table, study_id, digest, self._now())
+    def resolve(self, study_id: str, digest: str) -> None:
+        """Note that a quarantined body was taken after all."""
+        quarantine.resolve(self._table, study_id, digest, self._now())
 
     def dispute(self, entry: Entry) -> None:
         """Note that a revision came with a second content."""

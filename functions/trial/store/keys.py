@@ -108,8 +108,8 @@ def journal_row(entry: Entry) -> Key:
     return journal(entry.study, entry.subject), revision
 
 
-def aside(study: str) -> str:
-    """Name the partition of what was set aside."""
+def quarantine(study: str) -> str:
+    """Name the partition of what is quarantined."""
     return f"STUDY#{study}#ASIDE"
 
 
@@ -137,14 +137,14 @@ def amendments(study: str) -> Key:
     return f"STUDY#{study}", AMENDMENT
 
 
-def aside_bodies(study: str) -> str:
-    """Name the partition of the bodies of what was set aside: who counts reads none of them."""
+def quarantine_bodies(study: str) -> str:
+    """Name the partition of the bodies of what is quarantined: who counts reads none of them."""
     return f"STUDY#{study}#BODY#ASIDE"
 
 
-def aside_part(study: str, digest: str, number: int) -> Key:
+def quarantine_part(study: str, digest: str, number: int) -> Key:
     """Say where a part of such a body is."""
-    return aside_bodies(study), f"{digest}#{number:02}"
+    return quarantine_bodies(study), f"{digest}#{number:02}"
 
 
 UNDEFINED = "UNDEFINED"
@@ -152,7 +152,7 @@ UNDEFINED = "UNDEFINED"
 
 
 def undefined(study: str) -> Key:
-    """Say where it stands that something was set aside of a study that has no definition."""
+    """Say where it stands that something was quarantined of a study that has no definition."""
     return UNDEFINED, study
 
 

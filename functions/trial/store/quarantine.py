@@ -16,7 +16,7 @@ from trial.events.fields import is_identifier
 from trial.events.json_body import read_json
 from trial.store import keys
 from trial.store.definitions import known
-from trial.store.rows import Aside, stamp_text
+from trial.store.rows import RejectedBody, stamp_text
 from trial.store.table import (
     ABSENT,
     KEYS_A_BATCH,
@@ -35,7 +35,7 @@ BODY_BYTES = 1_000_000
 """Larger bodies are noted by digest and size alone; no route and no queue takes one."""
 
 UNKNOWN_STUDY = "unknown-study"
-"""Where a message is set aside that names no study."""
+"""Where a message is quarantined that names no study."""
 
 _PART_BYTES = 350_000  # of the 400 KB that an item may have
 _AT_ONCE = 25  # read together: each has its row, and at most three parts of a body
@@ -57,7 +57,7 @@ def put(
     raw = _raw(body) if isinstance(body, str) else body
     digest = hashlib.sha256(raw).hexdigest()
     parts = _parts(raw) if len(raw) <= BODY_BYTES else []
-    item: Item = key((keys.aside(known(study_id)), digest)) | {
+    item: Item = key((keys.quarantine(known(study_id)), digest)) | {
         "size": number(len(raw)),
         "problem": text(json.dumps(problem, ensure_ascii=False)),
         "who": text(principal),
@@ -77,7 +77,7 @@ def _parts(raw: bytes) -> list[bytes]:
 
 def _part_items(study_id: str, digest: str, parts: Iterable[bytes]) -> Iterator[Item]:
     for place, part in enumerate(parts):
-        yield key(keys.aside_part(study_id, digest, place)) | {"body": binary(part)}
+        yield key(keys.quarantine_part(study_id, digest, place)) | {"body": binary(part)}
 
 
 def _written(table: Table, item: Item, parts: Iterable[Item]) -> bool:
@@ -87,35 +87,35 @@ def _written(table: Table, item: Item, parts: Iterable[Item]) -> bool:
     except Cancelled as cancelled:
         if "ConditionalCheckFailed" in cancelled.codes:
             return False
-        raise Unavailable("what is set aside is being written to") from cancelled
+        raise Unavailable("what is quarantined is being written to") from cancelled
     return True
 
 
-def each(table: Table, study_id: str, after: str = "") -> Iterator[Aside]:
-    """Read what was set aside, in order of its digests; what comes after one of them."""
-    rows = table.query(keys.aside(known(study_id)), after=after)
+def each(table: Table, study_id: str, after: str = "") -> Iterator[RejectedBody]:
+    """Read what is quarantined, in order of its digests; what comes after one of them."""
+    rows = table.query(keys.quarantine(known(study_id)), after=after)
     for some in batched(rows, _AT_ONCE, strict=False):
         yield from _with_bodies(table, study_id, some)
 
 
-def named(table: Table, study_id: str, digests: Iterable[str]) -> Iterator[Aside]:
-    """Read some of what was set aside, in the order in which it is named."""
+def named(table: Table, study_id: str, digests: Iterable[str]) -> Iterator[RejectedBody]:
+    """Read some of what is quarantined, in the order in which it is named."""
     for some in batched(digests, _AT_ONCE, strict=False):
-        wanted = [(keys.aside(known(study_id)), digest) for digest in some]
+        wanted = [(keys.quarantine(known(study_id)), digest) for digest in some]
         rows = {item["SK"]["S"]: item for item in table.get_batch(wanted)}
         yield from _with_bodies(table, study_id, [rows[each] for each in some if each in rows])
 
 
 def moments(table: Table, study_id: str) -> list[tuple[str, str]]:
-    """Say when each body was set aside, and its digest, in order; no body is read."""
-    rows = table.query(keys.aside(known(study_id)))
+    """Say when each body was quarantined, and its digest, in order; no body is read."""
+    rows = table.query(keys.quarantine(known(study_id)))
     return sorted((item["at"]["S"], item["SK"]["S"]) for item in rows)
 
 
-def _with_bodies(table: Table, study_id: str, rows: Iterable[Item]) -> Iterator[Aside]:
+def _with_bodies(table: Table, study_id: str, rows: Iterable[Item]) -> Iterator[RejectedBody]:
     rows = list(rows)
     wanted = [
-        keys.aside_part(study_id, item["SK"]["S"], place)
+        keys.quarantine_part(study_id, item["SK"]["S"], place)
         for item in rows
         for place in range(_parts_of(item))
     ]
@@ -123,18 +123,18 @@ def _with_bodies(table: Table, study_id: str, rows: Iterable[Item]) -> Iterator[
     found = {key_of(item): item["body"]["B"] for item in read if "body" in item}
     for item in rows:
         parts = [
-            found.get(keys.aside_part(study_id, item["SK"]["S"], place))
+            found.get(keys.quarantine_part(study_id, item["SK"]["S"], place))
             for place in range(_parts_of(item))
         ]
         whole = b"".join(filter(None, parts)) if parts and None not in parts else None
-        yield Aside(
+        yield RejectedBody(
             sha256=item["SK"]["S"],
             size=int(item["size"]["N"]),
             body=item["body"]["B"] if "body" in item else whole,  # as earlier releases had it
             problem=json.loads(item["problem"]["S"]),
             principal=item["who"]["S"],
             at=item["at"]["S"],
-            settled=item.get("settled", {}).get("S", ""),
+            resolved=item.get("settled", {}).get("S", ""),
             erased=item.get("erased", {}).get("S", ""),
         )
 
@@ -152,9 +152,9 @@ def erase(table: Table, study_id: str, subject: str, at: datetime) -> int:
     for partition in (study_id, UNKNOWN_STUDY):
         table.put_new(key(keys.erased(partition, subject)) | {"at": text(stamp_text(at))})
         found += [
-            (partition, aside.sha256, len(_parts(aside.body)))
-            for aside in each(table, partition)
-            if aside.body is not None and is_of(aside.body, subject)
+            (partition, rejected.sha256, len(_parts(rejected.body)))
+            for rejected in each(table, partition)
+            if rejected.body is not None and is_of(rejected.body, subject)
         ]
     for partition, digest, parts in found:
         _drop(table, partition, digest, parts, at)
@@ -162,12 +162,12 @@ def erase(table: Table, study_id: str, subject: str, at: datetime) -> int:
 
 
 def _drop(table: Table, study_id: str, digest: str, parts: int, at: datetime) -> None:
-    where, values = (keys.aside(study_id), digest), {":at": text(stamp_text(at))}
+    where, values = (keys.quarantine(study_id), digest), {":at": text(stamp_text(at))}
     dropped = "SET erased = :at REMOVE parts, body"
     table.write([
         table.update(where, dropped, PRESENT, ExpressionAttributeValues=values),
         *(
-            table.update(keys.aside_part(study_id, digest, place), "REMOVE body", "")
+            table.update(keys.quarantine_part(study_id, digest, place), "REMOVE body", "")
             for place in range(parts)
         ),
     ])  # fmt: skip
@@ -210,12 +210,12 @@ def _is_erased(table: Table, study_id: str, body: bytes) -> bool:
 
 
 def undefined(table: Table, study_id: str) -> None:
-    """Note that something was set aside of a study that has no definition."""
+    """Note that something was quarantined of a study that has no definition."""
     table.put_new(key(keys.undefined(known(study_id))))
 
 
 def without_definition(table: Table, after: str, most: int) -> list[str]:
-    """Name studies that have no definition and something set aside, in order."""
+    """Name studies that have no definition and something quarantined, in order."""
     return [item["SK"]["S"] for item in islice(table.query(keys.UNDEFINED, after=after), most)]
 
 
@@ -226,13 +226,13 @@ def erased(table: Table, study_id: str) -> list[str]:
 
 
 def count(table: Table, study_id: str) -> int:
-    """Count what waits: set aside, and not taken since."""
-    return table.count(keys.aside(known(study_id)), "attribute_not_exists(settled)")
+    """Count what waits: quarantined, and not taken since."""
+    return table.count(keys.quarantine(known(study_id)), "attribute_not_exists(settled)")
 
 
-def settle(table: Table, study_id: str, digest: str, at: datetime) -> None:
-    """Note that a body set aside was taken after all; it stays where it is."""
-    where = keys.aside(known(study_id)), digest
+def resolve(table: Table, study_id: str, digest: str, at: datetime) -> None:
+    """Note that a quarantined body was taken after all; it stays where it is."""
+    where = keys.quarantine(known(study_id)), digest
     values = {":at": text(stamp_text(at))}
     change = table.update(where, "SET settled = :at", PRESENT, ExpressionAttributeValues=values)
     table.write([change])

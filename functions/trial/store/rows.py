@@ -1,4 +1,4 @@
-"""What the store's items mean: journal rows, sums, what was set aside; see `paging` for subjects.
+"""What the store's items mean: journal rows, sums, what is quarantined; see `paging` for subjects.
 
 Item names are short where they are written with every event: capacity is billed by the kilobyte.
 """
@@ -172,7 +172,7 @@ class JournalRow:
 
 
 @dataclass(frozen=True)
-class Aside:
+class RejectedBody:
     """What was not accepted, and why; `body` is None where it was too large to keep, or erased."""
 
     sha256: str
@@ -181,7 +181,7 @@ class Aside:
     problem: dict[str, Any]
     principal: str
     at: str
-    settled: str = ""
+    resolved: str = ""
     """When it was taken after all; empty while it waits."""
     erased: str = ""
     """When its body was erased with a subject's personal texts; empty where it was not."""
@@ -190,7 +190,7 @@ class Aside:
         """Give it as data; a body that is no text, or mostly escapes as one, comes in base 64."""
         document: dict[str, Any] = {"sha256": self.sha256, "size": self.size}
         document |= {"at": self.at, "principal": self.principal, "problem": self.problem}
-        document |= {"settled": self.settled or None, "erased": self.erased or None}
+        document |= {"resolved": self.resolved or None, "erased": self.erased or None}
         if self.body is None:
             return document | {"body": None}
         if (shown := _shown(self.body)) is not None:

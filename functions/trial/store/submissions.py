@@ -2,7 +2,7 @@
 
 A row each time one is submitted, though it says what is recorded already: whoever guesses leaves a
 trace. The row holds the body until it is known what the event is to its subject, and from then on
-where it was not recorded: it is set aside here, for those who may know why.
+where it was not recorded: it is quarantined here, for those who may know why.
 """
 
 import hashlib
@@ -95,7 +95,7 @@ class Submissions:
     def refuse(
         self, study_id: str, entry: Entry, principal: str, problem: Mapping[str, object]
     ) -> None:
-        """Keep that an event was refused there and then; its body is set aside elsewhere."""
+        """Keep that an event was refused there and then; its body is quarantined elsewhere."""
         self._put(study_id, [entry], principal, problem)
 
     def tell_again(self, study_id: str) -> None:

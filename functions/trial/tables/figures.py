@@ -1,4 +1,4 @@
-"""Charts: a row of a table, read out of the same sums as marks to be drawn."""
+"""Figures: a row of a table, read out of the same sums as marks to be drawn."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from trial.definition.design import Visit
-from trial.definition.figures import ChartDefinition
+from trial.definition.figures import FigureDefinition
 from trial.definition.study import Study
 from trial.statistics.association import Allowance
 from trial.statistics.cells import Share, Sums
@@ -21,7 +21,7 @@ from trial.statistics.survival import (
 )
 from trial.tables import notes
 from trial.tables.bidi import isolated
-from trial.tables.grid import Chart, ChartKind, Mark, Series
+from trial.tables.grid import Figure, FigureKind, Mark, Series
 from trial.tables.plan import Plan, TablePlan, plan_of
 from trial.tables.rounding import Exact, exact_text, ticks
 from trial.tables.rows.counts import CountRow
@@ -31,15 +31,15 @@ from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 
 MOST_TERMS = 20
-"""How many terms a chart of dots shows where it does not say."""
+"""How many terms a figure of dots shows where it does not say."""
 _PERCENT = ("0", "100")
 
 
 @dataclass(frozen=True)
 class _Source:
-    """What a chart is read out of: the plans of its row, its columns by position, the sums."""
+    """What a figure is read out of: the plans of its row, its columns by position, the sums."""
 
-    chart: ChartDefinition
+    figure: FigureDefinition
     table: TablePlan
     visits: Mapping[str, Visit]
     columns: Sequence[tuple[int, Head]]
@@ -49,7 +49,7 @@ class _Source:
         self, kind: type[Kind]
     ) -> list[Kind]:
         """Give the plans of its row."""
-        name = self.chart.source.row
+        name = self.figure.source.row
         return [
             row
             for row in self.table.rows
@@ -71,44 +71,44 @@ class _Source:
         )
 
 
-def charts(study: Study, sums: Share) -> tuple[Chart, ...]:
-    """Read the charts out of the sums."""
+def figures(study: Study, sums: Share) -> tuple[Figure, ...]:
+    """Read the figures out of the sums."""
     plan, found = plan_of(study), Sums(sums)
-    return tuple(_chart(each, plan, found) for each in study.definition.charts)
+    return tuple(_figure(each, plan, found) for each in study.definition.figures)
 
 
 def _changes(source: _Source) -> Iterator[str]:
-    """Say of a chart of changes their unit and direction."""
+    """Say of a figure of changes their unit and direction."""
     for row in source.plans(SummaryRow)[:1]:
         measured = ((head.label, row.quantities[i]) for i, head in source.columns)
         said = notes.said((label, quantity) for label, quantity in measured if quantity)
         yield from notes.changes([("", *said)])
 
 
-def _chart(chart: ChartDefinition, plan: Plan, sums: Sums) -> Chart:
-    table = plan.tables[chart.source.table]
+def _figure(figure: FigureDefinition, plan: Plan, sums: Sums) -> Figure:
+    table = plan.tables[figure.source.table]
     places = table.definition.percent_decimals
-    row = next(each for each in table.definition.rows if each.id == chart.source.row)
-    wanted = chart.columns_of(table.definition, row)
+    row = next(each for each in table.definition.rows if each.id == figure.source.row)
+    wanted = figure.columns_of(table.definition, row)
     allowance = Allowance()
     columns = [(i, each.head(sums, places, allowance)) for i, each in enumerate(table.columns)]
     shown = [each for each in columns if each[1].id in wanted]
-    source = _Source(chart, table, plan.study.visits, shown, sums)
-    kind, read, method = _KINDS[chart.kind]
-    return Chart(
-        id=chart.id,
-        title=chart.title,
-        population=chart.population,
+    source = _Source(figure, table, plan.study.visits, shown, sums)
+    kind, read, method = _KINDS[figure.kind]
+    return Figure(
+        id=figure.id,
+        title=figure.title,
+        population=figure.population,
         kind=kind,
-        x_label=chart.x_label,
-        y_label=chart.y_label,
+        x_label=figure.x_label,
+        y_label=figure.y_label,
         series=read(source),
-        source=chart.source.table,
-        references=tuple((exact_text(each.value), each.label) for each in chart.references),
+        source=figure.source.table,
+        references=tuple((exact_text(each.value), each.label) for each in figure.references),
         method=_with_imputation(method, source),
-        footnotes=(*chart.footnotes, *_changes(source)),
+        footnotes=(*figure.footnotes, *_changes(source)),
         places=_places(source),
-        y_range=_PERCENT if chart.kind in {"share", "survival"} else None,
+        y_range=_PERCENT if figure.kind in {"share", "survival"} else None,
     )
 
 
@@ -214,7 +214,7 @@ def _dots(source: _Source) -> tuple[Series, ...]:
     frequent = sorted(
         (name for name in total if total[name]), key=lambda name: (-total[name], name)
     )
-    shown = frequent[: source.chart.most or MOST_TERMS]
+    shown = frequent[: source.figure.most or MOST_TERMS]
     alike = Counter(name[-1] for name in shown)
     return source.series(
         lambda place, head: tuple(
@@ -233,7 +233,7 @@ def _dots(source: _Source) -> tuple[Series, ...]:
 
 
 type _Read = Callable[[_Source], tuple[Series, ...]]
-_KINDS: Mapping[str, tuple[ChartKind, _Read, str]] = {
+_KINDS: Mapping[str, tuple[FigureKind, _Read, str]] = {
     "mean": ("line", _means, "Mean with Student's t interval, 95 %"),
     "share": ("line", _shares, f"{CLOPPER_PEARSON}, 95 %"),
     "survival": ("step", _survival, f"{KAPLAN_MEIER}; {GREENWOOD_LOG_LOG}, 95 %"),
@@ -243,7 +243,7 @@ _KINDS: Mapping[str, tuple[ChartKind, _Read, str]] = {
 
 
 def _with_imputation(method: str, source: _Source) -> str:
-    """Say how a chart came about, and what stands in for missing values in it."""
+    """Say how a figure came about, and what stands in for missing values in it."""
     rows = source.plans(SummaryRow)
     rules = {row.methods[place] for row in rows for place, _ in source.columns}
     return "; ".join(filter(None, (method, *sorted(rules))))
@@ -254,5 +254,5 @@ def _places(source: _Source) -> int:
     rows = source.plans(SummaryRow)
     if not rows:
         return 1
-    shown = "max" if source.chart.kind == "waterfall" else "mean"
+    shown = "max" if source.figure.kind == "waterfall" else "mean"
     return max((row.places(place, shown) for row in rows for place, _ in source.columns), default=1)

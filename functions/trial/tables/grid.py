@@ -152,7 +152,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Mark:
-    """A mark of a chart: numbers are exact decimal strings, None where there is none.
+    """A mark of a figure: numbers are exact decimal strings, None where there is none.
 
     `x` is a number (a day, a time, a rank from 1) or, of dots, the value along the horizontal axis;
     `label` names the visit, the subject or the term; `low` and `high` are the ends of an interval.
@@ -182,11 +182,11 @@ class Series:
     at_risk: tuple[tuple[str, int], ...] = ()
 
 
-ChartKind = Literal["line", "step", "bars", "dots"]
+FigureKind = Literal["line", "step", "bars", "dots"]
 
 
 @dataclass(frozen=True)
-class Chart:
+class Figure:
     """One figure: means or shares by visit, curves of survival, a waterfall, dots by term.
 
     `line` joins its marks, `step` stays level between them, `bars` stand side by side in the
@@ -199,7 +199,7 @@ class Chart:
     id: str
     title: str
     population: str
-    kind: ChartKind
+    kind: FigureKind
     x_label: str
     y_label: str
     series: tuple[Series, ...]
@@ -260,8 +260,8 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure of the summary: numerator or subjects with a value `n`, denominator `N`.
+class KeyResult:
+    """One key result of the summary: numerator or subjects with a value `n`, denominator `N`.
 
     The interval `ci` is exact, `ci_text` is what a reader sees of it. `direction` and `nominal` are
     those of the row and of the P value that it shows. Without a `value`, `text` says why there is
@@ -392,12 +392,12 @@ class Report:
     """Everything one cut publishes."""
 
     cut: Cut
-    figures: tuple[Figure, ...]
+    key_results: tuple[KeyResult, ...]
     flow: Flow
     grids: tuple[Grid, ...]
     listings: tuple[Listing, ...]
     discrepancies: tuple[RuleCount, ...] = ()
-    charts: tuple[Chart, ...] = ()
+    figures: tuple[Figure, ...] = ()
     sets: tuple[tuple[str, int], ...] = ()
     """The analysis sets by what they are called, and how many subjects each has."""
     methods: tuple[Section, ...] = ()

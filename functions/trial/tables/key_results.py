@@ -1,4 +1,4 @@
-"""The summary's figures: each one cell of a table, shown the way its publication shows it."""
+"""The summary's key results: each one cell of a table, shown the way its publication shows it."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -6,14 +6,14 @@ from fractions import Fraction
 from functools import partial
 
 from trial.definition import Definition, offered
-from trial.definition.outputs import CellRef, FigureDefinition
+from trial.definition.outputs import CellRef, KeyResultDefinition
 from trial.definition.precision import Precision
 from trial.definition.references import row_of
 from trial.events.field_errors import some_of
 from trial.rules.matching import refused, unknown
 from trial.rules.parts import Collector
 from trial.tables import rounding
-from trial.tables.grid import NOT_REPORTED, Cell, Column, Figure, Grid, Row, Statistic
+from trial.tables.grid import NOT_REPORTED, Cell, Column, Grid, KeyResult, Row, Statistic
 from trial.tables.plan import Plan
 from trial.tables.rows.kinds import check_printed
 from trial.tables.rows.models import AncovaRow
@@ -27,44 +27,46 @@ _BOUNDED = ("count-percent", "mean", "difference")
 """What an interval of a cell is of; a median, a number and a P value have none of their own."""
 
 
-def figures(definition: Definition, grids: Iterable[Grid]) -> tuple[Figure, ...]:
-    """Read the figures out of the tables they come from."""
+def key_results(definition: Definition, grids: Iterable[Grid]) -> tuple[KeyResult, ...]:
+    """Read the key results out of the tables they come from."""
     by_id = {grid.id: grid for grid in grids}
     return tuple(
-        _figure(each, by_id[each.source.table], _least(definition, each.source))
-        for each in definition.figures
+        _key_result(each, by_id[each.source.table], _least(definition, each.source))
+        for each in definition.key_results
     )
 
 
 _STATISTIC = {each: each for each in ("n", "events", "mean", "median", "difference", "p")} | {
     "count-percent": "percent"
 }
-"""What a cell must hold for a figure to show it."""
+"""What a cell must hold for a key result to show it."""
 
 
 def check(plan: Plan, faults: Collector) -> None:
-    """Note figures that show what their cell does not have, or more decimals than are kept."""
-    for i, figure in enumerate(plan.study.definition.figures):
-        faults.attempt(partial(_check_shown, plan.study.definition, figure, f"/figures/{i}"))
-        faults.attempt(partial(_check_decimals, plan, figure, f"/figures/{i}"))
+    """Note key results that show what their cell does not have, or more decimals than are kept."""
+    for i, key_result in enumerate(plan.study.definition.key_results):
+        faults.attempt(
+            partial(_check_shown, plan.study.definition, key_result, f"/key_results/{i}")
+        )
+        faults.attempt(partial(_check_decimals, plan, key_result, f"/key_results/{i}"))
 
 
-def _check_shown(definition: Definition, figure: FigureDefinition, path: str) -> None:
-    ref = figure.source
+def _check_shown(definition: Definition, key_result: KeyResultDefinition, path: str) -> None:
+    ref = key_result.source
     if row_of(ref, definition.tables) is None:
         raise unknown(f"{path}/source", "cell", ref.row)
     held = offered.statistics(ref, definition.tables)
-    if _STATISTIC[figure.show] not in held:
+    if _STATISTIC[key_result.show] not in held:
         there = [show for show, name in _STATISTIC.items() if name in held] or ["nothing"]
         where = f"row {ref.row} in column {ref.column} of table {ref.table}"
-        detail = f"is nothing that {where} has; a figure of it can show {some_of(there)}"
+        detail = f"is nothing that {where} has; a key result of it can show {some_of(there)}"
         raise refused(f"{path}/show", detail)
 
 
-def _check_decimals(plan: Plan, figure: FigureDefinition, path: str) -> None:
-    if figure.decimals is not None:
-        for precision in _precisions(plan, figure.source):
-            check_printed(precision, figure.decimals, f"{path}/decimals")
+def _check_decimals(plan: Plan, key_result: KeyResultDefinition, path: str) -> None:
+    if key_result.decimals is not None:
+        for precision in _precisions(plan, key_result.source):
+            check_printed(precision, key_result.decimals, f"{path}/decimals")
 
 
 def _precisions(plan: Plan, ref: CellRef) -> Iterator[Precision]:
@@ -81,7 +83,7 @@ def _least(definition: Definition, ref: CellRef) -> Decimal | None:
     return terms.minimum_percent if terms else None
 
 
-def _figure(definition: FigureDefinition, grid: Grid, least: Decimal | None) -> Figure:
+def _key_result(definition: KeyResultDefinition, grid: Grid, least: Decimal | None) -> KeyResult:
     source = definition.source
     row = next((row for row in grid.rows if row.id == source.row), _NO_ROW)
     cell = next((each for each in row.cells if each.column == source.column), _EMPTY)
@@ -93,7 +95,7 @@ def _figure(definition: FigureDefinition, grid: Grid, least: Decimal | None) -> 
     if hidden and counts and not nobody:
         value, text = None, f"below {least:f} %"
     ci, ci_text = _interval(definition, cell)
-    return Figure(
+    return KeyResult(
         id=definition.id,
         label=definition.label,
         population=definition.population or grid.population,
@@ -123,19 +125,19 @@ def _size(cell: Cell, column: Column) -> int | None:
     return column.n if found is None else found
 
 
-def _n(definition: FigureDefinition, cell: Cell) -> int | None:
+def _n(definition: KeyResultDefinition, cell: Cell) -> int | None:
     """Count who or what is shown: subjects, events, those with a value; of a test whom it is of."""
     found = _count(cell, "events" if definition.show == "events" else "n")
     return found if found is not None or definition.show in (*_MEASURED, "p") else 0
 
 
-def _unit(definition: FigureDefinition, row: Row) -> str:
+def _unit(definition: KeyResultDefinition, row: Row) -> str:
     if definition.show == "count-percent":
         return "%"
     return row.unit if definition.show in _MEASURED else ""
 
 
-def _shown(definition: FigureDefinition, cell: Cell) -> tuple[str | None, str]:
+def _shown(definition: KeyResultDefinition, cell: Cell) -> tuple[str | None, str]:
     match definition.show:
         case "n" | "events" as name:
             count = _count(cell, name) or 0
@@ -148,14 +150,16 @@ def _shown(definition: FigureDefinition, cell: Cell) -> tuple[str | None, str]:
             return _measured(definition, cell.get(name))
 
 
-def _count_percent(definition: FigureDefinition, cell: Cell) -> str:
+def _count_percent(definition: KeyResultDefinition, cell: Cell) -> str:
     n, percent = _count(cell, "n") or 0, cell.get("percent")
     if definition.decimals is not None:
         return rounding.count_percent(n, _count(cell, "N") or 0, definition.decimals)
     return f"{n} ({percent.text}%)" if percent is not None and percent.text else str(n)
 
 
-def _measured(definition: FigureDefinition, statistic: Statistic | None) -> tuple[str | None, str]:
+def _measured(
+    definition: KeyResultDefinition, statistic: Statistic | None
+) -> tuple[str | None, str]:
     if statistic is None or statistic.raw is None:
         return None, statistic.text if statistic else ""
     if definition.show != "p":
@@ -167,7 +171,7 @@ def _measured(definition: FigureDefinition, statistic: Statistic | None) -> tupl
 
 
 def _text(statistic: Statistic, decimals: int | None) -> str:
-    """Show a statistic as its table does, unless the figure names its decimals."""
+    """Show a statistic as its table does, unless the key result names its decimals."""
     if decimals is None:
         return statistic.text
     return rounding.decimal_text(Fraction(Decimal(str(statistic.raw))), decimals)
@@ -178,7 +182,7 @@ def _count(cell: Cell, name: str) -> int | None:
     return statistic.raw if statistic is not None and isinstance(statistic.raw, int) else None
 
 
-def _interval(definition: FigureDefinition, cell: Cell) -> tuple[_Ends | None, _Ends | None]:
+def _interval(definition: KeyResultDefinition, cell: Cell) -> tuple[_Ends | None, _Ends | None]:
     """Give the ends of an interval, exactly and with the decimals of what it is about."""
     low, high = cell.get("ci_low"), cell.get("ci_high")
     if definition.show not in _BOUNDED or low is None or high is None:

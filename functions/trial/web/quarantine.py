@@ -6,7 +6,7 @@ from trial.errors import Fault, Rejected
 from trial.events.fields import is_identifier
 from trial.store.dynamodb import Store
 from trial.store.quarantine import UNKNOWN_STUDY
-from trial.store.rows import Aside
+from trial.store.rows import RejectedBody
 from trial.web import pagination, routing
 from trial.web.routing import Answer, Request
 
@@ -22,21 +22,22 @@ def listed(
     masked: bool,
     **more: Any,  # noqa: ANN401 (JSON)
 ) -> Answer:
-    """List what was set aside of a study in the order of time, from a place on.
+    """List what is quarantined of a study in the order of time, from a place on.
 
     A place is a moment and how many of that moment come up to it: it tells nothing of a body.
     """
     after, skip = request.query.get("after", ""), pagination.number(request, "skip")
-    moments = store.aside_moments(study)
+    moments = store.quarantine_moments(study)
     same = [each for each in moments if each[0] == after][skip:]
     wanted = [digest for _, digest in (*same, *(each for each in moments if each[0] > after))]
     page = pagination.page(
-        store.some_asides(study, wanted), Aside.masked if masked else Aside.document
+        store.some_rejected_bodies(study, wanted),
+        RejectedBody.masked if masked else RejectedBody.document,
     )
     answer: dict[str, Any] = {
         "study": study,
         "count": len(page.rows),
-        "set_aside": page.rows,
+        "quarantined": page.rows,
         **more,
     }
     if (last := page.last) is None:
@@ -51,11 +52,11 @@ def undefined(store: Store, request: Request) -> Answer:
     """List what names no study that there is: it is under no study's own list.
 
     Without `study`, what names none at all or cannot be read, and the names of those that are
-    not defined; with it, what was set aside of that one. A study that is defined is not shown.
+    not defined; with it, what is quarantined of that one. A study that is defined is not shown.
     """
     study = request.query.get("study", UNKNOWN_STUDY)
     if not is_identifier(study) or (study != UNKNOWN_STUDY and store.current(study) is not None):
-        detail = "is no study without a definition: see /studies/{study}/set-aside"
+        detail = "is no study without a definition: see /studies/{study}/quarantine"
         raise Rejected(422, "Not listed", "", Fault("/study", detail))
     if study != UNKNOWN_STUDY:
         return listed(store, request, study, masked=False)

@@ -1,4 +1,4 @@
-"""What the API shows: a study's figures and documents, and how they came about.
+"""What the API shows: a study's key results and documents, and how they came about.
 
 Loaded by the first request that reads: whoever only posts needs none of the renderers.
 """
@@ -67,13 +67,16 @@ def get_definition(_request: Request, study: str) -> Answer:
 
 @shown("summary")
 def get_summary(_request: Request, seen: Study) -> Answer:
-    """Give the figures as they are now, and how many revisions they count."""
+    """Give the key results as they are now, and how many revisions they count."""
     sums = wiring.store().sums(seen)
     found = report.discrepancies(seen, sums, {"disputed": _disputed(seen)})
     document = tables_json.summary(
         report.live(seen, sums), report.summary(seen, sums), found, report.flow(seen, sums).findings
     )
-    counts = {"accepted": report.accepted(sums), "set_aside": wiring.store().count_asides(seen.id)}
+    counts = {
+        "accepted": report.accepted(sums),
+        "quarantined": wiring.store().count_quarantined(seen.id),
+    }
     return routing.document({**counts, **document})
 
 
@@ -116,14 +119,14 @@ def get_table(_request: Request, seen: Study, table: str) -> Answer:
     return routing.document(tables_json.tables(report.live(seen, sums), found))
 
 
-@shown("set-aside")
-def get_set_aside(request: Request, seen: Study) -> Answer:
+@shown("quarantine")
+def get_quarantine(request: Request, seen: Study) -> Answer:
     """List what was refused, the earliest first, with the reason, the sender and the body."""
     return quarantine.listed(wiring.store(), request, seen.id, masked=seen.pooled)
 
 
-@routes("GET", "/set-aside")
-def get_set_aside_of_no_study(request: Request) -> Answer:
+@routes("GET", "/quarantine")
+def get_quarantine_of_no_study(request: Request) -> Answer:
     """List what was refused and names no study, or one (`?study=`) that has no definition."""
     return quarantine.undefined(wiring.store(), request)
 
@@ -237,7 +240,7 @@ def _led_to(seen: Study, place: str, name: str) -> Answer:
 
 @shown("reports/{cut}/changes-since/{base}")
 def get_changes(request: Request, seen: Study, cut: str, base: str) -> Answer:
-    """Say which figures and cells moved from one cut to another, and whose records moved them."""
+    """Say which key results and cells differ between two cuts, and whose records differ."""
     store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
     after = request.query.get("after", "")
     found = comparison.compare(store, documents, reports, seen, (cut, base), after)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from trial.render.ars.analyses import Analysis
 from trial.render.ars.clauses import Written
 from trial.render.datasets import file_name
-from trial.tables.grid import Chart, Cut, Grid, Listing, Report
+from trial.tables.grid import Cut, Figure, Grid, Listing, Report
 
 FILE_TYPES = {
     "xlsx": "Office Open XML workbook",
@@ -72,7 +72,7 @@ def outputs(report: Report) -> list[Written]:
     """Write every output of the report."""
     return [
         *(_output("table", each, WORKBOOK, PAGE, TABLES) for each in report.grids),
-        *(_output("figure", each, WORKBOOK, PAGE) for each in report.charts),
+        *(_output("figure", each, WORKBOOK, PAGE) for each in report.figures),
         *(_output("listing", each, WORKBOOK, file_name(each)) for each in report.listings),
     ]
 
@@ -82,11 +82,11 @@ def output_id(kind: str, name: str) -> str:
     return f"output/{kind}/{name}"
 
 
-def _title(kind: str, shown: Grid | Chart | Listing) -> str:
+def _title(kind: str, shown: Grid | Figure | Listing) -> str:
     return f"{kind.capitalize()} {shown.id} {shown.title}"
 
 
-def _output(kind: str, shown: Grid | Chart | Listing, *files: str) -> Written:
+def _output(kind: str, shown: Grid | Figure | Listing, *files: str) -> Written:
     id_, title = output_id(kind, shown.id), _title(kind, shown)
     display: Written = {
         "id": f"{id_}/display",
@@ -146,16 +146,16 @@ def planned_analyses(report: Report, found: Sequence[Sequence[Analysis]]) -> Wri
 
 def planned_outputs(report: Report) -> Written:
     """List every output: tables, figures, listings."""
-    shown: list[tuple[str, Grid | Chart | Listing]] = [
+    shown: list[tuple[str, Grid | Figure | Listing]] = [
         *(("table", each) for each in report.grids),
-        *(("figure", each) for each in report.charts),
+        *(("figure", each) for each in report.figures),
         *(("listing", each) for each in report.listings),
     ]
     items = [_item(kind, each, order) for order, (kind, each) in enumerate(shown, 1)]
     return _list("List of planned outputs", "LOPO", items)
 
 
-def _item(kind: str, shown: Grid | Chart | Listing, order: int) -> Written:
+def _item(kind: str, shown: Grid | Figure | Listing, order: int) -> Written:
     return {
         "name": _title(kind, shown),
         "level": 1,

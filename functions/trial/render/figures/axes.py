@@ -15,7 +15,7 @@ from trial.render.figures.canvas import (
     look,
     width_of,
 )
-from trial.tables.grid import Chart, Series
+from trial.tables.grid import Figure, Series
 from trial.tables.rounding import decimal_text, ticks
 
 HEIGHT = 300
@@ -66,34 +66,34 @@ def labels(values: Sequence[Decimal]) -> list[str]:
     return [decimal_text(each, places) for each in values]
 
 
-def frame(canvas: Canvas, chart: Chart) -> Frame:
+def frame(canvas: Canvas, figure: Figure) -> Frame:
     """Draw the vertical axis with its grid and its levels of reference."""
-    levels = [*(value for value, _ in chart.references), *(chart.y_range or ())]
-    levels += ["0"] if chart.kind == "bars" else []
-    for series in chart.series:
+    levels = [*(value for value, _ in figure.references), *(figure.y_range or ())]
+    levels += ["0"] if figure.kind == "bars" else []
+    for series in figure.series:
         for mark in series.marks:
             levels += [each for each in (mark.y, mark.low, mark.high) if each is not None]
     found = [Decimal(each) for each in levels]
     rungs = ticks(min(found), max(found))
     left = max(_LEAST_LEFT, 2 * PAD + max(map(width_of, labels(rungs))))
-    named = [width_of(line) for _, label in chart.references for line in _name(label)]
+    named = [width_of(line) for _, label in figure.references for line in _name(label)]
     right = RIGHT - max((width + PAD for width in named), default=0)
-    canvas.paragraph(PAD, lines_of(chart.y_label, WIDTH - 2 * PAD), ink="muted")
+    canvas.paragraph(PAD, lines_of(figure.y_label, WIDTH - 2 * PAD), ink="muted")
     top = canvas.y + SIZE
     canvas.y = top + HEIGHT
     y = Scale(rungs[0], rungs[-1], canvas.y, top)
     for value, label in zip(rungs, labels(rungs), strict=True):
         canvas.line((left, y(value)), (right, y(value)))
         canvas.text(left - PAD, y(value) + 6, label, "end", "muted")
-    for level, _ in chart.references:
+    for level, _ in figure.references:
         canvas.line((left, y(level)), (right, y(level)), "ink", "6 4", 1.5)
     return Frame(left, right, y)
 
 
-def name_references(canvas: Canvas, chart: Chart, plot: Frame) -> None:
+def name_references(canvas: Canvas, figure: Figure, plot: Frame) -> None:
     """Name the levels of reference at the right of the plot, where nothing else is drawn."""
     free = float("-inf")
-    for level, label in sorted(chart.references, key=lambda each: plot.y(each[0])):
+    for level, label in sorted(figure.references, key=lambda each: plot.y(each[0])):
         lines = _name(label)
         base = max(plot.y(level) + 6 - LEADING * (len(lines) - 1) / 2, free)
         for i, line in enumerate(lines):
@@ -106,7 +106,7 @@ def _name(label: str) -> list[str]:
 
 
 def across(
-    canvas: Canvas, chart: Chart, ends: tuple[float, float], x: Scale, values: Sequence[Decimal]
+    canvas: Canvas, figure: Figure, ends: tuple[float, float], x: Scale, values: Sequence[Decimal]
 ) -> None:
     """Draw the horizontal axis with labels, as far as they fit, and what it shows."""
     shown = [value for value in values if x.holds(value)]
@@ -119,17 +119,17 @@ def across(
         inside = min(middle, WIDTH - places[i][1] / 2)
         canvas.text(inside, canvas.y + LEADING, texts[i], "middle", "muted")
     canvas.y += LEADING + 4
-    name_across(canvas, chart, ends)
+    name_across(canvas, figure, ends)
 
 
-def name_across(canvas: Canvas, chart: Chart, ends: tuple[float, float]) -> None:
+def name_across(canvas: Canvas, figure: Figure, ends: tuple[float, float]) -> None:
     """Say what the horizontal axis shows."""
     left, right = ends
-    canvas.paragraph((left + right) / 2, lines_of(chart.x_label, right - left), "middle", "muted")
+    canvas.paragraph((left + right) / 2, lines_of(figure.x_label, right - left), "middle", "muted")
 
 
 def numbers_below(
-    canvas: Canvas, chart: Chart, heading: str, x: Scale, rows: Sequence[Mapping[str, int]]
+    canvas: Canvas, figure: Figure, heading: str, x: Scale, rows: Sequence[Mapping[str, int]]
 ) -> None:
     """Write a row of numbers a series, each under its place on the axis, where they fit."""
     columns = sorted({place for row in rows for place in row}, key=Decimal)
@@ -143,7 +143,7 @@ def numbers_below(
     for number, row in enumerate(rows):
         canvas.y += LEADING
         if len(rows) > 1:
-            canvas.sample(PAD, canvas.y - 12, _SHORT, look(number), chart.kind)
+            canvas.sample(PAD, canvas.y - 12, _SHORT, look(number), figure.kind)
         for i in fitting:
             if columns[i] in row:
                 canvas.text(x(columns[i]), canvas.y - 5, str(row[columns[i]]), "middle")

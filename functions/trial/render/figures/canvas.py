@@ -1,4 +1,4 @@
-"""What charts are drawn with: lines, texts, marks and scales, in units of a page 720 wide.
+"""What figures are drawn with: lines, texts, marks and scales, in units of a page 720 wide.
 
 Colours are CSS variables, so that a page can give others; without any they are those of `LIGHT`.
 """
@@ -129,7 +129,7 @@ class Canvas:
             self.text(x, self.y - 5, line, anchor, ink)
 
     def sample(self, x: float, y: float, width: float, of: Look, kind: str) -> None:
-        """Show how a series is drawn in a kind of chart."""
+        """Show how a series is drawn in a kind of figure."""
         middle = x + width / 2
         if kind == "bars":
             self.area(f"M{at(x, y - 6)} H{at(x + width)} V{at(y + 6)} H{at(x)} Z", of.colour)

@@ -17,9 +17,18 @@ from trial.render.figures.axes import (
     name_references,
     numbers_below,
 )
-from trial.render.figures.canvas import LEADING, PAD, Canvas, apart, at, lines_of, look, width_of
+from trial.render.figures.canvas import (
+    LEADING,
+    PAD,
+    Canvas,
+    apart,
+    at,
+    lines_of,
+    look,
+    width_of,
+)
 from trial.tables.bidi import isolated
-from trial.tables.grid import Chart, Mark, Series
+from trial.tables.grid import Figure, Mark, Series
 from trial.tables.rounding import ticks
 
 _DODGE = 8  # between the marks of series that stand at one place
@@ -29,31 +38,31 @@ _TERM = 290  # width of a term
 _BETWEEN = 10  # rows of dots
 
 
-def line(canvas: Canvas, chart: Chart) -> None:
+def line(canvas: Canvas, figure: Figure) -> None:
     """Join means or shares by visit, with their intervals and how many each is about."""
-    plot = frame(canvas, chart)
-    places = [Decimal(mark.x) for mark in alt_text.marks(chart) if mark.x is not None]
+    plot = frame(canvas, figure)
+    places = [Decimal(mark.x) for mark in alt_text.marks(figure) if mark.x is not None]
     x = Scale(min(places), max(places), plot.left + INSET, plot.right - INSET)
-    for number, series in enumerate(chart.series):
-        aside = _aside(number, len(chart.series), 2 * INSET - _DODGE)
-        _line(canvas, chart, number, [
-            (mark, x(mark.x) + aside) for mark in series.marks if mark.x is not None
+    for number, series in enumerate(figure.series):
+        offset = _offset(number, len(figure.series), 2 * INSET - _DODGE)
+        _line(canvas, figure, number, [
+            (mark, x(mark.x) + offset) for mark in series.marks if mark.x is not None
         ], plot.y)  # fmt: skip
-    name_references(canvas, chart, plot)
+    name_references(canvas, figure, plot)
     days = sorted(set(places))
     beside = list(apart((x(day), width_of(str(day))) for day in days))
     shown = days if len(beside) == len(days) else ticks(days[0], days[-1], 8)
-    across(canvas, chart, plot.ends, x, shown)
-    numbers_below(canvas, chart, "n", x, [dict(counts(series)) for series in chart.series])
+    across(canvas, figure, plot.ends, x, shown)
+    numbers_below(canvas, figure, "n", x, [dict(counts(series)) for series in figure.series])
 
 
-def _aside(number: int, series: int, room: float) -> float:
+def _offset(number: int, series: int, room: float) -> float:
     """Say how far a series' mark stands from the place that it shares with others'."""
     return min(_DODGE, room / series) * (number - (series - 1) / 2)
 
 
 def _line(
-    canvas: Canvas, chart: Chart, number: int, marks: Sequence[tuple[Mark, float]], y: Scale
+    canvas: Canvas, figure: Figure, number: int, marks: Sequence[tuple[Mark, float]], y: Scale
 ) -> None:
     drawn = look(number)
     for known, together in groupby(marks, lambda each: each[0].y is not None):
@@ -67,23 +76,23 @@ def _line(
             low, high = y(mark.low), y(mark.high)
             ends = "".join(f" M{at(x - 5, end)} L{at(x + 5, end)}" for end in (low, high))
             canvas.path(f"M{at(x, low)} L{at(x, high)}{ends}", drawn.colour, width=1.5)
-        canvas.mark(x, y(mark.y), drawn, alt_text.of_mark(chart, mark))
+        canvas.mark(x, y(mark.y), drawn, alt_text.of_mark(figure, mark))
 
 
-def step(canvas: Canvas, chart: Chart) -> None:
+def step(canvas: Canvas, figure: Figure) -> None:
     """Draw curves that stay level between events, their limits, and where follow-up ended."""
-    plot = frame(canvas, chart)
-    at_risk = [dict(series.at_risk) for series in chart.series]
-    times = [Decimal(mark.x) for mark in alt_text.marks(chart) if mark.x is not None]
+    plot = frame(canvas, figure)
+    at_risk = [dict(series.at_risk) for series in figure.series]
+    times = [Decimal(mark.x) for mark in alt_text.marks(figure) if mark.x is not None]
     asked = [Decimal(time) for row in at_risk for time in row]
     x = Scale(Decimal(0), max(*times, *asked, Decimal(1)), plot.left, plot.right - INSET)
-    for number, series in enumerate(chart.series):
+    for number, series in enumerate(figure.series):
         canvas.area(_band(series, x, plot.y), look(number).colour, 0.12)
-    for number, series in enumerate(chart.series):
+    for number, series in enumerate(figure.series):
         _curve(canvas, number, series, x, plot.y)
-    name_references(canvas, chart, plot)
-    across(canvas, chart, plot.ends, x, sorted(set(asked)) or ticks(0, x.high))
-    numbers_below(canvas, chart, "Number at risk", x, at_risk)
+    name_references(canvas, figure, plot)
+    across(canvas, figure, plot.ends, x, sorted(set(asked)) or ticks(0, x.high))
+    numbers_below(canvas, figure, "Number at risk", x, at_risk)
 
 
 def _stairs(points: Sequence[tuple[float, float]]) -> str:
@@ -121,34 +130,34 @@ def _curve(canvas: Canvas, number: int, series: Series, x: Scale, y: Scale) -> N
         canvas.path(ends.rstrip(), drawn.colour, width=1.5)
 
 
-def bars(canvas: Canvas, chart: Chart) -> None:
+def bars(canvas: Canvas, figure: Figure) -> None:
     """Stand a bar a subject side by side, the series after one another."""
-    plot = frame(canvas, chart)
-    slots = sum(len(series.marks) for series in chart.series) + 2 * len(chart.series) - 2
+    plot = frame(canvas, figure)
+    slots = sum(len(series.marks) for series in figure.series) + 2 * len(figure.series) - 2
     size = (plot.right - plot.left - 2 * PAD) / max(slots, 1)
     start, lowest = plot.left + PAD, canvas.y
-    for number, series in enumerate(chart.series):
+    for number, series in enumerate(figure.series):
         wide = size * len(series.marks)
-        _bars(canvas, chart, number, (start, size), plot)
+        _bars(canvas, figure, number, (start, size), plot)
         canvas.y = plot.y.start + 4
         told = [f"n = {len(series.marks)}"]
-        if len(chart.series) > 1:
-            told += lines_of(series.label, max(wide, plot.right / len(chart.series) - 2 * PAD), 3)
+        if len(figure.series) > 1:
+            told += lines_of(series.label, max(wide, plot.right / len(figure.series) - 2 * PAD), 3)
         canvas.paragraph(start + wide / 2, told, "middle", "muted")
         lowest = max(lowest, canvas.y)
         start += wide + 2 * size
     canvas.y = lowest
     zero = plot.y(Decimal(0))
     canvas.line((plot.left, zero), (plot.right, zero), "ink", width=1.5)
-    name_references(canvas, chart, plot)
-    name_across(canvas, chart, plot.ends)
+    name_references(canvas, figure, plot)
+    name_across(canvas, figure, plot.ends)
 
 
 def _bars(
-    canvas: Canvas, chart: Chart, number: int, place: tuple[float, float], plot: Frame
+    canvas: Canvas, figure: Figure, number: int, place: tuple[float, float], plot: Frame
 ) -> None:
     """Draw a series' bars; of very many, as many as can be told apart."""
-    (start, size), series = place, chart.series[number]
+    (start, size), series = place, figure.series[number]
     every = -(-len(series.marks) // _MOST_BARS)
     gap = _GAP if size > 3 * _GAP else size / 5 if size > 2 else 0  # noqa: PLR2004 (dots)
     zero = plot.y(Decimal(0))
@@ -158,45 +167,45 @@ def _bars(
         top = top if abs(top - zero) > 1 else zero - 1  # a bar of 0 is there too
         x, width = start + i * size + gap / 2, size * every - gap
         shape = f"M{at(x, zero)} V{at(top)} H{at(x + width)} V{at(zero)} Z"
-        canvas.area(shape, look(number).colour, told=alt_text.of_mark(chart, mark))
+        canvas.area(shape, look(number).colour, told=alt_text.of_mark(figure, mark))
 
 
-def dots(canvas: Canvas, chart: Chart) -> None:
+def dots(canvas: Canvas, figure: Figure) -> None:
     """Give each term a line, with a mark a series along it."""
-    terms = [lines_of(mark.label, _TERM, 2) for mark in chart.series[0].marks]
+    terms = [lines_of(mark.label, _TERM, 2) for mark in figure.series[0].marks]
     left = 2 * PAD + max(width_of(text) for lines in terms for text in lines)
-    values = [Decimal(mark.x) for mark in alt_text.marks(chart) if mark.x is not None]
+    values = [Decimal(mark.x) for mark in alt_text.marks(figure) if mark.x is not None]
     rungs = ticks(0, max(values))
     x = Scale(rungs[0], rungs[-1], left + INSET, RIGHT - INSET)
-    canvas.paragraph(PAD, lines_of(chart.y_label, RIGHT), ink="muted")
+    canvas.paragraph(PAD, lines_of(figure.y_label, RIGHT), ink="muted")
     canvas.y += PAD
     top, grid = canvas.y, len(canvas.parts)
     for rank, lines in enumerate(terms):
         height = LEADING * max(len(lines), 1) + _BETWEEN
-        _dots(canvas, chart, rank, (left, x), lines, height)
+        _dots(canvas, figure, rank, (left, x), lines, height)
         canvas.y += height
     uprights = Canvas()
     for value in rungs:
         uprights.line((x(value), top), (x(value), canvas.y))
     canvas.parts[grid:grid] = uprights.parts
-    across(canvas, chart, (left, RIGHT), x, rungs)
+    across(canvas, figure, (left, RIGHT), x, rungs)
 
 
-def _dots(canvas: Canvas, chart: Chart, rank: int, place: tuple[float, Scale],
+def _dots(canvas: Canvas, figure: Figure, rank: int, place: tuple[float, Scale],
           lines: Sequence[str], height: float) -> None:  # fmt: skip
     (left, x), middle = place, canvas.y + height / 2
     canvas.line((left, middle), (RIGHT, middle), dash="2 4")
     first = middle - LEADING * (len(lines) - 1) / 2 + 6
     for i, text in enumerate(lines):
         canvas.text(left - PAD, first + i * LEADING, text, "end")
-    for number, series in enumerate(chart.series):
-        mark, aside = series.marks[rank], _aside(number, len(chart.series), height - _DODGE)
+    for number, series in enumerate(figure.series):
+        mark, offset = series.marks[rank], _offset(number, len(figure.series), height - _DODGE)
         if mark.x is not None:
-            told = f"{isolated(series.label)}, {alt_text.of_mark(chart, mark)}"
-            canvas.mark(x(mark.x), middle + aside, look(number), told)
+            told = f"{isolated(series.label)}, {alt_text.of_mark(figure, mark)}"
+            canvas.mark(x(mark.x), middle + offset, look(number), told)
 
 
-PLOTS: Mapping[str, Callable[[Canvas, Chart], None]] = {
+PLOTS: Mapping[str, Callable[[Canvas, Figure], None]] = {
     "line": line,
     "step": step,
     "bars": bars,

@@ -7,35 +7,35 @@ so that a long table need not stand in memory twice.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from trial.render.consort import flow_svg, outline
-from trial.render.figures import chart_svg
+from trial.render.figures import figure_svg
 from trial.render.page import opening
 from trial.render.page.closing import listings, methods, provenance
 from trial.render.page.tables import table
 from trial.render.page.text import Anchors, aside, text, unordered
 from trial.tables.bidi import isolated
-from trial.tables.grid import Chart, Flow, Grid, Report
+from trial.tables.grid import Figure, Flow, Grid, Report
 
 
 def page(report: Report, files: Sequence[str] = ()) -> Iterator[str]:
     """Write the page; `files` are the names of those that are published beside it."""
     state = report.cut.completion.state
     anchors = Anchors()
-    charts = [(anchors.take("figure", chart.id), chart) for chart in report.charts]
+    figures = [(anchors.take("figure", figure.id), figure) for figure in report.figures]
     grids = [(anchors.take("table", grid.id), grid) for grid in report.grids]
     sources = {grid.id: anchor for anchor, grid in grids}
     yield opening.head(report.cut)
     yield '<body>\n<a class="skip" href="#report">Skip to the report</a>\n'
     yield from opening.banner(report.cut, report.found("contradictory"), report.found("notable"))
     yield '<div class="columns">\n'
-    yield from _contents(report, charts, grids)
+    yield from _contents(report, figures, grids)
     yield '<main id="report">\n'
-    yield from opening.key_figures(report.figures)
+    yield from opening.key_results(report.key_results)
     yield from opening.discrepancies_section(report.contradictions, report.notable)
     yield from _flow(report)
-    if charts:
+    if figures:
         yield '<section aria-labelledby="figures">\n<h2 id="figures">Figures</h2>\n'
-        for anchor, chart in charts:
-            yield from _figure(chart, anchor, sources, state)
+        for anchor, figure in figures:
+            yield from _figure(figure, anchor, sources, state)
         yield "</section>\n"
     yield '<section aria-labelledby="tables">\n<h2 id="tables">Tables</h2>\n'
     yield '<p class="key quiet">\u2013 stands for a result that cannot be calculated.</p>\n'
@@ -49,14 +49,14 @@ def page(report: Report, files: Sequence[str] = ()) -> Iterator[str]:
 
 
 def _contents(
-    report: Report, charts: Iterable[tuple[str, Chart]], grids: Iterable[tuple[str, Grid]]
+    report: Report, figures: Iterable[tuple[str, Figure]], grids: Iterable[tuple[str, Grid]]
 ) -> Iterator[str]:
     """Lead to every part, every figure and every table."""
     yield '<nav aria-label="Contents">\n<details><summary>Contents</summary>\n'
-    named = [(anchor, f"Figure {each.id}", each.title) for anchor, each in charts]
+    named = [(anchor, f"Figure {each.id}", each.title) for anchor, each in figures]
     tables = [(anchor, each.id, each.title) for anchor, each in grids]
     parts = [
-        _entry("key-figures", "Key figures"),
+        _entry("key-results", "Key results"),
         _entry("findings", "Discrepancies"),
         _entry("flow", report.flow.title),
         _entry("figures", "Figures") + _entries(named) if named else "",
@@ -103,16 +103,16 @@ def _in_words(flow: Flow) -> str:
     return unordered(stage + unordered(left) for stage, left in stages)
 
 
-def _figure(chart: Chart, anchor: str, sources: Mapping[str, str], state: str) -> Iterator[str]:
+def _figure(figure: Figure, anchor: str, sources: Mapping[str, str], state: str) -> Iterator[str]:
     """Draw a chart, and say of whom it is and which table holds its numbers."""
-    number = f'<span class="number">Figure {text(chart.id)}</span> '
+    number = f'<span class="number">Figure {text(figure.id)}</span> '
     yield f'<figure class="figure" aria-labelledby="{anchor}">\n'
-    yield f'<h3 id="{anchor}">{number}{aside(chart.title)}</h3>\n'
-    yield f"<p>Population: {aside(chart.population)} \u00b7 {state}</p>\n"
-    yield _drawing(chart_svg(chart), f"Figure {chart.id}: {isolated(chart.title)}", "chart")
-    notes = [text(note) for note in chart.footnotes]
-    notes += [f"Method: {aside(chart.method)}."] if chart.method else []
-    if chart.source in sources:
-        table_link = f'<a href="#{sources[chart.source]}">Table {text(chart.source)}</a>'
+    yield f'<h3 id="{anchor}">{number}{aside(figure.title)}</h3>\n'
+    yield f"<p>Population: {aside(figure.population)} \u00b7 {state}</p>\n"
+    yield _drawing(figure_svg(figure), f"Figure {figure.id}: {isolated(figure.title)}", "figure")
+    notes = [text(note) for note in figure.footnotes]
+    notes += [f"Method: {aside(figure.method)}."] if figure.method else []
+    if figure.source in sources:
+        table_link = f'<a href="#{sources[figure.source]}">Table {text(figure.source)}</a>'
         notes.append(f"From the same sums as {table_link}.")
     yield f"<figcaption>{unordered(notes, 'notes')}</figcaption>\n</figure>\n"

@@ -9,7 +9,7 @@ _WORKBOOK = "listings.xlsx"
 _MANIFEST = "manifest.json"
 _SAYS = {
     "definition.json": "the study's definition, of which all the others are made",
-    "summary.json": "key figures and discrepancies, as data",
+    "summary.json": "key results and discrepancies, as data",
     "summary.md": "the summary on a page, as text",
     "consort.svg": "the participant flow, as a picture",
     "consort.json": "the participant flow, as data",

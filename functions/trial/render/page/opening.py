@@ -1,11 +1,11 @@
-"""What a reader meets first: which state of which study, its key figures, its discrepancies."""
+"""What a reader meets first: which state of which study, its key results, its discrepancies."""
 
 from collections.abc import Iterator, Sequence
 
 from trial.render.markdown import interval
 from trial.render.page.style import style_sheet
 from trial.render.page.text import aside, css_string, text, unordered
-from trial.tables.grid import Cut, Figure
+from trial.tables.grid import Cut, KeyResult
 
 # Nothing is fetched and nothing runs, whatever a title or a term tries.
 _POLICY = (
@@ -64,42 +64,48 @@ def banner(cut: Cut, contradictions: int, notable: int) -> Iterator[str]:
     yield "</dl>\n</header>\n"
 
 
-def key_figures(figures: Sequence[Figure]) -> Iterator[str]:
-    """Write the key figures as cards, those of the primary end point before all others."""
-    yield '<section aria-labelledby="key-figures">\n<h2 id="key-figures">Key figures</h2>\n'
-    primary = [figure for figure in figures if figure.primary]
-    others = [figure for figure in figures if not figure.primary]
+def key_results(key_results: Sequence[KeyResult]) -> Iterator[str]:
+    """Write the key results as cards, those of the primary end point before all others."""
+    yield '<section aria-labelledby="key-results">\n<h2 id="key-results">Key results</h2>\n'
+    primary = [key_result for key_result in key_results if key_result.primary]
+    others = [key_result for key_result in key_results if not key_result.primary]
     yield unordered(map(_card, primary), "cards primary")
     yield unordered(map(_card, others), "cards")
-    if not figures:
+    if not key_results:
         yield "<p>None defined.</p>\n"
     yield "</section>\n"
 
 
-def _card(figure: Figure) -> str:
-    told = "(nominal)" if figure.nominal else "" if figure.unit == "%" else figure.unit
-    unit = f' <span class="unit">{text(told)}</span>' if told and figure.value is not None else ""
-    details = "".join(f'<p class="detail">{line}</p>\n' for line in _details(figure))
-    role = '<p class="role">Primary end point</p>\n' if figure.primary else ""
-    return f"""{role}<p class="label">{aside(figure.label)}</p>
-<p class="value">{text(figure.text) or "\u2013"}{unit}</p>
+def _card(key_result: KeyResult) -> str:
+    told = "(nominal)" if key_result.nominal else "" if key_result.unit == "%" else key_result.unit
+    unit = (
+        f' <span class="unit">{text(told)}</span>' if told and key_result.value is not None else ""
+    )
+    details = "".join(f'<p class="detail">{line}</p>\n' for line in _details(key_result))
+    role = '<p class="role">Primary end point</p>\n' if key_result.primary else ""
+    return f"""{role}<p class="label">{aside(key_result.label)}</p>
+<p class="value">{text(key_result.text) or "\u2013"}{unit}</p>
 {details}"""
 
 
-def _details(figure: Figure) -> Iterator[str]:
-    yield " \u00b7 ".join(_counts(figure))
-    yield aside(figure.population)
-    how = figure.imputation or figure.method
-    said = (how, figure.left_out, figure.rule, figure.direction)
+def _details(key_result: KeyResult) -> Iterator[str]:
+    yield " \u00b7 ".join(_counts(key_result))
+    yield aside(key_result.population)
+    how = key_result.imputation or key_result.method
+    said = (how, key_result.left_out, key_result.rule, key_result.direction)
     if told := "; ".join(each for each in said if each):
         yield aside(told)
 
 
-def _counts(figure: Figure) -> Iterator[str]:
-    if figure.ci is not None:
-        yield f'<span class="term">95% CI</span> {text(interval(figure))}'
-    if figure.n is not None:
-        shown = ("n", f"{figure.n}") if figure.N is None else ("n/N", f"{figure.n}/{figure.N}")
+def _counts(key_result: KeyResult) -> Iterator[str]:
+    if key_result.ci is not None:
+        yield f'<span class="term">95% CI</span> {text(interval(key_result))}'
+    if key_result.n is not None:
+        shown = (
+            ("n", f"{key_result.n}")
+            if key_result.N is None
+            else ("n/N", f"{key_result.n}/{key_result.N}")
+        )
         yield '<span class="term">{}</span> {}'.format(*shown)
 
 

@@ -157,7 +157,7 @@ _DRAWINGS = """
 """
 
 # Charts name their colours; what they stand on is the page's.
-_CHARTS = Template("""
+_FIGURES = Template("""
 .chart{$light;--page:var(--paper)}
 @media screen and (prefers-color-scheme:dark){.chart{$dark}}
 """)
@@ -213,9 +213,9 @@ tbody th{min-width:32mm}
 
 def style_sheet(notice: str, cut: str) -> str:
     """Give the style sheet; printed pages bear these two quoted strings at their margins."""
-    charts = _CHARTS.substitute(light=_variables(LIGHT), dark=_variables(DARK))
+    figures = _FIGURES.substitute(light=_variables(LIGHT), dark=_variables(DARK))
     paper = _PAPER.substitute(notice=notice, cut=cut)
-    return f"{_COLOURS}{_PAGE}{_OPENING}{_TABLES}{_DRAWINGS}{charts}{paper}".lstrip()
+    return f"{_COLOURS}{_PAGE}{_OPENING}{_TABLES}{_DRAWINGS}{figures}{paper}".lstrip()
 
 
 def _variables(colours: Mapping[str, str]) -> str:

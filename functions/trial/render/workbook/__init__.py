@@ -66,6 +66,6 @@ def _tables(book: Workbook, names: Names, report: Report) -> Iterator[Entry]:
 
 
 def _figures(book: Workbook, names: Names, report: Report) -> Iterator[Entry]:
-    for chart in report.charts:
-        name = names.take(f"Figure {chart.id}")
-        yield Entry(write_figure(book.create_sheet(name), chart, report.cut), name)
+    for figure in report.figures:
+        name = names.take(f"Figure {figure.id}")
+        yield Entry(write_figure(book.create_sheet(name), figure, report.cut), name)

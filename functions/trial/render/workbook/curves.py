@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 from trial.tables.bidi import isolated
-from trial.tables.grid import Chart, Mark, Series
+from trial.tables.grid import Figure, Mark, Series
 
 Look = Literal["line", "step", "bars", "dots", "censored", "reference"]
 
@@ -32,7 +32,7 @@ class Curve:
     place: int = 0
 
 
-def curves(chart: Chart) -> tuple[Curve, ...]:
+def curves(chart: Figure) -> tuple[Curve, ...]:
     """Give all that a chart draws, the references last."""
     match chart.kind:
         case "bars":
@@ -68,7 +68,7 @@ def _point(at: Decimal | str, value: str | None, mark: Mark) -> Point:
     return Point(at, middle, less, more)
 
 
-def _steps(chart: Chart) -> Iterator[Curve]:
+def _steps(chart: Figure) -> Iterator[Curve]:
     for place, series in enumerate(chart.series):
         points = [Point(each.at, each.value) for each in _points(series)]
         yield Curve(series.label, "step", tuple(_corners(points)), place)
@@ -92,7 +92,7 @@ def _censored(series: Series, points: Sequence[Point]) -> Iterator[Point]:
             yield Point(time, passed[-1].value)
 
 
-def _bars(chart: Chart) -> Iterator[Curve]:
+def _bars(chart: Figure) -> Iterator[Curve]:
     """Give every series all the bars' places, for a chart has one row of them; most are empty."""
     marks = [(place, mark) for place, each in enumerate(chart.series) for mark in each.marks]
     for place, series in enumerate(chart.series):
@@ -103,7 +103,7 @@ def _bars(chart: Chart) -> Iterator[Curve]:
         yield Curve(series.label, "bars", tuple(points), place)
 
 
-def _dots(chart: Chart) -> Iterator[Curve]:
+def _dots(chart: Figure) -> Iterator[Curve]:
     terms = {mark.label: Decimal(mark.y or 0) for each in chart.series for mark in each.marks}
     ranked = sorted(terms, key=lambda term: terms[term])
     for place, series in enumerate(chart.series):
@@ -115,7 +115,7 @@ def _dots(chart: Chart) -> Iterator[Curve]:
         yield Curve(series.label, "dots", tuple(points), place)
 
 
-def _whole_width(places: Sequence[Decimal | str], chart: Chart) -> list[Decimal | str]:
+def _whole_width(places: Sequence[Decimal | str], chart: Figure) -> list[Decimal | str]:
     """Say where a level is to be drawn: over each bar, or from end to end."""
     if chart.kind == "bars":
         return list(places[: sum(len(series.marks) for series in chart.series)])

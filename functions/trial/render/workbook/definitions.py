@@ -114,7 +114,7 @@ def _populations(report: Report) -> Iterator[tuple[str, str]]:
     places: dict[str, list[str]] = {}
     for kind, shown in (
         ("Table", report.grids),
-        ("Figure", report.charts),
+        ("Figure", report.figures),
         ("Listing", report.listings),
     ):
         for each in shown:
@@ -133,10 +133,10 @@ def _methods(report: Report) -> Iterator[tuple[str, str]]:
     for grid in report.grids:
         for cell in (cell for row in grid.rows for cell in row.cells):
             used.setdefault(cell.method, {})[f"Table {grid.id}"] = None
-    for chart in report.charts:
-        used.setdefault(chart.method, {})[f"Figure {chart.id}"] = None
     for figure in report.figures:
-        for words in (figure.method, figure.rule):
-            used.setdefault(words, {})[f"Summary: {isolated(figure.label)}"] = None
+        used.setdefault(figure.method, {})[f"Figure {figure.id}"] = None
+    for key_result in report.key_results:
+        for words in (key_result.method, key_result.rule):
+            used.setdefault(words, {})[f"Summary: {isolated(key_result.label)}"] = None
     yield from ((name, "; ".join(places)) for name, places in used.items() if name)
     yield "Rounding", "Once, half up, from exact values: 82.5 is shown as 83"

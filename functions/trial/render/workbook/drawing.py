@@ -19,7 +19,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render import legible
 from trial.render.workbook.curves import Curve
-from trial.tables.grid import Chart
+from trial.tables.grid import Figure
 
 CATEGORY, AT, VALUE, LESS, MORE = range(2, 7)
 """The columns in which points stand."""
@@ -34,13 +34,13 @@ type Placed = tuple[Curve, int, int]
 """A curve, and the first and last row in which its points stand."""
 
 
-def height(chart: Chart, drawn: Sequence[Curve]) -> float:
+def height(chart: Figure, drawn: Sequence[Curve]) -> float:
     """Say how high the chart is, in cm: a term takes a line of its own."""
     lines = max((len(curve.points) for curve in drawn), default=0) if chart.kind == "dots" else 0
     return min(max(_LEAST_HEIGHT, _LINE_OF_A_TERM * lines + 4), _MOST_HEIGHT)
 
 
-def draw(sheet: Worksheet, chart: Chart, placed: Sequence[Placed], anchor: str) -> None:
+def draw(sheet: Worksheet, chart: Figure, placed: Sequence[Placed], anchor: str) -> None:
     """Add the chart to the sheet, beside its data."""
     by_category = chart.kind in {"bars", "dots"}
     plot = _bars(sheet, chart, placed) if by_category else _curves(sheet, chart, placed)
@@ -54,7 +54,7 @@ def draw(sheet: Worksheet, chart: Chart, placed: Sequence[Placed], anchor: str) 
     sheet.add_chart(plot, anchor)
 
 
-def _curves(sheet: Worksheet, chart: Chart, placed: Sequence[Placed]) -> ScatterChart:
+def _curves(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> ScatterChart:
     plot = ScatterChart()
     plot.scatterStyle = "lineMarker"
     for curve, first, last in placed:
@@ -73,7 +73,7 @@ def _curves(sheet: Worksheet, chart: Chart, placed: Sequence[Placed]) -> Scatter
     return plot
 
 
-def _bars(sheet: Worksheet, chart: Chart, placed: Sequence[Placed]) -> BarChart:
+def _bars(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> BarChart:
     """Draw upright bars without gaps, or lying ones from the top, side by side for each term."""
     plot, upright = BarChart(), chart.kind == "bars"
     plot.type = "col" if upright else "bar"

@@ -16,7 +16,7 @@ from trial.render.workbook.drawing import Placed, draw, height
 from trial.render.workbook.sheets import Layout, write_sheet
 from trial.render.workbook.styles import fill
 from trial.tables.bidi import isolated
-from trial.tables.grid import Chart, Cut, Mark, Series
+from trial.tables.grid import Cut, Figure, Mark, Series
 
 _HEADS = ("Series", "Label", "X", "Y", "Low", "High", "n")
 _POINT_HEADS = ("Series", "Label", "X", "Y", "To low", "To high")
@@ -27,7 +27,7 @@ _CHART_COLUMNS, _CHART_COLUMN_WIDTH = 13, 10  # as wide as the chart, at least
 _ROW = 0.45  # cm, at least
 
 
-def write_figure(target: Worksheet, chart: Chart, cut: Cut) -> Layout:
+def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> Layout:
     """Write a figure's sheet: its table and the chart; out of print, the points that it draws."""
     rows = list(_rows(chart))
     layout = Layout(
@@ -60,14 +60,14 @@ def _widths(rows: Sequence[Sequence[Item]]) -> tuple[int, ...]:
     return tuple(widths)
 
 
-def _notes(chart: Chart) -> tuple[str, ...]:
+def _notes(chart: Figure) -> tuple[str, ...]:
     labels = (("X", chart.x_label), ("Y", chart.y_label))
     axes = " ".join(f"{axis}: {isolated(label)}." for axis, label in labels if label)
     method = (f"Method: {chart.method}.",) if chart.method else ()
     return (axes, *method, f"From the same sums as table {chart.source}.", *chart.footnotes)
 
 
-def _rows(chart: Chart) -> Iterator[list[Item]]:
+def _rows(chart: Figure) -> Iterator[list[Item]]:
     marks = [(each.label, mark) for each in chart.series for mark in _marks(each)]
     marks += [(name, Mark(None, level, label="Reference")) for level, name in chart.references]
     across = _shape((mark.x for _, mark in marks), chart.places)

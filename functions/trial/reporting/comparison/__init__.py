@@ -1,4 +1,4 @@
-"""Two cuts compared: which figures and cells moved, and whose records moved them.
+"""Two cuts compared: which key results and cells moved, and whose records moved them.
 
 What stood in each cut is read from its published files; who moved it is found by folding again,
 as each cut saw it, whoever changed between them. That is done for a page of subjects at a time:
@@ -22,9 +22,9 @@ from trial.tables.attribution import Place
 Document = dict[str, Any]
 _DIFFERENT = (
     "the cuts were made by different definitions, or by releases that count differently: their"
-    " figures are not compared; ask for both anew (with as_of) to have them by one"
+    " key results are not compared; ask for both anew (with as_of) to have them by one"
 )
-_OPENED = "the cuts were made while the study was not blinded: their figures are not compared"
+_OPENED = "the cuts were made while the study was not blinded: their key results are not compared"
 
 
 def compare(
@@ -44,8 +44,8 @@ def compare(
     study = store.defined(seen.id, new.cut["definition"])
     view = study if new.audience == UNBLINDED else study.open
     reason = _why_not(old, new, study, seen)
-    cells, figures = ({}, []) if reason else published.moved(documents, seen.id, old, new)
-    places = published.sources(view, figures)
+    cells, key_results = ({}, []) if reason else published.moved(documents, seen.id, old, new)
+    places = published.sources(view, key_results)
     between = Between(view, seen, old, new, cells, {each for of in places for each in of})
     names_left = [each for each in between.candidates if each > after]
     page = contributors.page(store, between, names_left)
@@ -56,9 +56,9 @@ def compare(
         "after": new.document(),
         "compared": not reason,
         "not_compared": reason or None,
-        "figures": [
+        "key_results": [
             {**each, "moved_by": _moved_by(page, of)}
-            for each, of in zip(figures, places, strict=True)
+            for each, of in zip(key_results, places, strict=True)
         ],
         "cells": [_cell(place, each, page) for place, each in cells.items()],
         "differing_subjects": len(between.candidates),
@@ -68,7 +68,7 @@ def compare(
 
 
 def _why_not(old: Side, new: Side, study: Study, seen: Study) -> str:
-    """Say why the cuts' figures must not be compared; '' if they may."""
+    """Say why the cuts' key results must not be compared; '' if they may."""
     made = {(each.cut["definition"], each.cut["contribution_version"]) for each in (old, new)}
     if made != {(study.digest, study.version)}:
         return _DIFFERENT
@@ -76,7 +76,7 @@ def _why_not(old: Side, new: Side, study: Study, seen: Study) -> str:
 
 
 def _moved_by(page: Page, places: Sequence[Place]) -> list[Document]:
-    """Give who moved a figure, each with the records that did; None: they cannot be told apart."""
+    """Give who moved a key result, each with the records that did; None: not to be told apart."""
     names = sorted({name for place in places for name in page.movers.get(place, ())})
     found = []
     for name in names:

@@ -33,7 +33,7 @@ class Between:
     old: Side
     new: Side
     cells: Iterable[Place]
-    figures: Iterable[Place]
+    key_results: Iterable[Place]
 
     @cached_property
     def candidates(self) -> list[str]:
@@ -47,12 +47,12 @@ class Between:
     @cached_property
     def all_moves(self) -> Moves:
         """Tell who moved any of the places."""
-        return Moves(plan_of(self.view), {*self.cells, *self.figures})
+        return Moves(plan_of(self.view), {*self.cells, *self.key_results})
 
     @cached_property
-    def figure_moves(self) -> Moves:
-        """Tell who moved what a figure shows."""
-        return Moves(plan_of(self.view), self.figures)
+    def key_result_moves(self) -> Moves:
+        """Tell who moved what a key result shows."""
+        return Moves(plan_of(self.view), self.key_results)
 
     def window(self, store: Store, name: str) -> Window:
         """Read a subject's journal, and say how much of it each cut is made of."""
@@ -76,7 +76,7 @@ class Page:
     subjects: list[dict[str, Any]] = field(default_factory=list)
     movers: dict[Place, list[str]] = field(default_factory=dict)
     singled: dict[tuple[Place, str], list[Key]] = field(default_factory=dict)
-    """The records by which a subject moved what a figure shows, where they can be told apart."""
+    """The records by which a subject moved what a key result shows, if they can be told apart."""
     last: str = ""
 
 
@@ -119,20 +119,20 @@ def _singled(
     old: Subject,
     new: Subject,
 ) -> Mapping[Place, list[Key]]:
-    """Find the records by which a subject moved what figures show.
+    """Find the records by which a subject moved what key results show.
 
     Those are the records without whose change the subject would show something else there; where
     there is none, for each of several would do alone, it is not told which.
     """
     after = between.derived(new, between.new)
-    moved = between.figure_moves.between(before, after)
+    moved = between.key_result_moves.between(before, after)
     found: dict[Place, list[Key]] = {}
     for each in changed if moved else ():
         records = {key: record for key, record in new.records.items() if key != each.key}
         if each.key in old.records:
             records[each.key] = old.records[each.key]
         without = between.derived(replace(new, records=records), between.new)
-        for place in moved & between.figure_moves.between(without, after):
+        for place in moved & between.key_result_moves.between(without, after):
             found.setdefault(place, []).append(each.key)
     return found
 

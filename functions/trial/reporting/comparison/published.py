@@ -13,7 +13,7 @@ from trial.tables.attribution import Place
 
 Document = dict[str, Any]
 _SUMMARY, _TABLES = "summary.json", "tables.json"
-_FIGURE = ("text", "n", "N", "value", "ci", "observed", "imputed", "not_due", "missing")
+_KEY_RESULT = ("text", "n", "N", "value", "ci", "observed", "imputed", "not_due", "missing")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Moved:
 def moved(
     documents: Documents, study: str, old: Side, new: Side
 ) -> tuple[dict[Place, Moved], list[Document]]:
-    """Find the cells and the figures that are not the same in two cuts by one definition."""
+    """Find the cells and the key results that are not the same in two cuts by one definition."""
 
     def both(name: str) -> list[Any]:
         return [
@@ -35,15 +35,22 @@ def moved(
             for each in (old, new)
         ]
 
-    return cells(*both(_TABLES)), list(_figures(*both(_SUMMARY)))
+    return cells(*both(_TABLES)), list(_key_results(*both(_SUMMARY)))
 
 
-def _figures(before: Document, after: Document) -> Iterable[Document]:
-    known = {each["id"]: each for each in before["figures"]}
-    for figure in after["figures"]:
-        old, new = ({name: of[name] for name in _FIGURE} for of in (known[figure["id"]], figure))
+def _key_results(before: Document, after: Document) -> Iterable[Document]:
+    known = {each["id"]: each for each in before["key_results"]}
+    for key_result in after["key_results"]:
+        old, new = (
+            {name: of[name] for name in _KEY_RESULT} for of in (known[key_result["id"]], key_result)
+        )
         if old != new:
-            yield {"id": figure["id"], "label": figure["label"], "before": old, "after": new}
+            yield {
+                "id": key_result["id"],
+                "label": key_result["label"],
+                "before": old,
+                "after": new,
+            }
 
 
 def cells(before: Document, after: Document) -> dict[Place, Moved]:
@@ -82,13 +89,13 @@ def _placed(document: Document) -> dict[Place, tuple[str, dict[str, Document]]]:
     return found
 
 
-def sources(view: Study, figures: Sequence[Document]) -> list[tuple[Place, ...]]:
-    """Say of each figure that moved which places it shows: its cell and, if it moved, its N."""
-    defined = {each.id: each.source for each in view.definition.figures}
+def sources(view: Study, key_results: Sequence[Document]) -> list[tuple[Place, ...]]:
+    """Say of each key result that moved which places it shows: its cell and, if it moved, its N."""
+    defined = {each.id: each.source for each in view.definition.key_results}
     found = []
-    for figure in figures:
-        of = defined[figure["id"]]
+    for key_result in key_results:
+        of = defined[key_result["id"]]
         size = (Place(of.table, "", of.column),)
-        same = figure["before"]["N"] == figure["after"]["N"]
+        same = key_result["before"]["N"] == key_result["after"]["N"]
         found.append((Place(of.table, of.row, of.column), *(() if same else size)))
     return found

@@ -1,11 +1,11 @@
-"""The flow, the key figures, the figures that are drawn and the listings, in words."""
+"""The flow, the key results, the figures and the listings, in words."""
 
 from collections.abc import Iterator, Mapping
 
 from trial.definition import Definition
-from trial.definition.figures import ChartDefinition
+from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowBox
-from trial.definition.outputs import FigureDefinition, ListingDefinition
+from trial.definition.outputs import KeyResultDefinition, ListingDefinition
 from trial.reporting.methods.wording import RECORDS, Wording, joined, labels_of, where
 from trial.tables.grid import Section
 from trial.tables.listings.items import FINDINGS, SUBJECTS, parameters_of
@@ -34,11 +34,13 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     boxes = tuple(_boxes(definition, words))
     yield Section("flow", "Participant flow", ("Box", "Whom it counts"), boxes)
     tables = {table.id: labels_of(table) for table in definition.tables}
-    figures = tuple((each.label, _figure(each, tables[each.source.table]))
-                    for each in definition.figures)  # fmt: skip
-    yield Section("key-figures", "Key figures", ("Figure", "Which cell it shows"), figures)
-    charts = tuple((each.id, _chart(each, tables[each.source.table])) for each in definition.charts)
-    yield Section("charts", "Figures", ("Figure", "What it draws"), charts)
+    key_results = tuple((each.label, _key_result(each, tables[each.source.table]))
+                    for each in definition.key_results)  # fmt: skip
+    yield Section("key-results", "Key results", ("Key result", "Which cell it shows"), key_results)
+    figures = tuple(
+        (each.id, _figure(each, tables[each.source.table])) for each in definition.figures
+    )
+    yield Section("figures", "Figures", ("Figure", "What it draws"), figures)
     listings = tuple((each.id, _listing(each, words)) for each in definition.listings)
     yield Section(
         "listings", "Listings", ("Listing", "What it lists, and in which order"), listings
@@ -64,16 +66,16 @@ def _reasons(box: FlowBox) -> str:
     )
 
 
-def _figure(figure: FigureDefinition, labels: Mapping[str, str]) -> str:
-    row, *below = figure.source.row.split("/")
+def _key_result(key_result: KeyResultDefinition, labels: Mapping[str, str]) -> str:
+    row, *below = key_result.source.row.split("/")
     named = ", ".join((labels.get(row) or row, *below))
-    column = labels.get(figure.source.column, figure.source.column)
-    rule = f". {figure.rule}" if figure.rule else ""
-    return f"{_SHOWN[figure.show]} in table {figure.source.table}, {named}, {column}{rule}"
+    column = labels.get(key_result.source.column, key_result.source.column)
+    rule = f". {key_result.rule}" if key_result.rule else ""
+    return f"{_SHOWN[key_result.show]} in table {key_result.source.table}, {named}, {column}{rule}"
 
 
-def _chart(chart: ChartDefinition, labels: Mapping[str, str]) -> str:
-    drawn, source = _DRAWN[chart.kind], chart.source
+def _figure(figure: FigureDefinition, labels: Mapping[str, str]) -> str:
+    drawn, source = _DRAWN[figure.kind], figure.source
     return f"{drawn[0].upper()}{drawn[1:]}; out of table {source.table}, {labels[source.row]}"
 
 

@@ -160,9 +160,8 @@ def _words(scope: Scope) -> Iterable[str]:
 def _outputs(scope: Scope) -> Sequence[str]:
     return [
         name
-        for kind, section in (("table", "tables"), ("listing", "listings"), ("figure", "figures"),
-                              ("chart", "charts"))
-        for each in ids(scope.definition, section)
+        for kind in ("table", "listing", "key_result", "figure")
+        for each in ids(scope.definition, f"{kind}s")
         for name in (each, f"{kind}:{each}")
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Charts as pictures: well formed, the same each time, told in words, whatever the data are."""
+"""Figures as pictures: well formed, the same each time, told in words, whatever the data are."""
 
 import re
 import subprocess
@@ -12,9 +12,9 @@ import pytest
 from builders import tmb301
 from defusedxml.ElementTree import fromstring
 
-from trial.render.figures import alt_text, canvas, chart_svg
-from trial.tables.figures import charts
-from trial.tables.grid import Chart, Mark, Series
+from trial.render.figures import alt_text, canvas, figure_svg
+from trial.tables.figures import figures
+from trial.tables.grid import Figure, Mark, Series
 from trial.tables.rounding import ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -24,9 +24,9 @@ HEBREW = "\u05ea\u05d5\u05e6\u05d0\u05d4 \u05e8\u05d0\u05e9\u05d5\u05e0\u05d4"
 LONG = "Xanomeline " * 18 + "end"
 
 
-def chart(kind, *series, **more):
+def figure(kind, *series, **more):
     named = {"id": "14.1", "title": "Title", "population": "All", "kind": kind, "source": "t"}
-    return Chart(**(named | {"x_label": "Day", "y_label": "Value", "series": series} | more))
+    return Figure(**(named | {"x_label": "Day", "y_label": "Value", "series": series} | more))
 
 
 def marks(kind, values, label="Term"):
@@ -65,23 +65,25 @@ def paths(root: Element, told_of: str = "") -> list[Element]:
 
 VALUES = ("100", "92.5", "60.123456", "0")
 AWKWARD = {
-    "many": lambda kind: chart(kind, *(of(kind, VALUES, f"s{i}", f"Arm {i}") for i in range(9))),
-    "one": lambda kind: chart(kind, of(kind, ["1"])),
-    "negative": lambda kind: chart(kind, of(kind, ["3", "0", "-0.5", "-2"])),
-    "same": lambda kind: chart(kind, of(kind, ["5", "5"])),
-    "huge": lambda kind: chart(kind, of(kind, ["1000000000000", "3"])),
-    "tiny": lambda kind: chart(kind, of(kind, ["0.000000001", "0.000000003"])),
-    "hostile": lambda kind: chart(
+    "many": lambda kind: figure(kind, *(of(kind, VALUES, f"s{i}", f"Arm {i}") for i in range(9))),
+    "one": lambda kind: figure(kind, of(kind, ["1"])),
+    "negative": lambda kind: figure(kind, of(kind, ["3", "0", "-0.5", "-2"])),
+    "same": lambda kind: figure(kind, of(kind, ["5", "5"])),
+    "huge": lambda kind: figure(kind, of(kind, ["1000000000000", "3"])),
+    "tiny": lambda kind: figure(kind, of(kind, ["0.000000001", "0.000000003"])),
+    "hostile": lambda kind: figure(
         kind, Series("a", HOSTILE, marks(kind, VALUES, HOSTILE)), title=HOSTILE, x_label=HOSTILE,
         y_label=HOSTILE, references=() if kind == "dots" else (("1", HOSTILE),),
     ),
-    "long": lambda kind: chart(
+    "long": lambda kind: figure(
         kind, Series("a", LONG, marks(kind, VALUES, LONG)), Series("b", LONG, marks(kind, VALUES)),
         x_label=LONG, y_label=LONG, references=() if kind == "dots" else (("1", LONG),),
     ),
-    "hebrew": lambda kind: chart(kind, Series("a", HEBREW, marks(kind, VALUES, HEBREW)),
+    "hebrew": lambda kind: figure(kind, Series("a", HEBREW, marks(kind, VALUES, HEBREW)),
                                  title=HEBREW),
-    "blank": lambda kind: chart(kind, of(kind, VALUES, label=""), x_label="", y_label="", title=""),
+    "blank": lambda kind: figure(
+        kind, of(kind, VALUES, label=""), x_label="", y_label="", title=""
+    ),
 }  # fmt: skip
 
 
@@ -89,7 +91,7 @@ class TestEveryKind:
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("name", AWKWARD)
     def test_it_is_well_formed_and_stays_on_its_page(self, kind, name):
-        root = parsed(chart_svg(AWKWARD[name](kind)))
+        root = parsed(figure_svg(AWKWARD[name](kind)))
         _, _, width, height = map(float, (root.get("viewBox") or "").split())
         assert width == 720
         for each in root.iter(f"{SVG}text"):
@@ -107,7 +109,7 @@ class TestEveryKind:
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_it_has_a_name_and_tells_its_data(self, kind):
-        root = parsed(chart_svg(chart(kind, of(kind, VALUES), title="Pressure & pulse")))
+        root = parsed(figure_svg(figure(kind, of(kind, VALUES), title="Pressure & pulse")))
         assert root.get("role") == "img"
         ids = {each.get("id"): each for each in root.iter() if each.get("id")}
         assert ids[root.get("aria-labelledby")].text == "Pressure & pulse"
@@ -118,7 +120,7 @@ class TestEveryKind:
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_it_holds_neither_script_nor_link_nor_style(self, kind):
-        drawn = chart_svg(AWKWARD["hostile"](kind))
+        drawn = figure_svg(AWKWARD["hostile"](kind))
         root = parsed(drawn)
         assert {each.tag for each in root.iter()} <= {
             SVG + tag for tag in ("svg", "title", "desc", "text", "path")
@@ -129,20 +131,20 @@ class TestEveryKind:
     @pytest.mark.parametrize("kind", KINDS)
     def test_of_nothing_it_says_so(self, kind):
         for series in ((), (Series("a", "Drug", (), n=0),)):
-            root = parsed(chart_svg(chart(kind, *series, references=(("1", "Level"),))))
+            root = parsed(figure_svg(figure(kind, *series, references=(("1", "Level"),))))
             assert "No data yet" in told(root)
             assert "No data yet" in description(root)
 
     def test_visits_without_any_value_are_no_data(self):
         blank = Series("a", "Drug", (Mark("7", None, label="Day 7", n=0),), n=0)
-        assert "No data yet" in told(parsed(chart_svg(chart("line", blank))))
+        assert "No data yet" in told(parsed(figure_svg(figure("line", blank))))
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_series_differ_by_more_than_colour(self, kind):
         looks = [canvas.look(i) for i in range(7)]
         assert len({each.dash for each in looks[:5]}) == 5
         assert len({each.shape for each in looks}) == 7
-        names = re.findall(r"var\(--([\w-]+)", chart_svg(AWKWARD["many"](kind)))
+        names = re.findall(r"var\(--([\w-]+)", figure_svg(AWKWARD["many"](kind)))
         assert set(names) <= canvas.LIGHT.keys() == canvas.DARK.keys()
 
     @pytest.mark.parametrize("page", [canvas.LIGHT, canvas.DARK], ids=["light", "dark"])
@@ -160,13 +162,13 @@ class TestEveryKind:
 class TestMarks:
     def test_a_line_breaks_where_a_value_is_missing(self):
         holes = (Mark("0", "1"), Mark("7", "2"), Mark("14", None), Mark("21", "2"))
-        root = parsed(chart_svg(chart("line", Series("a", "Drug", holes))))
+        root = parsed(figure_svg(figure("line", Series("a", "Drug", holes))))
         lines = [each.get("d") or "" for each in paths(root) if each.get("stroke-width") == "2"]
         assert [line.count("L") for line in lines if "L" in line] == [1]
         assert len([each for each in paths(root) if each.find(f"{SVG}title") is not None]) == 3
 
     def test_bars_hang_from_zero_on_either_side(self):
-        root = parsed(chart_svg(chart("bars", of("bars", ["2", "0", "-1"]))))
+        root = parsed(figure_svg(figure("bars", of("bars", ["2", "0", "-1"]))))
         heights = [
             float(top) - float(zero)
             for each in paths(root)
@@ -179,14 +181,14 @@ class TestMarks:
 
     def test_very_many_bars_make_a_picture_of_a_size_that_can_be_sent(self):
         many = [str(20_000 - i) for i in range(20_000)]
-        drawn = chart_svg(chart("bars", of("bars", many)))
+        drawn = figure_svg(figure("bars", of("bars", many)))
         assert len(drawn) < 300_000
         assert "20000 bars, from 20000.0 to 1.0" in drawn
 
     def test_a_curve_is_a_stair_with_ticks_where_follow_up_ended(self):
         steps = (Mark("0", "100"), Mark("10", "50", "20", "80"), Mark("30", "50", "20", "80"))
         series = Series("a", "Drug", steps, ("20", "30"), 4, (("0", 4), ("15", 2), ("30", 1)))
-        root = parsed(chart_svg(chart("step", series, y_range=("0", "100"))))
+        root = parsed(figure_svg(figure("step", series, y_range=("0", "100"))))
         (curve,) = [each for each in paths(root) if each.get("stroke-width") == "2.5"]
         assert re.fullmatch(r"M[\d.,]+ H[\d.]+ V[\d.]+ H[\d.]+ V[\d.]+", curve.get("d") or "")
         thin = [each.get("d") or "" for each in paths(root) if each.get("stroke-width") == "1.5"]
@@ -197,7 +199,7 @@ class TestMarks:
 
     def test_sixty_terms_have_a_line_each(self):
         values = [str(60 - i) for i in range(60)]
-        root = parsed(chart_svg(chart("dots", of("dots", values))))
+        root = parsed(figure_svg(figure("dots", of("dots", values))))
         rows = [float(each.get("y") or 0) for each in root.iter(f"{SVG}text")
                 if (each.text or "").startswith("Term")]  # fmt: skip
         assert len(rows) == 60
@@ -206,14 +208,14 @@ class TestMarks:
 
     def test_numbers_under_the_axis_are_left_out_where_they_would_touch(self):
         close = tuple(Mark(str(day), "1", n=1000 + day) for day in range(100))
-        root = parsed(chart_svg(chart("line", Series("a", "Drug", close))))
+        root = parsed(figure_svg(figure("line", Series("a", "Drug", close))))
         shown = [float(each.get("x") or 0) for each in root.iter(f"{SVG}text")
                  if re.fullmatch(r"1\d{3}", each.text or "")]  # fmt: skip
         assert 5 < len(shown) < 20
         assert min(b - a for a, b in pairwise(shown)) > canvas.width_of("1000")
 
     def test_an_ellipsis_says_that_a_term_goes_on(self):
-        root = parsed(chart_svg(chart("dots", Series("a", "Drug", marks("dots", ["1"], LONG)))))
+        root = parsed(figure_svg(figure("dots", Series("a", "Drug", marks("dots", ["1"], LONG)))))
         assert any(each.endswith("\u2026") for each in told(root))
         assert LONG in description(root)
 
@@ -241,12 +243,12 @@ class TestTicks:
 
 
 class TestTmb301:
-    def test_the_same_charts_are_the_same_bytes_in_another_process(self):
+    def test_the_same_figures_are_the_same_bytes_in_another_process(self):
         script = (
-            "import hashlib, builders; from trial.tables.figures import charts;"
-            "from trial.render.figures import chart_svg;"
+            "import hashlib, builders; from trial.tables.figures import figures;"
+            "from trial.render.figures import figure_svg;"
             "s = builders.tmb301(); sums = builders.sums_of(s, builders.subjects(builders.feed()));"
-            "print(hashlib.sha256(''.join(map(chart_svg, charts(s, sums))).encode()).hexdigest())"
+            "print(hashlib.sha256(''.join(map(figure_svg, figures(s, sums))).encode()).hexdigest())"
         )
         digests = {
             subprocess.run(
@@ -259,7 +261,7 @@ class TestTmb301:
 
     def test_each_is_told_in_words(self):
         sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
-        found = {each.id: alt_text.description(each) for each in charts(tmb301(), sums)}
+        found = {each.id: alt_text.description(each) for each in figures(tmb301(), sums)}
         assert "Week 25: 42.5 (27.0 to 59.1) [n = 17]" in found["14.2.3"]
         assert "Total (N = 40): 40 bars, from 1.9 to " in found["14.2.1"]
         assert "Diarrhoea: Total 20.0 [n = 8]" in found["14.3.2"]

@@ -13,20 +13,20 @@ from openpyxl.utils import range_boundaries
 from trial.render.workbook import workbook
 
 BOOK = load_workbook(BytesIO(b"".join(workbook(samples.illustrated()))))
-CHARTS = {chart.id: chart for chart in samples.charts()}
+FIGURES = {figure.id: figure for figure in samples.figures()}
 
 
-def sheet_of(chart):
-    return BOOK[f"Figure {chart.id}"]
+def sheet_of(figure):
+    return BOOK[f"Figure {figure.id}"]
 
 
-def drawn(chart):
-    (found,) = sheet_of(chart)._charts
+def drawn(figure):
+    (found,) = sheet_of(figure)._charts
     return found
 
 
-def series_of(chart):
-    return [each for part in drawn(chart)._charts for each in part.series]
+def series_of(figure):
+    return [each for part in drawn(figure)._charts for each in part.series]
 
 
 def values(sheet, reference):
@@ -35,13 +35,13 @@ def values(sheet, reference):
     return [sheet.cell(row, column).value for row in range(first, last + 1)]
 
 
-@pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda each: each.kind)
-def test_the_data_stand_as_a_table(chart):
-    sheet = sheet_of(chart)
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda each: each.kind)
+def test_the_data_stand_as_a_table(figure):
+    sheet = sheet_of(figure)
     head = int(sheet.print_title_rows.split("$")[-1])
     rows = list(sheet.iter_rows(head, max_col=7, values_only=True))
     assert rows[0] == ("Series", "Label", "X", "Y", "Low", "High", "n")
-    marks = [(series, mark) for series in chart.series for mark in series.marks]
+    marks = [(series, mark) for series in figure.series for mark in series.marks]
     known = {row for row in rows if row[0]}
     for series, mark in marks:
         numbers = [
@@ -50,9 +50,9 @@ def test_the_data_stand_as_a_table(chart):
         assert (series.label, mark.label or None, *numbers, mark.n) in known
 
 
-@pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda each: each.kind)
-def test_the_chart_has_titles_and_visible_axes_and_covers_no_data(chart):
-    found = drawn(chart)
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda each: each.kind)
+def test_the_figure_has_titles_and_visible_axes_and_covers_no_data(figure):
+    found = drawn(figure)
     for axis in (found.x_axis, found.y_axis):
         assert axis.delete is False
         assert axis.tickLblPos in {"low", "nextTo"}
@@ -61,18 +61,18 @@ def test_the_chart_has_titles_and_visible_axes_and_covers_no_data(chart):
         for each in (found.title, found.x_axis.title, found.y_axis.title)
         if each is not None
     }
-    assert titles == {text for text in (chart.title, chart.x_label, chart.y_label) if text}
+    assert titles == {text for text in (figure.title, figure.x_label, figure.y_label) if text}
     assert found.title.overlay is False
     assert found.legend.overlay is False
     assert found.anchor._from.col >= 8  # columns of data end at the seventh
-    printed = sheet_of(chart).print_area.rpartition("!")[2]
+    printed = sheet_of(figure).print_area.rpartition("!")[2]
     assert range_boundaries(printed.replace("$", ""))[2] > found.anchor._from.col
 
 
-def test_a_chart_of_one_series_has_no_legend():
+def test_a_figure_of_one_series_has_no_legend():
     only = samples.waterfall()
     report = samples.Report(
-        samples.CUT, (), samples.FLOW, (), (), charts=(replace(only, references=()),)
+        samples.CUT, (), samples.FLOW, (), (), figures=(replace(only, references=()),)
     )
     book = load_workbook(BytesIO(b"".join(workbook(report))))
     (found,) = book[f"Figure {only.id}"]._charts
@@ -80,9 +80,9 @@ def test_a_chart_of_one_series_has_no_legend():
 
 
 def test_means_are_drawn_where_they_are_with_bars_to_the_ends_of_their_intervals():
-    chart = CHARTS["14.2.4.1"]
-    sheet = sheet_of(chart)
-    for series, found in zip(chart.series, series_of(chart), strict=False):
+    figure = FIGURES["14.2.4.1"]
+    sheet = sheet_of(figure)
+    for series, found in zip(figure.series, series_of(figure), strict=False):
         places, levels = found.xVal.numRef.f, found.yVal.numRef.f
         assert values(sheet, places) == [int(mark.x) for mark in series.marks]
         for mark, level, less, more in zip(
@@ -101,8 +101,8 @@ def test_means_are_drawn_where_they_are_with_bars_to_the_ends_of_their_intervals
 
 
 def test_steps_stay_level_until_the_next_mark():
-    chart = CHARTS["14.2.5"]
-    sheet, found = sheet_of(chart), series_of(chart)[0]
+    figure = FIGURES["14.2.5"]
+    sheet, found = sheet_of(figure), series_of(figure)[0]
     points = list(
         zip(values(sheet, found.xVal.numRef.f), values(sheet, found.yVal.numRef.f), strict=True)
     )
@@ -112,30 +112,30 @@ def test_steps_stay_level_until_the_next_mark():
 
 
 def test_censored_subjects_are_marked_on_the_curve():
-    chart = CHARTS["14.2.5"]
-    sheet, found = sheet_of(chart), series_of(chart)[1]
+    figure = FIGURES["14.2.5"]
+    sheet, found = sheet_of(figure), series_of(figure)[1]
     assert values(sheet, found.xVal.numRef.f) == [3, 41, 55]
     assert values(sheet, found.yVal.numRef.f) == [100, 90, 87]
     assert found.marker.symbol == "plus"
 
 
 def test_bars_stand_without_gaps_in_the_order_given_and_below_their_reference():
-    chart = CHARTS["14.2.6"]
-    bars, sheet = drawn(chart), sheet_of(chart)
+    figure = FIGURES["14.2.6"]
+    bars, sheet = drawn(figure), sheet_of(figure)
     assert (bars.type, bars.gapWidth, bars.overlap) == ("col", 0, 100)
-    total, level = series_of(chart)
+    total, level = series_of(figure)
     found = values(sheet, total.val.numRef.f)
     assert [Decimal(str(each)) for each in found] == [
-        Decimal(mark.y) for mark in chart.series[0].marks
+        Decimal(mark.y) for mark in figure.series[0].marks
     ]
     assert set(values(sheet, level.val.numRef.f)) == {-1}
 
 
 def test_terms_stand_from_the_top_each_with_a_bar_an_arm():
-    chart = CHARTS["14.3.1.3"]
-    bars, sheet = drawn(chart), sheet_of(chart)
+    figure = FIGURES["14.3.1.3"]
+    bars, sheet = drawn(figure), sheet_of(figure)
     assert (bars.type, bars.x_axis.scaling.orientation) == ("bar", "maxMin")
-    for series, found in zip(chart.series, series_of(chart), strict=True):
+    for series, found in zip(figure.series, series_of(figure), strict=True):
         labels = found.cat.strRef or found.cat.numRef
         assert values(sheet, labels.f) == [mark.label for mark in series.marks]
         assert values(sheet, found.val.numRef.f) == [int(mark.x) for mark in series.marks]
