@@ -11,6 +11,7 @@ from invoking import Context, Service, forget, request, streamed
 from toy import definition
 
 import wiring
+from trial.commands import auditing
 from trial.store.dynamodb import Store
 
 Event = dict[str, Any]
@@ -97,13 +98,13 @@ def test_an_audit_that_was_asked_for_and_takes_too_long_goes_on_by_the_schedule(
 
 def test_progress_is_kept_from_run_to_run_unless_the_sums_are_others(three: Service) -> None:
     store, noted = wiring.store(), list[Any]()
-    whole = audit.audit(store, "A", note=noted.append)
+    whole = auditing.audit(store, "A", note=noted.append)
     assert [each["shards"] for each in noted] == [1, 2, 3, 4]
     named = audit.Difference("sums", 0, rows=("x" * 999,) * 9)
     half = noted[1] | {"subjects": 7, "differences": [vars(named) | {"rows": ["x"]}]}
-    resumed = audit.audit(store, "A", progress=half)
+    resumed = auditing.audit(store, "A", progress=half)
     assert (resumed.subjects, len(resumed.differences)) == (7, 1)
-    other = audit.audit(store, "A", progress=half | {"generation": "other"})
+    other = auditing.audit(store, "A", progress=half | {"generation": "other"})
     assert other == whole
 
 
