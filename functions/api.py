@@ -205,7 +205,7 @@ def post_audit(request: Request, study: str) -> Answer:
 
 
 def _count(status: int) -> None:
-    metrics.add_metric(intake.METRICS.get(status, "EventsRefused"), "Count", 1)
+    metrics.add_metric(intake.METRICS.get(status, "EventsRejected"), "Count", 1)
 
 
 def serve(request: Request) -> Answer:

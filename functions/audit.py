@@ -36,7 +36,7 @@ def in_turn() -> list[str]:
     due, late = _before(now, hours), _before(now, LATE * hours)
     found = {name: audits.find(name) for name in wiring.store().studies()}
     missed = [name for name, each in found.items() if hours and each.waits_since(late)]
-    metrics.add_metric("AuditsLate", "Count", len(missed))
+    metrics.add_metric("AuditsOverdue", "Count", len(missed))
     turns = [name for name, each in found.items() if each.is_unfinished or each.done <= due]
     return sorted(turns, key=lambda name: (found[name].tried, name))
 

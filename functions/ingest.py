@@ -50,7 +50,7 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
     except Unavailable:
         return [message["messageId"] for message, _ in group]
     for answer in answers:
-        metrics.add_metric(intake.METRICS.get(answer.status, "EventsRefused"), "Count", 1)
+        metrics.add_metric(intake.METRICS.get(answer.status, "EventsRejected"), "Count", 1)
     return [
         message["messageId"]
         for (message, _), answer in zip(group, answers, strict=True)
@@ -88,7 +88,7 @@ def _quarantine(study: str, refused: list[Message], rejected: Rejected, sender: 
         except Unavailable:
             failed.append(message["messageId"])
             continue
-        metrics.add_metric("EventsRefused", "Count", 1)
+        metrics.add_metric("EventsRejected", "Count", 1)
         logger.warning("Message quarantined", message_id=message["messageId"], title=rejected.title)
     return failed
 

@@ -40,7 +40,7 @@ def publish(name: str, holder: str, beat: Beat, *, live: bool = True) -> None:
     claims = wiring.claims()
     claim = claims.take(name, holder)
     if claim is None:
-        metrics.add_metric("PublicationsLeftToAnother", "Count", 1)
+        metrics.add_metric("PublicationsSkipped", "Count", 1)
         return
     try:
         render(name, beat, live=live)
@@ -85,7 +85,7 @@ def publish_live(writing: Writing, study: Study) -> None:
     """Bring a study's live documents up to date."""
     cut = publishing.publish_live(writing, study)
     if not publishing.agrees(writing.store, study):
-        metrics.add_metric("SumsDiffer", "Count", 1)
+        metrics.add_metric("SumMismatches", "Count", 1)
         logger.error("The sums differ from the subjects' shares", study=study.id)
     wiring.reports().mark(study.id, PUBLISHED, _at(wiring.now()))
     if cut is not None:
@@ -108,7 +108,7 @@ def publish_report(writing: Writing, study: Study, asked: Requested) -> None:
 def give_up_report(name: str, request: str, reason: str) -> None:
     """Mark and alarm a report that cannot be made."""
     logger.error("Report not made", study=name, report=request, reason=reason)
-    metrics.add_metric("ReportsNotMade", "Count", 1)
+    metrics.add_metric("ReportsFailed", "Count", 1)
     wiring.reports().fail(name, request, reason)
 
 
@@ -116,7 +116,7 @@ def give_up(name: str, error: Exception) -> None:
     """Mark and alarm a study that fails to render; its error's text may quote a patient's data."""
     place = place_of(error)
     logger.error("Study not published", study=name, error=type(error).__name__, place=place)
-    metrics.add_metric("StudiesNotPublished", "Count", 1)
+    metrics.add_metric("PublicationsFailed", "Count", 1)
     wiring.reports().mark(name, FAILED, _at(wiring.now()), told(error))
 
 
@@ -125,7 +125,7 @@ def sweep(beat: Beat, holder: str) -> Unavailable | None:
     found, unseen = _each(wiring.store().studies(), _looked_at)
     now = wiring.now()
     ages = [(now - datetime.fromisoformat(since)).total_seconds() for since, *_ in found if since]
-    metrics.add_metric("DocumentsBehind", "Seconds", max(ages, default=0))
+    metrics.add_metric("DocumentLag", "Seconds", max(ages, default=0))
     due = {name: live for _, name, live, is_due in sorted(found) if is_due}
     _, again = _each(due, lambda name: publish(name, holder, beat, live=due[name]))
     return again or unseen

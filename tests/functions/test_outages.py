@@ -191,12 +191,12 @@ def test_changes_that_nothing_calls_for_any_more_are_published_by_the_sweep_and_
     trial.sweep()
     clock.at += timedelta(minutes=9)
     trial.sweep()
-    assert emitted(capsys, "DocumentsBehind")[-1] == pytest.approx(540, abs=2)
+    assert emitted(capsys, "DocumentLag")[-1] == pytest.approx(540, abs=2)
     clock.at += timedelta(minutes=2)
     trial.sweep()
     trial.check()
     trial.sweep()
-    assert emitted(capsys, "DocumentsBehind")[-1] == 0
+    assert emitted(capsys, "DocumentLag")[-1] == 0
 
 
 def test_a_report_left_pending_is_swept_and_in_the_end_failed_with_a_reason(

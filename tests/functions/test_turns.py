@@ -114,8 +114,8 @@ def test_a_study_that_no_audit_reaches_is_told(
 ) -> None:  # fmt: skip
     def late() -> int:
         lines = capsys.readouterr().out.splitlines()
-        found = [json.loads(each) for each in lines if "AuditsLate" in each]
-        number: int = found[-1]["AuditsLate"][0]
+        found = [json.loads(each) for each in lines if "AuditsOverdue" in each]
+        number: int = found[-1]["AuditsOverdue"][0]
         return number
 
     audit(three)

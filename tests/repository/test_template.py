@@ -150,8 +150,8 @@ def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -
 
 
 HARMLESS = {  # what is in order, or told to whoever sent it
-    "Batches", "Requests", "EventsRecorded", "EventsRepeated", "EventsRefused", "EventsSubmitted",
-    "StudiesPublished", "PublicationsLeftToAnother",
+    "Batches", "Requests", "EventsRecorded", "EventsDuplicated", "EventsRejected",
+    "EventsSubmitted", "StudiesPublished", "PublicationsSkipped",
 }  # fmt: skip
 
 
@@ -212,7 +212,7 @@ def test_errors_throttles_and_ages_raise_an_alarm() -> None:
     assert watched("ApproximateAgeOfOldestMessage", "AWS/SQS") == {"Queue", "Submissions"}
     assert watched("5XXError", "AWS/ApiGateway") == {"AWS::StackName"}
     assert RESOURCES["Api"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
-    assert ALARMS["DocumentsBehindAlarm"]["TreatMissingData"] == "breaching"
+    assert ALARMS["DocumentLagAlarm"]["TreatMissingData"] == "breaching"
 
 
 def test_every_alarm_is_told_to_a_topic_and_by_mail_where_somebody_is_named() -> None:

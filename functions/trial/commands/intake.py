@@ -28,14 +28,14 @@ _LOOKS = 3  # at definitions that come into force, one after the other, while an
 
 EVENT_BYTES = 256 * 1024
 METRICS = {
-    200: "EventsRepeated",
+    200: "EventsDuplicated",
     201: "EventsRecorded",
     202: "EventsSubmitted",
     413: "EventsTooLarge",
     500: "RequestsFailed",
-    503: "EventsNotRecorded",
+    503: "EventsUnavailable",
 }
-"""What an answer is counted as, by its status; `EventsRefused` where it is not here."""
+"""What an answer is counted as, by its status; `EventsRejected` where it is not here."""
 
 
 @dataclass(frozen=True)
