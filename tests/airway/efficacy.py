@@ -1,8 +1,8 @@
 """AIRWAY-2X2's efficacy, recomputed: within subjects, and between sequences in period 1."""
 
 import pandas as pd
-from airway import key_results
-from airway.key_results import Cell, Row, Table, answered, counted, described
+from airway import oracle
+from airway.oracle import Cell, Row, Table, answered, counted, described
 from airway.records import ARMS, Trial
 from airway.subjects import BASE, END, both_assessed, by_sequence, fev1
 
@@ -52,7 +52,7 @@ def effects(trial: Trial) -> Table:
     table: dict[str, Row] = {}
     for name, (found, wanted) in compared.items():
         groups = {each: found.loc[who[arm == each]] for each in ARMS}
-        effect = key_results.mean_difference(groups["AB"], groups["BA"], equal=True)
+        effect = oracle.mean_difference(groups["AB"], groups["BA"], equal=True)
         table[name] = {a: described(g, wanted) for a, g in groups.items()} | {"effect": effect}
     return table
 
@@ -72,7 +72,7 @@ def responders(trial: Trial) -> Table:
         },
         "not-due": {drug: counted(int(found[drug].isna().sum()), size) for drug in "ab"},
         "pairs": {
-            "pairs": key_results.pairs(found["b"], found["a"])
+            "pairs": oracle.pairs(found["b"], found["a"])
             | {"not_due": int(found.isna().any(axis=1).sum())}
         },
     }
@@ -106,7 +106,7 @@ def between_sequences(trial: Trial) -> Table:
     }
     known = found.dropna().astype(bool)
     by_stratum = frame.loc[known.index].assign(answer=known)
-    stratified = key_results.mantel_haenszel(by_stratum, "answer", "arm", ["severity", "steroid"])
+    stratified = oracle.mantel_haenszel(by_stratum, "answer", "arm", ["severity", "steroid"])
 
     def changed(
         change: "pd.Series[float]",
@@ -122,17 +122,17 @@ def between_sequences(trial: Trial) -> Table:
             if of_baseline is not None and (n := len(of_baseline.intersection(who))):
                 cells[name] = {**cells[name], "baseline": n}
         groups = [change.loc[who] for who in columns.values()]
-        return cells | {"difference": key_results.mean_difference(*groups, equal=False)}
+        return cells | {"difference": oracle.mean_difference(*groups, equal=False)}
 
     adjusted = frame.assign(response=values["change-1"], base=values["p1-baseline"])
     return {
-        "responders": {**tested, "difference": key_results.proportion_difference(*tested.values())},
+        "responders": {**tested, "difference": oracle.proportion_difference(*tested.values())},
         "not-due": settled,
         "stratified": {**answered(found, columns), "difference": stratified},
         "change": changed(values["change-1"]),
         "change-locf": changed(*carried(trial, values, "locf")),
         "change-bocf": changed(*carried(trial, values, "bocf")),
-        "ancova": key_results.covariance(adjusted.dropna(subset=["response", "base"])),
+        "ancova": oracle.covariance(adjusted.dropna(subset=["response", "base"])),
     }
 
 
@@ -159,10 +159,10 @@ def time_to_event(trial: Trial) -> Table:
     asked = {"exacerbation": ([7, 14, 21, 28], ()), "stratified": ([28], ("severity", "steroid"))}
     for name, (days, strata) in asked.items():
         found = {
-            column: key_results.curve(times[times["arm"] == arm], days)
+            column: oracle.curve(times[times["arm"] == arm], days)
             for column, arm in (("a", "AB"), ("b", "BA"))
         }
-        tested = {"p": key_results.log_rank(times, strata)}
+        tested = {"p": oracle.log_rank(times, strata)}
         table[name] = {column: head for column, (head, _, _) in found.items()} | tested
         for column, arm in (("a", "AB"), ("b", "BA")):  # who was randomised and has no time
             if lacks := int((trial.randomised["arm"] == arm).sum()) - int(found[column][0]["N"]):
@@ -181,7 +181,7 @@ def visits(trial: Trial) -> Table:
     table: dict[str, Row] = {"visit": {}}
     for visit in values:
         groups = {arm: values.loc[columns[arm], visit] for arm in ARMS}
-        tested = {"p": key_results.analysis_of_variance(*groups.values())}
+        tested = {"p": oracle.analysis_of_variance(*groups.values())}
         moments = {arm: described(group, ("mean", "sd", "se")) for arm, group in groups.items()}
         table[f"visit/{visit}"] = moments | tested
     return table

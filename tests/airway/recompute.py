@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from airway import efficacy, safety, subjects
-from airway.key_results import Table
+from airway.oracle import Table
 from airway.records import Trial
 
 TABLES: Mapping[str, Callable[[Trial], Table]] = {

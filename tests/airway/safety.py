@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from airway import key_results
-from airway.key_results import Cell, Row, Table, counted, counts, described
+from airway import oracle
+from airway.oracle import Cell, Row, Table, counted, counts, described
 from airway.records import DRUGS, Trial
 from airway.subjects import BASE, END, by_sequence, levels, on_drug
 
@@ -140,7 +140,7 @@ def events_row(
     for name, who in columns.items():
         these = events[events["subject"].isin(who)]
         row[name] = {**counted(these["subject"].nunique(), len(who)), "events": len(these)}
-    return row | {"p": key_results.fisher(row["AB"], row["BA"])} if compared else row
+    return row | {"p": oracle.fisher(row["AB"], row["BA"])} if compared else row
 
 
 def terms(
@@ -220,6 +220,6 @@ def at_risk(trial: Trial, events: pd.DataFrame, columns: Mapping[str, pd.Index])
     event = onset.notna() & (onset <= end)
     days = (onset.where(event, end) - treated["first"]).dt.days + 1
     return {
-        name: key_results.incidence(int(event.loc[who].sum()), float(days.loc[who].sum()), 100)
+        name: oracle.incidence(int(event.loc[who].sum()), float(days.loc[who].sum()), 100)
         for name, who in columns.items()
     }

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from airway import key_results
-from airway.key_results import STANDARD, Row, Table, answered, counts, described
+from airway import oracle
+from airway.oracle import STANDARD, Row, Table, answered, counts, described
 from airway.records import ARMS, DRUGS, Trial
 
 END = {1: "p1-week-4", 2: "p2-week-4"}
@@ -119,12 +119,12 @@ def demographics(trial: Trial) -> Table:
     def measured(values: "pd.Series[float]", names: Sequence[str] = STANDARD) -> Row:
         cells = {name: described(values.reindex(who), names) for name, who in columns.items()}
         groups = [values.reindex(columns[arm]) for arm in ARMS]
-        return cells | {"p": key_results.analysis_of_variance(*groups)}
+        return cells | {"p": oracle.analysis_of_variance(*groups)}
 
     def sorted_by(name: str, values: "pd.Series[Any]", *order: str) -> Table:
         rows = levels(name, values, columns, order)
         table = [[int(cells[arm]["n"] or 0) for cells in rows.values()] for arm in ARMS]
-        return {name: {"p": key_results.pearson(table)}, **rows}
+        return {name: {"p": oracle.pearson(table)}, **rows}
 
     return {
         "age": measured(frame["age"]),
