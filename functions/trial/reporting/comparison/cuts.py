@@ -11,7 +11,7 @@ from trial.events.blinding import OPEN, UNBLINDED
 from trial.reporting import changelog
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
-from trial.store.reports import READY, Reports, Requested
+from trial.store.reports import READY, ReportRequest, Reports
 from trial.subject.cut_spec import Asked
 
 
@@ -22,7 +22,7 @@ class Side:
     `versions` says how many events of each subject's journal that is.
     """
 
-    asked: Requested
+    asked: ReportRequest
     audience: str
     cut: Mapping[str, Any]
     versions: Mapping[str, int]
@@ -55,12 +55,12 @@ def side(documents: Documents, reports: Reports, seen: Study, name: str) -> Side
     return Side(asked, audience, manifest["cut"], changelog.versions(documents, seen.id, asked))
 
 
-def _of_cut(reports: Reports, seen: Study, name: str) -> Requested | None:
+def _of_cut(reports: Reports, seen: Study, name: str) -> ReportRequest | None:
     made = [each for each in reports.all(seen.id) if name and _cut(seen, each)[1] == name]
     return min(made, key=lambda each: each.order, default=None)
 
 
-def _cut(seen: Study, asked: Requested) -> tuple[str, str]:
+def _cut(seen: Study, asked: ReportRequest) -> tuple[str, str]:
     """Give where a report's cut is for an audience; made unblinded, there is but the open one."""
     apart = seen.audience == UNBLINDED and asked.unblinded_cut
     return (UNBLINDED, asked.unblinded_cut) if apart else (OPEN, asked.cut)
