@@ -12,6 +12,7 @@ from functools import cached_property
 
 from trial.events.blinding import OPEN, UNBLINDED
 from trial.events.envelope import Entry
+from trial.file_names import WORKBOOK
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
 from trial.store.reports import ReportRequest
@@ -34,8 +35,6 @@ _COLUMNS = {
 }  # fmt: skip
 _NUMBERS = {"Revision", "Revision before", "Revision after", "Version"}
 _NOT_THERE = "(none)"
-WORKBOOK = "listings.xlsx"
-"""Where the listings of a cut are; changes have a workbook of their own."""
 _Line = tuple[str | int | None, ...]
 
 

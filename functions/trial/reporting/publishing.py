@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from trial.definition.study import Study
 from trial.errors import Beat, Unavailable
 from trial.events.blinding import OPEN
+from trial.file_names import MANIFEST
 from trial.render.documents import File, render
 from trial.render.workbook import workbook
 from trial.reporting import provenance, report
@@ -22,7 +23,6 @@ from trial.store.bucket.object_keys import (
     CHANGES_SIGNATURE,
     HEADS,
     LIVE,
-    MANIFEST,
     SIGNATURE,
     TRAIL,
 )

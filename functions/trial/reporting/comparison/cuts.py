@@ -8,6 +8,7 @@ from typing import Any
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.blinding import OPEN, UNBLINDED
+from trial.file_names import MANIFEST
 from trial.reporting import changelog
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
@@ -49,9 +50,7 @@ def side(documents: Documents, reports: Reports, seen: Study, name: str) -> Side
     if asked.status != READY:
         raise Rejected(409, "Report not ready", f"it is {asked.status}; only ready ones compare")
     audience, cut = _cut(seen, asked)
-    manifest = json.loads(
-        documents.read(seen.id, audience, object_keys.cut(cut), object_keys.MANIFEST)
-    )
+    manifest = json.loads(documents.read(seen.id, audience, object_keys.cut(cut), MANIFEST))
     return Side(asked, audience, manifest["cut"], changelog.versions(documents, seen.id, asked))
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trial.errors import Rejected, Unavailable
+from trial.file_names import MANIFEST
 from trial.store.bucket import object_keys
 from trial.store.bucket.client import Bucket
-from trial.store.bucket.object_keys import AUDIT, LIVE, MANIFEST, SIGNATURE
+from trial.store.bucket.object_keys import AUDIT, LIVE, SIGNATURE
 from trial.store.bucket.retention import Retention
 
 LINK_SECONDS = 60

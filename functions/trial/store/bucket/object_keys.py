@@ -11,8 +11,6 @@ UNLISTED = frozenset({HEADS, TRAIL, SIGNATURE})
 """What stands beside a publication and not in it."""
 REPORT = "report.json"
 """What the last audit found."""
-MANIFEST = "manifest.json"
-"""Vouches for all other files of a publication, and is written after them."""
 
 
 def cut(name: str) -> str:
