@@ -49,11 +49,11 @@ from trial.definition.outputs import (
     Terms,
     WorstRow,
 )
+from trial.definition.summary_statistics import SUMMARY_STATISTICS
 from trial.events.payloads import KINDS
 from trial.reporting import report
 from trial.reporting.methods import methods
 from trial.reporting.methods.rows import Rows
-from trial.reporting.methods.statistics import STATISTICS
 from trial.reporting.methods.wording import DATES, RECORDS, Wording
 
 _FILTER = {"emergent": True, "related": True}
@@ -357,7 +357,7 @@ class TestForms:
     def test_every_kind_of_record_date_and_statistic_has_its_words(self):
         assert RECORDS.keys() == KINDS.keys()
         assert DATES.keys() == set(get_args(get_args(DateRef)[0]))
-        assert STATISTICS.keys() == set(get_args(Statistic))
+        assert SUMMARY_STATISTICS.keys() == set(get_args(Statistic))
 
     def test_every_kind_of_row_and_figure_is_told_of_a_definition(self):
         made = {kind for table in read(WHOLE).tables for row in table.rows if (kind := row.kind)}

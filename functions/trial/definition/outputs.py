@@ -43,15 +43,14 @@ from trial.definition.conditions import (
     Where,
 )
 from trial.definition.design import ARM
+from trial.definition.summary_statistics import (
+    DEFAULT_STATISTICS,
+    ORDER_STATISTICS,
+    Statistic,
+)
 from trial.events.field_errors import DATASET
 
-Statistic = Literal["n", "mean", "sd", "se", "ci", "median", "q1", "q3", "min", "max"]
 Statistics = list[Statistic]
-
-DEFAULT_STATISTICS: Statistics = ["n", "mean", "sd", "median", "min", "max"]
-ORDER_STATISTICS = frozenset(("median", "q1", "q3", "min", "max"))
-"""Those that no sum tells: each value is kept for them."""
-
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
     "set": ("arm", "where"),

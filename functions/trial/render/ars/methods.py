@@ -4,9 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from trial.definition.summary_statistics import ESTIMATED, SUMMARY_ALONE
 from trial.render.ars.clauses import Written
 from trial.tables.grid import Cell
 
+_ESTIMATED = {
+    name: (statistic.full_name, statistic.pattern) for name, statistic in ESTIMATED.items()
+}
 OPERATIONS: Mapping[str, tuple[str, str]] = {
     "n": ("Number of subjects", "X"),
     "N": ("Number of subjects that a percentage is of: of whom the answer is known", "X"),
@@ -22,18 +26,14 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "rate": ("Incidence rate", "X.X"),
     "days": ("Day at which the share is reached", "X"),
     "survival": ("Share without event, in percent", "X.X"),
-    "mean": ("Mean", "X.X"),
-    "sd": ("Standard deviation", "X.XX"),
+    "mean": _ESTIMATED["mean"],
+    "sd": _ESTIMATED["sd"],
     "lsmean": ("Least-squares mean", "X.X"),
     "difference": ("Difference from the reference", "X.X"),
-    "se": ("Standard error", "X.XX"),
+    "se": _ESTIMATED["se"],
     "ci_low": ("Confidence interval, lower limit", "X.X"),
     "ci_high": ("Confidence interval, upper limit", "X.X"),
-    "median": ("Median", "X.X"),
-    "q1": ("First quartile", "X.X"),
-    "q3": ("Third quartile", "X.X"),
-    "min": ("Minimum", "X"),
-    "max": ("Maximum", "X"),
+    **_ESTIMATED,
     "p": ("P value, two-sided", "X.XXXX"),
     "observed": ("Number of values observed", "X"),
     "imputed": ("Number of values imputed", "X"),
@@ -47,7 +47,7 @@ decimals are shown where the definition asks for no others."""
 RATIOS: Mapping[str, tuple[str, str]] = {"percent": ("n", "N"), "rate": ("n", "years")}
 """Numerator and denominator of the statistics that are a ratio of two others."""
 
-_DESCRIPTIVE = frozenset(("mean", "sd", "median", "q1", "q3", "min", "max"))
+
 _ROLES = ("NUMERATOR", "DENOMINATOR")
 
 
@@ -144,4 +144,4 @@ def _family(names: set[str]) -> str:
     """Say what kind of description a cell gives; '' where its method says it all."""
     if "percent" in names:
         return "Subjects and events" if "events" in names else "Count and percentage"
-    return "Summary statistics" if names & _DESCRIPTIVE else ""
+    return "Summary statistics" if names & SUMMARY_ALONE else ""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from openpyxl.worksheet.worksheet import Worksheet
 
+from trial.definition.summary_statistics import ESTIMATED
 from trial.render import legible, wrap
 from trial.render.workbook.cell_values import DIGIT, Item
 from trial.render.workbook.sheets import COVER, banners, set_page
@@ -44,6 +45,11 @@ _ABSENT = {
     "An empty cell": "The record has no such value.",
     "No records": "The listing has no rows: nothing that it lists was recorded.",
 }
+_ABBREVIATED = {
+    name: (statistic.label, statistic.full_name)
+    for name, statistic in ESTIMATED.items()
+    if statistic.label != statistic.full_name
+}
 _STATISTICS = {
     "n": ("n", "Number of subjects, or of those with a value"),
     "N": ("N", "Number of subjects that a percentage is of; of a column, in the analysis set"),
@@ -55,12 +61,9 @@ _STATISTICS = {
     "undated": ("Event not dated", "Number of subjects whose event has no date, and none counts"),
     "not_due": ("Not yet due", "Number of subjects whose value is not yet due: not in the share"),
     "missing": ("Missing", "Number of subjects without a value that is due: not in the share"),
-    "mean": ("Mean", "Arithmetic mean"),
+    "mean": _ABBREVIATED["mean"],
     "lsmean": ("LS mean", "Least-squares mean, adjusted by the model"),
-    "sd": ("SD", "Standard deviation"),
-    "se": ("SE", "Standard error"),
-    "q1": ("Q1", "First quartile"),
-    "q3": ("Q3", "Third quartile"),
+    **_ABBREVIATED,
     "ci_low": ("CI", "Confidence interval, lower and upper limit"),
     "p": ("P value", "Two-sided unless stated otherwise. With <, a value below what is shown."),
     "rate": ("Rate", "Events or subjects for the person-time stated"),

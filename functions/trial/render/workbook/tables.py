@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 
+from trial.definition.summary_statistics import ESTIMATED, SUMMARY_ALONE
 from trial.render.workbook.cell_values import Item, digits, numeric
 from trial.render.workbook.sheets import Layout
 from trial.tables.bidi import isolated
 from trial.tables.grid import Cell as Results
 from trial.tables.grid import Column, Grid, Row
 
-_DESCRIBED = {"mean", "sd", "median", "min", "max"}
 _COUNTED = {"n": "value", "percent": "%", "events": "Events"}
 _SUBCOLUMNS = ("value", "N", "%", "95% CI", "Events")
 _NAMES = {
@@ -20,11 +20,7 @@ _NAMES = {
     "undated": "Event not dated",
     "not_due": "Not yet due",
     "missing": "Missing",
-    "mean": "Mean",
-    "sd": "SD",
-    "median": "Median",
-    "min": "Minimum",
-    "max": "Maximum",
+    **{name: statistic.label for name, statistic in ESTIMATED.items()},
     "p": "P value",
     "p (nominal)": "P value (nominal)",
     "difference": "Difference",
@@ -51,7 +47,7 @@ def _lines(row: Row, columns: dict[str, Column]) -> dict[str, _Line]:
 def _placed(cell: Results, column: Column) -> Iterator[tuple[str, str, str]]:
     """Say on which line and in which sub-column each statistic of a cell stands."""
     known = {each.name: each.text for each in cell.statistics}
-    described = not _DESCRIBED.isdisjoint(known)
+    described = not SUMMARY_ALONE.isdisjoint(known)
     for each in cell.statistics:
         if each.name in _COUNTED and not described:
             yield "count", _COUNTED[each.name], each.text

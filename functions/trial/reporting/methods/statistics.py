@@ -3,25 +3,11 @@
 from collections.abc import Iterator
 
 from trial.definition import Definition
-from trial.definition.outputs import Statistic
+from trial.definition.summary_statistics import SUMMARY_STATISTICS
 from trial.reporting.methods.wording import Wording, labels_of
-from trial.statistics.tallies import QUARTILES
 from trial.tables.grid import Section
 from trial.tables.rows.kinds import P_FLOOR
 
-STATISTICS: dict[Statistic, tuple[str, str]] = {
-    "n": ("n", "Subjects with a value"),
-    "mean": ("Mean", "Sum of the values over their number; one decimal more than the data"),
-    "sd": ("SD", "Standard deviation with n - 1 below; two decimals more"),
-    "se": ("SE", "SD over the square root of n; two decimals more"),
-    "ci": ("Interval of a mean", "Student's t with n - 1 degrees of freedom, 95 %"),
-    "median": ("Median", "The middle value, or the mean of the two in the middle"),
-    "q1": ("Q1", f"{QUARTILES[0].upper()}{QUARTILES[1:]} (empirical distribution with averaging)"),
-    "q3": ("Q3", "Likewise"),
-    "min": ("Minimum", "The smallest value"),
-    "max": ("Maximum", "The greatest value"),
-}
-"""What a summary shows, and how it is computed."""
 _PRINTED = (
     (
         "Rounding",
@@ -51,7 +37,8 @@ _PRINTED = (
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     """Tell statistics, how numbers are printed, when they are final, and which tests confirm."""
     heads = ("Statistic", "How it is computed and printed")
-    yield Section("statistics", "Statistics", heads, (*STATISTICS.values(), *_PRINTED))
+    described = ((known.label, known.method) for known in SUMMARY_STATISTICS.values())
+    yield Section("statistics", "Statistics", heads, (*described, *_PRINTED))
     told = tuple(_completion(definition, words))
     yield Section("completion", "Interim and final", ("State", "When"), told)
     yield Section("testing", "Tests", ("Test", "What it decides"), tuple(_tests(definition)))

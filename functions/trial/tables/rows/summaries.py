@@ -6,8 +6,8 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from trial.definition.outputs import ORDER_STATISTICS
 from trial.definition.precision import Precision
+from trial.definition.summary_statistics import ORDER_STATISTICS, SUMMARY_STATISTICS
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
 from trial.statistics.cells import Share, Sums
@@ -37,16 +37,9 @@ LOCF = "LOCF"
 TALLY_POINTS = 32
 """Steps of the grid that a row of sums holds: a tally spreads over rows, so that none grows."""
 
-MORE_PLACES: Mapping[str, int] = {
-    "mean": 1,
-    "median": 1,
-    "q1": 1,
-    "q3": 1,
-    "sd": 2,
-    "se": 2,
-    "ci": 1,
+_MORE_DECIMALS: Mapping[str, int] = {
+    name: statistic.more_decimals for name, statistic in SUMMARY_STATISTICS.items()
 }
-"""Decimals that a statistic shows beyond those of the data."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +157,7 @@ class SummaryRow(Placed):
         if isinstance(decimals, Mapping) and statistic in decimals:
             return decimals[statistic]
         of_data = decimals if isinstance(decimals, int) else quantity.precision.decimals
-        return of_data + MORE_PLACES.get(statistic, 0)
+        return of_data + _MORE_DECIMALS.get(statistic, 0)
 
     def _statistics(
         self, sums: Sums, column: int, moments: MomentsReadout
