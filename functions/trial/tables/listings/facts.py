@@ -1,6 +1,7 @@
 """What is known of a subject, an adverse event or an observation, by the names listings use."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,17 @@ from trial.subject.results import EXACT, Observation
 from trial.tables.grid import Value
 from trial.tables.listings import days
 from trial.tables.listings.items import Item, Source
+
+
+@dataclass(frozen=True)
+class WholeNumber:
+    """A source that gives whole numbers or nothing: a column may show it as a number."""
+
+    value: Source
+
+    def __call__(self, derivation: Derivation, item: Item) -> Value:
+        """Give the number, of a line of the listing."""
+        return self.value(derivation, item)
 
 
 def yes_or_no(truth: bool | None) -> Value:  # noqa: FBT001 (a truth value is what it renders)
@@ -51,7 +63,7 @@ def _end_of_study(derivation: Derivation, field: str) -> Value:
 SUBJECT: Mapping[str, Source] = {
     "subject": lambda derivation, _: derivation.subject.id,
     "received-arm": lambda derivation, _: derivation.received_arm,
-    "doses": lambda derivation, _: len(derivation.doses),
+    "doses": WholeNumber(lambda derivation, _: len(derivation.doses)),
     "end-of-study-status": lambda derivation, _: _end_of_study(derivation, "status"),
     "end-of-study-reason": lambda derivation, _: _end_of_study(derivation, "reason"),
     **{name: date.text for name, date in days.SUBJECT.items()},
@@ -129,9 +141,17 @@ ADVERSE_EVENT: Mapping[str, Source] = {
     "pt": lambda _, item: item.event.pt if item.event else None,
     "emergent": lambda _, item: yes_or_no(item.event.emergent) if item.event else None,
     "related": lambda _, item: yes_or_no(item.event.related) if item.event else None,
-    "duration": _duration,
-    "days-since-last-dose": _since_last_dose,
+    "duration": WholeNumber(_duration),
+    "days-since-last-dose": WholeNumber(_since_last_dose),
     "treatment-at-onset": lambda derivation, item: _dose(derivation, item, "treatment"),
     "dose-at-onset": lambda derivation, item: _dose(derivation, item, "amount", "unit"),
-    "days-on-treatment": _days_on_treatment,
+    "days-on-treatment": WholeNumber(_days_on_treatment),
 }
+
+WHOLE_NUMBERS = frozenset(
+    name
+    for sources in (SUBJECT, OBSERVATION, ADVERSE_EVENT)
+    for name, source in sources.items()
+    if isinstance(source, WholeNumber)
+)
+"""The names whose values are whole numbers."""

@@ -11,11 +11,10 @@ from trial.definition.design import Parameter
 from trial.definition.outputs import ListingDefinition
 from trial.events.payloads import KINDS
 from trial.rules import Rules
+from trial.tables.listings.facts import WHOLE_NUMBERS
 from trial.tables.listings.items import SUBJECTS, parameters_of
 
-_COUNTS = frozenset(
-    ("age", "doses", "duration", "days-since-last-dose", "days-on-treatment")
-)  # what listings derive as a number of something
+_COUNTS = WHOLE_NUMBERS | {"age"}
 _DAYS = (".study-day", ".protocol-day")
 
 
