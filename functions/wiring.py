@@ -27,7 +27,7 @@ from trial.store.reports import Reports
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.store.table import Table
-from trial.tables import plan
+from trial.tables import compiled
 
 
 class Settings(BaseModel):
@@ -122,7 +122,7 @@ def table() -> Table:
 @cache
 def store() -> Store:
     """Give the store."""
-    return Store(table(), plan.contribute, now)
+    return Store(table(), compiled.contribute, now)
 
 
 @cache

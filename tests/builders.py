@@ -362,13 +362,13 @@ def derive(*entries: Entry, study: Study | None = None) -> Derivation:
 def truth(condition: str, *entries: Entry, study: Study | None = None) -> bool | None:
     """Ask a condition of a subject."""
     chosen = study or tiny()
-    return report.plan_of(chosen).rules.condition(condition, "")(derive(*entries, study=chosen))
+    return report.compiled(chosen).rules.condition(condition, "")(derive(*entries, study=chosen))
 
 
 def measured(measure: str, *entries: Entry, study: Study | None = None) -> int | None:
     """Give a measure of a subject in units of the last place."""
     chosen = study or tiny()
-    quantity = report.plan_of(chosen).rules.measure(measure, "")
+    quantity = report.compiled(chosen).rules.measure(measure, "")
     value = quantity.evaluate(derive(*entries, study=chosen))
     return None if value is None else value.units
 

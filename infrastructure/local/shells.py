@@ -16,9 +16,9 @@ from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.rules.categories import known_levels
 from trial.tables import checking
+from trial.tables.compiled import CompiledStudy, compiled
 from trial.tables.grid import Listing
 from trial.tables.listings import listings
-from trial.tables.plan import Plan, plan_of
 from trial.tables.rows.summaries import SummaryRow
 
 _COUNT, _EVENTS = "xx (xx%)", "xx (xx%) xx"
@@ -30,12 +30,12 @@ type Line = tuple[str, Sequence[str]]
 
 def shells(study: Study) -> str:
     """Write the empty shells of all tables and listings."""
-    plan = plan_of(study)
+    plan = compiled(study)
     tables = (_written(plan, table) for table in study.definition.tables)
     return "\n".join((*tables, *map(_listing, listings(plan, ()))))
 
 
-def _written(plan: Plan, table: Table) -> str:
+def _written(plan: CompiledStudy, table: Table) -> str:
     columns = table.columns
     heads: list[Line] = [("", [each.label for each in columns])]
     heads.append(("", ["(N = xx)" if each.compare is None else "" for each in columns]))
@@ -44,7 +44,7 @@ def _written(plan: Plan, table: Table) -> str:
     return f"{title}\n{_laid_out(lines)}\n"
 
 
-def _row(plan: Plan, table: Table, row: TableRow) -> Iterator[Line]:
+def _row(plan: CompiledStudy, table: Table, row: TableRow) -> Iterator[Line]:
     label = _INDENT * row.level + row.label
     if row.visits is not None:
         yield label, []
@@ -55,7 +55,7 @@ def _row(plan: Plan, table: Table, row: TableRow) -> Iterator[Line]:
         yield from _kind(plan, table, row, label)
 
 
-def _kind(plan: Plan, table: Table, row: TableRow, label: str) -> Iterator[Line]:
+def _kind(plan: CompiledStudy, table: Table, row: TableRow, label: str) -> Iterator[Line]:
     inner = _INDENT * (row.level + 1)
     match row.kind:
         case None:
@@ -116,7 +116,9 @@ def _compared(column: TableColumn, row: TableRow) -> str:
     return "xx.x (xx.x to xx.x) x.xxxx" if means else "xx.x (xx.x to xx.x)"
 
 
-def _statistics(plan: Plan, table: Table, row: TableRow) -> Iterator[tuple[str, list[str]]]:
+def _statistics(
+    plan: CompiledStudy, table: Table, row: TableRow
+) -> Iterator[tuple[str, list[str]]]:
     made = (each for each in plan.tables[table.id].rows if isinstance(each, SummaryRow))
     found = next(each for each in made if each.id.partition("/")[0] == row.id)
     names = dict.fromkeys(name for of in found.statistics for name in of)
@@ -138,7 +140,7 @@ def _number(row: SummaryRow, column: int, name: str) -> str:
     return f"{number} to {number}" if name == "ci" else number
 
 
-def _levels(plan: Plan, row: TableRow, kind: str) -> Iterable[str]:
+def _levels(plan: CompiledStudy, row: TableRow, kind: str) -> Iterable[str]:
     classes = plan.study.definition.classes
     if kind == "worst" and row.worst is not None:
         return [each.label for each in row.worst.levels]

@@ -24,8 +24,8 @@ from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics import cells
 from trial.subject.fold import Subject, fold, gather
+from trial.tables.compiled import STUDY_SUMS
 from trial.tables.grid import Box
-from trial.tables.plan import STUDY_ROW
 
 RECEIVED = [{**each, "set": "received"} for each in (A, B, TOTAL)]
 COUNT = {"count": "enrolled"}
@@ -258,7 +258,7 @@ class TestWidth:
             {"recorded": "disposition.recorded"}]}  # fmt: skip
         rows = [{"summary": "age"}, {"id": "left", "survival": {"time": "left"}}]
         study = parallel(rows, twice, times={"left": left})
-        (plan,) = report.plan_of(study).tables.values()
+        (plan,) = report.compiled(study).tables.values()
         counted = set().union(*(row.touched() for row in plan.rows))
         before, after = (
             report.contribute(
@@ -266,7 +266,7 @@ class TestWidth:
             )
             for age, arm, at in ((20, "a", 9), (90, "b", 99))
         )
-        changed = cells.difference(after, before).keys() - {STUDY_ROW}
+        changed = cells.difference(after, before).keys() - {STUDY_SUMS}
         assert len(changed) == len(counted)
 
 

@@ -28,20 +28,20 @@ from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record, Subject
-from trial.tables.attribution import Moves, Place
+from trial.tables.attribution import CellAddress, CellAttribution
+from trial.tables.compiled import audience_share, compiled, contribute
 from trial.tables.grid import Grid
-from trial.tables.plan import contribute, counted, plan_of
 
 AIRWAY = Path(__file__).parents[2] / "events" / "airway-2x2"
 
 
-def placed(grids: tuple[Grid, ...]) -> dict[Place, Any]:
+def placed(grids: tuple[Grid, ...]) -> dict[CellAddress, Any]:
     """Give what stands in every cell, and every denominator."""
-    found: dict[Place, Any] = {
-        Place(grid.id, "", column.id): column.n for grid in grids for column in grid.columns
+    found: dict[CellAddress, Any] = {
+        CellAddress(grid.id, "", column.id): column.n for grid in grids for column in grid.columns
     }
     return found | {
-        Place(grid.id, row.id, cell.column): {each.name: each.raw for each in cell.statistics}
+        CellAddress(grid.id, row.id, cell.column): {each.name: each.raw for each in cell.statistics}
         for grid in grids
         for row in grid.rows
         for cell in row.cells
@@ -49,7 +49,7 @@ def placed(grids: tuple[Grid, ...]) -> dict[Place, Any]:
     }
 
 
-def moved(study: Study, before: Share, after: Share) -> set[Place]:
+def moved(study: Study, before: Share, after: Share) -> set[CellAddress]:
     old, new = (placed(report.tables(study, each)) for each in (before, after))
     return {place for place in old.keys() | new.keys() if old.get(place) != new.get(place)}
 
@@ -85,7 +85,7 @@ def changed(subject: Subject, rng: random.Random) -> Subject | None:
 
 
 def share_of(study: Study, subject: Subject | None) -> Share:
-    return {} if subject is None else counted(study, contribute(study, subject))
+    return {} if subject is None else audience_share(study, contribute(study, subject))
 
 
 def everything_that_moved_is_the_subjects(study: Study, people: list[Subject], times: int) -> int:
@@ -99,7 +99,7 @@ def everything_that_moved_is_the_subjects(study: Study, people: list[Subject], t
         changes = cells.difference(share_of(study, other), shares[subject.id])
         places = moved(study, whole, cells.total([whole, changes]))
         old, new = Derivation(study, subject), other and Derivation(study, other)
-        moves = Moves(plan_of(study), places)
+        moves = CellAttribution(compiled(study), places)
         assert places - moves.between(old, new) == set()
         assert moves.between(old, old) == frozenset()
         seen += len(places)
@@ -142,7 +142,9 @@ def test_who_changed_otherwise_moved_nothing_else() -> None:
     base = [enrolment(subject="S-1", age=30, sex="F"), randomised("a", "S-1")]
     (old,), (new,) = subjects(base), subjects([*base, adverse_event(subject="S-1")])
     places = set(placed(report.tables(study, share_of(study, new))))
-    found = Moves(plan_of(study), places).between(Derivation(study, old), Derivation(study, new))
+    found = CellAttribution(compiled(study), places).between(
+        Derivation(study, old), Derivation(study, new)
+    )
     assert {(each.column, each.row) for each in found} == {
         (column, row) for column in ("a", "total") for row in [max(each.row for each in places)]
     }

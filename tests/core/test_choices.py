@@ -56,7 +56,7 @@ def number(study: Study, *entries: Entry) -> float:
     """Measure in the unit that is printed, to six decimals."""
     units = found(study, *entries)
     assert units is not None
-    places = report.plan_of(study).rules.measure("new", "").places
+    places = report.compiled(study).rules.measure("new", "").places
     return round(units / 10**places, 6)
 
 
@@ -289,7 +289,7 @@ class TestWhere:
         time = {"label": "T", "start": "first-dose", "events": [standing]}
         study = tiny(times={"new": time})
         seen = derive(*DOSED, cd4(20, 5), self.STANDING, study=study)
-        counted = report.plan_of(study).rules.time("new", "")(seen)
+        counted = report.compiled(study).rules.time("new", "")(seen)
         assert counted is not None
         assert (counted.days, counted.event) == (50, True)
 

@@ -55,7 +55,7 @@ def ended(*numbers: int, at: int = 60) -> list[Entry]:
 
 def completed(defined: Study, entries: Iterable[Entry], asked: Asked = NOW) -> Completion:
     sums = builders.sums_of(defined, builders.subjects(entries))
-    return report.completed(defined, report.counted(defined, sums), asked)
+    return report.completed(defined, report.audience_share(defined, sums), asked)
 
 
 def nominal(defined: Study, entries: Iterable[Entry], asked: Asked = NOW) -> tuple[bool, ...]:
@@ -261,12 +261,14 @@ class TestBlinded:
                 "Interim: no condition of completion is shown while the study is blinded"
             )
             sums = builders.sums_of(defined, builders.subjects(everybody))
-            assert report.completed(defined, report.counted(defined, sums)).final
+            assert report.completed(defined, report.audience_share(defined, sums)).final
 
     def test_any_other_is_shown_and_is_the_same_for_both(self):
         defined = study_of([{"count": "enrolled"}], [A, B], completion=DECLARED)
         everybody = people(4) + ended(0, 1)
         sums = builders.sums_of(defined, builders.subjects(everybody))
-        found = [report.completed(view, report.counted(view, sums)) for view in defined.views]
+        found = [
+            report.completed(view, report.audience_share(view, sums)) for view in defined.views
+        ]
         assert found[0] == found[1]
         assert (found[0].n, found[0].N) == (2, 4)

@@ -134,7 +134,7 @@ class TestMissing:
             "n": "2", "N": "3", "percent": "67", "not_due": "4", "missing": "3",
         }  # fmt: skip
         assert printed(grid, "later", "a") == {"n": "4", "N": "10", "percent": "40"}
-        assert notes.SETTLED in grid.footnotes
+        assert notes.DETERMINED in grid.footnotes
 
     def test_as_failure_it_is_a_no(self):
         grid = table_of(self.ENTRIES, FAILURE)
@@ -143,7 +143,7 @@ class TestMissing:
     def test_who_is_known_of_all_is_told_nothing_beside(self):
         grid = table_of(people("a", yes=1, no=1), OBSERVED)
         assert printed(grid, "row", "a") == {"n": "1", "N": "2", "percent": "50"}
-        assert notes.SETTLED not in grid.footnotes
+        assert notes.DETERMINED not in grid.footnotes
 
     def test_whether_there_is_a_value_is_open_until_it_is_due(self):
         asked = {"count": {"measure": "day14-decrease", "assessed": True}}

@@ -233,7 +233,7 @@ class TestImputation:
     def test_an_imputed_value_says_so(self):
         def imputed(*entries: Entry) -> bool:
             study = tiny()
-            rules = builders.report.plan_of(study).rules
+            rules = builders.report.compiled(study).rules
             found = rules.measure("week5-bocf", "").evaluate(
                 derive(*self.BASE, *entries, study=study)
             )

@@ -44,13 +44,13 @@ def test_without_one_of_them_or_without_a_sequence_there_is_none(study):
 
 def test_what_stands_in_for_one_of_them_makes_it_imputed(study):
     course = [enrolment(), dose(7), cd4(0, 100), cd4(14, 130), builders.contact(60), drawn("AB")]
-    quantity = builders.report.plan_of(study).rules.measure("effect", "")
+    quantity = builders.report.compiled(study).rules.measure("effect", "")
     value = quantity.evaluate(builders.derive(*course, study=study))
     assert (value.units, value.imputed) == (30, True)
 
 
 def test_it_is_due_once_both_are(study):
-    quantity = builders.report.plan_of(study).rules.measure("effect", "")
+    quantity = builders.report.compiled(study).rules.measure("effect", "")
     early = [enrolment(), dose(7), drawn("AB"), builders.contact(18)]
     assert not quantity.due(builders.derive(*early, study=study))
     assert quantity.due(builders.derive(*early, builders.contact(43), study=study))

@@ -33,10 +33,10 @@ from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Dispute, gather
-from trial.tables.discrepancies import FINDERS, ROW, Discrepancy
-from trial.tables.discrepancies.across import Survey, form
+from trial.tables.compiled import compiled
+from trial.tables.discrepancies import DISCREPANCY_RULES, ROW, Discrepancy
+from trial.tables.discrepancies.across import CrossSubjectSurvey, form
 from trial.tables.listings.complete import ADDED
-from trial.tables.plan import plan_of
 
 ARMS = parallel()
 ONE = tiny()
@@ -77,7 +77,7 @@ def stopped(**data: Any) -> Entry:
 def find(study: Study, entries: Sequence[Entry], rule: str = "") -> list[Discrepancy]:
     """Find the discrepancies of the one subject that entries are of; of a rule, if one is named."""
     subject = gather(entries[0].subject, entries)
-    found = plan_of(study).checks.find(Derivation(study, subject))
+    found = compiled(study).checks.find(Derivation(study, subject))
     return [each for each in found if rule in ("", each.rule)]
 
 
@@ -341,7 +341,7 @@ def each_case() -> list[Any]:
 
 class TestRules:
     def test_every_rule_has_its_finder_and_its_case(self):
-        assert list(FINDERS) == list(RULES)
+        assert list(DISCREPANCY_RULES) == list(RULES)
         assert CASES.keys() == RULES.keys() - set(ACROSS)
 
     @pytest.mark.parametrize(("rule", "case"), each_case())
@@ -442,7 +442,7 @@ def subjects(*entries: Entry) -> list[Any]:
 
 class TestAcross:
     def noted(self, *entries: Entry) -> dict[str, list[str]]:
-        survey = Survey(subjects(*entries))
+        survey = CrossSubjectSurvey(subjects(*entries))
         found: dict[str, list[str]] = {}
         for subject in subjects(*entries):
             for rule, _, _ in survey.of(subject):
@@ -501,7 +501,7 @@ class TestAcross:
     def test_reasons_are_terms_and_are_not_quoted(self):
         entries = [left(), left(subject="S-2"), left(subject="S-3", reason="Lost to follow-up")]
         assert self.noted(*entries) == {"S-3": ["spelling"]}
-        ((_, records, detail),) = Survey(subjects(*entries)).of(subjects(*entries)[2])
+        ((_, records, detail),) = CrossSubjectSurvey(subjects(*entries)).of(subjects(*entries)[2])
         assert records == (("disposition.recorded", "ST"),)
         assert "ost" not in detail.lower().replace("most", "")
 

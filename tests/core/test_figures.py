@@ -161,7 +161,7 @@ class TestCountByVisit:
 
     def test_missing_counts_as_failure_and_not_yet_due_as_neither(self):
         study = parallel([BELOW], (TOTAL,))
-        _, *rows = report.plan_of(study).tables["t"].rows
+        _, *rows = report.compiled(study).tables["t"].rows
         tests = [row.countings[0].test for row in rows]  # type: ignore[attr-defined]
         derivation = builders.derive(*person("S-1"), viral_load(7, 10), contact(20), study=study)
         assert [test(derivation) for test in tests] == [True, False, None]

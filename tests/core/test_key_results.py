@@ -114,7 +114,7 @@ class TestTmb301:
 
     def test_a_p_value_too_small_to_be_read_as_an_integer_s_digits_is_shown(self):
         sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
-        (pairs,) = (row for row in report.plan_of(tmb301()).tables["14.2.1"].rows
+        (pairs,) = (row for row in report.compiled(tmb301()).tables["14.2.1"].rows
                     if isinstance(row, PairsRow))  # fmt: skip
         sums[pairs.sums][f"{pairs.index}.b"] = 40_000  # who responded on day 14 only
         found = {each.id: each for each in report.summary(tmb301(), sums)}["primary-p"]

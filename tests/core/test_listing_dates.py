@@ -31,7 +31,7 @@ from trial.subject.cut_spec import Asked
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
 from trial.tables import listings
-from trial.tables.plan import plan_of
+from trial.tables.compiled import compiled
 
 SUBJECT = {"id": "USUBJID", "label": "Subject", "source": "subject"}
 ONSET = {"id": "AESTDTC", "label": "Onset", "source": "onset", "kind": "date"}
@@ -302,12 +302,12 @@ class TestLaziness:
 
     def test_listings_are_made_before_any_subject_is_looked_at(self):
         source = Source(self.SUBJECTS)
-        listings.listings(plan_of(tiny()), source)
+        listings.listings(compiled(tiny()), source)
         assert (source.begun, source.given) == (0, 0)
 
     def test_each_reading_of_a_listing_goes_over_the_subjects_once(self):
         source = Source(self.SUBJECTS)
-        made = listings.listings(plan_of(tiny()), source)
+        made = listings.listings(compiled(tiny()), source)
         for each in made:
             list(each.rows)
         # and the listing of discrepancies, which is there unasked
@@ -319,7 +319,7 @@ class TestLaziness:
 
     def test_a_row_is_made_when_it_is_read(self):
         source = Source(self.SUBJECTS)
-        rows = iter(listings.listings(plan_of(tiny()), source)[1].rows)
+        rows = iter(listings.listings(compiled(tiny()), source)[1].rows)
         for _ in range(5):
             next(rows)
         assert source.given == 3
@@ -329,7 +329,7 @@ class TestLaziness:
             many = [deepcopy(self.SUBJECTS[0]) for _ in range(times)]
             for i, each in enumerate(many):
                 object.__setattr__(each, "id", f"S-{i:06}")
-            rows = listings.listings(plan_of(tiny()), Source(many))[1].rows
+            rows = listings.listings(compiled(tiny()), Source(many))[1].rows
             sum(1 for _ in rows)  # what is made once and kept, such as compiled patterns
             tracemalloc.start()
             assert sum(1 for _ in rows) == 2 * times
@@ -340,7 +340,7 @@ class TestLaziness:
         assert peak(400) < 2 * peak(20)
 
     def test_subjects_that_do_not_come_in_order_are_noticed(self):
-        rows = listings.listings(plan_of(tiny()), Source(self.SUBJECTS[::-1]))[0].rows
+        rows = listings.listings(compiled(tiny()), Source(self.SUBJECTS[::-1]))[0].rows
         with pytest.raises(AssertionError, match="in order"):
             list(rows)
 

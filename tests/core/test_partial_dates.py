@@ -58,7 +58,7 @@ def time_of(time: dict[str, Any], *entries: Entry, until: str | None = None) -> 
     if until is not None:
         at = dates.earliest(until)
         state = cutoff.until(state, at)
-    found = report.plan_of(study).rules.time("new", "")(Derivation(study, state, at))
+    found = report.compiled(study).rules.time("new", "")(Derivation(study, state, at))
     return found and (found.days, found.event, found.undated)
 
 

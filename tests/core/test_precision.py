@@ -31,7 +31,7 @@ from trial.statistics.moments import Moments
 from trial.statistics.products import Products
 from trial.subject.acceptance import accept
 from trial.tables.figures import figures
-from trial.tables.rounding import settled
+from trial.tables.rounding import nearest_short_decimal
 
 CHANGE = {"parameter": "x", "at": "week-5", "change_from": "baseline"}
 PERCENT = {"parameter": "x", "at": "week-5", "percent_change_from": "baseline"}
@@ -118,8 +118,12 @@ class TestPrinted:
         found = shown(PERCENT, *pairs, statistics=["mean"], decimals_of_row={"mean": 1})
         assert found["mean"] == "25.1"
         tie, unit = Fraction(2505, 100), Fraction(1, 10**12)
-        assert settled(tie - unit, 12) == tie == settled(tie + unit / 2, 12)
-        assert settled(tie - 2 * unit, 12) == tie - 2 * unit
+        assert (
+            nearest_short_decimal(tie - unit, 12)
+            == tie
+            == nearest_short_decimal(tie + unit / 2, 12)
+        )
+        assert nearest_short_decimal(tie - 2 * unit, 12) == tie - 2 * unit
 
     def test_where_nothing_varies_no_rounding_makes_a_p_value(self):
         grid = table_of(

@@ -146,7 +146,7 @@ def test_a_key_result_is_nominal_if_and_only_if_not_in_the_order_or_after_a_fail
     declared = {"alpha": "0.05", "order": [at(row, column, table) for table, row, column in order]}
     found = {
         (grid.id, row.id, "p"): p.nominal
-        for grid in testing.marked(
+        for grid in testing.mark_nominal(
             reporting.Testing.model_validate(declared), grids(values), "final"
         )
         for row in grid.rows

@@ -38,7 +38,7 @@ def time_of(*entries: Entry, cutoff: str | None = None, **changes: Any) -> Time 
     study = tiny(times={"new": TIME | changes})
     at = dates.earliest(cutoff) if cutoff else None
     state = gather("S-1", entries)
-    return report.plan_of(study).rules.time("new", "")(Derivation(study, state, at))
+    return report.compiled(study).rules.time("new", "")(Derivation(study, state, at))
 
 
 class TestTimeToEvent:

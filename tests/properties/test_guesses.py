@@ -32,7 +32,7 @@ from trial.store.reports import Reports
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.store.table import Table
-from trial.tables import plan
+from trial.tables import compiled
 from trial.web import request_bodies
 from trial.web.routing import Answer, Request
 
@@ -77,7 +77,7 @@ class World:
         self.client, self.queue = Watched(MemoryClient()), list[str]()
         clock = self.clock = Clock()
         table = Table(self.client, "t")
-        self.store = Store(table, plan.contribute, clock, clock.pause)
+        self.store = Store(table, compiled.contribute, clock, clock.pause)
         self.submissions = Submissions(table, self.send, clock)
         self.study = case.study
         made = {

@@ -9,7 +9,7 @@ from parallel import parallel
 
 from trial.definition.references import row_of
 from trial.reporting import report
-from trial.tables.attribution import Moves, Place
+from trial.tables.attribution import CellAddress, CellAttribution
 from trial.tables.grid import Grid
 
 TABLES = soak.size(150, 5_000)
@@ -89,8 +89,8 @@ def test_a_class_that_holds_a_slash_is_not_a_class_with_a_term() -> None:
 
 
 def test_the_row_of_one_name_is_not_moved_by_whoever_has_the_other() -> None:
-    places = {name: Place("t", name, "total") for name in ("plain/Eye/ear", "plain/Eye~1ear")}
-    moves = Moves(report.plan_of(STUDY), places.values())
+    places = {name: CellAddress("t", name, "total") for name in ("plain/Eye/ear", "plain/Eye~1ear")}
+    moves = CellAttribution(report.compiled(STUDY), places.values())
     seen = [enrolment(), dose(), adverse_event(10, "A")]
     before = builders.derive(*seen, study=STUDY)
     for soc, pt, moved in (("Eye", "ear", "plain/Eye/ear"), ("Eye/ear", "pain", "plain/Eye~1ear")):

@@ -45,8 +45,8 @@ from trial.reporting import report
 from trial.subject import acceptance
 from trial.subject.fold import Subject
 from trial.tables import figures
+from trial.tables.compiled import MAX_ROWS_PER_SUBJECT
 from trial.tables.grid import Grid
-from trial.tables.plan import ROWS_A_SUBJECT
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "study-definition.md").read_text(encoding="utf-8")
@@ -147,7 +147,7 @@ class TestErrors:
         assert (fault.pointer, fault.at, fault.detail) == shown.groups()
 
     def test_the_limit_is_what_is_enforced(self):
-        assert f"at most {ROWS_A_SUBJECT} rows of sums" in PROSE
+        assert f"at most {MAX_ROWS_PER_SUBJECT} rows of sums" in PROSE
 
 
 def named() -> set[str]:

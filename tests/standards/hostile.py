@@ -18,7 +18,7 @@ from trial.tables.grid import (
     Series,
     Statistic,
 )
-from trial.tables.rows.kinds import named
+from trial.tables.rows.kinds import row_id
 
 TEXTS = {
     "",
@@ -56,7 +56,7 @@ def report() -> Report:
     """Put every text where a table, a listing and a title may have one."""
     rows = tuple(
         Row(
-            named("term", text),
+            row_id("term", text),
             text,
             0,
             (Cell("a", (Statistic("n", i, str(i)), Statistic("odd one", text, text))),),

@@ -21,7 +21,7 @@ from studies import STUDIES, Json, by_id, event, event_of, referred, report_of
 from trial.definition import study
 from trial.render import ars, tables_json
 from trial.tables.grid import Report
-from trial.tables.rows.kinds import named
+from trial.tables.rows.kinds import row_id
 
 SCHEMA = json.loads(
     (Path(__file__).parent / "schemas" / "ars_ldm.schema.json").read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def statistics_of(
             values = [each["groupValue"] for each in found.values() if "groupValue" in each]
             yield (
                 table,
-                named(part, *values),
+                row_id(part, *values),
                 groups[column["groupId"]]["name"],
                 operations[result["operationId"]]["label"],
                 result.get("rawValue"),

@@ -79,7 +79,7 @@ def counted(study: Study, entries: Sequence[Entry]) -> dict[str, Any]:
     subjects = builders.subjects(entries)
     return {
         view.audience: cells.total(
-            report.plan_of(view).contribute(each) for each in subjects
+            report.compiled(view).contribute(each) for each in subjects
         )
         for view in study.views
     }  # fmt: skip

@@ -12,7 +12,7 @@ from trial.reporting.snapshot import Standing, State
 from trial.statistics import cells
 from trial.subject.cut_spec import Asked
 from trial.subject.fold import Subject
-from trial.tables.discrepancies.across import Survey
+from trial.tables.discrepancies.across import CrossSubjectSurvey
 
 STUDY, ENTRIES = builders.tmb301(), builders.feed()
 SUBJECTS = builders.subjects(ENTRIES)
@@ -59,7 +59,7 @@ def test_documents_are_the_same_whether_subjects_were_packed_or_kept(asked, monk
 def test_what_was_derived_of_the_first_subjects_is_kept_and_no_more(monkeypatch):
     monkeypatch.setattr(report, "KEPT_RECORDS", SUBJECTS[0].accepted + SUBJECTS[1].accepted)
     ordered = sorted(SUBJECTS, key=lambda each: each.id)
-    derivations = Derivations(STUDY, ordered, Asked(), {}, Survey([]))
+    derivations = Derivations(STUDY, ordered, Asked(), {}, CrossSubjectSurvey([]))
     first, second = list(derivations), list(derivations)
     same = [one is other for one, other in zip(first, second, strict=True)]
     assert [each.subject.id for each in first] == [each.id for each in ordered]
@@ -78,7 +78,7 @@ def test_a_subject_of_whom_nothing_is_left_by_the_cutoff_is_passed_over():
     for cutoff, left in ((day - 400, 0), (day + 400, 1)):
         asked = Asked(cutoff=dates.iso(cutoff))
         for _ in range(2):
-            assert len(list(Derivations(STUDY, [first], asked, {}, Survey([])))) == left
+            assert len(list(Derivations(STUDY, [first], asked, {}, CrossSubjectSurvey([])))) == left
 
 
 def test_subjects_out_of_order_are_refused():

@@ -14,9 +14,9 @@ from trial.statistics.cells import Share
 from trial.store.dynamodb import Store
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
+from trial.tables.compiled import audience_share, compiled
 from trial.tables.discrepancies import ROW, Discrepancy
-from trial.tables.discrepancies.across import Survey
-from trial.tables.plan import counted, plan_of
+from trial.tables.discrepancies.across import CrossSubjectSurvey
 
 type Document = dict[str, object]
 type _Place = tuple[str, int]
@@ -35,7 +35,7 @@ def raised(study: Study, before: Subject, after: Subject, share: Share | None) -
     """
     if share is not None and ROW not in share:
         return []
-    checks = plan_of(study.open).checks
+    checks = compiled(study.open).checks
     found = checks.find(Derivation(study.open, after))
     known = checks.find(Derivation(study.open, before)) if found else []
     return [_document(after.id, each) for each in found if each not in known]
@@ -83,7 +83,7 @@ def listed(store: Store, study: Study, asked: Asked) -> tuple[Document, _Place |
     `rules` count all there are. The place is that of the last one, where more follow.
     """
     state, own = _state(store, study)
-    survey = Survey(state)
+    survey = CrossSubjectSurvey(state)
     disputes = report.unsettled(state, store.disputes(study))
     beside = Counter({"disputed": sum(map(len, disputes.values()))})
     rows: list[tuple[_Place, Document]] = []
@@ -97,7 +97,7 @@ def listed(store: Store, study: Study, asked: Asked) -> tuple[Document, _Place |
         if len(rows) <= MOST:
             rows += _rows(study, derivation, asked)
     shown = rows[:MOST]
-    sums = counted(study, state.sums)
+    sums = audience_share(study, state.sums)
     document: Document = {
         "study": study.id,
         "rules": [vars(each) for each in report.discrepancies(study, sums, beside)],
@@ -111,7 +111,7 @@ def _rows(study: Study, derivation: Derivation, asked: Asked) -> Iterator[tuple[
     name = derivation.subject.id
     if asked.subject not in ("", name) or name < asked.after[0]:
         return
-    found = filter(asked.wants, plan_of(study).checks.find(derivation))
+    found = filter(asked.wants, compiled(study).checks.find(derivation))
     for number, each in enumerate(found, 1):
         if (name, number) > asked.after:
             yield (name, number), _document(name, each)
@@ -122,6 +122,6 @@ def _state(store: Store, study: Study) -> tuple[State, set[str]]:
     state, own = State(), set()
     for each in store.subjects(study):
         state.add(each.subject, each.share, Standing(each.version, each.head))
-        if ROW in counted(study, each.share):
+        if ROW in audience_share(study, each.share):
             own.add(each.id)
     return state, own

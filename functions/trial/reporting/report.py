@@ -18,12 +18,12 @@ from trial.subject.cut_spec import NOW, Asked
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Dispute, Subject
 from trial.tables import checking, completion, figures, key_results, listings, testing
-from trial.tables.compiling import STUDY_ROW
+from trial.tables.compiled import audience_share, compiled, contribute, set_cell
+from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
-from trial.tables.discrepancies.across import Survey
+from trial.tables.discrepancies.across import CrossSubjectSurvey
 from trial.tables.grid import Completion, Cut, Flow, Grid, KeyResult, Report, RuleCount
 from trial.tables.listings.complete import of_discrepancies
-from trial.tables.plan import contribute, counted, plan_of, set_cell
 
 
 def check(study: Study) -> None:
@@ -33,7 +33,7 @@ def check(study: Study) -> None:
 
 def completed(study: Study, sums: Share, asked: Asked = NOW) -> Completion:
     """Say whether a state is final or interim, out of the sums."""
-    definition, sizes = study.definition, sums.get(STUDY_ROW, {})
+    definition, sizes = study.definition, sums.get(STUDY_SUMS, {})
     declared = definition.completion
     n, size = sizes.get(COMPLETE, 0), sizes.get(set_cell(declared.set), 0) if declared else 0
     return completion.read(definition, asked, n, size, pooled=study.pooled)
@@ -51,10 +51,10 @@ def tables(
     tested = {ref.table for ref in order.order} if order else set()
     grids = [
         table.read(found)
-        for name, table in plan_of(study).tables.items()
+        for name, table in compiled(study).tables.items()
         if wanted is None or name in wanted or name in tested
     ]
-    marked = testing.marked(order, grids, completed(study, sums, asked).look)
+    marked = testing.mark_nominal(order, grids, completed(study, sums, asked).look)
     return tuple(grid for grid in marked if wanted is None or grid.id in wanted)
 
 
@@ -63,14 +63,14 @@ def sets(study: Study, sums: Share) -> tuple[tuple[str, int], ...]:
 
     They come in order of their names: the order of an object's members says nothing.
     """
-    sizes = sums.get(STUDY_ROW, {})
+    sizes = sums.get(STUDY_SUMS, {})
     named = sorted(study.definition.sets.items())
     return tuple((each.label, sizes.get(set_cell(name), 0)) for name, each in named)
 
 
 def flow(study: Study, sums: Share) -> Flow:
     """Read the participant flow out of the sums."""
-    plan, found = plan_of(study), Sums(sums)
+    plan, found = compiled(study), Sums(sums)
     return plan.flow.read(
         sums,
         {box: plan.tables[ref.table].count(ref, found) for box, ref in plan.flow.waiting.items()},
@@ -85,12 +85,12 @@ def summary(study: Study, sums: Share) -> tuple[KeyResult, ...]:
 
 def discrepancies(study: Study, sums: Share, beside: Mapping[str, int]) -> tuple[RuleCount, ...]:
     """Say how many discrepancies there are by rule; `beside` are those that no sums count."""
-    return plan_of(study).checks.read(sums, beside, of_discrepancies(study.definition))
+    return compiled(study).checks.read(sums, beside, of_discrepancies(study.definition))
 
 
 def accepted(sums: Share) -> int:
     """Count the accepted revisions: how current something is."""
-    return sums.get(STUDY_ROW, {}).get("accepted", 0)
+    return sums.get(STUDY_SUMS, {}).get("accepted", 0)
 
 
 def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
@@ -206,7 +206,7 @@ class Derivations:
     subjects: Iterable[Subject]
     asked: Asked
     disputes: Disputes
-    survey: Survey
+    survey: CrossSubjectSurvey
     _kept: list[Derivation | None] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Derivation]:
@@ -248,9 +248,9 @@ def report(
     Subjects come in order of their ids and are read more than once; `sums` hold what is counted
     for every audience.
     """
-    sums = counted(study, sums)
+    sums = audience_share(study, sums)
     open_disputes = unsettled(map(asked.seen, subjects), disputes)
-    survey = Survey(map(asked.seen, subjects))
+    survey = CrossSubjectSurvey(map(asked.seen, subjects))
     derivations = Derivations(study, subjects, asked, open_disputes, survey)
     last, beside = 0, Counter({"disputed": sum(map(len, open_disputes.values()))})
     for each in derivations:
@@ -263,7 +263,7 @@ def report(
         key_results=key_results.key_results(study.definition, grids),
         flow=participants,
         grids=grids,
-        listings=listings.listings(plan_of(study), derivations),
+        listings=listings.listings(compiled(study), derivations),
         discrepancies=discrepancies(study, sums, beside),
         sets=sets(study, sums),
         figures=figures.figures(study, sums),

@@ -16,15 +16,15 @@ from trial.rules.matching import (
     EventMatcher,
     Test,
     Truth,
+    adverse_event_matcher,
     check_dated,
     check_kind,
-    events,
     matcher,
     memoised,
     unknown,
 )
 from trial.rules.measures import Measures, Quantity
-from trial.rules.parts import Collector, Parts
+from trial.rules.registry import FaultCollector, Registry
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
 
@@ -32,15 +32,15 @@ from trial.subject.fold import Record
 class Rules:
     """The compiled measures, categories and conditions of one study."""
 
-    def __init__(self, study: Study, faults: Collector) -> None:
+    def __init__(self, study: Study, faults: FaultCollector) -> None:
         """Compile everything that has a name, so that whatever is wrong is found at once."""
         self.study = study
         self.faults = faults
         definition = study.definition
         self._measures = Measures(study)
-        self._classes = Parts("class", definition.classes, self._sorted)
-        self._times = Parts("time to event", definition.times, self._timed)
-        self._conditions = Parts("condition", definition.conditions, self._named)
+        self._classes = Registry("class", definition.classes, self._sorted)
+        self._times = Registry("time to event", definition.times, self._timed)
+        self._conditions = Registry("condition", definition.conditions, self._named)
         faults.attempt(partial(categories.check_names, study))
         for parts in (self._measures.named, self._classes, self._times, self._conditions):
             parts.check(faults)
@@ -62,9 +62,9 @@ class Rules:
     def _timed(self, name: str) -> Callable[[Derivation], Time | None]:
         return dating.time(self.study, self.study.definition.times[name], f"/times/{name}")
 
-    def events(self, wanted: AdverseEventFilter, path: str) -> EventMatcher:
+    def adverse_event_matcher(self, wanted: AdverseEventFilter, path: str) -> EventMatcher:
         """Get a test of adverse events ready."""
-        return events(self.study, wanted, path)
+        return adverse_event_matcher(self.study, wanted, path)
 
     def condition(self, ref: Ref, path: str) -> Test:
         """Get a condition ready, by its name or as written in place."""
@@ -115,7 +115,7 @@ class Rules:
         if condition.characteristic is not None:
             return self._of_levels(condition, path)
         if condition.adverse_event is not None:
-            matches = self.events(condition.adverse_event, f"{path}/adverse_event")
+            matches = self.adverse_event_matcher(condition.adverse_event, f"{path}/adverse_event")
             return lambda derivation: any(map(matches, derivation.adverse_events))
         return self._threshold(condition, path)
 

@@ -14,13 +14,13 @@ from trial.definition.conditions import (
 from trial.definition.study import Study
 from trial.events import dates
 from trial.rules.matching import (
+    adverse_event_matcher,
     bounded,
     check_dated,
     check_kind,
-    events,
-    lacking,
     matcher,
     memoised,
+    optional_fields,
     unknown,
 )
 from trial.subject.derivation import Derivation
@@ -101,10 +101,10 @@ def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivati
     return memoised(found)
 
 
-def asked(definition: TimeToEvent) -> list[str]:
+def optional_event_fields(definition: TimeToEvent) -> list[str]:
     """Name what a time to event asks of adverse events and some may lack."""
     filters = [ref.adverse_event for ref in definition.events if isinstance(ref, EventDate)]
-    return list(dict.fromkeys(name for each in filters for name in lacking(each)))
+    return list(dict.fromkeys(name for each in filters for name in optional_fields(each)))
 
 
 def _first(derivation: Derivation, found: Sequence[Date], began: int) -> int | None:
@@ -153,7 +153,7 @@ def _of_record(ref: RecordDate, path: str) -> Date:
 
 
 def _of_event(study: Study, ref: EventDate, path: str) -> Date:
-    matches = events(study, ref.adverse_event, f"{path}/adverse_event")
+    matches = adverse_event_matcher(study, ref.adverse_event, f"{path}/adverse_event")
 
     def find(derivation: Derivation, since: int) -> int | None:
         meant = (each.onset for each in derivation.adverse_events if matches(each))

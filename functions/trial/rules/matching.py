@@ -115,7 +115,7 @@ def _number(text: str) -> Decimal | None:
 
 _JUDGED = ("emergent", "related")
 _FIELDS = ("serious", "grade", "action_taken", "outcome")
-MAY_LACK: Mapping[str, str] = {
+OPTIONAL_FIELDS: Mapping[str, str] = {
     "grade": "grade",
     "grade_at_least": "grade",
     "severity": "severity",
@@ -129,7 +129,7 @@ MAY_LACK: Mapping[str, str] = {
 """The parts of a filter that ask for what an event may lack, and what that is called."""
 
 
-def some(truths: Iterable[Truth]) -> Truth:
+def any_true(truths: Iterable[Truth]) -> Truth:
     """Say whether one of some is true; unknown as long as that is open."""
     found: Truth = False
     for each in truths:
@@ -140,7 +140,7 @@ def some(truths: Iterable[Truth]) -> Truth:
     return found
 
 
-def every(truths: Iterable[Truth]) -> Truth:
+def all_true(truths: Iterable[Truth]) -> Truth:
     """Say whether all of some are true; unknown as long as that is open."""
     found: Truth = True
     for each in truths:
@@ -151,9 +151,11 @@ def every(truths: Iterable[Truth]) -> Truth:
     return found
 
 
-def lacking(wanted: AdverseEventFilter) -> list[str]:
+def optional_fields(wanted: AdverseEventFilter) -> list[str]:
     """Name what a filter asks of an adverse event and an event may lack."""
-    return list(dict.fromkeys(MAY_LACK[name] for name in MAY_LACK if getattr(wanted, name)))
+    return list(
+        dict.fromkeys(OPTIONAL_FIELDS[name] for name in OPTIONAL_FIELDS if getattr(wanted, name))
+    )
 
 
 def event_matcher(wanted: AdverseEventFilter, groups: Iterable[TermGroup]) -> EventMatcher:
@@ -177,10 +179,10 @@ def event_matcher(wanted: AdverseEventFilter, groups: Iterable[TermGroup]) -> Ev
         meant = [group.terms for group in groups if group.label in wanted.groups]
         terms = map(term, [*wanted.terms, *(each for of in meant for each in of)])
         parts.append(_coded(frozenset(terms)))
-    return lambda event: every(part(event) for part in parts)
+    return lambda event: all_true(part(event) for part in parts)
 
 
-def events(study: Study, wanted: AdverseEventFilter, path: str) -> EventMatcher:
+def adverse_event_matcher(study: Study, wanted: AdverseEventFilter, path: str) -> EventMatcher:
     """Make a test of adverse events; refuse groups of terms that the study does not define."""
     groups = study.definition.adverse_events.groups
     for name in wanted.groups:

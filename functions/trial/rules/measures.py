@@ -18,7 +18,7 @@ from trial.rules.matching import (
     refused,
     unknown,
 )
-from trial.rules.parts import Parts
+from trial.rules.registry import Registry
 from trial.subject.derivation import Derivation
 from trial.subject.results import EXACT, Observation, Value, value_of
 from trial.subject.series import Series
@@ -68,7 +68,7 @@ class Measures:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.named = Parts("measure", study.definition.measures, self._of_name)
+        self.named = Registry("measure", study.definition.measures, self._of_name)
 
     def get(self, ref: str | Measure, path: str) -> Quantity:
         """Get a measure ready, by its name or as written in place."""

@@ -25,7 +25,7 @@ OPERATORS = 290
 CELLS_A_ROW = 140
 """How many cells one expression adds to, whatever they are named for."""
 ROWS = 96
-"""How many rows of sums one change may touch, as `tables.plan` has it."""
+"""How many rows of sums one change may touch, as `tables.compiled` has it."""
 
 _PART, _BESIDE = "~", "x"
 _DEEPEST = 40

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
+from trial.tables.compiled import CompiledColumn, CompiledStudy, CompiledTable
 from trial.tables.grid import Value
-from trial.tables.plan import ColumnPlan, Plan, TablePlan
 from trial.tables.rows.events import TermsRow
-from trial.tables.rows.kinds import Head, Members, RowPlan
+from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
 from trial.tables.rows.levels import LevelsRow, ShiftRow
 from trial.tables.rows.models import AncovaRow, StratifiedRow
 from trial.tables.rows.survival import SurvivalRow
@@ -27,7 +27,7 @@ _MODELS = (AncovaRow, StratifiedRow, SurvivalRow)
 
 
 @dataclass(frozen=True)
-class Place:
+class CellAddress:
     """A cell of a table, or a column's denominator: that has no row."""
 
     table: str
@@ -35,25 +35,27 @@ class Place:
     column: str
 
 
-class Moves:
+class CellAttribution:
     """Tells which of some places a subject moves."""
 
-    def __init__(self, plan: Plan, places: Iterable[Place]) -> None:
+    def __init__(self, plan: CompiledStudy, places: Iterable[CellAddress]) -> None:
         """Find each place in the plan of the study's tables; what no row there makes moves not."""
         self._spots = [
-            _Spot(place, plan.tables[place.table]) for place in places if place.table in plan.tables
+            _Cell(place, plan.tables[place.table]) for place in places if place.table in plan.tables
         ]
 
-    def between(self, before: Derivation | None, after: Derivation | None) -> frozenset[Place]:
+    def between(
+        self, before: Derivation | None, after: Derivation | None
+    ) -> frozenset[CellAddress]:
         """Name the places that a subject moves from one state to the other; None: not there."""
-        old, new = _Alone(before), _Alone(after)
+        old, new = _SingleSubject(before), _SingleSubject(after)
         return frozenset(each.place for each in self._spots if each.differs(old, new))
 
 
-class _Spot:
+class _Cell:
     """A place, and what of the plan decides it."""
 
-    def __init__(self, place: Place, table: TablePlan) -> None:
+    def __init__(self, place: CellAddress, table: CompiledTable) -> None:
         self.place = place
         self._table = table
         self._row = _row_of(table, place.row)
@@ -63,7 +65,7 @@ class _Spot:
         if isinstance(self._row, AncovaRow):  # one fit of all columns together
             self._columns = range(len(table.columns))
 
-    def differs(self, old: "_Alone", new: "_Alone") -> bool:
+    def differs(self, old: "_SingleSubject", new: "_SingleSubject") -> bool:
         """Say whether what decides the place is not the same in both states."""
         table, row, name = self._table, self._row, self.place.row
         part = isinstance(row, _SEVERAL) and row.id != name
@@ -85,7 +87,7 @@ class _Spot:
         return False
 
 
-def _row_of(table: TablePlan, name: str) -> RowPlan | None:
+def _row_of(table: CompiledTable, name: str) -> CompiledRow | None:
     """Find which row of the definition makes a row of the table: `<row>`, or `<row>/…`."""
     made = [row for row in table.rows if name == row.id or name.startswith(f"{row.id}/")]
     return max(made, key=lambda row: len(row.id), default=None)
@@ -94,7 +96,7 @@ def _row_of(table: TablePlan, name: str) -> RowPlan | None:
 type _Shown = dict[tuple[str, str], tuple[tuple[str, Value], ...]]
 
 
-class _Alone:
+class _SingleSubject:
     """One subject in one state, as if it were the only one of the study."""
 
     def __init__(self, derivation: Derivation | None) -> None:
@@ -103,14 +105,14 @@ class _Alone:
         self._parts: dict[tuple[int, int], Share] = {}
         self._read: dict[int, _Shown] = {}
 
-    def counted(self, table: TablePlan, column: int) -> bool:
+    def counted(self, table: CompiledTable, column: int) -> bool:
         """Say whether the subject is in the denominator of a column."""
         population = table.columns[column].population
         if self._derivation is None or population is None:
             return False
         return bool(population.member(self._derivation))
 
-    def of(self, table: TablePlan, row: RowPlan, column: int) -> bool:
+    def of(self, table: CompiledTable, row: CompiledRow, column: int) -> bool:
         """Say whether the subject is in the denominator that a column has in a row's rows."""
         if isinstance(row, TermsRow):
             return bool(self._head(table, column, table.columns[column]).settled)
@@ -122,7 +124,7 @@ class _Alone:
         head = self._head(table, column, table.columns[column])
         return bool(row.size(self.part(table, row, column), column, head))
 
-    def part(self, table: TablePlan, row: RowPlan, column: int) -> Share:
+    def part(self, table: CompiledTable, row: CompiledRow, column: int) -> Share:
         """Give what the subject contributes to a row in one column."""
         key = id(row), column
         if key not in self._parts:
@@ -130,14 +132,14 @@ class _Alone:
         return self._parts[key]
 
     def shown(
-        self, table: TablePlan, row: RowPlan, name: str, column: int
+        self, table: CompiledTable, row: CompiledRow, name: str, column: int
     ) -> tuple[tuple[str, Value], ...] | None:
         """Give what stands in a cell where the subject is alone."""
         if id(row) not in self._read:
             self._read[id(row)] = self._shown(table, row)
         return self._read[id(row)].get((name, table.columns[column].id))
 
-    def _shown(self, table: TablePlan, row: RowPlan) -> _Shown:
+    def _shown(self, table: CompiledTable, row: CompiledRow) -> _Shown:
         heads = [self._head(table, i, each) for i, each in enumerate(table.columns)]
         sums = Sums(self._contributed(row, self._held(table)))
         return {
@@ -146,12 +148,14 @@ class _Alone:
             for cell in made.cells
         }
 
-    def _head(self, table: TablePlan, column: int, plan: ColumnPlan) -> Head:
+    def _head(self, table: CompiledTable, column: int, plan: CompiledColumn) -> ColumnHead:
         n, where = int(self.counted(table, column)), self._held(table).where[column]
         hidden, open_ = n * (where is False), n * (where is None)
-        return Head(plan.id, plan.label, n, comparison=plan.comparison, hidden=hidden, open=open_)
+        return ColumnHead(
+            plan.id, plan.label, n, comparison=plan.comparison, hidden=hidden, open=open_
+        )
 
-    def _held(self, table: TablePlan) -> Members:
+    def _held(self, table: CompiledTable) -> Members:
         if id(table) not in self._members:
             found, nowhere = self._derivation, [False] * len(table.columns)
             self._members[id(table)] = (
@@ -159,7 +163,7 @@ class _Alone:
             )
         return self._members[id(table)]
 
-    def _contributed(self, row: RowPlan, members: Members) -> Share:
+    def _contributed(self, row: CompiledRow, members: Members) -> Share:
         share: Share = {}
         if self._derivation is not None:
             row.contribute(self._derivation, members, share)

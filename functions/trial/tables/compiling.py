@@ -20,39 +20,38 @@ from trial.definition.study import Study
 from trial.events.fields import term
 from trial.events.json_body import canonical
 from trial.events.payloads import KINDS
-from trial.rules import Rules, dating, settling
+from trial.rules import Rules, dating, determination
 from trial.rules.categories import Category, in_no_class, known_levels, level_text
-from trial.rules.matching import Test, lacking, matcher, refused, unknown
+from trial.rules.determination import PendingTest
+from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
-from trial.rules.settling import Waits
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import DECIDING_DATE, Derivation
-from trial.tables.rows.counting import Base, Counting
+from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
-from trial.tables.rows.events import EventsRow, IncidenceRow, Lacking, Severity, TermsRow
-from trial.tables.rows.kinds import Comparison, RowPlan
-from trial.tables.rows.levels import Levels as KnownLevels
-from trial.tables.rows.levels import LevelsRow, ShiftRow
+from trial.tables.rows.events import EventSelection, EventsRow, IncidenceRow, Severity, TermsRow
+from trial.tables.rows.kinds import Comparison, CompiledRow
+from trial.tables.rows.levels import KnownLevels, LevelsRow, ShiftRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 
-CELLS_A_ROW = (
+CELLS_PER_ROW_OF_SUMS = (
     64  # at about 14 bytes a cell, a row of sums stays within the 1 KB an ADD is billed by
 )
-SETTLED_A_ROW = 40
+DETERMINED_PER_ROW_OF_SUMS = 40
 """Questions of which a row of sums holds how many are settled, and how many missing.
 
 Those of the first stand in the study's row, with the sizes of the sets that they are parts of:
 every event touches that anyway, and it stays within the 1 KB that an ADD is billed by.
 """
-STUDY_ROW = "study"
+STUDY_SUMS = "study"
 """The row of sums every change touches: accepted revisions, sizes of sets, who is complete."""
 _METHODS = {"observed": "", "bocf": "BOCF", "locf": LOCF, "locf-visit": LOCF}
 
 _GRADES = ("1", "2", "3", "4", "5")
 
-Finder = Callable[[Derivation], Iterable[str]]
+LevelFinder = Callable[[Derivation], Iterable[str]]
 
 
 def member(rules: Rules, name: str, arm: str | None, path: str) -> Test:
@@ -81,7 +80,7 @@ def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
     return Comparison(tuple(places[name] for name in names), column.counts, column.means)
 
 
-def levels(rules: Rules, wanted: Levels, path: str) -> Finder:
+def levels(rules: Rules, wanted: Levels, path: str) -> LevelFinder:
     """Make a finder of a subject's levels of a category, or of a field of some records.
 
     Those of records come in order of their dates, the undated last.
@@ -109,9 +108,12 @@ def _values(held: object) -> Sequence[object]:
     return (held or [None]) if isinstance(held, list) else [held]
 
 
-def _at_one_level(rules: Rules, name: str, path: str) -> Finder:
+def _at_one_level(rules: Rules, name: str, path: str) -> LevelFinder:
     """Find the level of a subject: '' is missing, and none at all not yet due."""
-    category, waits = rules.category(name, path), settling.category_waits(rules, name, path)
+    category, waits = (
+        rules.category(name, path),
+        determination.category_pending_test(rules, name, path),
+    )
 
     def find(derivation: Derivation) -> Iterable[str]:
         if (level := category(derivation)) is not None:
@@ -121,7 +123,7 @@ def _at_one_level(rules: Rules, name: str, path: str) -> Finder:
     return find
 
 
-class Layout:
+class SumsLayout:
     """Hands out places for cells: rows of sums of about 1 KB, which small tables share."""
 
     def __init__(self) -> None:
@@ -137,30 +139,30 @@ class Layout:
         """
         known = self._rare if rare else self._settled
         index = known.setdefault(key, len(known))
-        chunk = index // SETTLED_A_ROW
+        chunk = index // DETERMINED_PER_ROW_OF_SUMS
         name = "missing" if rare else "settled"
-        return f"{name}#{chunk}" if rare or chunk else STUDY_ROW, index
+        return f"{name}#{chunk}" if rare or chunk else STUDY_SUMS, index
 
     def place(self, cells: int) -> tuple[str, int]:
         """Give the row of sums with room for a row's cells, and the index that names them."""
-        chunk = self._cells // CELLS_A_ROW
+        chunk = self._cells // CELLS_PER_ROW_OF_SUMS
         self._cells += cells
         self._index += 1
         return f"cells#{chunk}", self._index - 1
 
 
 @dataclass(frozen=True)
-class _Base:
+class _KeyedDenominator:
     """Whom a row's percentages are of, and a text that tells them from others."""
 
-    base: Base
+    base: OwnDenominator
     key: str
 
 
 class Compiler:
     """Compiles the rows of one table."""
 
-    def __init__(self, rules: Rules, layout: Layout, table: Table, path: str) -> None:
+    def __init__(self, rules: Rules, layout: SumsLayout, table: Table, path: str) -> None:
         self._rules = rules
         self._study = rules.study
         self._layout = layout
@@ -168,7 +170,7 @@ class Compiler:
         self._table = table
         self._path = path
 
-    def rows(self) -> list[RowPlan]:
+    def rows(self) -> list[CompiledRow]:
         """Give the table's rows, those of a rule in a row each."""
         made = (
             self._rules.faults.attempt(lambda: list(self._made(row, f"{self._path}/rows/{i}")))  # noqa: B023
@@ -176,8 +178,8 @@ class Compiler:
         )
         return [plan for plans in made for plan in plans or ()]
 
-    def _made(self, row: TableRow, path: str) -> Iterator[RowPlan]:
-        makers: dict[str, Callable[[TableRow, str], Iterator[RowPlan]]] = {
+    def _made(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        makers: dict[str, Callable[[TableRow, str], Iterator[CompiledRow]]] = {
             "count": self._count,
             "levels": self._levels,
             "summary": self._summaries,
@@ -222,7 +224,7 @@ class Compiler:
     def _countings(
         self, given: Ref | dict[str, Ref], row: TableRow, path: str, name: str,
         visit: Visit | None = None,
-    ) -> list[Counting]:  # fmt: skip
+    ) -> list[ConditionCount]:  # fmt: skip
         """Ask what a row asks of the subjects of each column, of as many as it says."""
         if row.where is not None:
             self._rules.condition(row.where, f"{path}/where")
@@ -245,35 +247,45 @@ class Compiler:
         ]
 
     def _counting(
-        self, column: int, parts: list[Ref], row: TableRow, base: "_Base | None", path: str
-    ) -> Counting:
+        self,
+        column: int,
+        parts: list[Ref],
+        row: TableRow,
+        base: "_KeyedDenominator | None",
+        path: str,
+    ) -> ConditionCount:
         """Make the question: what narrows a row or its column is asked along, by Kleene's logic."""
         ref = parts[0] if len(parts) == 1 else Condition(all=parts)
-        of, opens = self._table.columns[column], settling.opens(self._study.definition, ref)
-        sums, index, lack = "", 0, settling.lacks(self._rules, ref)
+        of, opens = (
+            self._table.columns[column],
+            determination.undetermined(self._study.definition, ref),
+        )
+        sums, index, lack = "", 0, determination.optional_event_fields(self._rules, ref)
         if opens or base or lack:
-            what = settling.key(self._rules, ref)
+            what = determination.determination_key(self._rules, ref)
             sums, index = self._layout.settled(
                 str(of.set),
                 of.arm or "",
                 base.key if base else "",
                 what,
-                rare=opens is not settling.Opens.WAITING and base is None,
+                rare=opens is not determination.Undetermined.WAITING and base is None,
             )
-        return Counting(
+        return ConditionCount(
             column,
             self._rules.condition(ref, path),
-            settling.waits(self._rules, ref, path),
+            determination.pending_test(self._rules, ref, path),
             opens,
             sums,
             index,
             base.base if base else None,
             row.denominator == "column",
             lack,
-            settling.strictly(self._rules, ref, path) if lack else None,
+            determination.strict_test(self._rules, ref, path) if lack else None,
         )
 
-    def _base(self, row: TableRow, path: str, visit: Visit | None = None) -> "_Base | None":
+    def _base(
+        self, row: TableRow, path: str, visit: Visit | None = None
+    ) -> "_KeyedDenominator | None":
         """Get ready the subjects that a row's percentages are of, where it names them itself."""
         at, ref = f"{path}/denominator", row.denominator
         if ref in (*DENOMINATORS, None):
@@ -285,12 +297,12 @@ class Compiler:
             ref = ref.at_visit(visit.id)
         test = self._rules.condition(ref, at)
         said = ref if isinstance(ref, str) else canonical(ref.model_dump(exclude_unset=True))
-        return _Base(Base(test, said), said)
+        return _KeyedDenominator(OwnDenominator(test, said), said)
 
     def _where(self, row: TableRow, path: str) -> Test | None:
         return self._rules.condition(row.where, f"{path}/where") if row.where else None
 
-    def _count(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _count(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.count is not None
         for name, label, visit in self._by_visit(row, path):
             countings = self._countings(row.count, row, path, "count", visit)
@@ -310,12 +322,12 @@ class Compiler:
                 raise unknown(f"{path}/visits", "visit", name)
             yield f"{row.id}/{name}", visits[name].label, visits[name]
 
-    def _not_due(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _not_due(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.not_due is not None
         countings = self._countings(row.not_due, row, path, "not_due")
         yield NotDueRow(row.id, row.label, row.level, countings)
 
-    def _levels(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _levels(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.levels is not None
         find = levels(self._rules, row.levels, f"{path}/levels")
         known = self._known(row.levels)
@@ -340,13 +352,15 @@ class Compiler:
     def _labels(self, name: str) -> dict[str, str]:
         return {each.value: each.label for each in known_levels(self._study, name) or ()}
 
-    def _lacking(self, wanted: AdverseEventFilter, path: str) -> Lacking:
-        return Lacking(self._rules.events(wanted, path), lacking(wanted))
+    def _lacking(self, wanted: AdverseEventFilter, path: str) -> EventSelection:
+        return EventSelection(
+            self._rules.adverse_event_matcher(wanted, path), optional_fields(wanted)
+        )
 
-    def _worst(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _worst(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.worst is not None
         severity = _severity(row.worst, self._study)
-        matches = self._rules.events(row.worst.filter, f"{path}/worst/filter")
+        matches = self._rules.adverse_event_matcher(row.worst.filter, f"{path}/worst/filter")
 
         def find(derivation: Derivation) -> Iterable[str]:
             worst = severity.worst(filter(matches, derivation.adverse_events))
@@ -355,7 +369,7 @@ class Compiler:
         known = KnownLevels(severity.labels, severity.always)
         yield LevelsRow(*self._placed(row, len(severity.labels)), find, known)
 
-    def _shift(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _shift(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.shift is not None
         names = (row.shift.before, row.shift.after)
         for name in names:
@@ -379,17 +393,17 @@ class Compiler:
         other = [*missing, in_no_class(classes)]
         return self._labels(name) | {each: each for each in other if each not in self._labels(name)}
 
-    def _some_wait(self, categories: Sequence[tuple[Category, str]], path: str) -> Waits:
+    def _some_wait(self, categories: Sequence[tuple[Category, str]], path: str) -> PendingTest:
         """Make a test of a subject whose levels are open: say if one is not yet due."""
         tests = [
-            (category, settling.category_waits(self._rules, name, path))
+            (category, determination.category_pending_test(self._rules, name, path))
             for category, name in categories
         ]
         return lambda derivation: any(
             category(derivation) is None and waits(derivation) for category, waits in tests
         )
 
-    def _pairs(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _pairs(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.pairs is not None
         ids = [column.id for column in self._table.columns]
         if row.column is not None and row.column not in ids:
@@ -400,43 +414,43 @@ class Compiler:
         last = max(i for i, each in enumerate(self._table.columns) if each.compare is None)
         column = ids.index(row.column) if row.column else last
         both: Ref = Condition(all=list(row.pairs))
-        lack = settling.lacks(self._rules, both)
+        lack = determination.optional_event_fields(self._rules, both)
         strictly = [
-            settling.strictly(self._rules, ref, f"{path}/pairs/{i}")
+            determination.strict_test(self._rules, ref, f"{path}/pairs/{i}")
             for i, ref in enumerate(row.pairs if lack else ())
         ]
         sums, index = self._next(6 if lack else 5)
-        waits = settling.waits(self._rules, both, f"{path}/pairs")
+        waits = determination.pending_test(self._rules, both, f"{path}/pairs")
         at = (row.id, row.label, row.level, sums, index)
         yield PairsRow(*at, column, first, second, waits, lack, strictly)
 
-    def _events(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _events(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.events is not None
         yield EventsRow(*self._placed(row, 2), self._lacking(row.events, f"{path}/events"))
 
-    def _incidence(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _incidence(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.incidence is not None
         meant = self._lacking(row.incidence.filter, f"{path}/incidence/filter")
         yield IncidenceRow(*self._placed(row, 3), meant, row.incidence.per)
 
-    def _stratified(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _stratified(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.stratified is not None
         at, strata = f"{path}/stratified", row.stratified.strata
         test = self._rules.condition(row.stratified.count, f"{at}/count")
         found = [self._rules.category(name, f"{at}/strata/{i}") for i, name in enumerate(strata)]
         size = prod(len(known_levels(self._study, name) or range(8)) for name in strata)
         stratum = self._some_wait(list(zip(found, strata, strict=True)), f"{at}/strata")
-        asked = settling.waits(self._rules, row.stratified.count, f"{at}/count")
+        asked = determination.pending_test(self._rules, row.stratified.count, f"{at}/count")
 
         def waits(derivation: Derivation) -> bool:
             return stratum(derivation) or (test(derivation) is None and asked(derivation))
 
-        lack = settling.lacks(self._rules, row.stratified.count)
-        strictly = settling.strictly(self._rules, row.stratified.count, f"{at}/count")
+        lack = determination.optional_event_fields(self._rules, row.stratified.count)
+        strictly = determination.strict_test(self._rules, row.stratified.count, f"{at}/count")
         placed = self._placed(row, 2 * size)
         yield StratifiedRow(*placed, test, found, waits, lack, strictly if lack else test)
 
-    def _ancova(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _ancova(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.ancova is not None
         asked, at = row.ancova, f"{path}/ancova"
         arms = [column.arm for column in self._table.columns]
@@ -472,7 +486,7 @@ class Compiler:
         plan.check(path)
         yield plan
 
-    def _survival(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _survival(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.survival is not None
         asked, at = row.survival, f"{path}/survival"
         _, index = self._next(0)
@@ -482,13 +496,13 @@ class Compiler:
             row.level,
             f"{self._table.id}#time{index}.",
             self._rules.time(asked.time, f"{at}/time"),
-            dating.asked(self._study.definition.times[asked.time]),
+            dating.optional_event_fields(self._study.definition.times[asked.time]),
             [self._rules.category(name, f"{at}/strata/{i}") for i, name in enumerate(asked.strata)],
             asked.at,
             [column.arm for column in self._table.columns],
         )
 
-    def _terms(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.terms is not None
         _, index = self._next(0)
         yield TermsRow(
@@ -525,7 +539,7 @@ class Compiler:
 
         return names
 
-    def _summaries(self, row: TableRow, path: str) -> Iterator[RowPlan]:
+    def _summaries(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         if row.visits is not None and not self._varies(row.summary):
             raise refused(f"{path}/summary", _SAME)
         for name, label, visit in self._by_visit(row, path):

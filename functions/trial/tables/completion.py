@@ -26,7 +26,7 @@ def test(rules: Rules) -> Test | None:
     return lambda derivation: bool(held(derivation) and met(derivation))
 
 
-def look_at(definition: Definition, asked: Asked, *, complete: bool) -> Look | None:
+def planned_look(definition: Definition, asked: Asked, *, complete: bool) -> Look | None:
     """Find the planned look that a cut is: the one asked for, else the final one if it is final."""
     planned = definition.testing.planned if definition.testing else ()
     if asked.look:
@@ -42,7 +42,7 @@ def read(definition: Definition, asked: Asked, n: int, size: int, *, pooled: boo
     """
     declared = definition.completion
     complete = declared is not None and n == size > 0 and size >= (declared.planned or 0)
-    look = look_at(definition, asked, complete=complete)
+    look = planned_look(definition, asked, complete=complete)
     last = definition.testing is not None and look == definition.testing.planned[-1]
     wanted = asked.final or (bool(asked.look) and last)
     if declared is None:

@@ -21,12 +21,12 @@ from trial.statistics.survival import (
 )
 from trial.tables import notes
 from trial.tables.bidi import isolated
+from trial.tables.compiled import CompiledStudy, CompiledTable, compiled
 from trial.tables.grid import Figure, FigureKind, Mark, Series
-from trial.tables.plan import Plan, TablePlan, plan_of
 from trial.tables.rounding import Exact, exact_text, ticks
 from trial.tables.rows.counts import CountRow
 from trial.tables.rows.events import TermsRow
-from trial.tables.rows.kinds import Head
+from trial.tables.rows.kinds import ColumnHead
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 
@@ -40,9 +40,9 @@ class _Source:
     """What a figure is read out of: the plans of its row, its columns by position, the sums."""
 
     figure: FigureDefinition
-    table: TablePlan
+    table: CompiledTable
     visits: Mapping[str, Visit]
-    columns: Sequence[tuple[int, Head]]
+    columns: Sequence[tuple[int, ColumnHead]]
     sums: Sums
 
     def plans[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
@@ -63,7 +63,7 @@ class _Source:
         found = [(self.visits[row.id.partition("/")[2]], row) for row in self.plans(kind)]
         yield from sorted(found, key=lambda each: each[0].day or 0)
 
-    def series(self, marks: Callable[[int, Head], tuple[Mark, ...]]) -> tuple[Series, ...]:
+    def series(self, marks: Callable[[int, ColumnHead], tuple[Mark, ...]]) -> tuple[Series, ...]:
         """Make one series a column."""
         return tuple(
             Series(head.id, head.label, marks(place, head), n=head.n)
@@ -73,7 +73,7 @@ class _Source:
 
 def figures(study: Study, sums: Share) -> tuple[Figure, ...]:
     """Read the figures out of the sums."""
-    plan, found = plan_of(study), Sums(sums)
+    plan, found = compiled(study), Sums(sums)
     return tuple(_figure(each, plan, found) for each in study.definition.figures)
 
 
@@ -81,11 +81,13 @@ def _changes(source: _Source) -> Iterator[str]:
     """Say of a figure of changes their unit and direction."""
     for row in source.plans(SummaryRow)[:1]:
         measured = ((head.label, row.quantities[i]) for i, head in source.columns)
-        said = notes.said((label, quantity) for label, quantity in measured if quantity)
+        said = notes.units_and_directions(
+            (label, quantity) for label, quantity in measured if quantity
+        )
         yield from notes.changes([("", *said)])
 
 
-def _figure(figure: FigureDefinition, plan: Plan, sums: Sums) -> Figure:
+def _figure(figure: FigureDefinition, plan: CompiledStudy, sums: Sums) -> Figure:
     table = plan.tables[figure.source.table]
     places = table.definition.percent_decimals
     row = next(each for each in table.definition.rows if each.id == figure.source.row)
@@ -113,18 +115,18 @@ def _figure(figure: FigureDefinition, plan: Plan, sums: Sums) -> Figure:
 
 
 def _means(source: _Source) -> tuple[Series, ...]:
-    def marks(place: int, _head: Head) -> Iterator[Mark]:
+    def marks(place: int, _head: ColumnHead) -> Iterator[Mark]:
         for visit, row in source.by_visit(SummaryRow):
             moments = row.moments(source.sums, place)
-            shown = [] if moments.mean is None else row.settled(place, moments.mean)
-            limits = row.settled(place, *(moments.t_interval() or ()))
+            shown = [] if moments.mean is None else row.short_decimals(place, moments.mean)
+            limits = row.short_decimals(place, *(moments.t_interval() or ()))
             yield _by_visit(visit, moments.n, *shown, *limits)
 
     return source.series(lambda place, head: tuple(marks(place, head)))
 
 
 def _shares(source: _Source) -> tuple[Series, ...]:
-    def marks(place: int, head: Head) -> Iterator[Mark]:
+    def marks(place: int, head: ColumnHead) -> Iterator[Mark]:
         for visit, row in source.by_visit(CountRow):
             n, size = row.subjects(source.sums, place), row.whom(source.sums, place, head).size
             limits = clopper_pearson(n, size)

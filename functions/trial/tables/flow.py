@@ -16,21 +16,21 @@ from trial.subject.derivation import Derivation
 from trial.tables.bidi import isolated
 from trial.tables.compiling import levels
 from trial.tables.grid import NOT_REPORTED, Box, Flow, Stage
-from trial.tables.rows.kinds import put
+from trial.tables.rows.kinds import put_cell
 
 FLOW_ROW = "flow#0"
 _DESIGNS = {"single-group": "single group", "parallel": "parallel groups", "crossover": "crossover"}
-Finder = Callable[[Derivation], Iterable[str]]
+LevelFinder = Callable[[Derivation], Iterable[str]]
 NOBODY: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True)
-class BoxPlan:
+class CompiledBox:
     """A box, ready to count: of all subjects, or of each arm's."""
 
     definition: FlowBox
     test: Test
-    reasons: Finder | None
+    reasons: LevelFinder | None
     arms: Sequence[Arm]
     zero_counts: bool
 
@@ -39,10 +39,10 @@ class BoxPlan:
         if not self.test(derivation):
             return
         name = self._name(derivation.planned_arm) if self.arms else self.definition.id
-        put(share, FLOW_ROW, name, 1)
+        put_cell(share, FLOW_ROW, name, 1)
         if self.reasons is not None:
             reason = next(filter(None, self.reasons(derivation)), "")  # the first by date
-            put(share, FLOW_ROW, f"{name}={reason}", 1)
+            put_cell(share, FLOW_ROW, f"{name}={reason}", 1)
 
     def _name(self, arm: str | None) -> str:
         return f"{self.definition.id}@{arm or ''}"
@@ -84,12 +84,12 @@ class BoxPlan:
 
 
 @dataclass(frozen=True)
-class FlowPlan:
+class CompiledFlow:
     """The flow of a definition, ready to count and to read."""
 
     definition: FlowDefinition
     design: str
-    stages: Sequence[tuple[BoxPlan, Sequence[BoxPlan]]]
+    stages: Sequence[tuple[CompiledBox, Sequence[CompiledBox]]]
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Count the subject in every box it belongs to."""
@@ -155,17 +155,17 @@ def _findings(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
             yield f"{where}{total} is not {joined} ({parts})"
 
 
-def compile_flow(definition: FlowDefinition, rules: Rules) -> FlowPlan:
+def compile_flow(definition: FlowDefinition, rules: Rules) -> CompiledFlow:
     """Get a flow ready; raises `Rejected` where it names what the definition does not define."""
 
-    def plan(box: FlowBox, path: str, *, by_arm: bool) -> BoxPlan:
+    def plan(box: FlowBox, path: str, *, by_arm: bool) -> CompiledBox:
         reasons = levels(rules, box.reasons, f"{path}/reasons") if box.reasons else None
         arms = rules.study.definition.arms if by_arm else ()
         test = rules.condition(box.count, f"{path}/count")
         zero_counts = definition.zero_counts if box.zero_counts is None else box.zero_counts
-        return BoxPlan(box, test, reasons, arms, zero_counts)
+        return CompiledBox(box, test, reasons, arms, zero_counts)
 
-    def made(i: int, stage: FlowStage) -> tuple[BoxPlan, Sequence[BoxPlan]] | None:
+    def made(i: int, stage: FlowStage) -> tuple[CompiledBox, Sequence[CompiledBox]] | None:
         plans = [
             rules.faults.attempt(partial(plan, box, f"/flow/stages/{i}/{at}", by_arm=stage.by_arm))
             for at, box in _boxes(stage)
@@ -176,7 +176,7 @@ def compile_flow(definition: FlowDefinition, rules: Rules) -> FlowPlan:
     _check_waiting(definition, rules)
     stages = [made(i, stage) for i, stage in enumerate(definition.stages)]
     design = _DESIGNS[rules.study.definition.design]
-    return FlowPlan(definition, design, [each for each in stages if each is not None])
+    return CompiledFlow(definition, design, [each for each in stages if each is not None])
 
 
 def _boxes(stage: FlowStage) -> Iterator[tuple[str, FlowBox]]:

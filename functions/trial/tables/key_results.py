@@ -11,10 +11,10 @@ from trial.definition.precision import Precision
 from trial.definition.references import row_of
 from trial.events.field_errors import some_of
 from trial.rules.matching import refused, unknown
-from trial.rules.parts import Collector
+from trial.rules.registry import FaultCollector
 from trial.tables import rounding
+from trial.tables.compiled import CompiledStudy
 from trial.tables.grid import NOT_REPORTED, Cell, Column, Grid, KeyResult, Row, Statistic
-from trial.tables.plan import Plan
 from trial.tables.rows.kinds import check_printed
 from trial.tables.rows.models import AncovaRow
 from trial.tables.rows.summaries import SummaryRow
@@ -42,7 +42,7 @@ _STATISTIC = {each: each for each in ("n", "events", "mean", "median", "differen
 """What a cell must hold for a key result to show it."""
 
 
-def check(plan: Plan, faults: Collector) -> None:
+def check(plan: CompiledStudy, faults: FaultCollector) -> None:
     """Note key results that show what their cell does not have, or more decimals than are kept."""
     for i, key_result in enumerate(plan.study.definition.key_results):
         faults.attempt(
@@ -63,13 +63,13 @@ def _check_shown(definition: Definition, key_result: KeyResultDefinition, path: 
         raise refused(f"{path}/show", detail)
 
 
-def _check_decimals(plan: Plan, key_result: KeyResultDefinition, path: str) -> None:
+def _check_decimals(plan: CompiledStudy, key_result: KeyResultDefinition, path: str) -> None:
     if key_result.decimals is not None:
         for precision in _precisions(plan, key_result.source):
             check_printed(precision, key_result.decimals, f"{path}/decimals")
 
 
-def _precisions(plan: Plan, ref: CellRef) -> Iterator[Precision]:
+def _precisions(plan: CompiledStudy, ref: CellRef) -> Iterator[Precision]:
     """Give how finely that is kept of which a cell shows a mean, a median or a difference."""
     for row in plan.tables[ref.table].rows if ref.table in plan.tables else ():
         if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:

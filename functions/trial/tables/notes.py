@@ -6,20 +6,20 @@ from dataclasses import replace
 from trial.rules.measures import Quantity
 from trial.tables.bidi import isolated
 from trial.tables.grid import NOT_REPORTED, Column, Row, Statistic
-from trial.tables.rows.counting import Base
-from trial.tables.rows.kinds import Head
+from trial.tables.rows.counting import OwnDenominator
+from trial.tables.rows.kinds import ColumnHead
 
 EMPTY = "Not reported: no subject is in this population so far."
 BLANK = "A blank was not reported; a derived value that is not yet due says so."
 
-SETTLED = (
+DETERMINED = (
     "Percentages are of those of whom the answer is known: who is not yet due or missing is told"
     " beside, and in neither number."
 )
 ZERO_ROWS = "Classes and changes of class that nobody has are not shown."
 
 
-def said(measured: Iterable[tuple[str, Quantity]]) -> tuple[str, str]:
+def units_and_directions(measured: Iterable[tuple[str, Quantity]]) -> tuple[str, str]:
     """Give the unit and the direction of what some columns measure, by column where they differ."""
     columns = list(measured)
     units = [(label, quantity.unit) for label, quantity in columns]
@@ -119,12 +119,12 @@ def nobody(label: str, levels: Sequence[str]) -> str:
     )
 
 
-def denominators(rows: Iterable[Row], heads: Iterable[Head]) -> Iterator[str]:
+def denominators(rows: Iterable[Row], heads: Iterable[ColumnHead]) -> Iterator[str]:
     """Say what percentages are of, as far as that is not a column's whole set."""
     counted = [cell for row in rows for cell in row.cells if cell.get("percent") is not None]
     if any(cell.get(name) for cell in counted for name in ("not_due", "missing")):
-        yield SETTLED
-    yield from (said for row in rows for said in row.notes)
+        yield DETERMINED
+    yield from (units_and_directions for row in rows for units_and_directions in row.notes)
     for head in heads:
         if head.open:
             yield (
@@ -133,22 +133,26 @@ def denominators(rows: Iterable[Row], heads: Iterable[Head]) -> Iterator[str]:
             )
 
 
-def lacking(label: str, what: str, columns: Iterable[tuple[str, str]]) -> str:
+def optional_fields_note(label: str, what: str, columns: Iterable[tuple[str, str]]) -> str:
     """Say of how many an answer hangs on what is not reported of their adverse events."""
-    of = "; ".join(f"{isolated(column)} {said}" for column, said in columns)
+    of = "; ".join(
+        f"{isolated(column)} {units_and_directions}" for column, units_and_directions in columns
+    )
     return (
         f"{isolated(label)}: adverse events of which {what} is not reported are not counted: {of}."
     )
 
 
-def lacking_of(label: str, asked: Iterable[str], found: Iterable[tuple[str, int]]) -> Iterator[str]:
+def optional_fields_notes(
+    label: str, asked: Iterable[str], found: Iterable[tuple[str, int]]
+) -> Iterator[str]:
     """Say of how many subjects, by column, an answer hangs on that; nothing of nobody."""
     of = [(column, f"{n} subject{'' if n == 1 else 's'}") for column, n in found if n]
     if of:
-        yield lacking(label, " or ".join(asked), of)
+        yield optional_fields_note(label, " or ".join(asked), of)
 
 
-def denominator(label: str, base: Base | None, *, everybody: bool) -> Iterator[str]:
+def denominator(label: str, base: OwnDenominator | None, *, everybody: bool) -> Iterator[str]:
     """Say what the denominator is of where it is not those of whom the answer is known."""
     if base is not None:
         yield f"{isolated(label)}: percentages are of those with: {isolated(base.label)}."

@@ -88,7 +88,7 @@ def scientific_text(value: Exact) -> str:
     return f"{exact_text(exact * 10 ** (zeros + 1))}e-{zeros + 1:02d}"
 
 
-def settled(value: Exact, kept: int) -> Fraction:
+def nearest_short_decimal(value: Exact, kept: int) -> Fraction:
     """Take a statistic of rounded values for the short decimal that it cannot be told from.
 
     Values with endless decimals are kept to some `kept` places, so their mean can be off by half a

@@ -8,10 +8,10 @@ from trial.definition.figures import BY_VISIT, FIGURE_KINDS, FigureDefinition
 from trial.definition.outputs import TableRow
 from trial.definition.study import Study
 from trial.rules.matching import refused, unknown
-from trial.rules.parts import Collector
+from trial.rules.registry import FaultCollector
 
 
-def check(study: Study, faults: Collector) -> None:
+def check(study: Study, faults: FaultCollector) -> None:
     """Note figures of what is not there, or is of another kind than they draw."""
     for i, figure in enumerate(study.definition.figures):
         faults.attempt(partial(_check, figure, study, f"/figures/{i}/source"))

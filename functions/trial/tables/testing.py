@@ -24,7 +24,7 @@ class _Tests:
     places: Sequence[_Place]
 
 
-def marked(testing: Testing | None, grids: Sequence[Grid], look: str) -> tuple[Grid, ...]:
+def mark_nominal(testing: Testing | None, grids: Sequence[Grid], look: str) -> tuple[Grid, ...]:
     """Mark every P value that is not confirmatory as nominal, and say so under its table.
 
     At no planned look (`look` is '') none is.

@@ -14,7 +14,7 @@ from trial.render.ars import events, groupings
 from trial.render.ars.clauses import Clause, Clauses, Variable, Written, combined, written
 from trial.render.ars.methods import Method, Methods
 from trial.render.ars.references import Place
-from trial.rules import settling
+from trial.rules import determination
 from trial.tables.grid import Cell, Completion, Grid, Row
 from trial.tables.listings.items import SUBJECTS
 
@@ -139,7 +139,7 @@ class Gathering:
             named = {each.value for each in row.levels.values}
             settled = None if "" in named else self._clauses.known(name)
         elif (asked := place.asked("count")) is not None:
-            opens = settling.opens(self._clauses.definition, asked)
+            opens = determination.undetermined(self._clauses.definition, asked)
             settled = self._clauses.settled(asked) if opens else None
         else:
             return None

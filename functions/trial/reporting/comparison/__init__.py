@@ -17,7 +17,7 @@ from trial.reporting.comparison.published import Moved
 from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import Reports
-from trial.tables.attribution import Place
+from trial.tables.attribution import CellAddress
 
 Document = dict[str, Any]
 _DIFFERENT = (
@@ -75,7 +75,7 @@ def _why_not(old: Side, new: Side, study: Study, seen: Study) -> str:
     return _OPENED if seen.pooled and not study.definition.blinded else ""
 
 
-def _moved_by(page: Page, places: Sequence[Place]) -> list[Document]:
+def _moved_by(page: Page, places: Sequence[CellAddress]) -> list[Document]:
     """Give who moved a key result, each with the records that did; None: not to be told apart."""
     names = sorted({name for place in places for name in page.movers.get(place, ())})
     found = []
@@ -86,7 +86,7 @@ def _moved_by(page: Page, places: Sequence[Place]) -> list[Document]:
     return found
 
 
-def _cell(place: Place, moved: Moved, page: Page) -> Document:
+def _cell(place: CellAddress, moved: Moved, page: Page) -> Document:
     return {
         "table": place.table,
         "row": place.row or None,

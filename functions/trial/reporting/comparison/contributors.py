@@ -15,8 +15,8 @@ from trial.store.dynamodb import Store
 from trial.subject.changes import Change, changes
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key, Subject, masked
-from trial.tables.attribution import Moves, Place
-from trial.tables.plan import plan_of
+from trial.tables.attribution import CellAddress, CellAttribution
+from trial.tables.compiled import compiled
 
 SUBJECTS, EVENTS, BYTES = 100, 10_000, 2_000_000
 """What a page holds at most, if more than one subject: how many, their events, its length."""
@@ -32,8 +32,8 @@ class Between:
     seen: Study
     old: Side
     new: Side
-    cells: Iterable[Place]
-    key_results: Iterable[Place]
+    cells: Iterable[CellAddress]
+    key_results: Iterable[CellAddress]
 
     @cached_property
     def candidates(self) -> list[str]:
@@ -45,14 +45,14 @@ class Between:
         return [each for each in every if old.get(each) != new.get(each)]
 
     @cached_property
-    def all_moves(self) -> Moves:
+    def all_moves(self) -> CellAttribution:
         """Tell who moved any of the places."""
-        return Moves(plan_of(self.view), {*self.cells, *self.key_results})
+        return CellAttribution(compiled(self.view), {*self.cells, *self.key_results})
 
     @cached_property
-    def key_result_moves(self) -> Moves:
+    def key_result_moves(self) -> CellAttribution:
         """Tell who moved what a key result shows."""
-        return Moves(plan_of(self.view), self.key_results)
+        return CellAttribution(compiled(self.view), self.key_results)
 
     def window(self, store: Store, name: str) -> Window:
         """Read a subject's journal, and say how much of it each cut is made of."""
@@ -74,8 +74,8 @@ class Page:
     """What is found of some subjects; `last` is the one after which the next page begins."""
 
     subjects: list[dict[str, Any]] = field(default_factory=list)
-    movers: dict[Place, list[str]] = field(default_factory=dict)
-    singled: dict[tuple[Place, str], list[Key]] = field(default_factory=dict)
+    movers: dict[CellAddress, list[str]] = field(default_factory=dict)
+    singled: dict[tuple[CellAddress, str], list[Key]] = field(default_factory=dict)
     """The records by which a subject moved what a key result shows, if they can be told apart."""
     last: str = ""
 
@@ -118,7 +118,7 @@ def _singled(
     before: Derivation | None,
     old: Subject,
     new: Subject,
-) -> Mapping[Place, list[Key]]:
+) -> Mapping[CellAddress, list[Key]]:
     """Find the records by which a subject moved what key results show.
 
     Those are the records without whose change the subject would show something else there; where
@@ -126,7 +126,7 @@ def _singled(
     """
     after = between.derived(new, between.new)
     moved = between.key_result_moves.between(before, after)
-    found: dict[Place, list[Key]] = {}
+    found: dict[CellAddress, list[Key]] = {}
     for each in changed if moved else ():
         records = {key: record for key, record in new.records.items() if key != each.key}
         if each.key in old.records:

@@ -9,7 +9,7 @@ from trial.definition.study import Study
 from trial.reporting.comparison.cuts import Side
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
-from trial.tables.attribution import Place
+from trial.tables.attribution import CellAddress
 
 Document = dict[str, Any]
 _SUMMARY, _TABLES = "summary.json", "tables.json"
@@ -26,7 +26,7 @@ class Moved:
 
 def moved(
     documents: Documents, study: str, old: Side, new: Side
-) -> tuple[dict[Place, Moved], list[Document]]:
+) -> tuple[dict[CellAddress, Moved], list[Document]]:
     """Find the cells and the key results that are not the same in two cuts by one definition."""
 
     def both(name: str) -> list[Any]:
@@ -53,7 +53,7 @@ def _key_results(before: Document, after: Document) -> Iterable[Document]:
             }
 
 
-def cells(before: Document, after: Document) -> dict[Place, Moved]:
+def cells(before: Document, after: Document) -> dict[CellAddress, Moved]:
     """Find the cells that differ in two documents of the same tables, in the later's order."""
     old, new = _placed(before), _placed(after)
     found = {}
@@ -71,31 +71,31 @@ def cells(before: Document, after: Document) -> dict[Place, Moved]:
     return found
 
 
-def _placed(document: Document) -> dict[Place, tuple[str, dict[str, Document]]]:
+def _placed(document: Document) -> dict[CellAddress, tuple[str, dict[str, Document]]]:
     """Give the label and the statistics of every cell, and of every column its denominator."""
-    found: dict[Place, tuple[str, dict[str, Document]]] = {}
+    found: dict[CellAddress, tuple[str, dict[str, Document]]] = {}
     for table in document["tables"]:
         for column in table["columns"]:
             size = {"raw": column["n"], "text": "" if column["n"] is None else str(column["n"])}
-            found[Place(table["id"], "", column["id"])] = column["label"], {"N": size}
+            found[CellAddress(table["id"], "", column["id"])] = column["label"], {"N": size}
         labels = {row["id"]: row["label"] for row in table["rows"]}
         for row in table["rows"]:
             above = labels.get(row["id"].partition("/")[0], "") if "/" in row["id"] else ""
             label = ", ".join(filter(None, (above, row["label"])))
             for cell in row["cells"]:
-                place = Place(table["id"], row["id"], cell["column"])
+                place = CellAddress(table["id"], row["id"], cell["column"])
                 shown = {"raw": cell["raw"], "text": cell["text"]}
                 found.setdefault(place, (label, {}))[1][cell["statistic"]] = shown
     return found
 
 
-def sources(view: Study, key_results: Sequence[Document]) -> list[tuple[Place, ...]]:
+def sources(view: Study, key_results: Sequence[Document]) -> list[tuple[CellAddress, ...]]:
     """Say of each key result that moved which places it shows: its cell and, if it moved, its N."""
     defined = {each.id: each.source for each in view.definition.key_results}
     found = []
     for key_result in key_results:
         of = defined[key_result["id"]]
-        size = (Place(of.table, "", of.column),)
+        size = (CellAddress(of.table, "", of.column),)
         same = key_result["before"]["N"] == key_result["after"]["N"]
-        found.append((Place(of.table, of.row, of.column), *(() if same else size)))
+        found.append((CellAddress(of.table, of.row, of.column), *(() if same else size)))
     return found

@@ -13,10 +13,10 @@ from trial.definition import study as studies
 from trial.definition.study import Study
 from trial.errors import Fault, Rejected, UnknownName
 from trial.events.json_body import read_json
-from trial.rules.parts import Collector
+from trial.rules.registry import FaultCollector
 from trial.tables import key_results, listings, sources
 from trial.tables.checking import names, oddities, places
-from trial.tables.plan import Plan
+from trial.tables.compiled import CompiledStudy
 
 _TITLE = "Definition not accepted"
 
@@ -57,14 +57,14 @@ def faults(study: Study, value: Any) -> Iterator[Fault]:  # noqa: ANN401 (the de
 
 def _built(study: Study) -> Iterable[Fault]:
     """Make everything of a definition ready, and each audience's view once it holds together."""
-    found = Collector()
-    _outputs(Plan(study, found), found)
+    found = FaultCollector()
+    _outputs(CompiledStudy(study, found), found)
     if not found.found and study.open is not study:
-        _outputs(Plan(study.open, found), found)
+        _outputs(CompiledStudy(study.open, found), found)
     return found.found
 
 
-def _outputs(plan: Plan, found: Collector) -> None:
+def _outputs(plan: CompiledStudy, found: FaultCollector) -> None:
     definition = plan.study.definition
     sources.check(plan.study, found)
     listings.check(plan, found)

@@ -22,7 +22,7 @@ from trial.tables.checking.walking import STRAY, Named, Raw, escaped, walk
 from trial.tables.listings import facts, items
 from trial.tables.listings.sources import DERIVED
 from trial.tables.rows.events import OTHER
-from trial.tables.rows.levels import AWAITED
+from trial.tables.rows.levels import NOT_YET_DUE_LEVEL
 
 
 def faults(definition: Any) -> Iterator[Fault]:  # noqa: ANN401 (any JSON)
@@ -176,7 +176,7 @@ def _row(named: Named) -> Iterator[Fault]:
         yield unknown(named.path, "row", named.value, there, f"table {table.get('id')}")
 
 
-_OF_NOBODY_ELSE = ("", AWAITED, OTHER, "Other")
+_OF_NOBODY_ELSE = ("", NOT_YET_DUE_LEVEL, OTHER, "Other")
 """Rows of who is at none of the levels: missing, not yet due, at another."""
 
 

@@ -15,9 +15,9 @@ from trial.statistics.cells import Cells, Share
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key
 from trial.tables.discrepancies import identity, safety, treatment, visits
-from trial.tables.discrepancies.found import Found, Rule
+from trial.tables.discrepancies.evidence import DiscrepancyRule, Evidence
 from trial.tables.grid import RuleCount
-from trial.tables.rows.kinds import put
+from trial.tables.rows.kinds import put_cell
 
 ROW = "discrepancies#0"
 """The row of sums that counts them, by rule; a subject has a cell where it has one."""
@@ -47,15 +47,15 @@ class Discrepancy:
         return ", ".join(record for _, record in self.records)
 
 
-def _disputed(derivation: Derivation) -> Iterator[Found]:
+def _disputed(derivation: Derivation) -> Iterator[Evidence]:
     for kind, record, revision in derivation.disputed:
         yield ((kind, record),), f"revision {revision}: the content recorded first is in force"
 
 
-def _across(name: str) -> Rule:
+def _across(name: str) -> DiscrepancyRule:
     """Make the rule that gives what the reader of all subjects has found of one."""
 
-    def found(derivation: Derivation) -> Iterator[Found]:
+    def found(derivation: Derivation) -> Iterator[Evidence]:
         for rule, records, detail in derivation.across:
             if rule == name:
                 yield records, detail
@@ -63,7 +63,7 @@ def _across(name: str) -> Rule:
     return found
 
 
-FINDERS: Mapping[str, Rule] = {
+DISCREPANCY_RULES: Mapping[str, DiscrepancyRule] = {
     "not-enrolled": identity.not_enrolled,
     "enrolled-twice": identity.enrolled_twice,
     "randomised-twice": identity.randomised_twice,
@@ -117,14 +117,14 @@ _OF_SUPERSEDED = frozenset({
 """The rules that look at a subject who counts nowhere too; no other does."""
 
 
-class Checks:
+class EditChecks:
     """The rules that a study wants, ready to look at its subjects."""
 
     def __init__(self, study: Study) -> None:
         wanted, used = study.definition.discrepancies, kinds(study.definition)
         self._rules = [
             (name, find, RULES[name].needs - used)
-            for name, find in FINDERS.items()
+            for name, find in DISCREPANCY_RULES.items()
             if wanted.wanted(name)
         ]
 
@@ -141,7 +141,7 @@ class Checks:
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Count the subject's discrepancies by rule."""
         for each in self.find(derivation):
-            put(share, ROW, each.rule, 1)
+            put_cell(share, ROW, each.rule, 1)
 
     def read(
         self, sums: Mapping[str, Cells], beside: Mapping[str, int], listing: str

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from trial.events.payloads import ERASURE
 from trial.subject.fold import Key, Record, Subject
 
-type Noted = tuple[str, tuple[Key, ...], str]
+type SubjectDiscrepancy = tuple[str, tuple[Key, ...], str]
 """A rule, the records that are meant, and what there is to say of them."""
 
 SUPERSEDED = "subject.superseded"
@@ -32,7 +32,7 @@ def form(term: str) -> str:
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", term)).strip().casefold()
 
 
-class Survey:
+class CrossSubjectSurvey:
     """What all subjects together tell of one."""
 
     def __init__(self, subjects: Iterable[Subject]) -> None:
@@ -59,11 +59,11 @@ class Survey:
         if any(each.kind not in (SUPERSEDED, ERASURE) for each in live):
             self._present.add(subject.id)
 
-    def of(self, subject: Subject) -> tuple[Noted, ...]:
+    def of(self, subject: Subject) -> tuple[SubjectDiscrepancy, ...]:
         """Give what is found of a subject."""
         return (*self._superseded(subject), *self._spelt(subject))
 
-    def _superseded(self, subject: Subject) -> Iterator[Noted]:
+    def _superseded(self, subject: Subject) -> Iterator[SubjectDiscrepancy]:
         if subject.id not in self._by:
             return
         reached = self._reached(subject.id)
@@ -87,7 +87,7 @@ class Survey:
                 ahead += self._by.get(name, ())
         return reached
 
-    def _spelt(self, subject: Subject) -> Iterator[Noted]:
+    def _spelt(self, subject: Subject) -> Iterator[SubjectDiscrepancy]:
         if not self._preferred or subject.id in self._by:
             return
         for record, field in sorted(

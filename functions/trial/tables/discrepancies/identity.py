@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from trial.events import dates
 from trial.events.payloads import ERASURE
 from trial.subject.derivation import DECIDING_DATE, Derivation
-from trial.tables.discrepancies.found import Found, by_id, counted, keys
+from trial.tables.discrepancies.evidence import Evidence, by_id, count_text, record_keys
 
 ENROLLED, RANDOMISED, SUPERSEDED = "subject.enrolled", "subject.randomised", "subject.superseded"
 CONSENT = "consent.recorded"
@@ -17,7 +17,7 @@ _WITH_REASON = (
 )  # fmt: skip
 
 
-def not_enrolled(derivation: Derivation) -> Iterator[Found]:
+def not_enrolled(derivation: Derivation) -> Iterator[Evidence]:
     """Find data of somebody who was never introduced, or who is treated without being enrolled.
 
     Who is screened or consents has data before the enrolment. Who is randomised and not enrolled is
@@ -33,41 +33,53 @@ def not_enrolled(derivation: Derivation) -> Iterator[Found]:
     if derivation.randomisation is not None:
         windows = (each for each in derivation.rules.visits if each.window is not None)
         if any(each.days_from == "enrolment" for each in windows):
-            yield keys(derivation.randomisation), "randomised, and no enrolment to count days from"
+            yield (
+                record_keys(derivation.randomisation),
+                "randomised, and no enrolment to count days from",
+            )
     elif data and _INTRODUCES.isdisjoint(each.kind for each in data):
         named = sorted(data, key=lambda each: (each.kind, each.record))
-        yield keys(*named), f"{counted(len(data), 'record')}, and none that enrols the subject"
+        yield (
+            record_keys(*named),
+            f"{count_text(len(data), 'record')}, and none that enrols the subject",
+        )
     elif derivation.doses:
-        yield keys(*derivation.doses), f"{counted(len(derivation.doses), 'dose')}, and no enrolment"
+        yield (
+            record_keys(*derivation.doses),
+            f"{count_text(len(derivation.doses), 'dose')}, and no enrolment",
+        )
 
 
-def enrolled_twice(derivation: Derivation) -> Iterator[Found]:
+def enrolled_twice(derivation: Derivation) -> Iterator[Evidence]:
     """Find every enrolment but the earliest."""
     yield from _again(derivation, ENROLLED, "the earlier enrolment counts")
 
 
-def randomised_twice(derivation: Derivation) -> Iterator[Found]:
+def randomised_twice(derivation: Derivation) -> Iterator[Evidence]:
     """Find every randomisation but the earliest."""
     yield from _again(derivation, RANDOMISED, "the earlier randomisation counts")
 
 
-def _again(derivation: Derivation, kind: str, told: str) -> Iterator[Found]:
+def _again(derivation: Derivation, kind: str, told: str) -> Iterator[Evidence]:
     if len(derivation.records(kind)) > 1:
         first, *others = derivation.ordered(kind)
         for each in others:
-            yield keys(first, each), f"dated {first.data['date']} and {each.data['date']}: {told}"
+            yield (
+                record_keys(first, each),
+                f"dated {first.data['date']} and {each.data['date']}: {told}",
+            )
 
 
-def strata_missing(derivation: Derivation) -> Iterator[Found]:
+def strata_missing(derivation: Derivation) -> Iterator[Evidence]:
     """Find a randomisation that lacks a stratum of the definition."""
     randomisation = derivation.randomisation
     if randomisation is not None:
         given = randomisation.data.get("strata") or {}
         if missing := sorted(derivation.rules.strata.keys() - given.keys()):
-            yield keys(randomisation), f"no level of {', '.join(missing)}"
+            yield record_keys(randomisation), f"no level of {', '.join(missing)}"
 
 
-def before_consent(derivation: Derivation) -> Iterator[Found]:
+def before_consent(derivation: Derivation) -> Iterator[Evidence]:
     """Find enrolment, randomisation, doses and deviations dated before the earliest consent."""
     if not derivation.records(CONSENT):
         return
@@ -77,37 +89,37 @@ def before_consent(derivation: Derivation) -> Iterator[Found]:
         for each in derivation.ordered(kind):
             dated = each.data[DECIDING_DATE.get(kind, "date")][: dates.FULL]
             if dates.latest(dated) < day:
-                yield keys(consent, each), f"dated {dated}, consent {consent.data['date']}"
+                yield record_keys(consent, each), f"dated {dated}, consent {consent.data['date']}"
 
 
-def superseded(derivation: Derivation) -> Iterator[Found]:
+def superseded(derivation: Derivation) -> Iterator[Evidence]:
     """Find that another id stands for the subject: none of its records counts."""
     records = by_id(derivation.records(SUPERSEDED))
     if records:
         others = sorted({each.data["by"] for each in records})
-        yield keys(*records), f"counted nowhere: {', '.join(others)} stands for it"
+        yield record_keys(*records), f"counted nowhere: {', '.join(others)} stands for it"
 
 
-def superseded_by_two(derivation: Derivation) -> Iterator[Found]:
+def superseded_by_two(derivation: Derivation) -> Iterator[Evidence]:
     """Find that two ids are said to stand for the subject."""
     records = by_id(derivation.records(SUPERSEDED))
     if len(others := sorted({each.data["by"] for each in records})) > 1:
-        yield keys(*records), f"by {', '.join(others)}"
+        yield record_keys(*records), f"by {', '.join(others)}"
 
 
-def void_of_nothing(derivation: Derivation) -> Iterator[Found]:
+def void_of_nothing(derivation: Derivation) -> Iterator[Evidence]:
     """Find voids of which no other revision was ever received."""
     subject = derivation.subject
     voids = [each for each in subject.records.values() if each.void]
     for each in sorted(voids, key=lambda one: (one.kind, one.record)):
         if len(subject.seen[each.kind, each.record]) == 1:
-            yield keys(each), f"revision {each.revision} is all that was received of it"
+            yield record_keys(each), f"revision {each.revision} is all that was received of it"
 
 
-def blank_reason(derivation: Derivation) -> Iterator[Found]:
+def blank_reason(derivation: Derivation) -> Iterator[Evidence]:
     """Find reasons of nothing but blanks: none is taken now, but older journals may hold some."""
     for kind in _WITH_REASON:
         for each in by_id(derivation.records(kind)):
             reason = each.data.get("reason")
             if reason is not None and not reason.strip():
-                yield keys(each), "the reason is blank"
+                yield record_keys(each), "the reason is blank"

@@ -7,7 +7,14 @@ from trial.events.fields import term
 from trial.subject.adverse_events import FATAL, GRADE_OF_DEATH, AdverseEvent
 from trial.subject.derivation import DECIDING_DATE, Derivation
 from trial.subject.fold import Record
-from trial.tables.discrepancies.found import EVENTS, MOST, Found, by_id, event_key, keys
+from trial.tables.discrepancies.evidence import (
+    EVENTS,
+    MAX_RECORDS_NAMED,
+    Evidence,
+    by_id,
+    event_key,
+    record_keys,
+)
 from trial.tables.discrepancies.treatment import DISPOSITION
 
 CODINGS, DEATHS = "adverse-event.coded", "death.reported"
@@ -18,7 +25,7 @@ _OF_THE_LIVING = (
 )  # fmt: skip
 
 
-def coding_without_event(derivation: Derivation) -> Iterator[Found]:
+def coding_without_event(derivation: Derivation) -> Iterator[Evidence]:
     """Find codings of an event that is not there: void, or never reported.
 
     Which of the two is not told: before a cut-off date the one may look like the other.
@@ -30,10 +37,10 @@ def coding_without_event(derivation: Derivation) -> Iterator[Found]:
     for each in by_id(codings):
         event = each.data["adverse_event"]
         if event not in reported:
-            yield keys(each), f"adverse event {event} is not there"
+            yield record_keys(each), f"adverse event {event} is not there"
 
 
-def grade_and_outcome(derivation: Derivation) -> Iterator[Found]:
+def grade_and_outcome(derivation: Derivation) -> Iterator[Evidence]:
     """Find fatal events of another grade than 5, and events of grade 5 that are not fatal."""
     for event in derivation.adverse_events:
         fatal = event.data.get("outcome") == FATAL
@@ -42,7 +49,7 @@ def grade_and_outcome(derivation: Derivation) -> Iterator[Found]:
             yield event_key(event), f"grade {grade}, outcome {'' if fatal else 'not '}{FATAL}"
 
 
-def seriousness(derivation: Derivation) -> Iterator[Found]:
+def seriousness(derivation: Derivation) -> Iterator[Evidence]:
     """Find events with criteria of seriousness that are not serious."""
     for event in derivation.adverse_events:
         criteria = event.data.get("seriousness") or []
@@ -50,14 +57,14 @@ def seriousness(derivation: Derivation) -> Iterator[Found]:
             yield event_key(event), f"not serious, and criteria are given: {len(criteria)}"
 
 
-def serious_without_criterion(derivation: Derivation) -> Iterator[Found]:
+def serious_without_criterion(derivation: Derivation) -> Iterator[Evidence]:
     """Find serious events that do not say by which criterion."""
     for event in derivation.adverse_events:
         if event.data["serious"] and not event.data.get("seriousness"):
             yield event_key(event), "serious, and no criterion is given"
 
 
-def event_twice(derivation: Derivation) -> Iterator[Found]:
+def event_twice(derivation: Derivation) -> Iterator[Evidence]:
     """Find adverse events of one verbatim term, whatever its case, and one onset."""
     alike: dict[tuple[str, str], list[AdverseEvent]] = {}
     for event in derivation.adverse_events:
@@ -66,26 +73,26 @@ def event_twice(derivation: Derivation) -> Iterator[Found]:
             alike.setdefault((words, onset[: dates.FULL]), []).append(event)
     for (_, onset), events in alike.items():
         if len(events) > 1:
-            named = sorted(event.record for event in events)[:MOST]
+            named = sorted(event.record for event in events)[:MAX_RECORDS_NAMED]
             yield tuple((EVENTS, record) for record in named), f"one term, onset {onset}"
 
 
-def unresolved_with_end(derivation: Derivation) -> Iterator[Found]:
+def unresolved_with_end(derivation: Derivation) -> Iterator[Evidence]:
     """Find events that have ended and are not resolved."""
     for event in derivation.adverse_events:
         if event.data.get("outcome") == UNRESOLVED and event.data.get("end"):
             yield event_key(event), f"ended {event.data['end']}, outcome {UNRESOLVED}"
 
 
-def died_twice(derivation: Derivation) -> Iterator[Found]:
+def died_twice(derivation: Derivation) -> Iterator[Evidence]:
     """Find every report of a death but the earliest."""
     if len(derivation.records(DEATHS)) > 1:
         first, *others = derivation.ordered(DEATHS)
         for each in others:
-            yield keys(first, each), f"dated {first.data['date']} and {each.data['date']}"
+            yield record_keys(first, each), f"dated {first.data['date']} and {each.data['date']}"
 
 
-def death_date_differs(derivation: Derivation) -> Iterator[Found]:
+def death_date_differs(derivation: Derivation) -> Iterator[Evidence]:
     """Find fatal events that ended, and dispositions for death dated, on another day."""
     death = derivation.death
     if death is None:
@@ -94,11 +101,14 @@ def death_date_differs(derivation: Derivation) -> Iterator[Found]:
     for event in _fatal(derivation):
         end = event.data.get("end")
         if end and not _same_day(end, died):
-            yield (*keys(death), *event_key(event)), f"event ended {end}, death is dated {died}"
+            yield (
+                (*record_keys(death), *event_key(event)),
+                f"event ended {end}, death is dated {died}",
+            )
     for each in _for_death(derivation):
         if not _same_day(each.data["date"], died):
             told = f"disposition dated {each.data['date']}, death {died}"
-            yield keys(death, each), told
+            yield record_keys(death, each), told
 
 
 def _fatal(derivation: Derivation) -> list[AdverseEvent]:
@@ -117,7 +127,7 @@ def _same_day(one: str, other: str) -> bool:
     return dates.earliest(one) <= dates.latest(other) and dates.earliest(other) <= dates.latest(one)
 
 
-def after_death(derivation: Derivation) -> Iterator[Found]:
+def after_death(derivation: Derivation) -> Iterator[Evidence]:
     """Find what only the living can have, dated after the death."""
     death = derivation.death
     if death is None:
@@ -128,22 +138,22 @@ def after_death(derivation: Derivation) -> Iterator[Found]:
             dated = record.data.get(DECIDING_DATE.get(kind, "date"))
             if dated and dates.earliest(dated) > died:
                 told = f"dated {dated[: dates.FULL]}, death {death.data['date']}"
-                yield keys(death, record), told
+                yield record_keys(death, record), told
 
 
-def death_without_fatal_event(derivation: Derivation) -> Iterator[Found]:
+def death_without_fatal_event(derivation: Derivation) -> Iterator[Evidence]:
     """Find a death that no adverse event ended in."""
     if derivation.death is not None and not _fatal(derivation):
-        yield keys(derivation.death), "no adverse event has a fatal outcome"
+        yield record_keys(derivation.death), "no adverse event has a fatal outcome"
 
 
-def death_without_disposition(derivation: Derivation) -> Iterator[Found]:
+def death_without_disposition(derivation: Derivation) -> Iterator[Evidence]:
     """Find a death that no disposition gives as its reason."""
     if derivation.death is not None and not _for_death(derivation):
-        yield keys(derivation.death), "no disposition gives death as its reason"
+        yield record_keys(derivation.death), "no disposition gives death as its reason"
 
 
-def fatal_without_death(derivation: Derivation) -> Iterator[Found]:
+def fatal_without_death(derivation: Derivation) -> Iterator[Evidence]:
     """Find a fatal event of a subject whose death is not reported."""
     if derivation.death is None:
         for event in _fatal(derivation):

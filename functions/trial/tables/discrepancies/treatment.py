@@ -6,7 +6,7 @@ from itertools import combinations
 from trial.events import dates
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
-from trial.tables.discrepancies.found import Found, by_id, counted, event_key, keys
+from trial.tables.discrepancies.evidence import Evidence, by_id, count_text, event_key, record_keys
 
 DISPOSITION = "disposition.recorded"
 WITHDRAWN = "DRUG WITHDRAWN"
@@ -15,14 +15,14 @@ _RANDOMISES = ("parallel", "crossover")
 _OF_HARM = ("ADVERSE EVENT", "DEATH")
 
 
-def dosed_not_randomised(derivation: Derivation) -> Iterator[Found]:
+def dosed_not_randomised(derivation: Derivation) -> Iterator[Evidence]:
     """Find doses of a subject of a randomised study who is not randomised."""
     doses = derivation.doses
     if doses and derivation.randomisation is None and derivation.rules.design in _RANDOMISES:
-        yield keys(*doses), f"{counted(len(doses), 'dose')} from {doses[0].data['start']}"
+        yield record_keys(*doses), f"{count_text(len(doses), 'dose')} from {doses[0].data['start']}"
 
 
-def dose_before_randomisation(derivation: Derivation) -> Iterator[Found]:
+def dose_before_randomisation(derivation: Derivation) -> Iterator[Evidence]:
     """Find doses dated before the day of randomisation."""
     randomisation = derivation.randomisation
     if randomisation is None:
@@ -31,11 +31,11 @@ def dose_before_randomisation(derivation: Derivation) -> Iterator[Found]:
     day = dates.earliest(date)
     early = [each for each in derivation.doses if dates.earliest(each.data["start"]) < day]
     if early:
-        told = f"{counted(len(early), 'dose')} from {early[0].data['start']}, randomised {date}"
-        yield keys(randomisation, *early), told
+        told = f"{count_text(len(early), 'dose')} from {early[0].data['start']}, randomised {date}"
+        yield record_keys(randomisation, *early), told
 
 
-def dosed_with_another_arm(derivation: Derivation) -> Iterator[Found]:
+def dosed_with_another_arm(derivation: Derivation) -> Iterator[Evidence]:
     """Find doses of a treatment that the planned arm does not give.
 
     Seen pooled there are no arms, and nothing is found.
@@ -46,10 +46,10 @@ def dosed_with_another_arm(derivation: Derivation) -> Iterator[Found]:
     for dose in derivation.doses:
         given = dose.data.get("treatment")
         if given is not None and given not in planned.treatments:
-            yield keys(dose), f"given {dose.data['start']}"
+            yield record_keys(dose), f"given {dose.data['start']}"
 
 
-def dose_without_treatment(derivation: Derivation) -> Iterator[Found]:
+def dose_without_treatment(derivation: Derivation) -> Iterator[Evidence]:
     """Find doses of no named treatment where arms say what they give.
 
     Seen pooled there are no arms, and nothing is found.
@@ -57,11 +57,13 @@ def dose_without_treatment(derivation: Derivation) -> Iterator[Found]:
     if any(arm.treatments for arm in derivation.rules.arms):
         unnamed = [each for each in derivation.doses if each.data.get("treatment") is None]
         if unnamed:
-            told = f"{counted(len(unnamed), 'dose')} from {unnamed[0].data['start'][: dates.FULL]}"
-            yield keys(*unnamed), told
+            told = (
+                f"{count_text(len(unnamed), 'dose')} from {unnamed[0].data['start'][: dates.FULL]}"
+            )
+            yield record_keys(*unnamed), told
 
 
-def dose_after_discontinuation(derivation: Derivation) -> Iterator[Found]:
+def dose_after_discontinuation(derivation: Derivation) -> Iterator[Evidence]:
     """Find doses after the day on which treatment or study was discontinued."""
     ended = [
         each
@@ -74,32 +76,35 @@ def dose_after_discontinuation(derivation: Derivation) -> Iterator[Found]:
     for dose in derivation.doses:
         if dates.earliest(dose.data["start"]) > dates.earliest(date):
             told = f"given {dose.data['start'][: dates.FULL]}, discontinued {date}"
-            yield keys(ended[0], dose), told
+            yield record_keys(ended[0], dose), told
 
 
-def completed_with_reason(derivation: Derivation) -> Iterator[Found]:
+def completed_with_reason(derivation: Derivation) -> Iterator[Evidence]:
     """Find completions that give a reason, other than that it was completed."""
     for each in by_id(derivation.records(DISPOSITION)):
         reason = (each.data.get("reason") or "").strip().upper()
         if each.data["status"] == "completed" and reason and not reason.startswith("COMPLET"):
-            yield keys(each), f"{each.data['of']} completed, and a reason for leaving is given"
+            yield (
+                record_keys(each),
+                f"{each.data['of']} completed, and a reason for leaving is given",
+            )
 
 
-def completed_and_discontinued(derivation: Derivation) -> Iterator[Found]:
+def completed_and_discontinued(derivation: Derivation) -> Iterator[Evidence]:
     """Find pairs of dispositions, of one thing and period, of which one completed it."""
     for one, other in _pairs(derivation):
         if one.data["status"] != other.data["status"]:
-            yield keys(one, other), f"{one.data['of']}: {_dated(one)}, {_dated(other)}"
+            yield record_keys(one, other), f"{one.data['of']}: {_dated(one)}, {_dated(other)}"
 
 
-def disposition_twice(derivation: Derivation) -> Iterator[Found]:
+def disposition_twice(derivation: Derivation) -> Iterator[Evidence]:
     """Find pairs of dispositions, of one thing and period, with one status."""
     for one, other in _pairs(derivation):
         if one.data["status"] == other.data["status"]:
             alike = one.data.get("reason") == other.data.get("reason")
             told = "for one reason" if alike else "for different reasons"
             told = f" {told}" if one.data["status"] == "discontinued" else ""
-            yield keys(one, other), f"{one.data['of']}: {_dated(one)}, {_dated(other)}{told}"
+            yield record_keys(one, other), f"{one.data['of']}: {_dated(one)}, {_dated(other)}{told}"
 
 
 def _pairs(derivation: Derivation) -> Iterator[tuple[Record, Record]]:
@@ -114,7 +119,7 @@ def _dated(disposition: Record) -> str:
     return f"{disposition.data['status']} {disposition.data['date']}"
 
 
-def withdrawn_for_another_reason(derivation: Derivation) -> Iterator[Found]:
+def withdrawn_for_another_reason(derivation: Derivation) -> Iterator[Evidence]:
     """Find adverse events that stopped the drug where all reasons to stop are said to be others.
 
     That treatment ended as planned is another reason too; that the study did is none.
@@ -131,7 +136,7 @@ def withdrawn_for_another_reason(derivation: Derivation) -> Iterator[Found]:
         if event.data.get("action_taken") == WITHDRAWN:
             is_so = (("related", event.related), ("serious", event.data["serious"]))
             told = ", ".join(word if true else f"not {word}" for word, true in is_so)
-            yield (*event_key(event), *keys(*ended)), f"action taken: {WITHDRAWN}; {told}"
+            yield (*event_key(event), *record_keys(*ended)), f"action taken: {WITHDRAWN}; {told}"
 
 
 def _is_of_harm(disposition: Record) -> bool:

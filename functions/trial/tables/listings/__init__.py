@@ -10,25 +10,25 @@ from itertools import chain
 
 from trial.definition.outputs import ListingDefinition
 from trial.rules import Rules
-from trial.rules.parts import Collector
+from trial.rules.registry import FaultCollector
 from trial.subject.derivation import Derivation
+from trial.tables.compiled import CompiledStudy
 from trial.tables.grid import Listing, Value
 from trial.tables.listings import complete, items
 from trial.tables.listings.columns import columns
 from trial.tables.listings.footnotes import footnotes
-from trial.tables.plan import Plan
 
-Row = tuple[Value, ...]
+ListingRow = tuple[Value, ...]
 
 
 @dataclass(frozen=True)
-class Rows:
+class ListingRows:
     """A listing's rows: each iteration goes over the subjects anew and keeps none of them."""
 
     derivations: Iterable[Derivation]
-    of: Callable[[Derivation], Iterator[Row]]
+    of: Callable[[Derivation], Iterator[ListingRow]]
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[ListingRow]:
         return chain.from_iterable(map(self.of, _in_order(self.derivations)))
 
 
@@ -40,7 +40,7 @@ def _in_order(derivations: Iterable[Derivation]) -> Iterator[Derivation]:
         yield each
 
 
-def listings(plan: Plan, derivations: Iterable[Derivation]) -> tuple[Listing, ...]:
+def listings(plan: CompiledStudy, derivations: Iterable[Derivation]) -> tuple[Listing, ...]:
     """Make every listing of the definition from the subjects, given in order of their ids.
 
     One of all discrepancies is added where the definition has none.
@@ -54,7 +54,7 @@ def listings(plan: Plan, derivations: Iterable[Derivation]) -> tuple[Listing, ..
     )
 
 
-def check(plan: Plan, faults: Collector) -> None:
+def check(plan: CompiledStudy, faults: FaultCollector) -> None:
     """Note listings that show what is not there."""
     for i, definition in enumerate(plan.study.definition.listings):
         faults.attempt(partial(_listing, plan.rules, definition, (), f"/listings/{i}"))
@@ -71,7 +71,7 @@ def _listing(
     sources = [source for _, source in shown]
     superseded_too = definition.records == items.FINDINGS
 
-    def rows(derivation: Derivation) -> Iterator[Row]:
+    def rows(derivation: Derivation) -> Iterator[ListingRow]:
         if derivation.superseded and not superseded_too:
             return
         if meant is not None and not meant(derivation):
@@ -84,7 +84,7 @@ def _listing(
         definition.title,
         definition.population,
         tuple(column for column, _ in shown),
-        Rows(derivations, rows),
+        ListingRows(derivations, rows),
         (*definition.footnotes, *footnotes(rules, definition, path)),
         definition.data_name,
     )

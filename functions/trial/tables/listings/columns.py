@@ -10,18 +10,18 @@ from functools import partial
 from trial.definition.outputs import ListingColumnDefinition, ListingDefinition
 from trial.rules import Rules
 from trial.rules.matching import refused
-from trial.rules.parts import Collector
+from trial.rules.registry import FaultCollector
 from trial.tables.grid import ListingColumn
 from trial.tables.listings import days
-from trial.tables.listings.items import Source
+from trial.tables.listings.items import ColumnSource
 from trial.tables.listings.sources import source
 from trial.tables.listings.variables import gives_numbers, is_whole, key_sequence
 
-Column = tuple[ListingColumn, Source]
+SourcedColumn = tuple[ListingColumn, ColumnSource]
 _STUDY_DAY = ".study-day"
 
 
-def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Column]:
+def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[SourcedColumn]:
     """Make a listing's columns; refuses sources that are not known.
 
     What the definition shows itself is not added to it: a column of that id, or the study day of
@@ -31,9 +31,9 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Colu
     ids, sources = {each.id for each in written}, {each.source for each in written}
     dated = {each.source for each in written if each.kind == "date"}
     keys = key_sequence(definition)
-    faults = Collector()
+    faults = FaultCollector()
 
-    def of(column: ListingColumnDefinition, at: str) -> list[Column]:
+    def of(column: ListingColumnDefinition, at: str) -> list[SourcedColumn]:
         if column.kind in ("date", "day") and column.source is not None:
             first, *more = _of_date(column, definition.records, sources, at)
             return [first, *(each for each in more if each[0].id not in ids)]
@@ -62,7 +62,7 @@ def _no_number(source: str) -> str:
 
 def _of_date(
     column: ListingColumnDefinition, records: str, sources: Collection[str | None], path: str
-) -> Iterator[Column]:
+) -> Iterator[SourcedColumn]:
     field = days.field(column.source, records)
     if field is None:
         raise refused(f"{path}/kind", "is that of a date, and the source is none")

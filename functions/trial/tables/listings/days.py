@@ -16,9 +16,9 @@ from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
 from trial.subject.imputation import RULES, Dated
 from trial.tables.grid import Value
-from trial.tables.listings.items import Item, parameters_of
+from trial.tables.listings.items import ListingItem, parameters_of
 
-Rule = Callable[[Derivation, Item], Dated | None]
+ImputationRule = Callable[[Derivation, ListingItem], Dated | None]
 """Gives what a partial date counts as."""
 
 
@@ -29,11 +29,11 @@ class DateField:
     One that is `derived` of records rather than collected is always complete.
     """
 
-    text: Callable[[Derivation, Item], str | None]
-    rule: Rule | None = None
+    text: Callable[[Derivation, ListingItem], str | None]
+    rule: ImputationRule | None = None
     derived: bool = False
 
-    def day(self, derivation: Derivation, item: Item) -> int | None:
+    def day(self, derivation: Derivation, item: ListingItem) -> int | None:
         """Give the day (ordinal) it counts as; None for a partial date without a rule."""
         text = self.text(derivation, item)
         if not text:
@@ -43,17 +43,17 @@ class DateField:
         dated = self.rule(derivation, item) if self.rule else None
         return dated.day if dated else None
 
-    def date(self, derivation: Derivation, item: Item) -> Value:
+    def date(self, derivation: Derivation, item: ListingItem) -> Value:
         """Give that day as YYYY-MM-DD."""
         day = self.day(derivation, item)
         return None if day is None else dates.iso(day)
 
-    def study_day(self, derivation: Derivation, item: Item) -> Value:
+    def study_day(self, derivation: Derivation, item: ListingItem) -> Value:
         """Count that day from the first dose, as ADaM counts ASTDY from ASTDT."""
         day = self.day(derivation, item)
         return None if day is None else derivation.study_day(day)
 
-    def flag(self, derivation: Derivation, item: Item) -> Value:
+    def flag(self, derivation: Derivation, item: ListingItem) -> Value:
         """Say what was imputed of it: D the day, M month and day; None where nothing was.
 
         Y, the year, never stands: a date that is missing altogether is not made up.
@@ -76,11 +76,11 @@ def field(name: str | None, records: str) -> DateField | None:
     return None
 
 
-def _imputed(kind: str, name: str) -> Rule:
+def _imputed(kind: str, name: str) -> ImputationRule:
     return lambda derivation, item: derivation.imputation.dated(kind, name, item.data)
 
 
-def _died(derivation: Derivation, _: Item) -> Dated | None:
+def _died(derivation: Derivation, _: ListingItem) -> Dated | None:
     return derivation.dated(derivation.death) if derivation.death else None
 
 

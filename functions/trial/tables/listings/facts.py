@@ -12,7 +12,7 @@ from trial.subject.fold import Record
 from trial.subject.results import EXACT, Observation
 from trial.tables.grid import Value
 from trial.tables.listings import days
-from trial.tables.listings.items import Item, Source
+from trial.tables.listings.items import ColumnSource, ListingItem
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _end_of_study(derivation: Derivation, field: str) -> Value:
     return None if end is None else plain(end.data.get(field))
 
 
-SUBJECT: Mapping[str, Source] = {
+SUBJECT: Mapping[str, ColumnSource] = {
     "subject": lambda derivation, _: derivation.subject.id,
     "received-arm": lambda derivation, _: derivation.received_arm,
     "doses": WholeNumber(lambda derivation, _: len(derivation.doses)),
@@ -71,25 +71,25 @@ SUBJECT: Mapping[str, Source] = {
 
 
 def _observed(
-    value: Callable[[Derivation, Observation, Item], Value],
-) -> Source:
+    value: Callable[[Derivation, Observation, ListingItem], Value],
+) -> ColumnSource:
     return lambda derivation, item: (
         value(derivation, item.observation, item) if item.observation else None
     )
 
 
-def _visit_label(derivation: Derivation, observation: Observation, _: Item) -> Value:
+def _visit_label(derivation: Derivation, observation: Observation, _: ListingItem) -> Value:
     visit = derivation.study.visits.get(observation.visit)
     return visit.label if visit else None
 
 
-def _reported_unit(derivation: Derivation, _: Observation, item: Item) -> Value:
+def _reported_unit(derivation: Derivation, _: Observation, item: ListingItem) -> Value:
     """Give the unit that a result was reported in: that of its parameter where it names none."""
     reported = derivation.parameter(item.parameter).derived_from or item.parameter
     return plain(item.data.get("unit")) or derivation.parameter(reported).unit
 
 
-OBSERVATION: Mapping[str, Source] = {
+OBSERVATION: Mapping[str, ColumnSource] = {
     "parameter": _observed(lambda derivation, _, item: derivation.parameter(item.parameter).label),
     "unit": _observed(lambda derivation, _, item: derivation.parameter(item.parameter).unit),
     "reported-unit": _observed(_reported_unit),
@@ -104,39 +104,39 @@ OBSERVATION: Mapping[str, Source] = {
 }
 
 
-def _last_dose(derivation: Derivation, item: Item) -> Record | None:
+def _last_dose(derivation: Derivation, item: ListingItem) -> Record | None:
     return None if item.day is None else derivation.dose_before(item.day)
 
 
-def _dose(derivation: Derivation, item: Item, *fields: str) -> Value:
+def _dose(derivation: Derivation, item: ListingItem, *fields: str) -> Value:
     dose = _last_dose(derivation, item)
     if dose is None:
         return "None before onset" if item.day is not None else None
     return " ".join(str(dose.data.get(field) or "") for field in fields).strip() or None
 
 
-def _since_last_dose(derivation: Derivation, item: Item) -> Value:
+def _since_last_dose(derivation: Derivation, item: ListingItem) -> Value:
     dose = _last_dose(derivation, item)
     if dose is None or item.day is None or len(item.data.get("onset") or "") < dates.FULL:
         return None
     return item.day - dates.earliest(dose.data["start"])
 
 
-def _duration(_derivation: Derivation, item: Item) -> Value:
+def _duration(_derivation: Derivation, item: ListingItem) -> Value:
     onset, end = item.data.get("onset") or "", item.data.get("end") or ""
     if len(onset) < dates.FULL or len(end) < dates.FULL:
         return None
     return dates.earliest(end) - dates.earliest(onset) + 1
 
 
-def _days_on_treatment(derivation: Derivation, item: Item) -> Value:
+def _days_on_treatment(derivation: Derivation, item: ListingItem) -> Value:
     onset = item.data.get("onset") or ""
     if item.day is None or derivation.first_dose is None or len(onset) < dates.FULL:
         return None
     return max(0, item.day - dates.earliest(derivation.first_dose) + 1)
 
 
-ADVERSE_EVENT: Mapping[str, Source] = {
+ADVERSE_EVENT: Mapping[str, ColumnSource] = {
     "soc": lambda _, item: item.event.soc if item.event else None,
     "pt": lambda _, item: item.event.pt if item.event else None,
     "emergent": lambda _, item: yes_or_no(item.event.emergent) if item.event else None,

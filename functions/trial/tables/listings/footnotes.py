@@ -8,7 +8,7 @@ from trial.tables import notes
 from trial.tables.listings import days
 from trial.tables.listings.items import parameters_of
 from trial.tables.listings.order import order
-from trial.tables.listings.sources import asked
+from trial.tables.listings.sources import measures_of
 
 IMPUTED = (
     "Imputed: D the day, M month and day. A partial start counts as the first day it can mean, or"
@@ -25,7 +25,7 @@ def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterato
         (column.label, what, quantity)
         for column in definition.columns
         for what, _, name in [(column.source or "").partition(":")]
-        for quantity in asked(rules, what, name, path)
+        for quantity in measures_of(rules, what, name, path)
     ]
     yield order(definition)
     shown = [(label, each.unit, each.direction) for label, what, each in found if what == "measure"]

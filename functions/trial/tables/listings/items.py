@@ -12,7 +12,7 @@ from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
 from trial.subject.results import Observation
-from trial.tables.discrepancies import Checks
+from trial.tables.discrepancies import EditChecks
 from trial.tables.grid import Value
 
 SUBJECTS, FINDINGS, OBSERVATIONS = "subjects", "findings", "observations"
@@ -21,7 +21,7 @@ EVENTS = "adverse-event.reported"
 
 
 @dataclass(frozen=True)
-class Item:
+class ListingItem:
     """What one row of a listing is about."""
 
     record: str
@@ -34,18 +34,18 @@ class Item:
     """The labels of the visits that an observation was chosen for."""
 
 
-Source = Callable[[Derivation, Item], Value]
+ColumnSource = Callable[[Derivation, ListingItem], Value]
 """Gives a column's value in the row of an item."""
-Finder = Callable[[Derivation], Iterable[Item]]
+ItemFinder = Callable[[Derivation], Iterable[ListingItem]]
 
 
-def finder(rules: Rules, definition: ListingDefinition, path: str) -> Finder:
+def finder(rules: Rules, definition: ListingDefinition, path: str) -> ItemFinder:
     """Make the function that gives a subject's items, in their order."""
     kind = definition.records
     if kind == SUBJECTS:
-        return lambda derivation: [Item(derivation.subject.id, derivation.day_zero, {})]
+        return lambda derivation: [ListingItem(derivation.subject.id, derivation.day_zero, {})]
     if kind == FINDINGS:
-        return _discrepancies(Checks(rules.study))
+        return _discrepancies(EditChecks(rules.study))
     if parameters := parameters_of(kind):
         return _observations(rules, parameters, path)
     if kind not in KINDS:
@@ -53,7 +53,7 @@ def finder(rules: Rules, definition: ListingDefinition, path: str) -> Finder:
     matches = matcher(definition.where)
     if kind == EVENTS:
         return lambda derivation: [
-            Item(each.record, each.onset.day if each.onset else None, each.data, event=each)
+            ListingItem(each.record, each.onset.day if each.onset else None, each.data, event=each)
             for each in derivation.adverse_events
             if matches(each.data)
         ]
@@ -77,31 +77,31 @@ def fields(records: str) -> Iterable[str]:
     return KINDS[records].model_fields if records in KINDS else ()
 
 
-def _discrepancies(checks: Checks) -> Finder:
-    def items(derivation: Derivation) -> Iterator[Item]:
+def _discrepancies(checks: EditChecks) -> ItemFinder:
+    def items(derivation: Derivation) -> Iterator[ListingItem]:
         for each in checks.find(derivation):
             data = {"finding": each.label, "detail": each.detail}
             data |= {"rule": each.rule, "severity": each.severity}
-            yield Item(each.named, None, data)
+            yield ListingItem(each.named, None, data)
 
     return items
 
 
-def _item(derivation: Derivation, record: Record) -> Item:
+def _item(derivation: Derivation, record: Record) -> ListingItem:
     dated = derivation.dated(record)
-    return Item(record.record, dated.day if dated else None, record.data)
+    return ListingItem(record.record, dated.day if dated else None, record.data)
 
 
-def _observations(rules: Rules, parameters: list[str], path: str) -> Finder:
+def _observations(rules: Rules, parameters: list[str], path: str) -> ItemFinder:
     for name in parameters:
         if name not in rules.study.definition.parameters:
             raise unknown(f"{path}/records", "parameter", name)
 
-    def items(derivation: Derivation) -> Iterator[Item]:
+    def items(derivation: Derivation) -> Iterator[ListingItem]:
         for name in parameters:
             visits = _chosen(rules, derivation, name)
             for each in derivation.series(name).observations:
-                yield Item(
+                yield ListingItem(
                     each.record,
                     each.day,
                     {**each.item, "collected": each.collected, "result": each.text},

@@ -21,10 +21,10 @@ from trial.subject.derivation import Derivation
 from trial.tables.grid import NOT_COLLECTED, NOT_YET_DUE, Value
 from trial.tables.listings import facts
 from trial.tables.listings.facts import decimal, plain, yes_or_no
-from trial.tables.listings.items import EVENTS, Item, Source, fields, parameters_of
+from trial.tables.listings.items import EVENTS, ColumnSource, ListingItem, fields, parameters_of
 
 
-def source(rules: Rules, column: ListingColumnDefinition, records: str, path: str) -> Source:
+def source(rules: Rules, column: ListingColumnDefinition, records: str, path: str) -> ColumnSource:
     """Make the function that gives a column's value; refuses a name that is not known."""
     name = column.source
     if name is None:
@@ -42,7 +42,7 @@ def source(rules: Rules, column: ListingColumnDefinition, records: str, path: st
     return known[name] if name in known else _of_record(name, records, path)
 
 
-def _of_record(name: str, records: str, path: str) -> Source:
+def _of_record(name: str, records: str, path: str) -> ColumnSource:
     if name == "record":
         return lambda _, item: item.record
     field, _, derived = name.partition(".")
@@ -51,12 +51,12 @@ def _of_record(name: str, records: str, path: str) -> Source:
     return _derived(field, derived, path) if derived else lambda _, i: plain(i.data.get(field))
 
 
-def _derived(field: str, derived: str, path: str) -> Source:
+def _derived(field: str, derived: str, path: str) -> ColumnSource:
     if derived not in DERIVED:
         raise unknown(f"{path}/source", "derived value", derived)
     counter = DERIVED[derived]
 
-    def value(derivation: Derivation, item: Item) -> Value:
+    def value(derivation: Derivation, item: ListingItem) -> Value:
         text = item.data.get(field)
         # A partial date has no day of its own; inventing one here would hide that.
         if not text or len(text) < dates.FULL:
@@ -79,7 +79,7 @@ DERIVED: Mapping[str, Callable[[Derivation, int], Value]] = {
 """What is derived of a record's date, by the name that follows it."""
 
 
-def _named(rules: Rules, what: str, name: str, path: str) -> Source:
+def _named(rules: Rules, what: str, name: str, path: str) -> ColumnSource:
     definition = rules.study.definition
     match what:
         case "characteristic" if is_characteristic(rules.study, name):
@@ -87,14 +87,14 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
         case "class" if name in definition.classes:
             category = rules.category(name, path)
             return _or_not_yet_due(
-                lambda derivation, _: category(derivation), asked(rules, what, name, path)
+                lambda derivation, _: category(derivation), measures_of(rules, what, name, path)
             )
         case "measure":
             measured = _measured(rules.measure(name, f"{path}/source"))
-            return _or_not_yet_due(measured, asked(rules, what, name, path))
+            return _or_not_yet_due(measured, measures_of(rules, what, name, path))
         case "condition":
             test = rules.condition(name, f"{path}/source")
-            return _or_not_yet_due(_truth(test), asked(rules, what, name, path))
+            return _or_not_yet_due(_truth(test), measures_of(rules, what, name, path))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return _truth(lambda derivation: bool(member(derivation)))
@@ -105,7 +105,7 @@ def _named(rules: Rules, what: str, name: str, path: str) -> Source:
             raise unknown(f"{path}/source", what, name)
 
 
-def asked(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
+def measures_of(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
     """List the measures that a derived source asks for."""
     match what:
         case "measure":
@@ -118,10 +118,10 @@ def asked(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
             return []
 
 
-def _or_not_yet_due(source: Source, quantities: list[Quantity]) -> Source:
+def _or_not_yet_due(source: ColumnSource, quantities: list[Quantity]) -> ColumnSource:
     """Tell what is not yet due from what was not reported, which is a blank."""
 
-    def value(derivation: Derivation, item: Item) -> Value:
+    def value(derivation: Derivation, item: ListingItem) -> Value:
         found = source(derivation, item)
         waits = found is None and any(each.waits(derivation) for each in quantities)
         return NOT_YET_DUE if waits else found
@@ -129,19 +129,19 @@ def _or_not_yet_due(source: Source, quantities: list[Quantity]) -> Source:
     return value
 
 
-def _truth(test: Test) -> Source:
+def _truth(test: Test) -> ColumnSource:
     return lambda derivation, _: yes_or_no(test(derivation))
 
 
-def _measured(quantity: Quantity) -> Source:
-    def measured(derivation: Derivation, _: Item) -> Value:
+def _measured(quantity: Quantity) -> ColumnSource:
+    def measured(derivation: Derivation, _: ListingItem) -> Value:
         value = quantity.evaluate(derivation)
         return None if value is None else decimal(value.units, quantity.precision)
 
     return measured
 
 
-def _as(derivation: Derivation, parameter: str, item: Item) -> Value:
+def _as(derivation: Derivation, parameter: str, item: ListingItem) -> Value:
     """Give an observation's value as another parameter counts it, where it has one."""
     precision = derivation.parameter(parameter).precision
     for each in derivation.series(parameter).observations:
@@ -151,7 +151,7 @@ def _as(derivation: Derivation, parameter: str, item: Item) -> Value:
     return None
 
 
-def _last(derivation: Derivation, parameter: str, item: Item) -> Value:
+def _last(derivation: Derivation, parameter: str, item: ListingItem) -> Value:
     precision = derivation.parameter(parameter).precision
     found = [
         each.value.units

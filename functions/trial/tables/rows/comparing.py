@@ -21,7 +21,14 @@ from trial.statistics.proportions import (
     newcombe,
 )
 from trial.tables.grid import Cell, Statistic
-from trial.tables.rows.kinds import Comparison, Head, limits, number, p_value, percents
+from trial.tables.rows.kinds import (
+    ColumnHead,
+    Comparison,
+    interval_statistics,
+    number_statistic,
+    p_value,
+    percent_interval,
+)
 
 type Compared = tuple[tuple[Statistic, ...], str]
 """Statistics, and the method that gave them; nothing where there is nothing to compare."""
@@ -29,7 +36,9 @@ type Compared = tuple[tuple[Statistic, ...], str]
 NOTHING: Compared = ((), "")
 
 
-def compare_counts(heads: Sequence[Head], counts: Mapping[int, Sequence[int]]) -> tuple[Cell, ...]:
+def compare_counts(
+    heads: Sequence[ColumnHead], counts: Mapping[int, Sequence[int]]
+) -> tuple[Cell, ...]:
     """Compare columns by their subjects in each of some categories.
 
     Differences are between the proportions of the first category, and from the reference.
@@ -45,7 +54,7 @@ def compare_counts(heads: Sequence[Head], counts: Mapping[int, Sequence[int]]) -
 
 
 def compare_means(
-    heads: Sequence[Head],
+    heads: Sequence[ColumnHead],
     moments: Mapping[int, MomentsReadout],
     places: int,
     kept: int | None = None,
@@ -82,7 +91,7 @@ def _counts(
     gain, found = difference(*other, *reference), interval(*other, *reference)
     if gain is None or found is None:
         return NOTHING
-    return (number("difference", 100 * gain, 1), *percents(found, 1)), method
+    return (number_statistic("difference", 100 * gain, 1), *percent_interval(found, 1)), method
 
 
 def _fisher(table: Sequence[Sequence[int]], allowance: Allowance) -> Compared:
@@ -105,7 +114,7 @@ def _means(
     if found is None:
         return NOTHING
     return (
-        number("difference", found.estimate, places, kept=kept),
-        *limits(found.interval(), places, kept),
+        number_statistic("difference", found.estimate, places, places_kept=kept),
+        *interval_statistics(found.interval(), places, kept),
         p_value(found.p),
     ), POOLED_T if equal else WELCH_T

@@ -8,19 +8,19 @@ can wait the missing are counted alone.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trial.rules.determination import PendingTest, Undetermined
 from trial.rules.matching import Test, Truth
-from trial.rules.settling import Opens, Waits
 from trial.statistics.cells import Cells, Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables.grid import Statistic
-from trial.tables.rows.kinds import Head, Members, whole
+from trial.tables.rows.kinds import ColumnHead, Members, integer_statistic
 
 _SETTLED, _MISSING, _BASE, _LACKING = "0.n", "1.n", "2.n", "3.n"
 """What the cells of a question are called: as counts of columns are, which deflate well."""
 
 
 @dataclass(frozen=True)
-class Base:
+class OwnDenominator:
     """The subjects of a column that a row is about, where it names a denominator of its own."""
 
     test: Test
@@ -28,7 +28,7 @@ class Base:
 
 
 @dataclass(frozen=True)
-class Whom:
+class Denominator:
     """How many a count is of: the denominator, and who is in neither number."""
 
     size: int
@@ -36,19 +36,19 @@ class Whom:
     missing: int = 0
 
     @property
-    def beside(self) -> tuple[Statistic, ...]:
+    def not_counted(self) -> tuple[Statistic, ...]:
         """Say beside a count who is not counted, if anybody."""
-        return beside(self.waiting, self.missing)
+        return not_counted_statistics(self.waiting, self.missing)
 
 
-def beside(waiting: int, missing: int) -> tuple[Statistic, ...]:
+def not_counted_statistics(waiting: int, missing: int) -> tuple[Statistic, ...]:
     """Say who is not yet due and who is missing, where anybody is."""
     found = (("not_due", waiting), ("missing", missing))
-    return tuple(whole(name, n) for name, n in found if n)
+    return tuple(integer_statistic(name, n) for name, n in found if n)
 
 
 @dataclass(frozen=True)
-class Counting:
+class ConditionCount:
     """A question asked of the subjects of a column: who is settled, who waits, who is missing.
 
     `sums` and `index` say where that is counted: the settled, the missing and, where it is of some
@@ -60,11 +60,11 @@ class Counting:
 
     column: int
     test: Test
-    waits: Waits
-    opens: Opens
+    waits: PendingTest
+    opens: Undetermined
     sums: str
     index: int
-    base: Base | None = None
+    base: OwnDenominator | None = None
     everybody: bool = False
     lack: Sequence[str] = ()
     strictly: Test | None = None
@@ -79,7 +79,7 @@ class Counting:
             self._set(share, _BASE)
         truth = self.test(derivation)
         if truth is not None:
-            if self.opens is Opens.WAITING:
+            if self.opens is Undetermined.WAITING:
                 self._set(share, _SETTLED)
             if self.strictly is not None and self.strictly(derivation) is None:
                 self._set(share, _LACKING)
@@ -90,14 +90,14 @@ class Counting:
     def _set(self, share: Share, what: str) -> None:
         share.setdefault(self.sums, {})[f"{self.index}.{what}"] = 1
 
-    def whom(self, sums: Sums, head: Head) -> Whom:
+    def whom(self, sums: Sums, head: ColumnHead) -> Denominator:
         """Read how many are counted, wait and are missing."""
         cells = sums.get(self.sums, {})
         size = self._cell(cells, _BASE) if self.base else head.n
         missing = self._cell(cells, _MISSING)
-        waits = self.opens is Opens.WAITING
+        waits = self.opens is Undetermined.WAITING
         waiting = size - self._cell(cells, _SETTLED) - missing if waits else 0
-        return Whom(size if self.everybody else size - waiting - missing, waiting, missing)
+        return Denominator(size if self.everybody else size - waiting - missing, waiting, missing)
 
     def _cell(self, cells: Cells, what: str) -> int:
         return cells.get(f"{self.index}.{what}", 0)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from trial.rules.determination import PendingTest
 from trial.rules.matching import Test
-from trial.rules.settling import Waits
 from trial.statistics.cells import Share, Sums
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO, mcnemar_exact, paired_tango
 from trial.statistics.proportions import CLOPPER_PEARSON
@@ -13,8 +13,17 @@ from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row
 from trial.tables.rows.comparing import compare_counts
-from trial.tables.rows.counting import Counting, Whom, beside
-from trial.tables.rows.kinds import Head, Members, counted, number, p_value, percents, put, whole
+from trial.tables.rows.counting import ConditionCount, Denominator, not_counted_statistics
+from trial.tables.rows.kinds import (
+    ColumnHead,
+    Members,
+    count_statistics,
+    integer_statistic,
+    number_statistic,
+    p_value,
+    percent_interval,
+    put_cell,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class HeadingRow:
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Contribute nothing."""
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:  # noqa: ARG002
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:  # noqa: ARG002
         """Give the heading."""
         return [Row(self.id, self.label, self.level)]
 
@@ -38,7 +47,7 @@ class HeadingRow:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedRow:
     """What every row that counts has: its name, and where its cells stand."""
 
     id: str
@@ -53,10 +62,10 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class CountRow(Placed):
+class CountRow(PlacedRow):
     """Subjects of whom a condition holds, by column, of those of whom it is settled."""
 
-    countings: Sequence[Counting]
+    countings: Sequence[ConditionCount]
     interval: bool
     named: str
     """What the definition calls it; the rows of visits are called by those."""
@@ -65,20 +74,23 @@ class CountRow(Placed):
         """Count the subject once in each column where the condition is true."""
         for each in self.countings:
             if each.ask(derivation, members, share):
-                put(share, self.sums, f"{self.index}.{each.column}.n", 1)
+                put_cell(share, self.sums, f"{self.index}.{each.column}.n", 1)
 
     def touched(self) -> set[str]:
         """Touch the row of its counts, and those of who is settled."""
         return {self.sums}.union(*(each.touched for each in self.countings))
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give n, N, percentage and, if wanted, the exact confidence interval."""
         method = f"{CLOPPER_PEARSON}, 95 %" if self.interval else ""
         found = {i: (self.subjects(sums, i), self.whom(sums, i, heads[i])) for i in self.columns}
         shown = [
             Cell(
                 heads[i].id,
-                (*counted(n, heads[i], of=of.size, interval=self.interval), *of.beside),
+                (
+                    *count_statistics(n, heads[i], of=of.size, interval=self.interval),
+                    *of.not_counted,
+                ),
                 method,
             )
             for i, (n, of) in found.items()
@@ -87,14 +99,14 @@ class CountRow(Placed):
         said = tuple(self._notes(sums, heads))
         return [Row(self.id, self.label, self.level, (*shown, *compared), notes=said)]
 
-    def _notes(self, sums: Sums, heads: Sequence[Head]) -> Iterator[str]:
+    def _notes(self, sums: Sums, heads: Sequence[ColumnHead]) -> Iterator[str]:
         """Say what the denominator is, and of how many the answer hangs on what is not reported."""
         for each in self.countings:
             yield from notes.denominator(self.named, each.base, everybody=each.everybody)
         lacking = [(each, n) for each in self.countings if (n := each.lacking(sums))]
         what = dict.fromkeys(name for each, _ in lacking for name in each.lack)
         of = ((heads[each.column].label, n) for each, n in lacking)
-        yield from notes.lacking_of(self.label, what, of)
+        yield from notes.optional_fields_notes(self.label, what, of)
 
     @property
     def columns(self) -> list[int]:
@@ -105,7 +117,7 @@ class CountRow(Placed):
         """Read how many subjects a column counts."""
         return sums.get(self.sums, {}).get(f"{self.index}.{column}.n", 0)
 
-    def whom(self, sums: Sums, column: int, head: Head) -> Whom:
+    def whom(self, sums: Sums, column: int, head: ColumnHead) -> Denominator:
         """Read of how many a column counts them."""
         return next(each for each in self.countings if each.column == column).whom(sums, head)
 
@@ -117,7 +129,7 @@ class NotDueRow:
     id: str
     label: str
     level: int
-    countings: Sequence[Counting]
+    countings: Sequence[ConditionCount]
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count those settled and those missing: the rest are not yet due."""
@@ -128,10 +140,10 @@ class NotDueRow:
         """Touch the rows of who is settled."""
         return set().union(*(each.touched for each in self.countings))
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give those of the column's set for whom it is not yet due."""
         shown = [
-            Cell(head.id, counted(each.whom(sums, head).waiting, head, of=head.n))
+            Cell(head.id, count_statistics(each.whom(sums, head).waiting, head, of=head.n))
             for each in self.countings
             for head in [heads[each.column]]
         ]
@@ -139,13 +151,13 @@ class NotDueRow:
 
 
 @dataclass(frozen=True)
-class PairsRow(Placed):
+class PairsRow(PlacedRow):
     """Two conditions of the same subjects, as pairs: margins would not determine McNemar's test."""
 
     column: int
     first: Test
     second: Test
-    waits: Waits
+    waits: PendingTest
     lack: Sequence[str] = ()
     strictly: Sequence[Test] = ()
 
@@ -159,13 +171,13 @@ class PairsRow(Placed):
         first, second = self.first(derivation), self.second(derivation)
         if first is not None and second is not None:
             pair = {(True, True): "a", (False, True): "b", (True, False): "c"}
-            put(share, self.sums, f"{self.index}.{pair.get((first, second), 'd')}", 1)
+            put_cell(share, self.sums, f"{self.index}.{pair.get((first, second), 'd')}", 1)
             if any(test(derivation) is None for test in self.strictly):
-                put(share, self.sums, f"{self.index}.l", 1)
+                put_cell(share, self.sums, f"{self.index}.l", 1)
         elif not self.waits(derivation):
-            put(share, self.sums, f"{self.index}.m", 1)
+            put_cell(share, self.sums, f"{self.index}.m", 1)
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give the pairs, the paired difference with its interval, and the exact P value."""
         cells = sums.get(self.sums, {})
         both, second, first, neither = (cells.get(f"{self.index}.{pair}", 0) for pair in "abcd")
@@ -174,17 +186,19 @@ class PairsRow(Placed):
         why = "" if n else NOT_REPORTED
         limits = paired_tango(both, second, first, neither)
         statistics = (
-            whole("n", n),
-            whole("both", both),
-            whole("first", first),
-            whole("second", second),
-            whole("neither", neither),
-            number("difference", Fraction(100 * (second - first), n) if n else None, 1, why),
-            *(percents(limits, 1) if limits else ()),
+            integer_statistic("n", n),
+            integer_statistic("both", both),
+            integer_statistic("first", first),
+            integer_statistic("second", second),
+            integer_statistic("neither", neither),
+            number_statistic(
+                "difference", Fraction(100 * (second - first), n) if n else None, 1, why
+            ),
+            *(percent_interval(limits, 1) if limits else ()),
             p_value(mcnemar_exact(first, second) if n else None, why),
-            *beside(head.shown - n - missing, missing),
+            *not_counted_statistics(head.shown - n - missing, missing),
         )
         cell = Cell(head.id, statistics, f"{MCNEMAR_EXACT}; {PAIRED_TANGO}, 95 %")
         lack = [(head.label, cells.get(f"{self.index}.l", 0))]
-        said = tuple(notes.lacking_of(self.label, self.lack, lack))
+        said = tuple(notes.optional_fields_notes(self.label, self.lack, lack))
         return [Row(self.id, self.label, self.level, (cell,), notes=said)]

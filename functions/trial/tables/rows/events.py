@@ -21,34 +21,37 @@ from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import MISSING, Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_counts
-from trial.tables.rows.counts import Placed
+from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.kinds import (
-    Head,
+    ColumnHead,
     Members,
-    counted,
-    limits,
-    named,
-    number,
-    put,
-    whole,
-    without_date,
+    count_statistics,
+    integer_statistic,
+    interval_statistics,
+    number_statistic,
+    put_cell,
+    row_id,
+    undated_statistic,
 )
 
 DAYS_A_YEAR = Fraction(1461, 4)
 OTHER = "(other)"
 """Stands in the ids of rows for a level that nobody knows the place of."""
-Found = Mapping[tuple[int, str], int]
+EventCounts = Mapping[tuple[int, str], int]
 """Subjects (`n`) and events (`e`) by the position of their column.
 
 `v` are events that lack what is asked of them, `w` subjects with those and none that is meant.
 """
 
 
-def event_cells(heads: Sequence[Head], found: Found) -> tuple[Cell, ...]:
+def event_cells(heads: Sequence[ColumnHead], found: EventCounts) -> tuple[Cell, ...]:
     """Give subjects and events of each column, and compare the subjects."""
     subjects = {i: found.get((i, "n"), 0) for i, head in enumerate(heads) if not head.comparison}
     shown = [
-        Cell(heads[i].id, (*counted(n, heads[i]), whole("events", found.get((i, "e"), 0))))
+        Cell(
+            heads[i].id,
+            (*count_statistics(n, heads[i]), integer_statistic("events", found.get((i, "e"), 0))),
+        )
         for i, n in subjects.items()
     ]
     rest = {i: [n, heads[i].settled - n] for i, n in subjects.items()}
@@ -56,7 +59,7 @@ def event_cells(heads: Sequence[Head], found: Found) -> tuple[Cell, ...]:
 
 
 @dataclass(frozen=True)
-class Lacking:
+class EventSelection:
     """What a filter asks of adverse events and some may lack: those are not counted, but told of.
 
     `asked` says what that is.
@@ -76,14 +79,14 @@ class Lacking:
             return {}
         return {"v": n} if True in truths else {"v": n, "w": 1}
 
-    def note(self, label: str, heads: Sequence[Head], found: Found) -> tuple[str, ...]:
+    def note(self, label: str, heads: Sequence[ColumnHead], found: EventCounts) -> tuple[str, ...]:
         """Say of how many events and subjects it is not known whether they are meant."""
         of = [
             (head.label, _said(n, found.get((i, "w"), 0)))
             for i, head in enumerate(heads)
             if (n := found.get((i, "v"), 0))
         ]
-        return (notes.lacking(label, " or ".join(self.asked), of),) if of else ()
+        return (notes.optional_fields_note(label, " or ".join(self.asked), of),) if of else ()
 
 
 def _said(events: int, subjects: int) -> str:
@@ -93,10 +96,10 @@ def _said(events: int, subjects: int) -> str:
 
 
 @dataclass(frozen=True)
-class EventsRow(Placed):
+class EventsRow(PlacedRow):
     """Subjects with at least one adverse event of some description, and how many events."""
 
-    lacking: Lacking
+    lacking: EventSelection
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once, and each of its events."""
@@ -109,9 +112,9 @@ class EventsRow(Placed):
         for column, member in enumerate(members):
             if member:
                 for name, n in counts.items():
-                    put(share, self.sums, f"{self.index}.{column}.{name}", n)
+                    put_cell(share, self.sums, f"{self.index}.{column}.{name}", n)
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give subjects (n, N, percentage) and events."""
         cells, at = sums.get(self.sums, {}), f"{self.index}."
         found = {
@@ -160,7 +163,7 @@ class TermsRow:
     index: int
     chunks: int
     label: str
-    lacking: Lacking
+    lacking: EventSelection
     names: Callable[[AdverseEvent], Sequence[tuple[str, ...]]]
     minimum_percent: Decimal | None
     severity: Severity | None
@@ -190,13 +193,13 @@ class TermsRow:
         for column, member in enumerate(members):
             if member:
                 for statistic, n in counts.items():
-                    put(share, row, f"{self.index}.{column}.{statistic}{text}", n)
+                    put_cell(share, row, f"{self.index}.{column}.{statistic}{text}", n)
 
     def touched(self) -> set[str]:
         """Touch all of its rows of sums, at worst."""
         return {f"{self.sums}{chunk}" for chunk in range(self.chunks)}
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give classes by frequency over all columns and, within each, terms likewise."""
         counts = self._counts(sums)
         lack = counts.pop((), {})
@@ -216,7 +219,9 @@ class TermsRow:
             return [Row(self.id, self.label, 0, notes=said)]
         return [replace(row, notes=said) if place == 0 else row for place, row in enumerate(rows)]
 
-    def subjects(self, sums: Share, heads: Sequence[Head]) -> dict[tuple[str, ...], dict[int, int]]:
+    def subjects(
+        self, sums: Share, heads: Sequence[ColumnHead]
+    ) -> dict[tuple[str, ...], dict[int, int]]:
         """Read, for each term that the table shows, how many subjects each column counts."""
         counts = self._counts(sums)
         counts.pop((), None)
@@ -238,7 +243,7 @@ class TermsRow:
                     counts.setdefault(name, {})[int(column), statistic] = value
         return counts
 
-    def _frequent(self, found: Found, heads: Sequence[Head]) -> bool:
+    def _frequent(self, found: EventCounts, heads: Sequence[ColumnHead]) -> bool:
         if self.minimum_percent is None:
             return True
         shares = (proportion(found.get((i, "n"), 0), head.settled) for i, head in enumerate(heads))
@@ -248,25 +253,27 @@ class TermsRow:
         """Name a term's row; a term that is called like a level is told from its class's level."""
         under = self.severity if len(name) > 1 else None
         levels = (*under.labels, OTHER, "") if under else ()
-        row = named(self.id, *name)
+        row = row_id(self.id, *name)
         if name[-1] not in levels:
             return row
         above, _, last = row.rpartition("/")
         return f"{above}/~~{last}"  # no part that is written with ~0 and ~1 begins so
 
-    def _rows(self, name: tuple[str, ...], found: Found, heads: Sequence[Head]) -> Iterator[Row]:
+    def _rows(
+        self, name: tuple[str, ...], found: EventCounts, heads: Sequence[ColumnHead]
+    ) -> Iterator[Row]:
         row, level = self._named(name), len(name) - 1
         groups = tuple(zip(self.factors, name, strict=False))
         yield Row(row, name[-1], level, event_cells(heads, found), groups)
         for statistic, value, label in self._worst(found):
             cells = tuple(
-                Cell(head.id, counted(found.get((i, statistic), 0), head))
+                Cell(head.id, count_statistics(found.get((i, statistic), 0), head))
                 for i, head in enumerate(heads)
                 if head.comparison is None
             )
-            yield Row(named(row, value), label, level + 1, cells, (*groups, ("level", value)))
+            yield Row(row_id(row, value), label, level + 1, cells, (*groups, ("level", value)))
 
-    def _worst(self, found: Found) -> Iterator[tuple[str, str, str]]:
+    def _worst(self, found: EventCounts) -> Iterator[tuple[str, str, str]]:
         """Give the levels that are shown under a term: cells, value and label of each."""
         if self.severity is None:
             return
@@ -279,18 +286,18 @@ class TermsRow:
                 yield statistic, value, label
 
 
-def _subjects(found: Found) -> int:
+def _subjects(found: EventCounts) -> int:
     return sum(n for (_, statistic), n in found.items() if statistic == "n")
 
 
 @dataclass(frozen=True)
-class IncidenceRow(Placed):
+class IncidenceRow(PlacedRow):
     """First events by time at risk: from the first dose to the event, or to where risk ends.
 
     Risk ends with the last contact, or with the study's days after the last dose.
     """
 
-    lacking: Lacking
+    lacking: EventSelection
     per: int
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
@@ -302,7 +309,7 @@ class IncidenceRow(Placed):
         for column, member in enumerate(members):
             for name, count in counts.items() if member else ():
                 if count:
-                    put(share, self.sums, f"{self.index}.{column}.{name}", count)
+                    put_cell(share, self.sums, f"{self.index}.{column}.{name}", count)
 
     def _risk(self, derivation: Derivation) -> Time | None:
         if derivation.first_dose is None or derivation.last_dose_day is None:
@@ -319,7 +326,7 @@ class IncidenceRow(Placed):
         undated = None in onsets
         return Time(end - first + 1, event=False, undated=undated) if end >= first else None
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give subjects with an event, years at risk, the rate and its exact interval."""
         cells = sums.get(self.sums, {})
         shown, undated = [], {}
@@ -327,7 +334,7 @@ class IncidenceRow(Placed):
             if head.comparison is None:
                 n, days, missed = (cells.get(f"{self.index}.{i}.{name}", 0) for name in "ndu")
                 undated[head.label] = missed
-                shown_rate = (*self._rate(n, days), *without_date(missed))
+                shown_rate = (*self._rate(n, days), *undated_statistic(missed))
                 shown.append(Cell(head.id, shown_rate, f"{EXACT_POISSON}, 95 %"))
         found = {
             (i, name): cells.get(f"{self.index}.{i}.{name}", 0)
@@ -340,14 +347,14 @@ class IncidenceRow(Placed):
 
     def _rate(self, n: int, days: int) -> tuple[Statistic, ...]:
         found, interval = rate(n, days), poisson_interval(n, days)
-        years = number("years", Fraction(days) / DAYS_A_YEAR, 1)
+        years = number_statistic("years", Fraction(days) / DAYS_A_YEAR, 1)
         if found is None or interval is None:
-            return whole("n", n), years
+            return integer_statistic("n", n), years
         scale = DAYS_A_YEAR * self.per
         low, high = (Fraction(limit) * scale for limit in interval)
         return (
-            whole("n", n),
+            integer_statistic("n", n),
             years,
-            number("rate", found * scale, 1),
-            *limits((low, high), 1),
+            number_statistic("rate", found * scale, 1),
+            *interval_statistics((low, high), 1),
         )

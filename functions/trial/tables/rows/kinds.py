@@ -34,7 +34,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Head:
+class ColumnHead:
     """A column when its table is read: the size of its set, or what it compares.
 
     Where it shows only some of its set, `hidden` are those whom it does not, and `open` those of
@@ -80,7 +80,7 @@ class Members(list[bool]):
         return Members([of and i == column for i, of in enumerate(self.belongs)], self.where)
 
 
-class RowPlan(Protocol):
+class CompiledRow(Protocol):
     """A row of a definition, ready to count and to read."""
 
     @property
@@ -93,14 +93,14 @@ class RowPlan(Protocol):
         No subject is a member of a column that compares others.
         """
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give the row, or the rows, that the sums amount to."""
 
     def touched(self) -> set[str]:
         """Name the rows of sums that one subject's change can touch; what it names is counted."""
 
 
-def named(row: str, *parts: str) -> str:
+def row_id(row: str, *parts: str) -> str:
     """Name a row that a rule gives, by its level, terms or visit: `<row>/<part>/…`.
 
     A slash in a part is written as JSON Pointer writes it, `~1` (and a tilde `~0`), so that two
@@ -109,7 +109,7 @@ def named(row: str, *parts: str) -> str:
     return "/".join((row, *(each.replace("~", "~0").replace("/", "~1") for each in parts)))
 
 
-def apart(arms: Sequence[str | None]) -> list[str]:
+def column_groups(arms: Sequence[str | None]) -> list[str]:
     """Name the columns, alike those of different arms: no subject is in two of them."""
     return [
         str(place) if arm is None else f"arm{arms[:place].count(arm)}"
@@ -117,7 +117,7 @@ def apart(arms: Sequence[str | None]) -> list[str]:
     ]
 
 
-def put(share: Share, row: str, cell: str, value: int) -> None:
+def put_cell(share: Share, row: str, cell: str, value: int) -> None:
     """Add a value to one cell of a share."""
     cells = share.get(row)
     if cells is None:
@@ -126,8 +126,8 @@ def put(share: Share, row: str, cell: str, value: int) -> None:
         cells[cell] = cells.get(cell, 0) + value
 
 
-def counted(
-    n: int, head: Head, *, of: int | None = None, interval: bool = False
+def count_statistics(
+    n: int, head: ColumnHead, *, of: int | None = None, interval: bool = False
 ) -> tuple[Statistic, ...]:
     """Give a count of subjects with its denominator, percentage and, if wanted, exact interval.
 
@@ -136,29 +136,29 @@ def counted(
     size = head.settled if of is None else of
     percent = proportion(n, size)
     statistics = (
-        whole("n", n),
-        whole("N", size),
+        integer_statistic("n", n),
+        integer_statistic("N", size),
         Statistic(
             "percent",
             None if percent is None else rounding.exact_text(percent),
             rounding.percent_text(n, size, head.percent_places),
         ),
     )
-    limits = clopper_pearson(n, size) if interval else None
-    return (*statistics, *(percents(limits, 1) if limits else ()))
+    interval_statistics = clopper_pearson(n, size) if interval else None
+    return (*statistics, *(percent_interval(interval_statistics, 1) if interval_statistics else ()))
 
 
-def whole(name: str, n: int) -> Statistic:
+def integer_statistic(name: str, n: int) -> Statistic:
     """Give a whole number."""
     return Statistic(name, n, str(n))
 
 
-def without_date(n: int) -> tuple[Statistic, ...]:
+def undated_statistic(n: int) -> tuple[Statistic, ...]:
     """Give the number of subjects whose events have no date, where there are any."""
-    return (whole("undated", n),) if n else ()
+    return (integer_statistic("undated", n),) if n else ()
 
 
-def kept(*precisions: Precision) -> int | None:
+def places_kept(*precisions: Precision) -> int | None:
     """Say to how many places rounded values are kept: the fewest of all, None if all are exact."""
     return min((each.places for each in precisions if not each.exact), default=None)
 
@@ -176,12 +176,12 @@ def check_printed(precision: Precision, decimals: int, path: str) -> None:
         raise refused(path, detail + instead)
 
 
-def number(
+def number_statistic(
     name: str,
     value: Fraction | Decimal | None,
     places: int,
     absent: str = "",
-    kept: int | None = None,
+    places_kept: int | None = None,
 ) -> Statistic:
     """Give a number rounded to its places, and exactly; where there is none, say why if known.
 
@@ -189,28 +189,29 @@ def number(
     """
     if value is None:
         return Statistic(name, None, absent)
-    exact = value if kept is None else rounding.settled(value, kept)
+    exact = value if places_kept is None else rounding.nearest_short_decimal(value, places_kept)
     return Statistic(name, rounding.exact_text(exact), rounding.decimal_text(exact, places))
 
 
-def limits(
+def interval_statistics(
     interval: tuple[Fraction | Decimal, Fraction | Decimal] | None,
     places: int,
-    kept: int | None = None,
+    places_kept: int | None = None,
 ) -> tuple[Statistic, ...]:
     """Give the two ends of an interval."""
     if interval is None:
         return ()
     names = ("ci_low", "ci_high")
     return tuple(
-        number(name, limit, places, kept=kept) for name, limit in zip(names, interval, strict=True)
+        number_statistic(name, limit, places, places_kept=places_kept)
+        for name, limit in zip(names, interval, strict=True)
     )
 
 
-def percents(interval: Interval, places: int) -> tuple[Statistic, ...]:
+def percent_interval(interval: Interval, places: int) -> tuple[Statistic, ...]:
     """Give the two ends of an interval of proportions, in percent."""
     low, high = (Fraction(limit) * 100 for limit in interval)
-    return number("ci_low", low, places), number("ci_high", high, places)
+    return number_statistic("ci_low", low, places), number_statistic("ci_high", high, places)
 
 
 def p_value(p: Fraction | Decimal | None, absent: str = "") -> Statistic:

@@ -5,22 +5,29 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trial.rules.categories import Category
-from trial.rules.settling import Waits
+from trial.rules.determination import PendingTest
 from trial.statistics.cells import Cells, Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import MISSING, NOT_YET_DUE, Cell, Row
 from trial.tables.rows.comparing import compare_counts
-from trial.tables.rows.counting import Base
-from trial.tables.rows.counts import Placed
-from trial.tables.rows.kinds import Head, Members, counted, named, put, whole
+from trial.tables.rows.counting import OwnDenominator
+from trial.tables.rows.counts import PlacedRow
+from trial.tables.rows.kinds import (
+    ColumnHead,
+    Members,
+    count_statistics,
+    integer_statistic,
+    put_cell,
+    row_id,
+)
 
-AWAITED = "(not yet due)"
+NOT_YET_DUE_LEVEL = "(not yet due)"
 """Stands in the ids of rows for the level that is not yet due; '' for one that is missing."""
 
 
 @dataclass(frozen=True)
-class Levels:
+class KnownLevels:
     """The levels that a row knows, in the order in which they are printed, with their labels.
 
     Those of `always` are shown even with nobody; the others where they occur, and those that do
@@ -33,7 +40,7 @@ class Levels:
 
 
 @dataclass(frozen=True)
-class LevelsRow(Placed):
+class LevelsRow(PlacedRow):
     """Subjects by level; levels that nobody named come as they occur, after the others.
 
     Of what is `settled` for a subject at one level, each is at one, or else missing or not yet due:
@@ -42,9 +49,9 @@ class LevelsRow(Placed):
     """
 
     find: Callable[[Derivation], Iterable[str]]
-    levels: Levels
+    levels: KnownLevels
     settled: bool = False
-    base: Base | None = None
+    base: OwnDenominator | None = None
     everybody: bool = False
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
@@ -56,17 +63,17 @@ class LevelsRow(Placed):
         for value in sorted(set(self.find(derivation))):
             for column, member in enumerate(members):
                 if member:
-                    put(share, self.sums, f"{self.index}.{column}={value}", 1)
+                    put_cell(share, self.sums, f"{self.index}.{column}={value}", 1)
 
     def _based(self, members: Members, share: Share) -> None:
         """Count who the denominator is of, and who of those the column shows."""
         for column, (belongs, where) in enumerate(zip(members.belongs, members.where, strict=True)):
             if belongs and where is not None:
-                put(share, self.sums, f"{self.index}.{column}.d", 1)
+                put_cell(share, self.sums, f"{self.index}.{column}.d", 1)
             if belongs and where:
-                put(share, self.sums, f"{self.index}.{column}.k", 1)
+                put_cell(share, self.sums, f"{self.index}.{column}.k", 1)
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give a heading, a row a level, and rows of who is missing and not yet due.
 
         Columns that compare do so in the heading, over all levels but the unknown.
@@ -88,7 +95,7 @@ class LevelsRow(Placed):
             return [Row(self.id, self.label, self.level, compared, notes=said), *rows]
         return rows
 
-    def size(self, sums: Share, column: int, head: Head) -> int:
+    def size(self, sums: Share, column: int, head: ColumnHead) -> int:
         """Read of how many a column's percentages are."""
         cells = sums.get(self.sums, {})
         return self._column(cells, self._found(cells), column, head).size
@@ -104,8 +111,8 @@ class LevelsRow(Placed):
         return found
 
     def _column(
-        self, cells: Cells, found: Mapping[int, Mapping[str, int]], column: int, head: Head
-    ) -> "_Column":
+        self, cells: Cells, found: Mapping[int, Mapping[str, int]], column: int, head: ColumnHead
+    ) -> "_LevelCounts":
         at = found.get(column, {})
         size, shown = head.settled, head.shown
         if self.base is not None:
@@ -113,7 +120,7 @@ class LevelsRow(Placed):
         waiting = shown - sum(at.values()) if self.settled else 0
         missing = 0 if "" in self.levels.labels else at.get("", 0)
         left = waiting + missing if self.settled and not self.everybody else 0
-        return _Column(at, size - left, waiting, missing)
+        return _LevelCounts(at, size - left, waiting, missing)
 
     def _labels(self, found: Mapping[int, Mapping[str, int]]) -> dict[str, str]:
         """Name the levels that are shown, in their order; others by frequency."""
@@ -122,21 +129,29 @@ class LevelsRow(Placed):
             for at in found.values()
             for value in at
         }
-        named, always = self.levels.labels, self.levels.always
-        known = {value: label for value, label in named.items() if value in always or value in most}
-        others = sorted(most.keys() - named.keys() - {""}, key=lambda each: (-most[each], each))
+        row_id, always = self.levels.labels, self.levels.always
+        known = {
+            value: label for value, label in row_id.items() if value in always or value in most
+        }
+        others = sorted(most.keys() - row_id.keys() - {""}, key=lambda each: (-most[each], each))
         return known | {value: value for value in others}
 
     def _row(
-        self, value: str, label: str, heads: Sequence[Head], columns: "Mapping[int, _Column]"
+        self,
+        value: str,
+        label: str,
+        heads: Sequence[ColumnHead],
+        columns: "Mapping[int, _LevelCounts]",
     ) -> Row:
         cells = tuple(
-            Cell(heads[i].id, counted(of.at.get(value, 0), heads[i], of=of.size))
+            Cell(heads[i].id, count_statistics(of.at.get(value, 0), heads[i], of=of.size))
             for i, of in columns.items()
         )
-        return Row(named(self.id, value), label, self._inner, cells, (("level", value),))
+        return Row(row_id(self.id, value), label, self._inner, cells, (("level", value),))
 
-    def _apart(self, heads: Sequence[Head], columns: "Mapping[int, _Column]") -> Iterator[Row]:
+    def _apart(
+        self, heads: Sequence[ColumnHead], columns: "Mapping[int, _LevelCounts]"
+    ) -> Iterator[Row]:
         """Give who is missing and who is not yet due, where anybody is.
 
         Who is in no percentage has none.
@@ -144,30 +159,32 @@ class LevelsRow(Placed):
         inside = self.everybody or not self.settled
         for value, label, counts in (
             ("", MISSING, {i: of.missing for i, of in columns.items()}),
-            (AWAITED, NOT_YET_DUE, {i: of.waiting for i, of in columns.items()}),
+            (NOT_YET_DUE_LEVEL, NOT_YET_DUE, {i: of.waiting for i, of in columns.items()}),
         ):
             if any(counts.values()):
                 cells = tuple(
                     Cell(
                         heads[i].id,
-                        counted(n, heads[i], of=columns[i].size) if inside else (whole("n", n),),
+                        count_statistics(n, heads[i], of=columns[i].size)
+                        if inside
+                        else (integer_statistic("n", n),),
                     )
                     for i, n in counts.items()
                 )
                 group = (("level", value),)
-                yield Row(named(self.id, value), str(label), self._inner, cells, group)
+                yield Row(row_id(self.id, value), str(label), self._inner, cells, group)
 
     @cached_property
     def _inner(self) -> int:
         return self.level + bool(self.label)
 
     def _notes(
-        self, found: Mapping[int, Mapping[str, int]], columns: "Mapping[int, _Column]"
+        self, found: Mapping[int, Mapping[str, int]], columns: "Mapping[int, _LevelCounts]"
     ) -> Iterator[str]:
         yield from notes.denominator(self.label, self.base, everybody=self.everybody)
         inside = self.everybody or not self.settled
         if not inside and any(of.missing or of.waiting for of in columns.values()):
-            yield notes.SETTLED
+            yield notes.DETERMINED
         occurring = {value for at in found.values() for value in at}
         nobody = [
             label
@@ -179,7 +196,7 @@ class LevelsRow(Placed):
 
 
 @dataclass(frozen=True)
-class _Column:
+class _LevelCounts:
     """A column's counts by level; of how many they are; who is in none."""
 
     at: Mapping[str, int]
@@ -189,12 +206,12 @@ class _Column:
 
 
 @dataclass(frozen=True)
-class ShiftRow(Placed):
+class ShiftRow(PlacedRow):
     """Subjects by class before and class after, of those of whom both are known."""
 
     before: Category
     after: Category
-    waits: Waits
+    waits: PendingTest
     befores: Mapping[str, str]
     afters: Mapping[str, str]
 
@@ -207,9 +224,9 @@ class ShiftRow(Placed):
         cell = f"={before}\t{after}" if known else ".m"
         for column, member in enumerate(members):
             if member:
-                put(share, self.sums, f"{self.index}.{column}{cell}", 1)
+                put_cell(share, self.sums, f"{self.index}.{column}{cell}", 1)
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give, for each class before, a row with its size and one a class after.
 
         Percentages are of the subjects with both classes known; rows of nobody are left out.
@@ -225,11 +242,11 @@ class ShiftRow(Placed):
         def row(values: tuple[str, ...], label: str, counts: Mapping[int, int]) -> Iterator[Row]:
             if any(counts.values()):
                 made = tuple(
-                    Cell(head.id, counted(counts[i], head, of=sizes[i]))
+                    Cell(head.id, count_statistics(counts[i], head, of=sizes[i]))
                     for i, head in columns.items()
                 )
                 groups = tuple(zip(("before", "after"), values, strict=False))
-                yield Row(named(self.id, *values), label, inner + len(values) - 1, made, groups)
+                yield Row(row_id(self.id, *values), label, inner + len(values) - 1, made, groups)
 
         for before, label in self.befores.items():
             of = {i: sum(pairs[before, after][i] for after in self.afters) for i in columns}
@@ -253,19 +270,26 @@ class ShiftRow(Placed):
             yield Row(self.id, self.label, self.level, notes=said)
 
     def _apart(
-        self, cells: Cells, columns: Mapping[int, Head], sizes: Mapping[int, int]
+        self, cells: Cells, columns: Mapping[int, ColumnHead], sizes: Mapping[int, int]
     ) -> Iterator[Row]:
         """Give who has not both classes, where anybody has not: missing, and not yet due."""
         missing = {i: cells.get(f"{self.index}.{i}.m", 0) for i in columns}
         waiting = {i: head.shown - sizes[i] - missing[i] for i, head in columns.items()}
         for value, label, counts in (
             ("(missing)", MISSING, missing),
-            (AWAITED, NOT_YET_DUE, waiting),
+            (NOT_YET_DUE_LEVEL, NOT_YET_DUE, waiting),
         ):
             if any(counts.values()):
-                made = tuple(Cell(columns[i].id, (whole("n", n),)) for i, n in counts.items())
+                made = tuple(
+                    Cell(columns[i].id, (integer_statistic("n", n),)) for i, n in counts.items()
+                )
                 inner = self.level + bool(self.label)
                 group = (("before", value),)
                 yield Row(
-                    named(self.id, value), str(label), inner, made, group, notes=(notes.SETTLED,)
+                    row_id(self.id, value),
+                    str(label),
+                    inner,
+                    made,
+                    group,
+                    notes=(notes.DETERMINED,),
                 )

@@ -11,9 +11,9 @@ from functools import cached_property
 from trial.definition.precision import SPREAD, Precision
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
+from trial.rules.determination import PendingTest
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
-from trial.rules.settling import Waits
 from trial.statistics import products
 from trial.statistics.cells import Cells, Share, Sums
 from trial.statistics.contingency import (
@@ -28,19 +28,19 @@ from trial.statistics.products import Levels, Products, pooled
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
-from trial.tables.rows.counting import beside
-from trial.tables.rows.counts import Placed
+from trial.tables.rows.counting import not_counted_statistics
+from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.kinds import (
-    Head,
+    ColumnHead,
     Members,
     check_printed,
-    counted,
-    kept,
-    limits,
-    number,
+    count_statistics,
+    integer_statistic,
+    interval_statistics,
+    number_statistic,
     p_value,
-    put,
-    whole,
+    places_kept,
+    put_cell,
 )
 
 CHUNKS = 16
@@ -53,12 +53,12 @@ _PAIR = 2
 
 
 @dataclass(frozen=True)
-class StratifiedRow(Placed):
+class StratifiedRow(PlacedRow):
     """A condition by arm and stratum, for Cochran-Mantel-Haenszel in columns that compare."""
 
     test: Test
     strata: Sequence[Category]
-    waits: Waits
+    waits: PendingTest
     lack: Sequence[str]
     strictly: Test
 
@@ -77,9 +77,9 @@ class StratifiedRow(Placed):
         for column, member in enumerate(members):
             if member:
                 for name in names:
-                    put(share, self.sums, f"{self.index}.{column}.{name}", 1)
+                    put_cell(share, self.sums, f"{self.index}.{column}.{name}", 1)
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give, of all strata, the subjects counted; and compare columns within strata."""
         cells, start = sums.get(self.sums, {}), f"{self.index}."
         found = (name.split(".", 2)[2] for name in cells if name.startswith(start))
@@ -95,8 +95,8 @@ class StratifiedRow(Placed):
                 tables = [counts(i, stratum) for stratum in strata]
                 n, size = sum(n for n, _ in tables), sum(map(sum, tables))
                 missing = cells.get(f"{start}{i}.m", 0)
-                left = beside(head.shown - size - missing, missing)
-                shown.append(Cell(head.id, (*counted(n, head, of=size), *left)))
+                left = not_counted_statistics(head.shown - size - missing, missing)
+                shown.append(Cell(head.id, (*count_statistics(n, head, of=size), *left)))
             else:
                 columns = head.comparison.columns
                 tested = [[counts(each, stratum) for each in columns] for stratum in sorted(strata)]
@@ -106,7 +106,7 @@ class StratifiedRow(Placed):
             for i, head in enumerate(heads)
             if head.comparison is None
         )
-        said = tuple(notes.lacking_of(self.label, self.lack, lack))
+        said = tuple(notes.optional_fields_notes(self.label, self.lack, lack))
         return [Row(self.id, self.label, self.level, tuple(shown), notes=said)]
 
 
@@ -152,14 +152,14 @@ class AncovaRow:
         for name, pool in self.pools.items():
             if pool.member(derivation) and levels[name] is not None:
                 cell = canonical([name, levels[name], derivation.planned_arm])
-                put(share, self._row("pool", levels[name]), cell, 1)
+                put_cell(share, self._row("pool", levels[name]), cell, 1)
         values = [each.evaluate(derivation) for each in (*self.covariates, self.response)]
         if arm is None or None in values or None in levels.values():
             return
         text = canonical([arm, *levels.values()])
         row = self._row("sums", text)
         for name, value in self._products.lift([each.units for each in values if each]).items():
-            put(share, row, f"{name}{text}", value)
+            put_cell(share, row, f"{name}{text}", value)
 
     @cached_property
     def _products(self) -> Products:
@@ -178,7 +178,7 @@ class AncovaRow:
 
     @cached_property
     def _kept(self) -> int | None:
-        return kept(*(each.precision for each in (*self.covariates, self.response)))
+        return places_kept(*(each.precision for each in (*self.covariates, self.response)))
 
     def _row(self, what: str, text: object) -> str:
         return f"{self.sums}{what}-{zlib.crc32(str(text).encode()) % CHUNKS}"
@@ -188,7 +188,7 @@ class AncovaRow:
         moved = {f"{self.sums}{end}" for end in ("from", "to")}
         return moved | {f"{self.sums}{name}{end}" for name in self.pools for end in ("from", "to")}
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give least-squares means, differences from the reference and, with scores, the trend."""
         moments = self._pooled(sums)
         fit = self._model().fit(moments)
@@ -242,7 +242,7 @@ class AncovaRow:
             if min(by_arm.get(arm, 0) for arm in arms) < self.pools[factor].minimum:
                 yield level
 
-    def _cell(self, fit: Fit, head: Head, heads: Sequence[Head]) -> Cell | None:
+    def _cell(self, fit: Fit, head: ColumnHead, heads: Sequence[ColumnHead]) -> Cell | None:
         places = self.decimals + 1
         if head.comparison is None:
             if head.arm is None:
@@ -250,7 +250,7 @@ class AncovaRow:
             mean = fit.mean(_ARM, head.arm, _WEIGHTS[self.weights])
             n = sum(moments.n for levels, moments in fit.sums.items() if levels[0] == head.arm)
             statistics = _estimate("lsmean", mean, places, self._kept)[:-1]
-            return Cell(head.id, (whole("n", n), *statistics), _WEIGHTS[self.weights])
+            return Cell(head.id, (integer_statistic("n", n), *statistics), _WEIGHTS[self.weights])
         compared = [heads[i].arm or "" for i in head.comparison.columns]
         if len(compared) == _PAIR:
             reference, other = compared
@@ -266,8 +266,8 @@ def _estimate(
     if found is None:
         return ()
     return (
-        number(name, found.estimate, places, kept=endless),
-        number("se", found.se, places + 1, kept=endless),
-        *limits(found.interval(), places, endless),
+        number_statistic(name, found.estimate, places, places_kept=endless),
+        number_statistic("se", found.se, places + 1, places_kept=endless),
+        *interval_statistics(found.interval(), places, endless),
         p_value(found.p),
     )

@@ -16,19 +16,19 @@ from trial.statistics.tallies import tally_readout
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
-from trial.tables.rounding import Exact, settled
+from trial.tables.rounding import Exact, nearest_short_decimal
 from trial.tables.rows.comparing import compare_means
-from trial.tables.rows.counts import Placed
+from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.kinds import (
-    Head,
+    ColumnHead,
     Members,
-    apart,
     check_printed,
-    kept,
-    limits,
-    number,
-    put,
-    whole,
+    column_groups,
+    integer_statistic,
+    interval_statistics,
+    number_statistic,
+    places_kept,
+    put_cell,
 )
 
 LOCF = "LOCF"
@@ -43,7 +43,7 @@ _MORE_DECIMALS: Mapping[str, int] = {
 
 
 @dataclass(frozen=True)
-class SummaryRow(Placed):
+class SummaryRow(PlacedRow):
     """Descriptive statistics of a measure, by column."""
 
     table: str
@@ -72,7 +72,7 @@ class SummaryRow(Placed):
                 cells[f"{at}b"] = 1
             if tallied:
                 near = value.units // _reach(quantity.precision)
-                put(share, f"{self._tally(column)}#{near}", str(value.units), 1)
+                put_cell(share, f"{self._tally(column)}#{near}", str(value.units), 1)
 
     @property
     def precisions(self) -> list[Precision]:
@@ -112,7 +112,7 @@ class SummaryRow(Placed):
 
         A subject is in one arm at a time, so columns of different arms together count once.
         """
-        columns = apart(self.arms)
+        columns = column_groups(self.arms)
         return {self.sums} | {
             f"{self._tally(columns[column])}#{end}"
             for column, *_, tallied in self._measured
@@ -120,7 +120,7 @@ class SummaryRow(Placed):
             for end in ("from", "to")
         }
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give the statistics asked for, means to one decimal more than the data and SD to two."""
         moments = {column: self.moments(sums, column) for column, *_ in self._measured}
         shown = [
@@ -128,9 +128,9 @@ class SummaryRow(Placed):
             for i, found in moments.items()
         ]
         places = self.places(next(iter(moments)), "mean") if moments else 0
-        compared = compare_means(heads, moments, places, kept(*self.precisions))
+        compared = compare_means(heads, moments, places, places_kept(*self.precisions))
         measured = ((heads[i].label, quantity) for i, quantity, *_ in self._measured)
-        unit, direction = notes.said(measured)
+        unit, direction = notes.units_and_directions(measured)
         cells = (*shown, *compared)
         carried = {heads[i].label: self._baselines(sums, i) for i in moments}
         said = notes.baselines(self.label, carried)
@@ -144,11 +144,14 @@ class SummaryRow(Placed):
         known = {name: cells[at + name] for name in Moments.CELLS if at + name in cells}
         return Moments(quantity.places).read(known)
 
-    def settled(self, column: int, *values: Exact) -> list[Fraction]:
+    def short_decimals(self, column: int, *values: Exact) -> list[Fraction]:
         """Take statistics of a column for the short decimals that they cannot be told from."""
         quantity = self.quantities[column]
-        endless = kept(quantity.precision) if quantity else None
-        return [Fraction(each) if endless is None else settled(each, endless) for each in values]
+        endless = places_kept(quantity.precision) if quantity else None
+        return [
+            Fraction(each) if endless is None else nearest_short_decimal(each, endless)
+            for each in values
+        ]
 
     def places(self, column: int, statistic: str) -> int:
         """Give the decimals that a statistic is printed to."""
@@ -171,22 +174,25 @@ class SummaryRow(Placed):
         }
         if self._tallied(column):
             found |= self._order(sums, column, quantity.places)
-        endless = kept(quantity.precision)
+        endless = places_kept(quantity.precision)
         why = "" if moments.n else NOT_REPORTED
-        statistics = [whole("n", moments.n)]
+        statistics = [integer_statistic("n", moments.n)]
         for name in self.statistics[column]:
             if name == "ci":
                 places = self.places(column, "ci")
-                statistics += limits(moments.t_interval(), places, endless)
+                statistics += interval_statistics(moments.t_interval(), places, endless)
             elif name != "n":
                 places = self.places(column, name)
-                statistics.append(number(name, found[name], places, why, endless))
+                statistics.append(number_statistic(name, found[name], places, why, endless))
         if self.methods[column]:
             cells = sums.get(self.sums, {})
             imputed = cells.get(f"{self.index}.{column}.i", 0)
-            statistics += [whole("observed", moments.n - imputed), whole("imputed", imputed)]
+            statistics += [
+                integer_statistic("observed", moments.n - imputed),
+                integer_statistic("imputed", imputed),
+            ]
         if n := self._baselines(sums, column):
-            statistics.append(whole("baseline", n))
+            statistics.append(integer_statistic("baseline", n))
         return tuple(statistics)
 
     def _baselines(self, sums: Sums, column: int) -> int:

@@ -21,18 +21,18 @@ from trial.statistics.survival import (
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
-from trial.tables.rows.counting import beside
+from trial.tables.rows.counting import not_counted_statistics
 from trial.tables.rows.kinds import (
-    Head,
+    ColumnHead,
     Members,
-    apart,
-    counted,
-    number,
+    column_groups,
+    count_statistics,
+    integer_statistic,
+    number_statistic,
     p_value,
-    percents,
-    put,
-    whole,
-    without_date,
+    percent_interval,
+    put_cell,
+    undated_statistic,
 )
 from trial.tables.rows.summaries import TALLY_POINTS
 
@@ -65,20 +65,20 @@ class SurvivalRow:
         if time is None or None in levels:
             for column, member in enumerate(members):
                 if member and derivation.over:
-                    put(share, f"{self.sums}{column}#0", _MISSING, 1)
+                    put_cell(share, f"{self.sums}{column}#0", _MISSING, 1)
             return
         marks = ("e" if time.event else "c", *"u" * time.undated, *"v" * time.open)
         for column, member in enumerate(members):
             for mark in marks if member else ():
                 cell = f"{time.days}{mark}{canonical(levels)}"
-                put(share, f"{self.sums}{column}#{time.days // TALLY_POINTS}", cell, 1)
+                put_cell(share, f"{self.sums}{column}#{time.days // TALLY_POINTS}", cell, 1)
 
     def touched(self) -> set[str]:
         """Touch the row that the day leaves and the one it enters; of all arms' columns, one's."""
-        columns = apart(self.arms)
+        columns = column_groups(self.arms)
         return {f"{self.sums}{column}{end}" for column in columns for end in ("from", "to")}
 
-    def read(self, sums: Sums, heads: Sequence[Head]) -> list[Row]:
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give who had the event, the quartiles, and the share without it at the days asked for.
 
         Columns that compare give the log-rank test, over strata where there are any.
@@ -97,7 +97,7 @@ class SurvivalRow:
                 heads[i].id,
                 (
                     *self._events(times[i], heads[i], self._apart(sums, i, "m")),
-                    *without_date(undated[i]),
+                    *undated_statistic(undated[i]),
                 ),
                 KAPLAN_MEIER,
             )
@@ -153,20 +153,24 @@ class SurvivalRow:
         return sum(n for cells in spread for cell, n in cells.items() if f"{mark}[" in cell)
 
     def _notes(
-        self, sums: Sums, heads: Sequence[Head], undated: Mapping[int, int]
+        self, sums: Sums, heads: Sequence[ColumnHead], undated: Mapping[int, int]
     ) -> Iterator[str]:
         yield from notes.undated(self.label, {heads[i].label: n for i, n in undated.items()})
         maybe = ((heads[i].label, self._apart(sums, i, "v")) for i in undated)
-        yield from notes.lacking_of(self.label, self.asked, maybe)
+        yield from notes.optional_fields_notes(self.label, self.asked, maybe)
 
     def _events(
-        self, times: Mapping[str, Times], head: Head, missing: int
+        self, times: Mapping[str, Times], head: ColumnHead, missing: int
     ) -> tuple[Statistic, ...]:
         joined = _joined(times.values()).values()
         events, censored = (sum(each) for each in zip(*joined, strict=True)) if joined else (0, 0)
         size = events + censored
-        left = beside(head.shown - size - missing, missing)
-        return (*counted(events, head, of=size), whole("censored", censored), *left)
+        left = not_counted_statistics(head.shown - size - missing, missing)
+        return (
+            *count_statistics(events, head, of=size),
+            integer_statistic("censored", censored),
+            *left,
+        )
 
 
 def _joined(strata: Iterable[Times]) -> Times:
@@ -185,7 +189,7 @@ def _compared(strata: Sequence[Sequence[Times]]) -> tuple[tuple[Statistic, ...],
 
 
 def _by_column(
-    heads: Sequence[Head], curves: Mapping[int, Curve], share: Fraction
+    heads: Sequence[ColumnHead], curves: Mapping[int, Curve], share: Fraction
 ) -> tuple[Cell, ...]:
     return tuple(
         Cell(heads[i].id, _quantile(curve, share), BROOKMEYER_CROWLEY)
@@ -198,9 +202,12 @@ def _quantile(curve: Curve, share: Fraction) -> tuple[Statistic, ...]:
     if not curve.n:
         return ()
     halved = found is not None and found.denominator > 1
-    days = number("days", found, int(halved)) if found is not None else _unreached("days")
+    days = number_statistic("days", found, int(halved)) if found is not None else _unreached("days")
     ends = zip(("ci_low", "ci_high"), curve.quantile_interval(share), strict=True)
-    return (days, *(_unreached(name) if end is None else whole(name, end) for name, end in ends))
+    return (
+        days,
+        *(_unreached(name) if end is None else integer_statistic(name, end) for name, end in ends),
+    )
 
 
 def _unreached(name: str) -> Statistic:
@@ -214,6 +221,6 @@ def _surviving(curve: Curve, day: int) -> tuple[Statistic, ...]:
     step = next((each for each in reversed(curve.steps) if each.time <= day), None)
     interval = step.interval() if step else None
     return (
-        number("survival", found * 100, 1),
-        *(percents(interval, 1) if interval else ()),
+        number_statistic("survival", found * 100, 1),
+        *(percent_interval(interval, 1) if interval else ()),
     )

@@ -7,23 +7,23 @@ from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key, Record
 
-type Found = tuple[tuple[Key, ...], str]
+type Evidence = tuple[tuple[Key, ...], str]
 """The records that are meant, each by kind and id, and what there is to say of them.
 
 Said are dates, and names of the definition and of dictionaries; never a free text or an arm.
 """
-type Rule = Callable[[Derivation], Iterator[Found]]
+type DiscrepancyRule = Callable[[Derivation], Iterator[Evidence]]
 """Looks at one subject; it sees telling fields hidden wherever the study is seen pooled."""
 
-MOST = 10
+MAX_RECORDS_NAMED = 10
 """How many records are named where any number can be meant."""
 
 EVENTS = "adverse-event.reported"
 
 
-def keys(*records: Record) -> tuple[Key, ...]:
+def record_keys(*records: Record) -> tuple[Key, ...]:
     """Name records, the first of very many."""
-    return tuple((each.kind, each.record) for each in records[:MOST])
+    return tuple((each.kind, each.record) for each in records[:MAX_RECORDS_NAMED])
 
 
 def event_key(event: AdverseEvent) -> tuple[Key, ...]:
@@ -36,6 +36,6 @@ def by_id(records: Iterable[Record]) -> list[Record]:
     return sorted(records, key=attrgetter("record"))
 
 
-def counted(number: int, what: str) -> str:
+def count_text(number: int, what: str) -> str:
     """Write how many there are: `1 dose`, `2 doses`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -10,22 +10,24 @@ from trial.errors import Fault, Rejected
 from trial.events import blinding
 from trial.rules import Rules
 from trial.rules.matching import Test, Truth
-from trial.rules.parts import Collector
+from trial.rules.registry import FaultCollector
 from trial.statistics.association import Allowance
 from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
 from trial.tables import compiling, completion, discrepancies, notes
-from trial.tables.compiling import STUDY_ROW
+from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
-from trial.tables.flow import FLOW_ROW, FlowPlan, compile_flow
+from trial.tables.flow import FLOW_ROW, CompiledFlow, compile_flow
 from trial.tables.grid import Column, Grid, Row
 from trial.tables.rows.events import TermsRow
-from trial.tables.rows.kinds import Comparison, Head, Members, RowPlan, put
-from trial.tables.rows.levels import AWAITED, LevelsRow
+from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members, put_cell
+from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow
 
-ROWS_A_SUBJECT = 96  # of 100 actions in a transaction; the rest are the subject and its journal
+MAX_ROWS_PER_SUBJECT = (
+    96  # of 100 actions in a transaction; the rest are the subject and its journal
+)
 
 
 def set_cell(name: str, arm: str | None = None) -> str:
@@ -48,7 +50,7 @@ class Population:
 
 
 @dataclass(frozen=True)
-class ColumnPlan:
+class CompiledColumn:
     """A column: its denominator and who of it is shown; or which columns it compares.
 
     Where it shows some of its set, `place` says where those are counted (`k`), and those whom it is
@@ -76,28 +78,30 @@ class ColumnPlan:
             return
         if (shown := self.shows(derivation)) is not None:
             sums, index = self.place
-            put(share, sums, f"{index}.{'k' if shown else 'h'}", 1)
+            put_cell(share, sums, f"{index}.{'k' if shown else 'h'}", 1)
 
-    def head(self, sums: Share, places: int, allowance: Allowance) -> Head:
+    def head(self, sums: Share, places: int, allowance: Allowance) -> ColumnHead:
         """Give the column with the size of its denominator, and the places of a percentage."""
         population = self.population
-        n = sums.get(STUDY_ROW, {}).get(population.cell, 0) if population else 0
+        n = sums.get(STUDY_SUMS, {}).get(population.cell, 0) if population else 0
         arm = population.arm if population else None
         hidden = open_ = 0
         if self.where is not None:
             row, index = self.place
             shown, hidden = (sums.get(row, {}).get(f"{index}.{what}", 0) for what in "kh")
             open_ = n - shown - hidden
-        return Head(self.id, self.label, n, arm, self.comparison, places, hidden, open_, allowance)
+        return ColumnHead(
+            self.id, self.label, n, arm, self.comparison, places, hidden, open_, allowance
+        )
 
 
 @dataclass(frozen=True)
-class TablePlan:
+class CompiledTable:
     """A table: its definition, columns and rows, ready to count and to read."""
 
     definition: Table
-    columns: Sequence[ColumnPlan]
-    rows: Sequence[RowPlan]
+    columns: Sequence[CompiledColumn]
+    rows: Sequence[CompiledRow]
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Put the subject's part of this table into its share."""
@@ -128,7 +132,7 @@ class TablePlan:
         return next((n.raw for n in found if isinstance(n.raw, int)), 0)
 
     @cached_property
-    def _pooling(self) -> list[RowPlan]:
+    def _pooling(self) -> list[CompiledRow]:
         """The rows that count who is in no column: levels are pooled by the size of a whole set."""
         return [row for row in self.rows if isinstance(row, AncovaRow) and row.pools]
 
@@ -149,26 +153,26 @@ class TablePlan:
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
 
 
-def _order(plan: RowPlan, rows: Sequence[Row]) -> Iterator[str]:
+def _order(plan: CompiledRow, rows: Sequence[Row]) -> Iterator[str]:
     """Say of rows that come as they occur by what they are sorted, if there are several."""
     if isinstance(plan, TermsRow) and len(rows) > 1:
         yield notes.terms_order(len(plan.factors))
     if isinstance(plan, LevelsRow):
-        placed = {*plan.levels.labels, "", AWAITED}
+        placed = {*plan.levels.labels, "", NOT_YET_DUE_LEVEL}
         occurring = [row for row in rows if row.groups and row.groups[-1][1] not in placed]
         if len(occurring) > 1:
             yield notes.levels_order(plan.label)
 
 
-class Plan:
+class CompiledStudy:
     """All a study counts."""
 
-    def __init__(self, study: Study, faults: Collector) -> None:
+    def __init__(self, study: Study, faults: FaultCollector) -> None:
         """Compile the definition; what is wrong with it is noted, and left out."""
         self.study = study
         self.rules = Rules(study, faults)
         self.populations: dict[str, Population] = {}
-        self._layout = compiling.Layout()
+        self._layout = compiling.SumsLayout()
         for name in study.definition.sets:
             faults.attempt(partial(self.population, name, None, f"/sets/{name}"))
         self._complete = faults.attempt(partial(completion.test, self.rules))
@@ -176,23 +180,23 @@ class Plan:
             table.id: self._table(table, f"/tables/{i}")
             for i, table in enumerate(study.definition.tables)
         }
-        self.flow: FlowPlan = compile_flow(study.definition.flow, self.rules)
-        self.checks = discrepancies.Checks(study)
+        self.flow: CompiledFlow = compile_flow(study.definition.flow, self.rules)
+        self.checks = discrepancies.EditChecks(study)
         if not faults.found:
             faults.attempt(partial(_check_width, self))
 
     def contribute(self, subject: Subject, cutoff: int | None = None) -> Share:
         """Give one subject's share of everything; pure, and the whole of what is ever counted."""
-        share: Share = {STUDY_ROW: {"accepted": subject.accepted}}
+        share: Share = {STUDY_SUMS: {"accepted": subject.accepted}}
         derivation = Derivation(self.study, subject, cutoff)
         self.checks.contribute(derivation, share)
         if derivation.superseded:
             return share
         for cell, population in self.populations.items():
             if population.member(derivation):
-                put(share, STUDY_ROW, cell, 1)
+                put_cell(share, STUDY_SUMS, cell, 1)
         if self._complete is not None and self._complete(derivation):
-            put(share, STUDY_ROW, COMPLETE, 1)
+            put_cell(share, STUDY_SUMS, COMPLETE, 1)
         for table in self.tables.values():
             table.contribute(derivation, share)
         self.flow.contribute(derivation, share)
@@ -204,31 +208,31 @@ class Plan:
         population = Population(name, arm, member)
         return self.populations.setdefault(population.cell, population)
 
-    def _table(self, table: Table, path: str) -> TablePlan:
+    def _table(self, table: Table, path: str) -> CompiledTable:
         made = [
             self.rules.faults.attempt(partial(self._column, column, table, f"{path}/columns/{i}"))
             for i, column in enumerate(table.columns)
         ]
         rows = compiling.Compiler(self.rules, self._layout, table, path).rows()
-        return TablePlan(table, [each for each in made if each is not None], rows)
+        return CompiledTable(table, [each for each in made if each is not None], rows)
 
-    def _column(self, column: TableColumn, table: Table, path: str) -> ColumnPlan:
+    def _column(self, column: TableColumn, table: Table, path: str) -> CompiledColumn:
         where = self.rules.condition(column.where, f"{path}/where") if column.where else None
         population = self.population(column.set, column.arm, path) if column.set else None
         comparison = compiling.comparison(column, table, path) if column.compare else None
         place = self._layout.place(2) if where else ("", 0)
-        return ColumnPlan(column.id, column.label, population, where, comparison, place)
+        return CompiledColumn(column.id, column.label, population, where, comparison, place)
 
 
-_PLANS: dict[tuple[str, str], Plan] = {}
+_PLANS: dict[tuple[str, str], CompiledStudy] = {}
 
 
-def plan_of(study: Study) -> Plan:
+def compiled(study: Study) -> CompiledStudy:
     """Give a study's compiled plan; a definition is compiled once in a process and audience."""
     key = study.digest, study.audience
     if key not in _PLANS:
-        faults = Collector()
-        plan = Plan(study, faults)
+        faults = FaultCollector()
+        plan = CompiledStudy(study, faults)
         faults.settle()
         _PLANS[key] = plan
     return _PLANS[key]
@@ -236,20 +240,20 @@ def plan_of(study: Study) -> Plan:
 
 def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Share:
     """Give one subject's share of all that is counted of a study, for every audience of it."""
-    own = plan_of(study).contribute(subject, cutoff)
+    own = compiled(study).contribute(subject, cutoff)
     if study.open is study:
         return own
-    return blinding.together(plan_of(study.open).contribute(subject, cutoff), own)
+    return blinding.together(compiled(study.open).contribute(subject, cutoff), own)
 
 
-def counted(study: Study, share: Share) -> Share:
+def audience_share(study: Study, share: Share) -> Share:
     """Take out of what is counted for every audience the part that a view of the study shows."""
     return blinding.of_audience(share, study.audience) if study.definition.blinded else share
 
 
-def _touched(plan: Plan) -> set[str]:
+def _rows_of_sums_touched(plan: CompiledStudy) -> set[str]:
     """Name the rows of sums that one subject's change can touch."""
-    rows = {STUDY_ROW, FLOW_ROW, discrepancies.ROW}
+    rows = {STUDY_SUMS, FLOW_ROW, discrepancies.ROW}
     for table in plan.tables.values():
         rows |= {column.place[0] for column in table.columns if column.where}
         for row in table.rows:
@@ -257,19 +261,19 @@ def _touched(plan: Plan) -> set[str]:
     return rows
 
 
-def _check_width(plan: Plan) -> None:
+def _check_width(plan: CompiledStudy) -> None:
     """Refuse a definition whose change of one subject would not fit into one transaction.
 
     A correction can move every tally from one row of sums to another, so tallies weigh double;
     what is counted for two audiences moves in one transaction too.
     """
     study = plan.study
-    rows = len(_touched(plan))
+    rows = len(_rows_of_sums_touched(plan))
     if study.open is not study:
-        rows += len(_touched(plan_of(study.open)))
-    if rows > ROWS_A_SUBJECT:
+        rows += len(_rows_of_sums_touched(compiled(study.open)))
+    if rows > MAX_ROWS_PER_SUBJECT:
         detail = (
-            f"one subject can change {rows} rows of sums, of {ROWS_A_SUBJECT} that fit into"
+            f"one subject can change {rows} rows of sums, of {MAX_ROWS_PER_SUBJECT} that fit into"
             " a transaction: ask for fewer medians or fewer tables"
         )
         raise Rejected(422, "Definition not accepted", "", Fault("/tables", detail))

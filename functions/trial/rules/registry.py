@@ -7,7 +7,7 @@ from trial.errors import Fault, Rejected
 from trial.rules.matching import refused, unknown
 
 
-class Collector:
+class FaultCollector:
     """Gathers what is wrong with a definition, so that one fault does not hide the next.
 
     A part that cannot be made is left out, and whoever would use it goes without.
@@ -39,7 +39,7 @@ class Collector:
             raise Rejected(422, "Definition not accepted", "", *self._found)
 
 
-class Parts[Made]:
+class Registry[Made]:
     """The parts that have a name, each made once, when it is first asked for.
 
     One that cannot be made is wrong at its own place, whoever asks for it.
@@ -73,7 +73,7 @@ class Parts[Made]:
             self._open.discard(name)
         return self._made[name]
 
-    def check(self, faults: Collector) -> None:
+    def check(self, faults: FaultCollector) -> None:
         """Make all, and note what is wrong with them."""
         for name in self._names:
             faults.attempt(partial(self.get, name, ""))

@@ -13,14 +13,14 @@ from trial.definition.conditions import Condition, Measure, Ref
 from trial.definition.design import ARM
 from trial.events.json_body import canonical
 from trial.rules import Rules
-from trial.rules.matching import Test, Truth, every, lacking, some
+from trial.rules.matching import Test, Truth, all_true, any_true, optional_fields
 from trial.subject.derivation import Derivation
 
-Waits = Callable[[Derivation], bool]
+PendingTest = Callable[[Derivation], bool]
 """Says of a subject for whom something is open whether what is asked is not yet due."""
 
 
-class Opens(IntEnum):
+class Undetermined(IntEnum):
     """How a condition can be open: of nobody; where a value is missing; until it is due, too."""
 
     NEVER = 0
@@ -28,81 +28,83 @@ class Opens(IntEnum):
     WAITING = 2
 
 
-def opens(definition: Definition, ref: Ref) -> Opens:
+def undetermined(definition: Definition, ref: Ref) -> Undetermined:
     """Say how a condition can be open."""
     condition = ref if isinstance(ref, Condition) else definition.conditions[ref]
     if (parts := _parts(condition)) is not None:
-        return max((opens(definition, each) for each in parts), default=Opens.NEVER)
+        return max((undetermined(definition, each) for each in parts), default=Undetermined.NEVER)
     if condition.measure is not None:
         return _opens_of_measure(definition, condition.measure)
     if condition.characteristic is not None:
         return _opens_of_category(definition, condition.characteristic)
-    return Opens.NEVER
+    return Undetermined.NEVER
 
 
-def _opens_of_category(definition: Definition, name: str) -> Opens:
+def _opens_of_category(definition: Definition, name: str) -> Undetermined:
     if name in definition.classes:
         found = _opens_of_measure(definition, definition.classes[name].measure)
-        settled = definition.classes[name].missing is not None and found is Opens.MISSING
-        return Opens.NEVER if settled else found
-    return Opens.WAITING if _drawn(definition, name) else Opens.MISSING
+        settled = definition.classes[name].missing is not None and found is Undetermined.MISSING
+        return Undetermined.NEVER if settled else found
+    return Undetermined.WAITING if _drawn(definition, name) else Undetermined.MISSING
 
 
-def _opens_of_measure(definition: Definition, ref: str | Measure) -> Opens:
+def _opens_of_measure(definition: Definition, ref: str | Measure) -> Undetermined:
     measure = definition.measures[ref] if isinstance(ref, str) else ref
     if measure.records is not None:
-        return Opens.NEVER
-    return Opens.MISSING if measure.characteristic is not None else Opens.WAITING
+        return Undetermined.NEVER
+    return Undetermined.MISSING if measure.characteristic is not None else Undetermined.WAITING
 
 
-def waits(rules: Rules, ref: Ref, path: str) -> Waits:
+def pending_test(rules: Rules, ref: Ref, path: str) -> PendingTest:
     """Make a test of a subject for whom a condition is open: say if that is not yet due."""
     condition = _written(rules, ref)
     if (parts := _parts(condition)) is not None:
-        tests = [(rules.condition(each, path), waits(rules, each, path)) for each in parts]
+        tests = [(rules.condition(each, path), pending_test(rules, each, path)) for each in parts]
         return lambda derivation: any(
             test(derivation) is None and waiting(derivation) for test, waiting in tests
         )
     if condition.measure is not None:
         return rules.measure(condition.measure, path).waits
     if condition.characteristic is not None:
-        return category_waits(rules, condition.characteristic, path)
+        return category_pending_test(rules, condition.characteristic, path)
     return lambda _: False
 
 
-def lacks(rules: Rules, ref: Ref) -> list[str]:
+def optional_event_fields(rules: Rules, ref: Ref) -> list[str]:
     """Name what a condition asks of adverse events and some may lack: such an event is not meant.
 
     Whoever counts says of how many subjects the answer would otherwise be open.
     """
     condition = _written(rules, ref)
-    found = [each for part in _parts(condition) or () for each in lacks(rules, part)]
+    found = [
+        each for part in _parts(condition) or () for each in optional_event_fields(rules, part)
+    ]
     if condition.adverse_event is not None:
-        found += lacking(condition.adverse_event)
+        found += optional_fields(condition.adverse_event)
     return list(dict.fromkeys(found))
 
 
-def strictly(rules: Rules, ref: Ref, path: str) -> Test:
+def strict_test(rules: Rules, ref: Ref, path: str) -> Test:
     """Make the test that leaves open what adverse events lack."""
     condition = _written(rules, ref)
     if condition.adverse_event is not None:
-        matches = rules.events(condition.adverse_event, path)
-        return lambda derivation: some(map(matches, derivation.adverse_events))
+        matches = rules.adverse_event_matcher(condition.adverse_event, path)
+        return lambda derivation: any_true(map(matches, derivation.adverse_events))
     if (parts := _parts(condition)) is None:
         return rules.condition(ref, path)
-    tests = [strictly(rules, each, path) for each in parts]
+    tests = [strict_test(rules, each, path) for each in parts]
     if condition.all is not None:
-        return lambda derivation: every(test(derivation) for test in tests)
+        return lambda derivation: all_true(test(derivation) for test in tests)
     if condition.any is not None:
-        return lambda derivation: some(test(derivation) for test in tests)
-    return lambda derivation: _no(some(test(derivation) for test in tests))
+        return lambda derivation: any_true(test(derivation) for test in tests)
+    return lambda derivation: _no(any_true(test(derivation) for test in tests))
 
 
 def _no(truth: Truth) -> Truth:
     return None if truth is None else not truth
 
 
-def category_waits(rules: Rules, name: str, path: str) -> Waits:
+def category_pending_test(rules: Rules, name: str, path: str) -> PendingTest:
     """Make a test of a subject whose level is not known: say if it is not yet due.
 
     The arm and the strata are known once the subject is randomised.
@@ -121,7 +123,7 @@ def _drawn(definition: Definition, name: str) -> bool:
     return name == ARM or name in definition.strata
 
 
-def key(rules: Rules, ref: Ref) -> str:
+def determination_key(rules: Rules, ref: Ref) -> str:
     """Name what settles a condition: conditions of one name are settled for the same subjects.
 
     Bounds do not matter, only whether there is a value, and whether a missing one is a failure.
@@ -129,7 +131,7 @@ def key(rules: Rules, ref: Ref) -> str:
     """
     condition = _written(rules, ref)
     parts = _parts(condition)
-    if parts is not None and len(found := {key(rules, each) for each in parts}) == 1:
+    if parts is not None and len(found := {determination_key(rules, each) for each in parts}) == 1:
         return found.pop()
     if condition.measure is not None:
         failure = condition.assessed is not None or condition.missing == "failure"
