@@ -19,9 +19,9 @@ from trial.tables.listings.items import ColumnSource, ListingItem
 class WholeNumber:
     """A source that gives whole numbers or nothing: a column may show it as a number."""
 
-    value: Source
+    value: ColumnSource
 
-    def __call__(self, derivation: Derivation, item: Item) -> Value:
+    def __call__(self, derivation: Derivation, item: ListingItem) -> Value:
         """Give the number, of a line of the listing."""
         return self.value(derivation, item)
 
