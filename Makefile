@@ -1,4 +1,4 @@
-# `make` checks and tests; `make help` lists the verbs. Needs python3, make and a package index:
+# `make` checks and tests; `make help` lists the commands. Needs python3, make and a package index:
 # pip fetches uv, uv fetches Python 3.13 where it is missing and everything that is locked.
 
 # The first python3 that runs: a version manager's stand-in fails where 3.13 is not installed.
@@ -7,6 +7,8 @@ UV := .local/uv/bin/uv
 ifdef PIP_INDEX_URL # uv does not read pip's settings
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
 endif
+# Python keeps what it has compiled: the workers of a test run would all do that again.
+unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready
 SCANNER := .local/checkov/.ready
 BENCH := PYTHONPATH=functions:infrastructure:tests .venv/bin/python -m benchmarks
@@ -14,6 +16,9 @@ LOCAL := PYTHONPATH=infrastructure .venv/bin/python -m local
 
 # sam looks for python3.13 on the path and asks for a region even where none matters.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam
+
+# What make test-quick runs: the pure core, and that nobody imports what they must not.
+QUICK := tests/core/test_rules.py tests/core/test_statistics.py tests/core/test_derivation.py tests/repository/test_imports.py
 
 SOAK ?=
 HOST ?= 127.0.0.1
@@ -24,85 +29,103 @@ get: CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help check scan test soak mutants bench bench-large demo up get send post down init check-definition replay audit-trail verify build schema contract requirements
+.PHONY: all help demo up get send post down check test test-quick soak mutants bench bench-large scan init check-definition replay audit-trail verify build invoke schema contract requirements
 
 all: check test
 
-help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+##@ Start
 
-check: $(READY) ## lint, types, template, locks
+help: ## list the commands
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## replay TMB-301 into out/TMB-301/ and compare it with what was published
+	@$(LOCAL) demo
+
+up: $(READY) ## start the local stack and leave it running; prints its addresses and calls to try
+	@$(LOCAL) up --host "$(HOST)"
+
+get: $(READY) ## a signed GET: make get CALL=/studies/TMB-301/summary
+	@$(LOCAL) get "$(CALL)" --accept "$(ACCEPT)"
+
+# BODY comes by the environment, where make puts it: between quotes its own would be lost.
+send: $(READY) ## a signed call that changes something: make send CALL=/studies/TMB-301/reports BODY='{"reason": "…"}'
+	@$(LOCAL) send "$(CALL)" --method "$(METHOD)" --body "$$BODY"
+
+post: $(READY) ## post a file of events: make post EVENTS=events/tmb-301/feed.ndjson
+	@$(LOCAL) post "$(STUDY)" "$(EVENTS)"
+
+down: $(READY) ## stop that stack and delete all that it holds
+	@$(LOCAL) down
+
+##@ Test
+
+check: $(READY) ## lint, format, types, template, and whether the locks are current
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy functions infrastructure
 	@$(SAM) validate --lint
 	@.venv/bin/python infrastructure/local/requirements.py --check
 
-scan: $(SCANNER) ## the template by checkov's rules; of one that is not followed its resource says why
+# A worker on each core, with an emulator and a deployment of its own; a file's tests share one.
+test: $(READY) ## every test; PART=core or PART=core/test_rules.py: some of them
+	@test -e "tests/$(PART)" || { echo "PART must be a folder or a file in tests/, such as core" >&2; exit 2; }
+	@.venv/bin/pytest -n auto --dist loadfile $(if $(PART),tests/$(PART))
+
+test-quick: $(READY) ## the rules, the statistics and the imports, without an emulator: under a minute
+	@.venv/bin/pytest -n auto --dist worksteal $(QUICK)
+
+soak: $(READY) ## long runs, for hours: 20,000 histories, 100,000 events through faults and kills
+	@.venv/bin/python tests/long_runs.py $(SOAK)
+
+mutants: $(READY) ## change a line at a time: a test must fail for each; ONLY=part of a file's name
+	@.venv/bin/python tests/mutants.py $(ONLY)
+
+bench: $(READY) ## what an event costs, beside its budgets; needs valgrind
+	@$(BENCH)
+
+bench-large: $(READY) ## the same for a store of 400,000 subjects
+	@$(BENCH) --large
+
+scan: $(SCANNER) ## the template by checkov's rules; a resource that breaks one says why
 	@$(SCANNER:.ready=bin/checkov) --file template.yaml --framework cloudformation \
 	  --skip-download --quiet --compact
 
-# Files are spread over the cores; each worker has an emulator and a deployment of its own.
-test: $(READY) ## every test (those of sam local only where Docker runs)
-	@.venv/bin/pytest -n auto --dist loadfile
+##@ Run a study of your own
 
-soak: $(READY) ## the long runs: 20,000 histories, 100,000 events through faults and kills
-	@.venv/bin/python tests/long_runs.py $(SOAK)
-
-mutants: $(READY) ## a sample of mutants of the code: a test must notice each; ONLY=part of a file's name
-	@.venv/bin/python tests/mutants.py $(ONLY)
-
-bench: $(READY) ## what an event costs, beside the budgets; needs valgrind
-	@$(BENCH)
-
-bench-large: $(READY) ## the long ones: a store of 400,000 subjects
-	@$(BENCH) --large
-
-demo: $(READY) ## TMB-301 from its events to its documents: out/TMB-301/
-	@$(LOCAL) demo
-
-up: $(READY) ## leave the stack running and print a call to try
-	@$(LOCAL) up --host "$(HOST)"
-
-get: $(READY) ## a signed GET to the stack of `make up`: make get CALL=/studies/TMB-301/summary
-	@$(LOCAL) get "$(CALL)" --accept "$(ACCEPT)"
-
-# BODY comes by the environment, where make puts it: between quotes its own would be lost.
-send: $(READY) ## a call that changes something: make send CALL=/studies/TMB-301/reports BODY='{"reason": "…"}'
-	@$(LOCAL) send "$(CALL)" --method "$(METHOD)" --body "$$BODY"
-
-post: $(READY) ## a file of events to it: make post EVENTS=events/tmb-301/feed.ndjson
-	@$(LOCAL) post "$(STUDY)" "$(EVENTS)"
-
-down: $(READY) ## end the stack of `make up`
-	@$(LOCAL) down
-
-init: $(READY) ## a commented definition to start from: make init STUDY=MY-1
+init: $(READY) ## write a commented definition to start from: make init STUDY=MY-1
 	@$(LOCAL) init "$(if $(filter command line environment,$(origin STUDY)),$(STUDY))" "$(OUT)"
 
-check-definition: $(READY) ## all that is wrong with a definition, and its empty shells: DEFINITION=…
+check-definition: $(READY) ## every error of a definition with its line, then its empty shells: DEFINITION=…
 	@PYTHONPATH=infrastructure .venv/bin/python -m local.checking "$(DEFINITION)"
 
-replay: $(READY) ## any study on a stack of its own: make replay DEFINITION=… EVENTS=… OUT=…
+replay: $(READY) ## events to documents, on a stack of its own: DEFINITION=… EVENTS=… OUT=…
 	@$(LOCAL) replay "$(DEFINITION)" "$(EVENTS)" "$(OUT)"
 
-audit-trail: $(READY) ## a report of that stack with its journals: make audit-trail OUT=out/cut
+##@ Prove its documents
+
+audit-trail: $(READY) ## a report of the stack of `make up`, with its journals: OUT=out/cut
 	@$(LOCAL) audit-trail "$(OUT)" --study "$(STUDY)"
 
-verify: $(READY) ## prove documents: make verify DIR=out/cut KEY=signing-key.pem AGAINST=out/earlier
+verify: $(READY) ## check documents against journals: DIR=out/cut KEY=signing-key.pem AGAINST=out/earlier
 	@$(LOCAL) verify "$(DIR)" --key "$(KEY)" --against "$(AGAINST)"
 
-build: $(READY) ## the artefact for AWS, in .aws-sam/build
+##@ Maintain
+
+build: $(READY) ## build for AWS (arm64), into .aws-sam/build
 	@$(SAM) build --config-env production
 
-schema: $(READY) ## the JSON Schema of study definitions, from the models
+invoke: $(READY) ## one Lambda event in a container: make invoke EVENT=events/api/get-summary.json
+	@$(LOCAL) invoke "$(EVENT)"
+
+schema: $(READY) ## renew the JSON Schema of study definitions from the models
 	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.schema docs/study-definition.schema.json
 
-contract: $(READY) ## openapi.json and the JSON Schemas of events, from the models and the routes
+contract: $(READY) ## renew openapi.json and the JSON Schemas of events from the models and the routes
 	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.contract functions/trial/web/contract
 
-requirements: $(UV) ## resolve and lock the dependencies anew
-	@$(UV) run --quiet --no-project --python 3.13 infrastructure/local/requirements.py $(UV)
+requirements: $(UV) ## lock what pyproject.toml asks for; UPGRADE=1: everything at its newest version
+	@$(UV) run --quiet --no-project --python 3.13 infrastructure/local/requirements.py $(UV) $(if $(UPGRADE),--upgrade)
 
 # The stamps below hold a step's result; make repeats a step only when its lock has changed.
 $(UV): infrastructure/uv.txt
@@ -110,19 +133,22 @@ $(UV): infrastructure/uv.txt
 	@$(PYTHON3) -c "import ensurepip, venv" 2>/dev/null || { \
 	  echo "This Python cannot make virtual environments: install the package python3-venv" >&2; \
 	  echo "(Debian, Ubuntu: apt install python3-venv) and run make again." >&2; exit 1; }
-	@echo "Fetching uv"
+	@echo "Set-up 1 of 3: uv, which installs the rest"
 	@rm -rf .local/uv
 	@$(PYTHON3) -m venv .local/uv
 	@.local/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(READY): requirements-dev.txt $(UV)
-	@echo "Making .venv with Python 3.13 and the locked packages"
+	@echo "Set-up 2 of 3: Python 3.13, found here or fetched, in .venv"
 	@$(UV) venv --quiet --allow-existing --python 3.13 .venv
-	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv requirements-dev.txt
+	@echo "Set-up 3 of 3: $$(grep -c '^[a-z].*==' $<) locked packages, some 900 MB in .venv; a few minutes the first time"
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv $<
 	@touch $@
+	@echo "Set-up done."
 
 $(SCANNER): infrastructure/checkov.txt $(UV)
+	@echo "Set-up of checkov, in an environment of its own: $$(grep -c '^[a-z].*==' $<) locked packages"
 	@$(UV) venv --quiet --allow-existing --python 3.13 $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D) $<
 	@touch $@

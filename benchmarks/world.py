@@ -20,7 +20,7 @@ import wiring
 from benchmarks import ROOT
 from local.feed import read_definition
 from trial.commands import intake
-from trial.commands.desk import Desk, Road
+from trial.commands.intake_context import Channel, IntakeContext
 from trial.definition import study as studies
 from trial.definition.study import Study
 from trial.events import envelope, json_body
@@ -75,16 +75,16 @@ SENDER = "arn:aws:iam::000000000000:user/edc"
 def take(store: Store, posted: Iterable[str], shards: int | None = None) -> None:
     """Take events in as the functions do, from their text to their answers."""
     read_as = [intake.Posted(body, json_body.read_json(body)) for body in posted]
-    answers = intake.take(_desk(store), study(shards), read_as)
+    answers = intake.take(_intake_context(store), study(shards), read_as)
     assert {answer.status for answer in answers} <= {200, 201}
 
 
 @cache
-def _desk(store: Store) -> Desk:
+def _intake_context(store: Store) -> IntakeContext:
     """Make it once, as a process of the functions does: who may post is then known."""
     table, now = store._table, store._now
     submissions = Submissions(table, _told_nobody, now)
-    return Desk(store, submissions, Senders(table, now), SENDER, Road.QUEUE)
+    return IntakeContext(store, submissions, Senders(table, now), SENDER, Channel.QUEUE)
 
 
 def receipts(of: Iterable[Entry]) -> list[Receipt]:

@@ -7,8 +7,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
 from trial.commands import erasure, intake, redrive
-from trial.commands.desk import Desk, Road
 from trial.commands.intake import Posted
+from trial.commands.intake_context import Channel, IntakeContext
 from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable, place_of
 from trial.events import fields, json_body
@@ -77,33 +77,33 @@ _PUT = {"created": 201, "filling": 202}
 @routes("POST", "/studies/{study}/events")
 def post_events(request: Request, study: str) -> Answer:
     """Record one event, or a batch; 201 means recorded and counted."""
-    return _post(request, study, Road.EVENTS)
+    return _post(request, study, Channel.EVENTS)
 
 
 @routes("POST", "/studies/{study}/treatment-events")
 def post_treatment_events(request: Request, study: str) -> Answer:
     """Take events that tell the arm; 202 means that they arrived, whatever they are."""
-    return _post(request, study, Road.TREATMENT)
+    return _post(request, study, Channel.TREATMENT)
 
 
-def _post(request: Request, study: str, road: Road) -> Answer:
+def _post(request: Request, study: str, channel: Channel) -> Answer:
     try:
         kind = request.content_type(*EVENT_TYPES, BATCH_TYPE)
         found = wiring.store().study(study)
-        desk = wiring.desk(request.principal, road)
+        context = wiring.intake_context(request.principal, channel)
         post = _post_batch if kind == BATCH_TYPE else _post_one
-        return post(desk, found, request.body)
+        return post(context, found, request.body)
     except Rejected as rejected:
         if fields.is_identifier(study):
             intake.refuse(wiring.store(), study, request.body, rejected, request.principal)
         raise
 
 
-def _post_one(desk: Desk, found: Study, body: bytes) -> Answer:
+def _post_one(context: IntakeContext, found: Study, body: bytes) -> Answer:
     if len(body) > intake.EVENT_BYTES:
         raise intake.too_large()
     posted = Posted(json_body.text_of(body), json_body.read_json(body))
-    answer = intake.take(desk, found, [posted])[0]
+    answer = intake.take(context, found, [posted])[0]
     _count(answer.status)
     if answer.problem is not None:
         return routing.document(answer.problem, answer.status, routing.PROBLEM)
@@ -112,14 +112,14 @@ def _post_one(desk: Desk, found: Study, body: bytes) -> Answer:
     )
 
 
-def _post_batch(desk: Desk, found: Study, body: bytes) -> Answer:
+def _post_batch(context: IntakeContext, found: Study, body: bytes) -> Answer:
     if len(body) > BATCH_BYTES:
         raise Rejected(413, "Batch too large", f"at most {BATCH_BYTES} bytes")
     posted = [Posted(text, value) for value, text in json_body.split_batch(body)]
     if len(posted) > BATCH_EVENTS:
         raise Rejected(413, "Batch too large", f"at most {BATCH_EVENTS} events")
     results = []
-    for index, answer in enumerate(intake.take(desk, found, posted)):
+    for index, answer in enumerate(intake.take(context, found, posted)):
         _count(answer.status)
         result = {"index": index, "id": answer.id, "status": answer.status} | _warnings(answer)
         results.append(result | ({"problem": answer.problem} if answer.problem else {}))
@@ -137,7 +137,9 @@ def post_redrive(request: Request, study: str) -> Answer:
     store = wiring.store()
     found, after = store.study(study), request.query.get("after", "")
     wiring.activities().note(study, request.principal, "redrive", request.path, request.reason)
-    answer = redrive.redrive(wiring.desk(request.principal, Road.QUEUE), found, after, request.beat)
+    answer = redrive.redrive(
+        wiring.intake_context(request.principal, Channel.QUEUE), found, after, request.beat
+    )
     for each in answer["failed"]:
         logger.error("Body not tried again", study=study, **each)
         metrics.add_metric("RequestsFailed", "Count", 1)
@@ -188,7 +190,7 @@ def post_report(request: Request, study: str) -> Answer:
     testing = wiring.store().study(study).definition.testing
     given = json_body.read_posted(request.body) if request.body.strip() else {}
     asked = request_bodies.read(given, request.principal, wiring.now(), testing)
-    before = wiring.reports().alike(study, asked) if asked.final or asked.look else []
+    before = wiring.reports().same_look_or_final(study, asked) if asked.final or asked.look else []
     wiring.reports().request(study, asked)
     place = f"/studies/{study}/reports/{asked.id}"
     said = {"asked_before": before} if before else {}

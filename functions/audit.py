@@ -35,9 +35,9 @@ def in_turn() -> list[str]:
     audits, now, hours = wiring.audits(), wiring.now(), wiring.settings().AUDIT_HOURS
     due, late = _before(now, hours), _before(now, LATE * hours)
     found = {name: audits.find(name) for name in wiring.store().studies()}
-    missed = [name for name, each in found.items() if hours and each.waits_since(late)]
+    missed = [name for name, each in found.items() if hours and each.is_overdue_since(late)]
     metrics.add_metric("AuditsOverdue", "Count", len(missed))
-    turns = [name for name, each in found.items() if each.is_unfinished or each.done <= due]
+    turns = [name for name, each in found.items() if each.is_interrupted or each.done <= due]
     return sorted(turns, key=lambda name: (found[name].tried, name))
 
 
@@ -52,7 +52,7 @@ def audit(name: str, beat: Beat) -> None:
     audits.begin(name, _before(wiring.now()))
     progress = audits.find(name).progress
     audited = auditing.audit(store, name, beat, progress, lambda far: audits.note(name, far))
-    store.take_back(name, wiring.now() - TAKEN_BACK_AFTER)
+    store.drop_generations(name, wiring.now() - TAKEN_BACK_AFTER)
     store.clear_sums(audited.study)
     auditing.publish(wiring.documents(), audited, wiring.now().isoformat(timespec="seconds"))
     audits.end(name, _before(wiring.now()))

@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
 from trial.commands import intake, submissions
-from trial.commands.desk import Road
 from trial.commands.intake import Posted
+from trial.commands.intake_context import Channel
 from trial.errors import Rejected, Unavailable
 from trial.events import fields, json_body
 from trial.store.quarantine import UNKNOWN_STUDY
@@ -43,8 +43,8 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
     store = wiring.store()
     try:
         found = store.study(study)
-        desk = wiring.desk(sender, Road.QUEUE)
-        answers = intake.take(desk, found, [posted for _, posted in group])
+        context = wiring.intake_context(sender, Channel.QUEUE)
+        answers = intake.take(context, found, [posted for _, posted in group])
     except Rejected as rejected:
         return _quarantine(study, [message for message, _ in group], rejected, sender)
     except Unavailable:

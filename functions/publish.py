@@ -15,7 +15,7 @@ from trial.reporting import currency, publishing
 from trial.reporting.document_writer import Writing
 from trial.store import keys
 from trial.store.failures import told
-from trial.store.reports import FAILED, PUBLISHED, Requested
+from trial.store.reports import FAILED, PUBLISHED, ReportRequest
 
 logger, metrics = Logger(), Metrics()
 
@@ -37,18 +37,18 @@ def publish(name: str, holder: str, beat: Beat, *, live: bool = True) -> None:
     current = wiring.store().current(name)
     if current is None or current.removed:
         return
-    claims = wiring.claims()
-    claim = claims.take(name, holder)
-    if claim is None:
+    leases = wiring.leases()
+    lease = leases.acquire(name, holder)
+    if lease is None:
         metrics.add_metric("PublicationsSkipped", "Count", 1)
         return
     try:
         render(name, beat, live=live)
-        while claim := claims.done(claim):
+        while lease := leases.release(lease):
             _once_more(name, beat)
     except BaseException:
         with suppress(Unavailable):
-            claims.drop(name, holder)
+            leases.abandon(name, holder)
         raise
 
 
@@ -62,7 +62,7 @@ def _once_more(name: str, beat: Beat) -> None:
 def render(name: str, beat: Beat, *, live: bool = True) -> None:
     """Make a study's live documents, and the reports that wait; one fails no other."""
     store = wiring.store()
-    store.look_again(name)  # another definition may just have come into force
+    store.invalidate(name)  # another definition may just have come into force
     study = store.study(name)
     writing = Writing(store, wiring.documents(), wiring.signer(), wiring.code_version(), beat)
     if live:
@@ -93,10 +93,10 @@ def publish_live(writing: Writing, study: Study) -> None:
         logger.info("Documents published", study=study.id, cut=cut.id, accepted=cut.accepted)
 
 
-def publish_report(writing: Writing, study: Study, asked: Requested) -> None:
+def publish_report(writing: Writing, study: Study, asked: ReportRequest) -> None:
     """Make one report if its time has come; one that cannot be made is marked."""
     reports, now = wiring.reports(), wiring.now()
-    if asked.is_given_up(now):
+    if asked.has_expired(now):
         give_up_report(study.id, asked.id, GIVEN_UP)
     elif asked.is_due(now):
         _attempt(
@@ -144,11 +144,11 @@ def _looked_at(name: str) -> tuple[str, str, bool, bool]:
     )
     if behind != bool(since):
         since = _at(now) if behind else ""
-        reports.mark_behind(name, since)
+        reports.set_behind_since(name, since)
     left_alone = marked["status"] == FAILED and not _older(marked["at"], AGAIN, now)
     live = behind and _older(since, GRACE, now) and not left_alone
     late = [each for each in reports.waiting(name) if _older(each.requested_at, GRACE, now)]
-    waits = any(each.is_due(now) or each.is_given_up(now) for each in late)
+    waits = any(each.is_due(now) or each.has_expired(now) for each in late)
     return since, name, live, live or waits
 
 

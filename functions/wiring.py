@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict, Field
 
-from trial.commands.desk import Desk, Road
+from trial.commands.intake_context import Channel, IntakeContext
 from trial.commands.queue import Queue
 from trial.errors import Beat, OutOfTime
 from trial.reporting.signing import Signer
@@ -22,7 +22,7 @@ from trial.store.audits import Audits
 from trial.store.bucket.documents import Documents
 from trial.store.bucket.retention import Retention
 from trial.store.dynamodb import Store
-from trial.store.leases import Claims
+from trial.store.leases import Leases
 from trial.store.reports import Reports
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions
@@ -149,9 +149,9 @@ def senders() -> Senders:
     return Senders(table(), now)
 
 
-def desk(principal: str, road: Road) -> Desk:
+def intake_context(principal: str, channel: Channel) -> IntakeContext:
     """Give where the events of somebody are taken in who posts them by some road."""
-    return Desk(store(), submissions(), senders(), principal, road)
+    return IntakeContext(store(), submissions(), senders(), principal, channel)
 
 
 @cache
@@ -171,9 +171,9 @@ def audits() -> Audits:
 
 
 @cache
-def claims() -> Claims:
+def leases() -> Leases:
     """Give the claims of who makes documents."""
-    return Claims(table(), now)
+    return Leases(table(), now)
 
 
 @cache

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import boto3
 
-from local import emulator, stack, starting, trail
+from local import containers, emulator, stack, starting, trail
 from local.client import Client
 from local.demo import DEFINITION, FEED, demo
 from local.emulator import ROOT, Emulator, LocalError
@@ -43,13 +43,16 @@ KEY is a file with public keys (PEM), got from KMS, or the manifest.sig.json of 
 _POST_USAGE = "usage: make post EVENTS=events.ndjson STUDY=TMB-301"
 _SEND_USAGE = 'usage: make send CALL=/studies/TMB-301/reports BODY=\'{"reason": "…"}\' METHOD=POST'
 _INIT_USAGE = "usage: make init STUDY=MY-1, or besides OUT=definition.yaml"
+_INVOKE_USAGE = "usage: make invoke EVENT=events/api/get-summary.json"
 _REPLAY_USAGE = "usage: make replay DEFINITION=definition.yaml EVENTS=events.ndjson OUT=directory"
 
 
 def up(options: argparse.Namespace) -> int:
     """Leave a stack running that knows TMB-301's definition and no event yet."""
     running = emulator.find(_UP)
-    if running is None:
+    if running is not None:
+        print("A stack already runs, with all that was posted to it; `make down` stops it.\n")
+    else:
         template = step("Building the functions", stack.build)
         running = emulator.start(_UP, options.host)
         try:
@@ -57,19 +60,36 @@ def up(options: argparse.Namespace) -> int:
         except BaseException:
             emulator.discard(running)
             raise
-    study = read_definition(DEFINITION)["study"]
-    deployed = stack.deployed(running)
-    print(f"API    {deployed.api_url}")
-    print(f"table  {deployed.table}")
-    print(f"bucket {deployed.bucket}")
-    print(f"\nTry a signed call:  make get CALL=/studies/{quote(study)}/summary")
-    print(f"Post events:        make post EVENTS={FEED.relative_to(ROOT)}")
-    print("End it:             make down")
-    variables = (running.state / stack.VARIABLES).relative_to(ROOT)
-    print(
-        f"In a container:     sam local invoke … --env-vars {variables}  (needs HOST, see README)"
-    )
+    print(_described(stack.deployed(running)))
     return 0
+
+
+def _described(deployed: stack.Stack) -> str:
+    """Say where the stack's parts are, with which keys, and what to try."""
+    study = read_definition(DEFINITION)["study"]
+    rows = (
+        ("API", deployed.api_url),
+        ("queue", deployed.queue_url),
+        ("table", deployed.table),
+        ("bucket", deployed.bucket),
+        ("endpoint", f"{deployed.endpoint} (AWS_ENDPOINT_URL)"),
+        ("region", f"{emulator.REGION} (AWS_DEFAULT_REGION)"),
+        ("key", "test (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; good for this stack alone)"),
+        ("", ""),
+        ("call it", f"make get CALL=/studies/{quote(study)}/summary"),
+        ("post events", f"make post EVENTS={FEED.relative_to(ROOT)}"),
+        ("in Docker", "make invoke EVENT=events/api/get-summary.json (after make up HOST=…)"),
+        ("stop it", "make down"),
+    )
+    return "\n".join(f"{name:12}{text}".rstrip() for name, text in rows)
+
+
+def invoke(options: argparse.Namespace) -> int:
+    """Handle one Lambda event in a container, on the stack of `up`; print what it answers."""
+    if not options.event:
+        raise BadFileError(f"EVENT must be given\n{_INVOKE_USAGE}")
+    running = _up_emulator()
+    return containers.invoke(Path(options.event), stack.build(), running)
 
 
 def _fill(running: Emulator, template: Path) -> None:
@@ -82,10 +102,10 @@ def down(_: argparse.Namespace) -> int:
     """End the stack of `up` and forget all it held."""
     running = emulator.find(_UP)
     if running is None:
-        print("No stack is up.")
+        print("No stack is running.")
         return 0
     emulator.discard(running)
-    print("The stack is down.")
+    print("The stack is stopped and all that it held is deleted.")
     return 0
 
 
@@ -227,6 +247,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--method", default="POST", choices=("POST", "PUT", "DELETE"))
     verb.add_argument("--body", default="")
     verb.set_defaults(command=send)
+    verb = verbs.add_parser("invoke", help="one Lambda event in a container, by sam local")
+    verb.add_argument("event", nargs="?", default="")
+    verb.set_defaults(command=invoke)
     verb = verbs.add_parser("post", help="post a file of events to the stack of `up`")
     verb.add_argument("study")
     verb.add_argument("events", nargs="?", default="")
@@ -271,10 +294,14 @@ def _add_auditing(verbs: Any) -> None:  # noqa: ANN401 (argparse keeps its class
 
 
 def _up_stack() -> stack.Stack:
+    return stack.deployed(_up_emulator())
+
+
+def _up_emulator() -> Emulator:
     running = emulator.find(_UP)
     if running is None:
-        raise LocalError("No stack is up: run `make up` first.")
-    return stack.deployed(running)
+        raise LocalError("No stack is running: run `make up` first.")
+    return running
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -22,8 +22,9 @@ from trial.definition import study
 from trial.definition.study import CONTRIBUTION_VERSION, Study
 from trial.errors import Rejected
 from trial.events import envelope, json_body
+from trial.file_names import DEFINITION, MANIFEST
 from trial.render import tables_json
-from trial.render.documents import DEFINITION, MANIFEST, render
+from trial.render.documents import render
 from trial.reporting import report
 from trial.reporting.snapshot import Standing, State
 from trial.subject.cut_spec import Asked

@@ -26,7 +26,7 @@ from local.emulator import REGION, ROOT, STATES, Emulator, LocalError, environme
 
 _TEMPLATE = ROOT / "template.yaml"
 _FUNCTIONS = ROOT / "functions"
-_SAMCONFIG = ROOT / "samconfig.toml"
+SAMCONFIG = ROOT / "samconfig.toml"
 _BUILDS = STATES / "build"
 _BUILDS_KEPT = 3
 _DESCRIPTION = "stack.json"
@@ -104,7 +104,7 @@ def deploy(template: Path, emulator: Emulator) -> Stack:
     """Deploy a built template to the emulator, with the parameters of samconfig's `local`."""
     aws("s3", emulator.endpoint).create_bucket(Bucket=_ARTEFACTS)
     where = [f"--template-file={template}", f"--s3-bucket={_ARTEFACTS}", "--no-progressbar"]
-    _sam(["deploy", *where, "--parameter-overrides", *_parameters()], emulator.endpoint)
+    _sam(["deploy", *where, "--parameter-overrides", *parameters()], emulator.endpoint)
     stack = _describe(emulator)
     (emulator.state / _DESCRIPTION).write_text(json.dumps(asdict(stack)))
     (emulator.state / VARIABLES).write_text(json.dumps(stack.variables()))
@@ -153,7 +153,7 @@ def _sam_build(target: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.rmtree(target, ignore_errors=True)
     where = [f"--template-file={_TEMPLATE}", f"--build-dir={unfinished}"]
-    _sam(["build", *where, "--parameter-overrides", *_parameters()])
+    _sam(["build", *where, "--parameter-overrides", *parameters()])
     unfinished.rename(target)
 
 
@@ -163,12 +163,16 @@ def _drop_old_builds() -> None:
         shutil.rmtree(template.parent)
 
 
-def _parameters() -> list[str]:
-    """Return samconfig's local parameters, for this machine's processor: ministack runs on it."""
-    with _SAMCONFIG.open("rb") as file:
-        given: str = tomllib.load(file)["local"]["deploy"]["parameters"]["parameter_overrides"]
-    arm = platform.machine() in {"arm64", "aarch64"}
-    return [*given.split(), f"Architecture={'arm64' if arm else 'x86_64'}"]
+def parameters() -> list[str]:
+    """Return samconfig's local parameters, for the processor of this machine."""
+    with SAMCONFIG.open("rb") as file:
+        overrides: str = tomllib.load(file)["local"]["deploy"]["parameters"]["parameter_overrides"]
+    return [*overrides.split(), f"Architecture={architecture()}"]
+
+
+def architecture() -> str:
+    """Return Lambda's word for this machine's processor."""
+    return "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
 
 
 def _sam(arguments: list[str], endpoint: str = "") -> None:
@@ -181,7 +185,7 @@ def _sam(arguments: list[str], endpoint: str = "") -> None:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}",
     }
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "samcli", *arguments, f"--config-file={_SAMCONFIG}", *_LOCAL],
+        [sys.executable, "-m", "samcli", *arguments, f"--config-file={SAMCONFIG}", *_LOCAL],
         cwd=ROOT,
         env=variables,
         stdin=subprocess.DEVNULL,
@@ -195,7 +199,7 @@ def _sam(arguments: list[str], endpoint: str = "") -> None:
 
 
 def _describe(emulator: Emulator) -> Stack:
-    with _SAMCONFIG.open("rb") as file:
+    with SAMCONFIG.open("rb") as file:
         name = tomllib.load(file)["local"]["global"]["parameters"]["stack_name"]
     (found,) = aws("cloudformation", emulator.endpoint).describe_stacks(StackName=name)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}

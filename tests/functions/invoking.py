@@ -27,7 +27,7 @@ BATCH = "application/cloudevents-batch+json"
 JSON_TYPE = "application/json"
 PROBLEM = "application/problem+json"
 CACHED = (
-    wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.claims,
+    wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.leases,
     wiring.audits, wiring.signer, wiring.submissions, wiring._queue, wiring.activities,
     wiring.senders,
 )  # fmt: skip

@@ -33,7 +33,7 @@ def history(service: Service) -> list[dict[str, Any]]:
 
 def in_force(service: Service) -> dict[str, Any]:
     service.invoke("audit", {})
-    wiring.store().look_again(STUDY)
+    wiring.store().invalidate(STUDY)
     found: dict[str, Any] = service.get("definition", STUDY).json
     return found
 

@@ -8,7 +8,7 @@ import pytest
 from invoking import EVENTS, PROBLEM, SINGLE, STUDY, Answer, Service, queued, streamed
 
 import wiring
-from trial.store.reports import PENDING, Requested
+from trial.store.reports import PENDING, ReportRequest
 
 FILES = {
     f"{function}/{path.stem}": path
@@ -205,7 +205,7 @@ def journal(service: Service) -> list[tuple[str, str]]:
 
 def ask_for_report(service: Service) -> None:
     first("api/post-visit")(service)
-    asked = Requested(REPORT, PENDING, "somebody", "2026-01-01T00:00:00+00:00", "why", "", "")
+    asked = ReportRequest(REPORT, PENDING, "somebody", "2026-01-01T00:00:00+00:00", "why", "", "")
     wiring.reports().request(STUDY, asked)
 
 
@@ -213,7 +213,7 @@ def two_reports(service: Service) -> None:
     ask_for_report(service)
     service.invoke("publish", read("publish/report-requested"))
     first("api/post-adverse-event")(service)
-    asked = Requested(LATER, PENDING, "somebody", "2026-01-02T00:00:00+00:00", "why", "", "")
+    asked = ReportRequest(LATER, PENDING, "somebody", "2026-01-02T00:00:00+00:00", "why", "", "")
     wiring.reports().request(STUDY, asked)
     service.stream((f"STUDY#{STUDY}", f"REPORT#{LATER}"))
 

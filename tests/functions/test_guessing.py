@@ -263,7 +263,7 @@ def test_a_treatment_event_that_was_mended_goes_the_same_road_by_redriving(
     amended = DEFINITION | {"arms": [*DEFINITION["arms"], third]}
     assert service.define(amended).status == 202
     service.invoke("audit", {})
-    wiring.store().look_again(STUDY)
+    wiring.store().invalidate(STUDY)
     assert redriven(service)["resolved"] == 1
     assert verdicts(service)[-1] == "pending"
     service.settle()

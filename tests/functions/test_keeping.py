@@ -16,7 +16,7 @@ from invoking import CALLER, STUDY, Service, forget, request
 
 import wiring
 from local.replay import DOCUMENTS
-from trial.store.bucket.object_keys import is_kept
+from trial.store.bucket.object_keys import is_retained
 
 SUBJECT = (f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")
 DAYS = 400
@@ -167,7 +167,7 @@ def test_a_locked_file_is_sent_with_a_checksum_which_s3_demands(locking: Service
      ("live", False), ("audit", False), ("", False)],
 )  # fmt: skip
 def test_what_is_locked_is_of_a_cut(place: str, kept: bool) -> None:  # noqa: FBT001
-    assert is_kept(place) == kept
+    assert is_retained(place) == kept
 
 
 # What changed since the report before

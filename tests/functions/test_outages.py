@@ -300,8 +300,8 @@ def test_two_calls_at_once_make_one_rendering_after_the_other_and_lose_none(
     trial.check()
 
 
-def test_a_claim_of_a_process_that_ended_lapses(trial: Trial, clock: Clock) -> None:
-    assert wiring.claims().take(trial.study, "gone") is not None
+def test_a_lease_of_a_process_that_ended_lapses(trial: Trial, clock: Clock) -> None:
+    assert wiring.leases().acquire(trial.study, "gone") is not None
     trial.service.stream(*trial.changed())
     assert trial.rendering() is None
     clock.at += timedelta(minutes=14)

@@ -146,13 +146,13 @@ def test_of_two_publications_at_once_the_newer_stays(
     filled.stream(CHANGED)
     put_latest(filled, cut="before", events=0)
     documents = wiring.documents()
-    advance = documents.advance
+    replace_latest = documents.replace_latest
     others = [lambda: put_latest(filled, cut="other", events=events)]
 
     def overtaken(*arguments: Any) -> bool:
         if others:
             others.pop()()
-        moved: bool = advance(*arguments)
+        moved: bool = replace_latest(*arguments)
         return moved
 
     monkeypatch.setattr(documents, "advance", overtaken)

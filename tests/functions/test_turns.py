@@ -62,15 +62,15 @@ def test_a_study_that_takes_all_the_time_comes_after_the_others_and_goes_on_wher
     three: Service, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[tuple[str, int]] = []
-    inspect, over = Store.inspect, []
+    audit_subjects, over = Store.audit_subjects, []
 
     def slow(store: Store, study: Any, shard: int) -> Any:
         looked.append((study.id, shard))
         if study.id == "A" and len(looked) == 2:
             over.append(1)
-        return inspect(store, study, shard)
+        return audit_subjects(store, study, shard)
 
-    monkeypatch.setattr(Store, "inspect", slow)
+    monkeypatch.setattr(Store, "audit_subjects", slow)
     audit(three, lambda: 1_000 if over else 900_000)
     assert audited(three) == set()  # A took it all
     over.clear()
@@ -90,10 +90,10 @@ def test_an_audit_that_was_asked_for_and_takes_too_long_goes_on_by_the_schedule(
     done = wiring.audits().find("A").done
     clock.at += timedelta(minutes=1)
     audit(three, lambda: 1_000, **streamed(("STUDY#A", "AUDIT#1")))  # not delivered again
-    assert wiring.audits().find("A").is_unfinished
+    assert wiring.audits().find("A").is_interrupted
     audit(three)
     assert wiring.audits().find("A").done > done
-    assert not wiring.audits().find("A").is_unfinished
+    assert not wiring.audits().find("A").is_interrupted
 
 
 def test_progress_is_kept_from_run_to_run_unless_the_sums_are_others(three: Service) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trial.render import legible
 from trial.render.page import page
 from trial.render.page.cells import lines
-from trial.render.page.text import Anchors, css_string
+from trial.render.page.elements import Anchors, css_string
 from trial.tables.grid import Cell, Column, Figure, Grid, Mark, Row, Series, Statistic
 
 FILES = ("summary.json", "listings.xlsx", "datasets/adae.ndjson", "manifest.json")

@@ -270,14 +270,14 @@ def test_bodies_arrive_as_the_bytes_they_are() -> None:
 
 
 def test_versions_of_what_is_live_expire_and_of_what_is_kept_never() -> None:
-    from trial.store.bucket.documents import LIVING  # noqa: PLC0415
+    from trial.store.bucket.documents import LIVE_TAGS  # noqa: PLC0415
 
     rules = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     assert all(each["Status"] == "Enabled" for each in rules)
     expiring = [each for each in rules if "Expiration" in json.dumps(each)]
     (rule,) = expiring
     (tag,) = rule["TagFilters"]
-    assert {"Tagging": f"{tag['Key']}={tag['Value']}"} == LIVING
+    assert {"Tagging": f"{tag['Key']}={tag['Value']}"} == LIVE_TAGS
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": {"Ref": "LiveVersionDays"}}
     for function in ("PublishFunction", "AuditFunction"):
         assert "s3:PutObjectTagging" in rights(function)

@@ -3,10 +3,8 @@
 import gc
 import json
 import os
-import platform
 import socket
 import subprocess
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,21 +15,18 @@ import docker
 import pytest
 from docker.errors import DockerException
 
-from local import emulator
+from local import containers, emulator
 from local import stack as deployment
 from local.client import Client
+from local.containers import FUNCTIONS
 from local.feed import read_definition
 
 ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = {"api": "ApiFunction", "ingest": "IngestFunction", "publish": "PublishFunction"}
 EVENT_FILES = [
     pytest.param(function, path, id=f"{directory}/{path.stem}")
     for directory, function in FUNCTIONS.items()
     for path in sorted((ROOT / "events" / directory).glob("*.json"))
 ]
-ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-PARAMETERS = ("--parameter-overrides", f"Architecture={ARCHITECTURE}")
-IMAGE = f"public.ecr.aws/lambda/python:3.13-{ARCHITECTURE}"
 
 
 @pytest.fixture(scope="module")
@@ -67,34 +62,17 @@ def gateway(engine: docker.DockerClient) -> str:
 
 
 @pytest.fixture(scope="module")
-def invoke(engine: docker.DockerClient, gateway: str) -> Iterator[Any]:
+def invoke(gateway: str) -> Iterator[Any]:
     template = deployment.build()
-    # An image that is here, like the stand-in of sam-local.sh, is used as it is.
-    pulling = ["--skip-pull-image"] if engine.images.list(IMAGE) else []
     with emulator.running(f"sam-local-{os.getpid()}", gateway) as running:
-        found = deployment.deploy(template, running)
+        deployed = deployment.deploy(template, running)
         definition = read_definition(ROOT / "events" / "tmb-301" / "definition.yaml")
-        Client(found.api_url).put_definition(definition["study"], definition)
-        settings = running.state / deployment.VARIABLES
-        given = [f"--template-file={template}", f"--env-vars={settings}", *pulling]
-
-        def run(function: str, event: Path) -> Any:
-            return _invoke([function, f"--event={event}", *given])
-
-        yield run
+        Client(deployed.api_url).put_definition(definition["study"], definition)
+        yield lambda function, event: _answer(containers.run(function, event, template, running))
 
 
-def _invoke(arguments: list[str]) -> Any:
-    """Run `sam local invoke`; it exits 0 whatever the handler does, so its answer is judged."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "samcli", "local", "invoke", *arguments, *PARAMETERS],
-        env=kept | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _answer(done: subprocess.CompletedProcess[str]) -> Any:
+    """Read what `sam local invoke` printed; it exits 0 whatever the handler does."""
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip(), f"no answer, as on a time-out:\n{done.stderr}"
     answer = json.loads(done.stdout.strip().splitlines()[-1])
@@ -115,5 +93,5 @@ def test_an_event_file_is_handled_in_a_lambda_container(
     answer = invoke(function, event)
     if function == "ApiFunction":
         assert 200 <= answer["statusCode"] < 500
-    else:  # nothing at all says as well that no item failed
+    elif function != "AuditFunction":  # nothing at all says as well that no item failed
         assert answer in (None, {"batchItemFailures": []})

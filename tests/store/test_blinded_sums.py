@@ -144,13 +144,13 @@ def test_an_amendment_unblinds() -> None:
     exact(kept, DEFINED, FEED)
     kept.record([randomised("a", "S-2", revision=2)])
     assert kept.store.fill("TINY")
-    kept.store.look_again("TINY")
+    kept.store.invalidate("TINY")
     assert kept.store.study("TINY").views == (kept.store.study("TINY"),)
     after = [*FEED, randomised("a", "S-2", revision=2)]
     exact(kept, plain, after)
     assert kept.store.sums(plain) == counted(DEFINED, after)["unblinded"]
     kept.clock.pause(3600)
-    kept.store.take_back("TINY", kept.clock())
+    kept.store.drop_generations("TINY", kept.clock())
     left = [name for item in kept.sums("#UNBLINDED") for name, value in item.items()
             if name.startswith(".") and value != {"N": "0"}]  # fmt: skip
     assert left == []

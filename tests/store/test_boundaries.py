@@ -12,14 +12,14 @@ from doubles import START, MemoryClient
 import api
 import publish
 from trial.commands import auditing, intake
-from trial.commands.desk import Desk, Road
+from trial.commands.intake_context import Channel, IntakeContext
 from trial.errors import OutOfTime, Rejected, Unavailable
 from trial.store import backfill, definitions, keys, spreading, subject_update, writing
 from trial.store.bucket import object_keys
 from trial.store.bucket.retention import Retention
 from trial.store.encoding.shares import encode_share
 from trial.store.generations import ACTIONS
-from trial.store.reports import AT_ONCE, PENDING, Requested
+from trial.store.reports import AT_ONCE, PENDING, ReportRequest
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.subject.fold import Outcome
@@ -234,8 +234,8 @@ class TestReports:
 
     ASKED = "2026-01-01T00:00:00+00:00"
 
-    def asked(self, tries: int) -> Requested:
-        return Requested("R", PENDING, ADMIN, self.ASKED, "", "", "", tries=tries)
+    def asked(self, tries: int) -> ReportRequest:
+        return ReportRequest("R", PENDING, ADMIN, self.ASKED, "", "", "", tries=tries)
 
     def after(self, **waited: float) -> datetime:
         return datetime.fromisoformat(self.ASKED) + timedelta(**waited)
@@ -249,9 +249,9 @@ class TestReports:
 
     def test_it_is_given_up_beyond_a_day_and_not_before_it_was_tried(self) -> None:
         beyond = self.after(days=1, microseconds=1)
-        assert not self.asked(AT_ONCE).is_given_up(self.after(days=1))
-        assert self.asked(AT_ONCE).is_given_up(beyond)
-        assert not self.asked(AT_ONCE - 1).is_given_up(beyond)
+        assert not self.asked(AT_ONCE).has_expired(self.after(days=1))
+        assert self.asked(AT_ONCE).has_expired(beyond)
+        assert not self.asked(AT_ONCE - 1).has_expired(beyond)
 
     def test_what_is_as_old_as_its_grace_is_looked_after(self) -> None:
         assert publish._older(self.ASKED, publish.GRACE, self.after(minutes=10))
@@ -280,7 +280,7 @@ class TestSizes:
         body = b"x" * (api.BATCH_BYTES + more)
         submissions = Submissions(bench.table(), lambda _word: None, bench.clock)
         senders = Senders(bench.table(), bench.clock)
-        desk = Desk(bench.store(), submissions, senders, ADMIN, Road.EVENTS)
+        context = IntakeContext(bench.store(), submissions, senders, ADMIN, Channel.EVENTS)
         with pytest.raises(Rejected) as refused:
-            api._post_batch(desk, bench.study, body)
+            api._post_batch(context, bench.study, body)
         assert refused.value.status == status

@@ -150,7 +150,7 @@ def test_what_another_generation_counted_goes_with_it_too(bench: Bench) -> None:
     assert new.fill(bench.study.id)
     bench.clock.pause(3_600)
     assert new.fill(bench.study.id)
-    assert new.take_back(bench.study.id, bench.clock()) == [bench.study.generation]
+    assert new.drop_generations(bench.study.id, bench.clock()) == [bench.study.generation]
     new.clear_sums(bench.study)
     assert SECRET not in texts(bench)
 

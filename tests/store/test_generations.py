@@ -27,7 +27,7 @@ from trial.statistics.cells import Share
 from trial.store import Store
 from trial.store.backfill import OVERLAP
 from trial.store.table import Table
-from trial.store.writing import Moved
+from trial.store.writing import DefinitionSuperseded
 from trial.subject.fold import Outcome, gather
 
 RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
@@ -152,7 +152,7 @@ def test_a_writer_who_accepted_by_the_old_definition_is_told_so(world: World) ->
     world.put(2)
     world.store().fill("S")
     (found,) = late.record(accepted_by, toy.receipts([event(2)]))
-    assert isinstance(found.outcome, Moved)
+    assert isinstance(found.outcome, DefinitionSuperseded)
     assert world.record(late, event(2)) == [RECORDED]
     world.check()
 
@@ -236,9 +236,9 @@ def test_what_is_taken_back_leaves_no_share_and_no_sum_and_can_return(world: Wor
     first = store.study("S")
     world.put(2)
     store.fill("S")
-    assert store.take_back("S", world.clock() - timedelta(days=1)) == []
+    assert store.drop_generations("S", world.clock() - timedelta(days=1)) == []
     world.clock.pause(10)
-    assert store.take_back("S", world.clock()) == [first.generation]
+    assert store.drop_generations("S", world.clock()) == [first.generation]
     world.check()
     assert store.check(first) == {0: {}, 1: {}}
     gates = world.gates(first)
@@ -370,7 +370,7 @@ def test_whatever_happens_readers_of_every_release_see_what_is_recorded(steps: l
         match step:
             case "record", who, i, revision:
                 (outcome,) = world.record(stores[who], event(i, 7 * i + revision, revision))
-                if isinstance(outcome, Moved):
+                if isinstance(outcome, DefinitionSuperseded):
                     (outcome,) = world.record(stores[who], event(i, 7 * i + revision, revision))
                 assert outcome is (REPEATED if (i, revision) in known else RECORDED)
                 known.add((i, revision))
@@ -382,7 +382,7 @@ def test_whatever_happens_readers_of_every_release_see_what_is_recorded(steps: l
                     world.failing(rng, 0.1, version).fill("S")
             case "take back", version:
                 with suppress(Rejected):
-                    world.store(version).take_back("S", world.clock())
+                    world.store(version).drop_generations("S", world.clock())
             case "wait", seconds:
                 world.clock.pause(seconds)
         for version, reader in enumerate(readers, 1):
@@ -444,7 +444,7 @@ class Crowd:
     def read(self, version: int) -> int:
         store, reads = self.world.store(version), 0
         while not self.over.is_set():
-            store.look_again("S")
+            store.invalidate("S")
             found = store.study("S")
             with self.lock:
                 least = len(self.world.recorded)

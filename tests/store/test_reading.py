@@ -254,7 +254,7 @@ def test_refusing_a_body_costs_the_same_with_200_erased_subjects_as_with_none(
     def calls(store: Store, mark: str) -> list[str]:
         bench.calls.calls.clear()
         for body in bodies:
-            store.quarantined(bench.study.id, body.replace("P9", mark), PROBLEM, toy.SENDER)
+            store.quarantine(bench.study.id, body.replace("P9", mark), PROBLEM, toy.SENDER)
         return list(bench.calls.calls)
 
     store = bench.store()
@@ -262,6 +262,6 @@ def test_refusing_a_body_costs_the_same_with_200_erased_subjects_as_with_none(
     table = bench.table()
     for number in range(200):
         at = keys.erased(bench.study.id, f"E{number}")
-        table.put_new(key(at) | {"at": text("2026-01-01")})
+        table.put_if_absent(key(at) | {"at": text("2026-01-01")})
     store = bench.store()
     assert calls(store, "P7") == before

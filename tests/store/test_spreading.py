@@ -14,7 +14,7 @@ from trial.events.json_body import canonical
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import cell_names, keys
-from trial.store.spreading import Spreading, is_narrow, row_of_part
+from trial.store.spreading import Spreading, base_row, fits_one_expression
 from trial.subject.fold import Outcome, Subject
 
 TERMS = 260
@@ -80,7 +80,7 @@ def test_hundreds_of_long_terms_are_coded_recoded_and_taken_back(bench: Bench) -
         outcomes = bench.record(*entries[start : start + 65], store=store)
         assert outcomes == [RECORDED] * 65
     rows = sum_rows(bench)
-    parts = [row for row in rows if row_of_part(row) == "t#terms1-0"]
+    parts = [row for row in rows if base_row(row) == "t#terms1-0"]
     assert len(parts) > 2
     assert max(len(attribute) for row in rows.values() for attribute in row) <= 255
     check(bench)
@@ -121,10 +121,10 @@ def test_a_change_too_wide_for_a_transaction_goes_beside_what_is_spread(bench: B
     spreading._full |= wide
     placed = spreading.placed(name, 0, rows)
     assert len(placed) <= 96
-    assert all(map(is_narrow, placed.values()))
+    assert all(map(fits_one_expression, placed.values()))
     total: Share = {}
     for part, some in placed.items():
-        cells.add(total.setdefault(row_of_part(part), {}), some)
+        cells.add(total.setdefault(base_row(part), {}), some)
     assert total == rows
 
 

@@ -16,7 +16,7 @@ from trial.statistics.cells import Share
 from trial.store.bucket.documents import Documents
 from trial.store.bucket.object_keys import AUDIT, REPORT
 from trial.store.dynamodb import Store
-from trial.store.repair import Counted
+from trial.store.repair import AuditedSubject
 from trial.store.rows import JournalRow, verify
 from trial.subject.fold import gather
 
@@ -121,10 +121,10 @@ def audit(
     retired = current is not None and current.retired is not None
     fences = [
         Difference("fence", at, rows=(name,), repaired=True)
-        for at, name in ([] if retired else store.mend(study_id))
+        for at, name in ([] if retired else store.restore_fences(study_id))
     ]
     complete = retired or store.fill(study_id, beat)
-    store.look_again(study_id)
+    store.invalidate(study_id)
     audited = Audit(store.study(study_id), complete).named(fences)
     audited = audited.resumed(progress) if progress else audited
     while audited.shards < audited.study.definition.shards:
@@ -138,7 +138,7 @@ def _with_shard(store: Store, audited: Audit, beat: Beat, *, retired: bool) -> A
     beat()
     study, shard = audited.study, audited.shards
     subjects, events, found = audited.subjects, audited.events, list[Difference]()
-    for counted in store.inspect(study, shard):
+    for counted in store.audit_subjects(study, shard):
         beat()
         subjects, events = subjects + 1, events + counted.row.version
         found += _of_subject(store, study, shard, counted)
@@ -168,7 +168,9 @@ def _repaired(
         yield replace(each, repaired=done) if each in counting else each
 
 
-def _of_subject(store: Store, study: Study, shard: int, counted: Counted) -> Iterator[Difference]:
+def _of_subject(
+    store: Store, study: Study, shard: int, counted: AuditedSubject
+) -> Iterator[Difference]:
     row = counted.row
     name = row.subject.id
     if counted.wrong:
@@ -183,7 +185,7 @@ def _of_subject(store: Store, study: Study, shard: int, counted: Counted) -> Ite
         yield Difference("records", shard, name)
 
 
-def _gives(journal: list[JournalRow], counted: Counted) -> bool:
+def _gives(journal: list[JournalRow], counted: AuditedSubject) -> bool:
     """Say whether replaying a journal gives the subject as it is kept."""
     try:
         entries = [row.entry() for row in journal]

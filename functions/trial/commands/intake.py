@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from trial.commands.desk import Desk, Road
+from trial.commands.intake_context import Channel, IntakeContext
 from trial.definition.study import Study
 from trial.errors import Fault, Rejected, Unavailable, uncounted
 from trial.events import envelope, json_body, wellformed
@@ -18,7 +18,7 @@ from trial.reporting import discrepancies
 from trial.store.dynamodb import Store
 from trial.store.quarantine import UNKNOWN_STUDY
 from trial.store.rows import Receipt, Result
-from trial.store.writing import Moved
+from trial.store.writing import DefinitionSuperseded
 from trial.subject import rights
 from trial.subject.acceptance import accept
 from trial.subject.fold import Outcome
@@ -59,24 +59,28 @@ class Posted:
     value: Any
 
 
-def take(desk: Desk, study: Study, posted: Sequence[Posted]) -> list[Answer]:
+def take(context: IntakeContext, study: Study, posted: Sequence[Posted]) -> list[Answer]:
     """Record events of one study and answer each in order; what is refused is quarantined.
 
     Who waits for an answer reads in it which discrepancies an event raised.
     """
-    results = _record(desk, study, posted)
+    results = _record(context, study, posted)
     for _ in range(_LOOKS):
-        moved = [index for index, each in enumerate(results) if isinstance(each.outcome, Moved)]
+        moved = [
+            index
+            for index, each in enumerate(results)
+            if isinstance(each.outcome, DefinitionSuperseded)
+        ]
         if not moved:
             break
         again = [posted[index] for index in moved]
-        study = desk.store.study(study.id)
-        for index, result in zip(moved, _record(desk, study, again), strict=True):
+        study = context.store.study(study.id)
+        for index, result in zip(moved, _record(context, study, again), strict=True):
             results[index] = result
-    warn = desk.road is Road.EVENTS
+    warn = context.channel is Channel.EVENTS
     return [
         replace(
-            _answer(desk, study.id, each, result.outcome),
+            _answer(context, study.id, each, result.outcome),
             warnings=_warnings(study, result) if warn else (),
         )
         for each, result in zip(posted, results, strict=True)
@@ -90,23 +94,23 @@ def _warnings(study: Study, result: Result) -> Sequence[Mapping[str, object]]:
     return discrepancies.raised(study, change.before, change.after, change.share)
 
 
-def _record(desk: Desk, study: Study, posted: Sequence[Posted]) -> list[Result]:
-    read = _of_sender(desk, study, [_read(desk, study, each) for each in posted])
-    entries = _submitted(desk, study, read)
+def _record(context: IntakeContext, study: Study, posted: Sequence[Posted]) -> list[Result]:
+    read = _of_sender(context, study, [_read(context, study, each) for each in posted])
+    entries = _submitted(context, study, read)
     left = [each for each in entries if isinstance(each, Entry)]
-    recorded = desk.store.record(study, [Receipt(each, desk.principal) for each in left])
-    checked = iter(_checked(desk, study, left, recorded))
+    recorded = context.store.record(study, [Receipt(each, context.principal) for each in left])
+    checked = iter(_checked(context, study, left, recorded))
     return [next(checked) if isinstance(each, Entry) else Result(each) for each in entries]
 
 
 def _of_sender(
-    desk: Desk, study: Study, read: Sequence[Entry | Rejected]
+    context: IntakeContext, study: Study, read: Sequence[Entry | Rejected]
 ) -> list[Entry | Rejected]:
     """Refuse what the sender may not post; of which site a subject is, its records say.
 
     Where they say nothing yet, what was posted with the event does.
     """
-    mine = rights.of_principal(desk.senders.of(study.id), desk.principal)
+    mine = rights.of_principal(context.senders.of(study.id), context.principal)
     entries = [each for each in read if isinstance(each, Entry)]
     stated, recorded = rights.stated(entries), dict[str, set[str]]()
     checked: list[Entry | Rejected] = []
@@ -117,7 +121,7 @@ def _of_sender(
         able = [each for each in mine if each.may_post(entry.kind)]
         if all(each.sites is not None for each in able) and able:
             if entry.subject not in recorded:
-                stored = desk.store.subject(study, entry.subject)
+                stored = context.store.subject(study, entry.subject)
                 recorded[entry.subject] = rights.sites_of(stored.subject if stored else None)
             sites = recorded[entry.subject] | stated.get(entry.subject, set())
             able = [each for each in able if each.may_post_of(sites)]
@@ -126,7 +130,7 @@ def _of_sender(
 
 
 def _submitted(
-    desk: Desk, study: Study, read: Sequence[Entry | Rejected]
+    context: IntakeContext, study: Study, read: Sequence[Entry | Rejected]
 ) -> list[Entry | Outcome | Rejected | Unavailable]:
     """Submit what nobody is to be told of; give what became of it, and the entries left."""
     blinded = study.definition.blinded
@@ -135,13 +139,13 @@ def _submitted(
         index: each
         for index, each in enumerate(read)
         if isinstance(each, Entry)
-        and (desk.road is Road.TREATMENT or (blinded and is_telling(each.kind)))
+        and (context.channel is Channel.TREATMENT or (blinded and is_telling(each.kind)))
     }
     entries: list[Entry | Outcome | Rejected | Unavailable] = list(read)
     try:
         if apart:
-            desk.store.check_open(study.id)
-            desk.submissions.submit(study.id, list(apart.values()), desk.principal)
+            context.store.check_open(study.id)
+            context.submissions.submit(study.id, list(apart.values()), context.principal)
     except (Rejected, Unavailable) as error:
         became = error
     for index in apart:
@@ -150,18 +154,18 @@ def _submitted(
 
 
 def _checked(
-    desk: Desk, study: Study, entries: Sequence[Entry], results: Sequence[Result]
+    context: IntakeContext, study: Study, entries: Sequence[Entry], results: Sequence[Result]
 ) -> list[Result]:
     """Note conflicts; what would tell the arm by a definition of before is looked at once more."""
     known = Outcome.REPEATED, Outcome.CONFLICT
     pairs = list(zip(entries, results, strict=True))
     if any(is_telling(entry.kind) and each.outcome in known for entry, each in pairs):
-        desk.store.look_again(study.id)
-        if desk.store.study(study.id).definition.blinded:
-            moved = Result(Moved("the study is blinded by now"))
+        context.store.invalidate(study.id)
+        if context.store.study(study.id).definition.blinded:
+            moved = Result(DefinitionSuperseded("the study is blinded by now"))
             pairs = [(of, moved if is_telling(of.kind) else each) for of, each in pairs]
     return [
-        Result(_dispute(desk.store, entry)) if each.outcome is Outcome.CONFLICT else each
+        Result(_dispute(context.store, entry)) if each.outcome is Outcome.CONFLICT else each
         for entry, each in pairs
     ]
 
@@ -176,7 +180,7 @@ def posted(body: bytes | None) -> list[Posted]:
     return [Posted(json_body.text_of(body), value)]
 
 
-def _read(desk: Desk, study: Study, posted: Posted) -> Entry | Rejected:
+def _read(context: IntakeContext, study: Study, posted: Posted) -> Entry | Rejected:
     if isinstance(posted.value, Rejected):
         return posted.value
     if len(posted.body.encode(errors="surrogatepass")) > EVENT_BYTES:
@@ -185,7 +189,7 @@ def _read(desk: Desk, study: Study, posted: Posted) -> Entry | Rejected:
         wellformed.check(posted.body, posted.value)
         entry = envelope.parse(posted.value, posted.body, study.id)
         _check_names(entry)
-        _check_road(desk, study, entry)
+        _check_road(context, study, entry)
         accept(study, entry)
     except Rejected as rejected:
         return rejected
@@ -196,16 +200,16 @@ def _read(desk: Desk, study: Study, posted: Posted) -> Entry | Rejected:
     return entry
 
 
-def _check_road(desk: Desk, study: Study, entry: Entry) -> None:
+def _check_road(context: IntakeContext, study: Study, entry: Entry) -> None:
     """Refuse what may not come by this road, and keep who tried."""
     telling, at = is_telling(entry.kind), f"/studies/{study.id}"
-    if desk.road is Road.TREATMENT and not telling:
+    if context.channel is Channel.TREATMENT and not telling:
         fault = Fault("/type", f"is no treatment event: POST {at}/events takes it")
         raise Rejected(422, "Event not accepted", "", fault)
-    if desk.road is Road.EVENTS and telling and study.definition.blinded:
+    if context.channel is Channel.EVENTS and telling and study.definition.blinded:
         detail = f"while the study is blinded, POST {at}/treatment-events takes this kind"
         refused = Rejected(403, "Treatment events have a route of their own", detail)
-        desk.submissions.refuse(study.id, entry, desk.principal, refused.problem())
+        context.submissions.refuse(study.id, entry, context.principal, refused.problem())
         raise refused
 
 
@@ -221,7 +225,7 @@ def too_large() -> Rejected:
 
 
 def _answer(
-    desk: Desk, study: str, posted: Posted, result: Outcome | Rejected | Unavailable
+    context: IntakeContext, study: str, posted: Posted, result: Outcome | Rejected | Unavailable
 ) -> Answer:
     name = _id(posted.value)
     match result:
@@ -232,7 +236,7 @@ def _answer(
         case Unavailable():
             return Answer(name, Unavailable.STATUS, result.problem())
     try:
-        refuse(desk.store, study, posted.body, rejected, desk.principal)
+        refuse(context.store, study, posted.body, rejected, context.principal)
     except Unavailable as error:  # it is neither recorded nor quarantined: it must come again
         return Answer(name, Unavailable.STATUS, error.problem())
     return Answer(name, rejected.status, rejected.problem())
@@ -263,7 +267,7 @@ def refuse(store: Store, study: str, body: str | bytes, rejected: Rejected, prin
     Where its study has no definition, that is noted first: by the study nobody would look for it.
     """
     if rejected.status == HTTPStatus.NOT_FOUND and study != UNKNOWN_STUDY:
-        store.note_undefined(study)
+        store.note_undefined_study(study)
     store.quarantine(study, body, rejected.problem(), principal)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trial.store.failures import told_apart
+from trial.store.failures import transient_as_unavailable
 
 
 class Queue:
@@ -14,5 +14,5 @@ class Queue:
 
     def send(self, body: str) -> None:
         """Send a message; raises `Unavailable` where it may not have arrived."""
-        with told_apart():
+        with transient_as_unavailable():
             self._client.send_message(QueueUrl=self._url, MessageBody=body)

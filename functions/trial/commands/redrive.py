@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from trial.commands import intake
-from trial.commands.desk import Desk
+from trial.commands.intake_context import IntakeContext
 from trial.definition.study import Study
 from trial.errors import Beat, Fault, OutOfTime, Rejected, Unavailable
 from trial.events.blinding import may_tell
-from trial.store.definitions import is_retired
+from trial.store.definitions import retired_error
 from trial.store.dynamodb import Store
 from trial.store.failures import told
 from trial.store.rows import RejectedBody
@@ -26,15 +26,15 @@ _TAKEN = frozenset(each.value for each in Outcome if each is not Outcome.CONFLIC
 _FORBIDDEN = 403
 
 
-def redrive(desk: Desk, study: Study, after: str, beat: Beat) -> dict[str, Any]:
+def redrive(context: IntakeContext, study: Study, after: str, beat: Beat) -> dict[str, Any]:
     """Try what waits beyond a digest; what is taken counts under whoever sent it, and is resolved.
 
     `beat` raises `OutOfTime` when this process must soon end.
     """
-    store = desk.store
+    store = context.store
     _check(store, study, after)
     if not after:
-        desk.submissions.tell_again(study.id)
+        context.submissions.tell_again(study.id)
     tried, resolved, failed, last = 0, 0, [], ""
     for each in store.rejected_bodies(study.id, after):
         if each.resolved:
@@ -43,7 +43,7 @@ def redrive(desk: Desk, study: Study, after: str, beat: Beat) -> dict[str, Any]:
             break
         tried, last = tried + 1, each.sha256
         try:
-            resolved += _is_taken(replace(desk, principal=each.principal), study, each)
+            resolved += _is_taken(replace(context, principal=each.principal), study, each)
         except Unavailable:
             continue
         except Exception as error:  # noqa: BLE001 (whatever one body does, the others are tried)
@@ -62,7 +62,7 @@ def redrive(desk: Desk, study: Study, after: str, beat: Beat) -> dict[str, Any]:
 def _check(store: Store, study: Study, after: str) -> None:
     current = store.current(study.id)
     if current is not None and current.retired:
-        raise is_retired()
+        raise retired_error()
     if after and not re.fullmatch(r"[0-9a-f]{64}", after):
         raise Rejected(422, "Not tried again", "", Fault("/after", "is a digest given as `next`"))
 
@@ -75,17 +75,17 @@ def _is_over(beat: Beat) -> bool:
     return False
 
 
-def _is_taken(desk: Desk, study: Study, rejected: RejectedBody) -> bool:
+def _is_taken(context: IntakeContext, study: Study, rejected: RejectedBody) -> bool:
     if _came_elsewhere(study, rejected):
         return False
     try:
         posted = intake.posted(rejected.body)
     except Rejected:
         return False
-    answers = intake.take(desk, study, posted)
+    answers = intake.take(context, study, posted)
     if not answers or any(answer.status not in _TAKEN for answer in answers):
         return False
-    desk.store.resolve(study.id, rejected.sha256)
+    context.store.resolve(study.id, rejected.sha256)
     return True
 
 

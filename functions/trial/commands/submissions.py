@@ -15,7 +15,7 @@ from trial.store import submissions
 from trial.store.dynamodb import Store
 from trial.store.rows import Receipt
 from trial.store.submissions import PENDING, Submission, Submissions
-from trial.store.writing import Moved
+from trial.store.writing import DefinitionSuperseded
 from trial.subject.acceptance import accept
 from trial.subject.fold import Outcome
 
@@ -57,7 +57,7 @@ def _settle(
     moved, busy = [], False
     for entry, each in zip(entries, waiting, strict=True):
         outcome = next(results).outcome if isinstance(entry, Entry) else entry
-        if isinstance(outcome, Moved):
+        if isinstance(outcome, DefinitionSuperseded):
             moved.append(each)
         elif isinstance(outcome, Unavailable):
             busy = True

@@ -13,7 +13,7 @@ def unblind(store: Store, study_id: str, principal: str, reason: str) -> tuple[S
 
     Refused (409) where it is not blinded, or while another amendment of it is being filled.
     """
-    store.look_again(study_id)
+    store.invalidate(study_id)
     found, current = store.study(study_id), store.current(study_id)
     if not found.definition.blinded:
         raise Rejected(409, "Study not unblinded", "it is not blinded")

@@ -13,6 +13,7 @@ from trial.definition.outputs import TableRow
 from trial.definition.references import output
 from trial.definition.reporting import CONSORT, HARMS
 from trial.events.blinding import OPEN
+from trial.file_names import FLOW_JSON, FLOW_MARKDOWN, FLOW_SVG
 from trial.render.tables_json import Document, cut_fields
 from trial.tables.bidi import isolated
 from trial.tables.grid import Report
@@ -22,7 +23,7 @@ MANUAL, NOT_APPLICABLE = "manual", "not_applicable"
 
 _RANDOMISATION = ("17a", "17b", "18", "19", "20a", "20b")
 _HARMS_ROWS = ("events", "terms", "worst", "incidence")
-_FLOW_FILES = ("consort.svg", "consort.json", "consort.md")
+_FLOW_FILES = (FLOW_SVG, FLOW_JSON, FLOW_MARKDOWN)
 _BY_GROUP = ("22a", "22b", "24a", "24b", "25", "26", "27", "H6", "H8")
 _HIDDEN = "the numbers by group, hidden while the study is blinded"
 

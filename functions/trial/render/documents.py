@@ -5,10 +5,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from trial.definition.study import Study
+from trial.file_names import (
+    CONSORT_CHECKLIST,
+    DEFINITION,
+    FLOW_JSON,
+    FLOW_MARKDOWN,
+    FLOW_SVG,
+    MANIFEST,
+    PAGE,
+    RESULTS,
+    SUMMARY,
+    SUMMARY_MARKDOWN,
+    TABLES,
+    WORKBOOK,
+)
 from trial.render import ars, checklist, consort, datasets, markdown, tables_json
 from trial.render.page import page
 from trial.render.workbook import workbook
-from trial.tables.grid import Listing, Report, Value
+from trial.tables.grid import Report, Value
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -20,8 +34,6 @@ MEDIA_TYPES = {
 }
 """By the ending of a file's name."""
 
-PAGE, MANIFEST, DEFINITION = "report.html", "manifest.json", "definition.json"
-
 
 @dataclass(frozen=True)
 class File:
@@ -32,12 +44,12 @@ class File:
 
     @property
     def media_type(self) -> str:
-        """What the file is."""
+        """Return the media type, by the ending of the name."""
         return MEDIA_TYPES[self.name.rpartition(".")[2]]
 
 
 @dataclass
-class _Rows:
+class _CountedRows:
     """A listing's rows, which are counted whenever they are read to the end."""
 
     rows: Iterable[tuple[Value, ...]]
@@ -45,14 +57,14 @@ class _Rows:
 
     def __iter__(self) -> Iterator[tuple[Value, ...]]:
         count = 0
-        for count, row in enumerate(self.rows, 1):  # noqa: B007 (how many there were)
+        for count, row in enumerate(self.rows, 1):  # noqa: B007 (used after the loop)
             yield row
         self.count = count
 
 
 @dataclass
-class _Stated:
-    """A file as it passes: what the manifest says of it once it has been read."""
+class _ManifestEntry:
+    """A file, of which size and digest are known once its content has been read."""
 
     file: File
     size: int = 0
@@ -74,22 +86,22 @@ class _Stated:
 
 
 def render(report: Report, study: Study, code_version: str = "") -> Iterator[File]:
-    """Make the files of a cut; the manifest, last, vouches for all the others.
+    """Make the files of a cut; the manifest comes last and has the digests of all the others.
 
     The study is as the report's audience sees it: pooled where that is blinded.
 
     Each is to be read to its end before the next is asked for. The same report gives the same
     bytes with the same artefact: there is no clock, no order of a hash and no locale in them.
     """
-    stated = []
+    entries = []
     for file in _files(report, study):
-        stated.append(_Stated(file))
-        yield File(file.name, stated[-1].content())
-    names = [*(each.file.name for each in stated), PAGE, MANIFEST]
-    whole = (each.encode() for each in page(report, names))
-    stated.append(_Stated(File(PAGE, whole)))
-    yield File(PAGE, stated[-1].content())
-    manifest = _manifest(report, [each.document() for each in stated], code_version)
+        entries.append(_ManifestEntry(file))
+        yield File(file.name, entries[-1].content())
+    names = [*(entry.file.name for entry in entries), PAGE, MANIFEST]
+    pieces = (piece.encode() for piece in page(report, names))
+    entries.append(_ManifestEntry(File(PAGE, pieces)))
+    yield File(PAGE, entries[-1].content())
+    manifest = _manifest(report, [entry.document() for entry in entries], code_version)
     yield File(MANIFEST, (tables_json.encode(manifest),))
 
 
@@ -100,26 +112,25 @@ def _files(report: Report, study: Study) -> Iterator[File]:
         cut, report.key_results, report.discrepancies, report.flow.findings
     )
     summary["methods"] = tables_json.methods(report.methods)
-    yield File("summary.json", (tables_json.encode(summary),))
-    yield File("summary.md", (markdown.summary(report).encode(),))
-    yield File("consort.json", (tables_json.encode(consort.flow_json(report.flow, cut)),))
-    yield File("consort.svg", (consort.flow_svg(report.flow, cut).encode(),))
-    yield File("consort.md", (markdown.flow_markdown(report.flow, cut).encode(),))
+    yield File(SUMMARY, (tables_json.encode(summary),))
+    yield File(SUMMARY_MARKDOWN, (markdown.summary(report).encode(),))
+    yield File(FLOW_JSON, (tables_json.encode(consort.flow_json(report.flow, cut)),))
+    yield File(FLOW_SVG, (consort.flow_svg(report.flow, cut).encode(),))
+    yield File(FLOW_MARKDOWN, (markdown.flow_markdown(report.flow, cut).encode(),))
     items = checklist.checklist(report, definition)
-    yield File("consort_checklist.json", (tables_json.encode(items),))
-    yield File("tables.json", (tables_json.encode_tables(tables_json.tables(cut, report.grids)),))
-    primary = [each.source for each in definition.key_results if each.primary]
-    roles = {(each.table, each.row): "primary" for each in primary}
-    yield File("results.json", ars.results(report, definition, roles))
-    listings = tuple(_counted(each) for each in report.listings)
-    yield File("listings.xlsx", workbook(replace(report, listings=listings)))
-    for each in listings:  # whose rows have been counted by now
-        assert isinstance(each.rows, _Rows)
-        yield File(datasets.file_name(each), datasets.dataset(each, cut, each.rows.count))
-
-
-def _counted(listing: Listing) -> Listing:
-    return replace(listing, rows=_Rows(listing.rows))
+    yield File(CONSORT_CHECKLIST, (tables_json.encode(items),))
+    yield File(TABLES, (tables_json.encode_tables(tables_json.tables(cut, report.grids)),))
+    primary = [key_result.source for key_result in definition.key_results if key_result.primary]
+    roles = {(source.table, source.row): "primary" for source in primary}
+    yield File(RESULTS, ars.results(report, definition, roles))
+    listings = tuple(
+        replace(listing, rows=_CountedRows(listing.rows)) for listing in report.listings
+    )
+    yield File(WORKBOOK, workbook(replace(report, listings=listings)))
+    for listing in listings:
+        # A data set states its number of rows before them; the workbook has counted them by now.
+        assert isinstance(listing.rows, _CountedRows)
+        yield File(datasets.file_name(listing), datasets.dataset(listing, cut, listing.rows.count))
 
 
 def _manifest(

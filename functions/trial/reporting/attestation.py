@@ -77,7 +77,7 @@ class Vouching:
         last, _ = self.documents.last_signature(self.study, self.audience)
         if last is not None:
             stated = Stated.read(last)
-            self.documents.keep_signature(self.study, self.audience, stated.says["cut"], last)
+            self.documents.write_signature_once(self.study, self.audience, stated.says["cut"], last)
         found = self.documents.signature(self.study, self.audience, cut)
         return Stated.read(found).says if found else None
 

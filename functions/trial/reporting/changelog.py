@@ -12,9 +12,10 @@ from functools import cached_property
 
 from trial.events.blinding import OPEN, UNBLINDED
 from trial.events.envelope import Entry
+from trial.file_names import WORKBOOK
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
-from trial.store.reports import Requested
+from trial.store.reports import ReportRequest
 from trial.store.rows import JournalRow
 from trial.subject.changes import Change, changes
 from trial.subject.cut_spec import NOW, Asked
@@ -34,8 +35,6 @@ _COLUMNS = {
 }  # fmt: skip
 _NUMBERS = {"Revision", "Revision before", "Revision after", "Version"}
 _NOT_THERE = "(none)"
-WORKBOOK = "listings.xlsx"
-"""Where the listings of a cut are; changes have a workbook of their own."""
 _Line = tuple[str | int | None, ...]
 
 
@@ -74,7 +73,7 @@ class Window:
         )
 
 
-def versions(documents: Documents, study_id: str, asked: Requested) -> dict[str, int]:
+def versions(documents: Documents, study_id: str, asked: ReportRequest) -> dict[str, int]:
     """Say how many events of each subject a report is made of: it stands with its cut."""
     audience, cut = (UNBLINDED, asked.unblinded_cut) if asked.unblinded_cut else (OPEN, asked.cut)
     heads = json.loads(
@@ -87,14 +86,14 @@ def versions(documents: Documents, study_id: str, asked: Requested) -> dict[str,
 class Changelog:
     """What is listed, packed subject by subject as the journals are read, some bytes an event."""
 
-    since: Requested | None
+    since: ReportRequest | None
     asked: tuple[Asked, Asked]
     before: Mapping[str, int]
     _packed: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def begin(
-        cls, documents: Documents, study_id: str, since: Requested | None, asked: Asked
+        cls, documents: Documents, study_id: str, since: ReportRequest | None, asked: Asked
     ) -> "Changelog":
         """Begin with where the journals stood at the report before, if there is one."""
         if since is None:

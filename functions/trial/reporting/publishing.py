@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from trial.definition.study import Study
 from trial.errors import Beat, Unavailable
 from trial.events.blinding import OPEN
+from trial.file_names import MANIFEST
 from trial.render.documents import File, render
 from trial.render.workbook import workbook
 from trial.reporting import provenance, report
@@ -22,12 +23,11 @@ from trial.store.bucket.object_keys import (
     CHANGES_SIGNATURE,
     HEADS,
     LIVE,
-    MANIFEST,
     SIGNATURE,
     TRAIL,
 )
 from trial.store.dynamodb import Store
-from trial.store.reports import PENDING, Made, Reports, Requested
+from trial.store.reports import PENDING, Made, ReportRequest, Reports
 from trial.subject.cut_spec import NOW, Asked
 from trial.subject.fold import Dispute
 from trial.tables.grid import Cut, Report
@@ -59,7 +59,7 @@ class Publication:
     def audit(self, store: Store) -> Iterator[File]:
         """Give what arrival decides: where each journal stood, and the journals so far."""
         if not self.study.pooled:
-            yield self._heads(store.quarantine_moments(self.study.id))
+            yield self._heads(store.quarantine_times(self.study.id))
             yield provenance.trail(store, self.study.id, self.state)
 
     def _heads(self, rejected_bodies: provenance.RejectedDigests | None) -> File:
@@ -107,7 +107,7 @@ def _advance(writing: Writing, study: Study, epoch: int, state: State) -> Cut | 
     signed = writing.put(study, place, stated.files())
     versions = {**beside.versions, **signed.versions}
     entry = {**standing, "files": files.versions, "audit": versions}
-    moved = documents.advance(study.id, study.audience, entry, tag)
+    moved = documents.replace_latest(study.id, study.audience, entry, tag)
     # Overtaken by another publication: this one may still be the newer of the two.
     return cut if moved else _advance(writing, study, epoch, state)
 
@@ -117,16 +117,16 @@ def publish_report(reports: Reports, writing: Writing, study: Study, request: st
     wanted = reports.find(study.id, request)
     if wanted is None or wanted.status != PENDING:
         return
-    reports.count_try(study.id, request)
+    reports.count_attempt(study.id, request)
     try:
         _make_report(reports, writing, study, wanted)
     except Unavailable:
         with suppress(Unavailable):
-            reports.count_try(study.id, request, -1)  # it is not to blame
+            reports.count_attempt(study.id, request, -1)  # it is not to blame
         raise
 
 
-def _make_report(reports: Reports, writing: Writing, study: Study, wanted: Requested) -> None:
+def _make_report(reports: Reports, writing: Writing, study: Study, wanted: ReportRequest) -> None:
     store, documents = writing.store, writing.documents
     asked = Asked(wanted.as_of, wanted.cutoff, final=wanted.final, look=wanted.look)
     since = reports.previous(study.id, wanted)
@@ -148,7 +148,7 @@ def _make_report(reports: Reports, writing: Writing, study: Study, wanted: Reque
 
 
 def _write_changes(
-    writing: Writing, publication: Publication, wanted: Requested, log: Changelog
+    writing: Writing, publication: Publication, wanted: ReportRequest, log: Changelog
 ) -> None:
     study, cut = publication.study, publication.cut
     place = object_keys.changes(cut.id, wanted.id)

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from trial.store.failures import told_apart
+from trial.store.failures import transient_as_unavailable
 
 ALGORITHM = "ECDSA_SHA_256"
 """Of a key on the curve NIST P-256; a signature is DER, as in ANSI X9.62 and RFC 3279."""
@@ -36,7 +36,7 @@ class Signer:
 
         KMS takes 4,096 bytes, so it is handed the digest.
         """
-        with told_apart():
+        with transient_as_unavailable():
             answer = self._client.sign(
                 KeyId=self._alias,
                 Message=hashlib.sha256(message).digest(),
@@ -47,6 +47,6 @@ class Signer:
 
     def _public_key(self, key: str) -> bytes:
         if key not in self._public_keys:
-            with told_apart():
+            with transient_as_unavailable():
                 self._public_keys[key] = self._client.get_public_key(KeyId=key)["PublicKey"]
         return self._public_keys[key]

@@ -2,7 +2,7 @@
 
 from trial.store.dynamodb import Store
 from trial.store.generations import Current
-from trial.store.rows import JournalRow, Receipt, RejectedBody, Result, Stored, verify
+from trial.store.rows import JournalRow, Receipt, RejectedBody, Result, StoredSubject, verify
 
 __all__ = [
     "Current",
@@ -11,6 +11,6 @@ __all__ = [
     "RejectedBody",
     "Result",
     "Store",
-    "Stored",
+    "StoredSubject",
     "verify",
 ]

@@ -8,7 +8,7 @@ from trial.events.fields import NORMAL
 from trial.statistics import cells
 from trial.store import cell_names, keys
 from trial.store.encoding import sealing, subjects
-from trial.store.generations import FENCED, MARKS, gate_row, is_gate
+from trial.store.generations import FENCED, MARKS, header_row, is_header
 from trial.store.paging import FILLS, Row, write_page, write_pages
 from trial.store.rows import (
     COMMITS,
@@ -18,7 +18,7 @@ from trial.store.rows import (
     stamp_text,
     write_journal,
 )
-from trial.store.subject_update import Draft, Part
+from trial.store.subject_update import SubjectUpdate, Transaction
 from trial.store.table import ABSENT, Action, Table, Value, binary, key, number, text
 
 _SET_ROW = (
@@ -28,7 +28,7 @@ _SET_ROW = (
 _SET_PAGES = ", pages = :pages, paged = :paged"
 
 
-def actions(table: Table, study_id: str, part: Part, now: datetime) -> list[Action]:
+def actions(table: Table, study_id: str, part: Transaction, now: datetime) -> list[Action]:
     """Write a part's actions: each draft's journal rows and subject row, the gates, the sums.
 
     Stamps are taken from `now`, rising strictly within a subject.
@@ -36,15 +36,17 @@ def actions(table: Table, study_id: str, part: Part, now: datetime) -> list[Acti
     made: list[Action] = []
     for each in part.drafts:
         made += _subject_actions(table, study_id, each, now)
-    marks = {gate_row(name) for each in part.drafts for name in each.marks}
+    marks = {header_row(name) for each in part.drafts for name in each.marks}
     fence, shard = part.plan.fence, part.drafts[0].shard
     for row, change in part.changes.items():
         at = keys.sum_row(study_id, shard, row)
-        made.append(addition(table, at, row, change, fence, marked=row in marks))
+        made.append(add_to_row(table, at, row, change, fence, marked=row in marks))
     return made
 
 
-def _subject_actions(table: Table, study_id: str, draft: Draft, now: datetime) -> Iterator[Action]:
+def _subject_actions(
+    table: Table, study_id: str, draft: SubjectUpdate, now: datetime
+) -> Iterator[Action]:
     row, head, version, stamp = draft.row, draft.row.head, draft.row.version, draft.row.stamp
     for pending in draft.fresh:
         version += 1
@@ -70,12 +72,12 @@ def _subject_actions(table: Table, study_id: str, draft: Draft, now: datetime) -
     if row.shares is None:
         yield table.put(key(at) | values | {"shares": {"M": shares}}, ABSENT)
     else:
-        yield replacing(table, at, row, shares, expression, {"#format": "format"}, values)
+        yield update_subject_row(table, at, row, shares, expression, {"#format": "format"}, values)
     if draft.page is not None:
         yield table.put(write_page(keys.page(at, draft.pages[-1]), draft.page), ABSENT)
 
 
-def replacing(
+def update_subject_row(
     table: Table,
     at: keys.Key,
     row: Row,
@@ -125,10 +127,10 @@ def _journal_row(
         format=NORMAL,
         previous=previous,
     )
-    return replace(row, hash=row.sealed())
+    return replace(row, hash=row.expected_hash())
 
 
-def addition(
+def add_to_row(
     table: Table,
     at: keys.Key,
     row: str,
@@ -145,7 +147,7 @@ def addition(
     additions, terms = _attributes(change)
     placed: dict[str, Value] = {}
     condition = ""
-    if is_gate(row):
+    if is_header(row):
         additions |= {COMMITS: 1} | ({MARKS: 1} if marked else {})
         placed[":fence"], condition = number(fence), FENCED
         if seen is not None:

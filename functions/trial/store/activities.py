@@ -37,7 +37,7 @@ class Activities:
             stamp = stamp_text(now + attempt * TICK)
             done = Activity(stamp, principal, action, resource, reason)
             fields = {name: text(of) for name, of in vars(done).items()}
-            if self._table.put_new(key((keys.activity(study_id), stamp)) | fields):
+            if self._table.put_if_absent(key((keys.activity(study_id), stamp)) | fields):
                 return
         raise Unavailable("what is done could not be noted")
 

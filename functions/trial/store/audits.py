@@ -10,7 +10,7 @@ from trial.store.table import Table, text
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditState:
     """When a study was first and last begun and last ended, '' for never, and where it stands."""
 
     first: str = ""
@@ -19,7 +19,7 @@ class Audited:
     unfinished: str = ""
 
     @property
-    def is_unfinished(self) -> bool:
+    def is_interrupted(self) -> bool:
         """Say whether an audit had to be left before its end."""
         return bool(self.unfinished)
 
@@ -29,7 +29,7 @@ class Audited:
         found: Mapping[str, Any] = json.loads(self.unfinished) if self.unfinished else {}
         return found or None
 
-    def waits_since(self, moment: str) -> bool:
+    def is_overdue_since(self, moment: str) -> bool:
         """Say whether no audit has ended since a moment, nor was the first begun."""
         return bool(self.first) and (self.done or self.first) <= moment
 
@@ -40,11 +40,11 @@ class Audits:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def find(self, study: str) -> Audited:
+    def find(self, study: str) -> AuditState:
         """Read how a study stands."""
         item = self._table.get(keys.audited(study)) or {}
         names = "first", "tried", "done", "unfinished"
-        return Audited(*(item.get(name, {}).get("S", "") for name in names))
+        return AuditState(*(item.get(name, {}).get("S", "") for name in names))
 
     def begin(self, study: str, at: str) -> None:
         """Note that a study has its turn: whoever audits it may not live to say how it went."""

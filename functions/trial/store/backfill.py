@@ -22,7 +22,7 @@ from trial.errors import TrialError, Unavailable
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import keys, paging, reading
-from trial.store.actions import addition, replacing
+from trial.store.actions import add_to_row, update_subject_row
 from trial.store.definitions import Definitions
 from trial.store.encoding.shares import encode_share
 from trial.store.generations import (
@@ -30,17 +30,25 @@ from trial.store.generations import (
     FENCED,
     FILLED,
     MARKS,
-    Gate,
-    Plan,
-    gate_row,
+    ShardHeader,
+    WritePlan,
+    header_row,
     row_of,
     write_current,
 )
 from trial.store.paging import FILLS, Row
 from trial.store.rows import stamp_text
-from trial.store.spreading import Spreading, is_narrow
+from trial.store.spreading import Spreading, fits_one_expression
 from trial.store.subject_update import BYTES, OVERHEAD, SUM_ROW_BYTES, Contribute, merged
-from trial.store.table import Action, Cancelled, Table, Unfit, binary, key_of, number
+from trial.store.table import (
+    Action,
+    InvalidTransaction,
+    Table,
+    TransactionCancelled,
+    binary,
+    key_of,
+    number,
+)
 
 OVERLAP = timedelta(minutes=15)
 """How long the generations of other code stay live beside complete ones of this code."""
@@ -51,12 +59,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _UNFIT = "ValidationError"
 
 
-class Replanned(TrialError):
+class PlanChanged(TrialError):
     """The generations that are live have changed: begin again."""
 
 
 @dataclass(frozen=True)
-class Shard:
+class FencedShard:
     """A generation in one shard, and the fence under which it is worked on."""
 
     study: Study
@@ -66,20 +74,20 @@ class Shard:
     @property
     def gate(self) -> keys.Key:
         """Where its gate is."""
-        return keys.sum_row(self.study.id, self.number, gate_row(self.study.generation))
+        return keys.sum_row(self.study.id, self.number, header_row(self.study.generation))
 
     def sums(self, share: Share) -> Share:
         """Name a share's rows with their generation, the gate first."""
         name = self.study.generation
-        changes: Share = {gate_row(name): {}}
+        changes: Share = {header_row(name): {}}
         return merged(changes, {row_of(name, row): of for row, of in share.items()})
 
 
-type Wrong = Callable[[Row], Share | None]
+type Correction = Callable[[Row], Share | None]
 """Gives the share that a row should count in place of its own; None where it is right."""
 
 
-class Filling:
+class Backfill:
     """The loop, over one table's studies."""
 
     def __init__(
@@ -108,13 +116,13 @@ class Filling:
             plan = self.definitions.join(study_id)
             try:
                 left = [each for each in _shards(plan) if not self.filled(each)]
-            except Replanned:
+            except PlanChanged:
                 continue
             if not self._follow(study_id, plan, done=not left):
                 return not left
         raise Unavailable("the study's generations are being changed")
 
-    def take_back(self, study_id: str, before: datetime) -> list[str]:
+    def drop_generations(self, study_id: str, before: datetime) -> list[str]:
         """Take back the shares and sums of generations dormant since before then."""
         plan, current = self.definitions.renewed(study_id), self.definitions.current(study_id)
         assert current is not None
@@ -134,28 +142,30 @@ class Filling:
             self.once(self.table.put(kept, FENCED, fence=number(current.plan)))
         return sorted(gone)
 
-    def _follow(self, study_id: str, plan: Plan, *, done: bool) -> bool:
+    def _follow(self, study_id: str, plan: WritePlan, *, done: bool) -> bool:
         """Bring into force what is filled, let go of other code's; say whether the plan changed."""
         current = self.definitions.current(study_id)
         if current is None or current.plan != plan.fence:
             return True
         if current.filling:
-            self.definitions.replan(plan.study, current, current.taken_over(self.now()))
+            self.definitions.replan(plan.study, current, current.activate(self.now()))
             return True
         own = generation_of(current.digest, self.definitions.version)
         until = stamp_text(self.now() - OVERLAP)
         others = [name for name, each in current.live.items() if name != own and each.since < until]
         if done and others:
-            self.definitions.replan(plan.study, current, current.left(others, self.now()))
+            self.definitions.replan(
+                plan.study, current, current.retire_generations(others, self.now())
+            )
             return True
         return False
 
-    def filled(self, shard: Shard) -> bool:
+    def filled(self, shard: FencedShard) -> bool:
         """Work off a gate's marks; say whether none was left."""
         for _ in range(_PASSES):
             if (gate := self._gate(shard)) is None:
                 return False  # damage, which `repair` mends
-            if not gate.behind:
+            if not gate.is_stale:
                 return True
             self.bring(shard, self._stale(shard.study))
             settled = self.table.update(
@@ -170,13 +180,13 @@ class Filling:
                 return True
         return False
 
-    def _gate(self, shard: Shard) -> Gate | None:
+    def _gate(self, shard: FencedShard) -> ShardHeader | None:
         gate = reading.gate_of(self.table, shard.study, shard.number)
         if gate is not None and gate.fence != shard.fence:
-            raise Replanned("the fence was moved")
+            raise PlanChanged("the fence was moved")
         return gate
 
-    def _stale(self, study: Study) -> Wrong:
+    def _stale(self, study: Study) -> Correction:
         def wrong(row: Row) -> Share | None:
             if row.fresh(study.generation) is not None:
                 return None
@@ -184,11 +194,11 @@ class Filling:
 
         return wrong
 
-    def bring(self, shard: Shard, wrong: Wrong) -> None:
+    def bring(self, shard: FencedShard, wrong: Correction) -> None:
         """Replace the shares of a shard's subjects where they are wrong, many at a time."""
         packed: dict[str, tuple[Row, Share]] = {}
         changes, size = shard.sums({}), 0
-        for row in reading.rows_of(self.table, shard.study.id, shard.number):
+        for row in reading.subject_rows(self.table, shard.study.id, shard.number):
             share = wrong(row)
             if share is None:
                 continue
@@ -203,12 +213,16 @@ class Filling:
             self._write(shard, packed, wrong)
 
     def _write(
-        self, shard: Shard, packed: Mapping[str, tuple[Row, Share]], wrong: Wrong, failures: int = 0
+        self,
+        shard: FencedShard,
+        packed: Mapping[str, tuple[Row, Share]],
+        wrong: Correction,
+        failures: int = 0,
     ) -> None:
         """Replace these shares; where that fails, read again, and go one by one."""
         try:
-            self.write_spread(shard, self._actions(shard, list(packed.values())))
-        except (Cancelled, Unavailable) as error:
+            self.write_or_spread(shard, self._actions(shard, list(packed.values())))
+        except (TransactionCancelled, Unavailable) as error:
             if failures >= _ATTEMPTS:
                 raise Unavailable("a subject is being written to") from error
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
@@ -222,30 +236,34 @@ class Filling:
             if row is not None and share is not None:
                 self._write(shard, {subject: (row, share)}, wrong, failures + 1)
 
-    def _actions(self, shard: Shard, packed: Sequence[tuple[Row, Share]]) -> list[Action]:
+    def _actions(self, shard: FencedShard, packed: Sequence[tuple[Row, Share]]) -> list[Action]:
         made, changes = [], shard.sums({})
         for row, share in packed:
             at = keys.subject(shard.study.id, shard.number, row.subject.id)
             shares = {shard.study.generation: binary(encode_share(share, row.version))}
             values = {FILLS: number(row.fills + 1)}
             made.append(
-                replacing(self.table, at, row, shares, f"SET {FILLS} = :{FILLS}", {}, values)
+                update_subject_row(
+                    self.table, at, row, shares, f"SET {FILLS} = :{FILLS}", {}, values
+                )
             )
             changes = merged(changes, self._change(shard, row, share))
         return [*made, *self.additions(shard, changes)]
 
-    def _change(self, shard: Shard, row: Row, share: Share) -> Share:
+    def _change(self, shard: FencedShard, row: Row, share: Share) -> Share:
         """Say what a share adds in place of what is counted; one that cannot be read is nothing."""
         return shard.sums(cells.difference(share, row.readable(shard.study.generation) or {}))
 
-    def additions(self, shard: Shard, changes: Share, seen: int | None = None) -> Iterator[Action]:
+    def additions(
+        self, shard: FencedShard, changes: Share, seen: int | None = None
+    ) -> Iterator[Action]:
         """Write what is added to a shard's sums, on condition of its fence."""
         study = shard.study
         for row, change in self.placed(shard, changes).items():
             at = keys.sum_row(study.id, shard.number, row)
-            yield addition(self.table, at, row, change, shard.fence, seen=seen)
+            yield add_to_row(self.table, at, row, change, shard.fence, seen=seen)
 
-    def placed(self, shard: Shard, changes: Share) -> Share:
+    def placed(self, shard: FencedShard, changes: Share) -> Share:
         """Say where what is added to a shard's rows of sums goes."""
         return self.spreading.placed(shard.study.id, shard.number, changes)
 
@@ -253,19 +271,21 @@ class Filling:
         gate = reading.gate_of(self.table, study, at)
         if gate is None:
             return
-        shard = Shard(study, at, gate.fence)
-        for row in reading.rows_of(self.table, study.id, at):
+        shard = FencedShard(study, at, gate.fence)
+        for row in reading.subject_rows(self.table, study.id, at):
             if study.generation in (row.shares or {}):
                 self._drop(shard, row)
 
-    def _drop(self, shard: Shard, row: Row) -> None:
+    def _drop(self, shard: FencedShard, row: Row) -> None:
         name = shard.study.generation
         where = keys.subject(shard.study.id, shard.number, row.subject.id)
         change = cells.difference({}, row.readable(name) or {})
         for _ in range(_ATTEMPTS):
             values = {FILLS: number(row.fills + 1)}
             expression = f"SET {FILLS} = :{FILLS} REMOVE shares.#gone"
-            gone = replacing(self.table, where, row, {}, expression, {"#gone": name}, values)
+            gone = update_subject_row(
+                self.table, where, row, {}, expression, {"#gone": name}, values
+            )
             if self.once(gone, *self.additions(shard, shard.sums(change)), shard=shard):
                 return
             found = paging.row(self.table, where)
@@ -275,27 +295,27 @@ class Filling:
                 return
         raise Unavailable("a subject is being written to")
 
-    def write_spread(self, shard: Shard, actions: Sequence[Action]) -> None:
+    def write_or_spread(self, shard: FencedShard, actions: Sequence[Action]) -> None:
         """Write; where rows of sums were too large for it, whoever tries again finds them spread.
 
-        Raises `Cancelled` then too.
+        Raises `TransactionCancelled` then too.
         """
         try:
             self.table.write(actions)
-        except (Cancelled, Unfit) as error:
-            codes = error.codes if isinstance(error, Cancelled) else [_UNFIT]
+        except (TransactionCancelled, InvalidTransaction) as error:
+            codes = error.codes if isinstance(error, TransactionCancelled) else [_UNFIT]
             if _UNFIT in codes:
                 self.spreading.learn(shard.study.id, shard.number, _sums_of(actions))
-            raise Cancelled(codes) from error
+            raise TransactionCancelled(codes) from error
 
-    def once(self, *actions: Action, shard: Shard | None = None) -> bool:
+    def once(self, *actions: Action, shard: FencedShard | None = None) -> bool:
         """Write; say whether it was as it was read, and of a shard's sums, not too large."""
         try:
             if shard is None:
                 self.table.write(actions)
             else:
-                self.write_spread(shard, actions)
-        except Cancelled:
+                self.write_or_spread(shard, actions)
+        except TransactionCancelled:
             return False
         return True
 
@@ -308,10 +328,10 @@ def _sums_of(actions: Sequence[Action]) -> Iterator[str]:
             yield at.removeprefix(keys.SUM)
 
 
-def _shards(plan: Plan) -> Iterator[Shard]:
+def _shards(plan: WritePlan) -> Iterator[FencedShard]:
     for study in plan.counted:
         for at in range(plan.study.definition.shards):
-            yield Shard(study, at, plan.fence)
+            yield FencedShard(study, at, plan.fence)
 
 
 def _bytes(row: Row) -> int:
@@ -322,5 +342,5 @@ def _fit(rows: int, changes: Share, size: int) -> bool:
     return (
         rows + len(changes) <= ACTIONS
         and size + SUM_ROW_BYTES * len(changes) <= BYTES
-        and all(map(is_narrow, changes.values()))
+        and all(map(fits_one_expression, changes.values()))
     )

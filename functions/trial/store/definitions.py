@@ -16,17 +16,17 @@ from trial.store.generations import (
     ACTIONS,
     Current,
     Decision,
-    Plan,
-    gate_row,
+    WritePlan,
+    header_row,
     opened,
     read_current,
-    read_gate,
+    read_header,
     replaced,
     replanned,
 )
 from trial.store.rows import stamp_text
 from trial.store.subject_update import ITEM_BYTES
-from trial.store.table import Action, Cancelled, Item, Table, Value, binary, key, key_of
+from trial.store.table import Action, Item, Table, TransactionCancelled, Value, binary, key, key_of
 
 LIFE = timedelta(seconds=30)
 """How long a process may go on with what it read before it looks at CURRENT again."""
@@ -47,12 +47,12 @@ def known(study_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class Known:
+class CachedStudy:
     """What this process read of a study, and when."""
 
     read_at: datetime
     current: Current
-    plan: Plan
+    plan: WritePlan
 
 
 class Definitions:
@@ -62,7 +62,7 @@ class Definitions:
         self._table = table
         self._now = now
         self._version = version
-        self._fresh: dict[str, Known] = {}
+        self._fresh: dict[str, CachedStudy] = {}
         self._parsed: dict[str, Study] = {}
 
     @property
@@ -84,7 +84,7 @@ class Definitions:
         for _ in range(_TRIES):
             current = self.current(study.id)
             if current and current.retired:
-                raise is_retired()
+                raise retired_error()
             if current and current.digest == study.digest and not current.filling:
                 return "same"
             if current and current.filling == study.digest:
@@ -97,7 +97,7 @@ class Definitions:
             told = amendments.put(self._table, study.id, number, made, digests, decision)
             try:
                 self._table.write([self._table.put(kept), told, *actions])
-            except Cancelled:
+            except TransactionCancelled:
                 continue
             self.forget(study.id)
             return made
@@ -118,14 +118,14 @@ class Definitions:
         """Give the study in force; raises `Rejected` (404) where there is none."""
         return self.plan(study_id).study
 
-    def plan(self, study_id: str) -> Plan:
+    def plan(self, study_id: str) -> WritePlan:
         """Say what a writer must keep; raises `Rejected` (404) where there is no definition."""
         found = self._fresh.get(known(study_id))
         if found is None or self._now() - found.read_at >= LIFE:
             found = self._fresh[study_id] = self._read(study_id)
         return found.plan
 
-    def renewed(self, study_id: str) -> Plan:
+    def renewed(self, study_id: str) -> WritePlan:
         """Say what a writer must keep now, past what this process remembers."""
         self.forget(study_id)
         return self.plan(study_id)
@@ -134,12 +134,12 @@ class Definitions:
         """Look again at the next use."""
         self._fresh.pop(study_id, None)
 
-    def join(self, study_id: str) -> Plan:
+    def join(self, study_id: str) -> WritePlan:
         """Make this code's generations live, if they are not: they then wait to be filled."""
         for _ in range(_TRIES):
             known_now = self._fresh[known(study_id)] = self._read(study_id)
             current = known_now.current
-            joined = current.joined(self.version, self._now())
+            joined = current.join(self.version, self._now())
             if joined.live.keys() == current.live.keys():
                 return known_now.plan
             try:
@@ -161,7 +161,7 @@ class Definitions:
             )
         try:
             self._table.write(actions)
-        except Cancelled:
+        except TransactionCancelled:
             return False
         finally:
             self.forget(study.id)
@@ -176,7 +176,7 @@ class Definitions:
             found = self._read(known(study_id))
             if found.current.retired:
                 return found.current.retired
-            given_up = found.current.amended("", self.version, self._now())
+            given_up = found.current.amend("", self.version, self._now())
             if self.replan(found.plan.study, found.current, replace(given_up, retired=decision)):
                 return decision
         raise Unavailable("the study's generations are being changed")
@@ -212,7 +212,7 @@ class Definitions:
             raise Rejected(404, "No such definition")
         return _unpacked(item)
 
-    def _read(self, study_id: str) -> Known:
+    def _read(self, study_id: str) -> CachedStudy:
         read_at = self._now()
         current = self.current(study_id)
         if current is None or current.removed:
@@ -221,8 +221,8 @@ class Definitions:
         counted = tuple(each for each in own if each.generation in current.live)
         others = current.live.keys() - {each.generation for each in counted}
         others_too = tuple(sorted(others))
-        plan = Plan(current.plan, own[0], counted, others_too, retired=bool(current.retired))
-        return Known(read_at, current, plan)
+        plan = WritePlan(current.plan, own[0], counted, others_too, retired=bool(current.retired))
+        return CachedStudy(read_at, current, plan)
 
     def _change(self, study: Study, current: Current | None) -> tuple[Made, list[Action]]:
         if current is None:
@@ -239,7 +239,7 @@ class Definitions:
             detail = "a study that has recorded events keeps its number of shards"
             raise Rejected(409, "Definition cannot be replaced", detail)
         filling = "" if current.digest == study.digest else study.digest
-        amended = current.amended(filling, self.version, self._now())
+        amended = current.amend(filling, self.version, self._now())
         amended = replace(amended, plan=current.plan + 1)
         actions = list(replanned(self._table, study.id, shards, current, amended))
         return ("filling" if filling else "cancelled"), _fitting(actions)
@@ -247,21 +247,22 @@ class Definitions:
     def _alone(self, study: Study, epoch: int, plan: int) -> Current:
         """Make the plan of a study without events: nothing is behind."""
         alone = Current(study.digest, epoch, plan, "", {})
-        return alone.joined(self.version, self._now())
+        return alone.join(self.version, self._now())
 
     def _unused(self, study: Study, current: Current) -> bool:
         """Say whether no event was recorded: every sum is exact, and none has changed yet."""
         if study.generation not in current.live:
             return False
         wanted = [
-            keys.sum_row(study.id, shard, gate_row(name))
+            keys.sum_row(study.id, shard, header_row(name))
             for name in current.live
             for shard in range(study.definition.shards)
         ]
-        found = [(key_of(item), read_gate(item)) for item in self._table.get_batch(wanted)]
+        found = [(key_of(item), read_header(item)) for item in self._table.get_batch(wanted)]
         own = keys.sums(study.generation)
         return all(
-            gate.commits == 0 and not (at[1].startswith(own) and gate.behind) for at, gate in found
+            gate.commits == 0 and not (at[1].startswith(own) and gate.is_stale)
+            for at, gate in found
         )
 
 
@@ -283,7 +284,7 @@ def _fitting(actions: list[Action]) -> list[Action]:
     return actions
 
 
-def is_retired() -> Rejected:
+def retired_error() -> Rejected:
     """Refuse what a retired study does not take."""
     return Rejected(409, "Study is retired", "it is only read: it takes no events any more")
 

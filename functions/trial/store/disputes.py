@@ -13,7 +13,7 @@ from trial.subject.fold import Dispute
 
 def dispute(table: Table, entry: Entry, at: datetime) -> None:
     """Note that a revision came with a second content; the first note stays."""
-    table.put_new(key(keys.conflict(entry)) | {"at": text(stamp_text(at))})
+    table.put_if_absent(key(keys.conflict(entry)) | {"at": text(stamp_text(at))})
 
 
 def disputes(table: Table, study_id: str) -> Iterator[Dispute]:

@@ -17,11 +17,11 @@ from trial.events.envelope import Entry
 from trial.statistics.cells import Share
 from trial.store import amendments, deletion, disputes, erasure, keys, paging, quarantine, reading
 from trial.store.amendments import Amendment
-from trial.store.definitions import Definitions, Put, is_retired, known
-from trial.store.generations import Current, Decision, Plan
+from trial.store.definitions import Definitions, Put, known, retired_error
+from trial.store.generations import Current, Decision, WritePlan
 from trial.store.reading import Chain
-from trial.store.repair import Counted, Repairing
-from trial.store.rows import JournalRow, Receipt, RejectedBody, Result, Stored, stamp_text
+from trial.store.repair import AuditedSubject, Repair
+from trial.store.rows import JournalRow, Receipt, RejectedBody, Result, StoredSubject, stamp_text
 from trial.store.spreading import Spreading
 from trial.store.subject_update import Contribute
 from trial.store.table import Table
@@ -119,13 +119,13 @@ class Store:
         """
         return self._repairing(beat).fill(known(study_id))
 
-    def take_back(self, study_id: str, before: datetime) -> list[str]:
+    def drop_generations(self, study_id: str, before: datetime) -> list[str]:
         """Take back the shares and sums of generations dormant since before then; name them."""
-        return self._repairing().take_back(known(study_id), before)
+        return self._repairing().drop_generations(known(study_id), before)
 
-    def inspect(self, study: Study, number: int) -> Iterator[Counted]:
+    def audit_subjects(self, study: Study, number: int) -> Iterator[AuditedSubject]:
         """Read a shard's subjects, each with what is counted for it and what should be."""
-        return self._repairing().inspect(study, number)
+        return self._repairing().audit_subjects(study, number)
 
     def lacks(self, study: Study, number: int, beat: Beat = lambda: None) -> Share | None:
         """Say what a shard's sums lack of what its subjects' records give.
@@ -139,9 +139,9 @@ class Store:
         row = paging.row(self._table, keys.subject(study.id, number, subject_id))
         return row.version if row else 0
 
-    def mend(self, study_id: str) -> list[tuple[int, str]]:
+    def restore_fences(self, study_id: str) -> list[tuple[int, str]]:
         """Put right gates of sums that refuse every writer; name their shard and generation."""
-        return self._repairing().mend(known(study_id))
+        return self._repairing().restore_fences(known(study_id))
 
     def repair(self, study: Study, number: int) -> Share | None:
         """Make a shard's shares and sums what its subjects' records give; say what sums lacked.
@@ -154,7 +154,7 @@ class Store:
         """Name every study."""
         return (item["SK"]["S"] for item in self._table.query(keys.STUDIES))
 
-    def look_again(self, study_id: str) -> None:
+    def invalidate(self, study_id: str) -> None:
         """Forget what is remembered of the study's definitions."""
         self._definitions.forget(study_id)
 
@@ -165,7 +165,7 @@ class Store:
     def check_open(self, study_id: str) -> None:
         """Raise `Rejected` (409) where a study is only read: it takes no events any more."""
         if self._definitions.plan(study_id).retired:
-            raise is_retired()
+            raise retired_error()
 
     def defined(self, study_id: str, digest: str) -> Study:
         """Give a study by one of the definitions it ever had."""
@@ -180,11 +180,11 @@ class Store:
         current = self.current(study_id)
         return current.epoch if current else 0
 
-    def subjects(self, study: Study) -> Iterator[Stored]:
+    def subjects(self, study: Study) -> Iterator[StoredSubject]:
         """Read every subject with the share that is counted for it: a consistent state."""
         return reading.subjects(self._table, study, self._contribute)
 
-    def subject(self, study: Study, subject_id: str) -> Stored | None:
+    def subject(self, study: Study, subject_id: str) -> StoredSubject | None:
         """Read one subject; None where nothing is recorded of it."""
         return reading.subject(self._table, study, self._contribute, subject_id)
 
@@ -231,21 +231,23 @@ class Store:
         """Read what is quarantined, in order of its digests; what comes after one of them."""
         return quarantine.each(self._table, study_id, after)
 
-    def some_rejected_bodies(self, study_id: str, digests: Iterable[str]) -> Iterator[RejectedBody]:
+    def rejected_bodies_by_digest(
+        self, study_id: str, digests: Iterable[str]
+    ) -> Iterator[RejectedBody]:
         """Read some of what is quarantined, in the order in which it is named."""
         return quarantine.named(self._table, study_id, digests)
 
-    def quarantine_moments(self, study_id: str) -> list[tuple[str, str]]:
+    def quarantine_times(self, study_id: str) -> list[tuple[str, str]]:
         """Say when each body was quarantined, and its digest, in order; no body is read."""
-        return quarantine.moments(self._table, study_id)
+        return quarantine.received_times(self._table, study_id)
 
-    def note_undefined(self, study_id: str) -> None:
+    def note_undefined_study(self, study_id: str) -> None:
         """Note that something was quarantined of a study that has no definition."""
         quarantine.undefined(self._table, study_id)
 
     def undefined(self, after: str, most: int) -> list[str]:
         """Name studies that have no definition and something quarantined, in order."""
-        return quarantine.without_definition(self._table, after, most)
+        return quarantine.undefined_studies(self._table, after, most)
 
     def count_quarantined(self, study_id: str) -> int:
         """Count what is quarantined and not taken since."""
@@ -285,7 +287,7 @@ class Store:
         found = disputes.disputes(self._table, study.id)
         return (each for each in found if not (study.pooled and is_telling(each.kind)))
 
-    def _plan(self, study_id: str) -> Plan:
+    def _plan(self, study_id: str) -> WritePlan:
         """Say what to keep; make this code's generation live where the study has none of it."""
         plan = self._definitions.plan(study_id)
         if not plan.kept:
@@ -293,11 +295,11 @@ class Store:
                 plan = self._definitions.join(study_id)
         return plan
 
-    def _repairing(self, beat: Beat = lambda: None) -> Repairing:
+    def _repairing(self, beat: Beat = lambda: None) -> Repair:
         def contribute(study: Study, subject: Subject) -> Share:
             beat()
             return self._contribute(study, subject)
 
-        return Repairing(
+        return Repair(
             self._table, self._definitions, contribute, self._spreading, self._now, self._pause
         )

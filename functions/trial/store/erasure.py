@@ -11,13 +11,13 @@ from trial.events.blinding import OPEN, UNBLINDED
 from trial.store import cell_names, keys, paging
 from trial.store.encoding import subjects
 from trial.store.rows import read_number
-from trial.store.spreading import row_of_part
+from trial.store.spreading import base_row
 from trial.store.table import (
     PRESENT,
     Action,
-    Cancelled,
     Item,
     Table,
+    TransactionCancelled,
     Value,
     binary,
     key_of,
@@ -47,7 +47,7 @@ def clear_sums(table: Table, study_id: str, shard: int) -> None:
         rows: dict[str, list[Item]] = {}
         for audience in (OPEN, UNBLINDED):
             for item in table.query(keys.counts(study_id, shard, audience), keys.SUM):
-                rows.setdefault(row_of_part(item["SK"]["S"]), []).append(item)
+                rows.setdefault(base_row(item["SK"]["S"]), []).append(item)
         if not sum(not _cleared(table, parts) for parts in rows.values()):
             return
     raise Unavailable("the sums are being written to")
@@ -70,7 +70,7 @@ def _cleared(table: Table, parts: list[Item]) -> bool:
     ]
     try:
         table.write(removals)
-    except Cancelled:
+    except TransactionCancelled:
         return False
     return len(empty) < _CELLS_A_WRITE
 

@@ -52,7 +52,7 @@ _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 
 
 @contextmanager
-def told_apart() -> Iterator[None]:
+def transient_as_unavailable() -> Iterator[None]:
     """Raise `Unavailable` for what asking again will cure; let the rest surface as it is."""
     try:
         yield

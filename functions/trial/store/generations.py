@@ -75,7 +75,7 @@ class Current:
         """The definitions whose sums are needed: the one in force first."""
         return (self.digest, self.filling) if self.filling else (self.digest,)
 
-    def joined(self, version: int, now: datetime) -> "Current":
+    def join(self, version: int, now: datetime) -> "Current":
         """Make one version's generations of what is wanted live."""
         live = {
             name: Generation(digest, version, stamp_text(now))
@@ -84,7 +84,7 @@ class Current:
         }
         return replace(self, generations={**self.generations, **live})
 
-    def left(self, names: Iterable[str], now: datetime) -> "Current":
+    def retire_generations(self, names: Iterable[str], now: datetime) -> "Current":
         """Make generations dormant: writers forget them."""
         dormant = {
             name: replace(self.generations[name], since=stamp_text(now), live=False)
@@ -92,22 +92,22 @@ class Current:
         }
         return replace(self, generations={**self.generations, **dormant})
 
-    def amended(self, filling: str, version: int, now: datetime) -> "Current":
+    def amend(self, filling: str, version: int, now: datetime) -> "Current":
         """Fill one definition beside the one in force; none if it is empty."""
         planned = replace(self, filling=filling)
         gone = [name for name, each in self.live.items() if each.digest not in planned.wanted]
-        planned = planned.left(gone, now)
-        return planned.joined(version, now) if filling else planned
+        planned = planned.retire_generations(gone, now)
+        return planned.join(version, now) if filling else planned
 
-    def taken_over(self, now: datetime) -> "Current":
+    def activate(self, now: datetime) -> "Current":
         """Bring the definition that was filled into force."""
         moved = replace(self, digest=self.filling, filling="", epoch=self.epoch + 1)
         gone = [name for name, each in self.live.items() if each.digest != moved.digest]
-        return moved.left(gone, now)
+        return moved.retire_generations(gone, now)
 
 
 @dataclass(frozen=True)
-class Gate:
+class ShardHeader:
     """A generation's gate in one shard, as read."""
 
     fence: int
@@ -116,17 +116,17 @@ class Gate:
     filled: int
 
     @property
-    def behind(self) -> bool:
+    def is_stale(self) -> bool:
         """Whether some share may be older than its subject."""
         return self.marks != self.filled
 
 
-NEVER = Gate(fence=0, commits=0, marks=1, filled=0)
+MISSING_HEADER = ShardHeader(fence=0, commits=0, marks=1, filled=0)
 """The gate of a generation that was never made: behind."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class WritePlan:
     """What a writer of this code must do for every generation that is live.
 
     `counted` are the studies, the one in force first, whose sums it moves itself; `others` are
@@ -156,12 +156,12 @@ def row_of(name: str, row: str) -> str:
     return f"{name}#{row}"
 
 
-def gate_row(name: str) -> str:
+def header_row(name: str) -> str:
     """Name a generation's gate among the rows of sums of all generations."""
     return row_of(name, STUDY_ROW)
 
 
-def is_gate(row: str) -> bool:
+def is_header(row: str) -> bool:
     """Say whether such a name is a gate's."""
     return row.partition("#")[2] == STUDY_ROW
 
@@ -219,12 +219,12 @@ def _decision(item: Item, name: str) -> Decision | None:
     return Decision(**{each: of["S"] for each, of in item[name]["M"].items()})
 
 
-def read_gate(item: Item) -> Gate:
+def read_header(item: Item) -> ShardHeader:
     """Read a gate."""
     fence, commits, marks, filled = (
         int(item[name]["N"]) if name in item else 0 for name in (FENCE, COMMITS, MARKS, FILLED)
     )
-    return Gate(fence, commits, marks, filled)
+    return ShardHeader(fence, commits, marks, filled)
 
 
 def opened(table: Table, study: Study, current: Current) -> Iterator[Action]:
@@ -280,7 +280,7 @@ def _gates(
 ) -> Iterator[tuple[keys.Key, str]]:
     for name in sorted(generations):
         for shard in range(shards):
-            yield keys.sum_row(study_id, shard, gate_row(name)), name
+            yield keys.sum_row(study_id, shard, header_row(name)), name
 
 
 def _fresh_gates(table: Table, study: Study, current: Current) -> Iterator[Action]:

@@ -203,7 +203,7 @@ def published(study: str) -> Key:
     return f"STUDY#{study}", "PUBLISHED"
 
 
-def claim(study: str) -> Key:
+def lease(study: str) -> Key:
     """Say where it stands who makes the study's documents, so that no two do at once."""
     return f"STUDY#{study}", "PUBLISHING"
 

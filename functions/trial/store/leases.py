@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from trial.errors import Unavailable
 from trial.store import keys
 from trial.store.rows import stamp_text
-from trial.store.table import Cancelled, Item, Table, key, number, text
+from trial.store.table import Item, Table, TransactionCancelled, key, number, text
 
 LEASE = timedelta(minutes=15)
 _TRIES = 5
@@ -22,7 +22,7 @@ _FREE = ""
 
 
 @dataclass(frozen=True)
-class Claim:
+class Lease:
     """Who holds a study until when, and how often it was called for meanwhile."""
 
     study: str
@@ -31,64 +31,64 @@ class Claim:
     calls: int
 
 
-class Claims:
+class Leases:
     """The claims of every study, in the store's own table."""
 
     def __init__(self, table: Table, now: Callable[[], datetime]) -> None:
         self._table = table
         self._now = now
 
-    def take(self, study: str, holder: str) -> Claim | None:
+    def acquire(self, study: str, holder: str) -> Lease | None:
         """Claim a study; None where another holds it, who knows of this call then."""
         for _ in range(_TRIES):
             now = self._now()
-            old, mine = self._read(study), Claim(study, holder, stamp_text(now + LEASE), 0)
+            old, new_lease = self._read(study), Lease(study, holder, stamp_text(now + LEASE), 0)
             if old is None:
-                if self._table.put_new(_item(mine)):
-                    return mine
+                if self._table.put_if_absent(_item(new_lease)):
+                    return new_lease
             elif old.ends < stamp_text(now) or old.holder == holder:
-                if self._replace(old, mine):
-                    return mine
-            elif self._replace(old, Claim(study, old.holder, old.ends, old.calls + 1)):
+                if self._replace(old, new_lease):
+                    return new_lease
+            elif self._replace(old, Lease(study, old.holder, old.ends, old.calls + 1)):
                 return None
         raise Unavailable("the study is being claimed")
 
-    def done(self, claim: Claim) -> Claim | None:
+    def release(self, lease: Lease) -> Lease | None:
         """Give a claim up, unless the study was called for since: then the holder goes again."""
-        if self._replace(claim, Claim(claim.study, claim.holder, _FREE, 0)):
+        if self._replace(lease, Lease(lease.study, lease.holder, _FREE, 0)):
             return None
-        now = self._read(claim.study)
-        return now if now and now.holder == claim.holder and now.ends else None
+        now = self._read(lease.study)
+        return now if now and now.holder == lease.holder and now.ends else None
 
-    def drop(self, study: str, holder: str) -> None:
+    def abandon(self, study: str, holder: str) -> None:
         """Give a claim up, whatever came: what is not done will come again by another way."""
         for _ in range(_TRIES):
             now = self._read(study)
             if now is None or now.holder != holder:
                 return
-            if self._replace(now, Claim(now.study, now.holder, _FREE, now.calls)):
+            if self._replace(now, Lease(now.study, now.holder, _FREE, now.calls)):
                 return
 
-    def _read(self, study: str) -> Claim | None:
-        item = self._table.get(keys.claim(study))
+    def _read(self, study: str) -> Lease | None:
+        item = self._table.get(keys.lease(study))
         if item is None:
             return None
         calls = int(item["calls"]["N"])
-        return Claim(study, item["holder"]["S"], item["ends"]["S"], calls)
+        return Lease(study, item["holder"]["S"], item["ends"]["S"], calls)
 
-    def _replace(self, old: Claim, new: Claim) -> bool:
+    def _replace(self, old: Lease, new: Lease) -> bool:
         """Put a claim in the place of another; say whether that still stood."""
         values = {"holder": text(old.holder), "ends": text(old.ends), "calls": number(old.calls)}
         try:
             self._table.write([self._table.put(_item(new), _HELD, **values)])
-        except Cancelled:
+        except TransactionCancelled:
             return False
         return True
 
 
-def _item(claim: Claim) -> Item:
-    return key(keys.claim(claim.study)) | {
-        "holder": text(claim.holder),
-        "ends": text(claim.ends),
-        "calls": number(claim.calls),
+def _item(lease: Lease) -> Item:
+    return key(keys.lease(lease.study)) | {
+        "holder": text(lease.holder),
+        "ends": text(lease.ends),
+        "calls": number(lease.calls),
     }

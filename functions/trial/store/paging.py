@@ -25,7 +25,7 @@ FILLS = "fills"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Rewritten(Unavailable):
+class PagesReplaced(Unavailable):
     """The pages that a subject's row names are gone: it names others by now."""
 
 
@@ -116,7 +116,7 @@ def rows(table: Table, wanted: Sequence[keys.Key]) -> dict[keys.Key, Row]:
     return {at: _whole(item, pages[at]) for at, item in heads.items()}
 
 
-def each_row(table: Table, partition: str) -> Iterator[Row]:
+def scan_rows(table: Table, partition: str) -> Iterator[Row]:
     """Read every subject's row of a shard."""
     found = table.query(partition, keys.SUBJECT)
     for at, (first, *pages) in groupby(found, lambda item: keys.owner(key_of(item))):
@@ -124,7 +124,7 @@ def each_row(table: Table, partition: str) -> Iterator[Row]:
             continue  # pages without a row: it is gone, or came after the reading had begun
         try:
             whole: Row | None = _whole(first, pages)
-        except Rewritten:
+        except PagesReplaced:
             whole = row(table, at)
         if whole is not None:
             yield whole
@@ -169,7 +169,7 @@ def _read_pages(item: Item, found: Mapping[int, Item]) -> Pages:
     if not numbers:
         return Pages(numbers, subject)
     if not found.keys() >= set(numbers):
-        raise Rewritten("the subject is being written to")
+        raise PagesReplaced("the subject is being written to")
     subject = subjects.decode(subject, *(_body(found[each]) for each in numbers))
     return Pages(numbers, subject, int(item["paged"]["N"]))
 

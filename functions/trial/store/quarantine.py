@@ -21,9 +21,9 @@ from trial.store.table import (
     ABSENT,
     KEYS_A_BATCH,
     PRESENT,
-    Cancelled,
     Item,
     Table,
+    TransactionCancelled,
     binary,
     key,
     key_of,
@@ -84,7 +84,7 @@ def _written(table: Table, item: Item, parts: Iterable[Item]) -> bool:
     """Write a row and its body together; say whether there was none before."""
     try:
         table.write([table.put(item, ABSENT), *map(table.put, parts)])
-    except Cancelled as cancelled:
+    except TransactionCancelled as cancelled:
         if "ConditionalCheckFailed" in cancelled.codes:
             return False
         raise Unavailable("what is quarantined is being written to") from cancelled
@@ -106,7 +106,7 @@ def named(table: Table, study_id: str, digests: Iterable[str]) -> Iterator[Rejec
         yield from _with_bodies(table, study_id, [rows[each] for each in some if each in rows])
 
 
-def moments(table: Table, study_id: str) -> list[tuple[str, str]]:
+def received_times(table: Table, study_id: str) -> list[tuple[str, str]]:
     """Say when each body was quarantined, and its digest, in order; no body is read."""
     rows = table.query(keys.quarantine(known(study_id)))
     return sorted((item["at"]["S"], item["SK"]["S"]) for item in rows)
@@ -150,7 +150,7 @@ def erase(table: Table, study_id: str, subject: str, at: datetime) -> int:
     """
     found = []
     for partition in (study_id, UNKNOWN_STUDY):
-        table.put_new(key(keys.erased(partition, subject)) | {"at": text(stamp_text(at))})
+        table.put_if_absent(key(keys.erased(partition, subject)) | {"at": text(stamp_text(at))})
         found += [
             (partition, rejected.sha256, len(_parts(rejected.body)))
             for rejected in each(table, partition)
@@ -211,10 +211,10 @@ def _is_erased(table: Table, study_id: str, body: bytes) -> bool:
 
 def undefined(table: Table, study_id: str) -> None:
     """Note that something was quarantined of a study that has no definition."""
-    table.put_new(key(keys.undefined(known(study_id))))
+    table.put_if_absent(key(keys.undefined(known(study_id))))
 
 
-def without_definition(table: Table, after: str, most: int) -> list[str]:
+def undefined_studies(table: Table, after: str, most: int) -> list[str]:
     """Name studies that have no definition and something quarantined, in order."""
     return [item["SK"]["S"] for item in islice(table.query(keys.UNDEFINED, after=after), most)]
 

@@ -9,18 +9,18 @@ from trial.events.blinding import of_audience
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import keys, paging
-from trial.store.generations import NEVER, Gate, gate_row, read_gate
+from trial.store.generations import MISSING_HEADER, ShardHeader, header_row, read_header
 from trial.store.paging import Row
-from trial.store.rows import GENESIS, JournalRow, Stored, read_cells, read_journal
-from trial.store.spreading import row_of_part
+from trial.store.rows import GENESIS, JournalRow, StoredSubject, read_cells, read_journal
+from trial.store.spreading import base_row
 from trial.store.subject_update import Contribute
-from trial.store.table import Cancelled, Table
+from trial.store.table import Table, TransactionCancelled
 
 _TRIES = 4
 _AT_ONCE = 10  # rows of a journal, each of up to 400 KB
 
 
-def subjects(table: Table, study: Study, contribute: Contribute) -> Iterator[Stored]:
+def subjects(table: Table, study: Study, contribute: Contribute) -> Iterator[StoredSubject]:
     """Read every subject, shard by shard, each as it is when its row is read.
 
     Subjects do not share state, so their rows, read one after the other, are a consistent state
@@ -31,7 +31,9 @@ def subjects(table: Table, study: Study, contribute: Contribute) -> Iterator[Sto
         yield from _of_shard(table, study, contribute, number)
 
 
-def subject(table: Table, study: Study, contribute: Contribute, subject_id: str) -> Stored | None:
+def subject(
+    table: Table, study: Study, contribute: Contribute, subject_id: str
+) -> StoredSubject | None:
     """Read one subject; None where nothing is recorded of it."""
     number = keys.shard_of(subject_id, study.definition.shards)
     row = paging.row(table, keys.subject(study.id, number, subject_id))
@@ -90,7 +92,7 @@ def chain(table: Table, study_id: str, subject_id: str) -> Chain | None:
     links = []
     for item in table.query(keys.journal(study_id, subject_id)):
         row = read_journal(study_id, subject_id, item, b"")
-        links.append((row.version, item["SK"]["S"], row.previous, row.hash, row.is_sealed))
+        links.append((row.version, item["SK"]["S"], row.previous, row.hash, row.has_valid_hash))
     if not links:
         return None
     links.sort()
@@ -114,15 +116,15 @@ def journal_rows(
                 yield read_journal(study_id, subject_id, items[each], cipher_key)
 
 
-def rows_of(table: Table, study_id: str, number: int) -> Iterator[Row]:
+def subject_rows(table: Table, study_id: str, number: int) -> Iterator[Row]:
     """Read the subjects' rows of one shard, each as it is when it is read."""
-    return paging.each_row(table, keys.shard(study_id, number))
+    return paging.scan_rows(table, keys.shard(study_id, number))
 
 
-def gate_of(table: Table, study: Study, number: int) -> Gate | None:
+def gate_of(table: Table, study: Study, number: int) -> ShardHeader | None:
     """Read a generation's gate as it is now; None where the generation was never made."""
     item = table.get(_gate_key(study, number))
-    return read_gate(item) if item else None
+    return read_header(item) if item else None
 
 
 def accepted(table: Table, study: Study) -> int:
@@ -133,7 +135,7 @@ def accepted(table: Table, study: Study) -> int:
 
 def difference(
     table: Table, study: Study, number: int, share_of: Callable[[Row], Share]
-) -> tuple[Share | None, Gate | None]:
+) -> tuple[Share | None, ShardHeader | None]:
     """Say what a shard's sums lack of its subjects' shares, and of which state that is.
 
     None stands where the shard was written to all the while.
@@ -141,7 +143,7 @@ def difference(
     audiences = [each.audience for each in study.views]
     before = _settled(table, study, number)
     for _ in range(_TRIES):
-        counted = cells.total(map(share_of, rows_of(table, study.id, number)))
+        counted = cells.total(map(share_of, subject_rows(table, study.id, number)))
         read = _read_sums(table, study, number, audiences)
         after = _settled(table, study, number)
         if before is not None and before == after:
@@ -150,16 +152,20 @@ def difference(
     return None, before
 
 
-def _of_shard(table: Table, study: Study, contribute: Contribute, number: int) -> Iterator[Stored]:
-    for row in rows_of(table, study.id, number):
+def _of_shard(
+    table: Table, study: Study, contribute: Contribute, number: int
+) -> Iterator[StoredSubject]:
+    for row in subject_rows(table, study.id, number):
         yield _stored(study, contribute, number, row)
 
 
-def _stored(study: Study, contribute: Contribute, number: int, row: Row) -> Stored:
+def _stored(study: Study, contribute: Contribute, number: int, row: Row) -> StoredSubject:
     share = row.fresh(study.generation)
     if share is None:
         share = contribute(study, row.subject)
-    return Stored(row.subject.id, number, row.version, row.subject, share, row.head, row.cipher_key)
+    return StoredSubject(
+        row.subject.id, number, row.version, row.subject, share, row.head, row.cipher_key
+    )
 
 
 def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: int) -> Share:
@@ -174,7 +180,7 @@ def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: i
     """
     before = _settled(table, study, number)
     for _ in range(_TRIES):
-        if before is not None and before.behind:
+        if before is not None and before.is_stale:
             break
         read = _read_sums(table, study, number, (study.audience,))
         after = _settled(table, study, number)
@@ -188,22 +194,22 @@ def _read_sums(table: Table, study: Study, number: int, audiences: Iterable[str]
     start, read = keys.sums(study.generation), Share()
     for audience in audiences:
         for item in table.query(keys.counts(study.id, number, audience), start):
-            row = row_of_part(item["SK"]["S"].removeprefix(start))
+            row = base_row(item["SK"]["S"].removeprefix(start))
             cells.add(read.setdefault(row, {}), read_cells(item))
     return {row: counted for row, counted in read.items() if counted}
 
 
-def _settled(table: Table, study: Study, number: int) -> Gate | None:
+def _settled(table: Table, study: Study, number: int) -> ShardHeader | None:
     """Read a gate at a moment when no transaction is under way; None if there is one.
 
     A gate that is not there is behind for ever.
     """
     try:
-        item = table.get_together(_gate_key(study, number))
-    except Cancelled:
+        item = table.get_serialized(_gate_key(study, number))
+    except TransactionCancelled:
         return None
-    return read_gate(item) if item else NEVER
+    return read_header(item) if item else MISSING_HEADER
 
 
 def _gate_key(study: Study, number: int) -> keys.Key:
-    return keys.sum_row(study.id, number, gate_row(study.generation))
+    return keys.sum_row(study.id, number, header_row(study.generation))

@@ -7,18 +7,18 @@ from trial.definition.study import Study
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import keys, reading
-from trial.store.actions import addition
-from trial.store.backfill import ROUNDS, Filling, Replanned, Shard, Wrong
+from trial.store.actions import add_to_row
+from trial.store.backfill import ROUNDS, Backfill, Correction, FencedShard, PlanChanged
 from trial.store.generations import (
     ACTIONS,
     FENCE,
     FENCED,
     FILLED,
     MARKS,
-    NEVER,
+    MISSING_HEADER,
     STUDY_ROW,
-    gate_row,
-    read_gate,
+    header_row,
+    read_header,
     write_current,
 )
 from trial.store.paging import Row
@@ -28,27 +28,27 @@ from trial.store.table import ABSENT, Item, key, number
 
 
 @dataclass(frozen=True)
-class Counted:
+class AuditedSubject:
     """A subject's row, and the rows of sums in which it is not counted as its records say."""
 
     row: Row
     wrong: tuple[str, ...]
 
 
-class Repairing(Filling):
+class Repair(Backfill):
     """Looks a shard over, and puts right what differs."""
 
-    def inspect(self, study: Study, at: int) -> Iterator[Counted]:
+    def audit_subjects(self, study: Study, at: int) -> Iterator[AuditedSubject]:
         """Read a shard's subjects, each with where it is counted otherwise than its records say."""
-        for row in reading.rows_of(self.table, study.id, at):
+        for row in reading.subject_rows(self.table, study.id, at):
             share, version = row.counted(study.generation)
             if version < row.version and share is not None:
-                yield Counted(row, ())  # waits to be filled
+                yield AuditedSubject(row, ())  # waits to be filled
                 continue
             should = self.contribute(study, row.subject)
             right = share is not None and version == row.version
             wrong = cells.difference(should, share or {}) if right else should
-            yield Counted(row, tuple(sorted(wrong)))
+            yield AuditedSubject(row, tuple(sorted(wrong)))
 
     def lacks(self, study: Study, at: int) -> Share | None:
         """Say what a shard's sums lack of what its subjects' records give.
@@ -58,11 +58,11 @@ class Repairing(Filling):
         found, gate = reading.difference(
             self.table, study, at, lambda row: self.contribute(study, row.subject)
         )
-        if gate == NEVER:
+        if gate == MISSING_HEADER:
             return {STUDY_ROW: {COMMITS: 1}}  # its gate is gone, and with it the way to write
-        return {} if gate is not None and gate.behind else found
+        return {} if gate is not None and gate.is_stale else found
 
-    def mend(self, study_id: str) -> list[tuple[int, str]]:
+    def restore_fences(self, study_id: str) -> list[tuple[int, str]]:
         """Put the plan's number on gates that carry another; name their shard and generation.
 
         Such a gate refuses every writer and every fill. CURRENT and its gates change together,
@@ -77,9 +77,9 @@ class Repairing(Filling):
         mended = []
         for name in sorted(current.live):
             for at in range(plan.study.definition.shards):
-                where = keys.sum_row(study_id, at, gate_row(name))
+                where = keys.sum_row(study_id, at, header_row(name))
                 item = self.table.get(where)
-                if item is None or (found := read_gate(item).fence) == current.plan:
+                if item is None or (found := read_header(item).fence) == current.plan:
                     continue  # `repair` makes one that is gone
                 values = {":plan": number(current.plan), ":one": number(1), ":fence": number(found)}
                 right = self.table.update(
@@ -98,21 +98,21 @@ class Repairing(Filling):
             plan = self.definitions.join(study.id)
             if study.generation not in {each.generation for each in plan.counted}:
                 return {}
-            shard = Shard(study, at, plan.fence)
+            shard = FencedShard(study, at, plan.fence)
             try:
                 return self._repaired(shard)
-            except Replanned:
+            except PlanChanged:
                 continue
         return None
 
-    def _otherwise(self, study: Study) -> Wrong:
+    def _otherwise(self, study: Study) -> Correction:
         def wrong(row: Row) -> Share | None:
             should = self.contribute(study, row.subject)
             return None if row.fresh(study.generation) == should else should
 
         return wrong
 
-    def _repaired(self, shard: Shard) -> Share | None:
+    def _repaired(self, shard: FencedShard) -> Share | None:
         if reading.gate_of(self.table, shard.study, shard.number) is None:
             self.once(self.table.put(_new_gate(shard), ABSENT))
         self._mark(shard)
@@ -134,13 +134,13 @@ class Repairing(Filling):
                 lacked = cells.total((lacked, part))
         return None
 
-    def _mark(self, shard: Shard) -> None:
+    def _mark(self, shard: FencedShard) -> None:
         """Let readers compute until the shard is filled again."""
-        marked = addition(
-            self.table, shard.gate, gate_row(shard.study.generation), {}, shard.fence, marked=True
+        marked = add_to_row(
+            self.table, shard.gate, header_row(shard.study.generation), {}, shard.fence, marked=True
         )
         if not self.once(marked):
-            raise Replanned("the fence was moved")
+            raise PlanChanged("the fence was moved")
 
 
 def _part(lacks: Share) -> Share:
@@ -149,6 +149,6 @@ def _part(lacks: Share) -> Share:
     return {row: dict(sorted(lacks[row].items())[:CELLS_A_ROW]) for row in rows}
 
 
-def _new_gate(shard: Shard) -> Item:
+def _new_gate(shard: FencedShard) -> Item:
     values = {COMMITS: 0, FENCE: shard.fence, MARKS: 1, FILLED: 0}
     return key(shard.gate) | {name: number(value) for name, value in values.items()}

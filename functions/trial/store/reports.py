@@ -24,7 +24,7 @@ _FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=10), timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Requested:
+class ReportRequest:
     """A report: who asked for it, when, why and as of when, and the cut it became.
 
     It may be asked for as the final analysis, or at a planned `look`; `completion` says in words
@@ -57,7 +57,7 @@ class Requested:
         more = self.tries - AT_ONCE
         return more < 0 or self._waits_since(now) >= _FIRST_WAIT * 2**more
 
-    def is_given_up(self, now: datetime) -> bool:
+    def has_expired(self, now: datetime) -> bool:
         """Say whether a report has been waiting for too long, however often it was tried."""
         return self.tries >= AT_ONCE and self._waits_since(now) > LONGEST_WAIT
 
@@ -103,43 +103,43 @@ class Reports:
         """Keep the rows in the store's own table, so that its stream tells Publish of them."""
         self._table = table
 
-    def request(self, study: str, asked: Requested) -> None:
+    def request(self, study: str, asked: ReportRequest) -> None:
         """Ask for a report; Publish makes it when the stream tells it of this row."""
         fields = {"status": asked.status} | {name: getattr(asked, name) for name in _ASKED}
-        self._table.put_new(
+        self._table.put_if_absent(
             key(keys.report(study, asked.id))
             | {name: _value(value) for name, value in fields.items()}
         )
 
-    def get(self, study: str, request: str) -> Requested:
+    def get(self, study: str, request: str) -> ReportRequest:
         """Find a report by its request; raises `Rejected` (404)."""
         found = self.find(study, request)
         if found is None:
             raise Rejected(404, "No such report")
         return found
 
-    def find(self, study: str, request: str) -> Requested | None:
+    def find(self, study: str, request: str) -> ReportRequest | None:
         """Find a report by its request; None where there is none."""
         item = self._table.get(keys.report(study, request))
         return _requested(item) if item else None
 
-    def all(self, study: str) -> Iterator[Requested]:
+    def all(self, study: str) -> Iterator[ReportRequest]:
         """List a study's reports."""
         partition, start = keys.report(study, "")
         return map(_requested, self._table.query(partition, start))
 
-    def alike(self, study: str, asked: Requested) -> list[str]:
+    def same_look_or_final(self, study: str, asked: ReportRequest) -> list[str]:
         """Name the reports that were asked for at the same look, or as final too, in order."""
         wanted = asked.look, asked.final
         same = [each for each in self.all(study) if (each.look, each.final) == wanted]
         return [each.id for each in sorted(same, key=lambda one: one.order)]
 
-    def waiting(self, study: str) -> list[Requested]:
+    def waiting(self, study: str) -> list[ReportRequest]:
         """List the reports that are not made yet, in the order in which they were asked for."""
         pending = (each for each in self.all(study) if each.status == PENDING)
         return sorted(pending, key=lambda each: each.order)
 
-    def previous(self, study: str, asked: Requested) -> Requested | None:
+    def previous(self, study: str, asked: ReportRequest) -> ReportRequest | None:
         """Find the report that another tells the changes since; None for a study's first.
 
         It is the last of those asked for before it that were ready when it was first made; that is
@@ -180,7 +180,7 @@ class Reports:
             )
         ])  # fmt: skip
 
-    def count_try(self, study: str, request: str, by: int = 1) -> None:
+    def count_attempt(self, study: str, request: str, by: int = 1) -> None:
         """Count that a report is tried: whoever tries it may not live to say how it went."""
         self._table.write([
             self._table.update(
@@ -206,7 +206,7 @@ class Reports:
     def request_audit(self, study: str, request: str, principal: str, at: str) -> None:
         """Ask for an audit; it is made when the stream tells of this row."""
         row = key(keys.audit(study, request))
-        self._table.put_new(row | {"requested_by": text(principal), "requested_at": text(at)})
+        self._table.put_if_absent(row | {"requested_by": text(principal), "requested_at": text(at)})
 
     def mark(self, study: str, status: str, at: str, detail: str = "") -> None:
         """Note whether a study's last rendering succeeded: then its documents are not behind."""
@@ -222,7 +222,7 @@ class Reports:
             )
         ])  # fmt: skip
 
-    def mark_behind(self, study: str, since: str) -> None:
+    def set_behind_since(self, study: str, since: str) -> None:
         """Note since when a study's documents are known to be behind; '' if they are not."""
         change = "SET behind_since = :since" if since else "REMOVE behind_since"
         values = {":since": text(since)} if since else {}
@@ -245,8 +245,8 @@ def _value(value: str | bool) -> dict[str, Any]:  # noqa: FBT001 (an attribute's
     return {"BOOL": value} if isinstance(value, bool) else text(value)
 
 
-def _requested(item: Item) -> Requested:
-    return Requested(
+def _requested(item: Item) -> ReportRequest:
+    return ReportRequest(
         id=item["SK"]["S"].removeprefix(keys.REPORT),
         status=item["status"]["S"],
         requested_by=item["requested_by"]["S"],

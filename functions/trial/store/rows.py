@@ -64,7 +64,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredSubject:
     """A subject as of one version, with the share that the sums count for it at that version."""
 
     id: str
@@ -122,14 +122,14 @@ class JournalRow:
             raise Unavailable("a journal row is not what was received")
         return replace(entry, digest=self.digest)
 
-    def sealed(self) -> bytes:
+    def expected_hash(self) -> bytes:
         """Compute the hash that this row must carry."""
         return hashlib.sha256(self.previous + canonical(self._fields()).encode()).digest()
 
     @property
-    def is_sealed(self) -> bool:
+    def has_valid_hash(self) -> bool:
         """Whether the row carries the hash that it must carry."""
-        return self.hash == self.sealed()
+        return self.hash == self.expected_hash()
 
     def document(self) -> dict[str, Any]:
         """Give the row as data: what the hash covers, and both hashes in hexadecimal."""
@@ -274,7 +274,7 @@ def verify(rows: Iterable[JournalRow], head: bytes) -> bool:
     """Say whether journal rows, in order of version, are the whole chain that ends in `head`."""
     previous = GENESIS
     for version, row in enumerate(rows, start=1):
-        if (row.version, row.previous, row.hash) != (version, previous, row.sealed()):
+        if (row.version, row.previous, row.hash) != (version, previous, row.expected_hash()):
             return False
         previous = row.hash
     return previous == head

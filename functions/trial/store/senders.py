@@ -21,7 +21,7 @@ LIFE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
-class Listed:
+class SenderList:
     """A list of senders, and who decided on it."""
 
     senders: Sequence[Sender]
@@ -40,18 +40,20 @@ class Senders:
         self._now = now
         self._fresh: dict[str, tuple[datetime, Sequence[Sender]]] = {}
 
-    def put(self, study_id: str, senders: Sequence[Sender], principal: str, reason: str) -> Listed:
+    def put(
+        self, study_id: str, senders: Sequence[Sender], principal: str, reason: str
+    ) -> SenderList:
         """Let these senders post from now on, and nobody else; everybody, if there are none."""
-        listed = Listed(senders, Decision(stamp_text(self._now()), principal, reason))
+        listed = SenderList(senders, Decision(stamp_text(self._now()), principal, reason))
         item: Item = key(keys.senders(study_id, listed.decision.at))
         item |= {name: text(of) for name, of in vars(listed.decision).items()}
         item["senders"] = text(json.dumps([asdict(each) for each in senders]))
-        if not self._table.put_new(item):
+        if not self._table.put_if_absent(item):
             raise Unavailable("another list of senders was put at the same moment")
         self._fresh.pop(study_id, None)
         return listed
 
-    def all(self, study_id: str) -> list[Listed]:
+    def all(self, study_id: str) -> list[SenderList]:
         """Read every list there ever was, the one that holds last."""
         return [_read(each) for each in self._table.query(*keys.senders(study_id, ""))]
 
@@ -65,7 +67,7 @@ class Senders:
         return senders
 
 
-def _read(item: Item) -> Listed:
+def _read(item: Item) -> SenderList:
     senders = [Sender(**each) for each in json.loads(item["senders"]["S"])]
     decision = Decision(**{name: item[name]["S"] for name in Decision.__dataclass_fields__})
-    return Listed(senders, decision)
+    return SenderList(senders, decision)

@@ -15,7 +15,7 @@ from itertools import batched
 
 from trial.statistics.cells import Cells, Share
 from trial.store import cell_names, keys
-from trial.store.generations import is_gate
+from trial.store.generations import is_header
 from trial.store.table import KEYS_A_BATCH, Item, Table, key_of
 
 FULL_BYTES = 30_000
@@ -31,12 +31,12 @@ _PART, _BESIDE = "~", "x"
 _DEEPEST = 40
 
 
-def row_of_part(row: str) -> str:
+def base_row(row: str) -> str:
     """Give the row that a part is of; a row that is not spread is its own part."""
     return row.partition(_PART)[0]
 
 
-def is_narrow(change: Mapping[str, int]) -> bool:
+def fits_one_expression(change: Mapping[str, int]) -> bool:
     """Say whether one expression can make a change of a row."""
     if len(change) <= CELLS_A_ROW:
         return True
@@ -55,7 +55,7 @@ class Spreading:
 
         Rows are named with their generation.
         """
-        if not self._full and all(map(is_narrow, changes.values())):
+        if not self._full and all(map(fits_one_expression, changes.values())):
             return changes
         at = _Places(study_id, shard, self._full)
         placed = _together(at.below(row, change) for row, change in changes.items())
@@ -65,7 +65,7 @@ class Spreading:
 
     def learn(self, study_id: str, shard: int, parts: Iterable[str]) -> bool:
         """Look which rows, of those that a refused change touches, are large; say if any is new."""
-        known, left = len(self._full), [each for each in parts if not is_gate(each)]
+        known, left = len(self._full), [each for each in parts if not is_header(each)]
         while left:
             wanted = {keys.sum_row(study_id, shard, each): each for each in left}
             large = set(self._large(list(wanted)))
@@ -88,7 +88,7 @@ class _Places:
 
     def below(self, row: str, change: Cells) -> Share:
         """Take a change apart by what its cells are counted for, as far as rows are full."""
-        if is_gate(row) or not (self._is_full(row) or not is_narrow(change)):
+        if is_header(row) or not (self._is_full(row) or not fits_one_expression(change)):
             return {row: change}
         made: Share = {}
         for name, value in change.items():
@@ -97,7 +97,7 @@ class _Places:
 
     def beside(self, row: str, change: Cells) -> Share:
         """Leave a change together, in the first part beside a full row that is not full."""
-        if is_gate(row):
+        if is_header(row):
             return {row: change}
         made, part = Share(), row
         for some in _some(change):
@@ -121,7 +121,7 @@ class _Places:
 def _narrowed(part: str, change: Cells) -> Share:
     """Take a change of one part further apart until one expression can make each."""
     depth = len(part.partition(_PART)[2])
-    if is_narrow(change) or depth >= _DEEPEST:
+    if fits_one_expression(change) or depth >= _DEEPEST:
         return {part: change}
     made: Share = {}
     for name, value in change.items():
@@ -134,7 +134,7 @@ def _together(placed: Iterable[Share]) -> Share:
 
 
 def _some(change: Cells) -> Iterator[Cells]:
-    if is_narrow(change):
+    if fits_one_expression(change):
         yield change
         return
     for some in batched(change.items(), CELLS_A_ROW, strict=False):

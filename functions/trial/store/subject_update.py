@@ -13,18 +13,18 @@ from trial.store.encoding import sealing, subjects
 from trial.store.encoding.shares import encode_share
 from trial.store.generations import (
     ACTIONS,
-    Plan,
-    gate_row,
-    is_gate,
+    WritePlan,
+    header_row,
+    is_header,
     row_of,
 )
 from trial.store.paging import Pages, Row
 from trial.store.rows import Receipt
-from trial.store.spreading import is_narrow
+from trial.store.spreading import fits_one_expression
 from trial.subject.fold import Outcome, Subject, fold
 
 type Contribute = Callable[[Study, Subject], Share]
-type Placed = Callable[[Share], Share]
+type Placement = Callable[[Share], Share]
 """Says where what is added to rows of sums goes (`spreading`)."""
 
 BYTES = 3_500_000  # of the 4 MB that a transaction's items may have: sizes here are estimates
@@ -38,7 +38,7 @@ _EMPTY = subjects.encode(Subject(""))
 
 
 @dataclass
-class Pending:
+class PendingEntry:
     """An entry on its way: its place in the call, and the hashes tried for its journal row."""
 
     index: int
@@ -47,16 +47,16 @@ class Pending:
 
 
 @dataclass(frozen=True)
-class Task:
+class SubjectWork:
     """One subject's entries, in order; at most `limit` of them go into one transaction."""
 
     subject: str
-    entries: Sequence[Pending]
+    entries: Sequence[PendingEntry]
     limit: int
 
 
 @dataclass(frozen=True)
-class Draft:
+class SubjectUpdate:
     """One subject's change: the entries taken, what each is to its subject, and what follows.
 
     `change` names rows of sums with their generation, and begins with the gate of every live one;
@@ -64,12 +64,12 @@ class Draft:
     what moves out of the row.
     """
 
-    plan: Plan
-    task: Task
+    plan: WritePlan
+    task: SubjectWork
     shard: int
     row: Row
     cipher_key: bytes
-    taken: Sequence[tuple[Pending, Outcome]]
+    taken: Sequence[tuple[PendingEntry, Outcome]]
     body: bytes
     older: Pages
     page: bytes | None
@@ -80,12 +80,12 @@ class Draft:
     """What is counted of the subject from now on, in the generation in force."""
 
     @property
-    def fresh(self) -> list[Pending]:
+    def fresh(self) -> list[PendingEntry]:
         """The entries to be journalled."""
         return [pending for pending, outcome in self.taken if outcome is Outcome.RECORDED]
 
     @property
-    def rest(self) -> Sequence[Pending]:
+    def rest(self) -> Sequence[PendingEntry]:
         """The entries left for the next transaction."""
         return self.task.entries[len(self.taken) :]
 
@@ -123,15 +123,20 @@ class Draft:
         return largest > ITEM_BYTES or self.paged_length > SUBJECT_LENGTH
 
 
-def journal_bytes(pending: Pending) -> int:
+def journal_bytes(pending: PendingEntry) -> int:
     """Say about how large an entry's journal row will be."""
     entry = pending.receipt.entry
     return OVERHEAD + len(entry.body.encode()) + len(entry.source) + len(pending.receipt.principal)
 
 
 def draft(
-    plan: Plan, contribute: Contribute, placed: Placed, task: Task, shard: int, row: Row
-) -> Draft:
+    plan: WritePlan,
+    contribute: Contribute,
+    placed: Placement,
+    task: SubjectWork,
+    shard: int,
+    row: Row,
+) -> SubjectUpdate:
     """Fold as many of a task's entries as one transaction takes; at least one.
 
     Where not even one fits with the sums of every generation, only those in force are counted.
@@ -152,21 +157,21 @@ def draft(
 
 
 def _draft(
-    plan: Plan,
+    plan: WritePlan,
     contribute: Contribute,
-    placed: Placed,
-    task: Task,
+    placed: Placement,
+    task: SubjectWork,
     shard: int,
     row: Row,
     counted: Sequence[Study],
-) -> Draft:
+) -> SubjectUpdate:
     subject, taken = row.subject, []
     for pending in task.entries[: task.limit]:
         subject, outcome = fold(subject, pending.receipt.entry)
         taken.append((pending, outcome))
     version = row.version + sum(outcome is Outcome.RECORDED for _, outcome in taken)
     names = [each.generation for each in plan.counted] + list(plan.others)
-    change: Share = {gate_row(name): {} for name in names}
+    change: Share = {header_row(name): {} for name in names}
     shares, in_force = {}, None
     for study in counted:
         share, before = contribute(study, subject), row.share(study.generation)
@@ -177,7 +182,7 @@ def _draft(
     cipher_key = b"" if subject.erased else row.cipher_key or sealing.new_key()
     older = row.pages if subject.erased == row.subject.erased else _without(row.pages)
     body, page = _divided(older, subject)
-    return Draft(
+    return SubjectUpdate(
         plan,
         task,
         shard,
@@ -213,19 +218,19 @@ def moved(study: Study, share: Share, before: Share) -> Share:
 
 
 @dataclass(frozen=True)
-class Part:
+class Transaction:
     """Drafts that commit together, or not at all, and what they change in the sums of a shard."""
 
-    drafts: Sequence[Draft]
+    drafts: Sequence[SubjectUpdate]
     changes: Share
 
     @property
-    def tasks(self) -> list[Task]:
+    def tasks(self) -> list[SubjectWork]:
         """Their tasks, to be done again if the transaction fails."""
         return [each.task for each in self.drafts]
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> WritePlan:
         """The plan they were all made under."""
         return self.drafts[0].plan
 
@@ -236,9 +241,9 @@ class Part:
         return slice(first, first + self.plan.gates)
 
 
-def parts(drafts: Iterable[Draft]) -> Iterator[Part]:
+def parts(drafts: Iterable[SubjectUpdate]) -> Iterator[Transaction]:
     """Pack drafts of one plan, shard by shard, into as few parts as fit."""
-    shards: dict[int, list[Draft]] = {}
+    shards: dict[int, list[SubjectUpdate]] = {}
     for each in drafts:
         shards.setdefault(each.shard, []).append(each)
     for of_shard in shards.values():
@@ -248,9 +253,9 @@ def parts(drafts: Iterable[Draft]) -> Iterator[Part]:
             if _fit([*packed, each], more):
                 packed, changes = [*packed, each], more
             else:
-                yield Part(packed, changes)
+                yield Transaction(packed, changes)
                 packed, changes = [each], each.change
-        yield Part(packed, changes)
+        yield Transaction(packed, changes)
 
 
 def merged(changes: Share, more: Share) -> Share:
@@ -259,17 +264,17 @@ def merged(changes: Share, more: Share) -> Share:
     for row, change in more.items():
         total = sums[row] = dict(sums.get(row, {}))
         cells.add(total, change)
-        if not total and not is_gate(row):
+        if not total and not is_header(row):
             del sums[row]
     return sums
 
 
-def _fit(drafts: Sequence[Draft], changes: Share) -> bool:
+def _fit(drafts: Sequence[SubjectUpdate], changes: Share) -> bool:
     rows = sum(each.rows for each in drafts)
     size = sum(each.size for each in drafts) + SUM_ROW_BYTES * len(changes)
     return (
         rows + len(changes) <= ACTIONS
         and size <= BYTES
-        and all(map(is_narrow, changes.values()))
+        and all(map(fits_one_expression, changes.values()))
         and not any(each.too_large for each in drafts)
     )

@@ -23,9 +23,9 @@ from trial.store.table import (
     ABSENT,
     KEYS_A_BATCH,
     PRESENT,
-    Cancelled,
     Item,
     Table,
+    TransactionCancelled,
     binary,
     key,
     number,
@@ -171,7 +171,7 @@ class Submissions:
             ]
             try:
                 self._table.write([self._table.put(each, ABSENT) for each in items])
-            except Cancelled:
+            except TransactionCancelled:
                 continue
             return [each["SK"]["S"] for each in items]
         raise Unavailable("what was submitted could not be kept")
@@ -190,7 +190,7 @@ class Submissions:
         at = keys.submitted(study_id), submitted.id
         try:
             self._table.write([self._table.update(at, change, condition, **more)])
-        except Cancelled as cancelled:
+        except TransactionCancelled as cancelled:
             if cancelled.codes != ["ConditionalCheckFailed"]:
                 raise Unavailable("a submission is being written to") from cancelled
 

@@ -1,8 +1,9 @@
 """The DynamoDB table: the few calls the store makes, and what their failures mean.
 
-A failure is either `Unavailable` (nothing is known: read again before trying again), `Cancelled`
-(a transaction that was certainly not applied, with the reason of each action), or an error of
-botocore's own that no repetition will cure and that therefore surfaces.
+A failure is either `Unavailable` (nothing is known: read again before trying again),
+`TransactionCancelled` (certainly not applied, with the reason of each action),
+`InvalidTransaction` (one that DynamoDB never applies), or an error of botocore's own that no retry
+will cure and that therefore surfaces.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from trial.errors import TrialError, Unavailable
-from trial.store.failures import code, told_apart
+from trial.store.failures import code, transient_as_unavailable
 from trial.store.keys import Key
 
 type Value = dict[str, Any]
@@ -27,7 +28,7 @@ ABSENT = "attribute_not_exists(PK)"
 PRESENT = "attribute_exists(PK)"
 
 
-class Cancelled(TrialError):
+class TransactionCancelled(TrialError):
     """A transaction that was not applied: the reason's code of each action, in order."""
 
     def __init__(self, codes: Sequence[str]) -> None:
@@ -61,7 +62,7 @@ def key_of(item: Item) -> Key:
     return item["PK"]["S"], item["SK"]["S"]
 
 
-class Unfit(TrialError):
+class InvalidTransaction(TrialError):
     """A transaction that DynamoDB takes from nobody: too large as a whole, or not legible."""
 
 
@@ -96,8 +97,11 @@ class Table:
             if wanted and not found:
                 raise Unavailable("the store is busy")
 
-    def get_together(self, of: Key) -> Item | None:
-        """Read one item at a moment when no transaction is changing it, or raise `Cancelled`."""
+    def get_serialized(self, of: Key) -> Item | None:
+        """Read one item while no transaction is changing it.
+
+        Raises `TransactionCancelled` where one is.
+        """
         get = {"Get": {"TableName": self.name, "Key": key(of)}}
         answer = self._call("transact_get_items", TransactItems=[get])
         item: Item | None = answer["Responses"][0].get("Item")
@@ -117,7 +121,7 @@ class Table:
         pages = self._pages(partition, "", Select="COUNT", FilterExpression=condition)
         return sum(page["Count"] for page in pages)
 
-    def put_new(self, item: Item) -> bool:
+    def put_if_absent(self, item: Item) -> bool:
         """Put an item unless there is one under its key; say whether it was put."""
         try:
             self._call("put_item", TableName=self.name, Item=item, ConditionExpression=ABSENT)
@@ -143,7 +147,11 @@ class Table:
         return {"Update": update | _conditional(condition, {}) | parts}
 
     def write(self, actions: Sequence[Action]) -> None:
-        """Apply all actions or none; raises `Cancelled` for none, `Unavailable` for either."""
+        """Apply all actions or none.
+
+        Raises `TransactionCancelled` or `InvalidTransaction` where none was applied, and
+        `Unavailable` where it is not known.
+        """
         self._call("transact_write_items", TransactItems=actions)
 
     def _pages(self, partition: str, start: str, **more: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (botocore's own)
@@ -169,13 +177,13 @@ class Table:
         if self.meter is not None:
             request["ReturnConsumedCapacity"] = "TOTAL"
         try:
-            with told_apart():
+            with transient_as_unavailable():
                 answer: dict[str, Any] = getattr(self._client, operation)(**request)
         except ClientError as error:
             if code(error) == "TransactionCanceledException":
                 raise _cancelled(error) from error
             if operation == "transact_write_items" and code(error) in _UNFIT:
-                raise Unfit("transaction not taken") from error
+                raise InvalidTransaction("transaction not taken") from error
             raise
         if self.meter is not None:
             self.meter(operation, _units(answer.get("ConsumedCapacity", [])))
@@ -191,9 +199,9 @@ def _conditional(condition: str, values: dict[str, Value]) -> dict[str, Any]:
     return made
 
 
-def _cancelled(error: ClientError) -> Cancelled:
+def _cancelled(error: ClientError) -> TransactionCancelled:
     reasons = error.response.get("CancellationReasons", [])
-    return Cancelled([reason.get("Code") or "None" for reason in reasons])
+    return TransactionCancelled([reason.get("Code") or "None" for reason in reasons])
 
 
 def _units(consumed: Any) -> float:  # noqa: ANN401 (one dictionary, or a list of them)

@@ -22,8 +22,8 @@ from trial.errors import Rejected, Unavailable, uncounted
 from trial.events.payloads import ERASURE
 from trial.store import keys, paging
 from trial.store.actions import actions
-from trial.store.definitions import is_retired
-from trial.store.generations import Plan
+from trial.store.definitions import retired_error
+from trial.store.generations import WritePlan
 from trial.store.paging import Row
 from trial.store.rows import Change, Receipt, Result
 from trial.store.spreading import Spreading
@@ -31,15 +31,15 @@ from trial.store.subject_update import (
     ITEM_BYTES,
     SUBJECT_LENGTH,
     Contribute,
-    Draft,
-    Part,
-    Pending,
-    Task,
+    PendingEntry,
+    SubjectUpdate,
+    SubjectWork,
+    Transaction,
     draft,
     journal_bytes,
     parts,
 )
-from trial.store.table import KEYS_A_BATCH, Cancelled, Table, Unfit
+from trial.store.table import KEYS_A_BATCH, InvalidTransaction, Table, TransactionCancelled
 from trial.subject.fold import Outcome, Subject, fold
 
 ATTEMPTS = 12
@@ -59,7 +59,7 @@ _PASSING = {
 }
 
 
-class Moved(Unavailable):
+class DefinitionSuperseded(Unavailable):
     """Another definition came into force: entries must be accepted by it before they are sent."""
 
 
@@ -68,10 +68,10 @@ class Corrupted(Unavailable):
 
 
 @dataclass(frozen=True)
-class Group:
+class Attempt:
     """Tasks tried together, and how many times they failed."""
 
-    tasks: Sequence[Task]
+    tasks: Sequence[SubjectWork]
     failures: int = 0
 
 
@@ -82,8 +82,8 @@ class Recording:
         self,
         table: Table,
         study: Study,
-        plan: Plan,
-        renew: Callable[[], Plan],
+        plan: WritePlan,
+        renew: Callable[[], WritePlan],
         contribute: Contribute,
         spreading: Spreading,
         now: Callable[[], datetime],
@@ -99,24 +99,24 @@ class Recording:
         self.pause = pause
         self.deadline = now() + PATIENCE
         self.results: dict[int, Result] = {}
-        self.groups: deque[Group] = deque()
+        self.groups: deque[Attempt] = deque()
 
     def run(self, receipts: Sequence[Receipt]) -> list[Result]:
         """Record the entries; give each one's result, in order."""
         if receipts and self.plan.study.digest != self.study.digest:
             self.plan = self.renew()
-        subjects: dict[str, list[Pending]] = {}
+        subjects: dict[str, list[PendingEntry]] = {}
         for index, receipt in enumerate(receipts):
             assert receipt.entry.study == self.study.id
-            subjects.setdefault(receipt.entry.subject, []).append(Pending(index, receipt))
-        tasks = [Task(name, of, _EVENTS_A_TRANSACTION) for name, of in subjects.items()]
+            subjects.setdefault(receipt.entry.subject, []).append(PendingEntry(index, receipt))
+        tasks = [SubjectWork(name, of, _EVENTS_A_TRANSACTION) for name, of in subjects.items()]
         for start in range(0, len(tasks), KEYS_A_BATCH):
-            self.groups.append(Group(tasks[start : start + KEYS_A_BATCH]))
+            self.groups.append(Attempt(tasks[start : start + KEYS_A_BATCH]))
         while self.groups:
             self._try(self.groups.popleft())
         return [self.results[index] for index in range(len(receipts))]
 
-    def _try(self, group: Group) -> None:
+    def _try(self, group: Attempt) -> None:
         if group.failures:
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (group.failures - 1))
             self.pause(random.uniform(0, longest))  # noqa: S311 (jitter)
@@ -129,14 +129,14 @@ class Recording:
             self._again(group.tasks, group.failures, error)
             return
         if self.plan.study.digest != self.study.digest:
-            self._give_up(tasks, Moved("the study's definition has changed"))
+            self._give_up(tasks, DefinitionSuperseded("the study's definition has changed"))
             return
         if self.plan.retired:
             tasks = [taken for each in tasks if (taken := self._erasures(each)) is not None]
         for part in parts(self._drafts(tasks, rows)):
             self._commit(part, group.failures)
 
-    def _read(self, tasks: Sequence[Task]) -> dict[str, Row]:
+    def _read(self, tasks: Sequence[SubjectWork]) -> dict[str, Row]:
         wanted = [keys.subject(self.study.id, self._shard(each), each.subject) for each in tasks]
         rows: dict[keys.Key, Row | None] = {}
         if len(wanted) == 1:
@@ -148,7 +148,7 @@ class Recording:
             for task, key in zip(tasks, wanted, strict=True)
         }
 
-    def _unsettled(self, task: Task, rows: dict[str, Row]) -> Task | None:
+    def _unsettled(self, task: SubjectWork, rows: dict[str, Row]) -> SubjectWork | None:
         """Settle what the subject's row knows already, and what no row can hold."""
         left = []
         for pending in task.entries:
@@ -164,21 +164,21 @@ class Recording:
             self._settle(pending, outcome)
         return replace(task, entries=left) if left else None
 
-    def _erasures(self, task: Task) -> Task | None:
+    def _erasures(self, task: SubjectWork) -> SubjectWork | None:
         """Keep what a retired study takes, and refuse the rest."""
         left = []
         for pending in task.entries:
             if pending.receipt.entry.kind == ERASURE:
                 left.append(pending)
             else:
-                self._settle(pending, is_retired())
+                self._settle(pending, retired_error())
         return replace(task, entries=left) if left else None
 
-    def _is_ours(self, pending: Pending) -> bool:
+    def _is_ours(self, pending: PendingEntry) -> bool:
         item = self.table.get(keys.journal_row(pending.receipt.entry))
         return item is not None and item["hash"]["B"] in pending.tried
 
-    def _drafts(self, tasks: Sequence[Task], rows: dict[str, Row]) -> list[Draft]:
+    def _drafts(self, tasks: Sequence[SubjectWork], rows: dict[str, Row]) -> list[SubjectUpdate]:
         plan, drafts = self.plan, []
         for task in tasks:
             row = rows[task.subject]
@@ -192,7 +192,7 @@ class Recording:
                 self._uncounted(task, error)
         return drafts
 
-    def _uncounted(self, task: Task, error: Exception) -> None:
+    def _uncounted(self, task: SubjectWork, error: Exception) -> None:
         """Find the entry that this code fails to count, and take the subject's others."""
         if task.limit > 1 and len(task.entries) > 1:
             self._follow([replace(task, limit=min(task.limit, len(task.entries)) // 2)])
@@ -200,7 +200,7 @@ class Recording:
         self._settle(task.entries[0], uncounted(error))
         self._follow([replace(task, entries=task.entries[1:], limit=_EVENTS_A_TRANSACTION)])
 
-    def _commit(self, part: Part, failures: int) -> None:
+    def _commit(self, part: Transaction, failures: int) -> None:
         alone = part.drafts[0] if len(part.drafts) == 1 else None
         if alone is not None and alone.too_large:
             self._refused(part, _subject_too_large())
@@ -210,23 +210,23 @@ class Recording:
             self.table.write(wanted)
         except Unavailable as error:
             self._again(part.tasks, failures, error)
-        except Unfit:
+        except InvalidTransaction:
             self._unfit(part, failures)
-        except Cancelled as cancelled:
+        except TransactionCancelled as cancelled:
             self._cancelled(part, failures, _one_each(cancelled.codes, len(wanted)))
         else:
             for each in part.drafts:
                 self._taken(each)
             self._follow([replace(each.task, entries=each.rest) for each in part.drafts])
 
-    def _taken(self, draft: Draft) -> None:
+    def _taken(self, draft: SubjectUpdate) -> None:
         """Settle what committed, and say what each entry did to its subject."""
         subject = draft.row.subject
         for pending, outcome in draft.taken:
             before, (subject, _) = subject, fold(subject, pending.receipt.entry)
             self._settle(pending, outcome, Change(before, subject, draft.counted))
 
-    def _cancelled(self, part: Part, failures: int, codes: Sequence[str]) -> None:
+    def _cancelled(self, part: Transaction, failures: int, codes: Sequence[str]) -> None:
         if _LOST_RACE in codes[part.gates]:
             self._replan(part, failures)
         elif not _PASSING.issuperset(codes):
@@ -236,7 +236,7 @@ class Recording:
         else:
             self._again(part.tasks, failures, Unavailable("the subject is being written to"))
 
-    def _unfit(self, part: Part, failures: int) -> None:
+    def _unfit(self, part: Transaction, failures: int) -> None:
         """Spread rows of sums that are full; where none is, an entry is to blame."""
         try:
             spread = self.spreading.learn(self.study.id, part.drafts[0].shard, part.changes)
@@ -244,11 +244,11 @@ class Recording:
             self._again(part.tasks, failures, error)
             return
         if spread:
-            self.groups.append(Group(part.tasks, failures))
+            self.groups.append(Attempt(part.tasks, failures))
         else:
             self._refused(part, Rejected(422, "Event cannot be stored", "the store refuses it"))
 
-    def _replan(self, part: Part, failures: int) -> None:
+    def _replan(self, part: Transaction, failures: int) -> None:
         """Go on under the plan there is now."""
         changing = Unavailable("the study's generations are changing")
         try:
@@ -258,24 +258,24 @@ class Recording:
             changing = error
         self._again(part.tasks, failures, changing)
 
-    def _again(self, tasks: Sequence[Task], failures: int, error: Unavailable) -> None:
+    def _again(self, tasks: Sequence[SubjectWork], failures: int, error: Unavailable) -> None:
         """Try once more together, then in halves, so that no subject fails its neighbours."""
         failures += 1
         if failures >= ATTEMPTS or self.now() >= self.deadline:
             self._give_up(tasks, error)
         elif failures == 1 or len(tasks) == 1:
-            self.groups.append(Group(tasks, failures))
+            self.groups.append(Attempt(tasks, failures))
         else:
             middle = len(tasks) // 2
-            self.groups.append(Group(tasks[:middle], failures))
-            self.groups.append(Group(tasks[middle:], failures))
+            self.groups.append(Attempt(tasks[:middle], failures))
+            self.groups.append(Attempt(tasks[middle:], failures))
 
-    def _refused(self, part: Part, error: Rejected) -> None:
+    def _refused(self, part: Transaction, error: Rejected) -> None:
         """Find the entry that cannot be stored: part by part, then entry by entry."""
         if len(part.drafts) > 1:
             middle = len(part.drafts) // 2
-            self.groups.append(Group(part.tasks[:middle]))
-            self.groups.append(Group(part.tasks[middle:]))
+            self.groups.append(Attempt(part.tasks[:middle]))
+            self.groups.append(Attempt(part.tasks[middle:]))
             return
         (alone,) = part.drafts
         if len(alone.taken) > 1:
@@ -285,24 +285,24 @@ class Recording:
         self._settle(pending, error)
         self._follow([replace(alone.task, entries=alone.rest, limit=_EVENTS_A_TRANSACTION)])
 
-    def _follow(self, tasks: Sequence[Task]) -> None:
+    def _follow(self, tasks: Sequence[SubjectWork]) -> None:
         if left := [each for each in tasks if each.entries]:
-            self.groups.append(Group(left))
+            self.groups.append(Attempt(left))
 
-    def _give_up(self, tasks: Sequence[Task], error: Unavailable) -> None:
+    def _give_up(self, tasks: Sequence[SubjectWork], error: Unavailable) -> None:
         for task in tasks:
             for pending in task.entries:
                 self._settle(pending, error)
 
     def _settle(
         self,
-        pending: Pending,
+        pending: PendingEntry,
         outcome: Outcome | Rejected | Unavailable,
         change: Change | None = None,
     ) -> None:
         self.results.setdefault(pending.index, Result(outcome, change))
 
-    def _shard(self, task: Task) -> int:
+    def _shard(self, task: SubjectWork) -> int:
         return keys.shard_of(task.subject, self.study.definition.shards)
 
 
@@ -313,7 +313,7 @@ def _one_each(codes: Sequence[str], actions: int) -> Sequence[str]:
     return [next((code for code in codes if code not in _PASSING), _NOT_AT_FAULT)] * actions
 
 
-def _journal_alone(alone: Draft, codes: Sequence[str]) -> bool:
+def _journal_alone(alone: SubjectUpdate, codes: Sequence[str]) -> bool:
     """Say whether a journal row was in the way and the subject's row as it was read."""
     fresh = len(alone.fresh)
     return _LOST_RACE in codes[:fresh] and codes[fresh] == _NOT_AT_FAULT

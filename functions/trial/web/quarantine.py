@@ -27,11 +27,11 @@ def listed(
     A place is a moment and how many of that moment come up to it: it tells nothing of a body.
     """
     after, skip = request.query.get("after", ""), pagination.number(request, "skip")
-    moments = store.quarantine_moments(study)
+    moments = store.quarantine_times(study)
     same = [each for each in moments if each[0] == after][skip:]
     wanted = [digest for _, digest in (*same, *(each for each in moments if each[0] > after))]
     page = pagination.page(
-        store.some_rejected_bodies(study, wanted),
+        store.rejected_bodies_by_digest(study, wanted),
         RejectedBody.masked if masked else RejectedBody.document,
     )
     answer: dict[str, Any] = {

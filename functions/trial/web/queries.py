@@ -15,7 +15,7 @@ from trial.events.payloads import KINDS
 from trial.render import consort, tables_json
 from trial.reporting import comparison, discrepancies, report
 from trial.store.bucket import object_keys
-from trial.store.bucket.object_keys import AUDIT, BESIDE, CHANGES, CHANGES_SIGNATURE, LIVE, REPORT
+from trial.store.bucket.object_keys import AUDIT, CHANGES, CHANGES_SIGNATURE, LIVE, REPORT, UNLISTED
 from trial.store.rows import JournalRow
 from trial.web import (
     activity,  # noqa: F401 (its routes)
@@ -49,7 +49,7 @@ def get_schema(_request: Request, schema: str) -> Answer:
 def get_definition(_request: Request, study: str) -> Answer:
     """Give the definition in force, as data, and say whether another is being filled."""
     wiring.store().study(study)
-    wiring.store().look_again(study)
+    wiring.store().invalidate(study)
     found, current = wiring.store().study(study), wiring.store().current(study)
     filling, epoch = (current.filling, current.epoch) if current else ("", 0)
     standing = {
@@ -219,7 +219,7 @@ def get_file(_request: Request, seen: Study, cut: str, file: str) -> Answer:
     found = cut if cut == LIVE else _cut_of(seen, cut)
     if file in (CHANGES, CHANGES_SIGNATURE):
         place = object_keys.changes(found, cut)
-    elif file in BESIDE:
+    elif file in UNLISTED:
         place = object_keys.audit(found)
     else:
         place = LIVE if cut == LIVE else object_keys.cut(found)

@@ -11,7 +11,7 @@ from trial.errors import Fault, Rejected
 from trial.events.field_errors import none_of
 from trial.events.fields import FullDate, Identifier, Instant, Text, validate
 from trial.events.payloads import KINDS
-from trial.store.reports import PENDING, Requested
+from trial.store.reports import PENDING, ReportRequest
 from trial.store.rows import stamp_text
 from trial.subject.rights import Sender
 
@@ -86,7 +86,7 @@ def because(value: object, title: str) -> str:
     return validate(Because, value, "", title).reason
 
 
-def read(value: object, principal: str, now: datetime, testing: Testing | None) -> Requested:
+def read(value: object, principal: str, now: datetime, testing: Testing | None) -> ReportRequest:
     """Read a request for a report; raises `Rejected` (422) naming each field at fault.
 
     A look must be one that the study's `testing` plans.
@@ -101,7 +101,7 @@ def read(value: object, principal: str, now: datetime, testing: Testing | None) 
     if as_of is not None and as_of > now - SETTLED:
         detail = f"must lie {SETTLED.seconds} s in the past, when nothing before it can still come"
         raise Rejected(422, _TITLE, "", Fault("/as_of", detail))
-    return Requested(
+    return ReportRequest(
         id=identifier(),
         status=PENDING,
         requested_by=principal,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from trial.file_names import DEFINITION, MANIFEST, PAGE, TABLES, WORKBOOK
 from trial.render.ars.analyses import Analysis
 from trial.render.ars.clauses import Written
 from trial.render.datasets import file_name
@@ -15,7 +16,6 @@ FILE_TYPES = {
 }
 """The types of file that CDISC's terminology has no term for."""
 
-WORKBOOK, PAGE, TABLES = "listings.xlsx", "report.html", "tables.json"
 HEADER, FOOTER = "section/header", "section/footer"
 
 
@@ -176,7 +176,7 @@ def documents(cut: Cut) -> list[Written]:
             "name": "Study definition",
             "description": f"SHA-256 {cut.definition}; contribution version"
             f" {cut.contribution_version}; audience {cut.audience}",
-            "location": "definition.json",
+            "location": DEFINITION,
         },
         {
             "id": "document/datasets",
@@ -189,6 +189,6 @@ def documents(cut: Cut) -> list[Written]:
             "id": "document/manifest",
             "name": "Manifest of the cut",
             "description": "The SHA-256 and size of every file",
-            "location": "manifest.json",
+            "location": MANIFEST,
         },
     ]

@@ -27,7 +27,7 @@ def note(flow: Flow) -> str:
 
 
 def _form(flow: Flow) -> tuple[str, str]:
-    kind = next((each for each in _FORMS if flow.design.startswith(each)), "parallel")
+    kind = next((design for design in _FORMS if flow.design.startswith(design)), "parallel")
     several = max((len(stage.boxes) for stage in flow.stages), default=1) > 1
     return _FORMS["parallel" if several and kind == "single" else kind]
 
@@ -39,14 +39,14 @@ def name(box: Box) -> str:
 
 
 def count_text(box: Box) -> str:
-    """Say a box's count; what was never reported, or is not collected, is not zero."""
+    """Write a box's count; what was never reported, or is not collected, is not zero."""
     if box.n is None:
         return box.absent
     return f"n = {box.n}; not yet due: {box.not_due}" if box.not_due else f"n = {box.n}"
 
 
 def outline(flow: Flow) -> Iterator[tuple[int, str]]:
-    """Tell the flow in words, a line a box, each with its depth: 0 the flow, 1 those who left."""
+    """Write the flow in words, a line a box, each with its depth: 0 the flow, 1 those who left."""
     for stage in flow.stages:
         for depth, boxes in enumerate((stage.boxes, stage.beside)):
             for box in boxes:
@@ -54,14 +54,14 @@ def outline(flow: Flow) -> Iterator[tuple[int, str]]:
 
 
 def box_text(box: Box) -> str:
-    """Tell a box in one line, with its reasons."""
+    """Write a box in one line, with its reasons."""
     reasons = "; ".join(f"{isolated(label)}: {n}" for label, n in box.reasons)
     text = f"{name(box)}: {count_text(box)}"
     return f"{text} ({reasons})" if reasons else text
 
 
 def flow_json(flow: Flow, cut: Cut | None = None) -> Document:
-    """Give the flow as data; with a cut, say first which state of which study it shows."""
+    """Return the flow as data; with a cut, first which state of which study it shows."""
     source: Document = {}
     if cut is not None:
         source = {"study": cut.study, "notice": cut.notice, "cut": cut_fields(cut)}

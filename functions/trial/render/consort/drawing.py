@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from trial.render.markup import EMPTY, Html, escape, html, joined
 
 SIZE = 12
 LEADING = 16
 PAD = 9
-_SANS = "Arial, 'Liberation Sans', Helvetica, 'DejaVu Sans', sans-serif"
-_LOOKS = {
-    "box": 'fill="#ffffff" stroke="#1f2937" stroke-width="1.2"',
-    "side": 'fill="#f8fafc" stroke="#64748b" stroke-width="1"',
-    "stage": 'fill="#e2e8f0" stroke="#cbd5e1" stroke-width="1"',
-    "notice": 'fill="#fff8e1" stroke="#8a6d00" stroke-width="1.5"',
-    "finding": 'fill="#fff5f5" stroke="#b00020" stroke-width="2.5"',
+_SANS = html("Arial, 'Liberation Sans', Helvetica, 'DejaVu Sans', sans-serif")
+_STYLES = {
+    "box": html('fill="#ffffff" stroke="#1f2937" stroke-width="1.2"'),
+    "side": html('fill="#f8fafc" stroke="#64748b" stroke-width="1"'),
+    "stage": html('fill="#e2e8f0" stroke="#cbd5e1" stroke-width="1"'),
+    "notice": html('fill="#fff8e1" stroke="#8a6d00" stroke-width="1.5"'),
+    "finding": html('fill="#fff5f5" stroke="#b00020" stroke-width="2.5"'),
 }
 type Point = tuple[int, int]
 
@@ -29,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """A rectangle with its lines of text; `kind` is its class and decides its look."""
+    """A rectangle with its lines of text; `kind` is its class and decides its style."""
 
     kind: str
     x: int
@@ -39,56 +40,71 @@ class Panel:
 
     @property
     def height(self) -> int:
-        """How high it must be for its lines."""
+        """Return the height that its lines need."""
         return 2 * PAD + len(self.lines) * LEADING
 
 
-def panel(drawn: Panel, height: int) -> Sequence[str]:
+def draw_panel(panel: Panel, height: int) -> Sequence[Html]:
     """Draw a panel with its text in the middle of `height`."""
-    frame = f'x="{drawn.x}" y="{drawn.y}" width="{drawn.width}" height="{height}" rx="3"'
-    y = drawn.y + (height - len(drawn.lines) * LEADING) // 2 + SIZE
+    y = panel.y + (height - len(panel.lines) * LEADING) // 2 + SIZE
     return [
-        f'<rect class="{drawn.kind}" {frame} {_LOOKS[drawn.kind]}/>',
+        html(
+            '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="3" {}/>',
+            escape(panel.kind),
+            panel.x,
+            panel.y,
+            panel.width,
+            height,
+            _STYLES[panel.kind],
+        ),
         *(
-            text((drawn.x + PAD + line.indent, y + number * LEADING), line)
-            for number, line in enumerate(drawn.lines)
+            text((panel.x + PAD + line.indent, y + number * LEADING), line)
+            for number, line in enumerate(panel.lines)
         ),
     ]
 
 
-def text(at: Point, line: Line, size: int = SIZE) -> str:
+def text(start: Point, line: Line, size: int = SIZE) -> Html:
     """Write a line of text."""
-    weight = ' font-weight="bold"' if line.bold else ""
-    sized = f' font-size="{size}"' if size != SIZE else ""
-    return f'<text x="{at[0]}" y="{at[1]}"{sized}{weight}>{escape(line.text)}</text>'
+    x, y = start
+    font_size = html(' font-size="{}"', size) if size != SIZE else EMPTY
+    weight = html(' font-weight="bold"') if line.bold else EMPTY
+    return html('<text x="{}" y="{}"{}{}>{}</text>', x, y, font_size, weight, escape(line.text))
 
 
-def path(start: Point, end: Point) -> str:
+def path(start: Point, end: Point) -> Html:
     """Draw a line."""
-    points = f"{start[0]},{start[1]} {end[0]},{end[1]}"
-    return f'<polyline points="{points}" fill="none" stroke="#1f2937"/>'
+    return html('<polyline points="{},{} {},{}" fill="none" stroke="#1f2937"/>', *start, *end)
 
 
-def arrow(start: Point, end: Point) -> Sequence[str]:
+def arrow(start: Point, end: Point) -> Sequence[Html]:
     """Draw a line with a head at its end: down, or to the right."""
     x, y = end
     level = y == start[1]
-    head = f"{x - 7},{y - 4} {x - 7},{y + 4}" if level else f"{x - 4},{y - 7} {x + 4},{y - 7}"
-    return [path(start, end), f'<polygon points="{x},{y} {head}" fill="#1f2937"/>']
+    base = ((x - 7, y - 4), (x - 7, y + 4)) if level else ((x - 4, y - 7), (x + 4, y - 7))
+    head = html('<polygon points="{},{} {},{} {},{}" fill="#1f2937"/>', x, y, *base[0], *base[1])
+    return [path(start, end), head]
 
 
-def page(width: int, height: int, title: str, description: str, parts: Sequence[str]) -> str:
+def page(width: int, height: int, title: str, description: str, parts: Sequence[Html]) -> Html:
     """Wrap a drawing up; readers that do not see it get the title and the description."""
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    named = 'role="img" aria-labelledby="flow-title flow-description"'
-    ink = f'font-family="{_SANS}" font-size="{SIZE}" fill="#111827"'
-    return "\n".join(
+    return joined(
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} {named} {ink}>',
-            f'<title id="flow-title">{escape(title)}</title>',
-            f'<desc id="flow-description">{escape(description)}</desc>',
-            f'<rect class="page" width="{width}" height="{height}" fill="#ffffff"/>',
+            html(
+                '<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}"'
+                ' viewBox="0 0 {0} {1}" role="img"'
+                ' aria-labelledby="flow-title flow-description"'
+                ' font-family="{2}" font-size="{3}" fill="#111827">',
+                width,
+                height,
+                _SANS,
+                SIZE,
+            ),
+            html('<title id="flow-title">{}</title>', escape(title)),
+            html('<desc id="flow-description">{}</desc>', escape(description)),
+            html('<rect class="page" width="{}" height="{}" fill="#ffffff"/>', width, height),
             *parts,
-            "</svg>\n",
-        )
+            html("</svg>\n"),
+        ),
+        html("\n"),
     )

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from trial.render import legible, wrap
 from trial.render.consort import alt_text, drawing
 from trial.render.consort.drawing import PAD, SIZE, Line, Panel
+from trial.render.markup import Html
 from trial.tables.bidi import isolated
 from trial.tables.grid import Box, Cut, Flow, Stage
 
@@ -40,36 +41,40 @@ def _bulleted(lines: Iterable[str]) -> Iterator[Line]:
             yield Line(text, indent=_BULLET)
 
 
-def _counted(label: str, count: str, width: float) -> Iterator[str]:
+def _lines_with_count(label: str, count: str, width: float) -> Iterator[str]:
     """Break a label and its count into lines; whatever its writing, the count stays as it is."""
     for line in wrap([*legible(label).split(), count], width):
-        told = line.removesuffix(count)
-        yield f"{isolated(told.rstrip())} {count}".lstrip() if told != line else isolated(line)
+        before = line.removesuffix(count)
+        if before == line:
+            yield isolated(line)
+        else:
+            yield f"{isolated(before.rstrip())} {count}".lstrip()
 
 
 def _box_lines(box: Box, width: int, lane: str = "") -> tuple[Line, ...]:
     room = width - 2 * PAD
     name = box.label if lane and box.arm == lane else alt_text.name(box)
-    head = _counted(name, f"({alt_text.count_text(box)})", room / _BOLD)
+    head = _lines_with_count(name, f"({alt_text.count_text(box)})", room / _BOLD)
     reasons = [
         line
         for label, n in box.reasons
-        for line in _bulleted(_counted(label, f"(n = {n})", (room - _BULLET) / SIZE))
+        for line in _bulleted(_lines_with_count(label, f"(n = {n})", (room - _BULLET) / SIZE))
     ]
     return (*(Line(text, bold=True) for text in head), *reasons)
 
 
-def _dealt(stage: Stage) -> list[tuple[str, list[Box]]]:
-    """Deal who left after a stage to its boxes: by arm or, where no arm is named, in their order.
+def _side_boxes_by_lane(stage: Stage) -> list[tuple[str, list[Box]]]:
+    """Return the side boxes of each lane of a stage, with the arm that the lane is of.
 
-    Who is of no arm that has a box stands in the last lane.
+    They go by arm or, where a box of the stage names no arm, in turn. The side boxes of an arm that
+    has no box stand in the last lane.
     """
     lanes = [box.arm for box in stage.boxes] or [""]
     if not all(lanes):
         return [("", list(stage.beside[number :: len(lanes)])) for number in range(len(lanes))]
-    dealt = {arm: [box for box in stage.beside if box.arm == arm] for arm in lanes}
-    dealt[lanes[-1]] += [box for box in stage.beside if box.arm not in dealt]
-    return list(dealt.items())
+    by_arm = {arm: [box for box in stage.beside if box.arm == arm] for arm in lanes}
+    by_arm[lanes[-1]] += [box for box in stage.beside if box.arm not in by_arm]
+    return list(by_arm.items())
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,11 @@ class _Diagram:
 
     def __init__(self, flow: Flow) -> None:
         self.lanes = max((len(stage.boxes) for stage in flow.stages), default=1) or 1
-        needed = _LEFT + self.lanes * (_LANE + _GUTTER) - _GUTTER + _MARGIN
-        self.width = max(_A4, needed)
+        lanes_width = self.lanes * (_LANE + _GUTTER) - _GUTTER
+        self.width = max(_A4, _LEFT + lanes_width + _MARGIN)
         self.right = self.width - _MARGIN
         self.y = _MARGIN
-        self.parts: list[str] = []
+        self.parts: list[Html] = []
 
     def slots(self, boxes: int) -> list[_Slot]:
         """Place the boxes of one stage side by side; a box alone leaves room at its right."""
@@ -112,9 +117,9 @@ class _Diagram:
             self.parts.append(drawing.text((_MARGIN, self.y), Line(line, bold=bold), size))
 
     def panel(self, panel: Panel, height: int = 0) -> int:
-        """Draw a panel at least so high, and give the height it took."""
+        """Draw a panel at least so high, and return its height."""
         height = max(height, panel.height)
-        self.parts += drawing.panel(panel, height)
+        self.parts += drawing.draw_panel(panel, height)
         return height
 
     def banner(self, kind: str, *paragraphs: Iterable[Line]) -> None:
@@ -138,10 +143,10 @@ class _Diagram:
         self.y += height
 
     def sides(self, stage: Stage, *, last: bool) -> None:
-        """Draw who left after a stage, each beside the arrow of its arm, and move below them."""
+        """Draw the side boxes of a stage, each beside the arrow of its arm, and move below them."""
         slots = self.slots(len(stage.boxes) or 1)
         lowest = self.y
-        for slot, (lane, boxes) in zip(slots, _dealt(stage), strict=True):
+        for slot, (lane, boxes) in zip(slots, _side_boxes_by_lane(stage), strict=True):
             y = self.y
             for box in boxes:
                 y += _GUTTER
@@ -158,7 +163,7 @@ class _Diagram:
     def join(self, above: Stage, below: Stage, start: int) -> None:
         """Lead from each box to the one under it, or over a bar where their numbers differ.
 
-        To a stage apart nothing leads.
+        Nothing leads to a stage that stands apart.
         """
         stems = [slot.stem for slot in self.slots(len(above.boxes))]
         heads = [slot.x + slot.width // 2 for slot in self.slots(len(below.boxes))]
@@ -177,7 +182,7 @@ class _Diagram:
             self.parts += drawing.arrow((head, bar), (head, self.y))
 
 
-def flow_svg(flow: Flow, cut: Cut) -> str:
+def flow_svg(flow: Flow, cut: Cut) -> Html:
     """Draw the flow: wider than A4 only beyond three arms, and as high as its boxes need."""
     diagram = _Diagram(flow)
     diagram.text(flow.title, 17, bold=True)
@@ -196,22 +201,22 @@ def flow_svg(flow: Flow, cut: Cut) -> str:
             diagram.join(stage, below, start)
     if flow.findings:
         width = (room - _BULLET) / SIZE
-        found = (
+        lines = (
             line
-            for each in flow.findings
-            for line in _bulleted(map(isolated, wrap(legible(each).split(), width)))
+            for finding in flow.findings
+            for line in _bulleted(map(isolated, wrap(legible(finding).split(), width)))
         )
-        diagram.banner("finding", _paragraph("Finding: this flow does not add up", room), found)
+        diagram.banner("finding", _paragraph("Finding: this flow does not add up", room), lines)
     diagram.y += _GUTTER // 2
     diagram.text(_provenance(cut), 10)
-    title, told = legible(f"{cut.study}: {flow.title}"), legible(_description(flow, cut))
-    return drawing.page(diagram.width, diagram.y + _MARGIN, title, told, diagram.parts)
+    title, description = f"{cut.study}: {flow.title}", _description(flow, cut)
+    return drawing.page(diagram.width, diagram.y + _MARGIN, title, description, diagram.parts)
 
 
 def _description(flow: Flow, cut: Cut) -> str:
-    """Tell the whole flow to readers that do not see it."""
+    """Return the whole flow in words, for readers that do not see the diagram."""
     notice = cut.notice.rstrip(". ")
-    told = ". ".join(
+    sentences = ". ".join(
         (
             notice,
             cut.completion.text,
@@ -219,7 +224,7 @@ def _description(flow: Flow, cut: Cut) -> str:
             *(text for _, text in alt_text.outline(flow)),
         )
     )
-    return told + "." + "".join(f" Finding: {finding}." for finding in flow.findings)
+    return sentences + "." + "".join(f" Finding: {finding}." for finding in flow.findings)
 
 
 def _provenance(cut: Cut) -> str:

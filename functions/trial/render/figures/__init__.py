@@ -1,8 +1,5 @@
 """Figures as pictures: one inline SVG each, with its data in words for those who do not see it."""
 
-from html import escape
-
-from trial.render import legible
 from trial.render.figures import alt_text
 from trial.render.figures.axes import RIGHT
 from trial.render.figures.canvas import (
@@ -14,16 +11,17 @@ from trial.render.figures.canvas import (
     Canvas,
     colour,
     lines_of,
-    look,
+    series_style,
     width_of,
 )
 from trial.render.figures.plots import PLOTS
+from trial.render.markup import Html, escape, html, joined
 from trial.tables.grid import Figure
 
 _SAMPLE = 34  # width of a legend's sample
 
 
-def figure_svg(figure: Figure) -> str:
+def figure_svg(figure: Figure) -> Html:
     """Draw a figure; without data it says so.
 
     Colours are CSS variables with a fallback: `canvas.LIGHT` and `canvas.DARK` name them.
@@ -40,7 +38,10 @@ def figure_svg(figure: Figure) -> str:
 
 
 def _legend(canvas: Canvas, figure: Figure) -> None:
-    """Name the series beside samples of them, as many on a line as fit."""
+    """Name the series beside samples of them, as many on a line as fit.
+
+    A name of several lines has a row of the legend to itself.
+    """
     x = float(PAD)
     for number, series in enumerate(figure.series):
         lines = lines_of(alt_text.name(series), WIDTH - 3 * PAD - _SAMPLE)
@@ -48,26 +49,36 @@ def _legend(canvas: Canvas, figure: Figure) -> None:
         if number == 0 or len(lines) > 1 or x + width > RIGHT:
             x = PAD
             canvas.y += LEADING if number else 0
-        canvas.sample(x, canvas.y + SIZE - 6, _SAMPLE, look(number), figure.kind)
-        for i, line in enumerate(lines):
-            canvas.y += LEADING if i else 0
+        canvas.sample(x, canvas.y + SIZE - 6, _SAMPLE, series_style(number), figure.kind)
+        for line_number, line in enumerate(lines):
+            canvas.y += LEADING if line_number else 0
             canvas.text(x + _SAMPLE + PAD, canvas.y + SIZE, line)
         x = x + width + 2 * PAD if len(lines) == 1 else WIDTH
     canvas.y += LEADING + PAD
 
 
-def _svg(canvas: Canvas, figure: Figure) -> str:
-    height = round(canvas.y) + PAD
-    size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
-    title, told = f"chart-{figure.id}-title", f"chart-{figure.id}-description"
-    named = f'role="img" aria-labelledby="{title}" aria-describedby="{told}"'
-    ink = f'font-family="{SANS}" font-size="{SIZE}" fill="{colour("ink")}" direction="ltr"'
-    return "\n".join(
+def _svg(canvas: Canvas, figure: Figure) -> Html:
+    title_id, description_id = (
+        escape(f"chart-{figure.id}-{part}") for part in ("title", "description")
+    )
+    return joined(
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" {size} {named} {ink}>',
-            f'<title id="{title}">{escape(legible(figure.title))}</title>',
-            f'<desc id="{told}">{escape(legible(alt_text.description(figure)))}</desc>',
+            html(
+                '<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}"'
+                ' viewBox="0 0 {0} {1}" role="img" aria-labelledby="{2}" aria-describedby="{3}"'
+                ' font-family="{4}" font-size="{5}" fill="{6}" direction="ltr">',
+                WIDTH,
+                round(canvas.y) + PAD,
+                title_id,
+                description_id,
+                SANS,
+                SIZE,
+                colour("ink"),
+            ),
+            html('<title id="{}">{}</title>', title_id, escape(figure.title)),
+            html('<desc id="{}">{}</desc>', description_id, escape(alt_text.description(figure))),
             *canvas.parts,
-            "</svg>\n",
-        )
+            html("</svg>\n"),
+        ),
+        html("\n"),
     )

@@ -10,9 +10,9 @@ from trial.render.figures.canvas import (
     SIZE,
     WIDTH,
     Canvas,
-    apart,
     lines_of,
-    look,
+    non_overlapping,
+    series_style,
     width_of,
 )
 from trial.tables.grid import Figure, Series
@@ -113,7 +113,7 @@ def across(
     texts = labels(shown)
     canvas.line((ends[0], canvas.y), (ends[1], canvas.y), "ink", width=1.5)
     places = [(x(value), width_of(text)) for value, text in zip(shown, texts, strict=True)]
-    for i in apart(places):
+    for i in non_overlapping(places):
         middle = places[i][0]
         canvas.line((middle, canvas.y), (middle, canvas.y + 6), "ink", width=1.5)
         inside = min(middle, WIDTH - places[i][1] / 2)
@@ -136,14 +136,14 @@ def numbers_below(
     if not columns:
         return
     widths = [max(width_of(str(row.get(place, ""))) for row in rows) for place in columns]
-    fitting = list(apart(zip(map(x, columns), widths, strict=True), _CLOSE))
+    fitting = list(non_overlapping(zip(map(x, columns), widths, strict=True), _CLOSE))
     beside = len(rows) == 1 and PAD + width_of(heading) < x(columns[0]) - widths[0] / 2
     canvas.paragraph(PAD, [heading], ink="muted")
     canvas.y -= LEADING if beside else 0
     for number, row in enumerate(rows):
         canvas.y += LEADING
         if len(rows) > 1:
-            canvas.sample(PAD, canvas.y - 12, _SHORT, look(number), figure.kind)
+            canvas.sample(PAD, canvas.y - 12, _SHORT, series_style(number), figure.kind)
         for i in fitting:
             if columns[i] in row:
                 canvas.text(x(columns[i]), canvas.y - 5, str(row[columns[i]]), "middle")

@@ -5,15 +5,15 @@ Colours are CSS variables, so that a page can give others; without any they are 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from trial.render import ems, legible, wrap
+from trial.render.markup import EMPTY, Html, escape, html
 
 WIDTH = 720
 SIZE = 19  # on a telephone, at half of its width, still legible
 LEADING = 24
 PAD = 8
-SANS = "Arial, 'Liberation Sans', Helvetica, 'DejaVu Sans', sans-serif"
+SANS = html("Arial, 'Liberation Sans', Helvetica, 'DejaVu Sans', sans-serif")
 
 LIGHT: Mapping[str, str] = {
     "ink": "#111827",
@@ -53,23 +53,23 @@ _SHAPES = (
 )
 
 
-def colour(name: str) -> str:
-    """Name a colour: the page's, or else that of light pages."""
-    return f"var(--{name}, {LIGHT[name]})"
+def colour(name: str) -> Html:
+    """Return a colour by name: the page's, or else that of light pages."""
+    return html("var(--{}, {})", escape(name), escape(LIGHT[name]))
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a series is told from others: by colour, by dashes and by shape."""
+class SeriesStyle:
+    """What tells a series from others: its colour, its dashes and its shape."""
 
-    colour: str
+    colour: Html
     dash: str
     shape: str
 
 
-def look(number: int) -> Look:
-    """Give the look of a series, by its place."""
-    return Look(
+def series_style(number: int) -> SeriesStyle:
+    """Return the style of a series, by its number in the figure."""
+    return SeriesStyle(
         colour(f"series-{number % _COLOURS + 1}"),
         _DASHES[number % len(_DASHES)],
         _SHAPES[number % len(_SHAPES)],
@@ -81,29 +81,31 @@ def lines_of(text: str, width: float, most: int = 9) -> list[str]:
     lines = wrap(legible(text).split(), width / SIZE)
     if len(lines) <= most:
         return lines
-    kept = lines[:most]
-    while kept[-1] and ems(kept[-1] + "\u2026") * SIZE > width:
-        kept[-1] = kept[-1][:-1]
-    kept[-1] = kept[-1].rstrip() + "\u2026"
-    return kept
+    last = lines[most - 1]
+    while last and ems(last + "\u2026") * SIZE > width:
+        last = last[:-1]
+    return [*lines[: most - 1], last.rstrip() + "\u2026"]
 
 
-def apart(places: Iterable[tuple[float, float]], gap: float = PAD) -> Iterator[int]:
-    """Give which of some texts, by their middles and widths from the left, fit side by side."""
+def non_overlapping(texts: Iterable[tuple[float, float]], gap: float = PAD) -> Iterator[int]:
+    """Return which of some texts fit side by side; each is given by its middle and its width.
+
+    They come from left to right; the first is always shown, and each next one that fits.
+    """
     free = float("-inf")
-    for i, (middle, width) in enumerate(places):
+    for number, (middle, width) in enumerate(texts):
         if middle - width / 2 >= free:
-            yield i
+            yield number
             free = middle + width / 2 + gap
 
 
 def width_of(text: str) -> float:
-    """Give the width of a text on the page."""
+    """Return the width of a text on the page."""
     return ems(text) * SIZE
 
 
-def at(*numbers: float) -> str:
-    """Write coordinates."""
+def coordinates(*numbers: float) -> str:
+    """Write coordinates; a negative zero as zero, whichever way the platform rounds."""
     return ",".join(f"{number + 0.0:.1f}".replace("-0.0", "0.0") for number in numbers)
 
 
@@ -112,13 +114,22 @@ class Canvas:
 
     def __init__(self) -> None:
         self.y = float(PAD)
-        self.parts: list[str] = []
+        self.parts: list[Html] = []
 
     def text(self, x: float, y: float, text: str, anchor: str = "start", ink: str = "ink") -> None:
         """Write one line; it stands out from what it covers."""
-        halo = f'stroke="{colour("page")}" stroke-width="4" paint-order="stroke"'
-        place = f'x="{at(x)}" y="{at(y)}" text-anchor="{anchor}" fill="{colour(ink)}"'
-        self.parts.append(f"<text {place} {halo}>{escape(legible(text))}</text>")
+        self.parts.append(
+            html(
+                '<text x="{}" y="{}" text-anchor="{}" fill="{}"'
+                ' stroke="{}" stroke-width="4" paint-order="stroke">{}</text>',
+                escape(coordinates(x)),
+                escape(coordinates(y)),
+                escape(anchor),
+                colour(ink),
+                colour("page"),
+                escape(text),
+            )
+        )
 
     def paragraph(
         self, x: float, lines: Sequence[str], anchor: str = "start", ink: str = "ink"
@@ -128,39 +139,58 @@ class Canvas:
             self.y += LEADING
             self.text(x, self.y - 5, line, anchor, ink)
 
-    def sample(self, x: float, y: float, width: float, of: Look, kind: str) -> None:
-        """Show how a series is drawn in a kind of figure."""
-        middle = x + width / 2
+    def sample(self, x: float, y: float, width: float, style: SeriesStyle, kind: str) -> None:
+        """Draw a sample of a series for the legend of a kind of figure."""
+        middle, end = x + width / 2, x + width
         if kind == "bars":
-            self.area(f"M{at(x, y - 6)} H{at(x + width)} V{at(y + 6)} H{at(x)} Z", of.colour)
+            corners = (coordinates(x, y - 6), coordinates(end), coordinates(y + 6), coordinates(x))
+            self.area("M{} H{} V{} H{} Z".format(*corners), style.colour)
             return
         if kind != "dots":
-            self.path(f"M{at(x, y)} H{at(x + width)}", of.colour, of.dash)
+            self.path(f"M{coordinates(x, y)} H{coordinates(end)}", style.colour, style.dash)
         if kind == "step":
-            self.path(f"M{at(middle, y - 6)} V{at(y + 6)}", of.colour, width=1.5)
+            tick = f"M{coordinates(middle, y - 6)} V{coordinates(y + 6)}"
+            self.path(tick, style.colour, width=1.5)
         else:
-            self.mark(middle, y, of)
+            self.mark(middle, y, style)
 
     def line(self, start: tuple[float, float], end: tuple[float, float], ink: str = "grid",
              dash: str = "", width: float = 1) -> None:  # fmt: skip
         """Draw a straight line."""
-        self.path(f"M{at(*start)} L{at(*end)}", colour(ink), dash, width)
+        self.path(f"M{coordinates(*start)} L{coordinates(*end)}", colour(ink), dash, width)
 
-    def path(self, shape: str, ink: str, dash: str = "", width: float = 2) -> None:
+    def path(self, shape: str, ink: Html, dash: str = "", width: float = 2) -> None:
         """Draw an outline."""
-        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        dashes = html(' stroke-dasharray="{}"', escape(dash)) if dash else EMPTY
         self.parts.append(
-            f'<path d="{shape}" fill="none" stroke="{ink}" stroke-width="{width}"{dashes}/>'
+            html(
+                '<path d="{}" fill="none" stroke="{}" stroke-width="{}"{}/>',
+                escape(shape),
+                ink,
+                width,
+                dashes,
+            )
         )
 
-    def area(self, shape: str, ink: str, opacity: float = 1, told: str = "") -> None:
-        """Fill an outline; `told` is what it says to a pointer."""
-        shade = "" if opacity == 1 else f' fill-opacity="{opacity}"'
-        title = f"<title>{escape(legible(told))}</title>" if told else ""
-        self.parts.append(f'<path d="{shape}" fill="{ink}"{shade}>{title}</path>')
+    def area(self, shape: str, ink: Html, opacity: float = 1, title: str = "") -> None:
+        """Fill an outline; a pointer over it shows the title."""
+        shade = EMPTY if opacity == 1 else html(' fill-opacity="{}"', opacity)
+        self.parts.append(
+            html('<path d="{}" fill="{}"{}>{}</path>', escape(shape), ink, shade, _title(title))
+        )
 
-    def mark(self, x: float, y: float, of: Look, told: str = "") -> None:
-        """Draw a series' shape."""
-        title = f"<title>{escape(legible(told))}</title>" if told else ""
-        place = f'transform="translate({at(x, y)})" fill="{of.colour}"'
-        self.parts.append(f'<path d="{of.shape}" {place}>{title}</path>')
+    def mark(self, x: float, y: float, style: SeriesStyle, title: str = "") -> None:
+        """Draw a series' shape; a pointer over it shows the title."""
+        self.parts.append(
+            html(
+                '<path d="{}" transform="translate({})" fill="{}">{}</path>',
+                escape(style.shape),
+                escape(coordinates(x, y)),
+                style.colour,
+                _title(title),
+            )
+        )
+
+
+def _title(text: str) -> Html:
+    return html("<title>{}</title>", escape(text)) if text else EMPTY

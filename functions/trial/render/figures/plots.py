@@ -21,10 +21,10 @@ from trial.render.figures.canvas import (
     LEADING,
     PAD,
     Canvas,
-    apart,
-    at,
+    coordinates,
     lines_of,
-    look,
+    non_overlapping,
+    series_style,
     width_of,
 )
 from trial.tables.bidi import isolated
@@ -50,7 +50,7 @@ def line(canvas: Canvas, figure: Figure) -> None:
         ], plot.y)  # fmt: skip
     name_references(canvas, figure, plot)
     days = sorted(set(places))
-    beside = list(apart((x(day), width_of(str(day))) for day in days))
+    beside = list(non_overlapping((x(day), width_of(str(day))) for day in days))
     shown = days if len(beside) == len(days) else ticks(days[0], days[-1], 8)
     across(canvas, figure, plot.ends, x, shown)
     numbers_below(canvas, figure, "n", x, [dict(counts(series)) for series in figure.series])
@@ -64,9 +64,9 @@ def _offset(number: int, series: int, room: float) -> float:
 def _line(
     canvas: Canvas, figure: Figure, number: int, marks: Sequence[tuple[Mark, float]], y: Scale
 ) -> None:
-    drawn = look(number)
+    drawn = series_style(number)
     for known, together in groupby(marks, lambda each: each[0].y is not None):
-        points = [at(x, y(mark.y or "")) for mark, x in together] if known else []
+        points = [coordinates(x, y(mark.y or "")) for mark, x in together] if known else []
         if len(points) > 1:
             canvas.path(f"M{' L'.join(points)}", drawn.colour, drawn.dash)
     for mark, x in marks:
@@ -74,8 +74,12 @@ def _line(
             continue
         if mark.low is not None and mark.high is not None:
             low, high = y(mark.low), y(mark.high)
-            ends = "".join(f" M{at(x - 5, end)} L{at(x + 5, end)}" for end in (low, high))
-            canvas.path(f"M{at(x, low)} L{at(x, high)}{ends}", drawn.colour, width=1.5)
+            ends = "".join(
+                f" M{coordinates(x - 5, end)} L{coordinates(x + 5, end)}" for end in (low, high)
+            )
+            canvas.path(
+                f"M{coordinates(x, low)} L{coordinates(x, high)}{ends}", drawn.colour, width=1.5
+            )
         canvas.mark(x, y(mark.y), drawn, alt_text.of_mark(figure, mark))
 
 
@@ -87,7 +91,7 @@ def step(canvas: Canvas, figure: Figure) -> None:
     asked = [Decimal(time) for row in at_risk for time in row]
     x = Scale(Decimal(0), max(*times, *asked, Decimal(1)), plot.left, plot.right - INSET)
     for number, series in enumerate(figure.series):
-        canvas.area(_band(series, x, plot.y), look(number).colour, 0.12)
+        canvas.area(_band(series, x, plot.y), series_style(number).colour, 0.12)
     for number, series in enumerate(figure.series):
         _curve(canvas, number, series, x, plot.y)
     name_references(canvas, figure, plot)
@@ -97,7 +101,7 @@ def step(canvas: Canvas, figure: Figure) -> None:
 
 def _stairs(points: Sequence[tuple[float, float]]) -> str:
     """Lead along a level to each next place, and there up or down."""
-    return " ".join(f"H{at(x)} V{at(y)}" for x, y in points)
+    return " ".join(f"H{coordinates(x)} V{coordinates(y)}" for x, y in points)
 
 
 def _band(series: Series, x: Scale, y: Scale) -> str:
@@ -111,21 +115,23 @@ def _band(series: Series, x: Scale, y: Scale) -> str:
         return "M0,0"
     start, _, high = known[0]
     upper = _stairs([(place, level) for place, _, level in known[1:]])
-    lower = " ".join(f"V{at(level)} H{at(place)}" for place, level, _ in reversed(known[:-1]))
-    return f"M{at(start, high)} {upper} V{at(known[-1][1])} {lower} Z"
+    lower = " ".join(
+        f"V{coordinates(level)} H{coordinates(place)}" for place, level, _ in reversed(known[:-1])
+    )
+    return f"M{coordinates(start, high)} {upper} V{coordinates(known[-1][1])} {lower} Z"
 
 
 def _curve(canvas: Canvas, number: int, series: Series, x: Scale, y: Scale) -> None:
-    drawn = look(number)
+    drawn = series_style(number)
     points = [(x(m.x), y(m.y)) for m in series.marks if m.x is not None and m.y is not None]
     if not points:
         return
-    shape = f"M{at(*points[0])} {_stairs(points[1:])}".rstrip()
+    shape = f"M{coordinates(*points[0])} {_stairs(points[1:])}".rstrip()
     canvas.path(shape, drawn.colour, drawn.dash, 2.5)
     ends = ""
     for place in map(x, series.censored):
         level = next(height for reached, height in reversed(points) if reached <= place)
-        ends += f"M{at(place, level - 6)} V{at(level + 6)} "
+        ends += f"M{coordinates(place, level - 6)} V{coordinates(level + 6)} "
     if ends:
         canvas.path(ends.rstrip(), drawn.colour, width=1.5)
 
@@ -156,7 +162,7 @@ def bars(canvas: Canvas, figure: Figure) -> None:
 def _bars(
     canvas: Canvas, figure: Figure, number: int, place: tuple[float, float], plot: Frame
 ) -> None:
-    """Draw a series' bars; of very many, as many as can be told apart."""
+    """Draw a series' bars; of very many, as many as can be told non_overlapping."""
     (start, size), series = place, figure.series[number]
     every = -(-len(series.marks) // _MOST_BARS)
     gap = _GAP if size > 3 * _GAP else size / 5 if size > 2 else 0  # noqa: PLR2004 (dots)
@@ -166,8 +172,9 @@ def _bars(
         top = plot.y(mark.y or "0")
         top = top if abs(top - zero) > 1 else zero - 1  # a bar of 0 is there too
         x, width = start + i * size + gap / 2, size * every - gap
-        shape = f"M{at(x, zero)} V{at(top)} H{at(x + width)} V{at(zero)} Z"
-        canvas.area(shape, look(number).colour, told=alt_text.of_mark(figure, mark))
+        corners = (coordinates(x, zero), *map(coordinates, (top, x + width, zero)))
+        shape = "M{} V{} H{} V{} Z".format(*corners)
+        canvas.area(shape, series_style(number).colour, title=alt_text.of_mark(figure, mark))
 
 
 def dots(canvas: Canvas, figure: Figure) -> None:
@@ -202,7 +209,7 @@ def _dots(canvas: Canvas, figure: Figure, rank: int, place: tuple[float, Scale],
         mark, offset = series.marks[rank], _offset(number, len(figure.series), height - _DODGE)
         if mark.x is not None:
             told = f"{isolated(series.label)}, {alt_text.of_mark(figure, mark)}"
-            canvas.mark(x(mark.x), middle + offset, look(number), told)
+            canvas.mark(x(mark.x), middle + offset, series_style(number), told)
 
 
 PLOTS: Mapping[str, Callable[[Canvas, Figure], None]] = {

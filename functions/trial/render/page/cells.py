@@ -1,4 +1,4 @@
-"""What a cell says, one line a result: `33 (83%)`, `67.2 to 92.7`, `4.54 (0.623)`."""
+"""The results of a cell, one a line: `33 (83%)`, `67.2 to 92.7`, `4.54 (0.623)`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from trial.tables.grid import NOT_REPORTED, Cell, Column, Statistic
 P_VALUE = "P value"
 _UNKNOWN = "\u2013"  # a result that cannot be calculated; the page says so
 _COUNT = "n (%)"
-# What stands together, in reading order; a pattern takes the texts of the names before it.
+# Label, the statistics that make one result together, and the pattern that takes their texts; in
+# reading order. A line takes its statistics away, so a longer one stands before what it contains.
 _LINES = (
     ("Events", ("events",), "{}"),
     ("Person-years", ("years",), "{}"),
@@ -50,25 +51,25 @@ class Line:
     label: str
     text: str
     share: str | None = None
-    """The percentage beside a count, '' where none is shown; None where this is no count."""
+    """The percentage beside a count, '' where there is none to show; None unless it is a count."""
 
 
 def lines(cell: Cell, column: Column) -> tuple[Line, ...]:
-    """Give all that a cell holds; a statistic without a place of its own goes by its name."""
-    left = {each.name: _text(each) for each in cell.statistics}
-    found = [_count(left, column)] if "n" in left else []
+    """Return all results of a cell; a statistic that is in no line goes by its own name."""
+    texts = {statistic.name: _text(statistic) for statistic in cell.statistics}
+    results = [_take_count(texts, column)] if "n" in texts else []
     for label, names, pattern in _LINES:
-        if left.keys() >= set(names):
-            texts = [left.pop(name) for name in names]
-            absent = NOT_REPORTED in texts
-            found.append(Line(label, NOT_REPORTED if absent else pattern.format(*texts)))
-    return (*found, *(Line(_label(name), text) for name, text in left.items()))
+        if texts.keys() >= set(names):
+            parts = [texts.pop(name) for name in names]
+            absent = NOT_REPORTED in parts
+            results.append(Line(label, NOT_REPORTED if absent else pattern.format(*parts)))
+    return (*results, *(Line(_label(name), text) for name, text in texts.items()))
 
 
-def in_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """Give each label once, in reading order; those without a place come last."""
-    found = dict.fromkeys(labels)
-    return tuple(sorted(found, key=lambda label: (*_ORDER, label).index(label)))
+def in_reading_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return each label once, in reading order; those that are in no line come last."""
+    unique = dict.fromkeys(labels)
+    return tuple(sorted(unique, key=lambda label: (*_ORDER, label).index(label)))
 
 
 def _label(name: str) -> str:
@@ -80,11 +81,11 @@ def _text(statistic: Statistic) -> str:
     return (statistic.text + mark) or _UNKNOWN
 
 
-def _count(left: dict[str, str], column: Column) -> Line:
+def _take_count(texts: dict[str, str], column: Column) -> Line:
     """Take a count with its share, and with its denominator where that is not the column's."""
-    n, size = left.pop("n"), left.pop("N", str(column.n))
-    if "percent" not in left:
+    n, size = texts.pop("n"), texts.pop("N", str(column.n))
+    if "percent" not in texts:
         return Line("n", n)
-    share = left.pop("percent").strip("()%" + _UNKNOWN)
+    share = texts.pop("percent").strip("()%" + _UNKNOWN)
     text = n if size == str(column.n) else f"{n}/{size}"
     return Line(_COUNT, text, f"({share}%)" if share else "")

@@ -2,66 +2,89 @@
 
 from collections.abc import Iterator, Sequence
 
-from trial.render.page.text import aside, link, text, unordered
+from trial.file_names import (
+    CONSORT_CHECKLIST,
+    DEFINITION,
+    FLOW_JSON,
+    FLOW_MARKDOWN,
+    FLOW_SVG,
+    MANIFEST,
+    RESULTS,
+    SUMMARY,
+    SUMMARY_MARKDOWN,
+    TABLES,
+    WORKBOOK,
+)
+from trial.render.markup import Html, bdi, escape, html, joined
+from trial.render.page.elements import href, unordered
 from trial.tables.grid import Cut, Listing, Section
 
-_WORKBOOK = "listings.xlsx"
-_MANIFEST = "manifest.json"
-_SAYS = {
-    "definition.json": "the study's definition, of which all the others are made",
-    "summary.json": "key results and discrepancies, as data",
-    "summary.md": "the summary on a page, as text",
-    "consort.svg": "the participant flow, as a picture",
-    "consort.json": "the participant flow, as data",
-    "consort.md": "the participant flow, as text",
-    "consort_checklist.json": "what fills each item of CONSORT, as data",
-    _WORKBOOK: "every table and every listing",
-    "tables.json": "every table, raw and as read",
-    "results.json": "analysis results (CDISC ARS)",
-    _MANIFEST: "size and SHA-256 of every file of this cut",
+_DESCRIPTIONS = {
+    DEFINITION: html("the study's definition, of which all the others are made"),
+    SUMMARY: html("key results and discrepancies, as data"),
+    SUMMARY_MARKDOWN: html("the summary on a page, as text"),
+    FLOW_SVG: html("the participant flow, as a picture"),
+    FLOW_JSON: html("the participant flow, as data"),
+    FLOW_MARKDOWN: html("the participant flow, as text"),
+    CONSORT_CHECKLIST: html("what fills each item of CONSORT, as data"),
+    WORKBOOK: html("every table and every listing"),
+    TABLES: html("every table, raw and as read"),
+    RESULTS: html("analysis results (CDISC ARS)"),
+    MANIFEST: html("size and SHA-256 of every file of this cut"),
 }
 
 
-def methods(sections: Sequence[Section]) -> Iterator[str]:
+def methods(sections: Sequence[Section]) -> Iterator[Html]:
     """Write the Methods, each part a table that can be folded."""
     if not sections:
         return
-    yield '<section aria-labelledby="methods">\n<h2 id="methods">Methods</h2>\n'
-    yield "<p>How every number is counted, written from the study's definition.</p>\n"
+    yield html('<section aria-labelledby="methods">\n<h2 id="methods">Methods</h2>\n')
+    yield html("<p>How every number is counted, written from the study's definition.</p>\n")
     for section in sections:
-        yield f'<details open class="table method"><summary>{text(section.title)}</summary>\n'
-        yield f'<div class="scroll" role="region" tabindex="0" aria-label="{text(section.title)}">'
-        heads = "".join(f'<th scope="col">{text(each)}</th>' for each in section.heads)
-        yield f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
-        yield from map(_told, section.rows)
-        yield "</tbody></table></div>\n</details>\n"
-    yield "</section>\n"
+        title = escape(section.title)
+        yield html('<details open class="table method"><summary>{}</summary>\n', title)
+        yield html('<div class="scroll" role="region" tabindex="0" aria-label="{}">', title)
+        heads = joined(html('<th scope="col">{}</th>', escape(head)) for head in section.heads)
+        yield html("<table>\n<thead><tr>{}</tr></thead>\n<tbody>\n", heads)
+        yield from map(_method_row, section.rows)
+        yield html("</tbody></table></div>\n</details>\n")
+    yield html("</section>\n")
 
 
-def _told(row: Sequence[str]) -> str:
-    name, *rest = row
-    cells = "".join(f"<td>{aside(each)}</td>" for each in rest)
-    return f'<tr><th scope="row">{aside(name)}</th>{cells}</tr>\n'
+def _method_row(row: Sequence[str]) -> Html:
+    name, *texts = row
+    cells = joined(html("<td>{}</td>", bdi(text)) for text in texts)
+    return html('<tr><th scope="row">{}</th>{}</tr>\n', bdi(name), cells)
 
 
-def listings(found: Sequence[Listing], files: Sequence[str]) -> Iterator[str]:
+def listings(listings: Sequence[Listing], files: Sequence[str]) -> Iterator[Html]:
     """Name the listings: their rows are in the workbook alone."""
-    yield '<section aria-labelledby="listings">\n<h2 id="listings">Listings</h2>\n'
-    where = f'<a href="{link(_WORKBOOK)}">{_WORKBOOK}</a>' if _WORKBOOK in files else "the workbook"
-    yield f"<p>Each is a sheet of {where}.</p>\n" if found else "<p>None defined.</p>\n"
-    yield unordered((_listing(each) for each in found), "listings")
-    yield "</section>\n"
+    yield html('<section aria-labelledby="listings">\n<h2 id="listings">Listings</h2>\n')
+    workbook = _link(WORKBOOK) if WORKBOOK in files else html("the workbook")
+    if listings:
+        yield html("<p>Each is a sheet of {}.</p>\n", workbook)
+    else:
+        yield html("<p>None defined.</p>\n")
+    yield unordered(map(_listing, listings), "listings")
+    yield html("</section>\n")
 
 
-def _listing(listing: Listing) -> str:
-    population = f'<span class="quiet"> \u00b7 {aside(listing.population)}</span>'
-    number = f'<span class="number">{text(listing.id)}</span>'
-    return f"{number} <span>{aside(listing.title)}{population}</span>"
+def _listing(listing: Listing) -> Html:
+    return html(
+        '<span class="number">{}</span> <span>{}<span class="quiet"> \u00b7 {}</span></span>',
+        escape(listing.id),
+        bdi(listing.title),
+        bdi(listing.population),
+    )
 
 
-def provenance(cut: Cut, files: Sequence[str]) -> Iterator[str]:
-    """Tell what the page follows from, how that is verified, and which files belong to it."""
-    yield '<section aria-labelledby="provenance">\n<h2 id="provenance">Provenance</h2>\n'
+def _link(file_name: str) -> Html:
+    return html('<a href="{}">{}</a>', href(file_name), escape(file_name))
+
+
+def provenance(cut: Cut, files: Sequence[str]) -> Iterator[Html]:
+    """Write what the page follows from, how that is verified, and which files belong to it."""
+    yield html('<section aria-labelledby="provenance">\n<h2 id="provenance">Provenance</h2>\n')
     facts = (
         ("Cut", cut.id or "live"),
         ("Content root", cut.content_root),
@@ -74,32 +97,39 @@ def provenance(cut: Cut, files: Sequence[str]) -> Iterator[str]:
         ("Contribution version", str(cut.contribution_version)),
         ("Audience", cut.audience),
     )
-    yield '<dl class="source">\n'
-    yield "".join(f"<dt>{name}</dt><dd>{text(fact)}</dd>\n" for name, fact in facts if fact)
-    if cut.dictionaries:
-        named = "".join(f"<dd>{text(each)}</dd>" for each in cut.dictionaries)
-        yield f"<dt>Dictionaries</dt>{named}\n"
-    yield "</dl>\n"
-    yield from _verifying(files)
-    if files:
-        yield '<h3 id="files">Files of this cut</h3>\n'
-        yield unordered(map(_file, files), "files")
-    yield "</section>\n"
-
-
-def _verifying(files: Sequence[str]) -> Iterator[str]:
-    manifest = f'<a href="{link(_MANIFEST)}">{_MANIFEST}</a>' if _MANIFEST in files else _MANIFEST
-    yield '<h3 id="verify">How to verify</h3>\n'
-    steps = (
-        f"Compare the SHA-256 of each file with {manifest}.",
-        "Recount any table from the listings of the workbook: both come from the same records.",
-        "Prove the content root, the SHA-256 over the accepted revisions, by the audit trail.",
-        "Publish the cut again: the same records, definition and code give the same bytes.",
+    yield html('<dl class="source">\n')
+    yield joined(
+        html("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(fact)) for name, fact in facts if fact
     )
-    yield f"<ol>{''.join(f'<li>{step}</li>' for step in steps)}</ol>\n"
+    if cut.dictionaries:
+        dictionaries = joined(html("<dd>{}</dd>", escape(name)) for name in cut.dictionaries)
+        yield html("<dt>Dictionaries</dt>{}\n", dictionaries)
+    yield html("</dl>\n")
+    yield from _verification(files)
+    if files:
+        yield html('<h3 id="files">Files of this cut</h3>\n')
+        yield unordered(map(_file, files), "files")
+    yield html("</section>\n")
 
 
-def _file(name: str) -> str:
-    says = _SAYS.get(name, "")
-    told = f'<span class="quiet"> \u00b7 {says}</span>' if says else ""
-    return f'<a href="{link(name)}">{text(name)}</a>{told}'
+def _verification(files: Sequence[str]) -> Iterator[Html]:
+    manifest = _link(MANIFEST) if MANIFEST in files else escape(MANIFEST)
+    yield html('<h3 id="verify">How to verify</h3>\n')
+    steps = (
+        html("Compare the SHA-256 of each file with {}.", manifest),
+        html(
+            "Recount any table from the listings of the workbook: both come from the same records."
+        ),
+        html(
+            "Prove the content root, the SHA-256 over the accepted revisions, by the audit trail."
+        ),
+        html("Publish the cut again: the same records, definition and code give the same bytes."),
+    )
+    yield html("<ol>{}</ol>\n", joined(html("<li>{}</li>", step) for step in steps))
+
+
+def _file(name: str) -> Html:
+    description = _DESCRIPTIONS.get(name)
+    if description is None:
+        return _link(name)
+    return html('{}<span class="quiet"> \u00b7 {}</span>', _link(name), description)

@@ -3,50 +3,53 @@
 from collections.abc import Iterator, Sequence
 
 from trial.render.markdown import interval
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
+from trial.render.page.elements import css_string, unordered
 from trial.render.page.style import style_sheet
-from trial.render.page.text import aside, css_string, text, unordered
 from trial.tables.grid import Cut, KeyResult
 
 # Nothing is fetched and nothing runs, whatever a title or a term tries.
-_POLICY = (
+_POLICY = html(
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
     " base-uri 'none'; form-action 'none'"
 )
 
 
-def head(cut: Cut) -> str:
-    """Write the head; a printed page tells at its margins which cut it is of."""
+def head(cut: Cut) -> Html:
+    """Write the head; the margins of a printed page name the cut that it shows."""
     state = cut.completion.state.lower()
-    known = (cut.study, state, f"cut {cut.id}" if cut.id else "live", _dated(cut))
-    margin = css_string(" \u00b7 ".join(each for each in known if each))
-    return f"""<!DOCTYPE html>
+    data_date = f"data date {cut.data_date}" if cut.data_date else ""
+    names = (cut.study, state, f"cut {cut.id}" if cut.id else "live", data_date)
+    margin = css_string(" \u00b7 ".join(name for name in names if name))
+    return html(
+        """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
-<title>{text(f"{cut.study} ({state}): {cut.title}")}</title>
+<title>{}</title>
 <style>
-{style_sheet(notice=css_string(cut.notice), cut=margin)}</style>
+{}</style>
 </head>
-"""
+""",
+        _POLICY,
+        escape(f"{cut.study} ({state}): {cut.title}"),
+        style_sheet(notice=css_string(cut.notice), cut=margin),
+    )
 
 
-def _dated(cut: Cut) -> str:
-    return f"data date {cut.data_date}" if cut.data_date else ""
-
-
-def banner(cut: Cut, contradictions: int, notable: int) -> Iterator[str]:
+def banner(cut: Cut, contradictions: int, notable: int) -> Iterator[Html]:
     """Write notice, protocol, title, and which state of the study the page shows."""
-    yield "<header>\n"
+    yield html("<header>\n")
     if cut.notice:
-        yield f'<p class="notice">{text(cut.notice)}</p>\n'
-    yield f'<p class="study">{text(cut.study)}</p>\n<h1>{text(cut.title)}</h1>\n'
-    yield f'<p class="completion">{text(cut.completion.text)}</p>\n'
-    yield '<dl class="facts">\n'
+        yield html('<p class="notice">{}</p>\n', escape(cut.notice))
+    yield html('<p class="study">{}</p>\n<h1>{}</h1>\n', escape(cut.study), escape(cut.title))
+    yield html('<p class="completion">{}</p>\n', escape(cut.completion.text))
+    yield html('<dl class="facts">\n')
     facts = (
         ("Registry", cut.registry),
         ("Data date", cut.data_date or "no data yet"),
@@ -55,68 +58,77 @@ def banner(cut: Cut, contradictions: int, notable: int) -> Iterator[str]:
         ("Audience", cut.audience),
         ("Cut", cut.id or "live"),
     )
-    yield "".join(
-        f"<div><dt>{name}</dt><dd>{text(fact)}</dd></div>\n" for name, fact in facts if fact
+    yield joined(
+        html("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name), escape(fact))
+        for name, fact in facts
+        if fact
     )
-    kinds = ((contradictions, "contradictory"), (notable, "notable"))
-    told = ", ".join(f"{number} {word}" for number, word in kinds if number) or "none"
-    yield f'<div><dt>Discrepancies</dt><dd><a href="#findings">{told}</a></dd></div>\n'
-    yield "</dl>\n</header>\n"
+    counts = ((contradictions, "contradictory"), (notable, "notable"))
+    summary = ", ".join(f"{count} {severity}" for count, severity in counts if count) or "none"
+    yield html(
+        '<div><dt>Discrepancies</dt><dd><a href="#findings">{}</a></dd></div>\n', escape(summary)
+    )
+    yield html("</dl>\n</header>\n")
 
 
-def key_results(key_results: Sequence[KeyResult]) -> Iterator[str]:
+def key_results(key_results: Sequence[KeyResult]) -> Iterator[Html]:
     """Write the key results as cards, those of the primary end point before all others."""
-    yield '<section aria-labelledby="key-results">\n<h2 id="key-results">Key results</h2>\n'
+    yield html('<section aria-labelledby="key-results">\n<h2 id="key-results">Key results</h2>\n')
     primary = [key_result for key_result in key_results if key_result.primary]
-    others = [key_result for key_result in key_results if not key_result.primary]
+    secondary = [key_result for key_result in key_results if not key_result.primary]
     yield unordered(map(_card, primary), "cards primary")
-    yield unordered(map(_card, others), "cards")
+    yield unordered(map(_card, secondary), "cards")
     if not key_results:
-        yield "<p>None defined.</p>\n"
-    yield "</section>\n"
+        yield html("<p>None defined.</p>\n")
+    yield html("</section>\n")
 
 
-def _card(key_result: KeyResult) -> str:
-    told = "(nominal)" if key_result.nominal else "" if key_result.unit == "%" else key_result.unit
-    unit = (
-        f' <span class="unit">{text(told)}</span>' if told and key_result.value is not None else ""
+def _card(key_result: KeyResult) -> Html:
+    return html(
+        """{}<p class="label">{}</p>
+<p class="value">{}{}</p>
+{}""",
+        html('<p class="role">Primary end point</p>\n') if key_result.primary else EMPTY,
+        bdi(key_result.label),
+        escape(key_result.text or "\u2013"),
+        _unit(key_result),
+        joined(html('<p class="detail">{}</p>\n', line) for line in _details(key_result)),
     )
-    details = "".join(f'<p class="detail">{line}</p>\n' for line in _details(key_result))
-    role = '<p class="role">Primary end point</p>\n' if key_result.primary else ""
-    return f"""{role}<p class="label">{aside(key_result.label)}</p>
-<p class="value">{text(key_result.text) or "\u2013"}{unit}</p>
-{details}"""
 
 
-def _details(key_result: KeyResult) -> Iterator[str]:
-    yield " \u00b7 ".join(_counts(key_result))
-    yield aside(key_result.population)
-    how = key_result.imputation or key_result.method
-    said = (how, key_result.left_out, key_result.rule, key_result.direction)
-    if told := "; ".join(each for each in said if each):
-        yield aside(told)
+def _unit(key_result: KeyResult) -> Html:
+    unit = "" if key_result.unit == "%" else key_result.unit  # the text has the sign already
+    unit = "(nominal)" if key_result.nominal else unit
+    if not unit or key_result.value is None:
+        return EMPTY
+    return html(' <span class="unit">{}</span>', escape(unit))
 
 
-def _counts(key_result: KeyResult) -> Iterator[str]:
+def _details(key_result: KeyResult) -> Iterator[Html]:
+    yield joined(_counts(key_result), html(" \u00b7 "))
+    yield bdi(key_result.population)
+    method = key_result.imputation or key_result.method
+    remarks = (method, key_result.left_out, key_result.rule, key_result.direction)
+    if line := "; ".join(remark for remark in remarks if remark):
+        yield bdi(line)
+
+
+def _counts(key_result: KeyResult) -> Iterator[Html]:
     if key_result.ci is not None:
-        yield f'<span class="term">95% CI</span> {text(interval(key_result))}'
-    if key_result.n is not None:
-        shown = (
-            ("n", f"{key_result.n}")
-            if key_result.N is None
-            else ("n/N", f"{key_result.n}/{key_result.N}")
-        )
-        yield '<span class="term">{}</span> {}'.format(*shown)
+        yield html('<span class="term">95% CI</span> {}', escape(interval(key_result)))
+    if key_result.n is not None and key_result.N is None:
+        yield html('<span class="term">n</span> {}', key_result.n)
+    elif key_result.n is not None and key_result.N is not None:
+        yield html('<span class="term">n/N</span> {}/{}', key_result.n, key_result.N)
 
 
-def discrepancies_section(contradictions: Sequence[str], notable: Sequence[str]) -> Iterator[str]:
-    """Show what does not add up, apart from what may yet be right; or say that there is nothing."""
-    yield '<section aria-labelledby="findings">\n<h2 id="findings">Discrepancies</h2>\n'
-    yield (
-        unordered((text(each) for each in contradictions), "findings")
-        or '<p class="fine">None: the records agree with each other, and the flow adds up.</p>\n'
+def discrepancies_section(contradictions: Sequence[str], notable: Sequence[str]) -> Iterator[Html]:
+    """Write what does not add up, and apart from it what may yet be right."""
+    yield html('<section aria-labelledby="findings">\n<h2 id="findings">Discrepancies</h2>\n')
+    yield unordered(map(escape, contradictions), "findings") or html(
+        '<p class="fine">None: the records agree with each other, and the flow adds up.</p>\n'
     )
     if notable:
-        yield "<h3>Missing or unusual, and possibly right</h3>\n"
-        yield unordered((text(each) for each in notable), "notable")
-    yield "</section>\n"
+        yield html("<h3>Missing or unusual, and possibly right</h3>\n")
+        yield unordered(map(escape, notable), "notable")
+    yield html("</section>\n")

@@ -1,11 +1,11 @@
 """How the page looks: system fonts, two schemes of colour, one column on a phone, A4 on paper."""
 
 from collections.abc import Mapping
-from string import Template
 
 from trial.render.figures.canvas import DARK, LIGHT
+from trial.render.markup import Html, css, escape, html, joined
 
-_COLOURS = """
+_COLOURS = """\
 :root{color-scheme:light dark;--ground:#f3f5f8;--paper:#fff;--ink:#17202b;--quiet:#4a5768;
 --line:#d6dce4;--edge:#7d8a9b;--accent:#0b4f8a;--shade:#e9eff6;--notice:#fff4d1;--notice-ink:#513c00;
 --notice-edge:#b98a10;--bad:#fdecee;--bad-edge:#b3182d;--good-edge:#1d7a4c}
@@ -157,12 +157,12 @@ _DRAWINGS = """
 """
 
 # Charts name their colours; what they stand on is the page's.
-_FIGURES = Template("""
+_FIGURES = """
 .chart{$light;--page:var(--paper)}
 @media screen and (prefers-color-scheme:dark){.chart{$dark}}
-""")
+"""
 
-_PAPER = Template("""
+_PAPER = """
 @page{size:A4;margin:19mm 14mm 17mm;
 @top-left{content:$notice;
 font:7pt/1.25 Arial,sans-serif;width:100%;text-align:left;vertical-align:middle}
@@ -208,16 +208,31 @@ tbody th{min-width:32mm}
 .chart svg{max-width:150mm;max-height:120mm}
 .notes{break-before:avoid}
 }
-""")
+"""
 
 
-def style_sheet(notice: str, cut: str) -> str:
-    """Give the style sheet; printed pages bear these two quoted strings at their margins."""
-    figures = _FIGURES.substitute(light=_variables(LIGHT), dark=_variables(DARK))
-    paper = _PAPER.substitute(notice=notice, cut=cut)
-    return f"{_COLOURS}{_PAGE}{_OPENING}{_TABLES}{_DRAWINGS}{figures}{paper}".lstrip()
+def style_sheet(notice: Html, cut: Html) -> Html:
+    """Return the style sheet; printed pages bear these two quoted strings at their margins."""
+    return joined(
+        (
+            css(_COLOURS),
+            css(_PAGE),
+            css(_OPENING),
+            css(_TABLES),
+            css(_DRAWINGS),
+            css(_FIGURES, light=_variables(LIGHT), dark=_variables(DARK)),
+            css(_PAPER, notice=notice, cut=cut),
+        )
+    )
 
 
-def _variables(colours: Mapping[str, str]) -> str:
-    """Give charts the colours that are theirs on a light or a dark page."""
-    return ";".join(f"--{name}:{colour}" for name, colour in colours.items() if name != "page")
+def _variables(colours: Mapping[str, str]) -> Html:
+    """Declare the colours of charts on a light or a dark page."""
+    return joined(
+        (
+            html("--{}:{}", escape(name), escape(colour))
+            for name, colour in colours.items()
+            if name != "page"
+        ),
+        html(";"),
+    )

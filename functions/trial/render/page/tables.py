@@ -4,158 +4,191 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page.cells import P_VALUE
-from trial.render.page.layout import Head, Laid, Layout, layout
-from trial.render.page.text import aside, text, unordered
+from trial.render.page.elements import unordered
+from trial.render.page.layout import ColumnHead, LaidOutRow, TableLayout, layout
 from trial.tables.grid import Cell, Grid
 
 _LONG = 60  # rows: more can be folded, and scroll under their heads
 _SHORT = 24  # characters: numbers stay on one line, anything longer may break
 _DEEPEST = 6
-_SAYS_P = re.compile(r"P\b")
+_NAMES_P_VALUE = re.compile(r"P\b")
 
 
-def table(grid: Grid, anchor: str, state: str) -> Iterator[str]:
+def table(grid: Grid, anchor: Html, state: str) -> Iterator[Html]:
     """Write a table; a wide one scrolls in a region of its own that the keyboard reaches.
 
     `state` says whether it is interim or final.
     """
-    laid = layout(grid)
+    table_layout = layout(grid)
     folded = len(grid.rows) > _LONG
-    yield f'<div class="{" ".join(("table", *laid.kinds, *["long"] * folded))}">\n'
+    css_classes = " ".join(("table", *table_layout.css_classes, *["long"] * folded))
+    yield html('<div class="{}">\n', escape(css_classes))
     if folded:
-        yield f"<details open><summary>{len(grid.rows)} rows</summary>\n"
-    yield f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{anchor}"><table>\n'
-    yield from _caption(grid, anchor, state)
-    yield from _heads(laid)
-    yield from _bodies(laid)
-    yield "</table></div>\n"
+        yield html("<details open><summary>{} rows</summary>\n", len(grid.rows))
+    yield html(
+        '<div class="scroll" role="region" tabindex="0" aria-labelledby="{}"><table>\n', anchor
+    )
+    yield _caption(grid, anchor, state)
+    yield from _heads(table_layout)
+    yield from _bodies(table_layout)
+    yield html("</table></div>\n")
     if folded:
-        yield "</details>\n"
-    yield from _notes(grid)
-    yield "</div>\n"
+        yield html("</details>\n")
+    yield _notes(grid)
+    yield html("</div>\n")
 
 
-def _caption(grid: Grid, anchor: str, state: str) -> Iterator[str]:
-    number = f'<span class="number">Table {text(grid.id)}</span> '
-    yield f'<caption><div><h3 id="{anchor}">{number}{aside(grid.title)}</h3>'
-    yield f"<p>Population: {aside(grid.population)} \u00b7 {state}</p></div></caption>\n"
+def _caption(grid: Grid, anchor: Html, state: str) -> Html:
+    return html(
+        '<caption><div><h3 id="{}"><span class="number">Table {}</span> {}</h3>'
+        "<p>Population: {} \u00b7 {}</p></div></caption>\n",
+        anchor,
+        escape(grid.id),
+        bdi(grid.title),
+        bdi(grid.population),
+        escape(state),
+    )
 
 
-def _heads(laid: Layout) -> Iterator[str]:
+def _heads(table_layout: TableLayout) -> Iterator[Html]:
     """Name the columns and, under those that need it, the results that stand side by side."""
-    double = any(len(head.labels) > 1 for head in laid.heads)
-    corner = '<td rowspan="2"></td>' if double else "<td></td>"
-    named = '<th scope="col" class="statistic">Statistic</th>' if laid.stacked else ""
-    yield f"<thead>\n<tr>{corner}{named}"
-    for head in laid.heads:
+    double = any(len(head.labels) > 1 for head in table_layout.heads)
+    corner = html('<td rowspan="2"></td>') if double else html("<td></td>")
+    statistic = html('<th scope="col" class="statistic">Statistic</th>')
+    yield html("<thead>\n<tr>{}{}", corner, statistic if table_layout.stacked else EMPTY)
+    for head in table_layout.heads:
         yield _head(head, double=double)
-    yield "</tr>\n"
+    yield html("</tr>\n")
     if double:
-        below = (label for head in laid.heads if len(head.labels) > 1 for label in head.labels)
-        yield f"<tr>{''.join(f'<th scope="col">{text(label)}</th>' for label in below)}</tr>\n"
-    yield "</thead>\n"
+        labels = (
+            label for head in table_layout.heads if len(head.labels) > 1 for label in head.labels
+        )
+        yield html(
+            "<tr>{}</tr>\n",
+            joined(html('<th scope="col">{}</th>', escape(label)) for label in labels),
+        )
+    yield html("</thead>\n")
 
 
-def _head(head: Head, *, double: bool) -> str:
+def _head(head: ColumnHead, *, double: bool) -> Html:
     column = head.column
-    name = aside(column.label)
-    size = f' <span class="size">{text(column.size)}</span>' if column.size else ""
+    name = bdi(column.label)
+    size = html(' <span class="size">{}</span>', escape(column.size)) if column.size else EMPTY
     if len(head.labels) > 1:
-        return f'<th scope="colgroup" colspan="{len(head.labels)}">{name}{size}</th>'
-    down = ' rowspan="2"' if double else ""
+        return html('<th scope="colgroup" colspan="{}">{}{}</th>', len(head.labels), name, size)
+    rowspan = html(' rowspan="2"') if double else EMPTY
     (label,) = head.labels
-    named = head.compares and _SAYS_P.match(column.label)
-    told = f' <span class="told">{text(label)}</span>' if label and not named else ""
-    return f'<th scope="col"{down}>{name}{size}{told}</th>'
+    names_itself = head.is_p_value and _NAMES_P_VALUE.match(column.label)
+    sublabel = (
+        html(' <span class="told">{}</span>', escape(label))
+        if label and not names_itself
+        else EMPTY
+    )
+    return html('<th scope="col"{}>{}{}{}</th>', rowspan, name, size, sublabel)
 
 
-def _bodies(laid: Layout) -> Iterator[str]:
+def _bodies(table_layout: TableLayout) -> Iterator[Html]:
     """Write the rows; one whose results stand below each other is a group of its own."""
-    for grouped, rows in groupby(laid.rows, key=lambda row: _grouped(row, laid)):
+    for grouped, rows in groupby(table_layout.rows, key=lambda row: _is_group(row, table_layout)):
         if grouped:
             for row in rows:
-                yield f"<tbody>\n{''.join(_group(row, laid.heads))}</tbody>\n"
+                yield html("<tbody>\n{}</tbody>\n", joined(_group(row, table_layout.heads)))
         else:
-            yield "<tbody>\n"
-            yield from (_row(row, laid) for row in rows)
-            yield "</tbody>\n"
-    if not laid.rows:
-        yield f'<tbody><tr><td colspan="{laid.width + 1}">No rows.</td></tr></tbody>\n'
+            yield html("<tbody>\n")
+            yield from (_row(row, table_layout) for row in rows)
+            yield html("</tbody>\n")
+    if not table_layout.rows:
+        yield html(
+            '<tbody><tr><td colspan="{}">No rows.</td></tr></tbody>\n', table_layout.width + 1
+        )
 
 
-def _grouped(row: Laid, laid: Layout) -> bool:
-    return laid.stacked and len(row.labels(laid.heads)) > 1
+def _is_group(row: LaidOutRow, table_layout: TableLayout) -> bool:
+    return table_layout.stacked and len(row.labels(table_layout.heads)) > 1
 
 
-def _row(row: Laid, laid: Layout) -> str:
-    label = text(row.row.label)
+def _row(row: LaidOutRow, table_layout: TableLayout) -> Html:
+    label = escape(row.row.label)
     if not row.lines:
-        across = laid.width + 1
-        return f'<tr class="{_kind(row)}"><th scope="row" colspan="{across}">{label}</th></tr>\n'
-    if laid.stacked:
-        return "".join(_group(row, laid.heads))
-    places = ((head, name) for head in laid.heads for name in head.labels)
-    shown = "".join(_cell(row, head, name) for head, name in places)
-    return f'<tr class="{_kind(row)}"><th scope="row">{label}</th>{shown}</tr>\n'
+        return html(
+            '<tr class="{}"><th scope="row" colspan="{}">{}</th></tr>\n',
+            _css_class(row),
+            table_layout.width + 1,
+            label,
+        )
+    if table_layout.stacked:
+        return joined(_group(row, table_layout.heads))
+    cells = joined(
+        _cell(row, head, result) for head in table_layout.heads for result in head.labels
+    )
+    return html('<tr class="{}"><th scope="row">{}</th>{}</tr>\n', _css_class(row), label, cells)
 
 
-def _group(row: Laid, heads: tuple[Head, ...]) -> Iterator[str]:
-    """Write a row with its results below each other; what compares stands beside all of them."""
-    names = row.labels(heads)
-    several = len(names) > 1
-    down = f' rowspan="{len(names)}"' if several else ""
-    kind = _kind(row) + " group" * several
-    label = f'<th scope="row{"group" * several}"{down}>{text(row.row.label)}</th>'
-    for first, name in zip((True, *[False] * len(names)), names, strict=False):
-        yield f'<tr class="{kind if first else "line"}">{label if first else ""}'
-        yield f'<th scope="row" class="statistic">{text(name)}</th>'
+def _group(row: LaidOutRow, heads: tuple[ColumnHead, ...]) -> Iterator[Html]:
+    """Write a row with its results below each other.
+
+    Its label and its P values stand in the first line, and span all the others.
+    """
+    results = row.labels(heads)
+    several = len(results) > 1
+    rowspan = html(' rowspan="{}"', len(results)) if several else EMPTY
+    group = html("group") if several else EMPTY
+    label = html('<th scope="row{}"{}>{}</th>', group, rowspan, escape(row.row.label))
+    first_class = html("{} group", _css_class(row)) if several else _css_class(row)
+    for number, result in enumerate(results):
+        if number == 0:
+            yield html('<tr class="{}">{}', first_class, label)
+        else:
+            yield html('<tr class="line">')
+        yield html('<th scope="row" class="statistic">{}</th>', escape(result))
         for head in heads:
-            if not head.compares:
-                yield _cell(row, head, name)
-            elif first:
-                yield _cell(row, head, P_VALUE, down)
-        yield "</tr>\n"
+            if not head.is_p_value:
+                yield _cell(row, head, result)
+            elif number == 0:
+                yield _cell(row, head, P_VALUE, rowspan)
+        yield html("</tr>\n")
 
 
-def _cell(row: Laid, head: Head, name: str, kind: str = "") -> str:
-    """Give the result of this name, if there is one."""
-    told = (line for line in row.lines.get(head.column.id, ()) if line.label == name)
-    line = next(told, None)
+def _cell(row: LaidOutRow, head: ColumnHead, result: str, rowspan: Html = EMPTY) -> Html:
+    """Write the result of this name, or an empty cell."""
+    lines = row.lines.get(head.column.id, ())
+    line = next((line for line in lines if line.label == result), None)
     if line is None:
-        return f"<td{kind}></td>"
-    kind += ' class="words"' if len(line.text) > _SHORT else ""
-    share = "" if line.share is None else f' <span class="share">{text(line.share)}</span>'
-    return f"<td{kind}>{text(line.text)}{share}</td>"
+        return html("<td{}></td>", rowspan)
+    words = html(' class="words"') if len(line.text) > _SHORT else EMPTY
+    share = (
+        EMPTY if line.share is None else html(' <span class="share">{}</span>', escape(line.share))
+    )
+    return html("<td{}{}>{}{}</td>", rowspan, words, escape(line.text), share)
 
 
-def _kind(row: Laid) -> str:
-    level = f"l{min(row.row.level, _DEEPEST)}"
-    return level + (" leads" if row.leads or not row.lines else "")
+def _css_class(row: LaidOutRow) -> Html:
+    level = min(row.row.level, _DEEPEST)
+    return html("l{} leads", level) if row.leads or not row.lines else html("l{}", level)
 
 
-def _notes(grid: Grid) -> Iterator[str]:
+def _notes(grid: Grid) -> Html:
     """Write the footnotes and the methods: each once, with where it was used if not everywhere."""
-    notes = [text(note) for note in grid.footnotes]
+    notes = [escape(note) for note in grid.footnotes]
     cells = [cell for row in grid.rows for cell in row.cells if cell.method]
     methods = dict.fromkeys(cell.method for cell in cells)
     notes += [_method(method, grid, cells) for method in methods]
-    yield unordered(notes, "notes")
+    return unordered(notes, "notes")
 
 
-def _method(method: str, grid: Grid, cells: list[Cell]) -> str:
-    where = _where(method, grid, cells)
-    return f"Method{where}: {aside(method)}."
+def _method(method: str, grid: Grid, cells: list[Cell]) -> Html:
+    return html("Method{}: {}.", _scope(method, grid, cells), bdi(method))
 
 
-def _where(method: str, grid: Grid, cells: list[Cell]) -> str:
-    """Say which columns a method is of or, where columns have several, which rows."""
+def _scope(method: str, grid: Grid, cells: list[Cell]) -> Html:
+    """Name the columns that a method is of or, where columns have several methods, the rows."""
     if all(cell.method == method for cell in cells):
-        return ""
-    mine = {cell.column for cell in cells if cell.method == method}
-    alone = not any(cell.column in mine and cell.method != method for cell in cells)
-    if alone:
-        names = [column.label for column in grid.columns if column.id in mine]
-    else:
+        return EMPTY
+    columns = {cell.column for cell in cells if cell.method == method}
+    if any(cell.column in columns and cell.method != method for cell in cells):
         names = [row.label for row in grid.rows if any(cell.method == method for cell in row.cells)]
-    return f" ({', '.join(aside(name) for name in names)})"
+    else:
+        names = [column.label for column in grid.columns if column.id in columns]
+    return html(" ({})", joined(map(bdi, names), html(", ")))

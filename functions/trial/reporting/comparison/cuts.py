@@ -8,10 +8,11 @@ from typing import Any
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.blinding import OPEN, UNBLINDED
+from trial.file_names import MANIFEST
 from trial.reporting import changelog
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
-from trial.store.reports import READY, Reports, Requested
+from trial.store.reports import READY, ReportRequest, Reports
 from trial.subject.cut_spec import Asked
 
 
@@ -22,7 +23,7 @@ class Side:
     `versions` says how many events of each subject's journal that is.
     """
 
-    asked: Requested
+    asked: ReportRequest
     audience: str
     cut: Mapping[str, Any]
     versions: Mapping[str, int]
@@ -49,18 +50,16 @@ def side(documents: Documents, reports: Reports, seen: Study, name: str) -> Side
     if asked.status != READY:
         raise Rejected(409, "Report not ready", f"it is {asked.status}; only ready ones compare")
     audience, cut = _cut(seen, asked)
-    manifest = json.loads(
-        documents.read(seen.id, audience, object_keys.cut(cut), object_keys.MANIFEST)
-    )
+    manifest = json.loads(documents.read(seen.id, audience, object_keys.cut(cut), MANIFEST))
     return Side(asked, audience, manifest["cut"], changelog.versions(documents, seen.id, asked))
 
 
-def _of_cut(reports: Reports, seen: Study, name: str) -> Requested | None:
+def _of_cut(reports: Reports, seen: Study, name: str) -> ReportRequest | None:
     made = [each for each in reports.all(seen.id) if name and _cut(seen, each)[1] == name]
     return min(made, key=lambda each: each.order, default=None)
 
 
-def _cut(seen: Study, asked: Requested) -> tuple[str, str]:
+def _cut(seen: Study, asked: ReportRequest) -> tuple[str, str]:
     """Give where a report's cut is for an audience; made unblinded, there is but the open one."""
     apart = seen.audience == UNBLINDED and asked.unblinded_cut
     return (UNBLINDED, asked.unblinded_cut) if apart else (OPEN, asked.cut)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from trial.definition.study import Study
+from trial.file_names import SUMMARY, TABLES
 from trial.reporting.comparison.cuts import Side
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
 from trial.tables.attribution import CellAddress
 
 Document = dict[str, Any]
-_SUMMARY, _TABLES = "summary.json", "tables.json"
 _KEY_RESULT = ("text", "n", "N", "value", "ci", "observed", "imputed", "not_due", "missing")
 
 
@@ -35,7 +35,7 @@ def moved(
             for each in (old, new)
         ]
 
-    return cells(*both(_TABLES)), list(_key_results(*both(_SUMMARY)))
+    return cells(*both(TABLES)), list(_key_results(*both(SUMMARY)))
 
 
 def _key_results(before: Document, after: Document) -> Iterable[Document]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from trial.store.failures import code, told_apart
+from trial.store.failures import code, transient_as_unavailable
 
 PART_BYTES = 8 * 1024 * 1024
 """Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
@@ -39,7 +39,7 @@ class Bucket:
     def read(self, key: str) -> Object | None:
         """Read an object; None where there is none."""
         try:
-            with told_apart():
+            with transient_as_unavailable():
                 answer = self._client.get_object(Bucket=self.name, Key=key)
                 return Object(answer["Body"].read(), answer["ETag"])
         except ClientError as error:
@@ -50,7 +50,7 @@ class Bucket:
     def exists(self, key: str) -> bool:
         """Say whether there is an object."""
         try:
-            with told_apart():
+            with transient_as_unavailable():
                 self._client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
             if code(error) not in _ABSENT:
@@ -68,7 +68,7 @@ class Bucket:
         first, second = next(parts, b""), next(parts, None)
         if second is not None:
             return self._in_parts(request, chain((first, second), parts))
-        with told_apart():
+        with transient_as_unavailable():
             version: str = self._client.put_object(**request, Body=first)["VersionId"]
         return version
 
@@ -77,7 +77,7 @@ class Bucket:
         condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
         request = {"Bucket": self.name, "Key": key, "Body": content, **options, **condition}
         try:
-            with told_apart():
+            with transient_as_unavailable():
                 self._client.put_object(**request)
         except ClientError as error:
             if code(error) not in _OVERTAKEN:
@@ -95,12 +95,12 @@ class Bucket:
 
     def _in_parts(self, request: Mapping[str, Any], parts: Iterable[bytes]) -> str:
         """Upload parts; of one that fails nothing stays, or what the bucket's rules clear away."""
-        with told_apart():
+        with transient_as_unavailable():
             made = self._client.create_multipart_upload(**request, ChecksumAlgorithm="CRC32")
         of = {"Bucket": self.name, "Key": request["Key"], "UploadId": made["UploadId"]}
         try:
             sent = [self._part(of, number, part) for number, part in enumerate(parts, 1)]
-            with told_apart():
+            with transient_as_unavailable():
                 whole = self._client.complete_multipart_upload(
                     **of, MultipartUpload={"Parts": sent}
                 )
@@ -113,7 +113,7 @@ class Bucket:
 
     def _part(self, of: Mapping[str, str], number: int, part: bytes) -> dict[str, Any]:
         """Upload a part; whatever S3 says of it has to be said again in the end."""
-        with told_apart():
+        with transient_as_unavailable():
             answer = self._client.upload_part(**of, PartNumber=number, Body=part)
         said = {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
         return {"PartNumber": number, **said}

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trial.errors import Rejected, Unavailable
+from trial.file_names import MANIFEST
 from trial.store.bucket import object_keys
 from trial.store.bucket.client import Bucket
-from trial.store.bucket.object_keys import AUDIT, LIVE, MANIFEST, SIGNATURE
+from trial.store.bucket.object_keys import AUDIT, LIVE, SIGNATURE
 from trial.store.bucket.retention import Retention
 
 LINK_SECONDS = 60
@@ -20,7 +21,7 @@ _NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The places whose files `latest.json` names by version, and where in it."""
 _LATEST = "latest.json"
 _LAST_SIGNATURE = f"{AUDIT}/latest.sig.json"
-LIVING = {"Tagging": "kind=live"}
+LIVE_TAGS = {"Tagging": "kind=live"}
 """Marks what is overwritten: the bucket's rules delete its former versions after a time."""
 
 
@@ -38,7 +39,7 @@ class Documents:
     ) -> str:  # fmt: skip
         """Write a document as it is made; give the version that it became."""
         locks = self._retention.arguments(place) if self._retention else {}
-        tags = {} if object_keys.is_kept(place) else LIVING
+        tags = {} if object_keys.is_retained(place) else LIVE_TAGS
         key = _key(study, audience, f"{place}/{name}")
         return self.bucket.write(key, content, ContentType=media_type, **locks, **tags)
 
@@ -60,7 +61,7 @@ class Documents:
         found = self.bucket.read(_key(study, audience, f"{object_keys.audit(cut)}/{SIGNATURE}"))
         return found.content if found else None
 
-    def keep_signature(self, study: str, audience: str, cut: str, content: bytes) -> None:
+    def write_signature_once(self, study: str, audience: str, cut: str, content: bytes) -> None:
         """Put what is signed of a cut beside it, unless it is there."""
         if self.signature(study, audience, cut) is None:
             place = object_keys.audit(cut)
@@ -74,7 +75,7 @@ class Documents:
     def follow(self, study: str, audience: str, content: bytes, tag: str) -> bool:
         """Make this what was signed last, unless something else was since `tag` was read."""
         key = _key(study, audience, _LAST_SIGNATURE)
-        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVING)
+        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVE_TAGS)
 
     def read(self, study: str, audience: str, place: str, name: str) -> bytes:
         """Read a document; raises `Rejected` (404)."""
@@ -83,11 +84,13 @@ class Documents:
             raise _not_published()
         return found.content
 
-    def advance(self, study: str, audience: str, latest: Mapping[str, Any], tag: str) -> bool:
+    def replace_latest(
+        self, study: str, audience: str, latest: Mapping[str, Any], tag: str
+    ) -> bool:
         """Make a publication the latest, unless another did so since `tag` was read."""
         content = json.dumps(latest, indent=2).encode()
         key = _key(study, audience, _LATEST)
-        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVING)
+        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVE_TAGS)
 
     def link(self, study: str, audience: str, place: str, name: str) -> str:
         """Sign a link to a document, good for a minute; raises `Rejected` (404)."""

@@ -7,12 +7,10 @@ SIGNATURE = "manifest.sig.json"
 """What is signed of a publication, and the public half of the key that signed it."""
 CHANGES_SIGNATURE = "changes.sig.json"
 """What is signed of the changes of a report, which no manifest names."""
-BESIDE = frozenset({HEADS, TRAIL, SIGNATURE})
+UNLISTED = frozenset({HEADS, TRAIL, SIGNATURE})
 """What stands beside a publication and not in it."""
 REPORT = "report.json"
 """What the last audit found."""
-MANIFEST = "manifest.json"
-"""Vouches for all other files of a publication, and is written after them."""
 
 
 def cut(name: str) -> str:
@@ -30,7 +28,7 @@ def changes(cut_name: str, request: str) -> str:
     return f"{AUDIT}/{cut_name}/{request}"
 
 
-def is_kept(place: str) -> bool:
+def is_retained(place: str) -> bool:
     """Say whether a place is of a cut that was asked for: never of what is live."""
     kind, _, rest = place.partition("/")
     return kind == CUTS or (kind == AUDIT and rest not in {"", LIVE})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from trial.store.bucket.object_keys import is_kept
+from trial.store.bucket.object_keys import is_retained
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Retention:
 
     def arguments(self, place: str) -> dict[str, Any]:
         """Give what `put_object` and `create_multipart_upload` take to lock a file of a place."""
-        if not self.days or not is_kept(place):
+        if not self.days or not is_retained(place):
             return {}
         until = self.now() + timedelta(days=self.days)
         return {"ObjectLockMode": self.mode, "ObjectLockRetainUntilDate": until}

@@ -53,10 +53,12 @@ def decode_share(body: bytes) -> tuple[Share, int]:
 
 
 def _cells(cells: Cells) -> Iterator[str]:
-    moments = {name[:-2] for name in cells if name.endswith(".q") and _is_moments(cells, name[:-2])}
+    received_times = {
+        name[:-2] for name in cells if name.endswith(".q") and _is_moments(cells, name[:-2])
+    }
     for name in sorted(cells):
         stem, end = name[:-2], name[-2:]
-        if stem not in moments or end not in {".n", ".s", ".q"}:
+        if stem not in received_times or end not in {".n", ".s", ".q"}:
             value = "" if cells[name] == 1 else f"{_VALUE}{cells[name]}"
             yield f"{_escaped(name)}{value}"
         elif end == ".s":

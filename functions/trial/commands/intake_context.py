@@ -8,7 +8,7 @@ from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 
 
-class Road(Enum):
+class Channel(Enum):
     """By which way an event comes: what is told of it, and which kinds may come so.
 
     While a study is blinded, nobody who posts a treatment event is told what it is to its subject:
@@ -24,11 +24,11 @@ class Road(Enum):
 
 
 @dataclass(frozen=True)
-class Desk:
+class IntakeContext:
     """Where events are taken in: what keeps them, whose they are, and by which road they come."""
 
     store: Store
     submissions: Submissions
     senders: Senders
     principal: str
-    road: Road
+    channel: Channel
