@@ -17,7 +17,7 @@ from benchmarks.rows import Measured
 from local.progress import bar
 from trial.render.documents import render
 from trial.reporting import report
-from trial.reporting.snapshot import Standing, State
+from trial.reporting.snapshot import JournalPosition, StudySnapshot
 
 SIZES = (40, 400)
 LARGE_SIZES = (40, 4_000)
@@ -27,10 +27,10 @@ _ROOT = Path(__file__).parents[1]
 
 def made(size: int) -> dict[str, float]:
     """Publish so many subjects; tell listed rows, bytes, CPU time and the peak of memory (MB)."""
-    study, state = world.study(), State()
+    study, state = world.study(), StudySnapshot()
     for number in bar(f"Making {size:,} subjects", size, range(size)):
         subject = population.jittered(number)
-        state.add(subject, report.contribute(study, subject), Standing(1, b""))
+        state.add(subject, report.contribute(study, subject), JournalPosition(1, b""))
     began, written = time.process_time(), 0
     found = report.report(study, state, state.sums)
     for file in render(found, study.definition):

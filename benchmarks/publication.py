@@ -23,7 +23,7 @@ from local.feed import Line, Lines, read_definition
 from local.replay import wait_until_published
 from trial.events.blinding import OPEN
 from trial.reporting import publishing, report
-from trial.reporting.document_writer import Writing
+from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.signing import Signer
 from trial.store import Store
 from trial.store.bucket.documents import Documents
@@ -82,18 +82,18 @@ def parts(service: Service) -> dict[str, float]:
     store = Store(table, report.contribute, wiring.now)
     documents = Documents(service.s3, service.stack.bucket)
     signer = Signer(service.stack.aws("kms"), service.stack.signing_key)
-    writing = Writing(store, documents, signer, "benchmark")
+    writing = DocumentWriter(store, documents, signer, "benchmark")
     study = store.study(STUDY)
 
     def once() -> dict[str, float]:
-        state, read = _timed(lambda: publishing.counted(store, study))
-        made, compute = _timed(lambda: publishing.make(store, study, state))
+        state, read = _timed(lambda: publishing.read_snapshot(store, study))
+        made, compute = _timed(lambda: publishing.make_publication(store, study, state))
         files, rendered = _timed(
             lambda: [
                 replace(each, content=(b"".join(each.content),)) for each in made.files("benchmark")
             ]
         )
-        _, put = _timed(lambda: writing.put(study, "benchmark", files))
+        _, put = _timed(lambda: writing.write(study, "benchmark", files))
         return {"read": read, "compute": compute, "render": rendered, "put": put}
 
     return min((once() for _ in range(3)), key=lambda each: sum(each.values()))

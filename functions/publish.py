@@ -12,7 +12,7 @@ import wiring
 from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, Unavailable, place_of
 from trial.reporting import currency, publishing
-from trial.reporting.document_writer import Writing
+from trial.reporting.document_writer import DocumentWriter
 from trial.store import keys
 from trial.store.failures import told
 from trial.store.reports import FAILED, PUBLISHED, ReportRequest
@@ -64,7 +64,9 @@ def render(name: str, beat: Beat, *, live: bool = True) -> None:
     store = wiring.store()
     store.invalidate(name)  # another definition may just have come into force
     study = store.study(name)
-    writing = Writing(store, wiring.documents(), wiring.signer(), wiring.code_version(), beat)
+    writing = DocumentWriter(
+        store, wiring.documents(), wiring.signer(), wiring.code_version(), beat
+    )
     if live:
         _attempt(lambda: publish_live(writing, study), lambda error: give_up(name, error))
     for asked in wiring.reports().waiting(name):
@@ -81,10 +83,10 @@ def _attempt(work: Callable[[], None], failed: Callable[[Exception], None]) -> N
         failed(error)
 
 
-def publish_live(writing: Writing, study: Study) -> None:
+def publish_live(writing: DocumentWriter, study: Study) -> None:
     """Bring a study's live documents up to date."""
     cut = publishing.publish_live(writing, study)
-    if not publishing.agrees(writing.store, study):
+    if not publishing.sums_agree(writing.store, study):
         metrics.add_metric("SumMismatches", "Count", 1)
         logger.error("The sums differ from the subjects' shares", study=study.id)
     wiring.reports().mark(study.id, PUBLISHED, _at(wiring.now()))
@@ -93,7 +95,7 @@ def publish_live(writing: Writing, study: Study) -> None:
         logger.info("Documents published", study=study.id, cut=cut.id, accepted=cut.accepted)
 
 
-def publish_report(writing: Writing, study: Study, asked: ReportRequest) -> None:
+def publish_report(writing: DocumentWriter, study: Study, asked: ReportRequest) -> None:
     """Make one report if its time has come; one that cannot be made is marked."""
     reports, now = wiring.reports(), wiring.now()
     if asked.has_expired(now):

@@ -244,5 +244,5 @@ def signed_by_another(files: Files) -> None:
             "content_root": manifest["cut"]["content_root"],
         }
         payload = journals.canonical(stated).encode()
-        signature = Signer(signing.KeyInMemory(), "").sign(attestation.encoded(payload))
+        signature = Signer(signing.KeyInMemory(), "").sign(attestation.signed_bytes(payload))
         files[name] = attestation.envelope(payload, signature)

@@ -26,7 +26,7 @@ from trial.file_names import DEFINITION, MANIFEST
 from trial.render import tables_json
 from trial.render.documents import render
 from trial.reporting import report
-from trial.reporting.snapshot import Standing, State
+from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.subject.cut_spec import Asked
 from trial.subject.fold import Dispute, Subject, gather
 from trial.tables.grid import Report
@@ -44,12 +44,12 @@ class Recorded:
     disputes: Sequence[Dispute]
     erased: tuple[str, ...]
 
-    def state(self, subjects: Sequence[Subject], asked: Asked) -> State:
+    def state(self, subjects: Sequence[Subject], asked: Asked) -> StudySnapshot:
         """Add up what subjects contribute, as the cut sees them."""
-        state = State()
+        state = StudySnapshot()
         for each in subjects:
-            share = report.as_asked(self.study, each, asked)
-            state.add(each, share, Standing(each.accepted, _HEAD))
+            share = report.share_as_of(self.study, each, asked)
+            state.add(each, share, JournalPosition(each.accepted, _HEAD))
         return state
 
 
@@ -101,7 +101,7 @@ def _asked(recorded: Recorded, cut: Mapping[str, Any]) -> Asked | None:
     for final, look in product((False, True), sorted(looks)):
         asked = Asked(cut["as_of"] or "", cut["cutoff"] or "", recorded.erased, final, look)
         seen = [asked.seen(each) for each in recorded.subjects]
-        disputes = report.unsettled(seen, recorded.disputes)
+        disputes = report.open_disputes_of(seen, recorded.disputes)
         if report.cut(recorded.study, recorded.subjects, {}, "", asked, disputes).id == cut["id"]:
             return asked
     return None

@@ -195,7 +195,7 @@ class TestEnd:
         defined = tiny(listings=[listing(ONSET, END)])
         (subject,) = builders.subjects([enrolment(), dose(7), adverse_event(8, end="2015-07")])
         asked = Asked(cutoff=cutoff)
-        sums = report.as_asked(defined, subject, asked)
+        sums = report.share_as_of(defined, subject, asked)
         made = report.report(defined, [subject], sums, asked)
         (row,) = rows_of(made.listings[0])
         assert end(row) == shown_end

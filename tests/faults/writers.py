@@ -212,13 +212,13 @@ def publish(press: Press) -> None:
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
     from trial.reporting import publishing  # noqa: PLC0415
-    from trial.reporting.document_writer import Writing  # noqa: PLC0415
+    from trial.reporting.document_writer import DocumentWriter  # noqa: PLC0415
     from trial.store.bucket.documents import Documents  # noqa: PLC0415
 
     study = STUDIES[press.study]
     store = clients.store(clients.patient("dynamodb", press.endpoint), press.table)
     documents = Documents(clients.patient("s3", press.endpoint), press.bucket)
-    writing = Writing(store, documents, clients.signer(press.endpoint), "test")
+    writing = DocumentWriter(store, documents, clients.signer(press.endpoint), "test")
     done = False
     with press.log.open("a", encoding="utf-8") as log:
         while not done:

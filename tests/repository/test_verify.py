@@ -19,7 +19,7 @@ from local import journals
 from local.__main__ import main
 from trial.events import content, envelope, json_body
 from trial.reporting import publishing, report
-from trial.reporting.attestation import Vouching
+from trial.reporting.attestation import Attestor
 from trial.reporting.changelog import Changelog
 from trial.reporting.signing import Signer
 from trial.store import Store
@@ -50,15 +50,15 @@ class Kept:
         random.Random(1).shuffle(entries)  # noqa: S311 (an order)
         self.store.record(self.study, toy.receipts(entries))
         log = Changelog(None, (Asked(), Asked()), {})
-        state = publishing._refolded(self.store, self.study, Asked(), log, lambda: None)
-        made = publishing.make(self.store, self.study, state, Asked())
+        state = publishing._replay_snapshot(self.store, self.study, Asked(), log, lambda: None)
+        made = publishing.make_publication(self.store, self.study, state, Asked())
         self.files = files_of(made.report, self.study, "test")
         self.trail = {each.name: b"".join(each.content) for each in made.audit(self.store)}
         signed = {"manifest.json": self.files["manifest.json"], **self.trail}
         digests = {name: hashlib.sha256(text).hexdigest() for name, text in signed.items()}
         signer = Signer(signing.KeyInMemory(), "")
-        vouching = Vouching(None, signer, name, "open", "test", 1)
-        stated = vouching.apart(made.cut, digests)
+        vouching = Attestor(None, signer, name, "open", "test", 1)
+        stated = vouching.sign_unchained(made.cut, digests)
         self.trail["manifest.sig.json"] = stated.content
         self.journal: Journal = list(map(json.loads, self.audit("audit.ndjson").splitlines()))
         self.heads = json.loads(self.audit("heads.json"))["subjects"]

@@ -8,10 +8,10 @@ import pytest
 from trial.errors import Unavailable
 from trial.reporting.currency import is_newer
 
-type Standing = dict[str, Any]
+type JournalPosition = dict[str, Any]
 
 
-def standing(epoch: int = 1, events: int = 5, disputes: int = 1, **more: Any) -> Standing:
+def standing(epoch: int = 1, events: int = 5, disputes: int = 1, **more: Any) -> JournalPosition:
     counts = {"epoch": epoch, "events": events, "disputes": disputes}
     named = {"cut": f"{events}/{disputes}", "code_version": "a"}
     return counts | named | more

@@ -8,7 +8,7 @@ import pytest
 from trial.events import dates
 from trial.reporting import report
 from trial.reporting.report import Derivations
-from trial.reporting.snapshot import Standing, State
+from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.statistics import cells
 from trial.subject.cut_spec import Asked
 from trial.subject.fold import Subject
@@ -18,10 +18,10 @@ STUDY, ENTRIES = builders.tmb301(), builders.feed()
 SUBJECTS = builders.subjects(ENTRIES)
 
 
-def filled(room: int) -> State:
-    state = State(room=room)
+def filled(room: int) -> StudySnapshot:
+    state = StudySnapshot(room=room)
     for number, subject in enumerate(SUBJECTS):
-        state.add(subject, report.contribute(STUDY, subject), Standing(number, b"head"))
+        state.add(subject, report.contribute(STUDY, subject), JournalPosition(number, b"head"))
     return state
 
 
@@ -51,7 +51,7 @@ def test_documents_are_the_same_whether_subjects_were_packed_or_kept(asked, monk
     for room in (0, 10**6):
         monkeypatch.setattr(report, "KEPT_RECORDS", room)
         state = filled(room)
-        sums = cells.total(report.as_asked(STUDY, each, asked) for each in state)
+        sums = cells.total(report.share_as_of(STUDY, each, asked) for each in state)
         made.append(builders.files_of(report.report(STUDY, state, sums, asked), STUDY))
     assert made[0] == made[1]
 

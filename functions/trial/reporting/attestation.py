@@ -1,8 +1,8 @@
-"""What is signed of a publication: which files it has, where its journals stood, what came before.
+"""Signed statements of a publication: its files, where its journals stood, which cut came before.
 
-A cut's files depend on its content alone, a signature and the order of cuts do not. So all that is
-stated here stands beside the cut, in one file: an in-toto statement in a DSSE envelope. Each names
-the one before it of the same study and audience, so that nobody can replace what somebody holds.
+A cut's files depend on its content alone; a signature and the order of cuts do not. So what is
+signed stands beside the cut, in one file: an in-toto statement in a DSSE envelope. Each statement
+names the one before it of the same study and audience, so that no cut can be replaced unnoticed.
 """
 
 import json
@@ -27,36 +27,36 @@ PREDICATE = "https://livetlf.org/cut/v1"
 
 
 @dataclass(frozen=True)
-class Stated:
+class Statement:
     """A signed statement: the file that holds it, and what it says."""
 
     content: bytes
     payload: bytes
 
     @classmethod
-    def read(cls, content: bytes) -> "Stated":
-        """Read what this service wrote."""
+    def parse(cls, content: bytes) -> "Statement":
+        """Parse a file that this service wrote."""
         return cls(content, b64decode(json.loads(content)["payload"]))
 
     @property
-    def says(self) -> dict[str, Any]:
-        """Give study, audience, cut, code, epoch, number and the statement before."""
-        said: dict[str, Any] = json.loads(self.payload)["predicate"]
-        return said
+    def predicate(self) -> dict[str, Any]:
+        """Return study, audience, cut, code, epoch, number and the statement before."""
+        predicate: dict[str, Any] = json.loads(self.payload)["predicate"]
+        return predicate
 
     @property
     def link(self) -> dict[str, Any]:
-        """Give what the next statement names this one by."""
-        return {"cut": self.says["cut"], "sha256": sha256(self.payload).hexdigest()}
+        """Return what the next statement names this one by."""
+        return {"cut": self.predicate["cut"], "sha256": sha256(self.payload).hexdigest()}
 
     def files(self, name: str = SIGNATURE) -> Iterator[File]:
-        """Give it as a file."""
+        """Return it as a file."""
         yield File(name, (self.content,))
 
 
 @dataclass(frozen=True)
-class Vouching:
-    """Signs what is published of a study for one audience, by one code and in one epoch."""
+class Attestor:
+    """Signs what one code version publishes of a study for one audience in one epoch."""
 
     documents: Documents
     signer: Signer
@@ -65,36 +65,39 @@ class Vouching:
     code_version: str
     epoch: int
 
-    def apart(self, cut: Cut, digests: Mapping[str, str]) -> Stated:
+    def sign_unchained(self, cut: Cut, digests: Mapping[str, str]) -> Statement:
         """Sign what is no link of the chain: what is live, and is replaced; a report's changes."""
-        return self._signed(cut, digests, {})
+        return self._sign(cut, digests, {})
 
-    def of(self, cut: str) -> dict[str, Any] | None:
-        """Say what is stated of a cut; None where nothing is, so that it is not there whole.
+    def predicate_of(self, cut: str) -> dict[str, Any] | None:
+        """Return what a cut's statement says; None where it has none, so that it is not complete.
 
-        Whoever was broken off may have added a link and not have put it beside its cut.
+        A publisher that was interrupted may have added the chain's last link and not have stored
+        it beside its cut: that is made good first.
         """
         last, _ = self.documents.last_signature(self.study, self.audience)
         if last is not None:
-            stated = Stated.read(last)
-            self.documents.write_signature_once(self.study, self.audience, stated.says["cut"], last)
-        found = self.documents.signature(self.study, self.audience, cut)
-        return Stated.read(found).says if found else None
+            last_cut = Statement.parse(last).predicate["cut"]
+            self.documents.write_signature_once(self.study, self.audience, last_cut, last)
+        signature = self.documents.signature(self.study, self.audience, cut)
+        return Statement.parse(signature).predicate if signature else None
 
-    def add(self, cut: Cut, digests: Mapping[str, str]) -> Stated:
+    def sign_next(self, cut: Cut, digests: Mapping[str, str]) -> Statement:
         """Sign a cut as the next of the chain; raises `Unavailable` if another was added."""
         last, tag = self.documents.last_signature(self.study, self.audience)
-        before = Stated.read(last) if last else None
+        previous = Statement.parse(last) if last else None
         link = {
-            "number": before.says["number"] + 1 if before else 1,
-            "previous": before.link if before else None,
+            "number": previous.predicate["number"] + 1 if previous else 1,
+            "previous": previous.link if previous else None,
         }
-        stated = self._signed(cut, digests, link)
-        if not self.documents.follow(self.study, self.audience, stated.content, tag):
+        statement = self._sign(cut, digests, link)
+        # The chain's end is written only if it is still the one that was read: two publishers
+        # cannot both follow the same statement.
+        if not self.documents.follow(self.study, self.audience, statement.content, tag):
             raise Unavailable("another cut was signed meanwhile")
-        return stated
+        return statement
 
-    def _signed(self, cut: Cut, digests: Mapping[str, str], link: Mapping[str, Any]) -> Stated:
+    def _sign(self, cut: Cut, digests: Mapping[str, str], link: Mapping[str, Any]) -> Statement:
         predicate: dict[str, Any] = {
             "study": self.study,
             "audience": self.audience,
@@ -103,43 +106,45 @@ class Vouching:
             "code_version": self.code_version,
             "epoch": self.epoch,
         }
-        payload = statement(digests, {**predicate, **link})
-        signature = self.signer.sign(encoded(payload))
-        return Stated(envelope(payload, signature), payload)
+        payload = statement_payload(digests, {**predicate, **link})
+        signature = self.signer.sign(signed_bytes(payload))
+        return Statement(envelope(payload, signature), payload)
 
 
-def statement(digests: Mapping[str, str], predicate: Mapping[str, Any]) -> bytes:
+def statement_payload(digests: Mapping[str, str], predicate: Mapping[str, Any]) -> bytes:
     """Write an in-toto statement of files, by their SHA-256."""
-    subject = [{"name": name, "digest": {"sha256": of}} for name, of in sorted(digests.items())]
-    stated = {"_type": STATEMENT, "subject": subject, "predicateType": PREDICATE}
-    return canonical(stated | {"predicate": dict(predicate)}).encode()
+    files = [
+        {"name": name, "digest": {"sha256": digest}} for name, digest in sorted(digests.items())
+    ]
+    statement = {"_type": STATEMENT, "subject": files, "predicateType": PREDICATE}
+    return canonical(statement | {"predicate": dict(predicate)}).encode()
 
 
-def encoded(payload: bytes) -> bytes:
-    """Give the bytes that DSSE has signed: of a payload and of what kind it is."""
+def signed_bytes(payload: bytes) -> bytes:
+    """Return the bytes that are signed: a payload and its type, as DSSE encodes them (PAE)."""
     return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD), PAYLOAD.encode(), len(payload), payload)
 
 
 def envelope(payload: bytes, signature: Signature) -> bytes:
     """Put a payload and its signature into one file (DSSE), with the key to verify it by.
 
-    Whether that key is this service's, its reader has to know from elsewhere.
+    The key proves nothing by itself: a reader must know from elsewhere that it is this service's.
     """
-    signed = {
+    entry = {
         "keyid": signature.fingerprint,
         "algorithm": ALGORITHM,
         "sig": b64encode(signature.value).decode(),
         "publicKey": pem(signature.public_key),
     }
-    made = {
+    document = {
         "payloadType": PAYLOAD,
         "payload": b64encode(payload).decode(),
-        "signatures": [signed],
+        "signatures": [entry],
     }
-    return json.dumps(made, indent=2).encode() + b"\n"
+    return json.dumps(document, indent=2).encode() + b"\n"
 
 
 def pem(public_key: bytes) -> str:
-    """Write a public key as other tools read it (RFC 7468)."""
+    """Return a public key as other tools read it (RFC 7468)."""
     lines = wrap(b64encode(public_key).decode(), 64)
     return "\n".join(("-----BEGIN PUBLIC KEY-----", *lines, "-----END PUBLIC KEY-----", ""))

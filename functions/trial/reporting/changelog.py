@@ -39,7 +39,7 @@ _Line = tuple[str | int | None, ...]
 
 
 @dataclass(frozen=True)
-class Window:
+class JournalSlice:
     """One subject's journal, and how many of its events each of two reports is made of."""
 
     subject: str
@@ -101,15 +101,15 @@ class Changelog:
         earlier = Asked(since.as_of, since.cutoff)
         return cls(since, (earlier, asked), versions(documents, study_id, since))
 
-    def add(self, subject: str, rows: Sequence[JournalRow], after: int) -> Window:
+    def add(self, subject: str, rows: Sequence[JournalRow], after: int) -> JournalSlice:
         """Take in a subject's journal, of which the report is made up to a version."""
-        window = Window(subject, rows, self.before.get(subject, 0), after)
+        window = JournalSlice(subject, rows, self.before.get(subject, 0), after)
         lines = {CHANGES: list(self._changes(window)), TRAIL: list(_trail(window))}
         if any(lines.values()):
             self._packed[subject] = zlib.compress(json.dumps(lines).encode())
         return window
 
-    def _changes(self, window: Window) -> Iterator[_Line]:
+    def _changes(self, window: JournalSlice) -> Iterator[_Line]:
         earlier, later = self.asked
         if window.before == window.after and earlier.cutoff == later.cutoff:
             return
@@ -165,7 +165,7 @@ def _action(entry: Entry) -> str:
     return "void" if entry.void else "record"
 
 
-def _trail(window: Window) -> Iterator[_Line]:
+def _trail(window: JournalSlice) -> Iterator[_Line]:
     for row, entry in zip(window.rows[: window.after], window.entries, strict=False):
         yield (
             row.stamp, row.principal, row.source, row.event_id, row.subject, row.kind, row.record,

@@ -9,7 +9,7 @@ from trial.definition.study import Study
 from trial.errors import Fault, Rejected
 from trial.events.field_errors import none_of
 from trial.reporting import report
-from trial.reporting.snapshot import Standing, State
+from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.statistics.cells import Share
 from trial.store.dynamodb import Store
 from trial.subject.derivation import Derivation
@@ -84,7 +84,7 @@ def listed(store: Store, study: Study, asked: Asked) -> tuple[Document, _Place |
     """
     state, own = _state(store, study)
     survey = CrossSubjectSurvey(state)
-    disputes = report.unsettled(state, store.disputes(study))
+    disputes = report.open_disputes_of(state, store.disputes(study))
     beside = Counter({"disputed": sum(map(len, disputes.values()))})
     rows: list[tuple[_Place, Document]] = []
     for subject in state:
@@ -117,11 +117,11 @@ def _rows(study: Study, derivation: Derivation, asked: Asked) -> Iterator[tuple[
             yield (name, number), _document(name, each)
 
 
-def _state(store: Store, study: Study) -> tuple[State, set[str]]:
+def _state(store: Store, study: Study) -> tuple[StudySnapshot, set[str]]:
     """Read the subjects, and who of them has discrepancies of its own."""
-    state, own = State(), set()
+    state, own = StudySnapshot(), set()
     for each in store.subjects(study):
-        state.add(each.subject, each.share, Standing(each.version, each.head))
+        state.add(each.subject, each.share, JournalPosition(each.version, each.head))
         if ROW in audience_share(study, each.share):
             own.add(each.id)
     return state, own

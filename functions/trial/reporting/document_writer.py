@@ -7,27 +7,27 @@ from hashlib import sha256
 from trial.definition.study import Study
 from trial.errors import Beat
 from trial.render.documents import File
-from trial.reporting.attestation import Vouching
+from trial.reporting.attestation import Attestor
 from trial.reporting.signing import Signer
 from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
 
 
 @dataclass(frozen=True)
-class Written:
-    """What became of files: version and SHA-256 of each, by name."""
+class WrittenFiles:
+    """The version and the SHA-256 of each file that was written, by name."""
 
     versions: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
-    def vouched_for(self, *names: str) -> dict[str, str]:
-        """Give the SHA-256 of some of them, where they are there."""
+    def digests_of(self, *names: str) -> dict[str, str]:
+        """Return the SHA-256 of those of these files that were written."""
         return {name: self.digests[name] for name in names if name in self.digests}
 
 
 @dataclass(frozen=True)
-class Writing:
-    """Where documents are written, by which code, who signs them, and until when."""
+class DocumentWriter:
+    """Writes documents to the bucket: by which code, who signs them, and until when."""
 
     store: Store
     documents: Documents
@@ -35,27 +35,29 @@ class Writing:
     code_version: str
     beat: Beat = lambda: None
 
-    def put(self, study: Study, place: str, files: Iterable[File]) -> Written:
-        """Write files to one place, each as it is made."""
-        written = Written()
-        for each in files:
+    def write(self, study: Study, prefix: str, files: Iterable[File]) -> WrittenFiles:
+        """Write files under a prefix, each as it is made."""
+        written = WrittenFiles()
+        for file in files:
             digest = sha256()
-            written.versions[each.name] = self.documents.write(
-                study.id, study.audience, place, each.name, each.media_type,
-                self._in_time(each.content, digest.update),
+            written.versions[file.name] = self.documents.write(
+                study.id, study.audience, prefix, file.name, file.media_type,
+                self._in_time(file.content, digest.update),
             )  # fmt: skip
-            written.digests[each.name] = digest.hexdigest()
+            written.digests[file.name] = digest.hexdigest()
         return written
 
-    def vouching(self, study: Study, epoch: int) -> Vouching:
-        """Give who signs what is published to an audience."""
-        of = (study.id, study.audience)
-        return Vouching(self.documents, self.signer, *of, self.code_version, epoch)
+    def attestor(self, study: Study, epoch: int) -> Attestor:
+        """Return who signs what is published to the study's audience."""
+        return Attestor(
+            self.documents, self.signer, study.id, study.audience, self.code_version, epoch
+        )
 
     def _in_time(
-        self, content: Iterable[bytes], passed: Callable[[bytes], None]
+        self, content: Iterable[bytes], on_piece: Callable[[bytes], None]
     ) -> Iterator[bytes]:
+        """Pass pieces on while there is time; the beat raises once there is none."""
         for piece in content:
             self.beat()
-            passed(piece)
+            on_piece(piece)
             yield piece

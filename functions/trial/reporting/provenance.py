@@ -1,6 +1,6 @@
-"""What arrival decides of a publication, beside its documents: heads and journals.
+"""What depends on the order of arrival, beside a publication's documents: heads and journals.
 
-They tell the arm, and are for those alone who may know it.
+They can reveal the arm, so only the unblinded may read them.
 """
 
 import json
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from trial.render.documents import File
-from trial.reporting.snapshot import Standing, State
+from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.store.bucket.object_keys import HEADS, TRAIL
 from trial.store.dynamodb import Store
 from trial.store.rows import JournalRow
@@ -23,42 +23,46 @@ type RejectedDigests = Iterable[tuple[str, str]]
 def heads(
     study: str,
     cut: Cut,
-    state: State,
+    snapshot: StudySnapshot,
     disputes: Iterable[Dispute],
     rejected_bodies: RejectedDigests | None = None,
 ) -> File:
-    """Say where each journal stood, and which revisions came with two contents by then.
+    """Return where each journal stood, and which revisions had come with two contents by then.
 
-    Of a cut that is kept, what is quarantined as well: so that nobody can take it away later.
+    Of a cut that is kept, the digests of quarantined bodies as well: one that is deleted later
+    is missed.
     """
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "study": study,
         "cut": cut.id,
         "content_root": cut.content_root,
-        "subjects": {name: _head(state.standings[name]) for name in state.ids},
-        "disputes": [asdict(each) for each in disputes],
+        "subjects": {name: _head(snapshot.positions[name]) for name in snapshot.ids},
+        "disputes": [asdict(dispute) for dispute in disputes],
     }
     if rejected_bodies is not None:
-        known = sorted(each for each in rejected_bodies if not cut.as_of or each[0] <= cut.as_of)
-        found["quarantined"] = [{"at": at, "sha256": sha256} for at, sha256 in known]
-    return File(HEADS, (json.dumps(found, indent=2).encode() + b"\n",))
+        document["quarantined"] = [
+            {"at": moment, "sha256": sha256}
+            for moment, sha256 in sorted(rejected_bodies)
+            if not cut.as_of or moment <= cut.as_of
+        ]
+    return File(HEADS, (json.dumps(document, indent=2).encode() + b"\n",))
 
 
-def _head(standing: Standing) -> dict[str, Any]:
-    head = {"version": standing.version, "head": standing.head.hex()}
-    return head | ({"erased": True} if standing.erased else {})
+def _head(position: JournalPosition) -> dict[str, Any]:
+    head = {"version": position.version, "head": position.head.hex()}
+    return head | ({"erased": True} if position.erased else {})
 
 
-def trail(store: Store, study: str, state: State) -> File:
-    """Give the journals of a state, row by row."""
-    return File(TRAIL, (_line(row) for row in _rows(store, study, state)))
+def trail(store: Store, study: str, snapshot: StudySnapshot) -> File:
+    """Return the journals of a snapshot, row by row."""
+    return File(TRAIL, (_line(row) for row in _rows(store, study, snapshot)))
 
 
-def _rows(store: Store, study: str, state: State) -> Iterator[JournalRow]:
-    """Read the journals again: they only ever grow."""
-    for name in state.ids:
-        version = state.standings[name].version
-        yield from (row for row in store.journal(study, name) if row.version <= version)
+def _rows(store: Store, study: str, snapshot: StudySnapshot) -> Iterator[JournalRow]:
+    """Read the journals again, up to where the snapshot has them: they only ever grow."""
+    for subject in snapshot.ids:
+        version = snapshot.positions[subject].version
+        yield from (row for row in store.journal(study, subject) if row.version <= version)
 
 
 def _line(row: JournalRow) -> bytes:

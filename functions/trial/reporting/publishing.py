@@ -11,11 +11,11 @@ from trial.file_names import MANIFEST
 from trial.render.documents import File, render
 from trial.render.workbook import workbook
 from trial.reporting import provenance, report
-from trial.reporting.attestation import Vouching
+from trial.reporting.attestation import Attestor
 from trial.reporting.changelog import Changelog
 from trial.reporting.currency import is_newer
-from trial.reporting.document_writer import Writing
-from trial.reporting.snapshot import Standing, State
+from trial.reporting.document_writer import DocumentWriter
+from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.store.bucket import object_keys
 from trial.store.bucket.object_keys import (
     AUDIT,
@@ -35,16 +35,16 @@ from trial.tables.grid import Cut, Report
 
 @dataclass(frozen=True)
 class Publication:
-    """A cut, what it shows to one audience, and the state and the disputes of which that is."""
+    """What a cut shows to one audience, and the snapshot and disputes that it was made of."""
 
     report: Report
     study: Study
-    state: State
+    snapshot: StudySnapshot
     disputes: tuple[Dispute, ...]
 
     @property
     def cut(self) -> Cut:
-        """Name the state."""
+        """Return the cut, which names the snapshot."""
         return self.report.cut
 
     def files(self, code_version: str) -> Iterator[File]:
@@ -52,41 +52,45 @@ class Publication:
         return render(self.report, self.study, code_version)
 
     def heads(self) -> Iterator[File]:
-        """Give where each journal stood; that tells arms, and is for those who may know them."""
+        """Yield where each journal stood: it can reveal arms, so it is for the unblinded alone."""
         if not self.study.pooled:
             yield self._heads(None)
 
     def audit(self, store: Store) -> Iterator[File]:
-        """Give what arrival decides: where each journal stood, and the journals so far."""
+        """Yield what depends on arrival: where each journal stood, and the journals up to there."""
         if not self.study.pooled:
             yield self._heads(store.quarantine_times(self.study.id))
-            yield provenance.trail(store, self.study.id, self.state)
+            yield provenance.trail(store, self.study.id, self.snapshot)
 
     def _heads(self, rejected_bodies: provenance.RejectedDigests | None) -> File:
-        return provenance.heads(self.study.id, self.cut, self.state, self.disputes, rejected_bodies)
+        return provenance.heads(
+            self.study.id, self.cut, self.snapshot, self.disputes, rejected_bodies
+        )
 
 
-def publish_live(writing: Writing, study: Study) -> Cut | None:
-    """Bring the live documents of every audience up to date; give the open ones' cut.
+def publish_live(writer: DocumentWriter, study: Study) -> Cut | None:
+    """Bring the live documents of every audience up to date; return the cut of the open ones.
 
-    None where they already are, or are newer.
+    None where those were current already, or newer.
     """
-    store = writing.store
+    store = writer.store
     current = store.current(study.id)
     epoch = current.epoch if current else 0
     if current is not None and current.digest != study.digest:
         raise Unavailable("another definition has come into force")
-    state = counted(store, study, writing.beat)
-    cuts = [_advance(writing, view, epoch, state) for view in study.views]
+    snapshot = read_snapshot(store, study, writer.beat)
+    cuts = [_advance(writer, view, epoch, snapshot) for view in study.views]
     return cuts[0]
 
 
-def _advance(writing: Writing, study: Study, epoch: int, state: State) -> Cut | None:
-    """Publish a state to one audience, unless what it has is newer."""
-    documents = writing.documents
-    publication = make(writing.store, study, state)
+def _advance(
+    writer: DocumentWriter, study: Study, epoch: int, snapshot: StudySnapshot
+) -> Cut | None:
+    """Publish a snapshot to one audience, unless what it has is newer."""
+    documents = writer.documents
+    publication = make_publication(writer.store, study, snapshot)
     cut = publication.cut
-    standing = {
+    content = {
         "study": study.id,
         "epoch": epoch,
         "events": cut.accepted,
@@ -94,131 +98,140 @@ def _advance(writing: Writing, study: Study, epoch: int, state: State) -> Cut | 
         "cut": cut.id,
         "content_root": cut.content_root,
         "completion": cut.completion.text,
-        "code_version": writing.code_version,
+        "code_version": writer.code_version,
     }
     latest, tag = documents.latest(study.id, study.audience)
-    if latest is not None and not is_newer(standing, latest):
+    if latest is not None and not is_newer(content, latest):
         return None
-    files = writing.put(study, LIVE, publication.files(writing.code_version))
-    place = f"{AUDIT}/{LIVE}"
-    beside = writing.put(study, place, publication.heads())
-    digests = {**files.vouched_for(MANIFEST), **beside.digests}
-    stated = writing.vouching(study, epoch).apart(cut, digests)
-    signed = writing.put(study, place, stated.files())
-    versions = {**beside.versions, **signed.versions}
-    entry = {**standing, "files": files.versions, "audit": versions}
-    moved = documents.replace_latest(study.id, study.audience, entry, tag)
-    # Overtaken by another publication: this one may still be the newer of the two.
-    return cut if moved else _advance(writing, study, epoch, state)
+    files = writer.write(study, LIVE, publication.files(writer.code_version))
+    prefix = f"{AUDIT}/{LIVE}"
+    heads = writer.write(study, prefix, publication.heads())
+    digests = {**files.digests_of(MANIFEST), **heads.digests}
+    statement = writer.attestor(study, epoch).sign_unchained(cut, digests)
+    signature = writer.write(study, prefix, statement.files())
+    versions = {**heads.versions, **signature.versions}
+    entry = {**content, "files": files.versions, "audit": versions}
+    replaced = documents.replace_latest(study.id, study.audience, entry, tag)
+    # Another publication came in between; this one may still be the newer of the two.
+    return cut if replaced else _advance(writer, study, epoch, snapshot)
 
 
-def publish_report(reports: Reports, writing: Writing, study: Study, request: str) -> None:
-    """Make the documents and the audit trail of a report that was asked for, once."""
-    wanted = reports.find(study.id, request)
-    if wanted is None or wanted.status != PENDING:
+def publish_report(reports: Reports, writer: DocumentWriter, study: Study, request_id: str) -> None:
+    """Make the documents and the audit trail of a requested report, once."""
+    request = reports.find(study.id, request_id)
+    if request is None or request.status != PENDING:
         return
-    reports.count_attempt(study.id, request)
+    reports.count_attempt(study.id, request_id)
     try:
-        _make_report(reports, writing, study, wanted)
+        _make_report(reports, writer, study, request)
     except Unavailable:
         with suppress(Unavailable):
-            reports.count_attempt(study.id, request, -1)  # it is not to blame
+            reports.count_attempt(study.id, request_id, -1)  # the outage was at fault, not it
         raise
 
 
-def _make_report(reports: Reports, writing: Writing, study: Study, wanted: ReportRequest) -> None:
-    store, documents = writing.store, writing.documents
-    asked = Asked(wanted.as_of, wanted.cutoff, final=wanted.final, look=wanted.look)
-    since = reports.previous(study.id, wanted)
-    log = Changelog.begin(documents, study.id, since, asked)
-    state = _refolded(store, study, asked, log, writing.beat)
-    erased = [each for each in state.ids if state.standings[each].erased]
-    asked = replace(asked, erased=tuple(erased))
+def _make_report(
+    reports: Reports, writer: DocumentWriter, study: Study, request: ReportRequest
+) -> None:
+    store, documents = writer.store, writer.documents
+    spec = Asked(request.as_of, request.cutoff, final=request.final, look=request.look)
+    since = reports.previous(study.id, request)
+    log = Changelog.begin(documents, study.id, since, spec)
+    snapshot = _replay_snapshot(store, study, spec, log, writer.beat)
+    erased = [subject for subject in snapshot.ids if snapshot.positions[subject].erased]
+    spec = replace(spec, erased=tuple(erased))
     cuts, files = {}, {}
     for view in study.views:
-        publication = make(store, view, state, asked)
+        publication = make_publication(store, view, snapshot, spec)
         cut = cuts[view.audience] = publication.cut
         if not view.pooled:
-            _write_changes(writing, publication, wanted, log)
-        files[view.audience] = _kept(writing, publication)
+            _write_changes(writer, publication, request, log)
+        files[view.audience] = _keep(writer, publication)
     unblinded = cuts[study.audience].id if study.definition.blinded else ""
     cut = cuts[OPEN]
-    made = Made(cut.id, cut.accepted, cut.completion.text, unblinded, tuple(files[OPEN]))
-    reports.ready(study.id, wanted.id, made)
+    outcome = Made(cut.id, cut.accepted, cut.completion.text, unblinded, tuple(files[OPEN]))
+    reports.ready(study.id, request.id, outcome)
 
 
 def _write_changes(
-    writing: Writing, publication: Publication, wanted: ReportRequest, log: Changelog
+    writer: DocumentWriter, publication: Publication, request: ReportRequest, log: Changelog
 ) -> None:
     study, cut = publication.study, publication.cut
-    place = object_keys.changes(cut.id, wanted.id)
-    book = File(CHANGES, workbook(log.report(cut, publication.report.discrepancies)))
-    written = writing.put(study, place, (book,))
-    vouching = writing.vouching(study, writing.store.epoch(study.id))
-    writing.put(study, place, vouching.apart(cut, written.digests).files(CHANGES_SIGNATURE))
+    prefix = object_keys.changes(cut.id, request.id)
+    changes = File(CHANGES, workbook(log.report(cut, publication.report.discrepancies)))
+    written = writer.write(study, prefix, (changes,))
+    attestor = writer.attestor(study, writer.store.epoch(study.id))
+    writer.write(
+        study, prefix, attestor.sign_unchained(cut, written.digests).files(CHANGES_SIGNATURE)
+    )
 
 
-def _kept(writing: Writing, publication: Publication) -> list[str]:
-    """Write what is kept of a cut, unless it is there as this code makes it; name the files."""
+def _keep(writer: DocumentWriter, publication: Publication) -> list[str]:
+    """Write the cut, unless this very code has written it before; return its file names."""
     study, cut = publication.study, publication.cut.id
-    vouching = writing.vouching(study, writing.store.epoch(study.id))
-    stated = vouching.of(cut)
-    if stated is None or stated["code_version"] != writing.code_version:
-        _write(writing, publication, vouching)
-    found = writing.documents.manifest(study.id, study.audience, cut)
-    names = [each["name"] for each in found["files"]] if found else []
-    beside = [SIGNATURE] if study.pooled else [HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE]
-    return [*names, MANIFEST, *beside]
+    attestor = writer.attestor(study, writer.store.epoch(study.id))
+    predicate = attestor.predicate_of(cut)
+    if predicate is None or predicate["code_version"] != writer.code_version:
+        _write_cut(writer, publication, attestor)
+    manifest = writer.documents.manifest(study.id, study.audience, cut)
+    names = [file["name"] for file in manifest["files"]] if manifest else []
+    audit = [SIGNATURE] if study.pooled else [HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE]
+    return [*names, MANIFEST, *audit]
 
 
-def _write(writing: Writing, publication: Publication, vouching: Vouching) -> None:
+def _write_cut(writer: DocumentWriter, publication: Publication, attestor: Attestor) -> None:
     study, cut = publication.study, publication.cut
-    place = object_keys.audit(cut.id)
-    beside = writing.put(study, place, publication.audit(writing.store))
-    files = writing.put(study, object_keys.cut(cut.id), publication.files(writing.code_version))
-    stated = vouching.add(cut, {**files.vouched_for(MANIFEST), **beside.digests})
-    writing.put(study, place, stated.files())
+    prefix = object_keys.audit(cut.id)
+    audit = writer.write(study, prefix, publication.audit(writer.store))
+    files = writer.write(study, object_keys.cut(cut.id), publication.files(writer.code_version))
+    # The statement comes last: a cut that has one is complete.
+    statement = attestor.sign_next(cut, {**files.digests_of(MANIFEST), **audit.digests})
+    writer.write(study, prefix, statement.files())
 
 
-def counted(store: Store, study: Study, beat: Beat = lambda: None) -> State:
+def read_snapshot(store: Store, study: Study, beat: Beat = lambda: None) -> StudySnapshot:
     """Read the study as it is: each subject with the share that the sums count for it."""
-    state = State()
-    for each in store.subjects(study):
+    snapshot = StudySnapshot()
+    for row in store.subjects(study):
         beat()
-        state.add(each.subject, each.share, Standing(each.version, each.head))
-    return state
+        snapshot.add(row.subject, row.share, JournalPosition(row.version, row.head))
+    return snapshot
 
 
-def _refolded(store: Store, study: Study, asked: Asked, log: Changelog, beat: Beat) -> State:
+def _replay_snapshot(
+    store: Store, study: Study, spec: Asked, log: Changelog, beat: Beat
+) -> StudySnapshot:
     """Replay the journal up to an instant: which versions that were, the stamps say for ever.
 
     Stamps rise within a subject and nothing commits with one older than 30 s, so an instant a
     minute old resolves to the same versions whenever it is asked for.
     """
-    state = State()
-    for each in store.subjects(study):
+    snapshot = StudySnapshot()
+    for subject_row in store.subjects(study):
         beat()
-        journal = store.journal(study.id, each.id, each.cipher_key)
-        rows = [row for row in journal if row.version <= each.version]
-        by_then = [row for row in rows if not asked.as_of or row.stamp <= asked.as_of]
-        window = log.add(each.id, rows, len(by_then))
-        if by_then:
-            subject, last = window.recorded, by_then[-1]
-            erased = each.subject.erased and not subject.erased
-            standing = Standing(last.version, last.hash, erased)
-            state.add(subject, report.as_asked(study, subject, asked), standing)
-    return state
+        journal = store.journal(study.id, subject_row.id, subject_row.cipher_key)
+        rows = [row for row in journal if row.version <= subject_row.version]
+        rows_by_then = [row for row in rows if not spec.as_of or row.stamp <= spec.as_of]
+        journal_slice = log.add(subject_row.id, rows, len(rows_by_then))
+        if rows_by_then:
+            subject, last = journal_slice.recorded, rows_by_then[-1]
+            erased = subject_row.subject.erased and not subject.erased
+            position = JournalPosition(last.version, last.hash, erased)
+            snapshot.add(subject, report.share_as_of(study, subject, spec), position)
+    return snapshot
 
 
-def make(store: Store, study: Study, state: State, asked: Asked = NOW) -> Publication:
-    """Make what one state of the study shows to one audience: all of it of the same subjects."""
+def make_publication(
+    store: Store, study: Study, snapshot: StudySnapshot, spec: Asked = NOW
+) -> Publication:
+    """Make what one snapshot shows to one audience: all of it is of the same subjects."""
     disputes = tuple(
-        each for each in store.disputes(study) if not asked.as_of or each.at <= asked.as_of
+        dispute for dispute in store.disputes(study) if not spec.as_of or dispute.at <= spec.as_of
     )
-    made = report.report(study, state, state.sums, asked, disputes)
-    return Publication(made, study, state, disputes)
+    contents = report.report(study, snapshot, snapshot.sums, spec, disputes)
+    return Publication(contents, study, snapshot, disputes)
 
 
-def agrees(store: Store, study: Study) -> bool:
-    """Check the rows of sums against the shares in the subjects' rows, shard by quiet shard."""
+def sums_agree(store: Store, study: Study) -> bool:
+    """Return whether the rows of sums equal the shares in the subjects' rows, in quiet shards."""
     return not any(store.check(study).values())

@@ -144,7 +144,7 @@ Disputes = Mapping[str, tuple[tuple[str, str, int], ...]]
 """By subject: kind, record and revision of what came with two contents."""
 
 
-def unsettled(subjects: Iterable[Subject], disputes: Iterable[Dispute]) -> Disputes:
+def open_disputes_of(subjects: Iterable[Subject], disputes: Iterable[Dispute]) -> Disputes:
     """Keep the disputes that no higher revision has settled in these states of the subjects."""
     open_: dict[str, list[Dispute]] = {}
     for each in disputes:
@@ -185,7 +185,7 @@ def cut(
     )
 
 
-def as_asked(study: Study, subject: Subject, asked: Asked) -> Share:
+def share_as_of(study: Study, subject: Subject, asked: Asked) -> Share:
     """Compute a subject's share as a report asks for it."""
     return contribute(study, asked.seen(subject), asked.day)
 
@@ -249,7 +249,7 @@ def report(
     for every audience.
     """
     sums = audience_share(study, sums)
-    open_disputes = unsettled(map(asked.seen, subjects), disputes)
+    open_disputes = open_disputes_of(map(asked.seen, subjects), disputes)
     survey = CrossSubjectSurvey(map(asked.seen, subjects))
     derivations = Derivations(study, subjects, asked, open_disputes, survey)
     last, beside = 0, Counter({"disputed": sum(map(len, open_disputes.values()))})

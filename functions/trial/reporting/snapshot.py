@@ -16,8 +16,8 @@ from trial.subject.fold import Subject
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a subject's journal stood; `erased` if personal texts of then are not there now."""
+class JournalPosition:
+    """Where a subject's journal stood; `erased` if personal texts it had then are erased by now."""
 
     version: int
     head: bytes
@@ -25,29 +25,31 @@ class Standing:
 
 
 @dataclass
-class State:
-    """The subjects of a study as of one moment: to be read as often as wanted, in order of ids."""
+class StudySnapshot:
+    """The subjects of a study as of one moment: can be read again and again, in order of ids."""
 
     sums: Share = field(default_factory=dict)
-    standings: dict[str, Standing] = field(default_factory=dict)
+    positions: dict[str, JournalPosition] = field(default_factory=dict)
     room: int = KEPT_RECORDS
     _subjects: dict[str, Subject | bytes] = field(default_factory=dict)
 
-    def add(self, subject: Subject, share: Share, standing: Standing) -> None:
-        """Take in a subject and what is counted for it."""
-        for row, counted in share.items():
-            cells.add(self.sums.setdefault(row, {}), counted)
-        self.standings[subject.id] = standing
+    def add(self, subject: Subject, share: Share, position: JournalPosition) -> None:
+        """Add a subject and what is counted for it."""
+        for row, row_cells in share.items():
+            cells.add(self.sums.setdefault(row, {}), row_cells)
+        self.positions[subject.id] = position
         self.room -= subject.accepted
         self._subjects[subject.id] = subject if self.room >= 0 else subjects.encode(subject)
 
     @property
     def ids(self) -> list[str]:
         """The subjects' ids, in order."""
-        return sorted(self.standings)
+        return sorted(self.positions)
 
     def __iter__(self) -> Iterator[Subject]:
-        """Give each subject, in order of their ids."""
+        """Yield each subject, in order of their ids."""
         for name in self.ids:
-            kept = self._subjects[name]
-            yield kept if isinstance(kept, Subject) else subjects.decode(Subject(name), kept)
+            subject = self._subjects[name]
+            if isinstance(subject, bytes):
+                subject = subjects.decode(Subject(name), subject)
+            yield subject

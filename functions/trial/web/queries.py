@@ -86,7 +86,7 @@ def _disputed(found: Study) -> int:
     disputes = list(store.disputes(found))
     subjects = [store.subject(found, each) for each in {each.subject for each in disputes}]
     present = [each.subject for each in subjects if each is not None]
-    return sum(map(len, report.unsettled(present, disputes).values()))
+    return sum(map(len, report.open_disputes_of(present, disputes).values()))
 
 
 @shown("consort")

@@ -11,9 +11,9 @@ from typing import Any
 from trial.definition.study import Study
 from trial.events.blinding import UNBLINDED
 from trial.reporting.comparison import contributors, published
-from trial.reporting.comparison.contributors import Between, Page
-from trial.reporting.comparison.cuts import Side, side
-from trial.reporting.comparison.published import Moved
+from trial.reporting.comparison.contributors import CutComparison, Page
+from trial.reporting.comparison.cuts import ComparedCut, compared_cut
+from trial.reporting.comparison.published import CellDiff
 from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import Reports
@@ -40,13 +40,13 @@ def compare(
     `after` names the subject after which the page of subjects begins; `next` the one after which
     the next does. Raises `Rejected`: 404 for what is no report, 409 for one that is not ready.
     """
-    new, old = (side(documents, reports, seen, name) for name in names)
+    new, old = (compared_cut(documents, reports, seen, name) for name in names)
     study = store.defined(seen.id, new.cut["definition"])
     view = study if new.audience == UNBLINDED else study.open
     reason = _why_not(old, new, study, seen)
     cells, key_results = ({}, []) if reason else published.moved(documents, seen.id, old, new)
     places = published.sources(view, key_results)
-    between = Between(view, seen, old, new, cells, {each for of in places for each in of})
+    between = CutComparison(view, seen, old, new, cells, {each for of in places for each in of})
     names_left = [each for each in between.candidates if each > after]
     page = contributors.page(store, between, names_left)
     return {
@@ -67,7 +67,7 @@ def compare(
     }
 
 
-def _why_not(old: Side, new: Side, study: Study, seen: Study) -> str:
+def _why_not(old: ComparedCut, new: ComparedCut, study: Study, seen: Study) -> str:
     """Say why the cuts' key results must not be compared; '' if they may."""
     made = {(each.cut["definition"], each.cut["contribution_version"]) for each in (old, new)}
     if made != {(study.digest, study.version)}:
@@ -86,7 +86,7 @@ def _moved_by(page: Page, places: Sequence[CellAddress]) -> list[Document]:
     return found
 
 
-def _cell(place: CellAddress, moved: Moved, page: Page) -> Document:
+def _cell(place: CellAddress, moved: CellDiff, page: Page) -> Document:
     return {
         "table": place.table,
         "row": place.row or None,

@@ -9,8 +9,8 @@ from typing import Any
 from trial.definition.study import Study
 from trial.events import blinding
 from trial.events.blinding import HIDDEN
-from trial.reporting.changelog import Window
-from trial.reporting.comparison.cuts import Side
+from trial.reporting.changelog import JournalSlice
+from trial.reporting.comparison.cuts import ComparedCut
 from trial.store.dynamodb import Store
 from trial.subject.changes import Change, changes
 from trial.subject.derivation import Derivation
@@ -25,13 +25,13 @@ SINGLED_OUT = 25
 
 
 @dataclass(frozen=True)
-class Between:
+class CutComparison:
     """Two cuts and what moved: `view` counts, `seen` says what of records may be shown."""
 
     view: Study
     seen: Study
-    old: Side
-    new: Side
+    old: ComparedCut
+    new: ComparedCut
     cells: Iterable[CellAddress]
     key_results: Iterable[CellAddress]
 
@@ -54,17 +54,19 @@ class Between:
         """Tell who moved what a key result shows."""
         return CellAttribution(compiled(self.view), self.key_results)
 
-    def window(self, store: Store, name: str) -> Window:
+    def window(self, store: Store, name: str) -> JournalSlice:
         """Read a subject's journal, and say how much of it each cut is made of."""
         stored = store.subject(self.seen, name)
         rows = store.journal(self.seen.id, name, stored.cipher_key) if stored else []
-        return Window(name, rows, self.old.versions.get(name, 0), self.new.versions.get(name, 0))
+        return JournalSlice(
+            name, rows, self.old.versions.get(name, 0), self.new.versions.get(name, 0)
+        )
 
     def events(self, name: str) -> int:
         """Count the events that must be read of a subject."""
         return max(self.old.versions.get(name, 0), self.new.versions.get(name, 0))
 
-    def derived(self, subject: Subject, of: Side) -> Derivation | None:
+    def derived(self, subject: Subject, of: ComparedCut) -> Derivation | None:
         """See a subject as one of the cuts does; None where nothing is known of it."""
         return Derivation(self.view, subject, of.shows.day) if subject.records else None
 
@@ -80,7 +82,7 @@ class Page:
     last: str = ""
 
 
-def page(store: Store, between: Between, names: Sequence[str]) -> Page:
+def page(store: Store, between: CutComparison, names: Sequence[str]) -> Page:
     """Look at as many of some subjects, in order, as an answer has room and time for."""
     made, events, size = Page(), 0, 0
     for i, name in enumerate(names):
@@ -92,7 +94,7 @@ def page(store: Store, between: Between, names: Sequence[str]) -> Page:
     return made
 
 
-def _add(made: Page, between: Between, window: Window) -> int:
+def _add(made: Page, between: CutComparison, window: JournalSlice) -> int:
     """Take a subject into a page; give about how long that makes the answer."""
     old = between.old.shows.seen(window.recorded_before)
     new = between.new.shows.seen(window.recorded)
@@ -113,7 +115,7 @@ def _add(made: Page, between: Between, window: Window) -> int:
 
 
 def _singled(
-    between: Between,
+    between: CutComparison,
     changed: Sequence[Change],
     before: Derivation | None,
     old: Subject,
@@ -137,7 +139,7 @@ def _singled(
     return found
 
 
-def _record(change: Change, window: Window, *, hidden: bool) -> dict[str, Any]:
+def _record(change: Change, window: JournalSlice, *, hidden: bool) -> dict[str, Any]:
     """Tell of a record that differs, and who made it so; why may tell the arm."""
     kind, record = change.key
     row, entry = window.decisive(change)

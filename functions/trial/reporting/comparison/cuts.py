@@ -17,7 +17,7 @@ from trial.subject.cut_spec import Asked
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedCut:
     """One of the two: what was asked for, what its manifest says, and what it is made of.
 
     `versions` says how many events of each subject's journal that is.
@@ -39,7 +39,7 @@ class Side:
         return {"report": self.asked.id, **asked, "cut": self.cut}
 
 
-def side(documents: Documents, reports: Reports, seen: Study, name: str) -> Side:
+def compared_cut(documents: Documents, reports: Reports, seen: Study, name: str) -> ComparedCut:
     """Find a cut as an audience sees it; of the reports that became it, the first.
 
     Raises `Rejected`: 404 for what is no report, 409 for one that is not ready.
@@ -51,7 +51,9 @@ def side(documents: Documents, reports: Reports, seen: Study, name: str) -> Side
         raise Rejected(409, "Report not ready", f"it is {asked.status}; only ready ones compare")
     audience, cut = _cut(seen, asked)
     manifest = json.loads(documents.read(seen.id, audience, object_keys.cut(cut), MANIFEST))
-    return Side(asked, audience, manifest["cut"], changelog.versions(documents, seen.id, asked))
+    return ComparedCut(
+        asked, audience, manifest["cut"], changelog.versions(documents, seen.id, asked)
+    )
 
 
 def _of_cut(reports: Reports, seen: Study, name: str) -> ReportRequest | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from trial.definition.study import Study
 from trial.file_names import SUMMARY, TABLES
-from trial.reporting.comparison.cuts import Side
+from trial.reporting.comparison.cuts import ComparedCut
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
 from trial.tables.attribution import CellAddress
@@ -17,7 +17,7 @@ _KEY_RESULT = ("text", "n", "N", "value", "ci", "observed", "imputed", "not_due"
 
 
 @dataclass(frozen=True)
-class Moved:
+class CellDiff:
     """A place's label, and its statistics in both cuts that differ; None: it was not there."""
 
     label: str
@@ -25,8 +25,8 @@ class Moved:
 
 
 def moved(
-    documents: Documents, study: str, old: Side, new: Side
-) -> tuple[dict[CellAddress, Moved], list[Document]]:
+    documents: Documents, study: str, old: ComparedCut, new: ComparedCut
+) -> tuple[dict[CellAddress, CellDiff], list[Document]]:
     """Find the cells and the key results that are not the same in two cuts by one definition."""
 
     def both(name: str) -> list[Any]:
@@ -53,7 +53,7 @@ def _key_results(before: Document, after: Document) -> Iterable[Document]:
             }
 
 
-def cells(before: Document, after: Document) -> dict[CellAddress, Moved]:
+def cells(before: Document, after: Document) -> dict[CellAddress, CellDiff]:
     """Find the cells that differ in two documents of the same tables, in the later's order."""
     old, new = _placed(before), _placed(after)
     found = {}
@@ -67,7 +67,7 @@ def cells(before: Document, after: Document) -> dict[CellAddress, Moved]:
             if then.get(name) != now.get(name)
         }
         if differing:
-            found[place] = Moved(label or old_label, differing)
+            found[place] = CellDiff(label or old_label, differing)
     return found
 
 
