@@ -100,8 +100,8 @@ def everything_that_moved_is_the_subjects(study: Study, people: list[Subject], t
         places = moved(study, whole, cells.total([whole, changes]))
         old, new = Derivation(study, subject), other and Derivation(study, other)
         moves = CellAttribution(compiled(study), places)
-        assert places - moves.between(old, new) == set()
-        assert moves.between(old, old) == frozenset()
+        assert places - moves.affected_cells(old, new) == set()
+        assert moves.affected_cells(old, old) == frozenset()
         seen += len(places)
     return seen
 
@@ -142,7 +142,7 @@ def test_who_changed_otherwise_moved_nothing_else() -> None:
     base = [enrolment(subject="S-1", age=30, sex="F"), randomised("a", "S-1")]
     (old,), (new,) = subjects(base), subjects([*base, adverse_event(subject="S-1")])
     places = set(placed(report.tables(study, share_of(study, new))))
-    found = CellAttribution(compiled(study), places).between(
+    found = CellAttribution(compiled(study), places).affected_cells(
         Derivation(study, old), Derivation(study, new)
     )
     assert {(each.column, each.row) for each in found} == {

@@ -95,4 +95,4 @@ def test_the_row_of_one_name_is_not_moved_by_whoever_has_the_other() -> None:
     before = builders.derive(*seen, study=STUDY)
     for soc, pt, moved in (("Eye", "ear", "plain/Eye/ear"), ("Eye/ear", "pain", "plain/Eye~1ear")):
         after = builders.derive(*seen, coding(pt, "A", soc=soc), study=STUDY)
-        assert moves.between(before, after) == {places[moved]}
+        assert moves.affected_cells(before, after) == {places[moved]}

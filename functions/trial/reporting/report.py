@@ -73,7 +73,10 @@ def flow(study: Study, sums: Share) -> Flow:
     plan, found = compiled(study), Sums(sums)
     return plan.flow.read(
         sums,
-        {box: plan.tables[ref.table].count(ref, found) for box, ref in plan.flow.waiting.items()},
+        {
+            box: plan.tables[ref.table].count(ref, found)
+            for box, ref in plan.flow.not_due_cells.items()
+        },
     )
 
 

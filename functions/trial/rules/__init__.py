@@ -38,9 +38,9 @@ class Rules:
         self.faults = faults
         definition = study.definition
         self._measures = Measures(study)
-        self._classes = Registry("class", definition.classes, self._sorted)
-        self._times = Registry("time to event", definition.times, self._timed)
-        self._conditions = Registry("condition", definition.conditions, self._named)
+        self._classes = Registry("class", definition.classes, self._compile_classes)
+        self._times = Registry("time to event", definition.times, self._compile_time)
+        self._conditions = Registry("condition", definition.conditions, self._compile_condition)
         faults.attempt(partial(categories.check_names, study))
         for parts in (self._measures.named, self._classes, self._times, self._conditions):
             parts.check(faults)
@@ -59,12 +59,12 @@ class Rules:
         """Get a time to event ready."""
         return self._times.get(name, path)
 
-    def _timed(self, name: str) -> Callable[[Derivation], Time | None]:
+    def _compile_time(self, name: str) -> Callable[[Derivation], Time | None]:
         return dating.time(self.study, self.study.definition.times[name], f"/times/{name}")
 
-    def adverse_event_matcher(self, wanted: AdverseEventFilter, path: str) -> EventMatcher:
+    def adverse_event_matcher(self, event_filter: AdverseEventFilter, path: str) -> EventMatcher:
         """Get a test of adverse events ready."""
-        return adverse_event_matcher(self.study, wanted, path)
+        return adverse_event_matcher(self.study, event_filter, path)
 
     def condition(self, ref: Ref, path: str) -> Test:
         """Get a condition ready, by its name or as written in place."""
@@ -72,10 +72,10 @@ class Rules:
             return memoised(self._test(ref, path))
         return self._conditions.get(ref, path)
 
-    def _named(self, name: str) -> Test:
+    def _compile_condition(self, name: str) -> Test:
         return memoised(self._test(self.study.definition.conditions[name], f"/conditions/{name}"))
 
-    def asked(self, ref: Ref, path: str) -> list[Quantity]:
+    def measures_of(self, ref: Ref, path: str) -> list[Quantity]:
         """List the measures that a condition asks for: what is not yet due leaves it open."""
         if not isinstance(ref, Condition):
             ref = self.study.definition.conditions[ref]
@@ -84,36 +84,36 @@ class Rules:
         if ref.characteristic in self.study.definition.classes:
             classes = self.study.definition.classes[str(ref.characteristic)]
             return [self.measure(classes.measure, path)]
-        parts = [each for of in (ref.all, ref.any, ref.none) for each in of or ()]
-        return [quantity for each in parts for quantity in self.asked(each, path)]
+        parts = [part for refs in (ref.all, ref.any, ref.none) for part in refs or ()]
+        return [quantity for part in parts for quantity in self.measures_of(part, path)]
 
-    def _sorted(self, name: str) -> Category:
+    def _compile_classes(self, name: str) -> Category:
         definition, path = self.study.definition.classes[name], f"/classes/{name}"
         quantity = self.measure(definition.measure, f"{path}/measure")
         classes = [
-            (each.value, quantity.within(each, f"{path}/classes/{i}"))
-            for i, each in enumerate(definition.classes)
+            (bounds.value, quantity.within(bounds, f"{path}/classes/{i}"))
+            for i, bounds in enumerate(definition.classes)
         ]
 
-        other = categories.in_no_class(definition)
+        in_no_class = categories.in_no_class(definition)
 
-        def found(derivation: Derivation) -> str | None:
+        def level_of(derivation: Derivation) -> str | None:
             value = quantity.evaluate(derivation)
             if value is None:
-                return None if quantity.waits(derivation) else definition.missing
-            return next((name for name, holds in classes if holds(value)), other)
+                return None if quantity.pending(derivation) else definition.missing
+            return next((name for name, holds in classes if holds(value)), in_no_class)
 
-        return memoised(found)
+        return memoised(level_of)
 
     def _test(self, condition: Condition, path: str) -> Test:
-        for name, combine in (("all", _every), ("any", _some), ("none", _no)):
+        for name, combine in (("all", _all), ("any", _any), ("none", _none)):
             if (refs := getattr(condition, name)) is not None:
                 tests = [self.condition(ref, f"{path}/{name}/{i}") for i, ref in enumerate(refs)]
                 return combine(tests)
         if condition.recorded is not None:
             return self._recorded(condition, path)
         if condition.characteristic is not None:
-            return self._of_levels(condition, path)
+            return self._level_test(condition, path)
         if condition.adverse_event is not None:
             matches = self.adverse_event_matcher(condition.adverse_event, f"{path}/adverse_event")
             return lambda derivation: any(map(matches, derivation.adverse_events))
@@ -126,10 +126,10 @@ class Rules:
         period = condition.period
         if period is not None:
             check_dated(kind, path)
-            if period not in {each.id for each in self.study.definition.periods}:
+            if period not in {defined.id for defined in self.study.definition.periods}:
                 raise unknown(path, "period", period)
 
-        def meant(derivation: Derivation, record: Record) -> bool:
+        def applies(derivation: Derivation, record: Record) -> bool:
             if not matches(record.data):
                 return False
             if period is None:
@@ -137,9 +137,11 @@ class Rules:
             dated = derivation.dated(record)
             return dated is not None and period == derivation.period_of(dated.day)
 
-        return lambda derivation: any(meant(derivation, each) for each in derivation.records(kind))
+        return lambda derivation: any(
+            applies(derivation, record) for record in derivation.records(kind)
+        )
 
-    def _of_levels(self, condition: Condition, path: str) -> Test:
+    def _level_test(self, condition: Condition, path: str) -> Test:
         name = str(condition.characteristic)
         category = self.category(name, path)
         levels = frozenset(map(level_text, condition.levels))
@@ -166,22 +168,22 @@ class Rules:
         return test
 
 
-def _every(tests: list[Test]) -> Test:
-    return _settled(tests, by=False)
+def _all(tests: list[Test]) -> Test:
+    return _determined_by(tests, deciding=False)
 
 
-def _some(tests: list[Test]) -> Test:
-    return _settled(tests, by=True)
+def _any(tests: list[Test]) -> Test:
+    return _determined_by(tests, deciding=True)
 
 
-def _settled(tests: list[Test], *, by: bool) -> Test:
+def _determined_by(tests: list[Test], *, deciding: bool) -> Test:
     """Ask until one test settles it; one that is not settled itself leaves the rest open."""
 
     def test(derivation: Derivation) -> Truth:
-        truth: Truth = not by
-        for each in tests:
-            if (result := each(derivation)) is by:
-                return by
+        truth: Truth = not deciding
+        for operand in tests:
+            if (result := operand(derivation)) is deciding:
+                return deciding
             if result is None:
                 truth = None
         return truth
@@ -189,11 +191,11 @@ def _settled(tests: list[Test], *, by: bool) -> Test:
     return test
 
 
-def _no(tests: list[Test]) -> Test:
-    some = _some(tests)
+def _none(tests: list[Test]) -> Test:
+    any_test = _any(tests)
 
     def test(derivation: Derivation) -> Truth:
-        result = some(derivation)
+        result = any_test(derivation)
         return None if result is None else not result
 
     return test

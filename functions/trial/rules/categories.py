@@ -46,8 +46,8 @@ def level_text(value: object) -> str:
     text = term(str(value))
     if len(text) <= LEVEL_CHARACTERS:
         return text
-    whole = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
-    mark = f"\u2026 [{whole}]"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_DIGITS]
+    mark = f"\u2026 [{digest}]"
     return text[: LEVEL_CHARACTERS - len(mark)] + mark
 
 
@@ -71,8 +71,8 @@ def category(study: Study, name: str, path: str) -> Category:
 
 def in_no_class(classes: Classes) -> str:
     """Name the level of a value that lies in none of some classes: no number may vanish."""
-    taken = {classes.missing, *(each.value for each in classes.classes)}
-    return next(name for name in _IN_NO_CLASS if name not in taken)
+    used_names = {classes.missing, *(class_bounds.value for class_bounds in classes.classes)}
+    return next(name for name in _IN_NO_CLASS if name not in used_names)
 
 
 def known_levels(study: Study, name: str) -> Sequence[Level] | None:
@@ -82,9 +82,9 @@ def known_levels(study: Study, name: str) -> Sequence[Level] | None:
         return definition.classes[name].classes
     if name == ARM:
         return [Level(value=arm.id, label=arm.label) for arm in definition.arms]
-    known = definition.characteristics.get(name)
-    levels = known.levels if known else definition.strata.get(name)
-    return None if levels is None else [Level(value=each, label=each) for each in levels]
+    defined = definition.characteristics.get(name)
+    levels = defined.levels if defined else definition.strata.get(name)
+    return None if levels is None else [Level(value=level, label=level) for level in levels]
 
 
 def check_names(study: Study) -> None:

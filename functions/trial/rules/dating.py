@@ -43,7 +43,7 @@ class Date:
 
     find: Find
     undated: Callable[[Derivation], bool] = lambda _: False
-    open: Callable[[Derivation, int], bool] = lambda *_: False
+    undetermined: Callable[[Derivation, int], bool] = lambda *_: False
     named: bool = False
 
 
@@ -58,7 +58,7 @@ class Time:
     days: int
     event: bool
     undated: bool = False
-    open: bool = False
+    undetermined: bool = False
 
 
 def date(study: Study, ref: DateRef, path: str) -> Date:
@@ -85,7 +85,7 @@ def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivati
     ends = [date(study, ref, f"{path}/censored/{i}") for i, ref in enumerate(definition.censored)]
     ends.append(Date(_last_contact))
 
-    def found(derivation: Derivation) -> Time | None:
+    def compute(derivation: Derivation) -> Time | None:
         began = start.find(derivation, 0)
         if began is None:
             return None
@@ -94,21 +94,23 @@ def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivati
             return Time(event - began + 1, event=True)
         if end is None:
             return None
-        undated = any(each.undated(derivation) for each in ended_by)
-        maybe = any(each.open(derivation, began) for each in ended_by)
-        return Time(end - began + 1, event=False, undated=undated, open=maybe)
+        undated = any(event_date.undated(derivation) for event_date in ended_by)
+        may_be_meant = any(event_date.undetermined(derivation, began) for event_date in ended_by)
+        return Time(end - began + 1, event=False, undated=undated, undetermined=may_be_meant)
 
-    return memoised(found)
+    return memoised(compute)
 
 
 def optional_event_fields(definition: TimeToEvent) -> list[str]:
     """Name what a time to event asks of adverse events and some may lack."""
     filters = [ref.adverse_event for ref in definition.events if isinstance(ref, EventDate)]
-    return list(dict.fromkeys(name for each in filters for name in optional_fields(each)))
+    return list(
+        dict.fromkeys(name for event_filter in filters for name in optional_fields(event_filter))
+    )
 
 
-def _first(derivation: Derivation, found: Sequence[Date], began: int) -> int | None:
-    days = (each.find(derivation, began) for each in found)
+def _first(derivation: Derivation, event_dates: Sequence[Date], began: int) -> int | None:
+    days = (event_date.find(derivation, began) for event_date in event_dates)
     return min((day for day in days if day is not None), default=None)
 
 
@@ -119,7 +121,7 @@ def days_between(start: Date, end: Date) -> Callable[[Derivation], int | None]:
     before it: the day before counts as -1, as study days do.
     """
 
-    def found(derivation: Derivation) -> int | None:
+    def compute(derivation: Derivation) -> int | None:
         first = start.find(derivation, 0)
         if first is None:
             return None
@@ -128,12 +130,12 @@ def days_between(start: Date, end: Date) -> Callable[[Derivation], int | None]:
             last = end.find(derivation, 0)
         return None if last is None else last - first + (last >= first)
 
-    return found
+    return compute
 
 
-def _chosen(which: str, found: Iterable[Dated | None], since: int) -> int | None:
-    days = [day for each in found if each and (day := each.since(since)) is not None]
-    return (min if which == "first" else max)(days, default=None)
+def _chosen(first_or_last: str, candidates: Iterable[Dated | None], since: int) -> int | None:
+    days = [day for dated in candidates if dated and (day := dated.since(since)) is not None]
+    return (min if first_or_last == "first" else max)(days, default=None)
 
 
 def _of_record(ref: RecordDate, path: str) -> Date:
@@ -142,12 +144,12 @@ def _of_record(ref: RecordDate, path: str) -> Date:
     field, matches = check_dated(kind, path), matcher(ref.where)
 
     def find(derivation: Derivation, since: int) -> int | None:
-        meant = (each for each in derivation.records(kind) if matches(each.data))
+        meant = (record for record in derivation.records(kind) if matches(record.data))
         return _chosen(ref.which, map(derivation.dated, meant), since)
 
     def undated(derivation: Derivation) -> bool:
         records = derivation.records(kind)
-        return any(matches(each.data) and not each.data.get(field) for each in records)
+        return any(matches(record.data) and not record.data.get(field) for record in records)
 
     return Date(find, undated)
 
@@ -156,17 +158,19 @@ def _of_event(study: Study, ref: EventDate, path: str) -> Date:
     matches = adverse_event_matcher(study, ref.adverse_event, f"{path}/adverse_event")
 
     def find(derivation: Derivation, since: int) -> int | None:
-        meant = (each.onset for each in derivation.adverse_events if matches(each))
+        meant = (event.onset for event in derivation.adverse_events if matches(event))
         return _chosen(ref.which, meant, since)
 
     def undated(derivation: Derivation) -> bool:
-        return any(matches(each) and each.onset is None for each in derivation.adverse_events)
+        return any(matches(event) and event.onset is None for event in derivation.adverse_events)
 
-    def maybe(derivation: Derivation, since: int) -> bool:
-        unsaid = (each.onset for each in derivation.adverse_events if matches(each) is None)
-        return any(onset is None or onset.since(since) is not None for onset in unsaid)
+    def may_be_meant(derivation: Derivation, since: int) -> bool:
+        undetermined_onsets = (
+            event.onset for event in derivation.adverse_events if matches(event) is None
+        )
+        return any(onset is None or onset.since(since) is not None for onset in undetermined_onsets)
 
-    return Date(find, undated, maybe)
+    return Date(find, undated, may_be_meant)
 
 
 def _of_result(study: Study, ref: ResultDate, path: str) -> Date:
@@ -180,11 +184,11 @@ def _of_result(study: Study, ref: ResultDate, path: str) -> Date:
         if first is None:
             return None
         days = (
-            each.day
-            for each in derivation.series(ref.parameter, where).observations
-            if each.day >= since
-            and not dates.not_after(each.collected, first)
-            and holds(each.value)
+            observation.day
+            for observation in derivation.series(ref.parameter, where).observations
+            if observation.day >= since
+            and not dates.not_after(observation.collected, first)
+            and holds(observation.value)
         )
         return next(days, None)
 
@@ -208,8 +212,8 @@ def _first_dose(derivation: Derivation, since: int) -> int | None:
 
 def _of(record: Callable[[Derivation], Record | None]) -> Find:
     def find(derivation: Derivation, since: int) -> int | None:
-        found = record(derivation)
-        dated = derivation.dated(found) if found else None
+        subject_record = record(derivation)
+        dated = derivation.dated(subject_record) if subject_record else None
         return dated.since(since) if dated else None
 
     return find

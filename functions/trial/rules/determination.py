@@ -25,46 +25,52 @@ class Undetermined(IntEnum):
 
     NEVER = 0
     MISSING = 1
-    WAITING = 2
+    PENDING = 2
 
 
 def undetermined(definition: Definition, ref: Ref) -> Undetermined:
     """Say how a condition can be open."""
     condition = ref if isinstance(ref, Condition) else definition.conditions[ref]
     if (parts := _parts(condition)) is not None:
-        return max((undetermined(definition, each) for each in parts), default=Undetermined.NEVER)
+        return max((undetermined(definition, part) for part in parts), default=Undetermined.NEVER)
     if condition.measure is not None:
-        return _opens_of_measure(definition, condition.measure)
+        return _measure_indeterminacy(definition, condition.measure)
     if condition.characteristic is not None:
-        return _opens_of_category(definition, condition.characteristic)
+        return _category_indeterminacy(definition, condition.characteristic)
     return Undetermined.NEVER
 
 
-def _opens_of_category(definition: Definition, name: str) -> Undetermined:
+def _category_indeterminacy(definition: Definition, name: str) -> Undetermined:
     if name in definition.classes:
-        found = _opens_of_measure(definition, definition.classes[name].measure)
-        settled = definition.classes[name].missing is not None and found is Undetermined.MISSING
-        return Undetermined.NEVER if settled else found
-    return Undetermined.WAITING if _drawn(definition, name) else Undetermined.MISSING
+        indeterminacy = _measure_indeterminacy(definition, definition.classes[name].measure)
+        never_undetermined = (
+            definition.classes[name].missing is not None and indeterminacy is Undetermined.MISSING
+        )
+        return Undetermined.NEVER if never_undetermined else indeterminacy
+    return (
+        Undetermined.PENDING
+        if _assigned_at_randomisation(definition, name)
+        else Undetermined.MISSING
+    )
 
 
-def _opens_of_measure(definition: Definition, ref: str | Measure) -> Undetermined:
+def _measure_indeterminacy(definition: Definition, ref: str | Measure) -> Undetermined:
     measure = definition.measures[ref] if isinstance(ref, str) else ref
     if measure.records is not None:
         return Undetermined.NEVER
-    return Undetermined.MISSING if measure.characteristic is not None else Undetermined.WAITING
+    return Undetermined.MISSING if measure.characteristic is not None else Undetermined.PENDING
 
 
 def pending_test(rules: Rules, ref: Ref, path: str) -> PendingTest:
     """Make a test of a subject for whom a condition is open: say if that is not yet due."""
-    condition = _written(rules, ref)
+    condition = _condition_of(rules, ref)
     if (parts := _parts(condition)) is not None:
-        tests = [(rules.condition(each, path), pending_test(rules, each, path)) for each in parts]
+        tests = [(rules.condition(part, path), pending_test(rules, part, path)) for part in parts]
         return lambda derivation: any(
             test(derivation) is None and waiting(derivation) for test, waiting in tests
         )
     if condition.measure is not None:
-        return rules.measure(condition.measure, path).waits
+        return rules.measure(condition.measure, path).pending
     if condition.characteristic is not None:
         return category_pending_test(rules, condition.characteristic, path)
     return lambda _: False
@@ -75,32 +81,32 @@ def optional_event_fields(rules: Rules, ref: Ref) -> list[str]:
 
     Whoever counts says of how many subjects the answer would otherwise be open.
     """
-    condition = _written(rules, ref)
-    found = [
-        each for part in _parts(condition) or () for each in optional_event_fields(rules, part)
+    condition = _condition_of(rules, ref)
+    names = [
+        name for part in _parts(condition) or () for name in optional_event_fields(rules, part)
     ]
     if condition.adverse_event is not None:
-        found += optional_fields(condition.adverse_event)
-    return list(dict.fromkeys(found))
+        names += optional_fields(condition.adverse_event)
+    return list(dict.fromkeys(names))
 
 
 def strict_test(rules: Rules, ref: Ref, path: str) -> Test:
     """Make the test that leaves open what adverse events lack."""
-    condition = _written(rules, ref)
+    condition = _condition_of(rules, ref)
     if condition.adverse_event is not None:
         matches = rules.adverse_event_matcher(condition.adverse_event, path)
         return lambda derivation: any_true(map(matches, derivation.adverse_events))
     if (parts := _parts(condition)) is None:
         return rules.condition(ref, path)
-    tests = [strict_test(rules, each, path) for each in parts]
+    tests = [strict_test(rules, part, path) for part in parts]
     if condition.all is not None:
         return lambda derivation: all_true(test(derivation) for test in tests)
     if condition.any is not None:
         return lambda derivation: any_true(test(derivation) for test in tests)
-    return lambda derivation: _no(any_true(test(derivation) for test in tests))
+    return lambda derivation: _not(any_true(test(derivation) for test in tests))
 
 
-def _no(truth: Truth) -> Truth:
+def _not(truth: Truth) -> Truth:
     return None if truth is None else not truth
 
 
@@ -111,15 +117,15 @@ def category_pending_test(rules: Rules, name: str, path: str) -> PendingTest:
     """
     definition = rules.study.definition
     if name in definition.classes:
-        return rules.measure(definition.classes[name].measure, path).waits
-    if not _drawn(definition, name):
+        return rules.measure(definition.classes[name].measure, path).pending
+    if not _assigned_at_randomisation(definition, name):
         return lambda _: False
     return lambda derivation: (
         derivation.begun and derivation.randomisation is None and not derivation.over
     )
 
 
-def _drawn(definition: Definition, name: str) -> bool:
+def _assigned_at_randomisation(definition: Definition, name: str) -> bool:
     return name == ARM or name in definition.strata
 
 
@@ -129,25 +135,25 @@ def determination_key(rules: Rules, ref: Ref) -> str:
     Bounds do not matter, only whether there is a value, and whether a missing one is a failure.
     What combines conditions that are all settled alike is settled as they are.
     """
-    condition = _written(rules, ref)
+    condition = _condition_of(rules, ref)
     parts = _parts(condition)
-    if parts is not None and len(found := {determination_key(rules, each) for each in parts}) == 1:
-        return found.pop()
+    if parts is not None and len(keys := {determination_key(rules, part) for part in parts}) == 1:
+        return keys.pop()
     if condition.measure is not None:
         failure = condition.assessed is not None or condition.missing == "failure"
-        return canonical(["value", _plain(rules, condition.measure), failure])
+        return canonical(["value", _measure_json(rules, condition.measure), failure])
     return canonical(["condition", condition.model_dump(mode="json", exclude_unset=True)])
 
 
-def _plain(rules: Rules, ref: str | Measure) -> object:
+def _measure_json(rules: Rules, ref: str | Measure) -> object:
     measure = rules.study.definition.measures[ref] if isinstance(ref, str) else ref
     return measure.model_dump(mode="json", exclude_defaults=True, exclude={"label"})
 
 
-def _written(rules: Rules, ref: Ref) -> Condition:
+def _condition_of(rules: Rules, ref: Ref) -> Condition:
     return ref if isinstance(ref, Condition) else rules.study.definition.conditions[ref]
 
 
 def _parts(condition: Condition) -> list[Ref] | None:
-    found = (condition.all, condition.any, condition.none)
-    return next((each for each in found if each is not None), None)
+    combinations = (condition.all, condition.any, condition.none)
+    return next((refs for refs in combinations if refs is not None), None)

@@ -37,8 +37,8 @@ def memoised[Result](evaluate: Callable[[Derivation], Result]) -> Callable[[Deri
     def remembered(derivation: Derivation) -> Result:
         memo = derivation.memo
         if key in memo:
-            known: Result = memo[key]
-            return known
+            remembered_result: Result = memo[key]
+            return remembered_result
         result = memo[key] = evaluate(derivation)
         return result
 
@@ -50,9 +50,9 @@ def refused(path: str, detail: str) -> Rejected:
     return Rejected(422, "Definition not accepted", "", Fault(path, detail))
 
 
-def unknown(path: str, what: str, name: str) -> Rejected:
+def unknown(path: str, kind_of_name: str, name: str) -> Rejected:
     """Refuse a definition that names something it does not define."""
-    fault = UnknownName(path, f"names no {what} of this definition: {name}")
+    fault = UnknownName(path, f"names no {kind_of_name} of this definition: {name}")
     return Rejected(422, "Definition not accepted", "", fault)
 
 
@@ -78,30 +78,30 @@ _INSTEAD = {
 
 def matcher(where: Where) -> Matcher:
     """Make a test of a record's fields: each named one must equal the value, or one of several."""
-    wanted = {
+    values_by_field = {
         name: frozenset(map(term, [value] if isinstance(value, str) else value))
         for name, value in where.items()
     }
 
     def matches(data: Mapping[str, Any]) -> bool:
-        return all(_is_one(data.get(name), values) for name, values in wanted.items())
+        return all(_is_one(data.get(name), values) for name, values in values_by_field.items())
 
     return matches
 
 
-def _is_one(value: object, wanted: frozenset[str]) -> bool:
+def _is_one(value: object, accepted: frozenset[str]) -> bool:
     """Compare by what a field holds: text as terms are, a number as one, of a list any part."""
     match value:
         case str():
-            return term(value) in wanted
+            return term(value) in accepted
         case None:
-            return "" in wanted
+            return "" in accepted
         case bool():
-            return not wanted.isdisjoint((str(value), str(value).lower()))
+            return not accepted.isdisjoint((str(value), str(value).lower()))
         case int() | Decimal():
-            return any(_number(each) == value for each in wanted)
+            return any(_number(text) == value for text in accepted)
         case list():
-            return any(_is_one(each, wanted) for each in value) if value else "" in wanted
+            return any(_is_one(item, accepted) for item in value) if value else "" in accepted
         case _:
             return False
 
@@ -131,64 +131,78 @@ OPTIONAL_FIELDS: Mapping[str, str] = {
 
 def any_true(truths: Iterable[Truth]) -> Truth:
     """Say whether one of some is true; unknown as long as that is open."""
-    found: Truth = False
-    for each in truths:
-        if each:
+    truth: Truth = False
+    for operand in truths:
+        if operand:
             return True
-        if each is None:
-            found = None
-    return found
+        if operand is None:
+            truth = None
+    return truth
 
 
 def all_true(truths: Iterable[Truth]) -> Truth:
     """Say whether all of some are true; unknown as long as that is open."""
-    found: Truth = True
-    for each in truths:
-        if each is False:
+    truth: Truth = True
+    for operand in truths:
+        if operand is False:
             return False
-        if each is None:
-            found = None
-    return found
+        if operand is None:
+            truth = None
+    return truth
 
 
-def optional_fields(wanted: AdverseEventFilter) -> list[str]:
+def optional_fields(event_filter: AdverseEventFilter) -> list[str]:
     """Name what a filter asks of an adverse event and an event may lack."""
     return list(
-        dict.fromkeys(OPTIONAL_FIELDS[name] for name in OPTIONAL_FIELDS if getattr(wanted, name))
+        dict.fromkeys(
+            OPTIONAL_FIELDS[name] for name in OPTIONAL_FIELDS if getattr(event_filter, name)
+        )
     )
 
 
-def event_matcher(wanted: AdverseEventFilter, groups: Iterable[TermGroup]) -> EventMatcher:
+def event_matcher(event_filter: AdverseEventFilter, groups: Iterable[TermGroup]) -> EventMatcher:
     """Make a test of an adverse event: every part that is given must hold.
 
     A part that asks for what was not reported of the event leaves it open, unless another fails.
     """
     parts: list[EventMatcher] = [
-        *(_judged(name, value) for name in _JUDGED if (value := getattr(wanted, name)) is not None),
-        *(_equal(name, value) for name in _FIELDS if (value := getattr(wanted, name)) is not None),
+        *(
+            _judged(name, value)
+            for name in _JUDGED
+            if (value := getattr(event_filter, name)) is not None
+        ),
+        *(
+            _equal(name, value)
+            for name in _FIELDS
+            if (value := getattr(event_filter, name)) is not None
+        ),
     ]
-    if (least := wanted.grade_at_least) is not None:
+    if (least := event_filter.grade_at_least) is not None:
         parts.append(_reported("grade", lambda grade: bool(grade >= least)))
-    if wanted.severity:
-        parts.append(_reported("severity", lambda severity: severity in wanted.severity))
-    if wanted.treatment is not None:
-        parts.append(_under(wanted.treatment))
-    if wanted.seriousness is not None:
-        parts.append(_serious_for(wanted.seriousness))
-    if wanted.terms or wanted.groups:
-        meant = [group.terms for group in groups if group.label in wanted.groups]
-        terms = map(term, [*wanted.terms, *(each for of in meant for each in of)])
+    if event_filter.severity:
+        parts.append(_reported("severity", lambda severity: severity in event_filter.severity))
+    if event_filter.treatment is not None:
+        parts.append(_under(event_filter.treatment))
+    if event_filter.seriousness is not None:
+        parts.append(_serious_for(event_filter.seriousness))
+    if event_filter.terms or event_filter.groups:
+        meant = [group.terms for group in groups if group.label in event_filter.groups]
+        terms = map(
+            term, [*event_filter.terms, *(name for group_terms in meant for name in group_terms)]
+        )
         parts.append(_coded(frozenset(terms)))
     return lambda event: all_true(part(event) for part in parts)
 
 
-def adverse_event_matcher(study: Study, wanted: AdverseEventFilter, path: str) -> EventMatcher:
+def adverse_event_matcher(
+    study: Study, event_filter: AdverseEventFilter, path: str
+) -> EventMatcher:
     """Make a test of adverse events; refuse groups of terms that the study does not define."""
     groups = study.definition.adverse_events.groups
-    for name in wanted.groups:
+    for name in event_filter.groups:
         if name not in {group.label for group in groups}:
             raise unknown(f"{path}/groups", "group of terms", name)
-    return event_matcher(wanted, groups)
+    return event_matcher(event_filter, groups)
 
 
 def _judged(name: str, value: object) -> EventMatcher:
@@ -233,11 +247,13 @@ def _coded(terms: frozenset[str]) -> EventMatcher:
 
 def bounded(precision: Precision, bounds: Bounds, path: str) -> Callable[[Value], bool]:
     """Make a test of values kept so finely; refuses bounds that are finer than rounded values."""
-    most = None if precision.exact else precision.printable
+    most_decimals = None if precision.exact else precision.printable
     for name in BOUNDS:
         bound = getattr(bounds, name)
-        if most is not None and bound is not None and decimals_of(bound) > most:
-            detail = f"has more than the {most} decimals that rounded values are compared to"
+        if most_decimals is not None and bound is not None and decimals_of(bound) > most_decimals:
+            detail = (
+                f"has more than the {most_decimals} decimals that rounded values are compared to"
+            )
             raise refused(f"{path}/{name}", detail)
     return within(bounds, precision.places)
 

@@ -57,7 +57,7 @@ class Quantity:
         """Make a test of its values; refuses a bound that rounding leaves no place for."""
         return bounded(self.precision, bounds, path)
 
-    def waits(self, derivation: Derivation) -> bool:
+    def pending(self, derivation: Derivation) -> bool:
         """Say whether a subject of the trial has no value because it is not yet due."""
         awaited = self.scheduled and derivation.begun and not self.due(derivation)
         return awaited and self.evaluate(derivation) is None
@@ -121,17 +121,17 @@ class Measures:
 
     def _counted(self, parameter: str) -> Callable[[Observation], Value]:
         """Make what gives a result, or a mean of results, as a measure counts it."""
-        own = self.study.definition.parameters[parameter].precision
+        parameter_precision = self.study.definition.parameters[parameter].precision
         precision = self._precision(parameter)
-        return lambda observation: observation.at(own, precision)
+        return lambda observation: observation.at(parameter_precision, precision)
 
     def _baseline(self, measure: Measure, where: Selection) -> Evaluate:
         parameter, baseline = str(measure.parameter), str(measure.baseline)
         counted = self._counted(parameter)
 
         def evaluate(derivation: Derivation) -> Value | None:
-            found = derivation.series(parameter, where).at_baseline(baseline)
-            return counted(found) if found else None
+            observation = derivation.series(parameter, where).at_baseline(baseline)
+            return counted(observation) if observation else None
 
         return evaluate
 
@@ -165,7 +165,7 @@ class Measures:
                 raise unknown(f"{path}/by_arm/{arm}", "arm", arm)
             quantities[arm] = self.get(ref, f"{path}/by_arm/{arm}")
         first = _alike(list(quantities.values()), f"{path}/by_arm")
-        directions = dict.fromkeys(each.direction for each in quantities.values())
+        directions = dict.fromkeys(arm_quantity.direction for arm_quantity in quantities.values())
 
         def evaluate(derivation: Derivation) -> Value | None:
             quantity = quantities.get(derivation.planned_arm or "")
@@ -185,15 +185,19 @@ class Measures:
 
     def _of_difference(self, measure: Measure, path: str) -> Quantity:
         assert measure.difference is not None
-        at = f"{path}/difference"
-        first, second = (self.get(ref, f"{at}/{i}") for i, ref in enumerate(measure.difference))
-        precision = _alike([first, second], at).precision
+        difference_path = f"{path}/difference"
+        first, second = (
+            self.get(ref, f"{difference_path}/{i}") for i, ref in enumerate(measure.difference)
+        )
+        precision = _alike([first, second], difference_path).precision
 
         def evaluate(derivation: Derivation) -> Value | None:
-            one, other = first.evaluate(derivation), second.evaluate(derivation)
-            if one is None or other is None:
+            minuend, subtrahend = first.evaluate(derivation), second.evaluate(derivation)
+            if minuend is None or subtrahend is None:
                 return None
-            return replace(_less(one, other, precision), imputed=one.imputed or other.imputed)
+            return replace(
+                _less(minuend, subtrahend, precision), imputed=minuend.imputed or subtrahend.imputed
+            )
 
         return replace(
             first,
@@ -212,8 +216,8 @@ class Measures:
         )
 
         def evaluate(derivation: Derivation) -> Value | None:
-            found = days(derivation)
-            return None if found is None else Value(found)
+            days_apart = days(derivation)
+            return None if days_apart is None else Value(days_apart)
 
         def due(derivation: Derivation) -> bool:
             return derivation.over or evaluate(derivation) is not None
@@ -224,9 +228,9 @@ class Measures:
 
     def _chosen(self, measure: Measure, path: str) -> tuple[Observe, Due]:
         name = measure.at
-        if (which := measure.after_first_dose) is not None:
+        if (dose_rank := measure.after_first_dose) is not None:
             return (
-                lambda series: series.after_first_dose(which),
+                lambda series: series.after_first_dose(dose_rank),
                 lambda derivation: derivation.over,
             )
         if name is None:
@@ -266,7 +270,7 @@ class Measures:
 def _alike(quantities: list[Quantity], path: str) -> Quantity:
     """Give the first of some measures, once all are known to be of its unit and precision."""
     first, *others = quantities
-    if any(_unit(each) != _unit(first) for each in others):
+    if any(_unit(quantity) != _unit(first) for quantity in others):
         raise refused(path, "names measures of different unit or precision")
     return first
 
@@ -275,11 +279,11 @@ def _unit(quantity: Quantity) -> tuple[str, int, bool]:
     return quantity.unit, quantity.places, quantity.precision.exact
 
 
-def _less(one: Value, other: Value, precision: Precision) -> Value:
+def _less(minuend: Value, subtrahend: Value, precision: Precision) -> Value:
     """Subtract two values of one precision; the difference of such as are rounded is rounded."""
     if precision.exact:
-        return Value(one.units - other.units)
-    first, second = (each.unrounded(precision.places) for each in (one, other))
+        return Value(minuend.units - subtrahend.units)
+    first, second = (value.unrounded(precision.places) for value in (minuend, subtrahend))
     return value_of(EXACT.subtract(first, second), precision)
 
 
@@ -289,7 +293,7 @@ def _of_records(measure: Measure, path: str) -> Quantity:
     matches = matcher(measure.where)
 
     def evaluate(derivation: Derivation) -> Value | None:
-        return Value(sum(matches(each.data) for each in derivation.records(kind)))
+        return Value(sum(matches(record.data) for record in derivation.records(kind)))
 
     return Quantity(measure.label or kind, "", WHOLE, memoised(evaluate), lambda _: True)
 
@@ -305,12 +309,12 @@ def _changed(quantity: Quantity, measure: Measure, baseline: Evaluate) -> Quanti
         if value is None or base is None:
             return None
         if percent:
-            found = _percent(value, base, precision.places)
+            difference = _percent(value, base, precision.places)
         elif measure.decrease_from:
-            found = _less(base, value, precision)
+            difference = _less(base, value, precision)
         else:
-            found = _less(value, base, precision)
-        return found and replace(found, imputed=value.imputed, baseline=value.baseline)
+            difference = _less(value, base, precision)
+        return difference and replace(difference, imputed=value.imputed, baseline=value.baseline)
 
     direction = _DECREASE if measure.decrease_from else _CHANGE
     quantity = replace(quantity, direction=direction, evaluate=change)

@@ -45,8 +45,10 @@ class Registry[Made]:
     One that cannot be made is wrong at its own place, whoever asks for it.
     """
 
-    def __init__(self, what: str, names: Iterable[str], make: Callable[[str], Made]) -> None:
-        self._what = what
+    def __init__(
+        self, kind_of_name: str, names: Iterable[str], make: Callable[[str], Made]
+    ) -> None:
+        self._what = kind_of_name
         self._names = dict.fromkeys(names)
         self._make = make
         self._made: dict[str, Made] = {}

@@ -40,16 +40,16 @@ class CellAttribution:
 
     def __init__(self, plan: CompiledStudy, places: Iterable[CellAddress]) -> None:
         """Find each place in the plan of the study's tables; what no row there makes moves not."""
-        self._spots = [
+        self._cells = [
             _Cell(place, plan.tables[place.table]) for place in places if place.table in plan.tables
         ]
 
-    def between(
+    def affected_cells(
         self, before: Derivation | None, after: Derivation | None
     ) -> frozenset[CellAddress]:
         """Name the places that a subject moves from one state to the other; None: not there."""
         old, new = _SingleSubject(before), _SingleSubject(after)
-        return frozenset(each.place for each in self._spots if each.differs(old, new))
+        return frozenset(cell.place for cell in self._cells if cell.differs(old, new))
 
 
 class _Cell:
@@ -59,7 +59,7 @@ class _Cell:
         self.place = place
         self._table = table
         self._row = _row_of(table, place.row)
-        index = next(i for i, each in enumerate(table.columns) if each.id == place.column)
+        index = next(i for i, column in enumerate(table.columns) if column.id == place.column)
         compared = table.columns[index].comparison
         self._columns: Sequence[int] = compared.columns if compared else (index,)
         if isinstance(self._row, AncovaRow):  # one fit of all columns together
@@ -68,18 +68,24 @@ class _Cell:
     def differs(self, old: "_SingleSubject", new: "_SingleSubject") -> bool:
         """Say whether what decides the place is not the same in both states."""
         table, row, name = self._table, self._row, self.place.row
-        part = isinstance(row, _SEVERAL) and row.id != name
+        contribution = isinstance(row, _SEVERAL) and row.id != name
         for i in self._columns:
             if row is None:
-                if old.counted(table, i) != new.counted(table, i):
+                if old.in_denominator(table, i) != new.in_denominator(table, i):
                     return True
                 continue
-            if isinstance(row, _OCCURRING) and old.of(table, row, i) != new.of(table, row, i):
+            if isinstance(row, _OCCURRING) and old.in_row_denominator(
+                table, row, i
+            ) != new.in_row_denominator(table, row, i):
                 return True
-            if not part and old.part(table, row, i) != new.part(table, row, i):
+            if not contribution and old.contribution(table, row, i) != new.contribution(
+                table, row, i
+            ):
                 return True
-            waits = isinstance(row, StratifiedRow | SurvivalRow) and row.id == name
-            if waits and old.of(table, row, i) != new.of(table, row, i):
+            pending = isinstance(row, StratifiedRow | SurvivalRow) and row.id == name
+            if pending and old.in_row_denominator(table, row, i) != new.in_row_denominator(
+                table, row, i
+            ):
                 return True
             alone = not isinstance(row, _MODELS)
             if alone and old.shown(table, row, name, i) != new.shown(table, row, name, i):
@@ -89,8 +95,8 @@ class _Cell:
 
 def _row_of(table: CompiledTable, name: str) -> CompiledRow | None:
     """Find which row of the definition makes a row of the table: `<row>`, or `<row>/…`."""
-    made = [row for row in table.rows if name == row.id or name.startswith(f"{row.id}/")]
-    return max(made, key=lambda row: len(row.id), default=None)
+    candidates = [row for row in table.rows if name == row.id or name.startswith(f"{row.id}/")]
+    return max(candidates, key=lambda row: len(row.id), default=None)
 
 
 type _Shown = dict[tuple[str, str], tuple[tuple[str, Value], ...]]
@@ -105,30 +111,30 @@ class _SingleSubject:
         self._parts: dict[tuple[int, int], Share] = {}
         self._read: dict[int, _Shown] = {}
 
-    def counted(self, table: CompiledTable, column: int) -> bool:
+    def in_denominator(self, table: CompiledTable, column: int) -> bool:
         """Say whether the subject is in the denominator of a column."""
         population = table.columns[column].population
         if self._derivation is None or population is None:
             return False
         return bool(population.member(self._derivation))
 
-    def of(self, table: CompiledTable, row: CompiledRow, column: int) -> bool:
+    def in_row_denominator(self, table: CompiledTable, row: CompiledRow, column: int) -> bool:
         """Say whether the subject is in the denominator that a column has in a row's rows."""
         if isinstance(row, TermsRow):
-            return bool(self._head(table, column, table.columns[column]).settled)
+            return bool(self._head(table, column, table.columns[column]).determined)
         if isinstance(row, StratifiedRow | SurvivalRow):
             return bool(self._head(table, column, table.columns[column]).shown)
         if isinstance(row, ShiftRow):
-            return row.known(self.part(table, row, column))
+            return row.known(self.contribution(table, row, column))
         assert isinstance(row, LevelsRow)
         head = self._head(table, column, table.columns[column])
-        return bool(row.size(self.part(table, row, column), column, head))
+        return bool(row.size(self.contribution(table, row, column), column, head))
 
-    def part(self, table: CompiledTable, row: CompiledRow, column: int) -> Share:
+    def contribution(self, table: CompiledTable, row: CompiledRow, column: int) -> Share:
         """Give what the subject contributes to a row in one column."""
         key = id(row), column
         if key not in self._parts:
-            self._parts[key] = self._contributed(row, self._held(table).only(column))
+            self._parts[key] = self._contributed(row, self._members_of(table).only(column))
         return self._parts[key]
 
     def shown(
@@ -140,26 +146,33 @@ class _SingleSubject:
         return self._read[id(row)].get((name, table.columns[column].id))
 
     def _shown(self, table: CompiledTable, row: CompiledRow) -> _Shown:
-        heads = [self._head(table, i, each) for i, each in enumerate(table.columns)]
-        sums = Sums(self._contributed(row, self._held(table)))
+        heads = [self._head(table, i, column) for i, column in enumerate(table.columns)]
+        sums = Sums(self._contributed(row, self._members_of(table)))
         return {
-            (made.id, cell.column): tuple((each.name, each.raw) for each in cell.statistics)
-            for made in row.read(sums, heads)
-            for cell in made.cells
+            (printed_row.id, cell.column): tuple(
+                (statistic.name, statistic.raw) for statistic in cell.statistics
+            )
+            for printed_row in row.read(sums, heads)
+            for cell in printed_row.cells
         }
 
     def _head(self, table: CompiledTable, column: int, plan: CompiledColumn) -> ColumnHead:
-        n, where = int(self.counted(table, column)), self._held(table).where[column]
-        hidden, open_ = n * (where is False), n * (where is None)
+        n, where = int(self.in_denominator(table, column)), self._members_of(table).where[column]
+        hidden, undetermined = n * (where is False), n * (where is None)
         return ColumnHead(
-            plan.id, plan.label, n, comparison=plan.comparison, hidden=hidden, open=open_
+            plan.id,
+            plan.label,
+            n,
+            comparison=plan.comparison,
+            hidden=hidden,
+            undetermined=undetermined,
         )
 
-    def _held(self, table: CompiledTable) -> Members:
+    def _members_of(self, table: CompiledTable) -> Members:
         if id(table) not in self._members:
-            found, nowhere = self._derivation, [False] * len(table.columns)
+            derivation, nowhere = self._derivation, [False] * len(table.columns)
             self._members[id(table)] = (
-                Members(nowhere, nowhere) if found is None else table.members(found)
+                Members(nowhere, nowhere) if derivation is None else table.members(derivation)
             )
         return self._members[id(table)]
 

@@ -19,7 +19,7 @@ _PARAGRAPH = re.compile("([\n\r\x1c-\x1e\x85\u2029])")  # where an isolate would
 @lru_cache(maxsize=4096)
 def isolated(text: str) -> str:
     """Give a text such that it can stand within a line of another direction."""
-    if text.isascii() or not any(bidirectional(each) in _DIRECTED for each in text):
+    if text.isascii() or not any(bidirectional(character) in _DIRECTED for character in text):
         return text
     return "".join(
         piece if not piece or _PARAGRAPH.fullmatch(piece) else _isolate(piece)
@@ -29,10 +29,10 @@ def isolated(text: str) -> str:
 
 def _isolate(line: str) -> str:
     """Open and close an isolate; what would close it early goes, what it leaves open is closed."""
-    kept, depth = [], 0
-    for each in line:
-        if each == _POP and not depth:
+    characters, depth = [], 0
+    for character in line:
+        if character == _POP and not depth:
             continue
-        depth += (each in _OPENING) - (each == _POP)
-        kept.append(each)
-    return f"{_FIRST_STRONG}{''.join(kept)}{_POP * depth}{_POP}"
+        depth += (character in _OPENING) - (character == _POP)
+        characters.append(character)
+    return f"{_FIRST_STRONG}{''.join(characters)}{_POP * depth}{_POP}"

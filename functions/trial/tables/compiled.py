@@ -76,22 +76,22 @@ class CompiledColumn:
         """Count whom the column shows and whom it hides, where that is not everybody of its set."""
         if self.where is None or not self.belongs(derivation):
             return
-        if (shown := self.shows(derivation)) is not None:
+        if (is_shown := self.shows(derivation)) is not None:
             sums, index = self.place
-            put_cell(share, sums, f"{index}.{'k' if shown else 'h'}", 1)
+            put_cell(share, sums, f"{index}.{'k' if is_shown else 'h'}", 1)
 
     def head(self, sums: Share, places: int, allowance: Allowance) -> ColumnHead:
         """Give the column with the size of its denominator, and the places of a percentage."""
         population = self.population
         n = sums.get(STUDY_SUMS, {}).get(population.cell, 0) if population else 0
         arm = population.arm if population else None
-        hidden = open_ = 0
+        hidden = undetermined = 0
         if self.where is not None:
             row, index = self.place
-            shown, hidden = (sums.get(row, {}).get(f"{index}.{what}", 0) for what in "kh")
-            open_ = n - shown - hidden
+            visible, hidden = (sums.get(row, {}).get(f"{index}.{cell}", 0) for cell in "kh")
+            undetermined = n - visible - hidden
         return ColumnHead(
-            self.id, self.label, n, arm, self.comparison, places, hidden, open_, allowance
+            self.id, self.label, n, arm, self.comparison, places, hidden, undetermined, allowance
         )
 
 
@@ -128,8 +128,8 @@ class CompiledTable:
             for cell in row.cells
             if cell.column == ref.column
         )
-        found = (n for cell in cells for n in cell.statistics if n.name == "n")
-        return next((n.raw for n in found if isinstance(n.raw, int)), 0)
+        counts = (n for cell in cells for n in cell.statistics if n.name == "n")
+        return next((n.raw for n in counts if isinstance(n.raw, int)), 0)
 
     @cached_property
     def _pooling(self) -> list[CompiledRow]:
@@ -140,16 +140,16 @@ class CompiledTable:
         """Read the table out of the sums."""
         table = self.definition
         allowance = Allowance()
-        heads = [each.head(sums, table.percent_decimals, allowance) for each in self.columns]
+        heads = [column.head(sums, table.percent_decimals, allowance) for column in self.columns]
         columns = tuple(
-            Column(each.id, each.label, None if each.comparison else each.n) for each in heads
+            Column(head.id, head.label, None if head.comparison else head.n) for head in heads
         )
         read = [(plan, plan.read(sums, heads)) for plan in self.rows]
-        rows = tuple(notes.unreported((row for _, made in read for row in made), columns))
+        rows = tuple(notes.unreported((row for _, plan_rows in read for row in plan_rows), columns))
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
-        order = (note for plan, made in read for note in _order(plan, made))
-        told = (*changes, *notes.denominators(rows, heads), *order, *notes.empty(columns))
-        footnotes = (*table.footnotes, *dict.fromkeys(told))
+        order = (note for plan, plan_rows in read for note in _order(plan, plan_rows))
+        derived = (*changes, *notes.denominators(rows, heads), *order, *notes.empty(columns))
+        footnotes = (*table.footnotes, *dict.fromkeys(derived))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
 
 
@@ -209,12 +209,12 @@ class CompiledStudy:
         return self.populations.setdefault(population.cell, population)
 
     def _table(self, table: Table, path: str) -> CompiledTable:
-        made = [
+        columns = [
             self.rules.faults.attempt(partial(self._column, column, table, f"{path}/columns/{i}"))
             for i, column in enumerate(table.columns)
         ]
         rows = compiling.Compiler(self.rules, self._layout, table, path).rows()
-        return CompiledTable(table, [each for each in made if each is not None], rows)
+        return CompiledTable(table, [column for column in columns if column is not None], rows)
 
     def _column(self, column: TableColumn, table: Table, path: str) -> CompiledColumn:
         where = self.rules.condition(column.where, f"{path}/where") if column.where else None
@@ -240,10 +240,10 @@ def compiled(study: Study) -> CompiledStudy:
 
 def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Share:
     """Give one subject's share of all that is counted of a study, for every audience of it."""
-    own = compiled(study).contribute(subject, cutoff)
+    share = compiled(study).contribute(subject, cutoff)
     if study.open is study:
-        return own
-    return blinding.together(compiled(study.open).contribute(subject, cutoff), own)
+        return share
+    return blinding.together(compiled(study.open).contribute(subject, cutoff), share)
 
 
 def audience_share(study: Study, share: Share) -> Share:

@@ -63,7 +63,7 @@ def member(rules: Rules, name: str, arm: str | None, path: str) -> Test:
     test = rules.condition(analysis_set.condition, f"/sets/{name}/condition")
     if arm is None:
         return test
-    if arm not in {each.id for each in definition.arms}:
+    if arm not in {defined_arm.id for defined_arm in definition.arms}:
         raise unknown(f"{path}/arm", "arm", arm)
     if analysis_set.arm == "planned":
         return lambda derivation: derivation.planned_arm == arm and test(derivation)
@@ -72,7 +72,7 @@ def member(rules: Rules, name: str, arm: str | None, path: str) -> Test:
 
 def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
     """Find the columns that a column compares: those of subjects, by position."""
-    places = {each.id: i for i, each in enumerate(table.columns) if each.compare is None}
+    places = {column.id: i for i, column in enumerate(table.columns) if column.compare is None}
     names = column.compare or []
     for name in names:
         if name not in places:
@@ -80,37 +80,39 @@ def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
     return Comparison(tuple(places[name] for name in names), column.counts, column.means)
 
 
-def levels(rules: Rules, wanted: Levels, path: str) -> LevelFinder:
+def levels(rules: Rules, definition: Levels, path: str) -> LevelFinder:
     """Make a finder of a subject's levels of a category, or of a field of some records.
 
     Those of records come in order of their dates, the undated last.
     """
-    if wanted.characteristic is not None:
-        return _at_one_level(rules, wanted.characteristic, path)
-    kind, field = wanted.recorded or "", wanted.field or ""
+    if definition.characteristic is not None:
+        return _at_one_level(rules, definition.characteristic, path)
+    kind, field = definition.recorded or "", definition.field or ""
     if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
         raise unknown(path, "kind of event and field", f"{kind} {field}")
-    matches, date = matcher(wanted.where), DECIDING_DATE.get(kind, "date")
+    matches, date = matcher(definition.where), DECIDING_DATE.get(kind, "date")
 
     def find(derivation: Derivation) -> Iterable[str]:
         return (
             level_text(value) if value is not None else ""
-            for each in sorted(derivation.ordered(kind), key=lambda one: not one.data.get(date))
-            if matches(each.data)
-            for value in _values(each.data.get(field))
+            for record in sorted(
+                derivation.ordered(kind), key=lambda candidate: not candidate.data.get(date)
+            )
+            if matches(record.data)
+            for value in _values(record.data.get(field))
         )
 
     return find
 
 
-def _values(held: object) -> Sequence[object]:
+def _values(value: object) -> Sequence[object]:
     """Give the values that a field holds: of a list its parts, and of an empty one that none is."""
-    return (held or [None]) if isinstance(held, list) else [held]
+    return (value or [None]) if isinstance(value, list) else [value]
 
 
 def _at_one_level(rules: Rules, name: str, path: str) -> LevelFinder:
     """Find the level of a subject: '' is missing, and none at all not yet due."""
-    category, waits = (
+    category, pending = (
         rules.category(name, path),
         determination.category_pending_test(rules, name, path),
     )
@@ -118,7 +120,7 @@ def _at_one_level(rules: Rules, name: str, path: str) -> LevelFinder:
     def find(derivation: Derivation) -> Iterable[str]:
         if (level := category(derivation)) is not None:
             return [level]
-        return [] if waits(derivation) else [""]
+        return [] if pending(derivation) else [""]
 
     return find
 
@@ -129,16 +131,16 @@ class SumsLayout:
     def __init__(self) -> None:
         self._cells = 0
         self._index = 0
-        self._settled: dict[tuple[str, ...], int] = {}
+        self._determined: dict[tuple[str, ...], int] = {}
         self._rare: dict[tuple[str, ...], int] = {}
 
-    def settled(self, *key: str, rare: bool) -> tuple[str, int]:
+    def determined_place(self, *key: str, rare: bool) -> tuple[str, int]:
         """Give the place of what counts who is settled: one for all that are settled alike.
 
         Where only the missing are counted, which is `rare`, it is apart: the others stand in runs.
         """
-        known = self._rare if rare else self._settled
-        index = known.setdefault(key, len(known))
+        indexes = self._rare if rare else self._determined
+        index = indexes.setdefault(key, len(indexes))
         chunk = index // DETERMINED_PER_ROW_OF_SUMS
         name = "missing" if rare else "settled"
         return f"{name}#{chunk}" if rare or chunk else STUDY_SUMS, index
@@ -172,11 +174,11 @@ class Compiler:
 
     def rows(self) -> list[CompiledRow]:
         """Give the table's rows, those of a rule in a row each."""
-        made = (
+        compiled_rows = (
             self._rules.faults.attempt(lambda: list(self._made(row, f"{self._path}/rows/{i}")))  # noqa: B023
             for i, row in enumerate(self._table.rows)
         )
-        return [plan for plans in made for plan in plans or ()]
+        return [plan for plans in compiled_rows for plan in plans or ()]
 
     def _made(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         makers: dict[str, Callable[[TableRow, str], Iterator[CompiledRow]]] = {
@@ -205,24 +207,24 @@ class Compiler:
 
     def _by_column[Made](
         self,
-        given: Any,  # noqa: ANN401 (one reference, or one by column)
+        per_column: Any,  # noqa: ANN401 (one reference, or one by column)
         make: Callable[[Any, str], Made],
         path: str,
     ) -> list[Made | None]:
         """Make what each column of subjects asks for; a column that compares asks for nothing."""
         columns = self._table.columns
-        if isinstance(given, dict):
-            known = {column.id for column in columns if column.compare is None}
-            for name in given:
-                if name not in known:
+        if isinstance(per_column, dict):
+            ids = {column.id for column in columns if column.compare is None}
+            for name in per_column:
+                if name not in ids:
                     raise unknown(f"{path}/{name}", "column of subjects", name)
-            made = {name: make(each, f"{path}/{name}") for name, each in given.items()}
-            return [made.get(column.id) for column in columns]
-        one = make(given, path)
-        return [one if column.compare is None else None for column in columns]
+            by_id = {name: make(value, f"{path}/{name}") for name, value in per_column.items()}
+            return [by_id.get(column.id) for column in columns]
+        common = make(per_column, path)
+        return [common if column.compare is None else None for column in columns]
 
     def _countings(
-        self, given: Ref | dict[str, Ref], row: TableRow, path: str, name: str,
+        self, refs_of_columns: Ref | dict[str, Ref], row: TableRow, path: str, name: str,
         visit: Visit | None = None,
     ) -> list[ConditionCount]:  # fmt: skip
         """Ask what a row asks of the subjects of each column, of as many as it says."""
@@ -233,16 +235,16 @@ class Compiler:
                 self._rules.condition(column.where, f"{self._path}/columns/{i}/where")
         base = self._base(row, path, visit)
 
-        def asked(ref: Ref, at: str) -> Ref:
-            filled = _at_visit(ref, visit.id, at) if visit else ref
-            self._rules.condition(filled, at)
+        def asked(ref: Ref, ref_path: str) -> Ref:
+            filled = _at_visit(ref, visit.id, ref_path) if visit else ref
+            self._rules.condition(filled, ref_path)
             return filled
 
-        refs = self._by_column(given, asked, f"{path}/{name}")
+        refs = self._by_column(refs_of_columns, asked, f"{path}/{name}")
         return [
             self._counting(i, parts, row, base, f"{path}/{name}")
             for i, (column, ref) in enumerate(zip(self._table.columns, refs, strict=True))
-            if (parts := [each for each in (column.where, row.where, ref) if each is not None])
+            if (parts := [part for part in (column.where, row.where, ref) if part is not None])
             and ref is not None
         ]
 
@@ -256,48 +258,51 @@ class Compiler:
     ) -> ConditionCount:
         """Make the question: what narrows a row or its column is asked along, by Kleene's logic."""
         ref = parts[0] if len(parts) == 1 else Condition(all=parts)
-        of, opens = (
+        counted_column, indeterminacy = (
             self._table.columns[column],
             determination.undetermined(self._study.definition, ref),
         )
-        sums, index, lack = "", 0, determination.optional_event_fields(self._rules, ref)
-        if opens or base or lack:
-            what = determination.determination_key(self._rules, ref)
-            sums, index = self._layout.settled(
-                str(of.set),
-                of.arm or "",
+        sums, index, event_fields = "", 0, determination.optional_event_fields(self._rules, ref)
+        if indeterminacy or base or event_fields:
+            sums_key = determination.determination_key(self._rules, ref)
+            sums, index = self._layout.determined_place(
+                str(counted_column.set),
+                counted_column.arm or "",
                 base.key if base else "",
-                what,
-                rare=opens is not determination.Undetermined.WAITING and base is None,
+                sums_key,
+                rare=indeterminacy is not determination.Undetermined.PENDING and base is None,
             )
         return ConditionCount(
             column,
             self._rules.condition(ref, path),
             determination.pending_test(self._rules, ref, path),
-            opens,
+            indeterminacy,
             sums,
             index,
             base.base if base else None,
             row.denominator == "column",
-            lack,
-            determination.strict_test(self._rules, ref, path) if lack else None,
+            event_fields,
+            determination.strict_test(self._rules, ref, path) if event_fields else None,
         )
 
     def _base(
         self, row: TableRow, path: str, visit: Visit | None = None
     ) -> "_KeyedDenominator | None":
         """Get ready the subjects that a row's percentages are of, where it names them itself."""
-        at, ref = f"{path}/denominator", row.denominator
+        denominator_path, ref = f"{path}/denominator", row.denominator
         if ref in (*DENOMINATORS, None):
             if ref in self._study.definition.conditions:
-                raise refused(at, f"is a word of the language: call the condition {ref} otherwise")
+                raise refused(
+                    denominator_path,
+                    f"is a word of the language: call the condition {ref} otherwise",
+                )
             return None
         assert ref is not None
         if visit is not None and isinstance(ref, Condition):
             ref = ref.at_visit(visit.id)
-        test = self._rules.condition(ref, at)
-        said = ref if isinstance(ref, str) else canonical(ref.model_dump(exclude_unset=True))
-        return _KeyedDenominator(OwnDenominator(test, said), said)
+        test = self._rules.condition(ref, denominator_path)
+        key = ref if isinstance(ref, str) else canonical(ref.model_dump(exclude_unset=True))
+        return _KeyedDenominator(OwnDenominator(test, key), key)
 
     def _where(self, row: TableRow, path: str) -> Test | None:
         return self._rules.condition(row.where, f"{path}/where") if row.where else None
@@ -330,31 +335,31 @@ class Compiler:
     def _levels(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.levels is not None
         find = levels(self._rules, row.levels, f"{path}/levels")
-        known = self._known(row.levels)
+        row_levels = self._known(row.levels)
         yield LevelsRow(
-            *self._placed(row, len(known.labels) or 8),
+            *self._placed(row, len(row_levels.labels) or 8),
             find,
-            known,
-            settled=row.levels.characteristic is not None,
+            row_levels,
+            one_level_each=row.levels.characteristic is not None,
             base=base.base if (base := self._base(row, path)) else None,
-            everybody=row.denominator == "column",
+            whole_column=row.denominator == "column",
         )
 
-    def _known(self, wanted: Levels) -> KnownLevels:
+    def _known(self, definition: Levels) -> KnownLevels:
         """Put levels in order: those named, which are shown in any case, and those declared."""
-        named = {level_text(each.value): each.label for each in wanted.values}
-        declared = self._labels(wanted.characteristic or "")
-        if not named and wanted.characteristic in self._study.definition.classes:
+        named = {level_text(level.value): level.label for level in definition.values}
+        declared = self._labels(definition.characteristic or "")
+        if not named and definition.characteristic in self._study.definition.classes:
             named = declared
         others = {value: label for value, label in declared.items() if value not in named}
         return KnownLevels(named | others, frozenset(named), frozenset(others))
 
     def _labels(self, name: str) -> dict[str, str]:
-        return {each.value: each.label for each in known_levels(self._study, name) or ()}
+        return {level.value: level.label for level in known_levels(self._study, name) or ()}
 
-    def _lacking(self, wanted: AdverseEventFilter, path: str) -> EventSelection:
+    def _event_selection(self, event_filter: AdverseEventFilter, path: str) -> EventSelection:
         return EventSelection(
-            self._rules.adverse_event_matcher(wanted, path), optional_fields(wanted)
+            self._rules.adverse_event_matcher(event_filter, path), optional_fields(event_filter)
         )
 
     def _worst(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
@@ -366,8 +371,8 @@ class Compiler:
             worst = severity.worst(filter(matches, derivation.adverse_events))
             return [] if worst is None else [worst]
 
-        known = KnownLevels(severity.labels, severity.always)
-        yield LevelsRow(*self._placed(row, len(severity.labels)), find, known)
+        row_levels = KnownLevels(severity.labels, severity.always)
+        yield LevelsRow(*self._placed(row, len(severity.labels)), find, row_levels)
 
     def _shift(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.shift is not None
@@ -390,8 +395,10 @@ class Compiler:
         """Give the classes, and what a value in none of them is counted as."""
         classes = self._study.definition.classes[name]
         missing = [] if classes.missing is None else [classes.missing]
-        other = [*missing, in_no_class(classes)]
-        return self._labels(name) | {each: each for each in other if each not in self._labels(name)}
+        unclassed = [*missing, in_no_class(classes)]
+        return self._labels(name) | {
+            label: label for label in unclassed if label not in self._labels(name)
+        }
 
     def _some_wait(self, categories: Sequence[tuple[Category, str]], path: str) -> PendingTest:
         """Make a test of a subject whose levels are open: say if one is not yet due."""
@@ -400,7 +407,7 @@ class Compiler:
             for category, name in categories
         ]
         return lambda derivation: any(
-            category(derivation) is None and waits(derivation) for category, waits in tests
+            category(derivation) is None and pending(derivation) for category, pending in tests
         )
 
     def _pairs(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
@@ -411,55 +418,70 @@ class Compiler:
         first, second = (
             self._rules.condition(ref, f"{path}/pairs/{i}") for i, ref in enumerate(row.pairs)
         )
-        last = max(i for i, each in enumerate(self._table.columns) if each.compare is None)
+        last = max(
+            i for i, table_column in enumerate(self._table.columns) if table_column.compare is None
+        )
         column = ids.index(row.column) if row.column else last
-        both: Ref = Condition(all=list(row.pairs))
-        lack = determination.optional_event_fields(self._rules, both)
-        strictly = [
+        both_conditions: Ref = Condition(all=list(row.pairs))
+        event_fields = determination.optional_event_fields(self._rules, both_conditions)
+        strict_test = [
             determination.strict_test(self._rules, ref, f"{path}/pairs/{i}")
-            for i, ref in enumerate(row.pairs if lack else ())
+            for i, ref in enumerate(row.pairs if event_fields else ())
         ]
-        sums, index = self._next(6 if lack else 5)
-        waits = determination.pending_test(self._rules, both, f"{path}/pairs")
-        at = (row.id, row.label, row.level, sums, index)
-        yield PairsRow(*at, column, first, second, waits, lack, strictly)
+        sums, index = self._next(6 if event_fields else 5)
+        pending = determination.pending_test(self._rules, both_conditions, f"{path}/pairs")
+        placed = (row.id, row.label, row.level, sums, index)
+        yield PairsRow(*placed, column, first, second, pending, event_fields, strict_test)
 
     def _events(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.events is not None
-        yield EventsRow(*self._placed(row, 2), self._lacking(row.events, f"{path}/events"))
+        yield EventsRow(*self._placed(row, 2), self._event_selection(row.events, f"{path}/events"))
 
     def _incidence(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.incidence is not None
-        meant = self._lacking(row.incidence.filter, f"{path}/incidence/filter")
+        meant = self._event_selection(row.incidence.filter, f"{path}/incidence/filter")
         yield IncidenceRow(*self._placed(row, 3), meant, row.incidence.per)
 
     def _stratified(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.stratified is not None
-        at, strata = f"{path}/stratified", row.stratified.strata
-        test = self._rules.condition(row.stratified.count, f"{at}/count")
-        found = [self._rules.category(name, f"{at}/strata/{i}") for i, name in enumerate(strata)]
+        stratified_path, strata = f"{path}/stratified", row.stratified.strata
+        test = self._rules.condition(row.stratified.count, f"{stratified_path}/count")
+        categories = [
+            self._rules.category(name, f"{stratified_path}/strata/{i}")
+            for i, name in enumerate(strata)
+        ]
         size = prod(len(known_levels(self._study, name) or range(8)) for name in strata)
-        stratum = self._some_wait(list(zip(found, strata, strict=True)), f"{at}/strata")
-        asked = determination.pending_test(self._rules, row.stratified.count, f"{at}/count")
+        stratum = self._some_wait(
+            list(zip(categories, strata, strict=True)), f"{stratified_path}/strata"
+        )
+        condition_pending = determination.pending_test(
+            self._rules, row.stratified.count, f"{stratified_path}/count"
+        )
 
-        def waits(derivation: Derivation) -> bool:
-            return stratum(derivation) or (test(derivation) is None and asked(derivation))
+        def pending(derivation: Derivation) -> bool:
+            return stratum(derivation) or (
+                test(derivation) is None and condition_pending(derivation)
+            )
 
-        lack = determination.optional_event_fields(self._rules, row.stratified.count)
-        strictly = determination.strict_test(self._rules, row.stratified.count, f"{at}/count")
+        event_fields = determination.optional_event_fields(self._rules, row.stratified.count)
+        strict_test = determination.strict_test(
+            self._rules, row.stratified.count, f"{stratified_path}/count"
+        )
         placed = self._placed(row, 2 * size)
-        yield StratifiedRow(*placed, test, found, waits, lack, strictly if lack else test)
+        yield StratifiedRow(
+            *placed, test, categories, pending, event_fields, strict_test if event_fields else test
+        )
 
     def _ancova(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.ancova is not None
-        asked, at = row.ancova, f"{path}/ancova"
+        ancova, ancova_path = row.ancova, f"{path}/ancova"
         arms = [column.arm for column in self._table.columns]
-        for name in (asked.scores or {}).keys() ^ set(filter(None, arms)) if asked.scores else ():
-            raise unknown(f"{at}/scores", "column's arm, or lacks it", name)
-        for name in asked.pool.keys() - set(asked.factors):
-            raise unknown(f"{at}/pool", "factor", name)
+        for name in (ancova.scores or {}).keys() ^ set(filter(None, arms)) if ancova.scores else ():
+            raise unknown(f"{ancova_path}/scores", "column's arm, or lacks it", name)
+        for name in ancova.pool.keys() - set(ancova.factors):
+            raise unknown(f"{ancova_path}/pool", "factor", name)
         _, index = self._next(0)
-        response = self._rules.measure(asked.measure, f"{at}/measure")
+        response = self._rules.measure(ancova.measure, f"{ancova_path}/measure")
         plan = AncovaRow(
             row.id,
             row.label,
@@ -468,37 +490,42 @@ class Compiler:
             arms,
             response,
             [
-                self._rules.measure(ref, f"{at}/covariates/{i}")
-                for i, ref in enumerate(asked.covariates)
+                self._rules.measure(ref, f"{ancova_path}/covariates/{i}")
+                for i, ref in enumerate(ancova.covariates)
             ],
             {
-                name: self._rules.category(name, f"{at}/factors/{i}")
-                for i, name in enumerate(asked.factors)
+                name: self._rules.category(name, f"{ancova_path}/factors/{i}")
+                for i, name in enumerate(ancova.factors)
             },
             {
-                name: Pool(member(self._rules, pool.set, None, f"{at}/pool/{name}"), pool.minimum)
-                for name, pool in asked.pool.items()
+                name: Pool(
+                    member(self._rules, pool.set, None, f"{ancova_path}/pool/{name}"), pool.minimum
+                )
+                for name, pool in ancova.pool.items()
             },
             row.decimals if isinstance(row.decimals, int) else response.precision.decimals,
-            asked.weights,
-            asked.scores or {},
+            ancova.weights,
+            ancova.scores or {},
         )
         plan.check(path)
         yield plan
 
     def _survival(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.survival is not None
-        asked, at = row.survival, f"{path}/survival"
+        survival, survival_path = row.survival, f"{path}/survival"
         _, index = self._next(0)
         yield SurvivalRow(
             row.id,
             row.label,
             row.level,
             f"{self._table.id}#time{index}.",
-            self._rules.time(asked.time, f"{at}/time"),
-            dating.optional_event_fields(self._study.definition.times[asked.time]),
-            [self._rules.category(name, f"{at}/strata/{i}") for i, name in enumerate(asked.strata)],
-            asked.at,
+            self._rules.time(survival.time, f"{survival_path}/time"),
+            dating.optional_event_fields(self._study.definition.times[survival.time]),
+            [
+                self._rules.category(name, f"{survival_path}/strata/{i}")
+                for i, name in enumerate(survival.strata)
+            ],
+            survival.at,
             [column.arm for column in self._table.columns],
         )
 
@@ -511,7 +538,7 @@ class Compiler:
             index,
             row.terms.chunks,
             row.label,
-            self._lacking(row.terms.filter, f"{path}/terms/filter"),
+            self._event_selection(row.terms.filter, f"{path}/terms/filter"),
             self._term_names(row.terms, f"{path}/terms/pooled"),
             row.terms.minimum_percent,
             _severity(row.terms.worst, self._study) if row.terms.worst else None,
@@ -522,10 +549,10 @@ class Compiler:
         self, terms: Terms, path: str
     ) -> Callable[[AdverseEvent], Sequence[tuple[str, ...]]]:
         groups = self._study.definition.adverse_events.groups if terms.pooled else []
-        named = [each for group in groups for each in {term(each) for each in group.terms}]
-        if twice := sorted({each for each in named if named.count(each) > 1}):
+        named = [name for group in groups for name in {term(text) for text in group.terms}]
+        if twice := sorted({name for name in named if named.count(name) > 1}):
             raise refused(path, f"needs groups apart: {', '.join(twice)} is in more than one")
-        pooled = {term(each): group.label for group in groups for each in group.terms}
+        pooled = {term(name): group.label for group in groups for name in group.terms}
 
         def names(event: AdverseEvent) -> Sequence[tuple[str, ...]]:
             name = pooled.get(event.pt, event.pt)
@@ -551,26 +578,26 @@ class Compiler:
         """Say whether a visit is filled in of one of a row's measures."""
         refs = measures.values() if isinstance(measures, dict) else [measures]
         defined = self._study.definition.measures
-        found = (defined.get(each) if isinstance(each, str) else each for each in refs)
-        return any(each is None or each.without_date for each in found)
+        resolved = (defined.get(ref) if isinstance(ref, str) else ref for ref in refs)
+        return any(measure is None or measure.without_date for measure in resolved)
 
     def _summary(
         self, row: TableRow, name: str, label: str, visit: Visit | None, path: str
     ) -> SummaryRow:
         measures = self._study.definition.measures
 
-        def measure(ref: str | Measure, at: str) -> Measure:
+        def measure(ref: str | Measure, measure_path: str) -> Measure:
             if isinstance(ref, str):
                 if ref not in measures:
-                    raise unknown(at, "measure", ref)
+                    raise unknown(measure_path, "measure", ref)
                 ref = measures[ref]
             return ref.model_copy(update={"at": visit.id}) if visit and ref.without_date else ref
 
-        def quantity(ref: str | Measure, at: str) -> Quantity:
-            return self._rules.measure(measure(ref, at) if visit else ref, at)
+        def quantity(ref: str | Measure, measure_path: str) -> Quantity:
+            return self._rules.measure(measure(ref, measure_path) if visit else ref, measure_path)
 
-        def method(ref: str | Measure, at: str) -> str:
-            return _METHODS[measure(ref, at).missing]
+        def method(ref: str | Measure, measure_path: str) -> str:
+            return _METHODS[measure(ref, measure_path).missing]
 
         sums, index = self._next(3 * len(self._table.columns))
         return SummaryRow(
@@ -582,7 +609,10 @@ class Compiler:
             self._table.id,
             self._by_column(row.summary, quantity, f"{path}/summary"),
             [row.statistics_of(column.id) for column in self._table.columns],
-            [each or "" for each in self._by_column(row.summary, method, f"{path}/summary")],
+            [
+                method_name or ""
+                for method_name in self._by_column(row.summary, method, f"{path}/summary")
+            ],
             self._decimals(row),
             self._where(row, path),
             [column.arm for column in self._table.columns],
@@ -605,9 +635,9 @@ def _level(row: TableRow) -> int:
 
 def _at_visit(ref: Ref, visit: str, path: str) -> Ref:
     """Fill a visit in; what is the same at every visit is refused."""
-    if isinstance(ref, str) or (found := ref.at_visit(visit)) == ref:
+    if isinstance(ref, str) or (filled := ref.at_visit(visit)) == ref:
         raise refused(path, _SAME)
-    return found
+    return filled
 
 
 def _severity(worst: Worst, study: Study) -> Severity:
@@ -615,9 +645,11 @@ def _severity(worst: Worst, study: Study) -> Severity:
 
     The scale of severity is the study's list of its words, mildest first.
     """
-    named = {each.value: each.label for each in worst.levels}
+    named = {level.value: level.label for level in worst.levels}
     words = study.vocabularies.get("adverse-event.reported", {})
     scale = _GRADES if worst.field == "grade" else words.get(worst.field, ())
-    known = scale if named.keys() <= set(scale) else [*named, *(x for x in scale if x not in named)]
-    labels = {each: named.get(each, f"{worst.field.capitalize()} {each}") for each in known}
+    ordered = (
+        scale if named.keys() <= set(scale) else [*named, *(x for x in scale if x not in named)]
+    )
+    labels = {level: named.get(level, f"{worst.field.capitalize()} {level}") for level in ordered}
     return Severity(worst.field, labels, frozenset(named))

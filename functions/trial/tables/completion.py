@@ -21,20 +21,20 @@ def test(rules: Rules) -> Test | None:
     declared = rules.study.definition.completion
     if declared is None:
         return None
-    held = member(rules, declared.set, None, "/completion")
-    met = rules.condition(declared.condition, "/completion/condition")
-    return lambda derivation: bool(held(derivation) and met(derivation))
+    in_set = member(rules, declared.set, None, "/completion")
+    is_complete = rules.condition(declared.condition, "/completion/condition")
+    return lambda derivation: bool(in_set(derivation) and is_complete(derivation))
 
 
-def planned_look(definition: Definition, asked: Asked, *, complete: bool) -> Look | None:
+def planned_look(definition: Definition, cut: Asked, *, complete: bool) -> Look | None:
     """Find the planned look that a cut is: the one asked for, else the final one if it is final."""
     planned = definition.testing.planned if definition.testing else ()
-    if asked.look:
-        return next((each for each in planned if each.id == asked.look), None)
-    return planned[-1] if planned and (asked.final or complete) else None
+    if cut.look:
+        return next((look for look in planned if look.id == cut.look), None)
+    return planned[-1] if planned and (cut.final or complete) else None
 
 
-def read(definition: Definition, asked: Asked, n: int, size: int, *, pooled: bool) -> Completion:
+def read(definition: Definition, cut: Asked, n: int, size: int, *, pooled: bool) -> Completion:
     """Say whether a cut is final, given how many of the set are complete, and how many it has.
 
     It is where all of them are, or where it was asked for as final: as such, or at the last look.
@@ -42,18 +42,18 @@ def read(definition: Definition, asked: Asked, n: int, size: int, *, pooled: boo
     """
     declared = definition.completion
     complete = declared is not None and n == size > 0 and size >= (declared.planned or 0)
-    look = planned_look(definition, asked, complete=complete)
+    look = planned_look(definition, cut, complete=complete)
     last = definition.testing is not None and look == definition.testing.planned[-1]
-    wanted = asked.final or (bool(asked.look) and last)
+    requested_final = cut.final or (bool(cut.look) and last)
     if declared is None:
-        why = _HIDDEN if pooled else UNDECLARED.text.partition(": ")[2]
+        reason = _HIDDEN if pooled else UNDECLARED.text.partition(": ")[2]
     else:
-        why = _why(declared, definition.sets[declared.set].label, n, size)
-    state = "Final" if complete or wanted else "Interim"
-    as_final = "asked for as final; " if wanted and not complete else ""
-    text = f"{state}: {as_final}{why}{_at(look, asked)}"
-    found = Completion(complete or wanted, text, look=look.id if look else "")
-    return found if declared is None else replace(found, n=n, N=size)
+        reason = _why(declared, definition.sets[declared.set].label, n, size)
+    state = "Final" if complete or requested_final else "Interim"
+    as_final = "asked for as final; " if requested_final and not complete else ""
+    text = f"{state}: {as_final}{reason}{_at(look, cut)}"
+    completion = Completion(complete or requested_final, text, look=look.id if look else "")
+    return completion if declared is None else replace(completion, n=n, N=size)
 
 
 def _why(declared: CompletionDefinition, label: str, n: int, size: int) -> str:
@@ -63,19 +63,19 @@ def _why(declared: CompletionDefinition, label: str, n: int, size: int) -> str:
     missing = []
     if size < (declared.planned or 0):
         missing.append(f"{size} of {declared.planned} planned subjects are in the set {label}")
-    if left := size - n:
-        verb = "has" if left == 1 else "have"
-        missing.append(f"{left} of {size} subjects ({label}) {verb} not {declared.label}")
+    if incomplete := size - n:
+        verb = "has" if incomplete == 1 else "have"
+        missing.append(f"{incomplete} of {size} subjects ({label}) {verb} not {declared.label}")
     if missing:
         return "; ".join(missing)
     all_ = f"all {size} subjects ({label}) have" if size > 1 else f"the one subject ({label}) has"
     return f"{all_} {declared.label}"
 
 
-def _at(look: Look | None, asked: Asked) -> str:
+def _at(look: Look | None, cut: Asked) -> str:
     """Name the look that was asked for."""
-    if not asked.look:
+    if not cut.look:
         return ""
     if look is None:
-        return f"; asked for at the look {asked.look}, which is not planned"
+        return f"; asked for at the look {cut.look}, which is not planned"
     return f"; planned look: {look.label} (alpha {look.alpha:f})"

@@ -60,8 +60,8 @@ class _Source:
         self, kind: type[Kind]
     ) -> Iterator[tuple[Visit, Kind]]:
         """Give each visit's plan, in the order of their days."""
-        found = [(self.visits[row.id.partition("/")[2]], row) for row in self.plans(kind)]
-        yield from sorted(found, key=lambda each: each[0].day or 0)
+        rows = [(self.visits[row.id.partition("/")[2]], row) for row in self.plans(kind)]
+        yield from sorted(rows, key=lambda visit_and_row: visit_and_row[0].day or 0)
 
     def series(self, marks: Callable[[int, ColumnHead], tuple[Mark, ...]]) -> tuple[Series, ...]:
         """Make one series a column."""
@@ -73,29 +73,33 @@ class _Source:
 
 def figures(study: Study, sums: Share) -> tuple[Figure, ...]:
     """Read the figures out of the sums."""
-    plan, found = compiled(study), Sums(sums)
-    return tuple(_figure(each, plan, found) for each in study.definition.figures)
+    plan, read_sums = compiled(study), Sums(sums)
+    return tuple(_figure(figure, plan, read_sums) for figure in study.definition.figures)
 
 
 def _changes(source: _Source) -> Iterator[str]:
     """Say of a figure of changes their unit and direction."""
     for row in source.plans(SummaryRow)[:1]:
         measured = ((head.label, row.quantities[i]) for i, head in source.columns)
-        said = notes.units_and_directions(
+        unit_and_direction = notes.units_and_directions(
             (label, quantity) for label, quantity in measured if quantity
         )
-        yield from notes.changes([("", *said)])
+        yield from notes.changes([("", *unit_and_direction)])
 
 
 def _figure(figure: FigureDefinition, plan: CompiledStudy, sums: Sums) -> Figure:
     table = plan.tables[figure.source.table]
     places = table.definition.percent_decimals
-    row = next(each for each in table.definition.rows if each.id == figure.source.row)
-    wanted = figure.columns_of(table.definition, row)
+    row = next(
+        row_definition
+        for row_definition in table.definition.rows
+        if row_definition.id == figure.source.row
+    )
+    shown_columns = figure.columns_of(table.definition, row)
     allowance = Allowance()
-    columns = [(i, each.head(sums, places, allowance)) for i, each in enumerate(table.columns)]
-    shown = [each for each in columns if each[1].id in wanted]
-    source = _Source(figure, table, plan.study.visits, shown, sums)
+    columns = [(i, column.head(sums, places, allowance)) for i, column in enumerate(table.columns)]
+    columns_shown = [column for column in columns if column[1].id in shown_columns]
+    source = _Source(figure, table, plan.study.visits, columns_shown, sums)
     kind, read, method = _KINDS[figure.kind]
     return Figure(
         id=figure.id,
@@ -106,7 +110,9 @@ def _figure(figure: FigureDefinition, plan: CompiledStudy, sums: Sums) -> Figure
         y_label=figure.y_label,
         series=read(source),
         source=figure.source.table,
-        references=tuple((exact_text(each.value), each.label) for each in figure.references),
+        references=tuple(
+            (exact_text(reference.value), reference.label) for reference in figure.references
+        ),
         method=_with_imputation(method, source),
         footnotes=(*figure.footnotes, *_changes(source)),
         places=_places(source),
@@ -118,9 +124,9 @@ def _means(source: _Source) -> tuple[Series, ...]:
     def marks(place: int, _head: ColumnHead) -> Iterator[Mark]:
         for visit, row in source.by_visit(SummaryRow):
             moments = row.moments(source.sums, place)
-            shown = [] if moments.mean is None else row.short_decimals(place, moments.mean)
+            mean = [] if moments.mean is None else row.short_decimals(place, moments.mean)
             limits = row.short_decimals(place, *(moments.t_interval() or ()))
-            yield _by_visit(visit, moments.n, *shown, *limits)
+            yield _by_visit(visit, moments.n, *mean, *limits)
 
     return source.series(lambda place, head: tuple(marks(place, head)))
 
@@ -131,8 +137,8 @@ def _shares(source: _Source) -> tuple[Series, ...]:
             n, size = row.subjects(source.sums, place), row.whom(source.sums, place, head).size
             limits = clopper_pearson(n, size)
             share = proportion(n, size)
-            shown = [] if share is None else [share]
-            yield _by_visit(visit, n, *shown, *(_percents(*limits) if limits else ()))
+            shares = [] if share is None else [share]
+            yield _by_visit(visit, n, *shares, *(_percents(*limits) if limits else ()))
 
     return source.series(lambda place, head: tuple(marks(place, head)))
 
@@ -152,23 +158,31 @@ def _text(value: Exact | None) -> str | None:
 
 
 def _percents(*parts: Exact) -> tuple[Exact, Exact]:
-    low, high = (Fraction(each) * 100 for each in parts)
+    low, high = (Fraction(part) * 100 for part in parts)
     return low, high
 
 
 def _survival(source: _Source) -> tuple[Series, ...]:
     (row,) = source.plans(SurvivalRow)
-    found = {place: row.times(source.sums, place) for place, _ in source.columns}
-    longest = max((time for times in found.values() for time in times), default=0)
-    days = [0, *row.at] if row.at else [int(each) for each in ticks(0, max(longest, 5), 5)]
+    times_by_column = {place: row.times(source.sums, place) for place, _ in source.columns}
+    longest = max((time for times in times_by_column.values() for time in times), default=0)
+    days = [0, *row.days] if row.days else [int(day) for day in ticks(0, max(longest, 5), 5)]
     return tuple(
         Series(
             head.id,
             head.label,
-            tuple(_steps(found[place])),
-            tuple(str(day) for day, (_, censored) in sorted(found[place].items()) if censored),
+            tuple(_steps(times_by_column[place])),
+            tuple(
+                str(day)
+                for day, (_, censored) in sorted(times_by_column[place].items())
+                if censored
+            ),
             head.n,
-            tuple((str(day), at_risk(found[place], day)) for day in days if found[place]),
+            tuple(
+                (str(day), at_risk(times_by_column[place], day))
+                for day in days
+                if times_by_column[place]
+            ),
         )
         for place, head in source.columns
     )
@@ -208,28 +222,28 @@ def _waterfall(source: _Source) -> tuple[Series, ...]:
 def _dots(source: _Source) -> tuple[Series, ...]:
     (row,) = source.plans(TermsRow)
     heads = [head for _, head in source.columns]
-    found = row.subjects(source.sums, heads)
+    subjects = row.subjects(source.sums, heads)
     total = {
         name: sum(counts.get(place, 0) for place, _ in source.columns)
-        for name, counts in found.items()
+        for name, counts in subjects.items()
     }
     frequent = sorted(
         (name for name in total if total[name]), key=lambda name: (-total[name], name)
     )
-    shown = frequent[: source.figure.most or MOST_TERMS]
-    alike = Counter(name[-1] for name in shown)
+    names_shown = frequent[: source.figure.most or MOST_TERMS]
+    alike = Counter(name[-1] for name in names_shown)
     return source.series(
         lambda place, head: tuple(
             Mark(
-                _text(proportion(n, head.settled)),
+                _text(proportion(n, head.determined)),
                 str(rank),
                 label=name[-1]
                 if alike[name[-1]] == 1
                 else f"{isolated(name[-1])} ({isolated(name[0])})",
                 n=n,
             )
-            for rank, name in enumerate(shown, 1)
-            for n in [found[name].get(place, 0)]
+            for rank, name in enumerate(names_shown, 1)
+            for n in [subjects[name].get(place, 0)]
         )
     )
 
@@ -256,5 +270,7 @@ def _places(source: _Source) -> int:
     rows = source.plans(SummaryRow)
     if not rows:
         return 1
-    shown = "max" if source.figure.kind == "waterfall" else "mean"
-    return max((row.places(place, shown) for row in rows for place, _ in source.columns), default=1)
+    statistic = "max" if source.figure.kind == "waterfall" else "mean"
+    return max(
+        (row.places(place, statistic) for row in rows for place, _ in source.columns), default=1
+    )

@@ -50,14 +50,14 @@ class CompiledBox:
     def side(self, cells: Cells) -> Iterator[Box]:
         """Read a box of those who left: where nobody did, in any arm, it need not be shown."""
         boxes = list(self.read(cells))
-        shown = self.zero_counts or any(box.n != 0 for box in boxes)
-        return (replace(box, shown=shown) for box in boxes)
+        is_shown = self.zero_counts or any(box.n != 0 for box in boxes)
+        return (replace(box, shown=is_shown) for box in boxes)
 
-    def read(self, cells: Cells, waiting: Mapping[str, int] = NOBODY) -> Iterator[Box]:
+    def read(self, cells: Cells, not_due_counts: Mapping[str, int] = NOBODY) -> Iterator[Box]:
         """Read the box, or that of each arm: None where nothing of the kind was ever reported."""
         if not self.arms:
             box = self._read(cells, self.definition.id, "")
-            yield replace(box, not_due=waiting.get(box.id))
+            yield replace(box, not_due=not_due_counts.get(box.id))
             return
         for arm in self.arms:
             yield self._read(cells, self._name(arm.id), arm.label)
@@ -70,15 +70,15 @@ class CompiledBox:
         if not n and box.absent:
             n = None
         named = box.reasons.values if box.reasons else []
-        names = {level_text(each.value): each.label for each in named}
+        names = {level_text(reason.value): reason.label for reason in named}
         start = f"{name}="
-        found = {cell[len(start) :]: n for cell, n in cells.items() if cell.startswith(start)}
-        others = sorted(found.keys() - names.keys(), key=lambda each: (-found[each], each))
-        labels = names | {each: each or "Reason not reported" for each in others}
+        counts = {cell[len(start) :]: n for cell, n in cells.items() if cell.startswith(start)}
+        others = sorted(counts.keys() - names.keys(), key=lambda text: (-counts[text], text))
+        labels = names | {text: text or "Reason not reported" for text in others}
         reasons = tuple(
-            (label, found.get(each, 0))
-            for each, label in labels.items()
-            if each in found or (self.zero_counts and n is not None)
+            (label, counts.get(text, 0))
+            for text, label in labels.items()
+            if text in counts or (self.zero_counts and n is not None)
         )
         return Box(box.id, box.label, n, reasons, arm, box.absent or NOT_REPORTED)
 
@@ -94,16 +94,16 @@ class CompiledFlow:
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Count the subject in every box it belongs to."""
         for box, side in self.stages:
-            for each in (box, *side):
-                each.contribute(derivation, share)
+            for counted_box in (box, *side):
+                counted_box.contribute(derivation, share)
 
     @property
-    def waiting(self) -> Mapping[str, CellRef]:
+    def not_due_cells(self) -> Mapping[str, CellRef]:
         """The cells that count who may still come into a box, by its id."""
         boxes = (box.definition for box, _ in self.stages)
         return {box.id: box.not_due for box in boxes if box.not_due is not None}
 
-    def read(self, sums: Share, waiting: Mapping[str, int] = NOBODY) -> Flow:
+    def read(self, sums: Share, not_due_counts: Mapping[str, int] = NOBODY) -> Flow:
         """Read the flow, given who may still come into a box.
 
         An identity that does not hold is a finding, shown and not hidden.
@@ -113,8 +113,8 @@ class CompiledFlow:
             Stage(
                 definition.id,
                 definition.label,
-                tuple(box.read(cells, waiting)),
-                tuple(read for each in side for read in each.side(cells)),
+                tuple(box.read(cells, not_due_counts)),
+                tuple(read for side_box in side for read in side_box.side(cells)),
                 definition.apart,
             )
             for definition, (box, side) in zip(self.definition.stages, self.stages, strict=True)
@@ -134,21 +134,23 @@ def _findings(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
     Where the total or some of the parts are not by arm, only the sums over arms can agree.
     """
     names = (identity.total, *identity.parts)
-    found = {name: [box for box in boxes if box.id == name] for name in names}
-    arms: Iterable[str | None] = dict.fromkeys(box.arm for each in found.values() for box in each)
-    if any("" in {box.arm for box in each} for each in found.values()):
+    boxes_by_id = {name: [box for box in boxes if box.id == name] for name in names}
+    arms: Iterable[str | None] = dict.fromkeys(
+        box.arm for group in boxes_by_id.values() for box in group
+    )
+    if any("" in {box.arm for box in group} for group in boxes_by_id.values()):
         arms = [None]
     for arm in arms:
         of_arm = {
-            name: [box for box in each if arm is None or box.arm == arm]
-            for name, each in found.items()
+            name: [box for box in group if arm is None or box.arm == arm]
+            for name, group in boxes_by_id.items()
         }
         if any(box.n is None for box in of_arm[identity.total]):
             continue
-        sizes = {name: sum(box.n or 0 for box in each) for name, each in of_arm.items()}
+        sizes = {name: sum(box.n or 0 for box in group) for name, group in of_arm.items()}
         parts = sum(sizes[name] for name in identity.parts)
         if sizes[identity.total] != parts:
-            labels = {name: isolated(each[0].label) for name, each in found.items()}
+            labels = {name: isolated(group[0].label) for name, group in boxes_by_id.items()}
             where = f"{isolated(arm)}: " if arm else ""
             joined = " + ".join(labels[name] for name in identity.parts)
             total = f"{labels[identity.total]} ({sizes[identity.total]})"
@@ -167,39 +169,43 @@ def compile_flow(definition: FlowDefinition, rules: Rules) -> CompiledFlow:
 
     def made(i: int, stage: FlowStage) -> tuple[CompiledBox, Sequence[CompiledBox]] | None:
         plans = [
-            rules.faults.attempt(partial(plan, box, f"/flow/stages/{i}/{at}", by_arm=stage.by_arm))
-            for at, box in _boxes(stage)
+            rules.faults.attempt(
+                partial(plan, box, f"/flow/stages/{i}/{box_path}", by_arm=stage.by_arm)
+            )
+            for box_path, box in _boxes(stage)
         ]
         box, *side = plans
-        return None if box is None else (box, [each for each in side if each is not None])
+        return (
+            None if box is None else (box, [side_box for side_box in side if side_box is not None])
+        )
 
     _check_waiting(definition, rules)
     stages = [made(i, stage) for i, stage in enumerate(definition.stages)]
     design = _DESIGNS[rules.study.definition.design]
-    return CompiledFlow(definition, design, [each for each in stages if each is not None])
+    return CompiledFlow(definition, design, [stage for stage in stages if stage is not None])
 
 
 def _boxes(stage: FlowStage) -> Iterator[tuple[str, FlowBox]]:
     """List the boxes of a stage with their places in it."""
     yield "box", stage.box
-    yield from ((f"side/{i}", each) for i, each in enumerate(stage.side))
+    yield from ((f"side/{i}", box) for i, box in enumerate(stage.side))
 
 
 def _check_waiting(definition: FlowDefinition, rules: Rules) -> None:
     """Refuse a box whose `not_due` is no count of those not yet due to come into it."""
 
     def check(ref: CellRef, path: str, *, of_all: bool) -> None:
-        found = row_of(ref, rules.study.definition.tables)
-        given = found[1].not_due if found else None
-        counts = given is not None and (not isinstance(given, dict) or ref.column in given)
+        table_and_row = row_of(ref, rules.study.definition.tables)
+        not_due = table_and_row[1].not_due if table_and_row else None
+        counts = not_due is not None and (not isinstance(not_due, dict) or ref.column in not_due)
         if not counts or not of_all:
             raise refused(
                 path, "takes a cell of a row of not_due, in the box of a stage that is of all"
             )
 
     for i, stage in enumerate(definition.stages):
-        for at, box in _boxes(stage):
+        for box_path, box in _boxes(stage):
             if box.not_due is not None:
-                of_all = at == "box" and not stage.by_arm
-                path = f"/flow/stages/{i}/{at}/not_due"
+                of_all = box_path == "box" and not stage.by_arm
+                path = f"/flow/stages/{i}/{box_path}/not_due"
                 rules.faults.attempt(partial(check, box.not_due, path, of_all=of_all))

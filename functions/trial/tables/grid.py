@@ -57,7 +57,7 @@ class Cell:
 
     def get(self, name: str) -> Statistic | None:
         """Find a statistic by its name."""
-        return next((each for each in self.statistics if each.name == name), None)
+        return next((statistic for statistic in self.statistics if statistic.name == name), None)
 
     @property
     def estimate(self) -> str:
@@ -112,7 +112,7 @@ class Grid:
 
     def name(self, row: str) -> str:
         """Name a row where it stands alone: one under its rule's label begins with that."""
-        labels = {each.id: each.label for each in self.rows}
+        labels = {named_row.id: named_row.label for named_row in self.rows}
         above = labels.get(row.partition("/")[0], "") if "/" in row else ""
         return ", ".join(filter(None, (above, labels.get(row, ""))))
 
@@ -246,7 +246,7 @@ class Stage:
     @property
     def beside(self) -> tuple[Box, ...]:
         """The boxes of `side` that pictures and words show."""
-        return tuple(each for each in self.side if each.shown)
+        return tuple(box for box in self.side if box.shown)
 
 
 @dataclass(frozen=True)
@@ -297,8 +297,8 @@ class KeyResult:
         """Say who is in neither n nor N, where anybody is; or that nothing was found to count."""
         if self.without_row:
             return f"there is no row {self.without_row}"
-        found = ((self.not_due, "not yet due"), (self.missing, "missing"))
-        return ", ".join(f"{n} {what}" for n, what in found if n)
+        counts = ((self.not_due, "not yet due"), (self.missing, "missing"))
+        return ", ".join(f"{n} {status}" for n, status in counts if n)
 
     @property
     def imputation(self) -> str:
@@ -406,18 +406,18 @@ class Report:
     def found(self, severity: Literal["contradictory", "notable"]) -> int:
         """Count the discrepancies of a severity; what does not add up in the flow is one too."""
         flow = len(self.flow.findings) if severity == "contradictory" else 0
-        return flow + sum(each.count for each in self.discrepancies if each.severity == severity)
+        return flow + sum(rule.count for rule in self.discrepancies if rule.severity == severity)
 
     @property
     def contradictions(self) -> tuple[str, ...]:
         """What does not add up in the flow, then the records of which one must be wrong."""
-        found = (each.text for each in self.discrepancies if each.severity == "contradictory")
-        return (*self.flow.findings, *found)
+        texts = (rule.text for rule in self.discrepancies if rule.severity == "contradictory")
+        return (*self.flow.findings, *texts)
 
     @property
     def notable(self) -> tuple[str, ...]:
         """What is missing or unusual, and may yet be right."""
-        return tuple(each.text for each in self.discrepancies if each.severity == "notable")
+        return tuple(rule.text for rule in self.discrepancies if rule.severity == "notable")
 
     @property
     def findings(self) -> tuple[str, ...]:

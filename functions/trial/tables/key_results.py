@@ -31,12 +31,14 @@ def key_results(definition: Definition, grids: Iterable[Grid]) -> tuple[KeyResul
     """Read the key results out of the tables they come from."""
     by_id = {grid.id: grid for grid in grids}
     return tuple(
-        _key_result(each, by_id[each.source.table], _least(definition, each.source))
-        for each in definition.key_results
+        _key_result(
+            key_result, by_id[key_result.source.table], _least(definition, key_result.source)
+        )
+        for key_result in definition.key_results
     )
 
 
-_STATISTIC = {each: each for each in ("n", "events", "mean", "median", "difference", "p")} | {
+_STATISTIC = {name: name for name in ("n", "events", "mean", "median", "difference", "p")} | {
     "count-percent": "percent"
 }
 """What a cell must hold for a key result to show it."""
@@ -55,11 +57,11 @@ def _check_shown(definition: Definition, key_result: KeyResultDefinition, path: 
     ref = key_result.source
     if row_of(ref, definition.tables) is None:
         raise unknown(f"{path}/source", "cell", ref.row)
-    held = offered.statistics(ref, definition.tables)
-    if _STATISTIC[key_result.show] not in held:
-        there = [show for show, name in _STATISTIC.items() if name in held] or ["nothing"]
+    statistics = offered.statistics(ref, definition.tables)
+    if _STATISTIC[key_result.show] not in statistics:
+        showable = [show for show, name in _STATISTIC.items() if name in statistics] or ["nothing"]
         where = f"row {ref.row} in column {ref.column} of table {ref.table}"
-        detail = f"is nothing that {where} has; a key result of it can show {some_of(there)}"
+        detail = f"is nothing that {where} has; a key result of it can show {some_of(showable)}"
         raise refused(f"{path}/show", detail)
 
 
@@ -78,18 +80,18 @@ def _precisions(plan: CompiledStudy, ref: CellRef) -> Iterator[Precision]:
 
 def _least(definition: Definition, ref: CellRef) -> Decimal | None:
     """Give the percentage below which a table leaves a term out, where a cell is of terms."""
-    found = row_of(ref, definition.tables)
-    terms = found[1].terms if found else None
+    table_and_row = row_of(ref, definition.tables)
+    terms = table_and_row[1].terms if table_and_row else None
     return terms.minimum_percent if terms else None
 
 
 def _key_result(definition: KeyResultDefinition, grid: Grid, least: Decimal | None) -> KeyResult:
     source = definition.source
     row = next((row for row in grid.rows if row.id == source.row), _NO_ROW)
-    cell = next((each for each in row.cells if each.column == source.column), _EMPTY)
-    column = next(each for each in grid.columns if each.id == source.column)
+    cell = next((row_cell for row_cell in row.cells if row_cell.column == source.column), _EMPTY)
+    column = next(grid_column for grid_column in grid.columns if grid_column.id == source.column)
     counts = definition.show not in (*_MEASURED, "p")
-    nobody = not any(each.n for each in grid.columns)
+    nobody = not any(grid_column.n for grid_column in grid.columns)
     hidden = least is not None and row is _NO_ROW  # in nobody, or in too few to be shown
     value, text = (None, NOT_REPORTED) if nobody else _shown(definition, cell)
     if hidden and counts and not nobody:
@@ -121,14 +123,14 @@ def _key_result(definition: KeyResultDefinition, grid: Grid, least: Decimal | No
 
 def _size(cell: Cell, column: Column) -> int | None:
     """Give what the count is of: as the cell says, or the column's set where nobody is counted."""
-    found = _count(cell, "N")
-    return column.n if found is None else found
+    size = _count(cell, "N")
+    return column.n if size is None else size
 
 
 def _n(definition: KeyResultDefinition, cell: Cell) -> int | None:
     """Count who or what is shown: subjects, events, those with a value; of a test whom it is of."""
-    found = _count(cell, "events" if definition.show == "events" else "n")
-    return found if found is not None or definition.show in (*_MEASURED, "p") else 0
+    count = _count(cell, "events" if definition.show == "events" else "n")
+    return count if count is not None or definition.show in (*_MEASURED, "p") else 0
 
 
 def _unit(definition: KeyResultDefinition, row: Row) -> str:
@@ -187,5 +189,5 @@ def _interval(definition: KeyResultDefinition, cell: Cell) -> tuple[_Ends | None
     low, high = cell.get("ci_low"), cell.get("ci_high")
     if definition.show not in _BOUNDED or low is None or high is None:
         return None, None
-    texts = (_text(each, definition.decimals) for each in (low, high))
+    texts = (_text(limit, definition.decimals) for limit in (low, high))
     return (str(low.raw), str(high.raw)), (next(texts), next(texts))

@@ -39,32 +39,32 @@ def _joined(texts: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def changes(shown: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+def changes(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
     """Say of changes, each with its label, in which unit they are and which way they go."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for label, unit, direction in shown:
+    for label, unit, direction in rows:
         if direction:
             groups.setdefault((unit, direction), []).append(label)
     for (unit, direction), labels in groups.items():
-        of = "Changes" if len(groups) == 1 else ", ".join(map(isolated, dict.fromkeys(labels)))
-        where = f"{of}: in {unit}. " if unit else f"{of}: "
+        subject = "Changes" if len(groups) == 1 else ", ".join(map(isolated, dict.fromkeys(labels)))
+        where = f"{subject}: in {unit}. " if unit else f"{subject}: "
         yield f"{where}{direction[0].upper()}{direction[1:]}."
 
 
-def undated(label: str, found: Mapping[str, int]) -> tuple[str, ...]:
+def undated(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     """Say of how many subjects, by column, events are not counted as their date is not known."""
-    return _subjects(f"{isolated(label)}: events without a known date are not counted.", found)
+    return _subjects(f"{isolated(label)}: events without a known date are not counted.", counts)
 
 
-def baselines(label: str, found: Mapping[str, int]) -> tuple[str, ...]:
+def baselines(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     """Say for how many subjects, by column, the last value carried forward is the baseline."""
-    what = "where no value followed the baseline, LOCF carried that forward (BOCF)."
-    return _subjects(f"{isolated(label)}: {what}", found)
+    sentence = "where no value followed the baseline, LOCF carried that forward (BOCF)."
+    return _subjects(f"{isolated(label)}: {sentence}", counts)
 
 
-def _subjects(what: str, found: Mapping[str, int]) -> tuple[str, ...]:
-    there = ", ".join(f"{isolated(column)} {n}" for column, n in found.items() if n)
-    return (f"{what} Subjects: {there}.",) if there else ()
+def _subjects(sentence: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+    per_column = ", ".join(f"{isolated(column)} {n}" for column, n in counts.items() if n)
+    return (f"{sentence} Subjects: {per_column}.",) if per_column else ()
 
 
 def empty(columns: Sequence[Column]) -> Iterator[str]:
@@ -74,7 +74,7 @@ def empty(columns: Sequence[Column]) -> Iterator[str]:
 
 
 def _of_nobody(columns: Sequence[Column]) -> bool:
-    sizes = [each.n for each in columns if each.n is not None]
+    sizes = [column.n for column in columns if column.n is not None]
     return bool(sizes) and not any(sizes)
 
 
@@ -82,8 +82,8 @@ def unreported(rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[Row]:
     """Say in a table of nobody that nothing was reported: 0 of 0 would be a finding."""
     nobody = _of_nobody(columns)
     for row in rows:
-        cells = (replace(each, statistics=tuple(map(_nothing, each.statistics)))
-                 for each in row.cells)  # fmt: skip
+        cells = (replace(cell, statistics=tuple(map(_nothing, cell.statistics)))
+                 for cell in row.cells)  # fmt: skip
         yield replace(row, cells=tuple(cells)) if nobody else row
 
 
@@ -96,19 +96,19 @@ def _nothing(statistic: Statistic) -> Statistic:
 
 def terms_order(depth: int) -> str:
     """Say how terms are sorted, of one depth or within their classes."""
-    of = "Terms are" if depth == 1 else "Classes, and terms within each, are"
+    subject = "Terms are" if depth == 1 else "Classes, and terms within each, are"
     return (
-        f"{of} sorted by their subjects, summed over the columns, most frequent first; equal ones"
-        " by name."
+        f"{subject} sorted by their subjects, summed over the columns, most frequent first;"
+        " equal ones by name."
     )
 
 
 def levels_order(label: str) -> str:
     """Say how levels are sorted that the definition does not name."""
-    of = f"{isolated(label)}: levels" if label else "Levels"
+    subject = f"{isolated(label)}: levels" if label else "Levels"
     return (
-        f"{of} that have no place of their own are sorted by their subjects in the column that has"
-        " most, most frequent first; equal ones by name."
+        f"{subject} that have no place of their own are sorted by their subjects in the column that"
+        " has most, most frequent first; equal ones by name."
     )
 
 
@@ -124,38 +124,37 @@ def denominators(rows: Iterable[Row], heads: Iterable[ColumnHead]) -> Iterator[s
     counted = [cell for row in rows for cell in row.cells if cell.get("percent") is not None]
     if any(cell.get(name) for cell in counted for name in ("not_due", "missing")):
         yield DETERMINED
-    yield from (units_and_directions for row in rows for units_and_directions in row.notes)
+    yield from (note for row in rows for note in row.notes)
     for head in heads:
-        if head.open:
+        if head.undetermined:
             yield (
-                f"{isolated(head.label)}: of {head.open} it is not known whether the column shows"
-                " them; where that matters they are in no percentage."
+                f"{isolated(head.label)}: of {head.undetermined} it is not known whether the column"
+                " shows them; where that matters they are in no percentage."
             )
 
 
-def optional_fields_note(label: str, what: str, columns: Iterable[tuple[str, str]]) -> str:
+def optional_fields_note(label: str, fields: str, columns: Iterable[tuple[str, str]]) -> str:
     """Say of how many an answer hangs on what is not reported of their adverse events."""
-    of = "; ".join(
-        f"{isolated(column)} {units_and_directions}" for column, units_and_directions in columns
-    )
+    per_column = "; ".join(f"{isolated(column)} {count}" for column, count in columns)
     return (
-        f"{isolated(label)}: adverse events of which {what} is not reported are not counted: {of}."
+        f"{isolated(label)}: adverse events of which {fields} is not reported are not counted:"
+        f" {per_column}."
     )
 
 
 def optional_fields_notes(
-    label: str, asked: Iterable[str], found: Iterable[tuple[str, int]]
+    label: str, fields: Iterable[str], counts: Iterable[tuple[str, int]]
 ) -> Iterator[str]:
     """Say of how many subjects, by column, an answer hangs on that; nothing of nobody."""
-    of = [(column, f"{n} subject{'' if n == 1 else 's'}") for column, n in found if n]
-    if of:
-        yield optional_fields_note(label, " or ".join(asked), of)
+    per_column = [(column, f"{n} subject{'' if n == 1 else 's'}") for column, n in counts if n]
+    if per_column:
+        yield optional_fields_note(label, " or ".join(fields), per_column)
 
 
-def denominator(label: str, base: OwnDenominator | None, *, everybody: bool) -> Iterator[str]:
+def denominator(label: str, base: OwnDenominator | None, *, whole_column: bool) -> Iterator[str]:
     """Say what the denominator is of where it is not those of whom the answer is known."""
     if base is not None:
         yield f"{isolated(label)}: percentages are of those with: {isolated(base.label)}."
-    elif everybody:
+    elif whole_column:
         all_ = "percentages are of all of the column, whether the answer is known or not."
         yield f"{isolated(label)}: {all_}"

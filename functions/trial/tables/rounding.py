@@ -88,7 +88,7 @@ def scientific_text(value: Exact) -> str:
     return f"{exact_text(exact * 10 ** (zeros + 1))}e-{zeros + 1:02d}"
 
 
-def nearest_short_decimal(value: Exact, kept: int) -> Fraction:
+def nearest_short_decimal(value: Exact, places_kept: int) -> Fraction:
     """Take a statistic of rounded values for the short decimal that it cannot be told from.
 
     Values with endless decimals are kept to some `kept` places, so their mean can be off by half a
@@ -96,19 +96,19 @@ def nearest_short_decimal(value: Exact, kept: int) -> Fraction:
     where the exact mean, a tie, is printed 25.1. What lies within a unit of a decimal that is two
     places shorter is that decimal: every tie of what may be printed is one.
     """
-    exact, places = Fraction(value), kept - _SHORTER
+    exact, places = Fraction(value), places_kept - _SHORTER
     short = Fraction(_rounded_units(exact, places), 10**places)
-    return short if abs(short - exact) <= Fraction(1, 10**kept) else exact
+    return short if abs(short - exact) <= Fraction(1, 10**places_kept) else exact
 
 
-def ticks(low: Exact, high: Exact, most: int = 6) -> list[Decimal]:
+def ticks(low: Exact, high: Exact, max_steps: int = 6) -> list[Decimal]:
     """Give the levels of an axis from `low` to `high`: multiples of 1, 2 or 5 times a power of ten.
 
     The first is not above `low` nor the last below `high`; `most` steps span what lies between.
     """
     first, last = Fraction(low), Fraction(high)
     span = (last - first) or abs(last) or Fraction(1)
-    ratio = span / most
+    ratio = span / max_steps
     place = len(str(ratio.numerator)) - len(str(ratio.denominator)) - 1  # 10**place is below it
     step = next(
         size

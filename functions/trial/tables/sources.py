@@ -19,33 +19,37 @@ def check(study: Study, faults: FaultCollector) -> None:
 
 def _check(figure: FigureDefinition, study: Study, path: str) -> None:
     source, kind = figure.source, FIGURE_KINDS[figure.kind]
-    table = next((each for each in study.definition.tables if each.id == source.table), None)
+    table = next(
+        (candidate for candidate in study.definition.tables if candidate.id == source.table), None
+    )
     if table is None:
         raise unknown(f"{path}/table", "table", source.table)
-    row = next((each for each in table.rows if each.id == source.row), None)
+    row = next((candidate for candidate in table.rows if candidate.id == source.row), None)
     if row is None:
         raise unknown(f"{path}/row", f"row of table {table.id}", source.row)
     if row.kind != kind:
         raise refused(f"{path}/row", f"is no {kind}, which a figure of {figure.kind} shows")
     _check_visits(figure, row, study.visits, f"{path}/row")
-    there = figure.fitting(table, row)
-    if not there:
+    fitting_columns = figure.fitting(table, row)
+    if not fitting_columns:
         raise refused(f"{path}/row", f"holds nothing that a figure of {figure.kind} could show")
     for i, name in enumerate(source.columns):
-        if name not in there:
-            what = f"column in which row {row.id} holds what a figure of {figure.kind} shows"
-            raise unknown(f"{path}/columns/{i}", what, name)
+        if name not in fitting_columns:
+            kind_of_name = (
+                f"column in which row {row.id} holds what a figure of {figure.kind} shows"
+            )
+            raise unknown(f"{path}/columns/{i}", kind_of_name, name)
 
 
 def _check_visits(
-    figure: FigureDefinition, row: TableRow, known: Mapping[str, Visit], path: str
+    figure: FigureDefinition, row: TableRow, visits_by_id: Mapping[str, Visit], path: str
 ) -> None:
     if (row.visits is not None) != (figure.kind in BY_VISIT):
-        which = "with" if row.visits is None else "without"
-        raise refused(path, f"a figure of {figure.kind} takes a row {which} visits")
-    named = known if row.visits == "all" else row.visits or ()
-    visits = [known[name] for name in named if name in known]
-    if without := [each.id for each in visits if each.day is None]:
+        with_or_without = "with" if row.visits is None else "without"
+        raise refused(path, f"a figure of {figure.kind} takes a row {with_or_without} visits")
+    named = visits_by_id if row.visits == "all" else row.visits or ()
+    visits = [visits_by_id[name] for name in named if name in visits_by_id]
+    if without := [visit.id for visit in visits if visit.day is None]:
         raise refused(path, f"has no place for visits without a day: {', '.join(without)}")
-    if len({each.days_from for each in visits}) > 1:
+    if len({visit.days_from for visit in visits}) > 1:
         raise refused(path, "has no axis for visits whose days count from different dates")

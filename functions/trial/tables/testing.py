@@ -31,15 +31,15 @@ def mark_nominal(testing: Testing | None, grids: Sequence[Grid], look: str) -> t
     """
     tests = None
     if testing is not None:
-        found = next((each for each in testing.planned if each.id == look), None)
-        places = _confirmatory(testing, found, grids) if found else ()
-        tests = _Tests(testing, found, tuple(places))
+        current_look = next((planned for planned in testing.planned if planned.id == look), None)
+        places = _confirmatory(testing, current_look, grids) if current_look else ()
+        tests = _Tests(testing, current_look, tuple(places))
     return tuple(_marked(grid, tests) for grid in grids)
 
 
 def _confirmatory(testing: Testing, look: Look, grids: Sequence[Grid]) -> Iterable[_Place]:
     """Follow the order: it ends with a test that fails, and before one that cannot be made."""
-    found = {
+    p_values = {
         (grid.id, row.id, cell.column): p
         for grid in grids
         if grid.id in {ref.table for ref in testing.order}
@@ -49,7 +49,7 @@ def _confirmatory(testing: Testing, look: Look, grids: Sequence[Grid]) -> Iterab
     }
     for ref in testing.order:
         place = ref.table, ref.row, ref.column
-        p = found.get(place)
+        p = p_values.get(place)
         if p is None or p.raw is None:
             return
         yield place
@@ -62,12 +62,12 @@ def _marked(grid: Grid, tests: _Tests | None) -> Grid:
     if not values:
         return grid
     places = tests.places if tests else ()
-    own = [(i, place) for i, place in enumerate(places, 1) if place[0] == grid.id]
-    kept = {place[1:] for _, place in own}
-    rows = tuple(_marked_row(row, {column for of, column in kept if of == row.id})
+    tests_of_grid = [(i, place) for i, place in enumerate(places, 1) if place[0] == grid.id]
+    confirmatory = {place[1:] for _, place in tests_of_grid}
+    rows = tuple(_marked_row(row, {column for row_id, column in confirmatory if row_id == row.id})
                  for row in grid.rows)  # fmt: skip
-    notes = [_test(grid, place, i, tests) for i, place in own if tests]
-    if len(values) > len(own):
+    notes = [_test(grid, place, i, tests) for i, place in tests_of_grid if tests]
+    if len(values) > len(tests_of_grid):
         notes.append(_nominal(tests) if tests else UNDECLARED)
     return replace(grid, rows=rows, footnotes=(*grid.footnotes, *notes))
 
@@ -86,15 +86,15 @@ def _marked_row(row: Row, confirmatory: set[str]) -> Row:
 
 
 def _marked_cell(cell: Cell) -> Cell:
-    def mark(each: Statistic) -> Statistic:
-        return replace(each, nominal=True) if each.name == "p" else each
+    def mark(statistic: Statistic) -> Statistic:
+        return replace(statistic, nominal=True) if statistic.name == "p" else statistic
 
     return replace(cell, statistics=tuple(map(mark, cell.statistics)))
 
 
 def _nominal(tests: _Tests) -> str:
     if tests.look is None:
-        planned = (f"{each.label} (alpha {each.alpha:f})" for each in tests.testing.planned)
+        planned = (f"{look.label} (alpha {look.alpha:f})" for look in tests.testing.planned)
         return (
             "P values are nominal: interim, no planned look. They confirm only at"
             f" {', '.join(planned)}."
@@ -108,9 +108,9 @@ def _nominal(tests: _Tests) -> str:
 def _test(grid: Grid, place: _Place, number: int, tests: _Tests) -> str:
     _, row, column = place
     labels = [grid.name(row)] if grid.name(row) else []
-    labels += [each.label for each in grid.columns if each.id == column]
-    of, look = len(tests.testing.order), tests.look
+    labels += [grid_column.label for grid_column in grid.columns if grid_column.id == column]
+    number_of_tests, look = len(tests.testing.order), tests.look
     named = f"{look.label}, " if look and tests.testing.looks else ""
     alpha = f"{look.alpha:f}" if look else ""
-    told = ", ".join(map(isolated, labels))
-    return f"Confirmatory test {number} of {of} ({named}alpha {alpha}): {told}."
+    name = ", ".join(map(isolated, labels))
+    return f"Confirmatory test {number} of {number_of_tests} ({named}alpha {alpha}): {name}."

@@ -99,7 +99,7 @@ def _add(made: Page, between: CutComparison, window: JournalSlice) -> int:
     old = between.old.shows.seen(window.recorded_before)
     new = between.new.shows.seen(window.recorded)
     before, after = between.derived(old, between.old), between.derived(new, between.new)
-    places = between.all_moves.between(before, after)
+    places = between.all_moves.affected_cells(before, after)
     for place in places:
         made.movers.setdefault(place, []).append(window.subject)
     hide = masked if between.seen.pooled else (lambda subject: subject)
@@ -127,14 +127,14 @@ def _singled(
     there is none, for each of several would do alone, it is not told which.
     """
     after = between.derived(new, between.new)
-    moved = between.key_result_moves.between(before, after)
+    moved = between.key_result_moves.affected_cells(before, after)
     found: dict[CellAddress, list[Key]] = {}
     for each in changed if moved else ():
         records = {key: record for key, record in new.records.items() if key != each.key}
         if each.key in old.records:
             records[each.key] = old.records[each.key]
         without = between.derived(replace(new, records=records), between.new)
-        for place in moved & between.key_result_moves.between(without, after):
+        for place in moved & between.key_result_moves.affected_cells(without, after):
             found.setdefault(place, []).append(each.key)
     return found
 

@@ -121,11 +121,11 @@ class EditChecks:
     """The rules that a study wants, ready to look at its subjects."""
 
     def __init__(self, study: Study) -> None:
-        wanted, used = study.definition.discrepancies, kinds(study.definition)
+        selection, recorded_kinds = study.definition.discrepancies, kinds(study.definition)
         self._rules = [
-            (name, find, RULES[name].needs - used)
+            (name, find, RULES[name].needs - recorded_kinds)
             for name, find in DISCREPANCY_RULES.items()
-            if wanted.wanted(name)
+            if selection.wanted(name)
         ]
 
     def find(self, derivation: Derivation) -> list[Discrepancy]:
@@ -140,21 +140,27 @@ class EditChecks:
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Count the subject's discrepancies by rule."""
-        for each in self.find(derivation):
-            put_cell(share, ROW, each.rule, 1)
+        for discrepancy in self.find(derivation):
+            put_cell(share, ROW, discrepancy.rule, 1)
 
     def read(
-        self, sums: Mapping[str, Cells], beside: Mapping[str, int], listing: str
+        self, sums: Mapping[str, Cells], other_counts: Mapping[str, int], listing: str
     ) -> tuple[RuleCount, ...]:
         """Say how many there are by rule, those that contradict first; `listing` shows them all.
 
         `beside` are those that sums do not know: found across subjects, or disputed.
         """
         cells = sums.get(ROW, {})
-        numbers = {name: cells.get(name, 0) + beside.get(name, 0) for name, _, _ in self._rules}
-        found = [
+        numbers = {
+            name: cells.get(name, 0) + other_counts.get(name, 0) for name, _, _ in self._rules
+        }
+        rule_counts = [
             RuleCount(name, RULES[name].label, RULES[name].severity, number, listing)
             for name, number in numbers.items()
             if number
         ]
-        return tuple(sorted(found, key=lambda each: each.severity != catalogue.CONTRADICTORY))
+        return tuple(
+            sorted(
+                rule_counts, key=lambda rule_count: rule_count.severity != catalogue.CONTRADICTORY
+            )
+        )

@@ -47,16 +47,18 @@ class CrossSubjectSurvey:
                 term = record.data[field]
                 spellings.setdefault((field, form(term)), Counter())[term] += 1
         self._preferred = {
-            place: min(found, key=lambda term: (-found[term], _oddity(term), term))
-            for place, found in spellings.items()
-            if len(found) > 1
+            place: min(counts, key=lambda term: (-counts[term], _oddity(term), term))
+            for place, counts in spellings.items()
+            if len(counts) > 1
         }
 
     def _add(self, subject: Subject) -> None:
-        live = [each for each in subject.records.values() if not each.void]
-        if by := sorted({each.data["by"] for each in live if each.kind == SUPERSEDED}):
-            self._by[subject.id] = by
-        if any(each.kind not in (SUPERSEDED, ERASURE) for each in live):
+        live = [record for record in subject.records.values() if not record.void]
+        if superseding := sorted(
+            {record.data["by"] for record in live if record.kind == SUPERSEDED}
+        ):
+            self._by[subject.id] = superseding
+        if any(record.kind not in (SUPERSEDED, ERASURE) for record in live):
             self._present.add(subject.id)
 
     def of(self, subject: Subject) -> tuple[SubjectDiscrepancy, ...]:
@@ -71,8 +73,8 @@ class CrossSubjectSurvey:
             return
         records = _of_kind(subject, SUPERSEDED)
         if nobody := sorted(reached - self._present):
-            told = f"nothing is recorded of {', '.join(nobody)}"
-            yield "superseded-by-nobody", records, told
+            detail = f"nothing is recorded of {', '.join(nobody)}"
+            yield "superseded-by-nobody", records, detail
         else:
             circle = sorted(reached | {subject.id})
             yield "superseded-in-a-circle", records, f"{', '.join(circle)} stand for each other"
@@ -91,13 +93,14 @@ class CrossSubjectSurvey:
         if not self._preferred or subject.id in self._by:
             return
         for record, field in sorted(
-            _terms(subject), key=lambda each: (each[0].kind, each[0].record)
+            _terms(subject),
+            key=lambda record_and_field: (record_and_field[0].kind, record_and_field[0].record),
         ):
             term = record.data[field]
             preferred = self._preferred.get((field, form(term)), term)
             if preferred != term:
-                told = f'"{term}", elsewhere "{preferred}"' if field in _QUOTED else "most differ"
-                yield "spelling", ((record.kind, record.record),), f"{field}: {told}"
+                detail = f'"{term}", elsewhere "{preferred}"' if field in _QUOTED else "most differ"
+                yield "spelling", ((record.kind, record.record),), f"{field}: {detail}"
 
 
 def _oddity(term: str) -> tuple[bool, int]:
@@ -106,8 +109,8 @@ def _oddity(term: str) -> tuple[bool, int]:
 
 
 def _of_kind(subject: Subject, kind: str) -> tuple[Key, ...]:
-    live = (each for each in subject.records.values() if not each.void)
-    return tuple(sorted((each.kind, each.record) for each in live if each.kind == kind))
+    live = (record for record in subject.records.values() if not record.void)
+    return tuple(sorted((record.kind, record.record) for record in live if record.kind == kind))
 
 
 def _terms(subject: Subject) -> Iterator[tuple[Record, str]]:

@@ -23,7 +23,7 @@ EVENTS = "adverse-event.reported"
 
 def record_keys(*records: Record) -> tuple[Key, ...]:
     """Name records, the first of very many."""
-    return tuple((each.kind, each.record) for each in records[:MAX_RECORDS_NAMED])
+    return tuple((record.kind, record.record) for record in records[:MAX_RECORDS_NAMED])
 
 
 def event_key(event: AdverseEvent) -> tuple[Key, ...]:
@@ -36,6 +36,6 @@ def by_id(records: Iterable[Record]) -> list[Record]:
     return sorted(records, key=attrgetter("record"))
 
 
-def count_text(number: int, what: str) -> str:
+def count_text(number: int, noun: str) -> str:
     """Write how many there are: `1 dose`, `2 doses`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

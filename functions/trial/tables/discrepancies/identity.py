@@ -26,19 +26,19 @@ def not_enrolled(derivation: Derivation) -> Iterator[Evidence]:
     if derivation.enrolment is not None:
         return
     data = [
-        each
-        for each in derivation.subject.records.values()
-        if not each.void and each.kind not in _NO_DATA
+        record
+        for record in derivation.subject.records.values()
+        if not record.void and record.kind not in _NO_DATA
     ]
     if derivation.randomisation is not None:
-        windows = (each for each in derivation.rules.visits if each.window is not None)
-        if any(each.days_from == "enrolment" for each in windows):
+        windows = (visit for visit in derivation.rules.visits if visit.window is not None)
+        if any(visit.days_from == "enrolment" for visit in windows):
             yield (
                 record_keys(derivation.randomisation),
                 "randomised, and no enrolment to count days from",
             )
-    elif data and _INTRODUCES.isdisjoint(each.kind for each in data):
-        named = sorted(data, key=lambda each: (each.kind, each.record))
+    elif data and _INTRODUCES.isdisjoint(record.kind for record in data):
+        named = sorted(data, key=lambda record: (record.kind, record.record))
         yield (
             record_keys(*named),
             f"{count_text(len(data), 'record')}, and none that enrols the subject",
@@ -60,13 +60,13 @@ def randomised_twice(derivation: Derivation) -> Iterator[Evidence]:
     yield from _again(derivation, RANDOMISED, "the earlier randomisation counts")
 
 
-def _again(derivation: Derivation, kind: str, told: str) -> Iterator[Evidence]:
+def _again(derivation: Derivation, kind: str, consequence: str) -> Iterator[Evidence]:
     if len(derivation.records(kind)) > 1:
         first, *others = derivation.ordered(kind)
-        for each in others:
+        for record in others:
             yield (
-                record_keys(first, each),
-                f"dated {first.data['date']} and {each.data['date']}: {told}",
+                record_keys(first, record),
+                f"dated {first.data['date']} and {record.data['date']}: {consequence}",
             )
 
 
@@ -74,8 +74,8 @@ def strata_missing(derivation: Derivation) -> Iterator[Evidence]:
     """Find a randomisation that lacks a stratum of the definition."""
     randomisation = derivation.randomisation
     if randomisation is not None:
-        given = randomisation.data.get("strata") or {}
-        if missing := sorted(derivation.rules.strata.keys() - given.keys()):
+        recorded_strata = randomisation.data.get("strata") or {}
+        if missing := sorted(derivation.rules.strata.keys() - recorded_strata.keys()):
             yield record_keys(randomisation), f"no level of {', '.join(missing)}"
 
 
@@ -86,40 +86,43 @@ def before_consent(derivation: Derivation) -> Iterator[Evidence]:
     consent = derivation.ordered(CONSENT)[0]
     day = dates.earliest(consent.data["date"])
     for kind in _AFTER_CONSENT:
-        for each in derivation.ordered(kind):
-            dated = each.data[DECIDING_DATE.get(kind, "date")][: dates.FULL]
+        for record in derivation.ordered(kind):
+            dated = record.data[DECIDING_DATE.get(kind, "date")][: dates.FULL]
             if dates.latest(dated) < day:
-                yield record_keys(consent, each), f"dated {dated}, consent {consent.data['date']}"
+                yield record_keys(consent, record), f"dated {dated}, consent {consent.data['date']}"
 
 
 def superseded(derivation: Derivation) -> Iterator[Evidence]:
     """Find that another id stands for the subject: none of its records counts."""
     records = by_id(derivation.records(SUPERSEDED))
     if records:
-        others = sorted({each.data["by"] for each in records})
+        others = sorted({record.data["by"] for record in records})
         yield record_keys(*records), f"counted nowhere: {', '.join(others)} stands for it"
 
 
 def superseded_by_two(derivation: Derivation) -> Iterator[Evidence]:
     """Find that two ids are said to stand for the subject."""
     records = by_id(derivation.records(SUPERSEDED))
-    if len(others := sorted({each.data["by"] for each in records})) > 1:
+    if len(others := sorted({record.data["by"] for record in records})) > 1:
         yield record_keys(*records), f"by {', '.join(others)}"
 
 
 def void_of_nothing(derivation: Derivation) -> Iterator[Evidence]:
     """Find voids of which no other revision was ever received."""
     subject = derivation.subject
-    voids = [each for each in subject.records.values() if each.void]
-    for each in sorted(voids, key=lambda one: (one.kind, one.record)):
-        if len(subject.seen[each.kind, each.record]) == 1:
-            yield record_keys(each), f"revision {each.revision} is all that was received of it"
+    voids = [record for record in subject.records.values() if record.void]
+    for void in sorted(voids, key=lambda record: (record.kind, record.record)):
+        if len(subject.seen[void.kind, void.record]) == 1:
+            yield (
+                record_keys(void),
+                f"revision {void.revision} is all that was received of it",
+            )
 
 
 def blank_reason(derivation: Derivation) -> Iterator[Evidence]:
     """Find reasons of nothing but blanks: none is taken now, but older journals may hold some."""
     for kind in _WITH_REASON:
-        for each in by_id(derivation.records(kind)):
-            reason = each.data.get("reason")
+        for record in by_id(derivation.records(kind)):
+            reason = record.data.get("reason")
             if reason is not None and not reason.strip():
-                yield record_keys(each), "the reason is blank"
+                yield record_keys(record), "the reason is blank"

@@ -33,11 +33,11 @@ def coding_without_event(derivation: Derivation) -> Iterator[Evidence]:
     codings = derivation.records(CODINGS)
     if not codings:
         return
-    reported = {each.record for each in derivation.records(EVENTS)}
-    for each in by_id(codings):
-        event = each.data["adverse_event"]
+    reported = {record.record for record in derivation.records(EVENTS)}
+    for coding in by_id(codings):
+        event = coding.data["adverse_event"]
         if event not in reported:
-            yield record_keys(each), f"adverse event {event} is not there"
+            yield record_keys(coding), f"adverse event {event} is not there"
 
 
 def grade_and_outcome(derivation: Derivation) -> Iterator[Evidence]:
@@ -88,8 +88,8 @@ def died_twice(derivation: Derivation) -> Iterator[Evidence]:
     """Find every report of a death but the earliest."""
     if len(derivation.records(DEATHS)) > 1:
         first, *others = derivation.ordered(DEATHS)
-        for each in others:
-            yield record_keys(first, each), f"dated {first.data['date']} and {each.data['date']}"
+        for death in others:
+            yield record_keys(first, death), f"dated {first.data['date']} and {death.data['date']}"
 
 
 def death_date_differs(derivation: Derivation) -> Iterator[Evidence]:
@@ -105,26 +105,28 @@ def death_date_differs(derivation: Derivation) -> Iterator[Evidence]:
                 (*record_keys(death), *event_key(event)),
                 f"event ended {end}, death is dated {died}",
             )
-    for each in _for_death(derivation):
-        if not _same_day(each.data["date"], died):
-            told = f"disposition dated {each.data['date']}, death {died}"
-            yield record_keys(death, each), told
+    for disposition in _for_death(derivation):
+        if not _same_day(disposition.data["date"], died):
+            detail = f"disposition dated {disposition.data['date']}, death {died}"
+            yield record_keys(death, disposition), detail
 
 
 def _fatal(derivation: Derivation) -> list[AdverseEvent]:
-    return [each for each in derivation.adverse_events if each.data.get("outcome") == FATAL]
+    return [event for event in derivation.adverse_events if event.data.get("outcome") == FATAL]
 
 
 def _for_death(derivation: Derivation) -> list[Record]:
     return [
-        each
-        for each in by_id(derivation.records(DISPOSITION))
-        if "DEATH" in (each.data.get("reason") or "").upper()
+        disposition
+        for disposition in by_id(derivation.records(DISPOSITION))
+        if "DEATH" in (disposition.data.get("reason") or "").upper()
     ]
 
 
-def _same_day(one: str, other: str) -> bool:
-    return dates.earliest(one) <= dates.latest(other) and dates.earliest(other) <= dates.latest(one)
+def _same_day(first: str, second: str) -> bool:
+    return dates.earliest(first) <= dates.latest(second) and dates.earliest(second) <= dates.latest(
+        first
+    )
 
 
 def after_death(derivation: Derivation) -> Iterator[Evidence]:
@@ -137,8 +139,8 @@ def after_death(derivation: Derivation) -> Iterator[Evidence]:
         for record in derivation.ordered(kind):
             dated = record.data.get(DECIDING_DATE.get(kind, "date"))
             if dated and dates.earliest(dated) > died:
-                told = f"dated {dated[: dates.FULL]}, death {death.data['date']}"
-                yield record_keys(death, record), told
+                detail = f"dated {dated[: dates.FULL]}, death {death.data['date']}"
+                yield record_keys(death, record), detail
 
 
 def death_without_fatal_event(derivation: Derivation) -> Iterator[Evidence]:

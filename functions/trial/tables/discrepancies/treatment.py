@@ -29,10 +29,12 @@ def dose_before_randomisation(derivation: Derivation) -> Iterator[Evidence]:
         return
     date = randomisation.data["date"]
     day = dates.earliest(date)
-    early = [each for each in derivation.doses if dates.earliest(each.data["start"]) < day]
+    early = [dose for dose in derivation.doses if dates.earliest(dose.data["start"]) < day]
     if early:
-        told = f"{count_text(len(early), 'dose')} from {early[0].data['start']}, randomised {date}"
-        yield record_keys(randomisation, *early), told
+        detail = (
+            f"{count_text(len(early), 'dose')} from {early[0].data['start']}, randomised {date}"
+        )
+        yield record_keys(randomisation, *early), detail
 
 
 def dosed_with_another_arm(derivation: Derivation) -> Iterator[Evidence]:
@@ -44,8 +46,8 @@ def dosed_with_another_arm(derivation: Derivation) -> Iterator[Evidence]:
     if planned is None or not planned.treatments:
         return
     for dose in derivation.doses:
-        given = dose.data.get("treatment")
-        if given is not None and given not in planned.treatments:
+        treatment = dose.data.get("treatment")
+        if treatment is not None and treatment not in planned.treatments:
             yield record_keys(dose), f"given {dose.data['start']}"
 
 
@@ -55,64 +57,75 @@ def dose_without_treatment(derivation: Derivation) -> Iterator[Evidence]:
     Seen pooled there are no arms, and nothing is found.
     """
     if any(arm.treatments for arm in derivation.rules.arms):
-        unnamed = [each for each in derivation.doses if each.data.get("treatment") is None]
+        unnamed = [dose for dose in derivation.doses if dose.data.get("treatment") is None]
         if unnamed:
-            told = (
+            detail = (
                 f"{count_text(len(unnamed), 'dose')} from {unnamed[0].data['start'][: dates.FULL]}"
             )
-            yield record_keys(*unnamed), told
+            yield record_keys(*unnamed), detail
 
 
 def dose_after_discontinuation(derivation: Derivation) -> Iterator[Evidence]:
     """Find doses after the day on which treatment or study was discontinued."""
     ended = [
-        each
-        for each in derivation.ordered(DISPOSITION)
-        if each.data["of"] in ("treatment", "study") and each.data["status"] == "discontinued"
+        disposition
+        for disposition in derivation.ordered(DISPOSITION)
+        if disposition.data["of"] in ("treatment", "study")
+        and disposition.data["status"] == "discontinued"
     ]
     if not ended:
         return
     date = ended[0].data["date"]
     for dose in derivation.doses:
         if dates.earliest(dose.data["start"]) > dates.earliest(date):
-            told = f"given {dose.data['start'][: dates.FULL]}, discontinued {date}"
-            yield record_keys(ended[0], dose), told
+            detail = f"given {dose.data['start'][: dates.FULL]}, discontinued {date}"
+            yield record_keys(ended[0], dose), detail
 
 
 def completed_with_reason(derivation: Derivation) -> Iterator[Evidence]:
     """Find completions that give a reason, other than that it was completed."""
-    for each in by_id(derivation.records(DISPOSITION)):
-        reason = (each.data.get("reason") or "").strip().upper()
-        if each.data["status"] == "completed" and reason and not reason.startswith("COMPLET"):
+    for disposition in by_id(derivation.records(DISPOSITION)):
+        reason = (disposition.data.get("reason") or "").strip().upper()
+        if (
+            disposition.data["status"] == "completed"
+            and reason
+            and not reason.startswith("COMPLET")
+        ):
             yield (
-                record_keys(each),
-                f"{each.data['of']} completed, and a reason for leaving is given",
+                record_keys(disposition),
+                f"{disposition.data['of']} completed, and a reason for leaving is given",
             )
 
 
 def completed_and_discontinued(derivation: Derivation) -> Iterator[Evidence]:
     """Find pairs of dispositions, of one thing and period, of which one completed it."""
-    for one, other in _pairs(derivation):
-        if one.data["status"] != other.data["status"]:
-            yield record_keys(one, other), f"{one.data['of']}: {_dated(one)}, {_dated(other)}"
+    for first, second in _pairs(derivation):
+        if first.data["status"] != second.data["status"]:
+            yield (
+                record_keys(first, second),
+                f"{first.data['of']}: {_dated(first)}, {_dated(second)}",
+            )
 
 
 def disposition_twice(derivation: Derivation) -> Iterator[Evidence]:
     """Find pairs of dispositions, of one thing and period, with one status."""
-    for one, other in _pairs(derivation):
-        if one.data["status"] == other.data["status"]:
-            alike = one.data.get("reason") == other.data.get("reason")
-            told = "for one reason" if alike else "for different reasons"
-            told = f" {told}" if one.data["status"] == "discontinued" else ""
-            yield record_keys(one, other), f"{one.data['of']}: {_dated(one)}, {_dated(other)}{told}"
+    for first, second in _pairs(derivation):
+        if first.data["status"] == second.data["status"]:
+            alike = first.data.get("reason") == second.data.get("reason")
+            reasons = "for one reason" if alike else "for different reasons"
+            reasons = f" {reasons}" if first.data["status"] == "discontinued" else ""
+            yield (
+                record_keys(first, second),
+                f"{first.data['of']}: {_dated(first)}, {_dated(second)}{reasons}",
+            )
 
 
 def _pairs(derivation: Derivation) -> Iterator[tuple[Record, Record]]:
     """Give the dispositions of one thing and period two by two, the earlier first."""
     if len(derivation.records(DISPOSITION)) > 1:
-        for one, other in combinations(derivation.ordered(DISPOSITION), 2):
-            if all(one.data.get(name) == other.data.get(name) for name in ("of", "period")):
-                yield one, other
+        for first, second in combinations(derivation.ordered(DISPOSITION), 2):
+            if all(first.data.get(name) == second.data.get(name) for name in ("of", "period")):
+                yield first, second
 
 
 def _dated(disposition: Record) -> str:
@@ -125,20 +138,23 @@ def withdrawn_for_another_reason(derivation: Derivation) -> Iterator[Evidence]:
     That treatment ended as planned is another reason too; that the study did is none.
     """
     ended = [
-        each
-        for each in derivation.ordered(DISPOSITION)
-        if each.data["of"] == "treatment"
-        or (each.data["of"] == "study" and each.data["status"] == "discontinued")
+        disposition
+        for disposition in derivation.ordered(DISPOSITION)
+        if disposition.data["of"] == "treatment"
+        or (disposition.data["of"] == "study" and disposition.data["status"] == "discontinued")
     ]
-    if not ended or any(_is_of_harm(each) for each in ended):
+    if not ended or any(_is_of_harm(disposition) for disposition in ended):
         return
     for event in derivation.adverse_events:
         if event.data.get("action_taken") == WITHDRAWN:
             is_so = (("related", event.related), ("serious", event.data["serious"]))
-            told = ", ".join(word if true else f"not {word}" for word, true in is_so)
-            yield (*event_key(event), *record_keys(*ended)), f"action taken: {WITHDRAWN}; {told}"
+            attributes = ", ".join(word if true else f"not {word}" for word, true in is_so)
+            yield (
+                (*event_key(event), *record_keys(*ended)),
+                f"action taken: {WITHDRAWN}; {attributes}",
+            )
 
 
 def _is_of_harm(disposition: Record) -> bool:
     reason = (disposition.data.get("reason") or "").upper()
-    return any(each in reason for each in _OF_HARM)
+    return any(word in reason for word in _OF_HARM)

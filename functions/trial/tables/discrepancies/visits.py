@@ -23,21 +23,21 @@ def visit_twice(derivation: Derivation) -> Iterator[Evidence]:
     if len(derivation.records(RECORDED)) < 2:  # noqa: PLR2004 (nothing to compare)
         return
     for visit, records in _by_visit(derivation).items():
-        days = sorted({each.data["date"][: dates.FULL] for each in records})
+        days = sorted({record.data["date"][: dates.FULL] for record in records})
         if len(records) > 1 and (len(days) > 1 or _overlap(records)):
             yield record_keys(*records), f"{visit}, dated {', '.join(days)}"
 
 
 def _by_visit(derivation: Derivation) -> dict[str, list[Record]]:
-    found: dict[str, list[Record]] = {}
-    for each in derivation.ordered(RECORDED):
-        found.setdefault(each.data["visit"], []).append(each)
-    return found
+    records_by_visit: dict[str, list[Record]] = {}
+    for record in derivation.ordered(RECORDED):
+        records_by_visit.setdefault(record.data["visit"], []).append(record)
+    return records_by_visit
 
 
 def _overlap(records: list[Record]) -> bool:
     """Say whether one thing is measured in two records, or two of them measure nothing."""
-    measured = [set(map(_what, each.data.get("measurements", ()))) for each in records]
+    measured = [set(map(_what, record.data.get("measurements", ()))) for record in records]
     alike = sum(map(len, measured)) > len(set().union(*measured))
     return alike or measured.count(set()) > 1
 
@@ -49,30 +49,35 @@ def _what(item: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def visit_outside_window(derivation: Derivation) -> Iterator[Evidence]:
     """Find visits dated outside the window that the definition gives them."""
-    for each in derivation.ordered(RECORDED):
-        visit = derivation.study.visits.get(each.data["visit"])
+    for record in derivation.ordered(RECORDED):
+        visit = derivation.study.visits.get(record.data["visit"])
         window = derivation.window_of(visit) if visit is not None else None
         if visit is None or window is None:
             continue
         first, _, last = window
-        if not first <= (day := dates.earliest(each.data["date"])) <= last:
+        if not first <= (day := dates.earliest(record.data["date"])) <= last:
             bound = f"not before {dates.iso(first)}" if day < first else f"by {dates.iso(last)}"
-            yield record_keys(each), f"{visit.id} dated {dates.iso(day)}, expected {bound}"
+            yield record_keys(record), f"{visit.id} dated {dates.iso(day)}, expected {bound}"
 
 
 def visits_out_of_order(derivation: Derivation) -> Iterator[Evidence]:
     """Find visits of one schedule of which the one that is planned for later came first."""
     recorded = _by_visit(derivation)
     latest: dict[str, tuple[Visit, Record]] = {}
-    planned = [each for each in derivation.rules.visits if each.day is not None]
-    for visit in sorted(planned, key=lambda each: each.day or 0):
-        for each in recorded.get(visit.id, ()):
+    planned = [
+        planned_visit for planned_visit in derivation.rules.visits if planned_visit.day is not None
+    ]
+    for visit in sorted(planned, key=lambda planned_visit: planned_visit.day or 0):
+        for record in recorded.get(visit.id, ()):
             before = latest.get(visit.schedule)
-            if before is not None and _day(each) < _day(before[1]):
-                told = f"{before[0].id} {dates.iso(_day(before[1]))}"
-                yield record_keys(before[1], each), f"{told}, {visit.id} {dates.iso(_day(each))}"
-        if of := recorded.get(visit.id):
-            latest[visit.schedule] = visit, of[-1]
+            if before is not None and _day(record) < _day(before[1]):
+                detail = f"{before[0].id} {dates.iso(_day(before[1]))}"
+                yield (
+                    record_keys(before[1], record),
+                    f"{detail}, {visit.id} {dates.iso(_day(record))}",
+                )
+        if visit_records := recorded.get(visit.id):
+            latest[visit.schedule] = visit, visit_records[-1]
 
 
 def _day(visit: Record) -> int:
@@ -83,10 +88,12 @@ def missed_and_recorded(derivation: Derivation) -> Iterator[Evidence]:
     """Find visits, and doses of visits, that are reported both as missed and as taken place."""
     for missed_kind, kind in _MISSED:
         if missed := derivation.records(missed_kind):
-            taken = {each.data.get("visit"): each for each in reversed(derivation.ordered(kind))}
-            for each in by_id(missed):
-                if (other := taken.get(each.data["visit"])) is not None:
-                    yield record_keys(each, other), f"{each.data['visit']}"
+            records_by_visit = {
+                record.data.get("visit"): record for record in reversed(derivation.ordered(kind))
+            }
+            for missed_record in by_id(missed):
+                if (recorded := records_by_visit.get(missed_record.data["visit"])) is not None:
+                    yield record_keys(missed_record, recorded), f"{missed_record.data['visit']}"
 
 
 def completed_without_last_visit(derivation: Derivation) -> Iterator[Evidence]:
@@ -98,27 +105,27 @@ def completed_without_last_visit(derivation: Derivation) -> Iterator[Evidence]:
     planned = [visit for visit in derivation.rules.visits if visit.day is not None]
     if end is None or end.data["status"] != "completed" or not planned:
         return
-    last = max(planned, key=lambda each: each.day or 0)
+    last = max(planned, key=lambda visit: visit.day or 0)
     if not _took_place(derivation, last):
         yield record_keys(end), f"nothing is recorded of {last.label}"
 
 
 def _took_place(derivation: Derivation, visit: Visit) -> bool:
     visits = derivation.records(RECORDED)
-    if any(each.data["visit"] == visit.id for each in visits):
+    if any(record.data["visit"] == visit.id for record in visits):
         return True
     window = derivation.window_of(visit)
-    dated = [each.data["collected"] for each in derivation.records(RESULTS)]
-    dated += [each.data["date"] for each in visits]
+    dated = [result.data["collected"] for result in derivation.records(RESULTS)]
+    dated += [record.data["date"] for record in visits]
     return window is not None and any(
-        window[0] <= dates.earliest(each) <= window[2] for each in dated
+        window[0] <= dates.earliest(date) <= window[2] for date in dated
     )
 
 
 def sample_after_first_dose(derivation: Derivation) -> Iterator[Evidence]:
     """Find samples of a visit that is limited to before the first dose, taken later that day."""
     first = derivation.first_dose
-    visits = [each for each in derivation.rules.visits if each.limit == "before-first-dose"]
+    visits = [visit for visit in derivation.rules.visits if visit.limit == "before-first-dose"]
     for visit in visits:
         window = derivation.window_of(visit)
         if first is None or window is None:
@@ -137,15 +144,15 @@ def sample_after_first_dose(derivation: Derivation) -> Iterator[Evidence]:
 
 def limits_changed(derivation: Derivation) -> Iterator[Evidence]:
     """Find results in another unit, or with another limit, than the ones before."""
-    known: dict[str, tuple[tuple[object, object], Record]] = {}
+    limits_by_parameter: dict[str, tuple[tuple[object, object], Record]] = {}
     for record in derivation.ordered(RESULTS):
         data = record.data
         limits = (data["unit"], data.get("lloq"))
-        before, other = known.get(data["parameter"], (limits, record))
-        known[data["parameter"]] = limits, record
+        before, earlier = limits_by_parameter.get(data["parameter"], (limits, record))
+        limits_by_parameter[data["parameter"]] = limits, record
         if limits != before:
-            told = f"{data['parameter']} is now in {limits[0]}, limit {limits[1]}"
-            yield record_keys(other, record), told
+            detail = f"{data['parameter']} is now in {limits[0]}, limit {limits[1]}"
+            yield record_keys(earlier, record), detail
 
 
 def reference_range(derivation: Derivation) -> Iterator[Evidence]:
@@ -169,10 +176,10 @@ def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
                 yield record_keys(record), f"{name}: {field} {detail}"
     for record in by_id(derivation.records("subject.enrolled")):
         values = record.data.get("characteristics", {})
-        for name, known in derivation.rules.characteristics.items():
-            number = values.get(name) if known.levels is None else None
+        for name, characteristic in derivation.rules.characteristics.items():
+            number = values.get(name) if characteristic.levels is None else None
             if isinstance(number, int | Decimal):
-                for detail in islice(out_of_limits([Decimal(number)], known), 1):
+                for detail in islice(out_of_limits([Decimal(number)], characteristic), 1):
                     yield record_keys(record), f"{name}: {detail}"
 
 
@@ -182,14 +189,14 @@ _CHOSEN = {"first dose": ("dose.administered",), "coding": ("adverse-event.coded
 def undecided(derivation: Derivation) -> Iterator[Evidence]:
     """Find what neither a date, a time nor the definition chooses between, though it matters."""
     open_: dict[tuple[Key, ...], dict[str, None]] = {}
-    for each in derivation.undecided:
-        found = (
+    for choice in derivation.undecided:
+        candidates = (
             (kind, record)
-            for record in each.records
-            for kind in _CHOSEN.get(each.of, (RESULTS, RECORDED))
+            for record in choice.records
+            for kind in _CHOSEN.get(choice.of, (RESULTS, RECORDED))
             if (kind, record) in derivation.subject.records
         )
-        day = f", {dates.iso(each.day)}" if each.day else ""
-        open_.setdefault(tuple(found)[:MAX_RECORDS_NAMED], {})[f"{each.of}{day}"] = None
-    for records, told in open_.items():
-        yield records, "; ".join(told)
+        day = f", {dates.iso(choice.day)}" if choice.day else ""
+        open_.setdefault(tuple(candidates)[:MAX_RECORDS_NAMED], {})[f"{choice.of}{day}"] = None
+    for records, details in open_.items():
+        yield records, "; ".join(details)

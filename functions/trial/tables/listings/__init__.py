@@ -26,18 +26,18 @@ class ListingRows:
     """A listing's rows: each iteration goes over the subjects anew and keeps none of them."""
 
     derivations: Iterable[Derivation]
-    of: Callable[[Derivation], Iterator[ListingRow]]
+    rows_of: Callable[[Derivation], Iterator[ListingRow]]
 
     def __iter__(self) -> Iterator[ListingRow]:
-        return chain.from_iterable(map(self.of, _in_order(self.derivations)))
+        return chain.from_iterable(map(self.rows_of, _in_order(self.derivations)))
 
 
 def _in_order(derivations: Iterable[Derivation]) -> Iterator[Derivation]:
     before = ""
-    for each in derivations:
-        assert before < each.subject.id, "subjects come once each, in order of their ids"
-        before = each.subject.id
-        yield each
+    for derivation in derivations:
+        assert before < derivation.subject.id, "subjects come once each, in order of their ids"
+        before = derivation.subject.id
+        yield derivation
 
 
 def listings(plan: CompiledStudy, derivations: Iterable[Derivation]) -> tuple[Listing, ...]:
@@ -67,8 +67,8 @@ def _listing(
     meant = (
         rules.condition(definition.subjects, f"{path}/subjects") if definition.subjects else None
     )
-    shown = columns(rules, definition, path)
-    sources = [source for _, source in shown]
+    sourced_columns = columns(rules, definition, path)
+    sources = [source for _, source in sourced_columns]
     superseded_too = definition.records == items.FINDINGS
 
     def rows(derivation: Derivation) -> Iterator[ListingRow]:
@@ -83,7 +83,7 @@ def _listing(
         definition.id,
         definition.title,
         definition.population,
-        tuple(column for column, _ in shown),
+        tuple(column for column, _ in sourced_columns),
         ListingRows(derivations, rows),
         (*definition.footnotes, *footnotes(rules, definition, path)),
         definition.data_name,

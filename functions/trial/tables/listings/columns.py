@@ -27,32 +27,35 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Sour
     What the definition shows itself is not added to it: a column of that id, or the study day of
     the same date. Where it shows that study day, it is of the date shown beside it.
     """
-    written = definition.columns
-    ids, sources = {each.id for each in written}, {each.source for each in written}
-    dated = {each.source for each in written if each.kind == "date"}
+    column_definitions = definition.columns
+    ids, sources = (
+        {column.id for column in column_definitions},
+        {column.source for column in column_definitions},
+    )
+    dated = {column.source for column in column_definitions if column.kind == "date"}
     keys = key_sequence(definition)
     faults = FaultCollector()
 
-    def of(column: ListingColumnDefinition, at: str) -> list[SourcedColumn]:
+    def of(column: ListingColumnDefinition, column_path: str) -> list[SourcedColumn]:
         if column.kind in ("date", "day") and column.source is not None:
-            first, *more = _of_date(column, definition.records, sources, at)
-            return [first, *(each for each in more if each[0].id not in ids)]
+            first, *date_columns = _of_date(column, definition.records, sources, column_path)
+            return [first, *(sourced for sourced in date_columns if sourced[0].id not in ids)]
         kind = column.kind if column.source else "text"  # it says that it is not collected
         stem = (column.source or "").partition(_STUDY_DAY)[0]
         field = days.field(stem, definition.records) if stem in dated else None
-        value = field.study_day if field else source(rules, column, definition.records, at)
+        value = field.study_day if field else source(rules, column, definition.records, column_path)
         if kind == "number" and not gives_numbers(rules, str(column.source), definition.records):
-            raise refused(f"{at}/kind", _no_number(str(column.source)))
-        whole = is_whole(rules, column.source, definition.records)
+            raise refused(f"{column_path}/kind", _no_number(str(column.source)))
+        is_integer = is_whole(rules, column.source, definition.records)
         key = keys.get(column.id, 0)
-        return [(ListingColumn(column.id, column.label, kind, whole, key), value)]
+        return [(ListingColumn(column.id, column.label, kind, is_integer, key), value)]
 
-    made = [
+    compiled_columns = [
         faults.attempt(partial(of, column, f"{path}/columns/{i}"))
-        for i, column in enumerate(written)
+        for i, column in enumerate(column_definitions)
     ]
     faults.settle()
-    return [column for columns in made for column in columns or ()]
+    return [column for columns in compiled_columns for column in columns or ()]
 
 
 def _no_number(source: str) -> str:

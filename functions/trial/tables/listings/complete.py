@@ -22,7 +22,9 @@ _FOOTNOTES = [
 
 def of_discrepancies(definition: Definition) -> str:
     """Name the listing of all discrepancies."""
-    return next((each.id for each in definition.listings if _is_whole(each)), _free(definition))
+    return next(
+        (listing.id for listing in definition.listings if _is_whole(listing)), _free(definition)
+    )
 
 
 def added(definition: Definition) -> tuple[ListingDefinition, ...]:
@@ -50,7 +52,7 @@ def _is_whole(listing: ListingDefinition) -> bool:
 
 def _free(definition: Definition) -> str:
     """Give an id that no listing of the definition has, nor one that only case tells from it."""
-    taken, name = {each.id.upper() for each in definition.listings}, ADDED
-    while name in taken:
+    used_ids, name = {listing.id.upper() for listing in definition.listings}, ADDED
+    while name in used_ids:
         name += "-ALL"
     return name

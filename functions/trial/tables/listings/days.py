@@ -92,7 +92,7 @@ def _dates(kind: str) -> frozenset[str]:
     return frozenset(
         name
         for name, form in forms.items()
-        if any(each in form for each in (PartialDate, FullDate, LocalTime))
+        if any(date_type in form for date_type in (PartialDate, FullDate, LocalTime))
     )
 
 

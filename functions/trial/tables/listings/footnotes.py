@@ -21,19 +21,23 @@ IMPUTED = (
 
 def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
     """Say the order, which way changes go, what a blank can mean, and what is imputed."""
-    found = [
-        (column.label, what, quantity)
+    measured = [
+        (column.label, prefix, quantity)
         for column in definition.columns
-        for what, _, name in [(column.source or "").partition(":")]
-        for quantity in measures_of(rules, what, name, path)
+        for prefix, _, name in [(column.source or "").partition(":")]
+        for quantity in measures_of(rules, prefix, name, path)
     ]
     yield order(definition)
-    shown = [(label, each.unit, each.direction) for label, what, each in found if what == "measure"]
-    yield from notes.changes(shown)
-    if any(each.scheduled for *_, each in found):
+    changes = [
+        (label, quantity.unit, quantity.direction)
+        for label, prefix, quantity in measured
+        if prefix == "measure"
+    ]
+    yield from notes.changes(changes)
+    if any(quantity.scheduled for *_, quantity in measured):
         yield notes.BLANK
     yield from _units(rules, definition)
-    dated = (each.source for each in definition.columns if each.kind == "date")
+    dated = (column.source for column in definition.columns if column.kind == "date")
     fields = (days.field(name, definition.records) for name in dated)
     if any(field is not None and field.rule is not None for field in fields):
         yield IMPUTED
@@ -41,12 +45,14 @@ def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterato
 
 def _units(rules: Rules, definition: ListingDefinition) -> Iterator[str]:
     """Say where a result stands beside a unit that it need not have been reported in."""
-    sources = {each.source for each in definition.columns}
-    shown = [rules.study.definition.parameters[each] for each in parameters_of(definition.records)]
+    sources = {column.source for column in definition.columns}
+    parameters = [
+        rules.study.definition.parameters[name] for name in parameters_of(definition.records)
+    ]
     if {"result", "unit"} <= sources and "reported-unit" not in sources:
-        for each in shown:
-            if others := ", ".join(sorted(each.units)):
+        for parameter in parameters:
+            if others := ", ".join(sorted(parameter.units)):
                 yield (
-                    f"{each.label}: the unit is that in which results count; one can have been"
+                    f"{parameter.label}: the unit is that in which results count; one can have been"
                     f" reported in another ({others})."
                 )

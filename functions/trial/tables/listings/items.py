@@ -53,19 +53,21 @@ def finder(rules: Rules, definition: ListingDefinition, path: str) -> ItemFinder
     matches = matcher(definition.where)
     if kind == EVENTS:
         return lambda derivation: [
-            ListingItem(each.record, each.onset.day if each.onset else None, each.data, event=each)
-            for each in derivation.adverse_events
-            if matches(each.data)
+            ListingItem(
+                event.record, event.onset.day if event.onset else None, event.data, event=event
+            )
+            for event in derivation.adverse_events
+            if matches(event.data)
         ]
     return lambda derivation: [
-        _item(derivation, each) for each in derivation.ordered(kind) if matches(each.data)
+        _item(derivation, record) for record in derivation.ordered(kind) if matches(record.data)
     ]
 
 
 def parameters_of(records: str) -> list[str]:
     """Name the parameters whose observations a listing shows; none where it shows others."""
-    what, _, names = records.partition(":")
-    return names.split(",") if what == OBSERVATIONS else []
+    prefix, _, names = records.partition(":")
+    return names.split(",") if prefix == OBSERVATIONS else []
 
 
 def fields(records: str) -> Iterable[str]:
@@ -79,10 +81,10 @@ def fields(records: str) -> Iterable[str]:
 
 def _discrepancies(checks: EditChecks) -> ItemFinder:
     def items(derivation: Derivation) -> Iterator[ListingItem]:
-        for each in checks.find(derivation):
-            data = {"finding": each.label, "detail": each.detail}
-            data |= {"rule": each.rule, "severity": each.severity}
-            yield ListingItem(each.named, None, data)
+        for discrepancy in checks.find(derivation):
+            data = {"finding": discrepancy.label, "detail": discrepancy.detail}
+            data |= {"rule": discrepancy.rule, "severity": discrepancy.severity}
+            yield ListingItem(discrepancy.named, None, data)
 
     return items
 
@@ -100,14 +102,18 @@ def _observations(rules: Rules, parameters: list[str], path: str) -> ItemFinder:
     def items(derivation: Derivation) -> Iterator[ListingItem]:
         for name in parameters:
             visits = _chosen(rules, derivation, name)
-            for each in derivation.series(name).observations:
+            for observation in derivation.series(name).observations:
                 yield ListingItem(
-                    each.record,
-                    each.day,
-                    {**each.item, "collected": each.collected, "result": each.text},
-                    observation=each,
+                    observation.record,
+                    observation.day,
+                    {
+                        **observation.item,
+                        "collected": observation.collected,
+                        "result": observation.text,
+                    },
+                    observation=observation,
                     parameter=name,
-                    visits=tuple(visits.get((each.record, each.place), ())),
+                    visits=tuple(visits.get((observation.record, observation.place), ())),
                 )
 
     return items
@@ -120,6 +126,6 @@ def _chosen(
     labels: dict[tuple[str, int], list[str]] = {}
     for visit in rules.study.definition.visits:
         if (chosen := derivation.series(parameter).at_visit(visit)) is not None:
-            for each in chosen.sources:
-                labels.setdefault((each.record, each.place), []).append(visit.label)
+            for source in chosen.sources:
+                labels.setdefault((source.record, source.place), []).append(visit.label)
     return labels

@@ -14,8 +14,11 @@ def order(listing: ListingDefinition) -> str:
     if kind == FINDINGS:
         return "Sorted by subject, then by rule."
     if parameters := parameters_of(kind):
-        of = "parameter in the order named, " if len(parameters) > 1 else ""
-        return f"Sorted by subject, then by {of}day and time of collection, and by record."
+        parameter_order = "parameter in the order named, " if len(parameters) > 1 else ""
+        return (
+            f"Sorted by subject, then by {parameter_order}day and time of collection,"
+            " and by record."
+        )
     date = DECIDING_DATE.get(kind, "date")
     if date not in KINDS[kind].model_fields:
         return "Sorted by subject, then by content and record."

@@ -30,16 +30,16 @@ def source(rules: Rules, column: ListingColumnDefinition, records: str, path: st
     if name is None:
         return lambda _derivation, _item: NOT_COLLECTED
     if ":" in name:
-        what, _, of = name.partition(":")
-        return _named(rules, what, of, path)
+        prefix, _, named = name.partition(":")
+        return _named(rules, prefix, named, path)
     if name in (ARM, *ENROLMENT_FIELDS):
         return lambda derivation, _: plain(characteristic(derivation, name))
-    known = {**facts.SUBJECT}
+    sources = {**facts.SUBJECT}
     if parameters_of(records):
-        known |= facts.OBSERVATION
+        sources |= facts.OBSERVATION
     if records == EVENTS:
-        known |= facts.ADVERSE_EVENT
-    return known[name] if name in known else _of_record(name, records, path)
+        sources |= facts.ADVERSE_EVENT
+    return sources[name] if name in sources else _of_record(name, records, path)
 
 
 def _of_record(name: str, records: str, path: str) -> ColumnSource:
@@ -68,7 +68,14 @@ def _derived(field: str, derived: str, path: str) -> ColumnSource:
 
 def _period_label(derivation: Derivation, day: int) -> Value:
     period = derivation.period_of(day)
-    return next((each.label for each in derivation.rules.periods if each.id == period), None)
+    return next(
+        (
+            defined_period.label
+            for defined_period in derivation.rules.periods
+            if defined_period.id == period
+        ),
+        None,
+    )
 
 
 DERIVED: Mapping[str, Callable[[Derivation, int], Value]] = {
@@ -79,41 +86,41 @@ DERIVED: Mapping[str, Callable[[Derivation, int], Value]] = {
 """What is derived of a record's date, by the name that follows it."""
 
 
-def _named(rules: Rules, what: str, name: str, path: str) -> ColumnSource:
+def _named(rules: Rules, prefix: str, name: str, path: str) -> ColumnSource:
     definition = rules.study.definition
-    match what:
+    match prefix:
         case "characteristic" if is_characteristic(rules.study, name):
             return lambda derivation, _: plain(characteristic(derivation, name))
         case "class" if name in definition.classes:
             category = rules.category(name, path)
             return _or_not_yet_due(
-                lambda derivation, _: category(derivation), measures_of(rules, what, name, path)
+                lambda derivation, _: category(derivation), measures_of(rules, prefix, name, path)
             )
         case "measure":
             measured = _measured(rules.measure(name, f"{path}/source"))
-            return _or_not_yet_due(measured, measures_of(rules, what, name, path))
+            return _or_not_yet_due(measured, measures_of(rules, prefix, name, path))
         case "condition":
             test = rules.condition(name, f"{path}/source")
-            return _or_not_yet_due(_truth(test), measures_of(rules, what, name, path))
+            return _or_not_yet_due(_truth(test), measures_of(rules, prefix, name, path))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return _truth(lambda derivation: bool(member(derivation)))
         case "as" | "last" if name in definition.parameters:
-            find = _as if what == "as" else _last
+            find = _as if prefix == "as" else _last
             return lambda derivation, item: find(derivation, name, item)
         case _:
-            raise unknown(f"{path}/source", what, name)
+            raise unknown(f"{path}/source", prefix, name)
 
 
-def measures_of(rules: Rules, what: str, name: str, path: str) -> list[Quantity]:
+def measures_of(rules: Rules, prefix: str, name: str, path: str) -> list[Quantity]:
     """List the measures that a derived source asks for."""
-    match what:
+    match prefix:
         case "measure":
             return [rules.measure(name, path)]
         case "class":
             return [rules.measure(rules.study.definition.classes[name].measure, path)]
         case "condition":
-            return rules.asked(name, path)
+            return rules.measures_of(name, path)
         case _:
             return []
 
@@ -122,9 +129,11 @@ def _or_not_yet_due(source: ColumnSource, quantities: list[Quantity]) -> ColumnS
     """Tell what is not yet due from what was not reported, which is a blank."""
 
     def value(derivation: Derivation, item: ListingItem) -> Value:
-        found = source(derivation, item)
-        waits = found is None and any(each.waits(derivation) for each in quantities)
-        return NOT_YET_DUE if waits else found
+        shown_value = source(derivation, item)
+        pending = shown_value is None and any(
+            quantity.pending(derivation) for quantity in quantities
+        )
+        return NOT_YET_DUE if pending else shown_value
 
     return value
 
@@ -144,18 +153,18 @@ def _measured(quantity: Quantity) -> ColumnSource:
 def _as(derivation: Derivation, parameter: str, item: ListingItem) -> Value:
     """Give an observation's value as another parameter counts it, where it has one."""
     precision = derivation.parameter(parameter).precision
-    for each in derivation.series(parameter).observations:
-        seen = item.observation
-        if seen and (each.record, each.place) == (seen.record, seen.place):
-            return decimal(each.value.units, precision)
+    for observation in derivation.series(parameter).observations:
+        listed = item.observation
+        if listed and (observation.record, observation.place) == (listed.record, listed.place):
+            return decimal(observation.value.units, precision)
     return None
 
 
 def _last(derivation: Derivation, parameter: str, item: ListingItem) -> Value:
     precision = derivation.parameter(parameter).precision
-    found = [
-        each.value.units
-        for each in derivation.series(parameter).observations
-        if item.day is None or each.day <= item.day
+    units = [
+        observation.value.units
+        for observation in derivation.series(parameter).observations
+        if item.day is None or observation.day <= item.day
     ]
-    return decimal(found[-1], precision) if found else None
+    return decimal(units[-1], precision) if units else None

@@ -25,12 +25,12 @@ _WIDEST = 10**15  # no result has more digits before the point
 
 def gives_numbers(rules: Rules, source: str, records: str) -> bool:
     """Say whether a source gives numbers and nothing else: text that may be one is none."""
-    what, _, name = source.partition(":")
-    if what == "characteristic":
-        known = rules.study.definition.characteristics.get(name)
-        return known.levels is None if known else name in _COUNTS
+    prefix, _, name = source.partition(":")
+    if prefix == "characteristic":
+        definition = rules.study.definition.characteristics.get(name)
+        return definition.levels is None if definition else name in _COUNTS
     if name:
-        return what in ("measure", "as", "last")
+        return prefix in ("measure", "as", "last")
     if source == "value":
         return bool(parameters_of(records))
     return source in _COUNTS or source.endswith(_DAYS) or _holds(records, source, int, Decimal)
@@ -40,13 +40,15 @@ def is_whole(rules: Rules, source: str | None, records: str) -> bool:
     """Say whether a source gives nothing but integers, if it gives numbers."""
     if source is None:
         return False
-    what, _, name = source.partition(":")
+    prefix, _, name = source.partition(":")
     parameters, observed = rules.study.definition.parameters, parameters_of(records)
-    if what == "measure":
+    if prefix == "measure":
         return _kept(rules) and rules.measure(name, "").places == 0
-    if what in ("as", "last") or (source == "value" and observed):
+    if prefix in ("as", "last") or (source == "value" and observed):
         named = [name] if name else observed
-        return _kept(rules) and all(parameters[each].precision.places == 0 for each in named)
+        return _kept(rules) and all(
+            parameters[parameter].precision.places == 0 for parameter in named
+        )
     return source in _COUNTS or source.endswith(_DAYS) or _holds(records, source, int)
 
 
@@ -58,14 +60,14 @@ def _keeps(parameter: Parameter) -> bool:
     """Say whether JSON keeps all that is whole of a parameter, differences of results too."""
     factor = max(parameter.units.values(), default=Decimal(1))
     low, high = parameter.minimum, parameter.maximum
-    ends = [abs(each) for each in (low, high) if each is not None]
+    ends = [abs(limit) for limit in (low, high) if limit is not None]
     widest = max(ends) if len(ends) > 1 else _WIDEST * factor
     return 2 * widest < _EXACT_IN_JSON
 
 
 def _holds(kind: str, field: str, *types: type) -> bool:
-    known = KINDS[kind].model_fields.get(field) if kind in KINDS else None
-    return known is not None and _allows(known.annotation, types)
+    field_info = KINDS[kind].model_fields.get(field) if kind in KINDS else None
+    return field_info is not None and _allows(field_info.annotation, types)
 
 
 def _allows(annotation: object, types: tuple[type, ...]) -> bool:
@@ -73,7 +75,7 @@ def _allows(annotation: object, types: tuple[type, ...]) -> bool:
     if annotation in types:
         return True
     parts = () if get_origin(annotation) is list else get_args(annotation)
-    return any(_allows(each, types) for each in parts)
+    return any(_allows(part, types) for part in parts)
 
 
 def key_sequence(listing: ListingDefinition) -> Mapping[str, int]:
@@ -82,13 +84,13 @@ def key_sequence(listing: ListingDefinition) -> Mapping[str, int]:
     A subject has one row among subjects; elsewhere it has one a record. Observations and findings
     have no such key: a record may give several.
     """
-    by_source = {each.source: each.id for each in reversed(listing.columns)}
+    by_source = {column.source: column.id for column in reversed(listing.columns)}
     if listing.records == SUBJECTS:
-        wanted: tuple[str, ...] = ("subject",)
+        key_sources: tuple[str, ...] = ("subject",)
     elif listing.records in KINDS:
-        wanted = ("subject", "record")
+        key_sources = ("subject", "record")
     else:
         return {}
-    if not by_source.keys() >= set(wanted):
+    if not by_source.keys() >= set(key_sources):
         return {}
-    return {by_source[source]: place for place, source in enumerate(wanted, 1)}
+    return {by_source[source]: place for place, source in enumerate(key_sources, 1)}

@@ -57,14 +57,14 @@ def compare_means(
     heads: Sequence[ColumnHead],
     moments: Mapping[int, MomentsReadout],
     places: int,
-    kept: int | None = None,
+    places_kept: int | None = None,
 ) -> tuple[Cell, ...]:
     """Compare columns by the mean of a measure; a difference is from the reference.
 
     It is printed to `places`; `kept` are those of rounded values, if it is made of such.
     """
     return tuple(
-        Cell(head.id, *_means(head.comparison, moments, places, kept))
+        Cell(head.id, *_means(head.comparison, moments, places, places_kept))
         for head in heads
         if head.comparison is not None and moments.keys() >= set(head.comparison.columns)
     )
@@ -87,34 +87,39 @@ def _counts(
             interval, method = newcombe, f"{NEWCOMBE}, 95 %"
         case _:
             interval, method = miettinen_nurminen, f"{MIETTINEN_NURMINEN}, 95 %"
-    reference, other = ((row[0], sum(row)) for row in table)
-    gain, found = difference(*other, *reference), interval(*other, *reference)
-    if gain is None or found is None:
+    reference, compared = ((row[0], sum(row)) for row in table)
+    gain, interval_ends = difference(*compared, *reference), interval(*compared, *reference)
+    if gain is None or interval_ends is None:
         return NOTHING
-    return (number_statistic("difference", 100 * gain, 1), *percent_interval(found, 1)), method
+    return (
+        number_statistic("difference", 100 * gain, 1),
+        *percent_interval(interval_ends, 1),
+    ), method
 
 
 def _fisher(table: Sequence[Sequence[int]], allowance: Allowance) -> Compared:
-    found = associated(table, allowance)
-    return (p_value(found.p, "not computed" if found.p is None else ""),), found.method
+    outcome = associated(table, allowance)
+    return (p_value(outcome.p, "not computed" if outcome.p is None else ""),), outcome.method
 
 
 def _means(
     comparison: Comparison,
     moments: Mapping[int, MomentsReadout],
     places: int,
-    kept: int | None,
+    places_kept: int | None,
 ) -> Compared:
     groups = [moments[i] for i in comparison.columns]
     if comparison.means == "anova":
         test = anova(groups) if all(group.n for group in groups) else None
         return NOTHING if test is None or test.p is None else ((p_value(test.p),), ANOVA)
     equal = comparison.means == "t"
-    found = (pooled_t if equal else welch_t)(groups[1], groups[0])
-    if found is None:
+    comparison_of_means = (pooled_t if equal else welch_t)(groups[1], groups[0])
+    if comparison_of_means is None:
         return NOTHING
     return (
-        number_statistic("difference", found.estimate, places, places_kept=kept),
-        *interval_statistics(found.interval(), places, kept),
-        p_value(found.p),
+        number_statistic(
+            "difference", comparison_of_means.estimate, places, places_kept=places_kept
+        ),
+        *interval_statistics(comparison_of_means.interval(), places, places_kept),
+        p_value(comparison_of_means.p),
     ), POOLED_T if equal else WELCH_T

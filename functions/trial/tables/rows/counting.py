@@ -32,19 +32,19 @@ class Denominator:
     """How many a count is of: the denominator, and who is in neither number."""
 
     size: int
-    waiting: int = 0
+    not_due: int = 0
     missing: int = 0
 
     @property
     def not_counted(self) -> tuple[Statistic, ...]:
         """Say beside a count who is not counted, if anybody."""
-        return not_counted_statistics(self.waiting, self.missing)
+        return not_counted_statistics(self.not_due, self.missing)
 
 
-def not_counted_statistics(waiting: int, missing: int) -> tuple[Statistic, ...]:
+def not_counted_statistics(not_due: int, missing: int) -> tuple[Statistic, ...]:
     """Say who is not yet due and who is missing, where anybody is."""
-    found = (("not_due", waiting), ("missing", missing))
-    return tuple(integer_statistic(name, n) for name, n in found if n)
+    counts = (("not_due", not_due), ("missing", missing))
+    return tuple(integer_statistic(name, n) for name, n in counts if n)
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class ConditionCount:
 
     column: int
     test: Test
-    waits: PendingTest
-    opens: Undetermined
+    pending: PendingTest
+    indeterminacy: Undetermined
     sums: str
     index: int
     base: OwnDenominator | None = None
-    everybody: bool = False
-    lack: Sequence[str] = ()
-    strictly: Test | None = None
+    whole_column: bool = False
+    optional_fields: Sequence[str] = ()
+    strict_test: Test | None = None
 
     def ask(self, derivation: Derivation, members: Members, share: Share) -> Truth:
         """Ask a subject of the column; count it as settled or missing, and give the answer."""
@@ -79,28 +79,30 @@ class ConditionCount:
             self._set(share, _BASE)
         truth = self.test(derivation)
         if truth is not None:
-            if self.opens is Undetermined.WAITING:
+            if self.indeterminacy is Undetermined.PENDING:
                 self._set(share, _SETTLED)
-            if self.strictly is not None and self.strictly(derivation) is None:
+            if self.strict_test is not None and self.strict_test(derivation) is None:
                 self._set(share, _LACKING)
-        elif not self.waits(derivation):
+        elif not self.pending(derivation):
             self._set(share, _MISSING)
         return truth
 
-    def _set(self, share: Share, what: str) -> None:
-        share.setdefault(self.sums, {})[f"{self.index}.{what}"] = 1
+    def _set(self, share: Share, cell: str) -> None:
+        share.setdefault(self.sums, {})[f"{self.index}.{cell}"] = 1
 
     def whom(self, sums: Sums, head: ColumnHead) -> Denominator:
         """Read how many are counted, wait and are missing."""
         cells = sums.get(self.sums, {})
         size = self._cell(cells, _BASE) if self.base else head.n
         missing = self._cell(cells, _MISSING)
-        waits = self.opens is Undetermined.WAITING
-        waiting = size - self._cell(cells, _SETTLED) - missing if waits else 0
-        return Denominator(size if self.everybody else size - waiting - missing, waiting, missing)
+        pending = self.indeterminacy is Undetermined.PENDING
+        not_due = size - self._cell(cells, _SETTLED) - missing if pending else 0
+        return Denominator(
+            size if self.whole_column else size - not_due - missing, not_due, missing
+        )
 
-    def _cell(self, cells: Cells, what: str) -> int:
-        return cells.get(f"{self.index}.{what}", 0)
+    def _cell(self, cells: Cells, cell: str) -> int:
+        return cells.get(f"{self.index}.{cell}", 0)
 
     @property
     def touched(self) -> set[str]:

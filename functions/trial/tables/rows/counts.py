@@ -72,46 +72,52 @@ class CountRow(PlacedRow):
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once in each column where the condition is true."""
-        for each in self.countings:
-            if each.ask(derivation, members, share):
-                put_cell(share, self.sums, f"{self.index}.{each.column}.n", 1)
+        for counting in self.countings:
+            if counting.ask(derivation, members, share):
+                put_cell(share, self.sums, f"{self.index}.{counting.column}.n", 1)
 
     def touched(self) -> set[str]:
         """Touch the row of its counts, and those of who is settled."""
-        return {self.sums}.union(*(each.touched for each in self.countings))
+        return {self.sums}.union(*(counting.touched for counting in self.countings))
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give n, N, percentage and, if wanted, the exact confidence interval."""
         method = f"{CLOPPER_PEARSON}, 95 %" if self.interval else ""
-        found = {i: (self.subjects(sums, i), self.whom(sums, i, heads[i])) for i in self.columns}
-        shown = [
+        counts = {i: (self.subjects(sums, i), self.whom(sums, i, heads[i])) for i in self.columns}
+        cells = [
             Cell(
                 heads[i].id,
                 (
-                    *count_statistics(n, heads[i], of=of.size, interval=self.interval),
-                    *of.not_counted,
+                    *count_statistics(
+                        n, heads[i], denominator=denominator.size, interval=self.interval
+                    ),
+                    *denominator.not_counted,
                 ),
                 method,
             )
-            for i, (n, of) in found.items()
+            for i, (n, denominator) in counts.items()
         ]
-        compared = compare_counts(heads, {i: [n, of.size - n] for i, (n, of) in found.items()})
-        said = tuple(self._notes(sums, heads))
-        return [Row(self.id, self.label, self.level, (*shown, *compared), notes=said)]
+        compared = compare_counts(
+            heads, {i: [n, denominator.size - n] for i, (n, denominator) in counts.items()}
+        )
+        footnotes = tuple(self._notes(sums, heads))
+        return [Row(self.id, self.label, self.level, (*cells, *compared), notes=footnotes)]
 
     def _notes(self, sums: Sums, heads: Sequence[ColumnHead]) -> Iterator[str]:
         """Say what the denominator is, and of how many the answer hangs on what is not reported."""
-        for each in self.countings:
-            yield from notes.denominator(self.named, each.base, everybody=each.everybody)
-        lacking = [(each, n) for each in self.countings if (n := each.lacking(sums))]
-        what = dict.fromkeys(name for each, _ in lacking for name in each.lack)
-        of = ((heads[each.column].label, n) for each, n in lacking)
-        yield from notes.optional_fields_notes(self.label, what, of)
+        for counting in self.countings:
+            yield from notes.denominator(
+                self.named, counting.base, whole_column=counting.whole_column
+            )
+        lacking = [(counting, n) for counting in self.countings if (n := counting.lacking(sums))]
+        fields = dict.fromkeys(name for counting, _ in lacking for name in counting.optional_fields)
+        subjects_by_column = ((heads[counting.column].label, n) for counting, n in lacking)
+        yield from notes.optional_fields_notes(self.label, fields, subjects_by_column)
 
     @property
     def columns(self) -> list[int]:
         """The columns that it counts in, by position."""
-        return [each.column for each in self.countings]
+        return [counting.column for counting in self.countings]
 
     def subjects(self, sums: Share, column: int) -> int:
         """Read how many subjects a column counts."""
@@ -119,7 +125,9 @@ class CountRow(PlacedRow):
 
     def whom(self, sums: Sums, column: int, head: ColumnHead) -> Denominator:
         """Read of how many a column counts them."""
-        return next(each for each in self.countings if each.column == column).whom(sums, head)
+        return next(counting for counting in self.countings if counting.column == column).whom(
+            sums, head
+        )
 
 
 @dataclass(frozen=True)
@@ -133,21 +141,24 @@ class NotDueRow:
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count those settled and those missing: the rest are not yet due."""
-        for each in self.countings:
-            each.ask(derivation, members, share)
+        for counting in self.countings:
+            counting.ask(derivation, members, share)
 
     def touched(self) -> set[str]:
         """Touch the rows of who is settled."""
-        return set().union(*(each.touched for each in self.countings))
+        return set().union(*(counting.touched for counting in self.countings))
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give those of the column's set for whom it is not yet due."""
-        shown = [
-            Cell(head.id, count_statistics(each.whom(sums, head).waiting, head, of=head.n))
-            for each in self.countings
-            for head in [heads[each.column]]
+        cells = [
+            Cell(
+                head.id,
+                count_statistics(counting.whom(sums, head).not_due, head, denominator=head.n),
+            )
+            for counting in self.countings
+            for head in [heads[counting.column]]
         ]
-        return [Row(self.id, self.label, self.level, tuple(shown))]
+        return [Row(self.id, self.label, self.level, tuple(cells))]
 
 
 @dataclass(frozen=True)
@@ -157,9 +168,9 @@ class PairsRow(PlacedRow):
     column: int
     first: Test
     second: Test
-    waits: PendingTest
-    lack: Sequence[str] = ()
-    strictly: Sequence[Test] = ()
+    pending: PendingTest
+    optional_fields: Sequence[str] = ()
+    strict_test: Sequence[Test] = ()
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject in one of the four pairs, once both conditions are settled.
@@ -172,33 +183,35 @@ class PairsRow(PlacedRow):
         if first is not None and second is not None:
             pair = {(True, True): "a", (False, True): "b", (True, False): "c"}
             put_cell(share, self.sums, f"{self.index}.{pair.get((first, second), 'd')}", 1)
-            if any(test(derivation) is None for test in self.strictly):
+            if any(test(derivation) is None for test in self.strict_test):
                 put_cell(share, self.sums, f"{self.index}.l", 1)
-        elif not self.waits(derivation):
+        elif not self.pending(derivation):
             put_cell(share, self.sums, f"{self.index}.m", 1)
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give the pairs, the paired difference with its interval, and the exact P value."""
         cells = sums.get(self.sums, {})
-        both, second, first, neither = (cells.get(f"{self.index}.{pair}", 0) for pair in "abcd")
-        n, missing = both + second + first + neither, cells.get(f"{self.index}.m", 0)
+        both_hold, second, first, neither = (
+            cells.get(f"{self.index}.{pair}", 0) for pair in "abcd"
+        )
+        n, missing = both_hold + second + first + neither, cells.get(f"{self.index}.m", 0)
         head = heads[self.column]
-        why = "" if n else NOT_REPORTED
-        limits = paired_tango(both, second, first, neither)
+        absent = "" if n else NOT_REPORTED
+        limits = paired_tango(both_hold, second, first, neither)
         statistics = (
             integer_statistic("n", n),
-            integer_statistic("both", both),
+            integer_statistic("both", both_hold),
             integer_statistic("first", first),
             integer_statistic("second", second),
             integer_statistic("neither", neither),
             number_statistic(
-                "difference", Fraction(100 * (second - first), n) if n else None, 1, why
+                "difference", Fraction(100 * (second - first), n) if n else None, 1, absent
             ),
             *(percent_interval(limits, 1) if limits else ()),
-            p_value(mcnemar_exact(first, second) if n else None, why),
+            p_value(mcnemar_exact(first, second) if n else None, absent),
             *not_counted_statistics(head.shown - n - missing, missing),
         )
         cell = Cell(head.id, statistics, f"{MCNEMAR_EXACT}; {PAIRED_TANGO}, 95 %")
         lack = [(head.label, cells.get(f"{self.index}.l", 0))]
-        said = tuple(notes.optional_fields_notes(self.label, self.lack, lack))
-        return [Row(self.id, self.label, self.level, (cell,), notes=said)]
+        footnotes = tuple(notes.optional_fields_notes(self.label, self.optional_fields, lack))
+        return [Row(self.id, self.label, self.level, (cell,), notes=footnotes)]

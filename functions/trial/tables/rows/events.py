@@ -44,18 +44,18 @@ EventCounts = Mapping[tuple[int, str], int]
 """
 
 
-def event_cells(heads: Sequence[ColumnHead], found: EventCounts) -> tuple[Cell, ...]:
+def event_cells(heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[Cell, ...]:
     """Give subjects and events of each column, and compare the subjects."""
-    subjects = {i: found.get((i, "n"), 0) for i, head in enumerate(heads) if not head.comparison}
-    shown = [
+    subjects = {i: counts.get((i, "n"), 0) for i, head in enumerate(heads) if not head.comparison}
+    cells = [
         Cell(
             heads[i].id,
-            (*count_statistics(n, heads[i]), integer_statistic("events", found.get((i, "e"), 0))),
+            (*count_statistics(n, heads[i]), integer_statistic("events", counts.get((i, "e"), 0))),
         )
         for i, n in subjects.items()
     ]
-    rest = {i: [n, heads[i].settled - n] for i, n in subjects.items()}
-    return (*shown, *compare_counts(heads, rest))
+    with_and_without = {i: [n, heads[i].determined - n] for i, n in subjects.items()}
+    return (*cells, *compare_counts(heads, with_and_without))
 
 
 @dataclass(frozen=True)
@@ -66,49 +66,53 @@ class EventSelection:
     """
 
     matches: EventMatcher
-    asked: Sequence[str]
+    optional_fields: Sequence[str]
 
-    def open(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
+    def undetermined_counts(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
         """Count the events of a subject that lack what is asked, and the subject if it has others.
 
         Of a subject with an event that is meant, the answer is known.
         """
-        truths = [self.matches(event) for event in events] if self.asked else []
+        truths = [self.matches(event) for event in events] if self.optional_fields else []
         n = truths.count(None)
         if not n:
             return {}
         return {"v": n} if True in truths else {"v": n, "w": 1}
 
-    def note(self, label: str, heads: Sequence[ColumnHead], found: EventCounts) -> tuple[str, ...]:
+    def note(self, label: str, heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[str, ...]:
         """Say of how many events and subjects it is not known whether they are meant."""
-        of = [
-            (head.label, _said(n, found.get((i, "w"), 0)))
+        texts_by_column = [
+            (head.label, _said(n, counts.get((i, "w"), 0)))
             for i, head in enumerate(heads)
-            if (n := found.get((i, "v"), 0))
+            if (n := counts.get((i, "v"), 0))
         ]
-        return (notes.optional_fields_note(label, " or ".join(self.asked), of),) if of else ()
+        return (
+            (notes.optional_fields_note(label, " or ".join(self.optional_fields), texts_by_column),)
+            if texts_by_column
+            else ()
+        )
 
 
 def _said(events: int, subjects: int) -> str:
     """Say how many events are not counted and, for that, how many subjects."""
-    said = f"{events} event{'' if events == 1 else 's'}"
-    return f"{said}, and so {subjects} subject{'' if subjects == 1 else 's'}" if subjects else said
+    text = f"{events} event{'' if events == 1 else 's'}"
+    return f"{text}, and so {subjects} subject{'' if subjects == 1 else 's'}" if subjects else text
 
 
 @dataclass(frozen=True)
 class EventsRow(PlacedRow):
     """Subjects with at least one adverse event of some description, and how many events."""
 
-    lacking: EventSelection
+    selection: EventSelection
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once, and each of its events."""
         adverse_events = derivation.adverse_events
         if not adverse_events:
             return
-        events = sum(map(bool, map(self.lacking.matches, adverse_events)))
+        events = sum(map(bool, map(self.selection.matches, adverse_events)))
         counts = {"n": 1, "e": events} if events else {}
-        counts |= self.lacking.open(adverse_events)
+        counts |= self.selection.undetermined_counts(adverse_events)
         for column, member in enumerate(members):
             if member:
                 for name, n in counts.items():
@@ -116,12 +120,14 @@ class EventsRow(PlacedRow):
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give subjects (n, N, percentage) and events."""
-        cells, at = sums.get(self.sums, {}), f"{self.index}."
-        found = {
-            (i, name): cells.get(f"{at}{i}.{name}", 0) for i in range(len(heads)) for name in "nevw"
+        cells, prefix = sums.get(self.sums, {}), f"{self.index}."
+        counts = {
+            (i, name): cells.get(f"{prefix}{i}.{name}", 0)
+            for i in range(len(heads))
+            for name in "nevw"
         }
-        said = self.lacking.note(self.label, heads, found)
-        return [Row(self.id, self.label, self.level, event_cells(heads, found), notes=said)]
+        footnotes = self.selection.note(self.label, heads, counts)
+        return [Row(self.id, self.label, self.level, event_cells(heads, counts), notes=footnotes)]
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,7 @@ class Severity:
         None where there are no events. A level that is not known comes after all that are.
         """
         reached = {level_text(event.data.get(self.field) or "") for event in events}
-        return max(reached, key=lambda each: (bool(each), self.place(each), each), default=None)
+        return max(reached, key=lambda level: (bool(level), self.place(level), level), default=None)
 
     def place(self, level: str) -> int:
         """Give the place of a level among those that are known."""
@@ -163,7 +169,7 @@ class TermsRow:
     index: int
     chunks: int
     label: str
-    lacking: EventSelection
+    selection: EventSelection
     names: Callable[[AdverseEvent], Sequence[tuple[str, ...]]]
     minimum_percent: Decimal | None
     severity: Severity | None
@@ -171,17 +177,17 @@ class TermsRow:
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once a class and once a term, and each event."""
-        found: dict[tuple[str, ...], list[AdverseEvent]] = {}
-        for event in filter(self.lacking.matches, derivation.adverse_events):
+        events_by_name: dict[tuple[str, ...], list[AdverseEvent]] = {}
+        for event in filter(self.selection.matches, derivation.adverse_events):
             for name in self.names(event):
-                found.setdefault(name, []).append(event)
-        for name, events in found.items():
+                events_by_name.setdefault(name, []).append(event)
+        for name, events in events_by_name.items():
             counts = {"n": 1, "e": len(events)}
             if self.severity and (worst := self.severity.worst(events)) is not None:
-                known = worst in self.severity.labels
-                counts[str(self.severity.place(worst)) if known else "o" if worst else "m"] = 1
+                is_known = worst in self.severity.labels
+                counts[str(self.severity.place(worst)) if is_known else "o" if worst else "m"] = 1
             self._put(share, members, name, counts)
-        if lack := self.lacking.open(derivation.adverse_events):
+        if lack := self.selection.undetermined_counts(derivation.adverse_events):
             self._put(share, members, (), lack)
 
     def _put(
@@ -208,16 +214,18 @@ class TermsRow:
             parts = [name[:depth] for depth in range(1, len(name) + 1)]
             return tuple((-_subjects(counts.get(part, {})), part[-1]) for part in parts)
 
-        wanted = [name for name in counts if self._frequent(counts[name], heads)]
+        names = [name for name in counts if self._frequent(counts[name], heads)]
         rows = [
             row
-            for name in sorted(wanted, key=order)
+            for name in sorted(names, key=order)
             for row in self._rows(name, counts[name], heads)
         ]
-        said = self.lacking.note(self.label, heads, lack)
-        if said and not rows:
-            return [Row(self.id, self.label, 0, notes=said)]
-        return [replace(row, notes=said) if place == 0 else row for place, row in enumerate(rows)]
+        footnotes = self.selection.note(self.label, heads, lack)
+        if footnotes and not rows:
+            return [Row(self.id, self.label, 0, notes=footnotes)]
+        return [
+            replace(row, notes=footnotes) if place == 0 else row for place, row in enumerate(rows)
+        ]
 
     def subjects(
         self, sums: Share, heads: Sequence[ColumnHead]
@@ -227,27 +235,33 @@ class TermsRow:
         counts.pop((), None)
         deepest = max(map(len, counts), default=0)
         return {
-            name: {column: n for (column, statistic), n in found.items() if statistic == "n"}
-            for name, found in counts.items()
-            if len(name) == deepest and self._frequent(found, heads)
+            name: {column: n for (column, statistic), n in term_counts.items() if statistic == "n"}
+            for name, term_counts in counts.items()
+            if len(name) == deepest and self._frequent(term_counts, heads)
         }
 
     def _counts(self, sums: Share) -> dict[tuple[str, ...], dict[tuple[int, str], int]]:
         counts: dict[tuple[str, ...], dict[tuple[int, str], int]] = {}
         for chunk in range(self.chunks):
             for cell, value in sums.get(f"{self.sums}{chunk}", {}).items():
-                index, column, rest = cell.split(".", 2)
+                index, column, statistic_and_name = cell.split(".", 2)
                 if int(index) == self.index:
-                    statistic, text = rest[: rest.index("[")], rest[rest.index("[") :]
+                    statistic, text = (
+                        statistic_and_name[: statistic_and_name.index("[")],
+                        statistic_and_name[statistic_and_name.index("[") :],
+                    )
                     name = tuple(json.loads(text))
                     counts.setdefault(name, {})[int(column), statistic] = value
         return counts
 
-    def _frequent(self, found: EventCounts, heads: Sequence[ColumnHead]) -> bool:
+    def _frequent(self, term_counts: EventCounts, heads: Sequence[ColumnHead]) -> bool:
         if self.minimum_percent is None:
             return True
-        shares = (proportion(found.get((i, "n"), 0), head.settled) for i, head in enumerate(heads))
-        return any(each is not None and each >= self.minimum_percent for each in shares)
+        shares = (
+            proportion(term_counts.get((i, "n"), 0), head.determined)
+            for i, head in enumerate(heads)
+        )
+        return any(share is not None and share >= self.minimum_percent for share in shares)
 
     def _named(self, name: tuple[str, ...]) -> str:
         """Name a term's row; a term that is called like a level is told from its class's level."""
@@ -260,24 +274,24 @@ class TermsRow:
         return f"{above}/~~{last}"  # no part that is written with ~0 and ~1 begins so
 
     def _rows(
-        self, name: tuple[str, ...], found: EventCounts, heads: Sequence[ColumnHead]
+        self, name: tuple[str, ...], term_counts: EventCounts, heads: Sequence[ColumnHead]
     ) -> Iterator[Row]:
         row, level = self._named(name), len(name) - 1
         groups = tuple(zip(self.factors, name, strict=False))
-        yield Row(row, name[-1], level, event_cells(heads, found), groups)
-        for statistic, value, label in self._worst(found):
+        yield Row(row, name[-1], level, event_cells(heads, term_counts), groups)
+        for statistic, value, label in self._worst(term_counts):
             cells = tuple(
-                Cell(head.id, count_statistics(found.get((i, statistic), 0), head))
+                Cell(head.id, count_statistics(term_counts.get((i, statistic), 0), head))
                 for i, head in enumerate(heads)
                 if head.comparison is None
             )
             yield Row(row_id(row, value), label, level + 1, cells, (*groups, ("level", value)))
 
-    def _worst(self, found: EventCounts) -> Iterator[tuple[str, str, str]]:
+    def _worst(self, term_counts: EventCounts) -> Iterator[tuple[str, str, str]]:
         """Give the levels that are shown under a term: cells, value and label of each."""
         if self.severity is None:
             return
-        occurring = {statistic for _, statistic in found}
+        occurring = {statistic for _, statistic in term_counts}
         for place, (value, label) in enumerate(self.severity.labels.items()):
             if value in self.severity.always or str(place) in occurring:
                 yield str(place), value, label
@@ -286,8 +300,8 @@ class TermsRow:
                 yield statistic, value, label
 
 
-def _subjects(found: EventCounts) -> int:
-    return sum(n for (_, statistic), n in found.items() if statistic == "n")
+def _subjects(term_counts: EventCounts) -> int:
+    return sum(n for (_, statistic), n in term_counts.items() if statistic == "n")
 
 
 @dataclass(frozen=True)
@@ -297,7 +311,7 @@ class IncidenceRow(PlacedRow):
     Risk ends with the last contact, or with the study's days after the last dose.
     """
 
-    lacking: EventSelection
+    selection: EventSelection
     per: int
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
@@ -305,7 +319,7 @@ class IncidenceRow(PlacedRow):
         if (risk := self._risk(derivation)) is None:
             return
         counts = {"d": risk.days, "n": int(risk.event), "u": int(risk.undated)}
-        counts |= self.lacking.open(derivation.adverse_events)
+        counts |= self.selection.undetermined_counts(derivation.adverse_events)
         for column, member in enumerate(members):
             for name, count in counts.items() if member else ():
                 if count:
@@ -318,8 +332,12 @@ class IncidenceRow(PlacedRow):
         end, window = derivation.last_contact, derivation.rules.adverse_events.days_after_last_dose
         if window is not None:
             end = min(end, derivation.last_dose_day + window)
-        onsets = [each.onset for each in derivation.adverse_events if self.lacking.matches(each)]
-        days = (day for each in onsets if each and (day := each.since(first)) is not None)
+        onsets = [
+            adverse_event.onset
+            for adverse_event in derivation.adverse_events
+            if self.selection.matches(adverse_event)
+        ]
+        days = (day for onset in onsets if onset and (day := onset.since(first)) is not None)
         event = min(days, default=None)
         if event is not None and event <= end:
             return Time(event - first + 1, event=True)
@@ -329,32 +347,32 @@ class IncidenceRow(PlacedRow):
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give subjects with an event, years at risk, the rate and its exact interval."""
         cells = sums.get(self.sums, {})
-        shown, undated = [], {}
+        rate_cells, undated = [], {}
         for i, head in enumerate(heads):
             if head.comparison is None:
                 n, days, missed = (cells.get(f"{self.index}.{i}.{name}", 0) for name in "ndu")
                 undated[head.label] = missed
                 shown_rate = (*self._rate(n, days), *undated_statistic(missed))
-                shown.append(Cell(head.id, shown_rate, f"{EXACT_POISSON}, 95 %"))
-        found = {
+                rate_cells.append(Cell(head.id, shown_rate, f"{EXACT_POISSON}, 95 %"))
+        counts = {
             (i, name): cells.get(f"{self.index}.{i}.{name}", 0)
             for i in range(len(heads))
             for name in "vw"
         }
-        lacks = self.lacking.note(self.label, heads, found)
-        said = (*notes.undated(self.label, undated), *lacks)
-        return [Row(self.id, self.label, self.level, tuple(shown), notes=said)]
+        lacks = self.selection.note(self.label, heads, counts)
+        footnotes = (*notes.undated(self.label, undated), *lacks)
+        return [Row(self.id, self.label, self.level, tuple(rate_cells), notes=footnotes)]
 
     def _rate(self, n: int, days: int) -> tuple[Statistic, ...]:
-        found, interval = rate(n, days), poisson_interval(n, days)
+        incidence, interval = rate(n, days), poisson_interval(n, days)
         years = number_statistic("years", Fraction(days) / DAYS_A_YEAR, 1)
-        if found is None or interval is None:
+        if incidence is None or interval is None:
             return integer_statistic("n", n), years
         scale = DAYS_A_YEAR * self.per
         low, high = (Fraction(limit) * scale for limit in interval)
         return (
             integer_statistic("n", n),
             years,
-            number_statistic("rate", found * scale, 1),
+            number_statistic("rate", incidence * scale, 1),
             *interval_statistics((low, high), 1),
         )

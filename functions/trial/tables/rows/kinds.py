@@ -49,18 +49,18 @@ class ColumnHead:
     comparison: Comparison | None = None
     percent_places: int = 0
     hidden: int = 0
-    open: int = 0
+    undetermined: int = 0
     allowance: Allowance = field(default_factory=Allowance, compare=False)
 
     @property
     def shown(self) -> int:
         """How many subjects it shows."""
-        return self.n - self.hidden - self.open
+        return self.n - self.hidden - self.undetermined
 
     @property
-    def settled(self) -> int:
+    def determined(self) -> int:
         """How many a percentage is of: those known to be shown or not to be."""
-        return self.n - self.open
+        return self.n - self.undetermined
 
 
 class Members(list[bool]):
@@ -71,13 +71,17 @@ class Members(list[bool]):
 
     def __init__(self, belongs: Sequence[bool], where: Sequence[Truth]) -> None:
         """Show who belongs to a column's set and is known to be one that it shows."""
-        super().__init__(of and bool(seen) for of, seen in zip(belongs, where, strict=True))
+        super().__init__(
+            in_set and bool(is_shown) for in_set, is_shown in zip(belongs, where, strict=True)
+        )
         self.belongs = belongs
         self.where = where
 
     def only(self, column: int) -> "Members":
         """Give the subject as a member of one column alone."""
-        return Members([of and i == column for i, of in enumerate(self.belongs)], self.where)
+        return Members(
+            [belongs and i == column for i, belongs in enumerate(self.belongs)], self.where
+        )
 
 
 class CompiledRow(Protocol):
@@ -106,7 +110,7 @@ def row_id(row: str, *parts: str) -> str:
     A slash in a part is written as JSON Pointer writes it, `~1` (and a tilde `~0`), so that two
     rows never share a name.
     """
-    return "/".join((row, *(each.replace("~", "~0").replace("/", "~1") for each in parts)))
+    return "/".join((row, *(part.replace("~", "~0").replace("/", "~1") for part in parts)))
 
 
 def column_groups(arms: Sequence[str | None]) -> list[str]:
@@ -127,13 +131,13 @@ def put_cell(share: Share, row: str, cell: str, value: int) -> None:
 
 
 def count_statistics(
-    n: int, head: ColumnHead, *, of: int | None = None, interval: bool = False
+    n: int, head: ColumnHead, *, denominator: int | None = None, interval: bool = False
 ) -> tuple[Statistic, ...]:
     """Give a count of subjects with its denominator, percentage and, if wanted, exact interval.
 
     The denominator is the column's unless it is given.
     """
-    size = head.settled if of is None else of
+    size = head.determined if denominator is None else denominator
     percent = proportion(n, size)
     statistics = (
         integer_statistic("n", n),
@@ -144,8 +148,8 @@ def count_statistics(
             rounding.percent_text(n, size, head.percent_places),
         ),
     )
-    interval_statistics = clopper_pearson(n, size) if interval else None
-    return (*statistics, *(percent_interval(interval_statistics, 1) if interval_statistics else ()))
+    exact_interval = clopper_pearson(n, size) if interval else None
+    return (*statistics, *(percent_interval(exact_interval, 1) if exact_interval else ()))
 
 
 def integer_statistic(name: str, n: int) -> Statistic:
@@ -158,19 +162,19 @@ def undated_statistic(n: int) -> tuple[Statistic, ...]:
     return (integer_statistic("undated", n),) if n else ()
 
 
-def places_kept(*precisions: Precision) -> int | None:
+def fewest_places(*precisions: Precision) -> int | None:
     """Say to how many places rounded values are kept: the fewest of all, None if all are exact."""
-    return min((each.places for each in precisions if not each.exact), default=None)
+    return min((precision.places for precision in precisions if not precision.exact), default=None)
 
 
 def check_printed(precision: Precision, decimals: int, path: str) -> None:
     """Refuse more decimals of what has no last one than are right after it was rounded."""
-    most = precision.printable
-    if most is not None and decimals > most:
+    max_decimals = precision.printable
+    if max_decimals is not None and decimals > max_decimals:
         instead = (
-            f"print {most} at most"
+            f"print {max_decimals} at most"
             if precision.places >= ENDLESS_PLACES
-            else f"print {most} at most, or leave out the parameter's places"
+            else f"print {max_decimals} at most, or leave out the parameter's places"
         )
         detail = f"prints {decimals} decimals of values that are kept to {precision.places}: "
         raise refused(path, detail + instead)

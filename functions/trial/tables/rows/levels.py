@@ -36,7 +36,7 @@ class KnownLevels:
 
     labels: Mapping[str, str]
     always: frozenset[str] = frozenset()
-    told: frozenset[str] = frozenset()
+    noted_if_empty: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class LevelsRow(PlacedRow):
 
     find: Callable[[Derivation], Iterable[str]]
     levels: KnownLevels
-    settled: bool = False
+    one_level_each: bool = False
     base: OwnDenominator | None = None
-    everybody: bool = False
+    whole_column: bool = False
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once at each of its levels; a missing one is called ''."""
@@ -78,21 +78,24 @@ class LevelsRow(PlacedRow):
 
         Columns that compare do so in the heading, over all levels but the unknown.
         """
-        found = self._found(sums.get(self.sums, {}))
+        counts_by_column = self._found(sums.get(self.sums, {}))
         columns = {
-            i: self._column(sums.get(self.sums, {}), found, i, head)
+            i: self._column(sums.get(self.sums, {}), counts_by_column, i, head)
             for i, head in enumerate(heads)
             if head.comparison is None
         }
-        labels = self._labels(found)
+        labels = self._labels(counts_by_column)
         rows = [self._row(value, label, heads, columns) for value, label in labels.items()]
         rows += self._apart(heads, columns)
-        known = [value for value in labels if value]
-        tabled = {i: [of.at.get(value, 0) for value in known] for i, of in columns.items()}
+        known_values = [value for value in labels if value]
+        tabled = {
+            i: [column.counts.get(value, 0) for value in known_values]
+            for i, column in columns.items()
+        }
         compared = compare_counts(heads, tabled)
-        said = tuple(self._notes(found, columns))
+        footnotes = tuple(self._notes(counts_by_column, columns))
         if self.label:
-            return [Row(self.id, self.label, self.level, compared, notes=said), *rows]
+            return [Row(self.id, self.label, self.level, compared, notes=footnotes), *rows]
         return rows
 
     def size(self, sums: Share, column: int, head: ColumnHead) -> int:
@@ -102,39 +105,48 @@ class LevelsRow(PlacedRow):
 
     def _found(self, cells: Cells) -> dict[int, dict[str, int]]:
         """Give the counts of each level by column."""
-        found: dict[int, dict[str, int]] = {}
+        counts_by_column: dict[int, dict[str, int]] = {}
         start = f"{self.index}."
         for name, n in cells.items():
             if name.startswith(start) and "=" in name:
                 column, value = name[len(start) :].split("=", 1)
-                found.setdefault(int(column), {})[value] = n
-        return found
+                counts_by_column.setdefault(int(column), {})[value] = n
+        return counts_by_column
 
     def _column(
-        self, cells: Cells, found: Mapping[int, Mapping[str, int]], column: int, head: ColumnHead
+        self,
+        cells: Cells,
+        counts_by_column: Mapping[int, Mapping[str, int]],
+        column: int,
+        head: ColumnHead,
     ) -> "_LevelCounts":
-        at = found.get(column, {})
-        size, shown = head.settled, head.shown
+        level_counts = counts_by_column.get(column, {})
+        size, size_shown = head.determined, head.shown
         if self.base is not None:
-            size, shown = (cells.get(f"{self.index}.{column}.{what}", 0) for what in "dk")
-        waiting = shown - sum(at.values()) if self.settled else 0
-        missing = 0 if "" in self.levels.labels else at.get("", 0)
-        left = waiting + missing if self.settled and not self.everybody else 0
-        return _LevelCounts(at, size - left, waiting, missing)
+            size, size_shown = (cells.get(f"{self.index}.{column}.{cell}", 0) for cell in "dk")
+        not_due = size_shown - sum(level_counts.values()) if self.one_level_each else 0
+        missing = 0 if "" in self.levels.labels else level_counts.get("", 0)
+        not_counted = not_due + missing if self.one_level_each and not self.whole_column else 0
+        return _LevelCounts(level_counts, size - not_counted, not_due, missing)
 
-    def _labels(self, found: Mapping[int, Mapping[str, int]]) -> dict[str, str]:
+    def _labels(self, counts_by_column: Mapping[int, Mapping[str, int]]) -> dict[str, str]:
         """Name the levels that are shown, in their order; others by frequency."""
-        most = {
-            value: max(at.get(value, 0) for at in found.values())
-            for at in found.values()
-            for value in at
+        highest_counts = {
+            value: max(level_counts.get(value, 0) for level_counts in counts_by_column.values())
+            for counts in counts_by_column.values()
+            for value in counts
         }
-        row_id, always = self.levels.labels, self.levels.always
-        known = {
-            value: label for value, label in row_id.items() if value in always or value in most
+        named_levels, always = self.levels.labels, self.levels.always
+        known_labels = {
+            value: label
+            for value, label in named_levels.items()
+            if value in always or value in highest_counts
         }
-        others = sorted(most.keys() - row_id.keys() - {""}, key=lambda each: (-most[each], each))
-        return known | {value: value for value in others}
+        others = sorted(
+            highest_counts.keys() - named_levels.keys() - {""},
+            key=lambda value: (-highest_counts[value], value),
+        )
+        return known_labels | {value: value for value in others}
 
     def _row(
         self,
@@ -144,8 +156,11 @@ class LevelsRow(PlacedRow):
         columns: "Mapping[int, _LevelCounts]",
     ) -> Row:
         cells = tuple(
-            Cell(heads[i].id, count_statistics(of.at.get(value, 0), heads[i], of=of.size))
-            for i, of in columns.items()
+            Cell(
+                heads[i].id,
+                count_statistics(column.counts.get(value, 0), heads[i], denominator=column.size),
+            )
+            for i, column in columns.items()
         )
         return Row(row_id(self.id, value), label, self._inner, cells, (("level", value),))
 
@@ -156,16 +171,16 @@ class LevelsRow(PlacedRow):
 
         Who is in no percentage has none.
         """
-        inside = self.everybody or not self.settled
+        inside = self.whole_column or not self.one_level_each
         for value, label, counts in (
-            ("", MISSING, {i: of.missing for i, of in columns.items()}),
-            (NOT_YET_DUE_LEVEL, NOT_YET_DUE, {i: of.waiting for i, of in columns.items()}),
+            ("", MISSING, {i: column.missing for i, column in columns.items()}),
+            (NOT_YET_DUE_LEVEL, NOT_YET_DUE, {i: column.not_due for i, column in columns.items()}),
         ):
             if any(counts.values()):
                 cells = tuple(
                     Cell(
                         heads[i].id,
-                        count_statistics(n, heads[i], of=columns[i].size)
+                        count_statistics(n, heads[i], denominator=columns[i].size)
                         if inside
                         else (integer_statistic("n", n),),
                     )
@@ -179,17 +194,19 @@ class LevelsRow(PlacedRow):
         return self.level + bool(self.label)
 
     def _notes(
-        self, found: Mapping[int, Mapping[str, int]], columns: "Mapping[int, _LevelCounts]"
+        self,
+        counts_by_column: Mapping[int, Mapping[str, int]],
+        columns: "Mapping[int, _LevelCounts]",
     ) -> Iterator[str]:
-        yield from notes.denominator(self.label, self.base, everybody=self.everybody)
-        inside = self.everybody or not self.settled
-        if not inside and any(of.missing or of.waiting for of in columns.values()):
+        yield from notes.denominator(self.label, self.base, whole_column=self.whole_column)
+        inside = self.whole_column or not self.one_level_each
+        if not inside and any(column.missing or column.not_due for column in columns.values()):
             yield notes.DETERMINED
-        occurring = {value for at in found.values() for value in at}
+        occurring = {value for level_counts in counts_by_column.values() for value in level_counts}
         nobody = [
             label
             for value, label in self.levels.labels.items()
-            if value in self.levels.told and value not in occurring
+            if value in self.levels.noted_if_empty and value not in occurring
         ]
         if occurring and nobody:
             yield notes.nobody(self.label, nobody)
@@ -199,9 +216,9 @@ class LevelsRow(PlacedRow):
 class _LevelCounts:
     """A column's counts by level; of how many they are; who is in none."""
 
-    at: Mapping[str, int]
+    counts: Mapping[str, int]
     size: int
-    waiting: int
+    not_due: int
     missing: int
 
 
@@ -211,17 +228,17 @@ class ShiftRow(PlacedRow):
 
     before: Category
     after: Category
-    waits: PendingTest
+    pending: PendingTest
     befores: Mapping[str, str]
     afters: Mapping[str, str]
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once, where both classes are known; else where one is missing."""
         before, after = self.before(derivation), self.after(derivation)
-        known = before is not None and after is not None
-        if not known and self.waits(derivation):
+        both_known = before is not None and after is not None
+        if not both_known and self.pending(derivation):
             return
-        cell = f"={before}\t{after}" if known else ".m"
+        cell = f"={before}\t{after}" if both_known else ".m"
         for column, member in enumerate(members):
             if member:
                 put_cell(share, self.sums, f"{self.index}.{column}{cell}", 1)
@@ -241,16 +258,20 @@ class ShiftRow(PlacedRow):
 
         def row(values: tuple[str, ...], label: str, counts: Mapping[int, int]) -> Iterator[Row]:
             if any(counts.values()):
-                made = tuple(
-                    Cell(head.id, count_statistics(counts[i], head, of=sizes[i]))
+                row_cells = tuple(
+                    Cell(head.id, count_statistics(counts[i], head, denominator=sizes[i]))
                     for i, head in columns.items()
                 )
                 groups = tuple(zip(("before", "after"), values, strict=False))
-                yield Row(row_id(self.id, *values), label, inner + len(values) - 1, made, groups)
+                yield Row(
+                    row_id(self.id, *values), label, inner + len(values) - 1, row_cells, groups
+                )
 
         for before, label in self.befores.items():
-            of = {i: sum(pairs[before, after][i] for after in self.afters) for i in columns}
-            rows += row((before,), label, of)
+            class_counts = {
+                i: sum(pairs[before, after][i] for after in self.afters) for i in columns
+            }
+            rows += row((before,), label, class_counts)
             for after, name in self.afters.items():
                 rows += row((before, after), name, pairs[before, after])
         return [*rows, *self._apart(cells, columns, sizes)]
@@ -265,22 +286,26 @@ class ShiftRow(PlacedRow):
         return {i: cells.get(f"{self.index}.{i}={before}\t{after}", 0) for i in columns}
 
     def _heading(self, counts: Iterable[Mapping[int, int]]) -> Iterator[Row]:
-        said = () if all(any(each.values()) for each in counts) else (notes.ZERO_ROWS,)
+        footnotes = (
+            ()
+            if all(any(column_counts.values()) for column_counts in counts)
+            else (notes.ZERO_ROWS,)
+        )
         if self.label:
-            yield Row(self.id, self.label, self.level, notes=said)
+            yield Row(self.id, self.label, self.level, notes=footnotes)
 
     def _apart(
         self, cells: Cells, columns: Mapping[int, ColumnHead], sizes: Mapping[int, int]
     ) -> Iterator[Row]:
         """Give who has not both classes, where anybody has not: missing, and not yet due."""
         missing = {i: cells.get(f"{self.index}.{i}.m", 0) for i in columns}
-        waiting = {i: head.shown - sizes[i] - missing[i] for i, head in columns.items()}
+        not_due = {i: head.shown - sizes[i] - missing[i] for i, head in columns.items()}
         for value, label, counts in (
             ("(missing)", MISSING, missing),
-            (NOT_YET_DUE_LEVEL, NOT_YET_DUE, waiting),
+            (NOT_YET_DUE_LEVEL, NOT_YET_DUE, not_due),
         ):
             if any(counts.values()):
-                made = tuple(
+                row_cells = tuple(
                     Cell(columns[i].id, (integer_statistic("n", n),)) for i, n in counts.items()
                 )
                 inner = self.level + bool(self.label)
@@ -289,7 +314,7 @@ class ShiftRow(PlacedRow):
                     row_id(self.id, value),
                     str(label),
                     inner,
-                    made,
+                    row_cells,
                     group,
                     notes=(notes.DETERMINED,),
                 )

@@ -35,11 +35,11 @@ from trial.tables.rows.kinds import (
     Members,
     check_printed,
     count_statistics,
+    fewest_places,
     integer_statistic,
     interval_statistics,
     number_statistic,
     p_value,
-    places_kept,
     put_cell,
 )
 
@@ -58,22 +58,25 @@ class StratifiedRow(PlacedRow):
 
     test: Test
     strata: Sequence[Category]
-    waits: PendingTest
-    lack: Sequence[str]
-    strictly: Test
+    pending: PendingTest
+    optional_fields: Sequence[str]
+    strict_test: Test
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject in its stratum once it is settled and, where it holds, once more.
 
         Apart, whether the answer is open to what its adverse events `lack`.
         """
-        levels, holds = [each(derivation) for each in self.strata], self.test(derivation)
+        levels, holds = (
+            [stratum_of(derivation) for stratum_of in self.strata],
+            self.test(derivation),
+        )
         if holds is None or None in levels:
-            names = [] if self.waits(derivation) else ["m"]
+            names = [] if self.pending(derivation) else ["m"]
         else:
             stratum = canonical(levels)
             names = [f"d{stratum}", *([f"n{stratum}"] if holds else [])]
-            names += ["l"] if self.strictly(derivation) is None else []
+            names += ["l"] if self.strict_test(derivation) is None else []
         for column, member in enumerate(members):
             if member:
                 for name in names:
@@ -82,32 +85,37 @@ class StratifiedRow(PlacedRow):
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give, of all strata, the subjects counted; and compare columns within strata."""
         cells, start = sums.get(self.sums, {}), f"{self.index}."
-        found = (name.split(".", 2)[2] for name in cells if name.startswith(start))
-        strata = {name[1:] for name in found} - {""}
+        cell_names = (name.split(".", 2)[2] for name in cells if name.startswith(start))
+        strata = {name[1:] for name in cell_names} - {""}
 
         def counts(column: int, stratum: str) -> tuple[int, int]:
-            n, size = (cells.get(f"{start}{column}.{what}{stratum}", 0) for what in "nd")
+            n, size = (cells.get(f"{start}{column}.{cell}{stratum}", 0) for cell in "nd")
             return n, size - n
 
-        shown = []
+        row_cells = []
         for i, head in enumerate(heads):
             if head.comparison is None:
                 tables = [counts(i, stratum) for stratum in strata]
                 n, size = sum(n for n, _ in tables), sum(map(sum, tables))
                 missing = cells.get(f"{start}{i}.m", 0)
-                left = not_counted_statistics(head.shown - size - missing, missing)
-                shown.append(Cell(head.id, (*count_statistics(n, head, of=size), *left)))
+                not_counted = not_counted_statistics(head.shown - size - missing, missing)
+                row_cells.append(
+                    Cell(head.id, (*count_statistics(n, head, denominator=size), *not_counted))
+                )
             else:
                 columns = head.comparison.columns
-                tested = [[counts(each, stratum) for each in columns] for stratum in sorted(strata)]
-                shown.append(Cell(head.id, *_association(tested)))
+                tested = [
+                    [counts(compared_column, stratum) for compared_column in columns]
+                    for stratum in sorted(strata)
+                ]
+                row_cells.append(Cell(head.id, *_association(tested)))
         lack = (
             (head.label, cells.get(f"{start}{i}.l", 0))
             for i, head in enumerate(heads)
             if head.comparison is None
         )
-        said = tuple(notes.optional_fields_notes(self.label, self.lack, lack))
-        return [Row(self.id, self.label, self.level, tuple(shown), notes=said)]
+        footnotes = tuple(notes.optional_fields_notes(self.label, self.optional_fields, lack))
+        return [Row(self.id, self.label, self.level, tuple(row_cells), notes=footnotes)]
 
 
 def _association(
@@ -146,24 +154,27 @@ class AncovaRow:
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add the subject's values at its levels; and count it where levels may be pooled."""
         arm = next(
-            (arm for arm, held in zip(self.arms, members, strict=True) if arm and held), None
+            (arm for arm, is_member in zip(self.arms, members, strict=True) if arm and is_member),
+            None,
         )
         levels = {name: find(derivation) for name, find in self.factors.items()}
         for name, pool in self.pools.items():
             if pool.member(derivation) and levels[name] is not None:
                 cell = canonical([name, levels[name], derivation.planned_arm])
                 put_cell(share, self._row("pool", levels[name]), cell, 1)
-        values = [each.evaluate(derivation) for each in (*self.covariates, self.response)]
+        values = [quantity.evaluate(derivation) for quantity in (*self.covariates, self.response)]
         if arm is None or None in values or None in levels.values():
             return
         text = canonical([arm, *levels.values()])
         row = self._row("sums", text)
-        for name, value in self._products.lift([each.units for each in values if each]).items():
+        for name, value in self._products.lift(
+            [quantity_value.units for quantity_value in values if quantity_value]
+        ).items():
             put_cell(share, row, f"{name}{text}", value)
 
     @cached_property
     def _products(self) -> Products:
-        return Products(tuple(each.places for each in (*self.covariates, self.response)))
+        return Products(tuple(quantity.places for quantity in (*self.covariates, self.response)))
 
     @property
     def precisions(self) -> list[Precision]:
@@ -173,15 +184,17 @@ class AncovaRow:
     def check(self, path: str) -> None:
         """Refuse decimals that are not kept, where the row names them or else its measure."""
         named = self.decimals != self.response.precision.decimals
-        at = f"{path}/decimals" if named else f"{path}/ancova/measure"
-        check_printed(self.response.precision, self.decimals + SPREAD, at)
+        decimals_path = f"{path}/decimals" if named else f"{path}/ancova/measure"
+        check_printed(self.response.precision, self.decimals + SPREAD, decimals_path)
 
     @cached_property
     def _kept(self) -> int | None:
-        return places_kept(*(each.precision for each in (*self.covariates, self.response)))
+        return fewest_places(
+            *(quantity.precision for quantity in (*self.covariates, self.response))
+        )
 
-    def _row(self, what: str, text: object) -> str:
-        return f"{self.sums}{what}-{zlib.crc32(str(text).encode()) % CHUNKS}"
+    def _row(self, part: str, text: object) -> str:
+        return f"{self.sums}{part}-{zlib.crc32(str(text).encode()) % CHUNKS}"
 
     def touched(self) -> set[str]:
         """Touch the row of its levels, and of those before a change; and where they are counted."""
@@ -192,19 +205,19 @@ class AncovaRow:
         """Give least-squares means, differences from the reference and, with scores, the trend."""
         moments = self._pooled(sums)
         fit = self._model().fit(moments)
-        shown = tuple(
+        row_cells = tuple(
             cell
             for head in heads
             if (cell := self._cell(fit, head, heads)) is not None and cell.statistics
         )
         unit, direction = self.response.unit, self.response.direction
-        rows = [Row(self.id, self.label, self.level, shown, unit=unit, direction=direction)]
+        rows = [Row(self.id, self.label, self.level, row_cells, unit=unit, direction=direction)]
         compared = [head for head in heads if head.comparison]
         if self.scores and compared:
             widest = max(compared, key=lambda head: len(head.comparison.columns))  # type: ignore[union-attr]
             slope = self._model(scored=True).fit(moments).slope(_ARM)
             trend = Cell(widest.id, (p_value(slope.p),) if slope else (), TREND)
-            label = f"Trend over {', '.join(f'{each:f}' for each in self.scores.values())}"
+            label = f"Trend over {', '.join(f'{score:f}' for score in self.scores.values())}"
             rows.append(Row(f"{self.id}/trend", label, self.level + 1, (trend,)))
         return rows
 
@@ -218,17 +231,17 @@ class AncovaRow:
 
     def _pooled(self, sums: Share) -> products.Sums:
         """Read the sums by levels, with the small levels of a factor made one."""
-        found: dict[Levels, Cells] = {}
+        cells_by_levels: dict[Levels, Cells] = {}
         sizes: dict[str, dict[str, dict[str, int]]] = {}
         for chunk in range(CHUNKS):
             for cell, value in sums.get(f"{self.sums}sums-{chunk}", {}).items():
                 name, text = cell[: cell.index("[")], cell[cell.index("[") :]
-                found.setdefault(tuple(json.loads(text)), {})[name] = value
+                cells_by_levels.setdefault(tuple(json.loads(text)), {})[name] = value
             for cell, value in sums.get(f"{self.sums}pool-{chunk}", {}).items():
                 factor, level, arm = json.loads(cell)
                 sizes.setdefault(factor, {}).setdefault(level, {})[arm] = value
         moments: products.Sums = {
-            levels: self._products.read(cells) for levels, cells in found.items()
+            levels: self._products.read(cells) for levels, cells in cells_by_levels.items()
         }
         for place, factor in enumerate(self.factors, 1):
             if factor in self.pools:
@@ -253,21 +266,21 @@ class AncovaRow:
             return Cell(head.id, (integer_statistic("n", n), *statistics), _WEIGHTS[self.weights])
         compared = [heads[i].arm or "" for i in head.comparison.columns]
         if len(compared) == _PAIR:
-            reference, other = compared
-            found = fit.difference(_ARM, other, reference)
-            return Cell(head.id, _estimate("difference", found, places, self._kept), ANCOVA)
+            reference, compared_arm = compared
+            estimate = fit.difference(_ARM, compared_arm, reference)
+            return Cell(head.id, _estimate("difference", estimate, places, self._kept), ANCOVA)
         test = fit.type_three(_ARM)
         return Cell(head.id, (p_value(test.p),) if test else (), ANCOVA)
 
 
 def _estimate(
-    name: str, found: StudentT | None, places: int, endless: int | None
+    name: str, estimate: StudentT | None, places: int, endless: int | None
 ) -> tuple[Statistic, ...]:
-    if found is None:
+    if estimate is None:
         return ()
     return (
-        number_statistic(name, found.estimate, places, places_kept=endless),
-        number_statistic("se", found.se, places + 1, places_kept=endless),
-        *interval_statistics(found.interval(), places, endless),
-        p_value(found.p),
+        number_statistic(name, estimate.estimate, places, places_kept=endless),
+        number_statistic("se", estimate.se, places + 1, places_kept=endless),
+        *interval_statistics(estimate.interval(), places, endless),
+        p_value(estimate.p),
     )

@@ -24,10 +24,10 @@ from trial.tables.rows.kinds import (
     Members,
     check_printed,
     column_groups,
+    fewest_places,
     integer_statistic,
     interval_statistics,
     number_statistic,
-    places_kept,
     put_cell,
 )
 
@@ -59,17 +59,17 @@ class SummaryRow(PlacedRow):
         """Add n, the value and its square and, for order statistics, its tally."""
         if self.where is not None and not self.where(derivation):
             return
-        for column, quantity, at, tallied in self._measured:
+        for column, quantity, prefix, tallied in self._measured:
             value = quantity.evaluate(derivation) if members[column] else None
             if value is None:
                 continue
             cells = share.setdefault(self.sums, {})
             for name, lifted in Moments(quantity.places).lift(value.units).items():
-                cells[f"{at}{name}"] = lifted
+                cells[f"{prefix}{name}"] = lifted
             if value.imputed:
-                cells[f"{at}i"] = 1
+                cells[f"{prefix}i"] = 1
             if value.baseline and self.methods[column] == LOCF:
-                cells[f"{at}b"] = 1
+                cells[f"{prefix}b"] = 1
             if tallied:
                 near = value.units // _reach(quantity.precision)
                 put_cell(share, f"{self._tally(column)}#{near}", str(value.units), 1)
@@ -81,11 +81,11 @@ class SummaryRow(PlacedRow):
 
     def check(self, path: str) -> None:
         """Refuse decimals that are not kept, where the row names them or else its measure."""
-        at = f"{path}/summary" if self.decimals is None else f"{path}/decimals"
+        decimals_path = f"{path}/summary" if self.decimals is None else f"{path}/decimals"
         for column, quantity, *_ in self._measured:
             names = {*self.statistics[column], *self._drawn} - {"n"}
-            most = max((self.places(column, name) for name in names), default=0)
-            check_printed(quantity.precision, most, at)
+            max_decimals = max((self.places(column, name) for name in names), default=0)
+            check_printed(quantity.precision, max_decimals, decimals_path)
 
     @property
     def _drawn(self) -> Sequence[str]:
@@ -123,34 +123,38 @@ class SummaryRow(PlacedRow):
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give the statistics asked for, means to one decimal more than the data and SD to two."""
         moments = {column: self.moments(sums, column) for column, *_ in self._measured}
-        shown = [
-            Cell(heads[i].id, self._statistics(sums, i, found), self.methods[i])
-            for i, found in moments.items()
+        described = [
+            Cell(heads[i].id, self._statistics(sums, i, column_moments), self.methods[i])
+            for i, column_moments in moments.items()
         ]
         places = self.places(next(iter(moments)), "mean") if moments else 0
-        compared = compare_means(heads, moments, places, places_kept(*self.precisions))
+        compared = compare_means(heads, moments, places, fewest_places(*self.precisions))
         measured = ((heads[i].label, quantity) for i, quantity, *_ in self._measured)
         unit, direction = notes.units_and_directions(measured)
-        cells = (*shown, *compared)
+        cells = (*described, *compared)
         carried = {heads[i].label: self._baselines(sums, i) for i in moments}
-        said = notes.baselines(self.label, carried)
-        return [Row(self.id, self.label, self.level, cells, self.groups, unit, direction, said)]
+        footnotes = notes.baselines(self.label, carried)
+        return [
+            Row(self.id, self.label, self.level, cells, self.groups, unit, direction, footnotes)
+        ]
 
     def moments(self, sums: Share, column: int) -> MomentsReadout:
         """Read the moments of a column."""
         quantity = self.quantities[column]
         assert quantity is not None
-        cells, at = sums.get(self.sums, {}), f"{self.index}.{column}."
-        known = {name: cells[at + name] for name in Moments.CELLS if at + name in cells}
-        return Moments(quantity.places).read(known)
+        cells, prefix = sums.get(self.sums, {}), f"{self.index}.{column}."
+        moment_cells = {
+            name: cells[prefix + name] for name in Moments.CELLS if prefix + name in cells
+        }
+        return Moments(quantity.places).read(moment_cells)
 
     def short_decimals(self, column: int, *values: Exact) -> list[Fraction]:
         """Take statistics of a column for the short decimals that they cannot be told from."""
         quantity = self.quantities[column]
-        endless = places_kept(quantity.precision) if quantity else None
+        endless = fewest_places(quantity.precision) if quantity else None
         return [
-            Fraction(each) if endless is None else nearest_short_decimal(each, endless)
-            for each in values
+            Fraction(value) if endless is None else nearest_short_decimal(value, endless)
+            for value in values
         ]
 
     def places(self, column: int, statistic: str) -> int:
@@ -167,15 +171,15 @@ class SummaryRow(PlacedRow):
     ) -> tuple[Statistic, ...]:
         quantity = self.quantities[column]
         assert quantity is not None
-        found: dict[str, Fraction | Decimal | None] = {
+        values_by_name: dict[str, Fraction | Decimal | None] = {
             "mean": moments.mean,
             "sd": moments.sd,
             "se": moments.se,
         }
         if self._tallied(column):
-            found |= self._order(sums, column, quantity.places)
-        endless = places_kept(quantity.precision)
-        why = "" if moments.n else NOT_REPORTED
+            values_by_name |= self._order(sums, column, quantity.places)
+        endless = fewest_places(quantity.precision)
+        absent = "" if moments.n else NOT_REPORTED
         statistics = [integer_statistic("n", moments.n)]
         for name in self.statistics[column]:
             if name == "ci":
@@ -183,7 +187,9 @@ class SummaryRow(PlacedRow):
                 statistics += interval_statistics(moments.t_interval(), places, endless)
             elif name != "n":
                 places = self.places(column, name)
-                statistics.append(number_statistic(name, found[name], places, why, endless))
+                statistics.append(
+                    number_statistic(name, values_by_name[name], places, absent, endless)
+                )
         if self.methods[column]:
             cells = sums.get(self.sums, {})
             imputed = cells.get(f"{self.index}.{column}.i", 0)

@@ -49,9 +49,9 @@ class SurvivalRow:
     level: int
     sums: str
     time: Callable[[Derivation], Time | None]
-    asked: Sequence[str]
+    optional_fields: Sequence[str]
     strata: Sequence[Category]
-    at: Sequence[int]
+    days: Sequence[int]
     arms: Sequence[str | None]
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
@@ -61,13 +61,13 @@ class SurvivalRow:
         adverse event that lacks what is `asked` of it. Who is left out is missing once all is over,
         and may still come until then.
         """
-        time, levels = self.time(derivation), [each(derivation) for each in self.strata]
+        time, levels = self.time(derivation), [stratum_of(derivation) for stratum_of in self.strata]
         if time is None or None in levels:
             for column, member in enumerate(members):
                 if member and derivation.over:
                     put_cell(share, f"{self.sums}{column}#0", _MISSING, 1)
             return
-        marks = ("e" if time.event else "c", *"u" * time.undated, *"v" * time.open)
+        marks = ("e" if time.event else "c", *"u" * time.undated, *"v" * time.undetermined)
         for column, member in enumerate(members):
             for mark in marks if member else ():
                 cell = f"{time.days}{mark}{canonical(levels)}"
@@ -84,8 +84,10 @@ class SurvivalRow:
         Columns that compare give the log-rank test, over strata where there are any.
         """
         times = {i: self._times(sums, i) for i, head in enumerate(heads) if not head.comparison}
-        curves = {i: kaplan_meier(_joined(of.values())) for i, of in times.items()}
-        strata = sorted({stratum for of in times.values() for stratum in of})
+        curves = {
+            i: kaplan_meier(_joined(strata_times.values())) for i, strata_times in times.items()
+        }
+        strata = sorted({stratum for strata_times in times.values() for stratum in strata_times})
         tests = tuple(
             Cell(head.id, *_compared([[times[i].get(s, {}) for i in columns] for s in strata]))
             for head in heads
@@ -104,9 +106,9 @@ class SurvivalRow:
             for i in curves
         )
         inner = self.level + 1
-        said = tuple(self._notes(sums, heads, undated))
+        footnotes = tuple(self._notes(sums, heads, undated))
         return [
-            Row(self.id, self.label, self.level, (*events, *tests), notes=said),
+            Row(self.id, self.label, self.level, (*events, *tests), notes=footnotes),
             *(
                 Row(f"{self.id}/{name}", label, inner, _by_column(heads, curves, quartile))
                 for name, label, quartile in (
@@ -125,7 +127,7 @@ class SurvivalRow:
                         for i, curve in curves.items()
                     ),
                 )
-                for day in self.at
+                for day in self.days
             ),
         ]
 
@@ -135,17 +137,17 @@ class SurvivalRow:
 
     def _times(self, sums: Sums, column: int) -> dict[str, dict[int, tuple[int, int]]]:
         """Give events and censorings by day, for each stratum."""
-        found: dict[str, dict[int, tuple[int, int]]] = {}
+        times_by_stratum: dict[str, dict[int, tuple[int, int]]] = {}
         for cells in sums.spread(f"{self.sums}{column}"):
             for cell, n in cells.items():
                 day, stratum = cell[: cell.index("[")], cell[cell.index("[") :]
                 if day.endswith(("u", "v", "m")):
                     continue
-                times = found.setdefault(stratum, {})
+                times = times_by_stratum.setdefault(stratum, {})
                 events, censored = times.get(int(day[:-1]), (0, 0))
                 event = day.endswith("e")
                 times[int(day[:-1])] = (events + n * event, censored + n * (not event))
-        return found
+        return times_by_stratum
 
     def _apart(self, sums: Sums, column: int, mark: str) -> int:
         """Count the subjects of a mark: no date, lacking what is asked, or left out."""
@@ -157,19 +159,21 @@ class SurvivalRow:
     ) -> Iterator[str]:
         yield from notes.undated(self.label, {heads[i].label: n for i, n in undated.items()})
         maybe = ((heads[i].label, self._apart(sums, i, "v")) for i in undated)
-        yield from notes.optional_fields_notes(self.label, self.asked, maybe)
+        yield from notes.optional_fields_notes(self.label, self.optional_fields, maybe)
 
     def _events(
         self, times: Mapping[str, Times], head: ColumnHead, missing: int
     ) -> tuple[Statistic, ...]:
         joined = _joined(times.values()).values()
-        events, censored = (sum(each) for each in zip(*joined, strict=True)) if joined else (0, 0)
+        events, censored = (
+            (sum(counts) for counts in zip(*joined, strict=True)) if joined else (0, 0)
+        )
         size = events + censored
-        left = not_counted_statistics(head.shown - size - missing, missing)
+        not_counted = not_counted_statistics(head.shown - size - missing, missing)
         return (
-            *count_statistics(events, head, of=size),
+            *count_statistics(events, head, denominator=size),
             integer_statistic("censored", censored),
-            *left,
+            *not_counted,
         )
 
 
@@ -177,8 +181,8 @@ def _joined(strata: Iterable[Times]) -> Times:
     joined: dict[int, tuple[int, int]] = {}
     for times in strata:
         for day, (events, censored) in times.items():
-            more, others = joined.get(day, (0, 0))
-            joined[day] = (events + more, censored + others)
+            further_events, further_censored = joined.get(day, (0, 0))
+            joined[day] = (events + further_events, censored + further_censored)
     return joined
 
 
@@ -198,11 +202,15 @@ def _by_column(
 
 
 def _quantile(curve: Curve, share: Fraction) -> tuple[Statistic, ...]:
-    found = curve.quantile(share)
+    quantile = curve.quantile(share)
     if not curve.n:
         return ()
-    halved = found is not None and found.denominator > 1
-    days = number_statistic("days", found, int(halved)) if found is not None else _unreached("days")
+    halved = quantile is not None and quantile.denominator > 1
+    days = (
+        number_statistic("days", quantile, int(halved))
+        if quantile is not None
+        else _unreached("days")
+    )
     ends = zip(("ci_low", "ci_high"), curve.quantile_interval(share), strict=True)
     return (
         days,
@@ -215,12 +223,14 @@ def _unreached(name: str) -> Statistic:
 
 
 def _surviving(curve: Curve, day: int) -> tuple[Statistic, ...]:
-    found = curve.survival(day)
-    if found is None:
+    survival = curve.survival(day)
+    if survival is None:
         return ()
-    step = next((each for each in reversed(curve.steps) if each.time <= day), None)
+    step = next(
+        (curve_step for curve_step in reversed(curve.steps) if curve_step.time <= day), None
+    )
     interval = step.interval() if step else None
     return (
-        number_statistic("survival", found * 100, 1),
+        number_statistic("survival", survival * 100, 1),
         *(percent_interval(interval, 1) if interval else ()),
     )
