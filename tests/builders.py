@@ -9,12 +9,11 @@ from copy import deepcopy
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from local.feed import read_definition
 from local.replay import DOCUMENTS
 from trial.definition import study
 from trial.definition.outputs import CellRef
@@ -292,9 +291,15 @@ TINY: Mapping[str, Any] = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=256)
+def loaded(text: str) -> Study:
+    """Load a definition once: a study cannot be changed, and many tests ask for the same."""
+    return study.load(text)
+
+
 def tiny(**changes: Any) -> Study:
     """Load the tiny study, with some of its top-level parts replaced."""
-    return study.load(json.dumps(deepcopy(dict(TINY)) | changes))
+    return loaded(json.dumps(dict(TINY) | changes))
 
 
 def tiny_with(part: str, **members: Any) -> Study:
@@ -304,7 +309,7 @@ def tiny_with(part: str, **members: Any) -> Study:
 
 @cache
 def tmb301_definition() -> Any:
-    return yaml.safe_load((TMB301 / "definition.yaml").read_text(encoding="utf-8"))
+    return read_definition(TMB301 / "definition.yaml")
 
 
 def tmb301(*changes: tuple[str, Any]) -> Study:
@@ -316,7 +321,7 @@ def tmb301(*changes: tuple[str, Any]) -> Study:
         for name in parents:
             at = at[int(name) if isinstance(at, list) else name]
         at[last] = value
-    return study.load(json.dumps(definition))
+    return loaded(json.dumps(definition))
 
 
 @cache

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from blinded import COLUMNS, ROWS, study_of
 from builders import (
     adverse_event,
@@ -22,6 +21,7 @@ from builders import (
 )
 from parallel import TOTAL, A, B, randomised
 
+from local.feed import read_definition
 from trial.definition.study import Study, load
 from trial.reporting import report
 from trial.statistics import cells
@@ -111,7 +111,7 @@ def test_whoever_alone_changed_moved_every_cell_that_moved() -> None:
 
 
 def test_in_a_randomised_trial_with_models_too() -> None:
-    definition = yaml.safe_load((AIRWAY / "definition.yaml").read_text(encoding="utf-8"))
+    definition = read_definition(AIRWAY / "definition.yaml")
     study = load(json.dumps(definition))
     lines = (AIRWAY / "feed.ndjson").read_text(encoding="utf-8").splitlines()
     people = subjects([read(each, study.id) for each in lines])

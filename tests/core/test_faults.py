@@ -5,20 +5,17 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-import yaml
 from builders import TINY
-from test_names import SHIPPED, faults
+from test_names import faults, shipped
 
 from trial.definition import study
 from trial.errors import Rejected
 from trial.reporting import report
 from trial.tables import checking
 
-EXAMPLE: Any = yaml.safe_load(SHIPPED["example"].read_text(encoding="utf-8"))
-
 
 def example() -> Any:
-    return deepcopy(EXAMPLE)
+    return deepcopy(shipped("example"))
 
 
 def pointers(definition: Any) -> list[str]:

@@ -6,11 +6,11 @@ from typing import Any, get_args
 
 import builders
 import pytest
-import yaml
 from builders import TINY
 from parallel import PARALLEL
 from pydantic import BaseModel
 
+from local.feed import read_definition
 from trial.definition import Definition, reporting, study
 from trial.definition.conditions import (
     CONDITION_FORMS,
@@ -376,7 +376,7 @@ SHIPPED = ("events/tmb-301", "events/airway-2x2", "events/example", "tests/pilot
 
 def shipped(name: str) -> Definition:
     path = builders.TMB301.parents[1] / name / "definition.yaml"
-    return study.load(json.dumps(yaml.safe_load(path.read_text("utf-8")))).definition
+    return builders.loaded(json.dumps(read_definition(path))).definition
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -451,9 +451,7 @@ def test_tmb_301_says_what_its_primary_end_point_is():
 
 
 def test_the_open_audiences_methods_tell_nothing_of_arms():
-    definition = yaml.safe_load(
-        (builders.TMB301.parent / "airway-2x2" / "definition.yaml").read_text("utf-8")
-    )
+    definition = read_definition(builders.TMB301.parent / "airway-2x2" / "definition.yaml")
     blind = study.load(json.dumps(definition | {"blinded": True}))
     whole, pooled = (json.dumps([s.rows for s in methods(view.definition)])
                      for view in (blind, blind.open))  # fmt: skip

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-import yaml
 from builders import TINY
 
+from local.feed import read_definition
 from trial.definition import Definition
 from trial.definition.base import Model, Names
 from trial.errors import Fault, Rejected
@@ -35,7 +35,7 @@ FREE = frozenset(
 
 @cache
 def shipped(name: str) -> Any:
-    loaded = yaml.safe_load(SHIPPED[name].read_text(encoding="utf-8"))
+    loaded = read_definition(SHIPPED[name])
     return json.loads(json.dumps(loaded))  # so that no part stands in two places
 
 

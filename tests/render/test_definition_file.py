@@ -6,16 +6,16 @@ import json
 import blinded
 import builders
 import pytest
-import yaml
 from hypothesis import given, settings
 
+from local.feed import read_definition
 from trial.definition import study
 from trial.reporting.methods import methods
 
 
 def airway(**changes: object) -> study.Study:
     path = builders.TMB301.parent / "airway-2x2" / "definition.yaml"
-    return study.load(json.dumps(yaml.safe_load(path.read_text("utf-8")) | changes))
+    return builders.loaded(json.dumps(read_definition(path) | changes))
 
 
 @pytest.mark.parametrize("defined", [builders.tmb301(), airway()], ids=["tmb-301", "airway"])

@@ -4,14 +4,22 @@ import html
 import io
 import json
 import re
+from functools import cache
 
 import builders
 import openpyxl
 
 from trial.tables.grid import Report
 
-REPORT = builders.report_of(builders.tmb301(), builders.feed()[:200])
-FILES = builders.files_of(REPORT, builders.tmb301())
+
+@cache
+def report():
+    return builders.report_of(builders.tmb301(), builders.feed()[:200])
+
+
+@cache
+def files():
+    return builders.files_of(report(), builders.tmb301())
 
 
 def sheet(made: bytes) -> list[tuple[str, str]]:
@@ -23,41 +31,44 @@ def sheet(made: bytes) -> list[tuple[str, str]]:
 
 
 def test_the_workbook_has_a_sheet_that_the_cover_leads_to():
-    rows = sheet(FILES["listings.xlsx"])
-    titles = [section.title for section in REPORT.methods]
+    rows = sheet(files()["listings.xlsx"])
+    titles = [section.title for section in report().methods]
     assert [name for name, text in rows if name in titles and not text] == titles
     assert ("14.2.2: Day 14 (log10 copies/mL)",
             "Describes HIV-1 RNA (log10 copies/mL) at the visit Day 14.") in rows  # fmt: skip
     told = ("Planned day: 21; Window: 18 to 24; Days from: enrolment; Schedule: main;"
             " Result: closest, tie later")  # fmt: skip
     assert ("Day 21", told) in rows
-    cover = openpyxl.load_workbook(io.BytesIO(FILES["listings.xlsx"]))["Cover"]
+    cover = openpyxl.load_workbook(io.BytesIO(files()["listings.xlsx"]))["Cover"]
     assert "Methods" in [cell.value for cell in cover["A"]]
 
 
 def test_the_page_shows_every_row():
-    page = FILES["report.html"].decode()
+    page = files()["report.html"].decode()
     part = page[page.index('<h2 id="methods">') : page.index('<h2 id="listings">')]
     shown = [html.unescape(re.sub("<.*?>", "", cell))
              for cell in re.findall(r"<t[hd](?: scope=\"\w+\")?>(.*?)</t[hd]>", part)]  # fmt: skip
     assert shown == [
-        text for section in REPORT.methods for row in (section.heads, *section.rows) for text in row
+        text
+        for section in report().methods
+        for row in (section.heads, *section.rows)
+        for text in row
     ]
     assert '<a href="#methods">' in page
 
 
 def test_the_summary_tells_them_as_text_and_as_data():
-    text = FILES["summary.md"].decode()
+    text = files()["summary.md"].decode()
     assert "## Methods" in text
     assert "| 14.2.2 | Day 14 (log10 copies/mL) | Describes HIV-1 RNA" in text
-    given = json.loads(FILES["summary.json"])["methods"]
-    assert [each["id"] for each in given] == [section.id for section in REPORT.methods]
+    given = json.loads(files()["summary.json"])["methods"]
+    assert [each["id"] for each in given] == [section.id for section in report().methods]
     visits = next(each for each in given if each["id"] == "visits")
     assert visits["rows"][0]["Planned day"] == "0"
 
 
 def test_without_methods_there_is_no_part_for_them():
-    bare = Report(REPORT.cut, (), REPORT.flow, (), ())
+    bare = Report(report().cut, (), report().flow, (), ())
     made = builders.files_of(bare, builders.tmb301())
     assert b"methods" not in made["report.html"].split(b"</style>")[1]
     assert b"## Methods" not in made["summary.md"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from io import BytesIO
 from itertools import pairwise
 
@@ -12,12 +13,17 @@ from openpyxl.utils import range_boundaries
 
 from trial.render.workbook import workbook
 
-BOOK = load_workbook(BytesIO(b"".join(workbook(samples.illustrated()))))
+
+@cache
+def book():
+    return load_workbook(BytesIO(b"".join(workbook(samples.illustrated()))))
+
+
 FIGURES = {figure.id: figure for figure in samples.figures()}
 
 
 def sheet_of(figure):
-    return BOOK[f"Figure {figure.id}"]
+    return book()[f"Figure {figure.id}"]
 
 
 def drawn(figure):

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from xml.etree import ElementTree as ET
 from zipfile import ZipFile
@@ -24,7 +25,8 @@ def counted(column, n):
     return Cell(column, (Statistic("n", n, str(n)), Statistic("percent", str(n), "1")))
 
 
-def hostile():
+@cache
+def report():
     """Many sites and terms, and every text that may do harm in every place for a text."""
     texts = [*samples.HOSTILE, "x" * 32_767, "y" * 32_768, "\U0001f600" * 16_384]
     terms = tuple(
@@ -47,9 +49,14 @@ def hostile():
     )
 
 
-REPORT = hostile()
-CONTENT = b"".join(workbook(REPORT))
-BOOK = load_workbook(BytesIO(CONTENT))
+@cache
+def content():
+    return b"".join(workbook(report()))
+
+
+@cache
+def book():
+    return load_workbook(BytesIO(content()))
 
 
 def body(sheet):
@@ -62,7 +69,7 @@ def stored(text):
 
 
 def test_colliding_names_give_each_sheet_its_own():
-    names = BOOK.sheetnames
+    names = book().sheetnames
     assert len({name.casefold() for name in names}) == len(names)
     assert {"14.3", "14.3 (2)", "14.3 (3)"} <= set(names)
 
@@ -80,10 +87,10 @@ def test_a_name_made_unique_is_never_taken_by_a_later_one():
     ]
 
 
-@pytest.mark.parametrize("number", range(len(REPORT.listings)))
+@pytest.mark.parametrize("number", range(len(samples.hostile().listings) + 1))
 def test_every_listing_reads_back_equal(number):
-    listing = REPORT.listings[number]
-    sheet = BOOK.worksheets[number - len(REPORT.listings)]
+    listing = report().listings[number]
+    sheet = book().worksheets[number - len(report().listings)]
     rows = list(body(sheet))
     for values, found in zip(listing.rows, rows, strict=False):
         for value, cell, column in zip(values, found, listing.columns, strict=False):
@@ -92,17 +99,17 @@ def test_every_listing_reads_back_equal(number):
 
 
 def test_every_row_of_every_table_reads_back_equal():
-    sheets = BOOK.worksheets[2 : 2 + len(REPORT.grids)]
-    for grid, sheet in zip(REPORT.grids, sheets, strict=True):
+    sheets = book().worksheets[2 : 2 + len(report().grids)]
+    for grid, sheet in zip(report().grids, sheets, strict=True):
         labels = [row[0] for row in body(sheet)]
         assert labels[: len(grid.rows)] == [stored(row.label) for row in grid.rows]
-    terms = BOOK["14.3"]
+    terms = book()["14.3"]
     numbers = [row[1] for row in body(terms)][:TERMS]
     assert numbers == [i % 7 for i in range(TERMS)]
 
 
 def test_every_member_is_well_formed_and_holds_no_formula_and_no_macro():
-    with ZipFile(BytesIO(CONTENT)) as members:
+    with ZipFile(BytesIO(content())) as members:
         assert members.testzip() is None
         for name in members.namelist():
             root = ET.fromstring(members.read(name))  # noqa: S314 (made by this test)
@@ -112,16 +119,16 @@ def test_every_member_is_well_formed_and_holds_no_formula_and_no_macro():
 
 
 def test_what_is_longer_than_a_cell_is_cut_with_a_mark():
-    texts = {len(text or ""): text for row in body(BOOK.worksheets[-1]) for text in row[1:2]}
+    texts = {len(text or ""): text for row in body(book().worksheets[-1]) for text in row[1:2]}
     assert texts[32_767] in {"x" * 32_767, stored("y" * 32_768)}
-    for row in body(BOOK.worksheets[-1]):
+    for row in body(book().worksheets[-1]):
         for text in row:
             assert len((text or "").encode("utf-16-le")) <= 2 * 32_767
     assert stored("y" * 32_768).endswith("[cut: the text is longer than a cell]")
 
 
 def test_right_to_left_and_ideographs_are_kept_as_they_are():
-    texts = {text for row in body(BOOK.worksheets[-1]) for text in row}
+    texts = {text for row in body(book().worksheets[-1]) for text in row}
     assert legible(samples.HOSTILE[14]) in texts
     assert legible(samples.HOSTILE[15]) in texts
 
@@ -152,20 +159,28 @@ def test_the_definitions_name_versions_sets_and_what_is_not_there():
     assert "LS mean" not in found  # no table has one
 
 
-@pytest.mark.skipif(SOFFICE is None, reason="LibreOffice (soffice) is not installed")
-@pytest.mark.parametrize("report", [samples.illustrated(), REPORT], ids=["trial", "hostile"])
-def test_libre_office_opens_it_and_finds_every_sheet(report, tmp_path):
-    content = b"".join(workbook(report))
-    path = tmp_path / "made.xlsx"
-    path.write_bytes(content)
-    out = tmp_path / "out"
+@pytest.fixture(scope="module")
+def resaved(tmp_path_factory):
+    """Have LibreOffice open both workbooks, started once, and write what it understood."""
+    folder = tmp_path_factory.mktemp("soffice")
+    books = {"trial": b"".join(workbook(samples.illustrated())), "hostile": content()}
+    paths = [folder / f"{name}.xlsx" for name in books]
+    for path, archive in zip(paths, books.values(), strict=True):
+        path.write_bytes(archive)
     command = [
-        str(SOFFICE), f"-env:UserInstallation=file://{tmp_path}/profile", "--headless",
-        "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(out), str(path),
+        str(SOFFICE), f"-env:UserInstallation=file://{folder}/profile", "--headless",
+        "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(folder / "out"),
+        *map(str, paths),
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, timeout=300)
-    ours = load_workbook(BytesIO(content))
-    theirs = load_workbook(out / "made.xlsx")
+    return folder
+
+
+@pytest.mark.skipif(SOFFICE is None, reason="LibreOffice (soffice) is not installed")
+@pytest.mark.parametrize("name", ["trial", "hostile"])
+def test_libre_office_opens_it_and_finds_every_sheet(name, resaved):
+    ours = book() if name == "hostile" else load_workbook(resaved / "trial.xlsx")
+    theirs = load_workbook(resaved / "out" / f"{name}.xlsx")
     assert theirs.sheetnames == ours.sheetnames
     for sheet in ours.worksheets:
         for row, found in zip(
@@ -173,7 +188,8 @@ def test_libre_office_opens_it_and_finds_every_sheet(report, tmp_path):
             theirs[sheet.title].iter_rows(values_only=True, max_col=sheet.max_column),
             strict=False,
         ):
-            assert [shown(each) for each in found] == [shown(each) for each in row]
+            if found != row:
+                assert [shown(each) for each in found] == [shown(each) for each in row]
     assert len(theirs.worksheets) == len(ours.worksheets)
 
 
