@@ -139,7 +139,9 @@ class TestState:
         states = sorted(builders.subjects(entries), key=lambda each: each.id)
         for day, final in ((builders.day(89), False), (builders.day(90), True)):
             asked = Asked(cutoff=day)
-            shares = builders.cells.total(report.share_as_of(study(), each, asked) for each in states)
+            shares = builders.cells.total(
+                report.share_as_of(study(), each, asked) for each in states
+            )
             cut = report.report(study(), states, shares, asked).cut
             assert cut.completion.final is final
 

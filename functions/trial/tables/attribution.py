@@ -1,8 +1,8 @@
-"""Which cells of the tables one subject moves, by changing from one state into another.
+"""Attribution of changed cells: which cells of the tables one subject moved between two states.
 
-A subject moves a cell where what it alone contributes to it, or what a table of it alone shows
-there, is not the same in both states. Columns that compare others are moved by whoever moves one
-of those.
+A subject moves a cell if its own contribution to the cell differs between the two states, or if
+the cell differs between two tables that hold that subject alone. A column that compares others is
+moved by whoever moves one of the columns that it compares.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,17 +18,19 @@ from trial.tables.rows.levels import LevelsRow, ShiftRow
 from trial.tables.rows.models import AncovaRow, StratifiedRow
 from trial.tables.rows.survival import SurvivalRow
 
-_SEVERAL = (LevelsRow, ShiftRow, TermsRow)
-"""Kinds whose rows each show a part of what is contributed: what they show tells them apart."""
-_OCCURRING = (LevelsRow, ShiftRow, TermsRow)
-"""Kinds whose rows come as they occur, all with one denominator."""
+_ROWS_BY_LEVEL = (LevelsRow, ShiftRow, TermsRow)
+"""Kinds that print one row per level, class or term, all with one denominator.
+
+A subject contributes to the kind as a whole, so the statistics of each printed row tell which of
+them it moves.
+"""
 _MODELS = (AncovaRow, StratifiedRow, SurvivalRow)
-"""Kinds that make of many subjects what none of them shows alone."""
+"""Kinds whose statistics need many subjects: of one subject alone they show nothing."""
 
 
 @dataclass(frozen=True)
 class CellAddress:
-    """A cell of a table, or a column's denominator: that has no row."""
+    """The address of a cell of a table; `row` is '' for the denominator of a column."""
 
     table: str
     row: str
@@ -36,70 +38,72 @@ class CellAddress:
 
 
 class CellAttribution:
-    """Tells which of some places a subject moves."""
+    """Attributes changes of cells to subjects: which of the given cells a subject moves."""
 
-    def __init__(self, plan: CompiledStudy, places: Iterable[CellAddress]) -> None:
-        """Find each place in the plan of the study's tables; what no row there makes moves not."""
+    def __init__(self, study: CompiledStudy, addresses: Iterable[CellAddress]) -> None:
+        """Look up what computes each cell; an address of no table of the study is skipped."""
         self._cells = [
-            _Cell(place, plan.tables[place.table]) for place in places if place.table in plan.tables
+            _Cell(address, study.tables[address.table])
+            for address in addresses
+            if address.table in study.tables
         ]
 
     def affected_cells(
         self, before: Derivation | None, after: Derivation | None
     ) -> frozenset[CellAddress]:
-        """Name the places that a subject moves from one state to the other; None: not there."""
+        """Return the cells that a subject moves from one state to the other; None: not enrolled."""
         old, new = _SingleSubject(before), _SingleSubject(after)
-        return frozenset(cell.place for cell in self._cells if cell.differs(old, new))
+        return frozenset(cell.address for cell in self._cells if cell.differs(old, new))
 
 
 class _Cell:
-    """A place, and what of the plan decides it."""
+    """A cell, with the compiled row and the columns that its statistics are computed from."""
 
-    def __init__(self, place: CellAddress, table: CompiledTable) -> None:
-        self.place = place
+    def __init__(self, address: CellAddress, table: CompiledTable) -> None:
+        self.address = address
         self._table = table
-        self._row = _row_of(table, place.row)
-        index = next(i for i, column in enumerate(table.columns) if column.id == place.column)
-        compared = table.columns[index].comparison
-        self._columns: Sequence[int] = compared.columns if compared else (index,)
+        self._row = _compiled_row(table, address.row)
+        index = next(i for i, column in enumerate(table.columns) if column.id == address.column)
+        comparison = table.columns[index].comparison
+        self._columns: Sequence[int] = comparison.columns if comparison else (index,)
         if isinstance(self._row, AncovaRow):  # one fit of all columns together
             self._columns = range(len(table.columns))
+        # Of these kinds, the rows below the first (quartiles, days) repeat no denominator.
+        first_row = self._row is not None and self._row.id == address.row
+        self._has_row_denominator = isinstance(self._row, _ROWS_BY_LEVEL) or (
+            isinstance(self._row, StratifiedRow | SurvivalRow) and first_row
+        )
+        self._one_of_several = isinstance(self._row, _ROWS_BY_LEVEL) and not first_row
 
     def differs(self, old: "_SingleSubject", new: "_SingleSubject") -> bool:
-        """Say whether what decides the place is not the same in both states."""
-        table, row, name = self._table, self._row, self.place.row
-        contribution = isinstance(row, _SEVERAL) and row.id != name
-        for i in self._columns:
-            if row is None:
-                if old.in_denominator(table, i) != new.in_denominator(table, i):
-                    return True
-                continue
-            if isinstance(row, _OCCURRING) and old.in_row_denominator(
-                table, row, i
-            ) != new.in_row_denominator(table, row, i):
-                return True
-            if not contribution and old.contribution(table, row, i) != new.contribution(
-                table, row, i
-            ):
-                return True
-            pending = isinstance(row, StratifiedRow | SurvivalRow) and row.id == name
-            if pending and old.in_row_denominator(table, row, i) != new.in_row_denominator(
-                table, row, i
-            ):
-                return True
-            alone = not isinstance(row, _MODELS)
-            if alone and old.shown(table, row, name, i) != new.shown(table, row, name, i):
-                return True
-        return False
+        """Return whether what the cell is computed from differs between two states of a subject."""
+        return any(self._column_differs(old, new, column) for column in self._columns)
+
+    def _column_differs(self, old: "_SingleSubject", new: "_SingleSubject", column: int) -> bool:
+        table, row, name = self._table, self._row, self.address.row
+        if row is None:
+            return old.in_denominator(table, column) != new.in_denominator(table, column)
+        if self._has_row_denominator and (
+            old.in_row_denominator(table, row, column) != new.in_row_denominator(table, row, column)
+        ):
+            return True
+        if not self._one_of_several and (
+            old.contribution(table, row, column) != new.contribution(table, row, column)
+        ):
+            return True
+        return not isinstance(row, _MODELS) and (
+            old.statistics(table, row, name, column) != new.statistics(table, row, name, column)
+        )
 
 
-def _row_of(table: CompiledTable, name: str) -> CompiledRow | None:
-    """Find which row of the definition makes a row of the table: `<row>`, or `<row>/…`."""
+def _compiled_row(table: CompiledTable, name: str) -> CompiledRow | None:
+    """Return the row of the definition that prints a row of the table: `<row>`, or `<row>/…`."""
     candidates = [row for row in table.rows if name == row.id or name.startswith(f"{row.id}/")]
     return max(candidates, key=lambda row: len(row.id), default=None)
 
 
-type _Shown = dict[tuple[str, str], tuple[tuple[str, Value], ...]]
+type _Statistics = dict[tuple[str, str], tuple[tuple[str, Value], ...]]
+"""The raw statistics of each cell, by the ids of its row and its column."""
 
 
 class _SingleSubject:
@@ -108,18 +112,18 @@ class _SingleSubject:
     def __init__(self, derivation: Derivation | None) -> None:
         self._derivation = None if derivation is None or derivation.superseded else derivation
         self._members: dict[int, Members] = {}
-        self._parts: dict[tuple[int, int], Share] = {}
-        self._read: dict[int, _Shown] = {}
+        self._contributions: dict[tuple[int, int], Share] = {}
+        self._statistics: dict[int, _Statistics] = {}
 
     def in_denominator(self, table: CompiledTable, column: int) -> bool:
-        """Say whether the subject is in the denominator of a column."""
+        """Return whether the subject is in the denominator of a column."""
         population = table.columns[column].population
         if self._derivation is None or population is None:
             return False
         return bool(population.member(self._derivation))
 
     def in_row_denominator(self, table: CompiledTable, row: CompiledRow, column: int) -> bool:
-        """Say whether the subject is in the denominator that a column has in a row's rows."""
+        """Return whether the subject is in the denominator that a column has in a row."""
         if isinstance(row, TermsRow):
             return bool(self._head(table, column, table.columns[column]).determined)
         if isinstance(row, StratifiedRow | SurvivalRow):
@@ -131,21 +135,22 @@ class _SingleSubject:
         return bool(row.size(self.contribution(table, row, column), column, head))
 
     def contribution(self, table: CompiledTable, row: CompiledRow, column: int) -> Share:
-        """Give what the subject contributes to a row in one column."""
+        """Return what the subject contributes to a row in one column."""
         key = id(row), column
-        if key not in self._parts:
-            self._parts[key] = self._contributed(row, self._members_of(table).only(column))
-        return self._parts[key]
+        if key not in self._contributions:
+            members = self._members_of(table).only(column)
+            self._contributions[key] = self._contributed(row, members)
+        return self._contributions[key]
 
-    def shown(
+    def statistics(
         self, table: CompiledTable, row: CompiledRow, name: str, column: int
     ) -> tuple[tuple[str, Value], ...] | None:
-        """Give what stands in a cell where the subject is alone."""
-        if id(row) not in self._read:
-            self._read[id(row)] = self._shown(table, row)
-        return self._read[id(row)].get((name, table.columns[column].id))
+        """Return the statistics of a cell of a table that holds this subject alone."""
+        if id(row) not in self._statistics:
+            self._statistics[id(row)] = self._read(table, row)
+        return self._statistics[id(row)].get((name, table.columns[column].id))
 
-    def _shown(self, table: CompiledTable, row: CompiledRow) -> _Shown:
+    def _read(self, table: CompiledTable, row: CompiledRow) -> _Statistics:
         heads = [self._head(table, i, column) for i, column in enumerate(table.columns)]
         sums = Sums(self._contributed(row, self._members_of(table)))
         return {
@@ -156,16 +161,15 @@ class _SingleSubject:
             for cell in printed_row.cells
         }
 
-    def _head(self, table: CompiledTable, column: int, plan: CompiledColumn) -> ColumnHead:
-        n, where = int(self.in_denominator(table, column)), self._members_of(table).where[column]
-        hidden, undetermined = n * (where is False), n * (where is None)
+    def _head(self, table: CompiledTable, index: int, column: CompiledColumn) -> ColumnHead:
+        n, shown = int(self.in_denominator(table, index)), self._members_of(table).where[index]
         return ColumnHead(
-            plan.id,
-            plan.label,
+            column.id,
+            column.label,
             n,
-            comparison=plan.comparison,
-            hidden=hidden,
-            undetermined=undetermined,
+            comparison=column.comparison,
+            hidden=n * (shown is False),
+            undetermined=n * (shown is None),
         )
 
     def _members_of(self, table: CompiledTable) -> Members:
