@@ -210,7 +210,7 @@ class TestDenominator:
 
     def test_those_of_whom_it_is_settled_as_always(self):
         plain, said = (table_of(self.ENTRIES, OBSERVED | more)
-                       for more in ({}, {"denominator": "settled"}))  # fmt: skip
+                       for more in ({}, {"denominator": "determined"}))  # fmt: skip
         assert plain == said
 
     @pytest.mark.parametrize("of", ["seen", {"recorded": "visit.recorded"}])

@@ -426,7 +426,7 @@ def test_tmb_301_says_what_its_primary_end_point_is():
         " copies/mL (a value that is due and missing counts as a failure); Day 7 to day 14: the"
         " decrease (baseline less value) of HIV-1 RNA (log10 copies/mL) from baseline to the visit"
         " Day 14 is at least 0.5 log10 copies/mL (a value that is due and missing counts as a"
-        " failure), in percent of those of whom it is settled, with the exact interval"
+        " failure), in percent of those for whom it is determined, with the exact interval"
         " (Clopper-Pearson, 95 %)."
     )
     visits = {row[0]: row[1:] for row in sections["visits"].rows}

@@ -221,7 +221,7 @@ VISIT = st.builds(
 def rows(draw: st.DrawFn) -> Json:  # noqa: PLR0911 (a kind each)
     kind = draw(st.sampled_from(["count", "count", "count", "visits", "not_due", "levels",
                                  "pairs", "stratified", "shift"]))  # fmt: skip
-    of = draw(st.sampled_from([{}, {}, {"denominator": "column"}, {"denominator": "settled"},
+    of = draw(st.sampled_from([{}, {}, {"denominator": "column"}, {"denominator": "determined"},
                                {"denominator": "c1"}]))  # fmt: skip
     match kind:
         case "count":
@@ -321,8 +321,8 @@ class Recount:
 
     def ask(self, of: list[Person], parts: list[Any], row: Json) -> dict[str, Any]:
         """Count the yeses of those of whom the answer is known, and who waits or is missing."""
-        wanted = row.get("denominator", "settled")
-        if wanted not in ("settled", "column"):
+        wanted = row.get("denominator", "determined")
+        if wanted not in ("determined", "column"):
             of = [each for each in of if answer(each, wanted, self.named)[0]]
         answers = [answer(each, {"all": parts}, self.named) for each in of]
         n = sum(truth is True for truth, _ in answers)
@@ -356,10 +356,10 @@ class Recount:
             self.cells[row["id"], column] = counted(waiting, len(of), 0, 0)
 
     def levels(self, row: Json) -> None:
-        name, wanted = row["levels"]["characteristic"], row.get("denominator", "settled")
+        name, wanted = row["levels"]["characteristic"], row.get("denominator", "determined")
         tallies: dict[str, tuple[Counter[str], int]] = {}
         for column, of, where in self.columns():
-            if wanted not in ("settled", "column"):
+            if wanted not in ("determined", "column"):
                 of = [each for each in of if answer(each, wanted, self.named)[0]]  # noqa: PLW2901
             shown, known = self.shown(of, where)
             tally = Counter(_placed(*level(each, name)) for each in shown)

@@ -229,9 +229,9 @@ Refs = Annotated[ConditionName | Condition | _Refs, _by_shape(Condition, _Refs)]
 Measures = Annotated[MeasureName | Measure | _Measures, _by_shape(Measure, _Measures)]
 """A measure for all columns, or one by column."""
 Denominator = Annotated[
-    Literal["settled", "column"] | ConditionName | Condition, in_place(Condition)
+    Literal["determined", "column"] | ConditionName | Condition, in_place(Condition)
 ]
-"""Whom percentages are of: of whom it is settled, all of the column, of whom a condition holds."""
+"""What percentages are of: those with a known answer, the whole column, or those of a condition."""
 _BY_COLUMN: Mapping[str, type[Model]] = {
     "count": Condition,
     "not_due": Condition,
@@ -246,7 +246,7 @@ class TableRow(Model):
     there is a row a visit, which is filled in where a measure says no `at`. `decimals` are those
     of the data, to which a mean adds one and an SD two; or those of each statistic.
 
-    `denominator` is what percentages are of: those of whom it is settled (`settled`, as always
+    `denominator` is what percentages are of: those for whom it is known (`determined`, as always
     unless it is given), all of the `column`, or those of whom a condition is true.
     """
 
@@ -318,7 +318,7 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
 """The kinds of row, and what each takes beside itself."""
 
 
-DENOMINATORS = ("settled", "column")
+DENOMINATORS = ("determined", "column")
 """The words that a `denominator` can be; any other is a condition."""
 
 

@@ -1,8 +1,8 @@
-"""Whether a condition is settled, and where it is not, whether it waits or something is missing.
+"""Whether the answer to a condition is determined for a subject; where not, pending or missing.
 
-A condition of which the answer is not known is neither true nor false, so whoever counts needs to
-know of how many it is settled. Some are settled of everybody; that is known before any subject is
-seen, and costs nothing.
+A condition whose answer is not known is neither true nor false, so a row that counts it needs to
+know for how many subjects it is determined. Some conditions are determined for everybody: that
+follows from the definition alone, and nothing has to be counted for it.
 """
 
 from collections.abc import Callable
@@ -17,44 +17,44 @@ from trial.rules.matching import Test, Truth, all_true, any_true, optional_field
 from trial.subject.derivation import Derivation
 
 PendingTest = Callable[[Derivation], bool]
-"""Says of a subject for whom something is open whether what is asked is not yet due."""
+"""Returns whether what is undetermined for a subject is only not yet due, and not missing."""
 
 
 class Undetermined(IntEnum):
-    """How a condition can be open: of nobody; where a value is missing; until it is due, too."""
+    """How a condition can be undetermined; the greater includes the lesser."""
 
     NEVER = 0
     MISSING = 1
+    """Where a value is missing: the answer will not come."""
     PENDING = 2
+    """Where a value is missing, and until it is due."""
 
 
 def undetermined(definition: Definition, ref: Ref) -> Undetermined:
-    """Say how a condition can be open."""
+    """Return how a condition can be undetermined."""
     condition = ref if isinstance(ref, Condition) else definition.conditions[ref]
     if (parts := _parts(condition)) is not None:
         return max((undetermined(definition, part) for part in parts), default=Undetermined.NEVER)
     if condition.measure is not None:
-        return _measure_indeterminacy(definition, condition.measure)
+        return _measure_undetermined(definition, condition.measure)
     if condition.characteristic is not None:
-        return _category_indeterminacy(definition, condition.characteristic)
+        return _category_undetermined(definition, condition.characteristic)
     return Undetermined.NEVER
 
 
-def _category_indeterminacy(definition: Definition, name: str) -> Undetermined:
+def _category_undetermined(definition: Definition, name: str) -> Undetermined:
     if name in definition.classes:
-        indeterminacy = _measure_indeterminacy(definition, definition.classes[name].measure)
-        never_undetermined = (
-            definition.classes[name].missing is not None and indeterminacy is Undetermined.MISSING
-        )
-        return Undetermined.NEVER if never_undetermined else indeterminacy
-    return (
-        Undetermined.PENDING
-        if _assigned_at_randomisation(definition, name)
-        else Undetermined.MISSING
-    )
+        classes = definition.classes[name]
+        of_measure = _measure_undetermined(definition, classes.measure)
+        # A class for the missing is an answer too: only what is not yet due leaves none.
+        if classes.missing is not None and of_measure is Undetermined.MISSING:
+            return Undetermined.NEVER
+        return of_measure
+    randomised = _assigned_at_randomisation(definition, name)
+    return Undetermined.PENDING if randomised else Undetermined.MISSING
 
 
-def _measure_indeterminacy(definition: Definition, ref: str | Measure) -> Undetermined:
+def _measure_undetermined(definition: Definition, ref: str | Measure) -> Undetermined:
     measure = definition.measures[ref] if isinstance(ref, str) else ref
     if measure.records is not None:
         return Undetermined.NEVER
@@ -62,12 +62,12 @@ def _measure_indeterminacy(definition: Definition, ref: str | Measure) -> Undete
 
 
 def pending_test(rules: Rules, ref: Ref, path: str) -> PendingTest:
-    """Make a test of a subject for whom a condition is open: say if that is not yet due."""
-    condition = _condition_of(rules, ref)
+    """Return the test of whether an undetermined condition is only not yet due for a subject."""
+    condition = _resolved(rules, ref)
     if (parts := _parts(condition)) is not None:
         tests = [(rules.condition(part, path), pending_test(rules, part, path)) for part in parts]
         return lambda derivation: any(
-            test(derivation) is None and waiting(derivation) for test, waiting in tests
+            test(derivation) is None and pending(derivation) for test, pending in tests
         )
     if condition.measure is not None:
         return rules.measure(condition.measure, path).pending
@@ -77,22 +77,23 @@ def pending_test(rules: Rules, ref: Ref, path: str) -> PendingTest:
 
 
 def optional_event_fields(rules: Rules, ref: Ref) -> list[str]:
-    """Name what a condition asks of adverse events and some may lack: such an event is not meant.
+    """Return the fields of adverse events that a condition asks for and that may be missing.
 
-    Whoever counts says of how many subjects the answer would otherwise be open.
+    An event that lacks such a field does not match. A row that counts the condition reports for
+    how many subjects the answer would be undetermined otherwise (`strict_test`).
     """
-    condition = _condition_of(rules, ref)
-    names = [
-        name for part in _parts(condition) or () for name in optional_event_fields(rules, part)
+    condition = _resolved(rules, ref)
+    fields = [
+        field for part in _parts(condition) or () for field in optional_event_fields(rules, part)
     ]
     if condition.adverse_event is not None:
-        names += optional_fields(condition.adverse_event)
-    return list(dict.fromkeys(names))
+        fields += optional_fields(condition.adverse_event)
+    return list(dict.fromkeys(fields))
 
 
 def strict_test(rules: Rules, ref: Ref, path: str) -> Test:
-    """Make the test that leaves open what adverse events lack."""
-    condition = _condition_of(rules, ref)
+    """Return the condition's test in which a missing field of an adverse event is no answer."""
+    condition = _resolved(rules, ref)
     if condition.adverse_event is not None:
         matches = rules.adverse_event_matcher(condition.adverse_event, path)
         return lambda derivation: any_true(map(matches, derivation.adverse_events))
@@ -111,7 +112,7 @@ def _not(truth: Truth) -> Truth:
 
 
 def category_pending_test(rules: Rules, name: str, path: str) -> PendingTest:
-    """Make a test of a subject whose level is not known: say if it is not yet due.
+    """Return the test of whether an unknown level of a category is only not yet due for a subject.
 
     The arm and the strata are known once the subject is randomised.
     """
@@ -130,27 +131,27 @@ def _assigned_at_randomisation(definition: Definition, name: str) -> bool:
 
 
 def determination_key(rules: Rules, ref: Ref) -> str:
-    """Name what settles a condition: conditions of one name are settled for the same subjects.
+    """Return a key that is equal for conditions that are determined for the same subjects.
 
     Bounds do not matter, only whether there is a value, and whether a missing one is a failure.
-    What combines conditions that are all settled alike is settled as they are.
+    A combination of conditions that all have one key has that key too.
     """
-    condition = _condition_of(rules, ref)
+    condition = _resolved(rules, ref)
     parts = _parts(condition)
     if parts is not None and len(keys := {determination_key(rules, part) for part in parts}) == 1:
         return keys.pop()
     if condition.measure is not None:
         failure = condition.assessed is not None or condition.missing == "failure"
-        return canonical(["value", _measure_json(rules, condition.measure), failure])
+        return canonical(["value", _unlabelled(rules, condition.measure), failure])
     return canonical(["condition", condition.model_dump(mode="json", exclude_unset=True)])
 
 
-def _measure_json(rules: Rules, ref: str | Measure) -> object:
+def _unlabelled(rules: Rules, ref: str | Measure) -> object:
     measure = rules.study.definition.measures[ref] if isinstance(ref, str) else ref
     return measure.model_dump(mode="json", exclude_defaults=True, exclude={"label"})
 
 
-def _condition_of(rules: Rules, ref: Ref) -> Condition:
+def _resolved(rules: Rules, ref: Ref) -> Condition:
     return ref if isinstance(ref, Condition) else rules.study.definition.conditions[ref]
 
 

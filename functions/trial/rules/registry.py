@@ -1,4 +1,4 @@
-"""Parts of a definition as they are made ready: what is wrong with each, and those with a name."""
+"""Compiling the parts of a definition: collecting their faults, and a registry of named parts."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -8,74 +8,74 @@ from trial.rules.matching import refused, unknown
 
 
 class FaultCollector:
-    """Gathers what is wrong with a definition, so that one fault does not hide the next.
+    """Collects the faults of a definition, so that one fault does not hide the next.
 
-    A part that cannot be made is left out, and whoever would use it goes without.
+    A part that cannot be compiled is left out, and whatever would use it goes without.
     """
 
     def __init__(self) -> None:
         self._found: dict[Fault, None] = {}
 
-    def attempt[Made](self, make: Callable[[], Made]) -> Made | None:
-        """Make a part of a definition, or note what is wrong with it."""
+    def attempt[Part](self, compile_part: Callable[[], Part]) -> Part | None:
+        """Return a part of a definition; or None, with its faults collected."""
         try:
-            return make()
+            return compile_part()
         except Rejected as rejected:
             self._found |= dict.fromkeys(rejected.faults)
             return None
 
     def add(self, *faults: Fault) -> None:
-        """Note what is wrong with what can be made all the same."""
+        """Collect faults of a part that can be compiled all the same."""
         self._found |= dict.fromkeys(faults)
 
     @property
     def found(self) -> tuple[Fault, ...]:
-        """What is wrong, each fault once."""
+        """The faults collected, each once."""
         return tuple(self._found)
 
-    def settle(self) -> None:
-        """Raise `Rejected` with all that was found, if anything was."""
+    def raise_found(self) -> None:
+        """Raise `Rejected` with all faults collected, if there are any."""
         if self._found:
             raise Rejected(422, "Definition not accepted", "", *self._found)
 
 
-class Registry[Made]:
-    """The parts that have a name, each made once, when it is first asked for.
+class Registry[Part]:
+    """The named parts of one kind, each compiled once, when it is first referred to.
 
-    One that cannot be made is wrong at its own place, whoever asks for it.
+    The fault of a part that cannot be compiled is reported at its own path, not where it is used.
     """
 
     def __init__(
-        self, kind_of_name: str, names: Iterable[str], make: Callable[[str], Made]
+        self, kind: str, names: Iterable[str], compile_part: Callable[[str], Part]
     ) -> None:
-        self._what = kind_of_name
+        self._kind = kind
         self._names = dict.fromkeys(names)
-        self._make = make
-        self._made: dict[str, Made] = {}
-        self._wrong: dict[str, Rejected] = {}
-        self._open: set[str] = set()
+        self._compile = compile_part
+        self._parts: dict[str, Part] = {}
+        self._rejected: dict[str, Rejected] = {}
+        self._in_progress: set[str] = set()
 
-    def get(self, name: str, path: str) -> Made:
-        """Get one ready; `path` is where it is asked for."""
-        if name in self._made:
-            return self._made[name]
+    def get(self, name: str, path: str) -> Part:
+        """Return the part of a name; `path` is where the definition refers to it."""
+        if name in self._parts:
+            return self._parts[name]
         if name not in self._names:
-            raise unknown(path, self._what, name)
-        if name in self._open:
-            raise refused(path, f"the {self._what} {name} refers to itself")
-        if name in self._wrong:
-            raise self._wrong[name]
-        self._open.add(name)
+            raise unknown(path, self._kind, name)
+        if name in self._in_progress:
+            raise refused(path, f"the {self._kind} {name} refers to itself")
+        if name in self._rejected:
+            raise self._rejected[name]
+        self._in_progress.add(name)
         try:
-            self._made[name] = self._make(name)
+            self._parts[name] = self._compile(name)
         except Rejected as rejected:
-            self._wrong[name] = rejected
+            self._rejected[name] = rejected
             raise
         finally:
-            self._open.discard(name)
-        return self._made[name]
+            self._in_progress.discard(name)
+        return self._parts[name]
 
     def check(self, faults: FaultCollector) -> None:
-        """Make all, and note what is wrong with them."""
+        """Compile every part, and collect the faults."""
         for name in self._names:
             faults.attempt(partial(self.get, name, ""))

@@ -233,7 +233,7 @@ def compiled(study: Study) -> CompiledStudy:
     if key not in _PLANS:
         faults = FaultCollector()
         plan = CompiledStudy(study, faults)
-        faults.settle()
+        faults.raise_found()
         _PLANS[key] = plan
     return _PLANS[key]
 

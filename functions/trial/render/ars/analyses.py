@@ -137,15 +137,15 @@ class Gathering:
             return None
         if row.levels is not None and (name := row.levels.characteristic) is not None:
             named = {each.value for each in row.levels.values}
-            settled = None if "" in named else self._clauses.known(name)
+            determined = None if "" in named else self._clauses.known(name)
         elif (asked := place.asked("count")) is not None:
-            opens = determination.undetermined(self._clauses.definition, asked)
-            settled = self._clauses.settled(asked) if opens else None
+            undetermined = determination.undetermined(self._clauses.definition, asked)
+            determined = self._clauses.determined(asked) if undetermined else None
         else:
             return None
-        if row.denominator in ("settled", None):
-            return settled
-        return combined("AND", [self._clauses.of(row.denominator), settled])
+        if row.denominator in ("determined", None):
+            return determined
+        return combined("AND", [self._clauses.of(row.denominator), determined])
 
     def _groups(self, place: Place) -> list[Written]:
         """Say of whom a cell is: of which arm, column and level."""

@@ -166,7 +166,7 @@ class Clauses:
             return self.of_events(ref.adverse_event)
         return self._measured(ref)
 
-    def settled(self, ref: Ref) -> Clause | None:
+    def determined(self, ref: Ref) -> Clause | None:
         """Say of whom it is known whether a condition holds, where a clause can say so.
 
         A flag of a condition is blank where that is not known.

@@ -120,10 +120,10 @@ class Rows:
 
     def _of(self, row: TableRow) -> str:
         """Say what percentages are of."""
-        if row.denominator in ("settled", None):
-            return "those of whom it is settled"
+        if row.denominator in ("determined", None):
+            return "those for whom it is determined"
         if row.denominator == "column":
-            return "all of the column, whether it is settled or not"
+            return "all of the column, whether it is determined or not"
         return f"those of whom {self._words.condition(row.denominator)}"
 
     def _not_due(self, row: TableRow, columns: Mapping[str, str]) -> str:
@@ -151,7 +151,7 @@ class Rows:
     def _pairs(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         first, second = map(self._words.condition, row.pairs or ())
         return (
-            f"Pairs of the same subjects, of whom both are settled: first, {first};"
+            f"Pairs of the same subjects, for whom both are determined: first, {first};"
             f" second, {second}. Difference: percentage with the second less that with the first"
             f" ({PAIRED_TANGO} interval, 95 %); test: {MCNEMAR_EXACT}, two-sided"
         )

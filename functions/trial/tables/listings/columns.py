@@ -54,7 +54,7 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Sour
         faults.attempt(partial(of, column, f"{path}/columns/{i}"))
         for i, column in enumerate(column_definitions)
     ]
-    faults.settle()
+    faults.raise_found()
     return [column for columns in compiled_columns for column in columns or ()]
 
 
