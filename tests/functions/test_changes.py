@@ -101,13 +101,15 @@ def records(found: Document) -> dict[tuple[str, str, str], str]:
     }
 
 
-def moved_by(found: Document, table: str, row: str | None, column: str = "total") -> list[str]:
+def contributors_of(
+    found: Document, table: str, row: str | None, column: str = "total"
+) -> list[str]:
     (cell,) = [
         each
         for each in found["cells"]
         if (each["table"], each["row"], each["column"]) == (table, row, column)
     ]
-    moved: list[str] = cell["moved_by"]
+    moved: list[str] = cell["contributors"]
     return moved
 
 
@@ -125,7 +127,7 @@ def test_a_corrected_viral_load_flips_a_responder_and_is_named(
     assert flipped is not None
     assert (flipped["before"]["text"], flipped["after"]["text"]) == ("2 (100%)", "1 (50%)")
     key = {"kind": "lab.result.reported", "record": "VL-14"}
-    assert flipped["moved_by"] == [{"subject": "S-1", "records": [key]}]
+    assert flipped["contributors"] == [{"subject": "S-1", "records": [key]}]
     assert key_result(found, "headache") is None
     (subject,) = found["subjects"]
     (record,) = subject["records"]
@@ -141,7 +143,7 @@ def test_a_corrected_viral_load_flips_a_responder_and_is_named(
     assert moved["n"]["before"] == {"raw": 2, "text": "2"}
     assert moved["n"]["after"] == {"raw": 1, "text": "1"}
     assert "N" not in moved
-    assert cells["one", "responders", "total"]["moved_by"] == ["S-1"]
+    assert cells["one", "responders", "total"]["contributors"] == ["S-1"]
     assert ("one", "age", "total") not in cells
 
 
@@ -156,9 +158,9 @@ def test_a_voided_adverse_event_takes_its_term_out(
     assert headache is not None
     assert (headache["before"]["n"], headache["after"]["n"]) == (1, 0)
     key = {"kind": "adverse-event.reported", "record": "AE-1"}
-    assert headache["moved_by"] == [{"subject": "S-2", "records": [key]}]
+    assert headache["contributors"] == [{"subject": "S-2", "records": [key]}]
     assert records(found) == {("S-2", "adverse-event.reported", "AE-1"): "voided"}
-    assert moved_by(found, "events", "term/Nervous system disorders/Headache") == ["S-2"]
+    assert contributors_of(found, "events", "term/Nervous system disorders/Headache") == ["S-2"]
 
 
 def test_a_late_record_counts_once_it_has_come_and_an_older_revision_moves_nothing(
@@ -180,7 +182,7 @@ def test_a_late_record_counts_once_it_has_come_and_an_older_revision_moves_nothi
         {"kind": "adverse-event.coded", "record": "C-AE-1"},
         {"kind": "adverse-event.reported", "record": "AE-1"},
     ]
-    assert headache["moved_by"] == [{"subject": "S-1", "records": both}]
+    assert headache["contributors"] == [{"subject": "S-1", "records": both}]
 
 
 def test_a_new_subject_moves_denominators_and_what_it_counts_in(
@@ -192,9 +194,9 @@ def test_a_new_subject_moves_denominators_and_what_it_counts_in(
     responders = key_result(found, "responders")
     assert responders is not None
     assert (responders["before"]["text"], responders["after"]["text"]) == ("2 (100%)", "2 (67%)")
-    assert [each["subject"] for each in responders["moved_by"]] == ["S-3"]
-    assert moved_by(found, "one", None) == ["S-3"]
-    assert moved_by(found, "one", "age") == ["S-3"]
+    assert [each["subject"] for each in responders["contributors"]] == ["S-3"]
+    assert contributors_of(found, "one", None) == ["S-3"]
+    assert contributors_of(found, "one", "age") == ["S-3"]
     (subject,) = found["subjects"]
     assert (subject["subject"], len(subject["records"])) == ("S-3", 6)
     assert {each["change"] for each in subject["records"]} == {"new"}
@@ -210,7 +212,7 @@ def test_what_moved_and_moved_back_is_not_told_and_nothing_that_did_not_move(
     found = compare(study, made(study, clock), old)
     responders = key_result(found, "responders")
     assert responders is not None
-    assert [each["subject"] for each in responders["moved_by"]] == ["S-1"]
+    assert [each["subject"] for each in responders["contributors"]] == ["S-1"]
     assert records(found)["S-2", "lab.result.reported", "VL-14"] == "corrected"
     same = compare(study, old, old)
     assert (same["key_results"], same["cells"], same["subjects"]) == ([], [], [])
@@ -280,7 +282,7 @@ def test_a_cut_off_is_compared_as_it_was_seen(
     }
     back = records(compare(study, cut, whole))
     assert back["S-1", "lab.result.reported", "VL-35"] == "no longer in"
-    assert moved_by(found, "one", "week5") == ["S-1", "S-2"]
+    assert contributors_of(found, "one", "week5") == ["S-1", "S-2"]
 
 
 def test_a_visit_that_a_later_cut_off_makes_due_moves_a_key_result_without_a_record(
@@ -289,7 +291,7 @@ def test_a_visit_that_a_later_cut_off_makes_due_moves_a_key_result_without_a_rec
     post(study, enrolment(subject="S-4", age=50, sex="M"), dose(7, subject="S-4"))
     early, late = (made(study, clock, cutoff=day(at)) for at in (16, 18))
     found = compare(study, late, early)
-    assert moved_by(found, "one", "not-due") == ["S-4"]
+    assert contributors_of(found, "one", "not-due") == ["S-4"]
     assert [each for each in found["subjects"] if each["records"]] == []
 
 
@@ -342,7 +344,9 @@ def test_many_subjects_come_page_by_page(
     assert [of for each in pages for of in each["subjects"]] == whole["subjects"]
     assert {each["differing_subjects"] for each in pages} == {5}
     for i, cell in enumerate(whole["cells"]):
-        assert cell["moved_by"] == [of for each in pages for of in each["cells"][i]["moved_by"]]
+        assert cell["contributors"] == [
+            of for each in pages for of in each["cells"][i]["contributors"]
+        ]
     monkeypatch.setattr(contributors, "SUBJECTS", 100)
     for limit in ("EVENTS", "BYTES"):
         with monkeypatch.context() as patch:
@@ -408,6 +412,6 @@ def test_of_a_blinded_study_the_open_audience_is_told_nothing_of_arms(
     assert {each["column"] for each in openly["cells"]} == {"total"}
     assert {"a", "b"} < {each["column"] for each in apart["cells"]}
     assert "Was to have drug" in json.dumps(apart)
-    assert moved_by(apart, "t", "r0", "a") == ["S-0", "S-8"]
+    assert contributors_of(apart, "t", "r0", "a") == ["S-0", "S-8"]
     for each in ("versions", "head", "digest"):
         assert f'"{each}"' not in one

@@ -1,7 +1,7 @@
 """What arrived between two reports, and the journals up to the later: as listings of a workbook.
 
-All of it depends on arrival, so it is no part of a cut's documents; and it tells arms, so that of
-a blinded study it is for the unblinded alone.
+All of it depends on the order of arrival, so it is no part of a cut's documents; and it can reveal
+arms, so that of a blinded study only the unblinded may read it.
 """
 
 import json
@@ -40,7 +40,7 @@ _Line = tuple[str | int | None, ...]
 
 @dataclass(frozen=True)
 class JournalSlice:
-    """One subject's journal, and how many of its events each of two reports is made of."""
+    """One subject's journal, and how many of its events each of two reports counts."""
 
     subject: str
     rows: Sequence[JournalRow]
@@ -49,7 +49,7 @@ class JournalSlice:
 
     @cached_property
     def entries(self) -> list[Entry]:
-        """The events that either report is made of."""
+        """The events that either report counts."""
         return [row.entry() for row in self.rows[: max(self.before, self.after)]]
 
     @cached_property
@@ -65,68 +65,74 @@ class JournalSlice:
     def decisive(self, change: Change) -> tuple[JournalRow, Entry]:
         """Find the event that made a record differ, or that is not in it any more."""
         record = change.decided_by
-        wanted = (record.kind, record.record, record.revision)
+        decisive = (record.kind, record.record, record.revision)
         return next(
             (row, entry)
             for row, entry in zip(self.rows, self.entries, strict=False)
-            if (entry.kind, entry.record, entry.revision) == wanted
+            if (entry.kind, entry.record, entry.revision) == decisive
         )
 
 
-def versions(documents: Documents, study_id: str, asked: ReportRequest) -> dict[str, int]:
-    """Say how many events of each subject a report is made of: it stands with its cut."""
-    audience, cut = (UNBLINDED, asked.unblinded_cut) if asked.unblinded_cut else (OPEN, asked.cut)
+def versions(documents: Documents, study_id: str, request: ReportRequest) -> dict[str, int]:
+    """Return how many events of each subject a report counts, as published with its cut."""
+    if request.unblinded_cut:
+        audience, cut = UNBLINDED, request.unblinded_cut
+    else:
+        audience, cut = OPEN, request.cut
     heads = json.loads(
         documents.read(study_id, audience, object_keys.audit(cut), object_keys.HEADS)
     )
-    return {name: each["version"] for name, each in heads["subjects"].items()}
+    return {subject: head["version"] for subject, head in heads["subjects"].items()}
 
 
 @dataclass
 class Changelog:
     """What is listed, packed subject by subject as the journals are read, some bytes an event."""
 
-    since: ReportRequest | None
-    asked: tuple[Asked, Asked]
+    previous: ReportRequest | None
+    specs: tuple[Asked, Asked]
     before: Mapping[str, int]
     _packed: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def begin(
-        cls, documents: Documents, study_id: str, since: ReportRequest | None, asked: Asked
+        cls, documents: Documents, study_id: str, previous: ReportRequest | None, spec: Asked
     ) -> "Changelog":
         """Begin with where the journals stood at the report before, if there is one."""
-        if since is None:
-            return cls(None, (NOW, asked), {})
-        earlier = Asked(since.as_of, since.cutoff)
-        return cls(since, (earlier, asked), versions(documents, study_id, since))
+        if previous is None:
+            return cls(None, (NOW, spec), {})
+        earlier = Asked(previous.as_of, previous.cutoff)
+        return cls(previous, (earlier, spec), versions(documents, study_id, previous))
 
     def add(self, subject: str, rows: Sequence[JournalRow], after: int) -> JournalSlice:
-        """Take in a subject's journal, of which the report is made up to a version."""
-        window = JournalSlice(subject, rows, self.before.get(subject, 0), after)
-        lines = {CHANGES: list(self._changes(window)), TRAIL: list(_trail(window))}
+        """Add a subject's journal, which the report counts up to a version."""
+        journal = JournalSlice(subject, rows, self.before.get(subject, 0), after)
+        lines = {CHANGES: list(self._changes(journal)), TRAIL: list(_trail(journal))}
         if any(lines.values()):
             self._packed[subject] = zlib.compress(json.dumps(lines).encode())
-        return window
+        return journal
 
-    def _changes(self, window: JournalSlice) -> Iterator[_Line]:
-        earlier, later = self.asked
-        if window.before == window.after and earlier.cutoff == later.cutoff:
+    def _changes(self, journal: JournalSlice) -> Iterator[_Line]:
+        earlier, later = self.specs
+        if journal.before == journal.after and earlier.cutoff == later.cutoff:
             return
-        before, after = earlier.seen(window.recorded_before), later.seen(window.recorded)
-        for each in changes(before, after):
-            row, entry = window.decisive(each)
+        before, after = earlier.seen(journal.recorded_before), later.seen(journal.recorded)
+        for change in changes(before, after):
+            row, entry = journal.decisive(change)
             yield (
-                window.subject, *each.key, each.what, each.revision_before, each.revision_after,
-                _action(entry), row.stamp, row.principal, row.source, entry.reason, _fields(each),
+                journal.subject, *change.key, change.what,
+                change.revision_before, change.revision_after, _action(entry),
+                row.stamp, row.principal, row.source, entry.reason, _changed_fields(change),
             )  # fmt: skip
 
     def report(self, cut: Cut, discrepancies: Iterable[RuleCount] = ()) -> Report:
-        """Make the contents of the workbook of a cut; what is found is listed beside it."""
+        """Make the contents of the workbook; discrepancies are listed in the cut's own workbook."""
         compared = "The first report of the study: every record is new."
-        if self.since:
-            asked = f"Since the report asked for at {self.since.requested_at}"
-            compared = f"{asked}: cut {self.since.cut}, request {self.since.id}."
+        if self.previous:
+            compared = (
+                f"Since the report asked for at {self.previous.requested_at}:"
+                f" cut {self.previous.cut}, request {self.previous.id}."
+            )
         hidden = "Sorted by subject, kind and record. Of personal texts no values are shown."
         chain = "Sorted by subject and version. Hash: the event's place in its subject's chain."
         changed = "Records that are new, corrected or voided since the previous report"
@@ -135,21 +141,22 @@ class Changelog:
             self._listing(CHANGES, changed, compared, hidden),
             self._listing(TRAIL, trail, chain),
         )
-        found = tuple(
-            replace(each, listing=f"{each.listing} of {WORKBOOK}") for each in discrepancies
+        rule_counts = tuple(
+            replace(rule_count, listing=f"{rule_count.listing} of {WORKBOOK}")
+            for rule_count in discrepancies
         )
-        return Report(cut, (), Flow("", "", ()), (), listings, found)
+        return Report(cut, (), Flow("", "", ()), (), listings, rule_counts)
 
     def _listing(self, name: str, title: str, *notes: str) -> Listing:
         columns = tuple(
             ListingColumn(f"{name}{i}", label, "number" if label in _NUMBERS else "text")
             for i, label in enumerate(_COLUMNS[name])
         )
-        return Listing(name, title, "All subjects", columns, _Rows(self._packed, name), notes)
+        return Listing(name, title, "All subjects", columns, _PackedRows(self._packed, name), notes)
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _PackedRows:
     """A listing's rows, in order of the subjects: unpacked anew by each reader."""
 
     packed: Mapping[str, bytes]
@@ -165,19 +172,19 @@ def _action(entry: Entry) -> str:
     return "void" if entry.void else "record"
 
 
-def _trail(window: JournalSlice) -> Iterator[_Line]:
-    for row, entry in zip(window.rows[: window.after], window.entries, strict=False):
+def _trail(journal: JournalSlice) -> Iterator[_Line]:
+    for row, entry in zip(journal.rows[: journal.after], journal.entries, strict=False):
         yield (
             row.stamp, row.principal, row.source, row.event_id, row.subject, row.kind, row.record,
             row.revision, _action(entry), entry.reason, row.version, row.hash.hex(),
         )  # fmt: skip
 
 
-def _fields(change: Change) -> str | None:
-    shown = [
+def _changed_fields(change: Change) -> str | None:
+    texts = [
         f"{name}: changed"
         if old is None and new is None
         else f"{name}: {old or _NOT_THERE} \N{RIGHTWARDS ARROW} {new or _NOT_THERE}"
         for name, old, new in change.fields()
     ]
-    return "; ".join(shown) or None
+    return "; ".join(texts) or None

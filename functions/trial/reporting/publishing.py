@@ -135,8 +135,8 @@ def _make_report(
 ) -> None:
     store, documents = writer.store, writer.documents
     spec = Asked(request.as_of, request.cutoff, final=request.final, look=request.look)
-    since = reports.previous(study.id, request)
-    log = Changelog.begin(documents, study.id, since, spec)
+    previous = reports.previous(study.id, request)
+    log = Changelog.begin(documents, study.id, previous, spec)
     snapshot = _replay_snapshot(store, study, spec, log, writer.beat)
     erased = [subject for subject in snapshot.ids if snapshot.positions[subject].erased]
     spec = replace(spec, erased=tuple(erased))

@@ -1,7 +1,7 @@
-"""Who moved what between two cuts: subjects folded again as each of the cuts saw them."""
+"""Which subjects changed what between two cuts: folded again, as each of the cuts saw them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -20,13 +20,13 @@ from trial.tables.compiled import compiled
 
 SUBJECTS, EVENTS, BYTES = 100, 10_000, 2_000_000
 """What a page holds at most, if more than one subject: how many, their events, its length."""
-SINGLED_OUT = 25
-"""Of a subject of whom more records changed, none is singled out for what it moved."""
+MOST_TRIED = 25
+"""Where more records of a subject changed, they are not tried one by one for what each changed."""
 
 
 @dataclass(frozen=True)
 class CutComparison:
-    """Two cuts and what moved: `view` counts, `seen` says what of records may be shown."""
+    """Two cuts and what changed: `view` counts, `seen` decides what of records may be shown."""
 
     view: Study
     seen: Study
@@ -37,112 +37,118 @@ class CutComparison:
 
     @cached_property
     def candidates(self) -> list[str]:
-        """Name, in order, who may differ; by another cut-off date everybody may."""
+        """The subjects that may differ, in order; with another cut-off date everybody may."""
         old, new = self.old.versions, self.new.versions
-        every = sorted(old.keys() | new.keys())
-        if self.old.asked.cutoff != self.new.asked.cutoff:
-            return every
-        return [each for each in every if old.get(each) != new.get(each)]
+        subjects = sorted(old.keys() | new.keys())
+        if self.old.request.cutoff != self.new.request.cutoff:
+            return subjects
+        return [subject for subject in subjects if old.get(subject) != new.get(subject)]
 
     @cached_property
-    def all_moves(self) -> CellAttribution:
-        """Tell who moved any of the places."""
+    def cell_attribution(self) -> CellAttribution:
+        """Tells which subjects changed any of the cells."""
         return CellAttribution(compiled(self.view), {*self.cells, *self.key_results})
 
     @cached_property
-    def key_result_moves(self) -> CellAttribution:
-        """Tell who moved what a key result shows."""
+    def key_result_attribution(self) -> CellAttribution:
+        """Tells which subjects changed what a key result shows."""
         return CellAttribution(compiled(self.view), self.key_results)
 
-    def window(self, store: Store, name: str) -> JournalSlice:
-        """Read a subject's journal, and say how much of it each cut is made of."""
-        stored = store.subject(self.seen, name)
-        rows = store.journal(self.seen.id, name, stored.cipher_key) if stored else []
+    def journal(self, store: Store, subject: str) -> JournalSlice:
+        """Read a subject's journal, with how much of it each cut counts."""
+        row = store.subject(self.seen, subject)
+        journal = store.journal(self.seen.id, subject, row.cipher_key) if row else []
         return JournalSlice(
-            name, rows, self.old.versions.get(name, 0), self.new.versions.get(name, 0)
+            subject,
+            journal,
+            self.old.versions.get(subject, 0),
+            self.new.versions.get(subject, 0),
         )
 
-    def events(self, name: str) -> int:
-        """Count the events that must be read of a subject."""
-        return max(self.old.versions.get(name, 0), self.new.versions.get(name, 0))
+    def events(self, subject: str) -> int:
+        """Return the number of events that must be read of a subject."""
+        return max(self.old.versions.get(subject, 0), self.new.versions.get(subject, 0))
 
-    def derived(self, subject: Subject, of: ComparedCut) -> Derivation | None:
-        """See a subject as one of the cuts does; None where nothing is known of it."""
-        return Derivation(self.view, subject, of.shows.day) if subject.records else None
+    def derivation(self, subject: Subject, cut: ComparedCut) -> Derivation | None:
+        """Derive a subject as one of the cuts does; None where it has no records there."""
+        return Derivation(self.view, subject, cut.spec.day) if subject.records else None
 
 
 @dataclass
 class Page:
-    """What is found of some subjects; `last` is the one after which the next page begins."""
+    """What some subjects changed; `last` is the one after which the next page begins."""
 
     subjects: list[dict[str, Any]] = field(default_factory=list)
-    movers: dict[CellAddress, list[str]] = field(default_factory=dict)
-    singled: dict[tuple[CellAddress, str], list[Key]] = field(default_factory=dict)
-    """The records by which a subject moved what a key result shows, if they can be told apart."""
+    contributors: dict[CellAddress, list[str]] = field(default_factory=dict)
+    decisive_records: dict[tuple[CellAddress, str], list[Key]] = field(default_factory=dict)
+    """The records by which a subject changed a key result's cell, where single ones did."""
     last: str = ""
 
 
-def page(store: Store, between: CutComparison, names: Sequence[str]) -> Page:
-    """Look at as many of some subjects, in order, as an answer has room and time for."""
-    made, events, size = Page(), 0, 0
-    for i, name in enumerate(names):
-        events += between.events(name)
-        if i and (i >= SUBJECTS or events > EVENTS or size > BYTES):
-            made.last = names[i - 1]
+def page(store: Store, comparison: CutComparison, subjects: Sequence[str]) -> Page:
+    """Look at as many of these subjects, in order, as an answer has room and time for."""
+    page, events, size = Page(), 0, 0
+    for number, subject in enumerate(subjects):
+        events += comparison.events(subject)
+        if number and (number >= SUBJECTS or events > EVENTS or size > BYTES):
+            page.last = subjects[number - 1]
             break
-        size += _add(made, between, between.window(store, name))
-    return made
+        size += _add(page, comparison, comparison.journal(store, subject))
+    return page
 
 
-def _add(made: Page, between: CutComparison, window: JournalSlice) -> int:
-    """Take a subject into a page; give about how long that makes the answer."""
-    old = between.old.shows.seen(window.recorded_before)
-    new = between.new.shows.seen(window.recorded)
-    before, after = between.derived(old, between.old), between.derived(new, between.new)
-    places = between.all_moves.affected_cells(before, after)
-    for place in places:
-        made.movers.setdefault(place, []).append(window.subject)
-    hide = masked if between.seen.pooled else (lambda subject: subject)
+def _add(page: Page, comparison: CutComparison, journal: JournalSlice) -> int:
+    """Add a subject to a page; return about how many bytes that adds to the answer."""
+    old = comparison.old.spec.seen(journal.recorded_before)
+    new = comparison.new.spec.seen(journal.recorded)
+    before = comparison.derivation(old, comparison.old)
+    after = comparison.derivation(new, comparison.new)
+    addresses = comparison.cell_attribution.affected_cells(before, after)
+    for address in addresses:
+        page.contributors.setdefault(address, []).append(journal.subject)
+    hide = masked if comparison.seen.pooled else (lambda subject: subject)
     changed = list(changes(hide(old), hide(new)))
-    if 0 < len(changed) <= SINGLED_OUT:
-        for place, keys in _singled(between, changed, before, old, new).items():
-            made.singled[place, window.subject] = keys
-    if not changed and not places:
+    if 0 < len(changed) <= MOST_TRIED:
+        for address, keys in _decisive_records(comparison, changed, before, old, new).items():
+            page.decisive_records[address, journal.subject] = keys
+    if not changed and not addresses:
         return 0
-    records = [_record(each, window, hidden=between.seen.pooled) for each in changed]
-    made.subjects.append({"subject": window.subject, "records": records})
-    return len(json.dumps(records)) + len(places) * (len(window.subject) + 4)
+    records = [_record(change, journal, hidden=comparison.seen.pooled) for change in changed]
+    page.subjects.append({"subject": journal.subject, "records": records})
+    return len(json.dumps(records)) + len(addresses) * (len(journal.subject) + 4)
 
 
-def _singled(
-    between: CutComparison,
+def _decisive_records(
+    comparison: CutComparison,
     changed: Sequence[Change],
     before: Derivation | None,
     old: Subject,
     new: Subject,
-) -> Mapping[CellAddress, list[Key]]:
-    """Find the records by which a subject moved what key results show.
+) -> dict[CellAddress, list[Key]]:
+    """Find the records by which a subject changed what key results show.
 
-    Those are the records without whose change the subject would show something else there; where
-    there is none, for each of several would do alone, it is not told which.
+    Each changed record is undone alone: it is decisive where the subject, without that one change,
+    would show something else. Where any of several would do, none is decisive.
     """
-    after = between.derived(new, between.new)
-    moved = between.key_result_moves.affected_cells(before, after)
-    found: dict[CellAddress, list[Key]] = {}
-    for each in changed if moved else ():
-        records = {key: record for key, record in new.records.items() if key != each.key}
-        if each.key in old.records:
-            records[each.key] = old.records[each.key]
-        without = between.derived(replace(new, records=records), between.new)
-        for place in moved & between.key_result_moves.affected_cells(without, after):
-            found.setdefault(place, []).append(each.key)
-    return found
+    after = comparison.derivation(new, comparison.new)
+    changed_cells = comparison.key_result_attribution.affected_cells(before, after)
+    decisive: dict[CellAddress, list[Key]] = {}
+    for change in changed if changed_cells else ():
+        records = {key: record for key, record in new.records.items() if key != change.key}
+        if change.key in old.records:
+            records[change.key] = old.records[change.key]
+        undone = comparison.derivation(replace(new, records=records), comparison.new)
+        for address in changed_cells & comparison.key_result_attribution.affected_cells(
+            undone, after
+        ):
+            decisive.setdefault(address, []).append(change.key)
+    return decisive
 
 
-def _record(change: Change, window: JournalSlice, *, hidden: bool) -> dict[str, Any]:
-    """Tell of a record that differs, and who made it so; why may tell the arm."""
+def _record(change: Change, journal: JournalSlice, *, hidden: bool) -> dict[str, Any]:
+    """Return a record that differs and who changed it, as data; the reason may reveal the arm."""
     kind, record = change.key
-    row, entry = window.decisive(change)
+    row, entry = journal.decisive(change)
     return {
         "kind": kind,
         "record": record,

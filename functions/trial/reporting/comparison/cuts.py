@@ -18,25 +18,29 @@ from trial.subject.cut_spec import Asked
 
 @dataclass(frozen=True)
 class ComparedCut:
-    """One of the two: what was asked for, what its manifest says, and what it is made of.
+    """One of the two: the report's request, its manifest's description, and what it is made of.
 
-    `versions` says how many events of each subject's journal that is.
+    `versions` is the number of events of each subject's journal that it counts.
     """
 
-    asked: ReportRequest
+    request: ReportRequest
     audience: str
     cut: Mapping[str, Any]
     versions: Mapping[str, int]
 
     @property
-    def shows(self) -> Asked:
-        """What of the subjects it shows."""
-        return Asked(self.asked.as_of, self.asked.cutoff)
+    def spec(self) -> Asked:
+        """Return what of the subjects it shows."""
+        return Asked(self.request.as_of, self.request.cutoff)
 
     def document(self) -> dict[str, Any]:
-        """Say which report and cut it is."""
-        asked = {name: getattr(self.asked, name) for name in ("requested_at", "requested_by")}
-        return {"report": self.asked.id, **asked, "cut": self.cut}
+        """Return which report and cut it is, as data."""
+        return {
+            "report": self.request.id,
+            "requested_at": self.request.requested_at,
+            "requested_by": self.request.requested_by,
+            "cut": self.cut,
+        }
 
 
 def compared_cut(documents: Documents, reports: Reports, seen: Study, name: str) -> ComparedCut:
@@ -44,24 +48,28 @@ def compared_cut(documents: Documents, reports: Reports, seen: Study, name: str)
 
     Raises `Rejected`: 404 for what is no report, 409 for one that is not ready.
     """
-    asked = reports.find(seen.id, name) or _of_cut(reports, seen, name)
-    if asked is None:
-        raise Rejected(404, "No such report", "it is the id neither of a report nor of its cut")
-    if asked.status != READY:
-        raise Rejected(409, "Report not ready", f"it is {asked.status}; only ready ones compare")
-    audience, cut = _cut(seen, asked)
+    request = reports.find(seen.id, name) or _first_request_of(reports, seen, name)
+    if request is None:
+        raise Rejected(404, "No such report", f"no report or cut has the id {name!r}")
+    if request.status != READY:
+        detail = f"its status is {request.status}: only ready reports can be compared"
+        raise Rejected(409, "Report not ready", detail)
+    audience, cut = _cut(seen, request)
     manifest = json.loads(documents.read(seen.id, audience, object_keys.cut(cut), MANIFEST))
     return ComparedCut(
-        asked, audience, manifest["cut"], changelog.versions(documents, seen.id, asked)
+        request, audience, manifest["cut"], changelog.versions(documents, seen.id, request)
     )
 
 
-def _of_cut(reports: Reports, seen: Study, name: str) -> ReportRequest | None:
-    made = [each for each in reports.all(seen.id) if name and _cut(seen, each)[1] == name]
-    return min(made, key=lambda each: each.order, default=None)
+def _first_request_of(reports: Reports, seen: Study, cut: str) -> ReportRequest | None:
+    requests = [
+        request for request in reports.all(seen.id) if cut and _cut(seen, request)[1] == cut
+    ]
+    return min(requests, key=lambda request: request.order, default=None)
 
 
-def _cut(seen: Study, asked: ReportRequest) -> tuple[str, str]:
-    """Give where a report's cut is for an audience; made unblinded, there is but the open one."""
-    apart = seen.audience == UNBLINDED and asked.unblinded_cut
-    return (UNBLINDED, asked.unblinded_cut) if apart else (OPEN, asked.cut)
+def _cut(seen: Study, request: ReportRequest) -> tuple[str, str]:
+    """Return a report's cut for an audience; of a study that was not blinded there is one only."""
+    if seen.audience == UNBLINDED and request.unblinded_cut:
+        return UNBLINDED, request.unblinded_cut
+    return OPEN, request.cut
