@@ -10,7 +10,7 @@ from trial.commands import erasure, intake, redrive
 from trial.commands.intake import Posted
 from trial.commands.intake_context import Channel, IntakeContext
 from trial.definition.study import Study
-from trial.errors import Rejected, Unavailable, place_of
+from trial.errors import Rejected, Unavailable, error_location
 from trial.events import fields, json_body
 from trial.store.definitions import Put
 from trial.web import request_bodies, routing
@@ -66,8 +66,8 @@ def _put(defined: Study, made: Put) -> Answer:
         "definition": defined.digest,
         "status": made,
     }
-    if odd := checking.warnings(defined):
-        document["warnings"] = [each.written() for each in odd]
+    if odd := checking.study_warnings(defined):
+        document["warnings"] = [each.document() for each in odd]
     return routing.document(document, _PUT.get(made, 200))
 
 
@@ -221,7 +221,7 @@ def serve(request: Request) -> Answer:
 
 def failed(error: Exception) -> Answer:
     """Answer an error of ours; its text stays out of the log: it may quote a patient's data."""
-    logger.error("Request failed", error=type(error).__name__, place=place_of(error))
+    logger.error("Request failed", error=type(error).__name__, place=error_location(error))
     metrics.add_metric("RequestsFailed", "Count", 1)
     return routing.problem(
         Rejected(500, "The service failed", "nothing was recorded by halves; send it again")

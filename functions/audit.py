@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
 from trial.commands import auditing
-from trial.errors import Beat, OutOfTime, Unavailable, place_of
+from trial.errors import Beat, OutOfTime, Unavailable, error_location
 from trial.store import keys
 
 logger, metrics = Logger(), Metrics()
@@ -68,7 +68,7 @@ def _before(now: datetime, hours: int = 0) -> str:
 
 def give_up(name: str, error: Exception) -> None:
     """Alarm for a study that cannot be audited; its error's text may quote a patient's data."""
-    place = place_of(error)
+    place = error_location(error)
     logger.error("Study not audited", study=name, error=type(error).__name__, place=place)
     metrics.add_metric("AuditDifferences", "Count", 1)
 

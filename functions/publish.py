@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
 from trial.definition.study import Study
-from trial.errors import Beat, OutOfTime, Unavailable, place_of
+from trial.errors import Beat, OutOfTime, Unavailable, error_location
 from trial.reporting import currency, publishing
 from trial.reporting.document_writer import DocumentWriter
 from trial.store import keys
@@ -116,7 +116,7 @@ def give_up_report(name: str, request: str, reason: str) -> None:
 
 def give_up(name: str, error: Exception) -> None:
     """Mark and alarm a study that fails to render; its error's text may quote a patient's data."""
-    place = place_of(error)
+    place = error_location(error)
     logger.error("Study not published", study=name, error=type(error).__name__, place=place)
     metrics.add_metric("PublicationsFailed", "Count", 1)
     wiring.reports().mark(name, FAILED, _at(wiring.now()), told(error))

@@ -9,7 +9,7 @@ from builders import adverse_event, disposition, dose, enrolment, entry, viral_l
 from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel, randomised
 
-from trial.definition.offered import has_p, statistics
+from trial.definition.available_statistics import available_statistics, has_p_value
 from trial.definition.outputs import CellRef, Table
 from trial.definition.study import Study
 from trial.events.envelope import Entry
@@ -165,7 +165,8 @@ def study_of(
         for row in named
         for name in subjects
         for end in ["/x" if "terms" in row else "/" if "levels" in row else ""]
-        if "n" in statistics(CellRef(table="t", row=row["id"] + end, column=name), [table])
+        if "n" in available_statistics(CellRef(table="t", row=row["id"] + end, column=name),
+                                       [table])
     ]  # fmt: skip
     figures = [
         {"id": row["id"], "title": "Chart", "population": "All", "kind": _FIGURES[kind],
@@ -243,7 +244,7 @@ def _orders(study: Study) -> st.SearchStrategy[list[dict[str, str]]]:
         {"table": "t", "row": row.id, "column": column.id}
         for row in table.rows
         for column in table.columns
-        if has_p(CellRef(table="t", row=row.id, column=column.id), [table])
+        if has_p_value(CellRef(table="t", row=row.id, column=column.id), [table])
     ]
     return st.lists(st.sampled_from(places), unique_by=lambda at: (at["row"], at["column"])) if (
         places

@@ -25,7 +25,7 @@ from trial.reporting import report
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.subject.derivation import Derivation
-from trial.subject.fold import Subject, gather
+from trial.subject.fold import Subject, fold_all
 from trial.tables.grid import Cell, Grid, Listing, Report
 
 TMB301 = Path(__file__).parents[1] / "events" / "tmb-301"
@@ -355,7 +355,7 @@ def subjects(entries: Iterable[Entry]) -> list[Subject]:
     found: dict[str, list[Entry]] = {}
     for each in entries:
         found.setdefault(each.subject, []).append(each)
-    return [gather(name, theirs) for name, theirs in found.items()]
+    return [fold_all(name, theirs) for name, theirs in found.items()]
 
 
 def derive(*entries: Entry, study: Study | None = None) -> Derivation:

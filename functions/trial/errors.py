@@ -1,9 +1,9 @@
-"""What can go wrong, in families that decide everything.
+"""The errors of this service. Their class decides what becomes of a request or a message.
 
-TrialError
-Rejected      asking again would not help: answer 4xx, or quarantine the message
-Unavailable   asking again will help: answer 503, or leave the message in the queue
-OutOfTime     the process must end first: somebody else goes on, or it is too much for one
+TrialError    the base of them all
+Rejected      a retry would not help: answer 4xx, or quarantine the message
+Unavailable   a retry will help: answer 503, or leave the message in the queue
+OutOfTime     the process must end first: another one goes on, or it is too much for one
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,48 +11,48 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Fault:
-    """One field at fault: a JSON Pointer into the body as posted (RFC 6901), and what is wrong.
+class FieldError:
+    """What is wrong with one field: a JSON Pointer (RFC 6901) into the body, and a message.
 
-    Of an event, `detail` never repeats the value: it may be a patient's. Of a definition, `at`
-    names the part by its ids, as a reader of the document finds it.
+    For an event, `detail` never repeats the value: it may be a patient's. For a definition,
+    `location` names the part by its ids, as a reader of the document finds it.
     """
 
     pointer: str
     detail: str
-    at: str = ""
+    location: str = ""
 
-    def written(self) -> dict[str, str]:
-        """Give it as a member of a problem's `errors`, or of an answer's `warnings`."""
-        at = {"at": shortened(self.at)} if self.at else {}
-        pointer, detail = shortened(self.pointer), shortened(self.detail, LONGEST_DETAIL)
-        return {"pointer": pointer, **at, "detail": detail}
-
-
-class UnknownName(Fault):
-    """A name that matches nothing that the definition has."""
+    def document(self) -> dict[str, str]:
+        """Return it as a member of a problem's `errors`, or of an answer's `warnings`."""
+        location = {"at": shortened(self.location)} if self.location else {}
+        pointer, detail = shortened(self.pointer), shortened(self.detail, MAX_DETAIL_LENGTH)
+        return {"pointer": pointer, **location, "detail": detail}
 
 
-MOST_FAULTS, MOST_TEXT = 100, 20_000
-"""How many faults a problem names, and how many characters they may have together."""
-LONGEST_POINTER, LONGEST_DETAIL = 300, 2_000
+class UnknownName(FieldError):
+    """A name that refers to nothing in the definition."""
 
 
-def shortened(text: str, longest: int = LONGEST_POINTER) -> str:
-    """Give a text by its beginning and its end where it is longer than that."""
-    half = longest // 2
-    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
+MAX_FIELD_ERRORS, MAX_ERROR_TEXT = 100, 20_000
+"""How many field errors a problem lists, and how many characters they may have together."""
+MAX_POINTER_LENGTH, MAX_DETAIL_LENGTH = 300, 2_000
+
+
+def shortened(text: str, max_length: int = MAX_POINTER_LENGTH) -> str:
+    """Return a text, or its beginning and its end where it is too long."""
+    half = max_length // 2
+    return text if len(text) <= max_length else f"{text[:half]}…{text[-half:]}"
 
 
 class TrialError(Exception):
-    """Any failure this service names."""
+    """The base class of this service's errors."""
 
 
 class Rejected(TrialError):
-    """A request that no repetition will make right; carries its RFC 9457 members."""
+    """A request that a retry cannot make right; it carries the members of an RFC 9457 problem."""
 
-    def __init__(self, status: int, title: str, detail: str = "", *faults: Fault) -> None:
-        """Keep the problem as data: HTTP status, title, detail and the fields at fault."""
+    def __init__(self, status: int, title: str, detail: str = "", *faults: FieldError) -> None:
+        """Keep the problem as data: HTTP status, title, detail and field errors."""
         super().__init__(title)
         self.status = status
         self.title = title
@@ -60,61 +60,64 @@ class Rejected(TrialError):
         self.faults = faults
 
     def problem(self) -> dict[str, object]:
-        """Give the problem document (RFC 9457), one for an answer and for what is quarantined."""
+        """Return the problem document (RFC 9457), the same for answers and quarantined bodies."""
         document: dict[str, object] = {
             "type": "about:blank",
             "title": self.title,
             "status": self.status,
         }
         if self.detail:
-            document["detail"] = shortened(self.detail, LONGEST_DETAIL)
+            document["detail"] = shortened(self.detail, MAX_DETAIL_LENGTH)
         if self.faults:
-            document["errors"] = errors = list(_fitting(self.faults))
+            document["errors"] = errors = list(_documents_within_limit(self.faults))
             if len(errors) < len(self.faults):
                 document["errors_left_out"] = len(self.faults) - len(errors)
         return document
 
 
-def _fitting(faults: Sequence[Fault]) -> Iterator[dict[str, str]]:
-    """Write as many faults as a problem may name; what posted it can be wrong in any number."""
-    left = MOST_TEXT
-    for fault in faults[:MOST_FAULTS]:
-        written = fault.written()
-        left -= sum(map(len, written.values()))
-        if left < 0:
+def _documents_within_limit(faults: Sequence[FieldError]) -> Iterator[dict[str, str]]:
+    """Return as many field errors as a problem may list; a body can have any number of them."""
+    room = MAX_ERROR_TEXT
+    for fault in faults[:MAX_FIELD_ERRORS]:
+        document = fault.document()
+        room -= sum(map(len, document.values()))
+        if room < 0:
             return
-        yield written
+        yield document
 
 
 class Unavailable(TrialError):
-    """The store could not take the request now; the same request may be sent again."""
+    """The store could not take the request now; the same request may be retried."""
 
     STATUS = 503
 
     def problem(self) -> dict[str, object]:
-        """Give the problem document (RFC 9457)."""
+        """Return the problem document (RFC 9457)."""
         return Rejected(
-            self.STATUS, "Not available now", "nothing was lost; send the same request again"
+            self.STATUS, "Service unavailable", "Nothing was lost; retry the request."
         ).problem()
 
 
-def uncounted(error: Exception) -> Rejected:
-    """Refuse what this code fails at: quarantined, it can be tried again once it is mended."""
-    where = f"{type(error).__name__} in {place_of(error)}"
-    detail = f"it is quarantined, to be tried again once this is mended: {where}"
-    return Rejected(500, "The service fails at this event", detail)
+def internal_failure(error: Exception) -> Rejected:
+    """Return the refusal of an event that this code failed to process.
+
+    The event is quarantined, and can be redriven once the code is fixed.
+    """
+    cause = f"{type(error).__name__} in {error_location(error)}"
+    detail = f"The event is quarantined; redrive it once the service is fixed: {cause}"
+    return Rejected(500, "The service failed to process this event", detail)
 
 
 class OutOfTime(TrialError):
-    """What is being done cannot be ended before this process must."""
+    """The work cannot be finished before this process must end."""
 
 
 type Beat = Callable[[], None]
-"""Called at every step of something long; raises `OutOfTime` when this process must soon end."""
+"""Called at every step of long work; raises `OutOfTime` when this process must soon end."""
 
 
-def place_of(error: BaseException) -> str:
-    """Say where an error arose, and nothing of what it says: its text may quote patient data."""
+def error_location(error: BaseException) -> str:
+    """Return where an error was raised, without its text: that may quote patient data."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

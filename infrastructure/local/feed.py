@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from trial.events import json_pointer
+
 BATCH_EVENTS = 100
 BATCH_BYTES = 1_000_000
 
@@ -72,7 +74,7 @@ def _lines(node: yaml.Node | None, pointer: str) -> Iterator[tuple[str, int]]:
         yield pointer, node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            at = f"{pointer}/{str(key.value).replace('~', '~0').replace('/', '~1')}"
+            at = f"{pointer}/{json_pointer.escape(str(key.value))}"
             yield from _lines(value, at)
             yield at, key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):

@@ -27,8 +27,8 @@ from trial.render import tables_json
 from trial.render.documents import render
 from trial.reporting import report
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
-from trial.subject.cut_spec import Asked
-from trial.subject.fold import Dispute, Subject, gather
+from trial.subject.cut_spec import CutSpec
+from trial.subject.fold import Dispute, Subject, fold_all
 from trial.tables.grid import Report
 
 type Row = Mapping[str, Any]
@@ -44,7 +44,7 @@ class Recorded:
     disputes: Sequence[Dispute]
     erased: tuple[str, ...]
 
-    def state(self, subjects: Sequence[Subject], asked: Asked) -> StudySnapshot:
+    def state(self, subjects: Sequence[Subject], asked: CutSpec) -> StudySnapshot:
         """Add up what subjects contribute, as the cut sees them."""
         state = StudySnapshot()
         for each in subjects:
@@ -78,7 +78,7 @@ def _recorded(definition: bytes, heads: Mapping[str, Any], rows: Sequence[Row]) 
     journals: dict[str, list[Row]] = {}
     for row in rows:
         journals.setdefault(row["subject"], []).append(row)
-    subjects = [gather(name, map(_entry, journals[name])) for name in sorted(journals)]
+    subjects = [fold_all(name, map(_entry, journals[name])) for name in sorted(journals)]
     gone = {name for name, head in heads["subjects"].items() if head.get("erased")}
     return Recorded(
         study.load(definition),
@@ -95,11 +95,11 @@ def _entry(row: Row) -> envelope.Entry:
     return envelope.Entry(**{**vars(entry), "digest": bytes.fromhex(row["digest"])})
 
 
-def _asked(recorded: Recorded, cut: Mapping[str, Any]) -> Asked | None:
+def _asked(recorded: Recorded, cut: Mapping[str, Any]) -> CutSpec | None:
     """Find what the cut was asked for: of a look and of `final` its id alone tells."""
     looks = {"", cut["completion"]["look"] or ""}
     for final, look in product((False, True), sorted(looks)):
-        asked = Asked(cut["as_of"] or "", cut["cutoff"] or "", recorded.erased, final, look)
+        asked = CutSpec(cut["as_of"] or "", cut["cutoff"] or "", recorded.erased, final, look)
         seen = [asked.seen(each) for each in recorded.subjects]
         disputes = report.open_disputes_of(seen, recorded.disputes)
         if report.cut(recorded.study, recorded.subjects, {}, "", asked, disputes).id == cut["id"]:
@@ -108,7 +108,7 @@ def _asked(recorded: Recorded, cut: Mapping[str, Any]) -> Asked | None:
 
 
 def _compare(
-    directory: Path, manifest: Mapping[str, Any], recorded: Recorded, asked: Asked,
+    directory: Path, manifest: Mapping[str, Any], recorded: Recorded, asked: CutSpec,
     rows: Sequence[Row], found: Findings,
 ) -> None:  # fmt: skip
     texts = TextsOfDocuments.begin(recorded.subjects, recorded.erased)
@@ -149,7 +149,7 @@ def _as_stated(stated: bytes, content: bytes, marked: Sequence[str]) -> bytes:
     return tables_json.encode(manifest | {"files": files})
 
 
-def _made(recorded: Recorded, subjects: Sequence[Subject], asked: Asked) -> Report:
+def _made(recorded: Recorded, subjects: Sequence[Subject], asked: CutSpec) -> Report:
     state = recorded.state(subjects, asked)
     return report.report(recorded.study, state, state.sums, asked, recorded.disputes)
 

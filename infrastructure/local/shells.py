@@ -186,7 +186,7 @@ def main() -> None:
     except Rejected as refused:
         print(json.dumps({"problem": refused.problem()}, ensure_ascii=False))
         return
-    odd = [each.written() for each in checking.warnings(study)]
+    odd = [each.document() for each in checking.study_warnings(study)]
     print(json.dumps({"warnings": odd, "shells": shells(study)}, ensure_ascii=False))
 
 

@@ -208,7 +208,7 @@ def _has_mark(cell: Any) -> bool:  # noqa: ANN401 (JSON)
 
 
 def _apart(record: Record) -> list[str]:
-    names = privacy.fields(record.kind)
+    names = privacy.personal_fields(record.kind)
     return [name for name, value in record.data.items() if name in names and value == APART]
 
 

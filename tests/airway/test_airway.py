@@ -64,7 +64,7 @@ class TestFeed:
     def test_every_event_is_accepted(self, defined, entries):
         report.check(defined)
         for entry in entries:
-            acceptance.accept(defined, entry)
+            acceptance.check_acceptable(defined, entry)
 
     def test_it_behaves_as_feeds_do(self, entries):
         seen: dict[tuple[str, str, str], int] = {}

@@ -21,7 +21,7 @@ from trial.definition import study as studies
 from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.events.payloads import ERASURE, KINDS
-from trial.subject.acceptance import accept
+from trial.subject.acceptance import check_acceptable
 from trial.subject.fold import fold
 
 EXPECTED = json.loads((builders.TMB301 / "wrong.expected.json").read_text(encoding="utf-8"))
@@ -31,7 +31,7 @@ WRONG = (builders.TMB301 / "wrong.ndjson").read_text(encoding="utf-8").splitline
 def faults(entry: Entry, study: studies.Study | None = None) -> list[str]:
     """Say which fields are at fault; none where the event is accepted."""
     try:
-        accept(study or tiny(), entry)
+        check_acceptable(study or tiny(), entry)
     except Rejected as rejected:
         return [f"{'' if rejected.status == 422 else rejected.status}{fault.pointer}"
                 for fault in rejected.faults]  # fmt: skip
@@ -58,7 +58,7 @@ class TestTmb301:
         study = builders.tmb301()
         try:
             wrong = read(line, "TMB-301")
-            accept(study, wrong)
+            check_acceptable(study, wrong)
         except Rejected as rejected:
             return rejected.status, [each.pointer for each in rejected.faults], rejected.detail
         (subject,) = builders.subjects(
@@ -74,7 +74,7 @@ class TestTmb301:
     @staticmethod
     def taken(study: studies.Study, line: str) -> bool:
         try:
-            accept(study, read(line, "TMB-301"))
+            check_acceptable(study, read(line, "TMB-301"))
         except Rejected:
             return False
         return True
@@ -326,5 +326,5 @@ class TestSilence:
     )
     def test_no_error_repeats_the_value(self, wrong):
         with pytest.raises(Rejected) as caught:
-            accept(tiny(), wrong)
+            check_acceptable(tiny(), wrong)
         assert self.MARK not in json.dumps(caught.value.problem())

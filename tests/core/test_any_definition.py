@@ -13,7 +13,7 @@ from parallel import TOTAL, A, B, parallel
 from pydantic import TypeAdapter
 
 from trial.definition import Definition, study
-from trial.errors import Fault, Rejected
+from trial.errors import FieldError, Rejected
 from trial.events import envelope, field_errors, payloads
 from trial.reporting import report
 
@@ -95,7 +95,7 @@ def changed(at: Path, value: Any, *, leave_out: bool) -> Any:
     return whole
 
 
-def faults(whole: Any) -> tuple[Fault, ...]:
+def faults(whole: Any) -> tuple[FieldError, ...]:
     try:
         report.check(study.load(json.dumps(whole)))
     except Rejected as refused:

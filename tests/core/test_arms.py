@@ -23,7 +23,7 @@ from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics import cells
-from trial.subject.fold import Subject, fold, gather
+from trial.subject.fold import Subject, fold, fold_all
 from trial.tables.compiled import STUDY_SUMS
 from trial.tables.grid import Box
 
@@ -262,7 +262,7 @@ class TestWidth:
         counted = set().union(*(row.touched() for row in plan.rows))
         before, after = (
             report.contribute(
-                study, gather("S-1", [enrolment(age=age), randomised(arm), disposition(at)])
+                study, fold_all("S-1", [enrolment(age=age), randomised(arm), disposition(at)])
             )
             for age, arm, at in ((20, "a", 9), (90, "b", 99))
         )
@@ -334,7 +334,7 @@ def test_what_was_changed_step_by_step_is_what_is_computed_at_once(history):
     states: dict[str, Subject] = {}
     sums: Any = {}
     for each in history:
-        before = states.get(each.subject) or gather(each.subject, [])
+        before = states.get(each.subject) or fold_all(each.subject, [])
         after = states[each.subject] = fold(before, each)[0]
         shares = [report.contribute(WHOLE, state) for state in (before, after)]
         sums = cells.total([sums, cells.difference(shares[1], shares[0])])

@@ -14,7 +14,7 @@ from parallel import TOTAL, A, B
 
 from local.feed import read_definition
 from trial.definition import study
-from trial.definition.dependence import Dependence
+from trial.definition.dependence import ArmDependence
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events import blinding, envelope, json_body
@@ -50,7 +50,7 @@ class TestNonInterference:
     @given(blinded.cases())
     def test_and_the_same_open_sums(self, case):
         one, other = (
-            [blinding.of_audience(report.contribute(case.study, each), blinding.OPEN)
+            [blinding.share_of_audience(report.contribute(case.study, each), blinding.OPEN)
              for each in builders.subjects(feed)]
             for feed in case.feeds
         )  # fmt: skip
@@ -141,7 +141,7 @@ class TestTheWhole:
         for each in builders.subjects(case.one):
             share = report.contribute(case.study, each)
             plain = report.contribute(not_blinded(case.study), each)
-            assert blinding.of_audience(share, blinding.UNBLINDED) == plain
+            assert blinding.share_of_audience(share, blinding.UNBLINDED) == plain
 
     def test_a_study_that_is_not_blinded_has_one_audience_and_one_plan(self):
         plain = not_blinded(study_of(ROWS[:3], [A, TOTAL]))
@@ -229,14 +229,18 @@ class TestPooling:
     def test_a_condition_that_refers_to_itself_is_refused_and_nothing_hangs(self):
         round_about = {"conditions": {"one": {"all": ["two"]}, "two": {"all": ["one"]}}}
         defined = study_of(ROWS[:1], [TOTAL], **round_about)
-        assert not Dependence(defined.definition).condition("one")
+        assert not ArmDependence(defined.definition).condition("one")
         with pytest.raises(Rejected):
             report.check(defined)
 
 
 class TestMasking:
     def test_the_fields_that_tell_are_those_declared(self):
-        telling = {kind: blinding.fields(kind) for kind in KINDS if blinding.fields(kind)}
+        telling = {
+            kind: blinding.unblinding_fields(kind)
+            for kind in KINDS
+            if blinding.unblinding_fields(kind)
+        }
         assert telling == {
             "subject.randomised": {"arm"},
             "subject.unblinded": {"reason"},
@@ -247,15 +251,15 @@ class TestMasking:
     @given(blinded.cases())
     def test_masked_bodies_of_both_feeds_are_the_same(self, case):
         one, other = (
-            [blinding.masked_body(each.kind, each.body) for each in feed] for feed in case.feeds
+            [blinding.blinded_body(each.kind, each.body) for each in feed] for feed in case.feeds
         )
         assert one == other
 
     def test_a_reason_for_a_change_of_what_tells_is_hidden_too(self):
         changed = blinded.randomised("b", revision=2, reason_for_change="was given placebo")
-        assert "placebo" not in blinding.masked_body(changed.kind, changed.body)
+        assert "placebo" not in blinding.blinded_body(changed.kind, changed.body)
         other = builders.enrolment(revision=2, reason_for_change="was given placebo")
-        assert blinding.masked_body(other.kind, other.body) == other.body
+        assert blinding.blinded_body(other.kind, other.body) == other.body
 
     @pytest.mark.parametrize(
         ("body", "tells"),
@@ -270,7 +274,7 @@ class TestMasking:
         ],
     )
     def test_a_body_that_was_refused_may_tell_unless_its_events_cannot(self, body, tells):
-        assert blinding.may_tell(body) == tells
+        assert blinding.could_unblind(body) == tells
 
 
 class TestWidth:

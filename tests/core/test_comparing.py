@@ -13,7 +13,7 @@ from trial.events.envelope import Entry
 from trial.render import markdown
 from trial.reporting import report
 from trial.statistics import association
-from trial.subject.fold import gather
+from trial.subject.fold import fold_all
 from trial.tables.grid import Cell, Column, Grid
 
 P: dict[str, Any] = {"id": "p", "label": "P", "compare": ["a", "b"]}
@@ -190,7 +190,7 @@ class TestNothing:
 
     def test_a_table_too_large_for_fisher_says_so(self, monkeypatch):
         monkeypatch.setattr(association, "SMALL", -1)
-        monkeypatch.setattr(association.Allowance.__init__, "__defaults__", (-1,))
+        monkeypatch.setattr(association.WorkBudget.__init__, "__defaults__", (-1,))
         found = compared(PEOPLE, MEN)
         assert (found.get("p").raw, found.get("p").text) == (None, "not computed")
         assert found.method == association.NONE
@@ -205,7 +205,7 @@ class TestNothing:
     def test_it_adds_nothing_to_the_sums(self):
         rows = [MEN, {"id": "age", "summary": "age"}, {"id": "sex"} | SEX]
         with_p, without = (
-            report.contribute(parallel(rows, columns), gather("S-0", PEOPLE[:2]))
+            report.contribute(parallel(rows, columns), fold_all("S-0", PEOPLE[:2]))
             for columns in ([A, B, P], [A, B])
         )
         assert with_p == without

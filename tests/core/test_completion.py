@@ -15,7 +15,7 @@ from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
-from trial.subject.cut_spec import NOW, Asked
+from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.tables.grid import UNDECLARED, Completion, Grid
 
 LOOKS = [
@@ -53,12 +53,14 @@ def ended(*numbers: int, at: int = 60) -> list[Entry]:
     return [builders.disposition(at, subject=f"S-{i:02}") for i in numbers]
 
 
-def completed(defined: Study, entries: Iterable[Entry], asked: Asked = NOW) -> Completion:
+def completed(defined: Study, entries: Iterable[Entry], asked: CutSpec = LIVE_SPEC) -> Completion:
     sums = builders.sums_of(defined, builders.subjects(entries))
     return report.completed(defined, report.audience_share(defined, sums), asked)
 
 
-def nominal(defined: Study, entries: Iterable[Entry], asked: Asked = NOW) -> tuple[bool, ...]:
+def nominal(
+    defined: Study, entries: Iterable[Entry], asked: CutSpec = LIVE_SPEC
+) -> tuple[bool, ...]:
     (grid,) = report.tables(defined, builders.sums_of(defined, builders.subjects(entries)),
                             asked=asked)  # fmt: skip
     return tuple(p.nominal for p in p_values(grid))
@@ -69,7 +71,7 @@ def p_values(grid: Grid) -> list[Any]:
     return [p for each in cells if (p := each.get("p")) is not None]
 
 
-def notes(defined: Study, entries: Iterable[Entry], asked: Asked = NOW) -> list[str]:
+def notes(defined: Study, entries: Iterable[Entry], asked: CutSpec = LIVE_SPEC) -> list[str]:
     states = sorted(builders.subjects(entries), key=lambda each: each.id)
     sums = builders.sums_of(defined, states)
     (grid,) = report.report(defined, states, sums, asked).grids
@@ -111,17 +113,17 @@ class TestState:
         done = people() + ended(*range(8))
         assert completed(defined, done) == UNDECLARED
         assert UNDECLARED.text == "Interim: no condition of completion is declared"
-        final = completed(defined, done, Asked(final=True))
+        final = completed(defined, done, CutSpec(final=True))
         assert final.text == "Final: asked for as final; no condition of completion is declared"
         assert (final.final, final.look) == (True, "final")
 
     def test_what_was_asked_for_as_final_says_what_is_lacking(self):
-        found = completed(study(), people() + ended(*range(6)), Asked(final=True))
+        found = completed(study(), people() + ended(*range(6)), CutSpec(final=True))
         assert (found.final, found.n, found.N) == (True, 6, 8)
         assert found.text == (
             "Final: asked for as final; 2 of 8 subjects (Randomised) have not ended the study"
         )
-        whole = completed(study(), people() + ended(*range(8)), Asked(final=True))
+        whole = completed(study(), people() + ended(*range(8)), CutSpec(final=True))
         assert whole.text == "Final: all 8 subjects (Randomised) have ended the study"
 
     def test_a_condition_that_is_open_is_not_met(self):
@@ -138,7 +140,7 @@ class TestState:
         entries = people() + ended(*range(7)) + ended(7, at=90)
         states = sorted(builders.subjects(entries), key=lambda each: each.id)
         for day, final in ((builders.day(89), False), (builders.day(90), True)):
-            asked = Asked(cutoff=day)
+            asked = CutSpec(cutoff=day)
             shares = builders.cells.total(
                 report.share_as_of(study(), each, asked) for each in states
             )
@@ -162,7 +164,12 @@ class TestCut:
         defined = study(looks=LOOKS)
         states = sorted(builders.subjects(people()), key=lambda each: each.id)
         sums = builders.sums_of(defined, states)
-        asked = (NOW, Asked(final=True), Asked(look="interim-1"), Asked(look="final", final=True))
+        asked = (
+            LIVE_SPEC,
+            CutSpec(final=True),
+            CutSpec(look="interim-1"),
+            CutSpec(look="final", final=True),
+        )
         cuts = [report.report(defined, states, sums, each).cut for each in asked]
         assert len({each.id for each in cuts}) == len(cuts)
         assert [each.completion.state for each in cuts] == ["Interim", "Final", "Interim", "Final"]
@@ -185,7 +192,7 @@ class TestLooks:
         assert second.startswith("Confirmatory test 2 of 2 (Final analysis, alpha 0.049)")
 
     def test_at_a_look_that_was_asked_for_each_test_is_at_its_alpha(self):
-        defined, asked = study(looks=LOOKS), Asked(look="interim-1")
+        defined, asked = study(looks=LOOKS), CutSpec(look="interim-1")
         assert nominal(defined, people(), asked) == (False, True)  # 0.0286 is above 0.001
         assert nominal(defined, people(20), asked) == (False, False)  # P = 0.0000108
         found = completed(defined, people(), asked)
@@ -199,20 +206,20 @@ class TestLooks:
         assert "above alpha (0.001)" in rest
 
     def test_a_look_that_a_later_definition_does_not_plan_confirms_nothing(self):
-        asked = Asked(look="interim-2")
+        asked = CutSpec(look="interim-2")
         found = completed(study(looks=LOOKS), people(), asked)
         assert found.look == ""
         assert found.text.endswith("asked for at the look interim-2, which is not planned")
         assert nominal(study(looks=LOOKS), people(), asked) == (True, True)
 
     def test_the_last_look_is_the_final_analysis(self):
-        found = completed(study(looks=LOOKS), people(), Asked(look="final"))
+        found = completed(study(looks=LOOKS), people(), CutSpec(look="final"))
         assert found.final
         assert "asked for as final" in found.text
 
     @given(st.integers(0, 8), st.sampled_from(["", "interim-1", "final", "x"]), st.booleans())
     def test_tests_confirm_at_a_planned_look_and_at_no_other_time(self, done, look, final):
-        asked = Asked(look=look, final=final and look != "interim-1")
+        asked = CutSpec(look=look, final=final and look != "interim-1")
         complete, known = done == 8, look in {"interim-1", "final"}
         planned = known or (look == "" and (complete or asked.final))
         entries = people() + ended(*range(done))

@@ -19,7 +19,7 @@ from builders import (
 from trial.events import dates
 from trial.events.envelope import Entry
 from trial.subject import cutoff
-from trial.subject.fold import Subject, gather
+from trial.subject.fold import Subject, fold_all
 
 DAY = 20
 BEFORE, ON, AFTER = DAY - 1, DAY, DAY + 1
@@ -28,7 +28,7 @@ BEFORE, ON, AFTER = DAY - 1, DAY, DAY + 1
 def until(*entries: Entry, at: int = DAY) -> Subject:
     ordinal = dates.earliest(day(at))
     assert ordinal is not None
-    return cutoff.until(gather("S-1", entries), ordinal)
+    return cutoff.records_until(fold_all("S-1", entries), ordinal)
 
 
 def data(subject: Subject, kind: str = "adverse-event.reported") -> dict[str, Any]:

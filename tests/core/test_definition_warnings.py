@@ -15,8 +15,8 @@ EXAMPLE = "example"
 
 def warned(definition: Any) -> list[tuple[str, str]]:
     """Give pointers and texts; the definition is accepted."""
-    checking.read(json.dumps(definition))
-    return [(each.pointer, each.detail) for each in checking.warnings(
+    checking.read_definition(json.dumps(definition))
+    return [(each.pointer, each.detail) for each in checking.study_warnings(
         study.load(json.dumps(definition)))]  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from trial.events.envelope import Entry
 from trial.render.markdown import cell_text
 from trial.reporting import report
 from trial.subject import cutoff
-from trial.subject.cut_spec import Asked
+from trial.subject.cut_spec import CutSpec
 from trial.tables import notes
 from trial.tables.grid import Report
 
@@ -294,9 +294,9 @@ class TestLevels:
 @cache
 def cut_off() -> Report:
     """TMB-301 as of 2016-03-31, when week 25 was due for 16 of 37."""
-    study, asked = tmb301(), Asked(cutoff="2016-03-31")
+    study, asked = tmb301(), CutSpec(cutoff="2016-03-31")
     day = dates.latest(asked.cutoff)
-    states = [cutoff.until(each, day) for each in builders.subjects(builders.feed())]
+    states = [cutoff.records_until(each, day) for each in builders.subjects(builders.feed())]
     states = sorted((each for each in states if each.records), key=lambda each: each.id)
     sums = builders.cells.total(report.contribute(study, each, day) for each in states)
     return report.report(study, states, sums, asked)

@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 from trial.definition.study import Study
 from trial.events import dates
 from trial.events.envelope import Entry
-from trial.subject.results import Value, quantise, read_result
+from trial.subject.results import Value, read_result, to_units
 
 LOG = "viral-load-log10"
 
@@ -424,7 +424,7 @@ class TestLogarithm:
         [("0.5", 0, 1), ("-0.5", 0, -1), ("1.4999999", 0, 1), ("86.85", 1, 869), ("-2.25", 1, -23)],
     )
     def test_values_are_quantised_half_up_away_from_zero(self, value, places, units):
-        assert quantise(Decimal(value), places) == units
+        assert to_units(Decimal(value), places) == units
 
 
 class TestDays:

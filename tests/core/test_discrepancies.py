@@ -25,14 +25,14 @@ from builders import (
 )
 from parallel import parallel
 
-from trial.definition.discrepancies import ACROSS, CONTRADICTORY, RULES
+from trial.definition.discrepancies import ACROSS_SUBJECTS, CONTRADICTORY, RULES
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events import envelope, fields, json_body
 from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.subject.derivation import Derivation
-from trial.subject.fold import Dispute, gather
+from trial.subject.fold import Dispute, fold_all
 from trial.tables.compiled import compiled
 from trial.tables.discrepancies import DISCREPANCY_RULES, ROW, Discrepancy
 from trial.tables.discrepancies.across import CrossSubjectSurvey, form
@@ -76,7 +76,7 @@ def stopped(**data: Any) -> Entry:
 
 def find(study: Study, entries: Sequence[Entry], rule: str = "") -> list[Discrepancy]:
     """Find the discrepancies of the one subject that entries are of; of a rule, if one is named."""
-    subject = gather(entries[0].subject, entries)
+    subject = fold_all(entries[0].subject, entries)
     found = compiled(study).checks.find(Derivation(study, subject))
     return [each for each in found if rule in ("", each.rule)]
 
@@ -342,7 +342,7 @@ def each_case() -> list[Any]:
 class TestRules:
     def test_every_rule_has_its_finder_and_its_case(self):
         assert list(DISCREPANCY_RULES) == list(RULES)
-        assert CASES.keys() == RULES.keys() - set(ACROSS)
+        assert CASES.keys() == RULES.keys() - set(ACROSS_SUBJECTS)
 
     @pytest.mark.parametrize(("rule", "case"), each_case())
     def test_it_finds_what_it_is_for_and_names_the_records(self, rule, case):
@@ -366,7 +366,7 @@ class TestRules:
 
     @pytest.mark.parametrize(("rule", "case"), each_case())
     def test_it_is_counted_once_and_switched_off_by_name(self, rule, case):
-        subject = gather(case.fires[0].subject, case.fires)
+        subject = fold_all(case.fires[0].subject, case.fires)
         share = report.contribute(case.study, subject)
         assert share[ROW][rule] == 1
         off = with_discrepancies(case.study, off=[rule])
@@ -375,7 +375,7 @@ class TestRules:
         assert report.contribute(only, subject)[ROW] == {rule: 1}
 
     def test_a_subject_without_any_has_no_row(self):
-        assert ROW not in report.contribute(ONE, gather("S-1", [*ENROLLED, dose()]))
+        assert ROW not in report.contribute(ONE, fold_all("S-1", [*ENROLLED, dose()]))
 
 
 def with_discrepancies(study: Study, **given: Any) -> Study:

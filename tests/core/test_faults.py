@@ -28,7 +28,7 @@ def test_four_unknown_names_are_four_faults_in_order_of_the_document():
     rows = wrong["tables"][1]["rows"]
     rows[0]["count"] = rows[1]["not_due"] = "respondr"
     rows[2]["summary"] = "sbp-chang"
-    assert [(each.pointer, each.at) for each in faults(wrong)] == [
+    assert [(each.pointer, each.location) for each in faults(wrong)] == [
         ("/tables/0/rows/0/summary", "table 14.1, row age, summary"),
         ("/tables/1/rows/0/count", "table 14.2, row responders, count"),
         ("/tables/1/rows/1/not_due", "table 14.2, row not-due, not_due"),
@@ -39,7 +39,7 @@ def test_four_unknown_names_are_four_faults_in_order_of_the_document():
 def test_what_a_list_holds_without_a_section_is_told_by_its_place():
     wrong = example()
     wrong["consort"] = {"25": ["14.1", "14.9"]}
-    assert [each.at for each in faults(wrong)] == ["item 25, entry 2"]
+    assert [each.location for each in faults(wrong)] == ["item 25, entry 2"]
 
 
 def test_ten_faults_of_shape_names_and_sense_are_ten():
@@ -146,7 +146,7 @@ def test_a_problem_names_its_places_by_pointer_and_by_id():
     wrong = example()
     wrong["tables"][1]["rows"][0]["count"] = "respondr"
     with pytest.raises(Rejected) as caught:
-        checking.read(json.dumps(wrong))
+        checking.read_definition(json.dumps(wrong))
     assert caught.value.problem()["errors"] == [
         {
             "pointer": "/tables/1/rows/0/count",

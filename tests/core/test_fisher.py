@@ -18,8 +18,8 @@ from scipy import stats
 
 from trial.reporting import report
 from trial.statistics import association, fisher, sampling, two_by_two
-from trial.statistics.association import CHI_SQUARE, MONTE_CARLO, NONE, Allowance, associated
-from trial.statistics.contingency import Table, occupied, pearson
+from trial.statistics.association import CHI_SQUARE, MONTE_CARLO, NONE, WorkBudget, association_test
+from trial.statistics.contingency import Table, pearson, without_empty
 from trial.statistics.fisher import FISHER
 
 COUNTS = st.integers(0, 12)
@@ -120,7 +120,7 @@ class TestTwoByTwo:
         ],
     )
     def test_400_000_subjects_equal_scipy(self, table):
-        found = associated(table, Allowance(0))
+        found = association_test(table, WorkBudget(0))
         assert float(found.p) == pytest.approx(stats.fisher_exact(table).pvalue, rel=1e-6)
         assert found.method == FISHER
 
@@ -136,13 +136,13 @@ class TestTwoByTwo:
         weights = two_by_two._weights
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(two_by_two, "_weights", counted)
-            two_by_two.two_by_two([[60_000, 140_000], [61_000, 139_000]])
+            two_by_two.fisher_two_by_two([[60_000, 140_000], [61_000, 139_000]])
         assert steps < 8_000
 
     def test_evidence_beyond_any_floating_point_is_still_a_number(self):
-        p = two_by_two.two_by_two([[20_000, 180_000], [100_000, 100_000]])
+        p = two_by_two.fisher_two_by_two([[20_000, 180_000], [100_000, 100_000]])
         assert 0 < p < Fraction(1, 10**17_000)
-        assert two_by_two.two_by_two([[100_000, 100_000], [100_000, 100_000]]) == 1
+        assert two_by_two.fisher_two_by_two([[100_000, 100_000], [100_000, 100_000]]) == 1
 
 
 class TestCost:
@@ -168,7 +168,7 @@ class TestCost:
         ],
     )
     def test_it_is_near_enough_to_let_the_tables_of_trials_be_exact(self, table, bound):
-        assert fisher.cost(table) < bound < association.MOST
+        assert fisher.cost(table) < bound < association.MAX_STEPS
 
     def test_it_is_known_at_once_however_large_the_table(self):
         large = [[40_000 + i * j for j in range(10)] for i in range(3)]
@@ -178,30 +178,32 @@ class TestCost:
 
 class TestWithinABudget:
     def test_within_it_the_test_is_exact(self):
-        allowance = Allowance()
-        found = associated(AGES, allowance)
+        allowance = WorkBudget()
+        found = association_test(AGES, allowance)
         assert (found.p, found.method) == (fisher.fisher(AGES), FISHER)
-        assert allowance.left == association.MOST - fisher.cost(AGES)
+        assert allowance.left == association.MAX_STEPS - fisher.cost(AGES)
 
     def test_what_is_small_is_exact_though_nothing_is_left(self):
         small = [[3, 81], [1, 83], [0, 86]]
-        assert associated(small, Allowance(0)).method == FISHER
+        assert association_test(small, WorkBudget(0)).method == FISHER
 
     def test_beyond_it_a_table_of_large_counts_is_tested_by_chi_square_and_says_so(self):
-        found = associated(AGES, Allowance(0))
+        found = association_test(AGES, WorkBudget(0))
         assert (found.p, found.method) == (pearson(AGES).p, CHI_SQUARE)
         large = [[40_000 + i * j for j in range(10)] for i in range(3)]
-        assert associated(large, Allowance()).method == CHI_SQUARE
+        assert association_test(large, WorkBudget()).method == CHI_SQUARE
 
     def test_beyond_it_a_table_of_small_counts_is_drawn_with_its_error(self):
         sparse = dealt((20,) * 5, (20,) * 5)
-        found = associated(sparse, Allowance())
+        found = association_test(sparse, WorkBudget())
         assert found.method == MONTE_CARLO
-        assert found == associated(sparse, Allowance())
+        assert found == association_test(sparse, WorkBudget())
 
     def test_with_no_time_left_there_is_no_p_value_and_the_method_says_why(self):
         sparse = dealt((20,) * 5, (20,) * 5)
-        assert associated(sparse, Allowance(1_000)) == association.Association(None, NONE)
+        assert association_test(sparse, WorkBudget(1_000)) == association.AssociationTest(
+            None, NONE
+        )
 
     @pytest.mark.parametrize(
         ("table", "dense"),
@@ -210,13 +212,13 @@ class TestWithinABudget:
          ([[0, 9, 9, 9, 9, 9], [1, 9, 9, 9, 9, 9]], False)],
     )  # fmt: skip
     def test_cochran_s_rule_decides_what_is_large(self, table, dense):
-        assert association._is_dense(tuple(map(tuple, occupied(table)))) is dense
+        assert association._is_dense(tuple(map(tuple, without_empty(table)))) is dense
 
     @pytest.mark.parametrize("known", [False, True], ids=["at first", "known from before"])
     def test_many_tests_together_take_no_more_than_a_budget(self, known, monkeypatch):
         """Count what is really done: steps of exact tests, and what is drawn."""
         done: Counter[str] = Counter()
-        exact, drawn = fisher.fisher, sampling.sampled
+        exact, drawn = fisher.fisher, sampling.monte_carlo_p
         for name in ("_exact", "_sampled", "_cost"):
             getattr(association, name).cache_clear()
 
@@ -235,9 +237,9 @@ class TestWithinABudget:
         wanted = [*near, *sparse, *near]
         methods = []
         for _ in range(1 + known):
-            allowance = Allowance()
-            methods.append([associated(each, allowance).method for each in wanted])
-        assert done["steps"] <= association.MOST + len(wanted) * association.SMALL
+            allowance = WorkBudget()
+            methods.append([association_test(each, allowance).method for each in wanted])
+        assert done["steps"] <= association.MAX_STEPS + len(wanted) * association.ALWAYS_ALLOWED
         assert {FISHER, CHI_SQUARE, NONE} <= set(methods[0])
         assert methods[0] == methods[-1]  # what is known from before does not decide
 
@@ -250,8 +252,8 @@ class TestMonteCarlo:
     )  # fmt: skip
     def test_it_lies_within_its_error_of_the_exact_value(self, table):
         exact = float(fisher.fisher(table))
-        error = (exact * (1 - exact) / sampling.DRAWN) ** 0.5
-        assert float(sampling.sampled(table)) == pytest.approx(exact, abs=4 * error + 1e-4)
+        error = (exact * (1 - exact) / sampling.TABLES_DRAWN) ** 0.5
+        assert float(sampling.monte_carlo_p(table)) == pytest.approx(exact, abs=4 * error + 1e-4)
 
     def test_tables_are_drawn_as_often_as_they_are_likely(self):
         """One cell of many draws against the hypergeometric distribution, by chi-square."""
@@ -290,14 +292,14 @@ def test_one_reading_of_a_table_shares_one_budget_among_its_rows_and_prints_how(
         entries += [enrolment(subject=name, sex="FM"[sex]), randomised("ab"[arm], name)]
         counts[arm][sex] += 1
     needed = fisher.cost([*counts, [sum(each) for each in zip(*counts, strict=True)]])
-    assert needed > association.SMALL
+    assert needed > association.ALWAYS_ALLOWED
     defined = parallel(rows, columns)
     sums = builders.sums_of(defined, builders.subjects(entries))
     for left, methods in (
         (needed * 2, [FISHER, FISHER, CHI_SQUARE]),
         (needed - 1, [CHI_SQUARE] * 3),
     ):
-        monkeypatch.setattr(Allowance.__init__, "__defaults__", (left,))
+        monkeypatch.setattr(WorkBudget.__init__, "__defaults__", (left,))
         for _ in range(2):  # each reading has its own
             (grid,) = report.tables(defined, sums)
             assert [builders.cell(grid, row["id"], "p").method for row in rows] == methods

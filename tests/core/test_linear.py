@@ -9,7 +9,7 @@ import statsmodels.formula.api as smf
 from statsmodels.stats.anova import anova_lm
 
 from trial.statistics.linear import EQUAL, OBSERVED, Model
-from trial.statistics.products import Products, ProductsReadout, pooled
+from trial.statistics.products import CrossProducts, Products, pool_levels
 
 KIND = Products((1, 1, 2))
 MODEL = Model({"arm": 0, "site": 1}, {"base": 0, "age": 1})
@@ -34,9 +34,9 @@ def summed(frame):
     for row in frame.itertuples():
         units = [round(row.base * 10), round(row.age * 10), round(row.y * 100)]
         into = cells.setdefault((row.arm, row.site), {})
-        for name, value in KIND.lift(units).items():
+        for name, value in KIND.contribution(units).items():
             into[name] = into.get(name, 0) + value
-    return {levels: KIND.read(each) for levels, each in cells.items()}
+    return {levels: KIND.estimate(each) for levels, each in cells.items()}
 
 
 def oracle(frame, formula="y ~ C(arm, Sum) + C(site, Sum) + base + age"):
@@ -116,15 +116,14 @@ def test_subjects_add_in_any_order_and_come_out_again():
     whole, half = summed(frame), frame[:30]
     rest = summed(frame[30:])
     added = {
-        levels: summed(half).get(levels, ProductsReadout.nobody(3)) + rest[levels]
-        for levels in rest
+        levels: summed(half).get(levels, CrossProducts.nobody(3)) + rest[levels] for levels in rest
     }
     assert all(whole[levels] == added[levels] for levels in added)
 
 
 def test_pooled_levels_equal_a_model_of_the_pooled_levels():
     frame = subjects(3, sites="xyzvw")
-    merged = pooled(summed(frame), 1, {"v": "x", "w": "x"})
+    merged = pool_levels(summed(frame), 1, {"v": "x", "w": "x"})
     renamed = frame.assign(site=frame.site.replace({"v": "x", "w": "x"}))
     assert merged == summed(renamed)
 
@@ -132,7 +131,7 @@ def test_pooled_levels_equal_a_model_of_the_pooled_levels():
 def test_an_empty_combination_of_levels_changes_nothing():
     frame = subjects(4)
     frame = frame[~((frame.arm == "b") & (frame.site == "y"))]
-    fit = MODEL.fit(summed(frame) | {("b", "y"): ProductsReadout.nobody(3)})
+    fit = MODEL.fit(summed(frame) | {("b", "y"): CrossProducts.nobody(3)})
     assert_same(
         fit.difference("arm", "b", "a"),
         oracle(frame, "y ~ C(arm) + C(site) + base + age").t_test("C(arm)[T.b] = 0"),

@@ -27,7 +27,7 @@ from trial.definition import study
 from trial.errors import Rejected
 from trial.events import dates
 from trial.reporting import report
-from trial.subject.cut_spec import Asked
+from trial.subject.cut_spec import CutSpec
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
 from trial.tables import listings
@@ -194,7 +194,7 @@ class TestEnd:
     def test_nor_after_a_cut_off(self, cutoff, shown_end):
         defined = tiny(listings=[listing(ONSET, END)])
         (subject,) = builders.subjects([enrolment(), dose(7), adverse_event(8, end="2015-07")])
-        asked = Asked(cutoff=cutoff)
+        asked = CutSpec(cutoff=cutoff)
         sums = report.share_as_of(defined, subject, asked)
         made = report.report(defined, [subject], sums, asked)
         (row,) = rows_of(made.listings[0])

@@ -206,7 +206,7 @@ class TestNumbers:
 
     @pytest.mark.parametrize(("token", "taken"), [("0.000000001", True), ("0.0000000001", False)])
     def test_a_number_has_nine_places(self, token, taken):
-        assert fields.is_ordinary(Decimal(token)) == taken
+        assert fields.has_accepted_digits(Decimal(token)) == taken
         if taken:
             assert read(with_token(token)).data["amount"] == Decimal(token)
         else:

@@ -12,8 +12,8 @@ from builders import TINY
 
 from local.feed import read_definition
 from trial.definition import Definition
-from trial.definition.base import Model, Names
-from trial.errors import Fault, Rejected
+from trial.definition.base import Model, RefersTo
+from trial.errors import FieldError, Rejected
 from trial.tables import checking
 
 ROOT = Path(__file__).parents[2]
@@ -79,9 +79,9 @@ def pointer(at: Place) -> str:
     return "".join("/" + str(each).replace("~", "~0").replace("/", "~1") for each in at)
 
 
-def faults(definition: Any) -> list[Fault]:
+def faults(definition: Any) -> list[FieldError]:
     try:
-        checking.read(json.dumps(definition))
+        checking.read_definition(json.dumps(definition))
     except Rejected as refused:
         return list(refused.faults)
     return []
@@ -319,7 +319,7 @@ def unmarked(hint: Any, at: str) -> Iterator[str]:
     """List the texts of the language that are not marked as names."""
     if get_origin(hint) is Annotated:
         inner, *marks = get_args(hint)
-        if not any(isinstance(each, Names) for each in marks):
+        if not any(isinstance(each, RefersTo) for each in marks):
             yield from unmarked(inner, at)
     elif hint is str:
         yield at

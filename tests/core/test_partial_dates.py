@@ -35,7 +35,7 @@ from trial.reporting import report
 from trial.subject import acceptance, cutoff
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
-from trial.subject.fold import Record, gather
+from trial.subject.fold import Record, fold_all
 from trial.subject.imputation import Dated, Imputation
 
 OS = {"label": "Survival", "start": "randomisation", "events": ["death"]}
@@ -54,10 +54,10 @@ def here(at: int = 10) -> list[Entry]:
 
 def time_of(time: dict[str, Any], *entries: Entry, until: str | None = None) -> Any:
     study = parallel(times={"new": time})
-    state, at = gather("S-1", entries), None
+    state, at = fold_all("S-1", entries), None
     if until is not None:
         at = dates.earliest(until)
-        state = cutoff.until(state, at)
+        state = cutoff.records_until(state, at)
     found = report.compiled(study).rules.time("new", "")(Derivation(study, state, at))
     return found and (found.days, found.event, found.undated)
 
@@ -333,7 +333,7 @@ class TestKindsWithoutADate:
 
 def test_a_visit_may_have_a_time():
     seen = {"record": "V", "visit": "day-0", "date": day(0, "09:30")}
-    acceptance.accept(tiny(), entry("visit.recorded", **seen))
+    acceptance.check_acceptable(tiny(), entry("visit.recorded", **seen))
     with pytest.raises(Rejected):
         read({**_event(seen), "data": {"revision": 1, **seen, "date": day(0, "25:00")}})
 

@@ -22,14 +22,14 @@ from builders import subjects as gathered
 from parallel import parallel, printed, randomised, raws, table_of
 
 from trial.definition.study import Study
-from trial.errors import Fault, Rejected
+from trial.errors import FieldError, Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics.cells import total
-from trial.statistics.limbs import LIMB, joined, limbs
+from trial.statistics.limbs import LIMB_BASE, from_limbs, to_limbs
 from trial.statistics.moments import Moments
 from trial.statistics.products import Products
-from trial.subject.acceptance import accept
+from trial.subject.acceptance import check_acceptable
 from trial.tables.figures import figures
 from trial.tables.rounding import nearest_short_decimal
 
@@ -65,15 +65,15 @@ def shown(measure: dict[str, Any], *pairs: tuple[str, str], **more: Any) -> dict
     return printed(grid, "row", "a")
 
 
-def faults(study: Study, event: Entry) -> list[Fault]:
+def faults(study: Study, event: Entry) -> list[FieldError]:
     try:
-        accept(study, event)
+        check_acceptable(study, event)
     except Rejected as refused:
         return list(refused.faults)
     return []
 
 
-def refusal(*rows: dict[str, Any], **changes: Any) -> Fault:
+def refusal(*rows: dict[str, Any], **changes: Any) -> FieldError:
     with pytest.raises(Rejected) as caught:
         report.check(parallel(rows, **changes))
     (fault,) = caught.value.faults
@@ -355,20 +355,22 @@ class TestBounds:
 
 
 class TestLimbs:
-    NUMBERS = (0, 7, -7, LIMB, -LIMB - 3, 10**75 + 1, -(10**140))
+    NUMBERS = (0, 7, -7, LIMB_BASE, -LIMB_BASE - 3, 10**75 + 1, -(10**140))
 
     def test_numbers_of_any_size_add(self):
-        sums = total({"row": dict(limbs("q", each))} for each in self.NUMBERS)
-        assert joined("q", sums["row"]) == sum(self.NUMBERS)
+        sums = total({"row": dict(to_limbs("q", each))} for each in self.NUMBERS)
+        assert from_limbs("q", sums["row"]) == sum(self.NUMBERS)
         assert all(abs(limb) < 10**38 for limb in sums["row"].values())
 
     def test_moments_and_products_of_large_values_are_exact(self):
         values = [10**40 + 1, -(10**35), 5]
-        sums = total({"row": Moments(12).lift(each)} for each in values)["row"]
-        readout = Moments(12).read(sums)
+        sums = total({"row": Moments(12).contribution(each)} for each in values)["row"]
+        readout = Moments(12).estimate(sums)
         assert readout.mean == Fraction(sum(values), 3 * 10**12)
-        sums = total({"row": Products((12, 0)).lift([each, each])} for each in values)["row"]
-        assert Products((12, 0)).read(sums).of(0, 1) == Fraction(
+        sums = total({"row": Products((12, 0)).contribution([each, each])} for each in values)[
+            "row"
+        ]
+        assert Products((12, 0)).estimate(sums).of(0, 1) == Fraction(
             sum(each * each for each in values), 10**12
         )
 

@@ -18,7 +18,7 @@ from parallel import parallel, randomised, raws, table_of
 from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
-from trial.subject.fold import gather
+from trial.subject.fold import fold_all
 
 GRADES = [
     {"value": "MILD", "label": "Mild"},
@@ -284,7 +284,7 @@ class TestIncidence:
         row = {"incidence": {"filter": {"terms": ["Rash"]}}}
         total = {"id": "total", "label": "Total", "set": "enrolled"}
         study = parallel([row], [total], adverse_events=rules)
-        share = report.contribute(study, gather("S-1", [enrolment(), *entries]))
+        share = report.contribute(study, fold_all("S-1", [enrolment(), *entries]))
         return {name.rpartition(".")[2]: n for name, n in share.get("cells#0", {}).items()}
 
     def test_risk_runs_from_the_first_dose_to_the_first_event_both_days_counted(self):

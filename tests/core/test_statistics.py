@@ -23,7 +23,7 @@ from trial.statistics import distributions
 from trial.statistics.moments import Moments
 from trial.statistics.pairs import mcnemar_exact, paired_difference, paired_tango, paired_wald
 from trial.statistics.proportions import clopper_pearson, proportion, wilson
-from trial.statistics.tallies import Tally, tally_readout
+from trial.statistics.tallies import Tally, order_statistics
 from trial.tables.rounding import decimal_text
 
 UNITS = st.integers(-(10**9), 10**9)
@@ -33,7 +33,7 @@ SAMPLES = st.lists(UNITS, min_size=1, max_size=60)
 def summed(kind, values):
     total = {}
     for value in values:
-        cell_sums.add(total, kind.lift(value))
+        cell_sums.add(total, kind.contribution(value))
     return total
 
 
@@ -43,28 +43,28 @@ def percents(interval, places=2):
 
 class TestMoments:
     def test_a_zero_leaves_only_its_count(self):
-        assert Moments(6).lift(0) == {"n": 1}
-        assert Moments(6).lift(-3) == {"n": 1, "s": -3, "q": 9}
+        assert Moments(6).contribution(0) == {"n": 1}
+        assert Moments(6).contribution(-3) == {"n": 1, "s": -3, "q": 9}
 
     def test_nobody_has_no_mean(self):
-        readout = Moments(2).read({})
+        readout = Moments(2).estimate({})
         assert (readout.n, readout.mean, readout.variance) == (0, None, None)
         assert readout.sd is readout.se is readout.t_interval() is None
 
     def test_one_value_has_a_mean_and_no_spread(self):
-        readout = Moments(1).read(Moments(1).lift(-25))
+        readout = Moments(1).estimate(Moments(1).contribution(-25))
         assert readout.mean == Fraction(-5, 2)
         assert readout.variance is readout.sd is readout.se is readout.t_interval() is None
 
     def test_equal_values_have_an_sd_of_zero(self):
-        readout = Moments().read(summed(Moments(), [7, 7, 7]))
+        readout = Moments().estimate(summed(Moments(), [7, 7, 7]))
         assert readout.variance == 0
         assert readout.sd == 0
         assert readout.t_interval() == (7, 7)
 
     def test_sd_has_at_least_28_digits_where_floats_have_none_left(self):
         # Squares near 10**24 and a variance of 5/3: cancellation would leave a float nothing.
-        readout = Moments(0).read(summed(Moments(0), [10**12 + k for k in range(1, 5)]))
+        readout = Moments(0).estimate(summed(Moments(0), [10**12 + k for k in range(1, 5)]))
         assert readout.variance == Fraction(5, 3)
         with localcontext(prec=60):
             assert abs(readout.sd - (Decimal(5) / 3).sqrt()) < Decimal("1e-48")
@@ -72,12 +72,12 @@ class TestMoments:
     def test_cells_that_no_values_can_give_are_refused(self):
         for cells in ({"n": -1}, {"n": 2, "s": 5}):
             with pytest.raises(ValueError, match="not the sum"):
-                Moments().read(cells)
+                Moments().estimate(cells)
 
     @given(SAMPLES, st.integers(0, 6))
     def test_they_equal_the_statistics_module(self, units, places):
         values = [Fraction(unit, 10**places) for unit in units]
-        readout = Moments(places).read(summed(Moments(places), units))
+        readout = Moments(places).estimate(summed(Moments(places), units))
         assert readout.n == len(values)
         assert readout.mean == stdlib.mean(values)
         if len(values) > 1:
@@ -87,7 +87,7 @@ class TestMoments:
     @given(st.lists(st.integers(-(10**6), 10**6), min_size=2, max_size=60, unique=True))
     def test_they_equal_numpy_and_scipy(self, units):
         values = np.array(units) / 1000
-        readout = Moments(3).read(summed(Moments(3), units))
+        readout = Moments(3).estimate(summed(Moments(3), units))
         assert float(readout.mean) == pytest.approx(values.mean(), rel=1e-9, abs=1e-9)
         assert float(readout.sd) == pytest.approx(values.std(ddof=1), rel=1e-12)
         assert float(readout.se) == pytest.approx(stats.sem(values), rel=1e-12)
@@ -101,23 +101,23 @@ def test_what_is_added_and_taken_out_again_leaves_exactly_what_was_there(kept, c
         total = summed(kind, kept)
         before = dict(total)
         for value in corrected:
-            cell_sums.add(total, kind.lift(value))
+            cell_sums.add(total, kind.contribution(value))
         for value in reversed(corrected):
-            cell_sums.add(total, {name: -n for name, n in kind.lift(value).items()})
+            cell_sums.add(total, {name: -n for name, n in kind.contribution(value).items()})
         assert total == before
 
 
 class TestTally:
     def test_nobody_has_no_median(self):
-        readout = tally_readout({})
+        readout = order_statistics({})
         assert readout.n == 0
         assert (readout.minimum, readout.q1, readout.median, readout.q3, readout.maximum) == (
             (None,) * 5
         )
-        assert tally_readout({5: 0}) == readout
+        assert order_statistics({5: 0}) == readout
 
     def test_one_value_is_all_of_them(self):
-        readout = Tally(1).read({"-25": 1})
+        readout = Tally(1).estimate({"-25": 1})
         assert readout.n == 1
         assert {readout.minimum, readout.q1, readout.median, readout.q3, readout.maximum} == {
             Fraction(-5, 2)
@@ -125,18 +125,18 @@ class TestTally:
 
     def test_quartiles_are_averaged_where_the_share_falls_between_two_values(self):
         # SAS PCTLDEF=5 of 1..8: n p is whole, so quartiles lie halfway.
-        readout = tally_readout(dict.fromkeys(range(1, 9), 1))
+        readout = order_statistics(dict.fromkeys(range(1, 9), 1))
         assert (readout.q1, readout.median, readout.q3) == (
             Fraction(5, 2),
             Fraction(9, 2),
             Fraction(13, 2),
         )
         # Of 1..7 none is: the values themselves.
-        readout = tally_readout(dict.fromkeys(range(1, 8), 1))
+        readout = order_statistics(dict.fromkeys(range(1, 8), 1))
         assert (readout.q1, readout.median, readout.q3) == (2, 4, 6)
 
     def test_a_million_subjects_are_read_as_quickly_as_their_values(self):
-        readout = tally_readout({1: 10**6, 2: 10**6})
+        readout = order_statistics({1: 10**6, 2: 10**6})
         assert (readout.n, readout.q1, readout.median, readout.q3) == (
             2 * 10**6,
             1,
@@ -146,11 +146,11 @@ class TestTally:
 
     def test_a_negative_count_is_refused(self):
         with pytest.raises(ValueError, match="not the tally"):
-            tally_readout({1: 2, 3: -1})
+            order_statistics({1: 2, 3: -1})
 
     @given(st.lists(st.integers(-40, 40), min_size=1, max_size=80))
     def test_it_equals_the_expanded_values(self, units):
-        readout = Tally(1).read(summed(Tally(1), units))
+        readout = Tally(1).estimate(summed(Tally(1), units))
         values = [Fraction(unit, 10) for unit in units]
         assert readout.median == stdlib.median(values)
         assert (readout.minimum, readout.maximum) == (min(values), max(values))
@@ -161,7 +161,7 @@ class TestTally:
     def test_it_depends_on_the_counts_alone(self, pairs):
         counts = reduce(lambda total, pair: total + Counter(dict([pair])), pairs, Counter())
         expanded = summed(Tally(), counts.elements())
-        assert Tally().read(expanded) == tally_readout(counts)
+        assert Tally().estimate(expanded) == order_statistics(counts)
 
 
 # domain.md B2, in percent: x, n, Clopper-Pearson, Wilson. Its upper limit of 24/40 is printed 75.13

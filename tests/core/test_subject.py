@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trial.events.envelope import Entry
-from trial.subject.fold import Outcome, Subject, fold, gather
+from trial.subject.fold import Outcome, Subject, fold, fold_all
 
 
 def screened(record: str, revision: int, month: int = 1, *, void: bool = False) -> Entry:
@@ -36,27 +36,27 @@ def outcomes(*entries: Entry) -> list[Outcome]:
 @given(HISTORIES, st.randoms(use_true_random=False))
 def test_any_order_gives_the_same_subject(history, random):
     shuffled = random.sample(history, len(history))
-    assert gather("S-1", shuffled) == gather("S-1", history)
+    assert fold_all("S-1", shuffled) == fold_all("S-1", history)
 
 
 @given(HISTORIES, HISTORIES)
 def test_what_is_known_already_changes_nothing(history, again):
-    once = gather("S-1", history)
+    once = fold_all("S-1", history)
     known = [each for each in again if each in history]
-    assert gather("S-1", [*history, *known, *history]) == once
+    assert fold_all("S-1", [*history, *known, *history]) == once
 
 
 @given(HISTORIES, HISTORIES)
 def test_folding_goes_on_from_any_state(first, then):
-    state = gather("S-1", first)
+    state = fold_all("S-1", first)
     for each in then:
         state, _ = fold(state, each)
-    assert state == gather("S-1", [*first, *then])
+    assert state == fold_all("S-1", [*first, *then])
 
 
 @given(HISTORIES)
 def test_the_highest_revision_counts(history):
-    state = gather("S-1", history)
+    state = fold_all("S-1", history)
     highest: dict[tuple[str, str], Entry] = {}
     for each in history:
         key = each.kind, each.record
@@ -69,18 +69,20 @@ def test_the_highest_revision_counts(history):
 
 @given(HISTORIES)
 def test_every_revision_is_counted_once(history):
-    assert gather("S-1", history).accepted == len({(e.kind, e.record, e.revision) for e in history})
+    assert fold_all("S-1", history).accepted == len(
+        {(e.kind, e.record, e.revision) for e in history}
+    )
 
 
 def test_the_latest_revision_wins_whenever_it_arrives():
     revisions = [screened("A", revision, revision) for revision in (1, 2, 3)]
     for order in permutations(revisions):
-        (record,) = gather("S-1", order).records.values()
+        (record,) = fold_all("S-1", order).records.values()
         assert (record.revision, record.data["date"]) == (3, "2015-03-01")
 
 
 def test_a_late_older_revision_is_recorded_and_changes_no_record():
-    newer = gather("S-1", [screened("A", 3, 3)])
+    newer = fold_all("S-1", [screened("A", 3, 3)])
     state, outcome = fold(newer, screened("A", 1, 1))
     assert outcome is Outcome.RECORDED
     assert state.records == newer.records
@@ -89,9 +91,9 @@ def test_a_late_older_revision_is_recorded_and_changes_no_record():
 
 def test_a_void_can_be_revived_by_a_higher_revision_only():
     history = [screened("A", 1), screened("A", 2, void=True)]
-    (voided,) = gather("S-1", history).records.values()
+    (voided,) = fold_all("S-1", history).records.values()
     assert (voided.void, dict(voided.data)) == (True, {})
-    (revived,) = gather("S-1", [screened("A", 3, 5), *history]).records.values()
+    (revived,) = fold_all("S-1", [screened("A", 3, 5), *history]).records.values()
     assert (revived.void, revived.data["date"]) == (False, "2015-05-01")
 
 
@@ -107,7 +109,7 @@ def test_the_same_content_again_is_a_repeat():
 @pytest.mark.parametrize("later", [False, True])
 def test_other_content_for_a_revision_is_a_conflict_and_leaves_the_state(later):
     history = [screened("A", 1, 1)] + ([screened("A", 2, 2)] if later else [])
-    before = gather("S-1", history)
+    before = fold_all("S-1", history)
     after, outcome = fold(before, screened("A", 1, 9))
     assert outcome is Outcome.CONFLICT
     assert after == before
@@ -115,13 +117,13 @@ def test_other_content_for_a_revision_is_a_conflict_and_leaves_the_state(later):
 
 def test_a_conflict_is_settled_by_a_higher_revision():
     history = [screened("A", 1, 1), screened("A", 1, 9), screened("A", 2, 9)]
-    state = gather("S-1", history)
+    state = fold_all("S-1", history)
     assert state.accepted == 2
     assert state.records["subject.screened", "A"].data["date"] == "2015-09-01"
 
 
 def test_one_record_id_in_two_kinds_is_two_records():
-    state = gather("S-1", [viral_load(0, 5, record="A"), screened("A", 1)])
+    state = fold_all("S-1", [viral_load(0, 5, record="A"), screened("A", 1)])
     assert set(state.records) == {("lab.result.reported", "A"), ("subject.screened", "A")}
 
 
@@ -138,7 +140,7 @@ def test_the_values_of_an_outcome_are_the_answers_of_the_service():
 
 
 def test_a_fold_changes_no_state_that_it_was_given():
-    before = gather("S-1", [screened("A", 1)])
+    before = fold_all("S-1", [screened("A", 1)])
     records, seen = dict(before.records), {key: dict(each) for key, each in before.seen.items()}
     fold(before, screened("A", 2))
     fold(before, screened("B", 1))

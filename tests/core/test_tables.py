@@ -42,7 +42,7 @@ from scipy.stats import beta
 
 from trial.reporting import report
 from trial.statistics import cells
-from trial.subject.fold import Subject, fold, gather
+from trial.subject.fold import Subject, fold, fold_all
 from trial.tables.grid import Grid
 
 TARGETS = {"day-0": 0, "day-7": 7, "day-14": 14, "day-21": 21} | {
@@ -1333,6 +1333,6 @@ class TestIncrement:
 
     def test_a_share_is_a_function_of_the_subject_alone(self):
         study = tiny()
-        subject = gather("S-1", HISTORY[:9])
-        again = gather("S-1", HISTORY[:9][::-1])
+        subject = fold_all("S-1", HISTORY[:9])
+        again = fold_all("S-1", HISTORY[:9][::-1])
         assert report.contribute(study, subject) == report.contribute(study, again)

@@ -16,7 +16,7 @@ from parallel import A, B, parallel, randomised
 
 from local.feed import read_definition
 from trial.definition import reporting
-from trial.definition.offered import statistics
+from trial.definition.available_statistics import available_statistics
 from trial.definition.outputs import CellRef
 from trial.definition.study import Study, load
 from trial.errors import Rejected
@@ -216,7 +216,7 @@ class TestChecked:
             for row in grid.rows:
                 for cell in row.cells:
                     ref = CellRef(table=grid.id, row=row.id, column=cell.column)
-                    held = statistics(ref, defined.definition.tables)
+                    held = available_statistics(ref, defined.definition.tables)
                     assert {each.name for each in cell.statistics} <= held, ref
                     known = "p" in held
                     # One that may be there is lacking only where nothing can be compared.

@@ -20,17 +20,17 @@ from builders import (
 )
 
 from trial.definition.study import Study
-from trial.errors import Fault, Rejected
+from trial.errors import FieldError, Rejected
 from trial.events.envelope import Entry
-from trial.subject.acceptance import accept
+from trial.subject.acceptance import check_acceptable
 
 ARMS = [{"id": "drug", "label": "Drug", "treatments": ["DRUG"]},
         {"id": "placebo", "label": "Placebo", "treatments": ["PLACEBO"]}]  # fmt: skip
 
 
-def faults(found: Entry, study: Study | None = None) -> list[Fault]:
+def faults(found: Entry, study: Study | None = None) -> list[FieldError]:
     try:
-        accept(study or tiny(), found)
+        check_acceptable(study or tiny(), found)
     except Rejected as refused:
         return list(refused.faults)
     return []

@@ -40,7 +40,7 @@ from trial.reporting import report
 from trial.statistics import cells
 from trial.store import Store, verify
 from trial.store.rows import JournalRow
-from trial.subject.fold import gather
+from trial.subject.fold import fold_all
 
 WRITERS = 16
 LIVES = 3
@@ -283,7 +283,7 @@ def check_study(world: World, study: Study) -> dict[Key, JournalRow]:
         assert stamps == sorted(set(stamps))
         entries = [world.sent[key_of(row)][row.digest.hex()] for row in journal]
         world.rng.shuffle(entries)
-        recomputed = gather(stored.id, entries)
+        recomputed = fold_all(stored.id, entries)
         assert stored.subject == recomputed
         shares.append(report.contribute(study, recomputed))
         assert stored.share == shares[-1]

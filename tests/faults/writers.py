@@ -26,7 +26,7 @@ from trial.errors import Rejected, Unavailable
 from trial.events import envelope, json_body
 from trial.events.envelope import Entry
 from trial.store.rows import Receipt
-from trial.subject.acceptance import accept
+from trial.subject.acceptance import check_acceptable
 from trial.subject.fold import Outcome
 
 _BATCHES = (1, 1, 1, 2, 7, 25, 50)
@@ -150,7 +150,7 @@ def _entries(path: Path) -> dict[int, Entry]:
     entries = {}
     for number, body in enumerate(path.read_text(encoding="utf-8").splitlines()):
         entry = envelope.parse(json_body.read_json(body), body)
-        accept(STUDIES[entry.study], entry)
+        check_acceptable(STUDIES[entry.study], entry)
         entries[number] = entry
     return entries
 

@@ -114,7 +114,7 @@ class Service:
     def record(self, body: Any, study: str = STUDY) -> Answer:
         """Post an event by whichever route takes it, and have it settled."""
         kind = envelope.kind_of(json.loads(as_text(body))["type"])
-        if not (blinding.is_telling(kind) and wiring.store().study(study).definition.blinded):
+        if not (blinding.is_unblinding(kind) and wiring.store().study(study).definition.blinded):
             return self.post(body, study)
         answer = self.submit(body, study)
         assert self.settle() == []

@@ -21,7 +21,7 @@ from trial.events import envelope, json_body
 from trial.reporting import report
 from trial.statistics import cells
 from trial.subject import acceptance
-from trial.subject.cut_spec import NOW, Asked
+from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Subject
 from trial.tables.figures import figures
 from trial.tables.grid import Series, Statistic
@@ -45,21 +45,21 @@ def defined() -> Study:
 
 
 @pytest.fixture(scope="module")
-def states(lines: list[str]) -> list[tuple[list[str], Asked]]:
-    return [(lines[:first], Asked(cutoff=cutoff or "")) for first, cutoff in STATES]
+def states(lines: list[str]) -> list[tuple[list[str], CutSpec]]:
+    return [(lines[:first], CutSpec(cutoff=cutoff or "")) for first, cutoff in STATES]
 
 
 def subjects(lines: list[str]) -> list[Subject]:
     return builders.subjects(envelope.parse(json_body.read_json(line), line) for line in lines)
 
 
-def sums_of(defined: Study, lines: list[str], asked: Asked = NOW) -> Any:
+def sums_of(defined: Study, lines: list[str], asked: CutSpec = LIVE_SPEC) -> Any:
     return cells.total(
         report.contribute(defined, asked.seen(each), asked.day) for each in subjects(lines)
     )
 
 
-def printed(defined: Study, lines: list[str], asked: Asked) -> Found:
+def printed(defined: Study, lines: list[str], asked: CutSpec) -> Found:
     """Give every statistic of every table by table, row, column and name."""
     return {
         (grid.id, row.id, cell.column, each.name): each
@@ -70,7 +70,7 @@ def printed(defined: Study, lines: list[str], asked: Asked) -> Found:
     }
 
 
-def recounted(lines: list[str], asked: Asked) -> dict[tuple[str, str, str, str], object]:
+def recounted(lines: list[str], asked: CutSpec) -> dict[tuple[str, str, str, str], object]:
     return {
         (table, row, column, name): value
         for table, rows in tables(records.read(lines, asked.cutoff or None)).items()
@@ -96,7 +96,7 @@ class TestFeed:
     def test_every_event_is_accepted(self, defined, lines):
         report.check(defined)
         for line in lines:
-            acceptance.accept(defined, envelope.parse(json_body.read_json(line), line))
+            acceptance.check_acceptable(defined, envelope.parse(json_body.read_json(line), line))
         assert len(lines) > 1500
 
     def test_it_holds_what_trials_hold(self, lines):

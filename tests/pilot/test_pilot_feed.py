@@ -17,8 +17,8 @@ from local.feed import read_definition
 from trial.definition import study
 from trial.events import envelope, json_body
 from trial.reporting import report
-from trial.subject.acceptance import accept
-from trial.subject.results import quantise, read_result
+from trial.subject.acceptance import check_acceptable
+from trial.subject.results import read_result, to_units
 
 TOLD = {
     *("record", "revision", "reason_for_change", "date", "site", "reason", "specified", "of"),
@@ -68,7 +68,7 @@ class TestWhole:
         for each in feed():
             body = compact(each)
             entry = envelope.parse(json_body.read_json(body), body, STUDY)
-            accept(defined, entry)
+            check_acceptable(defined, entry)
             kinds[entry.kind] += 1
             measurements += len(each["data"].get("measurements", ()))
         assert kinds == {
@@ -170,7 +170,7 @@ class TestTraps:
         _, number = read_result("61.55172413793103") or ("", Decimal(0))
         places = study.load(json.dumps(read_definition(DEFINITION))).definition.parameters
         kept = places["adas-cog"].precision.places
-        assert quantise(number, kept) == 61_55172413793103 * 10 ** (kept - 14)
+        assert to_units(number, kept) == 61_55172413793103 * 10 ** (kept - 14)
 
     def test_a_laboratory_value_is_the_text_reported_not_the_one_converted(self):
         results = [e["data"] for e in islice(feed(), 20_000) if "lab.result" in e["type"]]

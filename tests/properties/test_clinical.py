@@ -19,7 +19,7 @@ from trial.statistics import cells
 from trial.store import Store
 from trial.store.rows import Receipt
 from trial.store.table import Table
-from trial.subject.fold import Outcome, Subject, gather
+from trial.subject.fold import Outcome, Subject, fold_all
 
 HISTORIES = soak.size(12, 400)
 SEED = soak.seed(f"{HISTORIES} histories of TMB-301's subjects")
@@ -48,11 +48,11 @@ def check_history(rng: random.Random) -> None:
         shares = []
         for name, of in taken.items():
             rng.shuffle(of)
-            shares.append(report.contribute(study, gather(name, of)))
+            shares.append(report.contribute(study, fold_all(name, of)))
         sums = store.sums(study)
         assert sums == cells.total(shares)
         state = report.completed(study, sums)
-        assert (state.n, state.N) == recounted([gather(*each) for each in taken.items()])
+        assert (state.n, state.N) == recounted([fold_all(*each) for each in taken.items()])
         assert not state.final  # the two drawn are not all that were planned
         assert set(map(str, store.check(study).values())) == {"{}"}
 

@@ -22,7 +22,7 @@ from parallel import TOTAL, A, B, randomised
 import wiring
 from trial.commands import intake
 from trial.errors import Rejected, Unavailable
-from trial.events.blinding import is_telling
+from trial.events.blinding import is_unblinding
 from trial.events.envelope import Entry
 from trial.store.activities import Activities
 from trial.store.bucket.documents import Documents
@@ -91,7 +91,7 @@ class World:
             patch.setattr(wiring, name, each)
         assert self.store.put_definition(case.study, case.study.source) == "created"
         for entry in feed:
-            road = "treatment-events" if intake.is_telling(entry.kind) else "events"
+            road = "treatment-events" if intake.is_unblinding(entry.kind) else "events"
             status, *_ = self.ask("POST", f"/studies/{{study}}/{road}", written(entry), SINGLE)
             assert status in {201, 202, 200, 409}
             self.settle()
@@ -168,7 +168,7 @@ def guesses(draw: st.DrawFn, case: Case) -> tuple[str, str, Any]:
     if draw(st.integers(0, 5)) == 0:
         again = draw(st.sampled_from(["quarantine/redrive", "subjects/{subject}/erase"]))
         return again, "application/json", {"reason": "Asked for"}
-    telling = [each for each in case.one if is_telling(each.kind)] or list(case.one)
+    telling = [each for each in case.one if is_unblinding(each.kind)] or list(case.one)
     events = [
         guessed(each, draw(blinded._other(each.kind)), draw(st.sampled_from([0, 0, 0, 1])))
         for each in draw(st.lists(st.sampled_from(telling), min_size=1, max_size=4))
@@ -227,7 +227,7 @@ def test_the_property_sees_what_the_events_route_told_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Were treatment events of a blinded study answered like others, it would find out."""
-    monkeypatch.setattr(intake, "is_telling", lambda _kind: False)
+    monkeypatch.setattr(intake, "is_unblinding", lambda _kind: False)
     defined = blinded.study_of([{"count": "enrolled"}], [A, B, TOTAL])
     one, other = [randomised("a", "S-0")], [randomised("b", "S-0")]
     case = Case(defined, one, other)

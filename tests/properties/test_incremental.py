@@ -21,7 +21,7 @@ from trial.events.envelope import Entry
 from trial.statistics import cells
 from trial.store import Store, verify
 from trial.store.table import Table
-from trial.subject.fold import Outcome, gather
+from trial.subject.fold import Outcome, fold_all
 
 SUBJECTS = [f"P{i}" for i in range(5)]
 FAULTS: list[Fault] = [
@@ -128,7 +128,7 @@ class Histories(RuleBasedStateMachine):
         by_subject: dict[str, list[Entry]] = {}
         for entry in self.world.accepted.values():
             by_subject.setdefault(entry.subject, []).append(entry)
-        recomputed = {name: gather(name, entries) for name, entries in by_subject.items()}
+        recomputed = {name: fold_all(name, entries) for name, entries in by_subject.items()}
         shares = [toy.contribute(study, subject) for subject in recomputed.values()]
         assert store.sums(study) == cells.total(shares)
         stored = {each.id: each for each in store.subjects(study)}

@@ -12,7 +12,7 @@ from trial.events import envelope, json_body, privacy
 from trial.events.envelope import Entry
 from trial.events.payloads import ERASURE, KINDS
 from trial.store.encoding import sealing
-from trial.subject.fold import ERASURE_RECORD, gather
+from trial.subject.fold import ERASURE_RECORD, fold_all
 
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=30
@@ -62,14 +62,14 @@ ERASE = toy.parsed(
 @given(st.lists(events(), max_size=8), st.data())
 def test_it_does_not_matter_when_a_subject_is_erased(entries: list[Entry], data: Any) -> None:
     at = data.draw(st.integers(0, len(entries)))
-    erased = gather("P1", [*entries[:at], ERASE, *entries[at:]])
-    assert erased == gather("P1", [*entries, ERASE]) == gather("P1", [ERASE, *entries])
-    plain = gather("P1", entries)
+    erased = fold_all("P1", [*entries[:at], ERASE, *entries[at:]])
+    assert erased == fold_all("P1", [*entries, ERASE]) == fold_all("P1", [ERASE, *entries])
+    plain = fold_all("P1", entries)
     assert erased.accepted == plain.accepted + 1
     for key, record in plain.records.items():
         left = erased.records[key]
         assert erased.seen[key] == plain.seen[key]
-        assert left.data == privacy.without(record.kind, record.data)
+        assert left.data == privacy.redacted(record.kind, record.data)
         KINDS[record.kind].model_validate(
             {"record": left.record, "revision": left.revision, **left.data}
         )
@@ -87,9 +87,9 @@ def test_a_sealed_event_opens_to_the_byte_and_without_its_key_holds_no_text(entr
         assert sealing.unseal(sealing.new_key(), texts, body, of) is None
         assert sealing.unseal(key, texts, body, (*of[:4], entry.revision + 1)) is None
     left = envelope.parse(json_body.read_json(body), body)
-    assert left.data == privacy.without(entry.kind, entry.data)
+    assert left.data == privacy.redacted(entry.kind, entry.data)
     assert (left.reason is None) == (entry.reason is None)
     assert left.reason in {None, privacy.ERASED}
     assert sealing.seal(b"", entry) == (body, b"")
-    again, _ = privacy.take_apart(left)
+    again, _ = privacy.extract_personal(left)
     assert again == body

@@ -127,7 +127,7 @@ class Printed:
         report.check(self.study)
         entries = self.trial.entries()
         for each in entries:
-            acceptance.accept(self.study, each)
+            acceptance.check_acceptable(self.study, each)
         sums = sums_of(self.study, subjects(entries))
         (grid,) = report.tables(self.study, sums)
         for name, row in self.rows.items():

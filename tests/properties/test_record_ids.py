@@ -22,7 +22,7 @@ from trial.definition.study import Study
 from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.subject.derivation import Derivation
-from trial.subject.fold import gather
+from trial.subject.fold import fold_all
 
 HISTORIES = soak.size(150, 5_000)
 SEED = soak.seed(f"{HISTORIES} histories whose records are called otherwise")
@@ -110,7 +110,7 @@ def renamed(entries: Iterable[Entry], rng: random.Random) -> list[Entry]:
 
 def counted(study: Study, entries: Iterable[Entry]) -> tuple[Any, bool]:
     """Give what a subject contributes to the tables, and whether something is undecided."""
-    subject = gather("S-1", entries)
+    subject = fold_all("S-1", entries)
     share = report.contribute(study, subject)
     rows = {
         row: cells for row, cells in share.items() if not row.startswith(("findings", "discrep"))

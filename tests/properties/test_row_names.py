@@ -7,7 +7,7 @@ import soak
 from builders import adverse_event, coding, death, dose, enrolment
 from parallel import parallel
 
-from trial.definition.references import row_of
+from trial.definition.references import find_row
 from trial.reporting import report
 from trial.tables.attribution import CellAddress, CellAttribution
 from trial.tables.grid import Grid
@@ -69,7 +69,7 @@ def test_no_two_rows_of_a_table_share_a_name_and_each_leads_to_its_rule() -> Non
         for row in grid.rows:
             rule, *parts = row.id.split("/")
             ref = {"table": "t", "row": row.id, "column": "total"}
-            found = row_of(builders.reference(ref), STUDY.definition.tables)
+            found = find_row(builders.reference(ref), STUDY.definition.tables)
             assert found is not None
             assert found[1].id == rule
             assert len(parts) == len(row.groups)

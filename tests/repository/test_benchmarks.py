@@ -7,7 +7,7 @@ from benchmarks import by_pandas, by_polars, frames, history, recomputation, req
 
 from trial.reporting import report
 from trial.statistics import cells
-from trial.subject.fold import gather
+from trial.subject.fold import fold_all
 
 EVENTS = 400
 
@@ -42,7 +42,7 @@ def test_no_handler_of_events_loads_what_only_others_need(handler: str) -> None:
 def test_data_frames_find_every_cell_of_the_tables(engine: ModuleType, events: int | None) -> None:
     entries = world.entries()[:events]
     names = sorted({each.subject for each in entries if each.kind == "subject.enrolled"})
-    people = [gather(name, (each for each in entries if each.subject == name)) for name in names]
+    people = [fold_all(name, (each for each in entries if each.subject == name)) for name in names]
     columns = frames.empty()
     frames.lay_out(columns, people)
     sums = cells.total(report.contribute(world.study(), each) for each in people)

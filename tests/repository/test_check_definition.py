@@ -13,7 +13,7 @@ from local import checking
 from local.checking import check
 from local.feed import DefinitionRefusedError, read_source
 from trial.definition import study
-from trial.subject.acceptance import accept
+from trial.subject.acceptance import check_acceptable
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "events" / "example"
@@ -129,4 +129,4 @@ class TestInit:
         commands.main(["init", "DEMO-1", str(path)])
         defined = study.load(json.dumps(read_source(path).definition))
         for line in (EXAMPLE / "feed.ndjson").read_text(encoding="utf-8").splitlines():
-            accept(defined, read(line, "DEMO-1"))
+            check_acceptable(defined, read(line, "DEMO-1"))

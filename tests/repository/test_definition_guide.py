@@ -90,7 +90,7 @@ class TestExample:
     def test_it_is_accepted_as_it_stands_and_takes_its_events(self):
         report.check(loaded())
         for each in feed():
-            acceptance.accept(loaded(), each)
+            acceptance.check_acceptable(loaded(), each)
 
     def test_it_gives_the_numbers_that_stand_below_it(self):
         grid = builders.tables_of(loaded(), feed())["14.2"]
@@ -144,7 +144,7 @@ class TestErrors:
         with pytest.raises(Rejected) as caught:
             report.check(study.load(json.dumps(wrong)))
         (fault,) = caught.value.faults
-        assert (fault.pointer, fault.at, fault.detail) == shown.groups()
+        assert (fault.pointer, fault.location, fault.detail) == shown.groups()
 
     def test_the_limit_is_what_is_enforced(self):
         assert f"at most {MAX_ROWS_PER_SUBJECT} rows of sums" in PROSE

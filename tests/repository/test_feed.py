@@ -26,7 +26,7 @@ from trial.definition import study
 from trial.errors import Rejected
 from trial.events.envelope import parse
 from trial.events.json_body import read_json
-from trial.subject.acceptance import accept
+from trial.subject.acceptance import check_acceptable
 
 FOLDER = Path(__file__).parents[2] / "events" / "tmb-301"
 MADE = ("feed.ndjson", "wrong.ndjson", "wrong.expected.json")
@@ -608,7 +608,7 @@ def test_each_wrong_event_is_wrong_in_one_place(expected, definition, feed):
 
 def take(line, definition):
     entry = parse(read_json(line), line, "TMB-301")
-    accept(definition, entry)
+    check_acceptable(definition, entry)
     return entry
 
 
@@ -622,7 +622,7 @@ def contradicts(entry, feed):
 
 def test_the_definition_takes_every_event_of_the_feed(definition, feed):
     for entry in feed:
-        accept(definition, entry)
+        check_acceptable(definition, entry)
 
 
 def test_wrong_events_are_of_records_that_the_feed_does_not_know(feed):

@@ -24,7 +24,7 @@ from trial.reporting.changelog import Changelog
 from trial.reporting.signing import Signer
 from trial.store import Store
 from trial.store.table import Table
-from trial.subject.cut_spec import Asked
+from trial.subject.cut_spec import CutSpec
 
 type Row = dict[str, Any]
 type Journal = list[Row]
@@ -49,9 +49,9 @@ class Kept:
             entries.append(toy.serious(name, subject, term="Éruption \u2028 <b>"))
         random.Random(1).shuffle(entries)  # noqa: S311 (an order)
         self.store.record(self.study, toy.receipts(entries))
-        log = Changelog(None, (Asked(), Asked()), {})
-        state = publishing._replay_snapshot(self.store, self.study, Asked(), log, lambda: None)
-        made = publishing.make_publication(self.store, self.study, state, Asked())
+        log = Changelog(None, (CutSpec(), CutSpec()), {})
+        state = publishing._replay_snapshot(self.store, self.study, CutSpec(), log, lambda: None)
+        made = publishing.make_publication(self.store, self.study, state, CutSpec())
         self.files = files_of(made.report, self.study, "test")
         self.trail = {each.name: b"".join(each.content) for each in made.audit(self.store)}
         signed = {"manifest.json": self.files["manifest.json"], **self.trail}
@@ -293,7 +293,7 @@ def test_numbers_and_texts_are_read_as_the_service_reads_them(data: str) -> None
     body = f'{start}{more}{{"record":"L1","revision":1,{data}}}}}'
     event = json_body.read_json(body)
     written = {name: v for name, v in event["data"].items() if name not in ("record", "revision")}
-    normal = content.present(content.numbers(written))
+    normal = content.without_empty(content.normal_numbers(written))
     whole = {"kind": "lab.result.reported", "record": "L1", "revision": 1, "action": "record"}
     for form, own in ((False, written), (True, normal)):
         said = journals._read(body, normal=form)

@@ -16,7 +16,7 @@ from trial.events.envelope import Entry
 from trial.statistics import cells
 from trial.store import Result, Store, verify
 from trial.store.table import Table
-from trial.subject.fold import gather
+from trial.subject.fold import fold_all
 
 FEW_BYTES = 45
 """A page of three or so of the toy's records."""
@@ -64,7 +64,7 @@ class Bench:
             by_subject.setdefault(entry.subject, []).append(entry)
         assert stored.keys() == by_subject.keys()
         for name, entries in by_subject.items():
-            assert stored[name].subject == gather(name, entries)
+            assert stored[name].subject == fold_all(name, entries)
             assert stored[name].share == toy.contribute(self.study, stored[name].subject)
             journal = store.journal(self.study.id, name, stored[name].cipher_key)
             assert verify(journal, stored[name].head)

@@ -13,7 +13,7 @@ from trial.errors import Unavailable
 from trial.statistics.cells import Share
 from trial.store.encoding import subjects
 from trial.store.encoding.shares import encode_share
-from trial.subject.fold import Outcome, gather
+from trial.subject.fold import Outcome, fold_all
 
 
 class Damage:
@@ -116,7 +116,7 @@ def cut_short(damage: Damage) -> None:
 
 def records(damage: Damage) -> None:
     other = toy.event(damage.bench.study.id, "P1", "L9", result="1")
-    damage.of_subject(body={"B": subjects.encode(gather("P1", [other]))})
+    damage.of_subject(body={"B": subjects.encode(fold_all("P1", [other]))})
 
 
 def prepare(bench: Bench) -> Damage:

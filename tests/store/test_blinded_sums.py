@@ -22,7 +22,7 @@ from trial.store import Store
 from trial.store.encoding import sealing
 from trial.store.rows import Receipt
 from trial.store.table import Table
-from trial.subject.fold import gather
+from trial.subject.fold import fold_all
 
 ADMIN = "arn:aws:iam::123456789012:role/admin"
 SLOWLY = settings(
@@ -196,4 +196,4 @@ def test_a_study_that_is_not_blinded_writes_what_it_wrote() -> None:
     kept.record(FEED)
     assert kept.sums("#UNBLINDED") == []
     assert kept.store.sums(kept.study) == counted(kept.study, FEED)["open"]
-    assert gather("S-1", FEED[:3]).accepted == 3
+    assert fold_all("S-1", FEED[:3]).accepted == 3

@@ -14,7 +14,7 @@ from trial.statistics.cells import Share
 from trial.store import keys
 from trial.store.encoding import dictionary, subjects
 from trial.store.encoding.shares import decode_share, encode_share
-from trial.subject.fold import Subject, fold, gather
+from trial.subject.fold import Subject, fold, fold_all
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     ["", "\n", "\t\f\v\\", "\\n", "=", "{", "[", "2015-07-01", "a" * 300, '"', "\x00"]
@@ -83,7 +83,7 @@ def same(subject: Subject, other: Subject) -> bool:
 
 @given(entries())
 def test_a_subject_survives_its_bytes(history: list[Entry]) -> None:
-    subject = gather("P", history)
+    subject = fold_all("P", history)
     assert same(subjects.decode(Subject("P"), subjects.encode(subject)), subject)
 
 
@@ -95,14 +95,14 @@ def test_bytes_do_not_depend_on_the_order_of_arrival(history: list[Entry], rng: 
     through_bytes = Subject("P")
     for each in shuffled:
         through_bytes, _ = fold(subjects.decode(Subject("P"), subjects.encode(through_bytes)), each)
-    assert subjects.encode(through_bytes) == subjects.encode(gather("P", distinct))
+    assert subjects.encode(through_bytes) == subjects.encode(fold_all("P", distinct))
 
 
 @given(entries(), entries())
 def test_a_decoded_subject_folds_as_the_original_does(
     history: list[Entry], more: list[Entry]
 ) -> None:
-    original = gather("P", history)
+    original = fold_all("P", history)
     decoded = subjects.decode(Subject("P"), subjects.encode(original))
     for each in [*history, *more]:
         (original, outcome), (decoded, found) = fold(original, each), fold(decoded, each)
@@ -132,20 +132,20 @@ def test_what_lies_in_a_page_is_not_written_again() -> None:
     first = entry("visit.recorded", "V1", 1, "record", {"date": "2015-07-01"}, None)
     other = entry("visit.recorded", "V2", 1, "record", {"date": "2015-07-02"}, None)
     third = entry("visit.recorded", "V1", 3, "record", {"date": "2015-07-03"}, "late")
-    older = subjects.decode(Subject("P"), subjects.encode(gather("P", [first])))
+    older = subjects.decode(Subject("P"), subjects.encode(fold_all("P", [first])))
     assert subjects.since(older, older) == Subject("P")
     added, _ = fold(older, other)
-    assert subjects.since(added, older) == gather("P", [other])
+    assert subjects.since(added, older) == fold_all("P", [other])
     corrected, _ = fold(added, third)
-    assert subjects.since(corrected, older) == gather("P", [other, third])
+    assert subjects.since(corrected, older) == fold_all("P", [other, third])
 
 
 def test_a_late_older_revision_takes_the_record_along_that_it_does_not_change() -> None:
     third = entry("visit.recorded", "V1", 3, "record", {"date": "2015-07-03"}, "late")
     second = entry("visit.recorded", "V1", 2, "void", {}, "mistaken")
-    older = subjects.decode(Subject("P"), subjects.encode(gather("P", [third])))
+    older = subjects.decode(Subject("P"), subjects.encode(fold_all("P", [third])))
     late, _ = fold(older, second)
-    assert subjects.since(late, older) == gather("P", [third, second])
+    assert subjects.since(late, older) == fold_all("P", [third, second])
 
 
 CELL_NAMES = TEXTS | st.sampled_from(
@@ -187,7 +187,7 @@ def test_the_dictionaries_of_format_1_are_frozen() -> None:
 
 
 def test_rows_written_by_the_first_release_can_be_read() -> None:
-    subject = gather(
+    subject = fold_all(
         "P",
         [
             entry(
@@ -215,7 +215,7 @@ def test_digests_of_what_was_never_corrected_are_what_parse_makes_of_it() -> Non
         "data": {"record": "C1", "revision": 1, "date": "2015-07-01"},
     }  # fmt: skip
     parsed = envelope.parse(value, "")
-    decoded = subjects.decode(Subject("P"), subjects.encode(gather("P", [parsed])))
+    decoded = subjects.decode(Subject("P"), subjects.encode(fold_all("P", [parsed])))
     assert isinstance(decoded.seen["consent.recorded", "C1"], subjects.Derived)
     assert decoded.seen["consent.recorded", "C1"][1] == parsed.digest
     assert parsed.digest.hex() == FIRST_DIGEST

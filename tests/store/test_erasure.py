@@ -21,7 +21,7 @@ from trial.statistics.cells import Share
 from trial.store import quarantine, verify
 from trial.store.encoding.dictionary import RECORDS_1, SHARES_1
 from trial.store.table import Table
-from trial.subject.fold import Outcome, Subject, gather
+from trial.subject.fold import Outcome, Subject, fold_all
 
 SECRET = "Gunther Zyx"  # a name in a free text
 ADMIN = "arn:aws:iam::123456789012:role/admin"
@@ -99,7 +99,7 @@ def test_nothing_is_left_of_a_personal_text_and_all_else_stays(bench: Bench, len
     assert [row.document() for row in journal[:-1]] == [row.document() for row in before]
     assert verify(journal, stored.head)
     assert (journal[-1].principal, "Asked to" in journal[-1].body) == (ADMIN, True)
-    assert gather("P1", (row.entry() for row in journal)) == stored.subject
+    assert fold_all("P1", (row.entry() for row in journal)) == stored.subject
     assert stored.subject.accepted == len(entries) + 1
     assert {record.data["term"] for (kind, _), record in stored.subject.records.items()
             if kind == "adverse-event.reported"} == {ERASED}  # fmt: skip
@@ -177,7 +177,7 @@ def test_what_comes_later_is_counted_without_its_texts(bench: Bench) -> None:
     assert stored is not None
     journal = store.journal(bench.study.id, "P1", stored.cipher_key)
     assert verify(journal, stored.head)
-    assert gather("P1", (row.entry() for row in journal)) == stored.subject
+    assert fold_all("P1", (row.entry() for row in journal)) == stored.subject
     assert auditing.audit(store, bench.study.id).differences == ()
 
 

@@ -28,7 +28,7 @@ from trial.store import Store
 from trial.store.backfill import OVERLAP
 from trial.store.table import Table
 from trial.store.writing import DefinitionSuperseded
-from trial.subject.fold import Outcome, gather
+from trial.subject.fold import Outcome, fold_all
 
 RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
 
@@ -90,7 +90,7 @@ class World:
         for entry in recorded:
             subjects.setdefault(entry.subject, []).append(entry)
         contribute = counting(version)
-        return cells.total(contribute(of, gather(name, all_)) for name, all_ in subjects.items())
+        return cells.total(contribute(of, fold_all(name, all_)) for name, all_ in subjects.items())
 
     def check(self, *versions: int) -> None:
         """Demand that processes of these releases read exactly what was recorded."""

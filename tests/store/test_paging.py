@@ -12,7 +12,7 @@ from faults import Crash, Fault
 from trial.errors import Rejected, Unavailable
 from trial.events.envelope import Entry
 from trial.store import keys
-from trial.subject.fold import Outcome, gather
+from trial.subject.fold import Outcome, fold_all
 
 RECORDED, REPEATED, CONFLICT = Outcome.RECORDED, Outcome.REPEATED, Outcome.CONFLICT
 
@@ -243,7 +243,7 @@ def test_pages_written_anew_amid_the_reading_of_a_shard_are_read_again(bench: Be
     bench.calls._client = Amid()
     (found,) = store.subjects(bench.study)
     assert queries
-    assert found.subject == gather("P1", entries)
+    assert found.subject == fold_all("P1", entries)
 
 
 def test_a_subject_that_is_full_refuses_what_is_new_and_knows_what_is_old(

@@ -10,7 +10,7 @@ import toy
 from bench import Bench
 
 from trial.definition import study
-from trial.errors import Fault, Rejected, Unavailable
+from trial.errors import FieldError, Rejected, Unavailable
 from trial.statistics import cells
 from trial.store import Store, keys
 from trial.store.definitions import LIFE
@@ -220,12 +220,12 @@ def test_a_text_and_the_bytes_it_was_read_from_are_one_body(bench: Bench) -> Non
 
 def test_a_very_large_body_is_noted_and_a_very_long_problem_shortened(bench: Bench) -> None:
     store, name = bench.store(), bench.study.id
-    faults = [Fault(f"/data/{i}", "x" * 100) for i in range(20_000)]
+    faults = [FieldError(f"/data/{i}", "x" * 100) for i in range(20_000)]
     problem = Rejected(422, "Wrong", "", *faults).problem()
     assert store.quarantined(name, b"x" * 1_000_001, problem, toy.SENDER)
     (found,) = store.rejected_bodies(name)
     assert (found.body, found.size) == (None, 1_000_001)
-    assert found.problem["errors"] == [each.written() for each in faults[:100]]
+    assert found.problem["errors"] == [each.document() for each in faults[:100]]
     assert found.problem["errors_left_out"] == 19_900
 
 

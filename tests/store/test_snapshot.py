@@ -10,7 +10,7 @@ from trial.reporting import report
 from trial.reporting.report import Derivations
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.statistics import cells
-from trial.subject.cut_spec import Asked
+from trial.subject.cut_spec import CutSpec
 from trial.subject.fold import Subject
 from trial.tables.discrepancies.across import CrossSubjectSurvey
 
@@ -45,7 +45,7 @@ def test_sums_are_those_of_all_shares():
     assert filled(0).sums == cells.total(shares)
 
 
-@pytest.mark.parametrize("asked", [Asked(), Asked(cutoff="2016-03-01")])
+@pytest.mark.parametrize("asked", [CutSpec(), CutSpec(cutoff="2016-03-01")])
 def test_documents_are_the_same_whether_subjects_were_packed_or_kept(asked, monkeypatch):
     made = []
     for room in (0, 10**6):
@@ -59,7 +59,7 @@ def test_documents_are_the_same_whether_subjects_were_packed_or_kept(asked, monk
 def test_what_was_derived_of_the_first_subjects_is_kept_and_no_more(monkeypatch):
     monkeypatch.setattr(report, "KEPT_RECORDS", SUBJECTS[0].accepted + SUBJECTS[1].accepted)
     ordered = sorted(SUBJECTS, key=lambda each: each.id)
-    derivations = Derivations(STUDY, ordered, Asked(), {}, CrossSubjectSurvey([]))
+    derivations = Derivations(STUDY, ordered, CutSpec(), {}, CrossSubjectSurvey([]))
     first, second = list(derivations), list(derivations)
     same = [one is other for one, other in zip(first, second, strict=True)]
     assert [each.subject.id for each in first] == [each.id for each in ordered]
@@ -76,7 +76,7 @@ def test_a_subject_of_whom_nothing_is_left_by_the_cutoff_is_passed_over():
         if each.kind == "subject.enrolled"
     )
     for cutoff, left in ((day - 400, 0), (day + 400, 1)):
-        asked = Asked(cutoff=dates.iso(cutoff))
+        asked = CutSpec(cutoff=dates.iso(cutoff))
         for _ in range(2):
             assert len(list(Derivations(STUDY, [first], asked, {}, CrossSubjectSurvey([])))) == left
 

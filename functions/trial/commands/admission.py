@@ -2,14 +2,14 @@
 
 from functools import lru_cache
 
-from trial.definition import bounds
+from trial.definition import size_limits
 from trial.definition.study import Study
-from trial.errors import Rejected, place_of
+from trial.errors import Rejected, error_location
 from trial.events import json_body
 from trial.render.documents import render
 from trial.reporting import report
 from trial.tables import checking
-from trial.tables.checking import places
+from trial.tables.checking import locations
 
 _TITLE = "Definition not accepted"
 
@@ -21,12 +21,12 @@ def admit(source: bytes) -> Study:
     What is too much is refused before it is worked on. In the end its documents are made of no
     records at all: what breaks a rendering then would break every one.
     """
-    if len(source) > bounds.BYTES:
-        raise Rejected(413, "Definition too large", f"more than {bounds.BYTES} bytes")
+    if len(source) > size_limits.MAX_BYTES:
+        raise Rejected(413, "Definition too large", f"more than {size_limits.MAX_BYTES} bytes")
     value = json_body.read_posted(source)
-    if wrong := tuple(bounds.faults(value)):
-        raise Rejected(422, _TITLE, "", *places.in_order(value, wrong))
-    study = checking.read(source)
+    if wrong := tuple(size_limits.limit_errors(value)):
+        raise Rejected(422, _TITLE, "", *locations.in_document_order(value, wrong))
+    study = checking.read_definition(source)
     for view in study.views:
         _rehearse(view)
     return study
@@ -39,5 +39,5 @@ def _rehearse(study: Study) -> None:
             for _piece in file.content:
                 pass
     except Exception as error:
-        detail = f"no document can be made of it: {type(error).__name__} in {place_of(error)}"
+        detail = f"no document can be made of it: {type(error).__name__} in {error_location(error)}"
         raise Rejected(422, _TITLE, detail) from error

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 from trial.definition.study import Study
 from trial.errors import Beat, Unavailable, shortened
-from trial.events.blinding import OPEN, UNBLINDED, is_unblinded
+from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row
 from trial.statistics.cells import Share
 from trial.store.bucket.documents import Documents
 from trial.store.bucket.object_keys import AUDIT, REPORT
 from trial.store.dynamodb import Store
 from trial.store.repair import AuditedSubject
 from trial.store.rows import JournalRow, verify
-from trial.subject.fold import gather
+from trial.subject.fold import fold_all
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _gives(journal: list[JournalRow], counted: AuditedSubject) -> bool:
         entries = [row.entry() for row in journal]
     except Unavailable:
         return False
-    return gather(counted.row.subject.id, entries) == counted.row.subject
+    return fold_all(counted.row.subject.id, entries) == counted.row.subject
 
 
 def _names(lacks: Share) -> tuple[str, ...]:
@@ -200,7 +200,7 @@ def _names(lacks: Share) -> tuple[str, ...]:
 
 def _data(difference: Difference) -> dict[str, Any]:
     """Give it as data; which unblinded rows a subject is counted in would tell its arm."""
-    rows = tuple(UNBLINDED if is_unblinded(each) else each for each in difference.rows)
+    rows = tuple(UNBLINDED if is_unblinded_row(each) else each for each in difference.rows)
     named = tuple(shortened(each, _LENGTH) for each in dict.fromkeys(rows))
     left_out = {"rows_left_out": len(named) - _NAMED} if len(named) > _NAMED else {}
     found = {**vars(difference), "rows": named[:_NAMED], **left_out}

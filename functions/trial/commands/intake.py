@@ -10,9 +10,9 @@ from typing import Any
 
 from trial.commands.intake_context import Channel, IntakeContext
 from trial.definition.study import Study
-from trial.errors import Fault, Rejected, Unavailable, uncounted
+from trial.errors import FieldError, Rejected, Unavailable, internal_failure
 from trial.events import envelope, json_body, wellformed
-from trial.events.blinding import is_telling
+from trial.events.blinding import is_unblinding
 from trial.events.envelope import Entry
 from trial.reporting import discrepancies
 from trial.store.dynamodb import Store
@@ -20,7 +20,7 @@ from trial.store.quarantine import UNKNOWN_STUDY
 from trial.store.rows import Receipt, Result
 from trial.store.writing import DefinitionSuperseded
 from trial.subject import rights
-from trial.subject.acceptance import accept
+from trial.subject.acceptance import check_acceptable
 from trial.subject.fold import Outcome
 
 _LONGEST_ID = 256
@@ -110,9 +110,9 @@ def _of_sender(
 
     Where they say nothing yet, what was posted with the event does.
     """
-    mine = rights.of_principal(context.senders.of(study.id), context.principal)
+    mine = rights.senders_matching(context.senders.of(study.id), context.principal)
     entries = [each for each in read if isinstance(each, Entry)]
-    stated, recorded = rights.stated(entries), dict[str, set[str]]()
+    stated, recorded = rights.stated_sites(entries), dict[str, set[str]]()
     checked: list[Entry | Rejected] = []
     for entry in read:
         if isinstance(entry, Rejected):
@@ -122,10 +122,10 @@ def _of_sender(
         if all(each.sites is not None for each in able) and able:
             if entry.subject not in recorded:
                 stored = context.store.subject(study, entry.subject)
-                recorded[entry.subject] = rights.sites_of(stored.subject if stored else None)
+                recorded[entry.subject] = rights.recorded_sites(stored.subject if stored else None)
             sites = recorded[entry.subject] | stated.get(entry.subject, set())
             able = [each for each in able if each.may_post_of(sites)]
-        checked.append(entry if able else rights.refused())
+        checked.append(entry if able else rights.sender_refusal())
     return checked
 
 
@@ -139,7 +139,7 @@ def _submitted(
         index: each
         for index, each in enumerate(read)
         if isinstance(each, Entry)
-        and (context.channel is Channel.TREATMENT or (blinded and is_telling(each.kind)))
+        and (context.channel is Channel.TREATMENT or (blinded and is_unblinding(each.kind)))
     }
     entries: list[Entry | Outcome | Rejected | Unavailable] = list(read)
     try:
@@ -159,11 +159,11 @@ def _checked(
     """Note conflicts; what would tell the arm by a definition of before is looked at once more."""
     known = Outcome.REPEATED, Outcome.CONFLICT
     pairs = list(zip(entries, results, strict=True))
-    if any(is_telling(entry.kind) and each.outcome in known for entry, each in pairs):
+    if any(is_unblinding(entry.kind) and each.outcome in known for entry, each in pairs):
         context.store.invalidate(study.id)
         if context.store.study(study.id).definition.blinded:
             moved = Result(DefinitionSuperseded("the study is blinded by now"))
-            pairs = [(of, moved if is_telling(of.kind) else each) for of, each in pairs]
+            pairs = [(of, moved if is_unblinding(of.kind) else each) for of, each in pairs]
     return [
         Result(_dispute(context.store, entry)) if each.outcome is Outcome.CONFLICT else each
         for entry, each in pairs
@@ -186,25 +186,25 @@ def _read(context: IntakeContext, study: Study, posted: Posted) -> Entry | Rejec
     if len(posted.body.encode(errors="surrogatepass")) > EVENT_BYTES:
         return too_large()
     try:
-        wellformed.check(posted.body, posted.value)
+        wellformed.check_wellformed(posted.body, posted.value)
         entry = envelope.parse(posted.value, posted.body, study.id)
         _check_names(entry)
         _check_road(context, study, entry)
-        accept(study, entry)
+        check_acceptable(study, entry)
     except Rejected as rejected:
         return rejected
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001 (whatever it is, it is of this event alone)
-        return uncounted(error)
+        return internal_failure(error)
     return entry
 
 
 def _check_road(context: IntakeContext, study: Study, entry: Entry) -> None:
     """Refuse what may not come by this road, and keep who tried."""
-    telling, at = is_telling(entry.kind), f"/studies/{study.id}"
+    telling, at = is_unblinding(entry.kind), f"/studies/{study.id}"
     if context.channel is Channel.TREATMENT and not telling:
-        fault = Fault("/type", f"is no treatment event: POST {at}/events takes it")
+        fault = FieldError("/type", f"is no treatment event: POST {at}/events takes it")
         raise Rejected(422, "Event not accepted", "", fault)
     if context.channel is Channel.EVENTS and telling and study.definition.blinded:
         detail = f"while the study is blinded, POST {at}/treatment-events takes this kind"
@@ -215,7 +215,9 @@ def _check_road(context: IntakeContext, study: Study, entry: Entry) -> None:
 
 def _check_names(entry: Entry) -> None:
     named = ("id", entry.event_id), ("source", entry.source)
-    if faults := [fault for name in named if (fault := wellformed.control(*name)) is not None]:
+    if faults := [
+        fault for name in named if (fault := wellformed.control_character_error(*name)) is not None
+    ]:
         raise Rejected(422, "Event not accepted", "", *faults)
 
 
@@ -257,7 +259,7 @@ def conflict() -> Rejected:
         Outcome.CONFLICT.value,
         "Revision already recorded with other content",
         "the content recorded first stays in force; post the next revision to correct it",
-        Fault("/data/revision", "is already recorded with other content"),
+        FieldError("/data/revision", "is already recorded with other content"),
     )
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from trial.commands import intake
 from trial.commands.intake_context import IntakeContext
 from trial.definition.study import Study
-from trial.errors import Beat, Fault, OutOfTime, Rejected, Unavailable
-from trial.events.blinding import may_tell
+from trial.errors import Beat, FieldError, OutOfTime, Rejected, Unavailable
+from trial.events.blinding import could_unblind
 from trial.store.definitions import retired_error
 from trial.store.dynamodb import Store
 from trial.store.failures import told
@@ -64,7 +64,9 @@ def _check(store: Store, study: Study, after: str) -> None:
     if current is not None and current.retired:
         raise retired_error()
     if after and not re.fullmatch(r"[0-9a-f]{64}", after):
-        raise Rejected(422, "Not tried again", "", Fault("/after", "is a digest given as `next`"))
+        raise Rejected(
+            422, "Not tried again", "", FieldError("/after", "is a digest given as `next`")
+        )
 
 
 def _is_over(beat: Beat) -> bool:
@@ -95,5 +97,5 @@ def _came_elsewhere(study: Study, rejected: RejectedBody) -> bool:
         study.definition.blinded
         and rejected.problem.get("status") == _FORBIDDEN
         and rejected.body is not None
-        and may_tell(rejected.body)
+        and could_unblind(rejected.body)
     )

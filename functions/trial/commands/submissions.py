@@ -16,7 +16,7 @@ from trial.store.dynamodb import Store
 from trial.store.rows import Receipt
 from trial.store.submissions import PENDING, Submission, Submissions
 from trial.store.writing import DefinitionSuperseded
-from trial.subject.acceptance import accept
+from trial.subject.acceptance import check_acceptable
 from trial.subject.fold import Outcome
 
 _LOOKS = 3  # at definitions that come into force, one after the other, while an event waits
@@ -70,7 +70,7 @@ def _read(study: Study, submitted: Submission) -> Entry | Rejected:
     body = (submitted.body or b"").decode(errors="surrogatepass")
     try:
         entry = envelope.parse(json_body.read_json(body), body, study.id)
-        accept(study, entry)
+        check_acceptable(study, entry)
     except Rejected as rejected:
         return rejected
     return entry

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from trial.definition.base import Model, Name, Term, distinct
+from trial.definition.base import Model, Name, Term, check_unique
 from trial.definition.conditions import (
     AdverseEvents,
     AnalysisSet,
@@ -24,16 +24,21 @@ from trial.definition.design import (
     Parameter,
     Period,
     Visit,
-    apart,
+    check_no_overlap,
 )
 from trial.definition.discrepancies import Discrepancies
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowDefinition
-from trial.definition.outputs import KeyResultDefinition, ListingDefinition, Table, apart_as_data
+from trial.definition.outputs import (
+    KeyResultDefinition,
+    ListingDefinition,
+    Table,
+    check_unique_dataset_names,
+)
 from trial.definition.reporting import CompletionDefinition, Consort, Testing
 from trial.definition.vocabularies import Vocabularies
 
-MOST_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
+MAX_SHARDS = 24  # a plan of four generations is changed in one transaction with all its gates
 
 
 class Definition(Model):
@@ -51,14 +56,16 @@ class Definition(Model):
     notice: str = ""
     design: Literal["single-group", "parallel", "crossover"]
     blinded: bool = False  # results by arm are for the unblinded audience alone
-    shards: Annotated[int, Field(ge=1, le=MOST_SHARDS)] = 8
+    shards: Annotated[int, Field(ge=1, le=MAX_SHARDS)] = 8
     retention: Annotated[int, Field(ge=0, le=100)] = 25  # years, from when the study is retired
     calendar: Calendar
-    arms: Annotated[list[Arm], AfterValidator(distinct)] = []
+    arms: Annotated[list[Arm], AfterValidator(check_unique)] = []
     placebo: list[str] = []
-    periods: Annotated[list[Period], AfterValidator(distinct)] = []
-    visits: Annotated[list[Visit], AfterValidator(distinct), AfterValidator(apart)] = []
-    strata: dict[Name, Annotated[list[Term], AfterValidator(distinct)]] = {}
+    periods: Annotated[list[Period], AfterValidator(check_unique)] = []
+    visits: Annotated[
+        list[Visit], AfterValidator(check_unique), AfterValidator(check_no_overlap)
+    ] = []
+    strata: dict[Name, Annotated[list[Term], AfterValidator(check_unique)]] = {}
     samples_after_discontinuation: bool = False
     characteristics: dict[Name, Characteristic] = {}
     parameters: dict[Name, Parameter] = {}
@@ -72,13 +79,15 @@ class Definition(Model):
     sets: dict[Name, AnalysisSet]
     completion: CompletionDefinition | None = None
     adverse_events: AdverseEvents = AdverseEvents()
-    tables: Annotated[list[Table], AfterValidator(distinct)] = []
+    tables: Annotated[list[Table], AfterValidator(check_unique)] = []
     testing: Testing | None = None
-    key_results: Annotated[list[KeyResultDefinition], AfterValidator(distinct)] = []
-    figures: Annotated[list[FigureDefinition], AfterValidator(distinct)] = []
+    key_results: Annotated[list[KeyResultDefinition], AfterValidator(check_unique)] = []
+    figures: Annotated[list[FigureDefinition], AfterValidator(check_unique)] = []
     flow: FlowDefinition
     listings: Annotated[
-        list[ListingDefinition], AfterValidator(distinct), AfterValidator(apart_as_data)
+        list[ListingDefinition],
+        AfterValidator(check_unique),
+        AfterValidator(check_unique_dataset_names),
     ] = []
     consort: Consort = {}
     discrepancies: Discrepancies = Discrepancies()

@@ -19,12 +19,12 @@ from trial.events.field_errors import NAME
 from trial.events.fields import term
 
 Name = Annotated[str, Field(pattern=NAME)]
-Places = Annotated[int, Field(ge=0, le=9)]
+Decimals = Annotated[int, Field(ge=0, le=9)]
 Day = int
 
 
 @dataclass(frozen=True)
-class Names:
+class RefersTo:
     """Marks a part of a definition that names something: what it names one of.
 
     `trial.tables.checking` knows what may be named; a text without this mark names nothing.
@@ -35,31 +35,31 @@ class Names:
 
 Term = Annotated[str, AfterValidator(term)]
 """A term, level or reason of records, in the one form in which they are compared."""
-ArmName = Annotated[Name, Names("arm")]
-BaselineName = Annotated[Name, Names("baseline")]
-CategoryName = Annotated[Name, Names("characteristic, stratum or class")]
-ConditionName = Annotated[Name, Names("condition")]
-Kind = Annotated[str, Names("kind of event")]
-MeasureName = Annotated[Name, Names("measure")]
-ParameterName = Annotated[Name, Names("parameter")]
-SetName = Annotated[Name, Names("analysis set")]
-SubjectsColumn = Annotated[Name, Names("column of subjects")]
-TimeName = Annotated[Name, Names("time to event")]
-VisitName = Annotated[Name, Names("visit")]
+ArmName = Annotated[Name, RefersTo("arm")]
+BaselineName = Annotated[Name, RefersTo("baseline")]
+CategoryName = Annotated[Name, RefersTo("characteristic, stratum or class")]
+ConditionName = Annotated[Name, RefersTo("condition")]
+Kind = Annotated[str, RefersTo("kind of event")]
+MeasureName = Annotated[Name, RefersTo("measure")]
+ParameterName = Annotated[Name, RefersTo("parameter")]
+SetName = Annotated[Name, RefersTo("analysis set")]
+SubjectsColumn = Annotated[Name, RefersTo("column of subjects")]
+TimeName = Annotated[Name, RefersTo("time to event")]
+VisitName = Annotated[Name, RefersTo("visit")]
 
 
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-def in_place(form: type[Model]) -> WrapValidator:
+def inline_model(model: type[Model]) -> WrapValidator:
     """Read an object as the one form that may be written in place of a name.
 
     So its faults are those of that form, and not of the name that it is not.
     """
 
     def read(value: Any, other: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 (any JSON)
-        return form.model_validate(value) if isinstance(value, dict) else other(value)
+        return model.model_validate(value) if isinstance(value, dict) else other(value)
 
     return WrapValidator(read)
 
@@ -79,7 +79,7 @@ class Named(Protocol):
         """The name it goes by among its like."""
 
 
-def distinct[Part: Named | Level | str | int](parts: list[Part]) -> list[Part]:
+def check_unique[Part: Named | Level | str | int](parts: list[Part]) -> list[Part]:
     """Refuse two parts of one name or value: they would be counted into the same cells."""
     names = [_called(part) for part in parts]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -93,7 +93,7 @@ def _called(part: Named | Level | str | int) -> str:
     return part.value if isinstance(part, Level) else part.id
 
 
-def form(
+def only_form(
     part: Model, forms: Mapping[str, Sequence[str]], what: str, common: Sequence[str] = ()
 ) -> str:
     """Give the one form that a part takes, and refuse what that form has no use for."""

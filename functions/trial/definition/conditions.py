@@ -18,12 +18,12 @@ from trial.definition.base import (
     MeasureName,
     Model,
     Name,
-    Names,
     ParameterName,
+    RefersTo,
     Term,
-    distinct,
-    form,
-    in_place,
+    check_unique,
+    inline_model,
+    only_form,
 )
 from trial.events.fields import term
 
@@ -33,8 +33,8 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, bool | int | Decimal) else value
 
 
-Wanted = Annotated[str, BeforeValidator(_as_text)]
-Where = Annotated[dict[str, Wanted | list[Wanted]], Names("fields")]
+FieldValue = Annotated[str, BeforeValidator(_as_text)]
+Where = Annotated[dict[str, FieldValue | list[FieldValue]], RefersTo("fields")]
 """Fields of a record and the value, or the values, of which each must have one."""
 Selection = tuple[tuple[str, frozenset[str]], ...]
 """The same in a form that can be a key."""
@@ -73,9 +73,9 @@ class Measure(Model):
     has (locf-visit); where there is none after the first dose, the baseline.
     """
 
-    characteristic: Annotated[Name, Names("characteristic that is a number")] | None = None
+    characteristic: Annotated[Name, RefersTo("characteristic that is a number")] | None = None
     parameter: ParameterName | None = None
-    at: Annotated[Name, Names("visit or baseline")] | None = None
+    at: Annotated[Name, RefersTo("visit or baseline")] | None = None
     after_first_dose: Literal["first", "last", "highest", "lowest"] | None = None
     decrease_from: BaselineName | None = None
     change_from: BaselineName | None = None
@@ -90,7 +90,7 @@ class Measure(Model):
 
     @model_validator(mode="after")
     def _one_form(self) -> "Measure":
-        form(self, MEASURE_FORMS, "a measure", ["label"])
+        only_form(self, MEASURE_FORMS, "a measure", ["label"])
         for names in (("at", "after_first_dose"), _CHANGES):
             if sum(getattr(self, name) is not None for name in names) > 1:
                 raise ValueError(f"a measure takes one of {', '.join(names)}")
@@ -109,7 +109,7 @@ class Measure(Model):
         return self.decrease_from or self.change_from or self.percent_change_from
 
 
-MeasureRef = Annotated[MeasureName | Measure, in_place(Measure)]
+MeasureRef = Annotated[MeasureName | Measure, inline_model(Measure)]
 """A measure, by its name or as written in place."""
 
 
@@ -179,8 +179,8 @@ class Classes(Model):
 
     label: str
     measure: MeasureRef
-    classes: Annotated[list[Class], Field(min_length=1), AfterValidator(distinct)]
-    missing: Annotated[str, Names("class")] | None = None
+    classes: Annotated[list[Class], Field(min_length=1), AfterValidator(check_unique)]
+    missing: Annotated[str, RefersTo("class")] | None = None
 
 
 CONDITION_FORMS: Mapping[str, tuple[str, ...]] = {
@@ -208,9 +208,9 @@ class Condition(Bounds):
     none: list["Ref"] | None = None
     recorded: Kind | None = None
     where: Where = {}
-    period: Annotated[Name, Names("period")] | None = None
+    period: Annotated[Name, RefersTo("period")] | None = None
     characteristic: CategoryName | None = None
-    levels: list[Annotated[Term, Names("level")]] = []
+    levels: list[Annotated[Term, RefersTo("level")]] = []
     adverse_event: "AdverseEventFilter | None" = None
     measure: MeasureRef | None = None
     assessed: Literal[True] | None = None
@@ -218,7 +218,7 @@ class Condition(Bounds):
 
     @model_validator(mode="after")
     def _one_form(self) -> "Condition":
-        kind = form(self, CONDITION_FORMS, "a condition")
+        kind = only_form(self, CONDITION_FORMS, "a condition")
         if kind == "characteristic" and not self.levels:
             raise ValueError("a condition on a characteristic names its levels")
         wanted = (*BOUNDS, "assessed")
@@ -246,18 +246,18 @@ class AdverseEventFilter(Model):
     emergent: bool | None = None
     related: bool | None = None
     serious: bool | None = None
-    grade_at_least: Annotated[int, Names("grade")] | None = None
-    grade: Annotated[int, Names("grade")] | None = None
-    severity: list[Annotated[str, Names("severity")]] = []
-    seriousness: Annotated[str, Names("seriousness")] | None = None
-    action_taken: Annotated[str, Names("action_taken")] | None = None
-    outcome: Annotated[str, Names("outcome")] | None = None
-    treatment: Annotated[str, Names("treatment")] | None = None
-    groups: list[Annotated[str, Names("group of terms")]] = []
+    grade_at_least: Annotated[int, RefersTo("grade")] | None = None
+    grade: Annotated[int, RefersTo("grade")] | None = None
+    severity: list[Annotated[str, RefersTo("severity")]] = []
+    seriousness: Annotated[str, RefersTo("seriousness")] | None = None
+    action_taken: Annotated[str, RefersTo("action_taken")] | None = None
+    outcome: Annotated[str, RefersTo("outcome")] | None = None
+    treatment: Annotated[str, RefersTo("treatment")] | None = None
+    groups: list[Annotated[str, RefersTo("group of terms")]] = []
     terms: list[Term] = []
 
 
-Ref = Annotated[ConditionName | Condition, in_place(Condition)]
+Ref = Annotated[ConditionName | Condition, inline_model(Condition)]
 """A condition, by its name or as written in place."""
 
 
@@ -289,7 +289,7 @@ class AdverseEvents(Model):
     dictionary: str = ""
     grading: str = ""
     causality: list[str] = []
-    related: list[Annotated[str, Names("causality")]] = []
+    related: list[Annotated[str, RefersTo("causality")]] = []
     missing_causality: Literal["related", "not-related"] = "related"
     days_after_last_dose: Annotated[int, Field(ge=0)] | None = None
     missing_onset: Literal["emergent", "not-emergent"] = "emergent"

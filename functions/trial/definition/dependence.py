@@ -18,7 +18,7 @@ from trial.definition.outputs import Levels, TableRow
 from trial.events import blinding
 
 
-class Dependence:
+class ArmDependence:
     """Says of each part of a definition whether it tells the arm."""
 
     def __init__(self, definition: Definition) -> None:
@@ -35,7 +35,7 @@ class Dependence:
 
     def records(self, kind: str, where: Where) -> bool:
         """Say it of the records of a kind of which some fields have some values."""
-        return not blinding.fields(kind).isdisjoint(where)
+        return not blinding.unblinding_fields(kind).isdisjoint(where)
 
     def date(self, ref: DateRef) -> bool:
         """Say it of a date."""
@@ -96,7 +96,7 @@ class Dependence:
         if levels.characteristic is not None:
             return self.category(levels.characteristic)
         kind = levels.recorded or ""
-        return levels.field in blinding.fields(kind) or self.records(kind, levels.where)
+        return levels.field in blinding.unblinding_fields(kind) or self.records(kind, levels.where)
 
     def source(self, name: str, records: str) -> bool:
         """Say it of what a listing of some records shows in a column."""
@@ -111,7 +111,7 @@ class Dependence:
         if of:
             return what in named and named[what](of)
         field, _, _ = name.partition(".")
-        return name in blinding.SOURCES or field in blinding.fields(records)
+        return name in blinding.UNBLINDING_SOURCES or field in blinding.unblinding_fields(records)
 
     def row(self, row: TableRow) -> bool:
         """Say it of a table's row; of references by column see each."""

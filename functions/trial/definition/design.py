@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from trial.definition.base import Day, Model, Name, Names, Term, VisitName, distinct
+from trial.definition.base import Day, Model, Name, RefersTo, Term, VisitName, check_unique
 from trial.definition.precision import Measured, Precision, decimals_of
 from trial.events import fields
 
@@ -94,7 +94,7 @@ def _window(visit: Visit) -> tuple[float, float]:
     return -inf if low is None else low, inf if high is None else high
 
 
-def apart(visits: list[Visit]) -> list[Visit]:
+def check_no_overlap(visits: list[Visit]) -> list[Visit]:
     """Refuse windows that overlap within a schedule: one result would stand for two visits."""
     for schedule in {visit.schedule for visit in visits}:
         of_schedule = [each for each in visits if each.schedule == schedule and each.window]
@@ -110,7 +110,7 @@ class Characteristic(Measured):
     """A trial-specific fact recorded at enrolment: a number, or one of some levels."""
 
     label: str
-    levels: Annotated[list[Term], AfterValidator(distinct)] | None = None
+    levels: Annotated[list[Term], AfterValidator(check_unique)] | None = None
     unit: str = ""
 
 
@@ -127,8 +127,8 @@ class Parameter(Measured):
     label: str
     unit: str
     units: dict[str, Decimal] = {}
-    log10_of: Annotated[Name, Names("reported parameter")] | None = None
-    upper_limits_of: Annotated[Name, Names("reported parameter")] | None = None
+    log10_of: Annotated[Name, RefersTo("reported parameter")] | None = None
+    upper_limits_of: Annotated[Name, RefersTo("reported parameter")] | None = None
     below_quantification: Literal["lloq", "half"] = "lloq"
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, model_validator
 
 from trial.definition.base import Model
-from trial.events.field_errors import none_of
+from trial.events.field_errors import not_in_list
 
 Severity = Literal["contradictory", "notable"]
 """Records of which one must be wrong; or what is missing or unusual and may yet be right."""
@@ -101,13 +101,13 @@ RULES: Mapping[str, Rule] = {
 }
 """Every rule, in the order in which discrepancies are listed."""
 
-ACROSS = ("superseded-in-a-circle", "superseded-by-nobody", "spelling", "disputed")
+ACROSS_SUBJECTS = ("superseded-in-a-circle", "superseded-by-nobody", "spelling", "disputed")
 """Those that one subject's records cannot tell: found where all subjects are read."""
 
 
 def _known(name: str) -> str:
     if name not in RULES:
-        raise ValueError(none_of(name, sorted(RULES)))
+        raise ValueError(not_in_list(name, sorted(RULES)))
     return name
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from trial.definition.base import Model, Name, Names
+from trial.definition.base import Model, Name, RefersTo
 from trial.definition.outputs import Table, TableRow
 
 FIGURE_KINDS: Mapping[str, str] = {
@@ -24,9 +24,9 @@ BY_VISIT = frozenset(("mean", "share"))
 class FigureSource(Model):
     """The row of a table that a figure shows, and in which columns: all that it fills."""
 
-    table: Annotated[Name, Names("table")]
-    row: Annotated[Name, Names("row of its own")]
-    columns: list[Annotated[Name, Names("column")]] = []
+    table: Annotated[Name, RefersTo("table")]
+    row: Annotated[Name, RefersTo("row of its own")]
+    columns: list[Annotated[Name, RefersTo("column")]] = []
 
 
 class Reference(Model):

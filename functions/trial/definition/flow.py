@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from trial.definition.base import Model, Name, Names, distinct
+from trial.definition.base import Model, Name, RefersTo, check_unique
 from trial.definition.conditions import Ref
 from trial.definition.outputs import CellRef, Levels
 
@@ -45,8 +45,8 @@ class Identity(Model):
     Boxes that are all by arm must agree in every arm.
     """
 
-    total: Annotated[Name, Names("box of the flow")]
-    parts: list[Annotated[Name, Names("box of the flow")]]
+    total: Annotated[Name, RefersTo("box of the flow")]
+    parts: list[Annotated[Name, RefersTo("box of the flow")]]
 
 
 class FlowDefinition(Model):
@@ -56,11 +56,11 @@ class FlowDefinition(Model):
     """
 
     title: str
-    stages: Annotated[list[FlowStage], AfterValidator(distinct)]
+    stages: Annotated[list[FlowStage], AfterValidator(check_unique)]
     identities: list[Identity] = []
     zero_counts: bool = False
 
     @model_validator(mode="after")
     def _boxes_distinct(self) -> "FlowDefinition":
-        distinct([box for stage in self.stages for box in (stage.box, *stage.side)])
+        check_unique([box for stage in self.stages for box in (stage.box, *stage.side)])
         return self

@@ -19,20 +19,20 @@ from trial.definition.base import (
     ArmName,
     CategoryName,
     ConditionName,
+    Decimals,
     Kind,
     Level,
     MeasureName,
     Model,
     Name,
-    Names,
-    Places,
+    RefersTo,
     SetName,
     SubjectsColumn,
     TimeName,
     VisitName,
-    distinct,
-    form,
-    in_place,
+    check_unique,
+    inline_model,
+    only_form,
 )
 from trial.definition.conditions import (
     AdverseEventFilter,
@@ -78,7 +78,7 @@ class TableColumn(Model):
 
     @model_validator(mode="after")
     def _one_form(self) -> "TableColumn":
-        form(self, COLUMN_FORMS, "a column", ["id", "label"])
+        only_form(self, COLUMN_FORMS, "a column", ["id", "label"])
         pairwise = {"newcombe", "miettinen-nurminen"} & {self.counts} or {"t", "welch"} & {
             self.means
         }
@@ -97,8 +97,8 @@ class Levels(Model):
     characteristic: CategoryName | None = None
     recorded: Kind | None = None
     where: Where = {}
-    field: Annotated[str, Names("field")] | None = None
-    values: Annotated[list[Level], AfterValidator(distinct), Names("values")] = []
+    field: Annotated[str, RefersTo("field")] | None = None
+    values: Annotated[list[Level], AfterValidator(check_unique), RefersTo("values")] = []
 
 
 class Terms(Model):
@@ -121,7 +121,10 @@ class Worst(Model):
 
     field: Literal["severity", "grade"]
     levels: Annotated[
-        list[Level], Field(min_length=1), AfterValidator(distinct), Names("values of the field")
+        list[Level],
+        Field(min_length=1),
+        AfterValidator(check_unique),
+        RefersTo("values of the field"),
     ]
 
 
@@ -155,9 +158,9 @@ class Ancova(Model):
     measure: MeasureRef
     covariates: list[MeasureRef] = []
     factors: list[CategoryName] = []
-    pool: dict[Annotated[Name, Names("factor")], Pooling] = {}
+    pool: dict[Annotated[Name, RefersTo("factor")], Pooling] = {}
     weights: Literal["equal", "observed"] = "equal"
-    scores: dict[Annotated[Name, Names("arm of a column")], Decimal] | None = None
+    scores: dict[Annotated[Name, RefersTo("arm of a column")], Decimal] | None = None
 
     @model_validator(mode="after")
     def _terms_differ(self) -> "Ancova":
@@ -174,7 +177,7 @@ class Survival(Model):
     """Time to event by Kaplan-Meier; in columns that compare, the log-rank test."""
 
     time: TimeName
-    at: Annotated[list[Annotated[int, Field(ge=0)]], AfterValidator(distinct)] = []
+    at: Annotated[list[Annotated[int, Field(ge=0)]], AfterValidator(check_unique)] = []
     strata: list[CategoryName] = []
 
 
@@ -188,36 +191,36 @@ class Incidence(Model):
 class Shift(Model):
     """Subjects by class before and class after."""
 
-    before: Annotated[Name, Names("classes")]
-    after: Annotated[Name, Names("classes")]
+    before: Annotated[Name, RefersTo("classes")]
+    after: Annotated[Name, RefersTo("classes")]
 
 
 class ByColumn(dict[str, Any]):
-    """What a row has one entry a column of, as its table found out."""
+    """A row's value that has one entry per column; its table has found that it is one."""
 
 
-def by_column(given: Mapping[str, Any], table: Mapping[str, Any], form: type[Model]) -> bool:
-    """Say whether what stands in a row is one entry a column, or one part written in place.
+def is_by_column(value: Mapping[str, Any], table: Mapping[str, Any], model: type[Model]) -> bool:
+    """Return whether a row's value is one entry per column, or one inline part.
 
     The columns of its table decide; where it names none of them, whether it looks like the part.
     Both are as posted, and may be anything.
     """
     columns = table.get("columns")
-    ids = [each.get("id") for each in columns if isinstance(each, dict)] if columns else []
-    named = any(each in given for each in ids if isinstance(each, str))
-    return named or given.keys().isdisjoint(form.model_fields)
+    ids = [column.get("id") for column in columns if isinstance(column, dict)] if columns else []
+    has_column = any(id_ in value for id_ in ids if isinstance(id_, str))
+    return has_column or value.keys().isdisjoint(model.model_fields)
 
 
-def _by_shape(form: type[Model], entries: Any) -> WrapValidator:  # noqa: ANN401 (a type's form)
-    """Read what stands in a row as the one form it has by its shape, so that faults are of that."""
+def _by_shape(model: type[Model], entries: Any) -> WrapValidator:  # noqa: ANN401 (a type's form)
+    """Validate a row's value as the one form its shape shows, so that errors are of that form."""
     columns: TypeAdapter[Any] = TypeAdapter(entries, config=ConfigDict(defer_build=True))
 
-    def read(value: Any, other: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 (any JSON)
+    def read(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 (any JSON)
         if not isinstance(value, dict):
-            return other(value)
-        if isinstance(value, ByColumn) or by_column(value, {}, form):
+            return handler(value)
+        if isinstance(value, ByColumn) or is_by_column(value, {}, model):
             return columns.validate_python(dict(value))
-        return form.model_validate(value)
+        return model.model_validate(value)
 
     return WrapValidator(read)
 
@@ -229,7 +232,7 @@ Refs = Annotated[ConditionName | Condition | _Refs, _by_shape(Condition, _Refs)]
 Measures = Annotated[MeasureName | Measure | _Measures, _by_shape(Measure, _Measures)]
 """A measure for all columns, or one by column."""
 Denominator = Annotated[
-    Literal["determined", "column"] | ConditionName | Condition, in_place(Condition)
+    Literal["determined", "column"] | ConditionName | Condition, inline_model(Condition)
 ]
 """What percentages are of: those with a known answer, the whole column, or those of a condition."""
 _BY_COLUMN: Mapping[str, type[Model]] = {
@@ -259,9 +262,9 @@ class TableRow(Model):
     interval: bool = False
     levels: Levels | None = None
     summary: Measures | None = None
-    visits: Annotated[list[VisitName], AfterValidator(distinct)] | Literal["all"] | None = None
+    visits: Annotated[list[VisitName], AfterValidator(check_unique)] | Literal["all"] | None = None
     statistics: Statistics | dict[SubjectsColumn, Statistics] | None = None
-    decimals: Places | dict[Statistic, Places] | None = None
+    decimals: Decimals | dict[Statistic, Decimals] | None = None
     pairs: tuple[Ref, Ref] | None = None
     not_due: Refs | None = None
     column: SubjectsColumn | None = None  # where a row of pairs stands; the last unless named
@@ -278,7 +281,7 @@ class TableRow(Model):
     def _one_kind(self) -> "TableRow":
         common = ("id", "label", "level")
         if not self.model_fields_set.issubset(common):
-            form(self, ROW_KINDS, "a row", common)
+            only_form(self, ROW_KINDS, "a row", common)
         if self.ancova is not None and isinstance(self.decimals, dict):
             raise ValueError("a row of ancova takes one number of decimals, those of the data")
         return self
@@ -328,9 +331,9 @@ class Table(Model):
     id: Name
     title: str
     population: str
-    columns: Annotated[list[TableColumn], Field(min_length=1), AfterValidator(distinct)]
-    rows: Annotated[list[TableRow], Field(min_length=1), AfterValidator(distinct)]
-    percent_decimals: Places = 0
+    columns: Annotated[list[TableColumn], Field(min_length=1), AfterValidator(check_unique)]
+    rows: Annotated[list[TableRow], Field(min_length=1), AfterValidator(check_unique)]
+    percent_decimals: Decimals = 0
     footnotes: list[str] = []
 
     @model_validator(mode="before")
@@ -347,8 +350,8 @@ def _told_apart(row: Any, table: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any
         return row
     found = {
         name: ByColumn(row[name])
-        for name, form in _BY_COLUMN.items()
-        if isinstance(row.get(name), dict) and by_column(row[name], table, form)
+        for name, only_form in _BY_COLUMN.items()
+        if isinstance(row.get(name), dict) and is_by_column(row[name], table, only_form)
     }
     return {**row, **found}
 
@@ -362,9 +365,9 @@ def _power_of_ten(value: Decimal) -> Decimal:
 class CellRef(Model):
     """A cell of a table: a row that a rule gives is named as the table shows it."""
 
-    table: Annotated[Name, Names("table")]
-    row: Annotated[str, Names("row")]
-    column: Annotated[Name, Names("column")]
+    table: Annotated[Name, RefersTo("table")]
+    row: Annotated[str, RefersTo("row")]
+    column: Annotated[Name, RefersTo("column")]
 
 
 class KeyResultDefinition(Model):
@@ -379,7 +382,7 @@ class KeyResultDefinition(Model):
     label: str
     source: CellRef
     show: Literal["n", "count-percent", "events", "mean", "median", "difference", "p"]
-    decimals: Places | None = None
+    decimals: Decimals | None = None
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""
     rule: str = ""
@@ -407,7 +410,7 @@ class ListingColumnDefinition(Model):
 
     id: Name
     label: str
-    source: Annotated[str, Names("source")] | None = None
+    source: Annotated[str, RefersTo("source")] | None = None
     kind: Literal["text", "number", "date", "day"] = "text"
 
 
@@ -422,25 +425,27 @@ class ListingDefinition(Model):
     id: Name
     title: str
     population: str
-    records: Annotated[str, Names("records")]
+    records: Annotated[str, RefersTo("records")]
     where: Where = {}
     subjects: Ref | None = None
-    columns: Annotated[list[ListingColumnDefinition], Field(min_length=1), AfterValidator(distinct)]
+    columns: Annotated[
+        list[ListingColumnDefinition], Field(min_length=1), AfterValidator(check_unique)
+    ]
     footnotes: list[str] = []
     dataset: DatasetName | None = None
 
     @property
     def data_name(self) -> str:
         """The name of its data: the one given, or one made of its id."""
-        return self.dataset or name_as_data(self.id)
+        return self.dataset or default_dataset_name(self.id)
 
 
-def name_as_data(listing: str) -> str:
+def default_dataset_name(listing: str) -> str:
     """Name the data of a listing by its id: l16-2-7."""
     return "l" + re.sub(r"[^a-z0-9]", "-", listing.lower())
 
 
-def apart_as_data(listings: list[ListingDefinition]) -> list[ListingDefinition]:
+def check_unique_dataset_names(listings: list[ListingDefinition]) -> list[ListingDefinition]:
     """Refuse two listings whose data would be one file."""
     names = [each.data_name for each in listings]
     if twice := sorted({name for name in names if names.count(name) > 1}):

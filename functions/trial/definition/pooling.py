@@ -10,12 +10,12 @@ from itertools import takewhile
 from typing import Any
 
 from trial.definition import Definition
-from trial.definition.dependence import Dependence
+from trial.definition.available_statistics import has_p_value
+from trial.definition.dependence import ArmDependence
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
-from trial.definition.offered import has_p
 from trial.definition.outputs import CellRef, ListingDefinition, Table, TableColumn, TableRow
-from trial.definition.references import output, row_of
+from trial.definition.references import find_output, find_row
 from trial.definition.reporting import CompletionDefinition, Testing
 
 ALL_ARMS = "All arms"
@@ -28,7 +28,7 @@ type _Stands = Mapping[str, str]
 
 def pooled(definition: Definition) -> Definition:
     """Leave out whatever tells arms apart."""
-    tells = Dependence(definition)
+    tells = ArmDependence(definition)
     tables = [
         table
         for each in definition.tables
@@ -69,14 +69,14 @@ def pooled(definition: Definition) -> Definition:
         }
     )
     left = {
-        item: [name for name in names if output(name, seen) is not None]
+        item: [name for name in names if find_output(name, seen) is not None]
         for item, names in definition.consort.items()
     }
     return seen.model_copy(update={"consort": {item: each for item, each in left.items() if each}})
 
 
 def _completion(
-    declared: CompletionDefinition | None, tells: Dependence
+    declared: CompletionDefinition | None, tells: ArmDependence
 ) -> CompletionDefinition | None:
     """Leave out a condition of completion that tells the arm: who has met it would too."""
     if declared is None or tells.set(declared.set) or tells.condition(declared.condition):
@@ -88,11 +88,11 @@ def _testing(testing: Testing | None, tables: list[Table]) -> Testing | None:
     """Keep the order up to the first test that is hidden: what follows would tell its result."""
     if testing is None:
         return None
-    order = list(takewhile(lambda ref: has_p(ref, tables), testing.order))
+    order = list(takewhile(lambda ref: has_p_value(ref, tables), testing.order))
     return testing.model_copy(update={"order": order}) if order else None
 
 
-def _table(table: Table, definition: Definition, tells: Dependence) -> Table | None:
+def _table(table: Table, definition: Definition, tells: ArmDependence) -> Table | None:
     columns, stands = _columns(table, definition, tells)
     made = {row.id: _row(row, stands, tells) for row in table.rows}
     rows = []
@@ -107,7 +107,7 @@ def _table(table: Table, definition: Definition, tells: Dependence) -> Table | N
 
 
 def _columns(
-    table: Table, definition: Definition, tells: Dependence
+    table: Table, definition: Definition, tells: ArmDependence
 ) -> tuple[list[TableColumn], _Stands]:
     """Give the columns of all arms or, where there is none, one of each set of subjects."""
     shown = [each for each in table.columns if each.set is not None and not _hidden(each, tells)]
@@ -128,12 +128,12 @@ def _columns(
     return columns, {each.id: column.id for column, group in stands for each in group}
 
 
-def _hidden(column: TableColumn, tells: Dependence) -> bool:
+def _hidden(column: TableColumn, tells: ArmDependence) -> bool:
     narrowed = column.where is not None and tells.condition(column.where)
     return narrowed or tells.set(str(column.set))
 
 
-def _row(row: TableRow, stands: _Stands, tells: Dependence) -> TableRow | None:
+def _row(row: TableRow, stands: _Stands, tells: ArmDependence) -> TableRow | None:
     if row.kind is None:
         return row
     if row.kind in _BY_ARM or tells.row(row):
@@ -151,7 +151,7 @@ def _row(row: TableRow, stands: _Stands, tells: Dependence) -> TableRow | None:
     return row.model_copy(update=update)
 
 
-_TELLS: Mapping[str, Callable[[Dependence], Callable[[Any], bool]]] = {
+_TELLS: Mapping[str, Callable[[ArmDependence], Callable[[Any], bool]]] = {
     "count": lambda tells: tells.condition,
     "not_due": lambda tells: tells.condition,
     "summary": lambda tells: tells.measure,
@@ -173,7 +173,7 @@ def _by_column(
 
 def _stands(wanted: CellRef, tables: list[Table]) -> bool:
     """Say whether a cell is still there."""
-    if (found := row_of(wanted, tables)) is None:
+    if (found := find_row(wanted, tables)) is None:
         return False
     _, row = found
     given = getattr(row, row.kind) if row.kind else None
@@ -193,14 +193,14 @@ def _figure(figure: FigureDefinition, tables: list[Table]) -> FigureDefinition |
     return None
 
 
-def _flow(flow: FlowDefinition, tables: list[Table], tells: Dependence) -> FlowDefinition:
+def _flow(flow: FlowDefinition, tables: list[Table], tells: ArmDependence) -> FlowDefinition:
     stages = [made for each in flow.stages if (made := _stage(each, tables, tells)) is not None]
     left = {box.id for stage in stages for box in (stage.box, *stage.side)}
     identities = [each for each in flow.identities if left.issuperset({each.total, *each.parts})]
     return flow.model_copy(update={"stages": stages, "identities": identities})
 
 
-def _stage(stage: FlowStage, tables: list[Table], tells: Dependence) -> FlowStage | None:
+def _stage(stage: FlowStage, tables: list[Table], tells: ArmDependence) -> FlowStage | None:
     box, *side = (_box(each, tables, tells) for each in (stage.box, *stage.side))
     if box is None:
         return None
@@ -208,7 +208,7 @@ def _stage(stage: FlowStage, tables: list[Table], tells: Dependence) -> FlowStag
     return stage.model_copy(update={"box": box, "side": left, "by_arm": False})
 
 
-def _box(box: FlowBox, tables: list[Table], tells: Dependence) -> FlowBox | None:
+def _box(box: FlowBox, tables: list[Table], tells: ArmDependence) -> FlowBox | None:
     if tells.condition(box.count):
         return None
     update: dict[str, None] = {}
@@ -219,7 +219,7 @@ def _box(box: FlowBox, tables: list[Table], tells: Dependence) -> FlowBox | None
     return box.model_copy(update=update)
 
 
-def _listing(listing: ListingDefinition, tells: Dependence) -> ListingDefinition | None:
+def _listing(listing: ListingDefinition, tells: ArmDependence) -> ListingDefinition | None:
     if tells.records(listing.records, listing.where):
         return None
     if listing.subjects is not None and tells.condition(listing.subjects):

@@ -12,26 +12,26 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from trial.definition.base import Model, Places
+from trial.definition.base import Decimals, Model
 
-MOST_PLACES = 18
+MAX_RESULT_PLACES = 18
 """Decimals that the text of a result can have."""
-WIDEST_PLACES = 48
+MAX_STORED_PLACES = 48
 """Decimals that are kept of a converted result at most; one with more is rounded."""
 MEASURED_PLACES = 5
 """Decimals that what is measured can have: a result with more was computed."""
-ENDLESS_PLACES = 12
+NONTERMINATING_PLACES = 12
 """Decimals that are kept of what has no last one."""
-GUARD = 3
+GUARD_PLACES = 3
 """Decimals of what has no last one that are kept and not printed: rounding spoils them."""
-SPREAD = 2
+EXTRA_DECIMALS = 2
 """The most decimals that a statistic shows beyond those of the data."""
-ENDLESS_DECIMALS = 2
+NONTERMINATING_DECIMALS = 2
 PERCENT_DECIMALS = 1
-_MOST_DECIMALS = 9
+_MAX_DECIMALS = 9
 _WIDE = Context(prec=100)
 
-Kept = Annotated[int, Field(ge=0, le=MOST_PLACES)]
+StoredDecimals = Annotated[int, Field(ge=0, le=MAX_RESULT_PLACES)]
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ class Precision:
     @property
     def printable(self) -> int | None:
         """The most decimals that can be printed of it and its statistics; None: any."""
-        return max(self.places - GUARD, 0) if self.endless else None
+        return max(self.places - GUARD_PLACES, 0) if self.endless else None
 
     def averaged(self) -> "Precision":
         """Give the precision of a mean of several such values."""
-        places = max(self.places, ENDLESS_PLACES)
+        places = max(self.places, NONTERMINATING_PLACES)
         return replace(self, places=places, endless=True, exact=False)
 
 
 WHOLE = Precision(places=0, decimals=0, grid=0, written=0)
 PERCENT = Precision(
-    places=ENDLESS_PLACES,
+    places=NONTERMINATING_PLACES,
     decimals=PERCENT_DECIMALS,
     grid=PERCENT_DECIMALS + 1,
     written=PERCENT_DECIMALS,
@@ -85,9 +85,9 @@ class Measured(Model):
 
     minimum: Decimal | None = None
     maximum: Decimal | None = None
-    places: Kept | None = None
-    order_places: Kept | None = None
-    decimals: Places | None = None
+    places: StoredDecimals | None = None
+    order_places: StoredDecimals | None = None
+    decimals: Decimals | None = None
     rounded: bool = False
 
     @model_validator(mode="after")
@@ -110,8 +110,8 @@ class Measured(Model):
     @property
     def result_places(self) -> int:
         """The decimals that a number may have as it is reported."""
-        given = MOST_PLACES if self.places is None else self.places
-        return given if given <= MEASURED_PLACES else MOST_PLACES
+        given = MAX_RESULT_PLACES if self.places is None else self.places
+        return given if given <= MEASURED_PLACES else MAX_RESULT_PLACES
 
     @cached_property
     def precision(self) -> Precision:
@@ -120,22 +120,26 @@ class Measured(Model):
 
     def _reported(self, places: int) -> Precision:
         """Keep a number whole; of one with too many decimals for that, more than are printed."""
-        decimals = self._decimals(min(self.places or 0, _MOST_DECIMALS))
+        decimals = self._decimals(min(self.places or 0, _MAX_DECIMALS))
         if self.rounded and self.places is not None:
             places = self.places
         written, grid = self._written(decimals), min(self._grid(decimals), places)
-        if places <= WIDEST_PLACES:
+        if places <= MAX_STORED_PLACES:
             return Precision(places, decimals, grid, written, rounded=self.rounded)
-        kept = max(ENDLESS_PLACES, self.result_places)
+        kept = max(NONTERMINATING_PLACES, self.result_places)
         return Precision(kept, decimals, grid, written, endless=True, exact=False)
 
     def _derived(self) -> Precision:
         """Keep what has no last decimal: the places that are given are a rule of the study."""
         if self.places is None:
-            decimals = self._decimals(ENDLESS_DECIMALS)
-            grid = min(self._grid(decimals), ENDLESS_PLACES)
-            return Precision(ENDLESS_PLACES, decimals, grid, decimals, endless=True, exact=False)
-        decimals = self._decimals(min(ENDLESS_DECIMALS, max(self.places - GUARD - SPREAD, 0)))
+            decimals = self._decimals(NONTERMINATING_DECIMALS)
+            grid = min(self._grid(decimals), NONTERMINATING_PLACES)
+            return Precision(
+                NONTERMINATING_PLACES, decimals, grid, decimals, endless=True, exact=False
+            )
+        decimals = self._decimals(
+            min(NONTERMINATING_DECIMALS, max(self.places - GUARD_PLACES - EXTRA_DECIMALS, 0))
+        )
         grid = self._grid(decimals)
         return Precision(self.places, decimals, grid, self.places, endless=True, rounded=True)
 

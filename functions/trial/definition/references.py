@@ -9,7 +9,7 @@ _DEPTH = {"levels": 1, "worst": 1, "shift": 2, "survival": 1, "ancova": 1}
 """How many names follow a row's own, `<row>/…`, in the kinds that give several rows."""
 
 
-def row_of(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | None:
+def find_row(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | None:
     """Find the table and the row that give a cell: of many kinds the rows come with the data."""
     for table in tables:
         if table.id == ref.table and ref.column in {each.id for each in table.columns}:
@@ -26,7 +26,7 @@ def _depth(row: TableRow) -> int:
     return 1 if row.visits is not None else _DEPTH.get(row.kind or "", 0)
 
 
-def outputs(definition: Definition) -> Mapping[str, Mapping[str, str]]:
+def output_titles(definition: Definition) -> Mapping[str, Mapping[str, str]]:
     """Give the titles of the outputs by their ids, by what they are."""
     return {
         "table": {each.id: each.title for each in definition.tables},
@@ -36,10 +36,10 @@ def outputs(definition: Definition) -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def output(name: str, definition: Definition) -> tuple[str, str, str] | None:
+def find_output(name: str, definition: Definition) -> tuple[str, str, str] | None:
     """Find an output by `<kind>:<id>` or its id: what it is, its id and its title."""
     wanted, _, id_ = name.rpartition(":")
-    for kind, titles in outputs(definition).items():
+    for kind, titles in output_titles(definition).items():
         if id_ in titles and wanted in ("", kind):
             return kind, id_, titles[id_]
     return None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
-from trial.definition.base import Model, Name, Names, SetName, distinct
+from trial.definition.base import Model, Name, RefersTo, SetName, check_unique
 from trial.definition.conditions import Ref
 from trial.definition.outputs import CellRef
 from trial.events.field_errors import OUTPUT
@@ -45,7 +45,7 @@ class Testing(Model):
 
     alpha: Alpha
     order: Annotated[list[CellRef], Field(min_length=1)]
-    looks: Annotated[list[Look], AfterValidator(distinct)] = []
+    looks: Annotated[list[Look], AfterValidator(check_unique)] = []
 
     @model_validator(mode="after")
     def _within_alpha(self) -> "Testing":
@@ -137,7 +137,7 @@ def _item(number: str) -> str:
 
 
 Item = Annotated[str, AfterValidator(_item)]
-Output = Annotated[str, Field(pattern=OUTPUT), Names("output")]
+Output = Annotated[str, Field(pattern=OUTPUT), RefersTo("output")]
 Consort = dict[Item, Annotated[list[Output], Field(min_length=1)]]
 """By item: the tables, listings, figures and charts that fill it.
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from trial.definition import Definition, vocabularies
 from trial.definition.conditions import Selection
 from trial.definition.design import Visit
-from trial.definition.faults import faults
 from trial.definition.pooling import pooled
-from trial.definition.uses import asked
+from trial.definition.usage import results_used
+from trial.definition.validation_errors import validation_errors
 from trial.errors import Rejected
 from trial.events import json_body
 from trial.events.blinding import OPEN, UNBLINDED
@@ -77,7 +77,7 @@ class Study:
     @cached_property
     def asked(self) -> Mapping[tuple[str, Selection], Sequence[str]]:
         """The places that results are asked for at, by parameter and how they were obtained."""
-        return asked(self.definition)
+        return results_used(self.definition)
 
     @cached_property
     def treatments(self) -> Sequence[str]:
@@ -88,7 +88,7 @@ class Study:
     @cached_property
     def vocabularies(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
         """The words that fields of events may hold, by kind and field; any where it says none."""
-        return vocabularies.of(self.definition.vocabularies)
+        return vocabularies.vocabularies_of(self.definition.vocabularies)
 
     @cached_property
     def visits(self) -> Mapping[str, Visit]:
@@ -107,7 +107,7 @@ def load(text: str | bytes, version: int | None = None) -> Study:
     try:
         definition = Definition.model_validate_json(json.dumps(value, default=str))
     except ValidationError as error:
-        found = faults(error, value)
+        found = validation_errors(error, value)
         raise Rejected(422, "Definition not accepted", "", *found) from None
     study = Study(definition, json_body.digest(value).hex(), json_body.canonical(value))
     return study if version is None else replace(study, version=version)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from trial.definition.base import Kind, Model, Names
+from trial.definition.base import Kind, Model, RefersTo
 
 
 def _word(text: str) -> str:
@@ -28,7 +28,7 @@ class Added(Model):
 
 
 Vocabulary = Literal["open"] | Annotated[list[Word], Field(min_length=1)] | Added
-Vocabularies = dict[Kind, dict[Annotated[str, Names("field of words")], Vocabulary]]
+Vocabularies = dict[Kind, dict[Annotated[str, RefersTo("field of words")], Vocabulary]]
 """By kind of event and field: the words it may hold, `add` to the default list, or `open`."""
 
 # ISO 3166-1 alpha-3, as CDISC's codelist COUNTRY has it.
@@ -96,7 +96,7 @@ DEFAULTS: Mapping[tuple[str, str], Sequence[str]] = {
 """The closed lists: CDISC's submission values of RACE, ETHNIC, COUNTRY, AESEV, ACN and OUT."""
 
 
-def of(given: Vocabularies) -> Mapping[str, Mapping[str, Sequence[str]]]:
+def vocabularies_of(given: Vocabularies) -> Mapping[str, Mapping[str, Sequence[str]]]:
     """Give every list of a study, by kind of event and field."""
     own = [(kind, field) for kind, fields in given.items() for field in fields]
     made: dict[str, dict[str, Sequence[str]]] = {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from trial.errors import Rejected
 from trial.events.envelope import kind_of
-from trial.events.fields import TELLING
+from trial.events.fields import UNBLINDING
 from trial.events.json_body import canonical, read_json
 from trial.events.payloads import KINDS
 from trial.statistics.cells import Share
@@ -23,44 +23,44 @@ OPEN, UNBLINDED = "open", "unblinded"
 HIDDEN = "[blinded]"
 """Stands where a telling value is."""
 
-SOURCES = frozenset({"arm", "received-arm", "treatment-at-onset", "dose-at-onset"})
+UNBLINDING_SOURCES = frozenset({"arm", "received-arm", "treatment-at-onset", "dose-at-onset"})
 """What listings derive from telling fields."""
 
 _MARK = f"{UNBLINDED}:"
 
 
 @cache
-def fields(kind: str) -> frozenset[str]:
+def unblinding_fields(kind: str) -> frozenset[str]:
     """Name the telling fields of a kind's data."""
     known = KINDS[kind].model_fields if kind in KINDS else {}
-    return frozenset(name for name, field in known.items() if TELLING in field.metadata)
+    return frozenset(name for name, field in known.items() if UNBLINDING in field.metadata)
 
 
-def masked(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+def blinded(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give data with the telling fields hidden; empty ones too, for that may tell."""
-    telling = fields(kind)
+    telling = unblinding_fields(kind)
     return {**data, **dict.fromkeys(telling, HIDDEN)} if telling else data
 
 
-def masked_body(kind: str, body: str) -> str:
+def blinded_body(kind: str, body: str) -> str:
     """Give an event's body so, in one form for all; why a telling record changed may tell too."""
-    if not fields(kind):
+    if not unblinding_fields(kind):
         return body
     event = read_json(body)
     data = event["data"]
     if data.get("action") != "void":
-        data = masked(kind, data)
+        data = blinded(kind, data)
     if "reason_for_change" in data:
         data = {**data, "reason_for_change": HIDDEN}
     return canonical({**event, "data": data})
 
 
-def is_telling(kind: str) -> bool:
+def is_unblinding(kind: str) -> bool:
     """Say whether events of a kind tell the arm, or why it was told."""
-    return bool(fields(kind))
+    return bool(unblinding_fields(kind))
 
 
-def may_tell(body: bytes) -> bool:
+def could_unblind(body: bytes) -> bool:
     """Say whether a body that was refused may tell the arm: unless each event is of a safe kind."""
     try:
         value = read_json(body)
@@ -68,21 +68,23 @@ def may_tell(body: bytes) -> bool:
         return True
     events = value if isinstance(value, list) else [value]
     kinds = [kind_of(str(each.get("type"))) for each in events if isinstance(each, dict)]
-    return len(kinds) < len(events) or any(kind not in KINDS or fields(kind) for kind in kinds)
+    return len(kinds) < len(events) or any(
+        kind not in KINDS or unblinding_fields(kind) for kind in kinds
+    )
 
 
-def together(pooled: Share, unblinded: Share) -> Share:
+def merged(pooled: Share, unblinded: Share) -> Share:
     """Join what a subject contributes for both audiences: rows are apart by their names."""
     return {**pooled, **{f"{_MARK}{row}": cells for row, cells in unblinded.items()}}
 
 
-def is_unblinded(row: str) -> bool:
+def is_unblinded_row(row: str) -> bool:
     """Say whether a row of sums is for the unblinded audience alone."""
     return row.startswith(_MARK)
 
 
-def of_audience(share: Share, audience: str) -> Share:
+def share_of_audience(share: Share, audience: str) -> Share:
     """Take an audience's part out of what was joined, its rows by their own names."""
     if audience == UNBLINDED:
-        return {row[len(_MARK) :]: cells for row, cells in share.items() if is_unblinded(row)}
-    return {row: cells for row, cells in share.items() if not is_unblinded(row)}
+        return {row[len(_MARK) :]: cells for row, cells in share.items() if is_unblinded_row(row)}
+    return {row: cells for row, cells in share.items() if not is_unblinded_row(row)}

@@ -18,13 +18,13 @@ _WHOLE_MINUTE = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}):00", re.ASCII)
 _MOST_DIGITS = 40  # of a number that is written out: no event that is accepted has more
 
 
-def numbers(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
+def normal_numbers(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
     """Give a JSON value with its numbers in one spelling: whole ones as `int`, others shortest."""
     match value:
         case dict():
-            return {name: numbers(each) for name, each in value.items()}
+            return {name: normal_numbers(each) for name, each in value.items()}
         case list():
-            return [numbers(each) for each in value]
+            return [normal_numbers(each) for each in value]
         case Decimal():
             return _number(value)
         case _:
@@ -43,7 +43,7 @@ def _number(written: Decimal) -> int | Decimal:
     return Decimal((sign, tuple(map(int, shortest)), exponent))
 
 
-def present(data: Mapping[str, Any]) -> dict[str, Any]:
+def without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
     """Give an event's data without what says nothing, times to the minute where that is all."""
     return {
         name: _to_the_minute(value) if name in LOCAL_TIMES else value

@@ -37,7 +37,7 @@ def moment(text: str) -> tuple[int, int]:
     return earliest(text), 3600 * hour + 60 * minute + sum(second)
 
 
-def told_apart(one: str, other: str) -> bool:
+def is_order_known(one: str, other: str) -> bool:
     """Say whether the later of two is known: by day or, of one day, by the times of both."""
     (day, second), (other_day, other_second) = moment(one), moment(other)
     return day != other_day or (second != other_second and min(second, other_second) >= 0)

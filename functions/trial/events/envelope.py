@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trial.errors import Fault, Rejected
+from trial.errors import FieldError, Rejected
 from trial.events import content
 from trial.events.fields import AS_WRITTEN, NORMAL, Identifier, Instant, validate
 from trial.events.json_body import digest, read_json
@@ -70,15 +70,15 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
     kind = _kind(envelope.type)
     named = envelope.study or study
     if named is None or (study is not None and named != study):
-        fault = Fault("/study", "must name the study the event is posted to")
+        fault = FieldError("/study", "must name the study the event is posted to")
         raise Rejected(422, "Event not accepted", "", fault)
     data = validate(_model(kind, envelope.data), envelope.data, "/data", context=form)
     if data.reason_for_change is None and (data.revision > 1 or data.action == "void"):
         detail = "is required from revision 2 on and for a void"
-        raise Rejected(422, "Event not accepted", "", Fault("/data/reason_for_change", detail))
+        raise Rejected(422, "Event not accepted", "", FieldError("/data/reason_for_change", detail))
     own = {name: v for name, v in envelope.data.items() if name not in _IDENTITY}
     if form == NORMAL:
-        own = content.present(own)
+        own = content.without_empty(own)
     whole = {
         "kind": kind,
         "record": data.record,
@@ -111,7 +111,7 @@ def _envelope(value: object, form: int) -> Envelope:
     if form == AS_WRITTEN:
         return envelope
     try:
-        return envelope.model_copy(update={"data": content.numbers(envelope.data)})
+        return envelope.model_copy(update={"data": content.normal_numbers(envelope.data)})
     except RecursionError as error:
         raise _too_deep() from error
 
@@ -151,7 +151,7 @@ def _kind(name: str) -> str:
         detail = (
             f"is unknown: expected {TYPE_PREFIX}<kind>.v1 with a kind that docs/events.md lists"
         )
-        raise Rejected(422, "Event not accepted", "", Fault("/type", detail))
+        raise Rejected(422, "Event not accepted", "", FieldError("/type", detail))
     return kind
 
 

@@ -18,7 +18,7 @@ PATTERNS = {
 }
 
 
-def worded(error: Mapping[str, Any]) -> str:
+def message_for(error: Mapping[str, Any]) -> str:
     """Say what one error of pydantic's means; never repeats the value."""
     text: str = error["msg"].removeprefix("Value error, ")
     match error["type"]:
@@ -32,34 +32,34 @@ def worded(error: Mapping[str, Any]) -> str:
 
 _ALIKE, _SHORT, _LONG = 0.75, 2, 200
 """How alike a name must be to be meant, by difflib's ratio; of two letters, or so many, none is."""
-SHOWN = 12
+MAX_LISTED = 12
 """How many of a list of known names an answer shows."""
 
 
-def hint(name: str, known: Iterable[str]) -> str:
+def known_names_hint(name: str, known: Iterable[str]) -> str:
     """Say, of a name that matches nothing, which are known and which of them was perhaps meant."""
     names = list(dict.fromkeys(each for each in known if each))
     if not names:
         return ". None is defined"
-    close = closest(name, names)
+    close = closest_match(name, names)
     meant = f". Did you mean {close}?" if close is not None else "."
-    return f"{meant} Known: {some_of(names)}"
+    return f"{meant} Known: {abbreviated(names)}"
 
 
-def none_of(value: str, known: Sequence[str]) -> str:
+def not_in_list(value: str, known: Sequence[str]) -> str:
     """Say that a value is not in a list, and which of it was perhaps meant; never the value."""
-    close = closest(value, known)
+    close = closest_match(value, known)
     meant = f". Did you mean {close}?" if close is not None else ""
-    return f"is none of {some_of(known)}{meant}"
+    return f"is none of {abbreviated(known)}{meant}"
 
 
-def some_of(names: Sequence[str]) -> str:
+def abbreviated(names: Sequence[str]) -> str:
     """List names, a long list by how it begins."""
-    rest = f", … ({len(names)} in all)" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{rest}"
+    rest = f", … ({len(names)} in all)" if len(names) > MAX_LISTED else ""
+    return f"{', '.join(names[:MAX_LISTED])}{rest}"
 
 
-def closest(name: str, known: Iterable[str]) -> str | None:
+def closest_match(name: str, known: Iterable[str]) -> str | None:
     """Find the known name that one looks like, whatever its case and the blanks around it."""
     from difflib import get_close_matches  # noqa: PLC0415 (only who refuses something needs it)
 

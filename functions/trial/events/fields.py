@@ -17,8 +17,9 @@ from pydantic import (
     ValidationInfo,
 )
 
-from trial.errors import Fault, Rejected
-from trial.events.field_errors import IDENTIFIER, worded
+from trial.errors import FieldError, Rejected
+from trial.events import json_pointer
+from trial.events.field_errors import IDENTIFIER, message_for
 
 _T = TypeVar("_T")
 
@@ -84,28 +85,30 @@ def _not_text(value: object) -> object:
     return value
 
 
-def is_ordinary(number: int | Decimal) -> bool:
+def has_accepted_digits(number: int | Decimal) -> bool:
     """Say whether a number is one that people write: up to 18 digits before the point, 9 after."""
     exponent = Decimal(number).as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -_PLACES and abs(number) < 10**_DIGITS
+    return (
+        isinstance(exponent, int) and exponent >= -_MAX_DECIMALS and abs(number) < 10**_MAX_DIGITS
+    )
 
 
-def _ordinary(number: Decimal) -> Decimal:
-    if not is_ordinary(number):
+def _accepted_digits(number: Decimal) -> Decimal:
+    if not has_accepted_digits(number):
         raise ValueError("must have at most 18 digits before the point and 9 after it")
     return number
 
 
-_DIGITS, _PLACES = 18, 9
+_MAX_DIGITS, _MAX_DECIMALS = 18, 9
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 Text = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_not_blank)]
 Verbatim = Annotated[str, Field(min_length=1, max_length=32_767), AfterValidator(_not_blank)]
 PERSONAL = "personal"
 """Marks a field that may hold a person's free text or identifiers: it can be erased."""
 Personal = Annotated[_T, PERSONAL]
-TELLING = "telling"
-"""Marks a field that tells the arm: while a study is blinded, it is hidden."""
-Telling = Annotated[_T, TELLING]
+UNBLINDING = "unblinding"
+"""Marks a field that could reveal the arm: while a study is blinded, it is hidden."""
+Unblinding = Annotated[_T, UNBLINDING]
 PartialDate = Annotated[str, AfterValidator(_partial_date)]
 FullDate = Annotated[str, AfterValidator(_full_date)]
 LocalTime = Annotated[str, AfterValidator(_local_time)]
@@ -114,7 +117,7 @@ Number = Annotated[
     Decimal,
     BeforeValidator(_not_text),
     Field(strict=False, allow_inf_nan=False),
-    AfterValidator(_ordinary),
+    AfterValidator(_accepted_digits),
 ]
 
 
@@ -147,11 +150,10 @@ def validate[Model: BaseModel](
         return model.model_validate(value, context=context)
     except ValidationError as error:
         faults = tuple(
-            Fault(at + "".join(f"/{_token(part)}" for part in each["loc"]), worded(each))
+            FieldError(
+                at + "".join(f"/{json_pointer.escape(part)}" for part in each["loc"]),
+                message_for(each),
+            )
             for each in error.errors(include_input=False, include_url=False)
         )
         raise Rejected(422, title, "", *faults) from None
-
-
-def _token(part: str | int) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")

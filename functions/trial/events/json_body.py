@@ -94,7 +94,7 @@ def read_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
 def read_posted(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
     """Parse a body that is no event; refused (400) too where what it says could not be kept."""
     value = read_json(body)
-    wellformed.check(text_of(body), value)
+    wellformed.check_wellformed(text_of(body), value)
     return value
 
 
@@ -194,7 +194,7 @@ def _scan(text: str, at: int) -> tuple[Any, int]:
 
 
 def _illegible(what: str, text: str, at: int) -> _IllegibleError:
-    return _IllegibleError(400, "Not JSON", f"{what} at {wellformed.place(text, at)}")
+    return _IllegibleError(400, "Not JSON", f"{what} at {wellformed.line_and_column(text, at)}")
 
 
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
@@ -231,7 +231,7 @@ def _second_of_a_name(text: str, at: int) -> int:
 
 
 def _broken(what: str, text: str, at: int) -> Rejected:
-    return Rejected(400, "Not JSON", f"{what} at {wellformed.place(text, at)}")
+    return Rejected(400, "Not JSON", f"{what} at {wellformed.line_and_column(text, at)}")
 
 
 def _decode(body: bytes | str) -> str:

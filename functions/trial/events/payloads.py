@@ -16,8 +16,8 @@ from trial.events.fields import (
     Number,
     PartialDate,
     Personal,
-    Telling,
     Text,
+    Unblinding,
     Verbatim,
 )
 
@@ -75,13 +75,13 @@ class SubjectEnrolled(Data):
 
 class SubjectRandomised(Data):
     date: FullDate
-    arm: Telling[Identifier]
+    arm: Unblinding[Identifier]
     strata: dict[str, Text] = {}
 
 
 class SubjectUnblinded(Data):
     date: FullDate
-    reason: Telling[Personal[Text]]
+    reason: Unblinding[Personal[Text]]
 
 
 class SubjectSuperseded(Data):
@@ -136,10 +136,10 @@ class DoseAdministered(Data):
     visit: Identifier | None = None
     start: LocalTime
     end: LocalTime | None = None
-    treatment: Telling[Text | None] = None
-    amount: Telling[Number]
-    unit: Telling[Text]
-    lot: Telling[Text | None] = None
+    treatment: Unblinding[Text | None] = None
+    amount: Unblinding[Number]
+    unit: Unblinding[Text]
+    lot: Unblinding[Text | None] = None
 
 
 class DoseMissed(Data):

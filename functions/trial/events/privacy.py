@@ -23,21 +23,21 @@ _TOKEN = json.dumps(ERASED)
 
 
 @cache
-def fields(kind: str) -> frozenset[str]:
+def personal_fields(kind: str) -> frozenset[str]:
     """Name the personal fields of a kind's data."""
     known = {**Data.model_fields, **KINDS[kind].model_fields}
     return frozenset(name for name, field in known.items() if PERSONAL in field.metadata)
 
 
-def without(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+def redacted(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give data without their personal texts."""
     return {
-        name: ERASED if name in fields(kind) and value is not None else value
+        name: ERASED if name in personal_fields(kind) and value is not None else value
         for name, value in data.items()
     }
 
 
-def take_apart(entry: Entry) -> tuple[str, list[str]]:
+def extract_personal(entry: Entry) -> tuple[str, list[str]]:
     """Give an entry's body without its personal texts, and these, as they are written in it."""
     body, parts, texts, end = entry.body, [], [], 0
     if _has_texts(entry):
@@ -48,7 +48,7 @@ def take_apart(entry: Entry) -> tuple[str, list[str]]:
     return _TOKEN.join([*parts, body[end:]]), texts
 
 
-def put_together(kind: str, body: str, texts: list[str]) -> str:
+def restore_personal(kind: str, body: str, texts: list[str]) -> str:
     """Give a body back that was taken apart."""
     parts, end = [], 0
     for (start, stop), text in zip(_places(body, kind), texts, strict=True):
@@ -60,7 +60,9 @@ def put_together(kind: str, body: str, texts: list[str]) -> str:
 def _has_texts(entry: Entry) -> bool:
     """Say whether a body has to be looked through: most have not."""
     return (
-        entry.extended or entry.reason is not None or not fields(entry.kind).isdisjoint(entry.data)
+        entry.extended
+        or entry.reason is not None
+        or not personal_fields(entry.kind).isdisjoint(entry.data)
     )
 
 
@@ -69,7 +71,7 @@ def _places(body: str, kind: str) -> Iterator[tuple[int, int]]:
     for name, start, stop in _members(body, skip(body, 0)):
         if name == "data":
             for field, first, last in _members(body, start):
-                if field in fields(kind) and body[first:last] != "null":
+                if field in personal_fields(kind) and body[first:last] != "null":
                     yield first, last
         elif name not in STANDARD:
             yield start, stop

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from trial.errors import Fault, Rejected
+from trial.errors import FieldError, Rejected
 
-DEEPEST = 64
+MAX_DEPTH = 64
 """How many arrays and objects may stand in each other."""
 
 _SUSPECT = re.compile(r"\\u[dD][89a-fA-F]|\\u[fF]{3}[dD]|[\ud800-\udfff\ufffd]")
@@ -21,14 +21,14 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 _REPLACED, _UNREADABLE = 0xFFFD, range(0xDC80, 0xDD00)
 
 
-def place(text: str, at: int) -> str:
+def line_and_column(text: str, at: int) -> str:
     """Name a place in a text as an editor does."""
     line = text.count("\n", 0, at) + 1
     column = at - text.rfind("\n", 0, at)
     return f"line {line} column {column}"
 
 
-def check(text: str, value: Any) -> None:  # noqa: ANN401 (any JSON value)
+def check_wellformed(text: str, value: Any) -> None:  # noqa: ANN401 (any JSON value)
     """Raise `Rejected` (400) with the place of what no reader could make whole again.
 
     `value` is what the text was read as; bytes that were no UTF-8 stand in it as
@@ -37,13 +37,13 @@ def check(text: str, value: Any) -> None:  # noqa: ANN401 (any JSON value)
     if _SUSPECT.search(text) and (found := next(_unsound(text), None)) is not None:
         raise Rejected(400, "Not JSON", found)
     if _is_deep(value):
-        where = place(text, _too_deep_at(text))
-        raise Rejected(400, "Not JSON", f"nested more than {DEEPEST} deep at {where}")
+        where = line_and_column(text, _too_deep_at(text))
+        raise Rejected(400, "Not JSON", f"nested more than {MAX_DEPTH} deep at {where}")
 
 
-def control(name: str, text: str) -> Fault | None:
+def control_character_error(name: str, text: str) -> FieldError | None:
     """Name an attribute at fault if it holds a control character: it is looked for by eye."""
-    return Fault(f"/{name}", "holds a control character") if _CONTROL.search(text) else None
+    return FieldError(f"/{name}", "holds a control character") if _CONTROL.search(text) else None
 
 
 def _unsound(text: str) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _unsound(text: str) -> Iterator[str]:
             before = len(text[: found.start()].encode(errors="surrogateescape"))
             yield f"not UTF-8 at byte {before}"
         elif point == _REPLACED:
-            where = place(text, found.start())
+            where = line_and_column(text, found.start())
             yield f"a character was lost before it came here: U+FFFD at {where}"
         elif not literal and _is_high(point):
             high = found.end()
@@ -73,7 +73,7 @@ def _unsound(text: str) -> Iterator[str]:
 
 
 def _half(text: str, at: int) -> str:
-    return f"half of a surrogate pair at {place(text, at)}"
+    return f"half of a surrogate pair at {line_and_column(text, at)}"
 
 
 def _is_high(point: int) -> bool:
@@ -87,7 +87,7 @@ def _is_low(point: int) -> bool:
 def _is_deep(value: Any) -> bool:  # noqa: ANN401 (any JSON value)
     """Say whether a value is nested too deeply; without recursion, for it may be."""
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(MAX_DEPTH + 1):
         level = [
             inner
             for each in level
@@ -105,6 +105,6 @@ def _too_deep_at(text: str) -> int:
     for found in _OPENING_OR_CLOSING.finditer(text):
         mark = found[0]
         depth += (mark in "{[") - (mark in "}]")
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             return found.start()
     return 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from trial.definition import Definition
 from trial.definition.conditions import Condition, Ref
 from trial.definition.outputs import TableRow
-from trial.definition.references import output
+from trial.definition.references import find_output
 from trial.definition.reporting import CONSORT, HARMS
 from trial.events.blinding import OPEN
 from trial.file_names import FLOW_JSON, FLOW_MARKDOWN, FLOW_SVG
@@ -82,7 +82,7 @@ def _document(
 def _named(number: str, definition: Definition) -> Iterator[_Place]:
     """Give the outputs that the definition names for an item."""
     for name in definition.consort.get(number, ()):
-        if (found := output(name, definition)) is not None:
+        if (found := find_output(name, definition)) is not None:
             yield _Place(*found)
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from trial.definition.outputs import name_as_data
+from trial.definition.outputs import default_dataset_name
 from trial.tables.grid import Absent, Cut, Listing, ListingColumn, Value
 
 VERSION = "1.1.0"
@@ -21,7 +21,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 
 def dataset_name(listing: Listing) -> str:
     """Name a listing's data: `adae`, or `l16-2-7` where the definition gives no name."""
-    return listing.dataset or name_as_data(listing.id)
+    return listing.dataset or default_dataset_name(listing.id)
 
 
 def file_name(listing: Listing) -> str:

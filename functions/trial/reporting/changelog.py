@@ -18,8 +18,8 @@ from trial.store.bucket.documents import Documents
 from trial.store.reports import ReportRequest
 from trial.store.rows import JournalRow
 from trial.subject.changes import Change, changes
-from trial.subject.cut_spec import NOW, Asked
-from trial.subject.fold import Subject, gather
+from trial.subject.cut_spec import LIVE_SPEC, CutSpec
+from trial.subject.fold import Subject, fold_all
 from trial.tables.grid import Cut, Flow, Listing, ListingColumn, Report, RuleCount, Value
 
 CHANGES, TRAIL = "CHANGES", "AUDIT"
@@ -55,12 +55,12 @@ class JournalSlice:
     @cached_property
     def recorded(self) -> Subject:
         """The subject as recorded by the later report, whatever its cut-off date."""
-        return gather(self.subject, self.entries[: self.after])
+        return fold_all(self.subject, self.entries[: self.after])
 
     @cached_property
     def recorded_before(self) -> Subject:
         """The subject as recorded by the earlier report."""
-        return gather(self.subject, self.entries[: self.before])
+        return fold_all(self.subject, self.entries[: self.before])
 
     def decisive(self, change: Change) -> tuple[JournalRow, Entry]:
         """Find the event that made a record differ, or that is not in it any more."""
@@ -90,18 +90,18 @@ class Changelog:
     """What is listed, packed subject by subject as the journals are read, some bytes an event."""
 
     previous: ReportRequest | None
-    specs: tuple[Asked, Asked]
+    specs: tuple[CutSpec, CutSpec]
     before: Mapping[str, int]
     _packed: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def begin(
-        cls, documents: Documents, study_id: str, previous: ReportRequest | None, spec: Asked
+        cls, documents: Documents, study_id: str, previous: ReportRequest | None, spec: CutSpec
     ) -> "Changelog":
         """Begin with where the journals stood at the report before, if there is one."""
         if previous is None:
-            return cls(None, (NOW, spec), {})
-        earlier = Asked(previous.as_of, previous.cutoff)
+            return cls(None, (LIVE_SPEC, spec), {})
+        earlier = CutSpec(previous.as_of, previous.cutoff)
         return cls(previous, (earlier, spec), versions(documents, study_id, previous))
 
     def add(self, subject: str, rows: Sequence[JournalRow], after: int) -> JournalSlice:

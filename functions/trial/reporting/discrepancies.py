@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from trial.definition.discrepancies import CONTRADICTORY, NOTABLE, RULES
 from trial.definition.study import Study
-from trial.errors import Fault, Rejected
-from trial.events.field_errors import none_of
+from trial.errors import FieldError, Rejected
+from trial.events.field_errors import not_in_list
 from trial.reporting import report
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.statistics.cells import Share
@@ -65,12 +65,12 @@ class Asked:
 def read(query: Mapping[str, str]) -> Asked:
     """Read what a request asks for; raises `Rejected` (422) where it asks for what cannot be."""
     faults = [
-        Fault(f"/{name}", none_of(query[name], known))
+        FieldError(f"/{name}", not_in_list(query[name], known))
         for name, known in _FILTERS.items()
         if query.get(name, "") not in ("", *known)
     ]
     if not query.get("skip", "0").isdecimal():
-        faults.append(Fault("/skip", "must be a number"))
+        faults.append(FieldError("/skip", "must be a number"))
     if faults:
         raise Rejected(422, "Discrepancies not listed", "", *faults)
     after = query.get("after", ""), int(query.get("skip", "0"))

@@ -28,7 +28,7 @@ from trial.store.bucket.object_keys import (
 )
 from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, Made, ReportRequest, Reports
-from trial.subject.cut_spec import NOW, Asked
+from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Dispute
 from trial.tables.grid import Cut, Report
 
@@ -134,7 +134,7 @@ def _make_report(
     reports: Reports, writer: DocumentWriter, study: Study, request: ReportRequest
 ) -> None:
     store, documents = writer.store, writer.documents
-    spec = Asked(request.as_of, request.cutoff, final=request.final, look=request.look)
+    spec = CutSpec(request.as_of, request.cutoff, final=request.final, look=request.look)
     previous = reports.previous(study.id, request)
     log = Changelog.begin(documents, study.id, previous, spec)
     snapshot = _replay_snapshot(store, study, spec, log, writer.beat)
@@ -199,7 +199,7 @@ def read_snapshot(store: Store, study: Study, beat: Beat = lambda: None) -> Stud
 
 
 def _replay_snapshot(
-    store: Store, study: Study, spec: Asked, log: Changelog, beat: Beat
+    store: Store, study: Study, spec: CutSpec, log: Changelog, beat: Beat
 ) -> StudySnapshot:
     """Replay the journal up to an instant: which versions that were, the stamps say for ever.
 
@@ -222,7 +222,7 @@ def _replay_snapshot(
 
 
 def make_publication(
-    store: Store, study: Study, snapshot: StudySnapshot, spec: Asked = NOW
+    store: Store, study: Study, snapshot: StudySnapshot, spec: CutSpec = LIVE_SPEC
 ) -> Publication:
     """Make what one snapshot shows to one audience: all of it is of the same subjects."""
     disputes = tuple(

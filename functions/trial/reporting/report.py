@@ -14,7 +14,7 @@ from trial.events import blinding, dates
 from trial.events.payloads import ERASURE
 from trial.reporting.methods import methods
 from trial.statistics.cells import Share, Sums
-from trial.subject.cut_spec import NOW, Asked
+from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Dispute, Subject
 from trial.tables import checking, completion, figures, key_results, listings, testing
@@ -28,10 +28,10 @@ from trial.tables.listings.complete import of_discrepancies
 
 def check(study: Study) -> None:
     """Refuse (422) a definition that names anything it does not define."""
-    checking.check(study)
+    checking.check_definition(study)
 
 
-def completed(study: Study, sums: Share, asked: Asked = NOW) -> Completion:
+def completed(study: Study, sums: Share, asked: CutSpec = LIVE_SPEC) -> Completion:
     """Say whether a state is final or interim, out of the sums."""
     definition, sizes = study.definition, sums.get(STUDY_SUMS, {})
     declared = definition.completion
@@ -40,7 +40,7 @@ def completed(study: Study, sums: Share, asked: Asked = NOW) -> Completion:
 
 
 def tables(
-    study: Study, sums: Share, wanted: Container[str] | None = None, asked: Asked = NOW
+    study: Study, sums: Share, wanted: Container[str] | None = None, asked: CutSpec = LIVE_SPEC
 ) -> tuple[Grid, ...]:
     """Read tables out of the sums: every one, or those that are wanted by their ids.
 
@@ -105,7 +105,7 @@ def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
     """
 
     def shown(kind: str, digest: bytes) -> str:
-        return blinding.HIDDEN if pooled and blinding.fields(kind) else digest.hex()
+        return blinding.HIDDEN if pooled and blinding.unblinding_fields(kind) else digest.hex()
 
     root, before = hashlib.sha256(), ""
     for subject in subjects:
@@ -121,7 +121,7 @@ def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
     return root.hexdigest()
 
 
-def live(study: Study, sums: Share, asked: Asked = NOW) -> Cut:
+def live(study: Study, sums: Share, asked: CutSpec = LIVE_SPEC) -> Cut:
     """Name a state by what the sums alone tell: all but its content and date."""
     definition = study.definition
     events = definition.adverse_events
@@ -170,7 +170,7 @@ def cut(
     subjects: Iterable[Subject],
     sums: Share,
     data_date: str,
-    asked: Asked,
+    asked: CutSpec,
     disputes: Disputes,
 ) -> Cut:
     """Name the state that a document shows, by all that decides its bytes."""
@@ -188,7 +188,7 @@ def cut(
     )
 
 
-def share_as_of(study: Study, subject: Subject, asked: Asked) -> Share:
+def share_as_of(study: Study, subject: Subject, asked: CutSpec) -> Share:
     """Compute a subject's share as a report asks for it."""
     return contribute(study, asked.seen(subject), asked.day)
 
@@ -207,7 +207,7 @@ class Derivations:
 
     study: Study
     subjects: Iterable[Subject]
-    asked: Asked
+    asked: CutSpec
     disputes: Disputes
     survey: CrossSubjectSurvey
     _kept: list[Derivation | None] = field(default_factory=list)
@@ -243,7 +243,7 @@ def report(
     study: Study,
     subjects: Iterable[Subject],
     sums: Share,
-    asked: Asked = NOW,
+    asked: CutSpec = LIVE_SPEC,
     disputes: Iterable[Dispute] = (),
 ) -> Report:
     """Make everything one cut publishes from the subjects and the sum of the shares of theirs.

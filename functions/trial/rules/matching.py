@@ -14,7 +14,7 @@ from trial.definition.conditions import (
 )
 from trial.definition.precision import Precision, decimals_of
 from trial.definition.study import Study
-from trial.errors import Fault, Rejected, UnknownName
+from trial.errors import FieldError, Rejected, UnknownName
 from trial.events.fields import term
 from trial.events.payloads import KINDS
 from trial.subject.adverse_events import NOT_CODED, AdverseEvent
@@ -47,7 +47,7 @@ def memoised[Result](evaluate: Callable[[Derivation], Result]) -> Callable[[Deri
 
 def refused(path: str, detail: str) -> Rejected:
     """Refuse a definition, saying where it is wrong."""
-    return Rejected(422, "Definition not accepted", "", Fault(path, detail))
+    return Rejected(422, "Definition not accepted", "", FieldError(path, detail))
 
 
 def unknown(path: str, kind_of_name: str, name: str) -> Rejected:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from trial.errors import Fault, Rejected
+from trial.errors import FieldError, Rejected
 from trial.rules.matching import refused, unknown
 
 
@@ -14,7 +14,7 @@ class FaultCollector:
     """
 
     def __init__(self) -> None:
-        self._found: dict[Fault, None] = {}
+        self._found: dict[FieldError, None] = {}
 
     def attempt[Part](self, compile_part: Callable[[], Part]) -> Part | None:
         """Return a part of a definition; or None, with its faults collected."""
@@ -24,12 +24,12 @@ class FaultCollector:
             self._found |= dict.fromkeys(rejected.faults)
             return None
 
-    def add(self, *faults: Fault) -> None:
+    def add(self, *faults: FieldError) -> None:
         """Collect faults of a part that can be compiled all the same."""
         self._found |= dict.fromkeys(faults)
 
     @property
-    def found(self) -> tuple[Fault, ...]:
+    def found(self) -> tuple[FieldError, ...]:
         """The faults collected, each once."""
         return tuple(self._found)
 

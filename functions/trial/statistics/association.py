@@ -10,17 +10,17 @@ from fractions import Fraction
 from functools import lru_cache
 
 from trial.statistics import fisher, sampling
-from trial.statistics.contingency import Table, occupied, pearson
+from trial.statistics.contingency import Table, pearson, without_empty
 
-MOST = 1_500_000
+MAX_STEPS = 1_500_000
 """The steps, of about a microsecond at most, that the tests of one table of results may take."""
-SMALL = 300
+ALWAYS_ALLOWED = 300
 """Steps that every test may take: those of three arms of which 20 subjects have an event."""
 
 CHI_SQUARE = "Pearson chi-square in place of Fisher exact, which would take too long"
 MONTE_CARLO = (
-    f"Fisher exact estimated by Monte Carlo, {sampling.DRAWN:,} tables: the standard error is the"
-    f" root of P (1 - P) / {sampling.DRAWN:,}"
+    f"Fisher exact estimated by Monte Carlo, {sampling.TABLES_DRAWN:,} tables: the standard error"
+    f" is the root of P (1 - P) / {sampling.TABLES_DRAWN:,}"
 )
 NONE = "Fisher exact not computed: it would take too long, and counts are too small to approximate"
 
@@ -28,10 +28,10 @@ type _Counts = tuple[tuple[int, ...], ...]
 
 
 @dataclass
-class Allowance:
+class WorkBudget:
     """The steps that are left for the tests of one table of results, in reading order."""
 
-    left: int = MOST
+    left: int = MAX_STEPS
 
     def takes(self, steps: int) -> bool:
         """Take some steps, if so many are left."""
@@ -42,29 +42,29 @@ class Allowance:
 
 
 @dataclass(frozen=True)
-class Association:
+class AssociationTest:
     """A P value, None where there is none, and the method that gave it."""
 
     p: Fraction | Decimal | None
     method: str
 
 
-def associated(table: Table, allowance: Allowance) -> Association:
+def association_test(table: Table, allowance: WorkBudget) -> AssociationTest:
     """Test a table exactly if that is within the allowance, 2 x 2 always; else approximately.
 
     Pearson's chi-square where Cochran's rule lets it (1954, Biometrics 10:417): no expected count
     below 1 and a fifth of them below 5 at most. Else by Monte Carlo, if that is within the
     allowance. What is taken from it does not depend on whether a result is known from before.
     """
-    counts = tuple(map(tuple, occupied(table)))
+    counts = tuple(map(tuple, without_empty(table)))
     steps = _cost(counts)
-    if steps <= SMALL or allowance.takes(steps):
-        return Association(_exact(counts), fisher.FISHER)
+    if steps <= ALWAYS_ALLOWED or allowance.takes(steps):
+        return AssociationTest(_exact(counts), fisher.FISHER)
     if _is_dense(counts) and (test := pearson(counts)) is not None:
-        return Association(test.p, CHI_SQUARE)
+        return AssociationTest(test.p, CHI_SQUARE)
     if allowance.takes(sampling.cost(counts)):
-        return Association(_sampled(counts), MONTE_CARLO)
-    return Association(None, NONE)
+        return AssociationTest(_sampled(counts), MONTE_CARLO)
+    return AssociationTest(None, NONE)
 
 
 def _is_dense(counts: _Counts) -> bool:
@@ -87,4 +87,4 @@ def _exact(counts: _Counts) -> Fraction:
 
 @lru_cache(maxsize=256)
 def _sampled(counts: _Counts) -> Fraction:
-    return sampling.sampled(counts)
+    return sampling.monte_carlo_p(counts)

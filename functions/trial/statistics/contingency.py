@@ -16,15 +16,15 @@ CMH_CORRECTED = "Cochran-Mantel-Haenszel, continuity-corrected"
 CMH_GENERAL = "Cochran-Mantel-Haenszel, general association"
 
 
-def checked(table: Table) -> None:
+def check_counts(table: Table) -> None:
     """Refuse what is no table of counts."""
     if len({len(row) for row in table}) > 1 or any(n < 0 for row in table for n in row):
         raise ValueError("rows of a table are equally long and counts not negative")
 
 
-def occupied(table: Table) -> list[list[int]]:
+def without_empty(table: Table) -> list[list[int]]:
     """Leave out the rows and the columns that are all 0."""
-    checked(table)
+    check_counts(table)
     rows = [row for row in table if any(row)]
     columns = [column for column in zip(*rows, strict=True) if any(column)]
     return [list(row) for row in zip(*columns, strict=True)]
@@ -35,7 +35,7 @@ def pearson(table: Table) -> ChiSquare | None:
 
     None where fewer than two rows or columns are occupied. SAS: FREQ CHISQ.
     """
-    left = occupied(table)
+    left = without_empty(table)
     if len(left) < 2 or len(left[0]) < 2:  # noqa: PLR2004  (a comparison takes two)
         return None
     rows, columns = _margins(left)
@@ -59,7 +59,7 @@ def cochran_mantel_haenszel(
     """
     distance, variance = Fraction(0), Fraction(0)
     for table in strata:
-        checked(table)
+        check_counts(table)
         (a, b), (c, d) = table
         n = a + b + c + d
         if n > 1:
@@ -79,7 +79,7 @@ def general_association(strata: Sequence[Table]) -> ChiSquare | None:
     Cochran-Mantel-Haenszel statistic. SAS: FREQ CMH, "General Association".
     """
     for table in strata:
-        checked(table)
+        check_counts(table)
     shapes = {(len(table), len(table[0])) for table in strata}
     if len(shapes) != 1:
         raise ValueError("the strata's tables have one shape")

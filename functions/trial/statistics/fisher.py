@@ -9,8 +9,8 @@ from itertools import accumulate
 from math import comb, factorial, prod
 from operator import sub
 
-from trial.statistics.contingency import Table, occupied
-from trial.statistics.two_by_two import two_by_two
+from trial.statistics.contingency import Table, without_empty
+from trial.statistics.two_by_two import fisher_two_by_two
 
 FISHER = "Fisher exact, sum of the probabilities not above the observed"
 
@@ -36,7 +36,7 @@ def fisher(table: Table) -> Fraction:
         return Fraction(1)
     rows, columns = _margins(left)
     if len(rows) == len(columns) == _PAIR:
-        return two_by_two(left)
+        return fisher_two_by_two(left)
     observed = prod(_ways(sorted(row)) for row in left)
     return Fraction(Count(columns).not_above(observed, rows), _ways(columns))
 
@@ -54,7 +54,7 @@ def cost(table: Table) -> int:
 
 def _turned(table: Table) -> Table:
     """Leave out what is empty, and turn the table to where it is quicker; [] if it is no test."""
-    left = occupied(table)
+    left = without_empty(table)
     if len(left) < _PAIR or len(left[0]) < _PAIR:  # a comparison takes two
         return []
     turned = [list(column) for column in zip(*left, strict=True)]

@@ -79,7 +79,7 @@ class StudentT:
     @property
     def se(self) -> Decimal:
         """Standard error, to 50 digits."""
-        return root(self.variance)
+        return square_root(self.variance)
 
     @property
     def t(self) -> Decimal | None:
@@ -97,21 +97,23 @@ class StudentT:
     def interval(self, level: Fraction = LEVEL) -> Interval:
         """Student's t confidence interval."""
         with localcontext(WORKING):
-            return around(ratio(self.estimate), t_quantile((1 + level) / 2, self.df) * self.se)
+            return interval_around(
+                ratio(self.estimate), t_quantile((1 + level) / 2, self.df) * self.se
+            )
 
 
-def root(value: Fraction) -> Decimal:
+def square_root(value: Fraction) -> Decimal:
     """Give a square root, to 50 digits."""
     with localcontext(WORKING):
         return ratio(value).sqrt()
 
 
-def around(middle: Decimal, margin: Decimal) -> Interval:
+def interval_around(middle: Decimal, margin: Decimal) -> Interval:
     """Lay an interval around its middle, to 20 digits."""
     return LIMIT.subtract(middle, margin), LIMIT.add(middle, margin)
 
 
-def two_sided(level: Fraction) -> Decimal:
+def normal_quantile_two_sided(level: Fraction) -> Decimal:
     """Give the normal value beyond which lies half of what the level leaves."""
     return normal_quantile((1 + level) / 2)
 

@@ -6,26 +6,26 @@ sum of a hundred million of them still fits. Most numbers have one part and its 
 
 from collections.abc import Iterator, Mapping
 
-LIMB = 10**30
-LIMBS = 6
+LIMB_BASE = 10**30
+MAX_LIMBS = 6
 
 
-def limbs(name: str, number: int) -> Iterator[tuple[str, int]]:
+def to_limbs(name: str, number: int) -> Iterator[tuple[str, int]]:
     """Give the cells of a number that are not 0."""
     sign, left = (-1 if number < 0 else 1), abs(number)
-    for cell in names(name):
-        left, limb = divmod(left, LIMB)
+    for cell in limb_names(name):
+        left, limb = divmod(left, LIMB_BASE)
         if limb:
             yield cell, sign * limb
     if left:
         raise ValueError("a number of more than 180 digits")
 
 
-def joined(name: str, cells: Mapping[str, int]) -> int:
+def from_limbs(name: str, cells: Mapping[str, int]) -> int:
     """Read a number, or a sum of numbers, out of its cells."""
-    return sum(cells.get(cell, 0) * LIMB**i for i, cell in enumerate(names(name)))
+    return sum(cells.get(cell, 0) * LIMB_BASE**i for i, cell in enumerate(limb_names(name)))
 
 
-def names(name: str) -> tuple[str, ...]:
+def limb_names(name: str) -> tuple[str, ...]:
     """Name the cells that a number may have."""
-    return (name, *(f"{name}^{i}" for i in range(1, LIMBS)))
+    return (name, *(f"{name}^{i}" for i in range(1, MAX_LIMBS)))

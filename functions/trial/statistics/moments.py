@@ -6,8 +6,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import ClassVar
 
-from trial.statistics.inference import LEVEL, FRatio, Interval, StudentT, root
-from trial.statistics.limbs import LIMB, joined, limbs, names
+from trial.statistics.inference import LEVEL, FRatio, Interval, StudentT, square_root
+from trial.statistics.limbs import LIMB_BASE, from_limbs, limb_names, to_limbs
 
 ONE_SAMPLE_T = "one-sample t"
 POOLED_T = "two-sample t, pooled variance"
@@ -16,7 +16,7 @@ ANOVA = "one-way analysis of variance"
 
 
 @dataclass(frozen=True)
-class MomentsReadout:
+class SampleStatistics:
     """Descriptive statistics: the mean needs one value, everything about spread needs two."""
 
     n: int
@@ -26,12 +26,12 @@ class MomentsReadout:
     @property
     def sd(self) -> Decimal | None:
         """Sample standard deviation (divisor n - 1), to 50 digits."""
-        return None if self.variance is None else root(self.variance)
+        return None if self.variance is None else square_root(self.variance)
 
     @property
     def se(self) -> Decimal | None:
         """Standard error of the mean, to 50 digits."""
-        return None if self.variance is None else root(self.variance / self.n)
+        return None if self.variance is None else square_root(self.variance / self.n)
 
     def t_interval(self, level: Fraction = LEVEL) -> Interval | None:
         """Student's t confidence interval of the mean."""
@@ -49,29 +49,29 @@ class Moments:
 
     places: int = 0
 
-    CELLS: ClassVar[Sequence[str]] = ("n", *names("s"), *names("q"))
+    CELLS: ClassVar[Sequence[str]] = ("n", *limb_names("s"), *limb_names("q"))
     """The names of the cells that there may be."""
 
-    def lift(self, units: int) -> dict[str, int]:
+    def contribution(self, units: int) -> dict[str, int]:
         """Give the cells of one value, `units` being the value in units of the last place."""
         squares = units * units
-        if squares < LIMB:
+        if squares < LIMB_BASE:
             return {"n": 1, "s": units, "q": squares} if units else {"n": 1}
-        return {"n": 1, **dict(limbs("s", units)), **dict(limbs("q", squares))}
+        return {"n": 1, **dict(to_limbs("s", units)), **dict(to_limbs("q", squares))}
 
-    def read(self, cells: Mapping[str, int]) -> MomentsReadout:
+    def estimate(self, cells: Mapping[str, int]) -> SampleStatistics:
         """Read mean and variance, in the values' own unit, out of summed cells."""
-        n, total, squares = cells.get("n", 0), joined("s", cells), joined("q", cells)
+        n, total, squares = cells.get("n", 0), from_limbs("s", cells), from_limbs("q", cells)
         spread = n * squares - total * total
         if n < 0 or spread < 0:
             raise ValueError("these cells are not the sum of any values")
         unit = 10**self.places
         mean = Fraction(total, n * unit) if n else None
         variance = Fraction(spread, n * (n - 1) * unit**2) if n > 1 else None
-        return MomentsReadout(n, mean, variance)
+        return SampleStatistics(n, mean, variance)
 
 
-def one_sample_t(group: MomentsReadout, null: Fraction | int = 0) -> StudentT | None:
+def one_sample_t(group: SampleStatistics, null: Fraction | int = 0) -> StudentT | None:
     """Compare a mean (or the mean of paired differences) with a value: Student's t on n - 1.
 
     The estimate is the difference to `null`. None with fewer than two values. SAS: TTEST H0=.
@@ -81,7 +81,7 @@ def one_sample_t(group: MomentsReadout, null: Fraction | int = 0) -> StudentT | 
     return StudentT(group.mean - null, group.variance / group.n, group.n - 1)
 
 
-def pooled_t(first: MomentsReadout, second: MomentsReadout) -> StudentT | None:
+def pooled_t(first: SampleStatistics, second: SampleStatistics) -> StudentT | None:
     """Compare two means, first minus second, by the pooled variance on n1 + n2 - 2.
 
     None where a group is empty or both have one value only. SAS: TTEST, "Pooled".
@@ -94,7 +94,7 @@ def pooled_t(first: MomentsReadout, second: MomentsReadout) -> StudentT | None:
     return StudentT(first.mean - second.mean, pooled * scale, df)
 
 
-def welch_t(first: MomentsReadout, second: MomentsReadout) -> StudentT | None:
+def welch_t(first: SampleStatistics, second: SampleStatistics) -> StudentT | None:
     """Compare two means, first minus second, without assuming one variance.
 
     Welch (1947) with Satterthwaite's degrees of freedom; those are 1 at least where nothing varies.
@@ -111,7 +111,7 @@ def welch_t(first: MomentsReadout, second: MomentsReadout) -> StudentT | None:
     return StudentT(first.mean - second.mean, Fraction(total), df)
 
 
-def anova(groups: Sequence[MomentsReadout]) -> FRatio | None:
+def anova(groups: Sequence[SampleStatistics]) -> FRatio | None:
     """Compare the means of several groups: mean square between over mean square within.
 
     Groups without values are left out. None with fewer than two groups; no statistic where all
@@ -128,6 +128,6 @@ def anova(groups: Sequence[MomentsReadout]) -> FRatio | None:
     return FRatio(statistic, df, error_df)
 
 
-def _squares(group: MomentsReadout) -> Fraction:
+def _squares(group: SampleStatistics) -> Fraction:
     """Sum of squares about the mean."""
     return Fraction(0) if group.variance is None else group.variance * (group.n - 1)

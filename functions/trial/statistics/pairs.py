@@ -9,9 +9,9 @@ from trial.statistics.inference import (
     WORKING,
     ChiSquare,
     Interval,
-    around,
-    root,
-    two_sided,
+    interval_around,
+    normal_quantile_two_sided,
+    square_root,
 )
 
 MCNEMAR_EXACT = "exact McNemar"
@@ -68,8 +68,8 @@ def paired_wald(a: int, b: int, c: int, d: int, level: Fraction = LEVEL) -> Inte
     if n == 0:
         return None
     with localcontext(WORKING):
-        spread = root(b + c - Fraction((b - c) ** 2, n))
-        return around(Decimal(b - c) / n, two_sided(level) * spread / n)
+        spread = square_root(b + c - Fraction((b - c) ** 2, n))
+        return interval_around(Decimal(b - c) / n, normal_quantile_two_sided(level) * spread / n)
 
 
 def paired_tango(a: int, b: int, c: int, d: int, level: Fraction = LEVEL) -> Interval | None:
@@ -78,7 +78,7 @@ def paired_tango(a: int, b: int, c: int, d: int, level: Fraction = LEVEL) -> Int
     if n == 0:
         return None
     with localcontext(WORKING):
-        z = two_sided(level)
+        z = normal_quantile_two_sided(level)
         return LIMIT.minus(_tango_limit(c, b, n, z)), LIMIT.plus(_tango_limit(b, c, n, z))
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import chain, combinations_with_replacement
 from typing import Self
 
-from trial.statistics.limbs import joined, limbs
+from trial.statistics.limbs import from_limbs, to_limbs
 
 type Levels = tuple[str, ...]
 
@@ -20,23 +20,23 @@ class Products:
 
     places: tuple[int, ...]
 
-    def lift(self, units: Sequence[int]) -> dict[str, int]:
+    def contribution(self, units: Sequence[int]) -> dict[str, int]:
         """Give the cells of one subject's values, in units of the last place."""
         pairs = combinations_with_replacement(range(len(self.places)), 2)
         numbers = {f"s{i}": unit for i, unit in enumerate(units)}
         numbers |= {f"q{i}_{j}": units[i] * units[j] for i, j in pairs}
-        return {"n": 1} | dict(chain.from_iterable(limbs(*each) for each in numbers.items()))
+        return {"n": 1} | dict(chain.from_iterable(to_limbs(*each) for each in numbers.items()))
 
-    def read(self, cells: Mapping[str, int]) -> "ProductsReadout":
+    def estimate(self, cells: Mapping[str, int]) -> "CrossProducts":
         """Read the moments, in the values' own units, out of summed cells."""
         size = len(self.places)
         units = [Fraction(1, 10**places) for places in self.places]
-        return ProductsReadout(
+        return CrossProducts(
             cells.get("n", 0),
-            tuple(joined(f"s{i}", cells) * units[i] for i in range(size)),
+            tuple(from_limbs(f"s{i}", cells) * units[i] for i in range(size)),
             tuple(
                 tuple(
-                    joined(f"q{min(i, j)}_{max(i, j)}", cells) * units[i] * units[j]
+                    from_limbs(f"q{min(i, j)}_{max(i, j)}", cells) * units[i] * units[j]
                     for j in range(size)
                 )
                 for i in range(size)
@@ -45,7 +45,7 @@ class Products:
 
 
 @dataclass(frozen=True)
-class ProductsReadout:
+class CrossProducts:
     """n, sums, and sums of products, of covariates and response."""
 
     n: int
@@ -63,8 +63,8 @@ class ProductsReadout:
             return Fraction(self.n) if j is None else self.sums[j]
         return self.sums[i] if j is None else self.products[i][j]
 
-    def __add__(self, other: "ProductsReadout") -> "ProductsReadout":
-        return ProductsReadout(
+    def __add__(self, other: "CrossProducts") -> "CrossProducts":
+        return CrossProducts(
             self.n + other.n,
             tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
             tuple(
@@ -74,13 +74,13 @@ class ProductsReadout:
         )
 
 
-type Sums = Mapping[Levels, ProductsReadout]
+type Sums = Mapping[Levels, CrossProducts]
 """What was summed for each combination of factor levels that occurs."""
 
 
-def pooled(sums: Sums, factor: int, into: Mapping[str, str]) -> dict[Levels, ProductsReadout]:
+def pool_levels(sums: Sums, factor: int, into: Mapping[str, str]) -> dict[Levels, CrossProducts]:
     """Merge levels of one factor, as with sparse sites; levels not named stay as they are."""
-    merged: dict[Levels, ProductsReadout] = {}
+    merged: dict[Levels, CrossProducts] = {}
     for levels, moments in sums.items():
         level = into.get(levels[factor], levels[factor])
         key = (*levels[:factor], level, *levels[factor + 1 :])

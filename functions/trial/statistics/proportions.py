@@ -4,7 +4,14 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from trial.statistics.distributions import beta_quantile
-from trial.statistics.inference import LEVEL, LIMIT, WORKING, Interval, around, two_sided
+from trial.statistics.inference import (
+    LEVEL,
+    LIMIT,
+    WORKING,
+    Interval,
+    interval_around,
+    normal_quantile_two_sided,
+)
 
 CLOPPER_PEARSON = "Clopper-Pearson"
 WILSON = "Wilson"
@@ -41,10 +48,10 @@ def wilson(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
     if n == 0:
         return None
     with localcontext(WORKING):
-        z = two_sided(level)
+        z = normal_quantile_two_sided(level)
         shrunk = n + z * z
         margin = z * (Decimal(x) * (n - x) / n + z * z / 4).sqrt() / shrunk
-        low, high = around((x + z * z / 2) / shrunk, margin)
+        low, high = interval_around((x + z * z / 2) / shrunk, margin)
         return low if x else Decimal(0), high if x < n else Decimal(1)
 
 
@@ -82,7 +89,7 @@ def miettinen_nurminen(
     if difference(x1, n1, x2, n2) is None:
         return None
     with localcontext(WORKING):
-        z = two_sided(level)
+        z = normal_quantile_two_sided(level)
         high = _score_limit(x1, n1, x2, n2, z)
         low = -_score_limit(x2, n2, x1, n1, z)
         return LIMIT.plus(low), LIMIT.plus(high)

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import exp, isqrt, lgamma
 
-from trial.statistics.contingency import Table, occupied
+from trial.statistics.contingency import Table, without_empty
 
-DRAWN = 10_000
+TABLES_DRAWN = 10_000
 """How many tables are drawn: the standard error of P is 0.005 at most, and 0.0022 at P = 0.05."""
 
 _ALIKE = 1e-7
@@ -21,24 +21,24 @@ _BLOCK = 4_096  # numbers that are made at a time
 
 def cost(table: Table) -> int:
     """Say about how many microseconds it takes to draw them, by the margins."""
-    rows, columns = _margins(occupied(table))
+    rows, columns = _margins(without_empty(table))
     cells = (len(rows) - 1) * (len(columns) - 1)
     spread = sum(isqrt(size * row // sum(rows)) for size in columns[:-1] for row in rows[:-1])
-    return DRAWN * (4 * cells + 2 * spread // 3)
+    return TABLES_DRAWN * (4 * cells + 2 * spread // 3)
 
 
-def sampled(table: Table) -> Fraction:
+def monte_carlo_p(table: Table) -> Fraction:
     """Estimate the probability of all tables no likelier than the one observed.
 
     The one observed is counted among those drawn: Phipson and Smyth (2010), Stat Appl Genet Mol
     Biol 9:39. SAS: FREQ EXACT FISHER / MC, which does not count it.
     """
-    left = occupied(table)
+    left = without_empty(table)
     rows, columns = _margins(left)
     numbers = _numbers(repr(left).encode())
     observed = sum(lgamma(count + 1) for row in left for count in row) - _ALIKE
-    found = sum(_drawn(rows, columns, numbers) >= observed for _ in range(DRAWN))
-    return Fraction(1 + found, 1 + DRAWN)
+    found = sum(_drawn(rows, columns, numbers) >= observed for _ in range(TABLES_DRAWN))
+    return Fraction(1 + found, 1 + TABLES_DRAWN)
 
 
 def _margins(left: Table) -> tuple[list[int], list[int]]:

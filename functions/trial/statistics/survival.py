@@ -16,7 +16,7 @@ from trial.statistics.inference import (
     ChiSquare,
     Interval,
     exact_sum,
-    two_sided,
+    normal_quantile_two_sided,
 )
 
 KAPLAN_MEIER = "Kaplan-Meier"
@@ -55,7 +55,7 @@ class Step:
             return None
         with localcontext(WORKING):
             log = ratio(self.survival).ln()
-            spread = (two_sided(level) * ratio(self.hazards).sqrt() / -log).exp()
+            spread = (normal_quantile_two_sided(level) * ratio(self.hazards).sqrt() / -log).exp()
             return LIMIT.plus((log * spread).exp()), LIMIT.plus((log / spread).exp())
 
 

@@ -10,7 +10,7 @@ QUARTILES = "quartiles by SAS definition 5"
 
 
 @dataclass(frozen=True)
-class TallyReadout:
+class OrderStatistics:
     """Order statistics; without values all but `n` are None."""
 
     n: int
@@ -27,16 +27,16 @@ class Tally:
 
     places: int = 0
 
-    def lift(self, units: int) -> dict[str, int]:
+    def contribution(self, units: int) -> dict[str, int]:
         """Give the cell of one value, named by the value in units of the last place."""
         return {str(units): 1}
 
-    def read(self, cells: Mapping[str, int]) -> TallyReadout:
+    def estimate(self, cells: Mapping[str, int]) -> OrderStatistics:
         """Read order statistics, in the values' own unit, out of summed cells."""
-        return tally_readout({int(name): n for name, n in cells.items()}, self.places)
+        return order_statistics({int(name): n for name, n in cells.items()}, self.places)
 
 
-def tally_readout(counts: Mapping[int, int], places: int = 0) -> TallyReadout:
+def order_statistics(counts: Mapping[int, int], places: int = 0) -> OrderStatistics:
     """Read order statistics out of how often each value, in units of the last place, occurs.
 
     Quartiles follow SAS definition 5 (PCTLDEF=5, R type 2): the empirical distribution function
@@ -46,10 +46,10 @@ def tally_readout(counts: Mapping[int, int], places: int = 0) -> TallyReadout:
     if any(n < 0 for n in counts.values()):
         raise ValueError("these cells are not the tally of any values")
     if not units:
-        return TallyReadout(0)
+        return OrderStatistics(0)
     ranks = list(accumulate(counts[unit] for unit in units))
     quartiles = (_quantile(units, ranks, Fraction(i, 4)) for i in range(5))
-    return TallyReadout(ranks[-1], *(each / 10**places for each in quartiles))
+    return OrderStatistics(ranks[-1], *(each / 10**places for each in quartiles))
 
 
 def _quantile(units: Sequence[int], ranks: Sequence[int], p: Fraction) -> Fraction:

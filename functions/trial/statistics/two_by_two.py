@@ -20,7 +20,7 @@ type _Weight = tuple[int, int]
 above those of `_ONE`."""
 
 
-def two_by_two(table: Table) -> Fraction:
+def fisher_two_by_two(table: Table) -> Fraction:
     """Give the probability of all tables of these margins no likelier than the one observed.
 
     Exact; beyond some thousand subjects to 30 significant digits. All four margins are positive.

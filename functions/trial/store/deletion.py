@@ -7,7 +7,7 @@ study until nothing is left but CURRENT, which says who decided so, when and why
 from collections.abc import Iterable, Iterator
 from itertools import batched
 
-from trial.definition import MOST_SHARDS
+from trial.definition import MAX_SHARDS
 from trial.events.blinding import UNBLINDED
 from trial.store import keys
 from trial.store.table import Table, key_of
@@ -17,7 +17,7 @@ _AT_ONCE = 10  # items of up to 400 KB in a transaction of up to 4 MB
 
 def clear(table: Table, study_id: str) -> None:
     """Delete a study's items, step by step."""
-    for number in range(MOST_SHARDS):  # the definition, which says how many, may be gone already
+    for number in range(MAX_SHARDS):  # the definition, which says how many, may be gone already
         _delete(table, _of_shard(table, study_id, keys.shard(study_id, number)))
         _delete(table, map(key_of, table.query(keys.counts(study_id, number, UNBLINDED))))
     of_bodies = (keys.quarantine_bodies, keys.quarantine, keys.submitted, keys.activity)

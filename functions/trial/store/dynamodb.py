@@ -12,7 +12,7 @@ from datetime import datetime
 
 from trial.definition.study import Study
 from trial.errors import Beat, Unavailable
-from trial.events.blinding import is_telling
+from trial.events.blinding import is_unblinding
 from trial.events.envelope import Entry
 from trial.statistics.cells import Share
 from trial.store import amendments, deletion, disputes, erasure, keys, paging, quarantine, reading
@@ -285,7 +285,7 @@ class Store:
         Of treatment events the open audience is told none: whoever guesses wrong makes one.
         """
         found = disputes.disputes(self._table, study.id)
-        return (each for each in found if not (study.pooled and is_telling(each.kind)))
+        return (each for each in found if not (study.pooled and is_unblinding(each.kind)))
 
     def _plan(self, study_id: str) -> WritePlan:
         """Say what to keep; make this code's generation live where the study has none of it."""

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NotConnected
 from botocore.parsers import ResponseParserError
 
-from trial.errors import OutOfTime, Rejected, Unavailable, place_of
+from trial.errors import OutOfTime, Rejected, Unavailable, error_location
 
 NO_ANSWER = (
     HTTPClientError,
@@ -85,4 +85,4 @@ def told(error: Exception) -> str:
             return "it takes longer than one run of the service may last"
         case Rejected():
             return f"{error.title}: {error.detail}" if error.detail else error.title
-    return f"an error of the service: {type(error).__name__} in {place_of(error)}"
+    return f"an error of the service: {type(error).__name__} in {error_location(error)}"

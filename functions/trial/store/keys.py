@@ -6,7 +6,7 @@ things share a key.
 
 import hashlib
 
-from trial.events.blinding import OPEN, UNBLINDED, is_unblinded
+from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row
 from trial.events.envelope import Entry
 
 Key = tuple[str, str]
@@ -93,7 +93,7 @@ def sums(generation: str) -> str:
 
 def sum_row(study: str, number: int, row: str) -> Key:
     """Say where a row of sums is: `row` starts with its generation."""
-    unblinded = is_unblinded(row.partition("#")[2])
+    unblinded = is_unblinded_row(row.partition("#")[2])
     return counts(study, number, UNBLINDED if unblinded else OPEN), SUM + row
 
 

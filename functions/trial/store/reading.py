@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import batched
 
 from trial.definition.study import Study
-from trial.events.blinding import of_audience
+from trial.events.blinding import share_of_audience
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import keys, paging
@@ -48,7 +48,7 @@ def sums(table: Table, study: Study, contribute: Contribute) -> Share:
     """
     shards = range(study.definition.shards)
     read = cells.total(_sums_of_shard(table, study, contribute, number) for number in shards)
-    return of_audience(read, study.audience) if study.definition.blinded else read
+    return share_of_audience(read, study.audience) if study.definition.blinded else read
 
 
 def check(table: Table, study: Study) -> dict[int, Share | None]:

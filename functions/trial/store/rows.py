@@ -14,7 +14,7 @@ from typing import Any
 
 from trial.errors import Rejected, Unavailable
 from trial.events import blinding, envelope, json_body
-from trial.events.blinding import HIDDEN, masked_body
+from trial.events.blinding import HIDDEN, blinded_body
 from trial.events.envelope import Entry
 from trial.events.json_body import canonical
 from trial.events.privacy import ERASED
@@ -145,9 +145,9 @@ class JournalRow:
         Digests and hashes of what tells the arm would let it be guessed, and every later hash too.
         """
         hidden: dict[str, Any] = {"previous": HIDDEN, "hash": HIDDEN}
-        hidden["body"] = masked_body(self.kind, self.body)
-        hidden["received"] = self.received and masked_body(self.kind, self.received)
-        if blinding.fields(self.kind):
+        hidden["body"] = blinded_body(self.kind, self.body)
+        hidden["received"] = self.received and blinded_body(self.kind, self.received)
+        if blinding.unblinding_fields(self.kind):
             hidden |= {"digest": HIDDEN, "texts": HIDDEN}
         return self.document() | hidden
 
@@ -202,7 +202,7 @@ class RejectedBody:
 
         Digest and size of its body, and where it is wrong, would let the arm be guessed.
         """
-        if self.body is not None and not blinding.may_tell(self.body):
+        if self.body is not None and not blinding.could_unblind(self.body):
             return self.document()
         problem = {name: self.problem.get(name) for name in ("type", "title", "status")}
         hidden: dict[str, Any] = {"sha256": HIDDEN, "size": None, "body": HIDDEN}

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from trial.definition.study import Study
-from trial.errors import Rejected, Unavailable, uncounted
+from trial.errors import Rejected, Unavailable, internal_failure
 from trial.events.payloads import ERASURE
 from trial.store import keys, paging
 from trial.store.actions import actions
@@ -197,7 +197,7 @@ class Recording:
         if task.limit > 1 and len(task.entries) > 1:
             self._follow([replace(task, limit=min(task.limit, len(task.entries)) // 2)])
             return
-        self._settle(task.entries[0], uncounted(error))
+        self._settle(task.entries[0], internal_failure(error))
         self._follow([replace(task, entries=task.entries[1:], limit=_EVENTS_A_TRANSACTION)])
 
     def _commit(self, part: Transaction, failures: int) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 from trial.definition import Definition
 from trial.definition.design import Characteristic
 from trial.definition.study import Study
-from trial.errors import MOST_FAULTS, Fault, Rejected
-from trial.events import dates
+from trial.errors import MAX_FIELD_ERRORS, FieldError, Rejected
+from trial.events import dates, json_pointer
 from trial.events.envelope import Entry
-from trial.events.field_errors import none_of
-from trial.events.fields import is_ordinary
+from trial.events.field_errors import not_in_list
+from trial.events.fields import has_accepted_digits
 from trial.events.payloads import ERASURE
-from trial.subject.results import out_of_limits, refusals
+from trial.subject.results import limit_errors, result_errors
 
 _DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
@@ -26,19 +26,19 @@ _EARLIER_TOO = ("conmed.recorded",)  # medication can have begun long before the
 _SPANS = (("onset", "end"), ("start", "end"), ("collected", "reported"))
 
 
-def accept(study: Study, entry: Entry) -> None:
+def check_acceptable(study: Study, entry: Entry) -> None:
     """Raise `Rejected` (422), naming fields at fault, unless the study takes the event."""
     if entry.kind == ERASURE:
-        fault = Fault("/type", "is recorded by erasing: POST …/subjects/{subject}/erase")
+        fault = FieldError("/type", "is recorded by erasing: POST …/subjects/{subject}/erase")
         raise Rejected(422, "Event not accepted", "", fault)
     if entry.void:
         return
     # Looking for what was perhaps meant takes its time: no more faults are looked for than named.
-    if faults := list(islice(_faults(study, entry), MOST_FAULTS)):
+    if faults := list(islice(_faults(study, entry), MAX_FIELD_ERRORS)):
         raise Rejected(422, "Event not accepted", "", *faults)
 
 
-def _faults(study: Study, entry: Entry) -> Iterator[Fault]:
+def _faults(study: Study, entry: Entry) -> Iterator[FieldError]:
     yield from _calendar(study.definition, entry)
     yield from _spans(entry.data)
     yield from _vocabularies(study, entry.kind, entry.data, "/data")
@@ -46,11 +46,11 @@ def _faults(study: Study, entry: Entry) -> Iterator[Fault]:
     yield from _superseded(entry)
 
 
-def _nothing(_study: Study, _data: Mapping[str, Any]) -> Iterator[Fault]:
+def _nothing(_study: Study, _data: Mapping[str, Any]) -> Iterator[FieldError]:
     yield from ()
 
 
-def _calendar(definition: Definition, entry: Entry) -> Iterator[Fault]:
+def _calendar(definition: Definition, entry: Entry) -> Iterator[FieldError]:
     first = dates.earliest(definition.calendar.earliest)
     last = dates.earliest(definition.calendar.latest)
     sent = dates.earliest(entry.time) + _DAY_OF_TIME_ZONES
@@ -61,16 +61,16 @@ def _calendar(definition: Definition, entry: Entry) -> Iterator[Fault]:
         too_early = dates.latest(text) < first and not began_before
         if too_early or dates.earliest(text) > last:
             within = f"{definition.calendar.earliest} to {definition.calendar.latest}"
-            yield Fault(f"/data/{name}", f"lies outside the study's calendar, {within}")
+            yield FieldError(f"/data/{name}", f"lies outside the study's calendar, {within}")
         elif dates.earliest(text) > sent:
-            yield Fault(f"/data/{name}", "lies after the event's own time")
+            yield FieldError(f"/data/{name}", "lies after the event's own time")
 
 
-def _spans(data: Mapping[str, Any]) -> Iterator[Fault]:
+def _spans(data: Mapping[str, Any]) -> Iterator[FieldError]:
     for start, end in _SPANS:
         before, after = data.get(start), data.get(end)
         if before and after and not _in_order(before, after):
-            yield Fault(f"/data/{end}", f"lies before {start}")
+            yield FieldError(f"/data/{end}", f"lies before {start}")
 
 
 def _in_order(before: str, after: str) -> bool:
@@ -79,42 +79,44 @@ def _in_order(before: str, after: str) -> bool:
     return dates.earliest(before) <= dates.latest(after)
 
 
-def _vocabularies(study: Study, kind: str, data: Mapping[str, Any], at: str) -> Iterator[Fault]:
+def _vocabularies(
+    study: Study, kind: str, data: Mapping[str, Any], at: str
+) -> Iterator[FieldError]:
     """Compare words with the study's lists, exactly: one spelt otherwise would count nowhere."""
     for field, known in study.vocabularies.get(kind, {}).items():
         value = data.get(field)
         if isinstance(value, list):
             for i, each in enumerate(value):
                 if each not in known:
-                    yield Fault(f"{at}/{field}/{i}", none_of(each, known))
+                    yield FieldError(f"{at}/{field}/{i}", not_in_list(each, known))
         elif value is not None and value not in known:
-            yield Fault(f"{at}/{field}", none_of(value, known))
+            yield FieldError(f"{at}/{field}", not_in_list(value, known))
 
 
-def _superseded(entry: Entry) -> Iterator[Fault]:
+def _superseded(entry: Entry) -> Iterator[FieldError]:
     if entry.data.get("by") == entry.subject:
-        yield Fault("/data/by", "is the subject itself")
+        yield FieldError("/data/by", "is the subject itself")
 
 
-def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     yield from _visit(study, data)
     known = study.treatments
     if known and (treatment := data.get("treatment")) is not None and treatment not in known:
-        detail = f"is no treatment of this study: it {none_of(treatment, known)}"
-        yield Fault("/data/treatment", detail)
+        detail = f"is no treatment of this study: it {not_in_list(treatment, known)}"
+        yield FieldError("/data/treatment", detail)
     placebo = data.get("treatment") in study.definition.placebo
     if data["amount"] < 0 or (data["amount"] == 0 and not placebo):
         detail = "must be above 0, unless of a placebo; a dose not given is dose.missed"
-        yield Fault("/data/amount", detail)
+        yield FieldError("/data/amount", detail)
 
 
-def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     visit = data.get("visit")
     if visit is not None and visit not in study.visits:
-        yield Fault("/data/visit", "is no visit of this study")
+        yield FieldError("/data/visit", "is no visit of this study")
 
 
-def _recorded_visit(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _recorded_visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     yield from _visit(study, data)
     for i, item in enumerate(data.get("measurements", ())):
         at = f"/data/measurements/{i}"
@@ -122,82 +124,77 @@ def _recorded_visit(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
         yield from _vocabularies(study, "visit.recorded", item, at)
 
 
-def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     yield from _result(study, data, "/data")
     for name in ("lloq", "uloq"):
         if (limit := data.get(name)) is not None and limit <= 0:
-            yield Fault(f"/data/{name}", "must be above 0")
+            yield FieldError(f"/data/{name}", "must be above 0")
 
 
-def _result(study: Study, item: Mapping[str, Any], at: str) -> Iterator[Fault]:
+def _result(study: Study, item: Mapping[str, Any], at: str) -> Iterator[FieldError]:
     parameter = study.definition.parameters.get(item["parameter"])
     if parameter is None or parameter.derived_from is not None:
-        yield Fault(f"{at}/parameter", "is no reported parameter of this study")
+        yield FieldError(f"{at}/parameter", "is no reported parameter of this study")
         return
-    for name, detail in refusals(parameter, item.get("unit"), item["result"]):
-        yield Fault(f"{at}/{name}", detail)
+    for name, detail in result_errors(parameter, item.get("unit"), item["result"]):
+        yield FieldError(f"{at}/{name}", detail)
 
 
-def _enrolment(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _enrolment(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     for name, value in data.get("characteristics", {}).items():
-        at = f"/data/characteristics/{_pointer(name)}"
+        at = f"/data/characteristics/{json_pointer.escape(name)}"
         known = study.definition.characteristics.get(name)
         if known is None:
-            yield Fault(at, "is no characteristic of this study")
+            yield FieldError(at, "is no characteristic of this study")
         elif value is not None:
             yield from _characteristic(value, known, at)
 
 
-def _pointer(name: str) -> str:
-    """Write a name as a part of a JSON pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[Fault]:
+def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[FieldError]:
     if known.levels is not None:
         if not isinstance(value, str) or value not in known.levels:
-            yield Fault(at, none_of(str(value), known.levels))
+            yield FieldError(at, not_in_list(str(value), known.levels))
     elif isinstance(value, bool) or not isinstance(value, int | Decimal):
-        yield Fault(at, "must be a number")
-    elif not is_ordinary(value):
-        yield Fault(at, "must have at most 18 digits before the point and 9 after it")
+        yield FieldError(at, "must be a number")
+    elif not has_accepted_digits(value):
+        yield FieldError(at, "must have at most 18 digits before the point and 9 after it")
     else:
-        for detail in out_of_limits([Decimal(value)], known):
-            yield Fault(at, detail)
+        for detail in limit_errors([Decimal(value)], known):
+            yield FieldError(at, detail)
 
 
-def _randomisation(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _randomisation(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     if data["arm"] not in {arm.id for arm in study.definition.arms}:
-        yield Fault("/data/arm", "is no arm of this study")
+        yield FieldError("/data/arm", "is no arm of this study")
     for name, level in data.get("strata", {}).items():
-        at, known = f"/data/strata/{_pointer(name)}", study.definition.strata.get(name)
+        at, known = f"/data/strata/{json_pointer.escape(name)}", study.definition.strata.get(name)
         if known is None:
-            yield Fault(at, "is no stratum of this study")
+            yield FieldError(at, "is no stratum of this study")
         elif level not in known:
-            yield Fault(at, none_of(level, known))
+            yield FieldError(at, not_in_list(level, known))
 
 
-def _adverse_event(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _adverse_event(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     terms = study.definition.adverse_events.causality
     causality = data.get("causality")
     if terms and causality is not None and causality not in terms:
-        yield Fault("/data/causality", none_of(causality, terms))
+        yield FieldError("/data/causality", not_in_list(causality, terms))
 
 
-def _adjudication(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _adjudication(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     if data["outcome"] not in study.definition.outcomes:
-        yield Fault("/data/outcome", none_of(data["outcome"], study.definition.outcomes))
+        yield FieldError("/data/outcome", not_in_list(data["outcome"], study.definition.outcomes))
 
 
-def _disposition(study: Study, data: Mapping[str, Any]) -> Iterator[Fault]:
+def _disposition(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     if data["status"] == "discontinued" and not data.get("reason"):
-        yield Fault("/data/reason", "is required when the status is discontinued")
+        yield FieldError("/data/reason", "is required when the status is discontinued")
     period = data.get("period")
     if period is not None and period not in {each.id for each in study.definition.periods}:
-        yield Fault("/data/period", "is no period of this study")
+        yield FieldError("/data/period", "is no period of this study")
 
 
-_CHECKS: Mapping[str, Callable[[Study, Mapping[str, Any]], Iterator[Fault]]] = {
+_CHECKS: Mapping[str, Callable[[Study, Mapping[str, Any]], Iterator[FieldError]]] = {
     "adverse-event.reported": _adverse_event,
     "disposition.recorded": _disposition,
     "dose.administered": _dose,

@@ -11,7 +11,7 @@ from trial.events.fields import term
 from trial.events.json_body import canonical
 from trial.subject.fold import Record
 from trial.subject.imputation import Dated
-from trial.subject.ordering import natural
+from trial.subject.ordering import natural_order
 
 NOT_CODED = "Not coded"
 FATAL, GRADE_OF_DEATH = "FATAL", 5
@@ -44,7 +44,7 @@ class Treatment:
     given_at: Callable[[int], str]
 
 
-def judge(
+def classify(
     rules: AdverseEvents,
     reports: Iterable[Record],
     codings: Iterable[Record],
@@ -56,7 +56,7 @@ def judge(
     return [_judge(rules, each, coded.get(each.record), treatment, onset(each)) for each in reports]
 
 
-def rivals(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
+def conflicting_codings(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
     """Give, of each event whose latest version is coded in several ways, these codings."""
     found = {}
     for event, of in _by_event(codings).items():
@@ -79,7 +79,7 @@ def _version(record: Record) -> list[int]:
 
 
 def _coding_order(record: Record) -> tuple[Any, ...]:
-    return _version(record), canonical(record.data), natural(record.record)
+    return _version(record), canonical(record.data), natural_order(record.record)
 
 
 def _judge(

@@ -53,7 +53,7 @@ class Change:
         if self.before is None or self.after is None or self.after.void or self.before.void:
             return []
         old, new = self.before.data, self.after.data
-        hidden = privacy.fields(self.after.kind)
+        hidden = privacy.personal_fields(self.after.kind)
         return [
             (name, None, None) if name in hidden else (name, _text(old, name), _text(new, name))
             for name in sorted(old.keys() | new.keys())

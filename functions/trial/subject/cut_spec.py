@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from trial.events import dates
-from trial.subject.cutoff import until
+from trial.subject.cutoff import records_until
 from trial.subject.fold import Subject
 
 
 @dataclass(frozen=True)
-class Asked:
+class CutSpec:
     """What a report was asked to show: as recorded by an instant, and as of a clinical date.
 
     `erased` are the subjects whose personal texts were there at that instant and are not now.
@@ -29,7 +29,7 @@ class Asked:
 
     def seen(self, subject: Subject) -> Subject:
         """Give a subject as it is seen by the cut-off date."""
-        return subject if self.day is None else until(subject, self.day)
+        return subject if self.day is None else records_until(subject, self.day)
 
 
-NOW = Asked()
+LIVE_SPEC = CutSpec()

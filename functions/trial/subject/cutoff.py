@@ -16,7 +16,7 @@ _FOLLOWS = {"adverse-event.coded": ("adverse-event.reported", "adverse_event")}
 """Kinds without a date of their own: they stand or fall with the record they are about."""
 
 
-def until(subject: Subject, cutoff: int) -> Subject:
+def records_until(subject: Subject, cutoff: int) -> Subject:
     """Keep the records whose deciding date lies on or before a day (ordinal).
 
     A partial date is imputed as everywhere else (`imputation`); a record without a date stays.

@@ -16,11 +16,11 @@ from trial.definition.study import Study
 from trial.events import dates
 from trial.subject import adverse_events
 from trial.subject.adverse_events import AdverseEvent, Treatment
-from trial.subject.fold import Key, Record, Subject, masked
+from trial.subject.fold import Key, Record, Subject, blinded
 from trial.subject.imputation import Dated, Imputation
 from trial.subject.ordering import by_date
 from trial.subject.results import Observation
-from trial.subject.series import Kept, Reported, Series, Undecided
+from trial.subject.series import Reported, Series, SeriesCache, UndecidedChoice
 
 DECIDING_DATE: Mapping[str, str] = {
     "lab.result.reported": "collected",
@@ -51,9 +51,9 @@ class Derivation:
         self.cutoff = cutoff
         self.study = study
         self.rules = study.definition
-        self.subject = masked(subject) if study.pooled else subject
+        self.subject = blinded(subject) if study.pooled else subject
         self.memo: dict[int, Any] = {}
-        self._series: dict[tuple[str, Selection], Kept] = {}
+        self._series: dict[tuple[str, Selection], SeriesCache] = {}
         self._ordered: dict[str, list[Record]] = {}
         self._by_kind: dict[str, list[Record]] = {}
         for record in self.subject.records.values():
@@ -213,7 +213,7 @@ class Derivation:
 
     def series(self, parameter: str, where: Selection = ()) -> Series:
         """Give the results of a parameter, or those of them that were obtained in a certain way."""
-        kept = self._series.setdefault((parameter, where), Kept())
+        kept = self._series.setdefault((parameter, where), SeriesCache())
         return Series(self, parameter, where, kept)
 
     def reported(self, parameter: str) -> list[Reported]:
@@ -357,7 +357,7 @@ class Derivation:
         if not reports:
             return []
         codings = self.records("adverse-event.coded")
-        return adverse_events.judge(
+        return adverse_events.classify(
             self.rules.adverse_events, reports, codings, self._treatment, self.dated
         )
 
@@ -381,23 +381,27 @@ class Derivation:
         return [dates.earliest(each.data["start"]) for each in self.doses]
 
     @cached_property
-    def undecided(self) -> list[Undecided]:
+    def undecided(self) -> list[UndecidedChoice]:
         """List the choices that neither a date, a time nor the definition decides."""
         asked = self.study.asked.items()
         results = (each for key, places in asked for each in self.series(*key).undecided(places))
         return [*results, *self._undecided_doses(), *self._undecided_codings()]
 
-    def _undecided_doses(self) -> Iterator[Undecided]:
+    def _undecided_doses(self) -> Iterator[UndecidedChoice]:
         """Find first doses that tell different arms, and no time that tells which came first."""
         first = self.first_dose or ""
-        rivals = [each for each in self.doses if not dates.told_apart(each.data["start"], first)]
+        rivals = [
+            each for each in self.doses if not dates.is_order_known(each.data["start"], first)
+        ]
         if len({self._arm_of(each) for each in rivals}) > 1:
             records = tuple(each.record for each in rivals)
-            yield Undecided("first dose", records, dates.earliest(first))
+            yield UndecidedChoice("first dose", records, dates.earliest(first))
 
-    def _undecided_codings(self) -> Iterator[Undecided]:
+    def _undecided_codings(self) -> Iterator[UndecidedChoice]:
         """Find codings of one adverse event and version that differ."""
-        for event, rivals in adverse_events.rivals(self.records("adverse-event.coded")).items():
+        for event, rivals in adverse_events.conflicting_codings(
+            self.records("adverse-event.coded")
+        ).items():
             report = next((e for e in self.adverse_events if e.record == event), None)
             day = report.onset.day if report and report.onset else None
-            yield Undecided("coding", tuple(each.record for each in rivals), day)
+            yield UndecidedChoice("coding", tuple(each.record for each in rivals), day)

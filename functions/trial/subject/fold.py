@@ -83,7 +83,7 @@ def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
     seen = {**subject.seen, key: {**digests, entry.revision: entry.digest}}
     if digests and max(digests) > entry.revision:
         return replace(subject, seen=seen), Outcome.RECORDED
-    data = privacy.without(entry.kind, entry.data) if subject.erased else entry.data
+    data = privacy.redacted(entry.kind, entry.data) if subject.erased else entry.data
     record = Record(entry.kind, entry.record, entry.revision, entry.void, data)
     folded = replace(subject, records={**subject.records, key: record}, seen=seen)
     return _erased(folded) if entry.kind == ERASURE else folded, Outcome.RECORDED
@@ -100,23 +100,23 @@ def _is_content(known: bytes, entry: Entry) -> bool:
 def _erased(subject: Subject) -> Subject:
     """Take every personal text out; digests stay, for a repeat to be known."""
     records = {
-        key: replace(record, data=privacy.without(record.kind, record.data))
+        key: replace(record, data=privacy.redacted(record.kind, record.data))
         for key, record in subject.records.items()
     }
     return replace(subject, records=records, seen={k: dict(of) for k, of in subject.seen.items()})
 
 
-def masked(subject: Subject) -> Subject:
+def blinded(subject: Subject) -> Subject:
     """Hide whatever tells the arm (see `blinding`)."""
     records = {
-        key: replace(record, data=blinding.masked(record.kind, record.data))
+        key: replace(record, data=blinding.blinded(record.kind, record.data))
         for key, record in subject.records.items()
         if not record.void
     }
     return replace(subject, records={**subject.records, **records})
 
 
-def gather(subject: str, entries: Iterable[Entry]) -> Subject:
+def fold_all(subject: str, entries: Iterable[Entry]) -> Subject:
     """Fold entries from nothing: the recomputation that every increment must equal."""
     state = Subject(subject)
     for entry in entries:

@@ -12,7 +12,7 @@ _PARTS = re.compile(r"(\d+)")
 
 
 @lru_cache(maxsize=8192)
-def natural(name: str) -> tuple[tuple[int, int | str], ...]:
+def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:
     """Give a record id's place among others: its numbers count as numbers, so that 9 precedes 10.
 
     The id itself comes last, for `07` and `7` are two.
@@ -39,4 +39,4 @@ def by_date(records: Iterable[Record], field: str) -> list[Record]:
 
 
 def _by_content(record: Record) -> tuple[str, tuple[tuple[int, int | str], ...]]:
-    return canonical(record.data), natural(record.record)
+    return canonical(record.data), natural_order(record.record)

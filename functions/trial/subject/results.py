@@ -71,7 +71,7 @@ class Observation:
             _mean([each.unrounded(own.places) for each in values]),
             wanted,
             operator=operator,
-            bound=quantise(bound, wanted.places) if operator else 0,
+            bound=to_units(bound, wanted.places) if operator else 0,
         )
 
 
@@ -101,7 +101,7 @@ def read_result(text: str) -> tuple[str, Decimal] | None:
 
 
 @lru_cache(maxsize=8192)
-def quantise(value: Decimal, places: int) -> int:
+def to_units(value: Decimal, places: int) -> int:
     """Give a value in units of its last place, rounded half up (ties away from zero)."""
     return int(value.scaleb(places, EXACT).to_integral_value(ROUND_HALF_UP, EXACT))
 
@@ -109,7 +109,7 @@ def quantise(value: Decimal, places: int) -> int:
 def value_of(number: Decimal, precision: Precision, **reported: Any) -> Value:  # noqa: ANN401
     """Bring a number to its last place; `reported` is what else is known of the value."""
     kept = None if precision.exact else number
-    return Value(quantise(number, precision.places), number=kept, **reported)
+    return Value(to_units(number, precision.places), number=kept, **reported)
 
 
 def read_value(
@@ -163,10 +163,10 @@ def _value(
             return None
         bound = EXACT.log10(bound)
         number = EXACT.log10(number) if halved else bound
-    return value_of(number, precision, operator=operator, bound=quantise(bound, precision.places))
+    return value_of(number, precision, operator=operator, bound=to_units(bound, precision.places))
 
 
-def refusals(parameter: Parameter, unit: str | None, result: str) -> Iterator[tuple[str, str]]:
+def result_errors(parameter: Parameter, unit: str | None, result: str) -> Iterator[tuple[str, str]]:
     """Say why a parameter takes no such result: the field that is wrong, and what about it."""
     known = unit is None or unit == parameter.unit or unit in parameter.units
     if not known:
@@ -177,11 +177,11 @@ def refusals(parameter: Parameter, unit: str | None, result: str) -> Iterator[tu
         yield "result", "is not a number, nor a number after <, <=, > or >="
     elif known:
         converted = EXACT.multiply(read[1], parameter.units.get(unit or "", Decimal(1)))
-        for detail in out_of_limits([converted, read[1]], parameter):
+        for detail in limit_errors([converted, read[1]], parameter):
             yield "result", detail
 
 
-def out_of_limits(written: Sequence[Decimal], limits: Measured) -> Iterator[str]:
+def limit_errors(written: Sequence[Decimal], limits: Measured) -> Iterator[str]:
     """Say why a number is not taken, as it counts and in other units: its range, its decimals.
 
     One with too many decimals in each unit would be rounded.

@@ -32,14 +32,14 @@ class Sender:
         return self.sites is None or (bool(sites) and set(sites) <= set(self.sites))
 
 
-def of_principal(senders: Sequence[Sender], principal: str) -> list[Sender]:
+def senders_matching(senders: Sequence[Sender], principal: str) -> list[Sender]:
     """Find what a principal may post; where no sender is named at all, everybody may all."""
     if not senders:
         return [Sender("*")]
     return [each for each in senders if fnmatchcase(principal, each.principal)]
 
 
-def sites_of(subject: Subject | None) -> set[str]:
+def recorded_sites(subject: Subject | None) -> set[str]:
     """Name the sites that are recorded of a subject: one, unless its records contradict."""
     records = subject.records.values() if subject else ()
     return {
@@ -49,7 +49,7 @@ def sites_of(subject: Subject | None) -> set[str]:
     }
 
 
-def stated(entries: Sequence[Entry]) -> Mapping[str, set[str]]:
+def stated_sites(entries: Sequence[Entry]) -> Mapping[str, set[str]]:
     """Name the sites that events state of their subjects."""
     found: dict[str, set[str]] = {}
     for each in entries:
@@ -58,7 +58,7 @@ def stated(entries: Sequence[Entry]) -> Mapping[str, set[str]]:
     return found
 
 
-def refused() -> Rejected:
+def sender_refusal() -> Rejected:
     """Refuse what a sender may not post; it does not say of which site a subject is."""
     detail = "this sender may not post events of this kind, or of this subject"
     return Rejected(403, "Event not accepted from this sender", detail)

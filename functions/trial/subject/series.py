@@ -2,7 +2,7 @@
 
 Results come in the order of their day and time of collection; what has no time comes first on its
 day. Only where that does not tell two apart does the accession, the record's id, and then it is
-said (`Undecided`).
+said (`UndecidedChoice`).
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,11 +15,11 @@ from typing import Any, Protocol
 from trial.definition.conditions import Selection
 from trial.definition.design import Visit
 from trial.definition.study import Study
-from trial.definition.uses import CARRIED
+from trial.definition.usage import CARRIED
 from trial.events import dates
 from trial.events.fields import term
 from trial.subject.fold import Record
-from trial.subject.ordering import natural
+from trial.subject.ordering import natural_order
 from trial.subject.results import Observation, mean_of, read_value
 
 _day = attrgetter("day")
@@ -29,7 +29,7 @@ among the record's results, and the result."""
 
 
 @dataclass(frozen=True)
-class Undecided:
+class UndecidedChoice:
     """What the records leave open: `of` says what was chosen; the ids of the records decided."""
 
     of: str
@@ -37,7 +37,7 @@ class Undecided:
     day: int | None
 
 
-class Course(Protocol):
+class SubjectCourse(Protocol):
     """What a subject's results are seen against: its doses, its regimen, its visits."""
 
     study: Study
@@ -74,7 +74,7 @@ class Course(Protocol):
 
 
 @dataclass
-class Kept:
+class SeriesCache:
     """What was found of a series and is not to be found again."""
 
     observations: list[Observation] | None = None
@@ -87,7 +87,9 @@ class Series:
     Whoever gives the course holds what is `kept`; a series itself lasts no longer than a question.
     """
 
-    def __init__(self, course: Course, parameter: str, where: Selection, kept: Kept) -> None:
+    def __init__(
+        self, course: SubjectCourse, parameter: str, where: Selection, kept: SeriesCache
+    ) -> None:
         self._course = course
         self._parameter = parameter
         self._where = where
@@ -221,7 +223,7 @@ class Series:
         base = self.at_baseline(baseline) if baseline else None
         return base.collected if base else self._course.entry
 
-    def undecided(self, places: Iterable[str]) -> Iterator[Undecided]:
+    def undecided(self, places: Iterable[str]) -> Iterator[UndecidedChoice]:
         """Say which choices, of these visits, baselines and first or last results, ids decide."""
         if _in_time(self.observations) and not any(each.visit for each in self.observations):
             return
@@ -251,13 +253,14 @@ def _moment(observation: Observation) -> tuple[int, int]:
 
 
 def _accession(observation: Observation) -> tuple[Any, ...]:
-    return (*_moment(observation), natural(observation.record), observation.place)
+    return (*_moment(observation), natural_order(observation.record), observation.place)
 
 
 def _in_time(observations: Sequence[Observation]) -> bool:
     """Say whether the times of collection tell the order of all results."""
     return all(
-        dates.told_apart(one.collected, other.collected) for one, other in pairwise(observations)
+        dates.is_order_known(one.collected, other.collected)
+        for one, other in pairwise(observations)
     )
 
 
@@ -299,10 +302,10 @@ def _untold(found: Sequence[Observation], which: str) -> Sequence[Observation]:
     if which not in ("first", "last"):
         return ()
     chosen = found[0 if which == "first" else -1]
-    return [each for each in found if not dates.told_apart(each.collected, chosen.collected)]
+    return [each for each in found if not dates.is_order_known(each.collected, chosen.collected)]
 
 
-def _differing(of: str, found: Sequence[Observation]) -> Iterator[Undecided]:
+def _differing(of: str, found: Sequence[Observation]) -> Iterator[UndecidedChoice]:
     if len({each.value for each in found}) > 1:
         records = dict.fromkeys(each.record for each in found)
-        yield Undecided(of, tuple(records), found[-1].day)
+        yield UndecidedChoice(of, tuple(records), found[-1].day)

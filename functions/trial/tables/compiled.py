@@ -6,12 +6,12 @@ from functools import cached_property, partial
 
 from trial.definition.outputs import CellRef, Table, TableColumn
 from trial.definition.study import Study
-from trial.errors import Fault, Rejected
+from trial.errors import FieldError, Rejected
 from trial.events import blinding
 from trial.rules import Rules
 from trial.rules.matching import Test, Truth
 from trial.rules.registry import FaultCollector
-from trial.statistics.association import Allowance
+from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
@@ -80,7 +80,7 @@ class CompiledColumn:
             sums, index = self.place
             put_cell(share, sums, f"{index}.{'k' if is_shown else 'h'}", 1)
 
-    def head(self, sums: Share, places: int, allowance: Allowance) -> ColumnHead:
+    def head(self, sums: Share, places: int, allowance: WorkBudget) -> ColumnHead:
         """Give the column with the size of its denominator, and the places of a percentage."""
         population = self.population
         n = sums.get(STUDY_SUMS, {}).get(population.cell, 0) if population else 0
@@ -139,7 +139,7 @@ class CompiledTable:
     def read(self, sums: Sums) -> Grid:
         """Read the table out of the sums."""
         table = self.definition
-        allowance = Allowance()
+        allowance = WorkBudget()
         heads = [column.head(sums, table.percent_decimals, allowance) for column in self.columns]
         columns = tuple(
             Column(head.id, head.label, None if head.comparison else head.n) for head in heads
@@ -243,12 +243,12 @@ def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Sha
     share = compiled(study).contribute(subject, cutoff)
     if study.open is study:
         return share
-    return blinding.together(compiled(study.open).contribute(subject, cutoff), share)
+    return blinding.merged(compiled(study.open).contribute(subject, cutoff), share)
 
 
 def audience_share(study: Study, share: Share) -> Share:
     """Take out of what is counted for every audience the part that a view of the study shows."""
-    return blinding.of_audience(share, study.audience) if study.definition.blinded else share
+    return blinding.share_of_audience(share, study.audience) if study.definition.blinded else share
 
 
 def _rows_of_sums_touched(plan: CompiledStudy) -> set[str]:
@@ -276,4 +276,4 @@ def _check_width(plan: CompiledStudy) -> None:
             f"one subject can change {rows} rows of sums, of {MAX_ROWS_PER_SUBJECT} that fit into"
             " a transaction: ask for fewer medians or fewer tables"
         )
-        raise Rejected(422, "Definition not accepted", "", Fault("/tables", detail))
+        raise Rejected(422, "Definition not accepted", "", FieldError("/tables", detail))

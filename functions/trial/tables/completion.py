@@ -6,7 +6,7 @@ from trial.definition import Definition
 from trial.definition.reporting import CompletionDefinition, Look
 from trial.rules import Rules
 from trial.rules.matching import Test
-from trial.subject.cut_spec import Asked
+from trial.subject.cut_spec import CutSpec
 from trial.tables.compiling import member
 from trial.tables.grid import UNDECLARED, Completion
 
@@ -26,7 +26,7 @@ def test(rules: Rules) -> Test | None:
     return lambda derivation: bool(in_set(derivation) and is_complete(derivation))
 
 
-def planned_look(definition: Definition, cut: Asked, *, complete: bool) -> Look | None:
+def planned_look(definition: Definition, cut: CutSpec, *, complete: bool) -> Look | None:
     """Find the planned look that a cut is: the one asked for, else the final one if it is final."""
     planned = definition.testing.planned if definition.testing else ()
     if cut.look:
@@ -34,7 +34,7 @@ def planned_look(definition: Definition, cut: Asked, *, complete: bool) -> Look 
     return planned[-1] if planned and (cut.final or complete) else None
 
 
-def read(definition: Definition, cut: Asked, n: int, size: int, *, pooled: bool) -> Completion:
+def read(definition: Definition, cut: CutSpec, n: int, size: int, *, pooled: bool) -> Completion:
     """Say whether a cut is final, given how many of the set are complete, and how many it has.
 
     It is where all of them are, or where it was asked for as final: as such, or at the last look.
@@ -72,7 +72,7 @@ def _why(declared: CompletionDefinition, label: str, n: int, size: int) -> str:
     return f"{all_} {declared.label}"
 
 
-def _at(look: Look | None, cut: Asked) -> str:
+def _at(look: Look | None, cut: CutSpec) -> str:
     """Name the look that was asked for."""
     if not cut.look:
         return ""

@@ -8,7 +8,7 @@ from fractions import Fraction
 from trial.definition.design import Visit
 from trial.definition.figures import FigureDefinition
 from trial.definition.study import Study
-from trial.statistics.association import Allowance
+from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
 from trial.statistics.proportions import CLOPPER_PEARSON, clopper_pearson, proportion
 from trial.statistics.survival import (
@@ -96,7 +96,7 @@ def _figure(figure: FigureDefinition, plan: CompiledStudy, sums: Sums) -> Figure
         if row_definition.id == figure.source.row
     )
     shown_columns = figure.columns_of(table.definition, row)
-    allowance = Allowance()
+    allowance = WorkBudget()
     columns = [(i, column.head(sums, places, allowance)) for i, column in enumerate(table.columns)]
     columns_shown = [column for column in columns if column[1].id in shown_columns]
     source = _Source(figure, table, plan.study.visits, columns_shown, sums)

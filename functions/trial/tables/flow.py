@@ -7,7 +7,7 @@ from functools import partial
 from trial.definition.design import Arm
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage, Identity
 from trial.definition.outputs import CellRef
-from trial.definition.references import row_of
+from trial.definition.references import find_row
 from trial.rules import Rules
 from trial.rules.categories import level_text
 from trial.rules.matching import Test, refused
@@ -195,7 +195,7 @@ def _check_waiting(definition: FlowDefinition, rules: Rules) -> None:
     """Refuse a box whose `not_due` is no count of those not yet due to come into it."""
 
     def check(ref: CellRef, path: str, *, of_all: bool) -> None:
-        table_and_row = row_of(ref, rules.study.definition.tables)
+        table_and_row = find_row(ref, rules.study.definition.tables)
         not_due = table_and_row[1].not_due if table_and_row else None
         counts = not_due is not None and (not isinstance(not_due, dict) or ref.column in not_due)
         if not counts or not of_all:

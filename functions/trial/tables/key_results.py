@@ -5,11 +5,11 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 
-from trial.definition import Definition, offered
+from trial.definition import Definition, available_statistics
 from trial.definition.outputs import CellRef, KeyResultDefinition
 from trial.definition.precision import Precision
-from trial.definition.references import row_of
-from trial.events.field_errors import some_of
+from trial.definition.references import find_row
+from trial.events.field_errors import abbreviated
 from trial.rules.matching import refused, unknown
 from trial.rules.registry import FaultCollector
 from trial.tables import rounding
@@ -55,13 +55,13 @@ def check(plan: CompiledStudy, faults: FaultCollector) -> None:
 
 def _check_shown(definition: Definition, key_result: KeyResultDefinition, path: str) -> None:
     ref = key_result.source
-    if row_of(ref, definition.tables) is None:
+    if find_row(ref, definition.tables) is None:
         raise unknown(f"{path}/source", "cell", ref.row)
-    statistics = offered.statistics(ref, definition.tables)
+    statistics = available_statistics.available_statistics(ref, definition.tables)
     if _STATISTIC[key_result.show] not in statistics:
         showable = [show for show, name in _STATISTIC.items() if name in statistics] or ["nothing"]
         where = f"row {ref.row} in column {ref.column} of table {ref.table}"
-        detail = f"is nothing that {where} has; a key result of it can show {some_of(showable)}"
+        detail = f"is nothing that {where} has; a key result of it can show {abbreviated(showable)}"
         raise refused(f"{path}/show", detail)
 
 
@@ -80,7 +80,7 @@ def _precisions(plan: CompiledStudy, ref: CellRef) -> Iterator[Precision]:
 
 def _least(definition: Definition, ref: CellRef) -> Decimal | None:
     """Give the percentage below which a table leaves a term out, where a cell is of terms."""
-    table_and_row = row_of(ref, definition.tables)
+    table_and_row = find_row(ref, definition.tables)
     terms = table_and_row[1].terms if table_and_row else None
     return terms.minimum_percent if terms else None
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trial.events import json_pointer
+
 ABSENT = object()
 """Stands for a value that one of the two has not."""
 
@@ -60,7 +62,7 @@ def _parts(value: object) -> Mapping[str, object] | None:
 def _token(name: str) -> str:
     """Write a name as a part of a pointer; a number without what it is sorted by."""
     plain = str(int(name)) if name.isdecimal() and len(name) == _NUMBER else name
-    return plain.replace("~", "~0").replace("/", "~1")
+    return json_pointer.escape(plain)
 
 
 _NUMBER = 6

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from trial.errors import Fault, Rejected
+from trial.errors import FieldError, Rejected
 from trial.web.routing import Answer, Request
 
 PAGE_BYTES = 1_000_000
@@ -64,5 +64,7 @@ def number(request: Request, name: str) -> int:
     """Read a number that stands in a `next`; raises `Rejected` (422) where it is none."""
     given = request.query.get(name, "0")
     if not given.isascii() or not given.isdecimal() or len(given) > len(str(PAGE_BYTES)):
-        raise Rejected(422, "Not listed", "", Fault(f"/{name}", "must be a number given in `next`"))
+        raise Rejected(
+            422, "Not listed", "", FieldError(f"/{name}", "must be a number given in `next`")
+        )
     return int(given)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trial.errors import Fault, Rejected
+from trial.errors import FieldError, Rejected
 from trial.events.fields import is_identifier
 from trial.store.dynamodb import Store
 from trial.store.quarantine import UNKNOWN_STUDY
@@ -57,7 +57,7 @@ def undefined(store: Store, request: Request) -> Answer:
     study = request.query.get("study", UNKNOWN_STUDY)
     if not is_identifier(study) or (study != UNKNOWN_STUDY and store.current(study) is not None):
         detail = "is no study without a definition: see /studies/{study}/quarantine"
-        raise Rejected(422, "Not listed", "", Fault("/study", detail))
+        raise Rejected(422, "Not listed", "", FieldError("/study", detail))
     if study != UNKNOWN_STUDY:
         return listed(store, request, study, masked=False)
     names = store.undefined(request.query.get("beyond", ""), MOST_STUDIES)

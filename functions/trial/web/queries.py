@@ -10,7 +10,7 @@ import wiring
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events import fields
-from trial.events.blinding import HIDDEN, OPEN, UNBLINDED, is_telling
+from trial.events.blinding import HIDDEN, OPEN, UNBLINDED, is_unblinding
 from trial.events.payloads import KINDS
 from trial.render import consort, tables_json
 from trial.reporting import comparison, discrepancies, report
@@ -58,7 +58,7 @@ def get_definition(_request: Request, study: str) -> Answer:
         "filling": filling or None,
         "epoch": epoch,
         "retired": vars(current.retired) if current and current.retired else None,
-        "treatment_kinds": list(filter(is_telling, KINDS)) if found.definition.blinded else [],
+        "treatment_kinds": list(filter(is_unblinding, KINDS)) if found.definition.blinded else [],
     }
     # The definition as its sponsor wrote it: read and written again, 1.50 would become 1.5.
     body = f'{json.dumps(standing)[:-1]}, "definition": {found.source}}}'

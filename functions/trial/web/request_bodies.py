@@ -7,8 +7,8 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field
 
 from trial.definition.reporting import Testing
-from trial.errors import Fault, Rejected
-from trial.events.field_errors import none_of
+from trial.errors import FieldError, Rejected
+from trial.events.field_errors import not_in_list
 from trial.events.fields import FullDate, Identifier, Instant, Text, validate
 from trial.events.payloads import KINDS
 from trial.store.reports import PENDING, ReportRequest
@@ -64,7 +64,7 @@ def senders(value: object) -> tuple[list[Sender], str]:
     """Read who may post what, and why that is so; raises `Rejected` (422, 413)."""
     asked = validate(SendersAsk, value, "", _NO_SENDERS)
     faults = [
-        Fault(f"/senders/{number}/kinds/{place}", none_of(kind, list(KINDS)))
+        FieldError(f"/senders/{number}/kinds/{place}", not_in_list(kind, list(KINDS)))
         for number, each in enumerate(asked.senders)
         for place, kind in enumerate(each.kinds or ())
         if kind not in KINDS
@@ -96,11 +96,11 @@ def read(value: object, principal: str, now: datetime, testing: Testing | None) 
     final = ask.final or (testing is not None and ask.look == testing.planned[-1].id)
     if final and not ask.reason.strip():
         detail = "must be given: a report that is asked for as final says why"
-        raise Rejected(422, _TITLE, "", Fault("/reason", detail))
+        raise Rejected(422, _TITLE, "", FieldError("/reason", detail))
     as_of = _in_utc(ask.as_of) if ask.as_of else None
     if as_of is not None and as_of > now - SETTLED:
         detail = f"must lie {SETTLED.seconds} s in the past, when nothing before it can still come"
-        raise Rejected(422, _TITLE, "", Fault("/as_of", detail))
+        raise Rejected(422, _TITLE, "", FieldError("/as_of", detail))
     return ReportRequest(
         id=identifier(),
         status=PENDING,
@@ -122,10 +122,10 @@ def _check_look(ask: Ask, testing: Testing | None) -> None:
     if ask.look not in planned:
         known = f"; planned are: {', '.join(planned)}" if planned else "; none is planned"
         detail = f"names no look that the study's definition plans{known}"
-        raise Rejected(422, _TITLE, "", Fault("/look", detail))
+        raise Rejected(422, _TITLE, "", FieldError("/look", detail))
     if ask.final and ask.look != planned[-1]:
         detail = f"is not the final look, which is {planned[-1]}: leave out this one, or final"
-        raise Rejected(422, _TITLE, "", Fault("/look", detail))
+        raise Rejected(422, _TITLE, "", FieldError("/look", detail))
 
 
 def identifier() -> str:
@@ -138,4 +138,4 @@ def _in_utc(instant: str) -> datetime:
         return datetime.fromisoformat(instant).astimezone(UTC)
     except OverflowError:  # in the first or the last hours that the calendar has
         detail = "is not an instant: it lies outside the calendar"
-        raise Rejected(422, _TITLE, "", Fault("/as_of", detail)) from None
+        raise Rejected(422, _TITLE, "", FieldError("/as_of", detail)) from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
-from trial.errors import Beat, Fault, Rejected, Unavailable
+from trial.errors import Beat, FieldError, Rejected, Unavailable
 
 REASON = 1_000
 """How long a reason may be that comes with an address."""
@@ -48,7 +48,7 @@ class Request:
         """Why it is asked, as far as the caller says so (`?reason=`): it is kept with who did."""
         given = self.query.get("reason", "")
         if len(given) > REASON:
-            fault = Fault("/reason", f"has more than {REASON} characters")
+            fault = FieldError("/reason", f"has more than {REASON} characters")
             raise Rejected(422, "Reason too long", "", fault)
         return given
 

@@ -14,7 +14,7 @@ from trial.reporting.comparison.cuts import ComparedCut
 from trial.store.dynamodb import Store
 from trial.subject.changes import Change, changes
 from trial.subject.derivation import Derivation
-from trial.subject.fold import Key, Subject, masked
+from trial.subject.fold import Key, Subject, blinded
 from trial.tables.attribution import CellAddress, CellAttribution
 from trial.tables.compiled import compiled
 
@@ -106,7 +106,7 @@ def _add(page: Page, comparison: CutComparison, journal: JournalSlice) -> int:
     addresses = comparison.cell_attribution.affected_cells(before, after)
     for address in addresses:
         page.contributors.setdefault(address, []).append(journal.subject)
-    hide = masked if comparison.seen.pooled else (lambda subject: subject)
+    hide = blinded if comparison.seen.pooled else (lambda subject: subject)
     changed = list(changes(hide(old), hide(new)))
     if 0 < len(changed) <= MOST_TRIED:
         for address, keys in _decisive_records(comparison, changed, before, old, new).items():
@@ -158,5 +158,7 @@ def _record(change: Change, journal: JournalSlice, *, hidden: bool) -> dict[str,
         "received": row.stamp,
         "principal": row.principal,
         "source": row.source,
-        "reason_for_change": HIDDEN if hidden and blinding.fields(kind) else entry.reason,
+        "reason_for_change": HIDDEN
+        if hidden and blinding.unblinding_fields(kind)
+        else entry.reason,
     }

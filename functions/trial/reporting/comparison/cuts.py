@@ -13,7 +13,7 @@ from trial.reporting import changelog
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
 from trial.store.reports import READY, ReportRequest, Reports
-from trial.subject.cut_spec import Asked
+from trial.subject.cut_spec import CutSpec
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class ComparedCut:
     versions: Mapping[str, int]
 
     @property
-    def spec(self) -> Asked:
+    def spec(self) -> CutSpec:
         """Return what of the subjects it shows."""
-        return Asked(self.request.as_of, self.request.cutoff)
+        return CutSpec(self.request.as_of, self.request.cutoff)
 
     def document(self) -> dict[str, Any]:
         """Return which report and cut it is, as data."""

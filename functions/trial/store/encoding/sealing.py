@@ -29,7 +29,7 @@ def seal(key: bytes, entry: Entry) -> tuple[str, bytes]:
 
     They are dropped where there is no key any more.
     """
-    body, texts = privacy.take_apart(entry)
+    body, texts = privacy.extract_personal(entry)
     if not texts or not key:
         return body, b""
     nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -46,7 +46,7 @@ def unseal(key: bytes, sealed: bytes, body: str, of: Identity) -> str | None:
     nonce, hidden = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     try:
         texts = _parted(_cipher(key).decrypt(nonce, hidden, _bound(of)))
-        return privacy.put_together(of[2], body, texts)
+        return privacy.restore_personal(of[2], body, texts)
     except (InvalidTag, ValueError, LookupError):
         return None
 

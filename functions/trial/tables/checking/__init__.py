@@ -8,54 +8,54 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from trial.definition import offered
+from trial.definition import available_statistics
 from trial.definition import study as studies
 from trial.definition.study import Study
-from trial.errors import Fault, Rejected, UnknownName
+from trial.errors import FieldError, Rejected, UnknownName
 from trial.events.json_body import read_json
 from trial.rules.registry import FaultCollector
 from trial.tables import key_results, listings, sources
-from trial.tables.checking import names, oddities, places
+from trial.tables.checking import locations, references, warnings
 from trial.tables.compiled import CompiledStudy
 
 _TITLE = "Definition not accepted"
 
 
-def read(text: str | bytes) -> Study:
+def read_definition(text: str | bytes) -> Study:
     """Read a definition that was posted; raises `Rejected` with all that is wrong with it."""
     value = read_json(text)
     try:
         study = studies.load(text)
     except Rejected as rejected:
         # A field that is none is said by name, with those that are; else the shape comes first.
-        named = list(names.faults(value))
+        named = list(references.reference_errors(value))
         stray = [each for each in named if not isinstance(each, UnknownName)]
         _settle(value, [*stray, *rejected.faults, *named])
         raise
-    _settle(value, faults(study, value))
+    _settle(value, definition_errors(study, value))
     return study
 
 
-def check(study: Study) -> None:
+def check_definition(study: Study) -> None:
     """Refuse (422) a definition in which anything is wrong."""
     value = json.loads(study.source)
-    _settle(value, faults(study, value))
+    _settle(value, definition_errors(study, value))
 
 
-def warnings(study: Study) -> list[Fault]:
+def study_warnings(study: Study) -> list[FieldError]:
     """Say what is odd about a definition that is accepted; nothing is refused for it."""
-    return oddities.warnings(study.definition, json.loads(study.source))
+    return warnings.find_warnings(study.definition, json.loads(study.source))
 
 
-def faults(study: Study, value: Any) -> Iterator[Fault]:  # noqa: ANN401 (the definition as posted)
+def definition_errors(study: Study, value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (the definition as posted)
     """Find what is wrong with a definition that has the right shape."""
-    yield from (named := list(names.faults(value)))
+    yield from (named := list(references.reference_errors(value)))
     for fault in _built(study):
         if not (named and isinstance(fault, UnknownName)):
             yield fault
 
 
-def _built(study: Study) -> Iterable[Fault]:
+def _built(study: Study) -> Iterable[FieldError]:
     """Make everything of a definition ready, and each audience's view once it holds together."""
     found = FaultCollector()
     _outputs(CompiledStudy(study, found), found)
@@ -69,13 +69,13 @@ def _outputs(plan: CompiledStudy, found: FaultCollector) -> None:
     sources.check(plan.study, found)
     listings.check(plan, found)
     key_results.check(plan, found)
-    found.add(*offered.faults(definition))
+    found.add(*available_statistics.testing_order_errors(definition))
 
 
-def _settle(value: Any, found: Iterable[Fault]) -> None:  # noqa: ANN401 (any JSON)
+def _settle(value: Any, found: Iterable[FieldError]) -> None:  # noqa: ANN401 (any JSON)
     """Raise what was found, in order of the document and one fault a place."""
-    by_place: dict[str, Fault] = {}
+    by_place: dict[str, FieldError] = {}
     for fault in found:
         by_place.setdefault(fault.pointer, fault)
     if by_place:
-        raise Rejected(422, _TITLE, "", *places.in_order(value, by_place.values()))
+        raise Rejected(422, _TITLE, "", *locations.in_document_order(value, by_place.values()))

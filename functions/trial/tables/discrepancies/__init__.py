@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from trial.definition import discrepancies as catalogue
 from trial.definition.discrepancies import RULES, Severity
 from trial.definition.study import Study
-from trial.definition.uses import kinds
+from trial.definition.usage import record_kinds_used
 from trial.statistics.cells import Cells, Share
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key
@@ -121,7 +121,10 @@ class EditChecks:
     """The rules that a study wants, ready to look at its subjects."""
 
     def __init__(self, study: Study) -> None:
-        selection, recorded_kinds = study.definition.discrepancies, kinds(study.definition)
+        selection, recorded_kinds = (
+            study.definition.discrepancies,
+            record_kinds_used(study.definition),
+        )
         self._rules = [
             (name, find, RULES[name].needs - recorded_kinds)
             for name, find in DISCREPANCY_RULES.items()

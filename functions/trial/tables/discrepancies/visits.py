@@ -8,7 +8,7 @@ from trial.definition.design import Visit
 from trial.events import dates
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key, Record
-from trial.subject.results import out_of_limits, refusals
+from trial.subject.results import limit_errors, result_errors
 from trial.tables.discrepancies.evidence import MAX_RECORDS_NAMED, Evidence, by_id, record_keys
 
 RECORDED, RESULTS = "visit.recorded", "lab.result.reported"
@@ -170,7 +170,7 @@ def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
     """
     for name, parameter in derivation.rules.parameters.items():
         for record, *_, item in derivation.reported(name):
-            wrong = next(refusals(parameter, item.get("unit"), item["result"]), None)
+            wrong = next(result_errors(parameter, item.get("unit"), item["result"]), None)
             if wrong is not None:
                 field, detail = wrong
                 yield record_keys(record), f"{name}: {field} {detail}"
@@ -179,7 +179,7 @@ def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
         for name, characteristic in derivation.rules.characteristics.items():
             number = values.get(name) if characteristic.levels is None else None
             if isinstance(number, int | Decimal):
-                for detail in islice(out_of_limits([Decimal(number)], characteristic), 1):
+                for detail in islice(limit_errors([Decimal(number)], characteristic), 1):
                     yield record_keys(record), f"{name}: {detail}"
 
 

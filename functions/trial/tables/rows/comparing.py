@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from trial.statistics.association import Allowance, associated
+from trial.statistics.association import WorkBudget, association_test
 from trial.statistics.contingency import PEARSON, pearson
 from trial.statistics.moments import (
     ANOVA,
     POOLED_T,
     WELCH_T,
-    MomentsReadout,
+    SampleStatistics,
     anova,
     pooled_t,
     welch_t,
@@ -55,7 +55,7 @@ def compare_counts(
 
 def compare_means(
     heads: Sequence[ColumnHead],
-    moments: Mapping[int, MomentsReadout],
+    moments: Mapping[int, SampleStatistics],
     places: int,
     places_kept: int | None = None,
 ) -> tuple[Cell, ...]:
@@ -71,7 +71,7 @@ def compare_means(
 
 
 def _counts(
-    comparison: Comparison, table: Sequence[Sequence[int]], allowance: Allowance
+    comparison: Comparison, table: Sequence[Sequence[int]], allowance: WorkBudget
 ) -> Compared:
     """Compare by a test, or a difference; not where all subjects are of one category or column."""
     contrasted = sum(any(values) for values in zip(*table, strict=True)) > 1
@@ -97,14 +97,14 @@ def _counts(
     ), method
 
 
-def _fisher(table: Sequence[Sequence[int]], allowance: Allowance) -> Compared:
-    outcome = associated(table, allowance)
+def _fisher(table: Sequence[Sequence[int]], allowance: WorkBudget) -> Compared:
+    outcome = association_test(table, allowance)
     return (p_value(outcome.p, "not computed" if outcome.p is None else ""),), outcome.method
 
 
 def _means(
     comparison: Comparison,
-    moments: Mapping[int, MomentsReadout],
+    moments: Mapping[int, SampleStatistics],
     places: int,
     places_kept: int | None,
 ) -> Compared:

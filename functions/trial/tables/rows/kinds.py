@@ -11,9 +11,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
-from trial.definition.precision import ENDLESS_PLACES, Precision
+from trial.definition.precision import NONTERMINATING_PLACES, Precision
 from trial.rules.matching import Truth, refused
-from trial.statistics.association import Allowance
+from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
 from trial.statistics.inference import Interval
 from trial.statistics.proportions import clopper_pearson, proportion
@@ -50,7 +50,7 @@ class ColumnHead:
     percent_places: int = 0
     hidden: int = 0
     undetermined: int = 0
-    allowance: Allowance = field(default_factory=Allowance, compare=False)
+    allowance: WorkBudget = field(default_factory=WorkBudget, compare=False)
 
     @property
     def shown(self) -> int:
@@ -173,7 +173,7 @@ def check_printed(precision: Precision, decimals: int, path: str) -> None:
     if max_decimals is not None and decimals > max_decimals:
         instead = (
             f"print {max_decimals} at most"
-            if precision.places >= ENDLESS_PLACES
+            if precision.places >= NONTERMINATING_PLACES
             else f"print {max_decimals} at most, or leave out the parameter's places"
         )
         detail = f"prints {decimals} decimals of values that are kept to {precision.places}: "

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
-from trial.definition.precision import SPREAD, Precision
+from trial.definition.precision import EXTRA_DECIMALS, Precision
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.determination import PendingTest
@@ -24,7 +24,7 @@ from trial.statistics.contingency import (
 )
 from trial.statistics.inference import StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
-from trial.statistics.products import Levels, Products, pooled
+from trial.statistics.products import Levels, Products, pool_levels
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
@@ -167,7 +167,7 @@ class AncovaRow:
             return
         text = canonical([arm, *levels.values()])
         row = self._row("sums", text)
-        for name, value in self._products.lift(
+        for name, value in self._products.contribution(
             [quantity_value.units for quantity_value in values if quantity_value]
         ).items():
             put_cell(share, row, f"{name}{text}", value)
@@ -185,7 +185,7 @@ class AncovaRow:
         """Refuse decimals that are not kept, where the row names them or else its measure."""
         named = self.decimals != self.response.precision.decimals
         decimals_path = f"{path}/decimals" if named else f"{path}/ancova/measure"
-        check_printed(self.response.precision, self.decimals + SPREAD, decimals_path)
+        check_printed(self.response.precision, self.decimals + EXTRA_DECIMALS, decimals_path)
 
     @cached_property
     def _kept(self) -> int | None:
@@ -241,12 +241,12 @@ class AncovaRow:
                 factor, level, arm = json.loads(cell)
                 sizes.setdefault(factor, {}).setdefault(level, {})[arm] = value
         moments: products.Sums = {
-            levels: self._products.read(cells) for levels, cells in cells_by_levels.items()
+            levels: self._products.estimate(cells) for levels, cells in cells_by_levels.items()
         }
         for place, factor in enumerate(self.factors, 1):
             if factor in self.pools:
                 small = self._small(factor, sizes.get(factor, {}))
-                moments = pooled(moments, place, dict.fromkeys(small, POOLED))
+                moments = pool_levels(moments, place, dict.fromkeys(small, POOLED))
         return moments
 
     def _small(self, factor: str, sizes: Mapping[str, Mapping[str, int]]) -> Iterator[str]:

@@ -11,8 +11,8 @@ from trial.definition.summary_statistics import ORDER_STATISTICS, SUMMARY_STATIS
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
 from trial.statistics.cells import Share, Sums
-from trial.statistics.moments import Moments, MomentsReadout
-from trial.statistics.tallies import tally_readout
+from trial.statistics.moments import Moments, SampleStatistics
+from trial.statistics.tallies import order_statistics
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
@@ -64,7 +64,7 @@ class SummaryRow(PlacedRow):
             if value is None:
                 continue
             cells = share.setdefault(self.sums, {})
-            for name, lifted in Moments(quantity.places).lift(value.units).items():
+            for name, lifted in Moments(quantity.places).contribution(value.units).items():
                 cells[f"{prefix}{name}"] = lifted
             if value.imputed:
                 cells[f"{prefix}i"] = 1
@@ -138,7 +138,7 @@ class SummaryRow(PlacedRow):
             Row(self.id, self.label, self.level, cells, self.groups, unit, direction, footnotes)
         ]
 
-    def moments(self, sums: Share, column: int) -> MomentsReadout:
+    def moments(self, sums: Share, column: int) -> SampleStatistics:
         """Read the moments of a column."""
         quantity = self.quantities[column]
         assert quantity is not None
@@ -146,7 +146,7 @@ class SummaryRow(PlacedRow):
         moment_cells = {
             name: cells[prefix + name] for name in Moments.CELLS if prefix + name in cells
         }
-        return Moments(quantity.places).read(moment_cells)
+        return Moments(quantity.places).estimate(moment_cells)
 
     def short_decimals(self, column: int, *values: Exact) -> list[Fraction]:
         """Take statistics of a column for the short decimals that they cannot be told from."""
@@ -167,7 +167,7 @@ class SummaryRow(PlacedRow):
         return of_data + _MORE_DECIMALS.get(statistic, 0)
 
     def _statistics(
-        self, sums: Sums, column: int, moments: MomentsReadout
+        self, sums: Sums, column: int, moments: SampleStatistics
     ) -> tuple[Statistic, ...]:
         quantity = self.quantities[column]
         assert quantity is not None
@@ -206,7 +206,7 @@ class SummaryRow(PlacedRow):
         return sums.get(self.sums, {}).get(f"{self.index}.{column}.b", 0)
 
     def _order(self, sums: Sums, column: int, places: int) -> dict[str, Fraction | None]:
-        readout, unit = tally_readout(self._points(sums, column)), 10**places
+        readout, unit = order_statistics(self._points(sums, column)), 10**places
         return {
             name: None if value is None else Fraction(value) / unit
             for name, value in (

@@ -12,32 +12,32 @@ from trial.definition.design import ARM
 from trial.definition.outputs import Ancova, Table
 from trial.events.payloads import KINDS, Circumstances
 from trial.rules.categories import ENROLMENT_FIELDS
-from trial.tables.checking.fields import (
+from trial.tables.checking.record_fields import (
     Limits,
-    fields,
+    allowed_values,
+    fields_of_kind,
     ids,
-    known,
     members,
     parts,
-    reported,
+    reported_parameters,
     texts,
     treatments,
-    words_of,
+    vocabulary_fields,
 )
-from trial.tables.checking.walking import Raw, Scope
+from trial.tables.checking.reference_walk import JsonObject, Scope
 
-type Known = Callable[[Scope], Sequence[str] | None]
+type NameLister = Callable[[Scope], Sequence[str] | None]
 ENROLMENT = "subject.enrolled"
 
 
-def _section(*names: str) -> Known:
+def _section(*names: str) -> NameLister:
     def found(scope: Scope) -> Sequence[str]:
         return [each for name in names for each in sorted(members(scope.definition, name))]
 
     return found
 
 
-def _listed(name: str) -> Known:
+def _listed(name: str) -> NameLister:
     return lambda scope: ids(scope.definition, name)
 
 
@@ -48,13 +48,13 @@ def _numeric(scope: Scope) -> Sequence[str]:
     return ["age", *sorted(numbers)]
 
 
-def categories(definition: Raw) -> Sequence[str]:
+def categories(definition: JsonObject) -> Sequence[str]:
     """Name what sorts subjects: the arm, facts of enrolment, strata, classes."""
     own = (sorted(members(definition, each)) for each in ("characteristics", "strata", "classes"))
     return [ARM, *ENROLMENT_FIELDS, *(name for names in own for name in names)]
 
 
-def levels(name: str, definition: Raw) -> Sequence[str] | None:
+def levels_of(name: str, definition: JsonObject) -> Sequence[str] | None:
     """List the levels that a category can have."""
     if name in members(definition, "classes"):
         return [str(each.get("value")) for each in parts(members(definition, "classes")[name],
@@ -62,17 +62,17 @@ def levels(name: str, definition: Raw) -> Sequence[str] | None:
     if name == ARM:
         return ids(definition, "arms")
     if name in ENROLMENT_FIELDS:
-        return known(ENROLMENT, name, definition)
+        return allowed_values(ENROLMENT, name, definition)
     if name in members(definition, "strata"):
         return texts(members(definition, "strata"), name)
     own = members(definition, "characteristics").get(name)
     return texts(own, "levels") if isinstance(own, dict) and own.get("levels") is not None else None
 
 
-def limits_of(name: str, definition: Raw) -> Limits | None:
+def limits_of(name: str, definition: JsonObject) -> Limits | None:
     """Give the limits of a category that is a number; None where it is none."""
     if name in ENROLMENT_FIELDS:
-        field = fields(ENROLMENT)[name]
+        field = fields_of_kind(ENROLMENT)[name]
         return field.limits if field.form == "number" else None
     own = members(definition, "characteristics").get(name)
     if not isinstance(own, dict):
@@ -83,7 +83,7 @@ def limits_of(name: str, definition: Raw) -> Limits | None:
     return low, high
 
 
-def table_of(scope: Scope) -> Raw:
+def table_of(scope: Scope) -> JsonObject:
     """Find the table that a part is about: the one it names, or else the one it stands in."""
     named = scope.own.get("table")
     if named is None:
@@ -125,21 +125,21 @@ def _kind_of(scope: Scope) -> str | None:
 def fields_of(scope: Scope) -> Sequence[str] | None:
     """Name the fields of the records that a part is of, or of what is measured."""
     if (kind := _kind_of(scope)) is not None:
-        return [name for name, field in fields(kind).items() if field.form != "parts"]
+        return [name for name, field in fields_of_kind(kind).items() if field.form != "parts"]
     return list(Circumstances.model_fields) if "parameter" in scope.own else None
 
 
 def _level(scope: Scope) -> Sequence[str] | None:
     name = scope.own.get("characteristic")
-    return levels(name, scope.definition) if isinstance(name, str) else None
+    return levels_of(name, scope.definition) if isinstance(name, str) else None
 
 
-def _own(model: type[Model], name: str) -> Known:
+def _own(model: type[Model], name: str) -> NameLister:
     return lambda scope: texts(scope.nearest(model), name)
 
 
-def _of_event(name: str) -> Known:
-    return lambda scope: known("adverse-event.reported", name, scope.definition)
+def _of_event(name: str) -> NameLister:
+    return lambda scope: allowed_values("adverse-event.reported", name, scope.definition)
 
 
 def _groups(scope: Scope) -> Sequence[str]:
@@ -154,7 +154,7 @@ def _class(scope: Scope) -> Sequence[str]:
 def _words(scope: Scope) -> Iterable[str]:
     kinds = (kind for kind, given in members(scope.definition, "vocabularies").items()
              if given is scope.own)  # fmt: skip
-    return next((words_of(kind) for kind in kinds if kind in KINDS), ())
+    return next((vocabulary_fields(kind) for kind in kinds if kind in KINDS), ())
 
 
 def _outputs(scope: Scope) -> Sequence[str]:
@@ -166,7 +166,7 @@ def _outputs(scope: Scope) -> Sequence[str]:
     ]  # fmt: skip
 
 
-KNOWN: Mapping[str, Known] = {
+KNOWN_NAMES: Mapping[str, NameLister] = {
     "action_taken": _of_event("action_taken"),
     "analysis set": _section("sets"),
     "arm": _listed("arms"),
@@ -191,7 +191,7 @@ KNOWN: Mapping[str, Known] = {
     "output": _outputs,
     "parameter": _section("parameters"),
     "period": _listed("periods"),
-    "reported parameter": lambda scope: reported(scope.definition),
+    "reported parameter": lambda scope: reported_parameters(scope.definition),
     "row": _rows,
     "row of its own": _rows,
     "seriousness": _of_event("seriousness"),
@@ -205,4 +205,4 @@ KNOWN: Mapping[str, Known] = {
         *sorted(members(scope.definition, "baselines")),
     ],
 }
-"""The names of each kind that `definition.base.Names` tells of."""
+"""The names of each kind that `definition.base.RefersTo` tells of."""

@@ -7,41 +7,48 @@ from typing import Any
 
 from trial.definition import Definition
 from trial.definition.outputs import TableColumn, TableRow
-from trial.errors import Fault
-from trial.events.field_errors import closest, hint, some_of
+from trial.errors import FieldError
+from trial.events import json_pointer
+from trial.events.field_errors import abbreviated, closest_match, known_names_hint
 from trial.events.payloads import KINDS
-from trial.tables.checking import places
-from trial.tables.checking.fields import field_of, known, members, parts
-from trial.tables.checking.known import fields_of
-from trial.tables.checking.walking import Named, Raw, escaped, walk
+from trial.tables.checking import locations
+from trial.tables.checking.known_names import fields_of
+from trial.tables.checking.record_fields import allowed_values, field_of, members, parts
+from trial.tables.checking.reference_walk import (
+    JsonObject,
+    NamedReference,
+    find_references,
+)
 
-type Rule = Callable[[Definition, Raw, list[Named]], Iterator[Fault]]
+type Rule = Callable[[Definition, JsonObject, list[NamedReference]], Iterator[FieldError]]
 
 
-def warnings(definition: Definition, value: Raw) -> list[Fault]:
+def find_warnings(definition: Definition, value: JsonObject) -> list[FieldError]:
     """List what is odd about a definition that was accepted; `value` is it as posted."""
-    named = list(walk(value))
+    named = list(find_references(value))
     found = (fault for rule in RULES for fault in rule(definition, value, named))
-    return places.in_order(value, dict.fromkeys(found))
+    return locations.in_document_order(value, dict.fromkeys(found))
 
 
-def _unused(_definition: Definition, value: Raw, named: list[Named]) -> Iterator[Fault]:
+def _unused(
+    _definition: Definition, value: JsonObject, named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find parts with a name that nothing refers to."""
     used = {(section, name) for each in named for section, name in _refers(each)}
     for section in _SECTIONS:
         for name in members(value, section):
             if (section, name) not in used:
-                yield Fault(f"/{section}/{escaped(name)}", "is not used")
+                yield FieldError(f"/{section}/{json_pointer.escape(name)}", "is not used")
     unseen = [name for name in members(value, "parameters") if ("parameters", name) not in used]
     if unseen:
-        yield Fault("/parameters", f"are accepted and never shown: {some_of(unseen)}")
+        yield FieldError("/parameters", f"are accepted and never shown: {abbreviated(unseen)}")
     for i, visit in enumerate(parts(value, "visits")):
         every = any(row.get("visits") == "all" for row in _rows(value))
         if ("visits", visit.get("id")) not in used and not every and visit.get("day") is not None:
-            yield Fault(f"/visits/{i}", "is not used: no measure, baseline or row is at it")
+            yield FieldError(f"/visits/{i}", "is not used: no measure, baseline or row is at it")
 
 
-def _refers(named: Named) -> Iterator[tuple[str, Any]]:
+def _refers(named: NamedReference) -> Iterator[tuple[str, Any]]:
     """Say which parts a name stands for: by their section."""
     for section in _REFERS.get(named.what, ()):
         yield section, named.value
@@ -70,12 +77,14 @@ _REFERS: Mapping[str, tuple[str, ...]] = {
 _OF_SOURCE = {"class": "classes", "condition": "conditions", "measure": "measures", "set": "sets"}
 
 
-def _rows(value: Raw) -> Iterator[Raw]:
+def _rows(value: JsonObject) -> Iterator[JsonObject]:
     for table in parts(value, "tables"):
         yield from parts(table, "rows")
 
 
-def _free_text(_definition: Definition, value: Raw, named: list[Named]) -> Iterator[Fault]:
+def _free_text(
+    _definition: Definition, value: JsonObject, named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find values that are asked of a field which may hold any text: nobody can check them."""
     for each in named:
         if each.what != "fields" or not isinstance(each.value, dict):
@@ -83,24 +92,30 @@ def _free_text(_definition: Definition, value: Raw, named: list[Named]) -> Itera
         kind = each.scope.own.get("recorded", each.scope.own.get("records"))
         kind = kind if kind in KINDS else "measurement"
         for name in each.value if fields_of(each.scope) is not None else ():
-            if field_of(kind, name).form == "text" and known(kind, name, value) is None:
+            if field_of(kind, name).form == "text" and allowed_values(kind, name, value) is None:
                 where = "visit.recorded" if kind == "measurement" else kind
                 detail = (
                     f"compares free text: a word spelt otherwise is not found. List the words of"
                     f" {name} under vocabularies, {where}"
                 )
-                yield Fault(f"{each.path}/{escaped(name)}", detail)
+                yield FieldError(f"{each.path}/{json_pointer.escape(name)}", detail)
 
 
-def _untested(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+def _untested(
+    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find tests that are shown while no order of testing says which confirm."""
     for i, table in enumerate(definition.tables):
         compared = any(each.compare is not None for each in table.columns)
         if definition.testing is None and (compared or any(row.pairs for row in table.rows)):
-            yield Fault(f"/tables/{i}", "shows tests, and `testing` is not there: all are nominal")
+            yield FieldError(
+                f"/tables/{i}", "shows tests, and `testing` is not there: all are nominal"
+            )
 
 
-def _unlike(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+def _unlike(
+    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find comparisons of columns that may share subjects: who is in both is counted twice."""
     for i, table in enumerate(definition.tables):
         columns = {each.id: each for each in table.columns}
@@ -110,7 +125,7 @@ def _unlike(definition: Definition, _value: Raw, _named: list[Named]) -> Iterato
                 if (what := _shared(definition, one, other)) is not None:
                     detail = f"compares columns {what}: {one.id}, {other.id}"
                     taken = "tests take them for independent"
-                    yield Fault(f"/tables/{i}/columns/{j}/compare", f"{detail}; {taken}")
+                    yield FieldError(f"/tables/{i}/columns/{j}/compare", f"{detail}; {taken}")
 
 
 def _shared(definition: Definition, one: TableColumn, other: TableColumn) -> str | None:
@@ -133,12 +148,14 @@ def _levels(definition: Definition, column: TableColumn) -> tuple[str | None, Se
     return (None, ()) if found is None else (found.characteristic, found.levels)
 
 
-def _empty_columns(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+def _empty_columns(
+    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find columns of subjects in which no row shows anything."""
     for i, table in enumerate(definition.tables):
         for j, column in enumerate(table.columns):
             if column.set is not None and not any(_fills(row, column.id) for row in table.rows):
-                yield Fault(f"/tables/{i}/columns/{j}", "is filled by no row of its table")
+                yield FieldError(f"/tables/{i}/columns/{j}", "is filled by no row of its table")
 
 
 def _fills(row: TableRow, column: str) -> bool:
@@ -148,61 +165,79 @@ def _fills(row: TableRow, column: str) -> bool:
     return column in given if isinstance(given, dict) else True
 
 
-def _unreachable(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+def _unreachable(
+    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find visits whose days count from what this trial never has."""
     for i, visit in enumerate(definition.visits):
         if visit.days_from == "randomisation" and definition.design == "single-group":
-            yield Fault(f"/visits/{i}/days_from", "counts from randomisation, and nobody is")
+            yield FieldError(f"/visits/{i}/days_from", "counts from randomisation, and nobody is")
     for i, period in enumerate(definition.periods):
         if period.last_day is not None and period.last_day < period.first_day:
-            yield Fault(f"/periods/{i}", "ends before it begins: nothing lies in it")
+            yield FieldError(f"/periods/{i}", "ends before it begins: nothing lies in it")
 
 
-def _placebo(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+def _placebo(
+    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find a placebo that no arm gives, where arms say what they give."""
     given = [each for arm in definition.arms for each in arm.treatments]
     for i, name in enumerate(definition.placebo):
         if given and name not in given:
-            yield Fault(f"/placebo/{i}", f"is no treatment of an arm{hint(name, given)}")
+            yield FieldError(
+                f"/placebo/{i}", f"is no treatment of an arm{known_names_hint(name, given)}"
+            )
 
 
-def _causality(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+def _causality(
+    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find causality that is judged by words which are not listed."""
     events = definition.adverse_events
     if events.related and not events.causality:
         detail = "are compared with free text: list all words under `causality`"
-        yield Fault("/adverse_events/related", detail)
+        yield FieldError("/adverse_events/related", detail)
     elif events.causality and not events.related:
-        yield Fault("/adverse_events/causality", "`related` is empty: no event is ever related")
+        yield FieldError(
+            "/adverse_events/causality", "`related` is empty: no event is ever related"
+        )
 
 
-def _schedules(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+def _schedules(
+    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find a schedule of one visit that is spelt almost as one of several."""
     schedules = Counter(each.schedule for each in definition.visits)
     shared = [name for name, n in schedules.items() if n > 1]
     for i, visit in enumerate(definition.visits):
-        if schedules[visit.schedule] == 1 and (meant := closest(visit.schedule, shared)):
+        if schedules[visit.schedule] == 1 and (meant := closest_match(visit.schedule, shared)):
             detail = f"is of this visit alone, {meant} of several. Is it another?"
-            yield Fault(f"/visits/{i}/schedule", detail)
+            yield FieldError(f"/visits/{i}/schedule", detail)
 
 
-def _visit_or_baseline(definition: Definition, _value: Raw, named: list[Named]) -> Iterator[Fault]:
+def _visit_or_baseline(
+    definition: Definition, _value: JsonObject, named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find what is measured at a name that a visit and a baseline share: the visit is taken."""
     shared = {each.id for each in definition.visits} & definition.baselines.keys()
     for each in named:
         if each.what == "visit or baseline" and each.value in shared:
-            yield Fault(each.path, f"is the visit {each.value}, not the baseline of that name")
+            yield FieldError(each.path, f"is the visit {each.value}, not the baseline of that name")
 
 
-def _same_classes(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+def _same_classes(
+    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find shifts from classes to themselves: nobody ever leaves the diagonal."""
     for i, table in enumerate(definition.tables):
         for j, row in enumerate(table.rows):
             if row.shift is not None and row.shift.before == row.shift.after:
-                yield Fault(f"/tables/{i}/rows/{j}/shift", "compares classes with themselves")
+                yield FieldError(f"/tables/{i}/rows/{j}/shift", "compares classes with themselves")
 
 
-def _whole_numbers(definition: Definition, _value: Raw, _named: list[Named]) -> Iterator[Fault]:
+def _whole_numbers(
+    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+) -> Iterator[FieldError]:
     """Find means of parameters of which nothing says to how many decimals they are printed."""
     for i, table in enumerate(definition.tables):
         for j, row in enumerate(table.rows):
@@ -211,7 +246,7 @@ def _whole_numbers(definition: Definition, _value: Raw, _named: list[Named]) -> 
                 each = definition.parameters[name]
                 if each.derived_from is None and each.places is None and each.decimals is None:
                     detail = f"prints {name} in whole numbers: it has neither places nor decimals"
-                    yield Fault(f"/tables/{i}/rows/{j}", detail)
+                    yield FieldError(f"/tables/{i}/rows/{j}", detail)
 
 
 def _parameters(definition: Definition, row: TableRow) -> Iterator[str]:

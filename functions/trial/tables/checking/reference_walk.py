@@ -12,12 +12,13 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from trial.definition import Definition
-from trial.definition.base import Model, Names
-from trial.definition.outputs import Table, by_column
+from trial.definition.base import Model, RefersTo
+from trial.definition.outputs import Table, is_by_column
+from trial.events import json_pointer
 
-type Raw = Mapping[str, Any]
+type JsonObject = Mapping[str, Any]
 
-STRAY = "field of the part"
+UNKNOWN_FIELD = "field of the part"
 """What a part's member names that is no field of it."""
 
 
@@ -25,30 +26,30 @@ STRAY = "field of the part"
 class Scope:
     """What a part of a definition stands in: the parts around it, the definition itself first."""
 
-    parts: tuple[tuple[type[Model], Raw], ...]
+    parts: tuple[tuple[type[Model], JsonObject], ...]
 
     @property
-    def definition(self) -> Raw:
+    def definition(self) -> JsonObject:
         """The whole."""
         return self.parts[0][1]
 
     @property
-    def own(self) -> Raw:
+    def own(self) -> JsonObject:
         """The part itself: what stands beside a name."""
         return self.parts[-1][1]
 
-    def nearest(self, model: type[Model]) -> Raw:
+    def nearest(self, model: type[Model]) -> JsonObject:
         """Give the innermost part of a kind; an empty one where there is none."""
         found = (part for kind, part in reversed(self.parts) if issubclass(kind, model))
         return next(found, {})
 
-    def within(self, model: type[Model], part: Raw) -> "Scope":
+    def within(self, model: type[Model], part: JsonObject) -> "Scope":
         """Go into a part."""
         return Scope((*self.parts, (model, part)))
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedReference:
     """A part that names something: where it stands, what it names one of, what was written."""
 
     path: str
@@ -57,20 +58,22 @@ class Named:
     scope: Scope
 
 
-def walk(definition: Any) -> Iterator[Named]:  # noqa: ANN401 (any JSON)
+def find_references(definition: Any) -> Iterator[NamedReference]:  # noqa: ANN401 (any JSON)
     """List all that a definition names, in its own order."""
     if isinstance(definition, dict):
         yield from _of_model(Definition, definition, "", Scope(((Definition, definition),)))
 
 
-def _of_model(model: type[Model], part: Raw, path: str, scope: Scope) -> Iterator[Named]:
+def _of_model(
+    model: type[Model], part: JsonObject, path: str, scope: Scope
+) -> Iterator[NamedReference]:
     hints = _hints(model)
     for name, value in part.items():
-        at = f"{path}/{escaped(name)}"
+        at = f"{path}/{json_pointer.escape(name)}"
         if name in hints:
             yield from _of(hints[name], value, at, scope)
         else:
-            yield Named(at, STRAY, name, scope)
+            yield NamedReference(at, UNKNOWN_FIELD, name, scope)
 
 
 @cache
@@ -79,12 +82,12 @@ def _hints(model: type[Model]) -> Mapping[str, Any]:
     return {name: hints[name] for name in model.model_fields}
 
 
-def _of(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[Named]:  # noqa: ANN401
+def _of(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[NamedReference]:  # noqa: ANN401
     if get_origin(hint) is Annotated:
         hint, *marks = get_args(hint)
         for mark in marks:
-            if isinstance(mark, Names):
-                yield Named(path, mark.what, value, scope)
+            if isinstance(mark, RefersTo):
+                yield NamedReference(path, mark.what, value, scope)
     if get_origin(hint) in (Union, UnionType):
         if (meant := _meant(get_args(hint), value, scope)) is not None:
             yield from _of(meant, value, path, scope)
@@ -94,7 +97,7 @@ def _of(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[Named]:  # n
         yield from _of_members(hint, value, path, scope)
 
 
-def _of_members(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[Named]:  # noqa: ANN401
+def _of_members(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[NamedReference]:  # noqa: ANN401
     """Go into a list, or into an object whose members have names of their own."""
     if get_origin(hint) in (list, tuple) and isinstance(value, list):
         kinds = [each for each in get_args(hint) if each is not Ellipsis]
@@ -103,7 +106,7 @@ def _of_members(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[Name
     elif get_origin(hint) is dict and isinstance(value, dict):
         of_key, of_value = get_args(hint)
         for name, each in value.items():
-            at = f"{path}/{escaped(name)}"
+            at = f"{path}/{json_pointer.escape(name)}"
             yield from _of(of_key, name, at, scope)
             yield from _of(of_value, each, at, scope)
 
@@ -120,7 +123,7 @@ def _meant(forms: Iterable[Any], value: Any, scope: Scope) -> Any:  # noqa: ANN4
         return next((form for form, of in bare if of is not NoneType and _is_plain(of)), None)
     models = [of for _, of in bare if isinstance(of, type) and issubclass(of, Model)]
     columns = next((form for form, of in bare if get_origin(of) is dict), None)
-    if columns is not None and (not models or by_column(value, scope.nearest(Table), models[0])):
+    if columns is not None and (not models or is_by_column(value, scope.nearest(Table), models[0])):
         return columns
     return max(models, key=lambda model: len(value.keys() & model.model_fields), default=None)
 
@@ -140,8 +143,3 @@ def _bare(form: Any) -> Any:  # noqa: ANN401 (a type's form)
 
 def _is_plain(form: Any) -> bool:  # noqa: ANN401 (a type's form)
     return isinstance(form, type) and get_origin(form) is None and not issubclass(form, Model)
-
-
-def escaped(name: str) -> str:
-    """Write a name as a part of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")

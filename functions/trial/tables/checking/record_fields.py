@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from trial.definition.vocabularies import words
 from trial.events.fields import FullDate, Identifier, LocalTime, PartialDate
 from trial.events.payloads import KINDS, Data, Measurement
-from trial.tables.checking.walking import Raw
+from trial.tables.checking.reference_walk import JsonObject
 
 _DATES = tuple(get_args(each)[1] for each in (PartialDate, FullDate, LocalTime))
 _IDENTIFIER = get_args(Identifier)[1]
@@ -34,7 +34,7 @@ class Field:
 
 
 @cache
-def fields(kind: str) -> Mapping[str, Field]:
+def fields_of_kind(kind: str) -> Mapping[str, Field]:
     """Give the fields of a kind's records by name; without those that identify a record."""
     return _fields(KINDS[kind], frozenset(Data.model_fields))
 
@@ -42,7 +42,7 @@ def fields(kind: str) -> Mapping[str, Field]:
 @cache
 def measured_fields() -> Mapping[str, Field]:
     """Give the fields of what was measured, at a visit or by a laboratory."""
-    return {**fields("lab.result.reported"), **_fields(Measurement, frozenset())}
+    return {**fields_of_kind("lab.result.reported"), **_fields(Measurement, frozenset())}
 
 
 def _fields(model: type[Any], without: frozenset[str]) -> Mapping[str, Field]:
@@ -93,36 +93,36 @@ def _bare(hint: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 (a type's f
     return [hint], []
 
 
-def members(part: Raw, name: str) -> Mapping[str, Any]:
+def members(part: JsonObject, name: str) -> Mapping[str, Any]:
     """Give a part's object of that name; an empty one where it is none."""
     found = part.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def parts(part: Raw, name: str) -> list[Raw]:
+def parts(part: JsonObject, name: str) -> list[JsonObject]:
     """Give the objects in a part's list of that name."""
     found = part.get(name)
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def texts(part: Raw, name: str) -> list[str]:
+def texts(part: JsonObject, name: str) -> list[str]:
     """Give the texts in a part's list of that name."""
     found = part.get(name)
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
-def ids(part: Raw, name: str) -> list[str]:
+def ids(part: JsonObject, name: str) -> list[str]:
     """Give the ids of the parts in a list."""
     return [each["id"] for each in parts(part, name) if isinstance(each.get("id"), str)]
 
 
-def treatments(definition: Raw) -> list[str] | None:
+def treatments(definition: JsonObject) -> list[str] | None:
     """Name what a dose may be of; None where no arm says what it gives."""
     given = [each for arm in parts(definition, "arms") for each in texts(arm, "treatments")]
     return [*dict.fromkeys([*given, *texts(definition, "placebo")])] if given else None
 
 
-def reported(definition: Raw) -> list[str]:
+def reported_parameters(definition: JsonObject) -> list[str]:
     """Name the parameters that are reported, and not derived from another."""
     return [
         name
@@ -131,22 +131,22 @@ def reported(definition: Raw) -> list[str]:
     ]
 
 
-def _units(definition: Raw) -> list[str]:
+def _units(definition: JsonObject) -> list[str]:
     found = [each for each in members(definition, "parameters").values() if isinstance(each, dict)]
     units = [unit for each in found for unit in (each.get("unit"), *members(each, "units"))]
     return [*dict.fromkeys(each for each in units if isinstance(each, str))]
 
 
-_NAMED: Mapping[str, Callable[[Raw], list[str]]] = {
+_NAMED: Mapping[str, Callable[[JsonObject], list[str]]] = {
     "arm": lambda definition: ids(definition, "arms"),
-    "parameter": reported,
+    "parameter": reported_parameters,
     "period": lambda definition: ids(definition, "periods"),
     "visit": lambda definition: ids(definition, "visits"),
 }
 """Fields that name a part of the definition, whatever the kind of record."""
 
 
-_OF_A_KIND: Mapping[tuple[str, str], Callable[[Raw], Sequence[str] | None]] = {
+_OF_A_KIND: Mapping[tuple[str, str], Callable[[JsonObject], Sequence[str] | None]] = {
     ("adverse-event.reported", "causality"): lambda definition: (
         texts(members(definition, "adverse_events"), "causality") or None
     ),
@@ -160,11 +160,11 @@ _OF_A_KIND: Mapping[tuple[str, str], Callable[[Raw], Sequence[str] | None]] = {
 
 def field_of(kind: str, name: str) -> Field:
     """Find a field of a kind's records, or of what is measured at a visit."""
-    own = measured_fields() if kind == "measurement" else fields(kind)
+    own = measured_fields() if kind == "measurement" else fields_of_kind(kind)
     return own[name] if name in own else measured_fields()[name]
 
 
-def known(kind: str, name: str, definition: Raw) -> Sequence[str] | None:
+def allowed_values(kind: str, name: str, definition: JsonObject) -> Sequence[str] | None:
     """List the values that a field of a kind's records may have; None where any may come."""
     field = field_of(kind, name)
     if field.choices:
@@ -178,7 +178,7 @@ def known(kind: str, name: str, definition: Raw) -> Sequence[str] | None:
     return _words(kind, name, definition)
 
 
-def _words(kind: str, name: str, definition: Raw) -> Sequence[str] | None:
+def _words(kind: str, name: str, definition: JsonObject) -> Sequence[str] | None:
     given = members(definition, "vocabularies")
     found = [
         words(each, name, members(given, each).get(name)) for each in _MEASURED.get(kind, [kind])
@@ -191,7 +191,7 @@ _MEASURED = {"measurement": ("visit.recorded", "lab.result.reported")}
 """What is measured is of records of two kinds, and may use the words of both."""
 
 
-def wrong(kind: str, name: str, value: object) -> str | None:
+def value_error(kind: str, name: str, value: object) -> str | None:
     """Say why a field can never have a value, whatever the study; None where it can."""
     field, text = field_of(kind, name), str(value)
     if field.form == "parts":
@@ -199,7 +199,7 @@ def wrong(kind: str, name: str, value: object) -> str | None:
     if text == "" and field.optional:
         return None
     if field.form == "number":
-        return wrong_number(text, field.limits)
+        return number_error(text, field.limits)
     if field.form == "date":
         return None if _is_date(text) else "must be a date, such as 2024-03-31"
     return None
@@ -213,7 +213,7 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def wrong_number(text: str, limits: Limits) -> str | None:
+def number_error(text: str, limits: Limits) -> str | None:
     """Say why a text is not a number within limits; None where it is."""
     low, high = limits
     try:
@@ -227,9 +227,9 @@ def wrong_number(text: str, limits: Limits) -> str | None:
     return None
 
 
-def words_of(kind: str) -> Iterator[str]:
+def vocabulary_fields(kind: str) -> Iterator[str]:
     """Name the fields of a kind's records that hold words, so that they may have a vocabulary."""
-    found = {**fields(kind), **(measured_fields() if kind == "visit.recorded" else {})}
+    found = {**fields_of_kind(kind), **(measured_fields() if kind == "visit.recorded" else {})}
     for name, field in found.items():
         if field.form == "text" and not field.choices and name not in ("result", "causality"):
             yield name

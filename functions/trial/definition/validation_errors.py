@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from trial.errors import Fault
-from trial.events.field_errors import worded
+from trial.errors import FieldError
+from trial.events import json_pointer
+from trial.events.field_errors import message_for
 
 
 class _Failure(NamedTuple):
@@ -15,37 +16,37 @@ class _Failure(NamedTuple):
     text: str
 
 
-def faults(error: ValidationError, value: object) -> tuple[Fault, ...]:
+def validation_errors(error: ValidationError, value: object) -> tuple[FieldError, ...]:
     """Name each fault by its pointer.
 
     Where one of several forms may stand, pydantic complains of each; the one that comes closest to
     what was written is meant.
     """
     failures = [
-        _Failure(each["loc"], each["type"], worded(each))
+        _Failure(each["loc"], each["type"], message_for(each))
         for each in error.errors(include_input=False, include_url=False)
     ]
     return tuple(_found(failures, value, ""))
 
 
-def _found(failures: Sequence[_Failure], value: Any, path: str) -> Iterator[Fault]:  # noqa: ANN401
+def _found(failures: Sequence[_Failure], value: Any, path: str) -> Iterator[FieldError]:  # noqa: ANN401
     inside: dict[int | str, list[_Failure]] = {}
     forms: dict[int | str, list[_Failure]] = {}
     for each in failures:
         if not each.place:
-            yield Fault(path, each.text)
+            yield FieldError(path, each.text)
             continue
         first, *rest = each.place
         if _holds(value, first):
             inside.setdefault(first, []).append(each._replace(place=rest))
         elif not rest and first == "[key]":  # the name under which the value stands
-            yield Fault(path, each.text)
+            yield FieldError(path, each.text)
         elif not rest and each.type == "missing":
-            yield Fault(f"{path}/{first}", each.text)
+            yield FieldError(f"{path}/{first}", each.text)
         else:
             forms.setdefault(first, []).append(each._replace(place=rest))
     for name, theirs in inside.items():
-        yield from _found(theirs, value[name], f"{path}/{_escaped(name)}")
+        yield from _found(theirs, value[name], f"{path}/{json_pointer.escape(name)}")
     if forms:
         yield from min((_tried(each, value, path) for each in forms.values()), key=_distance).found
 
@@ -54,7 +55,7 @@ class _Tried(NamedTuple):
     """A form that what was written might be of, and what is wrong with it then."""
 
     other_shape: bool
-    found: Sequence[Fault]
+    found: Sequence[FieldError]
 
 
 def _tried(failures: Sequence[_Failure], value: object, path: str) -> _Tried:
@@ -68,11 +69,6 @@ def _distance(tried: _Tried) -> tuple[bool, int, int]:
         len(tried.found),
         -min(fault.pointer.count("/") for fault in tried.found),
     )
-
-
-def _escaped(name: int | str) -> str:
-    """Write a name as a JSON pointer (RFC 6901) has it."""
-    return str(name).replace("~", "~0").replace("/", "~1")
 
 
 def _holds(value: object, name: int | str) -> bool:

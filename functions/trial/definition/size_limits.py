@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from trial.errors import Fault
+from trial.errors import FieldError
+from trial.events import json_pointer
 
-BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 """Of a definition as it is sent; what is kept of it is bounded by the store."""
-ARMS, MEMBERS, CHAIN = 100, 1_000, 50
+MAX_ARMS, MAX_MEMBERS, MAX_CHAIN = 100, 1_000, 50
 """Arms; members of any list or object; conditions of which each is made of the next."""
-DIGITS = 38
+MAX_DIGITS = 38
 """Places before the point, and after it, of a number: what the store keeps exactly."""
 
 
-def faults(value: Any) -> Iterator[Fault]:  # noqa: ANN401 (any JSON value)
+def limit_errors(value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON value)
     """Name what is too much, by pointers; nothing here recurses, however deep it is written."""
     waiting = [("", value)]
     while waiting:
@@ -22,23 +23,21 @@ def faults(value: Any) -> Iterator[Fault]:  # noqa: ANN401 (any JSON value)
         if isinstance(each, dict | list):
             if len(each) > _most(pointer):
                 detail = f"has {len(each)} members, of {_most(pointer)} that are possible"
-                yield Fault(pointer, detail)
+                yield FieldError(pointer, detail)
                 continue
             parts = each.items() if isinstance(each, dict) else enumerate(each)
-            waiting += [(f"{pointer}/{_escaped(str(name))}", part) for name, part in parts]
+            waiting += [(f"{pointer}/{json_pointer.escape(name)}", part) for name, part in parts]
         elif isinstance(each, int | float | Decimal) and not _is_bounded(Decimal(each)):
-            yield Fault(pointer, f"has more than {DIGITS} places before or after the point")
+            yield FieldError(
+                pointer, f"has more than {MAX_DIGITS} places before or after the point"
+            )
     if isinstance(value, dict):
         yield from _labels(value.get("arms"))
         yield from _chains(value.get("conditions"))
 
 
 def _most(pointer: str) -> int:
-    return ARMS if pointer == "/arms" else MEMBERS
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+    return MAX_ARMS if pointer == "/arms" else MAX_MEMBERS
 
 
 def _is_bounded(number: Decimal) -> bool:
@@ -46,19 +45,19 @@ def _is_bounded(number: Decimal) -> bool:
     if not number.is_finite() or not number:
         return True
     exponent = number.as_tuple().exponent
-    return number.adjusted() < DIGITS and isinstance(exponent, int) and exponent >= -DIGITS
+    return number.adjusted() < MAX_DIGITS and isinstance(exponent, int) and exponent >= -MAX_DIGITS
 
 
-def _labels(arms: object) -> Iterator[Fault]:
+def _labels(arms: object) -> Iterator[FieldError]:
     """Name arms that bear another's label: in flow and tables nobody could tell them apart."""
-    parts = arms[:ARMS] if isinstance(arms, list) else []
+    parts = arms[:MAX_ARMS] if isinstance(arms, list) else []
     labels = [each.get("label") if isinstance(each, dict) else None for each in parts]
     for at, label in enumerate(labels):
         if isinstance(label, str) and label in labels[:at]:
-            yield Fault(f"/arms/{at}/label", f"is the label of another arm too: {label}")
+            yield FieldError(f"/arms/{at}/label", f"is the label of another arm too: {label}")
 
 
-def _chains(conditions: object) -> Iterator[Fault]:
+def _chains(conditions: object) -> Iterator[FieldError]:
     """Name where a chain of conditions is too long; one that goes round is found elsewhere."""
     if not isinstance(conditions, dict):
         return
@@ -76,9 +75,11 @@ def _chains(conditions: object) -> Iterator[Fault]:
             if not left[user]:
                 ready.append(user)
     longest = max(length, key=lambda name: length[name], default="")
-    if longest and length[longest] > CHAIN:
-        detail = f"is made of {length[longest]} conditions, each of the next: {CHAIN} are possible"
-        yield Fault(f"/conditions/{_escaped(longest)}", detail)
+    if longest and length[longest] > MAX_CHAIN:
+        detail = (
+            f"is made of {length[longest]} conditions, each of the next: {MAX_CHAIN} are possible"
+        )
+        yield FieldError(f"/conditions/{json_pointer.escape(longest)}", detail)
 
 
 def _named(condition: object) -> set[str]:

@@ -19,7 +19,7 @@ CARRIED = "carried:"
 """Before a visit: what is carried forward to it."""
 
 
-def asked(definition: Definition) -> Mapping[tuple[str, Selection], Sequence[str]]:
+def results_used(definition: Definition) -> Mapping[tuple[str, Selection], Sequence[str]]:
     """Give, for each parameter and way of obtaining it, where its results are asked for.
 
     Places are visits, baselines, `first` and `last` after the first dose, and visits that the last
@@ -80,7 +80,7 @@ _DATES = {"end-of-study": "disposition.recorded", "death": "death.reported"}
 """The dates that are those of records which nothing else need name."""
 
 
-def kinds(definition: Definition) -> frozenset[str]:
+def record_kinds_used(definition: Definition) -> frozenset[str]:
     """Name the kinds of records that any part of a definition looks at.
 
     Whoever says how adverse events are judged collects them, whatever the tables show.

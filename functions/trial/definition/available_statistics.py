@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from trial.definition import Definition
 from trial.definition.outputs import CellRef, Table, TableColumn, TableRow
-from trial.definition.references import row_of
-from trial.errors import Fault
+from trial.definition.references import find_row
+from trial.errors import FieldError
 
 _INTERVAL = frozenset(("ci_low", "ci_high"))
 _COUNT = frozenset(("n", "N", "percent"))
@@ -20,12 +20,12 @@ _PAIRS = _INTERVAL | _OPEN | {"n", "both", "first", "second", "neither", "differ
 _NOTHING: frozenset[str] = frozenset()
 
 
-def statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str]:
+def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str]:
     """Name what a cell can hold; nothing where there is no such cell.
 
     Under `events` by class and term a name may be a term's or a level's: then what either has.
     """
-    found = row_of(ref, tables)
+    found = find_row(ref, tables)
     if found is None:
         return _NOTHING
     table, row = found
@@ -38,17 +38,17 @@ def statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str]:
     return _shown(row, column, inner) if _fills(row, [column.id]) else _NOTHING
 
 
-def has_p(ref: CellRef, tables: Iterable[Table]) -> bool:
+def has_p_value(ref: CellRef, tables: Iterable[Table]) -> bool:
     """Say whether a cell is one that holds a P value, where it can be computed."""
-    return "p" in statistics(ref, tables)
+    return "p" in available_statistics(ref, tables)
 
 
-def faults(definition: Definition) -> Iterator[Fault]:
+def testing_order_errors(definition: Definition) -> Iterator[FieldError]:
     """Find what the order of testing names that is no P value."""
     for i, ref in enumerate(definition.testing.order if definition.testing else ()):
-        if row_of(ref, definition.tables) is not None and not has_p(ref, definition.tables):
+        if find_row(ref, definition.tables) is not None and not has_p_value(ref, definition.tables):
             detail = f"has no P value in column {ref.column} of table {ref.table}"
-            yield Fault(f"/testing/order/{i}", f"row {ref.row} {detail}")
+            yield FieldError(f"/testing/order/{i}", f"row {ref.row} {detail}")
 
 
 def _of_pairs(table: Table, row: TableRow) -> TableColumn:

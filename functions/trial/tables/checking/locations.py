@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from trial.errors import Fault
+from trial.errors import FieldError
 
 
-def in_order(definition: Any, faults: Iterable[Fault]) -> list[Fault]:  # noqa: ANN401 (any JSON)
+def in_document_order(definition: Any, faults: Iterable[FieldError]) -> list[FieldError]:  # noqa: ANN401 (any JSON)
     """Sort faults as their places follow each other in the document, and say them by ids."""
-    named = [replace(each, at=at(definition, each.pointer)) for each in faults]
+    named = [replace(each, location=describe_location(definition, each.pointer)) for each in faults]
     return sorted(named, key=lambda each: (_position(definition, each.pointer), each.pointer))
 
 
@@ -21,7 +21,7 @@ def _position(definition: Any, pointer: str) -> list[int]:  # noqa: ANN401 (any 
     return found
 
 
-def at(definition: Any, pointer: str) -> str:  # noqa: ANN401 (any JSON)
+def describe_location(definition: Any, pointer: str) -> str:  # noqa: ANN401 (any JSON)
     """Say a place by the ids of the parts around it: `table 14.2, row responders, count`."""
     words: list[str] = []
     section = ""
