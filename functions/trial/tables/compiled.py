@@ -204,7 +204,7 @@ class CompiledStudy:
 
     def population(self, name: str, arm: str | None, path: str) -> Population:
         """Get ready a set of subjects or, of those, an arm; all that are named are counted."""
-        member = compiling.member(self.rules, name, arm, path)
+        member = compiling.member_test(self.rules, name, arm, path)
         population = Population(name, arm, member)
         return self.populations.setdefault(population.cell, population)
 

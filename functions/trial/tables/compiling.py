@@ -1,7 +1,13 @@
-"""Making the rows of a table from its definition, laid out over rows of sums of about 1 KB."""
+"""Compiling the rows of a table from its definition, and laying their cells out over rows of sums.
+
+A row of sums holds about 1 KB, which is what DynamoDB bills an update by. The order in which rows
+are compiled decides where their cells are stored, so it is part of what the digest of a definition
+stands for.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -36,26 +42,26 @@ from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 
-CELLS_PER_ROW_OF_SUMS = (
-    64  # at about 14 bytes a cell, a row of sums stays within the 1 KB an ADD is billed by
-)
+CELLS_PER_ROW_OF_SUMS = 64
+"""At about 14 bytes a cell, a row of sums stays within the 1 KB that an ADD is billed by."""
 DETERMINED_PER_ROW_OF_SUMS = 40
-"""Questions of which a row of sums holds how many are settled, and how many missing.
+"""Conditions for which one row of sums counts the determined and the missing.
 
-Those of the first stand in the study's row, with the sizes of the sets that they are parts of:
-every event touches that anyway, and it stays within the 1 KB that an ADD is billed by.
+The first 40 are counted in the study's row, with the sizes of the sets that they are parts of:
+every event touches that row anyway, and it stays within the 1 KB that an ADD is billed by.
 """
 STUDY_SUMS = "study"
-"""The row of sums every change touches: accepted revisions, sizes of sets, who is complete."""
+"""The row of sums every change touches: accepted revisions, sizes of sets, complete subjects."""
 _METHODS = {"observed": "", "bocf": "BOCF", "locf": LOCF, "locf-visit": LOCF}
 
 _GRADES = ("1", "2", "3", "4", "5")
 
 LevelFinder = Callable[[Derivation], Iterable[str]]
+"""Returns the levels of a subject: '' for a missing one, and none where it is not yet due."""
 
 
-def member(rules: Rules, name: str, arm: str | None, path: str) -> Test:
-    """Make a test of who belongs to an analysis set and, where one is named, an arm."""
+def member_test(rules: Rules, name: str, arm: str | None, path: str) -> Test:
+    """Return the test of who belongs to an analysis set and, where one is named, to an arm."""
     definition = rules.study.definition
     if name not in definition.sets:
         raise unknown(f"{path}/set", "analysis set", name)
@@ -71,7 +77,7 @@ def member(rules: Rules, name: str, arm: str | None, path: str) -> Test:
 
 
 def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
-    """Find the columns that a column compares: those of subjects, by position."""
+    """Return which columns a column compares, by position; only columns of subjects can be."""
     places = {column.id: i for i, column in enumerate(table.columns) if column.compare is None}
     names = column.compare or []
     for name in names:
@@ -80,13 +86,13 @@ def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
     return Comparison(tuple(places[name] for name in names), column.counts, column.means)
 
 
-def levels(rules: Rules, definition: Levels, path: str) -> LevelFinder:
-    """Make a finder of a subject's levels of a category, or of a field of some records.
+def level_finder(rules: Rules, definition: Levels, path: str) -> LevelFinder:
+    """Return the finder of a subject's levels of a category, or of a field of some records.
 
-    Those of records come in order of their dates, the undated last.
+    The levels of records come in the order of their dates, those of undated records last.
     """
     if definition.characteristic is not None:
-        return _at_one_level(rules, definition.characteristic, path)
+        return _category_level_finder(rules, definition.characteristic, path)
     kind, field = definition.recorded or "", definition.field or ""
     if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
         raise unknown(path, "kind of event and field", f"{kind} {field}")
@@ -106,12 +112,12 @@ def levels(rules: Rules, definition: Levels, path: str) -> LevelFinder:
 
 
 def _values(value: object) -> Sequence[object]:
-    """Give the values that a field holds: of a list its parts, and of an empty one that none is."""
+    """Return the values in a field: the items of a list, and one None for an empty list."""
     return (value or [None]) if isinstance(value, list) else [value]
 
 
-def _at_one_level(rules: Rules, name: str, path: str) -> LevelFinder:
-    """Find the level of a subject: '' is missing, and none at all not yet due."""
+def _category_level_finder(rules: Rules, name: str, path: str) -> LevelFinder:
+    """Return the finder of a subject's one level of a category."""
     category, pending = (
         rules.category(name, path),
         determination.category_pending_test(rules, name, path),
@@ -126,27 +132,28 @@ def _at_one_level(rules: Rules, name: str, path: str) -> LevelFinder:
 
 
 class SumsLayout:
-    """Hands out places for cells: rows of sums of about 1 KB, which small tables share."""
+    """Assigns cells to rows of sums of about 1 KB, which small tables share."""
 
     def __init__(self) -> None:
         self._cells = 0
         self._index = 0
         self._determined: dict[tuple[str, ...], int] = {}
-        self._rare: dict[tuple[str, ...], int] = {}
+        self._missing_only: dict[tuple[str, ...], int] = {}
 
-    def determined_place(self, *key: str, rare: bool) -> tuple[str, int]:
-        """Give the place of what counts who is settled: one for all that are settled alike.
+    def determined_place(self, *key: str, missing_only: bool) -> tuple[str, int]:
+        """Return where a condition's determined and missing subjects are counted, by its key.
 
-        Where only the missing are counted, which is `rare`, it is apart: the others stand in runs.
+        Conditions with one key share the place. Those that count `missing_only` have rows of their
+        own: few subjects ever touch those, and the cells that most subjects touch stay together.
         """
-        indexes = self._rare if rare else self._determined
+        indexes = self._missing_only if missing_only else self._determined
         index = indexes.setdefault(key, len(indexes))
         chunk = index // DETERMINED_PER_ROW_OF_SUMS
-        name = "missing" if rare else "settled"
-        return f"{name}#{chunk}" if rare or chunk else STUDY_SUMS, index
+        name = "missing" if missing_only else "settled"  # stored names: they outlive a renaming
+        return f"{name}#{chunk}" if missing_only or chunk else STUDY_SUMS, index
 
     def place(self, cells: int) -> tuple[str, int]:
-        """Give the row of sums with room for a row's cells, and the index that names them."""
+        """Return the row of sums with room for a row's cells, and the index in their names."""
         chunk = self._cells // CELLS_PER_ROW_OF_SUMS
         self._cells += cells
         self._index += 1
@@ -155,7 +162,7 @@ class SumsLayout:
 
 @dataclass(frozen=True)
 class _KeyedDenominator:
-    """Whom a row's percentages are of, and a text that tells them from others."""
+    """The denominator that a row names itself, and a text that differs for another one."""
 
     base: OwnDenominator
     key: str
@@ -168,20 +175,20 @@ class Compiler:
         self._rules = rules
         self._study = rules.study
         self._layout = layout
-        self._next = layout.place
+        self._place = layout.place
         self._table = table
         self._path = path
 
     def rows(self) -> list[CompiledRow]:
-        """Give the table's rows, those of a rule in a row each."""
-        compiled_rows = (
-            self._rules.faults.attempt(lambda: list(self._made(row, f"{self._path}/rows/{i}")))  # noqa: B023
-            for i, row in enumerate(self._table.rows)
-        )
-        return [plan for plans in compiled_rows for plan in plans or ()]
+        """Return the table's rows; a row of the definition with `visits` gives one a visit."""
+        rows: list[CompiledRow] = []
+        for i, row in enumerate(self._table.rows):
+            compile_row = partial(self._compile_row, row, f"{self._path}/rows/{i}")
+            rows += self._rules.faults.attempt(lambda: list(compile_row())) or ()  # noqa: B023
+        return rows
 
-    def _made(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
-        makers: dict[str, Callable[[TableRow, str], Iterator[CompiledRow]]] = {
+    def _compile_row(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        compilers: dict[str, Callable[[TableRow, str], Iterator[CompiledRow]]] = {
             "count": self._count,
             "levels": self._levels,
             "summary": self._summaries,
@@ -196,59 +203,62 @@ class Compiler:
             "ancova": self._ancova,
             "survival": self._survival,
         }
+        # The rows of visits are called by those, so the label of their rule stands above them.
         if row.kind is None or (row.visits is not None and row.label):
             yield HeadingRow(row.id, row.label, row.level)
         if row.kind is None:
             return
-        yield from makers[row.kind](row, path)
+        yield from compilers[row.kind](row, path)
 
     def _placed(self, row: TableRow, cells: int) -> tuple[str, str, int, str, int]:
-        return (row.id, row.label, row.level, *self._next(cells * len(self._table.columns)))
+        return (row.id, row.label, row.level, *self._place(cells * len(self._table.columns)))
 
-    def _by_column[Made](
+    def _by_column[Part](
         self,
         per_column: Any,  # noqa: ANN401 (one reference, or one by column)
-        make: Callable[[Any, str], Made],
+        compile_part: Callable[[Any, str], Part],
         path: str,
-    ) -> list[Made | None]:
-        """Make what each column of subjects asks for; a column that compares asks for nothing."""
+    ) -> list[Part | None]:
+        """Return what each column of subjects asks for, compiled; None for one that compares."""
         columns = self._table.columns
         if isinstance(per_column, dict):
             ids = {column.id for column in columns if column.compare is None}
             for name in per_column:
                 if name not in ids:
                     raise unknown(f"{path}/{name}", "column of subjects", name)
-            by_id = {name: make(value, f"{path}/{name}") for name, value in per_column.items()}
+            by_id = {
+                name: compile_part(value, f"{path}/{name}") for name, value in per_column.items()
+            }
             return [by_id.get(column.id) for column in columns]
-        common = make(per_column, path)
+        common = compile_part(per_column, path)
         return [common if column.compare is None else None for column in columns]
 
-    def _countings(
+    def _condition_counts(
         self, refs_of_columns: Ref | dict[str, Ref], row: TableRow, path: str, name: str,
         visit: Visit | None = None,
     ) -> list[ConditionCount]:  # fmt: skip
-        """Ask what a row asks of the subjects of each column, of as many as it says."""
+        """Return how the row's condition is counted in each column, of the row's denominator."""
         if row.where is not None:
             self._rules.condition(row.where, f"{path}/where")
         for i, column in enumerate(self._table.columns):
             if column.where is not None:
                 self._rules.condition(column.where, f"{self._path}/columns/{i}/where")
-        base = self._base(row, path, visit)
+        base = self._own_denominator(row, path, visit)
 
-        def asked(ref: Ref, ref_path: str) -> Ref:
+        def with_visit(ref: Ref, ref_path: str) -> Ref:
             filled = _at_visit(ref, visit.id, ref_path) if visit else ref
             self._rules.condition(filled, ref_path)
             return filled
 
-        refs = self._by_column(refs_of_columns, asked, f"{path}/{name}")
+        refs = self._by_column(refs_of_columns, with_visit, f"{path}/{name}")
         return [
-            self._counting(i, parts, row, base, f"{path}/{name}")
+            self._condition_count(i, parts, row, base, f"{path}/{name}")
             for i, (column, ref) in enumerate(zip(self._table.columns, refs, strict=True))
             if (parts := [part for part in (column.where, row.where, ref) if part is not None])
             and ref is not None
         ]
 
-    def _counting(
+    def _condition_count(
         self,
         column: int,
         parts: list[Ref],
@@ -256,7 +266,11 @@ class Compiler:
         base: "_KeyedDenominator | None",
         path: str,
     ) -> ConditionCount:
-        """Make the question: what narrows a row or its column is asked along, by Kleene's logic."""
+        """Return how one column counts the condition.
+
+        What narrows the row or the column (`where`) joins the condition by Kleene's logic: whom
+        that rules out is a no, even where the condition itself is undetermined.
+        """
         ref = parts[0] if len(parts) == 1 else Condition(all=parts)
         counted_column, indeterminacy = (
             self._table.columns[column],
@@ -270,7 +284,8 @@ class Compiler:
                 counted_column.arm or "",
                 base.key if base else "",
                 sums_key,
-                rare=indeterminacy is not determination.Undetermined.PENDING and base is None,
+                missing_only=indeterminacy is not determination.Undetermined.PENDING
+                and base is None,
             )
         return ConditionCount(
             column,
@@ -285,16 +300,19 @@ class Compiler:
             determination.strict_test(self._rules, ref, path) if event_fields else None,
         )
 
-    def _base(
+    def _own_denominator(
         self, row: TableRow, path: str, visit: Visit | None = None
     ) -> "_KeyedDenominator | None":
-        """Get ready the subjects that a row's percentages are of, where it names them itself."""
+        """Return the denominator that a row names itself; None where it is a word of the language.
+
+        A condition of that name could not be told from the word, so it is refused.
+        """
         denominator_path, ref = f"{path}/denominator", row.denominator
         if ref in (*DENOMINATORS, None):
             if ref in self._study.definition.conditions:
                 raise refused(
                     denominator_path,
-                    f"is a word of the language: call the condition {ref} otherwise",
+                    f"is a word of the language: give the condition {ref} another name",
                 )
             return None
         assert ref is not None
@@ -310,14 +328,12 @@ class Compiler:
     def _count(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.count is not None
         for name, label, visit in self._by_visit(row, path):
-            countings = self._countings(row.count, row, path, "count", visit)
-            sums, index = self._next(len(self._table.columns))
-            yield CountRow(
-                name, label, _level(row), sums, index, countings, row.interval, row.label
-            )
+            counts = self._condition_counts(row.count, row, path, "count", visit)
+            sums, index = self._place(len(self._table.columns))
+            yield CountRow(name, label, _level(row), sums, index, counts, row.interval, row.label)
 
     def _by_visit(self, row: TableRow, path: str) -> Iterator[tuple[str, str, Visit | None]]:
-        """Name the row, or the rows of its visits, with the visit of each."""
+        """Yield the id, label and visit of the row, or of each of its rows by visit."""
         if row.visits is None:
             yield row.id, row.label, None
             return
@@ -329,32 +345,32 @@ class Compiler:
 
     def _not_due(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.not_due is not None
-        countings = self._countings(row.not_due, row, path, "not_due")
-        yield NotDueRow(row.id, row.label, row.level, countings)
+        counts = self._condition_counts(row.not_due, row, path, "not_due")
+        yield NotDueRow(row.id, row.label, row.level, counts)
 
     def _levels(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.levels is not None
-        find = levels(self._rules, row.levels, f"{path}/levels")
-        row_levels = self._known(row.levels)
+        find = level_finder(self._rules, row.levels, f"{path}/levels")
+        levels_in_order = self._known_levels(row.levels)
         yield LevelsRow(
-            *self._placed(row, len(row_levels.labels) or 8),
+            *self._placed(row, len(levels_in_order.labels) or 8),
             find,
-            row_levels,
+            levels_in_order,
             one_level_each=row.levels.characteristic is not None,
-            base=base.base if (base := self._base(row, path)) else None,
+            base=base.base if (base := self._own_denominator(row, path)) else None,
             whole_column=row.denominator == "column",
         )
 
-    def _known(self, definition: Levels) -> KnownLevels:
-        """Put levels in order: those named, which are shown in any case, and those declared."""
+    def _known_levels(self, definition: Levels) -> KnownLevels:
+        """Return the levels in order: those named, which are always shown, then those declared."""
         named = {level_text(level.value): level.label for level in definition.values}
-        declared = self._labels(definition.characteristic or "")
+        declared = self._level_labels(definition.characteristic or "")
         if not named and definition.characteristic in self._study.definition.classes:
             named = declared
         others = {value: label for value, label in declared.items() if value not in named}
         return KnownLevels(named | others, frozenset(named), frozenset(others))
 
-    def _labels(self, name: str) -> dict[str, str]:
+    def _level_labels(self, name: str) -> dict[str, str]:
         return {level.value: level.label for level in known_levels(self._study, name) or ()}
 
     def _event_selection(self, event_filter: AdverseEventFilter, path: str) -> EventSelection:
@@ -371,8 +387,8 @@ class Compiler:
             worst = severity.worst(filter(matches, derivation.adverse_events))
             return [] if worst is None else [worst]
 
-        row_levels = KnownLevels(severity.labels, severity.always)
-        yield LevelsRow(*self._placed(row, len(severity.labels)), find, row_levels)
+        levels_in_order = KnownLevels(severity.labels, severity.always)
+        yield LevelsRow(*self._placed(row, len(severity.labels)), find, levels_in_order)
 
     def _shift(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.shift is not None
@@ -381,27 +397,27 @@ class Compiler:
             if name not in self._study.definition.classes:
                 raise unknown(f"{path}/shift", "classes", name)
         before, after = (self._rules.category(name, f"{path}/shift") for name in names)
-        befores, afters = map(self._classes, names)
+        befores, afters = map(self._class_labels, names)
         yield ShiftRow(
             *self._placed(row, len(befores) * len(afters)),
             before,
             after,
-            self._some_wait([(before, names[0]), (after, names[1])], f"{path}/shift"),
+            self._any_pending([(before, names[0]), (after, names[1])], f"{path}/shift"),
             befores,
             afters,
         )
 
-    def _classes(self, name: str) -> dict[str, str]:
-        """Give the classes, and what a value in none of them is counted as."""
+    def _class_labels(self, name: str) -> dict[str, str]:
+        """Return the labels of the classes, of the missing and of a value that is in no class."""
         classes = self._study.definition.classes[name]
         missing = [] if classes.missing is None else [classes.missing]
         unclassed = [*missing, in_no_class(classes)]
-        return self._labels(name) | {
-            label: label for label in unclassed if label not in self._labels(name)
+        return self._level_labels(name) | {
+            label: label for label in unclassed if label not in self._level_labels(name)
         }
 
-    def _some_wait(self, categories: Sequence[tuple[Category, str]], path: str) -> PendingTest:
-        """Make a test of a subject whose levels are open: say if one is not yet due."""
+    def _any_pending(self, categories: Sequence[tuple[Category, str]], path: str) -> PendingTest:
+        """Return the test of whether one of a subject's unknown levels is only not yet due."""
         tests = [
             (category, determination.category_pending_test(self._rules, name, path))
             for category, name in categories
@@ -428,7 +444,7 @@ class Compiler:
             determination.strict_test(self._rules, ref, f"{path}/pairs/{i}")
             for i, ref in enumerate(row.pairs if event_fields else ())
         ]
-        sums, index = self._next(6 if event_fields else 5)
+        sums, index = self._place(6 if event_fields else 5)
         pending = determination.pending_test(self._rules, both_conditions, f"{path}/pairs")
         placed = (row.id, row.label, row.level, sums, index)
         yield PairsRow(*placed, column, first, second, pending, event_fields, strict_test)
@@ -451,7 +467,7 @@ class Compiler:
             for i, name in enumerate(strata)
         ]
         size = prod(len(known_levels(self._study, name) or range(8)) for name in strata)
-        stratum = self._some_wait(
+        stratum = self._any_pending(
             list(zip(categories, strata, strict=True)), f"{stratified_path}/strata"
         )
         condition_pending = determination.pending_test(
@@ -477,10 +493,11 @@ class Compiler:
         ancova, ancova_path = row.ancova, f"{path}/ancova"
         arms = [column.arm for column in self._table.columns]
         for name in (ancova.scores or {}).keys() ^ set(filter(None, arms)) if ancova.scores else ():
-            raise unknown(f"{ancova_path}/scores", "column's arm, or lacks it", name)
+            detail = f"must give a score to each arm of a column and to no other: {name}"
+            raise refused(f"{ancova_path}/scores", detail)
         for name in ancova.pool.keys() - set(ancova.factors):
             raise unknown(f"{ancova_path}/pool", "factor", name)
-        _, index = self._next(0)
+        _, index = self._place(0)
         response = self._rules.measure(ancova.measure, f"{ancova_path}/measure")
         plan = AncovaRow(
             row.id,
@@ -499,7 +516,8 @@ class Compiler:
             },
             {
                 name: Pool(
-                    member(self._rules, pool.set, None, f"{ancova_path}/pool/{name}"), pool.minimum
+                    member_test(self._rules, pool.set, None, f"{ancova_path}/pool/{name}"),
+                    pool.minimum,
                 )
                 for name, pool in ancova.pool.items()
             },
@@ -513,7 +531,7 @@ class Compiler:
     def _survival(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.survival is not None
         survival, survival_path = row.survival, f"{path}/survival"
-        _, index = self._next(0)
+        _, index = self._place(0)
         yield SurvivalRow(
             row.id,
             row.label,
@@ -531,7 +549,7 @@ class Compiler:
 
     def _terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.terms is not None
-        _, index = self._next(0)
+        _, index = self._place(0)
         yield TermsRow(
             row.id,
             f"{self._table.id}#terms{index}-",
@@ -551,7 +569,7 @@ class Compiler:
         groups = self._study.definition.adverse_events.groups if terms.pooled else []
         named = [name for group in groups for name in {term(text) for text in group.terms}]
         if twice := sorted({name for name in named if named.count(name) > 1}):
-            raise refused(path, f"needs groups apart: {', '.join(twice)} is in more than one")
+            raise refused(path, f"must have no term in two groups: {', '.join(twice)}")
         pooled = {term(name): group.label for group in groups for name in group.terms}
 
         def names(event: AdverseEvent) -> Sequence[tuple[str, ...]]:
@@ -567,15 +585,15 @@ class Compiler:
         return names
 
     def _summaries(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
-        if row.visits is not None and not self._varies(row.summary):
-            raise refused(f"{path}/summary", _SAME)
+        if row.visits is not None and not self._varies_by_visit(row.summary):
+            raise refused(f"{path}/summary", _SAME_AT_EVERY_VISIT)
         for name, label, visit in self._by_visit(row, path):
             plan = self._summary(row, name, label, visit, path)
             plan.check(path)
             yield plan
 
-    def _varies(self, measures: Any) -> bool:  # noqa: ANN401 (one measure, or one a column)
-        """Say whether a visit is filled in of one of a row's measures."""
+    def _varies_by_visit(self, measures: Any) -> bool:  # noqa: ANN401 (one measure, or one a column)
+        """Return whether one of a row's measures takes the visit of each row."""
         refs = measures.values() if isinstance(measures, dict) else [measures]
         defined = self._study.definition.measures
         resolved = (defined.get(ref) if isinstance(ref, str) else ref for ref in refs)
@@ -599,7 +617,7 @@ class Compiler:
         def method(ref: str | Measure, measure_path: str) -> str:
             return _METHODS[measure(ref, measure_path).missing]
 
-        sums, index = self._next(3 * len(self._table.columns))
+        sums, index = self._place(3 * len(self._table.columns))
         return SummaryRow(
             name,
             label,
@@ -625,25 +643,26 @@ class Compiler:
         return row.decimals
 
 
-_SAME = "is the same at every visit: write a measure that names no at"
+_SAME_AT_EVERY_VISIT = "is the same at every visit: write a measure without `at`"
 
 
 def _level(row: TableRow) -> int:
-    """Give how far the row stands in, or its rows by visit: those stand under its label."""
+    """Return the indentation of the row; its rows by visit stand under its label, if it has one."""
     return row.level + (row.visits is not None and bool(row.label))
 
 
 def _at_visit(ref: Ref, visit: str, path: str) -> Ref:
-    """Fill a visit in; what is the same at every visit is refused."""
+    """Return a condition at a visit; refuses one that is the same at every visit."""
     if isinstance(ref, str) or (filled := ref.at_visit(visit)) == ref:
-        raise refused(path, _SAME)
+        raise refused(path, _SAME_AT_EVERY_VISIT)
     return filled
 
 
 def _severity(worst: Worst, study: Study) -> Severity:
-    """Put the levels of a field in order: by the scale it is of, where they are all of that.
+    """Return the levels of a field, mildest first, in the order of its scale.
 
-    The scale of severity is the study's list of its words, mildest first.
+    The scale of severity is the study's vocabulary. Levels that are not all on the scale come in
+    the order in which the definition names them, before the rest of the scale.
     """
     named = {level.value: level.label for level in worst.levels}
     words = study.vocabularies.get("adverse-event.reported", {})

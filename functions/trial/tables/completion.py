@@ -7,7 +7,7 @@ from trial.definition.reporting import CompletionDefinition, Look
 from trial.rules import Rules
 from trial.rules.matching import Test
 from trial.subject.cut_spec import CutSpec
-from trial.tables.compiling import member
+from trial.tables.compiling import member_test
 from trial.tables.grid import UNDECLARED, Completion
 
 COMPLETE = "complete"
@@ -21,7 +21,7 @@ def test(rules: Rules) -> Test | None:
     declared = rules.study.definition.completion
     if declared is None:
         return None
-    in_set = member(rules, declared.set, None, "/completion")
+    in_set = member_test(rules, declared.set, None, "/completion")
     is_complete = rules.condition(declared.condition, "/completion/condition")
     return lambda derivation: bool(in_set(derivation) and is_complete(derivation))
 

@@ -134,7 +134,10 @@ def _means(source: _Source) -> tuple[Series, ...]:
 def _shares(source: _Source) -> tuple[Series, ...]:
     def marks(place: int, head: ColumnHead) -> Iterator[Mark]:
         for visit, row in source.by_visit(CountRow):
-            n, size = row.subjects(source.sums, place), row.whom(source.sums, place, head).size
+            n, size = (
+                row.subjects(source.sums, place),
+                row.denominator(source.sums, place, head).size,
+            )
             limits = clopper_pearson(n, size)
             share = proportion(n, size)
             shares = [] if share is None else [share]

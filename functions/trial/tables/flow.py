@@ -14,7 +14,7 @@ from trial.rules.matching import Test, refused
 from trial.statistics.cells import Cells, Share
 from trial.subject.derivation import Derivation
 from trial.tables.bidi import isolated
-from trial.tables.compiling import levels
+from trial.tables.compiling import level_finder
 from trial.tables.grid import NOT_REPORTED, Box, Flow, Stage
 from trial.tables.rows.kinds import put_cell
 
@@ -161,7 +161,7 @@ def compile_flow(definition: FlowDefinition, rules: Rules) -> CompiledFlow:
     """Get a flow ready; raises `Rejected` where it names what the definition does not define."""
 
     def plan(box: FlowBox, path: str, *, by_arm: bool) -> CompiledBox:
-        reasons = levels(rules, box.reasons, f"{path}/reasons") if box.reasons else None
+        reasons = level_finder(rules, box.reasons, f"{path}/reasons") if box.reasons else None
         arms = rules.study.definition.arms if by_arm else ()
         test = rules.condition(box.count, f"{path}/count")
         zero_counts = definition.zero_counts if box.zero_counts is None else box.zero_counts

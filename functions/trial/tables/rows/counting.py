@@ -1,8 +1,8 @@
-"""Of how many a row counts: those of whom it is settled; beside it stand who waits and who misses.
+"""Denominators: the subjects for whom a condition is determined; beside them pending and missing.
 
-What the answer is not known of is in neither number of a percentage. The settled are counted and
-not the open, so that a subject newly enrolled, of whom all is open, changes no row. Where nothing
-can wait the missing are counted alone.
+A subject for whom the answer is not known is in neither number of a percentage. The determined are
+counted, and not the undetermined: a newly enrolled subject, for whom all is undetermined, changes
+no cell. Where a condition cannot be pending, only the missing are counted.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from trial.subject.derivation import Derivation
 from trial.tables.grid import Statistic
 from trial.tables.rows.kinds import ColumnHead, Members, integer_statistic
 
-_SETTLED, _MISSING, _BASE, _LACKING = "0.n", "1.n", "2.n", "3.n"
-"""What the cells of a question are called: as counts of columns are, which deflate well."""
+_DETERMINED_CELL, _MISSING_CELL, _BASE_CELL, _LACKING_CELL = "0.n", "1.n", "2.n", "3.n"
+"""The names of a condition's cells: like those of counts by column, so they compress well."""
 
 
 @dataclass(frozen=True)
 class OwnDenominator:
-    """The subjects of a column that a row is about, where it names a denominator of its own."""
+    """The denominator that a row names itself: the subjects of a column who meet a condition."""
 
     test: Test
     label: str
@@ -29,7 +29,7 @@ class OwnDenominator:
 
 @dataclass(frozen=True)
 class Denominator:
-    """How many a count is of: the denominator, and who is in neither number."""
+    """The size of a denominator, and how many subjects are in neither number of the percentage."""
 
     size: int
     not_due: int = 0
@@ -37,25 +37,26 @@ class Denominator:
 
     @property
     def not_counted(self) -> tuple[Statistic, ...]:
-        """Say beside a count who is not counted, if anybody."""
+        """The subjects in neither number, as statistics; none where there are none."""
         return not_counted_statistics(self.not_due, self.missing)
 
 
 def not_counted_statistics(not_due: int, missing: int) -> tuple[Statistic, ...]:
-    """Say who is not yet due and who is missing, where anybody is."""
+    """Return how many subjects are not yet due and missing, each where there are any."""
     counts = (("not_due", not_due), ("missing", missing))
     return tuple(integer_statistic(name, n) for name, n in counts if n)
 
 
 @dataclass(frozen=True)
 class ConditionCount:
-    """A question asked of the subjects of a column: who is settled, who waits, who is missing.
+    """A condition counted in one column: the subjects determined, pending and missing.
 
-    `sums` and `index` say where that is counted: the settled, the missing and, where it is of some
-    of the column alone, those. Questions that are settled alike share these cells, so
-    they are set and not added to. `everybody` in the column is the denominator where it is asked
-    for, whether settled or not. What adverse events may `lack` counts as a no; `strictly` leaves it
-    open, and whom that makes a difference to is counted too.
+    `sums` and `index` name the cells of the determined, the missing and, with a denominator of the
+    row's own (`base`), of its subjects. Conditions that are determined for the same subjects share
+    these cells, so they are set to 1 and never added to. With `whole_column` the denominator is
+    the column, whether the answer is known or not. An adverse event that lacks one of the
+    `optional_fields` counts as a no; `strict_test` leaves it undetermined, and the subjects for
+    whom that makes a difference are counted too.
     """
 
     column: int
@@ -70,33 +71,33 @@ class ConditionCount:
     strict_test: Test | None = None
 
     def ask(self, derivation: Derivation, members: Members, share: Share) -> Truth:
-        """Ask a subject of the column; count it as settled or missing, and give the answer."""
+        """Return the answer for a subject of the column, counted as determined or missing."""
         if not members.belongs[self.column]:
             return None
         if self.base is not None:
             if not self.base.test(derivation):
                 return None
-            self._set(share, _BASE)
+            self._set(share, _BASE_CELL)
         truth = self.test(derivation)
         if truth is not None:
             if self.indeterminacy is Undetermined.PENDING:
-                self._set(share, _SETTLED)
+                self._set(share, _DETERMINED_CELL)
             if self.strict_test is not None and self.strict_test(derivation) is None:
-                self._set(share, _LACKING)
+                self._set(share, _LACKING_CELL)
         elif not self.pending(derivation):
-            self._set(share, _MISSING)
+            self._set(share, _MISSING_CELL)
         return truth
 
     def _set(self, share: Share, cell: str) -> None:
         share.setdefault(self.sums, {})[f"{self.index}.{cell}"] = 1
 
-    def whom(self, sums: Sums, head: ColumnHead) -> Denominator:
-        """Read how many are counted, wait and are missing."""
+    def denominator(self, sums: Sums, head: ColumnHead) -> Denominator:
+        """Read the denominator, and how many subjects are not yet due and missing."""
         cells = sums.get(self.sums, {})
-        size = self._cell(cells, _BASE) if self.base else head.n
-        missing = self._cell(cells, _MISSING)
+        size = self._cell(cells, _BASE_CELL) if self.base else head.n
+        missing = self._cell(cells, _MISSING_CELL)
         pending = self.indeterminacy is Undetermined.PENDING
-        not_due = size - self._cell(cells, _SETTLED) - missing if pending else 0
+        not_due = size - self._cell(cells, _DETERMINED_CELL) - missing if pending else 0
         return Denominator(
             size if self.whole_column else size - not_due - missing, not_due, missing
         )
@@ -106,9 +107,9 @@ class ConditionCount:
 
     @property
     def touched(self) -> set[str]:
-        """The row of sums that it can touch, if any."""
+        """The row of sums that it can change, if any."""
         return {self.sums} if self.sums else set()
 
-    def lacking(self, sums: Sums) -> int:
-        """Read of how many the answer is open to what adverse events lack, and counted as no."""
-        return self._cell(sums.get(self.sums, {}), _LACKING)
+    def lacking_count(self, sums: Sums) -> int:
+        """Read how many subjects count as a no only for what their adverse events lack."""
+        return self._cell(sums.get(self.sums, {}), _LACKING_CELL)

@@ -65,25 +65,27 @@ class PlacedRow:
 class CountRow(PlacedRow):
     """Subjects of whom a condition holds, by column, of those of whom it is settled."""
 
-    countings: Sequence[ConditionCount]
+    condition_counts: Sequence[ConditionCount]
     interval: bool
     named: str
     """What the definition calls it; the rows of visits are called by those."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once in each column where the condition is true."""
-        for counting in self.countings:
+        for counting in self.condition_counts:
             if counting.ask(derivation, members, share):
                 put_cell(share, self.sums, f"{self.index}.{counting.column}.n", 1)
 
     def touched(self) -> set[str]:
         """Touch the row of its counts, and those of who is settled."""
-        return {self.sums}.union(*(counting.touched for counting in self.countings))
+        return {self.sums}.union(*(counting.touched for counting in self.condition_counts))
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give n, N, percentage and, if wanted, the exact confidence interval."""
         method = f"{CLOPPER_PEARSON}, 95 %" if self.interval else ""
-        counts = {i: (self.subjects(sums, i), self.whom(sums, i, heads[i])) for i in self.columns}
+        counts = {
+            i: (self.subjects(sums, i), self.denominator(sums, i, heads[i])) for i in self.columns
+        }
         cells = [
             Cell(
                 heads[i].id,
@@ -105,11 +107,15 @@ class CountRow(PlacedRow):
 
     def _notes(self, sums: Sums, heads: Sequence[ColumnHead]) -> Iterator[str]:
         """Say what the denominator is, and of how many the answer hangs on what is not reported."""
-        for counting in self.countings:
+        for counting in self.condition_counts:
             yield from notes.denominator(
                 self.named, counting.base, whole_column=counting.whole_column
             )
-        lacking = [(counting, n) for counting in self.countings if (n := counting.lacking(sums))]
+        lacking = [
+            (counting, n)
+            for counting in self.condition_counts
+            if (n := counting.lacking_count(sums))
+        ]
         fields = dict.fromkeys(name for counting, _ in lacking for name in counting.optional_fields)
         subjects_by_column = ((heads[counting.column].label, n) for counting, n in lacking)
         yield from notes.optional_fields_notes(self.label, fields, subjects_by_column)
@@ -117,17 +123,17 @@ class CountRow(PlacedRow):
     @property
     def columns(self) -> list[int]:
         """The columns that it counts in, by position."""
-        return [counting.column for counting in self.countings]
+        return [counting.column for counting in self.condition_counts]
 
     def subjects(self, sums: Share, column: int) -> int:
         """Read how many subjects a column counts."""
         return sums.get(self.sums, {}).get(f"{self.index}.{column}.n", 0)
 
-    def whom(self, sums: Sums, column: int, head: ColumnHead) -> Denominator:
+    def denominator(self, sums: Sums, column: int, head: ColumnHead) -> Denominator:
         """Read of how many a column counts them."""
-        return next(counting for counting in self.countings if counting.column == column).whom(
-            sums, head
-        )
+        return next(
+            counting for counting in self.condition_counts if counting.column == column
+        ).denominator(sums, head)
 
 
 @dataclass(frozen=True)
@@ -137,25 +143,27 @@ class NotDueRow:
     id: str
     label: str
     level: int
-    countings: Sequence[ConditionCount]
+    condition_counts: Sequence[ConditionCount]
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count those settled and those missing: the rest are not yet due."""
-        for counting in self.countings:
+        for counting in self.condition_counts:
             counting.ask(derivation, members, share)
 
     def touched(self) -> set[str]:
         """Touch the rows of who is settled."""
-        return set().union(*(counting.touched for counting in self.countings))
+        return set().union(*(counting.touched for counting in self.condition_counts))
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give those of the column's set for whom it is not yet due."""
         cells = [
             Cell(
                 head.id,
-                count_statistics(counting.whom(sums, head).not_due, head, denominator=head.n),
+                count_statistics(
+                    counting.denominator(sums, head).not_due, head, denominator=head.n
+                ),
             )
-            for counting in self.countings
+            for counting in self.condition_counts
             for head in [heads[counting.column]]
         ]
         return [Row(self.id, self.label, self.level, tuple(cells))]
