@@ -46,28 +46,28 @@ class Rules:
             parts.check(faults)
 
     def measure(self, ref: str | Measure, path: str) -> Quantity:
-        """Get a measure ready, by its name or as written in place."""
+        """Return a measure, by its name or as written in place."""
         return self._measures.get(ref, path)
 
     def category(self, name: str, path: str) -> Category:
-        """Get ready what sorts subjects: a characteristic, the arm, a stratum, or classes."""
+        """Compile what sorts subjects: a characteristic, the arm, a stratum, or classes."""
         if name in self.study.definition.classes:
             return self._classes.get(name, path)
         return categories.category(self.study, name, path)
 
     def time(self, name: str, path: str) -> Callable[[Derivation], Time | None]:
-        """Get a time to event ready."""
+        """Return a time to event."""
         return self._times.get(name, path)
 
     def _compile_time(self, name: str) -> Callable[[Derivation], Time | None]:
         return dating.time(self.study, self.study.definition.times[name], f"/times/{name}")
 
     def adverse_event_matcher(self, event_filter: AdverseEventFilter, path: str) -> EventMatcher:
-        """Get a test of adverse events ready."""
+        """Return the test of whether an adverse event meets a filter."""
         return adverse_event_matcher(self.study, event_filter, path)
 
     def condition(self, ref: Ref, path: str) -> Test:
-        """Get a condition ready, by its name or as written in place."""
+        """Return the test of a condition, by its name or as written in place."""
         if isinstance(ref, Condition):
             return memoised(self._test(ref, path))
         return self._conditions.get(ref, path)
@@ -177,7 +177,7 @@ def _any(tests: list[Test]) -> Test:
 
 
 def _determined_by(tests: list[Test], *, deciding: bool) -> Test:
-    """Ask until one test settles it; one that is not settled itself leaves the rest open."""
+    """Return the test that the first `deciding` answer ends; else one undetermined leaves it so."""
 
     def test(derivation: Derivation) -> Truth:
         truth: Truth = not deciding

@@ -52,13 +52,13 @@ def level_text(value: object) -> str:
 
 
 def is_characteristic(study: Study, name: str) -> bool:
-    """Say whether a name is of what is recorded of a subject and sorts it."""
+    """Return whether a name is of what is recorded of a subject and sorts it."""
     definition = study.definition
     return name in (ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata)
 
 
 def category(study: Study, name: str, path: str) -> Category:
-    """Make a finder of the level that a subject is at; of classes, `Rules` knows them."""
+    """Return the finder of the level that a subject is at; of classes, `Rules` knows them."""
     if not is_characteristic(study, name):
         raise unknown(path, "characteristic, stratum or class", name)
 

@@ -62,7 +62,7 @@ class Time:
 
 
 def date(study: Study, ref: DateRef, path: str) -> Date:
-    """Make a finder of a date; partial ones are imputed (`imputation`)."""
+    """Return the finder of a date; partial ones are imputed (`imputation`)."""
     match ref:
         case RecordDate():
             return _of_record(ref, path)
@@ -75,7 +75,7 @@ def date(study: Study, ref: DateRef, path: str) -> Date:
 
 
 def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivation], Time | None]:
-    """Make a finder of a subject's time to event; None while it has not started.
+    """Return the finder of a subject's time to event; None while it has not started.
 
     Both days count, so an event on the first day is at 1. What lies before the start is no event.
     Every subject is censored at the last contact, or at a cut-off before that.
@@ -115,7 +115,7 @@ def _first(derivation: Derivation, event_dates: Sequence[Date], began: int) -> i
 
 
 def days_between(start: Date, end: Date) -> Callable[[Derivation], int | None]:
-    """Make a finder of the days from one date to another, both counted.
+    """Return the finder of the days from one date to another, both counted.
 
     Of records the end is the first or last on or after the start. An end that has a name may lie
     before it: the day before counts as -1, as study days do.

@@ -31,7 +31,7 @@ _KEYS = count()
 
 
 def memoised[Result](evaluate: Callable[[Derivation], Result]) -> Callable[[Derivation], Result]:
-    """Ask a question of a subject once, however many tables want to know."""
+    """Evaluate once a subject, however many tables need the result."""
     key = next(_KEYS)
 
     def remembered(derivation: Derivation) -> Result:
@@ -63,7 +63,7 @@ def check_kind(kind: str, path: str) -> None:
 
 
 def check_dated(kind: str, path: str) -> str:
-    """Give the field that says when records of a kind happened; refuse a kind without a date."""
+    """Return the field that says when records of a kind happened; refuse a kind without a date."""
     field = DECIDING_DATE.get(kind, "date")
     if field not in KINDS[kind].model_fields:
         instead = _INSTEAD.get(kind, "name a kind of event that has a date")
@@ -77,7 +77,7 @@ _INSTEAD = {
 
 
 def matcher(where: Where) -> Matcher:
-    """Make a test of a record's fields: each named one must equal the value, or one of several."""
+    """Return the test of a record's fields: each must equal the value named, or one of several."""
     values_by_field = {
         name: frozenset(map(term, [value] if isinstance(value, str) else value))
         for name, value in where.items()
@@ -130,7 +130,7 @@ OPTIONAL_FIELDS: Mapping[str, str] = {
 
 
 def any_true(truths: Iterable[Truth]) -> Truth:
-    """Say whether one of some is true; unknown as long as that is open."""
+    """Return whether one of some is true; unknown as long as that is open."""
     truth: Truth = False
     for operand in truths:
         if operand:
@@ -141,7 +141,7 @@ def any_true(truths: Iterable[Truth]) -> Truth:
 
 
 def all_true(truths: Iterable[Truth]) -> Truth:
-    """Say whether all of some are true; unknown as long as that is open."""
+    """Return whether all of some are true; unknown as long as that is open."""
     truth: Truth = True
     for operand in truths:
         if operand is False:
@@ -161,7 +161,7 @@ def optional_fields(event_filter: AdverseEventFilter) -> list[str]:
 
 
 def event_matcher(event_filter: AdverseEventFilter, groups: Iterable[TermGroup]) -> EventMatcher:
-    """Make a test of an adverse event: every part that is given must hold.
+    """Return the test of an adverse event: every part that is given must hold.
 
     A part that asks for what was not reported of the event leaves it open, unless another fails.
     """
@@ -197,7 +197,7 @@ def event_matcher(event_filter: AdverseEventFilter, groups: Iterable[TermGroup])
 def adverse_event_matcher(
     study: Study, event_filter: AdverseEventFilter, path: str
 ) -> EventMatcher:
-    """Make a test of adverse events; refuse groups of terms that the study does not define."""
+    """Return the test of adverse events; refuse groups of terms that the study does not define."""
     groups = study.definition.adverse_events.groups
     for name in event_filter.groups:
         if name not in {group.label for group in groups}:
@@ -222,7 +222,7 @@ def _equal(field: str, value: object) -> EventMatcher:
 
 
 def _under(treatment: str) -> EventMatcher:
-    """Ask for the treatment at the onset, which nobody knows without an onset."""
+    """Match the treatment at the onset; without an onset it is not known."""
 
     def matches(event: AdverseEvent) -> Truth:
         return event.treatment == treatment if event.data.get("onset") else None
@@ -231,7 +231,7 @@ def _under(treatment: str) -> EventMatcher:
 
 
 def _serious_for(criterion: str) -> EventMatcher:
-    """Ask for a criterion of seriousness: of a serious event without any, it is not reported."""
+    """Match a criterion of seriousness; a serious event without any criterion is undetermined."""
 
     def matches(event: AdverseEvent) -> Truth:
         criteria = event.data.get("seriousness") or ()
@@ -246,13 +246,13 @@ def _coded(terms: frozenset[str]) -> EventMatcher:
 
 
 def bounded(precision: Precision, bounds: Bounds, path: str) -> Callable[[Value], bool]:
-    """Make a test of values kept so finely; refuses bounds that are finer than rounded values."""
-    most_decimals = None if precision.exact else precision.printable
+    """Return the test of values of a precision; refuses bounds finer than rounded values."""
+    max_decimals = None if precision.exact else precision.printable
     for name in BOUNDS:
         bound = getattr(bounds, name)
-        if most_decimals is not None and bound is not None and decimals_of(bound) > most_decimals:
+        if max_decimals is not None and bound is not None and decimals_of(bound) > max_decimals:
             detail = (
-                f"has more than the {most_decimals} decimals that rounded values are compared to"
+                f"has more than the {max_decimals} decimals that rounded values are compared to"
             )
             raise refused(f"{path}/{name}", detail)
     return within(bounds, precision.places)

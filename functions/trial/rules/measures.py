@@ -54,11 +54,11 @@ class Quantity:
         return self.precision.places
 
     def within(self, bounds: Bounds, path: str) -> Callable[[Value], bool]:
-        """Make a test of its values; refuses a bound that rounding leaves no place for."""
+        """Return the test of its values; refuses a bound that rounding leaves no place for."""
         return bounded(self.precision, bounds, path)
 
     def pending(self, derivation: Derivation) -> bool:
-        """Say whether a subject of the trial has no value because it is not yet due."""
+        """Return whether a subject of the trial has no value because it is not yet due."""
         awaited = self.scheduled and derivation.begun and not self.due(derivation)
         return awaited and self.evaluate(derivation) is None
 
@@ -71,7 +71,7 @@ class Measures:
         self.named = Registry("measure", study.definition.measures, self._of_name)
 
     def get(self, ref: str | Measure, path: str) -> Quantity:
-        """Get a measure ready, by its name or as written in place."""
+        """Return a measure, by its name or as written in place."""
         if isinstance(ref, Measure):
             return self._quantity(ref, path)
         return self.named.get(ref, path)
@@ -114,13 +114,13 @@ class Measures:
         return replace(quantity, evaluate=memoised(quantity.evaluate))
 
     def _precision(self, parameter: str) -> Precision:
-        """Say how finely a parameter's measures are kept: a mean of results has no last decimal."""
+        """Return the precision of a parameter's measures: a mean of results has no last decimal."""
         precision = self.study.definition.parameters[parameter].precision
         averages = any(visit.averages for visit in self.study.definition.visits)
         return precision.averaged() if averages else precision
 
     def _counted(self, parameter: str) -> Callable[[Observation], Value]:
-        """Make what gives a result, or a mean of results, as a measure counts it."""
+        """Return the conversion of a result, or a mean of results, to a measure's precision."""
         parameter_precision = self.study.definition.parameters[parameter].precision
         precision = self._precision(parameter)
         return lambda observation: observation.at(parameter_precision, precision)
@@ -268,7 +268,7 @@ class Measures:
 
 
 def _alike(quantities: list[Quantity], path: str) -> Quantity:
-    """Give the first of some measures, once all are known to be of its unit and precision."""
+    """Return the first of some measures, once all are known to be of its unit and precision."""
     first, *others = quantities
     if any(_unit(quantity) != _unit(first) for quantity in others):
         raise refused(path, "names measures of different unit or precision")
@@ -322,7 +322,7 @@ def _changed(quantity: Quantity, measure: Measure, baseline: Evaluate) -> Quanti
 
 
 def _percent(value: Value, base: Value, places: int) -> Value | None:
-    """Give a change in percent of the baseline's size; None where that is 0 as it is kept."""
+    """Return a change in percent of the baseline's size; None where that is 0 as it is kept."""
     if not base.units:
         return None
     number, start = value.unrounded(places), base.unrounded(places)

@@ -18,7 +18,7 @@ _PARAGRAPH = re.compile("([\n\r\x1c-\x1e\x85\u2029])")  # where an isolate would
 
 @lru_cache(maxsize=4096)
 def isolated(text: str) -> str:
-    """Give a text such that it can stand within a line of another direction."""
+    """Return a text such that it can stand within a line of another direction."""
     if text.isascii() or not any(bidirectional(character) in _DIRECTED for character in text):
         return text
     return "".join(

@@ -65,11 +65,11 @@ class CompiledColumn:
     place: tuple[str, int] = ("", 0)
 
     def belongs(self, derivation: Derivation) -> bool:
-        """Say whether the subject is of the set that is the column's denominator."""
+        """Return whether the subject is of the set that is the column's denominator."""
         return self.population is not None and bool(self.population.member(derivation))
 
     def shows(self, derivation: Derivation) -> Truth:
-        """Say whether the column shows the subject, if it belongs to it."""
+        """Return whether the column shows the subject, if it belongs to it."""
         return True if self.where is None else self.where(derivation)
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
@@ -81,7 +81,7 @@ class CompiledColumn:
             put_cell(share, sums, f"{index}.{'k' if is_shown else 'h'}", 1)
 
     def head(self, sums: Share, places: int, allowance: WorkBudget) -> ColumnHead:
-        """Give the column with the size of its denominator, and the places of a percentage."""
+        """Return the column with the size of its denominator, and the places of a percentage."""
         population = self.population
         n = sums.get(STUDY_SUMS, {}).get(population.cell, 0) if population else 0
         arm = population.arm if population else None
@@ -104,7 +104,7 @@ class CompiledTable:
     rows: Sequence[CompiledRow]
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
-        """Put the subject's part of this table into its share."""
+        """Add the subject's contribution to this table to its share."""
         members = self.members(derivation)
         if any(members.belongs):
             for column in self.columns:
@@ -113,7 +113,7 @@ class CompiledTable:
             row.contribute(derivation, members, share)
 
     def members(self, derivation: Derivation) -> Members:
-        """Say in which columns a subject is, and in which of those it is shown."""
+        """Return in which columns' sets a subject is, and which of those show it."""
         return Members(
             [column.belongs(derivation) for column in self.columns],
             [column.shows(derivation) for column in self.columns],
@@ -154,7 +154,7 @@ class CompiledTable:
 
 
 def _order(plan: CompiledRow, rows: Sequence[Row]) -> Iterator[str]:
-    """Say of rows that come as they occur by what they are sorted, if there are several."""
+    """Yield how rows that come as they occur are sorted, if there are several."""
     if isinstance(plan, TermsRow) and len(rows) > 1:
         yield notes.terms_order(len(plan.factors))
     if isinstance(plan, LevelsRow):
@@ -186,7 +186,7 @@ class CompiledStudy:
             faults.attempt(partial(_check_width, self))
 
     def contribute(self, subject: Subject, cutoff: int | None = None) -> Share:
-        """Give one subject's share of everything; pure, and the whole of what is ever counted."""
+        """Return one subject's share of everything; pure, and the whole of what is ever counted."""
         share: Share = {STUDY_SUMS: {"accepted": subject.accepted}}
         derivation = Derivation(self.study, subject, cutoff)
         self.checks.contribute(derivation, share)
@@ -203,7 +203,7 @@ class CompiledStudy:
         return share
 
     def population(self, name: str, arm: str | None, path: str) -> Population:
-        """Get ready a set of subjects or, of those, an arm; all that are named are counted."""
+        """Compile a set of subjects or, of those, an arm; all that are named are counted."""
         member = compiling.member_test(self.rules, name, arm, path)
         population = Population(name, arm, member)
         return self.populations.setdefault(population.cell, population)
@@ -228,7 +228,7 @@ _PLANS: dict[tuple[str, str], CompiledStudy] = {}
 
 
 def compiled(study: Study) -> CompiledStudy:
-    """Give a study's compiled plan; a definition is compiled once in a process and audience."""
+    """Return a study's compiled plan; a definition is compiled once in a process and audience."""
     key = study.digest, study.audience
     if key not in _PLANS:
         faults = FaultCollector()
@@ -239,7 +239,7 @@ def compiled(study: Study) -> CompiledStudy:
 
 
 def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Share:
-    """Give one subject's share of all that is counted of a study, for every audience of it."""
+    """Return one subject's share of all that is counted of a study, for every audience of it."""
     share = compiled(study).contribute(subject, cutoff)
     if study.open is study:
         return share

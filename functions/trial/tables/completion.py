@@ -17,7 +17,7 @@ _HIDDEN = "no condition of completion is shown while the study is blinded"
 
 
 def test(rules: Rules) -> Test | None:
-    """Make a test of who is complete; None where the definition does not say when that is."""
+    """Return the test of who is complete; None where the definition does not say when that is."""
     declared = rules.study.definition.completion
     if declared is None:
         return None
@@ -35,7 +35,7 @@ def planned_look(definition: Definition, cut: CutSpec, *, complete: bool) -> Loo
 
 
 def read(definition: Definition, cut: CutSpec, n: int, size: int, *, pooled: bool) -> Completion:
-    """Say whether a cut is final, given how many of the set are complete, and how many it has.
+    """Return whether a cut is final, given how many of the set are complete, and how many it has.
 
     It is where all of them are, or where it was asked for as final: as such, or at the last look.
     What the open audience reads of a blinded study depends on nothing that is hidden from it.
@@ -57,7 +57,7 @@ def read(definition: Definition, cut: CutSpec, n: int, size: int, *, pooled: boo
 
 
 def _why(declared: CompletionDefinition, label: str, n: int, size: int) -> str:
-    """Say who is not complete, and who is not there yet; else that all are."""
+    """State how many are not complete, and how many are not in the set yet; else that all are."""
     if not size:
         return f"no subject is in the set {label}"
     missing = []

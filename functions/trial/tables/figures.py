@@ -48,7 +48,7 @@ class _Source:
     def plans[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
         self, kind: type[Kind]
     ) -> list[Kind]:
-        """Give the plans of its row."""
+        """Return the plans of its row."""
         name = self.figure.source.row
         return [
             row
@@ -59,12 +59,12 @@ class _Source:
     def by_visit[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
         self, kind: type[Kind]
     ) -> Iterator[tuple[Visit, Kind]]:
-        """Give each visit's plan, in the order of their days."""
+        """Return each visit's plan, in the order of their days."""
         rows = [(self.visits[row.id.partition("/")[2]], row) for row in self.plans(kind)]
         yield from sorted(rows, key=lambda visit_and_row: visit_and_row[0].day or 0)
 
     def series(self, marks: Callable[[int, ColumnHead], tuple[Mark, ...]]) -> tuple[Series, ...]:
-        """Make one series a column."""
+        """Return one series a column."""
         return tuple(
             Series(head.id, head.label, marks(place, head), n=head.n)
             for place, head in self.columns
@@ -78,7 +78,7 @@ def figures(study: Study, sums: Share) -> tuple[Figure, ...]:
 
 
 def _changes(source: _Source) -> Iterator[str]:
-    """Say of a figure of changes their unit and direction."""
+    """Yield the unit and the direction of a figure of changes."""
     for row in source.plans(SummaryRow)[:1]:
         measured = ((head.label, row.quantities[i]) for i, head in source.columns)
         unit_and_direction = notes.units_and_directions(
@@ -192,7 +192,7 @@ def _survival(source: _Source) -> tuple[Series, ...]:
 
 
 def _steps(times: Times) -> Iterator[Mark]:
-    """Give where a curve starts, its steps, and where its last stretch ends."""
+    """Return where a curve starts, its steps, and where its last stretch ends."""
     curve = kaplan_meier(times)
     if curve.last is None:
         return
@@ -262,14 +262,14 @@ _KINDS: Mapping[str, tuple[FigureKind, _Read, str]] = {
 
 
 def _with_imputation(method: str, source: _Source) -> str:
-    """Say how a figure came about, and what stands in for missing values in it."""
+    """Return how a figure came about, and what stands in for missing values in it."""
     rows = source.plans(SummaryRow)
     rules = {row.methods[place] for row in rows for place, _ in source.columns}
     return "; ".join(filter(None, (method, *sorted(rules))))
 
 
 def _places(source: _Source) -> int:
-    """Give the decimals that its table prints: of a mean, or of the values that bars show."""
+    """Return the decimals that its table prints: of a mean, or of the values that bars show."""
     rows = source.plans(SummaryRow)
     if not rows:
         return 1

@@ -158,7 +158,7 @@ def _findings(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
 
 
 def compile_flow(definition: FlowDefinition, rules: Rules) -> CompiledFlow:
-    """Get a flow ready; raises `Rejected` where it names what the definition does not define."""
+    """Compile a flow; raises `Rejected` where it names what the definition does not define."""
 
     def plan(box: FlowBox, path: str, *, by_arm: bool) -> CompiledBox:
         reasons = level_finder(rules, box.reasons, f"{path}/reasons") if box.reasons else None

@@ -294,7 +294,7 @@ class KeyResult:
 
     @property
     def left_out(self) -> str:
-        """Say who is in neither n nor N, where anybody is; or that nothing was found to count."""
+        """State how many are in neither n nor N, if any; or that the table has no such row."""
         if self.without_row:
             return f"there is no row {self.without_row}"
         counts = ((self.not_due, "not yet due"), (self.missing, "missing"))
@@ -309,7 +309,7 @@ class KeyResult:
 
 
 def imputation(observed: str, imputed: str, method: str) -> str:
-    """Say what stands in a mean: `observed 31, imputed 9 (BOCF)`."""
+    """State what a mean is made of: `observed 31, imputed 9 (BOCF)`."""
     return f"observed {observed}, imputed {imputed}" + (f" ({method})" if method else "")
 
 

@@ -72,14 +72,14 @@ def _check_decimals(plan: CompiledStudy, key_result: KeyResultDefinition, path: 
 
 
 def _precisions(plan: CompiledStudy, ref: CellRef) -> Iterator[Precision]:
-    """Give how finely that is kept of which a cell shows a mean, a median or a difference."""
+    """Return how finely that is kept of which a cell shows a mean, a median or a difference."""
     for row in plan.tables[ref.table].rows if ref.table in plan.tables else ():
         if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
             yield from row.precisions
 
 
 def _least(definition: Definition, ref: CellRef) -> Decimal | None:
-    """Give the percentage below which a table leaves a term out, where a cell is of terms."""
+    """Return the percentage below which a table leaves a term out, where a cell is of terms."""
     table_and_row = find_row(ref, definition.tables)
     terms = table_and_row[1].terms if table_and_row else None
     return terms.minimum_percent if terms else None
@@ -122,7 +122,7 @@ def _key_result(definition: KeyResultDefinition, grid: Grid, least: Decimal | No
 
 
 def _size(cell: Cell, column: Column) -> int | None:
-    """Give what the count is of: as the cell says, or the column's set where nobody is counted."""
+    """Return the denominator of a count: the cell's, or the column's where nobody is counted."""
     size = _count(cell, "N")
     return column.n if size is None else size
 
@@ -185,7 +185,7 @@ def _count(cell: Cell, name: str) -> int | None:
 
 
 def _interval(definition: KeyResultDefinition, cell: Cell) -> tuple[_Ends | None, _Ends | None]:
-    """Give the ends of an interval, exactly and with the decimals of what it is about."""
+    """Return the ends of an interval, exactly and with the decimals of what it is about."""
     low, high = cell.get("ci_low"), cell.get("ci_high")
     if definition.show not in _BOUNDED or low is None or high is None:
         return None, None

@@ -20,14 +20,14 @@ ZERO_ROWS = "Classes and changes of class that nobody has are not shown."
 
 
 def units_and_directions(measured: Iterable[tuple[str, Quantity]]) -> tuple[str, str]:
-    """Give the unit and the direction of what some columns measure, by column where they differ."""
+    """Return the unit and the direction of some columns' measures, by column where they differ."""
     columns = list(measured)
     units = [(label, quantity.unit) for label, quantity in columns]
     return _joined(units), _joined([(label, quantity.direction) for label, quantity in columns])
 
 
 def _joined(texts: Sequence[tuple[str, str]]) -> str:
-    """Say once what is alike for all, else for each that has something to say."""
+    """Return the text that all share, else each text after the labels that have it."""
     if len({text for _, text in texts}) <= 1:
         return next((text for _, text in texts), "")
     by_text: dict[str, list[str]] = {}
@@ -40,7 +40,7 @@ def _joined(texts: Sequence[tuple[str, str]]) -> str:
 
 
 def changes(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    """Say of changes, each with its label, in which unit they are and which way they go."""
+    """Yield the unit and the direction of changes, each with its label."""
     groups: dict[tuple[str, str], list[str]] = {}
     for label, unit, direction in rows:
         if direction:
@@ -52,12 +52,12 @@ def changes(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
 
 
 def undated(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
-    """Say of how many subjects, by column, events are not counted as their date is not known."""
+    """State how many subjects, by column, have events that do not count for lack of a date."""
     return _subjects(f"{isolated(label)}: events without a known date are not counted.", counts)
 
 
 def baselines(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
-    """Say for how many subjects, by column, the last value carried forward is the baseline."""
+    """State for how many subjects, by column, the last value carried forward is the baseline."""
     sentence = "where no value followed the baseline, LOCF carried that forward (BOCF)."
     return _subjects(f"{isolated(label)}: {sentence}", counts)
 
@@ -68,7 +68,7 @@ def _subjects(sentence: str, counts: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def empty(columns: Sequence[Column]) -> Iterator[str]:
-    """Say of a table of nobody why it holds no number."""
+    """Yield why a table of no subjects holds no number."""
     if _of_nobody(columns):
         yield EMPTY
 
@@ -79,7 +79,7 @@ def _of_nobody(columns: Sequence[Column]) -> bool:
 
 
 def unreported(rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[Row]:
-    """Say in a table of nobody that nothing was reported: 0 of 0 would be a finding."""
+    """Yield the rows; in a table of no subjects as not reported, since 0 of 0 would be a result."""
     nobody = _of_nobody(columns)
     for row in rows:
         cells = (replace(cell, statistics=tuple(map(_nothing, cell.statistics)))
@@ -95,7 +95,7 @@ def _nothing(statistic: Statistic) -> Statistic:
 
 
 def terms_order(depth: int) -> str:
-    """Say how terms are sorted, of one depth or within their classes."""
+    """Return how terms are sorted, of one depth or within their classes."""
     subject = "Terms are" if depth == 1 else "Classes, and terms within each, are"
     return (
         f"{subject} sorted by their subjects, summed over the columns, most frequent first;"
@@ -104,7 +104,7 @@ def terms_order(depth: int) -> str:
 
 
 def levels_order(label: str) -> str:
-    """Say how levels are sorted that the definition does not name."""
+    """Return how levels are sorted that the definition does not name."""
     subject = f"{isolated(label)}: levels" if label else "Levels"
     return (
         f"{subject} that have no place of their own are sorted by their subjects in the column that"
@@ -113,14 +113,14 @@ def levels_order(label: str) -> str:
 
 
 def nobody(label: str, levels: Sequence[str]) -> str:
-    """Say which levels are not shown because nobody is at them."""
+    """State which levels are not shown because nobody is at them."""
     return (
         f"{f'{isolated(label)}: ' if label else ''}nobody is at {', '.join(map(isolated, levels))}."
     )
 
 
 def denominators(rows: Iterable[Row], heads: Iterable[ColumnHead]) -> Iterator[str]:
-    """Say what percentages are of, as far as that is not a column's whole set."""
+    """Yield what percentages are of where that is not a column's whole set."""
     counted = [cell for row in rows for cell in row.cells if cell.get("percent") is not None]
     if any(cell.get(name) for cell in counted for name in ("not_due", "missing")):
         yield DETERMINED
@@ -134,7 +134,7 @@ def denominators(rows: Iterable[Row], heads: Iterable[ColumnHead]) -> Iterator[s
 
 
 def optional_fields_note(label: str, fields: str, columns: Iterable[tuple[str, str]]) -> str:
-    """Say of how many an answer hangs on what is not reported of their adverse events."""
+    """State, by column, what is not counted because adverse events lack some fields."""
     per_column = "; ".join(f"{isolated(column)} {count}" for column, count in columns)
     return (
         f"{isolated(label)}: adverse events of which {fields} is not reported are not counted:"
@@ -145,14 +145,14 @@ def optional_fields_note(label: str, fields: str, columns: Iterable[tuple[str, s
 def optional_fields_notes(
     label: str, fields: Iterable[str], counts: Iterable[tuple[str, int]]
 ) -> Iterator[str]:
-    """Say of how many subjects, by column, an answer hangs on that; nothing of nobody."""
+    """Yield how many subjects, by column, that makes a difference to, if any."""
     per_column = [(column, f"{n} subject{'' if n == 1 else 's'}") for column, n in counts if n]
     if per_column:
         yield optional_fields_note(label, " or ".join(fields), per_column)
 
 
 def denominator(label: str, base: OwnDenominator | None, *, whole_column: bool) -> Iterator[str]:
-    """Say what the denominator is of where it is not those of whom the answer is known."""
+    """Yield what the denominator is where it is not the subjects with a known answer."""
     if base is not None:
         yield f"{isolated(label)}: percentages are of those with: {isolated(base.label)}."
     elif whole_column:

@@ -65,7 +65,7 @@ def p_text(p: Exact, floor: Exact = Fraction(1, 1000)) -> str:
 
 
 def exact_text(value: Exact) -> str:
-    """Give a value for machines: all its digits where twelve after the point are enough.
+    """Return a value for machines: all its digits where twelve after the point are enough.
 
     Others are rounded half up to twelve and keep their closing zeros, so that rounded digits are
     not taken for exact ones. Zeros that lead a number below one are not counted: small P values
@@ -80,7 +80,7 @@ def exact_text(value: Exact) -> str:
 
 
 def scientific_text(value: Exact) -> str:
-    """Give a value for machines, in exponent form below a millionth: "4.65661287308e-10"."""
+    """Return a value for machines, in exponent form below a millionth: "4.65661287308e-10"."""
     exact = Fraction(value)
     zeros = _leading_zeros(exact)
     if zeros < _EXPONENT_FROM:
@@ -102,7 +102,7 @@ def nearest_short_decimal(value: Exact, places_kept: int) -> Fraction:
 
 
 def ticks(low: Exact, high: Exact, max_steps: int = 6) -> list[Decimal]:
-    """Give the levels of an axis from `low` to `high`: multiples of 1, 2 or 5 times a power of ten.
+    """Return an axis's ticks from `low` to `high`: multiples of 1, 2 or 5 times a power of ten.
 
     The first is not above `low` nor the last below `high`; `most` steps span what lies between.
     """

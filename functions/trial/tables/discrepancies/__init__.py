@@ -53,7 +53,7 @@ def _disputed(derivation: Derivation) -> Iterator[Evidence]:
 
 
 def _across(name: str) -> DiscrepancyRule:
-    """Make the rule that gives what the reader of all subjects has found of one."""
+    """Return the rule that yields what the survey of all subjects found of one subject."""
 
     def found(derivation: Derivation) -> Iterator[Evidence]:
         for rule, records, detail in derivation.across:
@@ -149,7 +149,7 @@ class EditChecks:
     def read(
         self, sums: Mapping[str, Cells], other_counts: Mapping[str, int], listing: str
     ) -> tuple[RuleCount, ...]:
-        """Say how many there are by rule, those that contradict first; `listing` shows them all.
+        """Return how many there are by rule, those that contradict first; `listing` shows them all.
 
         `beside` are those that sums do not know: found across subjects, or disputed.
         """

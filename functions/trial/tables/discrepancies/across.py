@@ -28,7 +28,7 @@ _SPACE = re.compile(r"\s+")
 
 
 def form(term: str) -> str:
-    """Give what terms have in common that differ by case, blanks or Unicode form alone."""
+    """Return what terms have in common that differ by case, blanks or Unicode form alone."""
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", term)).strip().casefold()
 
 
@@ -62,7 +62,7 @@ class CrossSubjectSurvey:
             self._present.add(subject.id)
 
     def of(self, subject: Subject) -> tuple[SubjectDiscrepancy, ...]:
-        """Give what is found of a subject."""
+        """Return what is found of a subject."""
         return (*self._superseded(subject), *self._spelt(subject))
 
     def _superseded(self, subject: Subject) -> Iterator[SubjectDiscrepancy]:
@@ -80,7 +80,7 @@ class CrossSubjectSurvey:
             yield "superseded-in-a-circle", records, f"{', '.join(circle)} stand for each other"
 
     def _reached(self, subject: str) -> set[str]:
-        """Give all ids that stand for a subject, in however many steps."""
+        """Return all ids that stand for a subject, in however many steps."""
         reached: set[str] = set()
         ahead = [*self._by[subject]]
         while ahead:
@@ -114,7 +114,7 @@ def _of_kind(subject: Subject, kind: str) -> tuple[Key, ...]:
 
 
 def _terms(subject: Subject) -> Iterator[tuple[Record, str]]:
-    """Give the records that hold terms, with the field of each term."""
+    """Return the records that hold terms, with the field of each term."""
     for record in subject.records.values():
         if not record.void:
             for field in TERMS.get(record.kind, ()):

@@ -32,7 +32,7 @@ def event_key(event: AdverseEvent) -> tuple[Key, ...]:
 
 
 def by_id(records: Iterable[Record]) -> list[Record]:
-    """Put records into the order of their ids: what is found must not depend on any other."""
+    """Return records in the order of their ids: evidence must not depend on their arrival."""
     return sorted(records, key=attrgetter("record"))
 
 

@@ -121,7 +121,7 @@ def disposition_twice(derivation: Derivation) -> Iterator[Evidence]:
 
 
 def _pairs(derivation: Derivation) -> Iterator[tuple[Record, Record]]:
-    """Give the dispositions of one thing and period two by two, the earlier first."""
+    """Return the dispositions of one thing and period two by two, the earlier first."""
     if len(derivation.records(DISPOSITION)) > 1:
         for first, second in combinations(derivation.ordered(DISPOSITION), 2):
             if all(first.data.get(name) == second.data.get(name) for name in ("of", "period")):

@@ -36,14 +36,14 @@ def _by_visit(derivation: Derivation) -> dict[str, list[Record]]:
 
 
 def _overlap(records: list[Record]) -> bool:
-    """Say whether one thing is measured in two records, or two of them measure nothing."""
+    """Return whether one thing is measured in two records, or two of them measure nothing."""
     measured = [set(map(_what, record.data.get("measurements", ()))) for record in records]
     alike = sum(map(len, measured)) > len(set().union(*measured))
     return alike or measured.count(set()) > 1
 
 
 def _what(item: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Say what a measurement is of: its parameter, position and whatever else is not its result."""
+    """Return what identifies a measurement: its parameter, position and all but its result."""
     return tuple(sorted((k, v) for k, v in item.items() if k not in ("result", "unit")))
 
 

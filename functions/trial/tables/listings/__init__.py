@@ -41,7 +41,7 @@ def _in_order(derivations: Iterable[Derivation]) -> Iterator[Derivation]:
 
 
 def listings(plan: CompiledStudy, derivations: Iterable[Derivation]) -> tuple[Listing, ...]:
-    """Make every listing of the definition from the subjects, given in order of their ids.
+    """Return every listing of the definition, of subjects given in order of their ids.
 
     One of all discrepancies is added where the definition has none.
 

@@ -22,7 +22,7 @@ _STUDY_DAY = ".study-day"
 
 
 def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[SourcedColumn]:
-    """Make a listing's columns; refuses sources that are not known.
+    """Return a listing's columns; refuses sources that are not known.
 
     What the definition shows itself is not added to it: a column of that id, or the study day of
     the same date. Where it shows that study day, it is of the date shown beside it.

@@ -28,7 +28,7 @@ def of_discrepancies(definition: Definition) -> str:
 
 
 def added(definition: Definition) -> tuple[ListingDefinition, ...]:
-    """Give the listing of discrepancies where the definition asks for none, or only for some."""
+    """Return the listing of discrepancies where the definition asks for none, or only for some."""
     if any(map(_is_whole, definition.listings)):
         return ()
     columns = [
@@ -51,7 +51,7 @@ def _is_whole(listing: ListingDefinition) -> bool:
 
 
 def _free(definition: Definition) -> str:
-    """Give an id that no listing of the definition has, nor one that only case tells from it."""
+    """Return an id that no listing of the definition has, nor one that only case tells from it."""
     used_ids, name = {listing.id.upper() for listing in definition.listings}, ADDED
     while name in used_ids:
         name += "-ALL"

@@ -34,7 +34,7 @@ class DateField:
     derived: bool = False
 
     def day(self, derivation: Derivation, item: ListingItem) -> int | None:
-        """Give the day (ordinal) it counts as; None for a partial date without a rule."""
+        """Return the day (ordinal) it counts as; None for a partial date without a rule."""
         text = self.text(derivation, item)
         if not text:
             return None
@@ -44,7 +44,7 @@ class DateField:
         return dated.day if dated else None
 
     def date(self, derivation: Derivation, item: ListingItem) -> Value:
-        """Give that day as YYYY-MM-DD."""
+        """Return that day as YYYY-MM-DD."""
         day = self.day(derivation, item)
         return None if day is None else dates.iso(day)
 
@@ -54,7 +54,7 @@ class DateField:
         return None if day is None else derivation.study_day(day)
 
     def flag(self, derivation: Derivation, item: ListingItem) -> Value:
-        """Say what was imputed of it: D the day, M month and day; None where nothing was.
+        """Return what was imputed: D the day, M month and day; None where nothing was.
 
         Y, the year, never stands: a date that is missing altogether is not made up.
         """

@@ -22,7 +22,7 @@ class WholeNumber:
     value: ColumnSource
 
     def __call__(self, derivation: Derivation, item: ListingItem) -> Value:
-        """Give the number, of a line of the listing."""
+        """Return the number, of a line of the listing."""
         return self.value(derivation, item)
 
 
@@ -84,7 +84,7 @@ def _visit_label(derivation: Derivation, observation: Observation, _: ListingIte
 
 
 def _reported_unit(derivation: Derivation, _: Observation, item: ListingItem) -> Value:
-    """Give the unit that a result was reported in: that of its parameter where it names none."""
+    """Return the unit that a result was reported in: that of its parameter where it names none."""
     reported = derivation.parameter(item.parameter).derived_from or item.parameter
     return plain(item.data.get("unit")) or derivation.parameter(reported).unit
 

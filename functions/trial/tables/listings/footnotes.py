@@ -20,7 +20,7 @@ IMPUTED = (
 
 
 def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
-    """Say the order, which way changes go, what a blank can mean, and what is imputed."""
+    """Yield the order of the rows, directions of changes, the meaning of blanks, imputed dates."""
     measured = [
         (column.label, prefix, quantity)
         for column in definition.columns
@@ -44,7 +44,7 @@ def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterato
 
 
 def _units(rules: Rules, definition: ListingDefinition) -> Iterator[str]:
-    """Say where a result stands beside a unit that it need not have been reported in."""
+    """Yield a note where a result may have been reported in another unit than the one shown."""
     sources = {column.source for column in definition.columns}
     parameters = [
         rules.study.definition.parameters[name] for name in parameters_of(definition.records)

@@ -40,7 +40,7 @@ ItemFinder = Callable[[Derivation], Iterable[ListingItem]]
 
 
 def finder(rules: Rules, definition: ListingDefinition, path: str) -> ItemFinder:
-    """Make the function that gives a subject's items, in their order."""
+    """Return the function that lists a subject's items, in their order."""
     kind = definition.records
     if kind == SUBJECTS:
         return lambda derivation: [ListingItem(derivation.subject.id, derivation.day_zero, {})]
@@ -122,7 +122,7 @@ def _observations(rules: Rules, parameters: list[str], path: str) -> ItemFinder:
 def _chosen(
     rules: Rules, derivation: Derivation, parameter: str
 ) -> dict[tuple[str, int], list[str]]:
-    """Give the labels of visits by the record, and place in it, of what was chosen for each."""
+    """Return the labels of visits by the record, and place in it, of what was chosen for each."""
     labels: dict[tuple[str, int], list[str]] = {}
     for visit in rules.study.definition.visits:
         if (chosen := derivation.series(parameter).at_visit(visit)) is not None:

@@ -7,7 +7,7 @@ from trial.tables.listings.items import FINDINGS, SUBJECTS, parameters_of
 
 
 def order(listing: ListingDefinition) -> str:
-    """Say by what a listing is sorted: it is the order in which `items` gives them."""
+    """State how a listing is sorted: it is the order in which `items` lists them."""
     kind = listing.records
     if kind == SUBJECTS:
         return "Sorted by subject."

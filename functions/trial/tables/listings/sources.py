@@ -25,7 +25,7 @@ from trial.tables.listings.items import EVENTS, ColumnSource, ListingItem, field
 
 
 def source(rules: Rules, column: ListingColumnDefinition, records: str, path: str) -> ColumnSource:
-    """Make the function that gives a column's value; refuses a name that is not known."""
+    """Return the function that gives a column's value; refuses a name that is not known."""
     name = column.source
     if name is None:
         return lambda _derivation, _item: NOT_COLLECTED
@@ -126,7 +126,7 @@ def measures_of(rules: Rules, prefix: str, name: str, path: str) -> list[Quantit
 
 
 def _or_not_yet_due(source: ColumnSource, quantities: list[Quantity]) -> ColumnSource:
-    """Tell what is not yet due from what was not reported, which is a blank."""
+    """Return the source that shows what is not yet due; what was not reported stays blank."""
 
     def value(derivation: Derivation, item: ListingItem) -> Value:
         shown_value = source(derivation, item)
@@ -151,7 +151,7 @@ def _measured(quantity: Quantity) -> ColumnSource:
 
 
 def _as(derivation: Derivation, parameter: str, item: ListingItem) -> Value:
-    """Give an observation's value as another parameter counts it, where it has one."""
+    """Return an observation's value as another parameter counts it, where it has one."""
     precision = derivation.parameter(parameter).precision
     for observation in derivation.series(parameter).observations:
         listed = item.observation

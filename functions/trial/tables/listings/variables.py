@@ -24,7 +24,7 @@ _WIDEST = 10**15  # no result has more digits before the point
 
 
 def gives_numbers(rules: Rules, source: str, records: str) -> bool:
-    """Say whether a source gives numbers and nothing else: text that may be one is none."""
+    """Return whether a source gives numbers and nothing else: text that may be one is none."""
     prefix, _, name = source.partition(":")
     if prefix == "characteristic":
         definition = rules.study.definition.characteristics.get(name)
@@ -37,7 +37,7 @@ def gives_numbers(rules: Rules, source: str, records: str) -> bool:
 
 
 def is_whole(rules: Rules, source: str | None, records: str) -> bool:
-    """Say whether a source gives nothing but integers, if it gives numbers."""
+    """Return whether a source gives nothing but integers, if it gives numbers."""
     if source is None:
         return False
     prefix, _, name = source.partition(":")
@@ -57,7 +57,7 @@ def _kept(rules: Rules) -> bool:
 
 
 def _keeps(parameter: Parameter) -> bool:
-    """Say whether JSON keeps all that is whole of a parameter, differences of results too."""
+    """Return whether JSON keeps all that is whole of a parameter, differences of results too."""
     factor = max(parameter.units.values(), default=Decimal(1))
     low, high = parameter.minimum, parameter.maximum
     ends = [abs(limit) for limit in (low, high) if limit is not None]
@@ -71,7 +71,7 @@ def _holds(kind: str, field: str, *types: type) -> bool:
 
 
 def _allows(annotation: object, types: tuple[type, ...]) -> bool:
-    """Say whether a field is of a type, or may be missing; a list of such is not."""
+    """Return whether a field is of a type, or may be missing; a list of such is not."""
     if annotation in types:
         return True
     parts = () if get_origin(annotation) is list else get_args(annotation)
@@ -79,7 +79,7 @@ def _allows(annotation: object, types: tuple[type, ...]) -> bool:
 
 
 def key_sequence(listing: ListingDefinition) -> Mapping[str, int]:
-    """Give a place to each column that tells a listing's rows apart, where it shows them all.
+    """Return a place to each column that tells a listing's rows apart, where it shows them all.
 
     A subject has one row among subjects; elsewhere it has one a record. Observations and findings
     have no such key: a record may give several.

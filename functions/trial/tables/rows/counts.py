@@ -38,17 +38,17 @@ class HeadingRow:
         """Contribute nothing."""
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:  # noqa: ARG002
-        """Give the heading."""
+        """Return the heading."""
         return [Row(self.id, self.label, self.level)]
 
     def touched(self) -> set[str]:
-        """Touch nothing."""
+        """Return no row of sums."""
         return set()
 
 
 @dataclass(frozen=True)
 class PlacedRow:
-    """What every row that counts has: its name, and where its cells stand."""
+    """What every row that counts has: its id and label, and where its cells are."""
 
     id: str
     label: str
@@ -57,18 +57,18 @@ class PlacedRow:
     index: int
 
     def touched(self) -> set[str]:
-        """Touch the one row of sums that holds its cells."""
+        """Return the one row of sums that holds its cells."""
         return {self.sums}
 
 
 @dataclass(frozen=True)
 class CountRow(PlacedRow):
-    """Subjects of whom a condition holds, by column, of those of whom it is settled."""
+    """Subjects who meet a condition, by column, of those for whom it is determined."""
 
     condition_counts: Sequence[ConditionCount]
     interval: bool
     named: str
-    """What the definition calls it; the rows of visits are called by those."""
+    """The row's label in the definition; rows of visits have the labels of the visits."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once in each column where the condition is true."""
@@ -77,11 +77,11 @@ class CountRow(PlacedRow):
                 put_cell(share, self.sums, f"{self.index}.{counting.column}.n", 1)
 
     def touched(self) -> set[str]:
-        """Touch the row of its counts, and those of who is settled."""
+        """Return the row of its counts, and the rows that count the determined."""
         return {self.sums}.union(*(counting.touched for counting in self.condition_counts))
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give n, N, percentage and, if wanted, the exact confidence interval."""
+        """Return n, N, percentage and, if wanted, the exact confidence interval."""
         method = f"{CLOPPER_PEARSON}, 95 %" if self.interval else ""
         counts = {
             i: (self.subjects(sums, i), self.denominator(sums, i, heads[i])) for i in self.columns
@@ -106,7 +106,7 @@ class CountRow(PlacedRow):
         return [Row(self.id, self.label, self.level, (*cells, *compared), notes=footnotes)]
 
     def _notes(self, sums: Sums, heads: Sequence[ColumnHead]) -> Iterator[str]:
-        """Say what the denominator is, and of how many the answer hangs on what is not reported."""
+        """Yield what the denominator is, and how many subjects hang on what was not reported."""
         for counting in self.condition_counts:
             yield from notes.denominator(
                 self.named, counting.base, whole_column=counting.whole_column
@@ -130,7 +130,7 @@ class CountRow(PlacedRow):
         return sums.get(self.sums, {}).get(f"{self.index}.{column}.n", 0)
 
     def denominator(self, sums: Sums, column: int, head: ColumnHead) -> Denominator:
-        """Read of how many a column counts them."""
+        """Read the denominator of a column."""
         return next(
             counting for counting in self.condition_counts if counting.column == column
         ).denominator(sums, head)
@@ -138,7 +138,7 @@ class CountRow(PlacedRow):
 
 @dataclass(frozen=True)
 class NotDueRow:
-    """Subjects for whom a condition is open because what it asks for is not yet due."""
+    """Subjects for whom a condition is undetermined because what it needs is not yet due."""
 
     id: str
     label: str
@@ -146,16 +146,16 @@ class NotDueRow:
     condition_counts: Sequence[ConditionCount]
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count those settled and those missing: the rest are not yet due."""
+        """Count the determined and the missing: the rest are not yet due."""
         for counting in self.condition_counts:
             counting.ask(derivation, members, share)
 
     def touched(self) -> set[str]:
-        """Touch the rows of who is settled."""
+        """Return the rows of sums that count the determined."""
         return set().union(*(counting.touched for counting in self.condition_counts))
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give those of the column's set for whom it is not yet due."""
+        """Return those of the column's set for whom it is not yet due."""
         cells = [
             Cell(
                 head.id,
@@ -181,7 +181,7 @@ class PairsRow(PlacedRow):
     strict_test: Sequence[Test] = ()
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count the subject in one of the four pairs, once both conditions are settled.
+        """Count the subject in one of the four pairs, once both conditions are determined.
 
         Apart, whether one is open to what its adverse events `lack`, as in `Counting`.
         """
@@ -197,7 +197,7 @@ class PairsRow(PlacedRow):
             put_cell(share, self.sums, f"{self.index}.m", 1)
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give the pairs, the paired difference with its interval, and the exact P value."""
+        """Return the pairs, the paired difference with its interval, and the exact P value."""
         cells = sums.get(self.sums, {})
         both_hold, second, first, neither = (
             cells.get(f"{self.index}.{pair}", 0) for pair in "abcd"

@@ -45,7 +45,7 @@ EventCounts = Mapping[tuple[int, str], int]
 
 
 def event_cells(heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[Cell, ...]:
-    """Give subjects and events of each column, and compare the subjects."""
+    """Return subjects and events of each column, and compare the subjects."""
     subjects = {i: counts.get((i, "n"), 0) for i, head in enumerate(heads) if not head.comparison}
     cells = [
         Cell(
@@ -80,7 +80,7 @@ class EventSelection:
         return {"v": n} if True in truths else {"v": n, "w": 1}
 
     def note(self, label: str, heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[str, ...]:
-        """Say of how many events and subjects it is not known whether they are meant."""
+        """State how many events and subjects may or may not match, for lack of a field."""
         texts_by_column = [
             (head.label, _said(n, counts.get((i, "w"), 0)))
             for i, head in enumerate(heads)
@@ -94,7 +94,7 @@ class EventSelection:
 
 
 def _said(events: int, subjects: int) -> str:
-    """Say how many events are not counted and, for that, how many subjects."""
+    """Return how many events are not counted and, for that, how many subjects."""
     text = f"{events} event{'' if events == 1 else 's'}"
     return f"{text}, and so {subjects} subject{'' if subjects == 1 else 's'}" if subjects else text
 
@@ -119,7 +119,7 @@ class EventsRow(PlacedRow):
                     put_cell(share, self.sums, f"{self.index}.{column}.{name}", n)
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give subjects (n, N, percentage) and events."""
+        """Return subjects (n, N, percentage) and events."""
         cells, prefix = sums.get(self.sums, {}), f"{self.index}."
         counts = {
             (i, name): cells.get(f"{prefix}{i}.{name}", 0)
@@ -143,7 +143,7 @@ class Severity:
     always: frozenset[str]
 
     def worst(self, events: Iterable[AdverseEvent]) -> str | None:
-        """Give the worst level that one of some events reached; '' where none has one.
+        """Return the worst level that one of some events reached; '' where none has one.
 
         None where there are no events. A level that is not known comes after all that are.
         """
@@ -151,7 +151,7 @@ class Severity:
         return max(reached, key=lambda level: (bool(level), self.place(level), level), default=None)
 
     def place(self, level: str) -> int:
-        """Give the place of a level among those that are known."""
+        """Return the place of a level among those that are known."""
         places = list(self.labels)
         return places.index(level) if level in self.labels else len(places)
 
@@ -202,11 +202,11 @@ class TermsRow:
                     put_cell(share, row, f"{self.index}.{column}.{statistic}{text}", n)
 
     def touched(self) -> set[str]:
-        """Touch all of its rows of sums, at worst."""
+        """Return all of its rows of sums: at worst one change touches them all."""
         return {f"{self.sums}{chunk}" for chunk in range(self.chunks)}
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give classes by frequency over all columns and, within each, terms likewise."""
+        """Return classes by frequency over all columns and, within each, terms likewise."""
         counts = self._counts(sums)
         lack = counts.pop((), {})
 
@@ -288,7 +288,7 @@ class TermsRow:
             yield Row(row_id(row, value), label, level + 1, cells, (*groups, ("level", value)))
 
     def _worst(self, term_counts: EventCounts) -> Iterator[tuple[str, str, str]]:
-        """Give the levels that are shown under a term: cells, value and label of each."""
+        """Return the levels that are shown under a term: cells, value and label of each."""
         if self.severity is None:
             return
         occurring = {statistic for _, statistic in term_counts}
@@ -345,7 +345,7 @@ class IncidenceRow(PlacedRow):
         return Time(end - first + 1, event=False, undated=undated) if end >= first else None
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give subjects with an event, years at risk, the rate and its exact interval."""
+        """Return subjects with an event, years at risk, the rate and its exact interval."""
         cells = sums.get(self.sums, {})
         rate_cells, undated = [], {}
         for i, head in enumerate(heads):

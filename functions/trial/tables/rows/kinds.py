@@ -78,7 +78,7 @@ class Members(list[bool]):
         self.where = where
 
     def only(self, column: int) -> "Members":
-        """Give the subject as a member of one column alone."""
+        """Return the subject as a member of one column alone."""
         return Members(
             [belongs and i == column for i, belongs in enumerate(self.belongs)], self.where
         )
@@ -92,13 +92,13 @@ class CompiledRow(Protocol):
         """Name the row; rows that it gives are named so, or begin so."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Put the subject's part into its share, for the columns it is a member of.
+        """Add the subject's contribution to its share, in the columns it is a member of.
 
         No subject is a member of a column that compares others.
         """
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give the row, or the rows, that the sums amount to."""
+        """Return the row, or the rows, that the sums amount to."""
 
     def touched(self) -> set[str]:
         """Name the rows of sums that one subject's change can touch; what it names is counted."""
@@ -133,7 +133,7 @@ def put_cell(share: Share, row: str, cell: str, value: int) -> None:
 def count_statistics(
     n: int, head: ColumnHead, *, denominator: int | None = None, interval: bool = False
 ) -> tuple[Statistic, ...]:
-    """Give a count of subjects with its denominator, percentage and, if wanted, exact interval.
+    """Return a count of subjects with its denominator, percentage and, if wanted, exact interval.
 
     The denominator is the column's unless it is given.
     """
@@ -153,17 +153,17 @@ def count_statistics(
 
 
 def integer_statistic(name: str, n: int) -> Statistic:
-    """Give a whole number."""
+    """Return a whole number."""
     return Statistic(name, n, str(n))
 
 
 def undated_statistic(n: int) -> tuple[Statistic, ...]:
-    """Give the number of subjects whose events have no date, where there are any."""
+    """Return the number of subjects whose events have no date, where there are any."""
     return (integer_statistic("undated", n),) if n else ()
 
 
 def fewest_places(*precisions: Precision) -> int | None:
-    """Say to how many places rounded values are kept: the fewest of all, None if all are exact."""
+    """Return the fewest places that rounded values are kept to; None if all are exact."""
     return min((precision.places for precision in precisions if not precision.exact), default=None)
 
 
@@ -187,7 +187,7 @@ def number_statistic(
     absent: str = "",
     places_kept: int | None = None,
 ) -> Statistic:
-    """Give a number rounded to its places, and exactly; where there is none, say why if known.
+    """Return a number rounded to its places, and exactly; where there is none, say why if known.
 
     `kept` are the places of the rounded values that it was made of, if it was.
     """
@@ -202,7 +202,7 @@ def interval_statistics(
     places: int,
     places_kept: int | None = None,
 ) -> tuple[Statistic, ...]:
-    """Give the two ends of an interval."""
+    """Return the two ends of an interval."""
     if interval is None:
         return ()
     names = ("ci_low", "ci_high")
@@ -213,13 +213,13 @@ def interval_statistics(
 
 
 def percent_interval(interval: Interval, places: int) -> tuple[Statistic, ...]:
-    """Give the two ends of an interval of proportions, in percent."""
+    """Return the two ends of an interval of proportions, in percent."""
     low, high = (Fraction(limit) * 100 for limit in interval)
     return number_statistic("ci_low", low, places), number_statistic("ci_high", high, places)
 
 
 def p_value(p: Fraction | Decimal | None, absent: str = "") -> Statistic:
-    """Give a P value; where the test cannot be made, say why if that is known."""
+    """Return a P value; where the test cannot be made, say why if that is known."""
     if p is None:
         return Statistic("p", None, absent)
     return Statistic("p", rounding.exact_text(p), rounding.p_text(Fraction(p), P_FLOOR))

@@ -74,7 +74,7 @@ class LevelsRow(PlacedRow):
                 put_cell(share, self.sums, f"{self.index}.{column}.k", 1)
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give a heading, a row a level, and rows of who is missing and not yet due.
+        """Return a heading, a row a level, and rows of who is missing and not yet due.
 
         Columns that compare do so in the heading, over all levels but the unknown.
         """
@@ -104,7 +104,7 @@ class LevelsRow(PlacedRow):
         return self._column(cells, self._found(cells), column, head).size
 
     def _found(self, cells: Cells) -> dict[int, dict[str, int]]:
-        """Give the counts of each level by column."""
+        """Return the counts of each level by column."""
         counts_by_column: dict[int, dict[str, int]] = {}
         start = f"{self.index}."
         for name, n in cells.items():
@@ -167,7 +167,7 @@ class LevelsRow(PlacedRow):
     def _apart(
         self, heads: Sequence[ColumnHead], columns: "Mapping[int, _LevelCounts]"
     ) -> Iterator[Row]:
-        """Give who is missing and who is not yet due, where anybody is.
+        """Return who is missing and who is not yet due, where anybody is.
 
         Who is in no percentage has none.
         """
@@ -277,7 +277,7 @@ class ShiftRow(PlacedRow):
         return [*rows, *self._apart(cells, columns, sizes)]
 
     def known(self, sums: Share) -> bool:
-        """Say whether somebody is counted of whom both classes are known."""
+        """Return whether somebody is counted of whom both classes are known."""
         return any("=" in name for name in sums.get(self.sums, {}))
 
     def _counts(
@@ -297,7 +297,7 @@ class ShiftRow(PlacedRow):
     def _apart(
         self, cells: Cells, columns: Mapping[int, ColumnHead], sizes: Mapping[int, int]
     ) -> Iterator[Row]:
-        """Give who has not both classes, where anybody has not: missing, and not yet due."""
+        """Return who has not both classes, where anybody has not: missing, and not yet due."""
         missing = {i: cells.get(f"{self.index}.{i}.m", 0) for i in columns}
         not_due = {i: head.shown - sizes[i] - missing[i] for i, head in columns.items()}
         for value, label, counts in (

@@ -197,12 +197,12 @@ class AncovaRow:
         return f"{self.sums}{part}-{zlib.crc32(str(text).encode()) % CHUNKS}"
 
     def touched(self) -> set[str]:
-        """Touch the row of its levels, and of those before a change; and where they are counted."""
+        """Return the rows of its levels before and after a change, and those that pool levels."""
         moved = {f"{self.sums}{end}" for end in ("from", "to")}
         return moved | {f"{self.sums}{name}{end}" for name in self.pools for end in ("from", "to")}
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give least-squares means, differences from the reference and, with scores, the trend."""
+        """Read least-squares means, differences from the reference and, with scores, the trend."""
         moments = self._pooled(sums)
         fit = self._model().fit(moments)
         row_cells = tuple(

@@ -108,7 +108,7 @@ class SummaryRow(PlacedRow):
         return not ORDER_STATISTICS.isdisjoint(self.statistics[column])
 
     def touched(self) -> set[str]:
-        """Touch the moments and, for order statistics, the tally that a value leaves and enters.
+        """Return the row of moments and, for order statistics, the tallies a value moves between.
 
         A subject is in one arm at a time, so columns of different arms together count once.
         """
@@ -121,7 +121,7 @@ class SummaryRow(PlacedRow):
         }
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give the statistics asked for, means to one decimal more than the data and SD to two."""
+        """Read the statistics asked for, means to one decimal more than the data and SD to two."""
         moments = {column: self.moments(sums, column) for column, *_ in self._measured}
         described = [
             Cell(heads[i].id, self._statistics(sums, i, column_moments), self.methods[i])
@@ -158,7 +158,7 @@ class SummaryRow(PlacedRow):
         ]
 
     def places(self, column: int, statistic: str) -> int:
-        """Give the decimals that a statistic is printed to."""
+        """Return the decimals that a statistic is printed to."""
         quantity, decimals = self.quantities[column], self.decimals
         assert quantity is not None
         if isinstance(decimals, Mapping) and statistic in decimals:
@@ -232,5 +232,5 @@ class SummaryRow(PlacedRow):
 
 
 def _reach(precision: Precision) -> int:
-    """Say how many units of the last place a row of sums of a tally reaches over."""
+    """Return how many units of the last place a row of sums of a tally reaches over."""
     return int(TALLY_POINTS * 10 ** (precision.places - precision.grid))

@@ -74,12 +74,12 @@ class SurvivalRow:
                 put_cell(share, f"{self.sums}{column}#{time.days // TALLY_POINTS}", cell, 1)
 
     def touched(self) -> set[str]:
-        """Touch the row that the day leaves and the one it enters; of all arms' columns, one's."""
+        """Return the rows that a day leaves and enters; of the columns of different arms, one's."""
         columns = column_groups(self.arms)
         return {f"{self.sums}{column}{end}" for column in columns for end in ("from", "to")}
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give who had the event, the quartiles, and the share without it at the days asked for.
+        """Return who had the event, the quartiles, and the share without it at the days asked for.
 
         Columns that compare give the log-rank test, over strata where there are any.
         """
@@ -136,7 +136,7 @@ class SurvivalRow:
         return _joined(self._times(sums, column).values())
 
     def _times(self, sums: Sums, column: int) -> dict[str, dict[int, tuple[int, int]]]:
-        """Give events and censorings by day, for each stratum."""
+        """Return events and censorings by day, for each stratum."""
         times_by_stratum: dict[str, dict[int, tuple[int, int]]] = {}
         for cells in sums.spread(f"{self.sums}{column}"):
             for cell, n in cells.items():
