@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from trial.definition import study
@@ -30,6 +31,7 @@ def definition(name: str, shards: int = 2, title: str = "A toy") -> str:
     )
 
 
+@lru_cache(maxsize=256)
 def toy_study(name: str, shards: int = 2) -> Study:
     return study.load(definition(name, shards))
 

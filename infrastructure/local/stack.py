@@ -33,6 +33,7 @@ _DESCRIPTION = "stack.json"
 VARIABLES, SIGNING_KEY = "env.json", "signing-key.pem"
 _LOCAL = ("--config-env", "local")
 _ARTEFACTS = "livetlf-artefacts"
+_PUBLISH = "PublishFunction"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,26 @@ class Stack:
         ]
         events.sort(key=lambda event: int(event["timestamp"]))
         return "\n".join(event["message"].rstrip() for event in events[-lines:])
+
+
+@contextmanager
+def publishing_paused(endpoint: str) -> Iterator[None]:
+    """Make no documents while the block lasts, and after it once what they would show by then.
+
+    The emulator has no window in which changes are gathered: it would make all of a study's
+    documents again and again while its events are posted, and keep the queue waiting meanwhile.
+    """
+    functions = aws("lambda", endpoint)
+    (mapping,) = [
+        source["UUID"]
+        for source in functions.list_event_source_mappings()["EventSourceMappings"]
+        if _PUBLISH in source["FunctionArn"] and "/stream/" in source["EventSourceArn"]
+    ]
+    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        yield
+    finally:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
 def aws(service: str, endpoint: str) -> Any:  # noqa: ANN401 - clients are made at run time

@@ -35,6 +35,17 @@ SHAPES = st.sampled_from([(2, 3), (3, 2), (3, 3), (2, 5), (4, 3), (5, 2), (3, 4)
 SMALL = SHAPES.flatmap(lambda shape: tables(*shape, st.integers(0, 5)))
 
 
+def compositions(total: int, most: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Part a total into as many numbers as there are limits, none above its own."""
+    if not most:
+        if total == 0:
+            yield ()
+        return
+    for first in range(max(0, total - sum(most[1:])), min(total, most[0]) + 1):
+        for others in compositions(total - first, most[1:]):
+            yield (first, *others)
+
+
 def enumerated(table: Table) -> Fraction:
     """Freeman and Halton's P by making every table with these margins."""
     columns = [sum(column) for column in zip(*table, strict=True)]
@@ -43,10 +54,9 @@ def enumerated(table: Table) -> Fraction:
         if not left:
             yield ()
             return
-        for row in itertools.product(*(range(n + 1) for n in rest)):
-            if sum(row) == left[0]:
-                for more in fill([a - b for a, b in zip(rest, row, strict=True)], left[1:]):
-                    yield (row, *more)
+        for row in compositions(left[0], rest):
+            for more in fill([a - b for a, b in zip(rest, row, strict=True)], left[1:]):
+                yield (row, *more)
 
     def weight(cells: Any) -> Fraction:
         return Fraction(1, math.prod(math.factorial(n) for row in cells for n in row))

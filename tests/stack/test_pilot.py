@@ -5,6 +5,7 @@ to be the running service's.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -18,6 +19,7 @@ from pilot.feed import feed
 from pilot.writing import DEFINITION, compact
 
 from local.feed import Lines, read_definition
+from local.stack import publishing_paused
 from trial.definition import study
 from trial.definition.study import Study
 from trial.events import envelope, json_body
@@ -52,13 +54,20 @@ class Pilot:
 
 
 @pytest.fixture(scope="module")
-def pilot(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Pilot:
-    """Post the feed, without its laboratory: of every third subject, of all in a long run."""
+def pilot(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pilot]:
+    """Post the feed, without its laboratory: of every third subject, of all in a long run.
+
+    What is asked for comes from the sums; documents are not made, but once for all in the end.
+    """
+    with publishing_paused(stack.endpoint):
+        yield posted(stack, tmp_path_factory.mktemp("pilot") / "feed.ndjson")
+
+
+def posted(stack: Any, path: Path) -> Pilot:
     definition = read_definition(DEFINITION)
     events = list(feed(laboratory=False))
     names = sorted({event["subject"] for event in events})[:: 1 if soak.LONG else 3]
     stack.client.put_definition(definition["study"], definition)
-    path: Path = tmp_path_factory.mktemp("pilot") / "feed.ndjson"
     bodies = [compact(event) for event in events if event["subject"] in names]
     path.write_text("\n".join(bodies), encoding="utf-8")
     results = stack.client.post_events(definition["study"], Lines(path))
