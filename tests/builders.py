@@ -6,7 +6,7 @@ Days are protocol days: `day(0)` is the enrolment of everybody built here.
 import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -291,10 +291,14 @@ TINY: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=256)
 def loaded(text: str) -> Study:
     """Load a definition once: a study cannot be changed, and many tests ask for the same."""
-    return study.load(text)
+    return _loaded(text, study.CONTRIBUTION_VERSION)
+
+
+@lru_cache(maxsize=256)
+def _loaded(text: str, version: int) -> Study:
+    return study.load(text, version)
 
 
 def tiny(**changes: Any) -> Study:
@@ -355,7 +359,31 @@ def subjects(entries: Iterable[Entry]) -> list[Subject]:
     found: dict[str, list[Entry]] = {}
     for each in entries:
         found.setdefault(each.subject, []).append(each)
-    return [fold_all(name, theirs) for name, theirs in found.items()]
+    return [_gathered(name, tuple(map(_Same, theirs))) for name, theirs in found.items()]
+
+
+@dataclass(frozen=True, eq=False)
+class _Same[T]:
+    """A thing that equals itself alone, so that what is made of it can be remembered."""
+
+    value: T
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+@lru_cache(maxsize=5_000)
+def _gathered(name: str, entries: tuple[_Same[Entry], ...]) -> Subject:
+    """Fold entries once: one prefix of a feed after another holds much the same subjects."""
+    return fold_all(name, (each.value for each in entries))
+
+
+@lru_cache(maxsize=10_000)
+def _share(study: _Same[Study], subject: _Same[Subject]) -> Share:
+    return report.contribute(study.value, subject.value)
 
 
 def derive(*entries: Entry, study: Study | None = None) -> Derivation:
@@ -384,7 +412,7 @@ def reference(ref: Mapping[str, str]) -> CellRef:
 
 
 def sums_of(study: Study, states: Iterable[Subject]) -> Share:
-    return cells.total(report.contribute(study, each) for each in states)
+    return cells.total(_share(_Same(study), _Same(each)) for each in states)
 
 
 def tables_of(study: Study, entries: Iterable[Entry]) -> dict[str, Grid]:
