@@ -1,4 +1,4 @@
-"""A definition's tables and flow, compiled: what every subject contributes, and how sums read."""
+"""A study's definition, compiled: what each subject contributes to sums, and how to read them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ MAX_ROWS_PER_SUBJECT = (
 
 
 def set_cell(name: str, arm: str | None = None) -> str:
-    """Name the cell of the study's row that counts a set or, of that, an arm."""
+    """Return the name of the cell that counts a set, or an arm of it, in the study's row."""
     return f"set:{name}" if arm is None else f"set:{name}@{arm}"
 
 
 @dataclass(frozen=True)
 class Population:
-    """The subjects of a set or, of those, an arm: what a column's denominator counts."""
+    """An analysis set, or one arm of it: what a column's denominator counts."""
 
     set: str
     arm: str | None
@@ -45,16 +45,16 @@ class Population:
 
     @property
     def cell(self) -> str:
-        """Where its size is counted, in the study's row."""
+        """The cell of the study's row that counts its size."""
         return set_cell(self.set, self.arm)
 
 
 @dataclass(frozen=True)
 class CompiledColumn:
-    """A column: its denominator and who of it is shown; or which columns it compares.
+    """A column: its denominator and which subjects of it are shown; or the columns it compares.
 
-    Where it shows some of its set, `place` says where those are counted (`k`), and those whom it is
-    known to hide (`h`).
+    A column that shows only some of its set (`where`) counts those that it is known to show (`k`)
+    and to hide (`h`), in the row of sums and under the index that `place` names.
     """
 
     id: str
@@ -65,7 +65,7 @@ class CompiledColumn:
     place: tuple[str, int] = ("", 0)
 
     def belongs(self, derivation: Derivation) -> bool:
-        """Return whether the subject is of the set that is the column's denominator."""
+        """Return whether the subject is in the column's set, its denominator."""
         return self.population is not None and bool(self.population.member(derivation))
 
     def shows(self, derivation: Derivation) -> Truth:
@@ -73,14 +73,14 @@ class CompiledColumn:
         return True if self.where is None else self.where(derivation)
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
-        """Count whom the column shows and whom it hides, where that is not everybody of its set."""
+        """Count the subject as shown or hidden, in a column that shows only some of its set."""
         if self.where is None or not self.belongs(derivation):
             return
         if (is_shown := self.shows(derivation)) is not None:
             sums, index = self.place
             put_cell(share, sums, f"{index}.{'k' if is_shown else 'h'}", 1)
 
-    def head(self, sums: Share, places: int, allowance: WorkBudget) -> ColumnHead:
+    def head(self, sums: Share, places: int, budget: WorkBudget) -> ColumnHead:
         """Return the column with the size of its denominator, and the places of a percentage."""
         population = self.population
         n = sums.get(STUDY_SUMS, {}).get(population.cell, 0) if population else 0
@@ -91,13 +91,13 @@ class CompiledColumn:
             visible, hidden = (sums.get(row, {}).get(f"{index}.{cell}", 0) for cell in "kh")
             undetermined = n - visible - hidden
         return ColumnHead(
-            self.id, self.label, n, arm, self.comparison, places, hidden, undetermined, allowance
+            self.id, self.label, n, arm, self.comparison, places, hidden, undetermined, budget
         )
 
 
 @dataclass(frozen=True)
 class CompiledTable:
-    """A table: its definition, columns and rows, ready to count and to read."""
+    """A table: its definition, its columns and its rows."""
 
     definition: Table
     columns: Sequence[CompiledColumn]
@@ -109,7 +109,7 @@ class CompiledTable:
         if any(members.belongs):
             for column in self.columns:
                 column.contribute(derivation, share)
-        for row in self.rows if any(members.belongs) else self._pooling:
+        for row in self.rows if any(members.belongs) else self._pooling_rows:
             row.contribute(derivation, members, share)
 
     def members(self, derivation: Derivation) -> Members:
@@ -132,43 +132,45 @@ class CompiledTable:
         return next((n.raw for n in counts if isinstance(n.raw, int)), 0)
 
     @cached_property
-    def _pooling(self) -> list[CompiledRow]:
-        """The rows that count who is in no column: levels are pooled by the size of a whole set."""
+    def _pooling_rows(self) -> list[CompiledRow]:
+        """The rows to which subjects in no column contribute: levels pooled by sizes of a set."""
         return [row for row in self.rows if isinstance(row, AncovaRow) and row.pools]
 
     def read(self, sums: Sums) -> Grid:
         """Read the table out of the sums."""
         table = self.definition
-        allowance = WorkBudget()
-        heads = [column.head(sums, table.percent_decimals, allowance) for column in self.columns]
+        budget = WorkBudget()
+        heads = [column.head(sums, table.percent_decimals, budget) for column in self.columns]
         columns = tuple(
             Column(head.id, head.label, None if head.comparison else head.n) for head in heads
         )
-        read = [(plan, plan.read(sums, heads)) for plan in self.rows]
+        read = [(compiled_row, compiled_row.read(sums, heads)) for compiled_row in self.rows]
         rows = tuple(notes.unreported((row for _, plan_rows in read for row in plan_rows), columns))
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
-        order = (note for plan, plan_rows in read for note in _order(plan, plan_rows))
+        order = (
+            note for compiled_row, plan_rows in read for note in _order(compiled_row, plan_rows)
+        )
         derived = (*changes, *notes.denominators(rows, heads), *order, *notes.empty(columns))
         footnotes = (*table.footnotes, *dict.fromkeys(derived))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
 
 
-def _order(plan: CompiledRow, rows: Sequence[Row]) -> Iterator[str]:
+def _order(compiled_row: CompiledRow, rows: Sequence[Row]) -> Iterator[str]:
     """Yield how rows that come as they occur are sorted, if there are several."""
-    if isinstance(plan, TermsRow) and len(rows) > 1:
-        yield notes.terms_order(len(plan.factors))
-    if isinstance(plan, LevelsRow):
-        placed = {*plan.levels.labels, "", NOT_YET_DUE_LEVEL}
-        occurring = [row for row in rows if row.groups and row.groups[-1][1] not in placed]
+    if isinstance(compiled_row, TermsRow) and len(rows) > 1:
+        yield notes.terms_order(len(compiled_row.factors))
+    if isinstance(compiled_row, LevelsRow):
+        known = {*compiled_row.levels.labels, "", NOT_YET_DUE_LEVEL}
+        occurring = [row for row in rows if row.groups and row.groups[-1][1] not in known]
         if len(occurring) > 1:
-            yield notes.levels_order(plan.label)
+            yield notes.levels_order(compiled_row.label)
 
 
 class CompiledStudy:
-    """All a study counts."""
+    """All that is counted of a study, for one audience."""
 
     def __init__(self, study: Study, faults: FaultCollector) -> None:
-        """Compile the definition; what is wrong with it is noted, and left out."""
+        """Compile the definition; a part with a fault is left out, and the fault collected."""
         self.study = study
         self.rules = Rules(study, faults)
         self.populations: dict[str, Population] = {}
@@ -186,7 +188,7 @@ class CompiledStudy:
             faults.attempt(partial(_check_width, self))
 
     def contribute(self, subject: Subject, cutoff: int | None = None) -> Share:
-        """Return one subject's share of everything; pure, and the whole of what is ever counted."""
+        """Return one subject's share of all that is counted: a pure function of its records."""
         share: Share = {STUDY_SUMS: {"accepted": subject.accepted}}
         derivation = Derivation(self.study, subject, cutoff)
         self.checks.contribute(derivation, share)
@@ -203,7 +205,7 @@ class CompiledStudy:
         return share
 
     def population(self, name: str, arm: str | None, path: str) -> Population:
-        """Compile a set of subjects or, of those, an arm; all that are named are counted."""
+        """Return an analysis set, or an arm of it; every one that is named is counted."""
         member = compiling.member_test(self.rules, name, arm, path)
         population = Population(name, arm, member)
         return self.populations.setdefault(population.cell, population)
@@ -224,22 +226,22 @@ class CompiledStudy:
         return CompiledColumn(column.id, column.label, population, where, comparison, place)
 
 
-_PLANS: dict[tuple[str, str], CompiledStudy] = {}
+_COMPILED: dict[tuple[str, str], CompiledStudy] = {}
 
 
 def compiled(study: Study) -> CompiledStudy:
-    """Return a study's compiled plan; a definition is compiled once in a process and audience."""
+    """Return a study's compiled definition; compiled once a process and audience."""
     key = study.digest, study.audience
-    if key not in _PLANS:
+    if key not in _COMPILED:
         faults = FaultCollector()
-        plan = CompiledStudy(study, faults)
+        compiled_study = CompiledStudy(study, faults)
         faults.raise_found()
-        _PLANS[key] = plan
-    return _PLANS[key]
+        _COMPILED[key] = compiled_study
+    return _COMPILED[key]
 
 
 def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Share:
-    """Return one subject's share of all that is counted of a study, for every audience of it."""
+    """Return one subject's share of all that is counted of a study, for all its audiences."""
     share = compiled(study).contribute(subject, cutoff)
     if study.open is study:
         return share
@@ -247,28 +249,28 @@ def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Sha
 
 
 def audience_share(study: Study, share: Share) -> Share:
-    """Take out of what is counted for every audience the part that a view of the study shows."""
+    """Return the part of a share, counted for all audiences, that a view of the study shows."""
     return blinding.share_of_audience(share, study.audience) if study.definition.blinded else share
 
 
-def _rows_of_sums_touched(plan: CompiledStudy) -> set[str]:
-    """Name the rows of sums that one subject's change can touch."""
+def _rows_of_sums_touched(compiled_study: CompiledStudy) -> set[str]:
+    """Return the rows of sums that one subject's change can touch."""
     rows = {STUDY_SUMS, FLOW_ROW, discrepancies.ROW}
-    for table in plan.tables.values():
+    for table in compiled_study.tables.values():
         rows |= {column.place[0] for column in table.columns if column.where}
         for row in table.rows:
             rows |= row.touched()
     return rows
 
 
-def _check_width(plan: CompiledStudy) -> None:
-    """Refuse a definition whose change of one subject would not fit into one transaction.
+def _check_width(compiled_study: CompiledStudy) -> None:
+    """Refuse a definition of which one subject's change would not fit into one transaction.
 
-    A correction can move every tally from one row of sums to another, so tallies weigh double;
-    what is counted for two audiences moves in one transaction too.
+    A correction can move a subject in every tally from one row of sums to another, so a tally
+    weighs double. Sums for two audiences change in one transaction too.
     """
-    study = plan.study
-    rows = len(_rows_of_sums_touched(plan))
+    study = compiled_study.study
+    rows = len(_rows_of_sums_touched(compiled_study))
     if study.open is not study:
         rows += len(_rows_of_sums_touched(compiled(study.open)))
     if rows > MAX_ROWS_PER_SUBJECT:

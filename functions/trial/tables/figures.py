@@ -96,8 +96,8 @@ def _figure(figure: FigureDefinition, plan: CompiledStudy, sums: Sums) -> Figure
         if row_definition.id == figure.source.row
     )
     shown_columns = figure.columns_of(table.definition, row)
-    allowance = WorkBudget()
-    columns = [(i, column.head(sums, places, allowance)) for i, column in enumerate(table.columns)]
+    budget = WorkBudget()
+    columns = [(i, column.head(sums, places, budget)) for i, column in enumerate(table.columns)]
     columns_shown = [column for column in columns if column[1].id in shown_columns]
     source = _Source(figure, table, plan.study.visits, columns_shown, sums)
     kind, read, method = _KINDS[figure.kind]

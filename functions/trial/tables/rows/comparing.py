@@ -46,7 +46,7 @@ def compare_counts(
     return tuple(
         Cell(
             head.id,
-            *_counts(head.comparison, [counts[i] for i in head.comparison.columns], head.allowance),
+            *_counts(head.comparison, [counts[i] for i in head.comparison.columns], head.budget),
         )
         for head in heads
         if head.comparison is not None and counts.keys() >= set(head.comparison.columns)
@@ -70,16 +70,14 @@ def compare_means(
     )
 
 
-def _counts(
-    comparison: Comparison, table: Sequence[Sequence[int]], allowance: WorkBudget
-) -> Compared:
+def _counts(comparison: Comparison, table: Sequence[Sequence[int]], budget: WorkBudget) -> Compared:
     """Compare by a test, or a difference; not where all subjects are of one category or column."""
     contrasted = sum(any(values) for values in zip(*table, strict=True)) > 1
     if not contrasted or not all(map(any, table)):
         return NOTHING
     match comparison.counts:
         case "fisher":
-            return _fisher(table, allowance)
+            return _fisher(table, budget)
         case "pearson":
             test = pearson(table)
             return ((p_value(test.p),), PEARSON) if test else NOTHING
@@ -97,8 +95,8 @@ def _counts(
     ), method
 
 
-def _fisher(table: Sequence[Sequence[int]], allowance: WorkBudget) -> Compared:
-    outcome = association_test(table, allowance)
+def _fisher(table: Sequence[Sequence[int]], budget: WorkBudget) -> Compared:
+    outcome = association_test(table, budget)
     return (p_value(outcome.p, "not computed" if outcome.p is None else ""),), outcome.method
 
 

@@ -70,7 +70,7 @@ class ConditionCount:
     optional_fields: Sequence[str] = ()
     strict_test: Test | None = None
 
-    def ask(self, derivation: Derivation, members: Members, share: Share) -> Truth:
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> Truth:
         """Return the answer for a subject of the column, counted as determined or missing."""
         if not members.belongs[self.column]:
             return None

@@ -73,7 +73,7 @@ class CountRow(PlacedRow):
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once in each column where the condition is true."""
         for counting in self.condition_counts:
-            if counting.ask(derivation, members, share):
+            if counting.contribute(derivation, members, share):
                 put_cell(share, self.sums, f"{self.index}.{counting.column}.n", 1)
 
     def touched(self) -> set[str]:
@@ -148,7 +148,7 @@ class NotDueRow:
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the determined and the missing: the rest are not yet due."""
         for counting in self.condition_counts:
-            counting.ask(derivation, members, share)
+            counting.contribute(derivation, members, share)
 
     def touched(self) -> set[str]:
         """Return the rows of sums that count the determined."""

@@ -1,8 +1,8 @@
-"""What every kind of row has in common: columns, cells of a share, statistics ready to print.
+"""What all kinds of row have in common: columns, cells of a share, statistics ready to print.
 
-Contribution and read-out of a kind stand side by side so that they never drift apart. Cells are
-named `<row>.<column>.<statistic>` by position: the definition's digest, which names the sums,
-fixes the positions.
+What a kind contributes and how its sums are read stand side by side, so that they never drift
+apart. Cells are named `<row>.<column>.<statistic>` by position: the digest of the definition is
+part of the name of the sums and fixes the positions.
 """
 
 from collections.abc import Sequence
@@ -37,9 +37,9 @@ class Comparison:
 class ColumnHead:
     """A column when its table is read: the size of its set, or what it compares.
 
-    Where it shows only some of its set, `hidden` are those whom it does not, and `open` those of
-    whom that is not known: they are in no percentage. `allowance` is the work
-    that is left for the exact tests of all columns and rows of the table.
+    Of a column that shows only some of its set, `hidden` counts the subjects that it does not
+    show, and `undetermined` those for whom that is not known: they are in no percentage. `budget`
+    is the work that is left for the exact tests of all columns and rows of the table.
     """
 
     id: str
@@ -50,7 +50,7 @@ class ColumnHead:
     percent_places: int = 0
     hidden: int = 0
     undetermined: int = 0
-    allowance: WorkBudget = field(default_factory=WorkBudget, compare=False)
+    budget: WorkBudget = field(default_factory=WorkBudget, compare=False)
 
     @property
     def shown(self) -> int:
@@ -59,18 +59,19 @@ class ColumnHead:
 
     @property
     def determined(self) -> int:
-        """How many a percentage is of: those known to be shown or not to be."""
+        """The denominator of percentages: subjects known to be shown or not to be."""
         return self.n - self.undetermined
 
 
 class Members(list[bool]):
-    """Whether a subject is shown in each column; who `belongs` to its set may be hidden there.
+    """Whether a subject is shown in each column.
 
-    `where` says of each column whether it shows the subject, if it belongs to it: None is unknown.
+    `belongs` tells by column whether the subject is in the column's set, `where` whether the
+    column shows it then; None where that is not known.
     """
 
     def __init__(self, belongs: Sequence[bool], where: Sequence[Truth]) -> None:
-        """Show who belongs to a column's set and is known to be one that it shows."""
+        """Show the subject in the columns whose set it is in and that are known to show it."""
         super().__init__(
             in_set and bool(is_shown) for in_set, is_shown in zip(belongs, where, strict=True)
         )
@@ -89,7 +90,7 @@ class CompiledRow(Protocol):
 
     @property
     def id(self) -> str:
-        """Name the row; rows that it gives are named so, or begin so."""
+        """The id of the row; those of the rows that it prints are it, or begin with it and `/`."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add the subject's contribution to its share, in the columns it is a member of.
@@ -98,14 +99,17 @@ class CompiledRow(Protocol):
         """
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Return the row, or the rows, that the sums amount to."""
+        """Return the rows to print, read out of the sums."""
 
     def touched(self) -> set[str]:
-        """Name the rows of sums that one subject's change can touch; what it names is counted."""
+        """Return names of the rows of sums that one subject's change can touch.
+
+        Only their number matters: where the rows depend on values, distinct names stand for them.
+        """
 
 
 def row_id(row: str, *parts: str) -> str:
-    """Name a row that a rule gives, by its level, terms or visit: `<row>/<part>/…`.
+    """Return the id of a printed row, of its level, terms or visit: `<row>/<part>/…`.
 
     A slash in a part is written as JSON Pointer writes it, `~1` (and a tilde `~0`), so that two
     rows never share a name.
@@ -114,7 +118,10 @@ def row_id(row: str, *parts: str) -> str:
 
 
 def column_groups(arms: Sequence[str | None]) -> list[str]:
-    """Name the columns, alike those of different arms: no subject is in two of them."""
+    """Return a name by column that columns of different arms share: no subject is in two of them.
+
+    A subject's change touches the sums of one column of such a group only.
+    """
     return [
         str(place) if arm is None else f"arm{arms[:place].count(arm)}"
         for place, arm in enumerate(arms)
@@ -133,7 +140,7 @@ def put_cell(share: Share, row: str, cell: str, value: int) -> None:
 def count_statistics(
     n: int, head: ColumnHead, *, denominator: int | None = None, interval: bool = False
 ) -> tuple[Statistic, ...]:
-    """Return a count of subjects with its denominator, percentage and, if wanted, exact interval.
+    """Return a count of subjects with its denominator, percentage and, if asked, exact interval.
 
     The denominator is the column's unless it is given.
     """
@@ -168,7 +175,7 @@ def fewest_places(*precisions: Precision) -> int | None:
 
 
 def check_printed(precision: Precision, decimals: int, path: str) -> None:
-    """Refuse more decimals of what has no last one than are right after it was rounded."""
+    """Refuse more decimals of values without a last one than are exact after their rounding."""
     max_decimals = precision.printable
     if max_decimals is not None and decimals > max_decimals:
         instead = (

@@ -30,8 +30,8 @@ NOT_YET_DUE_LEVEL = "(not yet due)"
 class KnownLevels:
     """The levels that a row knows, in the order in which they are printed, with their labels.
 
-    Those of `always` are shown even with nobody; the others where they occur, and those that do
-    not are `told` of in a note.
+    Those of `always` are shown even with nobody, the others where they occur. Those of
+    `noted_if_empty` that do not occur are named in a footnote.
     """
 
     labels: Mapping[str, str]
@@ -41,11 +41,11 @@ class KnownLevels:
 
 @dataclass(frozen=True)
 class LevelsRow(PlacedRow):
-    """Subjects by level; levels that nobody named come as they occur, after the others.
+    """Subjects by level; levels that the definition does not name come last, as they occur.
 
-    Of what is `settled` for a subject at one level, each is at one, or else missing or not yet due:
-    those are in no percentage. Else each is at as many as it has records, or at none. `base` and
-    `everybody` are as in `Counting`.
+    With `one_level_each`, as of a characteristic, a subject is at one level, or else missing or
+    not yet due and then in no percentage. Otherwise it is at as many levels as its records have,
+    or at none. `base` and `whole_column` are as in `ConditionCount`.
     """
 
     find: Callable[[Derivation], Iterable[str]]
@@ -59,14 +59,14 @@ class LevelsRow(PlacedRow):
         if self.base is not None:
             if not self.base.test(derivation):
                 return
-            self._based(members, share)
+            self._contribute_base(members, share)
         for value in sorted(set(self.find(derivation))):
             for column, member in enumerate(members):
                 if member:
                     put_cell(share, self.sums, f"{self.index}.{column}={value}", 1)
 
-    def _based(self, members: Members, share: Share) -> None:
-        """Count who the denominator is of, and who of those the column shows."""
+    def _contribute_base(self, members: Members, share: Share) -> None:
+        """Count the subject in the row's own denominator (`d`), and if it is shown there (`k`)."""
         for column, (belongs, where) in enumerate(zip(members.belongs, members.where, strict=True)):
             if belongs and where is not None:
                 put_cell(share, self.sums, f"{self.index}.{column}.d", 1)
@@ -76,9 +76,9 @@ class LevelsRow(PlacedRow):
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Return a heading, a row a level, and rows of who is missing and not yet due.
 
-        Columns that compare do so in the heading, over all levels but the unknown.
+        Columns that compare do so in the heading, over all levels but the missing and not yet due.
         """
-        counts_by_column = self._found(sums.get(self.sums, {}))
+        counts_by_column = self._counts_by_column(sums.get(self.sums, {}))
         columns = {
             i: self._column(sums.get(self.sums, {}), counts_by_column, i, head)
             for i, head in enumerate(heads)
@@ -86,24 +86,24 @@ class LevelsRow(PlacedRow):
         }
         labels = self._labels(counts_by_column)
         rows = [self._row(value, label, heads, columns) for value, label in labels.items()]
-        rows += self._apart(heads, columns)
+        rows += self._uncounted_rows(heads, columns)
         known_values = [value for value in labels if value]
-        tabled = {
+        counts_to_compare = {
             i: [column.counts.get(value, 0) for value in known_values]
             for i, column in columns.items()
         }
-        compared = compare_counts(heads, tabled)
+        compared = compare_counts(heads, counts_to_compare)
         footnotes = tuple(self._notes(counts_by_column, columns))
         if self.label:
             return [Row(self.id, self.label, self.level, compared, notes=footnotes), *rows]
         return rows
 
     def size(self, sums: Share, column: int, head: ColumnHead) -> int:
-        """Read of how many a column's percentages are."""
+        """Read the denominator of a column's percentages."""
         cells = sums.get(self.sums, {})
-        return self._column(cells, self._found(cells), column, head).size
+        return self._column(cells, self._counts_by_column(cells), column, head).size
 
-    def _found(self, cells: Cells) -> dict[int, dict[str, int]]:
+    def _counts_by_column(self, cells: Cells) -> dict[int, dict[str, int]]:
         """Return the counts of each level by column."""
         counts_by_column: dict[int, dict[str, int]] = {}
         start = f"{self.index}."
@@ -124,13 +124,14 @@ class LevelsRow(PlacedRow):
         size, size_shown = head.determined, head.shown
         if self.base is not None:
             size, size_shown = (cells.get(f"{self.index}.{column}.{cell}", 0) for cell in "dk")
+        # Nothing counts the not yet due: they are the subjects shown who are at no level.
         not_due = size_shown - sum(level_counts.values()) if self.one_level_each else 0
         missing = 0 if "" in self.levels.labels else level_counts.get("", 0)
         not_counted = not_due + missing if self.one_level_each and not self.whole_column else 0
         return _LevelCounts(level_counts, size - not_counted, not_due, missing)
 
     def _labels(self, counts_by_column: Mapping[int, Mapping[str, int]]) -> dict[str, str]:
-        """Name the levels that are shown, in their order; others by frequency."""
+        """Return the levels that are shown, in their order; those not named by frequency."""
         highest_counts = {
             value: max(level_counts.get(value, 0) for level_counts in counts_by_column.values())
             for counts in counts_by_column.values()
@@ -162,16 +163,16 @@ class LevelsRow(PlacedRow):
             )
             for i, column in columns.items()
         )
-        return Row(row_id(self.id, value), label, self._inner, cells, (("level", value),))
+        return Row(row_id(self.id, value), label, self._inner_level, cells, (("level", value),))
 
-    def _apart(
+    def _uncounted_rows(
         self, heads: Sequence[ColumnHead], columns: "Mapping[int, _LevelCounts]"
     ) -> Iterator[Row]:
-        """Return who is missing and who is not yet due, where anybody is.
+        """Yield the rows of the missing and the not yet due, each where there are any.
 
-        Who is in no percentage has none.
+        They show a percentage only where they are part of the denominator.
         """
-        inside = self.whole_column or not self.one_level_each
+        counted_in_percentages = self.whole_column or not self.one_level_each
         for value, label, counts in (
             ("", MISSING, {i: column.missing for i, column in columns.items()}),
             (NOT_YET_DUE_LEVEL, NOT_YET_DUE, {i: column.not_due for i, column in columns.items()}),
@@ -181,16 +182,16 @@ class LevelsRow(PlacedRow):
                     Cell(
                         heads[i].id,
                         count_statistics(n, heads[i], denominator=columns[i].size)
-                        if inside
+                        if counted_in_percentages
                         else (integer_statistic("n", n),),
                     )
                     for i, n in counts.items()
                 )
                 group = (("level", value),)
-                yield Row(row_id(self.id, value), str(label), self._inner, cells, group)
+                yield Row(row_id(self.id, value), str(label), self._inner_level, cells, group)
 
     @cached_property
-    def _inner(self) -> int:
+    def _inner_level(self) -> int:
         return self.level + bool(self.label)
 
     def _notes(
@@ -199,8 +200,10 @@ class LevelsRow(PlacedRow):
         columns: "Mapping[int, _LevelCounts]",
     ) -> Iterator[str]:
         yield from notes.denominator(self.label, self.base, whole_column=self.whole_column)
-        inside = self.whole_column or not self.one_level_each
-        if not inside and any(column.missing or column.not_due for column in columns.values()):
+        counted_in_percentages = self.whole_column or not self.one_level_each
+        if not counted_in_percentages and any(
+            column.missing or column.not_due for column in columns.values()
+        ):
             yield notes.DETERMINED
         occurring = {value for level_counts in counts_by_column.values() for value in level_counts}
         nobody = [
@@ -214,7 +217,7 @@ class LevelsRow(PlacedRow):
 
 @dataclass(frozen=True)
 class _LevelCounts:
-    """A column's counts by level; of how many they are; who is in none."""
+    """A column's counts by level, their denominator, and the subjects at no level."""
 
     counts: Mapping[str, int]
     size: int
@@ -224,7 +227,7 @@ class _LevelCounts:
 
 @dataclass(frozen=True)
 class ShiftRow(PlacedRow):
-    """Subjects by class before and class after, of those of whom both are known."""
+    """Subjects by class before and class after, of those for whom both are known."""
 
     before: Category
     after: Category
@@ -246,7 +249,7 @@ class ShiftRow(PlacedRow):
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Give, for each class before, a row with its size and one a class after.
 
-        Percentages are of the subjects with both classes known; rows of nobody are left out.
+        Percentages are of the subjects with both classes known; rows without subjects are left out.
         """
         cells = sums.get(self.sums, {})
         columns = {i: head for i, head in enumerate(heads) if head.comparison is None}
@@ -274,10 +277,10 @@ class ShiftRow(PlacedRow):
             rows += row((before,), label, class_counts)
             for after, name in self.afters.items():
                 rows += row((before, after), name, pairs[before, after])
-        return [*rows, *self._apart(cells, columns, sizes)]
+        return [*rows, *self._uncounted_rows(cells, columns, sizes)]
 
     def known(self, sums: Share) -> bool:
-        """Return whether somebody is counted of whom both classes are known."""
+        """Return whether a subject is counted for whom both classes are known."""
         return any("=" in name for name in sums.get(self.sums, {}))
 
     def _counts(
@@ -294,10 +297,10 @@ class ShiftRow(PlacedRow):
         if self.label:
             yield Row(self.id, self.label, self.level, notes=footnotes)
 
-    def _apart(
+    def _uncounted_rows(
         self, cells: Cells, columns: Mapping[int, ColumnHead], sizes: Mapping[int, int]
     ) -> Iterator[Row]:
-        """Return who has not both classes, where anybody has not: missing, and not yet due."""
+        """Yield the rows of subjects without both classes, missing and not yet due, if any."""
         missing = {i: cells.get(f"{self.index}.{i}.m", 0) for i in columns}
         not_due = {i: head.shown - sizes[i] - missing[i] for i, head in columns.items()}
         for value, label, counts in (
