@@ -73,8 +73,8 @@ class _Source:
 
 def figures(study: Study, sums: Share) -> tuple[Figure, ...]:
     """Read the figures out of the sums."""
-    plan, read_sums = compiled(study), Sums(sums)
-    return tuple(_figure(figure, plan, read_sums) for figure in study.definition.figures)
+    compiled_study, read_sums = compiled(study), Sums(sums)
+    return tuple(_figure(figure, compiled_study, read_sums) for figure in study.definition.figures)
 
 
 def _changes(source: _Source) -> Iterator[str]:
@@ -87,8 +87,8 @@ def _changes(source: _Source) -> Iterator[str]:
         yield from notes.changes([("", *unit_and_direction)])
 
 
-def _figure(figure: FigureDefinition, plan: CompiledStudy, sums: Sums) -> Figure:
-    table = plan.tables[figure.source.table]
+def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums) -> Figure:
+    table = compiled_study.tables[figure.source.table]
     places = table.definition.percent_decimals
     row = next(
         row_definition
@@ -99,7 +99,7 @@ def _figure(figure: FigureDefinition, plan: CompiledStudy, sums: Sums) -> Figure
     budget = WorkBudget()
     columns = [(i, column.head(sums, places, budget)) for i, column in enumerate(table.columns)]
     columns_shown = [column for column in columns if column[1].id in shown_columns]
-    source = _Source(figure, table, plan.study.visits, columns_shown, sums)
+    source = _Source(figure, table, compiled_study.study.visits, columns_shown, sums)
     kind, read, method = _KINDS[figure.kind]
     return Figure(
         id=figure.id,

@@ -141,13 +141,13 @@ def _findings(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
     if any("" in {box.arm for box in group} for group in boxes_by_id.values()):
         arms = [None]
     for arm in arms:
-        of_arm = {
+        boxes_of_arm = {
             name: [box for box in group if arm is None or box.arm == arm]
             for name, group in boxes_by_id.items()
         }
-        if any(box.n is None for box in of_arm[identity.total]):
+        if any(box.n is None for box in boxes_of_arm[identity.total]):
             continue
-        sizes = {name: sum(box.n or 0 for box in group) for name, group in of_arm.items()}
+        sizes = {name: sum(box.n or 0 for box in group) for name, group in boxes_of_arm.items()}
         parts = sum(sizes[name] for name in identity.parts)
         if sizes[identity.total] != parts:
             labels = {name: isolated(group[0].label) for name, group in boxes_by_id.items()}
@@ -160,17 +160,17 @@ def _findings(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
 def compile_flow(definition: FlowDefinition, rules: Rules) -> CompiledFlow:
     """Compile a flow; raises `Rejected` where it names what the definition does not define."""
 
-    def plan(box: FlowBox, path: str, *, by_arm: bool) -> CompiledBox:
+    def compile_box(box: FlowBox, path: str, *, by_arm: bool) -> CompiledBox:
         reasons = level_finder(rules, box.reasons, f"{path}/reasons") if box.reasons else None
         arms = rules.study.definition.arms if by_arm else ()
         test = rules.condition(box.count, f"{path}/count")
         zero_counts = definition.zero_counts if box.zero_counts is None else box.zero_counts
         return CompiledBox(box, test, reasons, arms, zero_counts)
 
-    def made(i: int, stage: FlowStage) -> tuple[CompiledBox, Sequence[CompiledBox]] | None:
+    def compile_stage(i: int, stage: FlowStage) -> tuple[CompiledBox, Sequence[CompiledBox]] | None:
         plans = [
             rules.faults.attempt(
-                partial(plan, box, f"/flow/stages/{i}/{box_path}", by_arm=stage.by_arm)
+                partial(compile_box, box, f"/flow/stages/{i}/{box_path}", by_arm=stage.by_arm)
             )
             for box_path, box in _boxes(stage)
         ]
@@ -180,7 +180,7 @@ def compile_flow(definition: FlowDefinition, rules: Rules) -> CompiledFlow:
         )
 
     _check_waiting(definition, rules)
-    stages = [made(i, stage) for i, stage in enumerate(definition.stages)]
+    stages = [compile_stage(i, stage) for i, stage in enumerate(definition.stages)]
     design = _DESIGNS[rules.study.definition.design]
     return CompiledFlow(definition, design, [stage for stage in stages if stage is not None])
 

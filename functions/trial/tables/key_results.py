@@ -32,7 +32,9 @@ def key_results(definition: Definition, grids: Iterable[Grid]) -> tuple[KeyResul
     by_id = {grid.id: grid for grid in grids}
     return tuple(
         _key_result(
-            key_result, by_id[key_result.source.table], _least(definition, key_result.source)
+            key_result,
+            by_id[key_result.source.table],
+            _minimum_percent(definition, key_result.source),
         )
         for key_result in definition.key_results
     )
@@ -44,13 +46,13 @@ _STATISTIC = {name: name for name in ("n", "events", "mean", "median", "differen
 """What a cell must hold for a key result to show it."""
 
 
-def check(plan: CompiledStudy, faults: FaultCollector) -> None:
+def check(compiled_study: CompiledStudy, faults: FaultCollector) -> None:
     """Note key results that show what their cell does not have, or more decimals than are kept."""
-    for i, key_result in enumerate(plan.study.definition.key_results):
+    for i, key_result in enumerate(compiled_study.study.definition.key_results):
         faults.attempt(
-            partial(_check_shown, plan.study.definition, key_result, f"/key_results/{i}")
+            partial(_check_shown, compiled_study.study.definition, key_result, f"/key_results/{i}")
         )
-        faults.attempt(partial(_check_decimals, plan, key_result, f"/key_results/{i}"))
+        faults.attempt(partial(_check_decimals, compiled_study, key_result, f"/key_results/{i}"))
 
 
 def _check_shown(definition: Definition, key_result: KeyResultDefinition, path: str) -> None:
@@ -65,43 +67,49 @@ def _check_shown(definition: Definition, key_result: KeyResultDefinition, path: 
         raise refused(f"{path}/show", detail)
 
 
-def _check_decimals(plan: CompiledStudy, key_result: KeyResultDefinition, path: str) -> None:
+def _check_decimals(
+    compiled_study: CompiledStudy, key_result: KeyResultDefinition, path: str
+) -> None:
     if key_result.decimals is not None:
-        for precision in _precisions(plan, key_result.source):
+        for precision in _precisions(compiled_study, key_result.source):
             check_printed(precision, key_result.decimals, f"{path}/decimals")
 
 
-def _precisions(plan: CompiledStudy, ref: CellRef) -> Iterator[Precision]:
+def _precisions(compiled_study: CompiledStudy, ref: CellRef) -> Iterator[Precision]:
     """Return how finely that is kept of which a cell shows a mean, a median or a difference."""
-    for row in plan.tables[ref.table].rows if ref.table in plan.tables else ():
+    for row in compiled_study.tables[ref.table].rows if ref.table in compiled_study.tables else ():
         if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
             yield from row.precisions
 
 
-def _least(definition: Definition, ref: CellRef) -> Decimal | None:
+def _minimum_percent(definition: Definition, ref: CellRef) -> Decimal | None:
     """Return the percentage below which a table leaves a term out, where a cell is of terms."""
     table_and_row = find_row(ref, definition.tables)
     terms = table_and_row[1].terms if table_and_row else None
     return terms.minimum_percent if terms else None
 
 
-def _key_result(definition: KeyResultDefinition, grid: Grid, least: Decimal | None) -> KeyResult:
+def _key_result(
+    definition: KeyResultDefinition, grid: Grid, minimum_percent: Decimal | None
+) -> KeyResult:
     source = definition.source
     row = next((row for row in grid.rows if row.id == source.row), _NO_ROW)
     cell = next((row_cell for row_cell in row.cells if row_cell.column == source.column), _EMPTY)
     column = next(grid_column for grid_column in grid.columns if grid_column.id == source.column)
     counts = definition.show not in (*_MEASURED, "p")
     nobody = not any(grid_column.n for grid_column in grid.columns)
-    hidden = least is not None and row is _NO_ROW  # in nobody, or in too few to be shown
+    not_printed = (
+        minimum_percent is not None and row is _NO_ROW
+    )  # in nobody, or in too few to be shown
     value, text = (None, NOT_REPORTED) if nobody else _shown(definition, cell)
-    if hidden and counts and not nobody:
-        value, text = None, f"below {least:f} %"
+    if not_printed and counts and not nobody:
+        value, text = None, f"below {minimum_percent:f} %"
     ci, ci_text = _interval(definition, cell)
     return KeyResult(
         id=definition.id,
         label=definition.label,
         population=definition.population or grid.population,
-        n=None if nobody or hidden else _n(definition, cell),
+        n=None if nobody or not_printed else _n(definition, cell),
         N=_size(cell, column) if counts else None,
         value=value,
         unit=definition.unit or _unit(definition, row),

@@ -53,16 +53,18 @@ def changes(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
 
 def undated(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     """State how many subjects, by column, have events that do not count for lack of a date."""
-    return _subjects(f"{isolated(label)}: events without a known date are not counted.", counts)
+    return _with_subjects(
+        f"{isolated(label)}: events without a known date are not counted.", counts
+    )
 
 
 def baselines(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     """State for how many subjects, by column, the last value carried forward is the baseline."""
     sentence = "where no value followed the baseline, LOCF carried that forward (BOCF)."
-    return _subjects(f"{isolated(label)}: {sentence}", counts)
+    return _with_subjects(f"{isolated(label)}: {sentence}", counts)
 
 
-def _subjects(sentence: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+def _with_subjects(sentence: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     per_column = ", ".join(f"{isolated(column)} {n}" for column, n in counts.items() if n)
     return (f"{sentence} Subjects: {per_column}.",) if per_column else ()
 
@@ -82,12 +84,12 @@ def unreported(rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[Row]:
     """Yield the rows; in a table of no subjects as not reported, since 0 of 0 would be a result."""
     nobody = _of_nobody(columns)
     for row in rows:
-        cells = (replace(cell, statistics=tuple(map(_nothing, cell.statistics)))
+        cells = (replace(cell, statistics=tuple(map(_not_reported, cell.statistics)))
                  for cell in row.cells)  # fmt: skip
         yield replace(row, cells=tuple(cells)) if nobody else row
 
 
-def _nothing(statistic: Statistic) -> Statistic:
+def _not_reported(statistic: Statistic) -> Statistic:
     """Leave the denominator, which is 0, and say of all else that nothing is known."""
     if statistic.name == "N":
         return statistic

@@ -89,7 +89,7 @@ def scientific_text(value: Exact) -> str:
 
 
 def nearest_short_decimal(value: Exact, places_kept: int) -> Fraction:
-    """Take a statistic of rounded values for the short decimal that it cannot be told from.
+    """Return a statistic of rounded values as the short decimal that it cannot be told from.
 
     Values with endless decimals are kept to some `kept` places, so their mean can be off by half a
     unit of the last of these, and 33.3..., 33.3... and 0.2 average to a hair below 25.05 - to 25.0

@@ -34,7 +34,7 @@ from trial.tables.checking.reference_walk import (
 )
 from trial.tables.listings import facts, items
 from trial.tables.listings.sources import DERIVED
-from trial.tables.rows.events import OTHER
+from trial.tables.rows.events import OTHER_LEVEL
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL
 
 
@@ -197,7 +197,7 @@ def _row(named: NamedReference) -> Iterator[FieldError]:
         yield unknown_name(named.path, "row", named.value, there, f"table {table.get('id')}")
 
 
-_OF_NOBODY_ELSE = ("", NOT_YET_DUE_LEVEL, OTHER, "Other")
+_OF_NOBODY_ELSE = ("", NOT_YET_DUE_LEVEL, OTHER_LEVEL, "Other")
 """Rows of who is at none of the levels: missing, not yet due, at another."""
 
 

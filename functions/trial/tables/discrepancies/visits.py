@@ -37,12 +37,12 @@ def _by_visit(derivation: Derivation) -> dict[str, list[Record]]:
 
 def _overlap(records: list[Record]) -> bool:
     """Return whether one thing is measured in two records, or two of them measure nothing."""
-    measured = [set(map(_what, record.data.get("measurements", ()))) for record in records]
+    measured = [set(map(_identity, record.data.get("measurements", ()))) for record in records]
     alike = sum(map(len, measured)) > len(set().union(*measured))
     return alike or measured.count(set()) > 1
 
 
-def _what(item: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _identity(item: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return what identifies a measurement: its parameter, position and all but its result."""
     return tuple(sorted((k, v) for k, v in item.items() if k not in ("result", "unit")))
 
@@ -188,7 +188,7 @@ _CHOSEN = {"first dose": ("dose.administered",), "coding": ("adverse-event.coded
 
 def undecided(derivation: Derivation) -> Iterator[Evidence]:
     """Find what neither a date, a time nor the definition chooses between, though it matters."""
-    open_: dict[tuple[Key, ...], dict[str, None]] = {}
+    details_by_records: dict[tuple[Key, ...], dict[str, None]] = {}
     for choice in derivation.undecided:
         candidates = (
             (kind, record)
@@ -197,6 +197,8 @@ def undecided(derivation: Derivation) -> Iterator[Evidence]:
             if (kind, record) in derivation.subject.records
         )
         day = f", {dates.iso(choice.day)}" if choice.day else ""
-        open_.setdefault(tuple(candidates)[:MAX_RECORDS_NAMED], {})[f"{choice.of}{day}"] = None
-    for records, details in open_.items():
+        details_by_records.setdefault(tuple(candidates)[:MAX_RECORDS_NAMED], {})[
+            f"{choice.of}{day}"
+        ] = None
+    for records, details in details_by_records.items():
         yield records, "; ".join(details)

@@ -40,31 +40,33 @@ def _in_order(derivations: Iterable[Derivation]) -> Iterator[Derivation]:
         yield derivation
 
 
-def listings(plan: CompiledStudy, derivations: Iterable[Derivation]) -> tuple[Listing, ...]:
+def listings(
+    compiled_study: CompiledStudy, derivations: Iterable[Derivation]
+) -> tuple[Listing, ...]:
     """Return every listing of the definition, of subjects given in order of their ids.
 
     One of all discrepancies is added where the definition has none.
 
     What gives the subjects is iterated anew for each reading of each listing.
     """
-    defined = plan.study.definition
+    defined = compiled_study.study.definition
     return tuple(
-        _listing(plan.rules, definition, derivations, f"/listings/{i}")
+        _listing(compiled_study.rules, definition, derivations, f"/listings/{i}")
         for i, definition in enumerate((*defined.listings, *complete.added(defined)))
     )
 
 
-def check(plan: CompiledStudy, faults: FaultCollector) -> None:
+def check(compiled_study: CompiledStudy, faults: FaultCollector) -> None:
     """Note listings that show what is not there."""
-    for i, definition in enumerate(plan.study.definition.listings):
-        faults.attempt(partial(_listing, plan.rules, definition, (), f"/listings/{i}"))
+    for i, definition in enumerate(compiled_study.study.definition.listings):
+        faults.attempt(partial(_listing, compiled_study.rules, definition, (), f"/listings/{i}"))
 
 
 def _listing(
     rules: Rules, definition: ListingDefinition, derivations: Iterable[Derivation], path: str
 ) -> Listing:
     find = items.finder(rules, definition, path)
-    meant = (
+    includes = (
         rules.condition(definition.subjects, f"{path}/subjects") if definition.subjects else None
     )
     sourced_columns = columns(rules, definition, path)
@@ -74,7 +76,7 @@ def _listing(
     def rows(derivation: Derivation) -> Iterator[ListingRow]:
         if derivation.superseded and not superseded_too:
             return
-        if meant is not None and not meant(derivation):
+        if includes is not None and not includes(derivation):
             return
         for item in find(derivation):
             yield tuple(source(derivation, item) for source in sources)

@@ -101,7 +101,7 @@ def _observations(rules: Rules, parameters: list[str], path: str) -> ItemFinder:
 
     def items(derivation: Derivation) -> Iterator[ListingItem]:
         for name in parameters:
-            visits = _chosen(rules, derivation, name)
+            visits = _visit_labels(rules, derivation, name)
             for observation in derivation.series(name).observations:
                 yield ListingItem(
                     observation.record,
@@ -119,7 +119,7 @@ def _observations(rules: Rules, parameters: list[str], path: str) -> ItemFinder:
     return items
 
 
-def _chosen(
+def _visit_labels(
     rules: Rules, derivation: Derivation, parameter: str
 ) -> dict[tuple[str, int], list[str]]:
     """Return the labels of visits by the record, and place in it, of what was chosen for each."""

@@ -183,7 +183,7 @@ class PairsRow(PlacedRow):
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject in one of the four pairs, once both conditions are determined.
 
-        Apart, whether one is open to what its adverse events `lack`, as in `Counting`.
+        In a cell of its own (`l`) if one hangs on `optional_fields`, as in `ConditionCount`.
         """
         if not members[self.column]:
             return

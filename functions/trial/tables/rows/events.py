@@ -34,13 +34,13 @@ from trial.tables.rows.kinds import (
     undated_statistic,
 )
 
-DAYS_A_YEAR = Fraction(1461, 4)
-OTHER = "(other)"
-"""Stands in the ids of rows for a level that nobody knows the place of."""
+DAYS_PER_YEAR = Fraction(1461, 4)
+OTHER_LEVEL = "(other)"
+"""Stands in the ids of rows for levels of severity that are not on the scale."""
 EventCounts = Mapping[tuple[int, str], int]
-"""Subjects (`n`) and events (`e`) by the position of their column.
+"""Counts by column and statistic: subjects (`n`) and events (`e`) of those that match.
 
-`v` are events that lack what is asked of them, `w` subjects with those and none that is meant.
+`v` counts events that lack a field the filter asks for, `w` subjects with such and none that match.
 """
 
 
@@ -60,18 +60,18 @@ def event_cells(heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[Cell,
 
 @dataclass(frozen=True)
 class EventSelection:
-    """What a filter asks of adverse events and some may lack: those are not counted, but told of.
+    """A filter of adverse events, and the fields that it asks for and an event may lack.
 
-    `asked` says what that is.
+    Events that lack one are not counted; a footnote says how many there are.
     """
 
     matches: EventMatcher
     optional_fields: Sequence[str]
 
     def undetermined_counts(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
-        """Count the events of a subject that lack what is asked, and the subject if it has others.
+        """Count a subject's events that lack a field asked for, and the subject if none matches.
 
-        Of a subject with an event that is meant, the answer is known.
+        Where one of its events matches, the answer for the subject is known.
         """
         truths = [self.matches(event) for event in events] if self.optional_fields else []
         n = truths.count(None)
@@ -82,7 +82,7 @@ class EventSelection:
     def note(self, label: str, heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[str, ...]:
         """State how many events and subjects may or may not match, for lack of a field."""
         texts_by_column = [
-            (head.label, _said(n, counts.get((i, "w"), 0)))
+            (head.label, _not_counted_text(n, counts.get((i, "w"), 0)))
             for i, head in enumerate(heads)
             if (n := counts.get((i, "v"), 0))
         ]
@@ -93,7 +93,7 @@ class EventSelection:
         )
 
 
-def _said(events: int, subjects: int) -> str:
+def _not_counted_text(events: int, subjects: int) -> str:
     """Return how many events are not counted and, for that, how many subjects."""
     text = f"{events} event{'' if events == 1 else 's'}"
     return f"{text}, and so {subjects} subject{'' if subjects == 1 else 's'}" if subjects else text
@@ -101,7 +101,7 @@ def _said(events: int, subjects: int) -> str:
 
 @dataclass(frozen=True)
 class EventsRow(PlacedRow):
-    """Subjects with at least one adverse event of some description, and how many events."""
+    """Subjects with at least one adverse event that matches a filter, and the number of events."""
 
     selection: EventSelection
 
@@ -132,10 +132,10 @@ class EventsRow(PlacedRow):
 
 @dataclass(frozen=True)
 class Severity:
-    """Which field of an adverse event says how bad it was, and its levels, mildest first.
+    """The field that grades an adverse event, severity or toxicity grade, and its levels.
 
-    `labels` are those that are known and `always` those of them that are shown in any case: a level
-    that occurs is never lost.
+    `labels` are the known levels, mildest first, and `always` those of them that are shown even
+    with nobody. A level that occurs and is not known is shown too.
     """
 
     field: str
@@ -143,15 +143,15 @@ class Severity:
     always: frozenset[str]
 
     def worst(self, events: Iterable[AdverseEvent]) -> str | None:
-        """Return the worst level that one of some events reached; '' where none has one.
+        """Return the worst level among events; '' where none has a level, None without events.
 
-        None where there are no events. A level that is not known comes after all that are.
+        A level that is not known counts as worse than all that are.
         """
         reached = {level_text(event.data.get(self.field) or "") for event in events}
         return max(reached, key=lambda level: (bool(level), self.place(level), level), default=None)
 
     def place(self, level: str) -> int:
-        """Return the place of a level among those that are known."""
+        """Return the position of a level among the known; the first free one where it is not."""
         places = list(self.labels)
         return places.index(level) if level in self.labels else len(places)
 
@@ -160,8 +160,8 @@ class Severity:
 class TermsRow:
     """Adverse events by system organ class and preferred term, most frequent first.
 
-    The terms are those that occur; their cells spread over a fixed number of rows of sums by a
-    checksum of their name.
+    The terms are those that occur, so no position can name their cells: the term does. A checksum
+    of it spreads the cells over a fixed number of rows of sums, so that none grows without bound.
     """
 
     id: str
@@ -186,14 +186,14 @@ class TermsRow:
             if self.severity and (worst := self.severity.worst(events)) is not None:
                 is_known = worst in self.severity.labels
                 counts[str(self.severity.place(worst)) if is_known else "o" if worst else "m"] = 1
-            self._put(share, members, name, counts)
+            self._put_counts(share, members, name, counts)
         if lack := self.selection.undetermined_counts(derivation.adverse_events):
-            self._put(share, members, (), lack)
+            self._put_counts(share, members, (), lack)
 
-    def _put(
+    def _put_counts(
         self, share: Share, members: Members, name: Sequence[str], counts: Mapping[str, int]
     ) -> None:
-        """Add counts to the cells of a term; those of no term are of the whole row."""
+        """Add counts to the cells of a term; those without a term are of the row as a whole."""
         text = canonical(list(name))
         row = f"{self.sums}{zlib.crc32(text.encode()) % self.chunks}"
         for column, member in enumerate(members):
@@ -263,10 +263,10 @@ class TermsRow:
         )
         return any(share is not None and share >= self.minimum_percent for share in shares)
 
-    def _named(self, name: tuple[str, ...]) -> str:
-        """Name a term's row; a term that is called like a level is told from its class's level."""
+    def _term_row_id(self, name: tuple[str, ...]) -> str:
+        """Return the id of a term's row, different from that of a level with the term's name."""
         under = self.severity if len(name) > 1 else None
-        levels = (*under.labels, OTHER, "") if under else ()
+        levels = (*under.labels, OTHER_LEVEL, "") if under else ()
         row = row_id(self.id, *name)
         if name[-1] not in levels:
             return row
@@ -276,10 +276,10 @@ class TermsRow:
     def _rows(
         self, name: tuple[str, ...], term_counts: EventCounts, heads: Sequence[ColumnHead]
     ) -> Iterator[Row]:
-        row, level = self._named(name), len(name) - 1
+        row, level = self._term_row_id(name), len(name) - 1
         groups = tuple(zip(self.factors, name, strict=False))
         yield Row(row, name[-1], level, event_cells(heads, term_counts), groups)
-        for statistic, value, label in self._worst(term_counts):
+        for statistic, value, label in self._severity_levels(term_counts):
             cells = tuple(
                 Cell(head.id, count_statistics(term_counts.get((i, statistic), 0), head))
                 for i, head in enumerate(heads)
@@ -287,15 +287,15 @@ class TermsRow:
             )
             yield Row(row_id(row, value), label, level + 1, cells, (*groups, ("level", value)))
 
-    def _worst(self, term_counts: EventCounts) -> Iterator[tuple[str, str, str]]:
-        """Return the levels that are shown under a term: cells, value and label of each."""
+    def _severity_levels(self, term_counts: EventCounts) -> Iterator[tuple[str, str, str]]:
+        """Yield the levels shown under a term: the statistic that counts each, value and label."""
         if self.severity is None:
             return
         occurring = {statistic for _, statistic in term_counts}
         for place, (value, label) in enumerate(self.severity.labels.items()):
             if value in self.severity.always or str(place) in occurring:
                 yield str(place), value, label
-        for statistic, value, label in (("o", OTHER, "Other"), ("m", "", MISSING)):
+        for statistic, value, label in (("o", OTHER_LEVEL, "Other"), ("m", "", MISSING)):
             if statistic in occurring:
                 yield statistic, value, label
 
@@ -352,8 +352,8 @@ class IncidenceRow(PlacedRow):
             if head.comparison is None:
                 n, days, missed = (cells.get(f"{self.index}.{i}.{name}", 0) for name in "ndu")
                 undated[head.label] = missed
-                shown_rate = (*self._rate(n, days), *undated_statistic(missed))
-                rate_cells.append(Cell(head.id, shown_rate, f"{EXACT_POISSON}, 95 %"))
+                statistics = (*self._rate(n, days), *undated_statistic(missed))
+                rate_cells.append(Cell(head.id, statistics, f"{EXACT_POISSON}, 95 %"))
         counts = {
             (i, name): cells.get(f"{self.index}.{i}.{name}", 0)
             for i in range(len(heads))
@@ -365,10 +365,10 @@ class IncidenceRow(PlacedRow):
 
     def _rate(self, n: int, days: int) -> tuple[Statistic, ...]:
         incidence, interval = rate(n, days), poisson_interval(n, days)
-        years = number_statistic("years", Fraction(days) / DAYS_A_YEAR, 1)
+        years = number_statistic("years", Fraction(days) / DAYS_PER_YEAR, 1)
         if incidence is None or interval is None:
             return integer_statistic("n", n), years
-        scale = DAYS_A_YEAR * self.per
+        scale = DAYS_PER_YEAR * self.per
         low, high = (Fraction(limit) * scale for limit in interval)
         return (
             integer_statistic("n", n),

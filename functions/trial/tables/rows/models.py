@@ -46,7 +46,7 @@ from trial.tables.rows.kinds import (
 CHUNKS = 16
 """Rows of sums that the levels of factors are spread over."""
 POOLED = "(pooled)"
-"""What the small levels of a factor become."""
+"""The level that the small levels of a factor are pooled to."""
 _ARM = "arm"
 _WEIGHTS = {"equal": EQUAL, "observed": OBSERVED}
 _PAIR = 2
@@ -63,9 +63,9 @@ class StratifiedRow(PlacedRow):
     strict_test: Test
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count the subject in its stratum once it is settled and, where it holds, once more.
+        """Count the subject in its stratum (`d`) and, where the condition holds, once more (`n`).
 
-        Apart, whether the answer is open to what its adverse events `lack`.
+        In a cell of its own (`l`) if the answer hangs on `optional_fields` of its adverse events.
         """
         levels, holds = (
             [stratum_of(derivation) for stratum_of in self.strata],
@@ -136,7 +136,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class AncovaRow:
-    """Analysis of covariance: what the model needs are sums by arm and level of each factor."""
+    """Analysis of covariance: the model needs only sums by arm and by level of each factor."""
 
     id: str
     label: str
@@ -152,7 +152,11 @@ class AncovaRow:
     scores: Mapping[str, Decimal]
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Add the subject's values at its levels; and count it where levels may be pooled."""
+        """Add the subject's values at its levels; and count it where levels may be pooled.
+
+        Which levels are pooled depends on all subjects, so the sums are kept by level as reported
+        and pooled when they are read.
+        """
         arm = next(
             (arm for arm, is_member in zip(self.arms, members, strict=True) if arm and is_member),
             None,
@@ -178,7 +182,7 @@ class AncovaRow:
 
     @property
     def precisions(self) -> list[Precision]:
-        """How finely that is kept which it describes."""
+        """The precision of the measure that it describes."""
         return [self.response.precision]
 
     def check(self, path: str) -> None:

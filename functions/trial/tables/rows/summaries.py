@@ -76,7 +76,7 @@ class SummaryRow(PlacedRow):
 
     @property
     def precisions(self) -> list[Precision]:
-        """How finely that is kept which it describes."""
+        """The precisions of the measures that it describes."""
         return [quantity.precision for _, quantity, *_ in self._measured]
 
     def check(self, path: str) -> None:
@@ -89,7 +89,7 @@ class SummaryRow(PlacedRow):
 
     @property
     def _drawn(self) -> Sequence[str]:
-        """The mean, where a column or a chart may show it that is none of the statistics."""
+        """The mean, where a comparing column or a figure may show it without its being listed."""
         return ("mean",) if None in self.quantities or self.groups else ()
 
     @cached_property
@@ -149,7 +149,7 @@ class SummaryRow(PlacedRow):
         return Moments(quantity.places).estimate(moment_cells)
 
     def short_decimals(self, column: int, *values: Exact) -> list[Fraction]:
-        """Take statistics of a column for the short decimals that they cannot be told from."""
+        """Return statistics of a column, each as the short decimal that it stands for, if any."""
         quantity = self.quantities[column]
         endless = fewest_places(quantity.precision) if quantity else None
         return [

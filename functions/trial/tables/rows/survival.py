@@ -36,8 +36,8 @@ from trial.tables.rows.kinds import (
 )
 from trial.tables.rows.summaries import TALLY_POINTS
 
-_MISSING = "0m[]"
-"""Who has no time, or no stratum, and will have none."""
+_MISSING_CELL = "0m[]"
+"""The cell of subjects without a time or a stratum, of whom neither can come any more."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,15 @@ class SurvivalRow:
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject at its day; without a stratum it is left out, as without a start.
 
-        One with an event that has no date counts as censored, and apart; likewise one with an
-        adverse event that lacks what is `asked` of it. Who is left out is missing once all is over,
-        and may still come until then.
+        A subject with an event that has no date counts as censored, and once more in a cell of its
+        own (`u`); likewise one with an adverse event that lacks one of the `optional_fields` (`v`).
+        A subject left out is missing once the study is over for it, and not yet due until then.
         """
         time, levels = self.time(derivation), [stratum_of(derivation) for stratum_of in self.strata]
         if time is None or None in levels:
             for column, member in enumerate(members):
                 if member and derivation.over:
-                    put_cell(share, f"{self.sums}{column}#0", _MISSING, 1)
+                    put_cell(share, f"{self.sums}{column}#0", _MISSING_CELL, 1)
             return
         marks = ("e" if time.event else "c", *"u" * time.undated, *"v" * time.undetermined)
         for column, member in enumerate(members):
@@ -79,13 +79,13 @@ class SurvivalRow:
         return {f"{self.sums}{column}{end}" for column in columns for end in ("from", "to")}
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Return who had the event, the quartiles, and the share without it at the days asked for.
+        """Return subjects with the event, the quartiles, and the share without it at some days.
 
         Columns that compare give the log-rank test, over strata where there are any.
         """
         times = {i: self._times(sums, i) for i, head in enumerate(heads) if not head.comparison}
         curves = {
-            i: kaplan_meier(_joined(strata_times.values())) for i, strata_times in times.items()
+            i: kaplan_meier(_all_strata(strata_times.values())) for i, strata_times in times.items()
         }
         strata = sorted({stratum for strata_times in times.values() for stratum in strata_times})
         tests = tuple(
@@ -93,12 +93,12 @@ class SurvivalRow:
             for head in heads
             if head.comparison and (columns := head.comparison.columns)
         )
-        undated = {i: self._apart(sums, i, "u") for i in curves}
+        undated = {i: self._marked_count(sums, i, "u") for i in curves}
         events = tuple(
             Cell(
                 heads[i].id,
                 (
-                    *self._events(times[i], heads[i], self._apart(sums, i, "m")),
+                    *self._events(times[i], heads[i], self._marked_count(sums, i, "m")),
                     *undated_statistic(undated[i]),
                 ),
                 KAPLAN_MEIER,
@@ -133,7 +133,7 @@ class SurvivalRow:
 
     def times(self, sums: Sums, column: int) -> Times:
         """Read events and censorings by day of a column, all strata together."""
-        return _joined(self._times(sums, column).values())
+        return _all_strata(self._times(sums, column).values())
 
     def _times(self, sums: Sums, column: int) -> dict[str, dict[int, tuple[int, int]]]:
         """Return events and censorings by day, for each stratum."""
@@ -149,8 +149,8 @@ class SurvivalRow:
                 times[int(day[:-1])] = (events + n * event, censored + n * (not event))
         return times_by_stratum
 
-    def _apart(self, sums: Sums, column: int, mark: str) -> int:
-        """Count the subjects of a mark: no date, lacking what is asked, or left out."""
+    def _marked_count(self, sums: Sums, column: int, mark: str) -> int:
+        """Return the subjects of a mark: no date (`u`), lacking a field (`v`), or missing (`m`)."""
         spread = sums.spread(f"{self.sums}{column}")
         return sum(n for cells in spread for cell, n in cells.items() if f"{mark}[" in cell)
 
@@ -158,13 +158,15 @@ class SurvivalRow:
         self, sums: Sums, heads: Sequence[ColumnHead], undated: Mapping[int, int]
     ) -> Iterator[str]:
         yield from notes.undated(self.label, {heads[i].label: n for i, n in undated.items()})
-        maybe = ((heads[i].label, self._apart(sums, i, "v")) for i in undated)
-        yield from notes.optional_fields_notes(self.label, self.optional_fields, maybe)
+        undetermined_counts = ((heads[i].label, self._marked_count(sums, i, "v")) for i in undated)
+        yield from notes.optional_fields_notes(
+            self.label, self.optional_fields, undetermined_counts
+        )
 
     def _events(
         self, times: Mapping[str, Times], head: ColumnHead, missing: int
     ) -> tuple[Statistic, ...]:
-        joined = _joined(times.values()).values()
+        joined = _all_strata(times.values()).values()
         events, censored = (
             (sum(counts) for counts in zip(*joined, strict=True)) if joined else (0, 0)
         )
@@ -177,7 +179,7 @@ class SurvivalRow:
         )
 
 
-def _joined(strata: Iterable[Times]) -> Times:
+def _all_strata(strata: Iterable[Times]) -> Times:
     joined: dict[int, tuple[int, int]] = {}
     for times in strata:
         for day, (events, censored) in times.items():
