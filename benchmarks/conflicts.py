@@ -151,7 +151,7 @@ def _adds_up(client: Overlapping, entries: list[Entry]) -> bool:
     return (
         same == anew
         and store.sums(study) == shares
-        and store.check(study) == {number: {} for number in range(SHARDS)}
+        and store.check_sums(study) == {number: {} for number in range(SHARDS)}
     )
 
 

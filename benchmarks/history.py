@@ -91,12 +91,12 @@ def run(records: int) -> tuple[Cost, list[int]]:
     client, cost = MemoryClient(), Cost(1)
     store = world.open_store(client, cost.meter)
     sizes = []
-    row = keys.subject("TMB-301", 0, "LONG-001")
+    row = keys.subject_row("TMB-301", 0, "LONG-001")
     for _, body in zip(range(records), course(), strict=False):
         cost.start()
         world.take(store, [body])
         items = client.tables[world.TABLE].items()
-        held = [item for at, item in items if at == row or at[1].startswith(keys.pages(row))]
+        held = [item for at, item in items if at == row or at[1].startswith(keys.page_prefix(row))]
         shares = held[0]["shares"]["M"].values()
         sizes.append(sum(len(of["B"]) for of in [*shares, *(item["body"] for item in held)]))
     return cost, sizes

@@ -12,7 +12,7 @@ from trial.commands.intake_context import Channel, IntakeContext
 from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable, error_location
 from trial.events import fields, json_body
-from trial.store.definitions import Put
+from trial.store.definitions import PutStatus
 from trial.web import request_bodies, routing
 from trial.web.routing import Answer, Request, Routes
 
@@ -31,12 +31,14 @@ def put_definition(request: Request, study: str) -> Answer:
     from trial.commands import admission  # noqa: PLC0415
 
     request.content_type(routing.JSON)
-    defined = admission.admit(request.body)
-    if defined.id != study:
-        detail = "the definition's study is not the one it is put to"
+    admitted = admission.admit(request.body)
+    if admitted.id != study:
+        detail = f"`study` must equal the study in the URL, {study}; it is {admitted.id}"
         raise Rejected(422, "Definition not accepted", detail)
-    made = wiring.store().put_definition(defined, request.body, request.principal, request.reason)
-    return _put(defined, made)
+    status = wiring.store().put_definition(
+        admitted, request.body, request.principal, request.reason
+    )
+    return _definition_answer(admitted, status)
 
 
 @routes("PUT", "/studies/{study}/senders")
@@ -45,7 +47,7 @@ def put_senders(request: Request, study: str) -> Answer:
     wiring.store().study(study)
     request.content_type(routing.JSON)
     senders, reason = request_bodies.senders(json_body.read_json(request.body))
-    listed = wiring.senders().put(study, senders, request.principal, reason)
+    listed = wiring.senders().put_list(study, senders, request.principal, reason)
     return routing.document({"study": study} | listed.document())
 
 
@@ -55,23 +57,23 @@ def post_unblind(request: Request, study: str) -> Answer:
     from trial.commands import unblinding  # noqa: PLC0415
 
     reason = _because(request, "Study not unblinded")
-    return _put(*unblinding.unblind(wiring.store(), study, request.principal, reason))
+    return _definition_answer(*unblinding.unblind(wiring.store(), study, request.principal, reason))
 
 
-def _put(defined: Study, made: Put) -> Answer:
+def _definition_answer(admitted: Study, status: PutStatus) -> Answer:
     from trial.tables import checking  # noqa: PLC0415
 
     document: dict[str, object] = {
-        "study": defined.id,
-        "definition": defined.digest,
-        "status": made,
+        "study": admitted.id,
+        "definition": admitted.digest,
+        "status": status,
     }
-    if odd := checking.study_warnings(defined):
+    if odd := checking.study_warnings(admitted):
         document["warnings"] = [each.document() for each in odd]
-    return routing.document(document, _PUT.get(made, 200))
+    return routing.document(document, _STATUS_CODES.get(status, 200))
 
 
-_PUT = {"created": 201, "filling": 202}
+_STATUS_CODES = {"created": 201, "filling": 202}
 
 
 @routes("POST", "/studies/{study}/events")

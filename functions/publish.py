@@ -28,8 +28,7 @@ GIVEN_UP = "it could not be made within a day; ask for it again once its cause i
 
 def wanted(records: list[dict[str, Any]]) -> list[str]:
     """Find which studies changed, or have a report asked for."""
-    partitions = (record["dynamodb"]["Keys"]["PK"]["S"] for record in records)
-    return sorted({keys.study_of(each) for each in partitions})
+    return sorted({keys.study_of_record(record) for record in records})
 
 
 def publish(name: str, holder: str, beat: Beat, *, live: bool = True) -> None:
@@ -89,7 +88,7 @@ def publish_live(writing: DocumentWriter, study: Study) -> None:
     if not publishing.sums_agree(writing.store, study):
         metrics.add_metric("SumMismatches", "Count", 1)
         logger.error("The sums differ from the subjects' shares", study=study.id)
-    wiring.reports().mark(study.id, PUBLISHED, _at(wiring.now()))
+    wiring.reports().mark_rendering(study.id, PUBLISHED, _at(wiring.now()))
     if cut is not None:
         metrics.add_metric("StudiesPublished", "Count", 1)
         logger.info("Documents published", study=study.id, cut=cut.id, accepted=cut.accepted)
@@ -111,7 +110,7 @@ def give_up_report(name: str, request: str, reason: str) -> None:
     """Mark and alarm a report that cannot be made."""
     logger.error("Report not made", study=name, report=request, reason=reason)
     metrics.add_metric("ReportsFailed", "Count", 1)
-    wiring.reports().fail(name, request, reason)
+    wiring.reports().mark_failed(name, request, reason)
 
 
 def give_up(name: str, error: Exception) -> None:
@@ -119,7 +118,7 @@ def give_up(name: str, error: Exception) -> None:
     place = error_location(error)
     logger.error("Study not published", study=name, error=type(error).__name__, place=place)
     metrics.add_metric("PublicationsFailed", "Count", 1)
-    wiring.reports().mark(name, FAILED, _at(wiring.now()), told(error))
+    wiring.reports().mark_rendering(name, FAILED, _at(wiring.now()), told(error))
 
 
 def sweep(beat: Beat, holder: str) -> Unavailable | None:
@@ -139,7 +138,7 @@ def _looked_at(name: str) -> tuple[str, str, bool, bool]:
     current = store.current(name)
     if current is None or current.removed:
         return "", name, False, False
-    marked = reports.marked(name) or dict.fromkeys(("status", "at", "behind_since"), "")
+    marked = reports.last_rendering(name) or dict.fromkeys(("status", "at", "behind_since"), "")
     since, behind = (
         marked["behind_since"],
         currency.is_behind(store, wiring.documents(), store.study(name)),

@@ -210,11 +210,15 @@ def test_a_study_is_removed_after_its_retention_and_not_before(
     service: Service, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(service, events)
-    assert ask(service, "", {"reason": "Done"}, "DELETE").json["detail"] == "it is not retired"
+    early = ask(service, "", {"reason": "Done"}, "DELETE")
+    assert early.json["detail"].startswith("the study must be retired first: POST /studies/")
     ask(service, "/retire", {"reason": "Closed"})
     until = f"{wiring.now().year + 25}-{wiring.now():%m-%d}"
     refused = ask(service, "", {"reason": "Done"}, "DELETE")
-    assert (refused.status, refused.json["detail"]) == (409, f"it is kept until {until}")
+    assert (refused.status, refused.json["detail"]) == (
+        409,
+        f"its retention period ends on {until}",
+    )
     wait(monkeypatch, days=366 * 25)
     assert ask(service, "", {"reason": "Done"}, "DELETE").status == 202
     assert service.get("summary").status == 404

@@ -156,8 +156,8 @@ def test_a_process_goes_by_what_it_read_for_half_a_minute_at_most(
     from trial.store import senders  # noqa: PLC0415
 
     elsewhere = senders.Senders(wiring.table(), wiring.now)
-    assert len(elsewhere.of(STUDY)) == 3
+    assert len(elsewhere.in_force(STUDY)) == 3
     put(limited, [])
-    assert len(elsewhere.of(STUDY)) == 3
-    monkeypatch.setattr(senders, "LIFE", senders.LIFE * 0)
-    assert not elsewhere.of(STUDY)
+    assert len(elsewhere.in_force(STUDY)) == 3
+    monkeypatch.setattr(senders, "CACHE_LIFETIME", senders.CACHE_LIFETIME * 0)
+    assert not elsewhere.in_force(STUDY)

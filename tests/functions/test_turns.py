@@ -49,13 +49,13 @@ def audited(service: Service) -> set[str]:
 def test_a_study_is_audited_once_a_period(three: Service, clock: Clock) -> None:
     audit(three)
     assert audited(three) == {*STUDIES}
-    before = wiring.audits().find("A").done
+    before = wiring.audits().get("A").last_ended
     clock.at += timedelta(hours=23)
     audit(three)
-    assert wiring.audits().find("A").done == before
+    assert wiring.audits().get("A").last_ended == before
     clock.at += timedelta(hours=2)
     audit(three)
-    assert wiring.audits().find("A").done > before
+    assert wiring.audits().get("A").last_ended > before
 
 
 def test_a_study_that_takes_all_the_time_comes_after_the_others_and_goes_on_where_it_was(
@@ -87,13 +87,13 @@ def test_an_audit_that_was_asked_for_and_takes_too_long_goes_on_by_the_schedule(
     three: Service, clock: Clock
 ) -> None:
     audit(three)
-    done = wiring.audits().find("A").done
+    done = wiring.audits().get("A").last_ended
     clock.at += timedelta(minutes=1)
     audit(three, lambda: 1_000, **streamed(("STUDY#A", "AUDIT#1")))  # not delivered again
-    assert wiring.audits().find("A").is_interrupted
+    assert wiring.audits().get("A").is_interrupted
     audit(three)
-    assert wiring.audits().find("A").done > done
-    assert not wiring.audits().find("A").is_interrupted
+    assert wiring.audits().get("A").last_ended > done
+    assert not wiring.audits().get("A").is_interrupted
 
 
 def test_progress_is_kept_from_run_to_run_unless_the_sums_are_others(three: Service) -> None:

@@ -135,7 +135,7 @@ class Histories(RuleBasedStateMachine):
         assert store.sums(study) == cells.total(shares)
         stored = {each.id: each for each in store.subjects(study)}
         assert {name: each.subject for name, each in stored.items()} == recomputed
-        assert all(found == {} for found in store.check(study).values())
+        assert all(found == {} for found in store.check_sums(study).values())
         for name, each in stored.items():
             journal = store.journal(study.id, name)
             assert verify(journal, each.head)

@@ -59,9 +59,8 @@ MAY_BE_IMPURE = {
     "trial.web.request_bodies": {"uuid"},  # names a report that is asked for
     "wiring": {"os"},  # the settings
     "trial.store.dynamodb": {"time"},  # the default of an argument
-    "trial.store.backfill": {"random"},  # jitter
+    "trial.store.backoff": {"random"},  # jitter
     "trial.store.encoding.sealing": {"secrets"},  # a subject's key
-    "trial.store.writing": {"random"},  # jitter
 }
 CLOCKS = {"now", "today", "utcnow", "fromtimestamp", "time_ns", "monotonic", "perf_counter"}
 NEVER_LOADED = ("openpyxl", "numpy", "pandas", "lxml", "aws_xray_sdk")

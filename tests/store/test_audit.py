@@ -175,7 +175,7 @@ def test_damaged_counts_are_found_and_put_right(
     entry = bench.event("P1", "L4")
     assert bench.record(entry) == [Outcome.RECORDED]
     assert found(bench) == []
-    assert set(map(str, bench.store().check(bench.study).values())) == {"{}"}
+    assert set(map(str, bench.store().check_sums(bench.study).values())) == {"{}"}
 
 
 @pytest.mark.parametrize(

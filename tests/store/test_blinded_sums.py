@@ -70,7 +70,7 @@ class Kept:
         for each in sorted(subjects):
             stored = self.store.subject(self.study, each)
             key = stored.cipher_key if stored else b""
-            found.append([row.masked() for row in self.store.journal("TINY", each, key)])
+            found.append([row.blinded_document() for row in self.store.journal("TINY", each, key)])
         return found
 
 
@@ -89,7 +89,7 @@ def exact(kept: Kept, study: Study, entries: Sequence[Entry]) -> None:
     expected = counted(study, entries)
     for view in study.views:
         assert kept.store.sums(view) == expected[view.audience], view.audience
-    assert set(map(str, kept.store.check(study).values())) == {"{}"}
+    assert set(map(str, kept.store.check_sums(study).values())) == {"{}"}
 
 
 @SLOWLY

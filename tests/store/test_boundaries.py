@@ -18,8 +18,8 @@ from trial.store import backfill, definitions, keys, spreading, subject_update, 
 from trial.store.bucket import object_keys
 from trial.store.bucket.retention import Retention
 from trial.store.encoding.shares import encode_share
-from trial.store.generations import ACTIONS
-from trial.store.reports import AT_ONCE, PENDING, ReportRequest
+from trial.store.generations import TRANSACTION_ACTIONS
+from trial.store.reports import IMMEDIATE_ATTEMPTS, PENDING, ReportRequest
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.subject.fold import Outcome
@@ -73,9 +73,9 @@ class TestTransactions:
         monkeypatch.setattr("trial.store.writing._EVENTS_A_TRANSACTION", 95)
         bench = open_bench(shards=1)
         store, made = bench.store(), transactions(bench)
-        entries = [bench.event("P1", f"L{i}") for i in range(ACTIONS - 1 - self.SUMS)]
+        entries = [bench.event("P1", f"L{i}") for i in range(TRANSACTION_ACTIONS - 1 - self.SUMS)]
         assert set(bench.record(*entries, store=store)) == {Outcome.RECORDED}
-        assert made == [ACTIONS]
+        assert made == [TRANSACTION_ACTIONS]
 
     @pytest.mark.parametrize(("subjects", "writes"), [(96, 1), (97, 2)])
     def test_fill_fills_a_transaction_too(
@@ -86,10 +86,12 @@ class TestTransactions:
         store = bench.store(version=bench.study.version + 1)
         made = transactions(bench)
         assert store.fill(bench.study.id)
-        assert sorted(made)[-writes:] == ([ACTIONS] if writes == 1 else [1 + self.SUMS, ACTIONS])
+        assert sorted(made)[-writes:] == (
+            [TRANSACTION_ACTIONS] if writes == 1 else [1 + self.SUMS, TRANSACTION_ACTIONS]
+        )
 
     def test_a_plan_leaves_room_for_the_definition_and_for_who_put_it(self) -> None:
-        actions: list[Any] = [{}] * (ACTIONS - 2)
+        actions: list[Any] = [{}] * (TRANSACTION_ACTIONS - 2)
         assert definitions._fitting(actions) == actions
         with pytest.raises(Rejected) as refused:
             definitions._fitting([*actions, {}])
@@ -99,14 +101,14 @@ class TestTransactions:
         def wide(cells: int) -> Any:
             return {"study": {}, "wide#0": {str(i): 1 for i in range(cells)}}
 
-        for fit in (lambda of: subject_update._fit([], of), lambda of: backfill._fit(1, of, 0)):
-            assert fit(wide(spreading.OPERATORS))
-            assert not fit(wide(spreading.OPERATORS + 1))
+        for fit in (lambda of: subject_update._fits([], of), lambda of: backfill._fits(1, of, 0)):
+            assert fit(wide(spreading.EXPRESSION_OPERATORS))
+            assert not fit(wide(spreading.EXPRESSION_OPERATORS + 1))
 
     def test_a_fill_takes_so_many_bytes_at_once(self) -> None:
-        left = subject_update.BYTES - subject_update.SUM_ROW_BYTES
-        assert backfill._fit(1, {"study": {}}, left)
-        assert not backfill._fit(1, {"study": {}}, left + 1)
+        left = subject_update.TRANSACTION_BYTES - subject_update.SUM_ROW_BYTES
+        assert backfill._fits(1, {"study": {}}, left)
+        assert not backfill._fits(1, {"study": {}}, left + 1)
 
 
 class TestSharesOfAnotherVersion:
@@ -116,7 +118,7 @@ class TestSharesOfAnotherVersion:
         """Let the only subject's share be of another version of it."""
         subject = bench.event("P1").subject
         shard = keys.shard_of(subject, bench.study.definition.shards)
-        partition, sort = keys.subject(bench.study.id, shard, subject)
+        partition, sort = keys.subject_row(bench.study.id, shard, subject)
         row = bench.client.tables[bench.name][partition, sort]
         (stored,) = bench.store().subjects(bench.study)
         body = encode_share(share or stored.share, version)
@@ -199,14 +201,14 @@ class TestDeadlines:
         store = bench.store(*[faults.lost_request] * 99)
         (outcome,) = bench.record(bench.event("P1"), store=store)
         assert isinstance(outcome, Unavailable)
-        assert bench.calls.calls.count("transact_write_items") == writing.ATTEMPTS
+        assert bench.calls.calls.count("transact_write_items") == writing.MAX_ATTEMPTS
 
     @pytest.mark.parametrize(("early", "writes"), [(1, 3), (0, 2)])
     def test_patience_ends_with_its_last_instant(
         self, bench: Bench, early: int, writes: int
     ) -> None:
         store = bench.store(*[faults.lost_request] * 99)
-        deadline = bench.clock.at + writing.PATIENCE
+        deadline = bench.clock.at + writing.RETRY_TIMEOUT
         reads, clock = 0, bench.clock
 
         def late(_seconds: float) -> None:
@@ -220,7 +222,7 @@ class TestDeadlines:
 
         found = writing.Recording(
             store._table, bench.study, store._definitions.plan(bench.study.id),
-            lambda: store._definitions.renewed(bench.study.id), toy.contribute,
+            lambda: store._definitions.reload_plan(bench.study.id), toy.contribute,
             store._spreading, clock, late,
         )  # fmt: skip
         found.deadline = deadline
@@ -235,7 +237,7 @@ class TestReports:
     ASKED = "2026-01-01T00:00:00+00:00"
 
     def asked(self, tries: int) -> ReportRequest:
-        return ReportRequest("R", PENDING, ADMIN, self.ASKED, "", "", "", tries=tries)
+        return ReportRequest("R", PENDING, ADMIN, self.ASKED, "", "", "", attempts=tries)
 
     def after(self, **waited: float) -> datetime:
         return datetime.fromisoformat(self.ASKED) + timedelta(**waited)
@@ -245,13 +247,13 @@ class TestReports:
         waiting = self.asked(tries)
         assert waiting.is_due(self.after(minutes=minutes))
         assert not waiting.is_due(self.after(minutes=minutes, microseconds=-1))
-        assert self.asked(AT_ONCE - 1).is_due(self.after(seconds=0))
+        assert self.asked(IMMEDIATE_ATTEMPTS - 1).is_due(self.after(seconds=0))
 
     def test_it_is_given_up_beyond_a_day_and_not_before_it_was_tried(self) -> None:
         beyond = self.after(days=1, microseconds=1)
-        assert not self.asked(AT_ONCE).has_expired(self.after(days=1))
-        assert self.asked(AT_ONCE).has_expired(beyond)
-        assert not self.asked(AT_ONCE - 1).has_expired(beyond)
+        assert not self.asked(IMMEDIATE_ATTEMPTS).has_expired(self.after(days=1))
+        assert self.asked(IMMEDIATE_ATTEMPTS).has_expired(beyond)
+        assert not self.asked(IMMEDIATE_ATTEMPTS - 1).has_expired(beyond)
 
     def test_what_is_as_old_as_its_grace_is_looked_after(self) -> None:
         assert publish._older(self.ASKED, publish.GRACE, self.after(minutes=10))

@@ -103,7 +103,7 @@ def test_nothing_is_left_of_a_personal_text_and_all_else_stays(bench: Bench, len
     assert stored.subject.accepted == len(entries) + 1
     assert {record.data["term"] for (kind, _), record in stored.subject.records.items()
             if kind == "adverse-event.reported"} == {ERASED}  # fmt: skip
-    assert set(map(str, store.check(bench.study).values())) == {"{}"}
+    assert set(map(str, store.check_sums(bench.study).values())) == {"{}"}
     assert store.sums(bench.study) == {
         row: cells
         for row, cells in store.sums(bench.study).items()
@@ -136,7 +136,7 @@ def test_a_cell_named_for_a_text_goes_with_it(bench: Bench) -> None:
     erasure.erase(store, bench.study, entry, ADMIN)
     assert SECRET not in texts(bench)
     assert store.sums(bench.study)["causes#0"] == {f"cause={ERASED}": 1, "cause=a fall": 1}
-    assert set(map(str, store.check(bench.study).values())) == {"{}"}
+    assert set(map(str, store.check_sums(bench.study).values())) == {"{}"}
 
 
 def test_what_another_generation_counted_goes_with_it_too(bench: Bench) -> None:
@@ -206,7 +206,7 @@ def test_an_event_that_commits_meanwhile_is_erased_with_the_rest(bench: Bench) -
     assert stored is not None
     assert verify(store.journal(bench.study.id, "P1"), stored.head)
     assert stored.version == stored.subject.accepted == len(entries) + 1
-    assert set(map(str, store.check(bench.study).values())) == {"{}"}
+    assert set(map(str, store.check_sums(bench.study).values())) == {"{}"}
 
 
 def test_a_subject_that_is_not_there_cannot_be_erased(bench: Bench) -> None:
@@ -229,10 +229,10 @@ def test_bodies_quarantined_are_dropped_now_and_later(bench: Bench) -> None:
         f'{{"subject": "P1", "term": "{SECRET} and no end': False,
     }
     for body in of_others | of_subject:
-        assert store.quarantined(name, body, {"title": "no"}, ADMIN)
+        assert store.quarantine(name, body, {"title": "no"}, ADMIN)
     assert erase(bench, "P1").quarantined == len(of_subject)
     late = f'{{"subject": "P1", "term": "late {SECRET}"}}'
-    store.quarantined(name, late, {"title": "no"}, ADMIN)
+    store.quarantine(name, late, {"title": "no"}, ADMIN)
     kept = {each.body.decode() for each in store.rejected_bodies(name) if each.body}
     assert kept == of_others.keys()
     gone = [each for each in store.rejected_bodies(name) if each.body is None]
@@ -291,10 +291,10 @@ def test_a_body_quarantined_in_any_moment_of_an_erasure_is_dropped(
 
     def put(client: Any, subject: str) -> None:
         body = json.dumps({"subject": subject, "term": SECRET}) + ending  # whole, or broken
-        quarantine.put(Table(client, bench.name), study, body, {}, "x", bench.clock())
+        quarantine.quarantine_body(Table(client, bench.name), study, body, {}, "x", bench.clock())
 
     def drop(client: Any, subject: str) -> None:
-        quarantine.erase(Table(client, bench.name), bench.study.id, subject, bench.clock())
+        quarantine.erase_subject(Table(client, bench.name), bench.study.id, subject, bench.clock())
 
     for number in range(1, 9):
         for outer, inner in ((put, drop), (drop, put)):
@@ -303,7 +303,11 @@ def test_a_body_quarantined_in_any_moment_of_an_erasure_is_dropped(
             outer(amid, subject)
             if amid.calls < number:
                 inner(bench.client, subject)
-    kept = [each for each in quarantine.each(Table(bench.client, bench.name), study) if each.body]
+    kept = [
+        each
+        for each in quarantine.rejected_bodies(Table(bench.client, bench.name), study)
+        if each.body
+    ]
     assert kept == []
 
 
@@ -312,10 +316,12 @@ def test_refusing_a_body_reads_no_more_with_many_erased_subjects(bench: Bench) -
     for number in range(2):
         counting = Amid(bench.client, 0, lambda: None)
         body = json.dumps({"subject": f"S{number}"})
-        quarantine.put(Table(counting, bench.name), bench.study.id, body, {}, "x", bench.clock())
+        quarantine.quarantine_body(
+            Table(counting, bench.name), bench.study.id, body, {}, "x", bench.clock()
+        )
         calls.append(counting.calls)
         for each in range(60):
-            quarantine.erase(
+            quarantine.erase_subject(
                 Table(bench.client, bench.name), bench.study.id, f"E{each}", bench.clock()
             )
     assert calls[0] == calls[1]

@@ -100,7 +100,7 @@ class World:
             wanted = self.expected(found, version, self.recorded)
             assert store.sums(found) == wanted
             assert cells.total(each.share for each in store.subjects(found)) == wanted
-            assert set(map(str, store.check(found).values())) <= {"{}"} or self.behind(found)
+            assert set(map(str, store.check_sums(found).values())) <= {"{}"} or self.behind(found)
             assert store.sums(found) == wanted
 
     def behind(self, of: Study) -> bool:
@@ -240,7 +240,7 @@ def test_what_is_taken_back_leaves_no_share_and_no_sum_and_can_return(world: Wor
     world.clock.pause(10)
     assert store.drop_generations("S", world.clock()) == [first.generation]
     world.check()
-    assert store.check(first) == {0: {}, 1: {}}
+    assert store.check_sums(first) == {0: {}, 1: {}}
     gates = world.gates(first)
     assert {each[".accepted"]["N"] for each in gates if ".accepted" in each} <= {"0"}
     world.record(store, event(20), event(2, 5, 2))
@@ -257,7 +257,7 @@ def test_what_does_not_fit_with_both_generations_counts_in_force_and_marks_the_o
     world.record(store, event(1))
     world.put(2)
     world.record(store, event(2))
-    monkeypatch.setattr("trial.store.subject_update.ACTIONS", 9)
+    monkeypatch.setattr("trial.store.subject_update.TRANSACTION_ACTIONS", 9)
     assert world.record(store, event(3)) == [RECORDED]
     world.check()
     monkeypatch.undo()

@@ -26,12 +26,12 @@ def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def row_of(bench: Bench, subject: str) -> keys.Key:
     number = keys.shard_of(subject, bench.study.definition.shards)
-    return keys.subject(bench.study.id, number, subject)
+    return keys.subject_row(bench.study.id, number, subject)
 
 
 def pages_of(bench: Bench, subject: str) -> list[Any]:
     at = row_of(bench, subject)
-    return list(bench.table().query(at[0], keys.pages(at)))
+    return list(bench.table().query(at[0], keys.page_prefix(at)))
 
 
 def write(bench: Bench, how: str, what: Any) -> None:

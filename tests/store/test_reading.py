@@ -13,7 +13,7 @@ from trial.definition import study
 from trial.errors import FieldError, Rejected, Unavailable
 from trial.statistics import cells
 from trial.store import Store, keys
-from trial.store.definitions import LIFE
+from trial.store.definitions import CACHE_LIFETIME
 from trial.store.table import key, text
 from trial.subject.fold import Outcome
 
@@ -70,7 +70,7 @@ def test_a_shard_that_is_always_busy_is_read_from_its_subjects(bench: Bench) -> 
     busy = Reads(bench.client, "transact_get_items", dict.fromkeys(range(1, 99), conflict))
     bench.client, client = busy, bench.client
     sums = bench.store().sums(bench.study)
-    assert set(bench.store().check(bench.study).values()) == {None}
+    assert set(bench.store().check_sums(bench.study).values()) == {None}
     bench.client = client
     assert sums == bench.store().sums(bench.study)
     assert sums["study"] == {"accepted": 1}
@@ -92,7 +92,7 @@ def test_check_says_what_the_sums_lack(bench: Bench) -> None:
         "ExpressionAttributeValues": {":0": {"N": "-2"}},
     }
     bench.client.transact_write_items(TransactItems=[{"Update": update}])
-    found = bench.store().check(bench.study)
+    found = bench.store().check_sums(bench.study)
     assert found[shard] == {"results#0": {"0.s": 2}}
     assert found[1 - shard] == {}
 
@@ -187,17 +187,17 @@ def test_a_study_is_looked_up_again_after_its_life_in_the_cache(bench: Bench) ->
     source = toy.definition(bench.study.id, title="Amended")
     bench.store().put_definition(study.load(source), source)
     assert store.study(bench.study.id).definition.title == "A toy"
-    bench.clock.pause(LIFE.total_seconds())
+    bench.clock.pause(CACHE_LIFETIME.total_seconds())
     assert store.study(bench.study.id).definition.title == "Amended"
 
 
 def test_a_body_is_quarantined_once(bench: Bench) -> None:
     store, name = bench.store(), bench.study.id
-    assert store.quarantined(name, '{"id":"é"}', PROBLEM, toy.SENDER)
-    assert not store.quarantined(name, '{"id":"é"}'.encode(), {"title": "Other"}, "else")
-    assert store.quarantined(name, b"\xff\xfe", PROBLEM, toy.SENDER)
-    assert store.quarantined(name, "", PROBLEM, toy.SENDER)
-    assert store.quarantined(name, "half \ud800", PROBLEM, toy.SENDER)
+    assert store.quarantine(name, '{"id":"é"}', PROBLEM, toy.SENDER)
+    assert not store.quarantine(name, '{"id":"é"}'.encode(), {"title": "Other"}, "else")
+    assert store.quarantine(name, b"\xff\xfe", PROBLEM, toy.SENDER)
+    assert store.quarantine(name, "", PROBLEM, toy.SENDER)
+    assert store.quarantine(name, "half \ud800", PROBLEM, toy.SENDER)
     found = {each.body: each for each in store.rejected_bodies(name)}
     assert found.keys() == {'{"id":"é"}'.encode(), b"\xff\xfe", b"", b"half \xed\xa0\x80"}
     assert found[b"\xff\xfe"].document()["body_base64"] == "//4="
@@ -213,16 +213,16 @@ def test_a_body_is_quarantined_once(bench: Bench) -> None:
 
 def test_a_text_and_the_bytes_it_was_read_from_are_one_body(bench: Bench) -> None:
     raw = b"caf\xe9"
-    assert bench.store().quarantined("S", raw, PROBLEM, toy.SENDER)
+    assert bench.store().quarantine("S", raw, PROBLEM, toy.SENDER)
     text = raw.decode(errors="surrogateescape")
-    assert not bench.store().quarantined("S", text, PROBLEM, toy.SENDER)
+    assert not bench.store().quarantine("S", text, PROBLEM, toy.SENDER)
 
 
 def test_a_very_large_body_is_noted_and_a_very_long_problem_shortened(bench: Bench) -> None:
     store, name = bench.store(), bench.study.id
     faults = [FieldError(f"/data/{i}", "x" * 100) for i in range(20_000)]
     problem = Rejected(422, "Wrong", "", *faults).problem()
-    assert store.quarantined(name, b"x" * 1_000_001, problem, toy.SENDER)
+    assert store.quarantine(name, b"x" * 1_000_001, problem, toy.SENDER)
     (found,) = store.rejected_bodies(name)
     assert (found.body, found.size) == (None, 1_000_001)
     assert found.problem["errors"] == [each.document() for each in faults[:100]]
@@ -231,15 +231,15 @@ def test_a_very_large_body_is_noted_and_a_very_long_problem_shortened(bench: Ben
 
 def test_a_body_of_several_items_is_kept_whole(bench: Bench) -> None:
     body = bytes(range(256)) * 3_900
-    assert bench.store().quarantined(bench.study.id, body, PROBLEM, toy.SENDER)
-    assert not bench.store().quarantined(bench.study.id, body, PROBLEM, toy.SENDER)
+    assert bench.store().quarantine(bench.study.id, body, PROBLEM, toy.SENDER)
+    assert not bench.store().quarantine(bench.study.id, body, PROBLEM, toy.SENDER)
     assert [each.body for each in bench.store().rejected_bodies(bench.study.id)] == [body]
 
 
 def test_what_is_quarantined_is_counted_without_its_bodies(bench: Bench) -> None:
     store, name = bench.store(), bench.study.id
     for number in range(4):
-        store.quarantined(name, b"%d" % number + b"x" * 200_000, PROBLEM, toy.SENDER)
+        store.quarantine(name, b"%d" % number + b"x" * 200_000, PROBLEM, toy.SENDER)
     bench.units.clear()
     assert store.count_quarantined(name) == 4
     assert sum(units for _, units in bench.units) <= 4  # 4 KB each; the bodies would be 200
@@ -261,7 +261,7 @@ def test_refusing_a_body_costs_the_same_with_200_erased_subjects_as_with_none(
     before = calls(store, "P8")
     table = bench.table()
     for number in range(200):
-        at = keys.erased(bench.study.id, f"E{number}")
+        at = keys.erasure(bench.study.id, f"E{number}")
         table.put_if_absent(key(at) | {"at": text("2026-01-01")})
     store = bench.store()
     assert calls(store, "P7") == before

@@ -71,12 +71,13 @@ def test_a_study_is_kept_until_its_retention_is_over(bench: Bench) -> None:
     bench.record(bench.event("P1"))
     with pytest.raises(Rejected) as early:
         store.remove(name, ADMIN, "Done")
-    assert (early.value.status, early.value.detail) == (409, "it is not retired")
+    detail = f"the study must be retired first: POST /studies/{name}/retire"
+    assert (early.value.status, early.value.detail) == (409, detail)
     store.retire(name, ADMIN, "Closed")
     years_pass(bench, 24)
     with pytest.raises(Rejected) as still:
         store.remove(name, ADMIN, "Done")
-    assert still.value.detail == "it is kept until 2051-01-01"
+    assert still.value.detail == "its retention period ends on 2051-01-01"
     assert store.sums(bench.study)
 
 
@@ -85,7 +86,7 @@ def test_a_removed_study_leaves_only_who_decided_so(bench: Bench) -> None:
     for i in range(30):
         bench.record(toy.serious(name, "P1", f"AE-{i}", term=f"{i} told her name" * 20))
     bench.record(bench.event("P2"))
-    bench.store().quarantined(name, "{", {"title": "no"}, ADMIN)
+    bench.store().quarantine(name, "{", {"title": "no"}, ADMIN)
     bench.store().retire(name, ADMIN, "Closed")
     years_pass(bench, 26)
     bench.store().remove(name, ADMIN, "Done")

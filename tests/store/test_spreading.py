@@ -52,8 +52,8 @@ def coded(study: str, subject: str, number: int, revision: int = 1, **more: Any)
 
 
 def sum_rows(bench: Bench, shard: int = 0) -> dict[str, Any]:
-    start = keys.sums(bench.study.generation)
-    found = bench.table().query(keys.shard(bench.study.id, shard), start)
+    start = keys.sum_prefix(bench.study.generation)
+    found = bench.table().query(keys.shard_partition(bench.study.id, shard), start)
     return {item["SK"]["S"].removeprefix(start): item for item in found}
 
 
@@ -63,7 +63,7 @@ def check(bench: Bench) -> None:
     subjects = list(store.subjects(bench.study))
     assert all(each.share == contribute(bench.study, each.subject) for each in subjects)
     assert store.sums(bench.study) == cells.total(each.share for each in subjects)
-    assert set(map(str, store.check(bench.study).values())) <= {"{}"}
+    assert set(map(str, store.check_sums(bench.study).values())) <= {"{}"}
 
 
 @pytest.fixture
@@ -99,7 +99,9 @@ def test_no_name_of_a_cell_is_left_that_counts_nobody_once_a_subject_is_erased(
     monkeypatch.setattr("trial.store.spreading.FULL_BYTES", 0)
     name, store = bench.study.id, bench.store(contribute=contribute)
     bench.record(*(coded(name, "P1", number) for number in range(3)), store=store)
-    store._spreading.learn(name, 0, [f"{bench.study.generation}#{row}" for row in sum_rows(bench)])
+    store._spreading.find_full_rows(
+        name, 0, [f"{bench.study.generation}#{row}" for row in sum_rows(bench)]
+    )
     recoded = (coded(name, "P1", number, 2, soc="Skin", pt="Rash") for number in range(3))
     bench.record(*recoded, store=store)
     before = str(sum_rows(bench).values())
@@ -119,7 +121,7 @@ def test_a_change_too_wide_for_a_transaction_goes_beside_what_is_spread(bench: B
     wide = {keys.sum_row(name, 0, f"{row}~{part}" if part else row)
             for row in rows for part in ("", "0", "1", "00", "01", "10", "11")}  # fmt: skip
     spreading._full |= wide
-    placed = spreading.placed(name, 0, rows)
+    placed = spreading.place(name, 0, rows)
     assert len(placed) <= 96
     assert all(map(fits_one_expression, placed.values()))
     total: Share = {}
@@ -148,7 +150,7 @@ def test_an_amendment_is_filled_into_rows_that_are_full(
     later = bench.store(contribute=contribute, version=7)
     bench.record(bench.event("P1"), store=later)
     assert later.fill(name)
-    assert set(map(str, later.check(later.study(name)).values())) == {"{}"}
+    assert set(map(str, later.check_sums(later.study(name)).values())) == {"{}"}
     assert later.sums(later.study(name)) == cells.total(
         each.share for each in later.subjects(later.study(name))
     )
@@ -156,7 +158,7 @@ def test_an_amendment_is_filled_into_rows_that_are_full(
 
 @pytest.mark.parametrize("name", ["1.0.n", "study", '1.0.n["Skin","Rash"]', "0.1=" + "é" * 100])
 def test_a_short_name_is_the_attributes_name(name: str) -> None:
-    assert cell_names.attribute(name) == (f".{name}", "")
+    assert cell_names.cell_attribute(name) == (f".{name}", "")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_a_short_name_is_the_attributes_name(name: str) -> None:
     [f'1.0.n["{term(1)}"]', f"0.1={term(2)}", term(3), "x" * 256, "[" + "a" * 4_000, "=" * 300],
 )
 def test_a_long_name_is_bounded_and_read_back(name: str) -> None:
-    attribute, of = cell_names.attribute(name)
+    attribute, of = cell_names.cell_attribute(name)
     assert len(attribute.encode()) <= 255
-    item = {attribute: {"N": "2"}, cell_names.term(of): {"S": of}}
-    assert list(cell_names.read(item)) == [(attribute, name, {"N": "2"})]
+    item = {attribute: {"N": "2"}, cell_names.term_attribute(of): {"S": of}}
+    assert list(cell_names.cells_of(item)) == [(attribute, name, {"N": "2"})]

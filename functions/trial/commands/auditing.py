@@ -142,7 +142,7 @@ def _with_shard(store: Store, audited: Audit, beat: Beat, *, retired: bool) -> A
         beat()
         subjects, events = subjects + 1, events + counted.row.version
         found += _of_subject(store, study, shard, counted)
-    lacks = store.lacks(study, shard, beat)
+    lacks = store.missing_sums(study, shard, beat)
     if lacks:
         lost = lacks.get("study", {}).get("accepted", 0) < 0
         found.append(Difference("subjects" if lost else "sums", shard, rows=_names(lacks)))
@@ -173,8 +173,8 @@ def _of_subject(
 ) -> Iterator[Difference]:
     row = counted.row
     name = row.subject.id
-    if counted.wrong:
-        yield Difference("share", shard, name, counted.wrong)
+    if counted.wrong_rows:
+        yield Difference("share", shard, name, counted.wrong_rows)
     journal = store.journal(study.id, name, row.cipher_key)
     known = [each for each in journal if each.version <= row.version]
     later = max((each.version for each in journal), default=0)

@@ -110,7 +110,7 @@ def _of_sender(
 
     Where they say nothing yet, what was posted with the event does.
     """
-    mine = rights.senders_matching(context.senders.of(study.id), context.principal)
+    mine = rights.senders_matching(context.senders.in_force(study.id), context.principal)
     entries = [each for each in read if isinstance(each, Entry)]
     stated, recorded = rights.stated_sites(entries), dict[str, set[str]]()
     checked: list[Entry | Rejected] = []

@@ -34,7 +34,7 @@ def redrive(context: IntakeContext, study: Study, after: str, beat: Beat) -> dic
     store = context.store
     _check(store, study, after)
     if not after:
-        context.submissions.tell_again(study.id)
+        context.submissions.resend(study.id)
     tried, resolved, failed, last = 0, 0, [], ""
     for each in store.rejected_bodies(study.id, after):
         if each.resolved:

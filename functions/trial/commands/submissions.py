@@ -86,10 +86,10 @@ def _note(
 ) -> None:
     """Note what a submission was; what was not recorded is quarantined with it."""
     if isinstance(outcome, Rejected):
-        kept.settle(study.id, submitted, submissions.REFUSED, outcome.problem())
+        kept.resolve(study.id, submitted, submissions.REFUSED, outcome.problem())
         return
     problem: Mapping[str, object] | None = None
     if isinstance(entry, Entry) and outcome is Outcome.CONFLICT:
         store.dispute(entry)
         problem = intake.conflict().problem()
-    kept.settle(study.id, submitted, _VERDICTS[outcome], problem)
+    kept.resolve(study.id, submitted, _VERDICTS[outcome], problem)

@@ -4,11 +4,11 @@ from trial.commands import admission
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events import json_body
-from trial.store.definitions import Put
+from trial.store.definitions import PutStatus
 from trial.store.dynamodb import Store
 
 
-def unblind(store: Store, study_id: str, principal: str, reason: str) -> tuple[Study, Put]:
+def unblind(store: Store, study_id: str, principal: str, reason: str) -> tuple[Study, PutStatus]:
     """Amend the definition in force so that it is not blinded; give it, and how it was put.
 
     Refused (409) where it is not blinded, or while another amendment of it is being filled.

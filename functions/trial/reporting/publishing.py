@@ -27,7 +27,7 @@ from trial.store.bucket.object_keys import (
     TRAIL,
 )
 from trial.store.dynamodb import Store
-from trial.store.reports import PENDING, Made, ReportRequest, Reports
+from trial.store.reports import PENDING, ReportRequest, ReportResult, Reports
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Dispute
 from trial.tables.grid import Cut, Report
@@ -149,8 +149,8 @@ def _make_report(
         files[view.audience] = _keep(writer, publication)
     unblinded = cuts[study.audience].id if study.definition.blinded else ""
     cut = cuts[OPEN]
-    outcome = Made(cut.id, cut.accepted, cut.completion.text, unblinded, tuple(files[OPEN]))
-    reports.ready(study.id, request.id, outcome)
+    outcome = ReportResult(cut.id, cut.accepted, cut.completion.text, unblinded, tuple(files[OPEN]))
+    reports.mark_ready(study.id, request.id, outcome)
 
 
 def _write_changes(
@@ -234,4 +234,4 @@ def make_publication(
 
 def sums_agree(store: Store, study: Study) -> bool:
     """Return whether the rows of sums equal the shares in the subjects' rows, in quiet shards."""
-    return not any(store.check(study).values())
+    return not any(store.check_sums(study).values())

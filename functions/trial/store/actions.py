@@ -1,4 +1,4 @@
-"""What a transaction does: journal rows, a subject's row and its page, the gates and the sums."""
+"""The actions of a transaction: journal rows, subject rows, pages, shard headers and sums."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -8,8 +8,8 @@ from trial.events.fields import NORMAL
 from trial.statistics import cells
 from trial.store import cell_names, keys
 from trial.store.encoding import sealing, subjects
-from trial.store.generations import FENCED, MARKS, header_row, is_header
-from trial.store.paging import FILLS, Row, write_page, write_pages
+from trial.store.generations import FENCED, STALE_MARKS, header_row, is_header
+from trial.store.paging import FILLS, SubjectRow, write_page, write_pages
 from trial.store.rows import (
     COMMITS,
     TICK,
@@ -28,79 +28,87 @@ _SET_ROW = (
 _SET_PAGES = ", pages = :pages, paged = :paged"
 
 
-def actions(table: Table, study_id: str, part: Transaction, now: datetime) -> list[Action]:
-    """Write a part's actions: each draft's journal rows and subject row, the gates, the sums.
+def transaction_actions(
+    table: Table, study_id: str, transaction: Transaction, now: datetime
+) -> list[Action]:
+    """Return a transaction's actions: each subject's rows, then headers, then sums.
 
-    Stamps are taken from `now`, rising strictly within a subject.
+    `writing` tells by this order what a cancelled transaction failed at. Stamps are taken from
+    `now`, rising strictly within a subject.
     """
-    made: list[Action] = []
-    for each in part.drafts:
-        made += _subject_actions(table, study_id, each, now)
-    marks = {header_row(name) for each in part.drafts for name in each.marks}
-    fence, shard = part.plan.fence, part.drafts[0].shard
-    for row, change in part.changes.items():
-        at = keys.sum_row(study_id, shard, row)
-        made.append(add_to_row(table, at, row, change, fence, marked=row in marks))
-    return made
+    actions: list[Action] = []
+    for update in transaction.updates:
+        actions += _subject_actions(table, study_id, update, now)
+    stale_headers = {
+        header_row(name) for update in transaction.updates for name in update.stale_generations
+    }
+    fence, shard = transaction.plan.fence, transaction.updates[0].shard
+    for row, change in transaction.changes.items():
+        key = keys.sum_row(study_id, shard, row)
+        actions.append(add_to_row(table, key, row, change, fence, mark_stale=row in stale_headers))
+    return actions
 
 
 def _subject_actions(
-    table: Table, study_id: str, draft: SubjectUpdate, now: datetime
+    table: Table, study_id: str, update: SubjectUpdate, now: datetime
 ) -> Iterator[Action]:
-    row, head, version, stamp = draft.row, draft.row.head, draft.row.version, draft.row.stamp
-    for pending in draft.fresh:
+    row, head, version, stamp = update.row, update.row.head, update.row.version, update.row.stamp
+    for pending in update.new_entries:
         version += 1
         stamp = max(now, stamp + TICK)
-        journal = _journal_row(pending.receipt, draft.cipher_key, version, stamp, head)
+        journal = _journal_row(pending.receipt, update.cipher_key, version, stamp, head)
         head = journal.hash
-        pending.tried.add(head)
+        pending.tried_hashes.add(head)
         yield table.put(write_journal(journal, pending.receipt.entry), ABSENT)
-    at = keys.subject(study_id, draft.shard, draft.task.subject)
+    row_key = keys.subject_row(study_id, update.shard, update.work.subject)
     values = {
         "version": number(version),
         "head": binary(head),
         "stamp": text(stamp_text(stamp)),
         "format": number(subjects.FORMAT),
-        "body": binary(draft.body),
-        "cipher_key": binary(draft.cipher_key),
+        "body": binary(update.body),
+        "cipher_key": binary(update.cipher_key),
     }
-    shares = {name: binary(share) for name, share in draft.shares.items()}
+    shares = {name: binary(share) for name, share in update.shares.items()}
     expression = _SET_ROW
-    if draft.pages != row.pages.numbers:
-        values |= write_pages(draft.pages, draft.paged_length)
+    if update.page_numbers != row.pages.numbers:
+        values |= write_pages(update.page_numbers, update.paged_length)
         expression += _SET_PAGES
     if row.shares is None:
-        yield table.put(key(at) | values | {"shares": {"M": shares}}, ABSENT)
+        yield table.put(key(row_key) | values | {"shares": {"M": shares}}, ABSENT)
     else:
-        yield update_subject_row(table, at, row, shares, expression, {"#format": "format"}, values)
-    if draft.page is not None:
-        yield table.put(write_page(keys.page(at, draft.pages[-1]), draft.page), ABSENT)
+        names = {"#format": "format"}
+        yield update_subject_row(table, row_key, row, shares, expression, names, values)
+    if update.new_page is not None:
+        page_key = keys.page(row_key, update.page_numbers[-1])
+        yield table.put(write_page(page_key, update.new_page), ABSENT)
 
 
 def update_subject_row(
     table: Table,
-    at: keys.Key,
-    row: Row,
+    row_key: keys.Key,
+    row: SubjectRow,
     shares: Mapping[str, Value],
     expression: str,
     names: Mapping[str, str],
     values: Mapping[str, Value],
 ) -> Action:
     """Update a subject's row and shares on condition that it is as it was read."""
-    placed = {f":{name}": value for name, value in values.items()} | {":seen": number(row.version)}
-    placed |= {f":share{i}": share for i, share in enumerate(shares.values())}
-    named = {f"#share{i}": name for i, name in enumerate(shares)}
+    operands = {f":{name}": value for name, value in values.items()}
+    operands |= {":seen": number(row.version)}
+    operands |= {f":share{i}": share for i, share in enumerate(shares.values())}
+    share_names = {f"#share{i}": name for i, name in enumerate(shares)}
     sets = [expression, *(f"shares.#share{i} = :share{i}" for i in range(len(shares)))]
     unchanged = f"version = :seen AND attribute_not_exists({FILLS})"
     if row.fills:
         unchanged = f"version = :seen AND {FILLS} = :filled"
-        placed |= {":filled": number(row.fills)}
+        operands |= {":filled": number(row.fills)}
     return table.update(
-        at,
+        row_key,
         ", ".join(sets),
         unchanged,
-        ExpressionAttributeNames={**names, **named},
-        ExpressionAttributeValues=placed,
+        ExpressionAttributeNames={**names, **share_names},
+        ExpressionAttributeValues=operands,
     )
 
 
@@ -132,45 +140,45 @@ def _journal_row(
 
 def add_to_row(
     table: Table,
-    at: keys.Key,
+    row_key: keys.Key,
     row: str,
     change: cells.Cells,
     fence: int,
     *,
-    marked: bool = False,
-    seen: int | None = None,
+    mark_stale: bool = False,
+    commits: int | None = None,
 ) -> Action:
-    """Add to a row of sums; a gate's fence must be of the plan that the writer knows.
+    """Add to a row of sums; the fence of a shard header must be that of the writer's plan.
 
-    `seen`: and no transaction may have taken effect since the gate's commits were read.
+    `commits`: and no transaction may have taken effect since the header was read with so many.
     """
     additions, terms = _attributes(change)
-    placed: dict[str, Value] = {}
+    operands: dict[str, Value] = {}
     condition = ""
     if is_header(row):
-        additions |= {COMMITS: 1} | ({MARKS: 1} if marked else {})
-        placed[":fence"], condition = number(fence), FENCED
-        if seen is not None:
-            placed[":seen"], condition = number(seen), f"{FENCED} AND {COMMITS} = :seen"
-    placed |= {f":{i}": number(value) for i, value in enumerate(additions.values())}
-    placed |= {f":t{i}": text(of) for i, of in enumerate(terms.values())}
-    kept = " SET " + ",".join(f"#t{i} = :t{i}" for i in range(len(terms))) if terms else ""
+        additions |= {COMMITS: 1} | ({STALE_MARKS: 1} if mark_stale else {})
+        operands[":fence"], condition = number(fence), FENCED
+        if commits is not None:
+            operands[":seen"], condition = number(commits), f"{FENCED} AND {COMMITS} = :seen"
+    operands |= {f":{i}": number(value) for i, value in enumerate(additions.values())}
+    operands |= {f":t{i}": text(term) for i, term in enumerate(terms.values())}
+    set_terms = " SET " + ",".join(f"#t{i} = :t{i}" for i in range(len(terms))) if terms else ""
     names = {f"#{i}": name for i, name in enumerate(additions)}
     return table.update(
-        at,
-        "ADD " + ",".join(f"#{i} :{i}" for i in range(len(additions))) + kept,
+        row_key,
+        "ADD " + ",".join(f"#{i} :{i}" for i in range(len(additions))) + set_terms,
         condition,
         ExpressionAttributeNames=names | {f"#t{i}": name for i, name in enumerate(terms)},
-        ExpressionAttributeValues=placed,
+        ExpressionAttributeValues=operands,
     )
 
 
 def _attributes(change: cells.Cells) -> tuple[dict[str, int], dict[str, str]]:
-    """Give what is added by attribute, and the terms that are kept beside long names."""
+    """Return what is added to each attribute, and the terms that are kept beside long names."""
     additions, terms = dict[str, int](), dict[str, str]()
     for cell, value in change.items():
-        name, of = cell_names.attribute(cell)
-        additions[name] = value
-        if of:
-            terms[cell_names.term(of)] = of
+        attribute, term = cell_names.cell_attribute(cell)
+        additions[attribute] = value
+        if term:
+            terms[cell_names.term_attribute(term)] = term
     return additions | ({cell_names.LONG_WRITES: 1} if terms else {}), terms

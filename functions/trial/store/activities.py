@@ -35,15 +35,15 @@ class Activities:
         now = self._now()
         for attempt in range(_TRIES):  # two of one microsecond do not share a row
             stamp = stamp_text(now + attempt * TICK)
-            done = Activity(stamp, principal, action, resource, reason)
-            fields = {name: text(of) for name, of in vars(done).items()}
-            if self._table.put_if_absent(key((keys.activity(study_id), stamp)) | fields):
+            activity = Activity(stamp, principal, action, resource, reason)
+            fields = {name: text(value) for name, value in vars(activity).items()}
+            if self._table.put_if_absent(key(keys.activity(study_id, stamp)) | fields):
                 return
-        raise Unavailable("what is done could not be noted")
+        raise Unavailable("the activity could not be recorded")
 
     def all(self, study_id: str, after: str = "") -> Iterator[Activity]:
         """Read what was done, in order of time; what comes after an instant."""
-        return map(_read, self._table.query(keys.activity(study_id), after=after))
+        return map(_read, self._table.query(keys.activity_partition(study_id), after=after))
 
 
 def _read(item: Item) -> Activity:

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from trial.store import keys
 from trial.store.generations import Decision
-from trial.store.table import Action, Item, Table, key, text
+from trial.store.table import Action, Item, Table, key, sort_key, text
 
 type Change = Literal["created", "filling", "cancelled", "in force"]
-"""In force at once; being filled; the filling of it given up; in force, for it is filled."""
+"""In force at once; being filled; no longer being filled; in force, for it is filled."""
 
 
 @dataclass(frozen=True)
@@ -25,20 +25,20 @@ class Amendment:
     reason: str
 
     def document(self, study: str) -> dict[str, Any]:
-        """Give it as data, with where the two definitions are compared."""
-        told = {name: of for name, of in vars(self).items() if name != "number"}
-        compared = None
+        """Return it as data, with where the two definitions are compared."""
+        document = {name: value for name, value in vars(self).items() if name != "number"}
+        changes = None
         if self.before not in ("", self.definition):
-            place = f"/studies/{study}/definition/history"
-            compared = f"{place}/{self.definition}/changes-since/{self.before}"
-        return told | {"before": self.before or None, "changes": compared}
+            history = f"/studies/{study}/definition/history"
+            changes = f"{history}/{self.definition}/changes-since/{self.before}"
+        return document | {"before": self.before or None, "changes": changes}
 
 
-def put(
+def put_action(
     table: Table, study_id: str, number: int, change: Change, digests: tuple[str, str],
     decision: Decision,
 ) -> Action:  # fmt: skip
-    """Write a change of CURRENT, by the number of its plan: each plan is written once."""
+    """Return the action that records a change of CURRENT, by the number of its plan."""
     definition, before = digests
     return table.put(
         key(keys.amendment(study_id, number))
@@ -53,15 +53,16 @@ def put(
     )
 
 
-def each(table: Table, study_id: str, after: str = "") -> Iterator[Amendment]:
+def read_amendments(table: Table, study_id: str, after: str = "") -> Iterator[Amendment]:
     """Read the changes of a study's definition in their order, beyond one of them."""
-    partition, start = keys.amendments(study_id)
-    return map(_read, table.query(partition, start, start + after if after else ""))
+    partition, prefix = keys.amendment_prefix(study_id)
+    after_key = keys.amendment_prefix(study_id, after)[1] if after else ""
+    return map(_read, table.query(partition, prefix, after_key))
 
 
 def _read(item: Item) -> Amendment:
     return Amendment(
-        item["SK"]["S"].removeprefix(keys.AMENDMENT),
+        keys.amendment_number(sort_key(item)),
         item["change"]["S"],
         item["definition"]["S"],
         item["before"]["S"],

@@ -1,17 +1,16 @@
-"""Fill: bring what the sums count for each subject up to date, whatever made it old.
+"""Backfill: bring what the sums count for each subject up to date, whatever made it stale.
 
 One loop serves amended definitions, releases whose contributions differ, repair and rebuild. It
 goes over the shards and their subjects, and replaces a share that is missing or older than its
 subject by a transaction of its own: the subject's row on condition that it is as it was read, and
 the difference added to the sums. A subject replaced so counts a `fill`, which every writer that
-read it before then meets. Where a pass found all marks of a gate worked off and no new one, the
+read it before then meets. Where a pass found all marks of a header reconciled and no new one, the
 generation is exact in that shard, and stays so: whoever commits keeps it or marks it.
 
 Nothing of a pass is kept outside the rows it brought up to date. Interrupted anywhere, it is
 simply begun again.
 """
 
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,31 +22,38 @@ from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import keys, paging, reading
 from trial.store.actions import add_to_row, update_subject_row
+from trial.store.backoff import jittered_pause
 from trial.store.definitions import Definitions
 from trial.store.encoding.shares import encode_share
 from trial.store.generations import (
-    ACTIONS,
     FENCED,
-    FILLED,
-    MARKS,
+    RECONCILED_MARKS,
+    STALE_MARKS,
+    TRANSACTION_ACTIONS,
     ShardHeader,
     WritePlan,
+    generation_row,
     header_row,
-    row_of,
     write_current,
 )
-from trial.store.paging import FILLS, Row
+from trial.store.paging import FILLS, SubjectRow
 from trial.store.rows import stamp_text
 from trial.store.spreading import Spreading, fits_one_expression
-from trial.store.subject_update import BYTES, OVERHEAD, SUM_ROW_BYTES, Contribute, merged
+from trial.store.subject_update import (
+    ROW_OVERHEAD_BYTES,
+    SUM_ROW_BYTES,
+    TRANSACTION_BYTES,
+    Contribute,
+    merged,
+)
 from trial.store.table import (
     Action,
     InvalidTransaction,
     Table,
     TransactionCancelled,
     binary,
-    key_of,
     number,
+    sort_key,
 )
 
 OVERLAP = timedelta(minutes=15)
@@ -55,8 +61,7 @@ OVERLAP = timedelta(minutes=15)
 
 ROUNDS = 20
 _PASSES, _ATTEMPTS = 4, 12
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
-_UNFIT = "ValidationError"
+_INVALID = "ValidationError"
 
 
 class PlanChanged(TrialError):
@@ -72,19 +77,19 @@ class FencedShard:
     fence: int
 
     @property
-    def gate(self) -> keys.Key:
-        """Where its gate is."""
+    def header_key(self) -> keys.Key:
+        """The key of its header."""
         return keys.sum_row(self.study.id, self.number, header_row(self.study.generation))
 
     def sums(self, share: Share) -> Share:
-        """Name a share's rows with their generation, the gate first."""
+        """Name a share's rows with their generation, the header first."""
         name = self.study.generation
         changes: Share = {header_row(name): {}}
-        return merged(changes, {row_of(name, row): of for row, of in share.items()})
+        return merged(changes, {generation_row(name, row): change for row, change in share.items()})
 
 
-type Correction = Callable[[Row], Share | None]
-"""Gives the share that a row should count in place of its own; None where it is right."""
+type Correction = Callable[[SubjectRow], Share | None]
+"""Returns the share that a row should count in place of its own; None where it is right."""
 
 
 class Backfill:
@@ -110,113 +115,128 @@ class Backfill:
         """Fill what this code can compute; say whether all of it is up to date now.
 
         What writers of other code mark again all the while does not keep a definition from
-        coming into force: where its sums are behind, readers compute.
+        coming into force: where its sums are stale, readers compute.
         """
         for _ in range(ROUNDS):
             plan = self.definitions.join(study_id)
             try:
-                left = [each for each in _shards(plan) if not self.filled(each)]
+                stale = [shard for shard in _shards(plan) if not self.reconcile(shard)]
             except PlanChanged:
                 continue
-            if not self._follow(study_id, plan, done=not left):
-                return not left
+            if not self._advance(study_id, plan, complete=not stale):
+                return not stale
         raise Unavailable("the study's generations are being changed")
 
     def drop_generations(self, study_id: str, before: datetime) -> list[str]:
-        """Take back the shares and sums of generations dormant since before then."""
-        plan, current = self.definitions.renewed(study_id), self.definitions.current(study_id)
+        """Drop the shares and sums of generations dormant since before then; name them."""
+        plan, current = self.definitions.reload_plan(study_id), self.definitions.current(study_id)
         assert current is not None
-        gone = {
-            name: each
-            for name, each in current.generations.items()
-            if not each.live and each.since < stamp_text(before)
+        dormant = {
+            name: generation
+            for name, generation in current.generations.items()
+            if not generation.live and generation.since < stamp_text(before)
         }
-        for each in gone.values():
-            definition = self.definitions.load(study_id, each.digest)
-            study = replace(definition, version=each.version)
-            for at in range(plan.study.definition.shards):
-                self._taken_back(study, at)
-        left = {name: each for name, each in current.generations.items() if name not in gone}
-        if gone:
-            kept = write_current(study_id, replace(current, generations=left))
-            self.once(self.table.put(kept, FENCED, fence=number(current.plan)))
-        return sorted(gone)
+        for generation in dormant.values():
+            definition = self.definitions.load(study_id, generation.digest)
+            study = replace(definition, version=generation.version)
+            for shard in range(plan.study.definition.shards):
+                self._drop_shares(study, shard)
+        generations = {
+            name: generation
+            for name, generation in current.generations.items()
+            if name not in dormant
+        }
+        if dormant:
+            item = write_current(study_id, replace(current, generations=generations))
+            self.try_write(self.table.put(item, FENCED, fence=number(current.plan_number)))
+        return sorted(dormant)
 
-    def _follow(self, study_id: str, plan: WritePlan, *, done: bool) -> bool:
-        """Bring into force what is filled, let go of other code's; say whether the plan changed."""
+    def _advance(self, study_id: str, plan: WritePlan, *, complete: bool) -> bool:
+        """Activate what is filled and retire other code's generations; say if the plan changed.
+
+        Other code's stay live for a while beside complete ones: its processes may still answer,
+        as while a release is rolled out, and their readers go by its sums.
+        """
         current = self.definitions.current(study_id)
-        if current is None or current.plan != plan.fence:
+        if current is None or current.plan_number != plan.fence:
             return True
         if current.filling:
             self.definitions.replan(plan.study, current, current.activate(self.now()))
             return True
-        own = generation_of(current.digest, self.definitions.version)
+        own_name = generation_of(current.digest, self.definitions.version)
         until = stamp_text(self.now() - OVERLAP)
-        others = [name for name, each in current.live.items() if name != own and each.since < until]
-        if done and others:
-            self.definitions.replan(
-                plan.study, current, current.retire_generations(others, self.now())
-            )
+        others = [
+            name
+            for name, generation in current.live.items()
+            if name != own_name and generation.since < until
+        ]
+        if complete and others:
+            retired = current.retire_generations(others, self.now())
+            self.definitions.replan(plan.study, current, retired)
             return True
         return False
 
-    def filled(self, shard: FencedShard) -> bool:
-        """Work off a gate's marks; say whether none was left."""
+    def reconcile(self, shard: FencedShard) -> bool:
+        """Work off the marks of a shard's header; say whether none is left.
+
+        The number of marks is read before the pass and set as reconciled after it, on condition
+        that it still is the same: a mark left meanwhile asks for another pass.
+        """
         for _ in range(_PASSES):
-            if (gate := self._gate(shard)) is None:
-                return False  # damage, which `repair` mends
-            if not gate.is_stale:
+            if (header := self._read_header(shard)) is None:
+                return False  # damage, which `repair` puts right
+            if not header.is_stale:
                 return True
-            self.bring(shard, self._stale(shard.study))
-            settled = self.table.update(
-                shard.gate,
-                f"SET {FILLED} = :marks",
-                f"{FENCED} AND {MARKS} = :marks",
+            self.replace_shares(shard, self._stale_share(shard.study))
+            reconciled = self.table.update(
+                shard.header_key,
+                f"SET {RECONCILED_MARKS} = :marks",
+                f"{FENCED} AND {STALE_MARKS} = :marks",
                 ExpressionAttributeValues={
-                    ":marks": number(gate.marks), ":fence": number(shard.fence)
+                    ":marks": number(header.stale_marks), ":fence": number(shard.fence)
                 },
             )  # fmt: skip
-            if self.once(settled):
+            if self.try_write(reconciled):
                 return True
         return False
 
-    def _gate(self, shard: FencedShard) -> ShardHeader | None:
-        gate = reading.gate_of(self.table, shard.study, shard.number)
-        if gate is not None and gate.fence != shard.fence:
+    def _read_header(self, shard: FencedShard) -> ShardHeader | None:
+        header = reading.header(self.table, shard.study, shard.number)
+        if header is not None and header.fence != shard.fence:
             raise PlanChanged("the fence was moved")
-        return gate
+        return header
 
-    def _stale(self, study: Study) -> Correction:
-        def wrong(row: Row) -> Share | None:
-            if row.fresh(study.generation) is not None:
+    def _stale_share(self, study: Study) -> Correction:
+        def correction(row: SubjectRow) -> Share | None:
+            if row.current_share(study.generation) is not None:
                 return None
             return self.contribute(study, row.subject)
 
-        return wrong
+        return correction
 
-    def bring(self, shard: FencedShard, wrong: Correction) -> None:
+    def replace_shares(self, shard: FencedShard, correction: Correction) -> None:
         """Replace the shares of a shard's subjects where they are wrong, many at a time."""
-        packed: dict[str, tuple[Row, Share]] = {}
+        packed: dict[str, tuple[SubjectRow, Share]] = {}
         changes, size = shard.sums({}), 0
         for row in reading.subject_rows(self.table, shard.study.id, shard.number):
-            share = wrong(row)
+            share = correction(row)
             if share is None:
                 continue
-            more = merged(changes, self._change(shard, row, share))
-            size += _bytes(row)
-            if packed and not _fit(len(packed) + 1, self.placed(shard, more), size):
-                self._write(shard, packed, wrong)
-                packed, size = {}, _bytes(row)
-                more = merged(shard.sums({}), self._change(shard, row, share))
-            packed[row.subject.id], changes = (row, share), more
+            total = merged(changes, self._change(shard, row, share))
+            size += _row_bytes(row)
+            if packed and not _fits(len(packed) + 1, self.place(shard, total), size):
+                self._write(shard, packed, correction)
+                packed, size = {}, _row_bytes(row)
+                total = merged(shard.sums({}), self._change(shard, row, share))
+            packed[row.subject.id], changes = (row, share), total
         if packed:
-            self._write(shard, packed, wrong)
+            self._write(shard, packed, correction)
 
     def _write(
         self,
         shard: FencedShard,
-        packed: Mapping[str, tuple[Row, Share]],
-        wrong: Correction,
+        packed: Mapping[str, tuple[SubjectRow, Share]],
+        correction: Correction,
         failures: int = 0,
     ) -> None:
         """Replace these shares; where that fails, read again, and go one by one."""
@@ -225,72 +245,77 @@ class Backfill:
         except (TransactionCancelled, Unavailable) as error:
             if failures >= _ATTEMPTS:
                 raise Unavailable("a subject is being written to") from error
-            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
-            self.pause(random.uniform(0, longest))  # noqa: S311 (jitter)
+            self.pause(jittered_pause(failures + 1))
         else:
             return
-        self._gate(shard)
+        self._read_header(shard)  # raises where the plan has changed: no retry can succeed then
         for subject in packed:
-            row = paging.row(self.table, keys.subject(shard.study.id, shard.number, subject))
-            share = wrong(row) if row else None
+            row_key = keys.subject_row(shard.study.id, shard.number, subject)
+            row = paging.read_row(self.table, row_key)
+            share = correction(row) if row else None
             if row is not None and share is not None:
-                self._write(shard, {subject: (row, share)}, wrong, failures + 1)
+                self._write(shard, {subject: (row, share)}, correction, failures + 1)
 
-    def _actions(self, shard: FencedShard, packed: Sequence[tuple[Row, Share]]) -> list[Action]:
-        made, changes = [], shard.sums({})
+    def _actions(
+        self, shard: FencedShard, packed: Sequence[tuple[SubjectRow, Share]]
+    ) -> list[Action]:
+        actions, changes = [], shard.sums({})
         for row, share in packed:
-            at = keys.subject(shard.study.id, shard.number, row.subject.id)
+            row_key = keys.subject_row(shard.study.id, shard.number, row.subject.id)
             shares = {shard.study.generation: binary(encode_share(share, row.version))}
             values = {FILLS: number(row.fills + 1)}
-            made.append(
-                update_subject_row(
-                    self.table, at, row, shares, f"SET {FILLS} = :{FILLS}", {}, values
-                )
+            expression = f"SET {FILLS} = :{FILLS}"
+            actions.append(
+                update_subject_row(self.table, row_key, row, shares, expression, {}, values)
             )
             changes = merged(changes, self._change(shard, row, share))
-        return [*made, *self.additions(shard, changes)]
+        return [*actions, *self.additions(shard, changes)]
 
-    def _change(self, shard: FencedShard, row: Row, share: Share) -> Share:
-        """Say what a share adds in place of what is counted; one that cannot be read is nothing."""
-        return shard.sums(cells.difference(share, row.readable(shard.study.generation) or {}))
+    def _change(self, shard: FencedShard, row: SubjectRow, share: Share) -> Share:
+        """Return what a share adds in place of the one counted; an unreadable one counts nothing.
+
+        What that one counted is lost with it: comparing the shard's sums then shows the difference.
+        """
+        return shard.sums(cells.difference(share, row.share_or_none(shard.study.generation) or {}))
 
     def additions(
-        self, shard: FencedShard, changes: Share, seen: int | None = None
+        self, shard: FencedShard, changes: Share, commits: int | None = None
     ) -> Iterator[Action]:
         """Write what is added to a shard's sums, on condition of its fence."""
         study = shard.study
-        for row, change in self.placed(shard, changes).items():
-            at = keys.sum_row(study.id, shard.number, row)
-            yield add_to_row(self.table, at, row, change, shard.fence, seen=seen)
+        for row, change in self.place(shard, changes).items():
+            row_key = keys.sum_row(study.id, shard.number, row)
+            yield add_to_row(self.table, row_key, row, change, shard.fence, commits=commits)
 
-    def placed(self, shard: FencedShard, changes: Share) -> Share:
-        """Say where what is added to a shard's rows of sums goes."""
-        return self.spreading.placed(shard.study.id, shard.number, changes)
+    def place(self, shard: FencedShard, changes: Share) -> Share:
+        """Return for each part of a row of sums what is added to it."""
+        return self.spreading.place(shard.study.id, shard.number, changes)
 
-    def _taken_back(self, study: Study, at: int) -> None:
-        gate = reading.gate_of(self.table, study, at)
-        if gate is None:
+    def _drop_shares(self, study: Study, shard_number: int) -> None:
+        header = reading.header(self.table, study, shard_number)
+        if header is None:
             return
-        shard = FencedShard(study, at, gate.fence)
-        for row in reading.subject_rows(self.table, study.id, at):
+        shard = FencedShard(study, shard_number, header.fence)
+        for row in reading.subject_rows(self.table, study.id, shard_number):
             if study.generation in (row.shares or {}):
-                self._drop(shard, row)
+                self._drop_share(shard, row)
 
-    def _drop(self, shard: FencedShard, row: Row) -> None:
+    def _drop_share(self, shard: FencedShard, row: SubjectRow) -> None:
         name = shard.study.generation
-        where = keys.subject(shard.study.id, shard.number, row.subject.id)
-        change = cells.difference({}, row.readable(name) or {})
+        row_key = keys.subject_row(shard.study.id, shard.number, row.subject.id)
+        change = cells.difference({}, row.share_or_none(name) or {})
         for _ in range(_ATTEMPTS):
             values = {FILLS: number(row.fills + 1)}
             expression = f"SET {FILLS} = :{FILLS} REMOVE shares.#gone"
-            gone = update_subject_row(
-                self.table, where, row, {}, expression, {"#gone": name}, values
+            removal = update_subject_row(
+                self.table, row_key, row, {}, expression, {"#gone": name}, values
             )
-            if self.once(gone, *self.additions(shard, shard.sums(change)), shard=shard):
+            additions = self.additions(shard, shard.sums(change))
+            if self.try_write(removal, *additions, shard=shard):
                 return
-            found = paging.row(self.table, where)
-            assert found is not None
-            row = found
+            reread = paging.read_row(self.table, row_key)
+            assert reread is not None
+            row = reread
             if name not in (row.shares or {}):
                 return
         raise Unavailable("a subject is being written to")
@@ -303,13 +328,14 @@ class Backfill:
         try:
             self.table.write(actions)
         except (TransactionCancelled, InvalidTransaction) as error:
-            codes = error.codes if isinstance(error, TransactionCancelled) else [_UNFIT]
-            if _UNFIT in codes:
-                self.spreading.learn(shard.study.id, shard.number, _sums_of(actions))
+            codes = error.codes if isinstance(error, TransactionCancelled) else [_INVALID]
+            if _INVALID in codes:
+                sum_rows = _sum_rows_of(actions)
+                self.spreading.find_full_rows(shard.study.id, shard.number, sum_rows)
             raise TransactionCancelled(codes) from error
 
-    def once(self, *actions: Action, shard: FencedShard | None = None) -> bool:
-        """Write; say whether it was as it was read, and of a shard's sums, not too large."""
+    def try_write(self, *actions: Action, shard: FencedShard | None = None) -> bool:
+        """Write; say whether all was as it was read, and of a shard's sums, not too large."""
         try:
             if shard is None:
                 self.table.write(actions)
@@ -320,27 +346,26 @@ class Backfill:
         return True
 
 
-def _sums_of(actions: Sequence[Action]) -> Iterator[str]:
+def _sum_rows_of(actions: Sequence[Action]) -> Iterator[str]:
     """Name the rows of sums that actions add to."""
     for action in actions:
-        at = key_of(action["Update"]["Key"])[1] if "Update" in action else ""
-        if at.startswith(keys.SUM):
-            yield at.removeprefix(keys.SUM)
+        if "Update" in action and (row := keys.sum_row_name(sort_key(action["Update"]["Key"]))):
+            yield row
 
 
 def _shards(plan: WritePlan) -> Iterator[FencedShard]:
     for study in plan.counted:
-        for at in range(plan.study.definition.shards):
-            yield FencedShard(study, at, plan.fence)
+        for shard in range(plan.study.definition.shards):
+            yield FencedShard(study, shard, plan.fence)
 
 
-def _bytes(row: Row) -> int:
-    return OVERHEAD + 2 * sum(map(len, (row.shares or {}).values())) + row.size
+def _row_bytes(row: SubjectRow) -> int:
+    return ROW_OVERHEAD_BYTES + 2 * sum(map(len, (row.shares or {}).values())) + row.size
 
 
-def _fit(rows: int, changes: Share, size: int) -> bool:
+def _fits(rows: int, changes: Share, size: int) -> bool:
     return (
-        rows + len(changes) <= ACTIONS
-        and size + SUM_ROW_BYTES * len(changes) <= BYTES
+        rows + len(changes) <= TRANSACTION_ACTIONS
+        and size + SUM_ROW_BYTES * len(changes) <= TRANSACTION_BYTES
         and all(map(fits_one_expression, changes.values()))
     )

@@ -13,7 +13,7 @@ from trial.store import keys
 from trial.store.table import Item, Value
 
 MOST_BYTES = 255
-"""Of a name that is kept as it is: a class and a term of MedDRA have fewer."""
+"""Of a name that stays as it is: a class and a term of MedDRA have fewer."""
 
 LONG = "+"
 """Starts the attribute of a cell whose name is longer: then its beginning, then the digest."""
@@ -26,40 +26,40 @@ _DIGEST = 32
 _PARTS = re.compile(r"([^\[=]{0,60})([\[=].*)", re.DOTALL)
 
 
-def parts(name: str) -> tuple[str, str]:
-    """Give what a cell's name begins with and what it is counted for, a term or a value."""
-    found = _PARTS.fullmatch(name)
-    return (found[1], found[2]) if found else ("", name)
+def split_name(name: str) -> tuple[str, str]:
+    """Return what a cell's name begins with and what it is counted for, a term or a value."""
+    match = _PARTS.fullmatch(name)
+    return (match[1], match[2]) if match else ("", name)
 
 
-def attribute(name: str) -> tuple[str, str]:
-    """Give the attribute of a cell and, if its name is long, the term that is kept beside it."""
+def cell_attribute(name: str) -> tuple[str, str]:
+    """Return the attribute of a cell and, if its name is long, the term that is kept beside it."""
     if len(name) <= MOST_BYTES // 4 or len(name.encode()) <= MOST_BYTES:
         return keys.CELL + name, ""
-    start, of = parts(name)
-    return f"{LONG}{start}{_digest(of)}", of
+    start, term = split_name(name)
+    return f"{LONG}{start}{_digest(term)}", term
 
 
-def term(of: str) -> str:
-    """Give the attribute that holds a term."""
-    return TERM + _digest(of)
+def term_attribute(term: str) -> str:
+    """Return the attribute that holds a term."""
+    return TERM + _digest(term)
 
 
-def read(item: Item) -> Iterator[tuple[str, str, Value]]:
-    """Give the cells of a row: each one's attribute, its own name, and its value."""
+def cells_of(item: Item) -> Iterator[tuple[str, str, Value]]:
+    """Return the cells of a row: each one's attribute, its own name, and its value."""
     for name, value in item.items():
         if name.startswith(keys.CELL):
             yield name, name.removeprefix(keys.CELL), value
         elif name.startswith(LONG):
-            kept: str = item[TERM + name[-_DIGEST:]]["S"]
-            yield name, name[len(LONG) : -_DIGEST] + kept, value
+            term: str = item[TERM + name[-_DIGEST:]]["S"]
+            yield name, name[len(LONG) : -_DIGEST] + term, value
 
 
-def idle_terms(item: Item, removed: Mapping[str, object]) -> set[str]:
+def unused_terms(item: Item, removed: Mapping[str, object]) -> set[str]:
     """Name the terms of a row that no cell is named for once some are removed."""
-    used = {name[-_DIGEST:] for name in item if name.startswith(LONG) and name not in removed}
-    return {name for name in item if name.startswith(TERM) and name[len(TERM) :] not in used}
+    digests = {name[-_DIGEST:] for name in item if name.startswith(LONG) and name not in removed}
+    return {name for name in item if name.startswith(TERM) and name[len(TERM) :] not in digests}
 
 
-def _digest(of: str) -> str:
-    return hashlib.sha256(of.encode()).hexdigest()[:_DIGEST]
+def _digest(term: str) -> str:
+    return hashlib.sha256(term.encode()).hexdigest()[:_DIGEST]

@@ -13,34 +13,43 @@ from trial.events.fields import is_identifier
 from trial.events.json_body import canonical, read_json
 from trial.store import amendments, keys
 from trial.store.generations import (
-    ACTIONS,
+    TRANSACTION_ACTIONS,
     Current,
     Decision,
     WritePlan,
+    change_plan,
     header_row,
-    opened,
+    open_study,
     read_current,
     read_header,
-    replaced,
-    replanned,
+    replace_unused,
 )
 from trial.store.rows import stamp_text
 from trial.store.subject_update import ITEM_BYTES
-from trial.store.table import Action, Item, Table, TransactionCancelled, Value, binary, key, key_of
+from trial.store.table import (
+    Action,
+    Item,
+    Table,
+    TransactionCancelled,
+    Value,
+    binary,
+    key,
+    sort_key,
+)
 
-LIFE = timedelta(seconds=30)
-"""How long a process may go on with what it read before it looks at CURRENT again."""
+CACHE_LIFETIME = timedelta(seconds=30)
+"""How long a process may go on with what it read before it reads CURRENT again."""
 
-type Made = Literal["created", "filling", "cancelled"]
-type Put = Made | Literal["same"]
-"""In force now; in force already; being filled first; the filling of another given up."""
+type ChangeStatus = Literal["created", "filling", "cancelled"]
+type PutStatus = ChangeStatus | Literal["same"]
+"""In force now; being filled first; the filling of another given up; in force already."""
 
 _TRIES = 5
 _NOT_REMOVED = "Study not removed"
 
 
-def known(study_id: str) -> str:
-    """Give a study's id back, or raise `Rejected` (404) where it cannot be any study's."""
+def validated_study_id(study_id: str) -> str:
+    """Return a study's id, or raise `Rejected` (404) where it cannot be any study's."""
     if not is_identifier(study_id):
         raise _not_found()
     return study_id
@@ -62,7 +71,7 @@ class Definitions:
         self._table = table
         self._now = now
         self._version = version
-        self._fresh: dict[str, CachedStudy] = {}
+        self._cache: dict[str, CachedStudy] = {}
         self._parsed: dict[str, Study] = {}
 
     @property
@@ -72,7 +81,7 @@ class Definitions:
 
     def put(
         self, study: Study, source: str | bytes, decision: Decision, *, unblinds: bool = False
-    ) -> Put:
+    ) -> PutStatus:
         """Bring a definition into force: at once while the study has no events, else by Fill.
 
         Refused (403) where it opens a study that is blinded, unless the decision is to do that.
@@ -80,7 +89,7 @@ class Definitions:
         body = canonical(read_json(source))
         if len(body.encode()) > ITEM_BYTES:
             raise Rejected(413, "Definition too large", f"more than {ITEM_BYTES} bytes")
-        kept = key(keys.definition(study.id, study.digest)) | {"body": _packed(body)}
+        item = key(keys.definition(study.id, study.digest)) | {"body": _compressed(body)}
         for _ in range(_TRIES):
             current = self.current(study.id)
             if current and current.retired:
@@ -91,22 +100,24 @@ class Definitions:
                 return "filling"
             if current and not unblinds:
                 self._check_blinded(study, current)
-            made, actions = self._change(study, current)
+            status, actions = self._change(study, current)
             digests = study.digest, current.digest if current else ""
-            number = current.plan + 1 if current else 1
-            told = amendments.put(self._table, study.id, number, made, digests, decision)
+            plan_number = current.plan_number + 1 if current else 1
+            amendment = amendments.put_action(
+                self._table, study.id, plan_number, status, digests, decision
+            )
             try:
-                self._table.write([self._table.put(kept), told, *actions])
+                self._table.write([self._table.put(item), amendment, *actions])
             except TransactionCancelled:
                 continue
-            self.forget(study.id)
-            return made
+            self.invalidate(study.id)
+            return status
         raise Unavailable("the definition is being written to")
 
     def _check_blinded(self, study: Study, current: Current) -> None:
         if study.definition.blinded or not self.load(study.id, current.digest).definition.blinded:
             return
-        detail = f"POST /studies/{study.id}/unblind, with a reason, opens a blinded study"
+        detail = f"to unblind the study, use POST /studies/{study.id}/unblind with a `reason`"
         raise Rejected(403, "Unblinding has a route of its own", detail)
 
     def current(self, study_id: str) -> Current | None:
@@ -115,83 +126,89 @@ class Definitions:
         return read_current(item) if item else None
 
     def get(self, study_id: str) -> Study:
-        """Give the study in force; raises `Rejected` (404) where there is none."""
+        """Return the study in force; raises `Rejected` (404) where there is none."""
         return self.plan(study_id).study
 
     def plan(self, study_id: str) -> WritePlan:
-        """Say what a writer must keep; raises `Rejected` (404) where there is no definition."""
-        found = self._fresh.get(known(study_id))
-        if found is None or self._now() - found.read_at >= LIFE:
-            found = self._fresh[study_id] = self._read(study_id)
-        return found.plan
+        """Return what a writer must keep; raises `Rejected` (404) where there is no definition."""
+        cached = self._cache.get(validated_study_id(study_id))
+        if cached is None or self._now() - cached.read_at >= CACHE_LIFETIME:
+            cached = self._cache[study_id] = self._read(study_id)
+        return cached.plan
 
-    def renewed(self, study_id: str) -> WritePlan:
-        """Say what a writer must keep now, past what this process remembers."""
-        self.forget(study_id)
+    def reload_plan(self, study_id: str) -> WritePlan:
+        """Return what a writer must keep now, past the cache."""
+        self.invalidate(study_id)
         return self.plan(study_id)
 
-    def forget(self, study_id: str) -> None:
-        """Look again at the next use."""
-        self._fresh.pop(study_id, None)
+    def invalidate(self, study_id: str) -> None:
+        """Drop what is cached of a study: the next use reads it again."""
+        self._cache.pop(study_id, None)
 
     def join(self, study_id: str) -> WritePlan:
         """Make this code's generations live, if they are not: they then wait to be filled."""
         for _ in range(_TRIES):
-            known_now = self._fresh[known(study_id)] = self._read(study_id)
-            current = known_now.current
+            cached = self._cache[validated_study_id(study_id)] = self._read(study_id)
+            current = cached.current
             joined = current.join(self.version, self._now())
             if joined.live.keys() == current.live.keys():
-                return known_now.plan
+                return cached.plan
             try:
-                self.replan(known_now.plan.study, current, joined)
+                self.replan(cached.plan.study, current, joined)
             except Rejected as rejected:
                 raise Unavailable("too many generations are live") from rejected
         raise Unavailable("the study's generations are being changed")
 
     def replan(self, study: Study, old: Current, new: Current) -> bool:
         """Change the plan; say whether it still was as it was read."""
-        new = replace(new, plan=old.plan + 1)
+        new = replace(new, plan_number=old.plan_number + 1)
         shards = study.definition.shards
-        actions = _fitting(list(replanned(self._table, study.id, shards, old, new)))
+        actions = _fitting(list(change_plan(self._table, study.id, shards, old, new)))
         if new.digest != old.digest:
-            filled = Decision(stamp_text(self._now()), "", "")
+            activation = Decision(stamp_text(self._now()), "", "")
             digests = new.digest, old.digest
             actions.append(
-                amendments.put(self._table, study.id, new.plan, "in force", digests, filled)
+                amendments.put_action(
+                    self._table, study.id, new.plan_number, "in force", digests, activation
+                )
             )
         try:
             self._table.write(actions)
         except TransactionCancelled:
             return False
         finally:
-            self.forget(study.id)
+            self.invalidate(study.id)
         return True
 
     def retire(self, study_id: str, decision: Decision) -> Decision:
-        """Let a study only be read from now on; give the decision by which it is, for ever.
+        """Make a study read-only for ever; return the decision by which it is.
 
         The fence moves, so no writer commits by what it knew before.
         """
         for _ in range(_TRIES):
-            found = self._read(known(study_id))
-            if found.current.retired:
-                return found.current.retired
-            given_up = found.current.amend("", self.version, self._now())
-            if self.replan(found.plan.study, found.current, replace(given_up, retired=decision)):
+            study = self._read(validated_study_id(study_id))
+            if study.current.retired:
+                return study.current.retired
+            not_filling = study.current.amend("", self.version, self._now())
+            retired = replace(not_filling, retired=decision)
+            if self.replan(study.plan.study, study.current, retired):
                 return decision
         raise Unavailable("the study's generations are being changed")
 
     def remove(self, study_id: str, decision: Decision) -> None:
         """Decide that all of a retired study is deleted; refused (409) while it must be kept."""
         for _ in range(_TRIES):
-            found = self._read(known(study_id))
-            if found.current.retired is None:
-                raise Rejected(409, _NOT_REMOVED, "it is not retired")
-            until = _kept_until(found.current.retired, found.plan.study.definition.retention)
+            study = self._read(validated_study_id(study_id))
+            retired = study.current.retired
+            if retired is None:
+                detail = f"the study must be retired first: POST /studies/{study_id}/retire"
+                raise Rejected(409, _NOT_REMOVED, detail)
+            until = _retention_end(retired, study.plan.study.definition.retention)
             if decision.at < until:
-                raise Rejected(409, _NOT_REMOVED, f"it is kept until {until[:10]}")
-            removed = replace(found.current, removed=decision)
-            if self.replan(found.plan.study, found.current, removed):
+                detail = f"its retention period ends on {until[:10]}"
+                raise Rejected(409, _NOT_REMOVED, detail)
+            removed = replace(study.current, removed=decision)
+            if self.replan(study.plan.study, study.current, removed):
                 return
         raise Unavailable("the study's generations are being changed")
 
@@ -202,98 +219,103 @@ class Definitions:
         item = self._table.get(keys.definition(study_id, digest))
         if item is None:
             raise Unavailable("the definition in force is missing")
-        study = self._parsed[digest] = studies.load(_unpacked(item), self.version)
+        study = self._parsed[digest] = studies.load(_decompressed(item), self.version)
         return study
 
     def source(self, study_id: str, digest: str) -> str:
-        """Read a definition that the study ever had, as it is kept; raises `Rejected` (404)."""
-        item = self._table.get(keys.definition(known(study_id), digest))
+        """Return a definition that the study ever had, as it is stored; raises `Rejected` (404)."""
+        item = self._table.get(keys.definition(validated_study_id(study_id), digest))
         if item is None:
             raise Rejected(404, "No such definition")
-        return _unpacked(item)
+        return _decompressed(item)
 
     def _read(self, study_id: str) -> CachedStudy:
         read_at = self._now()
         current = self.current(study_id)
         if current is None or current.removed:
             raise _not_found()
-        own = [self.load(study_id, digest) for digest in current.wanted]
-        counted = tuple(each for each in own if each.generation in current.live)
-        others = current.live.keys() - {each.generation for each in counted}
-        others_too = tuple(sorted(others))
-        plan = WritePlan(current.plan, own[0], counted, others_too, retired=bool(current.retired))
+        studies_needed = [self.load(study_id, digest) for digest in current.needed_digests]
+        counted = tuple(study for study in studies_needed if study.generation in current.live)
+        others = tuple(sorted(current.live.keys() - {study.generation for study in counted}))
+        retired = bool(current.retired)
+        plan = WritePlan(current.plan_number, studies_needed[0], counted, others, retired)
         return CachedStudy(read_at, current, plan)
 
-    def _change(self, study: Study, current: Current | None) -> tuple[Made, list[Action]]:
+    def _change(self, study: Study, current: Current | None) -> tuple[ChangeStatus, list[Action]]:
         if current is None:
-            listed = self._table.put(key(keys.listed(study.id)))
-            opening = opened(self._table, study, self._alone(study, 1, 1))
-            return "created", [listed, *opening]
+            entry = self._table.put(key(keys.study_entry(study.id)))
+            opening = open_study(self._table, study, self._without_events(study, 1, 1))
+            return "created", [entry, *opening]
         old = self.load(study.id, current.digest)
-        if current.digest != study.digest and self._unused(old, current):
-            fresh = self._alone(study, current.epoch + 1, current.plan + 1)
-            actions = list(replaced(self._table, current, old.definition.shards, study, fresh))
+        if current.digest != study.digest and self._has_no_events(old, current):
+            replacement = self._without_events(study, current.epoch + 1, current.plan_number + 1)
+            old_shards = old.definition.shards
+            actions = list(replace_unused(self._table, current, old_shards, study, replacement))
             return "created", _fitting(actions)
         shards = study.definition.shards
         if old.definition.shards != shards:
-            detail = "a study that has recorded events keeps its number of shards"
+            detail = "`shards` cannot change once events are recorded"
             raise Rejected(409, "Definition cannot be replaced", detail)
         filling = "" if current.digest == study.digest else study.digest
         amended = current.amend(filling, self.version, self._now())
-        amended = replace(amended, plan=current.plan + 1)
-        actions = list(replanned(self._table, study.id, shards, current, amended))
+        amended = replace(amended, plan_number=current.plan_number + 1)
+        actions = list(change_plan(self._table, study.id, shards, current, amended))
         return ("filling" if filling else "cancelled"), _fitting(actions)
 
-    def _alone(self, study: Study, epoch: int, plan: int) -> Current:
-        """Make the plan of a study without events: nothing is behind."""
-        alone = Current(study.digest, epoch, plan, "", {})
-        return alone.join(self.version, self._now())
+    def _without_events(self, study: Study, epoch: int, plan: int) -> Current:
+        """Return the plan of a study without events: nothing is stale."""
+        return Current(study.digest, epoch, plan, "", {}).join(self.version, self._now())
 
-    def _unused(self, study: Study, current: Current) -> bool:
+    def _has_no_events(self, study: Study, current: Current) -> bool:
         """Say whether no event was recorded: every sum is exact, and none has changed yet."""
         if study.generation not in current.live:
             return False
-        wanted = [
+        header_keys = [
             keys.sum_row(study.id, shard, header_row(name))
             for name in current.live
             for shard in range(study.definition.shards)
         ]
-        found = [(key_of(item), read_header(item)) for item in self._table.get_batch(wanted)]
-        own = keys.sums(study.generation)
+        own_prefix = keys.sum_prefix(study.generation)
+        headers = [
+            (read_header(item), sort_key(item).startswith(own_prefix))
+            for item in self._table.get_batch(header_keys)
+        ]
         return all(
-            gate.commits == 0 and not (at[1].startswith(own) and gate.is_stale)
-            for at, gate in found
+            header.commits == 0 and not (is_own and header.is_stale) for header, is_own in headers
         )
 
 
-def _packed(body: str) -> Value:
+def _compressed(body: str) -> Value:
     """Write a definition small: every process reads it, whatever little it has to do."""
     return binary(zlib.compress(body.encode(), level=9))
 
 
-def _unpacked(item: Item) -> str:
+def _decompressed(item: Item) -> str:
     """Read a definition's text, which earlier releases wrote as it is."""
     body = item["body"]
     return str(body["S"]) if "S" in body else zlib.decompress(body["B"]).decode()
 
 
 def _fitting(actions: list[Action]) -> list[Action]:
-    if len(actions) + 2 > ACTIONS:  # the definition's own row and who put it come with them
-        detail = "too many definitions and releases are being filled at once: put it again later"
+    if (
+        len(actions) + 2 > TRANSACTION_ACTIONS
+    ):  # the definition's own row and who put it come with them
+        detail = "too many definitions and releases are being filled at once; retry later"
         raise Rejected(409, "Definition cannot be replaced now", detail)
     return actions
 
 
 def retired_error() -> Rejected:
-    """Refuse what a retired study does not take."""
-    return Rejected(409, "Study is retired", "it is only read: it takes no events any more")
+    """Return the refusal of what a retired study does not take."""
+    return Rejected(409, "Study is retired", "The study is retired and read-only.")
 
 
-def _kept_until(retired: Decision, years: int) -> str:
-    """Say when a study's retention ends: so many years after it was retired, to the day."""
-    year, rest = retired.at.split("-", maxsplit=1)
-    return f"{int(year) + years:04}-{rest}"
+def _retention_end(retired: Decision, years: int) -> str:
+    """Return when a study's retention ends: so many years after it was retired, to the day."""
+    year, month_and_later = retired.at.split("-", maxsplit=1)
+    return f"{int(year) + years:04}-{month_and_later}"
 
 
 def _not_found() -> Rejected:
-    return Rejected(404, "Study not found", "no definition was put for it")
+    detail = "No definition has been uploaded for this study."
+    return Rejected(404, "Study not found", detail)

@@ -10,33 +10,38 @@ from itertools import batched
 from trial.definition import MAX_SHARDS
 from trial.events.blinding import UNBLINDED
 from trial.store import keys
-from trial.store.table import Table, key_of
+from trial.store.table import Table, key_of, sort_key
 
-_AT_ONCE = 10  # items of up to 400 KB in a transaction of up to 4 MB
+_BATCH_ROWS = 10  # items of up to 400 KB in a transaction of up to 4 MB
 
 
 def clear(table: Table, study_id: str) -> None:
     """Delete a study's items, step by step."""
     for number in range(MAX_SHARDS):  # the definition, which says how many, may be gone already
-        _delete(table, _of_shard(table, study_id, keys.shard(study_id, number)))
-        _delete(table, map(key_of, table.query(keys.counts(study_id, number, UNBLINDED))))
-    of_bodies = (keys.quarantine_bodies, keys.quarantine, keys.submitted, keys.activity)
-    for partition in (each(study_id) for each in of_bodies):
+        _delete(table, _of_shard(table, study_id, keys.shard_partition(study_id, number)))
+        _delete(table, map(key_of, table.query(keys.sum_partition(study_id, number, UNBLINDED))))
+    for partition in (
+        keys.quarantine_body_partition(study_id),
+        keys.quarantine_partition(study_id),
+        keys.submission_partition(study_id),
+        keys.activity_partition(study_id),
+    ):
         _delete(table, map(key_of, table.query(partition)))
-    own = map(key_of, table.query(keys.current(study_id)[0]))
-    _delete(table, (each for each in own if each != keys.current(study_id)))
-    _delete(table, [keys.listed(study_id)])
+    current = keys.current(study_id)
+    study_rows = map(key_of, table.query(current[0]))
+    _delete(table, (row_key for row_key in study_rows if row_key != current))
+    _delete(table, [keys.study_entry(study_id)])
 
 
 def _of_shard(table: Table, study_id: str, partition: str) -> Iterator[keys.Key]:
     for item in table.query(partition):
-        at = key_of(item)
-        if at[1].startswith(keys.SUBJECT) and keys.owner(at) == at:
-            subject = keys.subject_id(at[1])
-            yield from map(key_of, table.query(keys.journal(study_id, subject)))
-        yield at
+        item_key = key_of(item)
+        if keys.is_subject_row(item_key):
+            subject = keys.subject_id(sort_key(item))
+            yield from map(key_of, table.query(keys.journal_partition(study_id, subject)))
+        yield item_key
 
 
-def _delete(table: Table, found: Iterable[keys.Key]) -> None:
-    for some in batched(found, _AT_ONCE, strict=False):
-        table.write([table.delete(each) for each in some])
+def _delete(table: Table, item_keys: Iterable[keys.Key]) -> None:
+    for batch in batched(item_keys, _BATCH_ROWS, strict=False):
+        table.write([table.delete(item_key) for item_key in batch])

@@ -17,14 +17,14 @@ from trial.events.envelope import Entry
 from trial.statistics.cells import Share
 from trial.store import amendments, deletion, disputes, erasure, keys, paging, quarantine, reading
 from trial.store.amendments import Amendment
-from trial.store.definitions import Definitions, Put, known, retired_error
+from trial.store.definitions import Definitions, PutStatus, retired_error, validated_study_id
 from trial.store.generations import Current, Decision, WritePlan
 from trial.store.reading import Chain
 from trial.store.repair import AuditedSubject, Repair
 from trial.store.rows import JournalRow, Receipt, RejectedBody, Result, StoredSubject, stamp_text
 from trial.store.spreading import Spreading
 from trial.store.subject_update import Contribute
-from trial.store.table import Table
+from trial.store.table import Table, sort_key
 from trial.store.writing import Recording
 from trial.subject.fold import Dispute, Subject
 
@@ -40,7 +40,7 @@ class Store:
         pause: Callable[[float], None] = time.sleep,
         version: int | None = None,
     ) -> None:
-        """Keep shares as `contribute` makes them; `version` is the code's unless it is given."""
+        """Keep shares as `contribute` computes them; `version` is the code's unless given."""
         self._table = table
         self._contribute = contribute
         self._now = now
@@ -49,10 +49,10 @@ class Store:
         self._spreading = Spreading(table)
 
     def record(self, study: Study, receipts: Sequence[Receipt]) -> list[Result]:
-        """Record entries of a study; give each one's result, in order.
+        """Record entries of a study; return each one's result, in order.
 
         RECORDED: journalled and counted by this call. REPEATED: it was already. CONFLICT: nothing
-        was changed, and the caller quarantines it. What no entry is to blame for and no repetition
+        was changed, and the caller quarantines it. What no entry is to blame for and no retry
         cures, such as a missing table, is raised; some entries may have been recorded by then.
         """
         if not receipts:
@@ -61,7 +61,7 @@ class Store:
             self._table,
             study,
             self._plan(study.id),
-            lambda: self._definitions.renewed(study.id),
+            lambda: self._definitions.reload_plan(study.id),
             self._contribute,
             self._spreading,
             self._now,
@@ -77,7 +77,7 @@ class Store:
         reason: str = "",
         *,
         unblinds: bool = False,
-    ) -> Put:
+    ) -> PutStatus:
         """Bring a definition into force, at once while the study has no events.
 
         Else it is filled beside the one in force, and takes over when `fill` has completed it.
@@ -88,27 +88,27 @@ class Store:
 
     def amendments(self, study_id: str, after: str = "") -> Iterator[Amendment]:
         """Read every change of the study's definition, in order; those beyond one of them."""
-        return amendments.each(self._table, known(study_id), after)
+        return amendments.read_amendments(self._table, validated_study_id(study_id), after)
 
     def source(self, study_id: str, digest: str) -> str:
         """Read one of the definitions that a study ever had, as canonical JSON; or `Rejected`."""
         return self._definitions.source(study_id, digest)
 
     def retire(self, study_id: str, principal: str, reason: str) -> Decision:
-        """Let a study only be read from now on, for ever; give the decision by which it is."""
+        """Make a study read-only for ever; return the decision by which it is."""
         decision = Decision(stamp_text(self._now()), principal, reason)
         return self._definitions.retire(study_id, decision)
 
     def remove(self, study_id: str, principal: str, reason: str) -> None:
         """Decide that a retired study is deleted; `clear` does it. Refused (409) before its time.
 
-        That and by whom it was decided is kept, so that nobody takes its name again.
+        Who decided so is kept, so that nobody takes the study's name again.
         """
         self._definitions.remove(study_id, Decision(stamp_text(self._now()), principal, reason))
 
     def clear(self, study_id: str) -> None:
         """Delete all of a removed study; safe to interrupt, and to be begun again."""
-        self._definitions.forget(study_id)
+        self._definitions.invalidate(study_id)
         deletion.clear(self._table, study_id)
 
     def fill(self, study_id: str, beat: Beat = lambda: None) -> bool:
@@ -117,66 +117,66 @@ class Store:
         A definition that was being filled comes into force. Safe to interrupt, as `beat` does which
         is called for every subject, and to run beside writers and other fills.
         """
-        return self._repairing(beat).fill(known(study_id))
+        return self._repair(beat).fill(validated_study_id(study_id))
 
     def drop_generations(self, study_id: str, before: datetime) -> list[str]:
-        """Take back the shares and sums of generations dormant since before then; name them."""
-        return self._repairing().drop_generations(known(study_id), before)
+        """Drop the shares and sums of generations dormant since before then; name them."""
+        return self._repair().drop_generations(validated_study_id(study_id), before)
 
     def audit_subjects(self, study: Study, number: int) -> Iterator[AuditedSubject]:
         """Read a shard's subjects, each with what is counted for it and what should be."""
-        return self._repairing().audit_subjects(study, number)
+        return self._repair().audit_subjects(study, number)
 
-    def lacks(self, study: Study, number: int, beat: Beat = lambda: None) -> Share | None:
-        """Say what a shard's sums lack of what its subjects' records give.
+    def missing_sums(self, study: Study, number: int, beat: Beat = lambda: None) -> Share | None:
+        """Return what a shard's sums lack of what its subjects' records give.
 
         {} where they are right, or wait to be filled; None where the shard is too busy to tell.
         """
-        return self._repairing(beat).lacks(study, number)
+        return self._repair(beat).missing_sums(study, number)
 
     def version(self, study: Study, number: int, subject_id: str) -> int:
-        """Say how many events a subject's row counts now."""
-        row = paging.row(self._table, keys.subject(study.id, number, subject_id))
+        """Return how many events a subject's row counts now."""
+        row = paging.read_row(self._table, keys.subject_row(study.id, number, subject_id))
         return row.version if row else 0
 
     def restore_fences(self, study_id: str) -> list[tuple[int, str]]:
-        """Put right gates of sums that refuse every writer; name their shard and generation."""
-        return self._repairing().restore_fences(known(study_id))
+        """Restore shard headers whose fence is wrong; name their shard and generation."""
+        return self._repair().restore_fences(validated_study_id(study_id))
 
     def repair(self, study: Study, number: int) -> Share | None:
-        """Make a shard's shares and sums what its subjects' records give; say what sums lacked.
+        """Make a shard's shares and sums what its subjects' records give; return what sums lacked.
 
         None: it was too busy, and is repaired the next time. Readers compute meanwhile.
         """
-        return self._repairing().repair(study, number)
+        return self._repair().repair(study, number)
 
     def studies(self) -> Iterator[str]:
         """Name every study."""
-        return (item["SK"]["S"] for item in self._table.query(keys.STUDIES))
+        return map(sort_key, self._table.query(keys.STUDIES))
 
     def invalidate(self, study_id: str) -> None:
-        """Forget what is remembered of the study's definitions."""
-        self._definitions.forget(study_id)
+        """Drop what is cached of the study's definitions."""
+        self._definitions.invalidate(study_id)
 
     def study(self, study_id: str) -> Study:
-        """Give the study in force; raises `Rejected` (404) where there is none."""
+        """Return the study in force; raises `Rejected` (404) where there is none."""
         return self._definitions.get(study_id)
 
     def check_open(self, study_id: str) -> None:
-        """Raise `Rejected` (409) where a study is only read: it takes no events any more."""
+        """Raise `Rejected` (409) where a study is retired and read-only."""
         if self._definitions.plan(study_id).retired:
             raise retired_error()
 
     def defined(self, study_id: str, digest: str) -> Study:
-        """Give a study by one of the definitions it ever had."""
-        return self._definitions.load(known(study_id), digest)
+        """Return a study by one of the definitions it ever had."""
+        return self._definitions.load(validated_study_id(study_id), digest)
 
     def current(self, study_id: str) -> Current | None:
         """Read what is in force, past every cache; None for a study without a definition."""
-        return self._definitions.current(known(study_id))
+        return self._definitions.current(validated_study_id(study_id))
 
     def epoch(self, study_id: str) -> int:
-        """Say how often what is in force was set anew: documents move forward within an epoch."""
+        """Return how often another definition came into force."""
         current = self.current(study_id)
         return current.epoch if current else 0
 
@@ -193,29 +193,30 @@ class Store:
         return reading.sums(self._table, study, self._contribute)
 
     def accepted(self, study: Study) -> int:
-        """Count the accepted revisions that the sums know of: those not filled yet may be fewer."""
+        """Count the accepted revisions that the sums hold: fewer where they are not filled yet."""
         return reading.accepted(self._table, study)
 
-    def check(self, study: Study) -> dict[int, Share | None]:
+    def check_sums(self, study: Study) -> dict[int, Share | None]:
         """Compare sums and shares: by shard, what the sums lack; None where it is too busy."""
-        return reading.check(self._table, study)
+        return reading.check_sums(self._table, study)
 
     def journal(self, study_id: str, subject_id: str, cipher_key: bytes = b"") -> list[JournalRow]:
         """Read a subject's events in the order in which they were recorded.
 
         Their personal texts come with the subject's key alone, which is in its row.
         """
-        return reading.journal(self._table, known(study_id), subject_id, cipher_key)
+        return reading.journal(self._table, validated_study_id(study_id), subject_id, cipher_key)
 
     def chain(self, study_id: str, subject_id: str) -> Chain | None:
         """Read a subject's journal through, however long; None where there is none."""
-        return reading.chain(self._table, known(study_id), subject_id)
+        return reading.chain(self._table, validated_study_id(study_id), subject_id)
 
     def journal_rows(
-        self, study_id: str, subject_id: str, cipher_key: bytes, wanted: Iterable[str]
+        self, study_id: str, subject_id: str, cipher_key: bytes, sort_keys: Iterable[str]
     ) -> Iterator[JournalRow]:
         """Read some rows of a subject's journal by their sort keys, in the order asked for."""
-        return reading.journal_rows(self._table, known(study_id), subject_id, cipher_key, wanted)
+        name = validated_study_id(study_id)
+        return reading.journal_rows(self._table, name, subject_id, cipher_key, sort_keys)
 
     def quarantine(
         self,
@@ -225,77 +226,83 @@ class Store:
         principal: str,
     ) -> bool:
         """Keep what was not accepted, once per body; say whether it is the first time."""
-        return quarantine.put(self._table, study_id, body, problem, principal, self._now())
+        return quarantine.quarantine_body(
+            self._table, study_id, body, problem, principal, self._now()
+        )
 
     def rejected_bodies(self, study_id: str, after: str = "") -> Iterator[RejectedBody]:
         """Read what is quarantined, in order of its digests; what comes after one of them."""
-        return quarantine.each(self._table, study_id, after)
+        return quarantine.rejected_bodies(self._table, study_id, after)
 
     def rejected_bodies_by_digest(
         self, study_id: str, digests: Iterable[str]
     ) -> Iterator[RejectedBody]:
         """Read some of what is quarantined, in the order in which it is named."""
-        return quarantine.named(self._table, study_id, digests)
+        return quarantine.rejected_bodies_by_digest(self._table, study_id, digests)
 
     def quarantine_times(self, study_id: str) -> list[tuple[str, str]]:
-        """Say when each body was quarantined, and its digest, in order; no body is read."""
+        """Return when each body was quarantined, and its digest, in order; no body is read."""
         return quarantine.received_times(self._table, study_id)
 
     def note_undefined_study(self, study_id: str) -> None:
         """Note that something was quarantined of a study that has no definition."""
-        quarantine.undefined(self._table, study_id)
+        quarantine.note_undefined_study(self._table, study_id)
 
-    def undefined(self, after: str, most: int) -> list[str]:
+    def undefined_studies(self, after: str, limit: int) -> list[str]:
         """Name studies that have no definition and something quarantined, in order."""
-        return quarantine.undefined_studies(self._table, after, most)
+        return quarantine.undefined_studies(self._table, after, limit)
 
     def count_quarantined(self, study_id: str) -> int:
-        """Count what is quarantined and not taken since."""
-        return quarantine.count(self._table, study_id)
+        """Count what is quarantined and has not been accepted since."""
+        return quarantine.count_unresolved(self._table, study_id)
 
     def erase(self, study: Study, subject_id: str) -> int:
         """Clear away what an erasure leaves of a subject's personal texts outside its journal.
 
-        Gives the number of quarantined bodies that were dropped. To be done after the erasure is
+        Returns the number of quarantined bodies that were dropped. To be done after the erasure is
         recorded; repeating it does no harm.
         """
-        dropped = quarantine.erase(self._table, known(study.id), subject_id, self._now())
+        dropped = quarantine.erase_subject(
+            self._table, validated_study_id(study.id), subject_id, self._now()
+        )
         number = keys.shard_of(subject_id, study.definition.shards)
-        erasure.clear_pages(self._table, keys.subject(study.id, number, subject_id))
+        erasure.clear_pages(self._table, keys.subject_row(study.id, number, subject_id))
         erasure.clear_sums(self._table, study.id, number)
         return dropped
 
     def clear_sums(self, study: Study) -> None:
         """Take out of the sums what an erasure left there by name: of generations filled since."""
-        if quarantine.erased(self._table, study.id):
+        if quarantine.erased_subjects(self._table, study.id):
             for number in range(study.definition.shards):
                 erasure.clear_sums(self._table, study.id, number)
 
     def resolve(self, study_id: str, digest: str) -> None:
-        """Note that a quarantined body was taken after all."""
+        """Note that a quarantined body was accepted after all."""
         quarantine.resolve(self._table, study_id, digest, self._now())
 
     def dispute(self, entry: Entry) -> None:
         """Note that a revision came with a second content."""
-        disputes.dispute(self._table, entry, self._now())
+        disputes.note_dispute(self._table, entry, self._now())
 
     def disputes(self, study: Study) -> Iterator[Dispute]:
-        """Read which revisions came with two contents, settled since or not.
+        """Read which revisions came with two contents, whether corrected since or not.
 
         Of treatment events the open audience is told none: whoever guesses wrong makes one.
         """
-        found = disputes.disputes(self._table, study.id)
-        return (each for each in found if not (study.pooled and is_unblinding(each.kind)))
+        all_disputes = disputes.read_disputes(self._table, study.id)
+        return (
+            dispute for dispute in all_disputes if not (study.pooled and is_unblinding(dispute.kind))
+        )
 
     def _plan(self, study_id: str) -> WritePlan:
-        """Say what to keep; make this code's generation live where the study has none of it."""
+        """Return what to keep; make this code's generation live where the study has none of it."""
         plan = self._definitions.plan(study_id)
-        if not plan.kept:
+        if not plan.keeps_current:
             with suppress(Unavailable):  # written to without: marked, and filled later
                 plan = self._definitions.join(study_id)
         return plan
 
-    def _repairing(self, beat: Beat = lambda: None) -> Repair:
+    def _repair(self, beat: Beat = lambda: None) -> Repair:
         def contribute(study: Study, subject: Subject) -> Share:
             beat()
             return self._contribute(study, subject)

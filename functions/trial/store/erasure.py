@@ -21,19 +21,20 @@ from trial.store.table import (
     Value,
     binary,
     key_of,
+    sort_key,
 )
 from trial.subject.fold import Subject
 
-_CELLS_A_WRITE = 100
+_WRITE_CELLS = 100
 _TRIES = 5
 
 
-def clear_pages(table: Table, at: keys.Key) -> None:
+def clear_pages(table: Table, row_key: keys.Key) -> None:
     """Empty the pages that a subject's row names no more."""
-    row = paging.row(table, at)
+    row = paging.read_row(table, row_key)
     first = row.pages.numbers.start if row else 0
-    for item in table.query(at[0], keys.pages(at)):
-        if keys.page_number(item["SK"]["S"]) < first:
+    for item in table.query(row_key[0], keys.page_prefix(row_key)):
+        if keys.page_number(sort_key(item)) < first:
             values = {":none": binary(subjects.encode(Subject("")))}
             emptied = table.update(
                 key_of(item), "SET body = :none", PRESENT, ExpressionAttributeValues=values
@@ -46,51 +47,51 @@ def clear_sums(table: Table, study_id: str, shard: int) -> None:
     for _ in range(_TRIES):
         rows: dict[str, list[Item]] = {}
         for audience in (OPEN, UNBLINDED):
-            for item in table.query(keys.counts(study_id, shard, audience), keys.SUM):
-                rows.setdefault(base_row(item["SK"]["S"]), []).append(item)
-        if not sum(not _cleared(table, parts) for parts in rows.values()):
+            for item in table.query(keys.sum_partition(study_id, shard, audience), keys.SUM):
+                rows.setdefault(base_row(sort_key(item)), []).append(item)
+        if not sum(not _clear_row(table, parts) for parts in rows.values()):
             return
     raise Unavailable("the sums are being written to")
 
 
-def _cleared(table: Table, parts: list[Item]) -> bool:
+def _clear_row(table: Table, parts: list[Item]) -> bool:
     """Remove the cells of a row, in all its parts, that count nothing; say if none is left."""
-    found = [list(cell_names.read(part)) for part in parts]
+    part_cells = [list(cell_names.cells_of(part)) for part in parts]
     totals: dict[str, int] = {}
-    for cells in found:
+    for cells in part_cells:
         for _, cell, value in cells:
             totals[cell] = totals.get(cell, 0) + read_number(value["N"])
-    empty = [cell for cell, total in totals.items() if not total][:_CELLS_A_WRITE]
+    empty = [cell for cell, total in totals.items() if not total][:_WRITE_CELLS]
     if not empty:
         return True
     removals = [
         _removal(table, part, {name: value for name, cell, value in cells if cell in set(empty)})
-        for part, cells in zip(parts, found, strict=True)
+        for part, cells in zip(parts, part_cells, strict=True)
         if any(cell in set(empty) for _, cell, _ in cells)
     ]
     try:
         table.write(removals)
     except TransactionCancelled:
         return False
-    return len(empty) < _CELLS_A_WRITE
+    return len(empty) < _WRITE_CELLS
 
 
-def _removal(table: Table, part: Item, gone: Mapping[str, Value]) -> Action:
+def _removal(table: Table, part: Item, removed: Mapping[str, Value]) -> Action:
     """Remove cells unless one has changed, and the terms that are then no cell's.
 
     A term stays where another cell of it has been added since.
     """
-    condition = dict(gone)
-    terms = cell_names.idle_terms(part, gone)
+    condition = dict(removed)
+    terms = cell_names.unused_terms(part, removed)
     if terms:
         condition[cell_names.LONG_WRITES] = part[cell_names.LONG_WRITES]
     names = {f"#{i}": name for i, name in enumerate([*condition, *terms])}
-    placed = {name: place for place, name in names.items()}
+    placeholders = {name: placeholder for placeholder, name in names.items()}
     values = {f":{i}": value for i, value in enumerate(condition.values())}
-    as_read = (f"{placed[name]} = :{i}" for i, name in enumerate(condition))
+    as_read = (f"{placeholders[name]} = :{i}" for i, name in enumerate(condition))
     return table.update(
         key_of(part),
-        f"REMOVE {','.join(placed[name] for name in (*gone, *terms))}",
+        f"REMOVE {','.join(placeholders[name] for name in (*removed, *terms))}",
         " AND ".join(as_read),
         ExpressionAttributeNames=names,
         ExpressionAttributeValues=values,

@@ -18,7 +18,7 @@ from botocore.parsers import ResponseParserError
 
 from trial.errors import OutOfTime, Rejected, Unavailable, error_location
 
-NO_ANSWER = (
+NO_RESPONSE = (
     HTTPClientError,
     NotConnected,
     IncompleteReadError,
@@ -56,21 +56,21 @@ def transient_as_unavailable() -> Iterator[None]:
     """Raise `Unavailable` for what asking again will cure; let the rest surface as it is."""
     try:
         yield
-    except NO_ANSWER as error:
+    except NO_RESPONSE as error:
         raise Unavailable("the service did not answer") from error
     except ClientError as error:
-        if not is_busy(error):
+        if not is_transient(error):
             raise
         raise Unavailable("the service is busy") from error
 
 
-def is_busy(error: ClientError) -> bool:
+def is_transient(error: ClientError) -> bool:
     """Say whether the service refused a request only for now."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return code(error) in _BUSY or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+    return error_code(error) in _BUSY or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
 
 
-def code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
     """Name an error as the service does."""
     named: str = error.response.get("Error", {}).get("Code", "")
     return named
@@ -80,7 +80,9 @@ def told(error: Exception) -> str:
     """Say in words why something could not be done, without what an error's text may quote."""
     match error:
         case ClientError():
-            return f"AWS refused {error.operation_name}: {code(error) or 'no reason was given'}"
+            return (
+                f"AWS refused {error.operation_name}: {error_code(error) or 'no reason was given'}"
+            )
         case OutOfTime():
             return "it takes longer than one run of the service may last"
         case Rejected():

@@ -1,15 +1,15 @@
-"""Generations of sums: which ones writers keep, and the gate that each has in every shard.
+"""Generations of sums: which ones writers keep, and the header that each has in every shard.
 
 A generation is a definition's digest and the version of the code's contributions. CURRENT names
-those that are live. A generation's gate is its row of sums `study`; it carries a fence, the
-number of CURRENT's plan. Every transaction that changes a subject touches the gate of every live
-generation on condition that the fence is the one it knows; a plan is changed in one transaction
-with all the gates it concerns. So no writer ever commits under a plan that is no longer, however
-long ago it read CURRENT, and no clock has a say in it.
+those that are live. A generation's header in a shard is its row of sums `study`; it carries a
+fence, the number of CURRENT's plan. Every transaction that changes a subject touches the header of
+every live generation on condition that the fence is the one it knows; a plan is changed in one
+transaction with all the headers it concerns. So no writer ever commits under a plan that has been
+replaced, however long ago it read CURRENT, and no clock has a say in it.
 
 A writer that cannot compute a live generation's share, because that is other code's or because
-both do not fit into one transaction, leaves a mark on its gate. Marks beyond those that Fill has
-worked off mean `behind`: some share is older than its subject. Whatever is not behind is exact.
+both do not fit into one transaction, leaves a mark on its header. Marks beyond those that Backfill
+has reconciled mean `is_stale`: some share is older than its subject. What is not stale is exact.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,13 +21,16 @@ from trial.store import keys
 from trial.store.rows import COMMITS, stamp_text
 from trial.store.table import ABSENT, Action, Item, Table, key, number, text
 
-STUDY_ROW = "study"
-"""The row of sums that every transaction touches: a generation's gate in its shard."""
+HEADER_ROW = "study"
+"""The row of sums that every transaction touches: a generation's header in its shard.
 
-ACTIONS = 100  # DynamoDB's limit of a transaction
-FENCE, MARKS, FILLED = "fence", "marks", "filled"
+What the whole study counts, `tables.compiled.STUDY_ROW`, stands in it too.
+"""
+
+TRANSACTION_ACTIONS = 100  # DynamoDB's limit of a transaction
+FENCE, STALE_MARKS, RECONCILED_MARKS = "fence", "marks", "filled"
 FENCED = f"{FENCE} = :fence"
-_UNUSED = f"{FENCED} AND {COMMITS} = :none"
+_NO_COMMITS = f"{FENCED} AND {COMMITS} = :none"
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,13 @@ class Decision:
 class Current:
     """Which definition is in force, which one is being filled, and the generations there are.
 
-    `plan` rises with every change of these; `epoch` when another definition comes into force.
-    A study that is `retired` is only read; of one that is `removed` nothing else is left.
+    `plan_number` rises with every change of these, `epoch` when another definition comes into
+    force. A `retired` study is read-only; of a `removed` one nothing but this is left.
     """
 
     digest: str
     epoch: int
-    plan: int
+    plan_number: int
     filling: str
     generations: Mapping[str, Generation]
     retired: Decision | None = None
@@ -68,24 +71,26 @@ class Current:
     @property
     def live(self) -> dict[str, Generation]:
         """The generations that every writer must keep or mark."""
-        return {name: each for name, each in self.generations.items() if each.live}
+        return {
+            name: generation for name, generation in self.generations.items() if generation.live
+        }
 
     @property
-    def wanted(self) -> tuple[str, ...]:
+    def needed_digests(self) -> tuple[str, ...]:
         """The definitions whose sums are needed: the one in force first."""
         return (self.digest, self.filling) if self.filling else (self.digest,)
 
     def join(self, version: int, now: datetime) -> "Current":
-        """Make one version's generations of what is wanted live."""
+        """Return the plan with one code version's generations of what is needed live."""
         live = {
             name: Generation(digest, version, stamp_text(now))
-            for digest in self.wanted
+            for digest in self.needed_digests
             if (name := generation(digest, version)) not in self.live
         }
         return replace(self, generations={**self.generations, **live})
 
     def retire_generations(self, names: Iterable[str], now: datetime) -> "Current":
-        """Make generations dormant: writers forget them."""
+        """Return the plan with generations dormant: writers keep them no more."""
         dormant = {
             name: replace(self.generations[name], since=stamp_text(now), live=False)
             for name in names
@@ -93,36 +98,37 @@ class Current:
         return replace(self, generations={**self.generations, **dormant})
 
     def amend(self, filling: str, version: int, now: datetime) -> "Current":
-        """Fill one definition beside the one in force; none if it is empty."""
-        planned = replace(self, filling=filling)
-        gone = [name for name, each in self.live.items() if each.digest not in planned.wanted]
-        planned = planned.retire_generations(gone, now)
-        return planned.join(version, now) if filling else planned
+        """Return the plan that fills one definition beside the one in force; none if it is ''."""
+        amended = replace(self, filling=filling)
+        needed = amended.needed_digests
+        unneeded = [name for name, live in self.live.items() if live.digest not in needed]
+        amended = amended.retire_generations(unneeded, now)
+        return amended.join(version, now) if filling else amended
 
     def activate(self, now: datetime) -> "Current":
-        """Bring the definition that was filled into force."""
-        moved = replace(self, digest=self.filling, filling="", epoch=self.epoch + 1)
-        gone = [name for name, each in self.live.items() if each.digest != moved.digest]
-        return moved.retire_generations(gone, now)
+        """Return the plan by which the definition that was filled is in force."""
+        activated = replace(self, digest=self.filling, filling="", epoch=self.epoch + 1)
+        others = [name for name, live in self.live.items() if live.digest != activated.digest]
+        return activated.retire_generations(others, now)
 
 
 @dataclass(frozen=True)
 class ShardHeader:
-    """A generation's gate in one shard, as read."""
+    """A generation's header in one shard, as read."""
 
     fence: int
     commits: int
-    marks: int
-    filled: int
+    stale_marks: int
+    reconciled_marks: int
 
     @property
     def is_stale(self) -> bool:
         """Whether some share may be older than its subject."""
-        return self.marks != self.filled
+        return self.stale_marks != self.reconciled_marks
 
 
-MISSING_HEADER = ShardHeader(fence=0, commits=0, marks=1, filled=0)
-"""The gate of a generation that was never made: behind."""
+MISSING_HEADER = ShardHeader(fence=0, commits=0, stale_marks=1, reconciled_marks=0)
+"""The header of a generation that has none: stale for ever."""
 
 
 @dataclass(frozen=True)
@@ -141,40 +147,46 @@ class WritePlan:
     """Whether the study is only read, but for erasures."""
 
     @property
-    def kept(self) -> bool:
+    def keeps_current(self) -> bool:
         """Whether this code's generation of the definition in force is live."""
-        return any(each is self.study for each in self.counted)
+        return any(study is self.study for study in self.counted)
 
     @property
-    def gates(self) -> int:
-        """How many gates every transaction touches."""
+    def header_count(self) -> int:
+        """How many headers every transaction touches."""
         return len(self.counted) + len(self.others)
 
 
-def row_of(name: str, row: str) -> str:
+def generation_row(name: str, row: str) -> str:
     """Name a generation's row of sums among those of all generations."""
     return f"{name}#{row}"
 
 
 def header_row(name: str) -> str:
-    """Name a generation's gate among the rows of sums of all generations."""
-    return row_of(name, STUDY_ROW)
+    """Name a generation's header among the rows of sums of all generations."""
+    return generation_row(name, HEADER_ROW)
 
 
 def is_header(row: str) -> bool:
-    """Say whether such a name is a gate's."""
-    return row.partition("#")[2] == STUDY_ROW
+    """Say whether such a name is a header's."""
+    return row.partition("#")[2] == HEADER_ROW
 
 
 def write_current(study_id: str, current: Current) -> Item:
     """Write the row CURRENT."""
     generations = {
-        name: {"M": {"digest": text(each.digest), "version": number(each.version),
-                     "since": text(each.since), "live": number(int(each.live))}}
-        for name, each in current.generations.items()
-    }  # fmt: skip
+        name: {
+            "M": {
+                "digest": text(generation.digest),
+                "version": number(generation.version),
+                "since": text(generation.since),
+                "live": number(int(generation.live)),
+            }
+        }
+        for name, generation in current.generations.items()
+    }
     decisions = {
-        name: {"M": {each: text(of) for each, of in vars(decision).items()}}
+        name: {"M": {field: text(value) for field, value in vars(decision).items()}}
         for name, decision in (("retired", current.retired), ("removed", current.removed))
         if decision is not None
     }
@@ -184,7 +196,7 @@ def write_current(study_id: str, current: Current) -> Item:
         | {
             "digest": text(current.digest),
             "epoch": number(current.epoch),
-            FENCE: number(current.plan),
+            FENCE: number(current.plan_number),
             "filling": text(current.filling),
             "generations": {"M": generations},
         }
@@ -195,12 +207,12 @@ def read_current(item: Item) -> Current:
     """Read the row CURRENT."""
     generations = {
         name: Generation(
-            each["M"]["digest"]["S"],
-            int(each["M"]["version"]["N"]),
-            each["M"]["since"]["S"],
-            each["M"]["live"]["N"] == "1",
+            attributes["M"]["digest"]["S"],
+            int(attributes["M"]["version"]["N"]),
+            attributes["M"]["since"]["S"],
+            attributes["M"]["live"]["N"] == "1",
         )
-        for name, each in item["generations"]["M"].items()
+        for name, attributes in item["generations"]["M"].items()
     }
     return Current(
         item["digest"]["S"],
@@ -216,66 +228,65 @@ def read_current(item: Item) -> Current:
 def _decision(item: Item, name: str) -> Decision | None:
     if name not in item:
         return None
-    return Decision(**{each: of["S"] for each, of in item[name]["M"].items()})
+    return Decision(**{field: value["S"] for field, value in item[name]["M"].items()})
 
 
 def read_header(item: Item) -> ShardHeader:
-    """Read a gate."""
-    fence, commits, marks, filled = (
-        int(item[name]["N"]) if name in item else 0 for name in (FENCE, COMMITS, MARKS, FILLED)
-    )
-    return ShardHeader(fence, commits, marks, filled)
+    """Read a shard header."""
+    names = FENCE, COMMITS, STALE_MARKS, RECONCILED_MARKS
+    return ShardHeader(*(int(item[name]["N"]) if name in item else 0 for name in names))
 
 
-def opened(table: Table, study: Study, current: Current) -> Iterator[Action]:
-    """Write CURRENT and the gates of a study that has no events and had no definition."""
+def open_study(table: Table, study: Study, current: Current) -> Iterator[Action]:
+    """Write CURRENT and the headers of a study that has no events and had no definition."""
     yield table.put(write_current(study.id, current), ABSENT)
-    yield from _fresh_gates(table, study, current)
+    yield from _new_headers(table, study, current)
 
 
-def replaced(
+def replace_unused(
     table: Table, old: Current, shards: int, study: Study, current: Current
 ) -> Iterator[Action]:
-    """Write CURRENT anew while no gate has counted a commit: nothing needs to be filled."""
-    yield _current(table, study.id, old, current)
-    for at, _ in _gates(study.id, old.live, shards):
-        yield _left(table, at, old, current, _UNUSED)
-    yield from _fresh_gates(table, study, current)
+    """Write CURRENT anew while no header has counted a commit: nothing needs to be filled."""
+    yield _put_current(table, study.id, old, current)
+    for header_key, _ in _headers(study.id, old.live, shards):
+        yield _retire_header(table, header_key, old, current, _NO_COMMITS)
+    yield from _new_headers(table, study, current)
 
 
-def replanned(
+def change_plan(
     table: Table, study_id: str, shards: int, old: Current, new: Current
 ) -> Iterator[Action]:
-    """Write CURRENT anew with the gates of every generation that is, was or becomes live."""
-    yield _current(table, study_id, old, new)
-    for at, name in _gates(study_id, old.live | new.live, shards):
+    """Write CURRENT anew with the headers of every generation that is, was or becomes live."""
+    yield _put_current(table, study_id, old, new)
+    for header_key, name in _headers(study_id, old.live | new.live, shards):
         if name not in new.live:
-            yield _left(table, at, old, new, FENCED)
+            yield _retire_header(table, header_key, old, new, FENCED)
         elif name in old.live:
             yield table.update(
-                at,
+                header_key,
                 f"SET {FENCE} = :new",
                 FENCED,
                 ExpressionAttributeValues={
-                    ":new": number(new.plan), ":fence": number(old.plan)
+                    ":new": number(new.plan_number), ":fence": number(old.plan_number)
                 },
             )  # fmt: skip
         else:
+            # One that becomes live may have been dormant: what it missed then is marked.
             yield table.update(
-                at,
-                f"SET {FENCE} = :new ADD {MARKS} :one,{COMMITS} :none",
+                header_key,
+                f"SET {FENCE} = :new ADD {STALE_MARKS} :one,{COMMITS} :none",
                 "",
                 ExpressionAttributeValues={
-                    ":new": number(new.plan), ":one": number(1), ":none": number(0)
+                    ":new": number(new.plan_number), ":one": number(1), ":none": number(0)
                 },
             )  # fmt: skip
 
 
-def _current(table: Table, study_id: str, old: Current, new: Current) -> Action:
-    return table.put(write_current(study_id, new), FENCED, fence=number(old.plan))
+def _put_current(table: Table, study_id: str, old: Current, new: Current) -> Action:
+    return table.put(write_current(study_id, new), FENCED, fence=number(old.plan_number))
 
 
-def _gates(
+def _headers(
     study_id: str, generations: Iterable[str], shards: int
 ) -> Iterator[tuple[keys.Key, str]]:
     for name in sorted(generations):
@@ -283,19 +294,21 @@ def _gates(
             yield keys.sum_row(study_id, shard, header_row(name)), name
 
 
-def _fresh_gates(table: Table, study: Study, current: Current) -> Iterator[Action]:
-    for at, _ in _gates(study.id, current.live, study.definition.shards):
-        yield table.put(key(at) | {COMMITS: number(0), FENCE: number(current.plan)})
+def _new_headers(table: Table, study: Study, current: Current) -> Iterator[Action]:
+    for header_key, _ in _headers(study.id, current.live, study.definition.shards):
+        yield table.put(key(header_key) | {COMMITS: number(0), FENCE: number(current.plan_number)})
 
 
-def _left(table: Table, at: keys.Key, old: Current, new: Current, condition: str) -> Action:
-    """Mark a gate for good: its generation is not kept any more."""
-    values = {":new": number(new.plan), ":one": number(1), ":fence": number(old.plan)}
-    if condition == _UNUSED:
+def _retire_header(
+    table: Table, header_key: keys.Key, old: Current, new: Current, condition: str
+) -> Action:
+    """Mark a header for good: no writer keeps its generation any more."""
+    values = {":new": number(new.plan_number), ":one": number(1), ":fence": number(old.plan_number)}
+    if condition == _NO_COMMITS:
         values[":none"] = number(0)
     return table.update(
-        at,
-        f"SET {FENCE} = :new ADD {MARKS} :one",
+        header_key,
+        f"SET {FENCE} = :new ADD {STALE_MARKS} :one",
         condition,
         ExpressionAttributeValues=values,
     )

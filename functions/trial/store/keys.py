@@ -1,10 +1,15 @@
-"""Every key of the table, and nothing else: no other module builds or reads one.
+"""Every key of the table, and nothing else: no other module builds or takes apart one.
 
-Identifiers of studies, subjects and records hold no `#` (see `messages.Identifier`), so no two
+A key is a pair, partition key and sort key. Functions called `…_partition` return a partition key
+alone, those called `…_prefix` what the sort keys of several items start with.
+
+Identifiers of studies, subjects and records hold no `#` (see `fields.Identifier`), so no two
 things share a key.
 """
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row
 from trial.events.envelope import Entry
@@ -12,43 +17,149 @@ from trial.events.envelope import Entry
 Key = tuple[str, str]
 """Partition key and sort key."""
 
-CURRENT = "CURRENT"
-SUBJECT = "SUBJECT#"
-SUM = "SUM#"
 STUDIES = "STUDIES"
-"""Names the partition that lists every study."""
+"""The partition that lists every study."""
+UNDEFINED = "UNDEFINED"
+"""The partition of the studies that were sent events and have no definition."""
 CELL = "."
 """Starts the attribute of every cell, so that none is taken for a key or for `commits`."""
 
+SUBJECT, SUM = "SUBJECT#", "SUM#"
+_AMENDMENT, _SENDERS, _DISPUTE, _ERASURE = "AMENDMENT#", "SENDERS#", "CONFLICT#", "ERASED#"
+_REPORT, _AUDIT = "REPORT#", "AUDIT#"
+
 
 def shard_of(subject: str, shards: int) -> int:
-    """Say which shard a subject and its share of the sums live in: the same for ever."""
+    """Return which shard a subject and its share of the sums live in: the same for ever."""
     return int.from_bytes(hashlib.sha256(subject.encode()).digest()[:8]) % shards
 
 
-def definition(study: str, digest: str) -> Key:
-    """Say where a definition is kept, by its digest."""
-    return f"STUDY#{study}", f"DEFINITION#{digest}"
+# A study's own rows
 
 
-def current(study: str) -> Key:
-    """Say where it is written which definition and which sums are in force."""
-    return f"STUDY#{study}", CURRENT
-
-
-def listed(study: str) -> Key:
-    """Say where a study stands in the list of all of them."""
+def study_entry(study: str) -> Key:
+    """Return the key of a study's entry in the list of all of them."""
     return STUDIES, study
 
 
-def shard(study: str, number: int) -> str:
-    """Name the partition of a shard: its subjects and their sums."""
-    return f"STUDY#{study}#{number}"
+def undefined_study(study: str) -> Key:
+    """Return the key of the note that a study without a definition was sent something."""
+    return UNDEFINED, study
 
 
-def subject(study: str, number: int, subject_id: str) -> Key:
-    """Say where a subject's row is."""
-    return shard(study, number), SUBJECT + subject_id
+def current(study: str) -> Key:
+    """Return the key of the row that says which definition and which sums are in force."""
+    return _study_partition(study), "CURRENT"
+
+
+def definition(study: str, digest: str) -> Key:
+    """Return the key of a definition, by its digest."""
+    return _study_partition(study), f"DEFINITION#{digest}"
+
+
+def amendment(study: str, number: int) -> Key:
+    """Return the key of a change of the definition, by the number of the plan that it made."""
+    return _study_partition(study), f"{_AMENDMENT}{number:08}"
+
+
+def amendment_prefix(study: str, number: str = "") -> Key:
+    """Return the partition of a study's amendments, and the start of their sort keys."""
+    return _study_partition(study), _AMENDMENT + number
+
+
+def amendment_number(sort_key: str) -> str:
+    """Read an amendment's number from its sort key."""
+    return sort_key.removeprefix(_AMENDMENT)
+
+
+def sender_list(study: str, stamp: str) -> Key:
+    """Return the key of a list of senders, by when it was put."""
+    return _study_partition(study), f"{_SENDERS}{stamp}"
+
+
+def sender_list_prefix(study: str) -> Key:
+    """Return the partition of a study's lists of senders, and the start of their sort keys."""
+    return _study_partition(study), _SENDERS
+
+
+def dispute(entry: Entry) -> Key:
+    """Return the key of the note that a revision came with a second content."""
+    revision = f"{entry.subject}#{entry.kind}#{entry.record}#{entry.revision}"
+    return _study_partition(entry.study), _DISPUTE + revision
+
+
+def dispute_prefix(study: str) -> Key:
+    """Return the partition of a study's disputes, and the start of their sort keys."""
+    return _study_partition(study), _DISPUTE
+
+
+def disputed_revision(sort_key: str) -> tuple[str, str, str, int]:
+    """Read subject, kind, record and revision from the sort key of a dispute."""
+    subject, kind, record, revision = sort_key.removeprefix(_DISPUTE).split("#")
+    return subject, kind, record, int(revision)
+
+
+def erasure(study: str, subject_id: str) -> Key:
+    """Return the key of the note that a subject's personal texts are erased, or about to be."""
+    return _study_partition(study), _ERASURE + subject_id
+
+
+def erasure_prefix(study: str) -> Key:
+    """Return the partition of a study's erasures, and the start of their sort keys."""
+    return _study_partition(study), _ERASURE
+
+
+def erased_subject(sort_key: str) -> str:
+    """Read a subject's id from the sort key of its erasure."""
+    return sort_key.removeprefix(_ERASURE)
+
+
+def report(study: str, report_id: str) -> Key:
+    """Return the key of a report that was requested."""
+    return _study_partition(study), _REPORT + report_id
+
+
+def report_prefix(study: str) -> Key:
+    """Return the partition of a study's reports, and the start of their sort keys."""
+    return _study_partition(study), _REPORT
+
+
+def report_id(sort_key: str) -> str:
+    """Read a report's id from its sort key."""
+    return sort_key.removeprefix(_REPORT)
+
+
+def audit_request(study: str, audit_id: str) -> Key:
+    """Return the key of an audit that was requested."""
+    return _study_partition(study), _AUDIT + audit_id
+
+
+def audit_state(study: str) -> Key:
+    """Return the key of when the study was audited, and how far an audit has come."""
+    return _study_partition(study), "AUDITED"
+
+
+def publication(study: str) -> Key:
+    """Return the key of whether the study's last rendering succeeded."""
+    return _study_partition(study), "PUBLISHED"
+
+
+def publishing_lease(study: str) -> Key:
+    """Return the key of the lease of who makes the study's documents."""
+    return _study_partition(study), "PUBLISHING"
+
+
+# Subjects
+
+
+def shard_partition(study: str, shard: int) -> str:
+    """Return the partition of a shard: its subjects and their sums."""
+    return f"{_study_partition(study)}#{shard}"
+
+
+def subject_row(study: str, shard: int, subject_id: str) -> Key:
+    """Return the key of a subject's row."""
+    return shard_partition(study, shard), SUBJECT + subject_id
 
 
 def subject_id(sort_key: str) -> str:
@@ -56,23 +167,18 @@ def subject_id(sort_key: str) -> str:
     return sort_key.removeprefix(SUBJECT)
 
 
-def pages(of: Key) -> str:
-    """Give what the sort keys of a subject's pages start with.
+def page_prefix(row_key: Key) -> str:
+    """Return the start of the sort keys of a subject's pages.
 
     They follow their subject's row and precede the next one's: `#` sorts before every character
     that an identifier may have.
     """
-    return f"{of[1]}#"
+    return f"{row_key[1]}#"
 
 
-def page(of: Key, number: int) -> Key:
-    """Say where a page of a subject is, whose own row is at a key."""
-    return of[0], f"{pages(of)}{number:06}"
-
-
-def owner(of: Key) -> Key:
-    """Say where the row of a subject is, by the key of that row or of a page."""
-    return of[0], "#".join(of[1].split("#")[:2])
+def page(row_key: Key, number: int) -> Key:
+    """Return the key of a page of the subject whose row has this key."""
+    return row_key[0], f"{page_prefix(row_key)}{number:06}"
 
 
 def page_number(sort_key: str) -> int:
@@ -80,139 +186,111 @@ def page_number(sort_key: str) -> int:
     return int(sort_key.rpartition("#")[2])
 
 
-def counts(study: str, number: int, audience: str = OPEN) -> str:
-    """Name the partition of a shard's sums for an audience: the shard's own, or one beside it."""
-    own = shard(study, number)
-    return f"{own}#UNBLINDED" if audience == UNBLINDED else own
+def subject_row_of(key: Key) -> Key:
+    """Return the key of a subject's row, given that of the row itself or of a page."""
+    return key[0], "#".join(key[1].split("#")[:2])
 
 
-def sums(generation: str) -> str:
-    """Give what the sort keys of a generation's sums start with."""
+def is_subject_row(key: Key) -> bool:
+    """Say whether a key of a shard's partition is a subject's row: no page, no sum."""
+    return key[1].startswith(SUBJECT) and subject_row_of(key) == key
+
+
+# Sums
+
+
+def sum_partition(study: str, shard: int, audience: str = OPEN) -> str:
+    """Return the partition of a shard's sums for an audience: the shard's own, or one beside it."""
+    partition = shard_partition(study, shard)
+    return f"{partition}#UNBLINDED" if audience == UNBLINDED else partition
+
+
+def sum_prefix(generation: str) -> str:
+    """Return the start of the sort keys of a generation's sums."""
     return f"{SUM}{generation}#"
 
 
-def sum_row(study: str, number: int, row: str) -> Key:
-    """Say where a row of sums is: `row` starts with its generation."""
+def sum_row(study: str, shard: int, row: str) -> Key:
+    """Return the key of a row of sums: `row` starts with its generation."""
     unblinded = is_unblinded_row(row.partition("#")[2])
-    return counts(study, number, UNBLINDED if unblinded else OPEN), SUM + row
+    return sum_partition(study, shard, UNBLINDED if unblinded else OPEN), SUM + row
 
 
-def journal(study: str, subject_id: str) -> str:
-    """Name the partition of a subject's journal."""
-    return f"STUDY#{study}#JOURNAL#{subject_id}"
+def sum_row_name(sort_key: str) -> str:
+    """Read the name of a row of sums, with its generation; '' for any other sort key."""
+    return sort_key.removeprefix(SUM) if sort_key.startswith(SUM) else ""
+
+
+# What each subject and each study keeps in a partition of its own
+
+
+def journal_partition(study: str, subject_id: str) -> str:
+    """Return the partition of a subject's journal."""
+    return f"{_study_partition(study)}#JOURNAL#{subject_id}"
 
 
 def journal_row(entry: Entry) -> Key:
-    """Say where the one journal row of a revision of a record is."""
+    """Return the key of the one journal row of a revision of a record."""
     revision = f"{entry.kind}#{entry.record}#{entry.revision}"
-    return journal(entry.study, entry.subject), revision
+    return journal_partition(entry.study, entry.subject), revision
 
 
-def quarantine(study: str) -> str:
-    """Name the partition of what is quarantined."""
-    return f"STUDY#{study}#ASIDE"
+def journalled_revision(sort_key: str) -> tuple[str, str, int]:
+    """Read kind, record and revision from the sort key of a journal row."""
+    kind, record, revision = sort_key.split("#")
+    return kind, record, int(revision)
 
 
-def submitted(study: str) -> str:
-    """Name the partition of the treatment events that were submitted while the study is blinded."""
-    return f"STUDY#{study}#SUBMITTED"
+def quarantine_partition(study: str) -> str:
+    """Return the partition of what is quarantined."""
+    return f"{_study_partition(study)}#ASIDE"
 
 
-def activity(study: str) -> str:
-    """Name the partition of who did what with a study."""
-    return f"STUDY#{study}#ACTIVITY"
+def rejected_body(study: str, digest: str) -> Key:
+    """Return the key of a quarantined body's row."""
+    return quarantine_partition(study), digest
 
 
-AMENDMENT = "AMENDMENT#"
-"""Starts the sort key of every change of a study's definition."""
+def quarantine_body_partition(study: str) -> str:
+    """Return the partition of the bodies of what is quarantined: who counts reads none of them."""
+    return f"{_study_partition(study)}#BODY#ASIDE"
 
 
-def amendment(study: str, number: int) -> Key:
-    """Say where a change of the definition is, by the number of the plan that it made."""
-    return f"STUDY#{study}", f"{AMENDMENT}{number:08}"
+def quarantine_body_part(study: str, digest: str, number: int) -> Key:
+    """Return the key of a part of such a body."""
+    return quarantine_body_partition(study), f"{digest}#{number:02}"
 
 
-def amendments(study: str) -> Key:
-    """Give the partition of a study's amendments, and what their sort keys start with."""
-    return f"STUDY#{study}", AMENDMENT
+def submission_partition(study: str) -> str:
+    """Return the partition of the treatment events submitted while the study is blinded."""
+    return f"{_study_partition(study)}#SUBMITTED"
 
 
-def quarantine_bodies(study: str) -> str:
-    """Name the partition of the bodies of what is quarantined: who counts reads none of them."""
-    return f"STUDY#{study}#BODY#ASIDE"
+def submission(study: str, submission_id: str) -> Key:
+    """Return the key of a submitted treatment event."""
+    return submission_partition(study), submission_id
 
 
-def quarantine_part(study: str, digest: str, number: int) -> Key:
-    """Say where a part of such a body is."""
-    return quarantine_bodies(study), f"{digest}#{number:02}"
+def submission_id(stamp: str, index: int) -> str:
+    """Return the id of a submission: in order of time, and within a request of place."""
+    return f"{stamp}-{index:03}"
 
 
-UNDEFINED = "UNDEFINED"
-"""Names the partition of the studies that were sent events and have no definition."""
+def activity_partition(study: str) -> str:
+    """Return the partition of who did what with a study."""
+    return f"{_study_partition(study)}#ACTIVITY"
 
 
-def undefined(study: str) -> Key:
-    """Say where it stands that something was quarantined of a study that has no definition."""
-    return UNDEFINED, study
+def activity(study: str, stamp: str) -> Key:
+    """Return the key of something that was done with a study, by when."""
+    return activity_partition(study), stamp
 
 
-def senders(study: str, at: str) -> Key:
-    """Say where a list of senders is, by when it was put; '' for what all of them start with."""
-    return f"STUDY#{study}", f"SENDERS#{at}"
-
-
-CONFLICT = "CONFLICT#"
-"""Starts the sort key of every revision that came with two contents."""
-
-
-def conflict(entry: Entry) -> Key:
-    """Where it stands that a revision came with a second content."""
-    revision = f"{entry.subject}#{entry.kind}#{entry.record}#{entry.revision}"
-    return f"STUDY#{entry.study}", CONFLICT + revision
-
-
-ERASED = "ERASED#"
-"""Starts the sort key of every subject whose personal texts are erased."""
-
-
-def erased(study: str, subject_id: str) -> Key:
-    """Say where it stands that a subject's personal texts are erased, or about to be."""
-    return f"STUDY#{study}", ERASED + subject_id
-
-
-REPORT = "REPORT#"
-"""Starts the sort key of every report asked for."""
-
-
-def report(study: str, request: str) -> Key:
-    """Where a report that was asked for is, by the id of its request."""
-    return f"STUDY#{study}", REPORT + request
-
-
-AUDIT = "AUDIT#"
-"""Starts the sort key of every audit asked for."""
-
-
-def audit(study: str, request: str) -> Key:
-    """Say where an audit that was asked for is, by the id of its request."""
-    return f"STUDY#{study}", AUDIT + request
-
-
-def published(study: str) -> Key:
-    """Where it stands whether the study's last rendering succeeded."""
-    return f"STUDY#{study}", "PUBLISHED"
-
-
-def lease(study: str) -> Key:
-    """Say where it stands who makes the study's documents, so that no two do at once."""
-    return f"STUDY#{study}", "PUBLISHING"
-
-
-def audited(study: str) -> Key:
-    """Say where it stands when the study was audited, and how far an audit has come."""
-    return f"STUDY#{study}", "AUDITED"
-
-
-def study_of(partition: str) -> str:
-    """Read the study out of a partition key."""
+def study_of_record(record: Mapping[str, Any]) -> str:
+    """Read the study out of a record of the table's stream."""
+    partition: str = record["dynamodb"]["Keys"]["PK"]["S"]
     return partition.split("#")[1]
+
+
+def _study_partition(study: str) -> str:
+    return f"STUDY#{study}"

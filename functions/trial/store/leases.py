@@ -1,9 +1,9 @@
-"""Who makes a study's documents: one at a time, and nobody's call is lost.
+"""Leases of studies: one process makes a study's documents at a time, and no call is lost.
 
 Publish is called for every change, and a study's changes come from several shards of the stream at
-once. Whoever finds the study claimed counts its call in the claim and is done: the holder goes
+once. Whoever finds the study leased counts its call in the lease and is done: the holder goes
 again for as long as calls came while it worked, for its state may have been read before them. A
-claim lapses after the longest that a function may run; a holder that came again has it back.
+lease expires after the longest that a function may run; a holder that is retried has it back.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from trial.store import keys
 from trial.store.rows import stamp_text
 from trial.store.table import Item, Table, TransactionCancelled, key, number, text
 
-LEASE = timedelta(minutes=15)
+DURATION = timedelta(minutes=15)
 _TRIES = 5
 _HELD = "holder = :holder AND ends = :ends AND calls = :calls"
 _FREE = ""
@@ -23,7 +23,7 @@ _FREE = ""
 
 @dataclass(frozen=True)
 class Lease:
-    """Who holds a study until when, and how often it was called for meanwhile."""
+    """Who holds a study until when, and how many calls came meanwhile."""
 
     study: str
     holder: str
@@ -32,17 +32,17 @@ class Lease:
 
 
 class Leases:
-    """The claims of every study, in the store's own table."""
+    """The leases of every study, in the store's own table."""
 
     def __init__(self, table: Table, now: Callable[[], datetime]) -> None:
         self._table = table
         self._now = now
 
     def acquire(self, study: str, holder: str) -> Lease | None:
-        """Claim a study; None where another holds it, who knows of this call then."""
+        """Lease a study; None where another holds it, who is told of this call by then."""
         for _ in range(_TRIES):
             now = self._now()
-            old, new_lease = self._read(study), Lease(study, holder, stamp_text(now + LEASE), 0)
+            old, new_lease = self._read(study), Lease(study, holder, stamp_text(now + DURATION), 0)
             if old is None:
                 if self._table.put_if_absent(_item(new_lease)):
                     return new_lease
@@ -51,33 +51,34 @@ class Leases:
                     return new_lease
             elif self._replace(old, Lease(study, old.holder, old.ends, old.calls + 1)):
                 return None
-        raise Unavailable("the study is being claimed")
+        raise Unavailable("the study is being leased by another process")
 
     def release(self, lease: Lease) -> Lease | None:
-        """Give a claim up, unless the study was called for since: then the holder goes again."""
+        """End a lease, or return it as it is now where calls came since: the holder goes again."""
         if self._replace(lease, Lease(lease.study, lease.holder, _FREE, 0)):
             return None
-        now = self._read(lease.study)
-        return now if now and now.holder == lease.holder and now.ends else None
+        current = self._read(lease.study)
+        return current if current and current.holder == lease.holder and current.ends else None
 
     def abandon(self, study: str, holder: str) -> None:
-        """Give a claim up, whatever came: what is not done will come again by another way."""
+        """End a lease whatever calls came: the stream or the sweep will repeat what is not done."""
         for _ in range(_TRIES):
-            now = self._read(study)
-            if now is None or now.holder != holder:
+            current = self._read(study)
+            if current is None or current.holder != holder:
                 return
-            if self._replace(now, Lease(now.study, now.holder, _FREE, now.calls)):
+            ended = Lease(current.study, current.holder, _FREE, current.calls)
+            if self._replace(current, ended):
                 return
 
     def _read(self, study: str) -> Lease | None:
-        item = self._table.get(keys.lease(study))
+        item = self._table.get(keys.publishing_lease(study))
         if item is None:
             return None
         calls = int(item["calls"]["N"])
         return Lease(study, item["holder"]["S"], item["ends"]["S"], calls)
 
     def _replace(self, old: Lease, new: Lease) -> bool:
-        """Put a claim in the place of another; say whether that still stood."""
+        """Replace a lease by another; say whether it still was as it was read."""
         values = {"holder": text(old.holder), "ends": text(old.ends), "calls": number(old.calls)}
         try:
             self._table.write([self._table.put(_item(new), _HELD, **values)])
@@ -87,7 +88,7 @@ class Leases:
 
 
 def _item(lease: Lease) -> Item:
-    return key(keys.lease(lease.study)) | {
+    return key(keys.publishing_lease(lease.study)) | {
         "holder": text(lease.holder),
         "ends": text(lease.ends),
         "calls": number(lease.calls),

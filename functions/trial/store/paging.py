@@ -18,7 +18,7 @@ from trial.store import keys
 from trial.store.encoding import subjects
 from trial.store.encoding.shares import decode_share
 from trial.store.rows import GENESIS
-from trial.store.table import KEYS_A_BATCH, Item, Table, binary, key, key_of, number, text
+from trial.store.table import KEYS_A_BATCH, Item, Table, binary, key, key_of, number, sort_key, text
 from trial.subject.fold import Subject
 
 FILLS = "fills"
@@ -40,16 +40,16 @@ class Pages:
 
     numbers: range
     subject: Subject
-    """What they amount to."""
+    """The subject as these pages hold it."""
     length: int = 0
-    """Of their text, together."""
+    """How long their text is, all together."""
 
 
 _NO_PAGES = Pages(range(0), Subject(""))
 
 
 @dataclass(frozen=True)
-class Row:
+class SubjectRow:
     """A subject's row as read; shares of generations not asked for stay closed."""
 
     subject: Subject
@@ -67,26 +67,26 @@ class Row:
     """Of the subject's personal texts; there is none before the first event and once erased."""
 
     def share(self, generation: str) -> Share:
-        """Give what a generation's sums count for the subject; nothing where it was never filled.
+        """Return what a generation's sums count for the subject; nothing where it was never filled.
 
         This is what was counted, whatever today's code would count.
         """
-        share = self.readable(generation)
+        share = self.share_or_none(generation)
         if share is None:
-            raise Unavailable("what is counted for a subject cannot be read: Audit must repair it")
+            raise Unavailable("a subject's share cannot be read: Audit must repair it")
         return share
 
-    def readable(self, generation: str) -> Share | None:
-        """Give that share, or None where its bytes are damaged."""
-        return self.counted(generation)[0]
+    def share_or_none(self, generation: str) -> Share | None:
+        """Return that share, or None where its bytes are damaged."""
+        return self.stored_share(generation)[0]
 
-    def fresh(self, generation: str) -> Share | None:
-        """Give that share if it is of the subject as it is now; None if it has to be filled."""
-        share, version = self.counted(generation)
+    def current_share(self, generation: str) -> Share | None:
+        """Return that share if it is of the subject as it is now; None if it has to be filled."""
+        share, version = self.stored_share(generation)
         return share if version == self.version else None
 
-    def counted(self, generation: str) -> tuple[Share | None, int]:
-        """Give that share and the version it was computed at; -1 where it was never filled."""
+    def stored_share(self, generation: str) -> tuple[Share | None, int]:
+        """Return that share and the version it was computed at; -1 where it was never filled."""
         body = (self.shares or {}).get(generation)
         if body is None:
             return {}, -1
@@ -96,38 +96,47 @@ class Row:
             return None, -1
 
 
-def row(table: Table, at: keys.Key) -> Row | None:
+def read_row(table: Table, row_key: keys.Key) -> SubjectRow | None:
     """Read one subject's row; None where there is none yet."""
-    item = table.get(at)
+    item = table.get(row_key)
     if item is None:
         return None
-    pages = table.query(at[0], keys.pages(at)) if _named(item) else ()
-    return _whole(item, pages)
+    pages = table.query(row_key[0], keys.page_prefix(row_key)) if _page_numbers(item) else ()
+    return _assemble(item, pages)
 
 
-def rows(table: Table, wanted: Sequence[keys.Key]) -> dict[keys.Key, Row]:
+def read_rows(table: Table, row_keys: Sequence[keys.Key]) -> dict[keys.Key, SubjectRow]:
     """Read the rows that there are, of at most as many as one call takes."""
-    heads = {key_of(item): item for item in table.get_batch(wanted)}
-    named = [keys.page(at, each) for at, item in heads.items() for each in _named(item)]
-    pages: dict[keys.Key, list[Item]] = {at: [] for at in heads}
-    for start in range(0, len(named), KEYS_A_BATCH):
-        for item in table.get_batch(named[start : start + KEYS_A_BATCH]):
-            pages[keys.owner(key_of(item))].append(item)
-    return {at: _whole(item, pages[at]) for at, item in heads.items()}
+    items = {key_of(item): item for item in table.get_batch(row_keys)}
+    page_keys = [
+        keys.page(row_key, page_number)
+        for row_key, item in items.items()
+        for page_number in _page_numbers(item)
+    ]
+    pages: dict[keys.Key, list[Item]] = {row_key: [] for row_key in items}
+    for start in range(0, len(page_keys), KEYS_A_BATCH):
+        for page in table.get_batch(page_keys[start : start + KEYS_A_BATCH]):
+            pages[keys.subject_row_of(key_of(page))].append(page)
+    return {row_key: _assemble(item, pages[row_key]) for row_key, item in items.items()}
 
 
-def scan_rows(table: Table, partition: str) -> Iterator[Row]:
-    """Read every subject's row of a shard."""
-    found = table.query(partition, keys.SUBJECT)
-    for at, (first, *pages) in groupby(found, lambda item: keys.owner(key_of(item))):
-        if key_of(first) != at:
-            continue  # pages without a row: it is gone, or came after the reading had begun
+def scan_rows(table: Table, partition: str) -> Iterator[SubjectRow]:
+    """Read every subject's row of a shard.
+
+    One query gives a row and then its pages, for their keys follow its own. Between the query's
+    pages a subject may move records to a new page or, once erased, name others: its row as read
+    then names pages that the query did not give, and it alone is read again.
+    """
+    items = table.query(partition, keys.SUBJECT)
+    for row_key, (first, *pages) in groupby(items, lambda item: keys.subject_row_of(key_of(item))):
+        if key_of(first) != row_key:
+            continue  # pages without a row: it is gone, or came after the query had begun
         try:
-            whole: Row | None = _whole(first, pages)
+            row: SubjectRow | None = _assemble(first, pages)
         except PagesReplaced:
-            whole = row(table, at)
-        if whole is not None:
-            yield whole
+            row = read_row(table, row_key)
+        if row is not None:
+            yield row
 
 
 def write_pages(numbers: range, length: int) -> Item:
@@ -135,23 +144,23 @@ def write_pages(numbers: range, length: int) -> Item:
     return {"pages": text(f"{numbers.start}:{numbers.stop}"), "paged": number(length)}
 
 
-def write_page(at: keys.Key, body: bytes) -> Item:
+def write_page(page_key: keys.Key, body: bytes) -> Item:
     """Write a page."""
-    return key(at) | {"format": number(subjects.FORMAT), "body": binary(body)}
+    return key(page_key) | {"format": number(subjects.FORMAT), "body": binary(body)}
 
 
-def _named(item: Item) -> range:
-    """Say which pages a subject's row names."""
+def _page_numbers(item: Item) -> range:
+    """Return the numbers of the pages that a subject's row names."""
     if "pages" not in item:
         return range(0)
     start, _, stop = item["pages"]["S"].partition(":")
     return range(int(start), int(stop))
 
 
-def _whole(item: Item, pages: Iterable[Item]) -> Row:
+def _assemble(item: Item, pages: Iterable[Item]) -> SubjectRow:
     """Read a row and its pages; others among them are passed over, and none may be missing."""
-    older = _read_pages(item, {keys.page_number(key_of(each)[1]): each for each in pages})
-    return Row(
+    older = _read_pages(item, {keys.page_number(sort_key(page)): page for page in pages})
+    return SubjectRow(
         subjects.decode(older.subject, _body(item)),
         int(item["version"]["N"]),
         item["head"]["B"],
@@ -164,21 +173,21 @@ def _whole(item: Item, pages: Iterable[Item]) -> Row:
     )
 
 
-def _read_pages(item: Item, found: Mapping[int, Item]) -> Pages:
-    numbers, subject = _named(item), Subject(keys.subject_id(item["SK"]["S"]))
+def _read_pages(item: Item, pages: Mapping[int, Item]) -> Pages:
+    numbers, subject = _page_numbers(item), Subject(keys.subject_id(sort_key(item)))
     if not numbers:
         return Pages(numbers, subject)
-    if not found.keys() >= set(numbers):
+    if not pages.keys() >= set(numbers):
         raise PagesReplaced("the subject is being written to")
-    subject = subjects.decode(subject, *(_body(found[each]) for each in numbers))
+    subject = subjects.decode(subject, *(_body(pages[number]) for number in numbers))
     return Pages(numbers, subject, int(item["paged"]["N"]))
 
 
 def _body(item: Item) -> bytes:
-    written_as = int(item["format"]["N"])
-    if written_as != subjects.FORMAT:
+    item_format = int(item["format"]["N"])
+    if item_format != subjects.FORMAT:
         raise Unavailable(
-            f"a subject's row has format {written_as}, which this release cannot read"
+            f"a subject's row has format {item_format}, which this release cannot read"
         )
     body: bytes = item["body"]["B"]
     return body

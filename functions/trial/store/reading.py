@@ -10,14 +10,14 @@ from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import keys, paging
 from trial.store.generations import MISSING_HEADER, ShardHeader, header_row, read_header
-from trial.store.paging import Row
+from trial.store.paging import SubjectRow
 from trial.store.rows import GENESIS, JournalRow, StoredSubject, read_cells, read_journal
 from trial.store.spreading import base_row
 from trial.store.subject_update import Contribute
-from trial.store.table import Table, TransactionCancelled
+from trial.store.table import Table, TransactionCancelled, sort_key
 
 _TRIES = 4
-_AT_ONCE = 10  # rows of a journal, each of up to 400 KB
+_BATCH_ROWS = 10  # rows of a journal, each of up to 400 KB
 
 
 def subjects(table: Table, study: Study, contribute: Contribute) -> Iterator[StoredSubject]:
@@ -36,7 +36,7 @@ def subject(
 ) -> StoredSubject | None:
     """Read one subject; None where nothing is recorded of it."""
     number = keys.shard_of(subject_id, study.definition.shards)
-    row = paging.row(table, keys.subject(study.id, number, subject_id))
+    row = paging.read_row(table, keys.subject_row(study.id, number, subject_id))
     return _stored(study, contribute, number, row) if row else None
 
 
@@ -47,107 +47,107 @@ def sums(table: Table, study: Study, contribute: Contribute) -> Share:
     theirs together are a state of the study.
     """
     shards = range(study.definition.shards)
-    read = cells.total(_sums_of_shard(table, study, contribute, number) for number in shards)
-    return share_of_audience(read, study.audience) if study.definition.blinded else read
+    total = cells.total(_sums_of_shard(table, study, contribute, number) for number in shards)
+    return share_of_audience(total, study.audience) if study.definition.blinded else total
 
 
-def check(table: Table, study: Study) -> dict[int, Share | None]:
-    """Say of each shard what its sums lack of the shares that they count: {} where they agree.
+def check_sums(table: Table, study: Study) -> dict[int, Share | None]:
+    """Return by shard what its sums lack of the shares that they count: {} where they agree.
 
     Whether those are up to date does not matter here. None stands where the shard was written to
     all the while.
     """
     shards = range(study.definition.shards)
 
-    def counted(row: Row) -> Share:
+    def counted(row: SubjectRow) -> Share:
         return row.share(study.generation)
 
-    return {number: difference(table, study, number, counted)[0] for number in shards}
+    return {number: sum_difference(table, study, number, counted)[0] for number in shards}
 
 
 def journal(table: Table, study_id: str, subject_id: str, cipher_key: bytes) -> list[JournalRow]:
     """Read a subject's journal, in the order in which its events were recorded."""
-    items = table.query(keys.journal(study_id, subject_id))
+    items = table.query(keys.journal_partition(study_id, subject_id))
     rows = [read_journal(study_id, subject_id, item, cipher_key) for item in items]
     return sorted(rows, key=lambda row: row.version)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A subject's journal without what its rows say: where each is, in the order of versions."""
+    """A subject's journal without what its rows say: the key of each, in the order of versions."""
 
-    places: Sequence[tuple[int, str]]
+    sort_keys: Sequence[tuple[int, str]]
     """Version and sort key of each row."""
     head: bytes
     """The hash that the last one carries."""
     intact: bool
-    """Whether they are one chain, each row as it was written."""
+    """Whether they are one unbroken chain, each row as it was written."""
 
 
 def chain(table: Table, study_id: str, subject_id: str) -> Chain | None:
     """Read a subject's journal through, row by row, however long it is; None where there is none.
 
-    Of each row only its place in the chain is kept.
+    Of each row only its link of the chain is kept in memory.
     """
     links = []
-    for item in table.query(keys.journal(study_id, subject_id)):
+    for item in table.query(keys.journal_partition(study_id, subject_id)):
         row = read_journal(study_id, subject_id, item, b"")
-        links.append((row.version, item["SK"]["S"], row.previous, row.hash, row.has_valid_hash))
+        links.append((row.version, sort_key(item), row.previous, row.hash, row.has_valid_hash))
     if not links:
         return None
     links.sort()
-    before, intact = GENESIS, True
-    for place, (version, _, previous, own, sealed) in enumerate(links, start=1):
-        intact = intact and sealed and (version, previous) == (place, before)
-        before = own
-    return Chain([(version, at) for version, at, *_ in links], before, intact)
+    head, intact = GENESIS, True
+    for expected, (version, _, previous, row_hash, is_valid) in enumerate(links, start=1):
+        intact = intact and is_valid and (version, previous) == (expected, head)
+        head = row_hash
+    return Chain([(version, row_key) for version, row_key, *_ in links], head, intact)
 
 
 def journal_rows(
-    table: Table, study_id: str, subject_id: str, cipher_key: bytes, wanted: Iterable[str]
+    table: Table, study_id: str, subject_id: str, cipher_key: bytes, sort_keys: Iterable[str]
 ) -> Iterator[JournalRow]:
     """Read some rows of a subject's journal by their sort keys, in the order asked for."""
-    partition = keys.journal(study_id, subject_id)
-    for some in batched(wanted, _AT_ONCE, strict=False):
-        found = table.get_batch([(partition, each) for each in some])
-        items = {item["SK"]["S"]: item for item in found}
-        for each in some:
-            if each in items:
-                yield read_journal(study_id, subject_id, items[each], cipher_key)
+    partition = keys.journal_partition(study_id, subject_id)
+    for batch in batched(sort_keys, _BATCH_ROWS, strict=False):
+        read = table.get_batch([(partition, row_key) for row_key in batch])
+        items = {sort_key(item): item for item in read}
+        for row_key in batch:
+            if row_key in items:
+                yield read_journal(study_id, subject_id, items[row_key], cipher_key)
 
 
-def subject_rows(table: Table, study_id: str, number: int) -> Iterator[Row]:
+def subject_rows(table: Table, study_id: str, number: int) -> Iterator[SubjectRow]:
     """Read the subjects' rows of one shard, each as it is when it is read."""
-    return paging.scan_rows(table, keys.shard(study_id, number))
+    return paging.scan_rows(table, keys.shard_partition(study_id, number))
 
 
-def gate_of(table: Table, study: Study, number: int) -> ShardHeader | None:
-    """Read a generation's gate as it is now; None where the generation was never made."""
-    item = table.get(_gate_key(study, number))
+def header(table: Table, study: Study, number: int) -> ShardHeader | None:
+    """Read a generation's header as it is now; None where there is none."""
+    item = table.get(_header_key(study, number))
     return read_header(item) if item else None
 
 
 def accepted(table: Table, study: Study) -> int:
-    """Count the accepted revisions by the gates alone, each shard's as it is when it is read."""
-    gates = [_gate_key(study, number) for number in range(study.definition.shards)]
-    return sum(read_cells(item).get("accepted", 0) for item in table.get_batch(gates))
+    """Count the accepted revisions by the headers alone, each as it is when it is read."""
+    header_keys = [_header_key(study, number) for number in range(study.definition.shards)]
+    return sum(read_cells(item).get("accepted", 0) for item in table.get_batch(header_keys))
 
 
-def difference(
-    table: Table, study: Study, number: int, share_of: Callable[[Row], Share]
+def sum_difference(
+    table: Table, study: Study, number: int, share_of: Callable[[SubjectRow], Share]
 ) -> tuple[Share | None, ShardHeader | None]:
-    """Say what a shard's sums lack of its subjects' shares, and of which state that is.
+    """Return what a shard's sums lack of its subjects' shares, and the header of that state.
 
     None stands where the shard was written to all the while.
     """
-    audiences = [each.audience for each in study.views]
-    before = _settled(table, study, number)
+    audiences = [view.audience for view in study.views]
+    before = _header_at_rest(table, study, number)
     for _ in range(_TRIES):
-        counted = cells.total(map(share_of, subject_rows(table, study.id, number)))
-        read = _read_sums(table, study, number, audiences)
-        after = _settled(table, study, number)
+        expected = cells.total(map(share_of, subject_rows(table, study.id, number)))
+        stored = _read_sums(table, study, number, audiences)
+        after = _header_at_rest(table, study, number)
         if before is not None and before == after:
-            return cells.difference(counted, read), before
+            return cells.difference(expected, stored), before
         before = after
     return None, before
 
@@ -159,8 +159,8 @@ def _of_shard(
         yield _stored(study, contribute, number, row)
 
 
-def _stored(study: Study, contribute: Contribute, number: int, row: Row) -> StoredSubject:
-    share = row.fresh(study.generation)
+def _stored(study: Study, contribute: Contribute, number: int, row: SubjectRow) -> StoredSubject:
+    share = row.current_share(study.generation)
     if share is None:
         share = contribute(study, row.subject)
     return StoredSubject(
@@ -172,44 +172,44 @@ def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: i
     """Read the rows of sums of one shard, all of one state.
 
     A query reads row by row, so a transaction may commit in its midst. But every transaction of
-    the shard adds one to the gate's `commits`, and `TransactGetItems` is serialised with
+    the shard adds one to the header's `commits`, and `TransactGetItems` is serialised with
     transactions: it sees all of one or nothing, and is refused while one is under way. So where
-    the gate was the same before and after, no transaction took effect in between, and what was
+    the header was the same before and after, no transaction took effect in between, and what was
     read is the state that it names. On a shard too busy for that, and where the generation is
-    behind, the subjects' shares are added up instead, each read or computed from one item.
+    stale, the subjects' shares are added up instead, each read or computed from one item.
     """
-    before = _settled(table, study, number)
+    before = _header_at_rest(table, study, number)
     for _ in range(_TRIES):
         if before is not None and before.is_stale:
             break
-        read = _read_sums(table, study, number, (study.audience,))
-        after = _settled(table, study, number)
+        stored = _read_sums(table, study, number, (study.audience,))
+        after = _header_at_rest(table, study, number)
         if before is not None and before == after:
-            return read
+            return stored
         before = after
-    return cells.total(each.share for each in _of_shard(table, study, contribute, number))
+    return cells.total(stored.share for stored in _of_shard(table, study, contribute, number))
 
 
 def _read_sums(table: Table, study: Study, number: int, audiences: Iterable[str]) -> Share:
-    start, read = keys.sums(study.generation), Share()
+    prefix, sums = keys.sum_prefix(study.generation), Share()
     for audience in audiences:
-        for item in table.query(keys.counts(study.id, number, audience), start):
-            row = base_row(item["SK"]["S"].removeprefix(start))
-            cells.add(read.setdefault(row, {}), read_cells(item))
-    return {row: counted for row, counted in read.items() if counted}
+        for item in table.query(keys.sum_partition(study.id, number, audience), prefix):
+            row = base_row(sort_key(item).removeprefix(prefix))
+            cells.add(sums.setdefault(row, {}), read_cells(item))
+    return {row: counted for row, counted in sums.items() if counted}
 
 
-def _settled(table: Table, study: Study, number: int) -> ShardHeader | None:
-    """Read a gate at a moment when no transaction is under way; None if there is one.
+def _header_at_rest(table: Table, study: Study, number: int) -> ShardHeader | None:
+    """Read a header at a moment when no transaction is under way; None if there is one.
 
-    A gate that is not there is behind for ever.
+    A header that is not there is stale for ever.
     """
     try:
-        item = table.get_serialized(_gate_key(study, number))
+        item = table.get_serialized(_header_key(study, number))
     except TransactionCancelled:
         return None
     return read_header(item) if item else MISSING_HEADER
 
 
-def _gate_key(study: Study, number: int) -> keys.Key:
+def _header_key(study: Study, number: int) -> keys.Key:
     return keys.sum_row(study.id, number, header_row(study.generation))

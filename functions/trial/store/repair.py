@@ -10,20 +10,20 @@ from trial.store import keys, reading
 from trial.store.actions import add_to_row
 from trial.store.backfill import ROUNDS, Backfill, Correction, FencedShard, PlanChanged
 from trial.store.generations import (
-    ACTIONS,
     FENCE,
     FENCED,
-    FILLED,
-    MARKS,
+    HEADER_ROW,
     MISSING_HEADER,
-    STUDY_ROW,
+    RECONCILED_MARKS,
+    STALE_MARKS,
+    TRANSACTION_ACTIONS,
     header_row,
     read_header,
     write_current,
 )
-from trial.store.paging import Row
+from trial.store.paging import SubjectRow
 from trial.store.rows import COMMITS
-from trial.store.spreading import CELLS_A_ROW
+from trial.store.spreading import EXPRESSION_CELLS
 from trial.store.table import ABSENT, Item, key, number
 
 
@@ -31,124 +31,127 @@ from trial.store.table import ABSENT, Item, key, number
 class AuditedSubject:
     """A subject's row, and the rows of sums in which it is not counted as its records say."""
 
-    row: Row
-    wrong: tuple[str, ...]
+    row: SubjectRow
+    wrong_rows: tuple[str, ...]
 
 
 class Repair(Backfill):
     """Looks a shard over, and puts right what differs."""
 
-    def audit_subjects(self, study: Study, at: int) -> Iterator[AuditedSubject]:
+    def audit_subjects(self, study: Study, shard: int) -> Iterator[AuditedSubject]:
         """Read a shard's subjects, each with where it is counted otherwise than its records say."""
-        for row in reading.subject_rows(self.table, study.id, at):
-            share, version = row.counted(study.generation)
+        for row in reading.subject_rows(self.table, study.id, shard):
+            share, version = row.stored_share(study.generation)
             if version < row.version and share is not None:
                 yield AuditedSubject(row, ())  # waits to be filled
                 continue
-            should = self.contribute(study, row.subject)
-            right = share is not None and version == row.version
-            wrong = cells.difference(should, share or {}) if right else should
-            yield AuditedSubject(row, tuple(sorted(wrong)))
+            expected = self.contribute(study, row.subject)
+            readable = share is not None and version == row.version
+            difference = cells.difference(expected, share or {}) if readable else expected
+            yield AuditedSubject(row, tuple(sorted(difference)))
 
-    def lacks(self, study: Study, at: int) -> Share | None:
-        """Say what a shard's sums lack of what its subjects' records give.
+    def missing_sums(self, study: Study, shard: int) -> Share | None:
+        """Return what a shard's sums lack of what its subjects' records give.
 
         {} where they are right, or wait to be filled; None where the shard is too busy to tell.
         """
-        found, gate = reading.difference(
-            self.table, study, at, lambda row: self.contribute(study, row.subject)
+        missing, header = reading.sum_difference(
+            self.table, study, shard, lambda row: self.contribute(study, row.subject)
         )
-        if gate == MISSING_HEADER:
-            return {STUDY_ROW: {COMMITS: 1}}  # its gate is gone, and with it the way to write
-        return {} if gate is not None and gate.is_stale else found
+        if header == MISSING_HEADER:
+            return {HEADER_ROW: {COMMITS: 1}}  # without it nothing can be written to the shard
+        return {} if header is not None and header.is_stale else missing
 
     def restore_fences(self, study_id: str) -> list[tuple[int, str]]:
-        """Put the plan's number on gates that carry another; name their shard and generation.
+        """Put the plan's number on headers that carry another; name their shard and generation.
 
-        Such a gate refuses every writer and every fill. CURRENT and its gates change together,
+        Such a header refuses every writer and every fill. CURRENT and its headers change together,
         so that one which differs while CURRENT stands is damaged. What it missed is not known:
         it is marked.
         """
-        plan, current = self.definitions.renewed(study_id), self.definitions.current(study_id)
+        plan, current = self.definitions.reload_plan(study_id), self.definitions.current(study_id)
         assert current is not None
-        standing = self.table.put(
-            write_current(study_id, current), FENCED, fence=number(current.plan)
+        unchanged_current = self.table.put(
+            write_current(study_id, current), FENCED, fence=number(current.plan_number)
         )
-        mended = []
+        restored = []
         for name in sorted(current.live):
-            for at in range(plan.study.definition.shards):
-                where = keys.sum_row(study_id, at, header_row(name))
-                item = self.table.get(where)
-                if item is None or (found := read_header(item).fence) == current.plan:
+            for shard in range(plan.study.definition.shards):
+                header_key = keys.sum_row(study_id, shard, header_row(name))
+                item = self.table.get(header_key)
+                if item is None or (fence := read_header(item).fence) == current.plan_number:
                     continue  # `repair` makes one that is gone
-                values = {":plan": number(current.plan), ":one": number(1), ":fence": number(found)}
-                right = self.table.update(
-                    where,
-                    f"SET {FENCE} = :plan ADD {MARKS} :one",
+                values = {
+                    ":plan": number(current.plan_number),
+                    ":one": number(1),
+                    ":fence": number(fence),
+                }
+                corrected_header = self.table.update(
+                    header_key,
+                    f"SET {FENCE} = :plan ADD {STALE_MARKS} :one",
                     FENCED,
                     ExpressionAttributeValues=values,
                 )
-                if self.once(standing, right):
-                    mended.append((at, name))
-        return mended
+                if self.try_write(unchanged_current, corrected_header):
+                    restored.append((shard, name))
+        return restored
 
-    def repair(self, study: Study, at: int) -> Share | None:
-        """Make a shard's shares and sums what its subjects' records give; say what sums lacked."""
+    def repair(self, study: Study, shard_number: int) -> Share | None:
+        """Make a shard's shares and sums what its records give; return what sums lacked."""
         for _ in range(ROUNDS):
             plan = self.definitions.join(study.id)
-            if study.generation not in {each.generation for each in plan.counted}:
+            if study.generation not in {counted.generation for counted in plan.counted}:
                 return {}
-            shard = FencedShard(study, at, plan.fence)
+            shard = FencedShard(study, shard_number, plan.fence)
             try:
-                return self._repaired(shard)
+                return self._repair_shard(shard)
             except PlanChanged:
                 continue
         return None
 
-    def _otherwise(self, study: Study) -> Correction:
-        def wrong(row: Row) -> Share | None:
-            should = self.contribute(study, row.subject)
-            return None if row.fresh(study.generation) == should else should
+    def _wrong_share(self, study: Study) -> Correction:
+        def correction(row: SubjectRow) -> Share | None:
+            expected = self.contribute(study, row.subject)
+            return None if row.current_share(study.generation) == expected else expected
 
-        return wrong
+        return correction
 
-    def _repaired(self, shard: FencedShard) -> Share | None:
-        if reading.gate_of(self.table, shard.study, shard.number) is None:
-            self.once(self.table.put(_new_gate(shard), ABSENT))
-        self._mark(shard)
-        self.bring(shard, self._otherwise(shard.study))
+    def _repair_shard(self, shard: FencedShard) -> Share | None:
+        if reading.header(self.table, shard.study, shard.number) is None:
+            self.try_write(self.table.put(_new_header(shard), ABSENT))
+        self._mark_stale(shard)
+        self.replace_shares(shard, self._wrong_share(shard.study))
         lacked: Share = {}
         generation = shard.study.generation
         for _ in range(ROUNDS):
-            lacks, gate = reading.difference(
+            missing, header = reading.sum_difference(
                 self.table, shard.study, shard.number, lambda row: row.share(generation)
             )
-            if lacks is None or gate is None:
+            if missing is None or header is None:
                 return None
-            if not lacks:
-                self.filled(shard)
+            if not missing:
+                self.reconcile(shard)
                 return lacked
-            part = _part(lacks)
-            corrected = self.additions(shard, shard.sums(part), gate.commits)
-            if self.once(*corrected, shard=shard):
-                lacked = cells.total((lacked, part))
+            corrected = _correctable_at_once(missing)
+            additions = self.additions(shard, shard.sums(corrected), header.commits)
+            if self.try_write(*additions, shard=shard):
+                lacked = cells.total((lacked, corrected))
         return None
 
-    def _mark(self, shard: FencedShard) -> None:
+    def _mark_stale(self, shard: FencedShard) -> None:
         """Let readers compute until the shard is filled again."""
-        marked = add_to_row(
-            self.table, shard.gate, header_row(shard.study.generation), {}, shard.fence, marked=True
-        )
-        if not self.once(marked):
+        row = header_row(shard.study.generation)
+        mark = add_to_row(self.table, shard.header_key, row, {}, shard.fence, mark_stale=True)
+        if not self.try_write(mark):
             raise PlanChanged("the fence was moved")
 
 
-def _part(lacks: Share) -> Share:
-    """Take as much of a difference as one transaction corrects."""
-    rows = sorted(lacks, key=lambda row: row != STUDY_ROW)[: ACTIONS // 2]
-    return {row: dict(sorted(lacks[row].items())[:CELLS_A_ROW]) for row in rows}
+def _correctable_at_once(missing: Share) -> Share:
+    """Take as much of a difference as one transaction corrects, the header first."""
+    rows = sorted(missing, key=lambda row: row != HEADER_ROW)[: TRANSACTION_ACTIONS // 2]
+    return {row: dict(sorted(missing[row].items())[:EXPRESSION_CELLS]) for row in rows}
 
 
-def _new_gate(shard: FencedShard) -> Item:
-    values = {COMMITS: 0, FENCE: shard.fence, MARKS: 1, FILLED: 0}
-    return key(shard.gate) | {name: number(value) for name, value in values.items()}
+def _new_header(shard: FencedShard) -> Item:
+    values = {COMMITS: 0, FENCE: shard.fence, STALE_MARKS: 1, RECONCILED_MARKS: 0}
+    return key(shard.header_key) | {name: number(value) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""Reports that were asked for: a row each, from the request until its documents are there."""
+"""Requested reports: a row each, from the request until its documents are there."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 from trial.errors import Rejected
 from trial.store import keys
-from trial.store.table import PRESENT, Item, Table, key, number, text
+from trial.store.table import PRESENT, Item, Table, key, number, sort_key, text
 
 PENDING = "pending"
 READY = "ready"
@@ -15,23 +15,23 @@ PUBLISHED = "published"
 FAILED = "failed"
 
 
-_ASKED = ("requested_by", "requested_at", "reason", "as_of", "cutoff", "final", "look")
-_SHOWN = ("id", "status", *_ASKED, "cut", "accepted", "completion", "detail")
+_REQUEST_FIELDS = ("requested_by", "requested_at", "reason", "as_of", "cutoff", "final", "look")
+_PUBLIC_FIELDS = ("id", "status", *_REQUEST_FIELDS, "cut", "accepted", "completion", "detail")
 
-AT_ONCE = 3
+IMMEDIATE_ATTEMPTS = 3
 """How often a report is tried whenever its study is published; then at ever longer intervals."""
 _FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=10), timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """A report: who asked for it, when, why and as of when, and the cut it became.
+    """A report: who requested it, when, why and as of when, and the cut it became.
 
-    It may be asked for as the final analysis, or at a planned `look`; `completion` says in words
+    It may be requested as the final analysis, or at a planned `look`; `completion` says in words
     whether it became final or interim, as everybody may know. `previous` is the report that it
     tells the changes since: None while nobody has looked, '' where there is none. `files` are
-    those of the open audience. `tries` counts how often it was begun; `detail` says why one that
-    failed could not be made.
+    those of the open audience. `attempts` counts how often it was begun; `detail` says why one
+    that failed could not be made.
     """
 
     id: str
@@ -49,35 +49,35 @@ class ReportRequest:
     unblinded_cut: str = ""
     previous: str | None = None
     files: tuple[str, ...] = ()
-    tries: int = 0
+    attempts: int = 0
     detail: str = ""
 
     def is_due(self, now: datetime) -> bool:
         """Say whether a report that waits is to be tried: at once, or once its time has come."""
-        more = self.tries - AT_ONCE
-        return more < 0 or self._waits_since(now) >= _FIRST_WAIT * 2**more
+        retries = self.attempts - IMMEDIATE_ATTEMPTS
+        return retries < 0 or self._waiting_for(now) >= _FIRST_WAIT * 2**retries
 
     def has_expired(self, now: datetime) -> bool:
         """Say whether a report has been waiting for too long, however often it was tried."""
-        return self.tries >= AT_ONCE and self._waits_since(now) > LONGEST_WAIT
+        return self.attempts >= IMMEDIATE_ATTEMPTS and self._waiting_for(now) > LONGEST_WAIT
 
-    def _waits_since(self, now: datetime) -> timedelta:
+    def _waiting_for(self, now: datetime) -> timedelta:
         return now - datetime.fromisoformat(self.requested_at)
 
     @property
     def order(self) -> tuple[str, str]:
-        """Sort reports by when they were asked for."""
+        """The key by which reports sort: when they were requested."""
         return self.requested_at, self.id
 
     def document(self, study: str) -> dict[str, Any]:
-        """Give it as data for everybody: the cut of the unblinded is named after arms too.
+        """Return it as data for everybody: the cut of the unblinded is named after arms too.
 
         Each of its files is found under its location, by name.
         """
         location = f"/studies/{study}/reports/{self.id}"
-        shown = {name: getattr(self, name) for name in _SHOWN}
+        document = {name: getattr(self, name) for name in _PUBLIC_FIELDS}
         changes = f"{location}/changes-since/{self.previous}" if self.previous else None
-        return shown | {
+        return document | {
             "location": location,
             "files": list(self.files),
             "previous": self.previous or None,
@@ -86,7 +86,7 @@ class ReportRequest:
 
 
 @dataclass(frozen=True)
-class Made:
+class ReportResult:
     """What a report became: its cut and files for everybody, and the cut of the unblinded."""
 
     cut: str
@@ -97,81 +97,84 @@ class Made:
 
 
 class Reports:
-    """The reports asked for of every study."""
+    """The requested reports of every study."""
 
     def __init__(self, table: Table) -> None:
-        """Keep the rows in the store's own table, so that its stream tells Publish of them."""
+        """Keep the rows in the store's own table, so that its stream calls Publish for them."""
         self._table = table
 
-    def request(self, study: str, asked: ReportRequest) -> None:
-        """Ask for a report; Publish makes it when the stream tells it of this row."""
-        fields = {"status": asked.status} | {name: getattr(asked, name) for name in _ASKED}
+    def request(self, study: str, report: ReportRequest) -> None:
+        """Request a report; Publish makes it once the stream delivers this row."""
+        fields = {"status": report.status}
+        fields |= {name: getattr(report, name) for name in _REQUEST_FIELDS}
         self._table.put_if_absent(
-            key(keys.report(study, asked.id))
+            key(keys.report(study, report.id))
             | {name: _value(value) for name, value in fields.items()}
         )
 
-    def get(self, study: str, request: str) -> ReportRequest:
-        """Find a report by its request; raises `Rejected` (404)."""
-        found = self.find(study, request)
-        if found is None:
+    def get(self, study: str, report_id: str) -> ReportRequest:
+        """Return a report; raises `Rejected` (404) where there is none."""
+        report = self.find(study, report_id)
+        if report is None:
             raise Rejected(404, "No such report")
-        return found
+        return report
 
-    def find(self, study: str, request: str) -> ReportRequest | None:
-        """Find a report by its request; None where there is none."""
-        item = self._table.get(keys.report(study, request))
-        return _requested(item) if item else None
+    def find(self, study: str, report_id: str) -> ReportRequest | None:
+        """Return a report; None where there is none."""
+        item = self._table.get(keys.report(study, report_id))
+        return _read(item) if item else None
 
     def all(self, study: str) -> Iterator[ReportRequest]:
         """List a study's reports."""
-        partition, start = keys.report(study, "")
-        return map(_requested, self._table.query(partition, start))
+        return map(_read, self._table.query(*keys.report_prefix(study)))
 
-    def same_look_or_final(self, study: str, asked: ReportRequest) -> list[str]:
-        """Name the reports that were asked for at the same look, or as final too, in order."""
-        wanted = asked.look, asked.final
-        same = [each for each in self.all(study) if (each.look, each.final) == wanted]
-        return [each.id for each in sorted(same, key=lambda one: one.order)]
+    def same_look_or_final(self, study: str, report: ReportRequest) -> list[str]:
+        """Return the ids of the reports requested at the same look, or as final too, in order."""
+        same = [
+            earlier
+            for earlier in self.all(study)
+            if (earlier.look, earlier.final) == (report.look, report.final)
+        ]
+        return [earlier.id for earlier in sorted(same, key=lambda earlier: earlier.order)]
 
     def waiting(self, study: str) -> list[ReportRequest]:
-        """List the reports that are not made yet, in the order in which they were asked for."""
-        pending = (each for each in self.all(study) if each.status == PENDING)
-        return sorted(pending, key=lambda each: each.order)
+        """List the reports that are not made yet, in the order in which they were requested."""
+        pending = (report for report in self.all(study) if report.status == PENDING)
+        return sorted(pending, key=lambda report: report.order)
 
-    def previous(self, study: str, asked: ReportRequest) -> ReportRequest | None:
-        """Find the report that another tells the changes since; None for a study's first.
+    def previous(self, study: str, report: ReportRequest) -> ReportRequest | None:
+        """Return the report that a report is compared with; None for a study's first.
 
-        It is the last of those asked for before it that were ready when it was first made; that is
-        noted, so that made again it is compared with the same.
+        It is the last of those requested before it that were ready when it was first made; that is
+        stored, so that made again it is compared with the same.
         """
-        if asked.previous is None:
-            ready = [each for each in self.all(study) if each.status == READY]
-            before = [each for each in ready if each.order < asked.order]
-            last = max(before, key=lambda each: each.order, default=None)
-            self._note(study, asked.id, last.id if last else "")
-            asked = self.get(study, asked.id)
-        return self.find(study, asked.previous) if asked.previous else None
+        if report.previous is None:
+            ready = [earlier for earlier in self.all(study) if earlier.status == READY]
+            before = [earlier for earlier in ready if earlier.order < report.order]
+            last = max(before, key=lambda earlier: earlier.order, default=None)
+            self._set_previous(study, report.id, last.id if last else "")
+            report = self.get(study, report.id)
+        return self.find(study, report.previous) if report.previous else None
 
-    def _note(self, study: str, request: str, previous: str) -> None:
+    def _set_previous(self, study: str, report_id: str, previous: str) -> None:
         self._table.write([
             self._table.update(
-                keys.report(study, request),
+                keys.report(study, report_id),
                 "SET previous = if_not_exists(previous, :previous)",
                 PRESENT,
                 ExpressionAttributeValues={":previous": text(previous)},
             )
         ])  # fmt: skip
 
-    def ready(self, study: str, request: str, made: Made) -> None:
+    def mark_ready(self, study: str, report_id: str, result: ReportResult) -> None:
         """Note that a report's documents are there, and of which cut they are for each audience."""
-        values = {":ready": text(READY), ":cut": text(made.cut)}
-        values |= {":accepted": {"N": str(made.accepted)}, ":completion": text(made.completion)}
-        values[":unblinded"] = text(made.unblinded_cut)
-        values[":files"] = {"L": [text(each) for each in made.files]}
+        values = {":ready": text(READY), ":cut": text(result.cut)}
+        values |= {":accepted": number(result.accepted), ":completion": text(result.completion)}
+        values[":unblinded"] = text(result.unblinded_cut)
+        values[":files"] = {"L": [text(name) for name in result.files]}
         self._table.write([
             self._table.update(
-                keys.report(study, request),
+                keys.report(study, report_id),
                 "SET #status = :ready, cut = :cut, accepted = :accepted, unblinded = :unblinded,"
                 " completion = :completion, files = :files",
                 PRESENT,
@@ -180,22 +183,22 @@ class Reports:
             )
         ])  # fmt: skip
 
-    def count_attempt(self, study: str, request: str, by: int = 1) -> None:
-        """Count that a report is tried: whoever tries it may not live to say how it went."""
+    def count_attempt(self, study: str, report_id: str, by: int = 1) -> None:
+        """Count that a report is tried: the process may end before it can note anything else."""
         self._table.write([
             self._table.update(
-                keys.report(study, request),
+                keys.report(study, report_id),
                 "ADD tries :by",
                 PRESENT,
                 ExpressionAttributeValues={":by": number(by)},
             )
         ])  # fmt: skip
 
-    def fail(self, study: str, request: str, detail: str) -> None:
-        """Note why a report could not be made; asking for it again may help."""
+    def mark_failed(self, study: str, report_id: str, detail: str) -> None:
+        """Note why a report could not be made; requesting it again may help."""
         self._table.write([
             self._table.update(
-                keys.report(study, request),
+                keys.report(study, report_id),
                 "SET #status = :failed, detail = :detail",
                 PRESENT,
                 ExpressionAttributeNames={"#status": "status"},
@@ -203,19 +206,20 @@ class Reports:
             )
         ])  # fmt: skip
 
-    def request_audit(self, study: str, request: str, principal: str, at: str) -> None:
-        """Ask for an audit; it is made when the stream tells of this row."""
-        row = key(keys.audit(study, request))
-        self._table.put_if_absent(row | {"requested_by": text(principal), "requested_at": text(at)})
+    def request_audit(self, study: str, audit_id: str, principal: str, moment: str) -> None:
+        """Request an audit; it is made once the stream delivers this row."""
+        row = key(keys.audit_request(study, audit_id))
+        request = {"requested_by": text(principal), "requested_at": text(moment)}
+        self._table.put_if_absent(row | request)
 
-    def mark(self, study: str, status: str, at: str, detail: str = "") -> None:
-        """Note whether a study's last rendering succeeded: then its documents are not behind."""
-        values = {":status": text(status), ":at": text(at), ":detail": text(detail)}
-        settled = " REMOVE behind_since" if status == PUBLISHED else ""
+    def mark_rendering(self, study: str, status: str, moment: str, detail: str = "") -> None:
+        """Note whether a study's last rendering succeeded: then its documents are up to date."""
+        values = {":status": text(status), ":at": text(moment), ":detail": text(detail)}
+        up_to_date = " REMOVE behind_since" if status == PUBLISHED else ""
         self._table.write([
             self._table.update(
-                keys.published(study),
-                f"SET #status = :status, #at = :at, detail = :detail{settled}",
+                keys.publication(study),
+                f"SET #status = :status, #at = :at, detail = :detail{up_to_date}",
                 "",
                 ExpressionAttributeNames={"#status": "status", "#at": "at"},
                 ExpressionAttributeValues=values,
@@ -223,18 +227,18 @@ class Reports:
         ])  # fmt: skip
 
     def set_behind_since(self, study: str, since: str) -> None:
-        """Note since when a study's documents are known to be behind; '' if they are not."""
+        """Note since when a study's documents are known to be out of date; '' if they are not."""
         change = "SET behind_since = :since" if since else "REMOVE behind_since"
         values = {":since": text(since)} if since else {}
-        more = {"ExpressionAttributeValues": values} if values else {}
-        self._table.write([self._table.update(keys.published(study), change, "", **more)])
+        operands = {"ExpressionAttributeValues": values} if values else {}
+        self._table.write([self._table.update(keys.publication(study), change, "", **operands)])
 
-    def marked(self, study: str) -> dict[str, str] | None:
-        """Say whether the study's last rendering succeeded, if there was one, and what is behind.
+    def last_rendering(self, study: str) -> dict[str, str] | None:
+        """Return whether the study's last rendering succeeded; None where there was none.
 
         `behind_since` is '' unless changes were found that no documents show yet.
         """
-        item = self._table.get(keys.published(study))
+        item = self._table.get(keys.publication(study))
         if item is None:
             return None
         names = "status", "at", "detail", "behind_since"
@@ -245,9 +249,9 @@ def _value(value: str | bool) -> dict[str, Any]:  # noqa: FBT001 (an attribute's
     return {"BOOL": value} if isinstance(value, bool) else text(value)
 
 
-def _requested(item: Item) -> ReportRequest:
+def _read(item: Item) -> ReportRequest:
     return ReportRequest(
-        id=item["SK"]["S"].removeprefix(keys.REPORT),
+        id=keys.report_id(sort_key(item)),
         status=item["status"]["S"],
         requested_by=item["requested_by"]["S"],
         requested_at=item["requested_at"]["S"],
@@ -261,7 +265,7 @@ def _requested(item: Item) -> ReportRequest:
         completion=item.get("completion", {}).get("S", ""),
         unblinded_cut=item.get("unblinded", {}).get("S", ""),
         previous=item.get("previous", {}).get("S"),
-        tries=int(item.get("tries", {}).get("N", 0)),
+        attempts=int(item.get("tries", {}).get("N", 0)),
         detail=item.get("detail", {}).get("S", ""),
-        files=tuple(each["S"] for each in item.get("files", {}).get("L", [])),
+        files=tuple(name["S"] for name in item.get("files", {}).get("L", [])),
     )

@@ -21,7 +21,7 @@ from trial.events.privacy import ERASED
 from trial.statistics.cells import Cells, Share, add
 from trial.store import cell_names, keys
 from trial.store.encoding import sealing
-from trial.store.table import Item, binary, key, number, text
+from trial.store.table import Item, binary, key, number, sort_key, text
 from trial.subject.fold import Outcome, Subject
 
 GENESIS = bytes(32)
@@ -40,7 +40,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Change:
+class SubjectChange:
     """The subject just before an entry and with it, and what is counted of it by this call.
 
     The share is that of the generation in force, None where this code cannot compute it.
@@ -60,7 +60,7 @@ class Result:
     """
 
     outcome: Outcome | Rejected | Unavailable
-    change: Change | None = None
+    change: SubjectChange | None = None
 
 
 @dataclass(frozen=True)
@@ -132,15 +132,15 @@ class JournalRow:
         return self.hash == self.expected_hash()
 
     def document(self) -> dict[str, Any]:
-        """Give the row as data: what the hash covers, and both hashes in hexadecimal."""
+        """Return the row as data: what the hash covers, and both hashes in hexadecimal."""
         return self._fields() | {"previous": self.previous.hex(), "hash": self.hash.hex()}
 
-    def shown(self) -> dict[str, Any]:
-        """Give it so, with the event as it was received."""
+    def received_document(self) -> dict[str, Any]:
+        """Return it so, with the event as it was received."""
         return self.document() | {"received": self.received}
 
-    def masked(self) -> dict[str, Any]:
-        """Give it so to those who must not tell arms apart.
+    def blinded_document(self) -> dict[str, Any]:
+        """Return it so for those who must not tell arms apart.
 
         Digests and hashes of what tells the arm would let it be guessed, and every later hash too.
         """
@@ -187,19 +187,20 @@ class RejectedBody:
     """When its body was erased with a subject's personal texts; empty where it was not."""
 
     def document(self) -> dict[str, Any]:
-        """Give it as data; a body that is no text, or mostly escapes as one, comes in base 64."""
+        """Return it as data; a body that is no text, or mostly escapes as one, comes in base 64."""
         document: dict[str, Any] = {"sha256": self.sha256, "size": self.size}
         document |= {"at": self.at, "principal": self.principal, "problem": self.problem}
         document |= {"resolved": self.resolved or None, "erased": self.erased or None}
         if self.body is None:
             return document | {"body": None}
-        if (shown := _shown(self.body)) is not None:
-            return document | {"body": shown}
+        if (body_text := _compact_text(self.body)) is not None:
+            return document | {"body": body_text}
         return document | {"body": None, "body_base64": b64encode(self.body).decode()}
 
-    def masked(self) -> dict[str, Any]:
-        """Give it as data to those who must not tell arms apart: of an event that may, how it went.
+    def blinded_document(self) -> dict[str, Any]:
+        """Return it as data for those who must not tell arms apart.
 
+        Of an event that may tell the arm, only how it went.
         Digest and size of its body, and where it is wrong, would let the arm be guessed.
         """
         if self.body is not None and not blinding.could_unblind(self.body):
@@ -211,13 +212,14 @@ class RejectedBody:
         return document
 
 
-def _shown(body: bytes) -> str | None:
-    """Give a body as text if it is one that JSON writes in at most twice its bytes."""
+def _compact_text(body: bytes) -> str | None:
+    """Return a body as text if it is one that JSON writes in at most twice its bytes."""
     try:
-        shown = body.decode()
+        body_text = body.decode()
     except UnicodeDecodeError:
         return None
-    return shown if len(json.dumps(shown, ensure_ascii=False)) <= 2 * len(body) + 2 else None
+    json_text = json.dumps(body_text, ensure_ascii=False)
+    return body_text if len(json_text) <= 2 * len(body) + 2 else None
 
 
 def stamp_text(stamp: datetime) -> str:
@@ -245,15 +247,15 @@ def write_journal(row: JournalRow, entry: Entry) -> Item:
 
 def read_journal(study: str, subject: str, item: Item, cipher_key: bytes) -> JournalRow:
     """Read a journal row; without the subject's key, or once it is erased, less its texts."""
-    kind, record, revision = item["SK"]["S"].split("#")
+    kind, record, revision = keys.journalled_revision(sort_key(item))
+    identity = study, subject, kind, record, revision
     body, texts = item["body"]["S"], item["texts"]["B"]
-    of = (study, subject, kind, record, int(revision))
     return JournalRow(
         study=study,
         subject=subject,
         kind=kind,
         record=record,
-        revision=int(revision),
+        revision=revision,
         body=body,
         digest=item["digest"]["B"],
         event_id=item["event"]["S"],
@@ -266,7 +268,7 @@ def read_journal(study: str, subject: str, item: Item, cipher_key: bytes) -> Jou
         previous=item["previous"]["B"],
         texts=texts,
         hash=item["hash"]["B"],
-        received=sealing.unseal(cipher_key, texts, body, of),
+        received=sealing.unseal(cipher_key, texts, body, identity),
     )
 
 
@@ -282,10 +284,10 @@ def verify(rows: Iterable[JournalRow], head: bytes) -> bool:
 
 def read_cells(item: Item) -> Cells:
     """Read a row of sums; a cell whose changes cancelled out is absent."""
-    found: Cells = {}
-    for _, name, value in cell_names.read(item):
-        add(found, {name: read_number(value["N"])})
-    return found
+    cells: Cells = {}
+    for _, name, value in cell_names.cells_of(item):
+        add(cells, {name: read_number(value["N"])})
+    return cells
 
 
 def read_number(digits: str) -> int:

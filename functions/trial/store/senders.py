@@ -16,7 +16,7 @@ from trial.store.rows import stamp_text
 from trial.store.table import Item, Table, key, text
 from trial.subject.rights import Sender
 
-LIFE = timedelta(seconds=30)
+CACHE_LIFETIME = timedelta(seconds=30)
 """How long a process may go by the list that it read."""
 
 
@@ -28,8 +28,8 @@ class SenderList:
     decision: Decision
 
     def document(self) -> dict[str, Any]:
-        """Give it as data."""
-        return vars(self.decision) | {"senders": [asdict(each) for each in self.senders]}
+        """Return it as data."""
+        return vars(self.decision) | {"senders": [asdict(sender) for sender in self.senders]}
 
 
 class Senders:
@@ -38,36 +38,36 @@ class Senders:
     def __init__(self, table: Table, now: Callable[[], datetime]) -> None:
         self._table = table
         self._now = now
-        self._fresh: dict[str, tuple[datetime, Sequence[Sender]]] = {}
+        self._cache: dict[str, tuple[datetime, Sequence[Sender]]] = {}
 
-    def put(
+    def put_list(
         self, study_id: str, senders: Sequence[Sender], principal: str, reason: str
     ) -> SenderList:
         """Let these senders post from now on, and nobody else; everybody, if there are none."""
-        listed = SenderList(senders, Decision(stamp_text(self._now()), principal, reason))
-        item: Item = key(keys.senders(study_id, listed.decision.at))
-        item |= {name: text(of) for name, of in vars(listed.decision).items()}
-        item["senders"] = text(json.dumps([asdict(each) for each in senders]))
+        sender_list = SenderList(senders, Decision(stamp_text(self._now()), principal, reason))
+        item: Item = key(keys.sender_list(study_id, sender_list.decision.at))
+        item |= {name: text(value) for name, value in vars(sender_list.decision).items()}
+        item["senders"] = text(json.dumps([asdict(sender) for sender in senders]))
         if not self._table.put_if_absent(item):
             raise Unavailable("another list of senders was put at the same moment")
-        self._fresh.pop(study_id, None)
-        return listed
+        self._cache.pop(study_id, None)
+        return sender_list
 
     def all(self, study_id: str) -> list[SenderList]:
-        """Read every list there ever was, the one that holds last."""
-        return [_read(each) for each in self._table.query(*keys.senders(study_id, ""))]
+        """Read every list there ever was, the one in force last."""
+        return [_read(item) for item in self._table.query(*keys.sender_list_prefix(study_id))]
 
-    def of(self, study_id: str) -> Sequence[Sender]:
-        """Give the senders that may post, as far as this process knows."""
-        read_at, senders = self._fresh.get(study_id, (None, ()))
-        if read_at is None or self._now() - read_at >= LIFE:
-            read_at, listed = self._now(), self.all(study_id)
-            senders = listed[-1].senders if listed else ()
-            self._fresh[study_id] = read_at, senders
+    def in_force(self, study_id: str) -> Sequence[Sender]:
+        """Return the senders that may post, as far as this process knows."""
+        read_at, senders = self._cache.get(study_id, (None, ()))
+        if read_at is None or self._now() - read_at >= CACHE_LIFETIME:
+            read_at, lists = self._now(), self.all(study_id)
+            senders = lists[-1].senders if lists else ()
+            self._cache[study_id] = read_at, senders
         return senders
 
 
 def _read(item: Item) -> SenderList:
-    senders = [Sender(**each) for each in json.loads(item["senders"]["S"])]
+    senders = [Sender(**sender) for sender in json.loads(item["senders"]["S"])]
     decision = Decision(**{name: item[name]["S"] for name in Decision.__dataclass_fields__})
     return SenderList(senders, decision)

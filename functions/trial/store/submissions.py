@@ -1,8 +1,12 @@
-"""Treatment events of blinded studies: who submitted what and when, and what became of it.
+"""Treatment events of blinded studies: who submitted what and when, and its verdict.
 
-A row each time one is submitted, though it says what is recorded already: whoever guesses leaves a
-trace. The row holds the body until it is known what the event is to its subject, and from then on
-where it was not recorded: it is quarantined here, for those who may know why.
+There is a row each time one is submitted, though it says what is recorded already: whoever guesses
+leaves a trace. The row holds the body until its verdict is known, and after it where it was not
+recorded: it is quarantined here, for those who may know why.
+
+A verdict is what an event was to its subject. It would tell the arm: an event posted again with a
+guess in it is a repetition where the guess is right and a conflict where it is wrong. So who posts
+it is answered before anything is looked at, and the verdict is for the unblinded alone.
 """
 
 import hashlib
@@ -18,7 +22,7 @@ from trial.events.blinding import HIDDEN
 from trial.events.envelope import Entry
 from trial.store import keys
 from trial.store.rows import TICK, stamp_text
-from trial.store.subject_update import BYTES, OVERHEAD
+from trial.store.subject_update import ROW_OVERHEAD_BYTES, TRANSACTION_BYTES
 from trial.store.table import (
     ABSENT,
     KEYS_A_BATCH,
@@ -29,16 +33,17 @@ from trial.store.table import (
     binary,
     key,
     number,
+    sort_key,
     text,
 )
 
 PENDING, RECORDED, REPEATED = "pending", "recorded", "repeated"
 CONFLICT, REFUSED = "conflict", "refused"
-LOST = timedelta(minutes=15)
-"""How long word of a submission is waited for before it is sent again."""
+RESEND_AFTER = timedelta(minutes=15)
+"""After how long the message of a submission counts as lost and is sent again."""
 _TRIES = 5
-_SETTLED = "attribute_exists(verdict)"
-_UNSETTLED = "attribute_exists(PK) AND attribute_not_exists(verdict)"
+_RESOLVED = "attribute_exists(verdict)"
+_UNRESOLVED = "attribute_exists(PK) AND attribute_not_exists(verdict)"
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,13 @@ class Submission:
     problem: Mapping[str, object] | None = None
 
     def document(self) -> dict[str, Any]:
-        """Give it as data for those who may know what it was to its subject."""
-        shown = {name: of for name, of in vars(self).items() if name != "body"}
+        """Return it as data for those who may know its verdict."""
+        document = {name: value for name, value in vars(self).items() if name != "body"}
         body = None if self.body is None else self.body.decode(errors="replace")
-        return shown | {"body": body}
+        return document | {"body": body}
 
-    def masked(self) -> dict[str, Any]:
-        """Give it to those who must not tell arms apart: that it was submitted, and by whom."""
+    def blinded_document(self) -> dict[str, Any]:
+        """Return it for those who must not tell arms apart: that it was submitted, and by whom."""
         hidden = dict.fromkeys(("sha256", "verdict", "problem", "body"), HIDDEN)
         return self.document() | hidden
 
@@ -79,56 +84,58 @@ class Submissions:
     def __init__(
         self, table: Table, send: Callable[[str], None], now: Callable[[], datetime]
     ) -> None:
-        """Send word of what is submitted to where it is settled."""
+        """`send` takes the message that has submissions resolved."""
         self._table = table
         self._send = send
         self._now = now
 
     def submit(self, study_id: str, entries: Sequence[Entry], principal: str) -> None:
-        """Keep what one request submits, and have it settled; `Unavailable`: it may not be.
+        """Store what one request submits and have it resolved; `Unavailable`: it may not be.
 
         Nothing here looks at what is recorded, so no time it takes can tell anything of that.
         """
-        for some in _parts(entries):
-            self._tell(study_id, self._put(study_id, some, principal, None))
+        for batch in _batches(entries):
+            self._notify(study_id, self._put(study_id, batch, principal, None))
 
     def refuse(
         self, study_id: str, entry: Entry, principal: str, problem: Mapping[str, object]
     ) -> None:
-        """Keep that an event was refused there and then; its body is quarantined elsewhere."""
+        """Note that an event was refused at once; its body is quarantined elsewhere."""
         self._put(study_id, [entry], principal, problem)
 
-    def tell_again(self, study_id: str) -> None:
-        """Have settled what has waited for so long that word of it must have been lost."""
-        before = stamp_text(self._now() - LOST)
-        names = [
-            each.id for each in self.all(study_id) if each.verdict == PENDING and each.at < before
+    def resend(self, study_id: str) -> None:
+        """Send messages again for what has waited so long that the first must have been lost."""
+        before = stamp_text(self._now() - RESEND_AFTER)
+        overdue = [
+            submission.id
+            for submission in self.all(study_id)
+            if submission.verdict == PENDING and submission.at < before
         ]
-        for some in batched(names, KEYS_A_BATCH, strict=False):
-            self._tell(study_id, some)
+        for batch in batched(overdue, KEYS_A_BATCH, strict=False):
+            self._notify(study_id, batch)
 
-    def get(self, study_id: str, names: Sequence[str]) -> list[Submission]:
+    def get(self, study_id: str, ids: Sequence[str]) -> list[Submission]:
         """Read submissions by their ids, in order of time; those not there are left out."""
-        wanted = [(keys.submitted(study_id), each) for each in dict.fromkeys(names)]
-        found = [
+        row_keys = [keys.submission(study_id, name) for name in dict.fromkeys(ids)]
+        submissions = [
             _read(item)
-            for some in batched(wanted, KEYS_A_BATCH, strict=False)
-            for item in self._table.get_batch(some)
+            for batch in batched(row_keys, KEYS_A_BATCH, strict=False)
+            for item in self._table.get_batch(batch)
         ]
-        return sorted(found, key=lambda each: each.id)
+        return sorted(submissions, key=lambda submission: submission.id)
 
     def all(self, study_id: str, after: str = "") -> Iterator[Submission]:
         """Read what was submitted, in order of time; what comes after one of them."""
-        return map(_read, self._table.query(keys.submitted(study_id), after=after))
+        return map(_read, self._table.query(keys.submission_partition(study_id), after=after))
 
-    def settle(
+    def resolve(
         self,
         study_id: str,
-        submitted: Submission,
+        submission: Submission,
         verdict: str,
         problem: Mapping[str, object] | None = None,
     ) -> None:
-        """Note what a submission was to its subject; the first word on it stays.
+        """Store the verdict on a submission; the first one stays.
 
         The body of what was recorded is in the journal from now on, and not here.
         """
@@ -139,11 +146,11 @@ class Submissions:
             change += ", problem = :problem"
         if verdict in (RECORDED, REPEATED):
             change += " REMOVE body"
-        more = {"ExpressionAttributeValues": values}
-        self._update(study_id, submitted, change, _UNSETTLED, **more)
+        operands = {"ExpressionAttributeValues": values}
+        self._update(study_id, submission, change, _UNRESOLVED, **operands)
         # An erasure notes the subject, then drops what is there: one of the two sees the other.
-        if problem is not None and self._table.get(keys.erased(study_id, submitted.subject)):
-            self._update(study_id, submitted, "REMOVE body", PRESENT)
+        if problem is not None and self._table.get(keys.erasure(study_id, submission.subject)):
+            self._update(study_id, submission, "REMOVE body", PRESENT)
 
     def erase(self, study_id: str, subject: str) -> None:
         """Drop the bodies of an erased subject that were not recorded.
@@ -151,9 +158,9 @@ class Submissions:
         Those that still wait to be lose their texts when they are. Every submission of the subject
         is written to, so that how long it takes does not tell how many were not recorded.
         """
-        for each in self.all(study_id):
-            if each.subject == subject:
-                self._update(study_id, each, "REMOVE body", _SETTLED)
+        for submission in self.all(study_id):
+            if submission.subject == subject:
+                self._update(study_id, submission, "REMOVE body", _RESOLVED)
 
     def _put(
         self,
@@ -163,63 +170,63 @@ class Submissions:
         problem: Mapping[str, object] | None,
     ) -> list[str]:
         now = self._now()
-        for attempt in range(_TRIES):  # two requests of one microsecond do not share a name
-            at = stamp_text(now + attempt * TICK)
+        for attempt in range(_TRIES):  # two requests of one microsecond do not share an id
+            stamp = stamp_text(now + attempt * TICK)
             items = [
-                _item(study_id, entry, principal, (at, place), problem)
-                for place, entry in enumerate(entries)
+                _item(study_id, entry, principal, (stamp, index), problem)
+                for index, entry in enumerate(entries)
             ]
             try:
-                self._table.write([self._table.put(each, ABSENT) for each in items])
+                self._table.write([self._table.put(item, ABSENT) for item in items])
             except TransactionCancelled:
                 continue
-            return [each["SK"]["S"] for each in items]
-        raise Unavailable("what was submitted could not be kept")
+            return [sort_key(item) for item in items]
+        raise Unavailable("the submission could not be stored")
 
-    def _tell(self, study_id: str, names: Sequence[str]) -> None:
-        self._send(json.dumps({"study": study_id, "submitted": list(names)}))
+    def _notify(self, study_id: str, ids: Sequence[str]) -> None:
+        self._send(json.dumps({"study": study_id, "submitted": list(ids)}))
 
     def _update(
         self,
         study_id: str,
-        submitted: Submission,
+        submission: Submission,
         change: str,
         condition: str,
-        **more: Any,  # noqa: ANN401 (values of the expression)
+        **operands: Any,  # noqa: ANN401 (values of the expression)
     ) -> None:
-        at = keys.submitted(study_id), submitted.id
+        row_key = keys.submission(study_id, submission.id)
         try:
-            self._table.write([self._table.update(at, change, condition, **more)])
+            self._table.write([self._table.update(row_key, change, condition, **operands)])
         except TransactionCancelled as cancelled:
             if cancelled.codes != ["ConditionalCheckFailed"]:
                 raise Unavailable("a submission is being written to") from cancelled
 
 
-def _parts(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Part entries into what a transaction may hold."""
-    part: list[Entry] = []
+def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Divide entries into what a transaction may hold."""
+    batch: list[Entry] = []
     size = 0
-    for each in entries:
-        more = len(each.body.encode(errors="surrogatepass")) + OVERHEAD
-        if part and (len(part) == KEYS_A_BATCH or size + more > BYTES):
-            yield part
-            part, size = [], 0
-        part.append(each)
-        size += more
-    if part:
-        yield part
+    for entry in entries:
+        entry_bytes = len(entry.body.encode(errors="surrogatepass")) + ROW_OVERHEAD_BYTES
+        if batch and (len(batch) == KEYS_A_BATCH or size + entry_bytes > TRANSACTION_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry_bytes
+    if batch:
+        yield batch
 
 
 def _item(
     study_id: str,
     entry: Entry,
     principal: str,
-    at: tuple[str, int],
+    position: tuple[str, int],
     problem: Mapping[str, object] | None,
 ) -> Item:
-    stamp, place = at
+    stamp, index = position
     raw = entry.body.encode(errors="surrogatepass")
-    item: Item = key((keys.submitted(study_id), f"{stamp}-{place:03}")) | {
+    item: Item = key(keys.submission(study_id, keys.submission_id(stamp, index))) | {
         "at": text(stamp),
         "who": text(principal),
         "kind": text(entry.kind),
@@ -237,7 +244,7 @@ def _item(
 def _read(item: Item) -> Submission:
     problem = item.get("problem", {}).get("S")
     return Submission(
-        id=item["SK"]["S"],
+        id=sort_key(item),
         at=item["at"]["S"],
         principal=item["who"]["S"],
         kind=item["kind"]["S"],

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from trial.errors import TrialError, Unavailable
-from trial.store.failures import code, transient_as_unavailable
+from trial.store.failures import error_code, transient_as_unavailable
 from trial.store.keys import Key
 
 type Value = dict[str, Any]
@@ -22,8 +22,8 @@ type Meter = Callable[[str, float], None]
 """Told of every call: the operation and the capacity units it consumed."""
 
 KEYS_A_BATCH = 100
-_UNFIT = {"SerializationException", "ValidationException"}
-"""What DynamoDB calls a request that breaks a limit as a whole, such as 4 MB, or is not legible."""
+_INVALID = {"SerializationException", "ValidationException"}
+"""What DynamoDB calls a request that breaks a limit as a whole, such as 4 MB, or is malformed."""
 ABSENT = "attribute_not_exists(PK)"
 PRESENT = "attribute_exists(PK)"
 
@@ -62,8 +62,18 @@ def key_of(item: Item) -> Key:
     return item["PK"]["S"], item["SK"]["S"]
 
 
+def sort_key(item: Item) -> str:
+    """Read an item's sort key."""
+    return key_of(item)[1]
+
+
 class InvalidTransaction(TrialError):
-    """A transaction that DynamoDB takes from nobody: too large as a whole, or not legible."""
+    """A transaction that DynamoDB never applies: too large as a whole, or malformed."""
+
+    def __init__(self, code: str) -> None:
+        """Keep the code by which DynamoDB refused it."""
+        super().__init__("invalid transaction")
+        self.code = code
 
 
 class Table:
@@ -126,7 +136,7 @@ class Table:
         try:
             self._call("put_item", TableName=self.name, Item=item, ConditionExpression=ABSENT)
         except ClientError as error:
-            if code(error) != "ConditionalCheckFailedException":
+            if error_code(error) != "ConditionalCheckFailedException":
                 raise
             return False
         return True
@@ -180,10 +190,10 @@ class Table:
             with transient_as_unavailable():
                 answer: dict[str, Any] = getattr(self._client, operation)(**request)
         except ClientError as error:
-            if code(error) == "TransactionCanceledException":
+            if error_code(error) == "TransactionCanceledException":
                 raise _cancelled(error) from error
-            if operation == "transact_write_items" and code(error) in _UNFIT:
-                raise InvalidTransaction("transaction not taken") from error
+            if operation == "transact_write_items" and error_code(error) in _INVALID:
+                raise InvalidTransaction(error_code(error)) from error
             raise
         if self.meter is not None:
             self.meter(operation, _units(answer.get("ConsumedCapacity", [])))

@@ -10,7 +10,6 @@ Whether an entry found recorded on a later look was recorded by this very call o
 hash in its journal row says: this call knows the hashes it tried.
 """
 
-import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,11 +20,12 @@ from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable, internal_failure
 from trial.events.payloads import ERASURE
 from trial.store import keys, paging
-from trial.store.actions import actions
+from trial.store.actions import transaction_actions
+from trial.store.backoff import jittered_pause
 from trial.store.definitions import retired_error
 from trial.store.generations import WritePlan
-from trial.store.paging import Row
-from trial.store.rows import Change, Receipt, Result
+from trial.store.paging import SubjectRow
+from trial.store.rows import Receipt, Result, SubjectChange
 from trial.store.spreading import Spreading
 from trial.store.subject_update import (
     ITEM_BYTES,
@@ -35,23 +35,22 @@ from trial.store.subject_update import (
     SubjectUpdate,
     SubjectWork,
     Transaction,
-    draft,
+    fold_update,
     journal_bytes,
-    parts,
+    pack_transactions,
 )
 from trial.store.table import KEYS_A_BATCH, InvalidTransaction, Table, TransactionCancelled
 from trial.subject.fold import Outcome, Subject, fold
 
-ATTEMPTS = 12
-PATIENCE = timedelta(seconds=12)
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+MAX_ATTEMPTS = 12
+RETRY_TIMEOUT = timedelta(seconds=12)
 _EVENTS_A_TRANSACTION = 90
 
-_LOST_RACE = "ConditionalCheckFailed"
-_NOT_AT_FAULT = "None"
-_PASSING = {
-    _NOT_AT_FAULT,
-    _LOST_RACE,
+_CONDITION_FAILED = "ConditionalCheckFailed"
+_NO_REASON = "None"
+_TRANSIENT_CODES = {
+    _NO_REASON,
+    _CONDITION_FAILED,
     "TransactionConflict",
     "ProvisionedThroughputExceeded",
     "ThrottlingError",
@@ -69,9 +68,9 @@ class Corrupted(Unavailable):
 
 @dataclass(frozen=True)
 class Attempt:
-    """Tasks tried together, and how many times they failed."""
+    """Subjects' work that is tried together, and how many times it failed."""
 
-    tasks: Sequence[SubjectWork]
+    work_items: Sequence[SubjectWork]
     failures: int = 0
 
 
@@ -83,7 +82,7 @@ class Recording:
         table: Table,
         study: Study,
         plan: WritePlan,
-        renew: Callable[[], WritePlan],
+        reload_plan: Callable[[], WritePlan],
         contribute: Contribute,
         spreading: Spreading,
         now: Callable[[], datetime],
@@ -93,237 +92,262 @@ class Recording:
         self.spreading = spreading
         self.study = study
         self.plan = plan
-        self.renew = renew
+        self.reload_plan = reload_plan
         self.contribute = contribute
         self.now = now
         self.pause = pause
-        self.deadline = now() + PATIENCE
+        self.deadline = now() + RETRY_TIMEOUT
         self.results: dict[int, Result] = {}
-        self.groups: deque[Attempt] = deque()
+        self.attempts: deque[Attempt] = deque()
 
     def run(self, receipts: Sequence[Receipt]) -> list[Result]:
-        """Record the entries; give each one's result, in order."""
+        """Record the entries; return each one's result, in order."""
         if receipts and self.plan.study.digest != self.study.digest:
-            self.plan = self.renew()
+            self.plan = self.reload_plan()
         subjects: dict[str, list[PendingEntry]] = {}
         for index, receipt in enumerate(receipts):
             assert receipt.entry.study == self.study.id
             subjects.setdefault(receipt.entry.subject, []).append(PendingEntry(index, receipt))
-        tasks = [SubjectWork(name, of, _EVENTS_A_TRANSACTION) for name, of in subjects.items()]
-        for start in range(0, len(tasks), KEYS_A_BATCH):
-            self.groups.append(Attempt(tasks[start : start + KEYS_A_BATCH]))
-        while self.groups:
-            self._try(self.groups.popleft())
+        work_items = [
+            SubjectWork(subject, entries, _EVENTS_A_TRANSACTION)
+            for subject, entries in subjects.items()
+        ]
+        for start in range(0, len(work_items), KEYS_A_BATCH):
+            self.attempts.append(Attempt(work_items[start : start + KEYS_A_BATCH]))
+        while self.attempts:
+            self._run_attempt(self.attempts.popleft())
         return [self.results[index] for index in range(len(receipts))]
 
-    def _try(self, group: Attempt) -> None:
-        if group.failures:
-            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (group.failures - 1))
-            self.pause(random.uniform(0, longest))  # noqa: S311 (jitter)
+    def _run_attempt(self, attempt: Attempt) -> None:
+        if attempt.failures:
+            self.pause(jittered_pause(attempt.failures))
         try:
-            rows = self._read(group.tasks)
-            tasks = [
-                task for each in group.tasks if (task := self._unsettled(each, rows)) is not None
+            rows = self._read(attempt.work_items)
+            work_items = [
+                unresolved
+                for work in attempt.work_items
+                if (unresolved := self._unresolved(work, rows)) is not None
             ]
         except Unavailable as error:
-            self._again(group.tasks, group.failures, error)
+            self._retry(attempt.work_items, attempt.failures, error)
             return
         if self.plan.study.digest != self.study.digest:
-            self._give_up(tasks, DefinitionSuperseded("the study's definition has changed"))
+            self._fail(work_items, DefinitionSuperseded("the study's definition has changed"))
             return
         if self.plan.retired:
-            tasks = [taken for each in tasks if (taken := self._erasures(each)) is not None]
-        for part in parts(self._drafts(tasks, rows)):
-            self._commit(part, group.failures)
+            work_items = [
+                erasures
+                for work in work_items
+                if (erasures := self._only_erasures(work)) is not None
+            ]
+        for transaction in pack_transactions(self._updates(work_items, rows)):
+            self._commit(transaction, attempt.failures)
 
-    def _read(self, tasks: Sequence[SubjectWork]) -> dict[str, Row]:
-        wanted = [keys.subject(self.study.id, self._shard(each), each.subject) for each in tasks]
-        rows: dict[keys.Key, Row | None] = {}
-        if len(wanted) == 1:
-            rows[wanted[0]] = paging.row(self.table, wanted[0])
+    def _read(self, work_items: Sequence[SubjectWork]) -> dict[str, SubjectRow]:
+        row_keys = [
+            keys.subject_row(self.study.id, self._shard(work), work.subject) for work in work_items
+        ]
+        rows: dict[keys.Key, SubjectRow | None] = {}
+        if len(row_keys) == 1:
+            rows[row_keys[0]] = paging.read_row(self.table, row_keys[0])
         else:
-            rows |= paging.rows(self.table, wanted)
+            rows |= paging.read_rows(self.table, row_keys)
         return {
-            task.subject: rows.get(key) or Row(Subject(task.subject))
-            for task, key in zip(tasks, wanted, strict=True)
+            work.subject: rows.get(key) or SubjectRow(Subject(work.subject))
+            for work, key in zip(work_items, row_keys, strict=True)
         }
 
-    def _unsettled(self, task: SubjectWork, rows: dict[str, Row]) -> SubjectWork | None:
-        """Settle what the subject's row knows already, and what no row can hold."""
-        left = []
-        for pending in task.entries:
-            _, outcome = fold(rows[task.subject].subject, pending.receipt.entry)
-            if outcome is Outcome.REPEATED and pending.tried and self._is_ours(pending):
+    def _unresolved(self, work: SubjectWork, rows: dict[str, SubjectRow]) -> SubjectWork | None:
+        """Resolve entries that the subject's row holds already or no row can; return the others."""
+        unresolved = []
+        for pending in work.entries:
+            _, outcome = fold(rows[work.subject].subject, pending.receipt.entry)
+            if outcome is Outcome.REPEATED and pending.tried_hashes and self._is_ours(pending):
                 outcome = Outcome.RECORDED
             elif outcome is Outcome.RECORDED:
                 if journal_bytes(pending) <= ITEM_BYTES:
-                    left.append(pending)
+                    unresolved.append(pending)
                     continue
-                self._settle(pending, _too_large())
+                self._resolve(pending, _entry_too_large())
                 continue
-            self._settle(pending, outcome)
-        return replace(task, entries=left) if left else None
+            self._resolve(pending, outcome)
+        return replace(work, entries=unresolved) if unresolved else None
 
-    def _erasures(self, task: SubjectWork) -> SubjectWork | None:
-        """Keep what a retired study takes, and refuse the rest."""
-        left = []
-        for pending in task.entries:
+    def _only_erasures(self, work: SubjectWork) -> SubjectWork | None:
+        """Reject all that a retired study does not take; return its erasures."""
+        erasures = []
+        for pending in work.entries:
             if pending.receipt.entry.kind == ERASURE:
-                left.append(pending)
+                erasures.append(pending)
             else:
-                self._settle(pending, retired_error())
-        return replace(task, entries=left) if left else None
+                self._resolve(pending, retired_error())
+        return replace(work, entries=erasures) if erasures else None
 
     def _is_ours(self, pending: PendingEntry) -> bool:
+        """Say whether the journal row of an entry was written by this call.
+
+        The answer to a transaction may be lost although it committed. The hash of a journal row
+        covers its stamp and its place in the chain, so only who wrote the row has tried that hash.
+        """
         item = self.table.get(keys.journal_row(pending.receipt.entry))
-        return item is not None and item["hash"]["B"] in pending.tried
+        return item is not None and item["hash"]["B"] in pending.tried_hashes
 
-    def _drafts(self, tasks: Sequence[SubjectWork], rows: dict[str, Row]) -> list[SubjectUpdate]:
-        plan, drafts = self.plan, []
-        for task in tasks:
-            row = rows[task.subject]
+    def _updates(
+        self, work_items: Sequence[SubjectWork], rows: dict[str, SubjectRow]
+    ) -> list[SubjectUpdate]:
+        plan, updates = self.plan, []
+        for work in work_items:
+            row = rows[work.subject]
             try:
-                at = self._shard(task)
-                placed = partial(self.spreading.placed, self.study.id, at)
-                drafts.append(draft(plan, self.contribute, placed, task, at, row))
+                shard = self._shard(work)
+                place = partial(self.spreading.place, self.study.id, shard)
+                updates.append(fold_update(plan, self.contribute, place, work, shard, row))
             except Unavailable as error:
-                self._give_up([task], error)
+                self._fail([work], error)
             except Exception as error:  # noqa: BLE001 (whatever it is, it is of this subject alone)
-                self._uncounted(task, error)
-        return drafts
+                self._isolate_uncountable(work, error)
+        return updates
 
-    def _uncounted(self, task: SubjectWork, error: Exception) -> None:
+    def _isolate_uncountable(self, work: SubjectWork, error: Exception) -> None:
         """Find the entry that this code fails to count, and take the subject's others."""
-        if task.limit > 1 and len(task.entries) > 1:
-            self._follow([replace(task, limit=min(task.limit, len(task.entries)) // 2)])
+        if work.limit > 1 and len(work.entries) > 1:
+            self._enqueue([replace(work, limit=min(work.limit, len(work.entries)) // 2)])
             return
-        self._settle(task.entries[0], internal_failure(error))
-        self._follow([replace(task, entries=task.entries[1:], limit=_EVENTS_A_TRANSACTION)])
+        self._resolve(work.entries[0], internal_failure(error))
+        self._enqueue([replace(work, entries=work.entries[1:], limit=_EVENTS_A_TRANSACTION)])
 
-    def _commit(self, part: Transaction, failures: int) -> None:
-        alone = part.drafts[0] if len(part.drafts) == 1 else None
-        if alone is not None and alone.too_large:
-            self._refused(part, _subject_too_large())
+    def _commit(self, transaction: Transaction, failures: int) -> None:
+        updates = transaction.updates
+        if len(updates) == 1 and updates[0].is_too_large:
+            self._bisect(transaction, _subject_too_large())
             return
-        wanted = actions(self.table, self.study.id, part, self.now())
+        actions = transaction_actions(self.table, self.study.id, transaction, self.now())
         try:
-            self.table.write(wanted)
+            self.table.write(actions)
         except Unavailable as error:
-            self._again(part.tasks, failures, error)
-        except InvalidTransaction:
-            self._unfit(part, failures)
+            self._retry(transaction.work_items, failures, error)
+        except InvalidTransaction as error:
+            self._spread_or_bisect(transaction, failures, error.code)
         except TransactionCancelled as cancelled:
-            self._cancelled(part, failures, _one_each(cancelled.codes, len(wanted)))
+            codes = _one_code_per_action(cancelled.codes, len(actions))
+            self._cancelled(transaction, failures, codes)
         else:
-            for each in part.drafts:
-                self._taken(each)
-            self._follow([replace(each.task, entries=each.rest) for each in part.drafts])
+            for update in updates:
+                self._committed(update)
+            self._enqueue([replace(update.work, entries=update.remaining) for update in updates])
 
-    def _taken(self, draft: SubjectUpdate) -> None:
-        """Settle what committed, and say what each entry did to its subject."""
-        subject = draft.row.subject
-        for pending, outcome in draft.taken:
+    def _committed(self, update: SubjectUpdate) -> None:
+        """Resolve what committed, with what each entry changed in its subject."""
+        subject = update.row.subject
+        for pending, outcome in update.folded:
             before, (subject, _) = subject, fold(subject, pending.receipt.entry)
-            self._settle(pending, outcome, Change(before, subject, draft.counted))
+            self._resolve(pending, outcome, SubjectChange(before, subject, update.share_in_force))
 
-    def _cancelled(self, part: Transaction, failures: int, codes: Sequence[str]) -> None:
-        if _LOST_RACE in codes[part.gates]:
-            self._replan(part, failures)
-        elif not _PASSING.issuperset(codes):
-            self._unfit(part, failures)
-        elif failures and len(part.drafts) == 1 and _journal_alone(part.drafts[0], codes):
-            self._give_up(part.tasks, Corrupted("the journal holds what the subject does not know"))
+    def _cancelled(self, transaction: Transaction, failures: int, codes: Sequence[str]) -> None:
+        work_items = transaction.work_items
+        if _CONDITION_FAILED in codes[transaction.header_actions]:
+            self._reload_and_retry(transaction, failures)
+        elif rejections := [code for code in codes if code not in _TRANSIENT_CODES]:
+            self._spread_or_bisect(transaction, failures, rejections[0])
+        elif failures and _only_journal_failed(transaction, codes):
+            # Not the first time, so the subject was read again since: it is no lost answer.
+            corrupted = Corrupted("a journal row exists that is not in the subject's row")
+            self._fail(work_items, corrupted)
         else:
-            self._again(part.tasks, failures, Unavailable("the subject is being written to"))
+            self._retry(work_items, failures, Unavailable("the subject is being written to"))
 
-    def _unfit(self, part: Transaction, failures: int) -> None:
+    def _spread_or_bisect(self, transaction: Transaction, failures: int, code: str) -> None:
         """Spread rows of sums that are full; where none is, an entry is to blame."""
+        shard = transaction.updates[0].shard
         try:
-            spread = self.spreading.learn(self.study.id, part.drafts[0].shard, part.changes)
+            found = self.spreading.find_full_rows(self.study.id, shard, transaction.changes)
         except Unavailable as error:
-            self._again(part.tasks, failures, error)
+            self._retry(transaction.work_items, failures, error)
             return
-        if spread:
-            self.groups.append(Attempt(part.tasks, failures))
+        if found:
+            self.attempts.append(Attempt(transaction.work_items, failures))
         else:
-            self._refused(part, Rejected(422, "Event cannot be stored", "the store refuses it"))
+            detail = f"DynamoDB rejects its transaction: {code}"
+            self._bisect(transaction, Rejected(422, "Event cannot be stored", detail))
 
-    def _replan(self, part: Transaction, failures: int) -> None:
-        """Go on under the plan there is now."""
+    def _reload_and_retry(self, transaction: Transaction, failures: int) -> None:
+        """Go on under the plan that is in force now."""
         changing = Unavailable("the study's generations are changing")
         try:
-            if part.plan is self.plan:
-                self.plan = self.renew()
+            if transaction.plan is self.plan:
+                self.plan = self.reload_plan()
         except Unavailable as error:
             changing = error
-        self._again(part.tasks, failures, changing)
+        self._retry(transaction.work_items, failures, changing)
 
-    def _again(self, tasks: Sequence[SubjectWork], failures: int, error: Unavailable) -> None:
+    def _retry(self, work_items: Sequence[SubjectWork], failures: int, error: Unavailable) -> None:
         """Try once more together, then in halves, so that no subject fails its neighbours."""
         failures += 1
-        if failures >= ATTEMPTS or self.now() >= self.deadline:
-            self._give_up(tasks, error)
-        elif failures == 1 or len(tasks) == 1:
-            self.groups.append(Attempt(tasks, failures))
+        if failures >= MAX_ATTEMPTS or self.now() >= self.deadline:
+            self._fail(work_items, error)
+        elif failures == 1 or len(work_items) == 1:
+            self.attempts.append(Attempt(work_items, failures))
         else:
-            middle = len(tasks) // 2
-            self.groups.append(Attempt(tasks[:middle], failures))
-            self.groups.append(Attempt(tasks[middle:], failures))
+            middle = len(work_items) // 2
+            self.attempts.append(Attempt(work_items[:middle], failures))
+            self.attempts.append(Attempt(work_items[middle:], failures))
 
-    def _refused(self, part: Transaction, error: Rejected) -> None:
-        """Find the entry that cannot be stored: part by part, then entry by entry."""
-        if len(part.drafts) > 1:
-            middle = len(part.drafts) // 2
-            self.groups.append(Attempt(part.tasks[:middle]))
-            self.groups.append(Attempt(part.tasks[middle:]))
+    def _bisect(self, transaction: Transaction, error: Rejected) -> None:
+        """Find the entry that cannot be stored: subject by subject, then entry by entry."""
+        if len(transaction.updates) > 1:
+            middle = len(transaction.updates) // 2
+            self.attempts.append(Attempt(transaction.work_items[:middle]))
+            self.attempts.append(Attempt(transaction.work_items[middle:]))
             return
-        (alone,) = part.drafts
-        if len(alone.taken) > 1:
-            self._follow([replace(alone.task, limit=len(alone.taken) // 2)])
+        (update,) = transaction.updates
+        if len(update.folded) > 1:
+            self._enqueue([replace(update.work, limit=len(update.folded) // 2)])
             return
-        ((pending, _),) = alone.taken
-        self._settle(pending, error)
-        self._follow([replace(alone.task, entries=alone.rest, limit=_EVENTS_A_TRANSACTION)])
+        ((pending, _),) = update.folded
+        self._resolve(pending, error)
+        self._enqueue([replace(update.work, entries=update.remaining, limit=_EVENTS_A_TRANSACTION)])
 
-    def _follow(self, tasks: Sequence[SubjectWork]) -> None:
-        if left := [each for each in tasks if each.entries]:
-            self.groups.append(Attempt(left))
+    def _enqueue(self, work_items: Sequence[SubjectWork]) -> None:
+        if unfinished := [work for work in work_items if work.entries]:
+            self.attempts.append(Attempt(unfinished))
 
-    def _give_up(self, tasks: Sequence[SubjectWork], error: Unavailable) -> None:
-        for task in tasks:
-            for pending in task.entries:
-                self._settle(pending, error)
+    def _fail(self, work_items: Sequence[SubjectWork], error: Unavailable) -> None:
+        for work in work_items:
+            for pending in work.entries:
+                self._resolve(pending, error)
 
-    def _settle(
+    def _resolve(
         self,
         pending: PendingEntry,
         outcome: Outcome | Rejected | Unavailable,
-        change: Change | None = None,
+        change: SubjectChange | None = None,
     ) -> None:
         self.results.setdefault(pending.index, Result(outcome, change))
 
-    def _shard(self, task: SubjectWork) -> int:
-        return keys.shard_of(task.subject, self.study.definition.shards)
+    def _shard(self, work: SubjectWork) -> int:
+        return keys.shard_of(work.subject, self.study.definition.shards)
 
 
-def _one_each(codes: Sequence[str], actions: int) -> Sequence[str]:
-    """Give the reasons one an action; where they came otherwise, at least refused or not."""
+def _one_code_per_action(codes: Sequence[str], actions: int) -> Sequence[str]:
+    """Return one reason an action; where they came otherwise, at least whether any is final."""
     if len(codes) == actions:
         return codes
-    return [next((code for code in codes if code not in _PASSING), _NOT_AT_FAULT)] * actions
+    return [next((code for code in codes if code not in _TRANSIENT_CODES), _NO_REASON)] * actions
 
 
-def _journal_alone(alone: SubjectUpdate, codes: Sequence[str]) -> bool:
-    """Say whether a journal row was in the way and the subject's row as it was read."""
-    fresh = len(alone.fresh)
-    return _LOST_RACE in codes[:fresh] and codes[fresh] == _NOT_AT_FAULT
+def _only_journal_failed(transaction: Transaction, codes: Sequence[str]) -> bool:
+    """Say whether a single subject's journal row exists while its own row is as it was read."""
+    if len(transaction.updates) != 1:
+        return False
+    journal_rows = len(transaction.updates[0].new_entries)
+    return _CONDITION_FAILED in codes[:journal_rows] and codes[journal_rows] == _NO_REASON
 
 
-def _too_large() -> Rejected:
-    return Rejected(413, "Event too large", "its journal row would pass 400 KB")
+def _entry_too_large() -> Rejected:
+    return Rejected(413, "Event too large", "its journal row would be larger than 400 KB")
 
 
 def _subject_too_large() -> Rejected:
-    return Rejected(
-        413, "Subject too large", f"its records would pass {SUBJECT_LENGTH // 10**6} MB of JSON"
-    )
+    megabytes = SUBJECT_LENGTH // 10**6
+    detail = f"the subject's records would be larger than {megabytes} MB of JSON"
+    return Rejected(413, "Subject too large", detail)

@@ -23,7 +23,9 @@ SHOWN = 2_000
 def get_treatment_events(request: Request, seen: Study) -> Answer:
     """List the treatment events that were submitted, and what became of each: for the unblinded."""
     found = wiring.submissions().all(seen.id, _after(request))
-    page = pagination.page(found, Submission.masked if seen.pooled else Submission.document)
+    page = pagination.page(
+        found, Submission.blinded_document if seen.pooled else Submission.document
+    )
     document = {"study": seen.id, "submitted": page.rows}
     return routing.document(document | _next(request, page.last.id if page.last else None))
 

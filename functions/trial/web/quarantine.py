@@ -32,7 +32,7 @@ def listed(
     wanted = [digest for _, digest in (*same, *(each for each in moments if each[0] > after))]
     page = pagination.page(
         store.rejected_bodies_by_digest(study, wanted),
-        RejectedBody.masked if masked else RejectedBody.document,
+        RejectedBody.blinded_document if masked else RejectedBody.document,
     )
     answer: dict[str, Any] = {
         "study": study,
@@ -48,7 +48,7 @@ def listed(
     )
 
 
-def undefined(store: Store, request: Request) -> Answer:
+def undefined_studies(store: Store, request: Request) -> Answer:
     """List what names no study that there is: it is under no study's own list.
 
     Without `study`, what names none at all or cannot be read, and the names of those that are
@@ -60,7 +60,7 @@ def undefined(store: Store, request: Request) -> Answer:
         raise Rejected(422, "Not listed", "", FieldError("/study", detail))
     if study != UNKNOWN_STUDY:
         return listed(store, request, study, masked=False)
-    names = store.undefined(request.query.get("beyond", ""), MOST_STUDIES)
+    names = store.undefined_studies(request.query.get("beyond", ""), MOST_STUDIES)
     beyond = pagination.following(request, beyond=names[-1]) if len(names) == MOST_STUDIES else None
     waiting = [each for each in names if store.current(each) is None]
     return listed(store, request, study, masked=False, studies=waiting, more_studies=beyond)

@@ -128,7 +128,7 @@ def get_quarantine(request: Request, seen: Study) -> Answer:
 @routes("GET", "/quarantine")
 def get_quarantine_of_no_study(request: Request) -> Answer:
     """List what was refused and names no study, or one (`?study=`) that has no definition."""
-    return quarantine.undefined(wiring.store(), request)
+    return quarantine.undefined_studies(wiring.store(), request)
 
 
 @shown("discrepancies")
@@ -151,13 +151,15 @@ def get_history(request: Request, seen: Study, subject: str) -> Answer:
     chain = store.chain(seen.id, subject) if stored else None
     if stored is None or chain is None:
         raise Rejected(404, "No such subject")
-    wanted = (at for version, at in chain.places if version > after and _is_of(request, at))
+    wanted = (at for version, at in chain.sort_keys if version > after and _is_of(request, at))
     rows = store.journal_rows(seen.id, subject, stored.cipher_key, wanted)
-    page = pagination.page(rows, JournalRow.masked if seen.pooled else JournalRow.shown)
+    page = pagination.page(
+        rows, JournalRow.blinded_document if seen.pooled else JournalRow.received_document
+    )
     return routing.document({
         "study": seen.id,
         "subject": subject,
-        "version": chain.places[-1][0],
+        "version": chain.sort_keys[-1][0],
         "head": HIDDEN if seen.pooled else chain.head.hex(),
         "intact": chain.intact,
         "events": page.rows,
@@ -189,7 +191,7 @@ def get_reports(request: Request, study: str) -> Answer:
     """List the reports asked for, the newest first, and what is published now."""
     found = wiring.store().study(study)
     latest, _ = wiring.documents().latest(study, OPEN)
-    marked = wiring.reports().marked(study)
+    marked = wiring.reports().last_rendering(study)
     if marked and found.definition.blinded:  # two contents of a treatment event call for one too
         marked |= dict.fromkeys(("at", "behind_since"), HIDDEN)
     asked = sorted(wiring.reports().all(study), key=lambda each: each.order, reverse=True)

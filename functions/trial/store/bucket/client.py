@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from trial.store.failures import code, transient_as_unavailable
+from trial.store.failures import error_code, transient_as_unavailable
 
 PART_BYTES = 8 * 1024 * 1024
 """Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
@@ -43,7 +43,7 @@ class Bucket:
                 answer = self._client.get_object(Bucket=self.name, Key=key)
                 return Object(answer["Body"].read(), answer["ETag"])
         except ClientError as error:
-            if code(error) not in _ABSENT:
+            if error_code(error) not in _ABSENT:
                 raise
             return None
 
@@ -53,7 +53,7 @@ class Bucket:
             with transient_as_unavailable():
                 self._client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if code(error) not in _ABSENT:
+            if error_code(error) not in _ABSENT:
                 raise
             return False
         return True
@@ -80,7 +80,7 @@ class Bucket:
             with transient_as_unavailable():
                 self._client.put_object(**request)
         except ClientError as error:
-            if code(error) not in _OVERTAKEN:
+            if error_code(error) not in _OVERTAKEN:
                 raise
             return False
         return True
