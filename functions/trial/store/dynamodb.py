@@ -291,7 +291,9 @@ class Store:
         """
         all_disputes = disputes.read_disputes(self._table, study.id)
         return (
-            dispute for dispute in all_disputes if not (study.pooled and is_unblinding(dispute.kind))
+            dispute
+            for dispute in all_disputes
+            if not (study.pooled and is_unblinding(dispute.kind))
         )
 
     def _plan(self, study_id: str) -> WritePlan:
