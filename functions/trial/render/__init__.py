@@ -25,8 +25,8 @@ def legible(text: str) -> str:
     return _UNPRINTABLE.sub(_picture, text)
 
 
-def _picture(found: re.Match[str]) -> str:
-    code = ord(found.group())
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match.group())
     if code == _DELETE:
         return _DELETE_PICTURE
     return chr(_PICTURES + code) if code < _DELETE else "\ufffd"
@@ -75,9 +75,9 @@ def wrap(words: Iterable[str], width: float) -> list[str]:
             lines[-1] += f" {word}"
             room -= size + _SPACE
             continue
-        *full, rest = _broken(word, width) if size > width else (word,)
-        lines += [*full, rest]
-        room = width - ems(rest)
+        *full, last = _broken(word, width) if size > width else (word,)
+        lines += [*full, last]
+        room = width - ems(last)
     return lines
 
 

@@ -48,8 +48,8 @@ def checklist(report: Report, definition: Definition) -> Document:
         "study": cut.study,
         "notice": cut.notice,
         "cut": cut_fields(cut),
-        "consort_2025": [_item(each, CONSORT[each], report, definition) for each in CONSORT],
-        "harms": [_item(each, HARMS[each], report, definition) for each in HARMS],
+        "consort_2025": [_item(item, CONSORT[item], report, definition) for item in CONSORT],
+        "harms": [_item(item, HARMS[item], report, definition) for item in HARMS],
         "harms_numbering": "ours; by the recommendations of CONSORT Harms 2004 and 2022",
     }
 
@@ -57,10 +57,10 @@ def checklist(report: Report, definition: Definition) -> Document:
 def _item(number: str, topic: str, report: Report, definition: Definition) -> Document:
     if definition.design == "single-group" and number in _RANDOMISATION:
         return _document(number, topic, NOT_APPLICABLE, [], "")
-    own, remains = _OWN.get(number, (_nothing, ""))
+    rule, remains = _OWN.get(number, (_nothing, ""))
     if definition.blinded and report.cut.audience == OPEN and number in _BY_GROUP:
         remains = _HIDDEN
-    places = list(dict.fromkeys((*_named(number, definition), *own(report, definition))))
+    places = list(dict.fromkeys((*_named(number, definition), *rule(report, definition))))
     if not places:
         return _document(number, topic, MANUAL, [], "")
     stated = all(place.kind == "definition" for place in places)
@@ -82,8 +82,8 @@ def _document(
 def _named(number: str, definition: Definition) -> Iterator[_Place]:
     """Give the outputs that the definition names for an item."""
     for name in definition.consort.get(number, ()):
-        if (found := find_output(name, definition)) is not None:
-            yield _Place(*found)
+        if (reference := find_output(name, definition)) is not None:
+            yield _Place(*reference)
 
 
 type _Filled = Iterator[_Place]
@@ -106,7 +106,7 @@ def _registry(_report: Report, definition: Definition) -> _Filled:
 def _design(_report: Report, definition: Definition) -> _Filled:
     yield _field("/design", definition.design)
     if definition.arms and definition.design != "single-group":
-        yield _field("/arms", ", ".join(isolated(each.label) for each in definition.arms))
+        yield _field("/arms", ", ".join(isolated(arm.label) for arm in definition.arms))
 
 
 def _strata(_report: Report, definition: Definition) -> _Filled:
@@ -142,13 +142,13 @@ def _methods(report: Report, definition: Definition) -> _Filled:
 
 def _looks(_report: Report, definition: Definition) -> _Filled:
     """Give the planned looks and the condition of completion."""
-    for i, each in enumerate(definition.testing.looks if definition.testing else ()):
-        yield _field(f"/testing/looks/{i}", f"{each.label}, alpha {each.alpha:f}")
+    for i, look in enumerate(definition.testing.looks if definition.testing else ()):
+        yield _field(f"/testing/looks/{i}", f"{look.label}, alpha {look.alpha:f}")
 
 
 def _sets(_report: Report, definition: Definition) -> _Filled:
-    for name, each in definition.sets.items():
-        yield _field(f"/sets/{name}", f"{isolated(each.label)}, by {each.arm} arm")
+    for name, analysis_set in definition.sets.items():
+        yield _field(f"/sets/{name}", f"{isolated(analysis_set.label)}, by {analysis_set.arm} arm")
 
 
 def _missing(_report: Report, definition: Definition) -> _Filled:
@@ -194,8 +194,8 @@ def _counts_events(row: TableRow, definition: Definition) -> bool:
     """Say whether a row counts subjects by an adverse event."""
 
     def asks(ref: Ref) -> bool:
-        found = ref if isinstance(ref, Condition) else definition.conditions.get(ref)
-        return found is not None and found.adverse_event is not None
+        condition = ref if isinstance(ref, Condition) else definition.conditions.get(ref)
+        return condition is not None and condition.adverse_event is not None
 
     refs = row.count.values() if isinstance(row.count, dict) else [row.count]
     return any(asks(ref) for ref in refs if ref is not None)

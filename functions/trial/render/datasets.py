@@ -43,7 +43,7 @@ def dataset(listing: Listing, cut: Cut, records: int) -> Iterator[bytes]:
     yield _line(_description(listing, cut, records))
     converters = [_converter(column) for column in listing.columns]
     for row in listing.rows:
-        yield _line([made(value) for made, value in zip(converters, row, strict=True)])
+        yield _line([converter(value) for converter, value in zip(converters, row, strict=True)])
 
 
 def _line(value: object) -> bytes:
@@ -70,15 +70,15 @@ def _description(listing: Listing, cut: Cut, records: int) -> dict[str, object]:
 
 
 def _column(column: ListingColumn, dataset: str) -> dict[str, object]:
-    described: dict[str, object] = {
+    document: dict[str, object] = {
         "itemOID": f"IT.{dataset}.{column.id}",
         "name": column.id,
         "label": column.label,
         **_type(column),
     }
     if column.key:
-        described["keySequence"] = column.key
-    return described
+        document["keySequence"] = column.key
+    return document
 
 
 def _type(column: ListingColumn) -> dict[str, object]:

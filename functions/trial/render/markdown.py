@@ -36,8 +36,8 @@ def escape(text: str) -> str:
     return _OPENING.sub(_backslash, _MARKUP.sub(r"\\\1", line))
 
 
-def _backslash(found: re.Match[str]) -> str:
-    opening = found.group()
+def _backslash(match: re.Match[str]) -> str:
+    opening = match.group()
     return f"{opening[:-1]}\\{opening[-1]}"
 
 
@@ -48,8 +48,8 @@ def summary(report: Report) -> str:
     head = [f"# {escape(cut.study)}: summary", escape(title), f"**{escape(cut.completion.text)}**"]
     if cut.notice:
         head.insert(0, f"> **{escape(cut.notice)}**")
-    found = [f"- **Contradictory:** {escape(each)}" for each in report.contradictions]
-    found += [f"- Notable: {escape(each)}" for each in report.notable]
+    discrepancies = [f"- **Contradictory:** {escape(text)}" for text in report.contradictions]
+    discrepancies += [f"- Notable: {escape(text)}" for text in report.notable]
     blocks = [
         *head,
         "## Key results",
@@ -57,7 +57,8 @@ def summary(report: Report) -> str:
         f"## {escape(report.flow.title)}",
         "\n".join(f"{'  ' * depth}- {escape(text)}" for depth, text in outline(report.flow)),
         "## Discrepancies",
-        "\n".join(found) or "None: the records agree with each other, and the flow adds up.",
+        "\n".join(discrepancies)
+        or "None: the records agree with each other, and the flow adds up.",
         *(block for grid in _leading(report.grids) for block in _table(grid, cut)),
         *_methods(report.methods),
         "## Source",
@@ -77,7 +78,7 @@ def _methods(sections: tuple[Section, ...]) -> Iterator[str]:
 
 
 def flow_markdown(flow: Flow, cut: Cut) -> str:
-    """Write the flow alone: each stage with its boxes, who left after it, and what is wrong."""
+    """Write the flow alone: each stage with its boxes and side boxes, and the findings."""
     blocks = [
         *([f"> **{escape(cut.notice)}**"] if cut.notice else []),
         f"# {escape(cut.study)}: {escape(flow.title)}",
@@ -85,7 +86,7 @@ def flow_markdown(flow: Flow, cut: Cut) -> str:
         escape(". ".join(filter(None, (form(flow), note(flow)))) + "."),
         *(block for stage in flow.stages for block in _stage(stage)),
         "## Findings",
-        "\n".join(f"- **Finding:** {escape(each)}" for each in flow.findings)
+        "\n".join(f"- **Finding:** {escape(finding)}" for finding in flow.findings)
         or "None: the flow adds up.",
         "## Source",
         _provenance(cut) + ".",
@@ -96,18 +97,18 @@ def flow_markdown(flow: Flow, cut: Cut) -> str:
 def _stage(stage: Stage) -> Iterator[str]:
     yield f"## {escape(stage.label)}"
     boxes = [f"- {escape(box_text(box))}" for box in stage.boxes]
-    beside = [f"  - {escape(box_text(box))}" for box in stage.beside]
-    yield "\n".join((*boxes, *beside))
+    side_boxes = [f"  - {escape(box_text(box))}" for box in stage.beside]
+    yield "\n".join((*boxes, *side_boxes))
 
 
 def _key_results(key_results: tuple[KeyResult, ...]) -> Iterator[str]:
     yield "| Key result | Population | n of N | Result | 95% CI | How |"
     yield "|---|---|--:|--:|:-:|---|"
     for key_result in key_results:
-        whole = "" if key_result.N is None else f" of {key_result.N}"
-        size = "" if key_result.n is None else f"{key_result.n}{whole}"
-        known = (key_result.label, key_result.population, size, _result(key_result))
-        yield _line((*known, interval(key_result), _how(key_result)))
+        denominator = "" if key_result.N is None else f" of {key_result.N}"
+        size = "" if key_result.n is None else f"{key_result.n}{denominator}"
+        cells = (key_result.label, key_result.population, size, _result(key_result))
+        yield _line((*cells, interval(key_result), _method_and_remarks(key_result)))
 
 
 def interval(key_result: KeyResult) -> str:
@@ -122,10 +123,10 @@ def _result(key_result: KeyResult) -> str:
     return f"{key_result.text} {key_result.unit}" if valued else key_result.text
 
 
-def _how(key_result: KeyResult) -> str:
-    how = key_result.imputation or key_result.method
-    said = (how, key_result.left_out, key_result.rule, key_result.direction)
-    return "; ".join(text for text in said if text)
+def _method_and_remarks(key_result: KeyResult) -> str:
+    method = key_result.imputation or key_result.method
+    remarks = (method, key_result.left_out, key_result.rule, key_result.direction)
+    return "; ".join(text for text in remarks if text)
 
 
 def _line(texts: tuple[str, ...]) -> str:
@@ -173,19 +174,25 @@ _WORDS = {
 
 
 def cell_text(cell: Cell, column: Column) -> str:
-    """Put a cell's statistics into one line: `33 (83%) [67.2, 92.7]`, `mean 4.5 (SD 0.8)`."""
-    left = {each.name: _text(each) for each in cell.statistics if each.text != NOT_REPORTED}
-    low, high = left.pop("ci_low", ""), left.pop("ci_high", "")
-    stands_in = _imputation(left, cell.method)
+    """Return a cell's statistics in one line: `33 (83%) [67.2, 92.7]`, `mean 4.5 (SD 0.8)`."""
+    texts = {
+        statistic.name: _text(statistic)
+        for statistic in cell.statistics
+        if statistic.text != NOT_REPORTED
+    }
+    low, high = texts.pop("ci_low", ""), texts.pop("ci_high", "")
+    stands_in = _take_imputation(texts, cell.method)
     interval = f" [{low}, {high}]" if low and high else ""
-    first = [part for each in (_count, _mean, _median) if (part := each(left, column))]
+    first = [
+        part for take in (_take_count, _take_mean, _take_median) if (part := take(texts, column))
+    ]
     named = [
         _named(name, text) + (interval if name == cell.estimate else "")
-        for name, text in left.items()
+        for name, text in texts.items()
     ]
     if cell.estimate in {"", "mean"} and interval:
         first[:1] = [(first or [""])[0] + interval]
-    absent = {each.text for each in cell.statistics if each.text == NOT_REPORTED}
+    absent = {NOT_REPORTED for statistic in cell.statistics if statistic.text == NOT_REPORTED}
     return "; ".join(filter(None, (*first, *named, stands_in, *absent)))
 
 
@@ -193,37 +200,41 @@ def _text(statistic: Statistic) -> str:
     return f"{statistic.text} (nominal)" if statistic.nominal and statistic.text else statistic.text
 
 
-def _imputation(left: dict[str, str], method: str) -> str:
-    if not left.keys() >= {"observed", "imputed"}:
+def _take_imputation(texts: dict[str, str], method: str) -> str:
+    if not texts.keys() >= {"observed", "imputed"}:
         return ""
-    return imputation(left.pop("observed"), left.pop("imputed"), method)
+    return imputation(texts.pop("observed"), texts.pop("imputed"), method)
 
 
-def _count(left: dict[str, str], column: Column) -> str:
-    """Take a count with its share; where values or pairs are told, drop only the usual number."""
-    if not left.keys().isdisjoint({"mean", "median", "both"}):
+def _take_count(texts: dict[str, str], column: Column) -> str:
+    """Take a count with its share.
+
+    Where the cell has values or pairs as well, their number is only dropped where it is the
+    column's: it says nothing new there.
+    """
+    if not texts.keys().isdisjoint({"mean", "median", "both"}):
         for name in ("n", "N"):
-            if left.get(name) == str(column.n):
-                del left[name]
+            if texts.get(name) == str(column.n):
+                del texts[name]
         return ""
-    text, size = left.pop("n", ""), left.pop("N", str(column.n))
+    text, size = texts.pop("n", ""), texts.pop("N", str(column.n))
     if size != str(column.n):
         text += f"/{size}"
-    if percent := left.pop("percent", "").strip("()%"):
+    if percent := texts.pop("percent", "").strip("()%"):
         text += f" ({percent}%)"
     return text.strip()
 
 
-def _mean(left: dict[str, str], _column: Column) -> str:
-    if "mean" not in left:
+def _take_mean(texts: dict[str, str], _column: Column) -> str:
+    if "mean" not in texts:
         return ""
-    return f"mean {left.pop('mean')}" + (f" (SD {left.pop('sd')})" if "sd" in left else "")
+    return f"mean {texts.pop('mean')}" + (f" (SD {texts.pop('sd')})" if "sd" in texts else "")
 
 
-def _median(left: dict[str, str], _column: Column) -> str:
-    if not left.keys() >= {"median", "min", "max"}:
+def _take_median(texts: dict[str, str], _column: Column) -> str:
+    if not texts.keys() >= {"median", "min", "max"}:
         return ""
-    return f"median {left.pop('median')} ({left.pop('min')} to {left.pop('max')})"
+    return f"median {texts.pop('median')} ({texts.pop('min')} to {texts.pop('max')})"
 
 
 def _named(name: str, text: str) -> str:

@@ -79,11 +79,11 @@ def methods(sections: Iterable[Section]) -> list[Document]:
     """Give the Methods as data: each part's rows by its heads."""
     return [
         {
-            "id": each.id,
-            "title": each.title,
-            "rows": [dict(zip(each.heads, row, strict=True)) for row in each.rows],
+            "id": section.id,
+            "title": section.title,
+            "rows": [dict(zip(section.heads, row, strict=True)) for row in section.rows],
         }
-        for each in sections
+        for section in sections
     ]
 
 
@@ -115,8 +115,8 @@ def summary(
         "notice": cut.notice,
         "cut": cut_fields(cut),
         "key_results": [_key_result(key_result) for key_result in key_results],
-        "findings": [*findings, *(each.text for each in discrepancies)],
-        "discrepancies": [vars(each) for each in discrepancies],
+        "findings": [*findings, *(rule_count.text for rule_count in discrepancies)],
+        "discrepancies": [vars(rule_count) for rule_count in discrepancies],
     }
 
 
@@ -183,7 +183,7 @@ def _row(row: Row) -> Document:
 
 
 def _results(cell: Cell) -> list[Document]:
-    return [_result(cell.column, each) for each in cell.statistics]
+    return [_result(cell.column, statistic) for statistic in cell.statistics]
 
 
 def _result(column: str, statistic: Statistic) -> Document:

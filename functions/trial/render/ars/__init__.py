@@ -10,70 +10,73 @@ from collections.abc import Iterator, Mapping, Sequence
 from trial.definition import Definition
 from trial.definition.conditions import Ref
 from trial.render.ars import outputs
-from trial.render.ars.analyses import NO_LOOK, NO_ROLE, Gathering, Roles, reason
-from trial.render.ars.clauses import Clauses, Written, written
+from trial.render.ars.analyses import NO_LOOK, NO_ROLE, AnalysisCollector, Roles, reason
+from trial.render.ars.clauses import Clauses, written
 from trial.render.ars.groupings import set_id
 from trial.render.ars.methods import Methods
+from trial.render.tables_json import Document
 from trial.tables.grid import Cut, Report
 
 _NO_ROLES: Roles = {}
 
 
 def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) -> Iterator[bytes]:
-    """Give the reporting event in pieces, one object of a list a line.
+    """Write the reporting event in pieces, one object of a list a line.
 
     `definition` is the one that the report was made by: of a blinded study's open report, the
     pooled one. `roles` says which rows of which tables are outcome measures; the others are of no
     stated role.
     """
     clauses, methods = Clauses(definition), Methods()
-    gathering = Gathering(clauses, methods, roles, reason(report.cut.completion))
-    found = [gathering.of(grid) for grid in report.grids]
+    collector = AnalysisCollector(clauses, methods, roles, reason(report.cut.completion))
+    analyses_by_table = [collector.collect(grid) for grid in report.grids]
     yield from _pieces(
         {
             **_event(report.cut),
-            "mainListOfContents": outputs.planned_analyses(report, found),
+            "mainListOfContents": outputs.planned_analyses(report, analyses_by_table),
             "otherListsOfContents": [outputs.planned_outputs(report)],
             "referenceDocuments": outputs.documents(report.cut),
             "terminologyExtensions": outputs.extensions(NO_ROLE, NO_LOOK),
             "analysisSets": _sets(clauses),
-            "dataSubsets": list(gathering.subsets.values()),
-            "analysisGroupings": list(gathering.groupings.values()),
+            "dataSubsets": list(collector.subsets.values()),
+            "analysisGroupings": list(collector.groupings.values()),
             "methods": methods.written(),
-            "analyses": (each.written() for analyses in found for each in analyses),
+            "analyses": (
+                analysis.written() for analyses in analyses_by_table for analysis in analyses
+            ),
             "globalDisplaySections": outputs.sections(report.cut),
             "outputs": outputs.outputs(report),
         }
     )
 
 
-def _event(cut: Cut) -> Written:
+def _event(cut: Cut) -> Document:
     """Name the event; its version rises with every revision that is accepted."""
-    asked = {"As of": cut.as_of, "Cut-off": cut.cutoff}
-    said = [cut.completion.text, f"Cut {cut.id}, content {cut.content_root}"]
-    said += [f"{name} {value}" for name, value in asked.items() if value]
+    limits = {"As of": cut.as_of, "Cut-off": cut.cutoff}
+    sentences = [cut.completion.text, f"Cut {cut.id}, content {cut.content_root}"]
+    sentences += [f"{name} {value}" for name, value in limits.items() if value]
     return {
         "id": f"{cut.study}/{cut.audience}",
         "name": cut.title,
         "label": cut.study,
         "version": cut.accepted,
-        "description": ". ".join((*said, cut.notice)) if cut.notice else ". ".join(said),
+        "description": ". ".join((*sentences, cut.notice)) if cut.notice else ". ".join(sentences),
     }
 
 
-def _sets(clauses: Clauses) -> list[Written]:
+def _sets(clauses: Clauses) -> list[Document]:
     """Write the analysis sets: as clauses where those can say it, and as they are defined."""
     return [
         {
             "id": set_id(name),
             "name": name,
-            "label": each.label,
-            "description": f"As defined: {_defined(each.condition, clauses.definition)}",
+            "label": analysis_set.label,
+            "description": f"As defined: {_defined(analysis_set.condition, clauses.definition)}",
             "level": 1,
             "order": order,
             **written(clauses.of_set(name)),
         }
-        for order, (name, each) in enumerate(clauses.definition.sets.items(), 1)
+        for order, (name, analysis_set) in enumerate(clauses.definition.sets.items(), 1)
     ]
 
 
@@ -81,16 +84,16 @@ def _defined(condition: Ref, definition: Definition) -> str:
     """Write a condition in the definition's own language; a name as what it stands for."""
     if isinstance(condition, str):
         return f"{condition}, {_defined(definition.conditions[condition], definition)}"
-    said = condition.model_dump(mode="json", exclude_unset=True)
-    return json.dumps(said, ensure_ascii=False)
+    members = condition.model_dump(mode="json", exclude_unset=True)
+    return json.dumps(members, ensure_ascii=False)
 
 
 def _pieces(document: Mapping[str, object]) -> Iterator[bytes]:
     """Write a document member by member, and its lists item by item, a line each."""
-    between = "{\n"
+    separator = "{\n"
     for name, value in document.items():
-        yield _bytes(f'{between}"{name}": ')
-        between = ",\n"
+        yield _bytes(f'{separator}"{name}": ')
+        separator = ",\n"
         if isinstance(value, Iterator | list):
             yield from _items(value)
         else:
@@ -99,11 +102,11 @@ def _pieces(document: Mapping[str, object]) -> Iterator[bytes]:
 
 
 def _items(values: Iterator[object] | Sequence[object]) -> Iterator[bytes]:
-    between = "[\n"
+    separator = "[\n"
     for value in values:
-        yield _bytes(f"{between}{_compact(value)}")
-        between = ",\n"
-    yield b"[]" if between == "[\n" else b"\n]"
+        yield _bytes(f"{separator}{_compact(value)}")
+        separator = ",\n"
+    yield b"[]" if separator == "[\n" else b"\n]"
 
 
 def _compact(value: object) -> str:

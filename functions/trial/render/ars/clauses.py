@@ -1,9 +1,9 @@
-"""What a definition asks of subjects and records, as ARS where-clauses.
+"""The conditions of a definition on subjects and records, as ARS where-clauses.
 
-A clause names a data set and a variable. Where a published data set (a listing) shows what is
-asked for, they are its own: ADSL, ITTFL. Else they are what was recorded: the kind of record and
-the field, or the `subjects` and the fact, by the names that listings have for their sources.
-What no clause can say (a window, a baseline, a result below quantification) has none.
+A clause names a data set and a variable. Where a published data set (a listing) has the variable,
+they are its own: ADSL, ITTFL. Else they are what was recorded: the kind of record and the field,
+or `subjects` and the fact, by the names that listings have for their sources. What no clause can
+express (a window, a baseline, a result below quantification) has none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +19,11 @@ from trial.events.payloads import KINDS
 from trial.render.ars import events
 from trial.render.ars.events import EVENTS
 from trial.render.datasets import variable_set
+from trial.render.tables_json import Document
 from trial.rules.categories import ENROLMENT_FIELDS
 from trial.subject.derivation import DECIDING_DATE
 from trial.tables.listings.items import SUBJECTS
 
-Written = dict[str, object]
 Variable = tuple[str, str]
 """A data set and a variable of it."""
 
@@ -52,20 +52,20 @@ type Clause = Simple | Compound
 
 
 def equal(variable: Variable, *values: str) -> Simple:
-    """Ask a variable to have one of some values."""
+    """Return the clause that a variable has one of some values."""
     return Simple(variable, "EQ" if len(values) == 1 else "IN", values)
 
 
 def combined(operator: str, parts: Iterable[Clause | None]) -> Clause | None:
-    """Combine clauses; nothing where one of them cannot be said."""
-    found = list(parts)
-    said = [each for each in found if each is not None]
-    if not said or len(said) < len(found):
+    """Combine clauses; None where one of them cannot be expressed."""
+    candidates = list(parts)
+    clauses = [clause for clause in candidates if clause is not None]
+    if not clauses or len(clauses) < len(candidates):
         return None
-    return said[0] if len(said) == 1 else Compound(operator, tuple(said))
+    return clauses[0] if len(clauses) == 1 else Compound(operator, tuple(clauses))
 
 
-def written(clause: Clause | None, level: int = 1) -> Written:
+def written(clause: Clause | None, level: int = 1) -> Document:
     """Write a clause as the members of a set, a subset, a group or a where-clause."""
     if clause is None:
         return {}
@@ -78,15 +78,15 @@ def written(clause: Clause | None, level: int = 1) -> Written:
             "value": list(clause.values),
         }
         return {"condition": condition}
-    parts: list[Written] = []
+    parts: list[Document] = []
     for order, part in enumerate(clause.parts, 1):
-        said = {"subClauseId": part} if isinstance(part, str) else written(part, level + 1)
-        parts.append({"level": level + 1, "order": order, **said})
+        member = {"subClauseId": part} if isinstance(part, str) else written(part, level + 1)
+        parts.append({"level": level + 1, "order": order, **member})
     return {"compoundExpression": {"logicalOperator": clause.operator, "whereClauses": parts}}
 
 
 def _leaves_out(listing: ListingDefinition) -> bool:
-    """Say whether a listing shows too few to speak of all: records of some, or an exclusion."""
+    """Return whether a listing leaves subjects out, so that it cannot stand for all of them."""
     if listing.subjects is None or listing.records != SUBJECTS:
         return listing.subjects is not None
     condition = listing.subjects
@@ -99,11 +99,11 @@ class Variables:
     def __init__(self, definition: Definition) -> None:
         """Look through the listings that show all records of their kind, or subjects."""
         self._classes = definition.classes.keys()
-        self._shown: dict[str, list[Mapping[str, Variable]]] = {}
+        self._data_sets: dict[str, list[Mapping[str, Variable]]] = {}
         for listing in definition.listings:
             if listing.where or _leaves_out(listing):
                 continue
-            self._shown.setdefault(listing.records, []).append(
+            self._data_sets.setdefault(listing.records, []).append(
                 {
                     column.source: (variable_set(listing.data_name), column.id)
                     for column in reversed(listing.columns)
@@ -113,15 +113,19 @@ class Variables:
 
     def published(self, records: str, *sources: str) -> Variable | None:
         """Find the variable of a published data set that shows one of some sources."""
-        shown = self._shown.get(records, ())
-        return next((each[name] for each in shown for name in sources if name in each), None)
+        data_sets = self._data_sets.get(records, ())
+        return next(
+            (data_set[name] for data_set in data_sets for name in sources if name in data_set), None
+        )
 
     def together(self, records: str, sources: Sequence[str]) -> Mapping[str, Variable]:
         """Find variables of one data set, for they are asked for of one record."""
-        wanted = set(sources)
-        shown = (each for each in self._shown.get(records, ()) if each.keys() >= wanted)
-        found = next(shown, {})
-        return {source: found.get(source, (records, source)) for source in sources}
+        needed = set(sources)
+        data_sets = (
+            data_set for data_set in self._data_sets.get(records, ()) if data_set.keys() >= needed
+        )
+        variables = next(data_sets, {})
+        return {source: variables.get(source, (records, source)) for source in sources}
 
     def find(self, records: str, *sources: str) -> Variable:
         """Find it, or else name what was recorded."""
@@ -140,22 +144,22 @@ class Clauses:
     """Makes clauses of the conditions, sets and filters of one definition."""
 
     def __init__(self, definition: Definition) -> None:
-        """Know the definition, and what its data sets show."""
+        """Find which variables the definition's data sets have."""
         self.definition = definition
         self.variables = Variables(definition)
 
     def of_set(self, name: str) -> Clause | None:
-        """Say who belongs to an analysis set."""
+        """Return the clause of the subjects in an analysis set."""
         flag = self.variables.published(SUBJECTS, f"set:{name}")
         return equal(flag, "Y") if flag else self.of(self.definition.sets[name].condition)
 
     def of(self, ref: Ref) -> Clause | None:
-        """Say of whom a condition is true."""
+        """Return the clause of the subjects for whom a condition is true."""
         if isinstance(ref, str):
-            flag = f"condition:{ref}"
-            published = self.variables.published(SUBJECTS, flag)
-            said = None if published else self.of(self.definition.conditions[ref])
-            return said or equal(published or (SUBJECTS, flag), "Y")
+            source = f"condition:{ref}"
+            published = self.variables.published(SUBJECTS, source)
+            clause = None if published else self.of(self.definition.conditions[ref])
+            return clause or equal(published or (SUBJECTS, source), "Y")
         if ref.all is not None or ref.any is not None or ref.none is not None:
             return self._nested(ref)
         if ref.recorded is not None:
@@ -167,9 +171,9 @@ class Clauses:
         return self._measured(ref)
 
     def determined(self, ref: Ref) -> Clause | None:
-        """Say of whom it is known whether a condition holds, where a clause can say so.
+        """Return the clause of the subjects for whom a condition is determined, if there is one.
 
-        A flag of a condition is blank where that is not known.
+        A condition's flag is blank where it is not determined.
         """
         if isinstance(ref, str):
             return Simple(self.variables.find(SUBJECTS, f"condition:{ref}"), "NE", _ANY)
@@ -181,7 +185,7 @@ class Clauses:
         return Simple(variable, "NE", _ANY) if variable else None
 
     def known(self, category: str) -> Clause:
-        """Say of whom the level of a category is known."""
+        """Return the clause of the subjects whose level of a category is known."""
         return Simple(self.variables.characteristic(category), "NE", _ANY)
 
     def _nested(self, condition: Condition) -> Clause | None:
@@ -193,18 +197,22 @@ class Clauses:
         return Compound("NOT", (either,))
 
     def recorded(
-        self, kind: str, where: Where, period: str | None = None, *shown: str
+        self, kind: str, where: Where, period: str | None = None, *sources: str
     ) -> Clause | None:
-        """Say which records of a kind are meant, by the data set that has what is shown of them."""
-        asked = {field: _values(kind, field, wanted) for field, wanted in where.items()}
+        """Return the clause of the records of a kind, in one data set that also has the sources."""
+        values_by_source = {field: _values(kind, field, value) for field, value in where.items()}
         if period is not None:
-            labels = {each.id: each.label for each in self.definition.periods}
-            asked[f"{DECIDING_DATE.get(kind, 'date')}.period"] = [labels[period]]
-        if not asked:
+            labels = {
+                period_definition.id: period_definition.label
+                for period_definition in self.definition.periods
+            }
+            values_by_source[f"{DECIDING_DATE.get(kind, 'date')}.period"] = [labels[period]]
+        if not values_by_source:
             return Simple(self.variables.find(kind, "record"), "NE", _ANY)
-        variables = self.variables.together(kind, [*shown, *asked])
+        variables = self.variables.together(kind, [*sources, *values_by_source])
         return combined(
-            "AND", [equal(variables[source], *values) for source, values in asked.items()]
+            "AND",
+            [equal(variables[source], *values) for source, values in values_by_source.items()],
         )
 
     def _measured(self, condition: Condition) -> Clause | None:
@@ -225,30 +233,35 @@ class Clauses:
     def measure(self, ref: str | Measure) -> Variable | None:
         """Find the variable that holds a measure; one written in place has none of its own."""
         if isinstance(ref, str):
-            shown = self.variables.published(SUBJECTS, f"measure:{ref}")
-            known = self.measure(self.definition.measures[ref])
-            return shown or known or (SUBJECTS, f"measure:{ref}")
+            published = self.variables.published(SUBJECTS, f"measure:{ref}")
+            underlying = self.measure(self.definition.measures[ref])
+            return published or underlying or (SUBJECTS, f"measure:{ref}")
         if ref.characteristic is not None:
             return self.variables.characteristic(ref.characteristic)
         return None
 
-    def of_events(self, wanted: AdverseEventFilter, *shown: str) -> Clause | None:
-        """Say which adverse events are meant, by the data set that has what is shown of them."""
-        asked = list(events.tests(wanted, self.terms))
-        variables = self.variables.together(EVENTS, [*shown, *(source for source, *_ in asked)])
-        tests = [Simple(variables[source], how, values) for source, how, values in asked]
+    def of_events(self, event_filter: AdverseEventFilter, *sources: str) -> Clause | None:
+        """Return the clause of a filter's adverse events, in one data set that has the sources."""
+        conditions = list(events.tests(event_filter, self.terms))
+        variables = self.variables.together(
+            EVENTS, [*sources, *(source for source, *_ in conditions)]
+        )
+        tests = [
+            Simple(variables[source], comparator, values)
+            for source, comparator, values in conditions
+        ]
         return combined("AND", tests)
 
     def of_row(self, row: TableRow) -> Mapping[str, Variable]:
-        """Find the variables of a row of adverse events: of one data set, whatever it asks."""
-        wanted, shown = events.filter_of(row), events.sources_of(row)
-        asked = events.tests(wanted, self.terms) if wanted else ()
-        return self.variables.together(EVENTS, [*shown, *(source for source, *_ in asked)])
+        """Find the variables of a row of adverse events, all in one data set."""
+        event_filter, sources = events.filter_of(row), events.sources_of(row)
+        conditions = events.tests(event_filter, self.terms) if event_filter else ()
+        return self.variables.together(EVENTS, [*sources, *(source for source, *_ in conditions)])
 
     @property
     def terms(self) -> Mapping[str, Sequence[str]]:
         """The preferred terms of each group of terms."""
-        return {each.label: each.terms for each in self.definition.adverse_events.groups}
+        return {group.label: group.terms for group in self.definition.adverse_events.groups}
 
 
 def _bounded(variable: Variable, bounds: Bounds) -> Iterable[Clause]:
@@ -258,15 +271,15 @@ def _bounded(variable: Variable, bounds: Bounds) -> Iterable[Clause]:
 
 
 def _is_list(kind: str, field: str) -> bool:
-    """Say whether a field holds several texts, which a listing shows as one."""
-    known = KINDS[kind].model_fields.get(field) if kind in KINDS else None
-    return known is not None and get_origin(known.annotation) is list
+    """Return whether a field holds several texts, which a listing shows as one."""
+    model_field = KINDS[kind].model_fields.get(field) if kind in KINDS else None
+    return model_field is not None and get_origin(model_field.annotation) is list
 
 
-def _values(kind: str, field: str, wanted: str | list[str]) -> list[str]:
-    """Give the values of a field as data sets show them: true is Y, false N."""
-    values = [wanted] if isinstance(wanted, str) else wanted
-    known = KINDS[kind].model_fields[field].annotation if kind in KINDS else None
-    if known in (bool, bool | None):
-        return ["Y" if each == "True" else "N" for each in values]
+def _values(kind: str, field: str, value: str | list[str]) -> list[str]:
+    """Return the values of a field as data sets show them: true is Y, false N."""
+    values = [value] if isinstance(value, str) else value
+    annotation = KINDS[kind].model_fields[field].annotation if kind in KINDS else None
+    if annotation in (bool, bool | None):
+        return ["Y" if text == "True" else "N" for text in values]
     return values

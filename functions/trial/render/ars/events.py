@@ -20,21 +20,24 @@ _NAMED = {
 """Where a filter asks for one text: its field, and what is compared with it."""
 
 
-def tests(wanted: AdverseEventFilter, groups: Mapping[str, Sequence[str]]) -> Iterator[Test]:
+def tests(event_filter: AdverseEventFilter, groups: Mapping[str, Sequence[str]]) -> Iterator[Test]:
     """Give what a filter asks of an event; every test must hold."""
     for name in _JUDGED:
-        if (truth := getattr(wanted, name)) is not None:
+        if (truth := getattr(event_filter, name)) is not None:
             yield name, "EQ", ("Y" if truth else "N",)
-    if wanted.grade_at_least is not None:
-        yield "grade", "GE", (str(wanted.grade_at_least),)
-    if wanted.grade is not None:
-        yield "grade", "EQ", (str(wanted.grade),)
-    if wanted.severity:
-        yield "severity", "IN", tuple(wanted.severity)
+    if event_filter.grade_at_least is not None:
+        yield "grade", "GE", (str(event_filter.grade_at_least),)
+    if event_filter.grade is not None:
+        yield "grade", "EQ", (str(event_filter.grade),)
+    if event_filter.severity:
+        yield "severity", "IN", tuple(event_filter.severity)
     for name, source in _NAMED.items():
-        if (text := getattr(wanted, name)) is not None:
+        if (text := getattr(event_filter, name)) is not None:
             yield source, "EQ", (text,)
-    if terms := [*wanted.terms, *(term for label in wanted.groups for term in groups[label])]:
+    if terms := [
+        *event_filter.terms,
+        *(term for label in event_filter.groups for term in groups[label]),
+    ]:
         yield "pt", "IN", tuple(dict.fromkeys(terms))
 
 
@@ -43,11 +46,11 @@ def filter_of(row: TableRow) -> AdverseEventFilter | None:
     if row.events is not None:
         return row.events
     parts = (row.terms, row.worst, row.incidence)
-    return next((each.filter for each in parts if each is not None), None)
+    return next((part.filter for part in parts if part is not None), None)
 
 
 def sources_of(row: TableRow) -> list[str]:
     """Name what a row of adverse events shows beside what its filter asks: terms, and how bad."""
     worst = row.worst or (row.terms.worst if row.terms else None)
-    shown = row.terms.by.split("-") if row.terms else []
-    return ["subject", *shown, *([worst.field] if worst else [])]
+    terms = row.terms.by.split("-") if row.terms else []
+    return ["subject", *terms, *([worst.field] if worst else [])]

@@ -10,10 +10,10 @@ from trial.render.ars.clauses import (
     Clauses,
     Compound,
     Variable,
-    Written,
     equal,
     written,
 )
+from trial.render.tables_json import Document
 from trial.tables.grid import Column, Grid
 from trial.tables.listings.items import SUBJECTS
 
@@ -56,7 +56,7 @@ def level_id(grouping: str, place: int) -> str:
     return f"{grouping}/{place}"
 
 
-def arms(clauses: Clauses, assigned: str) -> Written:
+def arms(clauses: Clauses, assigned: str) -> Document:
     """Write the arms as a grouping of subjects: as planned, or as received."""
     variable = _arm(assigned, clauses)
     groups = [
@@ -66,16 +66,16 @@ def arms(clauses: Clauses, assigned: str) -> Written:
     return _grouping(grouping_of_arms(assigned), f"Arm as {assigned}", variable, groups)
 
 
-def columns(grid: Grid, table: Table | None, clauses: Clauses) -> Written:
+def columns(grid: Grid, table: Table | None, clauses: Clauses) -> Document:
     """Write a table's columns as a grouping; one that compares is of all subjects it compares."""
-    defined = {each.id: each for each in table.columns} if table else {}
+    definitions = {column.id: column for column in table.columns} if table else {}
     groups = [
         _group(
             column_id(grid.id, column.id),
             column.id,
             _heading(column),
             order,
-            _column(grid.id, defined[column.id], clauses) if column.id in defined else None,
+            _column(grid.id, definitions[column.id], clauses) if column.id in definitions else None,
         )
         for order, column in enumerate(grid.columns, 1)
     ]
@@ -88,7 +88,7 @@ def _heading(column: Column) -> str:
 
 def _column(table: str, column: TableColumn, clauses: Clauses) -> Clause | None:
     if column.compare is not None:
-        return Compound("OR", tuple(column_id(table, each) for each in column.compare))
+        return Compound("OR", tuple(column_id(table, compared) for compared in column.compare))
     where = clauses.of(column.where) if column.where else None
     if column.arm is None or column.set is None:
         return where
@@ -110,19 +110,19 @@ class Factors:
         self._clauses = clauses
         self._levels: dict[str, dict[str, str]] = {}
 
-    def result_group(self, grouping: str, value: str) -> Written:
+    def result_group(self, grouping: str, value: str) -> Document:
         """Say of which level a result is: its value, and its group where it has one."""
-        named = self._levels.get(grouping, {})
-        group = {"groupId": named[value]} if value in named else {}
+        group_ids = self._levels.get(grouping, {})
+        group = {"groupId": group_ids[value]} if value in group_ids else {}
         return {"groupingId": grouping, **group, "groupValue": value}
 
-    def written(self, grouping: str, row: TableRow | None, factor: str) -> Written:
+    def written(self, grouping: str, row: TableRow | None, factor: str) -> Document:
         """Write the grouping of a row's factor; data give the groups that no definition names."""
         variable = self.variable(row, factor) if row else None
         levels = self._named(row, factor) if row else ()
         pooled = self._pooled(row) if row and factor == "pt" else {}
         named: list[tuple[str, str, tuple[str, ...]]] = [
-            (each.value, each.label, (each.value,)) for each in levels
+            (level.value, level.label, (level.value,)) for level in levels
         ]
         named += [(label, label, tuple(terms)) for label, terms in pooled.items()]
         ids = {value: level_id(grouping, i) for i, (value, *_) in enumerate(named, 1)}
@@ -169,7 +169,7 @@ class Factors:
         """Give the levels that the definition names, in its order."""
         definition = self._clauses.definition
         if factor == "visit":
-            return [Level(value=each.id, label=each.label) for each in definition.visits]
+            return [Level(value=visit.id, label=visit.label) for visit in definition.visits]
         if row.shift is not None and factor in ("before", "after"):
             return definition.classes[getattr(row.shift, factor)].classes
         if row.levels is not None:
@@ -183,16 +183,16 @@ def _grouping(
     id_: str,
     name: str,
     variable: Variable | None,
-    groups: Sequence[Written],
+    groups: Sequence[Document],
     *,
     driven: bool = False,
-) -> Written:
+) -> Document:
     where = {"groupingDataset": variable[0], "groupingVariable": variable[1]} if variable else {}
-    made: Written = {"id": id_, "name": name, **where, "dataDriven": driven}
-    return {**made, "groups": groups} if groups else made
+    document: Document = {"id": id_, "name": name, **where, "dataDriven": driven}
+    return {**document, "groups": groups} if groups else document
 
 
-def _group(id_: str, name: str, label: str, order: int, clause: Clause | None) -> Written:
+def _group(id_: str, name: str, label: str, order: int, clause: Clause | None) -> Document:
     return {
         "id": id_,
         "name": name,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trial.definition.summary_statistics import ESTIMATED, SUMMARY_ALONE
-from trial.render.ars.clauses import Written
+from trial.render.tables_json import Document
 from trial.tables.grid import Cell
 
 _ESTIMATED = {
@@ -53,7 +53,7 @@ _ROLES = ("NUMERATOR", "DENOMINATOR")
 
 @dataclass
 class Method:
-    """One kind of analysis; its operations are the statistics that its cells were seen to have."""
+    """One kind of analysis; its operations are the statistics that its cells have."""
 
     name: str
     statistics: set[str] = field(default_factory=set)
@@ -89,19 +89,20 @@ class Method:
         """Name the relations of all its ratios, each with its role."""
         return [(self.relation(name, role), role) for name in self.ratios for role in _ROLES]
 
-    def written(self) -> Written:
+    def written(self) -> Document:
         """Write the method with its operations in order."""
-        known = list(OPERATIONS)
-        last = len(known)
+        standard = list(OPERATIONS)
+        last = len(standard)
         names = sorted(
-            self.statistics, key=lambda each: (known.index(each) if each in known else last, each)
+            self.statistics,
+            key=lambda name: (standard.index(name) if name in standard else last, name),
         )
         operations = [self._operation(name, order) for order, name in enumerate(names, 1)]
         return {"id": self.id, "name": self.name, "operations": operations}
 
-    def _operation(self, statistic: str, order: int) -> Written:
+    def _operation(self, statistic: str, order: int) -> Document:
         meaning, pattern = OPERATIONS.get(statistic, (statistic, "X"))
-        made: Written = {
+        document: Document = {
             "id": self.operation(statistic),
             "name": meaning,
             "label": statistic,
@@ -109,7 +110,7 @@ class Method:
             "resultPattern": pattern,
         }
         if statistic in self.ratios:
-            made["referencedOperationRelationships"] = [
+            document["referencedOperationRelationships"] = [
                 {
                     "id": self.relation(statistic, role),
                     "referencedOperationRole": {"controlledTerm": role},
@@ -117,27 +118,30 @@ class Method:
                 }
                 for role, part in zip(_ROLES, self.ratios[statistic], strict=True)
             ]
-        return made
+        return document
 
 
 class Methods:
-    """The methods that a report was seen to use."""
+    """The methods that a report uses."""
 
     def __init__(self) -> None:
-        """Know none yet."""
-        self._known: dict[str, Method] = {}
+        """Begin with none."""
+        self._methods: dict[str, Method] = {}
 
     def use(self, cell: Cell) -> Method:
-        """Find the method of a cell, and see its statistics."""
-        names = {each.name for each in cell.statistics}
+        """Return the method of a cell, which has its statistics from now on."""
+        names = {statistic.name for statistic in cell.statistics}
         name = ", ".join(filter(None, (_family(names), cell.method))) or "Statistics"
-        method = self._known.setdefault(name, Method(name))
+        method = self._methods.setdefault(name, Method(name))
         method.statistics |= names
         return method
 
-    def written(self) -> list[Written]:
+    def written(self) -> list[Document]:
         """Write them, in order of their ids."""
-        return [each.written() for each in sorted(self._known.values(), key=lambda one: one.id)]
+        return [
+            method.written()
+            for method in sorted(self._methods.values(), key=lambda method: method.id)
+        ]
 
 
 def _family(names: set[str]) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from trial.file_names import DEFINITION, MANIFEST, PAGE, TABLES, WORKBOOK
 from trial.render.ars.analyses import Analysis
-from trial.render.ars.clauses import Written
 from trial.render.datasets import file_name
+from trial.render.tables_json import Document
 from trial.tables.grid import Cut, Figure, Grid, Listing, Report
 
 FILE_TYPES = {
@@ -19,7 +19,7 @@ FILE_TYPES = {
 HEADER, FOOTER = "section/header", "section/footer"
 
 
-def extensions(no_role: str, no_look: str) -> list[Written]:
+def extensions(no_role: str, no_look: str) -> list[Document]:
     """Write the terms that CDISC's terminology lacks."""
     return [
         {
@@ -56,10 +56,10 @@ def extensions(no_role: str, no_look: str) -> list[Written]:
     ]
 
 
-def sections(cut: Cut) -> list[Written]:
-    """Write what every display says above and below: of which study and state it is."""
-    told = (cut.study, cut.registry, cut.completion.text, cut.notice)
-    header = " | ".join(filter(None, told))
+def sections(cut: Cut) -> list[Document]:
+    """Write the header and the footer of every display: of which study and state it is."""
+    parts = (cut.study, cut.registry, cut.completion.text, cut.notice)
+    header = " | ".join(filter(None, parts))
     dated = f"Data to {cut.data_date}" if cut.data_date else "No data"
     footer = " | ".join((dated, f"Cut {cut.id}", *cut.dictionaries))
     return [
@@ -68,12 +68,12 @@ def sections(cut: Cut) -> list[Written]:
     ]
 
 
-def outputs(report: Report) -> list[Written]:
+def outputs(report: Report) -> list[Document]:
     """Write every output of the report."""
     return [
-        *(_output("table", each, WORKBOOK, PAGE, TABLES) for each in report.grids),
-        *(_output("figure", each, WORKBOOK, PAGE) for each in report.figures),
-        *(_output("listing", each, WORKBOOK, file_name(each)) for each in report.listings),
+        *(_output("table", grid, WORKBOOK, PAGE, TABLES) for grid in report.grids),
+        *(_output("figure", figure, WORKBOOK, PAGE) for figure in report.figures),
+        *(_output("listing", listing, WORKBOOK, file_name(listing)) for listing in report.listings),
     ]
 
 
@@ -82,36 +82,36 @@ def output_id(kind: str, name: str) -> str:
     return f"output/{kind}/{name}"
 
 
-def _title(kind: str, shown: Grid | Figure | Listing) -> str:
-    return f"{kind.capitalize()} {shown.id} {shown.title}"
+def _title(kind: str, display: Grid | Figure | Listing) -> str:
+    return f"{kind.capitalize()} {display.id} {display.title}"
 
 
-def _output(kind: str, shown: Grid | Figure | Listing, *files: str) -> Written:
-    id_, title = output_id(kind, shown.id), _title(kind, shown)
-    display: Written = {
+def _output(kind: str, content: Grid | Figure | Listing, *files: str) -> Document:
+    id_, title = output_id(kind, content.id), _title(kind, content)
+    display: Document = {
         "id": f"{id_}/display",
         "name": title,
-        "displayTitle": shown.title,
+        "displayTitle": content.title,
         "displaySections": [
             _referred("Header", HEADER),
-            _section("Title", f"{id_}/title", (title, shown.population)),
-            *_footnotes(id_, shown.footnotes),
+            _section("Title", f"{id_}/title", (title, content.population)),
+            *_footnotes(id_, content.footnotes),
             _referred("Footer", FOOTER),
         ],
     }
     return {
         "id": id_,
         "name": title,
-        "fileSpecifications": [_file(each) for each in files],
+        "fileSpecifications": [_file(name) for name in files],
         "displays": [{"order": 1, "display": display}],
     }
 
 
-def _footnotes(id_: str, footnotes: Sequence[str]) -> list[Written]:
+def _footnotes(id_: str, footnotes: Sequence[str]) -> list[Document]:
     return [_section("Footnote", f"{id_}/footnote", footnotes)] if footnotes else []
 
 
-def _section(kind: str, id_: str, texts: Iterable[str]) -> Written:
+def _section(kind: str, id_: str, texts: Iterable[str]) -> Document:
     ordered = [
         {"order": order, "subSection": {"id": f"{id_}/{order}", "text": text}}
         for order, text in enumerate(texts, 1)
@@ -119,11 +119,11 @@ def _section(kind: str, id_: str, texts: Iterable[str]) -> Written:
     return {"sectionType": kind, "orderedSubSections": ordered}
 
 
-def _referred(kind: str, id_: str) -> Written:
+def _referred(kind: str, id_: str) -> Document:
     return {"sectionType": kind, "orderedSubSections": [{"order": 1, "subSectionId": id_}]}
 
 
-def _file(location: str) -> Written:
+def _file(location: str) -> Document:
     kind = location.rsplit(".", 1)[1]
     return {
         "name": location,
@@ -132,43 +132,48 @@ def _file(location: str) -> Written:
     }
 
 
-def planned_analyses(report: Report, found: Sequence[Sequence[Analysis]]) -> Written:
+def planned_analyses(report: Report, analyses_by_table: Sequence[Sequence[Analysis]]) -> Document:
     """List the tables in their order and, of each, its analyses."""
     items = []
-    for order, (grid, analyses) in enumerate(zip(report.grids, found, strict=True), 1):
+    for order, (grid, analyses) in enumerate(zip(report.grids, analyses_by_table, strict=True), 1):
         inner = [
-            {"name": str(each.described["name"]), "level": 2, "order": i, "analysisId": each.id}
-            for i, each in enumerate(analyses, 1)
+            {
+                "name": str(analysis.described["name"]),
+                "level": 2,
+                "order": i,
+                "analysisId": analysis.id,
+            }
+            for i, analysis in enumerate(analyses, 1)
         ]
         items.append(_item("table", grid, order) | {"sublist": {"listItems": inner}})
     return _list("List of planned analyses", "LOPA", items)
 
 
-def planned_outputs(report: Report) -> Written:
+def planned_outputs(report: Report) -> Document:
     """List every output: tables, figures, listings."""
-    shown: list[tuple[str, Grid | Figure | Listing]] = [
-        *(("table", each) for each in report.grids),
-        *(("figure", each) for each in report.figures),
-        *(("listing", each) for each in report.listings),
+    displays: list[tuple[str, Grid | Figure | Listing]] = [
+        *(("table", grid) for grid in report.grids),
+        *(("figure", figure) for figure in report.figures),
+        *(("listing", listing) for listing in report.listings),
     ]
-    items = [_item(kind, each, order) for order, (kind, each) in enumerate(shown, 1)]
+    items = [_item(kind, display, order) for order, (kind, display) in enumerate(displays, 1)]
     return _list("List of planned outputs", "LOPO", items)
 
 
-def _item(kind: str, shown: Grid | Figure | Listing, order: int) -> Written:
+def _item(kind: str, display: Grid | Figure | Listing, order: int) -> Document:
     return {
-        "name": _title(kind, shown),
+        "name": _title(kind, display),
         "level": 1,
         "order": order,
-        "outputId": output_id(kind, shown.id),
+        "outputId": output_id(kind, display.id),
     }
 
 
-def _list(name: str, label: str, items: list[Written]) -> Written:
+def _list(name: str, label: str, items: list[Document]) -> Document:
     return {"name": name, "label": label, "contentsList": {"listItems": items}}
 
 
-def documents(cut: Cut) -> list[Written]:
+def documents(cut: Cut) -> list[Document]:
     """Write the documents that the report refers to."""
     return [
         {

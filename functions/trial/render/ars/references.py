@@ -9,7 +9,7 @@ from trial.tables.grid import Cell, Grid, Row
 
 
 @dataclass(frozen=True)
-class Place:
+class AnalysisRef:
     """Where a cell stands: its table, the rule that gave its row, its column as defined."""
 
     table: str
@@ -17,17 +17,17 @@ class Place:
     part: str
     row: Row
     cell: Cell
-    defined: TableRow | None
+    definition_row: TableRow | None
     column: TableColumn | None
     set: str | None
 
     @classmethod
-    def of(cls, grid: Grid, table: Table | None, row: Row, cell: Cell) -> "Place":
+    def of(cls, grid: Grid, table: Table | None, row: Row, cell: Cell) -> "AnalysisRef":
         """Find what a definition says of a cell's row and column."""
         pieces = row.id.split("/")
         part = "/".join(pieces[: len(pieces) - len(row.groups)])
-        rows = {each.id: each for each in table.rows} if table else {}
-        columns = {each.id: each for each in table.columns} if table else {}
+        rows = {row.id: row for row in table.rows} if table else {}
+        columns = {column.id: column for column in table.columns} if table else {}
         column = columns.get(cell.column)
         return cls(
             grid.id, grid.title, part, row, cell, rows.get(part.split("/", 1)[0]), column,
@@ -50,26 +50,25 @@ class Place:
             parts.append("arms")
         if self.column and self.column.compare:
             parts.append("compared")
-        return "/".join(parts + self._of())
+        return "/".join(parts + self._column_parts())
 
-    def _of(self) -> list[str]:
-        """Tell what columns show apart, where a row asks for something else in each."""
+    def _column_parts(self) -> list[str]:
+        """Return what tells the columns of a row apart, where it counts something else in each."""
         for name in ("count", "summary", "not_due"):
-            if self.defined and isinstance(getattr(self.defined, name), dict):
-                asked = self.asked(name)
-                named = isinstance(asked, str)
-                return [f"of={asked}" if named else f"column={self.cell.column}"]
+            if self.definition_row and isinstance(getattr(self.definition_row, name), dict):
+                ref = self.reference(name)
+                return [f"of={ref}" if isinstance(ref, str) else f"column={self.cell.column}"]
         return []
 
-    def asked(self, name: str) -> Any:  # noqa: ANN401 (a condition or measure, or the name of one)
-        """Give the reference that a row gives for this column."""
-        given = getattr(self.defined, name, None)
-        return given.get(self.cell.column) if isinstance(given, dict) else given
+    def reference(self, name: str) -> Any:  # noqa: ANN401 (a condition or measure, or the name of one)
+        """Return the condition or measure that the row has for this column."""
+        references = getattr(self.definition_row, name, None)
+        return references.get(self.cell.column) if isinstance(references, dict) else references
 
 
 def _set_of(column: TableColumn | None, columns: Mapping[str, TableColumn]) -> str | None:
     """Name the set of a column; of one that compares, the set that all it compares are of."""
     if column is None or column.compare is None:
         return column.set if column else None
-    sets = {columns[each].set for each in column.compare if each in columns}
+    sets = {columns[compared].set for compared in column.compare if compared in columns}
     return next(iter(sets)) if len(sets) == 1 else None

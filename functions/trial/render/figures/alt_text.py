@@ -1,4 +1,4 @@
-"""A figure told in words: for those who do not see it, and for what a mark says to a pointer."""
+"""A figure in words: for readers who do not see it, and for the title of each mark."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,12 +12,12 @@ NO_DATA = "No data yet"
 
 
 def drawn(figure: Figure) -> bool:
-    """Say whether there is anything to draw."""
+    """Return whether there is anything to draw."""
     return any(mark.x is not None and mark.y is not None for mark in marks(figure))
 
 
 def marks(figure: Figure) -> Iterator[Mark]:
-    """Give the marks of all series."""
+    """Yield the marks of all series."""
     for series in figure.series:
         yield from series.marks
 
@@ -29,38 +29,40 @@ def name(series: Series) -> str:
 
 
 def number(figure: Figure, value: str) -> str:
-    """Show a value to the figure's places."""
+    """Write a value to the figure's decimals."""
     return decimal_text(Decimal(value), figure.places)
 
 
 def of_mark(figure: Figure, mark: Mark) -> str:
-    """Tell one mark: what it is of, its value, its interval, how many it is about."""
+    """Describe one mark: its label, its value, its interval, its number of subjects."""
     value = mark.x if figure.kind == "dots" else mark.y
     parts = [number(figure, value) if value is not None else "no value"]
     if mark.low is not None and mark.high is not None:
         parts.append(f"({number(figure, mark.low)} to {number(figure, mark.high)})")
     if mark.n is not None:
         parts.append(f"[n = {mark.n}]")
-    told = " ".join(parts)
-    return f"{isolated(mark.label)}: {told}" if mark.label else told
+    text = " ".join(parts)
+    return f"{isolated(mark.label)}: {text}" if mark.label else text
 
 
 def description(figure: Figure) -> str:
-    """Tell a whole figure."""
+    """Describe a whole figure."""
     across, up = isolated(figure.x_label), isolated(figure.y_label)
     axes = f"{up} by {across}" if figure.kind != "dots" else across
-    told = _BY_KIND[figure.kind](figure) if drawn(figure) else iter([NO_DATA])
+    sentences = _BY_KIND[figure.kind](figure) if drawn(figure) else iter([NO_DATA])
     levels = (f"Line at {value}: {isolated(label)}" for value, label in figure.references)
     return (
-        ". ".join(filter(None, (axes, isolated(figure.population), figure.method, *levels, *told)))
+        ". ".join(
+            filter(None, (axes, isolated(figure.population), figure.method, *levels, *sentences))
+        )
         + "."
     )
 
 
 def _lines(figure: Figure) -> Iterator[str]:
     for series in figure.series:
-        told = "; ".join(of_mark(figure, mark) for mark in series.marks)
-        yield f"{name(series)}: {told}"
+        marks = "; ".join(of_mark(figure, mark) for mark in series.marks)
+        yield f"{name(series)}: {marks}"
 
 
 def _steps(figure: Figure) -> Iterator[str]:
@@ -79,17 +81,17 @@ def _bars(figure: Figure) -> Iterator[str]:
         ends = [
             number(figure, mark.y) for mark in (*series.marks[:1], *series.marks[-1:]) if mark.y
         ]
-        told = f"{len(series.marks)} bars, from {' to '.join(ends)}" if ends else NO_DATA.lower()
-        yield f"{name(series)}: {told}"
+        text = f"{len(series.marks)} bars, from {' to '.join(ends)}" if ends else NO_DATA.lower()
+        yield f"{name(series)}: {text}"
 
 
 def _dots(figure: Figure) -> Iterator[str]:
     for row in zip(*(series.marks for series in figure.series), strict=True):
-        told = (
+        marks = (
             f"{isolated(series.label)} {of_mark(figure, replace(mark, label=''))}"
             for series, mark in zip(figure.series, row, strict=True)
         )
-        yield f"{isolated(row[0].label)}: {', '.join(told)}"
+        yield f"{isolated(row[0].label)}: {', '.join(marks)}"
 
 
 _BY_KIND = {"line": _lines, "step": _steps, "bars": _bars, "dots": _dots}

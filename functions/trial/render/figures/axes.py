@@ -37,12 +37,12 @@ class Scale:
     end: float
 
     def __call__(self, value: str | Decimal) -> float:
-        """Place a value."""
+        """Return where a value stands."""
         share = (Decimal(value) - self.low) / ((self.high - self.low) or 1)
         return self.start + float(share) * (self.end - self.start)
 
     def holds(self, value: Decimal) -> bool:
-        """Say whether a value is on the scale."""
+        """Return whether a value is on the scale."""
         return self.low <= value <= self.high
 
 
@@ -56,14 +56,14 @@ class Frame:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """From where to where it goes across."""
+        """Return its left and its right edge."""
         return self.left, self.right
 
 
 def labels(values: Sequence[Decimal]) -> list[str]:
     """Write the values of an axis, all to as many decimals as the finest needs."""
-    places = max((max(-int(each.as_tuple().exponent), 0) for each in values), default=0)
-    return [decimal_text(each, places) for each in values]
+    places = max((max(-int(value.as_tuple().exponent), 0) for value in values), default=0)
+    return [decimal_text(value, places) for value in values]
 
 
 def frame(canvas: Canvas, figure: Figure) -> Frame:
@@ -72,10 +72,10 @@ def frame(canvas: Canvas, figure: Figure) -> Frame:
     levels += ["0"] if figure.kind == "bars" else []
     for series in figure.series:
         for mark in series.marks:
-            levels += [each for each in (mark.y, mark.low, mark.high) if each is not None]
-    found = [Decimal(each) for each in levels]
-    rungs = ticks(min(found), max(found))
-    left = max(_LEAST_LEFT, 2 * PAD + max(map(width_of, labels(rungs))))
+            levels += [level for level in (mark.y, mark.low, mark.high) if level is not None]
+    values = [Decimal(level) for level in levels]
+    rungs = ticks(min(values), max(values))
+    left_edge = max(_LEAST_LEFT, 2 * PAD + max(map(width_of, labels(rungs))))
     named = [width_of(line) for _, label in figure.references for line in _name(label)]
     right = RIGHT - max((width + PAD for width in named), default=0)
     canvas.paragraph(PAD, lines_of(figure.y_label, WIDTH - 2 * PAD), ink="muted")
@@ -83,17 +83,17 @@ def frame(canvas: Canvas, figure: Figure) -> Frame:
     canvas.y = top + HEIGHT
     y = Scale(rungs[0], rungs[-1], canvas.y, top)
     for value, label in zip(rungs, labels(rungs), strict=True):
-        canvas.line((left, y(value)), (right, y(value)))
-        canvas.text(left - PAD, y(value) + 6, label, "end", "muted")
+        canvas.line((left_edge, y(value)), (right, y(value)))
+        canvas.text(left_edge - PAD, y(value) + 6, label, "end", "muted")
     for level, _ in figure.references:
-        canvas.line((left, y(level)), (right, y(level)), "ink", "6 4", 1.5)
-    return Frame(left, right, y)
+        canvas.line((left_edge, y(level)), (right, y(level)), "ink", "6 4", 1.5)
+    return Frame(left_edge, right, y)
 
 
 def name_references(canvas: Canvas, figure: Figure, plot: Frame) -> None:
     """Name the levels of reference at the right of the plot, where nothing else is drawn."""
     free = float("-inf")
-    for level, label in sorted(figure.references, key=lambda each: plot.y(each[0])):
+    for level, label in sorted(figure.references, key=lambda reference: plot.y(reference[0])):
         lines = _name(label)
         base = max(plot.y(level) + 6 - LEADING * (len(lines) - 1) / 2, free)
         for i, line in enumerate(lines):
@@ -108,11 +108,11 @@ def _name(label: str) -> list[str]:
 def across(
     canvas: Canvas, figure: Figure, ends: tuple[float, float], x: Scale, values: Sequence[Decimal]
 ) -> None:
-    """Draw the horizontal axis with labels, as far as they fit, and what it shows."""
-    shown = [value for value in values if x.holds(value)]
-    texts = labels(shown)
+    """Draw the horizontal axis with as many labels as fit, and its title."""
+    shown_values = [value for value in values if x.holds(value)]
+    texts = labels(shown_values)
     canvas.line((ends[0], canvas.y), (ends[1], canvas.y), "ink", width=1.5)
-    places = [(x(value), width_of(text)) for value, text in zip(shown, texts, strict=True)]
+    places = [(x(value), width_of(text)) for value, text in zip(shown_values, texts, strict=True)]
     for i in non_overlapping(places):
         middle = places[i][0]
         canvas.line((middle, canvas.y), (middle, canvas.y + 6), "ink", width=1.5)
@@ -123,9 +123,9 @@ def across(
 
 
 def name_across(canvas: Canvas, figure: Figure, ends: tuple[float, float]) -> None:
-    """Say what the horizontal axis shows."""
-    left, right = ends
-    canvas.paragraph((left + right) / 2, lines_of(figure.x_label, right - left), "middle", "muted")
+    """Write the label of the horizontal axis."""
+    start, end = ends
+    canvas.paragraph((start + end) / 2, lines_of(figure.x_label, end - start), "middle", "muted")
 
 
 def numbers_below(
@@ -137,9 +137,9 @@ def numbers_below(
         return
     widths = [max(width_of(str(row.get(place, ""))) for row in rows) for place in columns]
     fitting = list(non_overlapping(zip(map(x, columns), widths, strict=True), _CLOSE))
-    beside = len(rows) == 1 and PAD + width_of(heading) < x(columns[0]) - widths[0] / 2
+    fits_beside = len(rows) == 1 and PAD + width_of(heading) < x(columns[0]) - widths[0] / 2
     canvas.paragraph(PAD, [heading], ink="muted")
-    canvas.y -= LEADING if beside else 0
+    canvas.y -= LEADING if fits_beside else 0
     for number, row in enumerate(rows):
         canvas.y += LEADING
         if len(rows) > 1:
@@ -150,7 +150,7 @@ def numbers_below(
 
 
 def counts(series: Series) -> Iterator[tuple[str, int]]:
-    """Give how many each of a series' marks is about, by its place."""
+    """Yield the number of subjects of each mark of a series, by its place."""
     for mark in series.marks:
         if mark.x is not None and mark.n is not None:
             yield mark.x, mark.n

@@ -76,15 +76,15 @@ def series_style(number: int) -> SeriesStyle:
     )
 
 
-def lines_of(text: str, width: float, most: int = 9) -> list[str]:
+def lines_of(text: str, width: float, most_lines: int = 9) -> list[str]:
     """Break a text into lines of a width, at most so many; what is cut off ends in an ellipsis."""
     lines = wrap(legible(text).split(), width / SIZE)
-    if len(lines) <= most:
+    if len(lines) <= most_lines:
         return lines
-    last = lines[most - 1]
+    last = lines[most_lines - 1]
     while last and ems(last + "\u2026") * SIZE > width:
         last = last[:-1]
-    return [*lines[: most - 1], last.rstrip() + "\u2026"]
+    return [*lines[: most_lines - 1], last.rstrip() + "\u2026"]
 
 
 def non_overlapping(texts: Iterable[tuple[float, float]], gap: float = PAD) -> Iterator[int]:

@@ -50,9 +50,9 @@ def line(canvas: Canvas, figure: Figure) -> None:
         ], plot.y)  # fmt: skip
     name_references(canvas, figure, plot)
     days = sorted(set(places))
-    beside = list(non_overlapping((x(day), width_of(str(day))) for day in days))
-    shown = days if len(beside) == len(days) else ticks(days[0], days[-1], 8)
-    across(canvas, figure, plot.ends, x, shown)
+    fitting_days = list(non_overlapping((x(day), width_of(str(day))) for day in days))
+    labelled_days = days if len(fitting_days) == len(days) else ticks(days[0], days[-1], 8)
+    across(canvas, figure, plot.ends, x, labelled_days)
     numbers_below(canvas, figure, "n", x, [dict(counts(series)) for series in figure.series])
 
 
@@ -64,11 +64,11 @@ def _offset(number: int, series: int, room: float) -> float:
 def _line(
     canvas: Canvas, figure: Figure, number: int, marks: Sequence[tuple[Mark, float]], y: Scale
 ) -> None:
-    drawn = series_style(number)
-    for known, together in groupby(marks, lambda each: each[0].y is not None):
-        points = [coordinates(x, y(mark.y or "")) for mark, x in together] if known else []
+    style = series_style(number)
+    for has_value, together in groupby(marks, lambda point: point[0].y is not None):
+        points = [coordinates(x, y(mark.y or "")) for mark, x in together] if has_value else []
         if len(points) > 1:
-            canvas.path(f"M{' L'.join(points)}", drawn.colour, drawn.dash)
+            canvas.path(f"M{' L'.join(points)}", style.colour, style.dash)
     for mark, x in marks:
         if mark.y is None:
             continue
@@ -78,9 +78,9 @@ def _line(
                 f" M{coordinates(x - 5, end)} L{coordinates(x + 5, end)}" for end in (low, high)
             )
             canvas.path(
-                f"M{coordinates(x, low)} L{coordinates(x, high)}{ends}", drawn.colour, width=1.5
+                f"M{coordinates(x, low)} L{coordinates(x, high)}{ends}", style.colour, width=1.5
             )
-        canvas.mark(x, y(mark.y), drawn, alt_text.of_mark(figure, mark))
+        canvas.mark(x, y(mark.y), style, alt_text.of_mark(figure, mark))
 
 
 def step(canvas: Canvas, figure: Figure) -> None:
@@ -88,14 +88,14 @@ def step(canvas: Canvas, figure: Figure) -> None:
     plot = frame(canvas, figure)
     at_risk = [dict(series.at_risk) for series in figure.series]
     times = [Decimal(mark.x) for mark in alt_text.marks(figure) if mark.x is not None]
-    asked = [Decimal(time) for row in at_risk for time in row]
-    x = Scale(Decimal(0), max(*times, *asked, Decimal(1)), plot.left, plot.right - INSET)
+    risk_times = [Decimal(time) for row in at_risk for time in row]
+    x = Scale(Decimal(0), max(*times, *risk_times, Decimal(1)), plot.left, plot.right - INSET)
     for number, series in enumerate(figure.series):
         canvas.area(_band(series, x, plot.y), series_style(number).colour, 0.12)
     for number, series in enumerate(figure.series):
         _curve(canvas, number, series, x, plot.y)
     name_references(canvas, figure, plot)
-    across(canvas, figure, plot.ends, x, sorted(set(asked)) or ticks(0, x.high))
+    across(canvas, figure, plot.ends, x, sorted(set(risk_times)) or ticks(0, x.high))
     numbers_below(canvas, figure, "Number at risk", x, at_risk)
 
 
@@ -106,34 +106,34 @@ def _stairs(points: Sequence[tuple[float, float]]) -> str:
 
 def _band(series: Series, x: Scale, y: Scale) -> str:
     """Outline what lies between the limits, as far as there are any."""
-    known = [
+    limits = [
         (x(mark.x), y(mark.low), y(mark.high))
         for mark in series.marks
         if mark.x is not None and mark.low is not None and mark.high is not None
     ]
-    if not known:
+    if not limits:
         return "M0,0"
-    start, _, high = known[0]
-    upper = _stairs([(place, level) for place, _, level in known[1:]])
+    start, _, high = limits[0]
+    upper = _stairs([(place, level) for place, _, level in limits[1:]])
     lower = " ".join(
-        f"V{coordinates(level)} H{coordinates(place)}" for place, level, _ in reversed(known[:-1])
+        f"V{coordinates(level)} H{coordinates(place)}" for place, level, _ in reversed(limits[:-1])
     )
-    return f"M{coordinates(start, high)} {upper} V{coordinates(known[-1][1])} {lower} Z"
+    return f"M{coordinates(start, high)} {upper} V{coordinates(limits[-1][1])} {lower} Z"
 
 
 def _curve(canvas: Canvas, number: int, series: Series, x: Scale, y: Scale) -> None:
-    drawn = series_style(number)
+    style = series_style(number)
     points = [(x(m.x), y(m.y)) for m in series.marks if m.x is not None and m.y is not None]
     if not points:
         return
     shape = f"M{coordinates(*points[0])} {_stairs(points[1:])}".rstrip()
-    canvas.path(shape, drawn.colour, drawn.dash, 2.5)
+    canvas.path(shape, style.colour, style.dash, 2.5)
     ends = ""
     for place in map(x, series.censored):
         level = next(height for reached, height in reversed(points) if reached <= place)
         ends += f"M{coordinates(place, level - 6)} V{coordinates(level + 6)} "
     if ends:
-        canvas.path(ends.rstrip(), drawn.colour, width=1.5)
+        canvas.path(ends.rstrip(), style.colour, width=1.5)
 
 
 def bars(canvas: Canvas, figure: Figure) -> None:
@@ -146,10 +146,10 @@ def bars(canvas: Canvas, figure: Figure) -> None:
         wide = size * len(series.marks)
         _bars(canvas, figure, number, (start, size), plot)
         canvas.y = plot.y.start + 4
-        told = [f"n = {len(series.marks)}"]
+        lines = [f"n = {len(series.marks)}"]
         if len(figure.series) > 1:
-            told += lines_of(series.label, max(wide, plot.right / len(figure.series) - 2 * PAD), 3)
-        canvas.paragraph(start + wide / 2, told, "middle", "muted")
+            lines += lines_of(series.label, max(wide, plot.right / len(figure.series) - 2 * PAD), 3)
+        canvas.paragraph(start + wide / 2, lines, "middle", "muted")
         lowest = max(lowest, canvas.y)
         start += wide + 2 * size
     canvas.y = lowest
@@ -180,36 +180,36 @@ def _bars(
 def dots(canvas: Canvas, figure: Figure) -> None:
     """Give each term a line, with a mark a series along it."""
     terms = [lines_of(mark.label, _TERM, 2) for mark in figure.series[0].marks]
-    left = 2 * PAD + max(width_of(text) for lines in terms for text in lines)
+    left_edge = 2 * PAD + max(width_of(text) for lines in terms for text in lines)
     values = [Decimal(mark.x) for mark in alt_text.marks(figure) if mark.x is not None]
     rungs = ticks(0, max(values))
-    x = Scale(rungs[0], rungs[-1], left + INSET, RIGHT - INSET)
+    x = Scale(rungs[0], rungs[-1], left_edge + INSET, RIGHT - INSET)
     canvas.paragraph(PAD, lines_of(figure.y_label, RIGHT), ink="muted")
     canvas.y += PAD
     top, grid = canvas.y, len(canvas.parts)
     for rank, lines in enumerate(terms):
         height = LEADING * max(len(lines), 1) + _BETWEEN
-        _dots(canvas, figure, rank, (left, x), lines, height)
+        _dots(canvas, figure, rank, (left_edge, x), lines, height)
         canvas.y += height
     uprights = Canvas()
     for value in rungs:
         uprights.line((x(value), top), (x(value), canvas.y))
     canvas.parts[grid:grid] = uprights.parts
-    across(canvas, figure, (left, RIGHT), x, rungs)
+    across(canvas, figure, (left_edge, RIGHT), x, rungs)
 
 
 def _dots(canvas: Canvas, figure: Figure, rank: int, place: tuple[float, Scale],
           lines: Sequence[str], height: float) -> None:  # fmt: skip
-    (left, x), middle = place, canvas.y + height / 2
-    canvas.line((left, middle), (RIGHT, middle), dash="2 4")
+    (left_edge, x), middle = place, canvas.y + height / 2
+    canvas.line((left_edge, middle), (RIGHT, middle), dash="2 4")
     first = middle - LEADING * (len(lines) - 1) / 2 + 6
     for i, text in enumerate(lines):
-        canvas.text(left - PAD, first + i * LEADING, text, "end")
+        canvas.text(left_edge - PAD, first + i * LEADING, text, "end")
     for number, series in enumerate(figure.series):
         mark, offset = series.marks[rank], _offset(number, len(figure.series), height - _DODGE)
         if mark.x is not None:
-            told = f"{isolated(series.label)}, {alt_text.of_mark(figure, mark)}"
-            canvas.mark(x(mark.x), middle + offset, series_style(number), told)
+            title = f"{isolated(series.label)}, {alt_text.of_mark(figure, mark)}"
+            canvas.mark(x(mark.x), middle + offset, series_style(number), title)
 
 
 PLOTS: Mapping[str, Callable[[Canvas, Figure], None]] = {

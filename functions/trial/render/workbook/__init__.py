@@ -16,8 +16,8 @@ from trial.render.workbook.cover import write_cover
 from trial.render.workbook.definitions import write_definitions
 from trial.render.workbook.figures import write_figure
 from trial.render.workbook.methods import write_methods
-from trial.render.workbook.sheets import COVER, DEFINITIONS, METHODS, Entry, write_sheet
-from trial.render.workbook.streaming import MOST_ROWS, Target, stream
+from trial.render.workbook.sheets import COVER, DEFINITIONS, METHODS, ContentsEntry, write_sheet
+from trial.render.workbook.streaming import MOST_ROWS, ListingTarget, stream
 from trial.render.workbook.styles import add_styles
 from trial.render.workbook.tables import lay_out
 from trial.tables.grid import Cut, Report
@@ -35,13 +35,13 @@ def workbook(report: Report, most_rows: int = MOST_ROWS) -> Iterator[bytes]:
         write_methods(book.create_sheet(METHODS), report)
     names = Names(book.sheetnames)
     entries = [*_tables(book, names, report), *_figures(book, names, report)]
-    whole = len(entries)
+    unstreamed = len(entries)
     archive = Archive()
-    to = Target(book, archive, names, report.cut, most_rows)
+    target = ListingTarget(book, archive, names, report.cut, most_rows)
     for listing in report.listings:
-        entries += yield from stream(listing, to)
+        entries += yield from stream(listing, target)
     write_cover(cover, report, entries)
-    finish(book, archive, {each.name for each in entries[whole:]})
+    finish(book, archive, {entry.name for entry in entries[unstreamed:]})
     yield from archive.pieces(1)
 
 
@@ -57,15 +57,15 @@ def _book(cut: Cut) -> Workbook:
     return book
 
 
-def _tables(book: Workbook, names: Names, report: Report) -> Iterator[Entry]:
+def _tables(book: Workbook, names: Names, report: Report) -> Iterator[ContentsEntry]:
     for grid in report.grids:
         layout, body = lay_out(grid)
-        entry = Entry(layout, names.take(grid.id))
+        entry = ContentsEntry(layout, names.take(grid.id))
         write_sheet(book.create_sheet(entry.name), layout, body, report.cut)
         yield entry
 
 
-def _figures(book: Workbook, names: Names, report: Report) -> Iterator[Entry]:
+def _figures(book: Workbook, names: Names, report: Report) -> Iterator[ContentsEntry]:
     for figure in report.figures:
         name = names.take(f"Figure {figure.id}")
-        yield Entry(write_figure(book.create_sheet(name), figure, report.cut), name)
+        yield ContentsEntry(write_figure(book.create_sheet(name), figure, report.cut), name)

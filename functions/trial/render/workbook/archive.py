@@ -1,6 +1,7 @@
 """The file as it is made: an archive written to nowhere, and taken in pieces.
 
-The sink cannot go back, so the archive tells sizes after each member; nothing is kept in a file.
+The sink has no `seek`, so `ZipFile` writes each member's sizes behind it instead of before it; that
+is what lets bytes leave before the member is complete. Nothing is kept in a file.
 Every member carries the same stamp, and the properties the report's own date: there is no clock.
 """
 
@@ -46,9 +47,9 @@ class _Sink:
 
     close = flush
 
-    def taken(self) -> bytes:
-        held, self._held, self.size = b"".join(self._held), [], 0
-        return held
+    def take(self) -> bytes:
+        content, self._held, self.size = b"".join(self._held), [], 0
+        return content
 
 
 class Archive(ZipFile):
@@ -68,9 +69,9 @@ class Archive(ZipFile):
         super().writestr(_stamped(zinfo_or_arcname), content)
 
     def pieces(self, least: int = _PIECE) -> Iterator[bytes]:
-        """Take what has been written since, if it is as much as is worth taking."""
+        """Yield what has been written since the last piece, if it is at least so many bytes."""
         if self._sink.size >= max(least, 1):
-            yield self._sink.taken()
+            yield self._sink.take()
 
 
 def _stamped(name: str) -> ZipInfo:
@@ -81,7 +82,7 @@ def _stamped(name: str) -> ZipInfo:
 
 
 def stamp(cut: Cut) -> datetime:
-    """Give the date that the workbook's properties bear: that of its data."""
+    """Return the date in the workbook's properties: that of its data."""
     with suppress(ValueError):
         return datetime.fromisoformat(cut.data_date).replace(tzinfo=None)
     return FIRST_STAMP
@@ -90,19 +91,19 @@ def stamp(cut: Cut) -> datetime:
 def _application() -> bytes:
     properties = ExtendedProperties()
     properties.Application = MAKER
-    written: Any = tostring(properties.to_tree())
-    return bytes(written)
+    xml: Any = tostring(properties.to_tree())
+    return bytes(xml)
 
 
 class _HeadWriter(WorksheetWriter):
     """Writes a sheet whose rows come from elsewhere: how many there will be is not known."""
 
     def write_dimensions(self) -> None:
-        """Say nothing: readers would believe it."""
+        """Leave the dimensions out: openpyxl knows only the head, and readers would trust them."""
 
 
 def split(sheet: Worksheet) -> tuple[bytes, bytes]:
-    """Give a sheet's XML up to where its further rows belong, and from there on."""
+    """Return a sheet's XML up to where its further rows belong, and from there on."""
     before, end, after = _written(_HeadWriter(sheet, BytesIO())).partition(_ROWS_END)
     return before, end + after
 

@@ -27,8 +27,8 @@ _ROOM = 0.6  # ems of text a digit's width holds: the estimate is generous
 _WIDEST = 1.3  # ems: no character is wider
 
 
-class Item(NamedTuple):
-    """What one cell shows: `style` names a look, `number` the format of a number."""
+class CellValue(NamedTuple):
+    """What one cell shows: `style` names its style, `number` the format of a number."""
 
     value: str | int | Decimal
     style: str = "text"
@@ -38,46 +38,46 @@ class Item(NamedTuple):
 
 
 def storable(text: str) -> str:
-    """Give a text as a cell can hold it: legible, literal and no longer than a cell."""
+    """Return a text as a cell can hold it: legible, literal and no longer than a cell."""
     text = _ENCODED.sub("_x005F_", legible(text))
     if len(text) * 2 > LONGEST_TEXT:
         units = text.encode("utf-16-le")
         if len(units) > 2 * LONGEST_TEXT:
-            kept = units[: 2 * (LONGEST_TEXT - len(_CUT_MARK))]
-            return kept.decode("utf-16-le", "ignore") + _CUT_MARK
+            beginning = units[: 2 * (LONGEST_TEXT - len(_CUT_MARK))]
+            return beginning.decode("utf-16-le", "ignore") + _CUT_MARK
     return text
 
 
-def numeric(text: str) -> Item:
+def numeric(text: str) -> CellValue:
     """Make a number of a text that is one, in the format that shows the same digits."""
-    found = _NUMBER.fullmatch(text)
+    match = _NUMBER.fullmatch(text)
     plain = text.replace(",", "")
-    if found is None or sum(map(str.isdigit, plain)) > EXACT_DIGITS:
-        return Item(text, "number")
+    if match is None or sum(map(str.isdigit, plain)) > EXACT_DIGITS:
+        return CellValue(text, "number")
     value = Decimal(plain)
     if not value and text.startswith("-"):
-        return Item(text, "number")  # a format would drop the sign
-    whole, places = "#,##0" if found[1] else "0", len(found[2] or "")
-    shape = f"{whole}.{'0' * places}" if places else whole
-    return Item(value if places else int(plain), "number", shape)
+        return CellValue(text, "number")  # a format would drop the sign
+    integer_format, places = "#,##0" if match[1] else "0", len(match[2] or "")
+    shape = f"{integer_format}.{'0' * places}" if places else integer_format
+    return CellValue(value if places else int(plain), "number", shape)
 
 
-def dated(text: str) -> Item | None:
+def dated(text: str) -> CellValue | None:
     """Make a date of a full ISO date, if a spreadsheet can count it."""
     with suppress(ValueError):
         if _DAY.fullmatch(text) and (day := date.fromisoformat(text)) >= _FIRST_DAY:
-            return Item(day.toordinal() - _DAY_ZERO, "day", DAY_FORMAT)
+            return CellValue(day.toordinal() - _DAY_ZERO, "day", DAY_FORMAT)
     return None
 
 
 @lru_cache(maxsize=4096)
 def digits(text: str) -> int:
-    """Say how wide a column must be to hold the longest line of the text."""
+    """Return how wide a column must be to hold the longest line of the text."""
     return max(ceil(ems(line) / DIGIT) for line in text.split("\n")) + 2
 
 
 def line_count(text: str, width: int) -> int:
-    """Say how many lines a text takes in a column so many digits wide."""
+    """Return how many lines a text takes in a column so many digits wide."""
     room = (width - 0.5) * _ROOM
     if text.isprintable():  # one paragraph, and nothing that needs a picture
         return 1 if len(text) * _WIDEST <= room else len(wrap(text.split(), room)) or 1
@@ -90,14 +90,16 @@ _RESERVED = ("history",)  # by the format
 
 
 class Names:
-    """The names of a workbook's sheets: legal, and each given once, whatever was wanted."""
+    """The names of a workbook's sheets: legal, and no two the same."""
 
-    def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = {each.casefold() for each in (*_RESERVED, *taken)}
+    def __init__(self, sheet_names: Iterable[str] = ()) -> None:
+        self._taken = {name.casefold() for name in (*_RESERVED, *sheet_names)}
 
-    def take(self, wanted: str, number: int = 1) -> str:
-        """Make a name of the one wanted; a `number` from 2 on, or another one free, is added."""
-        base = _ILLEGAL_IN_NAME.sub("-", legible(wanted)).replace("\n", " ").strip("' ") or "Sheet"
+    def take(self, preferred: str, number: int = 1) -> str:
+        """Return the preferred name, made legal; with a number from 2 on where it is taken."""
+        base = (
+            _ILLEGAL_IN_NAME.sub("-", legible(preferred)).replace("\n", " ").strip("' ") or "Sheet"
+        )
         while (name := self._numbered(base, number)).casefold() in self._taken:
             number += 1
         self._taken.add(name.casefold())

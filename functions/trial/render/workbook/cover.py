@@ -5,34 +5,36 @@ from collections.abc import Iterable, Iterator, Sequence
 from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render import legible, wrap
-from trial.render.workbook.cell_values import DIGIT, Item, numeric
-from trial.render.workbook.sheets import DEFINITIONS, METHODS, Entry, banners, set_page
+from trial.render.workbook.cell_values import DIGIT, CellValue, numeric
+from trial.render.workbook.sheets import DEFINITIONS, METHODS, ContentsEntry, banners, set_page
 from trial.render.workbook.styles import fill
 from trial.tables.grid import Cut, Report
 
 _WIDTHS = (34, 76, 36, 10)
-_LOOKS = {"Contradictory": "group"}  # what stands out among the facts
+_STYLES = {"Contradictory": "group"}  # of the facts that stand out
 _ABOUT = "Versions, analysis sets, dates, missing values, abbreviations and methods"
 
 _COUNTED = "How every number is counted, in words: sets, visits, missing values, rows, tests"
 
 
-def write_cover(target: Worksheet, report: Report, entries: Sequence[Entry]) -> None:
+def write_cover(target: Worksheet, report: Report, entries: Sequence[ContentsEntry]) -> None:
     """Fill the cover once every other sheet is written: it counts the records of the listings."""
     set_page(target, _WIDTHS, report.cut)
     fill(target, _WIDTHS, _cover(report, entries))
 
 
-def _cover(report: Report, entries: Sequence[Entry]) -> Iterator[list[Item]]:
+def _cover(report: Report, entries: Sequence[ContentsEntry]) -> Iterator[list[CellValue]]:
     cut, room = report.cut, sum(_WIDTHS) * DIGIT
     for banner in banners(cut):
-        yield from ([Item(line, "banner")] for line in wrap(legible(banner).split(), room / 1.7))
+        yield from (
+            [CellValue(line, "banner")] for line in wrap(legible(banner).split(), room / 1.7)
+        )
     yield []
-    yield [Item(f"{cut.study}: tables, figures and listings", "banner")]
-    yield from ([Item(line, "title")] for line in wrap(legible(cut.title).split(), room / 1.3))
-    yield [Item(cut.registry, "line")]
-    told = wrap(legible(cut.completion.text).split(), room)
-    yield from ([Item(line, "strong")] for line in told)
+    yield [CellValue(f"{cut.study}: tables, figures and listings", "banner")]
+    yield from ([CellValue(line, "title")] for line in wrap(legible(cut.title).split(), room / 1.3))
+    yield [CellValue(cut.registry, "line")]
+    lines = wrap(legible(cut.completion.text).split(), room)
+    yield from ([CellValue(line, "strong")] for line in lines)
     facts: dict[str, Iterable[tuple[str, str | int]]] = {
         "Data cut": _identity(cut),
         "Analysis sets": report.sets,
@@ -40,19 +42,31 @@ def _cover(report: Report, entries: Sequence[Entry]) -> Iterator[list[Item]]:
     }
     for head, pairs in facts.items():
         yield []
-        yield [Item(head, "head"), Item("", "head")]
-        looks = ((_LOOKS.get(label, "label"), label, value) for label, value in pairs)
-        yield from ([Item(label, look), Item(value)] for look, label, value in looks)
+        yield [CellValue(head, "head"), CellValue("", "head")]
+        yield from (
+            [CellValue(label, _STYLES.get(label, "label")), CellValue(value)]
+            for label, value in pairs
+        )
     yield []
     heads = (("Contents", "head"), ("Title", "head text"), ("Analysis set", "head text"))
-    yield [*(Item(*each) for each in heads), Item("Records", "head number")]
-    yield [Item(DEFINITIONS, "entry", link=DEFINITIONS), Item(_ABOUT), Item(""), Item("")]
+    yield [*(CellValue(*entry) for entry in heads), CellValue("Records", "head number")]
+    yield [
+        CellValue(DEFINITIONS, "entry", link=DEFINITIONS),
+        CellValue(_ABOUT),
+        CellValue(""),
+        CellValue(""),
+    ]
     if report.methods:
-        yield [Item(METHODS, "entry", link=METHODS), Item(_COUNTED), Item(""), Item("")]
-    for each in entries:
-        link = Item(each.label, "entry", link=each.name)
-        size = Item("") if each.records is None else numeric(str(each.records))
-        yield [link, Item(each.layout.title), Item(each.layout.population), size]
+        yield [
+            CellValue(METHODS, "entry", link=METHODS),
+            CellValue(_COUNTED),
+            CellValue(""),
+            CellValue(""),
+        ]
+    for entry in entries:
+        link = CellValue(entry.label, "entry", link=entry.name)
+        size = CellValue("") if entry.records is None else numeric(str(entry.records))
+        yield [link, CellValue(entry.layout.title), CellValue(entry.layout.population), size]
 
 
 def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
@@ -72,7 +86,7 @@ def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
 
 
 def _discrepancies(report: Report) -> Iterator[tuple[str, str]]:
-    yield from (("Contradictory", each) for each in report.contradictions)
-    yield from (("Notable", each) for each in report.notable)
+    yield from (("Contradictory", text) for text in report.contradictions)
+    yield from (("Notable", text) for text in report.notable)
     if not report.findings:
         yield "None", "The records agree with each other, and the flow adds up."

@@ -9,31 +9,31 @@ from typing import Literal
 from trial.tables.bidi import isolated
 from trial.tables.grid import Figure, Mark, Series
 
-Look = Literal["line", "step", "bars", "dots", "censored", "reference"]
+CurveKind = Literal["line", "step", "bars", "dots", "censored", "reference"]
 
 
 @dataclass(frozen=True)
 class Point:
-    """A point: where it stands, and how far its error bar reaches to either side."""
+    """A point: where it stands, and how far its error bar reaches down and up."""
 
-    at: Decimal | str
+    position: Decimal | str
     value: Decimal | None
-    less: Decimal | None = None
-    more: Decimal | None = None
+    to_low: Decimal | None = None
+    to_high: Decimal | None = None
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What the legend names once; `place` tells the series apart, by which it is coloured."""
+    """What the legend names once; `place` is the number of its series, which decides its colour."""
 
     label: str
-    look: Look
+    kind: CurveKind
     points: tuple[Point, ...]
     place: int = 0
 
 
 def curves(chart: Figure) -> tuple[Curve, ...]:
-    """Give all that a chart draws, the references last."""
+    """Return all that a chart draws, the references last."""
     match chart.kind:
         case "bars":
             drawn = list(_bars(chart))
@@ -46,7 +46,7 @@ def curves(chart: Figure) -> tuple[Curve, ...]:
                 Curve(series.label, "line", tuple(_points(series)), place)
                 for place, series in enumerate(chart.series)
             ]
-    places = _whole_width([point.at for curve in drawn for point in curve.points], chart)
+    places = _whole_width([point.position for curve in drawn for point in curve.points], chart)
     for level, name in chart.references:
         points = tuple(Point(place, Decimal(level)) for place in places)
         drawn.append(Curve(name, "reference", points))
@@ -59,42 +59,54 @@ def _points(series: Series) -> Iterator[Point]:
             yield _point(Decimal(mark.x), mark.y, mark)
 
 
-def _point(at: Decimal | str, value: str | None, mark: Mark) -> Point:
+def _point(position: Decimal | str, value: str | None, mark: Mark) -> Point:
     if value is None:
-        return Point(at, None)
+        return Point(position, None)
     middle = Decimal(value)
-    less = None if mark.low is None else middle - Decimal(mark.low)
-    more = None if mark.high is None else Decimal(mark.high) - middle
-    return Point(at, middle, less, more)
+    to_low = None if mark.low is None else middle - Decimal(mark.low)
+    to_high = None if mark.high is None else Decimal(mark.high) - middle
+    return Point(position, middle, to_low, to_high)
 
 
 def _steps(chart: Figure) -> Iterator[Curve]:
     for place, series in enumerate(chart.series):
-        points = [Point(each.at, each.value) for each in _points(series)]
+        points = [Point(point.position, point.value) for point in _points(series)]
         yield Curve(series.label, "step", tuple(_corners(points)), place)
         if censored := tuple(_censored(series, points)):
             yield Curve(f"{isolated(series.label)}, censored", "censored", censored, place)
 
 
 def _corners(points: Sequence[Point]) -> Iterator[Point]:
+    """Add the corners of a step function: the old value at the time at which it changes."""
     yield from points[:1]
     for before, point in pairwise(points):
         if before.value != point.value:
-            yield Point(point.at, before.value)
+            yield Point(point.position, before.value)
         yield point
 
 
 def _censored(series: Series, points: Sequence[Point]) -> Iterator[Point]:
     """Set a mark on the curve at each time at which follow-up ended."""
     for time in map(Decimal, series.censored):
-        passed = [point for point in points if isinstance(point.at, Decimal) and point.at <= time]
+        passed = [
+            point
+            for point in points
+            if isinstance(point.position, Decimal) and point.position <= time
+        ]
         if passed:
             yield Point(time, passed[-1].value)
 
 
 def _bars(chart: Figure) -> Iterator[Curve]:
-    """Give every series all the bars' places, for a chart has one row of them; most are empty."""
-    marks = [(place, mark) for place, each in enumerate(chart.series) for mark in each.marks]
+    """Return the bars of each series, each with a place for every bar of the whole chart.
+
+    A chart has one row of categories, so the bars of the other series are there too, empty.
+    """
+    marks = [
+        (place, mark)
+        for place, chart_series in enumerate(chart.series)
+        for mark in chart_series.marks
+    ]
     for place, series in enumerate(chart.series):
         points = (
             _point(mark.label or mark.x or "", mark.y if owner == place else None, mark)
@@ -104,7 +116,7 @@ def _bars(chart: Figure) -> Iterator[Curve]:
 
 
 def _dots(chart: Figure) -> Iterator[Curve]:
-    terms = {mark.label: Decimal(mark.y or 0) for each in chart.series for mark in each.marks}
+    terms = {mark.label: Decimal(mark.y or 0) for series in chart.series for mark in series.marks}
     ranked = sorted(terms, key=lambda term: terms[term])
     for place, series in enumerate(chart.series):
         marks = {mark.label: mark for mark in series.marks}
@@ -116,7 +128,7 @@ def _dots(chart: Figure) -> Iterator[Curve]:
 
 
 def _whole_width(places: Sequence[Decimal | str], chart: Figure) -> list[Decimal | str]:
-    """Say where a level is to be drawn: over each bar, or from end to end."""
+    """Return where a reference is drawn: over each bar, or from end to end."""
     if chart.kind == "bars":
         return list(places[: sum(len(series.marks) for series in chart.series)])
     numbers = [place for place in places if isinstance(place, Decimal)]

@@ -6,7 +6,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.definition.summary_statistics import ESTIMATED
 from trial.render import legible, wrap
-from trial.render.workbook.cell_values import DIGIT, Item
+from trial.render.workbook.cell_values import DIGIT, CellValue
 from trial.render.workbook.sheets import COVER, banners, set_page
 from trial.render.workbook.styles import fill
 from trial.tables.bidi import isolated
@@ -83,12 +83,12 @@ def write_definitions(target: Worksheet, report: Report) -> None:
     target.print_title_rows = "1:1"
 
 
-def _rows(report: Report) -> Iterator[list[Item]]:
+def _rows(report: Report) -> Iterator[list[CellValue]]:
     for banner in banners(report.cut):
         lines = wrap(legible(banner).split(), sum(_WIDTHS) * DIGIT)
-        yield from ([Item(line, "strong")] for line in lines)
-    yield [Item(f"{report.cut.study}: definitions", "title")]
-    yield [Item("Back to contents", "link", link=COVER)]
+        yield from ([CellValue(line, "strong")] for line in lines)
+    yield [CellValue(f"{report.cut.study}: definitions", "title")]
+    yield [CellValue("Back to contents", "link", link=COVER)]
     sections: tuple[tuple[str, str, _Pairs], ...] = (
         ("Versions", "In use", _versions(report.cut)),
         ("Analysis set", "Subjects", ((name, str(size)) for name, size in report.sets)),
@@ -98,15 +98,15 @@ def _rows(report: Report) -> Iterator[list[Item]]:
         ("Abbreviation", "Meaning", _abbreviations(report)),
         ("Method or rule", "Where it is used", _methods(report)),
     )
-    for left, right, pairs in sections:
+    for first_head, second_head, pairs in sections:
         yield []
-        yield [Item(left, "head"), Item(right, "head text")]
-        yield from ([Item(name, "label"), Item(text)] for name, text in pairs)
+        yield [CellValue(first_head, "head"), CellValue(second_head, "head text")]
+        yield from ([CellValue(name, "label"), CellValue(text)] for name, text in pairs)
 
 
 def _versions(cut: Cut) -> Iterator[tuple[str, str]]:
-    for number, each in enumerate(cut.dictionaries, 1):
-        yield f"Dictionary or grading {number}", each
+    for number, dictionary in enumerate(cut.dictionaries, 1):
+        yield f"Dictionary or grading {number}", dictionary
     if not cut.dictionaries:
         yield "Dictionaries", "none"
     yield "Study definition", f"SHA-256 {cut.definition}"
@@ -115,31 +115,31 @@ def _versions(cut: Cut) -> Iterator[tuple[str, str]]:
 
 def _populations(report: Report) -> Iterator[tuple[str, str]]:
     places: dict[str, list[str]] = {}
-    for kind, shown in (
+    for kind, displays in (
         ("Table", report.grids),
         ("Figure", report.figures),
         ("Listing", report.listings),
     ):
-        for each in shown:
-            places.setdefault(each.population, []).append(f"{kind} {each.id}")
-    yield from ((name, ", ".join(used)) for name, used in places.items())
+        for display in displays:
+            places.setdefault(display.population, []).append(f"{kind} {display.id}")
+    yield from ((name, ", ".join(uses)) for name, uses in places.items())
 
 
 def _abbreviations(report: Report) -> Iterator[tuple[str, str]]:
     cells = (cell for grid in report.grids for row in grid.rows for cell in row.cells)
-    used = {statistic.name for cell in cells for statistic in cell.statistics}
-    yield from (words for name, words in _STATISTICS.items() if name in used)
+    names = {statistic.name for cell in cells for statistic in cell.statistics}
+    yield from (words for name, words in _STATISTICS.items() if name in names)
 
 
 def _methods(report: Report) -> Iterator[tuple[str, str]]:
-    used: dict[str, dict[str, None]] = {}
+    uses: dict[str, dict[str, None]] = {}
     for grid in report.grids:
         for cell in (cell for row in grid.rows for cell in row.cells):
-            used.setdefault(cell.method, {})[f"Table {grid.id}"] = None
+            uses.setdefault(cell.method, {})[f"Table {grid.id}"] = None
     for figure in report.figures:
-        used.setdefault(figure.method, {})[f"Figure {figure.id}"] = None
+        uses.setdefault(figure.method, {})[f"Figure {figure.id}"] = None
     for key_result in report.key_results:
         for words in (key_result.method, key_result.rule):
-            used.setdefault(words, {})[f"Summary: {isolated(key_result.label)}"] = None
-    yield from ((name, "; ".join(places)) for name, places in used.items() if name)
+            uses.setdefault(words, {})[f"Summary: {isolated(key_result.label)}"] = None
+    yield from ((name, "; ".join(places)) for name, places in uses.items() if name)
     yield "Rounding", "Once, half up, from exact values: 82.5 is shown as 83"

@@ -21,7 +21,7 @@ from trial.render import legible
 from trial.render.workbook.curves import Curve
 from trial.tables.grid import Figure
 
-CATEGORY, AT, VALUE, LESS, MORE = range(2, 7)
+CATEGORY, POSITION, VALUE, TO_LOW, TO_HIGH = range(2, 7)
 """The columns in which points stand."""
 WIDTH = 24.0  # cm
 _LEAST_HEIGHT, _LINE_OF_A_TERM, _MOST_HEIGHT = 12.5, 0.7, 60.0
@@ -35,7 +35,7 @@ type Placed = tuple[Curve, int, int]
 
 
 def height(chart: Figure, drawn: Sequence[Curve]) -> float:
-    """Say how high the chart is, in cm: a term takes a line of its own."""
+    """Return how high the chart is, in cm: a term takes a line of its own."""
     lines = max((len(curve.points) for curve in drawn), default=0) if chart.kind == "dots" else 0
     return min(max(_LEAST_HEIGHT, _LINE_OF_A_TERM * lines + 4), _MOST_HEIGHT)
 
@@ -58,9 +58,9 @@ def _curves(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> Scatte
     plot = ScatterChart()
     plot.scatterStyle = "lineMarker"
     for curve, first, last in placed:
-        places = Reference(sheet, AT, first, max_row=last)
+        places = Reference(sheet, POSITION, first, max_row=last)
         series = _plotted(sheet, curve, first, last, places)
-        if curve.look == "line":
+        if curve.kind == "line":
             series.errBars = _error_bars(sheet, curve, first, last, "y")
         plot.series.append(series)
     _set_axis(plot.x_axis, chart.x_label)
@@ -80,7 +80,7 @@ def _bars(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> BarChart
     plot.gapWidth, plot.overlap = (0, 100) if upright else (60, 0)
     levels = LineChart()
     for curve, first, last in placed:
-        onto = levels if curve.look == "reference" else plot
+        onto = levels if curve.kind == "reference" else plot
         series = _plotted(sheet, curve, first, last)
         series.errBars = _error_bars(sheet, curve, first, last)
         onto.series.append(series)
@@ -108,10 +108,10 @@ def _plotted(
 
 
 def _dress(series: Series, curve: Curve) -> None:
-    colour = _DARK if curve.look == "reference" else _COLOURS[curve.place % len(_COLOURS)]
+    colour = _DARK if curve.kind == "reference" else _COLOURS[curve.place % len(_COLOURS)]
     line = LineProperties(w=1.75 * _POINT, solidFill=colour)
     symbol: Any = "none"
-    match curve.look:
+    match curve.kind:
         case "line":
             symbol = _SYMBOLS[curve.place % len(_SYMBOLS)]
         case "censored":
@@ -121,7 +121,7 @@ def _dress(series: Series, curve: Curve) -> None:
         case "bars" | "dots":
             line = LineProperties(w=0.5 * _POINT, solidFill="FFFFFF")
     series.spPr = GraphicalProperties(ln=line)
-    if curve.look in {"bars", "dots"}:
+    if curve.kind in {"bars", "dots"}:
         series.spPr.solidFill = colour
         series.invertIfNegative = False
         return
@@ -134,14 +134,16 @@ def _error_bars(
     sheet: Worksheet, curve: Curve, first: int, last: int, direction: Literal["y"] | None = None
 ) -> ErrorBars | None:
     """Draw intervals, where there are any; upright and lying bars take no direction."""
-    if all(point.less is None and point.more is None for point in curve.points):
+    if all(point.to_low is None and point.to_high is None for point in curve.points):
         return None
-    less, more = (
+    to_low, to_high = (
         NumDataSource(NumRef(f=str(Reference(sheet, column, first, max_row=last))))
-        for column in (LESS, MORE)
+        for column in (TO_LOW, TO_HIGH)
     )
-    look = GraphicalProperties(ln=LineProperties(w=_POINT, solidFill=_GREY))
-    return ErrorBars(direction, "both", "cust", noEndCap=False, minus=less, plus=more, spPr=look)
+    line = GraphicalProperties(ln=LineProperties(w=_POINT, solidFill=_GREY))
+    return ErrorBars(
+        direction, "both", "cust", noEndCap=False, minus=to_low, plus=to_high, spPr=line
+    )
 
 
 def _title(text: str, size: int) -> Any:  # noqa: ANN401 (openpyxl says less than it makes)

@@ -10,10 +10,10 @@ from math import ceil
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from trial.render.workbook.cell_values import Item, digits
+from trial.render.workbook.cell_values import CellValue, digits
 from trial.render.workbook.curves import Curve, Point, curves
 from trial.render.workbook.drawing import Placed, draw, height
-from trial.render.workbook.sheets import Layout, write_sheet
+from trial.render.workbook.sheets import SheetLayout, write_sheet
 from trial.render.workbook.styles import fill
 from trial.tables.bidi import isolated
 from trial.tables.grid import Cut, Figure, Mark, Series
@@ -27,10 +27,10 @@ _CHART_COLUMNS, _CHART_COLUMN_WIDTH = 13, 10  # as wide as the chart, at least
 _ROW = 0.45  # cm, at least
 
 
-def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> Layout:
+def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> SheetLayout:
     """Write a figure's sheet: its table and the chart; out of print, the points that it draws."""
     rows = list(_rows(chart))
-    layout = Layout(
+    layout = SheetLayout(
         "Figure", chart.id, chart.title, chart.population, (_heads(_HEADS),), _widths(rows),
         _notes(chart),
     )  # fmt: skip
@@ -46,17 +46,17 @@ def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> Layout:
     return layout
 
 
-def _heads(names: Sequence[str]) -> list[Item]:
+def _heads(names: Sequence[str]) -> list[CellValue]:
     styles = ("head", *["head text"] * (_TEXTS - 1), *["head number"] * (len(names) - _TEXTS))
-    return [Item(name, style) for name, style in zip(names, styles, strict=True)]
+    return [CellValue(name, style) for name, style in zip(names, styles, strict=True)]
 
 
-def _widths(rows: Sequence[Sequence[Item]]) -> tuple[int, ...]:
+def _widths(rows: Sequence[Sequence[CellValue]]) -> tuple[int, ...]:
     """Fit the columns of texts to what they hold."""
     widths = [_NUMBER_WIDTH] * len(_HEADS)
     for n in range(_TEXTS):
-        wanted = max((digits(str(row[n].value)) for row in rows), default=0)
-        widths[n] = min(max(wanted, _TEXT_WIDTHS.start), _TEXT_WIDTHS.stop)
+        needed = max((digits(str(row[n].value)) for row in rows), default=0)
+        widths[n] = min(max(needed, _TEXT_WIDTHS.start), _TEXT_WIDTHS.stop)
     return tuple(widths)
 
 
@@ -67,15 +67,21 @@ def _notes(chart: Figure) -> tuple[str, ...]:
     return (axes, *method, f"From the same sums as table {chart.source}.", *chart.footnotes)
 
 
-def _rows(chart: Figure) -> Iterator[list[Item]]:
-    marks = [(each.label, mark) for each in chart.series for mark in _marks(each)]
+def _rows(chart: Figure) -> Iterator[list[CellValue]]:
+    marks = [(series.label, mark) for series in chart.series for mark in _marks(series)]
     marks += [(name, Mark(None, level, label="Reference")) for level, name in chart.references]
     across = _shape((mark.x for _, mark in marks), chart.places)
     upright = _shape((y for _, m in marks for y in (m.y, m.low, m.high)), chart.places)
     for name, mark in marks:
-        numbers = (_number(each, upright) for each in (mark.y, mark.low, mark.high))
+        numbers = (_number(text, upright) for text in (mark.y, mark.low, mark.high))
         n = _number(None if mark.n is None else str(mark.n), "0")
-        yield [Item(name, "label"), Item(mark.label), _number(mark.x, across), *numbers, n]
+        yield [
+            CellValue(name, "label"),
+            CellValue(mark.label),
+            _number(mark.x, across),
+            *numbers,
+            n,
+        ]
 
 
 def _marks(series: Series) -> Iterator[Mark]:
@@ -87,34 +93,36 @@ def _marks(series: Series) -> Iterator[Mark]:
 
 def _shape(exact: Iterable[str | None], places: int) -> str:
     """Choose the format that shows the chart's decimals, or none where all numbers are whole."""
-    numbers = (Decimal(each) for each in exact if each is not None)
-    whole = all(number == number.to_integral_value() for number in numbers)
-    return "0" if whole or not places else f"0.{'0' * places}"
+    numbers = (Decimal(text) for text in exact if text is not None)
+    are_whole = all(number == number.to_integral_value() for number in numbers)
+    return "0" if are_whole or not places else f"0.{'0' * places}"
 
 
-def _number(exact: str | None, shape: str) -> Item:
+def _number(exact: str | None, shape: str) -> CellValue:
     """Show a number in a format; all its digits are there."""
-    return Item("", "number") if exact is None else Item(Decimal(exact), "number", shape)
+    return CellValue("", "number") if exact is None else CellValue(Decimal(exact), "number", shape)
 
 
 def _write_points(
-    target: Worksheet, layout: Layout, drawn: Sequence[Curve], first: int
+    target: Worksheet, layout: SheetLayout, drawn: Sequence[Curve], first: int
 ) -> list[Placed]:
     """Write the points that the chart draws, curve after curve; say where they stand."""
-    title = [Item("The chart draws these points:", "strong")]
+    title = [CellValue("The chart draws these points:", "strong")]
     row = fill(target, layout.widths, [title, _heads(_POINT_HEADS)], first)
     placed = []
     for curve in drawn:
         if curve.points:
-            end = fill(target, layout.widths, (_point(curve, each) for each in curve.points), row)
+            end = fill(target, layout.widths, (_point(curve, point) for point in curve.points), row)
             placed.append((curve, row, end - 1))
             row = end
     return placed
 
 
-def _point(curve: Curve, point: Point) -> list[Item]:
+def _point(curve: Curve, point: Point) -> list[CellValue]:
     """Write a point with all its digits; a bar or a term stands at a name, others at a number."""
-    name, at = (point.at, None) if isinstance(point.at, str) else ("", point.at)
-    numbers = (at, point.value, point.less, point.more)
-    items = (Item("" if each is None else each, "number") for each in numbers)
-    return [Item(curve.label, "label"), Item(name), *items]
+    name, position = (
+        (point.position, None) if isinstance(point.position, str) else ("", point.position)
+    )
+    numbers = (position, point.value, point.to_low, point.to_high)
+    items = (CellValue("" if number is None else number, "number") for number in numbers)
+    return [CellValue(curve.label, "label"), CellValue(name), *items]

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from trial.render.workbook.cell_values import Item, digits
-from trial.render.workbook.sheets import Layout
+from trial.render.workbook.cell_values import CellValue, digits
+from trial.render.workbook.sheets import SheetLayout
 from trial.tables.grid import Listing, ListingColumn, Value
 
 SAMPLE = 2_000  # rows that decide a listing's column widths
@@ -15,15 +15,15 @@ _BREAKS = re.compile(r"\s+|(?<=[-/])")
 _FILTER = 1  # a head's filter button takes room
 
 
-def lay_out(listing: Listing, sample: Sequence[Sequence[Value]]) -> Layout:
+def lay_out(listing: Listing, sample: Sequence[Sequence[Value]]) -> SheetLayout:
     """Lay a listing out by its first rows."""
     heads = [
-        Item(each.label, "head number" if each.kind == "number" else "head text")
-        for each in listing.columns
+        CellValue(column.label, "head number" if column.kind == "number" else "head text")
+        for column in listing.columns
     ]
     heads[:1] = [head._replace(style="head") for head in heads[:1]]
     widths = _widths(listing.columns, sample)
-    return Layout(
+    return SheetLayout(
         "Listing", listing.id, listing.title, listing.population, (heads,), widths,
         listing.footnotes,
     )  # fmt: skip

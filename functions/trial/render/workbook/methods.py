@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render import legible, wrap
-from trial.render.workbook.cell_values import DIGIT, Item
+from trial.render.workbook.cell_values import DIGIT, CellValue
 from trial.render.workbook.sheets import COVER, banners, set_page
 from trial.render.workbook.styles import fill
 from trial.tables.bidi import isolated
@@ -22,36 +22,38 @@ def write_methods(target: Worksheet, report: Report) -> None:
     target.print_title_rows = "1:1"
 
 
-def _rows(report: Report) -> Iterator[list[Item]]:
+def _rows(report: Report) -> Iterator[list[CellValue]]:
     for banner in banners(report.cut):
         lines = wrap(legible(banner).split(), sum(_WIDTHS) * DIGIT)
-        yield from ([Item(line, "strong")] for line in lines)
-    yield [Item(f"{report.cut.study}: methods", "title")]
-    yield [Item("Written from the definition: how every number of this cut is counted", "line")]
-    yield [Item("Back to contents", "link", link=COVER)]
+        yield from ([CellValue(line, "strong")] for line in lines)
+    yield [CellValue(f"{report.cut.study}: methods", "title")]
+    yield [
+        CellValue("Written from the definition: how every number of this cut is counted", "line")
+    ]
+    yield [CellValue("Back to contents", "link", link=COVER)]
     for section in report.methods:
         yield []
-        yield [Item(section.title, "strong")]
-        left, right = _heads(section)
-        yield [Item(left, "head"), Item(right, "head text")]
+        yield [CellValue(section.title, "strong")]
+        first_head, second_head = _heads(section)
+        yield [CellValue(first_head, "head"), CellValue(second_head, "head text")]
         for row in section.rows:
             name, text = _pair(section, row)
-            yield [Item(name, "label"), Item(text)]
+            yield [CellValue(name, "label"), CellValue(text)]
 
 
 def _heads(section: Section) -> tuple[str, str]:
-    first, second, *more = section.heads
+    first, second, *others = section.heads
     if first == _TABLE:
-        return f"{first} and {second.lower()}", more[0]
-    return first, "" if more else second
+        return f"{first} and {second.lower()}", others[0]
+    return first, "" if others else second
 
 
 def _pair(section: Section, row: tuple[str, ...]) -> tuple[str, str]:
     """Put a row into two cells: a table with what is of it, or several columns by their heads."""
-    first, second, *more = row
+    first, second, *others = row
     if section.heads[0] == _TABLE:
-        return f"{first}: {isolated(second)}", more[0]
-    if not more:
+        return f"{first}: {isolated(second)}", others[0]
+    if not others:
         return first, second
-    told = zip(section.heads[1:], row[1:], strict=True)
-    return first, "; ".join(f"{head}: {text}" for head, text in told if text)
+    cells = zip(section.heads[1:], row[1:], strict=True)
+    return first, "; ".join(f"{head}: {text}" for head, text in cells if text)

@@ -1,6 +1,6 @@
 """The rows of a listing as XML: made by hand, for there may be more of them than memory holds.
 
-Every text is an inline string; what it looks like is a number of the workbook's table of styles.
+Every text is an inline string; its style is a number in the workbook's table of styles.
 """
 
 import re
@@ -16,7 +16,7 @@ from trial.render.workbook.cell_values import (
     EXACT_DIGITS,
     FORMULA_LIKE,
     LONGEST_TEXT,
-    Item,
+    CellValue,
     dated,
     line_count,
     numeric,
@@ -25,61 +25,65 @@ from trial.render.workbook.cell_values import (
 from trial.render.workbook.styles import dress, height
 from trial.tables.grid import ListingColumn, Value
 
-type _Written = tuple[str, int]
-"""A cell's XML from behind its row's number, and how many lines it takes."""
+type _XmlAndLines = tuple[str, int]
+"""A cell's XML from behind its row's number, and how many lines it takes.
 
-# Texts of these characters alone, not at the edge of what a cell holds, need no second look.
+The row's number is the only part of a cell that differs from row to row, so what stands around it
+is cached by the cell's value: most columns have few different ones.
+"""
+
+# A text of these characters alone needs no escaping, if it is short enough for a cell.
 _SIMPLE = re.compile("[^\x00-\x1f&<>_\x7f\ud800-\udfff\ufffe\uffff]*")
 _SHORT = 200  # characters: what is longer seldom comes again, and would fill the memory
-_KEPT = 2_048  # cells of a column that are remembered
+_MOST_CACHED = 2_048  # cells of a column
 
 
 class Styles:
-    """The numbers that the workbook's table of styles gives to looks."""
+    """The numbers of styles in the workbook's table of styles."""
 
     def __init__(self, sheet: Worksheet) -> None:
         self._sheet = sheet
-        self._known: dict[tuple[str, str, bool], int] = {}
+        self._numbers: dict[tuple[str, str, bool], int] = {}
 
-    def number(self, item: Item) -> int:
-        """Find an item's look in the table of styles, or add it there."""
+    def number(self, item: CellValue) -> int:
+        """Return the number of an item's style in the table of styles; add it where it is new."""
         quoted = isinstance(item.value, str) and item.value.startswith(FORMULA_LIKE)
         key = item.style, item.number, quoted
-        if key not in self._known:
+        if key not in self._numbers:
             cell = Cell(self._sheet, 1, 1)  # it stands in no sheet
             dress(cell, item)
-            self._known[key] = cell.style_id
-        return self._known[key]
+            self._numbers[key] = cell.style_id
+        return self._numbers[key]
 
 
-class _Column(dict[str | int | None, _Written]):
-    """A column's cells by their values, made when first met; those of short values are kept.
+class _Column(dict[str | int | None, _XmlAndLines]):
+    """A column's cells by their values, made when first needed; those of short values are kept.
 
     A cell reaches from behind its row's number up to that of the cell after it. Decimals are not
     kept: equal ones may show different digits.
     """
 
-    def __init__(self, styles: Styles, kind: str, look: str, width: int, ending: str) -> None:
+    def __init__(self, styles: Styles, kind: str, style: str, width: int, ending: str) -> None:
         super().__init__()
-        self._styles, self._kind, self._look = styles, kind, look
+        self._styles, self._kind, self._style = styles, kind, style
         self._width, self._ending = width, ending
-        self._plain = styles.number(Item("", look))
+        self._plain = styles.number(CellValue("", style))
         self._of_places: dict[int, str] = {}
 
-    def __missing__(self, value: str | int | None) -> _Written:
+    def __missing__(self, value: str | int | None) -> _XmlAndLines:
         if isinstance(value, str):
-            written = self._text(value)
+            xml = self._text(value)
             if len(value) > _SHORT:
-                return written
+                return xml
         else:
-            item = Item("", self._look) if value is None else numeric(str(value))
-            written = self._cell(item), 1
-        if len(self) >= _KEPT:
+            item = CellValue("", self._style) if value is None else numeric(str(value))
+            xml = self._cell(item), 1
+        if len(self) >= _MOST_CACHED:
             self.clear()
-        self[value] = written
-        return written
+        self[value] = xml
+        return xml
 
-    def decimal(self, value: Decimal) -> _Written:
+    def decimal(self, value: Decimal) -> _XmlAndLines:
         """Write a decimal, by the shortest way if a spreadsheet holds it for sure."""
         text = f"{value:f}"
         if not value or len(text) > EXACT_DIGITS or not value.is_finite():
@@ -89,20 +93,20 @@ class _Column(dict[str | int | None, _Written]):
             self._of_places[places] = f'" s="{self._styles.number(numeric(text))}"><v>'
         return f"{self._of_places[places]}{text}</v></c>{self._ending}", 1
 
-    def _text(self, text: str) -> _Written:
-        item = Item(text, self._look)
+    def _text(self, text: str) -> _XmlAndLines:
+        item = CellValue(text, self._style)
         if self._kind == "number":
             item = numeric(text)
         elif self._kind == "day":
             item = dated(text) or item
         if not isinstance(item.value, str):
             return self._cell(item), 1
-        if item.style != self._look or text.startswith(FORMULA_LIKE) or not text:
+        if item.style != self._style or text.startswith(FORMULA_LIKE) or not text:
             return self._cell(item), line_count(text, self._width)
         cell = f'" s="{self._plain}" t="inlineStr"><is>{_string(text)}</is></c>{self._ending}'
         return cell, line_count(text, self._width)
 
-    def _cell(self, item: Item) -> str:
+    def _cell(self, item: CellValue) -> str:
         return f'"{_xml(self._styles, item)}{self._ending}'
 
 
@@ -123,15 +127,15 @@ class RowWriter:
 
     def row(self, number: int, values: Sequence[Value]) -> str:
         """Write a record as the row of this number."""
-        written = [
+        cells_and_lines = [
             column.decimal(value) if isinstance(value, Decimal) else column[value]
             for column, value in zip(self._columns, values, strict=True)
         ]
-        cells, lines = zip(*written, strict=True)
+        cells, lines = zip(*cells_and_lines, strict=True)
         # The row's number is what stands between the pieces: it is in every cell's address.
         return str(number).join((_opened(max(lines)), _FIRST, *cells))
 
-    def line(self, number: int, item: Item | None) -> str:
+    def line(self, number: int, item: CellValue | None) -> str:
         """Write a row of one text that runs on over the empty cells beside it, or of none."""
         if item is None:
             return f'<row r="{number}"></row>'
@@ -146,7 +150,7 @@ def _opened(lines: int) -> str:
     return '<row r="' if high is None else f'<row ht="{high}" customHeight="1" r="'
 
 
-def _xml(styles: Styles, item: Item) -> str:
+def _xml(styles: Styles, item: CellValue) -> str:
     """Write a cell from behind its address."""
     style = f' s="{styles.number(item)}"'
     if item.value == "":
@@ -159,5 +163,5 @@ def _xml(styles: Styles, item: Item) -> str:
 def _string(text: str) -> str:
     if len(text) * 2 > LONGEST_TEXT or not _SIMPLE.fullmatch(text):
         text = escape(storable(text))
-    kept = ' xml:space="preserve"' if text != text.strip() else ""
-    return f"<t{kept}>{text}</t>"
+    attribute = ' xml:space="preserve"' if text != text.strip() else ""
+    return f"<t{attribute}>{text}</t>"

@@ -8,7 +8,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render import legible, wrap
-from trial.render.workbook.cell_values import DIGIT, Item
+from trial.render.workbook.cell_values import DIGIT, CellValue
 from trial.render.workbook.styles import fill
 from trial.tables.bidi import isolated
 from trial.tables.grid import Cut
@@ -21,14 +21,14 @@ _SHORTEST_LINE = 110  # digits: titles and notes run on beside a narrow table
 
 
 @dataclass(frozen=True)
-class Layout:
+class SheetLayout:
     """A sheet laid out but for its body; `heads` are its one or two rows of column heads."""
 
     kind: str
     id: str
     title: str
     population: str
-    heads: tuple[list[Item], ...]
+    heads: tuple[list[CellValue], ...]
     widths: tuple[int, ...]
     notes: tuple[str, ...]
 
@@ -39,10 +39,10 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ContentsEntry:
     """A line of the contents: a sheet, and how many records it lists."""
 
-    layout: Layout
+    layout: SheetLayout
     name: str
     records: int | None = None
     part: int = 1
@@ -55,7 +55,7 @@ class Entry:
 
 
 def banners(cut: Cut) -> tuple[str, ...]:
-    """Say what a reader must know before any number: what the data are, and whether blinded."""
+    """Return what a reader must know before any number: the notice, and whether it is blinded."""
     blinding = ""
     if cut.blinded:
         blinding = "BLINDED: results are pooled over the arms, and what tells an arm is hidden"
@@ -64,8 +64,8 @@ def banners(cut: Cut) -> tuple[str, ...]:
     return tuple(filter(None, (cut.notice, blinding)))
 
 
-def write_head(target: Worksheet, layout: Layout, cut: Cut, part: str = "") -> int:
-    """Write a sheet down to its column heads, which stay in sight and on every page; count rows."""
+def write_head(target: Worksheet, layout: SheetLayout, cut: Cut, part: str = "") -> int:
+    """Write a sheet down to its column heads, which stay in sight; return their last row."""
     set_page(target, layout.widths, cut)
     above = ([item] for item in _above(layout, cut, part))
     head = fill(target, layout.widths, [*above, *layout.heads]) - 1
@@ -75,45 +75,45 @@ def write_head(target: Worksheet, layout: Layout, cut: Cut, part: str = "") -> i
 
 
 def write_sheet(
-    target: Worksheet, layout: Layout, body: Iterable[Sequence[Item]], cut: Cut
+    target: Worksheet, layout: SheetLayout, body: Iterable[Sequence[CellValue]], cut: Cut
 ) -> tuple[int, int]:
-    """Write a whole sheet; give the numbers of its body's first row, and of its last row."""
+    """Write a whole sheet; return the numbers of its body's first row, and of its last row."""
     head = write_head(target, layout, cut)
     end = fill(target, layout.widths, body, head + 1)
     notes = ([item] for item in below(layout, cut))
     return head + 1, fill(target, layout.widths, notes, end + 1) - 1
 
 
-def _above(layout: Layout, cut: Cut, part: str) -> Iterator[Item]:
+def _above(layout: SheetLayout, cut: Cut, part: str) -> Iterator[CellValue]:
     for banner in banners(cut):
         for line in wrap(legible(banner).split(), layout.room):
-            yield Item(line, "strong")
+            yield CellValue(line, "strong")
     registry = f" | {cut.registry}" if cut.registry else ""
-    yield Item(f"Protocol {cut.study}{registry} | Data date {cut.data_date or 'none'}", "line")
+    yield CellValue(f"Protocol {cut.study}{registry} | Data date {cut.data_date or 'none'}", "line")
     for line in wrap(legible(cut.completion.text).split(), layout.room):
-        yield Item(line, "strong")
+        yield CellValue(line, "strong")
     title = legible(f"{layout.kind} {layout.id} \u2013 {isolated(layout.title)}")
     for line in wrap(title.split(), layout.room * 3 / 4):
-        yield Item(line, "title")
-    yield Item(f"Population: {isolated(layout.population)}", "line")
+        yield CellValue(line, "title")
+    yield CellValue(f"Population: {isolated(layout.population)}", "line")
     if part:
-        yield Item(part, "strong")
-    yield Item("Back to contents", "link", link=COVER)
+        yield CellValue(part, "strong")
+    yield CellValue("Back to contents", "link", link=COVER)
 
 
-def below(layout: Layout, cut: Cut) -> Iterator[Item]:
-    """Give the lines under a sheet's body: its footnotes, and where it comes from."""
+def below(layout: SheetLayout, cut: Cut) -> Iterator[CellValue]:
+    """Yield the lines under a sheet's body: its footnotes, and its source."""
     for note in (*layout.notes, _source(cut)):
         for line in wrap(legible(note).split(), layout.room):
-            yield Item(line, "note")
+            yield CellValue(line, "note")
 
 
 def _source(cut: Cut) -> str:
     words = f"Source: definition {cut.definition[:16]}, contribution {cut.contribution_version}"
-    dictionaries = "".join(f"; {each}" for each in cut.dictionaries)
-    asked = f"; data cut-off {cut.cutoff}" if cut.cutoff else ""
-    asked += f"; as recorded by {cut.as_of}" if cut.as_of else ""
-    return f"{words}; cut {cut.id}; data date {cut.data_date or 'none'}{asked}{dictionaries}"
+    dictionaries = "".join(f"; {dictionary}" for dictionary in cut.dictionaries)
+    limits = f"; data cut-off {cut.cutoff}" if cut.cutoff else ""
+    limits += f"; as recorded by {cut.as_of}" if cut.as_of else ""
+    return f"{words}; cut {cut.id}; data date {cut.data_date or 'none'}{limits}{dictionaries}"
 
 
 def set_page(target: Worksheet, widths: Sequence[int], cut: Cut) -> None:

@@ -1,4 +1,4 @@
-"""How it looks: one face, black on white, a grey head between two rules."""
+"""The styles of the workbook: one face, black on white, a grey head between two rules."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Si
 from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
 
-from trial.render.workbook.cell_values import FORMULA_LIKE, Item, line_count, storable
+from trial.render.workbook.cell_values import FORMULA_LIKE, CellValue, line_count, storable
 
 _EDGE = Side(style="thin", color="7F7F7F")
 _HAIR = Side(style="hair", color="A6A6A6")
@@ -28,7 +28,7 @@ _LINE_HEIGHT, _LINE_GAP, _HIGHEST = 12.75, 2.25, 409.0
 
 
 def add_styles(book: Workbook) -> None:
-    """Give the workbook every look by its name."""
+    """Add every style to the workbook, by its name."""
     for style in _styles():
         book.add_named_style(style)
 
@@ -65,9 +65,9 @@ def _styles() -> Iterator[NamedStyle]:
 
 
 def fill(
-    target: Worksheet, widths: Sequence[int], rows: Iterable[Sequence[Item]], first: int = 1
+    target: Worksheet, widths: Sequence[int], rows: Iterable[Sequence[CellValue]], first: int = 1
 ) -> int:
-    """Write rows from the first on, each as high as its texts need; give the next row's number."""
+    """Write rows from the first on, as high as their texts need; return the next row's number."""
     number = first - 1
     for number, row in enumerate(rows, first):
         for column, item in enumerate(row, 1):
@@ -77,25 +77,25 @@ def fill(
     return number + 1
 
 
-def _row_height(row: Sequence[Item], widths: Sequence[int]) -> float | None:
+def _row_height(row: Sequence[CellValue], widths: Sequence[int]) -> float | None:
     if row and row[0].style in _HEIGHTS:
         return _HEIGHTS[row[0].style]
-    wanted = (_lines(item, width) for item, width in zip(row, widths, strict=False))
-    return height(max(wanted, default=1))
+    line_counts = (_lines(item, width) for item, width in zip(row, widths, strict=False))
+    return height(max(line_counts, default=1))
 
 
-def _lines(item: Item, width: int) -> int:
+def _lines(item: CellValue, width: int) -> int:
     if item.style in _RUNNING or not isinstance(item.value, str):
         return 1
     return line_count(item.value, width - 2 * item.indent)
 
 
 def height(lines: int) -> float | None:
-    """Say how high a row of so many lines is: not every program fits heights itself."""
+    """Return the height of a row of so many lines: not every program fits heights itself."""
     return min(lines * _LINE_HEIGHT + _LINE_GAP, _HIGHEST) if lines > 1 else None
 
 
-def write(cell: Cell | MergedCell, item: Item) -> None:
+def write(cell: Cell | MergedCell, item: CellValue) -> None:
     """Put an item into a cell: a text as text, whatever it begins with."""
     if not isinstance(item.value, str):
         cell.value = item.value
@@ -108,8 +108,8 @@ def write(cell: Cell | MergedCell, item: Item) -> None:
         cell.hyperlink = Hyperlink(ref=cell.coordinate, location=f"'{target}'!A1")
 
 
-def dress(cell: Cell | MergedCell, item: Item) -> None:
-    """Give a cell the look of an item."""
+def dress(cell: Cell | MergedCell, item: CellValue) -> None:
+    """Give a cell the style of an item."""
     cell.style = f"TLF {item.style}"
     if item.number:
         cell.number_format = item.number

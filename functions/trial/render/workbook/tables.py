@@ -5,8 +5,8 @@ from itertools import pairwise
 from math import ceil
 
 from trial.definition.summary_statistics import ESTIMATED, SUMMARY_ALONE
-from trial.render.workbook.cell_values import Item, digits, numeric
-from trial.render.workbook.sheets import Layout
+from trial.render.workbook.cell_values import CellValue, digits, numeric
+from trial.render.workbook.sheets import SheetLayout
 from trial.tables.bidi import isolated
 from trial.tables.grid import Cell as Results
 from trial.tables.grid import Column, Grid, Row
@@ -45,51 +45,57 @@ def _lines(row: Row, columns: dict[str, Column]) -> dict[str, _Line]:
 
 
 def _placed(cell: Results, column: Column) -> Iterator[tuple[str, str, str]]:
-    """Say on which line and in which sub-column each statistic of a cell stands."""
-    known = {each.name: each.text for each in cell.statistics}
-    described = not SUMMARY_ALONE.isdisjoint(known)
-    for each in cell.statistics:
-        if each.name in _COUNTED and not described:
-            yield "count", _COUNTED[each.name], each.text
-        elif each.name == "N":
-            if each.raw != column.n:
-                yield ("N" if described else "count"), "N", each.text
-        elif each.name not in {"ci_low", "ci_high"}:
-            name = f"{each.name} (nominal)" if each.nominal else each.name
-            yield name, "value", each.text
-    if "ci_low" in known and "ci_high" in known:
-        yield cell.estimate or "count", "95% CI", f"{known['ci_low']}, {known['ci_high']}"
+    """Yield the line, the sub-column and the text of each statistic of a cell."""
+    texts = {statistic.name: statistic.text for statistic in cell.statistics}
+    described = not SUMMARY_ALONE.isdisjoint(texts)
+    for statistic in cell.statistics:
+        if statistic.name in _COUNTED and not described:
+            yield "count", _COUNTED[statistic.name], statistic.text
+        elif statistic.name == "N":
+            if statistic.raw != column.n:
+                yield ("N" if described else "count"), "N", statistic.text
+        elif statistic.name not in {"ci_low", "ci_high"}:
+            name = f"{statistic.name} (nominal)" if statistic.nominal else statistic.name
+            yield name, "value", statistic.text
+    if "ci_low" in texts and "ci_high" in texts:
+        yield cell.estimate or "count", "95% CI", f"{texts['ci_low']}, {texts['ci_high']}"
 
 
-def lay_out(grid: Grid) -> tuple[Layout, list[list[Item]]]:
+def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
     """Lay a table out: each of its columns takes as many sub-columns as its statistics need."""
     columns = {column.id: column for column in grid.columns}
     rows = [(row, _lines(row, columns)) for row in grid.rows]
-    lines = [(name, line) for _, each in rows for name, line in each.items()]
-    used = {place for _, line in lines for place in line}
+    lines = [(name, line) for _, row_lines in rows for name, line in row_lines.items()]
+    filled = {place for _, line in lines for place in line}
     places = [
-        (each, sub)
-        for each in columns
-        for sub in [sub for sub in _SUBCOLUMNS if (each, sub) in used] or ["value"]
+        (column, sub)
+        for column in columns
+        for sub in [sub for sub in _SUBCOLUMNS if (column, sub) in filled] or ["value"]
     ]
     named = any(name != "count" for name, _ in lines)
-    valued = {each for name, line in lines if name != "count" for each, _ in line}
-    heads = [Item("Category", "head"), *([Item("Statistic", "head text")] if named else [])]
-    bands = [Item("", "band") for _ in heads]
-    for number, (each, sub) in enumerate(places):
-        alone = sum(column == each for column, _ in places) == 1
-        first = not number or places[number - 1][0] != each
-        band = (
-            f"{isolated(columns[each].label)}{'\n' if alone else ' '}{columns[each].size}".rstrip()
-        )
-        bands.append(Item(band if first else "", "band alone" if alone else "band"))
-        value = "Value" if each in valued else "n"
-        heads.append(Item(value if sub == "value" else sub, "head number"))
-    body = [items for row, each in rows for items in _table_rows(row, each, places, named=named)]
+    valued = {column for name, line in lines if name != "count" for column, _ in line}
+    heads = [
+        CellValue("Category", "head"),
+        *([CellValue("Statistic", "head text")] if named else []),
+    ]
+    bands = [CellValue("", "band") for _ in heads]
+    for number, (column_id, sub) in enumerate(places):
+        alone = sum(other == column_id for other, _ in places) == 1
+        first = not number or places[number - 1][0] != column_id
+        column = columns[column_id]
+        band = f"{isolated(column.label)}{'\n' if alone else ' '}{column.size}".rstrip()
+        bands.append(CellValue(band if first else "", "band alone" if alone else "band"))
+        value = "Value" if column_id in valued else "n"
+        heads.append(CellValue(value if sub == "value" else sub, "head number"))
+    body = [
+        items
+        for row, row_lines in rows
+        for items in _table_rows(row, row_lines, places, named=named)
+    ]
     methods = "; ".join(dict.fromkeys(c.method for r in grid.rows for c in r.cells if c.method))
     notes = (*grid.footnotes, f"Methods: {methods}.") if methods else grid.footnotes
     widths = _table_widths([heads, *body], bands)
-    layout = Layout(
+    layout = SheetLayout(
         "Table", grid.id, grid.title, grid.population, (bands, heads), widths, tuple(notes)
     )
     return layout, body
@@ -97,19 +103,19 @@ def lay_out(grid: Grid) -> tuple[Layout, list[list[Item]]]:
 
 def _table_rows(
     row: Row, lines: dict[str, _Line], places: Sequence[tuple[str, str]], *, named: bool
-) -> Iterator[list[Item]]:
+) -> Iterator[list[CellValue]]:
     """Give a row's lines: its label stands on the first of them."""
-    label = Item(row.label, "label" if lines else "group", indent=2 * row.level)
+    label = CellValue(row.label, "label" if lines else "group", indent=2 * row.level)
     for name, line in (lines or {"": {}}).items():
         counted = "n (%)" if any(sub == "%" for _, sub in line) else "n"
         statistic = counted if name == "count" else _NAMES.get(name, name)
         texts = [(sub, line.get((column, sub), "")) for column, sub in places]
         values = [numeric(text.strip("()%") if sub == "%" else text) for sub, text in texts]
-        yield [label, *([Item(statistic)] if named else []), *values]
-        label = Item("", "label")
+        yield [label, *([CellValue(statistic)] if named else []), *values]
+        label = CellValue("", "label")
 
 
-def _table_widths(rows: Sequence[list[Item]], bands: Sequence[Item]) -> tuple[int, ...]:
+def _table_widths(rows: Sequence[list[CellValue]], bands: Sequence[CellValue]) -> tuple[int, ...]:
     """Fit the columns to their texts, and the sub-columns of a column to its head."""
     widths = [
         max(digits(str(item.value)) + 2 * item.indent for item in column) + 1
@@ -119,8 +125,8 @@ def _table_widths(rows: Sequence[list[Item]], bands: Sequence[Item]) -> tuple[in
     starts = [n for n, band in enumerate(bands) if band.value]
     for start, end in pairwise((*starts, len(widths))):
         label, _, size = str(bands[start].value).rpartition("\n")  # only a wrapped head has two
-        wanted = max(map(digits, (size, *label.split()))) + 1
-        missing = max(0, min(wanted, _WIDEST_BAND) - sum(widths[start:end]))
+        needed = max(map(digits, (size, *label.split()))) + 1
+        missing = max(0, min(needed, _WIDEST_BAND) - sum(widths[start:end]))
         for n in range(start, end):
             widths[n] += ceil(missing / (end - start))
     return tuple(widths)
