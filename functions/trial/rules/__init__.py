@@ -1,7 +1,8 @@
-"""A definition's measures, categories and conditions, made ready to ask of a subject.
+"""A definition's measures, categories, times and conditions, compiled to functions of a subject.
 
-A condition is true, false, or None: missing, or not yet due. `all`, `any` and `none` combine the
-three by Kleene's logic. What a definition names and does not define is refused with its path.
+A condition is true, false, or None where it is undetermined: missing, or not yet due. `all`, `any`
+and `none` combine the three by Kleene's logic. A name that the definition does not define is
+refused with the path of the reference.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,7 @@ class Rules:
     """The compiled measures, categories and conditions of one study."""
 
     def __init__(self, study: Study, faults: FaultCollector) -> None:
-        """Compile everything that has a name, so that whatever is wrong is found at once."""
+        """Compile all named parts, so that all their faults are collected at once."""
         self.study = study
         self.faults = faults
         definition = study.definition
@@ -50,7 +51,7 @@ class Rules:
         return self._measures.get(ref, path)
 
     def category(self, name: str, path: str) -> Category:
-        """Compile what sorts subjects: a characteristic, the arm, a stratum, or classes."""
+        """Return a category, by its name: a characteristic, the arm, a stratum, or classes."""
         if name in self.study.definition.classes:
             return self._classes.get(name, path)
         return categories.category(self.study, name, path)
@@ -76,7 +77,7 @@ class Rules:
         return memoised(self._test(self.study.definition.conditions[name], f"/conditions/{name}"))
 
     def measures_of(self, ref: Ref, path: str) -> list[Quantity]:
-        """List the measures that a condition asks for: what is not yet due leaves it open."""
+        """Return the measures that a condition needs: one not yet due leaves it undetermined."""
         if not isinstance(ref, Condition):
             ref = self.study.definition.conditions[ref]
         if ref.measure is not None:

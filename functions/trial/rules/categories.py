@@ -15,12 +15,12 @@ from trial.subject.derivation import Derivation
 
 ENROLMENT_FIELDS = ("age", "sex", "race", "ethnicity", "country", "site", "investigator")
 LEVEL_CHARACTERS = 120
-"""Of a text that names a level: free text must not make rows of sums grow without bound."""
+"""The length of a level's text: free text must not make rows of sums grow without bound."""
 _DIGEST_DIGITS = 16
 _IN_NO_CLASS = ("Other", "In no class", *(f"In no class ({n})" for n in range(2, 1000)))
 
 Category = Callable[[Derivation], str | None]
-"""The level a subject is at; None where it is not known: missing, or not yet due."""
+"""Returns a subject's level; None where it is not known: missing, or not yet due."""
 
 
 def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (as posted)
@@ -62,11 +62,11 @@ def category(study: Study, name: str, path: str) -> Category:
     if not is_characteristic(study, name):
         raise unknown(path, "characteristic, stratum or class", name)
 
-    def found(derivation: Derivation) -> str | None:
+    def level_of(derivation: Derivation) -> str | None:
         value = characteristic(derivation, name)
         return None if value is None else level_text(value)
 
-    return found
+    return level_of
 
 
 def in_no_class(classes: Classes) -> str:
@@ -88,7 +88,7 @@ def known_levels(study: Study, name: str) -> Sequence[Level] | None:
 
 
 def check_names(study: Study) -> None:
-    """Refuse two kinds of category that go by one name: which is meant would not be clear."""
+    """Refuse two kinds of category with one name: references to it would be ambiguous."""
     definition = study.definition
     names = [ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata]
     names += definition.classes

@@ -34,11 +34,11 @@ Find = Callable[[Derivation, int], int | None]
 class Date:
     """A date of a subject.
 
-    `find` gives its day on or after another (0 where any will do): of records the first or last
-    that is, of a partial date such a day if it can mean one. `named` is a date of its own, not that
-    of one of several records. `undated` tells whether there is such a record whose date is not
-    known, `open` whether there is an adverse event on or after a day that may be meant: what is
-    asked of it was not reported.
+    `find` returns its day on or after a given day (0: any day): of several records the first or
+    the last such day, of a partial date a day that it can mean. `named` marks a date by itself,
+    not of one of several records. `undated` tells whether a matching record has no date, and
+    `undetermined` whether an adverse event on or after a day may match or not, because it lacks a
+    field that the filter asks for.
     """
 
     find: Find
@@ -49,10 +49,10 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """Days to an event, or to where a subject was last known to be free of it.
+    """Days to an event, or to the day on which a subject was last known to be free of it.
 
-    It is `undated` where there is an event whose date is not known, and none that counts; `open`
-    where, likewise, there is one of which it is not known whether it is meant.
+    A censored time is `undated` where there is an event without a date, and `undetermined` where
+    there is an adverse event that may match or not, because it lacks a field.
     """
 
     days: int
@@ -65,11 +65,11 @@ def date(study: Study, ref: DateRef, path: str) -> Date:
     """Return the finder of a date; partial ones are imputed (`imputation`)."""
     match ref:
         case RecordDate():
-            return _of_record(ref, path)
+            return _record_date(ref, path)
         case EventDate():
-            return _of_event(study, ref, path)
+            return _event_date(study, ref, path)
         case ResultDate():
-            return _of_result(study, ref, path)
+            return _result_date(study, ref, path)
         case _:
             return Date(_NAMED[ref], named=True)
 
@@ -77,48 +77,56 @@ def date(study: Study, ref: DateRef, path: str) -> Date:
 def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivation], Time | None]:
     """Return the finder of a subject's time to event; None while it has not started.
 
-    Both days count, so an event on the first day is at 1. What lies before the start is no event.
-    Every subject is censored at the last contact, or at a cut-off before that.
+    Both days count, so an event on the first day is at 1. An event before the start does not
+    count. Every subject is censored at the last contact, or at a cut-off before that.
     """
     start = date(study, definition.start, f"{path}/start")
-    ended_by = [date(study, ref, f"{path}/events/{i}") for i, ref in enumerate(definition.events)]
-    ends = [date(study, ref, f"{path}/censored/{i}") for i, ref in enumerate(definition.censored)]
-    ends.append(Date(_last_contact))
+    event_finders = [
+        date(study, ref, f"{path}/events/{i}") for i, ref in enumerate(definition.events)
+    ]
+    censoring_finders = [
+        date(study, ref, f"{path}/censored/{i}") for i, ref in enumerate(definition.censored)
+    ]
+    censoring_finders.append(Date(_last_contact))
 
     def compute(derivation: Derivation) -> Time | None:
-        began = start.find(derivation, 0)
-        if began is None:
+        start_day = start.find(derivation, 0)
+        if start_day is None:
             return None
-        event, end = (_first(derivation, dates, began) for dates in (ended_by, ends))
+        event, end = (
+            _first(derivation, dates, start_day) for dates in (event_finders, censoring_finders)
+        )
         if event is not None and (end is None or event <= end):
-            return Time(event - began + 1, event=True)
+            return Time(event - start_day + 1, event=True)
         if end is None:
             return None
-        undated = any(event_date.undated(derivation) for event_date in ended_by)
-        may_be_meant = any(event_date.undetermined(derivation, began) for event_date in ended_by)
-        return Time(end - began + 1, event=False, undated=undated, undetermined=may_be_meant)
+        undated = any(event_date.undated(derivation) for event_date in event_finders)
+        may_be_meant = any(
+            event_date.undetermined(derivation, start_day) for event_date in event_finders
+        )
+        return Time(end - start_day + 1, event=False, undated=undated, undetermined=may_be_meant)
 
     return memoised(compute)
 
 
 def optional_event_fields(definition: TimeToEvent) -> list[str]:
-    """Name what a time to event asks of adverse events and some may lack."""
+    """Return the fields of adverse events that a time to event asks for and that may be missing."""
     filters = [ref.adverse_event for ref in definition.events if isinstance(ref, EventDate)]
     return list(
         dict.fromkeys(name for event_filter in filters for name in optional_fields(event_filter))
     )
 
 
-def _first(derivation: Derivation, event_dates: Sequence[Date], began: int) -> int | None:
-    days = (event_date.find(derivation, began) for event_date in event_dates)
+def _first(derivation: Derivation, event_dates: Sequence[Date], start_day: int) -> int | None:
+    days = (event_date.find(derivation, start_day) for event_date in event_dates)
     return min((day for day in days if day is not None), default=None)
 
 
 def days_between(start: Date, end: Date) -> Callable[[Derivation], int | None]:
     """Return the finder of the days from one date to another, both counted.
 
-    Of records the end is the first or last on or after the start. An end that has a name may lie
-    before it: the day before counts as -1, as study days do.
+    Of records the end is the first or last on or after the start. An end that is a date by itself
+    may lie before the start: the day before counts as -1, as study days do.
     """
 
     def compute(derivation: Derivation) -> int | None:
@@ -133,19 +141,21 @@ def days_between(start: Date, end: Date) -> Callable[[Derivation], int | None]:
     return compute
 
 
-def _chosen(first_or_last: str, candidates: Iterable[Dated | None], since: int) -> int | None:
+def _first_or_last(
+    first_or_last: str, candidates: Iterable[Dated | None], since: int
+) -> int | None:
     days = [day for dated in candidates if dated and (day := dated.since(since)) is not None]
     return (min if first_or_last == "first" else max)(days, default=None)
 
 
-def _of_record(ref: RecordDate, path: str) -> Date:
+def _record_date(ref: RecordDate, path: str) -> Date:
     kind = ref.recorded
     check_kind(kind, path)
     field, matches = check_dated(kind, path), matcher(ref.where)
 
     def find(derivation: Derivation, since: int) -> int | None:
-        meant = (record for record in derivation.records(kind) if matches(record.data))
-        return _chosen(ref.which, map(derivation.dated, meant), since)
+        matching = (record for record in derivation.records(kind) if matches(record.data))
+        return _first_or_last(ref.which, map(derivation.dated, matching), since)
 
     def undated(derivation: Derivation) -> bool:
         records = derivation.records(kind)
@@ -154,12 +164,12 @@ def _of_record(ref: RecordDate, path: str) -> Date:
     return Date(find, undated)
 
 
-def _of_event(study: Study, ref: EventDate, path: str) -> Date:
+def _event_date(study: Study, ref: EventDate, path: str) -> Date:
     matches = adverse_event_matcher(study, ref.adverse_event, f"{path}/adverse_event")
 
     def find(derivation: Derivation, since: int) -> int | None:
-        meant = (event.onset for event in derivation.adverse_events if matches(event))
-        return _chosen(ref.which, meant, since)
+        matching = (event.onset for event in derivation.adverse_events if matches(event))
+        return _first_or_last(ref.which, matching, since)
 
     def undated(derivation: Derivation) -> bool:
         return any(matches(event) and event.onset is None for event in derivation.adverse_events)
@@ -173,7 +183,7 @@ def _of_event(study: Study, ref: EventDate, path: str) -> Date:
     return Date(find, undated, may_be_meant)
 
 
-def _of_result(study: Study, ref: ResultDate, path: str) -> Date:
+def _result_date(study: Study, ref: ResultDate, path: str) -> Date:
     if ref.parameter not in study.definition.parameters:
         raise unknown(f"{path}/parameter", "parameter", ref.parameter)
     holds = bounded(study.definition.parameters[ref.parameter].precision, ref, path)
@@ -210,7 +220,7 @@ def _first_dose(derivation: Derivation, since: int) -> int | None:
     return _since(dates.earliest(first), since) if first else None
 
 
-def _of(record: Callable[[Derivation], Record | None]) -> Find:
+def _date_of(record: Callable[[Derivation], Record | None]) -> Find:
     def find(derivation: Derivation, since: int) -> int | None:
         subject_record = record(derivation)
         dated = derivation.dated(subject_record) if subject_record else None
@@ -220,11 +230,11 @@ def _of(record: Callable[[Derivation], Record | None]) -> Find:
 
 
 _NAMED: dict[str, Find] = {
-    "enrolment": _of(lambda derivation: derivation.enrolment),
-    "randomisation": _of(lambda derivation: derivation.randomisation),
+    "enrolment": _date_of(lambda derivation: derivation.enrolment),
+    "randomisation": _date_of(lambda derivation: derivation.randomisation),
     "first-dose": _first_dose,
     "last-dose": lambda derivation, since: _since(derivation.last_dose_day, since),
-    "end-of-study": _of(lambda derivation: derivation.end_of_study),
-    "death": _of(lambda derivation: derivation.death),
+    "end-of-study": _date_of(lambda derivation: derivation.end_of_study),
+    "death": _date_of(lambda derivation: derivation.death),
     "last-contact": _last_contact,
 }

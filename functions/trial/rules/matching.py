@@ -25,7 +25,7 @@ Truth = bool | None
 Test = Callable[[Derivation], Truth]
 Matcher = Callable[[Mapping[str, Any]], bool]
 EventMatcher = Callable[[AdverseEvent], Truth]
-"""Says of an adverse event whether it is meant; None where what is asked was not reported of it."""
+"""Returns whether an adverse event matches; None where a field that is asked for is missing."""
 
 _KEYS = count()
 
@@ -34,30 +34,30 @@ def memoised[Result](evaluate: Callable[[Derivation], Result]) -> Callable[[Deri
     """Evaluate once a subject, however many tables need the result."""
     key = next(_KEYS)
 
-    def remembered(derivation: Derivation) -> Result:
+    def evaluated_once(derivation: Derivation) -> Result:
         memo = derivation.memo
         if key in memo:
-            remembered_result: Result = memo[key]
-            return remembered_result
+            memoised_result: Result = memo[key]
+            return memoised_result
         result = memo[key] = evaluate(derivation)
         return result
 
-    return remembered
+    return evaluated_once
 
 
 def refused(path: str, detail: str) -> Rejected:
-    """Refuse a definition, saying where it is wrong."""
+    """Return the refusal of a definition, with the path of its fault."""
     return Rejected(422, "Definition not accepted", "", FieldError(path, detail))
 
 
 def unknown(path: str, kind_of_name: str, name: str) -> Rejected:
-    """Refuse a definition that names something it does not define."""
+    """Return the refusal of a definition that refers to a name it does not define."""
     fault = UnknownName(path, f"names no {kind_of_name} of this definition: {name}")
     return Rejected(422, "Definition not accepted", "", fault)
 
 
 def check_kind(kind: str, path: str) -> None:
-    """Refuse a kind that is none."""
+    """Refuse a kind of event that is not known."""
     if kind not in KINDS:
         raise unknown(path, "kind of event", kind)
 
@@ -66,12 +66,12 @@ def check_dated(kind: str, path: str) -> str:
     """Return the field that says when records of a kind happened; refuse a kind without a date."""
     field = DECIDING_DATE.get(kind, "date")
     if field not in KINDS[kind].model_fields:
-        instead = _INSTEAD.get(kind, "name a kind of event that has a date")
-        raise refused(f"{path}/recorded", f"is a kind of event without a date: {instead}")
+        alternative = _ALTERNATIVES.get(kind, "name a kind of event that has a date")
+        raise refused(f"{path}/recorded", f"is a kind of event without a date: {alternative}")
     return field
 
 
-_INSTEAD = {
+_ALTERNATIVES = {
     "adverse-event.coded": "write adverse_event and its terms, for the onset of what is coded so"
 }
 
@@ -84,13 +84,13 @@ def matcher(where: Where) -> Matcher:
     }
 
     def matches(data: Mapping[str, Any]) -> bool:
-        return all(_is_one(data.get(name), values) for name, values in values_by_field.items())
+        return all(_matches_any(data.get(name), values) for name, values in values_by_field.items())
 
     return matches
 
 
-def _is_one(value: object, accepted: frozenset[str]) -> bool:
-    """Compare by what a field holds: text as terms are, a number as one, of a list any part."""
+def _matches_any(value: object, accepted: frozenset[str]) -> bool:
+    """Return whether a value equals an accepted one: text as a term, a number, any of a list."""
     match value:
         case str():
             return term(value) in accepted
@@ -101,7 +101,7 @@ def _is_one(value: object, accepted: frozenset[str]) -> bool:
         case int() | Decimal():
             return any(_number(text) == value for text in accepted)
         case list():
-            return any(_is_one(item, accepted) for item in value) if value else "" in accepted
+            return any(_matches_any(item, accepted) for item in value) if value else "" in accepted
         case _:
             return False
 
@@ -126,11 +126,11 @@ OPTIONAL_FIELDS: Mapping[str, str] = {
     "groups": "preferred term",
     "terms": "preferred term",
 }
-"""The parts of a filter that ask for what an event may lack, and what that is called."""
+"""The parts of a filter that ask for a field which an event may lack, and the field's name."""
 
 
 def any_true(truths: Iterable[Truth]) -> Truth:
-    """Return whether one of some is true; unknown as long as that is open."""
+    """Return Kleene's disjunction: None where no operand is true and one is undetermined."""
     truth: Truth = False
     for operand in truths:
         if operand:
@@ -141,7 +141,7 @@ def any_true(truths: Iterable[Truth]) -> Truth:
 
 
 def all_true(truths: Iterable[Truth]) -> Truth:
-    """Return whether all of some are true; unknown as long as that is open."""
+    """Return Kleene's conjunction: None where no operand is false and one is undetermined."""
     truth: Truth = True
     for operand in truths:
         if operand is False:
@@ -152,7 +152,7 @@ def all_true(truths: Iterable[Truth]) -> Truth:
 
 
 def optional_fields(event_filter: AdverseEventFilter) -> list[str]:
-    """Name what a filter asks of an adverse event and an event may lack."""
+    """Return the names of the fields that a filter asks for and an adverse event may lack."""
     return list(
         dict.fromkeys(
             OPTIONAL_FIELDS[name] for name in OPTIONAL_FIELDS if getattr(event_filter, name)
@@ -163,11 +163,11 @@ def optional_fields(event_filter: AdverseEventFilter) -> list[str]:
 def event_matcher(event_filter: AdverseEventFilter, groups: Iterable[TermGroup]) -> EventMatcher:
     """Return the test of an adverse event: every part that is given must hold.
 
-    A part that asks for what was not reported of the event leaves it open, unless another fails.
+    A part that asks for a missing field leaves the event undetermined, unless another part fails.
     """
     parts: list[EventMatcher] = [
         *(
-            _judged(name, value)
+            _derived_equal(name, value)
             for name in _JUDGED
             if (value := getattr(event_filter, name)) is not None
         ),
@@ -186,11 +186,12 @@ def event_matcher(event_filter: AdverseEventFilter, groups: Iterable[TermGroup])
     if event_filter.seriousness is not None:
         parts.append(_serious_for(event_filter.seriousness))
     if event_filter.terms or event_filter.groups:
-        meant = [group.terms for group in groups if group.label in event_filter.groups]
+        grouped_terms = [group.terms for group in groups if group.label in event_filter.groups]
         terms = map(
-            term, [*event_filter.terms, *(name for group_terms in meant for name in group_terms)]
+            term,
+            [*event_filter.terms, *(name for group_terms in grouped_terms for name in group_terms)],
         )
-        parts.append(_coded(frozenset(terms)))
+        parts.append(_coded_as(frozenset(terms)))
     return lambda event: all_true(part(event) for part in parts)
 
 
@@ -205,7 +206,7 @@ def adverse_event_matcher(
     return event_matcher(event_filter, groups)
 
 
-def _judged(name: str, value: object) -> EventMatcher:
+def _derived_equal(name: str, value: object) -> EventMatcher:
     return lambda event: bool(getattr(event, name) == value)
 
 
@@ -240,9 +241,9 @@ def _serious_for(criterion: str) -> EventMatcher:
     return matches
 
 
-def _coded(terms: frozenset[str]) -> EventMatcher:
-    named = NOT_CODED in terms
-    return lambda event: None if event.pt == NOT_CODED and not named else event.pt in terms
+def _coded_as(terms: frozenset[str]) -> EventMatcher:
+    not_coded_too = NOT_CODED in terms
+    return lambda event: None if event.pt == NOT_CODED and not not_coded_too else event.pt in terms
 
 
 def bounded(precision: Precision, bounds: Bounds, path: str) -> Callable[[Value], bool]:
@@ -259,10 +260,10 @@ def bounded(precision: Precision, bounds: Bounds, path: str) -> Callable[[Value]
 
 
 def within(bounds: Bounds, places: int) -> Callable[[Value], bool]:
-    """Compare in units of the last place, exactly: a bound may have more decimals than a value.
+    """Return the test of values in units of the last place, exact even where a bound has more.
 
-    A value reported below a limit of quantification lies below a threshold only if that limit
-    does not exceed the threshold; one reported above a limit lies above it likewise.
+    A value reported below a limit of quantification is below a threshold only if the limit does
+    not exceed the threshold; a value reported above a limit is above it likewise.
     """
 
     def units(threshold: Decimal | None) -> int | Fraction | None:

@@ -34,10 +34,10 @@ Due = Callable[[Derivation], bool]
 
 @dataclass(frozen=True)
 class Quantity:
-    """A measure in use: what it is called, its precision, its value of a subject.
+    """A compiled measure: its label, unit and precision, and its value for a subject.
 
-    Of a change, `direction` says what a number means by its sign. A measure that is `scheduled` may
-    still come as the trial goes on: until it is due, nobody misses it.
+    `direction` says what the sign of a change means. A measure that is `scheduled` may still come
+    as the trial goes on: until it is due, it is pending and not missing.
     """
 
     label: str
@@ -50,15 +50,15 @@ class Quantity:
 
     @property
     def places(self) -> int:
-        """The decimals that its values are kept to: they are in units of the last."""
+        """The decimals that its values are kept to, in units of the last place."""
         return self.precision.places
 
     def within(self, bounds: Bounds, path: str) -> Callable[[Value], bool]:
-        """Return the test of its values; refuses a bound that rounding leaves no place for."""
+        """Return the test of its values; refuses a bound with more decimals than are kept."""
         return bounded(self.precision, bounds, path)
 
     def pending(self, derivation: Derivation) -> bool:
-        """Return whether a subject of the trial has no value because it is not yet due."""
+        """Return whether a subject in the trial has no value because it is not yet due."""
         awaited = self.scheduled and derivation.begun and not self.due(derivation)
         return awaited and self.evaluate(derivation) is None
 
@@ -68,7 +68,7 @@ class Measures:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.named = Registry("measure", study.definition.measures, self._of_name)
+        self.named = Registry("measure", study.definition.measures, self._named_measure)
 
     def get(self, ref: str | Measure, path: str) -> Quantity:
         """Return a measure, by its name or as written in place."""
@@ -76,29 +76,29 @@ class Measures:
             return self._quantity(ref, path)
         return self.named.get(ref, path)
 
-    def _of_name(self, name: str) -> Quantity:
+    def _named_measure(self, name: str) -> Quantity:
         return self._quantity(self.study.definition.measures[name], f"/measures/{name}")
 
     def _quantity(self, measure: Measure, path: str) -> Quantity:
         if measure.characteristic is not None:
-            return self._of_characteristic(measure, path)
+            return self._characteristic_measure(measure, path)
         if measure.by_arm is not None:
-            return self._of_arms(measure, path)
+            return self._measure_by_arm(measure, path)
         if measure.difference is not None:
-            return self._of_difference(measure, path)
+            return self._difference_measure(measure, path)
         if measure.records is not None:
-            return _of_records(measure, path)
+            return _records_measure(measure, path)
         if measure.days is not None:
-            return self._of_days(measure, path)
-        return self._of_parameter(measure, path)
+            return self._days_measure(measure, path)
+        return self._parameter_measure(measure, path)
 
-    def _of_parameter(self, measure: Measure, path: str) -> Quantity:
+    def _parameter_measure(self, measure: Measure, path: str) -> Quantity:
         name, definition = str(measure.parameter), self.study.definition
         if name not in definition.parameters:
             raise unknown(path, "parameter", name)
         parameter = definition.parameters[name]
         where = selection(measure.where)
-        observe, due = self._chosen(measure, path)
+        observe, due = self._observation_of(measure, path)
         quantity = Quantity(
             measure.label or parameter.label,
             parameter.unit,
@@ -110,7 +110,7 @@ class Measures:
         if (baseline := measure.baseline) is not None:
             if baseline not in definition.baselines:
                 raise unknown(path, "baseline", baseline)
-            quantity = _changed(quantity, measure, self._baseline(measure, where))
+            quantity = _change_from_baseline(quantity, measure, self._baseline(measure, where))
         return replace(quantity, evaluate=memoised(quantity.evaluate))
 
     def _precision(self, parameter: str) -> Precision:
@@ -119,7 +119,7 @@ class Measures:
         averages = any(visit.averages for visit in self.study.definition.visits)
         return precision.averaged() if averages else precision
 
-    def _counted(self, parameter: str) -> Callable[[Observation], Value]:
+    def _converter(self, parameter: str) -> Callable[[Observation], Value]:
         """Return the conversion of a result, or a mean of results, to a measure's precision."""
         parameter_precision = self.study.definition.parameters[parameter].precision
         precision = self._precision(parameter)
@@ -127,15 +127,15 @@ class Measures:
 
     def _baseline(self, measure: Measure, where: Selection) -> Evaluate:
         parameter, baseline = str(measure.parameter), str(measure.baseline)
-        counted = self._counted(parameter)
+        convert = self._converter(parameter)
 
         def evaluate(derivation: Derivation) -> Value | None:
             observation = derivation.series(parameter, where).at_baseline(baseline)
-            return counted(observation) if observation else None
+            return convert(observation) if observation else None
 
         return evaluate
 
-    def _of_characteristic(self, measure: Measure, path: str) -> Quantity:
+    def _characteristic_measure(self, measure: Measure, path: str) -> Quantity:
         name = str(measure.characteristic)
         definition = self.study.definition.characteristics.get(name)
         if definition is None and name not in ENROLMENT_FIELDS:
@@ -156,7 +156,7 @@ class Measures:
             lambda derivation: derivation.enrolment is not None,
         )
 
-    def _of_arms(self, measure: Measure, path: str) -> Quantity:
+    def _measure_by_arm(self, measure: Measure, path: str) -> Quantity:
         assert measure.by_arm is not None
         arms = {arm.id for arm in self.study.definition.arms}
         quantities = {}
@@ -164,7 +164,7 @@ class Measures:
             if arm not in arms:
                 raise unknown(f"{path}/by_arm/{arm}", "arm", arm)
             quantities[arm] = self.get(ref, f"{path}/by_arm/{arm}")
-        first = _alike(list(quantities.values()), f"{path}/by_arm")
+        first = _first_of_one_unit(list(quantities.values()), f"{path}/by_arm")
         directions = dict.fromkeys(arm_quantity.direction for arm_quantity in quantities.values())
 
         def evaluate(derivation: Derivation) -> Value | None:
@@ -183,20 +183,21 @@ class Measures:
             direction="; ".join(filter(None, directions)),
         )
 
-    def _of_difference(self, measure: Measure, path: str) -> Quantity:
+    def _difference_measure(self, measure: Measure, path: str) -> Quantity:
         assert measure.difference is not None
         difference_path = f"{path}/difference"
         first, second = (
             self.get(ref, f"{difference_path}/{i}") for i, ref in enumerate(measure.difference)
         )
-        precision = _alike([first, second], difference_path).precision
+        precision = _first_of_one_unit([first, second], difference_path).precision
 
         def evaluate(derivation: Derivation) -> Value | None:
             minuend, subtrahend = first.evaluate(derivation), second.evaluate(derivation)
             if minuend is None or subtrahend is None:
                 return None
             return replace(
-                _less(minuend, subtrahend, precision), imputed=minuend.imputed or subtrahend.imputed
+                _subtract(minuend, subtrahend, precision),
+                imputed=minuend.imputed or subtrahend.imputed,
             )
 
         return replace(
@@ -208,7 +209,7 @@ class Measures:
             direction=_LESS,
         )
 
-    def _of_days(self, measure: Measure, path: str) -> Quantity:
+    def _days_measure(self, measure: Measure, path: str) -> Quantity:
         assert measure.days is not None
         days = days_between(
             date(self.study, measure.days.start, f"{path}/days/start"),
@@ -226,7 +227,7 @@ class Measures:
             measure.label or "Days", "days", WHOLE, memoised(evaluate), due, scheduled=True
         )
 
-    def _chosen(self, measure: Measure, path: str) -> tuple[Observe, Due]:
+    def _observation_of(self, measure: Measure, path: str) -> tuple[Observe, Due]:
         name = measure.at
         if (dose_rank := measure.after_first_dose) is not None:
             return (
@@ -234,7 +235,7 @@ class Measures:
                 lambda derivation: derivation.over,
             )
         if name is None:
-            raise refused(path, "a measure of a parameter takes at or after_first_dose")
+            raise refused(path, "a measure of a parameter must have `at` or `after_first_dose`")
         if (visit := self.study.visits.get(name)) is not None:
             return lambda series: series.at_visit(visit), lambda derivation: derivation.due(visit)
         if name not in self.study.definition.baselines:
@@ -243,13 +244,13 @@ class Measures:
 
     def _imputed(self, measure: Measure, where: Selection, observe: Observe, due: Due) -> Evaluate:
         parameter, baseline = str(measure.parameter), measure.baseline or ""
-        counted = self._counted(parameter)
+        convert = self._converter(parameter)
         visit = self.study.visits.get(str(measure.at))
 
         def evaluate(derivation: Derivation) -> Value | None:
             series = derivation.series(parameter, where)
             if (observation := observe(series)) is not None:
-                return counted(observation)
+                return convert(observation)
             if measure.missing == "observed" or not due(derivation):
                 return None
             stand_in = None
@@ -258,20 +259,20 @@ class Measures:
             if measure.missing == "locf-visit" and visit is not None:
                 stand_in = series.carried_visit(visit, baseline)
             if stand_in is not None:
-                return replace(counted(stand_in), operator="", bound=0, imputed=True)
+                return replace(convert(stand_in), operator="", bound=0, imputed=True)
             base = series.at_baseline(baseline) if baseline else None
             if base is None:
                 return None
-            return replace(counted(base), operator="", bound=0, imputed=True, baseline=True)
+            return replace(convert(base), operator="", bound=0, imputed=True, baseline=True)
 
         return evaluate
 
 
-def _alike(quantities: list[Quantity], path: str) -> Quantity:
-    """Return the first of some measures, once all are known to be of its unit and precision."""
+def _first_of_one_unit(quantities: list[Quantity], path: str) -> Quantity:
+    """Return the first of some measures; refuses them unless all have its unit and precision."""
     first, *others = quantities
     if any(_unit(quantity) != _unit(first) for quantity in others):
-        raise refused(path, "names measures of different unit or precision")
+        raise refused(path, "must name measures of one unit and precision")
     return first
 
 
@@ -279,15 +280,15 @@ def _unit(quantity: Quantity) -> tuple[str, int, bool]:
     return quantity.unit, quantity.places, quantity.precision.exact
 
 
-def _less(minuend: Value, subtrahend: Value, precision: Precision) -> Value:
-    """Subtract two values of one precision; the difference of such as are rounded is rounded."""
+def _subtract(minuend: Value, subtrahend: Value, precision: Precision) -> Value:
+    """Return the difference of two values of one precision; that of rounded values is rounded."""
     if precision.exact:
         return Value(minuend.units - subtrahend.units)
     first, second = (value.unrounded(precision.places) for value in (minuend, subtrahend))
     return value_of(EXACT.subtract(first, second), precision)
 
 
-def _of_records(measure: Measure, path: str) -> Quantity:
+def _records_measure(measure: Measure, path: str) -> Quantity:
     kind = str(measure.records)
     check_kind(kind, path)
     matches = matcher(measure.where)
@@ -298,8 +299,8 @@ def _of_records(measure: Measure, path: str) -> Quantity:
     return Quantity(measure.label or kind, "", WHOLE, memoised(evaluate), lambda _: True)
 
 
-def _changed(quantity: Quantity, measure: Measure, baseline: Evaluate) -> Quantity:
-    """Subtract a baseline; a percentage is of the baseline's size."""
+def _change_from_baseline(quantity: Quantity, measure: Measure, baseline: Evaluate) -> Quantity:
+    """Return a measure as its change from a baseline; a percentage is of the baseline's size."""
     percent, precision = measure.percent_change_from is not None, quantity.precision
     value_of_subject = quantity.evaluate
 
@@ -311,9 +312,9 @@ def _changed(quantity: Quantity, measure: Measure, baseline: Evaluate) -> Quanti
         if percent:
             difference = _percent(value, base, precision.places)
         elif measure.decrease_from:
-            difference = _less(base, value, precision)
+            difference = _subtract(base, value, precision)
         else:
-            difference = _less(value, base, precision)
+            difference = _subtract(value, base, precision)
         return difference and replace(difference, imputed=value.imputed, baseline=value.baseline)
 
     direction = _DECREASE if measure.decrease_from else _CHANGE
