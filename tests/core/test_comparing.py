@@ -189,7 +189,7 @@ class TestNothing:
             assert (found.statistics, found.method) == ((), "")
 
     def test_a_table_too_large_for_fisher_says_so(self, monkeypatch):
-        monkeypatch.setattr(association, "SMALL", -1)
+        monkeypatch.setattr(association, "ALWAYS_ALLOWED", -1)
         monkeypatch.setattr(association.WorkBudget.__init__, "__defaults__", (-1,))
         found = compared(PEOPLE, MEN)
         assert (found.get("p").raw, found.get("p").text) == (None, "not computed")
@@ -241,4 +241,4 @@ class TestForms:
             report.check(parallel([{"count": {"p": "enrolled"}}], [A, B, P]))
         (fault,) = caught.value.faults
         assert fault.pointer == "/tables/0/rows/0/count/p"
-        assert fault.detail.startswith("names no column of subjects of table t: p")
+        assert fault.detail.startswith("is not a column of subjects of table t: p")

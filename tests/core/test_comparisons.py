@@ -169,7 +169,7 @@ def _flat(table):
 
 def moments(values):
     cells = {"n": len(values), "s": sum(values), "q": sum(value * value for value in values)}
-    return Moments(1).read(cells)
+    return Moments(1).estimate(cells)
 
 
 SAMPLES = st.lists(st.integers(-500, 500), min_size=2, max_size=40).filter(

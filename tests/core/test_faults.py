@@ -151,7 +151,7 @@ def test_a_problem_names_its_places_by_pointer_and_by_id():
         {
             "pointer": "/tables/1/rows/0/count",
             "at": "table 14.2, row responders, count",
-            "detail": "names no condition of this definition: respondr. Did you mean responder?"
+            "detail": "is not a condition of this definition: respondr. Did you mean responder?"
             " Known: left, randomised, responder, stayed, treated",
         }
     ]

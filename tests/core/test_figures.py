@@ -162,7 +162,7 @@ class TestCountByVisit:
     def test_missing_counts_as_failure_and_not_yet_due_as_neither(self):
         study = parallel([BELOW], (TOTAL,))
         _, *rows = report.compiled(study).tables["t"].rows
-        tests = [row.countings[0].test for row in rows]  # type: ignore[attr-defined]
+        tests = [row.condition_counts[0].test for row in rows]  # type: ignore[attr-defined]
         derivation = builders.derive(*person("S-1"), viral_load(7, 10), contact(20), study=study)
         assert [test(derivation) for test in tests] == [True, False, None]
 
@@ -298,15 +298,21 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("row", "kind", "more", "where", "detail"),
         [
-            (BY_VISIT, "mean", {"table": "u"}, "table", "names no table"),
-            (BY_VISIT, "mean", {"row": "visit"}, "row", "names no row of table t"),
-            (BY_VISIT, "mean", {"columns": ["a"]}, "columns/0", "names no column"),
-            (BY_VISIT, "share", {}, "row", "is no count"),
-            (BY_VISIT, "dots", {}, "row", "is no terms"),
+            (BY_VISIT, "mean", {"table": "u"}, "table", "is not a table"),
+            (BY_VISIT, "mean", {"row": "visit"}, "row", "is not a row of table t"),
+            (BY_VISIT, "mean", {"columns": ["a"]}, "columns/0", "is not a column"),
+            (BY_VISIT, "share", {}, "row", "must be a row of count"),
+            (BY_VISIT, "dots", {}, "row", "must be a row of terms"),
             (BY_VISIT, "waterfall", {}, "row", "without visits"),
             ({"summary": "age"}, "mean", {}, "row", "with visits"),
             ({"count": "treated"}, "share", {}, "row", "with visits"),
-            ({"summary": "age", "statistics": ["mean"]}, "waterfall", {}, "row", "holds nothing"),
+            (
+                {"summary": "age", "statistics": ["mean"]},
+                "waterfall",
+                {},
+                "row",
+                "has no statistics",
+            ),
         ],
     )
     def test_a_figure_of_what_is_not_there(self, row, kind, more, where, detail):
@@ -327,9 +333,9 @@ class TestRefused:
 
     def test_visits_without_a_place_on_one_axis(self):
         for visit, detail in (
-            ({"id": "extra", "label": "Extra"}, "without a day: extra"),
+            ({"id": "extra", "label": "Extra"}, "without a `day`: extra"),
             ({"id": "extra", "label": "Extra", "day": 9, "window": [9, 9], "schedule": "other",
-              "days_from": "first-dose"}, "different dates"),
+              "days_from": "first-dose"}, "count from one date"),
         ):  # fmt: skip
             visits = [*builders.TINY["visits"], visit]
             row = BY_VISIT | {"visits": ["day-7", "extra"]}

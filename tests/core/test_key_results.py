@@ -264,7 +264,8 @@ class TestWhatACellHas:
         (fault,) = key_result_of(show, row, column, compared)
         where = f"row {row} in column {column} of table t"
         assert fault == (
-            f"/key_results/0/show is nothing that {where} has; a key result of it can show {there}"
+            f"/key_results/0/show is not a statistic of {where}:"
+            f" a key result of it can show {there}"
         )
 
     @pytest.mark.parametrize(

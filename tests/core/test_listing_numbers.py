@@ -58,7 +58,7 @@ def test_text_is_no_number_and_the_definition_that_says_so_is_refused(records, s
         report.check(of(records, (source, "number")))
     (fault,) = caught.value.faults
     assert fault.pointer == "/listings/0/columns/0/kind"
-    assert f"{source} is text: leave kind out" in fault.detail
+    assert f"{source} is text: leave out `kind`" in fault.detail
     assert (source == "result") is ("value is the number" in fault.detail)
 
 

@@ -181,9 +181,9 @@ class TestChecked:
     @pytest.mark.parametrize(
         ("ref", "where", "detail"),
         [
-            (at("sex", table="u"), "/table", "names no table of this definition: u"),
-            (at("sexx"), "/row", "names no row of table t: sexx"),
-            (at("sex", "q"), "/column", "names no column of table t: q"),
+            (at("sex", table="u"), "/table", "is not a table of this definition: u"),
+            (at("sexx"), "/row", "is not a row of table t: sexx"),
+            (at("sex", "q"), "/column", "is not a column of table t: q"),
             (at("sex", "a"), "", "row sex has no P value in column a of table t"),
             (at("known/M"), "", "row known/M has no P value in column p of table t"),
         ],

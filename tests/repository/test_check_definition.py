@@ -45,7 +45,7 @@ class TestCheck:
         assert places == [
             f"{line_of(text, part)}:" for part in ("shards", "summary: agee", "not_due: respondr")
         ]
-        assert "/tables/0/rows/0/summary (table 14.1, row age, summary): names no" in lines[1]
+        assert "/tables/0/rows/0/summary (table 14.1, row age, summary): is not a" in lines[1]
         assert lines[1].endswith("Did you mean age? Known: age, sbp-change")
 
     def test_json_has_lines_too(self, tmp_path):
@@ -92,7 +92,7 @@ class TestCheck:
     def test_a_definition_that_is_refused_is_a_2(self, tmp_path, capfd):
         path = written(tmp_path, example().replace("summary: age}", "summary: agee}"))
         assert checking.main([str(path)]) == 2
-        assert "names no measure" in capfd.readouterr().err
+        assert "is not a measure" in capfd.readouterr().err
 
 
 class TestInit:

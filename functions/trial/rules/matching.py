@@ -50,9 +50,15 @@ def refused(path: str, detail: str) -> Rejected:
     return Rejected(422, "Definition not accepted", "", FieldError(path, detail))
 
 
-def unknown(path: str, kind_of_name: str, name: str) -> Rejected:
+def undefined(kind: str, name: str, owner: str = "this definition") -> str:
+    """State that a name is not one of the kind that its owner defines."""
+    article = "an" if kind[0] in "aeiou" else "a"
+    return f"is not {article} {kind} of {owner}: {name}"
+
+
+def unknown(path: str, kind: str, name: str) -> Rejected:
     """Return the refusal of a definition that refers to a name it does not define."""
-    fault = UnknownName(path, f"names no {kind_of_name} of this definition: {name}")
+    fault = UnknownName(path, undefined(kind, name))
     return Rejected(422, "Definition not accepted", "", fault)
 
 

@@ -395,7 +395,7 @@ class Compiler:
         names = (row.shift.before, row.shift.after)
         for name in names:
             if name not in self._study.definition.classes:
-                raise unknown(f"{path}/shift", "classes", name)
+                raise unknown(f"{path}/shift", "class", name)
         before, after = (self._rules.category(name, f"{path}/shift") for name in names)
         befores, afters = map(self._class_labels, names)
         yield ShiftRow(

@@ -200,7 +200,7 @@ def _check_waiting(definition: FlowDefinition, rules: Rules) -> None:
         counts = not_due is not None and (not isinstance(not_due, dict) or ref.column in not_due)
         if not counts or not of_all:
             raise refused(
-                path, "takes a cell of a row of not_due, in the box of a stage that is of all"
+                path, "must be a cell of a `not_due` row, in the box of a stage that is not by arm"
             )
 
     for i, stage in enumerate(definition.stages):

@@ -63,7 +63,9 @@ def _check_shown(definition: Definition, key_result: KeyResultDefinition, path: 
     if _STATISTIC[key_result.show] not in statistics:
         showable = [show for show, name in _STATISTIC.items() if name in statistics] or ["nothing"]
         where = f"row {ref.row} in column {ref.column} of table {ref.table}"
-        detail = f"is nothing that {where} has; a key result of it can show {abbreviated(showable)}"
+        detail = (
+            f"is not a statistic of {where}: a key result of it can show {abbreviated(showable)}"
+        )
         raise refused(f"{path}/show", detail)
 
 

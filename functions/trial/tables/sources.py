@@ -28,11 +28,13 @@ def _check(figure: FigureDefinition, study: Study, path: str) -> None:
     if row is None:
         raise unknown(f"{path}/row", f"row of table {table.id}", source.row)
     if row.kind != kind:
-        raise refused(f"{path}/row", f"is no {kind}, which a figure of {figure.kind} shows")
+        raise refused(
+            f"{path}/row", f"must be a row of {kind}, which a figure of {figure.kind} shows"
+        )
     _check_visits(figure, row, study.visits, f"{path}/row")
     fitting_columns = figure.fitting(table, row)
     if not fitting_columns:
-        raise refused(f"{path}/row", f"holds nothing that a figure of {figure.kind} could show")
+        raise refused(f"{path}/row", f"has no statistics that a figure of {figure.kind} can show")
     for i, name in enumerate(source.columns):
         if name not in fitting_columns:
             kind_of_name = (
@@ -46,10 +48,10 @@ def _check_visits(
 ) -> None:
     if (row.visits is not None) != (figure.kind in BY_VISIT):
         with_or_without = "with" if row.visits is None else "without"
-        raise refused(path, f"a figure of {figure.kind} takes a row {with_or_without} visits")
+        raise refused(path, f"must be a row {with_or_without} visits for a figure of {figure.kind}")
     named = visits_by_id if row.visits == "all" else row.visits or ()
     visits = [visits_by_id[name] for name in named if name in visits_by_id]
     if without := [visit.id for visit in visits if visit.day is None]:
-        raise refused(path, f"has no place for visits without a day: {', '.join(without)}")
+        raise refused(path, f"must not have visits without a `day`: {', '.join(without)}")
     if len({visit.days_from for visit in visits}) > 1:
-        raise refused(path, "has no axis for visits whose days count from different dates")
+        raise refused(path, "must have visits whose days all count from one date (`days_from`)")

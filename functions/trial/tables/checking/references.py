@@ -8,6 +8,7 @@ from trial.errors import FieldError, UnknownName
 from trial.events import json_pointer
 from trial.events.field_errors import known_names_hint
 from trial.events.payloads import KINDS
+from trial.rules.matching import undefined
 from trial.tables.checking.known_names import (
     KNOWN_NAMES,
     categories,
@@ -51,7 +52,7 @@ def unknown_name(
     path: str, what: str, name: str, there: Iterable[str], of: str = _OWN
 ) -> FieldError:
     """Say of a name that it matches nothing, which are known, and which was perhaps meant."""
-    return UnknownName(path, f"names no {what} of {of}: {name}{known_names_hint(name, there)}")
+    return UnknownName(path, f"{undefined(what, name, of)}{known_names_hint(name, there)}")
 
 
 def _known(named: NamedReference) -> Iterator[FieldError]:
@@ -114,7 +115,7 @@ def _value(
         return
     if value not in there:
         yield UnknownName(
-            path, f"names no value of the field {field}: {value}{known_names_hint(value, there)}"
+            path, f"is not a value of the field {field}: {value}{known_names_hint(value, there)}"
         )
 
 

@@ -60,7 +60,7 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Sour
 
 def _no_number(source: str) -> str:
     instead = " (value is the number that a result counts as)" if source == "result" else ""
-    return f"is that of a number, and {source} is text: leave kind out{instead}"
+    return f"is number, and {source} is text: leave out `kind`{instead}"
 
 
 def _of_date(
@@ -68,7 +68,7 @@ def _of_date(
 ) -> Iterator[SourcedColumn]:
     field = days.field(column.source, records)
     if field is None:
-        raise refused(f"{path}/kind", "is that of a date, and the source is none")
+        raise refused(f"{path}/kind", "is date, and the source is not a date")
     if column.kind == "day":
         yield ListingColumn(column.id, column.label, "day"), field.date
         return

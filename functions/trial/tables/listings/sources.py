@@ -47,7 +47,7 @@ def _of_record(name: str, records: str, path: str) -> ColumnSource:
         return lambda _, item: item.record
     field, _, derived = name.partition(".")
     if field not in fields(records):
-        raise refused(f"{path}/source", "is no source of this listing's records")
+        raise refused(f"{path}/source", "is not a source of this listing's records")
     return _derived(field, derived, path) if derived else lambda _, i: plain(i.data.get(field))
 
 
