@@ -129,7 +129,7 @@ def test_unblinding_has_a_route_of_its_own_and_needs_a_reason(
     assert (asked["principal"], asked["reason"]) == (CALLER, "The trial is over")
     assert (came["change"], came["definition"]) == ("in force", asked["definition"])
     again = ask(service, "POST", "unblind", {"reason": "The trial is over"})
-    assert (again.status, again.json["detail"]) == (409, "it is not blinded")
+    assert (again.status, again.json["detail"]) == (409, "the study is not blinded")
     assert ask(service, "PUT", "definition", opened | {"title": "Open"}).status == 202
 
 

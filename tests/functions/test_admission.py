@@ -101,4 +101,6 @@ def test_whatever_breaks_a_rendering_is_told_and_does_not_come_into_force(
     monkeypatch.setattr("trial.render.documents.workbook", lambda _report: 1 // 0)
     found = refused(definition)
     assert found.status == 422
-    assert found.detail.startswith("no document can be made of it: ZeroDivisionError in ")
+    assert found.detail.startswith(
+        "a document of it cannot be made, an error of the service: ZeroDivisionError in "
+    )

@@ -22,7 +22,11 @@ def admit(source: bytes) -> Study:
     records at all: what breaks a rendering then would break every one.
     """
     if len(source) > size_limits.MAX_BYTES:
-        raise Rejected(413, "Definition too large", f"more than {size_limits.MAX_BYTES} bytes")
+        raise Rejected(
+            413,
+            "Definition too large",
+            f"a definition may have at most {size_limits.MAX_BYTES} bytes",
+        )
     value = json_body.read_posted(source)
     if wrong := tuple(size_limits.limit_errors(value)):
         raise Rejected(422, _TITLE, "", *locations.in_document_order(value, wrong))
@@ -39,5 +43,8 @@ def _rehearse(study: Study) -> None:
             for _piece in file.content:
                 pass
     except Exception as error:
-        detail = f"no document can be made of it: {type(error).__name__} in {error_location(error)}"
+        error_name, location = type(error).__name__, error_location(error)
+        detail = (
+            f"a document of it cannot be made, an error of the service: {error_name} in {location}"
+        )
         raise Rejected(422, _TITLE, detail) from error

@@ -204,10 +204,10 @@ def _check_road(context: IntakeContext, study: Study, entry: Entry) -> None:
     """Refuse what may not come by this road, and keep who tried."""
     telling, at = is_unblinding(entry.kind), f"/studies/{study.id}"
     if context.channel is Channel.TREATMENT and not telling:
-        fault = FieldError("/type", f"is no treatment event: POST {at}/events takes it")
+        fault = FieldError("/type", f"is not a treatment event: POST it to {at}/events")
         raise Rejected(422, "Event not accepted", "", fault)
     if context.channel is Channel.EVENTS and telling and study.definition.blinded:
-        detail = f"while the study is blinded, POST {at}/treatment-events takes this kind"
+        detail = f"while the study is blinded, POST this kind to {at}/treatment-events"
         refused = Rejected(403, "Treatment events have a route of their own", detail)
         context.submissions.refuse(study.id, entry, context.principal, refused.problem())
         raise refused
@@ -223,7 +223,7 @@ def _check_names(entry: Entry) -> None:
 
 def too_large() -> Rejected:
     """Refuse an event for its size."""
-    return Rejected(413, "Event too large", f"an event may have {EVENT_BYTES} bytes")
+    return Rejected(413, "Event too large", f"an event may have at most {EVENT_BYTES} bytes")
 
 
 def _answer(

@@ -65,7 +65,7 @@ def _check(store: Store, study: Study, after: str) -> None:
         raise retired_error()
     if after and not re.fullmatch(r"[0-9a-f]{64}", after):
         raise Rejected(
-            422, "Not tried again", "", FieldError("/after", "is a digest given as `next`")
+            422, "Not tried again", "", FieldError("/after", "must be a digest, as `next` has it")
         )
 
 

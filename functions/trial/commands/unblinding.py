@@ -16,12 +16,14 @@ def unblind(store: Store, study_id: str, principal: str, reason: str) -> tuple[S
     store.invalidate(study_id)
     found, current = store.study(study_id), store.current(study_id)
     if not found.definition.blinded:
-        raise Rejected(409, "Study not unblinded", "it is not blinded")
+        raise Rejected(409, "Study not unblinded", "the study is not blinded")
     definition = json_body.read_json(found.source)
     del definition["blinded"]
     source = json_body.canonical(definition).encode()
     opened = admission.admit(source)
     if current is not None and current.filling not in ("", opened.digest):
-        detail = "an amendment is being filled: wait for it, or put the one in force to give it up"
+        detail = (
+            "an amendment is being prepared: wait for it, or cancel it by a PUT of the one in force"
+        )
         raise Rejected(409, "Study not unblinded", detail)
     return opened, store.put_definition(opened, source, principal, reason, unblinds=True)
