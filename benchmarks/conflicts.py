@@ -24,7 +24,7 @@ from trial.reporting import report
 from trial.statistics import cells
 from trial.store import Receipt, Store
 from trial.store.table import Table
-from trial.subject.fold import Outcome, gather
+from trial.subject.fold import Outcome, fold_all
 
 WRITERS, SUBJECTS, SHARDS = 16, 400, 8
 FLIGHT = 0.02
@@ -143,10 +143,10 @@ def _adds_up(client: Overlapping, entries: list[Entry]) -> bool:
     study = world.study(SHARDS)
     store = Store(Table(client, world.TABLE), report.contribute, _now)
     stored = {each.id: each.subject.seen for each in store.subjects(study)}
-    anew = {name: gather(name, of).seen for name, of in by_subject.items()}
+    anew = {name: fold_all(name, of).seen for name, of in by_subject.items()}
     same = {name: {key: dict(of) for key, of in seen.items()} for name, seen in stored.items()}
     shares = cells.total(
-        report.contribute(study, gather(name, of)) for name, of in by_subject.items()
+        report.contribute(study, fold_all(name, of)) for name, of in by_subject.items()
     )
     return (
         same == anew

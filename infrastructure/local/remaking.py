@@ -100,7 +100,7 @@ def _asked(recorded: Recorded, cut: Mapping[str, Any]) -> CutSpec | None:
     looks = {"", cut["completion"]["look"] or ""}
     for final, look in product((False, True), sorted(looks)):
         asked = CutSpec(cut["as_of"] or "", cut["cutoff"] or "", recorded.erased, final, look)
-        seen = [asked.seen(each) for each in recorded.subjects]
+        seen = [asked.apply_cutoff(each) for each in recorded.subjects]
         disputes = report.open_disputes_of(seen, recorded.disputes)
         if report.cut(recorded.study, recorded.subjects, {}, "", asked, disputes).id == cut["id"]:
             return asked

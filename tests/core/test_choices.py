@@ -62,7 +62,7 @@ def number(study: Study, *entries: Entry) -> float:
 
 def undecided(study: Study, *entries: Entry) -> list[tuple[str, tuple[str, ...]]]:
     seen = derive(enrolment(), *entries, study=study).undecided
-    return [(each.of, each.records) for each in seen]
+    return [(each.name, each.records) for each in seen]
 
 
 def at_visit(name: str, at: int, *results: object, record: str = "", **item: Any) -> Entry:

@@ -191,7 +191,7 @@ class TestWithinABudget:
         allowance = WorkBudget()
         found = association_test(AGES, allowance)
         assert (found.p, found.method) == (fisher.fisher(AGES), FISHER)
-        assert allowance.left == association.MAX_STEPS - fisher.cost(AGES)
+        assert allowance.remaining == association.MAX_STEPS - fisher.cost(AGES)
 
     def test_what_is_small_is_exact_though_nothing_is_left(self):
         small = [[3, 81], [1, 83], [0, 86]]

@@ -141,11 +141,11 @@ def test_the_values_of_an_outcome_are_the_answers_of_the_service():
 
 def test_a_fold_changes_no_state_that_it_was_given():
     before = fold_all("S-1", [screened("A", 1)])
-    records, seen = dict(before.records), {key: dict(each) for key, each in before.seen.items()}
+    records, seen = dict(before.records), {key: dict(each) for key, each in before.digests.items()}
     fold(before, screened("A", 2))
     fold(before, screened("B", 1))
     assert dict(before.records) == records
-    assert {key: dict(each) for key, each in before.seen.items()} == seen
+    assert {key: dict(each) for key, each in before.digests.items()} == seen
 
 
 def test_the_feed_backwards_gives_the_same_subjects():

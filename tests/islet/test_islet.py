@@ -55,7 +55,7 @@ def subjects(lines: list[str]) -> list[Subject]:
 
 def sums_of(defined: Study, lines: list[str], asked: CutSpec = LIVE_SPEC) -> Any:
     return cells.total(
-        report.contribute(defined, asked.seen(each), asked.day) for each in subjects(lines)
+        report.contribute(defined, asked.apply_cutoff(each), asked.day) for each in subjects(lines)
     )
 
 

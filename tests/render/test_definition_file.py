@@ -47,4 +47,4 @@ def test_while_a_study_is_blinded_everybodys_is_pooled_and_the_others_whole():
 @settings(max_examples=25, deadline=None)
 def test_every_pooled_definition_can_be_read_again(case):
     view = case.study.open
-    assert methods(study.load(view.written).definition) == methods(view.definition)
+    assert methods(study.load(view.visible_source).definition) == methods(view.definition)

@@ -74,7 +74,7 @@ def same(subject: Subject, other: Subject) -> bool:
 
     def exact(each: Subject) -> Any:
         return [
-            (key, record.revision, record.void, canonical(record.data), dict(each.seen[key]))
+            (key, record.revision, record.void, canonical(record.data), dict(each.digests[key]))
             for key, record in sorted(each.records.items())
         ]
 
@@ -216,8 +216,8 @@ def test_digests_of_what_was_never_corrected_are_what_parse_makes_of_it() -> Non
     }  # fmt: skip
     parsed = envelope.parse(value, "")
     decoded = subjects.decode(Subject("P"), subjects.encode(fold_all("P", [parsed])))
-    assert isinstance(decoded.seen["consent.recorded", "C1"], subjects.Derived)
-    assert decoded.seen["consent.recorded", "C1"][1] == parsed.digest
+    assert isinstance(decoded.digests["consent.recorded", "C1"], subjects.Derived)
+    assert decoded.digests["consent.recorded", "C1"][1] == parsed.digest
     assert parsed.digest.hex() == FIRST_DIGEST
 
 

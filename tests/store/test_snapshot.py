@@ -37,7 +37,7 @@ def test_subjects_come_in_order_and_as_they_were_however_many_are_packed(room):
         for subject in found:
             (was,) = (each for each in SUBJECTS if each.id == subject.id)
             assert subject.records == was.records
-            assert {k: dict(of) for k, of in subject.seen.items()} == was.seen
+            assert {k: dict(of) for k, of in subject.digests.items()} == was.digests
 
 
 def test_sums_are_those_of_all_shares():

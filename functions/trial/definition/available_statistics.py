@@ -25,11 +25,11 @@ def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str
 
     Under `events` by class and term a name may be a term's or a level's: then what either has.
     """
-    found = find_row(ref, tables)
-    if found is None:
+    match = find_row(ref, tables)
+    if match is None:
         return _NOTHING
-    table, row = found
-    column = next(each for each in table.columns if each.id == ref.column)
+    table, row = match
+    column = next(candidate for candidate in table.columns if candidate.id == ref.column)
     inner = ref.row.split("/")[1:]
     if row.pairs is not None:
         return _PAIRS if column is _of_pairs(table, row) else _NOTHING
@@ -53,14 +53,16 @@ def testing_order_errors(definition: Definition) -> Iterator[FieldError]:
 
 def _of_pairs(table: Table, row: TableRow) -> TableColumn:
     """Give the column that a row of pairs stands in."""
-    subjects = [each for each in table.columns if each.compare is None]
-    return next((each for each in table.columns if each.id == row.column), subjects[-1])
+    subjects = [candidate for candidate in table.columns if candidate.compare is None]
+    return next(
+        (candidate for candidate in table.columns if candidate.id == row.column), subjects[-1]
+    )
 
 
 def _fills(row: TableRow, columns: Iterable[str]) -> bool:
     """Say whether a row shows something in each of some columns of subjects."""
-    given = getattr(row, row.kind) if row.kind else None
-    return not isinstance(given, dict) or given.keys() >= set(columns)
+    value = getattr(row, row.kind) if row.kind else None
+    return not isinstance(value, dict) or value.keys() >= set(columns)
 
 
 def _shown(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -117,13 +119,17 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
 
 
 def _compared(
-    table: Table, row: TableRow, column: TableColumn, of: Sequence[str], inner: Sequence[str]
+    table: Table,
+    row: TableRow,
+    column: TableColumn,
+    compared_columns: Sequence[str],
+    inner: Sequence[str],
 ) -> frozenset[str]:
     """Name what a row has in a column that compares some others."""
-    if not _fills(row, of):
+    if not _fills(row, compared_columns):
         return _NOTHING
     if row.kind == "ancova":
-        return _modelled(table, row, column, of, inner)
+        return _modelled(table, row, column, compared_columns, inner)
     if not _at_comparison(row, inner):
         return _NOTHING
     if row.kind == "summary":
@@ -147,11 +153,15 @@ def _contrasted(column: TableColumn) -> frozenset[str]:
 
 
 def _modelled(
-    table: Table, row: TableRow, column: TableColumn, of: Sequence[str], inner: Sequence[str]
+    table: Table,
+    row: TableRow,
+    column: TableColumn,
+    compared_columns: Sequence[str],
+    inner: Sequence[str],
 ) -> frozenset[str]:
     if inner:
         return _P if column is _widest(table, row) else _NOTHING
-    pair = len(of) == 2  # noqa: PLR2004 (a difference is between two)
+    pair = len(compared_columns) == 2  # noqa: PLR2004 (a difference is between two)
     return _INTERVAL | _P | {"difference", "se"} if pair else _P
 
 
@@ -159,5 +169,5 @@ def _widest(table: Table, row: TableRow) -> TableColumn | None:
     """Give the column of a test of trend: the one that compares most arms, if there are scores."""
     if row.ancova is None or row.ancova.scores is None:
         return None
-    compared = [each for each in table.columns if each.compare is not None]
-    return max(compared, key=lambda each: len(each.compare or ()), default=None)
+    compared = [candidate for candidate in table.columns if candidate.compare is not None]
+    return max(compared, key=lambda candidate: len(candidate.compare or ()), default=None)

@@ -30,7 +30,7 @@ class RefersTo:
     `trial.tables.checking` knows what may be named; a text without this mark names nothing.
     """
 
-    what: str
+    target: str
 
 
 Term = Annotated[str, AfterValidator(term)]
@@ -58,8 +58,8 @@ def inline_model(model: type[Model]) -> WrapValidator:
     So its faults are those of that form, and not of the name that it is not.
     """
 
-    def read(value: Any, other: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 (any JSON)
-        return model.model_validate(value) if isinstance(value, dict) else other(value)
+    def read(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 (any JSON)
+        return model.model_validate(value) if isinstance(value, dict) else handler(value)
 
     return WrapValidator(read)
 
@@ -94,15 +94,15 @@ def _called(part: Named | Level | str | int) -> str:
 
 
 def only_form(
-    part: Model, forms: Mapping[str, Sequence[str]], what: str, common: Sequence[str] = ()
+    part: Model, forms: Mapping[str, Sequence[str]], noun: str, common: Sequence[str] = ()
 ) -> str:
     """Give the one form that a part takes, and refuse what that form has no use for."""
-    given = [name for name in forms if getattr(part, name) is not None]
-    if len(given) != 1:
-        raise ValueError(f"{what} takes exactly one of {', '.join(forms)}")
-    (name,) = given
+    present = [name for name in forms if getattr(part, name) is not None]
+    if len(present) != 1:
+        raise ValueError(f"{noun} takes exactly one of {', '.join(forms)}")
+    (name,) = present
     if stray := sorted(part.model_fields_set - {name, *forms[name], *common}):
-        raise ValueError(f"{what} of {name} takes no {', '.join(stray)}")
+        raise ValueError(f"{noun} of {name} takes no {', '.join(stray)}")
     return name
 
 
@@ -119,10 +119,10 @@ class Bounds(Model):
 
     @model_validator(mode="after")
     def _hold_something(self) -> "Bounds":
-        lows = [(each, strict) for each, strict in ((self.at_least, False), (self.more_than, True))
-                if each is not None]  # fmt: skip
-        highs = [(each, strict) for each, strict in ((self.at_most, False), (self.below, True))
-                 if each is not None]  # fmt: skip
+        lower_bounds = (self.at_least, False), (self.more_than, True)
+        upper_bounds = (self.at_most, False), (self.below, True)
+        lows = [(bound, strict) for bound, strict in lower_bounds if bound is not None]
+        highs = [(bound, strict) for bound, strict in upper_bounds if bound is not None]
         for low, above in lows:
             for high, beneath in highs:
                 if low > high or (low == high and (above or beneath)):

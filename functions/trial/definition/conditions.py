@@ -43,8 +43,8 @@ Selection = tuple[tuple[str, frozenset[str]], ...]
 def selection(where: Where) -> Selection:
     """Give what is wanted of fields as a key."""
     return tuple(
-        (name, frozenset(map(term, [wanted] if isinstance(wanted, str) else wanted)))
-        for name, wanted in sorted(where.items())
+        (name, frozenset(map(term, [values] if isinstance(values, str) else values)))
+        for name, values in sorted(where.items())
     )
 
 
@@ -221,17 +221,17 @@ class Condition(Bounds):
         kind = only_form(self, CONDITION_FORMS, "a condition")
         if kind == "characteristic" and not self.levels:
             raise ValueError("a condition on a characteristic names its levels")
-        wanted = (*BOUNDS, "assessed")
-        if kind == "measure" and self.model_fields_set.isdisjoint(wanted):
-            raise ValueError(f"a condition on a measure takes {', '.join(wanted)}")
+        required = (*BOUNDS, "assessed")
+        if kind == "measure" and self.model_fields_set.isdisjoint(required):
+            raise ValueError(f"a condition on a measure takes {', '.join(required)}")
         return self
 
     def at_visit(self, visit: str) -> "Condition":
         """Give it with a visit filled in where a measure written in place names none."""
         for name in ("all", "any", "none"):
             if (refs := getattr(self, name)) is not None:
-                found = [each if isinstance(each, str) else each.at_visit(visit) for each in refs]
-                return self.model_copy(update={name: found})
+                filled = [ref if isinstance(ref, str) else ref.at_visit(visit) for ref in refs]
+                return self.model_copy(update={name: filled})
         if not isinstance(self.measure, Measure) or not self.measure.without_date:
             return self
         return self.model_copy(update={"measure": self.measure.model_copy(update={"at": visit})})

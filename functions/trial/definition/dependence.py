@@ -59,16 +59,20 @@ class ArmDependence:
         if not isinstance(ref, Condition):
             return self._named("condition", self._definition.conditions, ref, self.condition)
         return (
-            any(self.condition(each) for of in (ref.all, ref.any, ref.none) for each in of or ())
+            any(
+                self.condition(inner)
+                for refs in (ref.all, ref.any, ref.none)
+                for inner in refs or ()
+            )
             or (ref.recorded is not None and self.records(ref.recorded, ref.where))
             or (ref.characteristic is not None and self.category(ref.characteristic))
             or (ref.adverse_event is not None and self.events(ref.adverse_event))
             or (ref.measure is not None and self.measure(ref.measure))
         )
 
-    def events(self, wanted: AdverseEventFilter) -> bool:
+    def events(self, event_filter: AdverseEventFilter) -> bool:
         """Say it of a filter of adverse events."""
-        return wanted.treatment is not None
+        return event_filter.treatment is not None
 
     def category(self, name: str) -> bool:
         """Say it of what sorts subjects: a characteristic, a stratum, classes, the arm itself."""
@@ -100,16 +104,16 @@ class ArmDependence:
 
     def source(self, name: str, records: str) -> bool:
         """Say it of what a listing of some records shows in a column."""
-        what, _, of = name.partition(":")
-        named: Mapping[str, Callable[[str], bool]] = {
+        part_kind, _, part_name = name.partition(":")
+        checks: Mapping[str, Callable[[str], bool]] = {
             "characteristic": self.category,
             "class": self.category,
             "measure": self.measure,
             "condition": self.condition,
             "set": self.set,
         }
-        if of:
-            return what in named and named[what](of)
+        if part_name:
+            return part_kind in checks and checks[part_kind](part_name)
         field, _, _ = name.partition(".")
         return name in blinding.UNBLINDING_SOURCES or field in blinding.unblinding_fields(records)
 
@@ -117,12 +121,12 @@ class ArmDependence:
         """Say it of a table's row; of references by column see each."""
         conditions = (row.where, row.count, row.denominator, row.not_due, *(row.pairs or ()))
         return (
-            any(self.condition(each) for each in conditions if isinstance(each, str | Condition))
+            any(self.condition(ref) for ref in conditions if isinstance(ref, str | Condition))
             or (isinstance(row.summary, str | Measure) and self.measure(row.summary))
             or any(
-                self.events(each if isinstance(each, AdverseEventFilter) else each.filter)
-                for each in (row.events, row.terms, row.worst, row.incidence)
-                if each is not None
+                self.events(part if isinstance(part, AdverseEventFilter) else part.filter)
+                for part in (row.events, row.terms, row.worst, row.incidence)
+                if part is not None
             )
             or (row.levels is not None and self.levels(row.levels))
             or (row.shift is not None and any(map(self.category, vars(row.shift).values())))

@@ -97,12 +97,12 @@ def _window(visit: Visit) -> tuple[float, float]:
 def check_no_overlap(visits: list[Visit]) -> list[Visit]:
     """Refuse windows that overlap within a schedule: one result would stand for two visits."""
     for schedule in {visit.schedule for visit in visits}:
-        of_schedule = [each for each in visits if each.schedule == schedule and each.window]
-        if len({each.days_from for each in of_schedule}) > 1:
+        scheduled = [visit for visit in visits if visit.schedule == schedule and visit.window]
+        if len({visit.days_from for visit in scheduled}) > 1:
             raise ValueError(f"the visits of schedule {schedule} count days from different dates")
-        for one, following in pairwise(sorted(of_schedule, key=_window)):
-            if _window(following)[0] <= _window(one)[1]:
-                raise ValueError(f"the windows of {one.id} and {following.id} overlap")
+        for previous, following in pairwise(sorted(scheduled, key=_window)):
+            if _window(following)[0] <= _window(previous)[1]:
+                raise ValueError(f"the windows of {previous.id} and {following.id} overlap")
     return visits
 
 

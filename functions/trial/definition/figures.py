@@ -72,11 +72,11 @@ class FigureDefinition(Model):
 
         A waterfall needs each value, which sums keep only for order statistics.
         """
-        given = getattr(row, row.kind) if row.kind else {}
+        by_column = getattr(row, row.kind) if row.kind else {}
         return [
             column.id
             for column in table.columns
             if column.set is not None
-            and (column.id in given if isinstance(given, dict) else True)
+            and (column.id in by_column if isinstance(by_column, dict) else True)
             and (self.kind != "waterfall" or row.tallied(column.id))
         ]

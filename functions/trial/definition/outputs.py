@@ -293,10 +293,10 @@ class TableRow(Model):
 
     def statistics_of(self, column: str) -> Statistics:
         """Give the statistics that a summary shows in a column."""
-        given = self.statistics
-        if isinstance(given, dict):
-            return given.get(column, DEFAULT_STATISTICS)
-        return given or DEFAULT_STATISTICS
+        chosen = self.statistics
+        if isinstance(chosen, dict):
+            return chosen.get(column, DEFAULT_STATISTICS)
+        return chosen or DEFAULT_STATISTICS
 
     def tallied(self, column: str) -> bool:
         """Say whether a summary keeps each value of a column, for order statistics."""
@@ -338,22 +338,22 @@ class Table(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _told_apart(cls, table: Any) -> Any:  # noqa: ANN401 (any JSON)
+    def _with_columns_marked(cls, table: Any) -> Any:  # noqa: ANN401 (any JSON)
         """Find out what its rows have by column: a row by itself does not know the columns."""
         if not isinstance(table, dict) or not isinstance(table.get("rows"), list):
             return table
-        return {**table, "rows": [_told_apart(row, table) for row in table["rows"]]}
+        return {**table, "rows": [_with_columns_marked(row, table) for row in table["rows"]]}
 
 
-def _told_apart(row: Any, table: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON)
+def _with_columns_marked(row: Any, table: Mapping[str, Any]) -> Any:  # noqa: ANN401 (any JSON)
     if not isinstance(row, dict):
         return row
-    found = {
+    by_column = {
         name: ByColumn(row[name])
-        for name, only_form in _BY_COLUMN.items()
-        if isinstance(row.get(name), dict) and is_by_column(row[name], table, only_form)
+        for name, model in _BY_COLUMN.items()
+        if isinstance(row.get(name), dict) and is_by_column(row[name], table, model)
     }
-    return {**row, **found}
+    return {**row, **by_column}
 
 
 def _power_of_ten(value: Decimal) -> Decimal:
@@ -447,7 +447,7 @@ def default_dataset_name(listing: str) -> str:
 
 def check_unique_dataset_names(listings: list[ListingDefinition]) -> list[ListingDefinition]:
     """Refuse two listings whose data would be one file."""
-    names = [each.data_name for each in listings]
+    names = [listing.data_name for listing in listings]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"gives {', '.join(twice)} as the data set of more than one listing")
     return listings

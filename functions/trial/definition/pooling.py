@@ -30,9 +30,9 @@ def pooled(definition: Definition) -> Definition:
     """Leave out whatever tells arms apart."""
     tells = ArmDependence(definition)
     tables = [
-        table
-        for each in definition.tables
-        if (table := _table(each, definition, tells)) is not None
+        open_table
+        for table in definition.tables
+        if (open_table := _table(table, definition, tells)) is not None
     ]
     parts: Mapping[str, Callable[[str], bool]] = {
         "measures": tells.measure,
@@ -45,7 +45,7 @@ def pooled(definition: Definition) -> Definition:
         name: {key: part for key, part in getattr(definition, name).items() if not tells_of(key)}
         for name, tells_of in parts.items()
     }
-    seen = definition.model_copy(
+    open_definition = definition.model_copy(
         update={
             **named,
             "arms": [],
@@ -53,26 +53,28 @@ def pooled(definition: Definition) -> Definition:
             "completion": _completion(definition.completion, tells),
             "testing": _testing(definition.testing, tables),
             "key_results": [
-                each for each in definition.key_results if _stands(each.source, tables)
+                result for result in definition.key_results if _stands(result.source, tables)
             ],
             "figures": [
-                figure
-                for each in definition.figures
-                if (figure := _figure(each, tables)) is not None
+                open_figure
+                for figure in definition.figures
+                if (open_figure := _figure(figure, tables)) is not None
             ],
             "flow": _flow(definition.flow, tables, tells),
             "listings": [
-                listing
-                for each in definition.listings
-                if (listing := _listing(each, tells)) is not None
+                open_listing
+                for listing in definition.listings
+                if (open_listing := _listing(listing, tells)) is not None
             ],
         }
     )
-    left = {
-        item: [name for name in names if find_output(name, seen) is not None]
+    outputs_by_item = {
+        item: [name for name in names if find_output(name, open_definition) is not None]
         for item, names in definition.consort.items()
     }
-    return seen.model_copy(update={"consort": {item: each for item, each in left.items() if each}})
+    return open_definition.model_copy(
+        update={"consort": {item: names for item, names in outputs_by_item.items() if names}}
+    )
 
 
 def _completion(
@@ -94,13 +96,17 @@ def _testing(testing: Testing | None, tables: list[Table]) -> Testing | None:
 
 def _table(table: Table, definition: Definition, tells: ArmDependence) -> Table | None:
     columns, stands = _columns(table, definition, tells)
-    made = {row.id: _row(row, stands, tells) for row in table.rows}
+    pooled_rows = {row.id: _row(row, stands, tells) for row in table.rows}
     rows = []
     for i, row in enumerate(table.rows):
-        under = takewhile(lambda each: each.kind is not None, table.rows[i + 1 :])
-        left = [made[each.id] is not None for each in under] if row.kind is None else []
-        if (kept := made[row.id]) is not None and (not left or any(left)):
-            rows.append(kept)
+        under = takewhile(lambda following: following.kind is not None, table.rows[i + 1 :])
+        rows_below = (
+            [pooled_rows[following.id] is not None for following in under]
+            if row.kind is None
+            else []
+        )
+        if (pooled_row := pooled_rows[row.id]) is not None and (not rows_below or any(rows_below)):
+            rows.append(pooled_row)
     if not columns or all(row.kind is None for row in rows):
         return None
     return table.model_copy(update={"columns": columns, "rows": rows})
@@ -110,13 +116,16 @@ def _columns(
     table: Table, definition: Definition, tells: ArmDependence
 ) -> tuple[list[TableColumn], _Stands]:
     """Give the columns of all arms or, where there is none, one of each set of subjects."""
-    shown = [each for each in table.columns if each.set is not None and not _hidden(each, tells)]
-    if kept := [each for each in shown if each.arm is None]:
-        return kept, {each.id: each.id for each in kept}
+    visible = [
+        column for column in table.columns if column.set is not None and not _hidden(column, tells)
+    ]
+    if of_all_arms := [column for column in visible if column.arm is None]:
+        return of_all_arms, {column.id: column.id for column in of_all_arms}
     groups: list[list[TableColumn]] = []
-    for each in shown:
-        of = [group for group in groups if (group[0].set, group[0].where) == (each.set, each.where)]
-        of[0].append(each) if of else groups.append([each])
+    for column in visible:
+        population = column.set, column.where
+        group = next((g for g in groups if (g[0].set, g[0].where) == population), None)
+        group.append(column) if group is not None else groups.append([column])
     columns = []
     for i, (first, *_) in enumerate(groups, 1):
         label = ALL_ARMS
@@ -125,7 +134,7 @@ def _columns(
         update = {"id": f"all-arms-{i}", "label": label, "arm": None}
         columns.append(first.model_copy(update=update))
     stands = zip(columns, groups, strict=True)
-    return columns, {each.id: column.id for column, group in stands for each in group}
+    return columns, {member.id: column.id for column, group in stands for member in group}
 
 
 def _hidden(column: TableColumn, tells: ArmDependence) -> bool:
@@ -140,8 +149,8 @@ def _row(row: TableRow, stands: _Stands, tells: ArmDependence) -> TableRow | Non
         return None
     update: dict[str, Any] = {}
     for name in _BY_COLUMN:
-        if isinstance(given := getattr(row, name), dict):
-            update[name] = _by_column(given, stands, _TELLS[name](tells))
+        if isinstance(value := getattr(row, name), dict):
+            update[name] = _by_column(value, stands, _TELLS[name](tells))
             if name == row.kind and not update[name]:
                 return None
     if row.column is not None:
@@ -160,24 +169,30 @@ _TELLS: Mapping[str, Callable[[ArmDependence], Callable[[Any], bool]]] = {
 
 
 def _by_column(
-    given: Mapping[str, Any], stands: _Stands, tells: Callable[[Any], bool]
+    values: Mapping[str, Any], stands: _Stands, tells: Callable[[Any], bool]
 ) -> dict[str, Any]:
     """Keep what each column shows; one that stands for several must show the same of each."""
-    made = {}
+    shared = {}
     for name in dict.fromkeys(stands.values()):
-        first, *others = [given.get(of) for of, column in stands.items() if column == name]
-        if first is not None and all(each == first for each in others) and not tells(first):
-            made[name] = first
-    return made
+        first, *others = [
+            values.get(source_column) for source_column, column in stands.items() if column == name
+        ]
+        if (
+            first is not None
+            and all(other_value == first for other_value in others)
+            and not tells(first)
+        ):
+            shared[name] = first
+    return shared
 
 
-def _stands(wanted: CellRef, tables: list[Table]) -> bool:
+def _stands(ref: CellRef, tables: list[Table]) -> bool:
     """Say whether a cell is still there."""
-    if (found := find_row(wanted, tables)) is None:
+    if (match := find_row(ref, tables)) is None:
         return False
-    _, row = found
-    given = getattr(row, row.kind) if row.kind else None
-    return not isinstance(given, dict) or wanted.column in given
+    _, row = match
+    value = getattr(row, row.kind) if row.kind else None
+    return not isinstance(value, dict) or ref.column in value
 
 
 def _figure(figure: FigureDefinition, tables: list[Table]) -> FigureDefinition | None:
@@ -185,8 +200,8 @@ def _figure(figure: FigureDefinition, tables: list[Table]) -> FigureDefinition |
     source = figure.source
     for table in tables:
         for row in table.rows if table.id == source.table else ():
-            if row.id == source.row and (left := figure.fitting(table, row)):
-                columns = [each for each in source.columns if each in left]
+            if row.id == source.row and (visible := figure.fitting(table, row)):
+                columns = [name for name in source.columns if name in visible]
                 return figure.model_copy(
                     update={"source": source.model_copy(update={"columns": columns})}
                 )
@@ -194,18 +209,26 @@ def _figure(figure: FigureDefinition, tables: list[Table]) -> FigureDefinition |
 
 
 def _flow(flow: FlowDefinition, tables: list[Table], tells: ArmDependence) -> FlowDefinition:
-    stages = [made for each in flow.stages if (made := _stage(each, tables, tells)) is not None]
-    left = {box.id for stage in stages for box in (stage.box, *stage.side)}
-    identities = [each for each in flow.identities if left.issuperset({each.total, *each.parts})]
+    stages = [
+        pooled_stage
+        for stage in flow.stages
+        if (pooled_stage := _stage(stage, tables, tells)) is not None
+    ]
+    box_ids = {box.id for open_stage in stages for box in (open_stage.box, *open_stage.side)}
+    identities = [
+        identity
+        for identity in flow.identities
+        if box_ids.issuperset({identity.total, *identity.parts})
+    ]
     return flow.model_copy(update={"stages": stages, "identities": identities})
 
 
 def _stage(stage: FlowStage, tables: list[Table], tells: ArmDependence) -> FlowStage | None:
-    box, *side = (_box(each, tables, tells) for each in (stage.box, *stage.side))
+    box, *side = (_box(part, tables, tells) for part in (stage.box, *stage.side))
     if box is None:
         return None
-    left = [each for each in side if each is not None]
-    return stage.model_copy(update={"box": box, "side": left, "by_arm": False})
+    side_boxes = [side_box for side_box in side if side_box is not None]
+    return stage.model_copy(update={"box": box, "side": side_boxes, "by_arm": False})
 
 
 def _box(box: FlowBox, tables: list[Table], tells: ArmDependence) -> FlowBox | None:
@@ -225,8 +248,8 @@ def _listing(listing: ListingDefinition, tells: ArmDependence) -> ListingDefinit
     if listing.subjects is not None and tells.condition(listing.subjects):
         return None
     columns = [
-        each
-        for each in listing.columns
-        if each.source is None or not tells.source(each.source, listing.records)
+        column
+        for column in listing.columns
+        if column.source is None or not tells.source(column.source, listing.records)
     ]
     return listing.model_copy(update={"columns": columns}) if columns else None

@@ -38,38 +38,38 @@ StoredDecimals = Annotated[int, Field(ge=0, le=MAX_RESULT_PLACES)]
 class Precision:
     """How finely a number is kept (`places`) and printed (`decimals`, those of the data).
 
-    A single value is written with `written` decimals at least. A row of sums holds the tally of
-    values that lie near each other, by steps of `grid` decimals. What is `endless` has no last
-    decimal; if it is not `exact`, its kept values stand for others that were not rounded. That
-    values are `rounded` is a rule of the study: then those are exact that were.
+    A single value is written with at least `value_decimals` decimals. One row of sums holds the
+    tally of neighbouring values, in steps of `tally_decimals` decimals. A `nonterminating` number
+    has no last decimal; where it is not `exact`, its stored values stand for others that were not
+    rounded. `rounded` is a rule of the study: then values that were exact stay exact.
     """
 
     places: int
     decimals: int
-    grid: int
-    written: int
-    endless: bool = False
+    tally_decimals: int
+    value_decimals: int
+    nonterminating: bool = False
     exact: bool = True
     rounded: bool = False
 
     @property
-    def printable(self) -> int | None:
+    def max_decimals(self) -> int | None:
         """The most decimals that can be printed of it and its statistics; None: any."""
-        return max(self.places - GUARD_PLACES, 0) if self.endless else None
+        return max(self.places - GUARD_PLACES, 0) if self.nonterminating else None
 
     def averaged(self) -> "Precision":
         """Give the precision of a mean of several such values."""
         places = max(self.places, NONTERMINATING_PLACES)
-        return replace(self, places=places, endless=True, exact=False)
+        return replace(self, places=places, nonterminating=True, exact=False)
 
 
-WHOLE = Precision(places=0, decimals=0, grid=0, written=0)
+WHOLE = Precision(places=0, decimals=0, tally_decimals=0, value_decimals=0)
 PERCENT = Precision(
     places=NONTERMINATING_PLACES,
     decimals=PERCENT_DECIMALS,
-    grid=PERCENT_DECIMALS + 1,
-    written=PERCENT_DECIMALS,
-    endless=True,
+    tally_decimals=PERCENT_DECIMALS + 1,
+    value_decimals=PERCENT_DECIMALS,
+    nonterminating=True,
     exact=False,
 )
 
@@ -93,11 +93,11 @@ class Measured(Model):
     @model_validator(mode="after")
     def _agree(self) -> "Measured":
         for name in ("order_places", "decimals"):
-            given = getattr(self, name)
-            if self.places is not None and given is not None and given > self.places:
+            decimals = getattr(self, name)
+            if self.places is not None and decimals is not None and decimals > self.places:
                 raise ValueError(
-                    f"{name} {given} is more than the {self.places} places that are kept:"
-                    f" write places: {given}, or leave places out"
+                    f"{name} {decimals} is more than the {self.places} places that are kept:"
+                    f" write places: {decimals}, or leave places out"
                 )
         if self.rounded and self.places is None:
             raise ValueError("rounded takes places, to which results are rounded half up")
@@ -110,8 +110,8 @@ class Measured(Model):
     @property
     def result_places(self) -> int:
         """The decimals that a number may have as it is reported."""
-        given = MAX_RESULT_PLACES if self.places is None else self.places
-        return given if given <= MEASURED_PLACES else MAX_RESULT_PLACES
+        places = MAX_RESULT_PLACES if self.places is None else self.places
+        return places if places <= MEASURED_PLACES else MAX_RESULT_PLACES
 
     @cached_property
     def precision(self) -> Precision:
@@ -123,36 +123,48 @@ class Measured(Model):
         decimals = self._decimals(min(self.places or 0, _MAX_DECIMALS))
         if self.rounded and self.places is not None:
             places = self.places
-        written, grid = self._written(decimals), min(self._grid(decimals), places)
+        value_decimals, tally_decimals = (
+            self._value_decimals(decimals),
+            min(self._tally_decimals(decimals), places),
+        )
         if places <= MAX_STORED_PLACES:
-            return Precision(places, decimals, grid, written, rounded=self.rounded)
-        kept = max(NONTERMINATING_PLACES, self.result_places)
-        return Precision(kept, decimals, grid, written, endless=True, exact=False)
+            return Precision(places, decimals, tally_decimals, value_decimals, rounded=self.rounded)
+        kept_places = max(NONTERMINATING_PLACES, self.result_places)
+        return Precision(
+            kept_places, decimals, tally_decimals, value_decimals, nonterminating=True, exact=False
+        )
 
     def _derived(self) -> Precision:
         """Keep what has no last decimal: the places that are given are a rule of the study."""
         if self.places is None:
             decimals = self._decimals(NONTERMINATING_DECIMALS)
-            grid = min(self._grid(decimals), NONTERMINATING_PLACES)
+            tally_decimals = min(self._tally_decimals(decimals), NONTERMINATING_PLACES)
             return Precision(
-                NONTERMINATING_PLACES, decimals, grid, decimals, endless=True, exact=False
+                NONTERMINATING_PLACES,
+                decimals,
+                tally_decimals,
+                decimals,
+                nonterminating=True,
+                exact=False,
             )
         decimals = self._decimals(
             min(NONTERMINATING_DECIMALS, max(self.places - GUARD_PLACES - EXTRA_DECIMALS, 0))
         )
-        grid = self._grid(decimals)
-        return Precision(self.places, decimals, grid, self.places, endless=True, rounded=True)
+        tally_decimals = self._tally_decimals(decimals)
+        return Precision(
+            self.places, decimals, tally_decimals, self.places, nonterminating=True, rounded=True
+        )
 
     def _decimals(self, otherwise: int) -> int:
         return otherwise if self.decimals is None else self.decimals
 
-    def _written(self, decimals: int) -> int:
+    def _value_decimals(self, decimals: int) -> int:
         """Give the decimals that a value always shows: those that it was measured to."""
         if self.places is None or self.places > MEASURED_PLACES:
             return decimals
         return self.places
 
-    def _grid(self, decimals: int) -> int:
+    def _tally_decimals(self, decimals: int) -> int:
         if self.order_places is not None:
             return self.order_places
         return decimals + 1 if self.places is None else self.places

@@ -12,7 +12,7 @@ _DEPTH = {"levels": 1, "worst": 1, "shift": 2, "survival": 1, "ancova": 1}
 def find_row(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | None:
     """Find the table and the row that give a cell: of many kinds the rows come with the data."""
     for table in tables:
-        if table.id == ref.table and ref.column in {each.id for each in table.columns}:
+        if table.id == ref.table and ref.column in {column.id for column in table.columns}:
             for row in table.rows:
                 if ref.row.split("/")[0] == row.id and ref.row.count("/") <= _depth(row):
                     return table, row
@@ -29,17 +29,17 @@ def _depth(row: TableRow) -> int:
 def output_titles(definition: Definition) -> Mapping[str, Mapping[str, str]]:
     """Give the titles of the outputs by their ids, by what they are."""
     return {
-        "table": {each.id: each.title for each in definition.tables},
-        "listing": {each.id: each.title for each in definition.listings},
-        "key_result": {each.id: each.label for each in definition.key_results},
-        "figure": {each.id: each.title for each in definition.figures},
+        "table": {table.id: table.title for table in definition.tables},
+        "listing": {listing.id: listing.title for listing in definition.listings},
+        "key_result": {result.id: result.label for result in definition.key_results},
+        "figure": {figure.id: figure.title for figure in definition.figures},
     }
 
 
 def find_output(name: str, definition: Definition) -> tuple[str, str, str] | None:
     """Find an output by `<kind>:<id>` or its id: what it is, its id and its title."""
-    wanted, _, id_ = name.rpartition(":")
+    kind_wanted, _, id_ = name.rpartition(":")
     for kind, titles in output_titles(definition).items():
-        if id_ in titles and wanted in ("", kind):
+        if id_ in titles and kind_wanted in ("", kind):
             return kind, id_, titles[id_]
     return None

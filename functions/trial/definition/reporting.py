@@ -49,7 +49,7 @@ class Testing(Model):
 
     @model_validator(mode="after")
     def _within_alpha(self) -> "Testing":
-        if above := [each.id for each in self.looks if each.alpha > self.alpha]:
+        if above := [look.id for look in self.looks if look.alpha > self.alpha]:
             raise ValueError(f"gives {', '.join(above)} more than alpha, which is of all looks")
         return self
 

@@ -19,15 +19,17 @@ def limit_errors(value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON 
     """Name what is too much, by pointers; nothing here recurses, however deep it is written."""
     waiting = [("", value)]
     while waiting:
-        pointer, each = waiting.pop()
-        if isinstance(each, dict | list):
-            if len(each) > _most(pointer):
-                detail = f"has {len(each)} members, of {_most(pointer)} that are possible"
+        pointer, part = waiting.pop()
+        if isinstance(part, dict | list):
+            if len(part) > _most(pointer):
+                detail = f"has {len(part)} members, of {_most(pointer)} that are possible"
                 yield FieldError(pointer, detail)
                 continue
-            parts = each.items() if isinstance(each, dict) else enumerate(each)
-            waiting += [(f"{pointer}/{json_pointer.escape(name)}", part) for name, part in parts]
-        elif isinstance(each, int | float | Decimal) and not _is_bounded(Decimal(each)):
+            parts = part.items() if isinstance(part, dict) else enumerate(part)
+            waiting += [
+                (f"{pointer}/{json_pointer.escape(name)}", member) for name, member in parts
+            ]
+        elif isinstance(part, int | float | Decimal) and not _is_bounded(Decimal(part)):
             yield FieldError(
                 pointer, f"has more than {MAX_DIGITS} places before or after the point"
             )
@@ -51,28 +53,30 @@ def _is_bounded(number: Decimal) -> bool:
 def _labels(arms: object) -> Iterator[FieldError]:
     """Name arms that bear another's label: in flow and tables nobody could tell them apart."""
     parts = arms[:MAX_ARMS] if isinstance(arms, list) else []
-    labels = [each.get("label") if isinstance(each, dict) else None for each in parts]
-    for at, label in enumerate(labels):
-        if isinstance(label, str) and label in labels[:at]:
-            yield FieldError(f"/arms/{at}/label", f"is the label of another arm too: {label}")
+    labels = [arm.get("label") if isinstance(arm, dict) else None for arm in parts]
+    for index, label in enumerate(labels):
+        if isinstance(label, str) and label in labels[:index]:
+            yield FieldError(f"/arms/{index}/label", f"is the label of another arm too: {label}")
 
 
 def _chains(conditions: object) -> Iterator[FieldError]:
     """Name where a chain of conditions is too long; one that goes round is found elsewhere."""
     if not isinstance(conditions, dict):
         return
-    uses = {name: _named(each) & conditions.keys() for name, each in conditions.items()}
-    ready = [name for name, of in uses.items() if not of]
+    uses = {name: _named(condition) & conditions.keys() for name, condition in conditions.items()}
+    ready = [name for name, used_names in uses.items() if not used_names]
     users: dict[str, list[str]] = {name: [] for name in uses}
-    for name, of in uses.items():
-        for each in of:
-            users[each].append(name)
-    length, left = dict.fromkeys(uses, 1), {name: len(of) for name, of in uses.items()}
+    for name, used_names in uses.items():
+        for used_name in used_names:
+            users[used_name].append(name)
+    length = dict.fromkeys(uses, 1)
+    unresolved = {name: len(used_names) for name, used_names in uses.items()}
     while ready:
         name = ready.pop()
         for user in users[name]:
-            length[user], left[user] = max(length[user], length[name] + 1), left[user] - 1
-            if not left[user]:
+            length[user] = max(length[user], length[name] + 1)
+            unresolved[user] -= 1
+            if not unresolved[user]:
                 ready.append(user)
     longest = max(length, key=lambda name: length[name], default="")
     if longest and length[longest] > MAX_CHAIN:
@@ -84,13 +88,13 @@ def _chains(conditions: object) -> Iterator[FieldError]:
 
 def _named(condition: object) -> set[str]:
     """Give every text in a condition: those that are names of conditions are used by it."""
-    waiting, found = [condition], set()
+    waiting, texts = [condition], set()
     while waiting:
         match waiting.pop():
             case str() as text:
-                found.add(text)
+                texts.add(text)
             case dict() as members:
                 waiting += members.values()
             case list() as parts:
                 waiting += parts
-    return found
+    return texts

@@ -53,7 +53,7 @@ class Study:
         return replace(self, definition=pooled(self.definition), pooled=True)
 
     @property
-    def written(self) -> str:
+    def visible_source(self) -> str:
         """The definition as its audience may read it, as canonical JSON.
 
         That of all is as its sponsor wrote it, and its SHA-256 begins with the digest; the pooled
@@ -61,8 +61,8 @@ class Study:
         """
         if not self.pooled:
             return self.source
-        left = self.definition.model_dump_json(exclude_unset=True)
-        return json_body.canonical(json_body.read_json(left))
+        pooled_json = self.definition.model_dump_json(exclude_unset=True)
+        return json_body.canonical(json_body.read_json(pooled_json))
 
     @property
     def views(self) -> "tuple[Study, ...]":
@@ -75,15 +75,15 @@ class Study:
         return generation(self.digest, self.version)
 
     @cached_property
-    def asked(self) -> Mapping[tuple[str, Selection], Sequence[str]]:
+    def results_used(self) -> Mapping[tuple[str, Selection], Sequence[str]]:
         """The places that results are asked for at, by parameter and how they were obtained."""
         return results_used(self.definition)
 
     @cached_property
     def treatments(self) -> Sequence[str]:
         """What a dose may be of: what the arms give, and placebo; none where no arm says it."""
-        given = [treatment for arm in self.definition.arms for treatment in arm.treatments]
-        return list(dict.fromkeys([*given, *self.definition.placebo])) if given else ()
+        by_arms = [name for arm in self.definition.arms for name in arm.treatments]
+        return list(dict.fromkeys([*by_arms, *self.definition.placebo])) if by_arms else ()
 
     @cached_property
     def vocabularies(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
@@ -107,7 +107,7 @@ def load(text: str | bytes, version: int | None = None) -> Study:
     try:
         definition = Definition.model_validate_json(json.dumps(value, default=str))
     except ValidationError as error:
-        found = validation_errors(error, value)
-        raise Rejected(422, "Definition not accepted", "", *found) from None
+        errors = validation_errors(error, value)
+        raise Rejected(422, "Definition not accepted", "", *errors) from None
     study = Study(definition, json_body.digest(value).hex(), json_body.canonical(value))
     return study if version is None else replace(study, version=version)

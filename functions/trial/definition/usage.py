@@ -25,20 +25,20 @@ def results_used(definition: Definition) -> Mapping[tuple[str, Selection], Seque
     Places are visits, baselines, `first` and `last` after the first dose, and visits that the last
     result is carried forward to.
     """
-    found: dict[tuple[str, Selection], dict[str, None]] = {}
+    places_by_key: dict[tuple[str, Selection], dict[str, None]] = {}
     for measure, places in _measures(definition, definition):
         if measure.parameter in definition.parameters:
             key = str(measure.parameter), selection(measure.where)
-            wanted = found.setdefault(key, {})
+            places_wanted = places_by_key.setdefault(key, {})
             for place in filter(None, (*places, measure.baseline)):
-                wanted |= dict.fromkeys(_named(place, measure, definition))
-    return {key: list(places) for key, places in found.items()}
+                places_wanted |= dict.fromkeys(_named(place, measure, definition))
+    return {key: list(places) for key, places in places_by_key.items()}
 
 
 def _named(place: str, measure: Measure, definition: Definition) -> Iterator[str]:
     baseline = definition.baselines.get(place)
     yield (baseline and baseline.visit) or place
-    if measure.missing == "locf" and any(each.id == place for each in definition.visits):
+    if measure.missing == "locf" and any(visit.id == place for visit in definition.visits):
         yield f"{CARRIED}{place}"
 
 
@@ -47,7 +47,7 @@ def _measures(part: object, definition: Definition) -> Iterator[tuple[Measure, S
     if isinstance(part, Measure):
         yield part, [part.at or part.after_first_dose or ""]
     if isinstance(part, TableRow) and part.visits is not None:
-        visits = [each.id for each in definition.visits] if part.visits == "all" else part.visits
+        visits = [visit.id for visit in definition.visits] if part.visits == "all" else part.visits
         for measure, _ in _measures(_resolved(part, definition), definition):
             yield measure, visits
         return
@@ -58,8 +58,8 @@ def _measures(part: object, definition: Definition) -> Iterator[tuple[Measure, S
 def _resolved(row: TableRow, definition: Definition) -> list[object]:
     """Give the parts of a row by visit, with the measures that a summary names."""
     summary = row.summary
-    given = list(summary.values()) if isinstance(summary, dict) else [summary]
-    measures = [definition.measures.get(e) if isinstance(e, str) else e for e in given]
+    refs = list(summary.values()) if isinstance(summary, dict) else [summary]
+    measures = [definition.measures.get(ref) if isinstance(ref, str) else ref for ref in refs]
     return [*measures, row.count, row.not_due]
 
 
@@ -85,15 +85,15 @@ def record_kinds_used(definition: Definition) -> frozenset[str]:
 
     Whoever says how adverse events are judged collects them, whatever the tables show.
     """
-    found = frozenset(_kinds(definition))
-    return found | {EVENTS} if "adverse_events" in definition.model_fields_set else found
+    kinds = frozenset(_kinds(definition))
+    return kinds | {EVENTS} if "adverse_events" in definition.model_fields_set else kinds
 
 
 def _kinds(part: object) -> Iterator[str]:
     if isinstance(part, AdverseEventFilter):
         yield EVENTS
     if isinstance(part, Span | TimeToEvent):
-        yield from (_DATES[each] for each in _dates(part) if each in _DATES)
+        yield from (_DATES[name] for name in _dates(part) if name in _DATES)
     if isinstance(part, str) and part in KINDS:
         yield part
     for inner in _inside(part):
@@ -101,7 +101,6 @@ def _kinds(part: object) -> Iterator[str]:
 
 
 def _dates(part: Span | TimeToEvent) -> Iterator[str]:
-    for each in _inside(part):
-        yield from (
-            one for one in (each if isinstance(each, list) else [each]) if isinstance(one, str)
-        )
+    for member in _inside(part):
+        dates = member if isinstance(member, list) else [member]
+        yield from (date for date in dates if isinstance(date, str))

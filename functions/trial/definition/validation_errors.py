@@ -23,51 +23,52 @@ def validation_errors(error: ValidationError, value: object) -> tuple[FieldError
     what was written is meant.
     """
     failures = [
-        _Failure(each["loc"], each["type"], message_for(each))
-        for each in error.errors(include_input=False, include_url=False)
+        _Failure(failure["loc"], failure["type"], message_for(failure))
+        for failure in error.errors(include_input=False, include_url=False)
     ]
-    return tuple(_found(failures, value, ""))
+    return tuple(_field_errors(failures, value, ""))
 
 
-def _found(failures: Sequence[_Failure], value: Any, path: str) -> Iterator[FieldError]:  # noqa: ANN401
+def _field_errors(failures: Sequence[_Failure], value: Any, path: str) -> Iterator[FieldError]:  # noqa: ANN401
     inside: dict[int | str, list[_Failure]] = {}
     forms: dict[int | str, list[_Failure]] = {}
-    for each in failures:
-        if not each.place:
-            yield FieldError(path, each.text)
+    for failure in failures:
+        if not failure.place:
+            yield FieldError(path, failure.text)
             continue
-        first, *rest = each.place
+        first, *inner_place = failure.place
         if _holds(value, first):
-            inside.setdefault(first, []).append(each._replace(place=rest))
-        elif not rest and first == "[key]":  # the name under which the value stands
-            yield FieldError(path, each.text)
-        elif not rest and each.type == "missing":
-            yield FieldError(f"{path}/{first}", each.text)
+            inside.setdefault(first, []).append(failure._replace(place=inner_place))
+        elif not inner_place and first == "[key]":  # the name under which the value stands
+            yield FieldError(path, failure.text)
+        elif not inner_place and failure.type == "missing":
+            yield FieldError(f"{path}/{first}", failure.text)
         else:
-            forms.setdefault(first, []).append(each._replace(place=rest))
-    for name, theirs in inside.items():
-        yield from _found(theirs, value[name], f"{path}/{json_pointer.escape(name)}")
+            forms.setdefault(first, []).append(failure._replace(place=inner_place))
+    for name, inner_failures in inside.items():
+        yield from _field_errors(inner_failures, value[name], f"{path}/{json_pointer.escape(name)}")
     if forms:
-        yield from min((_tried(each, value, path) for each in forms.values()), key=_distance).found
+        attempts = (_attempt(form_failures, value, path) for form_failures in forms.values())
+        yield from min(attempts, key=_distance).errors
 
 
-class _Tried(NamedTuple):
-    """A form that what was written might be of, and what is wrong with it then."""
+class _Attempt(NamedTuple):
+    """One of the forms that the value may have, and its errors if that is what it is."""
 
     other_shape: bool
-    found: Sequence[FieldError]
+    errors: Sequence[FieldError]
 
 
-def _tried(failures: Sequence[_Failure], value: object, path: str) -> _Tried:
-    return _Tried(_other_shape(failures, value), tuple(_found(failures, value, path)))
+def _attempt(failures: Sequence[_Failure], value: object, path: str) -> _Attempt:
+    return _Attempt(_other_shape(failures, value), tuple(_field_errors(failures, value, path)))
 
 
-def _distance(tried: _Tried) -> tuple[bool, int, int]:
+def _distance(attempt: _Attempt) -> tuple[bool, int, int]:
     """Order forms by how far they are: a fault deep inside means that all around it is right."""
     return (
-        tried.other_shape,
-        len(tried.found),
-        -min(fault.pointer.count("/") for fault in tried.found),
+        attempt.other_shape,
+        len(attempt.errors),
+        -min(fault.pointer.count("/") for fault in attempt.errors),
     )
 
 
@@ -80,10 +81,10 @@ def _holds(value: object, name: int | str) -> bool:
 def _other_shape(failures: Sequence[_Failure], value: object) -> bool:
     """Say whether a form is of another shape than what was written: text, an object, a list."""
     return any(
-        not each.place
+        not failure.place
         and (
-            each.type.endswith("_type")
-            or (each.type == "literal_error" and not isinstance(value, str))
+            failure.type.endswith("_type")
+            or (failure.type == "literal_error" and not isinstance(value, str))
         )
-        for each in failures
+        for failure in failures
     )

@@ -96,25 +96,25 @@ DEFAULTS: Mapping[tuple[str, str], Sequence[str]] = {
 """The closed lists: CDISC's submission values of RACE, ETHNIC, COUNTRY, AESEV, ACN and OUT."""
 
 
-def vocabularies_of(given: Vocabularies) -> Mapping[str, Mapping[str, Sequence[str]]]:
+def vocabularies_of(definitions: Vocabularies) -> Mapping[str, Mapping[str, Sequence[str]]]:
     """Give every list of a study, by kind of event and field."""
-    own = [(kind, field) for kind, fields in given.items() for field in fields]
-    made: dict[str, dict[str, Sequence[str]]] = {}
-    for kind, field in (*DEFAULTS, *own):
-        found = words(kind, field, given.get(kind, {}).get(field))
-        if found is not None:
-            made.setdefault(kind, {})[field] = found
-    return made
+    declared = [(kind, field) for kind, fields in definitions.items() for field in fields]
+    by_kind: dict[str, dict[str, Sequence[str]]] = {}
+    for kind, field in (*DEFAULTS, *declared):
+        vocabulary = words(kind, field, definitions.get(kind, {}).get(field))
+        if vocabulary is not None:
+            by_kind.setdefault(kind, {})[field] = vocabulary
+    return by_kind
 
 
-def words(kind: str, field: str, given: object) -> Sequence[str] | None:
+def words(kind: str, field: str, declaration: object) -> Sequence[str] | None:
     """Give what a field may hold, by what the definition says of it; None where anything may."""
     default = DEFAULTS.get((kind, field))
-    match given:
+    match declaration:
         case list():
-            return [each for each in given if isinstance(each, str)]
-        case Added(add=more) | {"add": [*more]}:
-            return [*(default or ()), *(each for each in more if isinstance(each, str))]
+            return [word for word in declaration if isinstance(word, str)]
+        case Added(add=additions) | {"add": [*additions]}:
+            return [*(default or ()), *(word for word in additions if isinstance(word, str))]
         case None:
             return default
         case _:

@@ -32,8 +32,8 @@ _MARK = f"{UNBLINDED}:"
 @cache
 def unblinding_fields(kind: str) -> frozenset[str]:
     """Name the telling fields of a kind's data."""
-    known = KINDS[kind].model_fields if kind in KINDS else {}
-    return frozenset(name for name, field in known.items() if UNBLINDING in field.metadata)
+    model_fields = KINDS[kind].model_fields if kind in KINDS else {}
+    return frozenset(name for name, field in model_fields.items() if UNBLINDING in field.metadata)
 
 
 def blinded(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -67,7 +67,7 @@ def could_unblind(body: bytes) -> bool:
     except Rejected:
         return True
     events = value if isinstance(value, list) else [value]
-    kinds = [kind_of(str(each.get("type"))) for each in events if isinstance(each, dict)]
+    kinds = [kind_of(str(event.get("type"))) for event in events if isinstance(event, dict)]
     return len(kinds) < len(events) or any(
         kind not in KINDS or unblinding_fields(kind) for kind in kinds
     )

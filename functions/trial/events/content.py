@@ -22,24 +22,24 @@ def normal_numbers(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
     """Give a JSON value with its numbers in one spelling: whole ones as `int`, others shortest."""
     match value:
         case dict():
-            return {name: normal_numbers(each) for name, each in value.items()}
+            return {name: normal_numbers(member) for name, member in value.items()}
         case list():
-            return [normal_numbers(each) for each in value]
+            return [normal_numbers(member) for member in value]
         case Decimal():
             return _number(value)
         case _:
             return value
 
 
-def _number(written: Decimal) -> int | Decimal:
-    sign, digits, exponent = written.as_tuple()
+def _number(number: Decimal) -> int | Decimal:
+    sign, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int), "JSON has neither infinities nor NaN"
     shortest = "".join(map(str, digits)).rstrip("0")
     if not shortest:
         return 0
     exponent += len(digits) - len(shortest)
     if 0 <= exponent <= _MOST_DIGITS - len(shortest):
-        return int(written)
+        return int(number)
     return Decimal((sign, tuple(map(int, shortest)), exponent))
 
 
@@ -52,8 +52,8 @@ def without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _members(data: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: _present(value) for name, value in data.items()}
-    return {name: value for name, value in found.items() if value not in (None, [], {})}
+    members = {name: _present(value) for name, value in data.items()}
+    return {name: value for name, value in members.items() if value not in (None, [], {})}
 
 
 def _present(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
@@ -61,11 +61,11 @@ def _present(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
         case dict():
             return _members(value)
         case list():
-            return [_present(each) for each in value]
+            return [_present(item) for item in value]
         case _:
             return value
 
 
 def _to_the_minute(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
-    found = _WHOLE_MINUTE.fullmatch(value) if isinstance(value, str) else None
-    return found[1] if found else value
+    match = _WHOLE_MINUTE.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else value

@@ -37,18 +37,20 @@ def moment(text: str) -> tuple[int, int]:
     return earliest(text), 3600 * hour + 60 * minute + sum(second)
 
 
-def is_order_known(one: str, other: str) -> bool:
+def is_order_known(first: str, second: str) -> bool:
     """Say whether the later of two is known: by day or, of one day, by the times of both."""
-    (day, second), (other_day, other_second) = moment(one), moment(other)
-    return day != other_day or (second != other_second and min(second, other_second) >= 0)
+    (first_day, first_second), (second_day, second_second) = moment(first), moment(second)
+    return first_day != second_day or (
+        first_second != second_second and min(first_second, second_second) >= 0
+    )
 
 
-def not_after(one: str, other: str) -> bool:
+def not_after(first: str, second: str) -> bool:
     """Say whether one local time is at or before another; by day alone where one has no time."""
-    (day, second), (other_day, other_second) = moment(one), moment(other)
-    if second < 0 or other_second < 0:
-        return day <= other_day
-    return (day, second) <= (other_day, other_second)
+    (first_day, first_second), (second_day, second_second) = moment(first), moment(second)
+    if first_second < 0 or second_second < 0:
+        return first_day <= second_day
+    return (first_day, first_second) <= (second_day, second_second)
 
 
 def iso(ordinal: int) -> str:

@@ -76,16 +76,16 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
     if data.reason_for_change is None and (data.revision > 1 or data.action == "void"):
         detail = "is required from revision 2 on and for a void"
         raise Rejected(422, "Event not accepted", "", FieldError("/data/reason_for_change", detail))
-    own = {name: v for name, v in envelope.data.items() if name not in _IDENTITY}
+    data_fields = {name: v for name, v in envelope.data.items() if name not in _IDENTITY}
     if form == NORMAL:
-        own = content.without_empty(own)
-    whole = {
+        data_fields = content.without_empty(data_fields)
+    content_members = {
         "kind": kind,
         "record": data.record,
         "revision": data.revision,
         "action": data.action,
         "reason": data.reason_for_change,
-        "data": own,
+        "data": data_fields,
     }
     return Entry(
         study=named,
@@ -95,8 +95,8 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
         revision=data.revision,
         void=data.action == "void",
         reason=data.reason_for_change,
-        data=own,
-        digest=_digest_of(whole),
+        data=data_fields,
+        digest=_digest_of(content_members),
         event_id=envelope.id,
         source=envelope.source,
         time=envelope.time,
@@ -116,9 +116,9 @@ def _envelope(value: object, form: int) -> Envelope:
         raise _too_deep() from error
 
 
-def _digest_of(whole: dict[str, Any]) -> bytes:
+def _digest_of(content_members: dict[str, Any]) -> bytes:
     try:
-        return digest(whole)
+        return digest(content_members)
     except UnicodeEncodeError as error:
         raise Rejected(400, "Not JSON", "a text holds half of a surrogate pair") from error
     except RecursionError as error:

@@ -36,9 +36,9 @@ MAX_LISTED = 12
 """How many of a list of known names an answer shows."""
 
 
-def known_names_hint(name: str, known: Iterable[str]) -> str:
+def known_names_hint(name: str, known_names: Iterable[str]) -> str:
     """Say, of a name that matches nothing, which are known and which of them was perhaps meant."""
-    names = list(dict.fromkeys(each for each in known if each))
+    names = list(dict.fromkeys(candidate for candidate in known_names if candidate))
     if not names:
         return ". None is defined"
     close = closest_match(name, names)
@@ -46,30 +46,30 @@ def known_names_hint(name: str, known: Iterable[str]) -> str:
     return f"{meant} Known: {abbreviated(names)}"
 
 
-def not_in_list(value: str, known: Sequence[str]) -> str:
+def not_in_list(value: str, allowed: Sequence[str]) -> str:
     """Say that a value is not in a list, and which of it was perhaps meant; never the value."""
-    close = closest_match(value, known)
+    close = closest_match(value, allowed)
     meant = f". Did you mean {close}?" if close is not None else ""
-    return f"is none of {abbreviated(known)}{meant}"
+    return f"is none of {abbreviated(allowed)}{meant}"
 
 
 def abbreviated(names: Sequence[str]) -> str:
     """List names, a long list by how it begins."""
-    rest = f", … ({len(names)} in all)" if len(names) > MAX_LISTED else ""
-    return f"{', '.join(names[:MAX_LISTED])}{rest}"
+    ellipsis = f", … ({len(names)} in all)" if len(names) > MAX_LISTED else ""
+    return f"{', '.join(names[:MAX_LISTED])}{ellipsis}"
 
 
-def closest_match(name: str, known: Iterable[str]) -> str | None:
+def closest_match(name: str, candidates: Iterable[str]) -> str | None:
     """Find the known name that one looks like, whatever its case and the blanks around it."""
     from difflib import get_close_matches  # noqa: PLC0415 (only who refuses something needs it)
 
-    folded = {each.strip().casefold(): each for each in known}
-    wanted = name.strip().casefold()
-    if wanted in folded:
-        return folded[wanted]
-    found = (
-        get_close_matches(wanted, folded, n=1, cutoff=_ALIKE)
-        if _SHORT < len(wanted) <= _LONG
+    folded = {candidate.strip().casefold(): candidate for candidate in candidates}
+    folded_name = name.strip().casefold()
+    if folded_name in folded:
+        return folded[folded_name]
+    matches = (
+        get_close_matches(folded_name, folded, n=1, cutoff=_ALIKE)
+        if _SHORT < len(folded_name) <= _LONG
         else []
     )
-    return folded[found[0]] if found else None
+    return folded[matches[0]] if matches else None

@@ -73,8 +73,8 @@ def _instant(text: str) -> str:
 
 def _not_blank(text: str, info: ValidationInfo) -> str:
     """Refuse a text of nothing visible; journals of before that was refused stay readable."""
-    shown = any(each.isprintable() and not each.isspace() for each in text)
-    if not shown and info.context != AS_WRITTEN:
+    visible = any(character.isprintable() and not character.isspace() for character in text)
+    if not visible and info.context != AS_WRITTEN:
         raise ValueError("must not be blank")
     return text
 
@@ -138,7 +138,7 @@ def is_identifier(text: str) -> bool:
 def validate[Model: BaseModel](
     model: type[Model],
     value: object,
-    at: str,
+    pointer: str,
     title: str = "Event not accepted",
     context: object = None,
 ) -> Model:
@@ -151,9 +151,9 @@ def validate[Model: BaseModel](
     except ValidationError as error:
         faults = tuple(
             FieldError(
-                at + "".join(f"/{json_pointer.escape(part)}" for part in each["loc"]),
-                message_for(each),
+                pointer + "".join(f"/{json_pointer.escape(part)}" for part in failure["loc"]),
+                message_for(failure),
             )
-            for each in error.errors(include_input=False, include_url=False)
+            for failure in error.errors(include_input=False, include_url=False)
         )
         raise Rejected(422, title, "", *faults) from None

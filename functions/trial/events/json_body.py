@@ -111,31 +111,31 @@ def split_batch(body: bytes | str) -> list[tuple[Any, str]]:
     return list(_elements(text, skip(text, start + 1)))
 
 
-def _elements(text: str, at: int) -> Iterator[tuple[Any, str]]:
-    if text[at : at + 1] == "]":
-        _end_of(text, at + 1)
+def _elements(text: str, position: int) -> Iterator[tuple[Any, str]]:
+    if text[position : position + 1] == "]":
+        _end_of(text, position + 1)
         return
     while True:
-        value, end = _element(text, at)
-        yield value, text[at:end]
-        at = skip(text, end)
-        match text[at : at + 1]:
+        value, end = _element(text, position)
+        yield value, text[position:end]
+        position = skip(text, end)
+        match text[position : position + 1]:
             case ",":
-                at = skip(text, at + 1)
+                position = skip(text, position + 1)
             case "]":
-                _end_of(text, at + 1)
+                _end_of(text, position + 1)
                 return
             case _:
-                raise _broken("expected a comma or the end of the batch", text, at)
+                raise _broken("expected a comma or the end of the batch", text, position)
 
 
-def _element(text: str, at: int) -> tuple[Any, int]:
+def _element(text: str, position: int) -> tuple[Any, int]:
     try:
-        return _scan(text, at)
+        return _scan(text, position)
     except _IllegibleError as error:
-        end = _past(text, at)
+        end = _past(text, position)
         try:
-            _scan(text[at:end], 0)
+            _scan(text[position:end], 0)
         except _IllegibleError as alone:
             return alone, end
         return error, end
@@ -145,75 +145,77 @@ _NESTING = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]|[^"{}\[\]]+', re.DOTALL)
 _SCALAR = re.compile(r"[^\s,\]]*")
 
 
-def _past(text: str, at: int) -> int:
+def _past(text: str, position: int) -> int:
     """Find where a value ends that is JSON but for what cannot be read of it."""
     depth = 0
-    if text[at] in "{[":
-        for found in _NESTING.finditer(text, at):
-            depth += (found[0] in "{[") - (found[0] in "}]")
+    if text[position] in "{[":
+        for match in _NESTING.finditer(text, position):
+            depth += (match[0] in "{[") - (match[0] in "}]")
             if not depth:
-                return found.end()
+                return match.end()
         return len(text)
-    scalar = _SCALAR.match(text, at)
-    return scalar.end() if scalar else at
+    scalar = _SCALAR.match(text, position)
+    return scalar.end() if scalar else position
 
 
-def _end_of(text: str, at: int) -> None:
-    if (end := skip(text, at)) < len(text):
+def _end_of(text: str, position: int) -> None:
+    if (end := skip(text, position)) < len(text):
         raise _broken("more follows the batch", text, end)
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def skip(text: str, at: int) -> int:
+def skip(text: str, position: int) -> int:
     """Give the next place that holds no white space."""
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
 
 
 class _IllegibleError(Rejected):
     """JSON whose parts are in order, and which cannot be read all the same."""
 
 
-def _scan(text: str, at: int) -> tuple[Any, int]:
+def _scan(text: str, position: int) -> tuple[Any, int]:
     try:
-        return DECODER.raw_decode(text, at)
+        return DECODER.raw_decode(text, position)
     except json.JSONDecodeError as error:
         raise _broken(error.msg, text, error.pos) from error
     except _ConstantError as error:
-        place = _token_at(text, at, str(error))
-        raise _illegible(f"{error} is not a JSON value", text, place) from error
+        problem_position = _token_at(text, position, str(error))
+        raise _illegible(f"{error} is not a JSON value", text, problem_position) from error
     except InvalidOperation as error:
-        raise _illegible("a number is beyond all bounds", text, at) from error
+        raise _illegible("a number is beyond all bounds", text, position) from error
     except _DuplicateError as error:
-        place = _second_of_a_name(text, at)
-        raise _illegible("an object names a member twice", text, place) from error
+        problem_position = _second_of_a_name(text, position)
+        raise _illegible("an object names a member twice", text, problem_position) from error
     except RecursionError as error:
-        raise _illegible("nested too deeply", text, at) from error
+        raise _illegible("nested too deeply", text, position) from error
 
 
-def _illegible(what: str, text: str, at: int) -> _IllegibleError:
-    return _IllegibleError(400, "Not JSON", f"{what} at {wellformed.line_and_column(text, at)}")
+def _illegible(problem: str, text: str, position: int) -> _IllegibleError:
+    return _IllegibleError(
+        400, "Not JSON", f"{problem} at {wellformed.line_and_column(text, position)}"
+    )
 
 
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN', re.DOTALL)
 
 
-def _token_at(text: str, at: int, token: str) -> int:
-    found = _STRING_OR_CONSTANT.finditer(text, at)
-    return next((each.start() for each in found if each.group() == token), at)
+def _token_at(text: str, start: int, token: str) -> int:
+    matches = _STRING_OR_CONSTANT.finditer(text, start)
+    return next((match.start() for match in matches if match.group() == token), start)
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]', re.DOTALL)
 
 
-def _second_of_a_name(text: str, at: int) -> int:
+def _second_of_a_name(text: str, start: int) -> int:
     """Find where an object names a member again; the parser only tells that one does."""
     open_objects: list[set[str] | None] = []
     before = ""
-    for found in _TOKEN.finditer(text, at):
-        mark = found.group()
+    for match in _TOKEN.finditer(text, start):
+        mark = match.group()
         names = open_objects[-1] if open_objects else None
         if mark in "{[":
             open_objects.append(set() if mark == "{" else None)
@@ -224,14 +226,14 @@ def _second_of_a_name(text: str, at: int) -> int:
         elif mark[0] == '"' and names is not None and before in "{,":
             name = json.loads(mark, strict=False)
             if name in names:
-                return found.start()
+                return match.start()
             names.add(name)
         before = mark
-    return at
+    return start
 
 
-def _broken(what: str, text: str, at: int) -> Rejected:
-    return Rejected(400, "Not JSON", f"{what} at {wellformed.line_and_column(text, at)}")
+def _broken(problem: str, text: str, position: int) -> Rejected:
+    return Rejected(400, "Not JSON", f"{problem} at {wellformed.line_and_column(text, position)}")
 
 
 def _decode(body: bytes | str) -> str:

@@ -25,8 +25,8 @@ _TOKEN = json.dumps(ERASED)
 @cache
 def personal_fields(kind: str) -> frozenset[str]:
     """Name the personal fields of a kind's data."""
-    known = {**Data.model_fields, **KINDS[kind].model_fields}
-    return frozenset(name for name, field in known.items() if PERSONAL in field.metadata)
+    model_fields = {**Data.model_fields, **KINDS[kind].model_fields}
+    return frozenset(name for name, field in model_fields.items() if PERSONAL in field.metadata)
 
 
 def redacted(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -77,13 +77,13 @@ def _places(body: str, kind: str) -> Iterator[tuple[int, int]]:
             yield start, stop
 
 
-def _members(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+def _members(text: str, position: int) -> Iterator[tuple[str, int, int]]:
     """Give the members of the object that stands at a place: each name, and where its value is."""
-    at = skip(text, at + 1)
-    while text[at] != "}":
-        name, at = DECODER.raw_decode(text, at)
-        start = skip(text, skip(text, at) + 1)
+    position = skip(text, position + 1)
+    while text[position] != "}":
+        name, position = DECODER.raw_decode(text, position)
+        start = skip(text, skip(text, position) + 1)
         _, stop = DECODER.raw_decode(text, start)
         yield name, start, stop
-        at = skip(text, stop)
-        at = skip(text, at + 1) if text[at] == "," else at
+        position = skip(text, stop)
+        position = skip(text, position + 1) if text[position] == "," else position

@@ -21,10 +21,10 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 _REPLACED, _UNREADABLE = 0xFFFD, range(0xDC80, 0xDD00)
 
 
-def line_and_column(text: str, at: int) -> str:
+def line_and_column(text: str, position: int) -> str:
     """Name a place in a text as an editor does."""
-    line = text.count("\n", 0, at) + 1
-    column = at - text.rfind("\n", 0, at)
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
     return f"line {line} column {column}"
 
 
@@ -34,11 +34,11 @@ def check_wellformed(text: str, value: Any) -> None:  # noqa: ANN401 (any JSON v
     `value` is what the text was read as; bytes that were no UTF-8 stand in it as
     `surrogateescape` has them.
     """
-    if _SUSPECT.search(text) and (found := next(_unsound(text), None)) is not None:
-        raise Rejected(400, "Not JSON", found)
+    if _SUSPECT.search(text) and (problem := next(_unsound(text), None)) is not None:
+        raise Rejected(400, "Not JSON", problem)
     if _is_deep(value):
-        where = line_and_column(text, _too_deep_at(text))
-        raise Rejected(400, "Not JSON", f"nested more than {MAX_DEPTH} deep at {where}")
+        location = line_and_column(text, _too_deep_at(text))
+        raise Rejected(400, "Not JSON", f"nested more than {MAX_DEPTH} deep at {location}")
 
 
 def control_character_error(name: str, text: str) -> FieldError | None:
@@ -49,31 +49,31 @@ def control_character_error(name: str, text: str) -> FieldError | None:
 def _unsound(text: str) -> Iterator[str]:
     """Say what is wrong, and where, of each character that is not whole."""
     high: int | None = None
-    for found in _SPELT.finditer(text):
-        literal = len(found[0]) == 1
-        point = ord(found[0]) if literal else int(found[1] or "0", 16)
+    for match in _SPELT.finditer(text):
+        literal = len(match[0]) == 1
+        point = ord(match[0]) if literal else int(match[1] or "0", 16)
         if high is not None:
-            if found.start() == high and not literal and _is_low(point):
+            if match.start() == high and not literal and _is_low(point):
                 high = None
                 continue
             yield _half(text, high - 6)
         high = None
         if literal and point in _UNREADABLE:
-            before = len(text[: found.start()].encode(errors="surrogateescape"))
+            before = len(text[: match.start()].encode(errors="surrogateescape"))
             yield f"not UTF-8 at byte {before}"
         elif point == _REPLACED:
-            where = line_and_column(text, found.start())
-            yield f"a character was lost before it came here: U+FFFD at {where}"
+            location = line_and_column(text, match.start())
+            yield f"a character was lost before it came here: U+FFFD at {location}"
         elif not literal and _is_high(point):
-            high = found.end()
+            high = match.end()
         elif _is_high(point) or _is_low(point):
-            yield _half(text, found.start())
+            yield _half(text, match.start())
     if high is not None:
         yield _half(text, high - 6)
 
 
-def _half(text: str, at: int) -> str:
-    return f"half of a surrogate pair at {line_and_column(text, at)}"
+def _half(text: str, position: int) -> str:
+    return f"half of a surrogate pair at {line_and_column(text, position)}"
 
 
 def _is_high(point: int) -> bool:
@@ -90,9 +90,9 @@ def _is_deep(value: Any) -> bool:  # noqa: ANN401 (any JSON value)
     for _ in range(MAX_DEPTH + 1):
         level = [
             inner
-            for each in level
-            if isinstance(each, dict | list)
-            for inner in (each.values() if isinstance(each, dict) else each)
+            for container in level
+            if isinstance(container, dict | list)
+            for inner in (container.values() if isinstance(container, dict) else container)
             if isinstance(inner, dict | list)
         ]
         if not level:
@@ -102,9 +102,9 @@ def _is_deep(value: Any) -> bool:  # noqa: ANN401 (any JSON value)
 
 def _too_deep_at(text: str) -> int:
     depth = 0
-    for found in _OPENING_OR_CLOSING.finditer(text):
-        mark = found[0]
+    for match in _OPENING_OR_CLOSING.finditer(text):
+        mark = match[0]
         depth += (mark in "{[") - (mark in "}]")
         if depth > MAX_DEPTH:
-            return found.start()
+            return match.start()
     return 0

@@ -107,7 +107,7 @@ def render(report: Report, study: Study, code_version: str = "") -> Iterator[Fil
 
 def _files(report: Report, study: Study) -> Iterator[File]:
     cut, definition = report.cut, study.definition
-    yield File(DEFINITION, (study.written.encode(),))
+    yield File(DEFINITION, (study.visible_source.encode(),))
     summary = tables_json.summary(
         cut, report.key_results, report.discrepancies, report.flow.findings
     )

@@ -116,11 +116,14 @@ class Changelog:
         earlier, later = self.specs
         if journal.before == journal.after and earlier.cutoff == later.cutoff:
             return
-        before, after = earlier.seen(journal.recorded_before), later.seen(journal.recorded)
+        before, after = (
+            earlier.apply_cutoff(journal.recorded_before),
+            later.apply_cutoff(journal.recorded),
+        )
         for change in changes(before, after):
             row, entry = journal.decisive(change)
             yield (
-                journal.subject, *change.key, change.what,
+                journal.subject, *change.key, change.status,
                 change.revision_before, change.revision_after, _action(entry),
                 row.stamp, row.principal, row.source, entry.reason, _changed_fields(change),
             )  # fmt: skip

@@ -114,7 +114,7 @@ def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
         before = subject.id
         lines = sorted(
             f"{subject.id} {kind} {record} {revision} {shown(kind, digest)}\n"
-            for (kind, record), digests in subject.seen.items()
+            for (kind, record), digests in subject.digests.items()
             for revision, digest in digests.items()
         )
         root.update("".join(lines).encode())
@@ -190,7 +190,7 @@ def cut(
 
 def share_as_of(study: Study, subject: Subject, asked: CutSpec) -> Share:
     """Compute a subject's share as a report asks for it."""
-    return contribute(study, asked.seen(subject), asked.day)
+    return contribute(study, asked.apply_cutoff(subject), asked.day)
 
 
 KEPT_RECORDS = 100_000
@@ -225,7 +225,7 @@ class Derivations:
                 yield derivation
 
     def _derive(self, subject: Subject) -> Derivation | None:
-        seen = self.asked.seen(subject)
+        seen = self.asked.apply_cutoff(subject)
         if self.asked.cutoff and not _is_known(seen):
             return None
         derivation = Derivation(self.study, seen, self.asked.day)
@@ -252,8 +252,8 @@ def report(
     for every audience.
     """
     sums = audience_share(study, sums)
-    open_disputes = open_disputes_of(map(asked.seen, subjects), disputes)
-    survey = CrossSubjectSurvey(map(asked.seen, subjects))
+    open_disputes = open_disputes_of(map(asked.apply_cutoff, subjects), disputes)
+    survey = CrossSubjectSurvey(map(asked.apply_cutoff, subjects))
     derivations = Derivations(study, subjects, asked, open_disputes, survey)
     last, beside = 0, Counter({"disputed": sum(map(len, open_disputes.values()))})
     for each in derivations:

@@ -254,7 +254,7 @@ def _coded_as(terms: frozenset[str]) -> EventMatcher:
 
 def bounded(precision: Precision, bounds: Bounds, path: str) -> Callable[[Value], bool]:
     """Return the test of values of a precision; refuses bounds finer than rounded values."""
-    max_decimals = None if precision.exact else precision.printable
+    max_decimals = None if precision.exact else precision.max_decimals
     for name in BOUNDS:
         bound = getattr(bounds, name)
         if max_decimals is not None and bound is not None and decimals_of(bound) > max_decimals:

@@ -31,13 +31,13 @@ type _Counts = tuple[tuple[int, ...], ...]
 class WorkBudget:
     """The steps that are left for the tests of one table of results, in reading order."""
 
-    left: int = MAX_STEPS
+    remaining: int = MAX_STEPS
 
-    def takes(self, steps: int) -> bool:
+    def spend(self, steps: int) -> bool:
         """Take some steps, if so many are left."""
-        if steps > self.left:
+        if steps > self.remaining:
             return False
-        self.left -= steps
+        self.remaining -= steps
         return True
 
 
@@ -49,20 +49,20 @@ class AssociationTest:
     method: str
 
 
-def association_test(table: Table, allowance: WorkBudget) -> AssociationTest:
-    """Test a table exactly if that is within the allowance, 2 x 2 always; else approximately.
+def association_test(table: Table, budget: WorkBudget) -> AssociationTest:
+    """Test a table exactly if that is within the budget, 2 x 2 always; else approximately.
 
     Pearson's chi-square where Cochran's rule lets it (1954, Biometrics 10:417): no expected count
     below 1 and a fifth of them below 5 at most. Else by Monte Carlo, if that is within the
-    allowance. What is taken from it does not depend on whether a result is known from before.
+    budget. What is taken from it does not depend on whether a result is known from before.
     """
     counts = tuple(map(tuple, without_empty(table)))
     steps = _cost(counts)
-    if steps <= ALWAYS_ALLOWED or allowance.takes(steps):
+    if steps <= ALWAYS_ALLOWED or budget.spend(steps):
         return AssociationTest(_exact(counts), fisher.FISHER)
     if _is_dense(counts) and (test := pearson(counts)) is not None:
         return AssociationTest(test.p, CHI_SQUARE)
-    if allowance.takes(sampling.cost(counts)):
+    if budget.spend(sampling.cost(counts)):
         return AssociationTest(_sampled(counts), MONTE_CARLO)
     return AssociationTest(None, NONE)
 
@@ -71,7 +71,7 @@ def _is_dense(counts: _Counts) -> bool:
     rows, columns = list(map(sum, counts)), list(map(sum, zip(*counts, strict=True)))
     total = sum(rows)
     expected = [row * column for row in rows for column in columns]  # times the total
-    few = sum(each < 5 * total for each in expected)
+    few = sum(cell < 5 * total for cell in expected)
     return min(expected) >= total and 5 * few <= len(expected)
 
 

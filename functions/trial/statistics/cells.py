@@ -13,19 +13,19 @@ class Sums(dict[str, Cells]):
 
     @cached_property
     def _spread(self) -> dict[str, list[Cells]]:
-        found: dict[str, list[Cells]] = {}
+        by_stem: dict[str, list[Cells]] = {}
         for row, cells in self.items():
-            found.setdefault(row.rpartition("#")[0], []).append(cells)
-        return found
+            by_stem.setdefault(row.rpartition("#")[0], []).append(cells)
+        return by_stem
 
     def spread(self, start: str) -> list[Cells]:
         """List the rows whose name is `start`, a `#` and one part more."""
         return self._spread.get(start, [])
 
 
-def add(total: Cells, more: Mapping[str, int]) -> None:
+def add(total: Cells, contribution: Mapping[str, int]) -> None:
     """Add `more` into `total`, dropping what becomes 0."""
-    for name, value in more.items():
+    for name, value in contribution.items():
         if new := total.get(name, 0) + value:
             total[name] = new
         else:
@@ -36,11 +36,11 @@ def difference(new: Share, old: Share) -> Share:
     """Say what must be added to the sums so that `new` is counted in place of `old`."""
     changes: Share = {}
     for row in new.keys() | old.keys():
-        mine, theirs = new.get(row), old.get(row)
-        if mine == theirs:
+        new_cells, old_cells = new.get(row), old.get(row)
+        if new_cells == old_cells:
             continue
-        change = dict(mine or {})
-        add(change, {name: -value for name, value in (theirs or {}).items()})
+        change = dict(new_cells or {})
+        add(change, {name: -value for name, value in (old_cells or {}).items()})
         if change:
             changes[row] = change
     return changes

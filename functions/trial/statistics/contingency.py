@@ -35,14 +35,14 @@ def pearson(table: Table) -> ChiSquare | None:
 
     None where fewer than two rows or columns are occupied. SAS: FREQ CHISQ.
     """
-    left = without_empty(table)
-    if len(left) < 2 or len(left[0]) < 2:  # noqa: PLR2004  (a comparison takes two)
+    counts_table = without_empty(table)
+    if len(counts_table) < 2 or len(counts_table[0]) < 2:  # noqa: PLR2004  (a comparison takes two)
         return None
-    rows, columns = _margins(left)
+    rows, columns = _margins(counts_table)
     n = sum(rows)
     shares = (
         Fraction(count * count, row * column)
-        for counts, row in zip(left, rows, strict=True)
+        for counts, row in zip(counts_table, rows, strict=True)
         for count, column in zip(counts, columns, strict=True)
     )
     return ChiSquare(n * (sum(shares, Fraction(0)) - 1), (len(rows) - 1) * (len(columns) - 1))
@@ -103,12 +103,12 @@ def _add_stratum(
     if n < 2:  # noqa: PLR2004  (one subject alone does not vary)
         return
     cells = [(i, j) for i in range(shape[0]) for j in range(shape[1])]
-    for at, (i, j) in enumerate(cells):
-        distance[at] += table[i][j] - Fraction(rows[i] * columns[j], n)
-        for to, (k, m) in enumerate(cells):
+    for index, (i, j) in enumerate(cells):
+        distance[index] += table[i][j] - Fraction(rows[i] * columns[j], n)
+        for other_index, (k, m) in enumerate(cells):
             by_row = rows[i] * (n * (i == k) - rows[k])
             by_column = columns[j] * (n * (j == m) - columns[m])
-            variance[at][to] += Fraction(by_row * by_column, n * n * (n - 1))
+            variance[index][other_index] += Fraction(by_row * by_column, n * n * (n - 1))
 
 
 def _margins(table: Table) -> tuple[list[int], list[int]]:

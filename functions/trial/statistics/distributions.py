@@ -56,8 +56,8 @@ def t_quantile(p: Fraction, df: Real) -> Decimal:
         return Decimal(0)
     outside = 2 * min(p, 1 - p)
     with localcontext(_WORKING):
-        x, rest = _beta_split(outside, Fraction(df) / 2, Fraction(1, 2))
-        t = (ratio(df) * rest / x).sqrt()
+        x, complement = _beta_split(outside, Fraction(df) / 2, Fraction(1, 2))
+        t = (ratio(df) * complement / x).sqrt()
         return _RESULT.plus(t if 2 * p > 1 else -t)
 
 
@@ -79,8 +79,8 @@ def f_quantile(p: Fraction, df: Real, error_df: Real) -> Decimal:
     """Give the value below which a share `p` of F on `df` and `error_df` >= 1 lies (0 < p < 1)."""
     _inside(p)
     with localcontext(_WORKING):
-        x, rest = _beta_split(p, Fraction(df) / 2, Fraction(error_df) / 2)
-        return _RESULT.plus(ratio(Fraction(error_df) / df) * x / rest)
+        x, complement = _beta_split(p, Fraction(df) / 2, Fraction(error_df) / 2)
+        return _RESULT.plus(ratio(Fraction(error_df) / df) * x / complement)
 
 
 def beta_quantile(p: Fraction, a: Real, b: Real) -> Decimal:
@@ -135,8 +135,8 @@ def _beta_split(p: Fraction, a: Fraction, b: Fraction) -> tuple[Decimal, Decimal
     if 2 * p <= 1:
         x = _lower_beta(p, a, b)
         return x, 1 - x
-    rest = _lower_beta(1 - p, b, a)
-    return 1 - rest, rest
+    complement = _lower_beta(1 - p, b, a)
+    return 1 - complement, complement
 
 
 @lru_cache(maxsize=1024)

@@ -17,22 +17,22 @@ type Matrix = Sequence[Sequence[int | Fraction]]
 class Solution:
     """What a symmetric system says; columns passed over have coefficient and inverse 0.
 
-    `rests` is what the right-hand side's own product leaves after each column, the first entry
+    `residuals` is what the right-hand side's own product leaves after each column, the first entry
     before any: for least squares the residual sums of squares of the sequence of models.
     """
 
-    used: tuple[int, ...]
+    pivots: tuple[int, ...]
     coefficients: tuple[Fraction, ...]
     inverse: tuple[tuple[Fraction, ...], ...]
-    rests: tuple[Fraction, ...]
+    residuals: tuple[Fraction, ...]
 
-    def bilinear(self, left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:
+    def bilinear(self, vector: Sequence[Fraction], other_vector: Sequence[Fraction]) -> Fraction:
         """Give left' inverse right."""
         weighed = (
-            sum((a * b for a, b in zip(row, right, strict=True) if a and b), Fraction(0))
+            sum((a * b for a, b in zip(row, other_vector, strict=True) if a and b), Fraction(0))
             for row in self.inverse
         )
-        return sum((a * b for a, b in zip(left, weighed, strict=True) if a), Fraction(0))
+        return sum((a * b for a, b in zip(vector, weighed, strict=True) if a), Fraction(0))
 
 
 def solve(matrix: Matrix, right: Sequence[int | Fraction], square: int | Fraction = 0) -> Solution:
@@ -40,17 +40,17 @@ def solve(matrix: Matrix, right: Sequence[int | Fraction], square: int | Fractio
 
     All is scaled to integers by one number, and what that number does to the answer taken back.
     """
-    unit = lcm(*(each.denominator for row in (*matrix, right, [square]) for each in row))
+    unit = lcm(*(number.denominator for row in (*matrix, right, [square]) for number in row))
     scaled = _solve(
-        [[int(each * unit) for each in row] for row in matrix],
-        [int(each * unit) for each in right],
+        [[int(number * unit) for number in row] for row in matrix],
+        [int(number * unit) for number in right],
         int(square * unit),
     )
     return Solution(
-        scaled.used,
+        scaled.pivots,
         scaled.coefficients,
-        tuple(tuple(each * unit for each in row) for row in scaled.inverse),
-        tuple(each / unit for each in scaled.rests),
+        tuple(tuple(number * unit for number in row) for row in scaled.inverse),
+        tuple(number / unit for number in scaled.residuals),
     )
 
 
@@ -58,21 +58,22 @@ def _solve(matrix: Sequence[Sequence[int]], right: Sequence[int], square: int) -
     size = len(matrix)
     rows = [[*matrix[i], *(int(i == j) for j in range(size)), right[i]] for i in range(size)]
     last = [*right, *(0 for _ in range(size)), square]
-    used, divisor, rests = [], 1, [Fraction(square)]
+    pivots, divisor, residuals = [], 1, [Fraction(square)]
     for column in range(size):
         pivot = rows[column][column]
         if pivot:
-            used.append(column)
+            pivots.append(column)
             divisor = _clear(rows, last, column, divisor)
-        rests.append(Fraction(last[-1], divisor))
+        residuals.append(Fraction(last[-1], divisor))
     coefficients = [Fraction(0)] * size
     inverse = [(Fraction(0),) * size for _ in range(size)]
-    for i in used:
+    for i in pivots:
         coefficients[i] = Fraction(rows[i][-1], divisor)
         inverse[i] = tuple(
-            Fraction(rows[i][size + j], divisor) if j in used else Fraction(0) for j in range(size)
+            Fraction(rows[i][size + j], divisor) if j in pivots else Fraction(0)
+            for j in range(size)
         )
-    return Solution(tuple(used), tuple(coefficients), tuple(inverse), tuple(rests))
+    return Solution(tuple(pivots), tuple(coefficients), tuple(inverse), tuple(residuals))
 
 
 def _clear(rows: list[list[int]], last: list[int], column: int, divisor: int) -> int:

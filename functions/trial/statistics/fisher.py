@@ -31,13 +31,13 @@ def fisher(table: Table) -> Fraction:
     It takes about a microsecond a step, of which there are `cost` at most. SAS: FREQ EXACT FISHER,
     "Pr <= P".
     """
-    left = _turned(table)
-    if not left:
+    oriented = _turned(table)
+    if not oriented:
         return Fraction(1)
-    rows, columns = _margins(left)
+    rows, columns = _margins(oriented)
     if len(rows) == len(columns) == _PAIR:
-        return fisher_two_by_two(left)
-    observed = prod(_ways(sorted(row)) for row in left)
+        return fisher_two_by_two(oriented)
+    observed = prod(_ways(sorted(row)) for row in oriented)
     return Fraction(Count(columns).not_above(observed, rows), _ways(columns))
 
 
@@ -46,25 +46,25 @@ def cost(table: Table) -> int:
 
     Those are quick at any size.
     """
-    left = _turned(table)
-    if not left or len(left) == len(left[0]) == _PAIR:
+    oriented = _turned(table)
+    if not oriented or len(oriented) == len(oriented[0]) == _PAIR:
         return 0
-    return _steps(*_margins(left))
+    return _steps(*_margins(oriented))
 
 
 def _turned(table: Table) -> Table:
     """Leave out what is empty, and turn the table to where it is quicker; [] if it is no test."""
-    left = without_empty(table)
-    if len(left) < _PAIR or len(left[0]) < _PAIR:  # a comparison takes two
+    compact = without_empty(table)
+    if len(compact) < _PAIR or len(compact[0]) < _PAIR:  # a comparison takes two
         return []
-    turned = [list(column) for column in zip(*left, strict=True)]
-    return min(left, turned, key=lambda rows: _steps(*_margins(rows)))
+    turned = [list(column) for column in zip(*compact, strict=True)]
+    return min(compact, turned, key=lambda rows: _steps(*_margins(rows)))
 
 
-def _margins(left: Table) -> tuple[Margin, Margin]:
+def _margins(counts: Table) -> tuple[Margin, Margin]:
     """Give sums of rows and columns, sorted: the fullest columns are what the others leave."""
-    columns = tuple(sorted(sum(column) for column in zip(*left, strict=True)))
-    return tuple(sorted(map(sum, left))), columns
+    columns = tuple(sorted(sum(column) for column in zip(*counts, strict=True)))
+    return tuple(sorted(map(sum, counts))), columns
 
 
 def _steps(rows: Margin, columns: Margin) -> int:
@@ -76,9 +76,9 @@ def _steps(rows: Margin, columns: Margin) -> int:
     """
     work, ways, filled = 0, 1, 0
     for i, size in enumerate(columns[:-1]):
-        rests, fillings = _rests(rows, filled), _taken(rows, size)
-        paths = min(ways, rests * _weights(columns[:i], len(rows)))
-        split = rests * fillings * (len(rows) - 1) + paths
+        remainders, fillings = _rests(rows, filled), _taken(rows, size)
+        paths = min(ways, remainders * _weights(columns[:i], len(rows)))
+        split = remainders * fillings * (len(rows) - 1) + paths
         work += split if i == len(columns) - _PAIR else paths * fillings
         ways, filled = ways * fillings, filled + size
     bits = min(sum(rows), filled * sum(rows).bit_length())
@@ -122,20 +122,20 @@ def _partitions(size: int, parts: int) -> int:
     return comb(raised - 1, parts - 1) // factorial(parts)
 
 
-def _primes(most: int) -> Iterator[int]:
-    found: list[int] = []
-    for number in range(2, most + 1):
-        if all(number % prime for prime in found if prime * prime <= number):
-            found.append(number)
+def _primes(limit: int) -> Iterator[int]:
+    primes: list[int] = []
+    for number in range(2, limit + 1):
+        if all(number % prime for prime in primes if prime * prime <= number):
+            primes.append(number)
             yield number
 
 
 def _exponent(prime: int, size: int) -> int:
     """Say how often a prime is in the factorial of a number (Legendre)."""
-    found = 0
+    exponent = 0
     while size := size // prime:
-        found += size
-    return found
+        exponent += size
+    return exponent
 
 
 @dataclass
@@ -156,23 +156,23 @@ class Count:
         paths = {rows: Counter({1: 1})}
         for size in self.columns[:-2]:
             paths = self._filled(size, paths)
-        return sum(self._ends(limit, rest, weights) for rest, weights in paths.items())
+        return sum(self._ends(limit, remaining, weights) for remaining, weights in paths.items())
 
     def _filled(self, size: int, paths: dict[Margin, Counter[int]]) -> dict[Margin, Counter[int]]:
         """Follow every path through one more column."""
         after: dict[Margin, Counter[int]] = {}
-        for rest, weights in paths.items():
-            for column in _columns(size, rest):
+        for remaining, weights in paths.items():
+            for column in _columns(size, remaining):
                 self.work += len(weights)
-                ways = prod(map(self._chosen, rest, column))
-                into = after.setdefault(tuple(sorted(map(sub, rest, column))), Counter())
+                ways = prod(map(self._chosen, remaining, column))
+                target = after.setdefault(tuple(sorted(map(sub, remaining, column))), Counter())
                 for weight, times in weights.items():
-                    into[weight * ways] += times
+                    target[weight * ways] += times
         return after
 
-    def _ends(self, limit: int, rest: Margin, weights: Counter[int]) -> int:
+    def _ends(self, limit: int, remaining: Margin, weights: Counter[int]) -> int:
         """Add up what weighs no more than `limit` when the last two columns share the rest."""
-        ordered = sorted(self._split(rest, self.columns[-2]))
+        ordered = sorted(self._split(remaining, self.columns[-2]))
         sums = [0, *accumulate(ordered)]
         self.work += len(weights)
         return sum(
@@ -180,38 +180,38 @@ class Count:
             for weight, times in weights.items()
         )
 
-    def _split(self, rest: Margin, size: int) -> list[int]:
+    def _split(self, remaining: Margin, size: int) -> list[int]:
         """Give the product of binomial coefficients for every way to take `size` from the rest."""
-        if len(rest) == 1:
-            return [self._chosen(rest[0], size)]
-        if (rest, size) not in self.splits:
-            others = rest[1:]
+        if len(remaining) == 1:
+            return [self._chosen(remaining[0], size)]
+        if (remaining, size) not in self.splits:
+            others = remaining[1:]
             products: list[int] = []
-            for first in range(max(0, size - sum(others)), min(size, rest[0]) + 1):
-                ways = self._chosen(rest[0], first)
-                products += [ways * each for each in self._split(others, size - first)]
+            for first in range(max(0, size - sum(others)), min(size, remaining[0]) + 1):
+                ways = self._chosen(remaining[0], first)
+                products += [ways * product for product in self._split(others, size - first)]
             self.work += len(products)
-            self.splits[rest, size] = products
-        return self.splits[rest, size]
+            self.splits[remaining, size] = products
+        return self.splits[remaining, size]
 
-    def _chosen(self, of: int, size: int) -> int:
+    def _chosen(self, total: int, chosen: int) -> int:
         """Give a binomial coefficient; each follows from the one before it, which is quick."""
-        if of not in self.binomials:
-            found = [1]
-            for k in range(min(of, self.columns[-2])):
-                found.append(found[-1] * (of - k) // (k + 1))
-            self.binomials[of] = found
-        return self.binomials[of][size]
+        if total not in self.binomials:
+            coefficients = [1]
+            for k in range(min(total, self.columns[-2])):
+                coefficients.append(coefficients[-1] * (total - k) // (k + 1))
+            self.binomials[total] = coefficients
+        return self.binomials[total][chosen]
 
 
-def _columns(size: int, rest: Margin) -> Iterator[Margin]:
+def _columns(size: int, remaining: Margin) -> Iterator[Margin]:
     """Give all columns of a sum whose entries the row sums allow."""
-    if len(rest) == 1:
+    if len(remaining) == 1:
         yield (size,)
         return
-    below = sum(rest[1:])
-    for first in range(max(0, size - below), min(size, rest[0]) + 1):
-        for others in _columns(size - first, rest[1:]):
+    below = sum(remaining[1:])
+    for first in range(max(0, size - below), min(size, remaining[0]) + 1):
+        for others in _columns(size - first, remaining[1:]):
             yield (first, *others)
 
 

@@ -43,7 +43,7 @@ class ChiSquare:
         Degrees of freedom are the rank of the variance; None where nothing varies.
         """
         solution = solve(variance, distance)
-        return cls(-solution.rests[-1], len(solution.used)) if solution.used else None
+        return cls(-solution.residuals[-1], len(solution.pivots)) if solution.pivots else None
 
     @property
     def p(self) -> Decimal:
@@ -120,7 +120,9 @@ def normal_quantile_two_sided(level: Fraction) -> Decimal:
 
 def exact_sum(terms: Iterable[Fraction]) -> Fraction:
     """Add fractions in pairs, so that few of the additions are of long ones."""
-    left = list(terms)
-    while len(left) > 1:
-        left = [sum(left[i : i + 2], Fraction(0)) for i in range(0, len(left), 2)]
-    return left[0] if left else Fraction(0)
+    partial_sums = list(terms)
+    while len(partial_sums) > 1:
+        partial_sums = [
+            sum(partial_sums[i : i + 2], Fraction(0)) for i in range(0, len(partial_sums), 2)
+        ]
+    return partial_sums[0] if partial_sums else Fraction(0)

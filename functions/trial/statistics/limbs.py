@@ -12,12 +12,12 @@ MAX_LIMBS = 6
 
 def to_limbs(name: str, number: int) -> Iterator[tuple[str, int]]:
     """Give the cells of a number that are not 0."""
-    sign, left = (-1 if number < 0 else 1), abs(number)
+    sign, remaining = (-1 if number < 0 else 1), abs(number)
     for cell in limb_names(name):
-        left, limb = divmod(left, LIMB_BASE)
+        remaining, limb = divmod(remaining, LIMB_BASE)
         if limb:
             yield cell, sign * limb
-    if left:
+    if remaining:
         raise ValueError("a number of more than 180 digits")
 
 

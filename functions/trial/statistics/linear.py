@@ -56,26 +56,28 @@ class Model:
     def columns(self, sums: Sums) -> list[Column]:
         """Give the design: intercept, factors (sum to zero), scores, covariates."""
         columns = [Column("intercept", "intercept", lambda _: Fraction(1))]
-        for factor, at in self.factors.items():
+        for factor, position in self.factors.items():
             if factor in self.scores:
-                columns.append(Column(factor, factor, _scored(at, self.scores[factor])))
+                columns.append(Column(factor, factor, _scored(position, self.scores[factor])))
             else:
                 *others, last = self.levels(factor, sums) or [""]
                 columns += [
-                    Column(factor, f"{factor} {level}", _coded(at, level, last)) for level in others
+                    Column(factor, f"{factor} {level}", _coded(position, level, last))
+                    for level in others
                 ]
         columns += [
-            Column(name, name, lambda _: Fraction(1), at) for name, at in self.covariates.items()
+            Column(name, name, lambda _: Fraction(1), position)
+            for name, position in self.covariates.items()
         ]
         return columns
 
 
-def _coded(at: int, level: str, last: str) -> Callable[[Levels], Fraction]:
-    return lambda levels: Fraction((levels[at] == level) - (levels[at] == last))
+def _coded(position: int, level: str, last: str) -> Callable[[Levels], Fraction]:
+    return lambda levels: Fraction((levels[position] == level) - (levels[position] == last))
 
 
-def _scored(at: int, scores: Mapping[str, Fraction]) -> Callable[[Levels], Fraction]:
-    return lambda levels: Fraction(scores[levels[at]])
+def _scored(position: int, scores: Mapping[str, Fraction]) -> Callable[[Levels], Fraction]:
+    return lambda levels: Fraction(scores[levels[position]])
 
 
 @dataclass(frozen=True)
@@ -98,33 +100,36 @@ class Fit:
     @cached_property
     def aliased(self) -> tuple[str, ...]:
         """The columns that those before them determine: collinear, or without any variation."""
-        used = set(self._solution.used)
-        return tuple(each.name for i, each in enumerate(self.columns) if i not in used)
+        pivots = set(self._solution.pivots)
+        return tuple(column.name for i, column in enumerate(self.columns) if i not in pivots)
 
     @property
     def error_df(self) -> int:
         """Degrees of freedom that the residuals have."""
-        return self.n - len(self._solution.used)
+        return self.n - len(self._solution.pivots)
 
     @property
     def error(self) -> Fraction | None:
         """Residual mean square, the estimate of the variance; None without degrees of freedom."""
-        return self._solution.rests[-1] / self.error_df if self.error_df > 0 else None
+        return self._solution.residuals[-1] / self.error_df if self.error_df > 0 else None
 
     def type_three(self, term: str) -> FRatio | None:
         """Test a term given all others (SAS type III; without interactions type II is the same).
 
         None where the others leave nothing of the term to test, or no residuals.
         """
-        rest, used = self._without(term)
-        return self._f(rest - self._solution.rests[-1], len(self._solution.used) - used)
+        reduced_residual, reduced_rank = self._without(term)
+        return self._f(
+            reduced_residual - self._solution.residuals[-1],
+            len(self._solution.pivots) - reduced_rank,
+        )
 
     def sequential(self, term: str) -> FRatio | None:
         """Test a term given those before it (SAS type I)."""
-        places = [i for i, each in enumerate(self.columns) if each.term == term]
-        rests = self._solution.rests
-        df = len(set(places) & set(self._solution.used))
-        return self._f(rests[places[0]] - rests[places[-1] + 1], df) if places else None
+        places = [i for i, column in enumerate(self.columns) if column.term == term]
+        residuals = self._solution.residuals
+        df = len(set(places) & set(self._solution.pivots))
+        return self._f(residuals[places[0]] - residuals[places[-1] + 1], df) if places else None
 
     def mean(self, factor: str, level: str, weights: str = EQUAL) -> StudentT | None:
         """Give a level's least-squares mean, at the covariates' means over all subjects.
@@ -140,12 +145,12 @@ class Fit:
         """Give the difference of two levels' least-squares means, whatever their weights."""
         if not {first, second} <= set(self.model.levels(factor, self.sums)):
             return None
-        one, two = (self._at(factor, level, EQUAL) for level in (first, second))
-        return self._estimate([a - b for a, b in zip(one, two, strict=True)])
+        first_mean, second_mean = (self._at(factor, level, EQUAL) for level in (first, second))
+        return self._estimate([a - b for a, b in zip(first_mean, second_mean, strict=True)])
 
     def slope(self, term: str) -> StudentT | None:
         """Give the coefficient of a covariate or of a factor's scores."""
-        return self._estimate([Fraction(each.name == term) for each in self.columns])
+        return self._estimate([Fraction(column.name == term) for column in self.columns])
 
     @cached_property
     def _solution(self) -> Solution:
@@ -154,15 +159,15 @@ class Fit:
     @cached_property
     def _aliases(self) -> dict[int, Vector]:
         """Give, for each column passed over, the columns that make it up."""
-        used = set(self._solution.used)
-        found = {}
-        for place in (i for i in range(len(self.columns)) if i not in used):
-            products = [self._product(each, self.columns[place]) for each in self.columns]
-            found[place] = [
+        pivots = set(self._solution.pivots)
+        aliases = {}
+        for place in (i for i in range(len(self.columns)) if i not in pivots):
+            products = [self._product(column, self.columns[place]) for column in self.columns]
+            aliases[place] = [
                 sum((a * b for a, b in zip(row, products, strict=True) if a), Fraction(0))
                 for row in self._solution.inverse
             ]
-        return found
+        return aliases
 
     def _estimable(self, weights: Vector) -> bool:
         """Say whether every solution of the normal equations gives these weights one answer."""
@@ -175,7 +180,7 @@ class Fit:
         """Solve for some columns."""
         columns = [self.columns[i] for i in places]
         matrix = [[self._product(a, b) for b in columns] for a in columns]
-        right = [self._product(each, None) for each in columns]
+        right = [self._product(column, None) for column in columns]
         return solve(matrix, right, self._product(None, None))
 
     def _product(self, a: Column | None, b: Column | None) -> Fraction:
@@ -188,9 +193,9 @@ class Fit:
         return total
 
     def _without(self, term: str) -> tuple[Fraction, int]:
-        places = [i for i, each in enumerate(self.columns) if each.term != term]
+        places = [i for i, column in enumerate(self.columns) if column.term != term]
         solution = self._solve(places)
-        return solution.rests[-1], len(solution.used)
+        return solution.residuals[-1], len(solution.pivots)
 
     def _f(self, squares: Fraction, df: int) -> FRatio | None:
         if df < 1 or self.error is None:
@@ -199,14 +204,14 @@ class Fit:
 
     def _at(self, factor: str, level: str, weights: str) -> Vector:
         """Give the mean of the design's columns were everybody in this level."""
-        return [self._mean_column(each, factor, level, weights) for each in self.columns]
+        return [self._mean_column(column, factor, level, weights) for column in self.columns]
 
     def _mean_column(self, column: Column, factor: str, level: str, weights: str) -> Fraction:
         if column.covariate is not None:
             return sum((m.sums[column.covariate] for m in self.sums.values()), Fraction(0)) / self.n
         if column.term == factor:
-            at = self.model.factors[factor]
-            return column.value(tuple(level for _ in range(at + 1)))
+            position = self.model.factors[factor]
+            return column.value(tuple(level for _ in range(position + 1)))
         coded = self.model.factors.keys() - self.model.scores.keys()
         if weights == EQUAL and column.term in coded:
             return Fraction(0)  # the codes of a factor's levels sum to zero
@@ -217,8 +222,8 @@ class Fit:
         if not self._estimable(weights) or self.error is None:
             return None
         solution = self._solution
-        found = sum(
+        estimate = sum(
             (w * b for w, b in zip(weights, solution.coefficients, strict=True)), Fraction(0)
         )
         variance = solution.bilinear(weights, weights) * self.error
-        return StudentT(found, variance, self.error_df)
+        return StudentT(estimate, variance, self.error_df)

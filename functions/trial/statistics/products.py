@@ -25,7 +25,7 @@ class Products:
         pairs = combinations_with_replacement(range(len(self.places)), 2)
         numbers = {f"s{i}": unit for i, unit in enumerate(units)}
         numbers |= {f"q{i}_{j}": units[i] * units[j] for i, j in pairs}
-        return {"n": 1} | dict(chain.from_iterable(to_limbs(*each) for each in numbers.items()))
+        return {"n": 1} | dict(chain.from_iterable(to_limbs(*number) for number in numbers.items()))
 
     def estimate(self, cells: Mapping[str, int]) -> "CrossProducts":
         """Read the moments, in the values' own units, out of summed cells."""
@@ -68,8 +68,8 @@ class CrossProducts:
             self.n + other.n,
             tuple(a + b for a, b in zip(self.sums, other.sums, strict=True)),
             tuple(
-                tuple(a + b for a, b in zip(left, right, strict=True))
-                for left, right in zip(self.products, other.products, strict=True)
+                tuple(a + b for a, b in zip(row, other_row, strict=True))
+                for row, other_row in zip(self.products, other.products, strict=True)
             ),
         )
 
@@ -78,11 +78,13 @@ type Sums = Mapping[Levels, CrossProducts]
 """What was summed for each combination of factor levels that occurs."""
 
 
-def pool_levels(sums: Sums, factor: int, into: Mapping[str, str]) -> dict[Levels, CrossProducts]:
+def pool_levels(
+    sums: Sums, factor: int, pooled_levels: Mapping[str, str]
+) -> dict[Levels, CrossProducts]:
     """Merge levels of one factor, as with sparse sites; levels not named stay as they are."""
     merged: dict[Levels, CrossProducts] = {}
     for levels, moments in sums.items():
-        level = into.get(levels[factor], levels[factor])
+        level = pooled_levels.get(levels[factor], levels[factor])
         key = (*levels[:factor], level, *levels[factor + 1 :])
         merged[key] = merged[key] + moments if key in merged else moments
     return merged

@@ -68,13 +68,17 @@ def newcombe(x1: int, n1: int, x2: int, n2: int, level: Fraction = LEVEL) -> Int
     Newcombe (1998), Stat Med 17:873, method 10, without continuity correction. SAS: FREQ
     RISKDIFF(CL=NEWCOMBE).
     """
-    found, one, two = difference(x1, n1, x2, n2), wilson(x1, n1, level), wilson(x2, n2, level)
-    if found is None or one is None or two is None:
+    observed, first_limits, second_limits = (
+        difference(x1, n1, x2, n2),
+        wilson(x1, n1, level),
+        wilson(x2, n2, level),
+    )
+    if observed is None or first_limits is None or second_limits is None:
         return None
     with localcontext(WORKING):
         first, second = Decimal(x1) / n1, Decimal(x2) / n2
-        below = ((first - one[0]) ** 2 + (two[1] - second) ** 2).sqrt()
-        above = ((one[1] - first) ** 2 + (second - two[0]) ** 2).sqrt()
+        below = ((first - first_limits[0]) ** 2 + (second_limits[1] - second) ** 2).sqrt()
+        above = ((first_limits[1] - first) ** 2 + (second - second_limits[0]) ** 2).sqrt()
         return LIMIT.plus(first - second - below), LIMIT.plus(first - second + above)
 
 
@@ -97,15 +101,15 @@ def miettinen_nurminen(
 
 def _score_limit(x1: int, n1: int, x2: int, n2: int, z: Decimal) -> Decimal:
     """Find the upper limit by bisection: the largest difference whose score lies within z."""
-    found = Decimal(x1) / n1 - Decimal(x2) / n2
+    observed = Decimal(x1) / n1 - Decimal(x2) / n2
     n = n1 + n2
-    low, high = found, Decimal(1)
+    low, high = observed, Decimal(1)
     while high - low > _WIDTH:
         delta = (low + high) / 2
         second = _restricted(x1, n1, x2, n2, delta)
         first = second + delta
         variance = first * (1 - first) / n1 + second * (1 - second) / n2
-        if (delta - found) ** 2 * (n - 1) <= z * z * variance * n:
+        if (delta - observed) ** 2 * (n - 1) <= z * z * variance * n:
             low = delta
         else:
             high = delta

@@ -33,16 +33,16 @@ def monte_carlo_p(table: Table) -> Fraction:
     The one observed is counted among those drawn: Phipson and Smyth (2010), Stat Appl Genet Mol
     Biol 9:39. SAS: FREQ EXACT FISHER / MC, which does not count it.
     """
-    left = without_empty(table)
-    rows, columns = _margins(left)
-    numbers = _numbers(repr(left).encode())
-    observed = sum(lgamma(count + 1) for row in left for count in row) - _ALIKE
-    found = sum(_drawn(rows, columns, numbers) >= observed for _ in range(TABLES_DRAWN))
-    return Fraction(1 + found, 1 + TABLES_DRAWN)
+    counts = without_empty(table)
+    rows, columns = _margins(counts)
+    numbers = _numbers(repr(counts).encode())
+    observed = sum(lgamma(count + 1) for row in counts for count in row) - _ALIKE
+    as_extreme = sum(_drawn(rows, columns, numbers) >= observed for _ in range(TABLES_DRAWN))
+    return Fraction(1 + as_extreme, 1 + TABLES_DRAWN)
 
 
-def _margins(left: Table) -> tuple[list[int], list[int]]:
-    return sorted(map(sum, left)), sorted(sum(column) for column in zip(*left, strict=True))
+def _margins(counts: Table) -> tuple[list[int], list[int]]:
+    return sorted(map(sum, counts)), sorted(sum(column) for column in zip(*counts, strict=True))
 
 
 def _drawn(rows: Sequence[int], columns: Sequence[int], numbers: Iterator[float]) -> float:
@@ -51,48 +51,48 @@ def _drawn(rows: Sequence[int], columns: Sequence[int], numbers: Iterator[float]
     The likelier a table, the less it is. Columns are filled one after another, each row's part of
     one given what is left of the others.
     """
-    left, total, found = list(rows), sum(rows), 0.0
+    remaining, total, log_factorials = list(rows), sum(rows), 0.0
     for size in columns[:-1]:
-        wanted, among = size, total
-        for i, row in enumerate(left):
-            taken = _taken(row, among - row, wanted, numbers) if wanted else 0
-            found += lgamma(taken + 1)
-            wanted, among = wanted - taken, among - row
-            left[i] = row - taken
+        column_rest, total_rest = size, total
+        for i, row in enumerate(remaining):
+            cell = _taken(row, total_rest - row, column_rest, numbers) if column_rest else 0
+            log_factorials += lgamma(cell + 1)
+            column_rest, total_rest = column_rest - cell, total_rest - row
+            remaining[i] = row - cell
         total -= size
-    return found + sum(lgamma(row + 1) for row in left)
+    return log_factorials + sum(lgamma(row + 1) for row in remaining)
 
 
-def _taken(row: int, others: int, wanted: int, numbers: Iterator[float]) -> int:
+def _taken(row: int, others: int, sample: int, numbers: Iterator[float]) -> int:
     """Draw how many of those wanted are of a row: hypergeometric, by inversion from the mode."""
-    low, high = max(0, wanted - others), min(row, wanted)
+    low, high = max(0, sample - others), min(row, sample)
     if low == high:
         return low
     total = row + others
-    mode = (row + 1) * (wanted + 1) // (total + 2)
-    chosen = _logarithm(row, mode) + _logarithm(others, wanted - mode)
-    below = above = chance = exp(chosen - _logarithm(total, wanted))
-    left = next(numbers) - chance
-    found = down = up = mode
-    while left >= 0 and (down > low or up < high):
+    mode = (row + 1) * (sample + 1) // (total + 2)
+    chosen = _logarithm(row, mode) + _logarithm(others, sample - mode)
+    below = above = chance = exp(chosen - _logarithm(total, sample))
+    uniform = next(numbers) - chance
+    draw = down = up = mode
+    while uniform >= 0 and (down > low or up < high):
         if up < high:
-            above *= (row - up) * (wanted - up) / ((up + 1) * (others - wanted + up + 1))
-            up, left, found = up + 1, left - above, up + 1
-        if left >= 0 and down > low:
-            below *= down * (others - wanted + down) / ((row - down + 1) * (wanted - down + 1))
-            down, left, found = down - 1, left - below, down - 1
-    return found
+            above *= (row - up) * (sample - up) / ((up + 1) * (others - sample + up + 1))
+            up, uniform, draw = up + 1, uniform - above, up + 1
+        if uniform >= 0 and down > low:
+            below *= down * (others - sample + down) / ((row - down + 1) * (sample - down + 1))
+            down, uniform, draw = down - 1, uniform - below, down - 1
+    return draw
 
 
-def _logarithm(of: int, size: int) -> float:
+def _logarithm(total: int, size: int) -> float:
     """Give the logarithm of a binomial coefficient."""
-    return lgamma(of + 1) - lgamma(size + 1) - lgamma(of - size + 1)
+    return lgamma(total + 1) - lgamma(size + 1) - lgamma(total - size + 1)
 
 
 def _numbers(seed: bytes) -> Iterator[float]:
     """Give numbers from 0 to below 1, evenly spread: SHAKE-256 of the seed, 53 bits each."""
     block = 0
     while True:
-        made = hashlib.shake_256(b"%d %b" % (block, seed)).digest(8 * _BLOCK)
-        yield from ((each >> 11) * 2.0**-53 for each in struct.unpack(f">{_BLOCK}Q", made))
+        stream = hashlib.shake_256(b"%d %b" % (block, seed)).digest(8 * _BLOCK)
+        yield from ((word >> 11) * 2.0**-53 for word in struct.unpack(f">{_BLOCK}Q", stream))
         block += 1

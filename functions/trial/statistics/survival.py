@@ -79,12 +79,12 @@ class Curve:
         The middle of the level stretch where the curve lies at exactly 1 - p, up to the next event
         (SAS LIFETEST); up to the last time observed where no event follows.
         """
-        first = next((each.time for each in self.steps if each.survival <= 1 - p), None)
+        first = next((step.time for step in self.steps if step.survival <= 1 - p), None)
         if first is None or self.last is None:
             return None
         if self._at(first) != 1 - p:
             return Fraction(first)
-        beyond = next((each.time for each in self.steps if each.survival < 1 - p), self.last)
+        beyond = next((step.time for step in self.steps if step.survival < 1 - p), self.last)
         return Fraction(first + beyond, 2)
 
     def quantile_interval(
@@ -108,7 +108,7 @@ class Curve:
         return low, high
 
     def _at(self, time: int) -> Fraction:
-        reached = [each.survival for each in self.steps if each.time <= time]
+        reached = [step.survival for step in self.steps if step.time <= time]
         return reached[-1] if reached else Fraction(1)
 
 
@@ -122,10 +122,10 @@ def kaplan_meier(times: Times) -> Curve:
     for time in occupied:
         events, censored = times[time]
         if events:
-            left = at_risk - events
-            survival *= Fraction(left, at_risk)
-            hazards += Fraction(events, at_risk * left) if left else 0
-            steps.append(Step(time, at_risk, events, survival, hazards if left else None))
+            survivors = at_risk - events
+            survival *= Fraction(survivors, at_risk)
+            hazards += Fraction(events, at_risk * survivors) if survivors else 0
+            steps.append(Step(time, at_risk, events, survival, hazards if survivors else None))
         at_risk -= events + censored
     return Curve(n, tuple(steps), occupied[-1] if occupied else None)
 
@@ -133,7 +133,7 @@ def kaplan_meier(times: Times) -> Curve:
 def at_risk(times: Times, time: int) -> int:
     """Count who is at risk just before a time."""
     _check(times)
-    return sum(sum(counts) for at, counts in times.items() if at >= time)
+    return sum(sum(counts) for event_time, counts in times.items() if event_time >= time)
 
 
 def log_rank(strata: Sequence[Sequence[Times]]) -> ChiSquare | None:
@@ -167,25 +167,25 @@ class _Moment:
         expected = Fraction(sum(self.events) * self.at_risk[group], sum(self.at_risk))
         return self.events[group] - expected
 
-    def covariance(self, one: int, two: int) -> Fraction:
+    def covariance(self, first: int, second: int) -> Fraction:
         events, n = sum(self.events), sum(self.at_risk)
         if n < 2:  # noqa: PLR2004  (one subject alone does not vary)
             return Fraction(0)
-        shared = self.at_risk[one] * (n * (one == two) - self.at_risk[two])
+        shared = self.at_risk[first] * (n * (first == second) - self.at_risk[second])
         return Fraction(shared * events * (n - events), n * n * (n - 1))
 
 
 def _moments(groups: Sequence[Times]) -> list[_Moment]:
     for times in groups:
         _check(times)
-    left = [sum(sum(counts) for counts in times.values()) for times in groups]
-    found = []
+    at_risk = [sum(sum(counts) for counts in times.values()) for times in groups]
+    moments = []
     for time in sorted({time for times in groups for time in times}):
         counts = [times.get(time, (0, 0)) for times in groups]
         if any(events for events, _ in counts):
-            found.append(_Moment(tuple(events for events, _ in counts), tuple(left)))
-        left = [n - sum(each) for n, each in zip(left, counts, strict=True)]
-    return found
+            moments.append(_Moment(tuple(events for events, _ in counts), tuple(at_risk)))
+        at_risk = [n - sum(pair) for n, pair in zip(at_risk, counts, strict=True)]
+    return moments
 
 
 def _check(times: Times) -> None:

@@ -49,17 +49,17 @@ def order_statistics(counts: Mapping[int, int], places: int = 0) -> OrderStatist
         return OrderStatistics(0)
     ranks = list(accumulate(counts[unit] for unit in units))
     quartiles = (_quantile(units, ranks, Fraction(i, 4)) for i in range(5))
-    return OrderStatistics(ranks[-1], *(each / 10**places for each in quartiles))
+    return OrderStatistics(ranks[-1], *(quantile / 10**places for quantile in quartiles))
 
 
 def _quantile(units: Sequence[int], ranks: Sequence[int], p: Fraction) -> Fraction:
     """Average the order statistics around n p; `ranks` are the last ranks the units reach."""
     n = ranks[-1]
-    whole, rest = divmod(n * p, 1)
-    above = _order_statistic(units, ranks, min(whole + 1, n))
-    if rest:
+    lower_rank, fraction = divmod(n * p, 1)
+    above = _order_statistic(units, ranks, min(lower_rank + 1, n))
+    if fraction:
         return Fraction(above)
-    return Fraction(_order_statistic(units, ranks, max(whole, 1)) + above, 2)
+    return Fraction(_order_statistic(units, ranks, max(lower_rank, 1)) + above, 2)
 
 
 def _order_statistic(units: Sequence[int], ranks: Sequence[int], rank: int) -> int:

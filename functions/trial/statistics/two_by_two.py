@@ -31,11 +31,11 @@ def fisher_two_by_two(table: Table) -> Fraction:
     return _walked(a, b, c, d)
 
 
-def _added_up(cell: int, row: int, other: int, column: int) -> Fraction:
-    low, high = max(0, column - other), min(row, column)
-    weights = [comb(row, k) * comb(other, column - k) for k in range(low, high + 1)]
+def _added_up(cell: int, row: int, other_row: int, column: int) -> Fraction:
+    low, high = max(0, column - other_row), min(row, column)
+    weights = [comb(row, k) * comb(other_row, column - k) for k in range(low, high + 1)]
     observed = weights[cell - low]
-    return Fraction(sum(each for each in weights if each <= observed), sum(weights))
+    return Fraction(sum(weight for weight in weights if weight <= observed), sum(weights))
 
 
 def _walked(a: int, b: int, c: int, d: int) -> Fraction:

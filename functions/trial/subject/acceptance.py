@@ -53,7 +53,7 @@ def _nothing(_study: Study, _data: Mapping[str, Any]) -> Iterator[FieldError]:
 def _calendar(definition: Definition, entry: Entry) -> Iterator[FieldError]:
     first = dates.earliest(definition.calendar.earliest)
     last = dates.earliest(definition.calendar.latest)
-    sent = dates.earliest(entry.time) + _DAY_OF_TIME_ZONES
+    last_possible = dates.earliest(entry.time) + _DAY_OF_TIME_ZONES
     for name in _DATES:
         if not (text := entry.data.get(name)):
             continue
@@ -62,7 +62,7 @@ def _calendar(definition: Definition, entry: Entry) -> Iterator[FieldError]:
         if too_early or dates.earliest(text) > last:
             within = f"{definition.calendar.earliest} to {definition.calendar.latest}"
             yield FieldError(f"/data/{name}", f"lies outside the study's calendar, {within}")
-        elif dates.earliest(text) > sent:
+        elif dates.earliest(text) > last_possible:
             yield FieldError(f"/data/{name}", "lies after the event's own time")
 
 
@@ -80,17 +80,17 @@ def _in_order(before: str, after: str) -> bool:
 
 
 def _vocabularies(
-    study: Study, kind: str, data: Mapping[str, Any], at: str
+    study: Study, kind: str, data: Mapping[str, Any], pointer: str
 ) -> Iterator[FieldError]:
     """Compare words with the study's lists, exactly: one spelt otherwise would count nowhere."""
-    for field, known in study.vocabularies.get(kind, {}).items():
+    for field, vocabulary in study.vocabularies.get(kind, {}).items():
         value = data.get(field)
         if isinstance(value, list):
-            for i, each in enumerate(value):
-                if each not in known:
-                    yield FieldError(f"{at}/{field}/{i}", not_in_list(each, known))
-        elif value is not None and value not in known:
-            yield FieldError(f"{at}/{field}", not_in_list(value, known))
+            for i, word in enumerate(value):
+                if word not in vocabulary:
+                    yield FieldError(f"{pointer}/{field}/{i}", not_in_list(word, vocabulary))
+        elif value is not None and value not in vocabulary:
+            yield FieldError(f"{pointer}/{field}", not_in_list(value, vocabulary))
 
 
 def _superseded(entry: Entry) -> Iterator[FieldError]:
@@ -100,9 +100,13 @@ def _superseded(entry: Entry) -> Iterator[FieldError]:
 
 def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     yield from _visit(study, data)
-    known = study.treatments
-    if known and (treatment := data.get("treatment")) is not None and treatment not in known:
-        detail = f"is no treatment of this study: it {not_in_list(treatment, known)}"
+    treatments = study.treatments
+    if (
+        treatments
+        and (treatment := data.get("treatment")) is not None
+        and treatment not in treatments
+    ):
+        detail = f"is no treatment of this study: it {not_in_list(treatment, treatments)}"
         yield FieldError("/data/treatment", detail)
     placebo = data.get("treatment") in study.definition.placebo
     if data["amount"] < 0 or (data["amount"] == 0 and not placebo):
@@ -119,9 +123,9 @@ def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
 def _recorded_visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     yield from _visit(study, data)
     for i, item in enumerate(data.get("measurements", ())):
-        at = f"/data/measurements/{i}"
-        yield from _result(study, item, at)
-        yield from _vocabularies(study, "visit.recorded", item, at)
+        pointer = f"/data/measurements/{i}"
+        yield from _result(study, item, pointer)
+        yield from _vocabularies(study, "visit.recorded", item, pointer)
 
 
 def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -131,47 +135,52 @@ def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
             yield FieldError(f"/data/{name}", "must be above 0")
 
 
-def _result(study: Study, item: Mapping[str, Any], at: str) -> Iterator[FieldError]:
+def _result(study: Study, item: Mapping[str, Any], pointer: str) -> Iterator[FieldError]:
     parameter = study.definition.parameters.get(item["parameter"])
     if parameter is None or parameter.derived_from is not None:
-        yield FieldError(f"{at}/parameter", "is no reported parameter of this study")
+        yield FieldError(f"{pointer}/parameter", "is no reported parameter of this study")
         return
     for name, detail in result_errors(parameter, item.get("unit"), item["result"]):
-        yield FieldError(f"{at}/{name}", detail)
+        yield FieldError(f"{pointer}/{name}", detail)
 
 
 def _enrolment(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     for name, value in data.get("characteristics", {}).items():
-        at = f"/data/characteristics/{json_pointer.escape(name)}"
-        known = study.definition.characteristics.get(name)
-        if known is None:
-            yield FieldError(at, "is no characteristic of this study")
+        pointer = f"/data/characteristics/{json_pointer.escape(name)}"
+        characteristic = study.definition.characteristics.get(name)
+        if characteristic is None:
+            yield FieldError(pointer, "is no characteristic of this study")
         elif value is not None:
-            yield from _characteristic(value, known, at)
+            yield from _characteristic(value, characteristic, pointer)
 
 
-def _characteristic(value: object, known: Characteristic, at: str) -> Iterator[FieldError]:
-    if known.levels is not None:
-        if not isinstance(value, str) or value not in known.levels:
-            yield FieldError(at, not_in_list(str(value), known.levels))
+def _characteristic(
+    value: object, characteristic: Characteristic, pointer: str
+) -> Iterator[FieldError]:
+    if characteristic.levels is not None:
+        if not isinstance(value, str) or value not in characteristic.levels:
+            yield FieldError(pointer, not_in_list(str(value), characteristic.levels))
     elif isinstance(value, bool) or not isinstance(value, int | Decimal):
-        yield FieldError(at, "must be a number")
+        yield FieldError(pointer, "must be a number")
     elif not has_accepted_digits(value):
-        yield FieldError(at, "must have at most 18 digits before the point and 9 after it")
+        yield FieldError(pointer, "must have at most 18 digits before the point and 9 after it")
     else:
-        for detail in limit_errors([Decimal(value)], known):
-            yield FieldError(at, detail)
+        for detail in limit_errors([Decimal(value)], characteristic):
+            yield FieldError(pointer, detail)
 
 
 def _randomisation(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     if data["arm"] not in {arm.id for arm in study.definition.arms}:
         yield FieldError("/data/arm", "is no arm of this study")
     for name, level in data.get("strata", {}).items():
-        at, known = f"/data/strata/{json_pointer.escape(name)}", study.definition.strata.get(name)
-        if known is None:
-            yield FieldError(at, "is no stratum of this study")
-        elif level not in known:
-            yield FieldError(at, not_in_list(level, known))
+        pointer, levels = (
+            f"/data/strata/{json_pointer.escape(name)}",
+            study.definition.strata.get(name),
+        )
+        if levels is None:
+            yield FieldError(pointer, "is no stratum of this study")
+        elif level not in levels:
+            yield FieldError(pointer, not_in_list(level, levels))
 
 
 def _adverse_event(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -190,7 +199,7 @@ def _disposition(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     if data["status"] == "discontinued" and not data.get("reason"):
         yield FieldError("/data/reason", "is required when the status is discontinued")
     period = data.get("period")
-    if period is not None and period not in {each.id for each in study.definition.periods}:
+    if period is not None and period not in {plan.id for plan in study.definition.periods}:
         yield FieldError("/data/period", "is no period of this study")
 
 

@@ -52,26 +52,33 @@ def classify(
     onset: Callable[[Record], Dated | None],
 ) -> list[AdverseEvent]:
     """Judge each report by the rules; what is not coded says so."""
-    coded = {event: of[-1].data for event, of in _by_event(codings).items()}
-    return [_judge(rules, each, coded.get(each.record), treatment, onset(each)) for each in reports]
+    coded = {event: event_codings[-1].data for event, event_codings in _by_event(codings).items()}
+    return [
+        _judge(rules, report, coded.get(report.record), treatment, onset(report))
+        for report in reports
+    ]
 
 
 def conflicting_codings(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
     """Give, of each event whose latest version is coded in several ways, these codings."""
-    found = {}
-    for event, of in _by_event(codings).items():
-        latest = [each for each in of if _version(each) == _version(of[-1])]
-        if len({(each.data["soc"], each.data["pt"]) for each in latest}) > 1:
-            found[event] = latest
-    return found
+    conflicts = {}
+    for event, event_codings in _by_event(codings).items():
+        latest = [
+            coding for coding in event_codings if _version(coding) == _version(event_codings[-1])
+        ]
+        if len({(coding.data["soc"], coding.data["pt"]) for coding in latest}) > 1:
+            conflicts[event] = latest
+    return conflicts
 
 
 def _by_event(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
     """Give the codings of each event, the latest version of the dictionary last."""
-    found: dict[str, list[Record]] = {}
-    for each in codings:
-        found.setdefault(each.data["adverse_event"], []).append(each)
-    return {event: sorted(of, key=_coding_order) for event, of in found.items()}
+    by_event: dict[str, list[Record]] = {}
+    for coding in codings:
+        by_event.setdefault(coding.data["adverse_event"], []).append(coding)
+    return {
+        event: sorted(event_codings, key=_coding_order) for event, event_codings in by_event.items()
+    }
 
 
 def _version(record: Record) -> list[int]:

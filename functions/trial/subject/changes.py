@@ -19,7 +19,7 @@ _NOTHING: Mapping[str, Any] = {}
 class Change:
     """A record that differs; None stands where a state does not have it."""
 
-    what: str
+    status: str
     before: Record | None
     after: Record | None
 
@@ -66,10 +66,10 @@ def changes(before: Subject, after: Subject) -> Iterator[Change]:
     for key in sorted(before.records.keys() | after.records.keys()):
         old, new = before.records.get(key), after.records.get(key)
         if old != new:
-            yield Change(_what(old, new), old, new)
+            yield Change(_status(old, new), old, new)
 
 
-def _what(old: Record | None, new: Record | None) -> str:
+def _status(old: Record | None, new: Record | None) -> str:
     if new is None:
         return ABSENT
     if old is not None and new.revision < old.revision:

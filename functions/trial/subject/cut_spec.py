@@ -27,7 +27,7 @@ class CutSpec:
         """The last day (ordinal) that is seen; None where there is no cut-off."""
         return dates.latest(self.cutoff) if self.cutoff else None
 
-    def seen(self, subject: Subject) -> Subject:
+    def apply_cutoff(self, subject: Subject) -> Subject:
         """Give a subject as it is seen by the cut-off date."""
         return subject if self.day is None else records_until(subject, self.day)
 

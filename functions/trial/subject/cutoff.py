@@ -23,33 +23,33 @@ def records_until(subject: Subject, cutoff: int) -> Subject:
     What ended later reads as ongoing, and of an event that ended in a later death nothing tells
     of it.
     """
-    known = Imputation(_live(subject))
+    imputation = Imputation(_live(subject))
     records = {
-        key: _as_known(record, cutoff, known.death)
+        key: _as_known(record, cutoff, imputation.death)
         for key, record in subject.records.items()
-        if _happened(record, subject, known, cutoff)
+        if _happened(record, subject, imputation, cutoff)
     }
     return replace(subject, records=records)
 
 
 def _live(subject: Subject) -> Mapping[str, Sequence[Record]]:
     """Give the live records by kind."""
-    found: dict[str, list[Record]] = {}
-    for each in subject.records.values():
-        if not each.void:
-            found.setdefault(each.kind, []).append(each)
-    return found
+    by_kind: dict[str, list[Record]] = {}
+    for record in subject.records.values():
+        if not record.void:
+            by_kind.setdefault(record.kind, []).append(record)
+    return by_kind
 
 
-def _happened(record: Record, subject: Subject, known: Imputation, cutoff: int) -> bool:
+def _happened(record: Record, subject: Subject, imputation: Imputation, cutoff: int) -> bool:
     if record.void:
         return True
     if record.kind in _FOLLOWS:
         kind, field = _FOLLOWS[record.kind]
         about = subject.records.get((kind, record.data[field]))
-        return about is None or about.void or _happened(about, subject, known, cutoff)
+        return about is None or about.void or _happened(about, subject, imputation, cutoff)
     field = DECIDING_DATE.get(record.kind, "date")
-    dated = known.dated(record.kind, field, record.data)
+    dated = imputation.dated(record.kind, field, record.data)
     return dated is None or dated.day <= cutoff
 
 
@@ -74,5 +74,5 @@ def _not_yet_fatal(data: dict[str, Any]) -> dict[str, Any]:
     if data.get("grade") == GRADE_OF_DEATH:
         data = {name: value for name, value in data.items() if name != "grade"}
     if criteria := data.get("seriousness"):
-        data = {**data, "seriousness": [each for each in criteria if each != DEATH]}
+        data = {**data, "seriousness": [criterion for criterion in criteria if criterion != DEATH]}
     return data

@@ -118,8 +118,8 @@ class Derivation:
         return self.planned_arm if mixed and self.planned_arm in undosed else None
 
     def _arm_of(self, dose: Record) -> str | None:
-        given = dose.data.get("treatment")
-        arms = [arm.id for arm in self.rules.arms if given in arm.treatments[:1]]
+        treatment = dose.data.get("treatment")
+        arms = [arm.id for arm in self.rules.arms if treatment in arm.treatments[:1]]
         if self.planned_arm in arms or not arms:
             return self.planned_arm
         return arms[0]
@@ -143,8 +143,8 @@ class Derivation:
     @cached_property
     def last_dose_day(self) -> int | None:
         """The last day (ordinal) on which a dose was given so far."""
-        given = (each.data.get("end") or each.data["start"] for each in self.doses)
-        return max(map(dates.earliest, given), default=None)
+        dose_ends = (dose.data.get("end") or dose.data["start"] for dose in self.doses)
+        return max(map(dates.earliest, dose_ends), default=None)
 
     @cached_property
     def regimen_day(self) -> int | None:
@@ -156,7 +156,9 @@ class Derivation:
     def end_of_study(self) -> Record | None:
         """The disposition of the study; the latest where there are several."""
         of_study = [
-            each for each in self.ordered("disposition.recorded") if each.data["of"] == "study"
+            record
+            for record in self.ordered("disposition.recorded")
+            if record.data["of"] == "study"
         ]
         return of_study[-1] if of_study else None
 
@@ -213,8 +215,8 @@ class Derivation:
 
     def series(self, parameter: str, where: Selection = ()) -> Series:
         """Give the results of a parameter, or those of them that were obtained in a certain way."""
-        kept = self._series.setdefault((parameter, where), SeriesCache())
-        return Series(self, parameter, where, kept)
+        cache = self._series.setdefault((parameter, where), SeriesCache())
+        return Series(self, parameter, where, cache)
 
     def reported(self, parameter: str) -> list[Reported]:
         """List the results of a parameter that is reported, in no particular order."""
@@ -222,14 +224,16 @@ class Derivation:
 
     @cached_property
     def _results(self) -> dict[str, list[Reported]]:
-        found: dict[str, list[Reported]] = {}
-        for each in self.records("lab.result.reported"):
-            found.setdefault(each.data["parameter"], []).append((each, "", 0, each.data))
-        for each in self.records("visit.recorded"):
-            visit = each.data["visit"]
-            for place, item in enumerate(each.data.get("measurements", ())):
-                found.setdefault(item["parameter"], []).append((each, visit, place, item))
-        return found
+        by_parameter: dict[str, list[Reported]] = {}
+        for record in self.records("lab.result.reported"):
+            by_parameter.setdefault(record.data["parameter"], []).append(
+                (record, "", 0, record.data)
+            )
+        for record in self.records("visit.recorded"):
+            visit = record.data["visit"]
+            for place, item in enumerate(record.data.get("measurements", ())):
+                by_parameter.setdefault(item["parameter"], []).append((record, visit, place, item))
+        return by_parameter
 
     def counts(self, observation: Observation) -> bool:
         """Say whether a sample may count: not after discontinuation unless the study says so."""
@@ -277,12 +281,17 @@ class Derivation:
         before it.
         """
         alike = [
-            each
-            for each in self.rules.visits
-            if each.schedule == visit.schedule and (each.day is None) == (visit.day is None)
+            candidate
+            for candidate in self.rules.visits
+            if candidate.schedule == visit.schedule
+            and (candidate.day is None) == (visit.day is None)
         ]
         if visit.day is not None:
-            return [each for each in alike if each.day is not None and each.day < visit.day]
+            return [
+                candidate
+                for candidate in alike
+                if candidate.day is not None and candidate.day < visit.day
+            ]
         return alike[: alike.index(visit)]
 
     def closes(self, visit: Visit) -> int | None:
@@ -295,12 +304,16 @@ class Derivation:
         if visit.window is not None:
             window = self.window_of(visit)
             return window[2] if window else None
-        if own := self._days_of({visit.id}):
-            return max(own)
-        earlier = {each.id for each in self.before(visit)}
+        if visit_days := self._days_of({visit.id}):
+            return max(visit_days)
+        earlier = {candidate.id for candidate in self.before(visit)}
         reached = max(self._days_of(earlier), default=0)
-        alike = (each for each in self.rules.visits if each.schedule == visit.schedule)
-        later = {each.id for each in alike if each.day is None} - earlier - {visit.id}
+        alike = (
+            candidate for candidate in self.rules.visits if candidate.schedule == visit.schedule
+        )
+        later = (
+            {candidate.id for candidate in alike if candidate.day is None} - earlier - {visit.id}
+        )
         following = [day for day in self._days_of(later) if day > reached]
         return min(following) - 1 if following else _ALWAYS
 
@@ -309,8 +322,8 @@ class Derivation:
         return [
             dates.earliest(text)
             for kind in ("visit.recorded", "visit.missed")
-            for each in self.records(kind)
-            if each.data["visit"] in visits and (text := each.data.get("date"))
+            for record in self.records(kind)
+            if record.data["visit"] in visits and (text := record.data.get("date"))
         ]
 
     @property
@@ -332,7 +345,9 @@ class Derivation:
             return True
         if visit.window is None:
             kinds = ("visit.recorded", "visit.missed")
-            return any(each.data["visit"] == visit.id for of in kinds for each in self.records(of))
+            return any(
+                record.data["visit"] == visit.id for kind in kinds for record in self.records(kind)
+            )
         window = self.window_of(visit)
         return window is not None and self.seen_beyond(window[2])
 
@@ -373,28 +388,30 @@ class Derivation:
 
     def dose_before(self, day: int) -> Record | None:
         """Find the last dose given on or before a day (ordinal)."""
-        given = bisect_right(self._dose_days, day)
-        return self.doses[given - 1] if given else None
+        doses_given = bisect_right(self._dose_days, day)
+        return self.doses[doses_given - 1] if doses_given else None
 
     @cached_property
     def _dose_days(self) -> list[int]:
-        return [dates.earliest(each.data["start"]) for each in self.doses]
+        return [dates.earliest(dose.data["start"]) for dose in self.doses]
 
     @cached_property
     def undecided(self) -> list[UndecidedChoice]:
         """List the choices that neither a date, a time nor the definition decides."""
-        asked = self.study.asked.items()
-        results = (each for key, places in asked for each in self.series(*key).undecided(places))
+        requests = self.study.results_used.items()
+        results = (
+            choice for key, places in requests for choice in self.series(*key).undecided(places)
+        )
         return [*results, *self._undecided_doses(), *self._undecided_codings()]
 
     def _undecided_doses(self) -> Iterator[UndecidedChoice]:
         """Find first doses that tell different arms, and no time that tells which came first."""
         first = self.first_dose or ""
         rivals = [
-            each for each in self.doses if not dates.is_order_known(each.data["start"], first)
+            dose for dose in self.doses if not dates.is_order_known(dose.data["start"], first)
         ]
-        if len({self._arm_of(each) for each in rivals}) > 1:
-            records = tuple(each.record for each in rivals)
+        if len({self._arm_of(dose) for dose in rivals}) > 1:
+            records = tuple(dose.record for dose in rivals)
             yield UndecidedChoice("first dose", records, dates.earliest(first))
 
     def _undecided_codings(self) -> Iterator[UndecidedChoice]:
@@ -404,4 +421,4 @@ class Derivation:
         ).items():
             report = next((e for e in self.adverse_events if e.record == event), None)
             day = report.onset.day if report and report.onset else None
-            yield UndecidedChoice("coding", tuple(each.record for each in rivals), day)
+            yield UndecidedChoice("coding", tuple(coding.record for coding in rivals), day)

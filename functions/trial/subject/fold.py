@@ -30,16 +30,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is known of a subject: `seen` holds the content digest of every accepted revision."""
+    """What is known of a subject: `digests` holds the content digest of every accepted revision."""
 
     id: str
     records: Mapping[Key, Record] = field(default_factory=dict)
-    seen: Mapping[Key, Mapping[int, bytes]] = field(default_factory=dict)
+    digests: Mapping[Key, Mapping[int, bytes]] = field(default_factory=dict)
 
     @property
     def accepted(self) -> int:
         """How many revisions were accepted."""
-        return sum(map(len, self.seen.values()))
+        return sum(map(len, self.digests.values()))
 
     @property
     def erased(self) -> bool:
@@ -76,25 +76,25 @@ def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
     out of all records, those that come after it too.
     """
     key = (entry.kind, entry.record)
-    digests = subject.seen.get(key, {})
-    known = digests.get(entry.revision)
-    if known is not None:
-        return subject, Outcome.REPEATED if _is_content(known, entry) else Outcome.CONFLICT
-    seen = {**subject.seen, key: {**digests, entry.revision: entry.digest}}
+    digests = subject.digests.get(key, {})
+    known_digest = digests.get(entry.revision)
+    if known_digest is not None:
+        return subject, Outcome.REPEATED if _is_content(known_digest, entry) else Outcome.CONFLICT
+    digests_by_record = {**subject.digests, key: {**digests, entry.revision: entry.digest}}
     if digests and max(digests) > entry.revision:
-        return replace(subject, seen=seen), Outcome.RECORDED
+        return replace(subject, digests=digests_by_record), Outcome.RECORDED
     data = privacy.redacted(entry.kind, entry.data) if subject.erased else entry.data
     record = Record(entry.kind, entry.record, entry.revision, entry.void, data)
-    folded = replace(subject, records={**subject.records, key: record}, seen=seen)
+    folded = replace(subject, records={**subject.records, key: record}, digests=digests_by_record)
     return _erased(folded) if entry.kind == ERASURE else folded, Outcome.RECORDED
 
 
-def _is_content(known: bytes, entry: Entry) -> bool:
+def _is_content(digest: bytes, entry: Entry) -> bool:
     """Say whether a digest is that of an entry's content, be it of before there was a normal form.
 
     That is looked into only where the answer would be a conflict, which is seldom.
     """
-    return known == entry.digest or known == as_written(entry)
+    return digest == entry.digest or digest == as_written(entry)
 
 
 def _erased(subject: Subject) -> Subject:
@@ -103,7 +103,11 @@ def _erased(subject: Subject) -> Subject:
         key: replace(record, data=privacy.redacted(record.kind, record.data))
         for key, record in subject.records.items()
     }
-    return replace(subject, records=records, seen={k: dict(of) for k, of in subject.seen.items()})
+    return replace(
+        subject,
+        records=records,
+        digests={k: dict(digests) for k, digests in subject.digests.items()},
+    )
 
 
 def blinded(subject: Subject) -> Subject:

@@ -62,16 +62,16 @@ class Imputation:
     @cached_property
     def first_dose(self) -> str | None:
         """When treatment began: the local time of the first dose."""
-        starts = (each.data["start"] for each in self._records.get("dose.administered", ()))
+        starts = (dose.data["start"] for dose in self._records.get("dose.administered", ()))
         return min(starts, key=lambda start: (*dates.moment(start), start), default=None)
 
     @cached_property
     def last_alive(self) -> int:
         """The last day (ordinal) on which the subject was seen alive; 0 before that."""
         texts = (
-            each.data.get(field)
+            record.data.get(field)
             for kind, fields in _ALIVE.items()
-            for each in self._records.get(kind, ())
+            for record in self._records.get(kind, ())
             for field in fields
         )
         return max((dates.earliest(text) for text in texts if text), default=0)
@@ -79,8 +79,10 @@ class Imputation:
     @cached_property
     def death(self) -> int | None:
         """The day (ordinal) of the death; the earliest where there are several reports."""
-        found = (self.dated(each.kind, "date", each.data) for each in self._records.get(DEATH, ()))
-        return min((each.day for each in found if each), default=None)
+        dates_of_death = (
+            self.dated(record.kind, "date", record.data) for record in self._records.get(DEATH, ())
+        )
+        return min((record.day for record in dates_of_death if record), default=None)
 
     def dated(self, kind: str, field: str, data: Mapping[str, Any]) -> Dated | None:
         """Give what a date of a record counts as; None where there is none."""
@@ -103,7 +105,7 @@ class Imputation:
     def of_end(self, text: str, start: Dated | None) -> Dated:
         """Impute an end: its last day, but not after death or cut-off, nor before its start."""
         first, last = dates.earliest(text), dates.latest(text)
-        day = min(each for each in (last, self.death, self._cutoff) if each is not None)
+        day = min(bound for bound in (last, self.death, self._cutoff) if bound is not None)
         day = min(max(day, first, start.day if start else first), last)
         return Dated(day, day)
 
@@ -117,7 +119,9 @@ _Rule = Callable[[Imputation, str, Mapping[str, Any]], Dated]
 
 
 def _ends(kind: str, start: str) -> _Rule:
-    return lambda known, text, data: known.of_end(text, known.dated(kind, start, data))
+    return lambda imputation, text, data: imputation.of_end(
+        text, imputation.dated(kind, start, data)
+    )
 
 
 RULES: Mapping[tuple[str, str], _Rule] = {

@@ -18,7 +18,7 @@ def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:
     The id itself comes last, for `07` and `7` are two.
     """
     parts = _PARTS.split(name)
-    return (*((0, int(each)) if each.isdecimal() else (1, each) for each in parts), (1, name))
+    return (*((0, int(part)) if part.isdecimal() else (1, part) for part in parts), (1, name))
 
 
 def by_date(records: Iterable[Record], field: str) -> list[Record]:
@@ -27,14 +27,14 @@ def by_date(records: Iterable[Record], field: str) -> list[Record]:
     Only records of one moment are compared by their content, which takes longer.
     """
     same: dict[tuple[int, int, int], list[Record]] = {}
-    for each in records:
-        text = each.data.get(field) or ""
+    for record in records:
+        text = record.data.get(field) or ""
         key = (*dates.moment(text), min(len(text), dates.FULL)) if text else (0, -1, 0)
-        same.setdefault(key, []).append(each)
+        same.setdefault(key, []).append(record)
     return [
-        each
+        record
         for key in sorted(same)
-        for each in (sorted(same[key], key=_by_content) if len(same[key]) > 1 else same[key])
+        for record in (sorted(same[key], key=_by_content) if len(same[key]) > 1 else same[key])
     ]
 
 

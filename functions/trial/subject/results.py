@@ -51,33 +51,33 @@ class Observation:
     """Its place among the results of its record."""
     item: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """What was reported with it, such as the position of the subject."""
-    of: "tuple[Observation, ...]" = ()
+    averaged: "tuple[Observation, ...]" = ()
     """The results that it is the mean of: then its text is '' and its day that of the last."""
 
     @property
     def sources(self) -> "tuple[Observation, ...]":
         """The results as reported that it stands for: itself, or those that it is the mean of."""
-        return self.of or (self,)
+        return self.averaged or (self,)
 
-    def at(self, own: Precision, wanted: Precision) -> Value:
+    def at(self, source: Precision, target: Precision) -> Value:
         """Give the value as a measure keeps it; `own` is how finely the results are kept."""
-        if own == wanted and not self.of:
+        if source == target and not self.averaged:
             return self.value
-        values = [each.value for each in self.sources]
-        operator = _operator([each.operator for each in values])
-        bounds = [each.bound if each.operator else each.units for each in values]
-        bound = _mean([Decimal(each).scaleb(-own.places, EXACT) for each in bounds])
+        values = [value.value for value in self.sources]
+        operator = _operator([value.operator for value in values])
+        bounds = [value.bound if value.operator else value.units for value in values]
+        bound = _mean([Decimal(value).scaleb(-source.places, EXACT) for value in bounds])
         return value_of(
-            _mean([each.unrounded(own.places) for each in values]),
-            wanted,
+            _mean([value.unrounded(source.places) for value in values]),
+            target,
             operator=operator,
-            bound=to_units(bound, wanted.places) if operator else 0,
+            bound=to_units(bound, target.places) if operator else 0,
         )
 
 
 def mean_of(observations: "Sequence[Observation]") -> Observation:
     """Take the mean of results for one; what it is, `at` says: its value is that of the last."""
-    return replace(observations[-1], text="", item={}, of=tuple(observations))
+    return replace(observations[-1], text="", item={}, averaged=tuple(observations))
 
 
 def _mean(numbers: Sequence[Decimal]) -> Decimal:
@@ -87,7 +87,7 @@ def _mean(numbers: Sequence[Decimal]) -> Decimal:
 
 def _operator(operators: Sequence[str]) -> str:
     """Say on which side of its bound a mean lies; where its results lie on both it is not known."""
-    sides = {each[0] for each in operators if each}
+    sides = {operator[0] for operator in operators if operator}
     if len(sides) != 1:
         return ""
     (side,) = sides
@@ -108,8 +108,8 @@ def to_units(value: Decimal, places: int) -> int:
 
 def value_of(number: Decimal, precision: Precision, **reported: Any) -> Value:  # noqa: ANN401
     """Bring a number to its last place; `reported` is what else is known of the value."""
-    kept = None if precision.exact else number
-    return Value(to_units(number, precision.places), number=kept, **reported)
+    unrounded = None if precision.exact else number
+    return Value(to_units(number, precision.places), number=unrounded, **reported)
 
 
 def read_value(
@@ -168,29 +168,29 @@ def _value(
 
 def result_errors(parameter: Parameter, unit: str | None, result: str) -> Iterator[tuple[str, str]]:
     """Say why a parameter takes no such result: the field that is wrong, and what about it."""
-    known = unit is None or unit == parameter.unit or unit in parameter.units
-    if not known:
+    is_known_unit = unit is None or unit == parameter.unit or unit in parameter.units
+    if not is_known_unit:
         accepted = ", ".join((parameter.unit, *parameter.units))
         yield "unit", f"is not a unit of this parameter: expected {accepted}"
     read = read_result(result)
     if read is None:
         yield "result", "is not a number, nor a number after <, <=, > or >="
-    elif known:
+    elif is_known_unit:
         converted = EXACT.multiply(read[1], parameter.units.get(unit or "", Decimal(1)))
         for detail in limit_errors([converted, read[1]], parameter):
             yield "result", detail
 
 
-def limit_errors(written: Sequence[Decimal], limits: Measured) -> Iterator[str]:
+def limit_errors(numbers: Sequence[Decimal], limits: Measured) -> Iterator[str]:
     """Say why a number is not taken, as it counts and in other units: its range, its decimals.
 
     One with too many decimals in each unit would be rounded.
     """
-    if limits.minimum is not None and written[0] < limits.minimum:
+    if limits.minimum is not None and numbers[0] < limits.minimum:
         yield f"lies below {limits.minimum}, the least this study takes"
-    if limits.maximum is not None and written[0] > limits.maximum:
+    if limits.maximum is not None and numbers[0] > limits.maximum:
         yield f"lies above {limits.maximum}, the most this study takes"
-    most = limits.result_places
-    if min(map(decimals_of, written)) > most and not limits.rounded:
-        noun = "decimal" if most == 1 else "decimals"
-        yield f"has more than {most} {noun}, the most that this study keeps of it"
+    max_decimals = limits.result_places
+    if min(map(decimals_of, numbers)) > max_decimals and not limits.rounded:
+        noun = "decimal" if max_decimals == 1 else "decimals"
+        yield f"has more than {max_decimals} {noun}, the most that this study keeps of it"

@@ -36,26 +36,26 @@ def senders_matching(senders: Sequence[Sender], principal: str) -> list[Sender]:
     """Find what a principal may post; where no sender is named at all, everybody may all."""
     if not senders:
         return [Sender("*")]
-    return [each for each in senders if fnmatchcase(principal, each.principal)]
+    return [sender for sender in senders if fnmatchcase(principal, sender.principal)]
 
 
 def recorded_sites(subject: Subject | None) -> set[str]:
     """Name the sites that are recorded of a subject: one, unless its records contradict."""
     records = subject.records.values() if subject else ()
     return {
-        str(each.data["site"])
-        for each in records
-        if each.kind in _SITED and not each.void and "site" in each.data
+        str(record.data["site"])
+        for record in records
+        if record.kind in _SITED and not record.void and "site" in record.data
     }
 
 
 def stated_sites(entries: Sequence[Entry]) -> Mapping[str, set[str]]:
     """Name the sites that events state of their subjects."""
-    found: dict[str, set[str]] = {}
-    for each in entries:
-        if each.kind in _SITED and "site" in each.data:
-            found.setdefault(each.subject, set()).add(str(each.data["site"]))
-    return found
+    sites_by_subject: dict[str, set[str]] = {}
+    for entry in entries:
+        if entry.kind in _SITED and "site" in entry.data:
+            sites_by_subject.setdefault(entry.subject, set()).add(str(entry.data["site"]))
+    return sites_by_subject
 
 
 def sender_refusal() -> Rejected:

@@ -30,9 +30,9 @@ among the record's results, and the result."""
 
 @dataclass(frozen=True)
 class UndecidedChoice:
-    """What the records leave open: `of` says what was chosen; the ids of the records decided."""
+    """What the records leave open: `name` says what was chosen; the ids of the records decided."""
 
-    of: str
+    name: str
     records: tuple[str, ...]
     day: int | None
 
@@ -88,13 +88,13 @@ class Series:
     """
 
     def __init__(
-        self, course: SubjectCourse, parameter: str, where: Selection, kept: SeriesCache
+        self, course: SubjectCourse, parameter: str, where: Selection, cache: SeriesCache
     ) -> None:
         self._course = course
         self._parameter = parameter
         self._where = where
-        self._kept = kept
-        self._chosen = kept.chosen
+        self._kept = cache
+        self._chosen = cache.chosen
 
     @property
     def observations(self) -> list[Observation]:
@@ -107,7 +107,7 @@ class Series:
         parameters = self._course.study.definition.parameters
         counted = parameters[self._parameter]
         source = counted.derived_from or self._parameter
-        found = []
+        observations = []
         for record, visit, place, item in self._course.reported(source):
             if not self._selects(item):
                 continue
@@ -115,11 +115,11 @@ class Series:
             if value is not None:
                 collected: str = record.data["date" if visit else "collected"]
                 day, text = dates.earliest(collected), item["result"]
-                found.append(
+                observations.append(
                     Observation(record.record, collected, day, text, value, visit, place, item)
                 )
-        found.sort(key=_moment)
-        return found if _in_time(found) else sorted(found, key=_accession)
+        observations.sort(key=_moment)
+        return observations if _in_time(observations) else sorted(observations, key=_accession)
 
     def _selects(self, item: Mapping[str, Any]) -> bool:
         return all(term(item.get(name) or "") in values for name, values in self._where)
@@ -135,22 +135,26 @@ class Series:
         candidates, window = self._candidates(visit), self._course.window_of(visit)
         if visit.choose != "closest" or window is None or not candidates:
             return candidates
-        closest = min(abs(each.day - window[1]) for each in candidates)
-        return [each for each in candidates if abs(each.day - window[1]) == closest]
+        closest = min(abs(candidate.day - window[1]) for candidate in candidates)
+        return [candidate for candidate in candidates if abs(candidate.day - window[1]) == closest]
 
     def _candidates(self, visit: Visit) -> list[Observation]:
         counts = self._course.counts
         if visit.window is None:
-            return [each for each in self.observations if each.visit == visit.id and counts(each)]
+            return [
+                observation
+                for observation in self.observations
+                if observation.visit == visit.id and counts(observation)
+            ]
         if (window := self._course.window_of(visit)) is None:
             return []
         low, _, high = window
         first = bisect_left(self.observations, low, key=_day)
         end = bisect_right(self.observations, high, lo=first, key=_day)
         return [
-            each
-            for each in self.observations[first:end]
-            if self._within(visit, low, high, each) and counts(each)
+            observation
+            for observation in self.observations[first:end]
+            if self._within(visit, low, high, observation) and counts(observation)
         ]
 
     def _within(self, visit: Visit, low: int, high: int, observation: Observation) -> bool:
@@ -177,40 +181,42 @@ class Series:
     def _until_first_dose(self) -> list[Observation]:
         first = self._course.first_dose
         return [
-            each for each in self.observations if first and dates.not_after(each.collected, first)
+            observation
+            for observation in self.observations
+            if first and dates.not_after(observation.collected, first)
         ]
 
-    def after_first_dose(self, which: str) -> Observation | None:
+    def after_first_dose(self, choice: str) -> Observation | None:
         """Find the first, last, highest or lowest result taken after the first dose."""
-        return _CHOICES[which](self._after(self._course.first_dose))
+        return _CHOICES[choice](self._after(self._course.first_dose))
 
     def _after(self, start: str | None) -> list[Observation]:
         return [
-            each
-            for each in self.observations
+            observation
+            for observation in self.observations
             if start is not None
-            and not dates.not_after(each.collected, start)
-            and self._course.counts(each)
+            and not dates.not_after(observation.collected, start)
+            and self._course.counts(observation)
         ]
 
     def carried(self, visit: Visit, baseline: str) -> Observation | None:
         """Find the last result that can stand in for a visit's (LOCF)."""
-        found = self._to_carry(visit, baseline)
-        return found[-1] if found else None
+        candidates = self._to_carry(visit, baseline)
+        return candidates[-1] if candidates else None
 
     def _to_carry(self, visit: Visit, baseline: str) -> list[Observation]:
         end, after = self._course.closes(visit), self._after(self._start(baseline))
-        return [each for each in after if end is not None and each.day <= end]
+        return [observation for observation in after if end is not None and observation.day <= end]
 
     def carried_visit(self, visit: Visit, baseline: str) -> Observation | None:
         """Find the result of the last visit before one that has any that can stand in."""
-        able = {id(each) for each in self._to_carry(visit, baseline)}
-        found = None
-        for each in self._course.before(visit):
-            chosen = self.at_visit(each)
-            if chosen is not None and id(chosen.sources[-1]) in able:
-                found = max(chosen, found or chosen, key=_moment)
-        return found
+        eligible = {id(observation) for observation in self._to_carry(visit, baseline)}
+        latest = None
+        for earlier in self._course.before(visit):
+            chosen = self.at_visit(earlier)
+            if chosen is not None and id(chosen.sources[-1]) in eligible:
+                latest = max(chosen, latest or chosen, key=_moment)
+        return latest
 
     def _start(self, baseline: str) -> str | None:
         """Give when carrying forward starts (a local time), so that what came later is carried.
@@ -225,12 +231,14 @@ class Series:
 
     def undecided(self, places: Iterable[str]) -> Iterator[UndecidedChoice]:
         """Say which choices, of these visits, baselines and first or last results, ids decide."""
-        if _in_time(self.observations) and not any(each.visit for each in self.observations):
+        if _in_time(self.observations) and not any(
+            observation.visit for observation in self.observations
+        ):
             return
         label = self._course.study.definition.parameters[self._parameter].label
         for place in places:
-            for name, found, which in self._choices(place):
-                yield from _differing(f"{label}, {name}", _untold(found, which))
+            for name, candidates, choice in self._choices(place):
+                yield from _differing(f"{label}, {name}", _untold(candidates, choice))
 
     def _choices(self, place: str) -> Iterator[tuple[str, list[Observation], str]]:
         """Give what was chosen from at a place, by what it is called, and which was to count."""
@@ -239,8 +247,8 @@ class Series:
         if visit is None:
             dosed = self._course.first_dose
             baseline = name in self._course.study.definition.baselines
-            found = self._until_first_dose() if baseline else self._after(dosed)
-            yield name, found, "last" if baseline else name
+            candidates = self._until_first_dose() if baseline else self._after(dosed)
+            yield name, candidates, "last" if baseline else name
         elif name == place:
             open_ = visit.window is None and "choose" not in visit.model_fields_set
             yield visit.label, self._nearest(visit), ANY if open_ else _which(visit)
@@ -259,9 +267,13 @@ def _accession(observation: Observation) -> tuple[Any, ...]:
 def _in_time(observations: Sequence[Observation]) -> bool:
     """Say whether the times of collection tell the order of all results."""
     return all(
-        dates.is_order_known(one.collected, other.collected)
-        for one, other in pairwise(observations)
+        dates.is_order_known(earlier.collected, later.collected)
+        for earlier, later in pairwise(observations)
     )
+
+
+def _units(observation: Observation) -> int:
+    return observation.value.units
 
 
 _Choice = Callable[[Sequence[Observation]], Observation | None]
@@ -272,11 +284,11 @@ def _lead(choose: Callable[[Sequence[Observation]], Observation]) -> _Choice:
 
 
 _CHOICES: Mapping[str, _Choice] = {
-    "first": _lead(lambda found: found[0]),
-    "last": _lead(lambda found: found[-1]),
-    "highest": _lead(lambda found: max(found, key=lambda each: each.value.units)),
-    "lowest": _lead(lambda found: min(found, key=lambda each: each.value.units)),
-    "mean": _lead(lambda found: mean_of(found) if len(found) > 1 else found[0]),
+    "first": _lead(lambda results: results[0]),
+    "last": _lead(lambda results: results[-1]),
+    "highest": _lead(lambda results: max(results, key=_units)),
+    "lowest": _lead(lambda results: min(results, key=_units)),
+    "mean": _lead(lambda results: mean_of(results) if len(results) > 1 else results[0]),
 }
 """What takes one of results in their order; of the highest or lowest the earliest."""
 _OF_TIES = {"later": "last", "earlier": "first", "mean": "mean"}
@@ -295,17 +307,21 @@ ANY = "any"
 """No choice: a visit without a window is to have one result."""
 
 
-def _untold(found: Sequence[Observation], which: str) -> Sequence[Observation]:
+def _untold(observations: Sequence[Observation], choice: str) -> Sequence[Observation]:
     """List the results between which no rule chooses, only their records' ids."""
-    if which == ANY or not found:
-        return found
-    if which not in ("first", "last"):
+    if choice == ANY or not observations:
+        return observations
+    if choice not in ("first", "last"):
         return ()
-    chosen = found[0 if which == "first" else -1]
-    return [each for each in found if not dates.is_order_known(each.collected, chosen.collected)]
+    chosen = observations[0 if choice == "first" else -1]
+    return [
+        observation
+        for observation in observations
+        if not dates.is_order_known(observation.collected, chosen.collected)
+    ]
 
 
-def _differing(of: str, found: Sequence[Observation]) -> Iterator[UndecidedChoice]:
-    if len({each.value for each in found}) > 1:
-        records = dict.fromkeys(each.record for each in found)
-        yield UndecidedChoice(of, tuple(records), found[-1].day)
+def _differing(description: str, observations: Sequence[Observation]) -> Iterator[UndecidedChoice]:
+    if len({observation.value for observation in observations}) > 1:
+        records = dict.fromkeys(observation.record for observation in observations)
+        yield UndecidedChoice(description, tuple(records), observations[-1].day)

@@ -99,8 +99,8 @@ def page(store: Store, comparison: CutComparison, subjects: Sequence[str]) -> Pa
 
 def _add(page: Page, comparison: CutComparison, journal: JournalSlice) -> int:
     """Add a subject to a page; return about how many bytes that adds to the answer."""
-    old = comparison.old.spec.seen(journal.recorded_before)
-    new = comparison.new.spec.seen(journal.recorded)
+    old = comparison.old.spec.apply_cutoff(journal.recorded_before)
+    new = comparison.new.spec.apply_cutoff(journal.recorded)
     before = comparison.derivation(old, comparison.old)
     after = comparison.derivation(new, comparison.new)
     addresses = comparison.cell_attribution.affected_cells(before, after)
@@ -152,7 +152,7 @@ def _record(change: Change, journal: JournalSlice, *, hidden: bool) -> dict[str,
     return {
         "kind": kind,
         "record": record,
-        "change": change.what,
+        "change": change.status,
         "revision_before": change.revision_before,
         "revision_after": change.revision_after,
         "received": row.stamp,

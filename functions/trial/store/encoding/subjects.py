@@ -74,12 +74,12 @@ def since(subject: Subject, older: Subject) -> Subject:
     Whoever decodes it over `older` has the subject again. It is the object of its digests by which
     a record is known to be as it was: every change makes another.
     """
-    if not older.seen:
+    if not older.digests:
         return subject
     records: dict[Key, Record] = {}
     seen: dict[Key, Mapping[int, bytes]] = {}
-    for key, digests in subject.seen.items():
-        before = older.seen.get(key, {})
+    for key, digests in subject.digests.items():
+        before = older.digests.get(key, {})
         if digests is before:
             continue
         record = records[key] = subject.records[key]
@@ -92,7 +92,7 @@ def encode(subject: Subject) -> bytes:
     """Write a subject's records and the digests of all revisions seen."""
     groups: dict[_Shape, list[_Member]] = {}
     for key, record in subject.records.items():
-        seen = subject.seen[key]
+        seen = subject.digests[key]
         group = seen.group_of(record) if isinstance(seen, Derived) else None
         shape = (
             group.shape
@@ -104,7 +104,7 @@ def encode(subject: Subject) -> bytes:
     for shape, members in sorted(groups.items()):
         text, own = _as_read(members), b""
         if text is None:
-            text, own = _written(shape, [record for record, _ in members], subject.seen)
+            text, own = _written(shape, [record for record, _ in members], subject.digests)
         texts.append(text)
         digests += own
     return deflate(f"[{','.join(texts)}]", RECORDS_1) + digests
@@ -136,7 +136,7 @@ def _written(
 
 def decode(older: Subject, *bodies: bytes) -> Subject:
     """Read records over older ones, in the order in which they were written."""
-    records, seen = dict(older.records), dict(older.seen)
+    records, seen = dict(older.records), dict(older.digests)
     for body in bodies:
         for key, record, digests in _records(body):
             records[key] = record

@@ -28,9 +28,9 @@ def read_definition(text: str | bytes) -> Study:
         study = studies.load(text)
     except Rejected as rejected:
         # A field that is none is said by name, with those that are; else the shape comes first.
-        named = list(references.reference_errors(value))
-        stray = [each for each in named if not isinstance(each, UnknownName)]
-        _settle(value, [*stray, *rejected.faults, *named])
+        reference_faults = list(references.reference_errors(value))
+        stray = [error for error in reference_faults if not isinstance(error, UnknownName)]
+        _settle(value, [*stray, *rejected.faults, *reference_faults])
         raise
     _settle(value, definition_errors(study, value))
     return study
@@ -57,25 +57,25 @@ def definition_errors(study: Study, value: Any) -> Iterator[FieldError]:  # noqa
 
 def _built(study: Study) -> Iterable[FieldError]:
     """Make everything of a definition ready, and each audience's view once it holds together."""
-    found = FaultCollector()
-    _outputs(CompiledStudy(study, found), found)
-    if not found.found and study.open is not study:
-        _outputs(CompiledStudy(study.open, found), found)
-    return found.found
+    collector = FaultCollector()
+    _outputs(CompiledStudy(study, collector), collector)
+    if not collector.found and study.open is not study:
+        _outputs(CompiledStudy(study.open, collector), collector)
+    return collector.found
 
 
-def _outputs(plan: CompiledStudy, found: FaultCollector) -> None:
+def _outputs(plan: CompiledStudy, collector: FaultCollector) -> None:
     definition = plan.study.definition
-    sources.check(plan.study, found)
-    listings.check(plan, found)
-    key_results.check(plan, found)
-    found.add(*available_statistics.testing_order_errors(definition))
+    sources.check(plan.study, collector)
+    listings.check(plan, collector)
+    key_results.check(plan, collector)
+    collector.add(*available_statistics.testing_order_errors(definition))
 
 
-def _settle(value: Any, found: Iterable[FieldError]) -> None:  # noqa: ANN401 (any JSON)
+def _settle(value: Any, faults: Iterable[FieldError]) -> None:  # noqa: ANN401 (any JSON)
     """Raise what was found, in order of the document and one fault a place."""
     by_place: dict[str, FieldError] = {}
-    for fault in found:
+    for fault in faults:
         by_place.setdefault(fault.pointer, fault)
     if by_place:
         raise Rejected(422, _TITLE, "", *locations.in_document_order(value, by_place.values()))

@@ -32,7 +32,7 @@ ENROLMENT = "subject.enrolled"
 
 def _section(*names: str) -> NameLister:
     def found(scope: Scope) -> Sequence[str]:
-        return [each for name in names for each in sorted(members(scope.definition, name))]
+        return [key for name in names for key in sorted(members(scope.definition, name))]
 
     return found
 
@@ -42,22 +42,27 @@ def _listed(name: str) -> NameLister:
 
 
 def _numeric(scope: Scope) -> Sequence[str]:
-    own = members(scope.definition, "characteristics")
-    numbers = [name for name, each in own.items() if not isinstance(each, dict) or
-               each.get("levels") is None]  # fmt: skip
+    characteristics = members(scope.definition, "characteristics")
+    numbers = [
+        name
+        for name, characteristic in characteristics.items()
+        if not isinstance(characteristic, dict) or characteristic.get("levels") is None
+    ]
     return ["age", *sorted(numbers)]
 
 
 def categories(definition: JsonObject) -> Sequence[str]:
     """Name what sorts subjects: the arm, facts of enrolment, strata, classes."""
-    own = (sorted(members(definition, each)) for each in ("characteristics", "strata", "classes"))
-    return [ARM, *ENROLMENT_FIELDS, *(name for names in own for name in names)]
+    name_lists = (
+        sorted(members(definition, section)) for section in ("characteristics", "strata", "classes")
+    )
+    return [ARM, *ENROLMENT_FIELDS, *(name for names in name_lists for name in names)]
 
 
 def levels_of(name: str, definition: JsonObject) -> Sequence[str] | None:
     """List the levels that a category can have."""
     if name in members(definition, "classes"):
-        return [str(each.get("value")) for each in parts(members(definition, "classes")[name],
+        return [str(level.get("value")) for level in parts(members(definition, "classes")[name],
                                                          "classes")]  # fmt: skip
     if name == ARM:
         return ids(definition, "arms")
@@ -65,8 +70,12 @@ def levels_of(name: str, definition: JsonObject) -> Sequence[str] | None:
         return allowed_values(ENROLMENT, name, definition)
     if name in members(definition, "strata"):
         return texts(members(definition, "strata"), name)
-    own = members(definition, "characteristics").get(name)
-    return texts(own, "levels") if isinstance(own, dict) and own.get("levels") is not None else None
+    characteristic = members(definition, "characteristics").get(name)
+    return (
+        texts(characteristic, "levels")
+        if isinstance(characteristic, dict) and characteristic.get("levels") is not None
+        else None
+    )
 
 
 def limits_of(name: str, definition: JsonObject) -> Limits | None:
@@ -74,12 +83,12 @@ def limits_of(name: str, definition: JsonObject) -> Limits | None:
     if name in ENROLMENT_FIELDS:
         field = fields_of_kind(ENROLMENT)[name]
         return field.limits if field.form == "number" else None
-    own = members(definition, "characteristics").get(name)
-    if not isinstance(own, dict):
+    characteristic = members(definition, "characteristics").get(name)
+    if not isinstance(characteristic, dict):
         return None
-    given = [own.get(each) for each in ("minimum", "maximum")]
-    low, high = (Decimal(str(each)) if isinstance(each, int | float | Decimal) else None
-                 for each in given)  # fmt: skip
+    bounds = [characteristic.get(bound) for bound in ("minimum", "maximum")]
+    low, high = (Decimal(str(bound)) if isinstance(bound, int | float | Decimal) else None
+                 for bound in bounds)  # fmt: skip
     return low, high
 
 
@@ -88,7 +97,9 @@ def table_of(scope: Scope) -> JsonObject:
     named = scope.own.get("table")
     if named is None:
         return scope.nearest(Table)
-    return next((each for each in parts(scope.definition, "tables") if each.get("id") == named), {})
+    return next(
+        (table for table in parts(scope.definition, "tables") if table.get("id") == named), {}
+    )
 
 
 def _columns(scope: Scope) -> Sequence[str] | None:
@@ -97,13 +108,15 @@ def _columns(scope: Scope) -> Sequence[str] | None:
 
 def _of_subjects(scope: Scope) -> Sequence[str] | None:
     table = table_of(scope)
-    shown = (each for each in parts(table, "columns") if each.get("compare") is None)
-    return ids({"columns": list(shown)}, "columns") if table else None
+    subject_columns = (
+        column for column in parts(table, "columns") if column.get("compare") is None
+    )
+    return ids({"columns": list(subject_columns)}, "columns") if table else None
 
 
 def _arms_of_columns(scope: Scope) -> Sequence[str]:
     columns = parts(scope.nearest(Table), "columns")
-    return [each["arm"] for each in columns if isinstance(each.get("arm"), str)]
+    return [column["arm"] for column in columns if isinstance(column.get("arm"), str)]
 
 
 def _rows(scope: Scope) -> Sequence[str] | None:
@@ -112,7 +125,7 @@ def _rows(scope: Scope) -> Sequence[str] | None:
 
 def _boxes(scope: Scope) -> Sequence[str]:
     stages = parts(members(scope.definition, "flow"), "stages")
-    boxes = [each for stage in stages for each in (members(stage, "box"), *parts(stage, "side"))]
+    boxes = [box for stage in stages for box in (members(stage, "box"), *parts(stage, "side"))]
     return ids({"boxes": boxes}, "boxes")
 
 
@@ -144,16 +157,16 @@ def _of_event(name: str) -> NameLister:
 
 def _groups(scope: Scope) -> Sequence[str]:
     groups = parts(members(scope.definition, "adverse_events"), "groups")
-    return [each["label"] for each in groups if isinstance(each.get("label"), str)]
+    return [group["label"] for group in groups if isinstance(group.get("label"), str)]
 
 
 def _class(scope: Scope) -> Sequence[str]:
-    return [str(each.get("value")) for each in parts(scope.nearest(Classes), "classes")]
+    return [str(level.get("value")) for level in parts(scope.nearest(Classes), "classes")]
 
 
 def _words(scope: Scope) -> Iterable[str]:
-    kinds = (kind for kind, given in members(scope.definition, "vocabularies").items()
-             if given is scope.own)  # fmt: skip
+    kinds = (kind for kind, declared in members(scope.definition, "vocabularies").items()
+             if declared is scope.own)  # fmt: skip
     return next((vocabulary_fields(kind) for kind in kinds if kind in KINDS), ())
 
 
@@ -161,8 +174,8 @@ def _outputs(scope: Scope) -> Sequence[str]:
     return [
         name
         for kind in ("table", "listing", "key_result", "figure")
-        for each in ids(scope.definition, f"{kind}s")
-        for name in (each, f"{kind}:{each}")
+        for id_ in ids(scope.definition, f"{kind}s")
+        for name in (id_, f"{kind}:{id_}")
     ]  # fmt: skip
 
 

@@ -9,16 +9,20 @@ from trial.errors import FieldError
 
 def in_document_order(definition: Any, faults: Iterable[FieldError]) -> list[FieldError]:  # noqa: ANN401 (any JSON)
     """Sort faults as their places follow each other in the document, and say them by ids."""
-    named = [replace(each, location=describe_location(definition, each.pointer)) for each in faults]
-    return sorted(named, key=lambda each: (_position(definition, each.pointer), each.pointer))
+    located = [
+        replace(fault, location=describe_location(definition, fault.pointer)) for fault in faults
+    ]
+    return sorted(located, key=lambda fault: (_position(definition, fault.pointer), fault.pointer))
 
 
 def _position(definition: Any, pointer: str) -> list[int]:  # noqa: ANN401 (any JSON)
-    found = []
+    positions = []
     for inside, part in _down(definition, pointer):
         order = list(inside) if isinstance(inside, dict) else []
-        found.append(order.index(part) if part in order else int(part) if part.isdigit() else -1)
-    return found
+        positions.append(
+            order.index(part) if part in order else int(part) if part.isdigit() else -1
+        )
+    return positions
 
 
 def describe_location(definition: Any, pointer: str) -> str:  # noqa: ANN401 (any JSON)
@@ -27,8 +31,8 @@ def describe_location(definition: Any, pointer: str) -> str:  # noqa: ANN401 (an
     section = ""
     for inside, part in _down(definition, pointer):
         if isinstance(inside, list):
-            one = f"{_one(section or 'entries')} {_id(inside, part)}"
-            words[-1 if section else len(words) :] = [one]
+            phrase = f"{_one(section or 'entries')} {_id(inside, part)}"
+            words[-1 if section else len(words) :] = [phrase]
         elif section in _BY_NAME:
             words[-1:] = [f"{_one(section)} {part}"]
         elif section in ("box", "by_column") and words:
@@ -57,8 +61,8 @@ def _id(inside: list[Any], part: str) -> str:
     """Name a member of a list by its id, or else by its place, from 1."""
     place = int(part) if part.isdigit() else len(inside)
     member = inside[place] if place < len(inside) else None
-    known = member.get("id") if isinstance(member, dict) else None
-    return known if isinstance(known, str) else str(place + 1)
+    id_ = member.get("id") if isinstance(member, dict) else None
+    return id_ if isinstance(id_, str) else str(place + 1)
 
 
 def _one(section: str) -> str:

@@ -16,7 +16,7 @@ from trial.events.fields import FullDate, Identifier, LocalTime, PartialDate
 from trial.events.payloads import KINDS, Data, Measurement
 from trial.tables.checking.reference_walk import JsonObject
 
-_DATES = tuple(get_args(each)[1] for each in (PartialDate, FullDate, LocalTime))
+_DATES = tuple(get_args(date_type)[1] for date_type in (PartialDate, FullDate, LocalTime))
 _IDENTIFIER = get_args(Identifier)[1]
 
 
@@ -56,37 +56,37 @@ def _fields(model: type[Any], without: frozenset[str]) -> Mapping[str, Field]:
 
 def _field(hint: Any, *, optional: bool) -> Field:  # noqa: ANN401 (a type's form)
     kinds, marks = _bare(hint)
-    of = kinds[0] if len(kinds) == 1 else None
-    if get_origin(of) is Literal:
-        return Field("text", get_args(of), optional=optional)
-    if of is bool:
+    value_type = kinds[0] if len(kinds) == 1 else None
+    if get_origin(value_type) is Literal:
+        return Field("text", get_args(value_type), optional=optional)
+    if value_type is bool:
         return Field("truth", ("True", "False"), optional=optional)
-    if of in (int, Decimal):
+    if value_type in (int, Decimal):
         return Field("number", limits=(_limit(marks, "ge"), _limit(marks, "le")), optional=optional)
-    return Field(_form_of_text(marks) if of is str else "parts", optional=optional)
+    return Field(_form_of_text(marks) if value_type is str else "parts", optional=optional)
 
 
 def _form_of_text(marks: Iterable[Any]) -> Literal["text", "name", "date"]:
-    if any(each in _DATES for each in marks):
+    if any(mark in _DATES for mark in marks):
         return "date"
-    return "name" if any(each is _IDENTIFIER for each in marks) else "text"
+    return "name" if any(mark is _IDENTIFIER for mark in marks) else "text"
 
 
 def _limit(marks: list[Any], name: str) -> Decimal | None:
-    found = (limit for each in marks if (limit := getattr(each, name, None)) is not None)
-    return next((Decimal(str(limit)) for limit in found), None)
+    limits = (limit for mark in marks if (limit := getattr(mark, name, None)) is not None)
+    return next((Decimal(str(limit)) for limit in limits), None)
 
 
 def _bare(hint: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 (a type's form)
     """Take a type apart: what its values, or those of its list, are; and what is said of them."""
     if get_origin(hint) is Annotated:
         kinds, marks = _bare(get_args(hint)[0])
-        more = [
-            each for mark in hint.__metadata__ for each in (mark, *getattr(mark, "metadata", ()))
+        metadata = [
+            part for mark in hint.__metadata__ for part in (mark, *getattr(mark, "metadata", ()))
         ]
-        return kinds, [*marks, *more]
+        return kinds, [*marks, *metadata]
     if get_origin(hint) in (Union, UnionType):
-        parts = [_bare(each) for each in get_args(hint) if each is not NoneType]
+        parts = [_bare(part) for part in get_args(hint) if part is not NoneType]
         return [kind for kinds, _ in parts for kind in kinds], [m for _, ms in parts for m in ms]
     if get_origin(hint) is list:
         return _bare(get_args(hint)[0])
@@ -95,46 +95,54 @@ def _bare(hint: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 (a type's f
 
 def members(part: JsonObject, name: str) -> Mapping[str, Any]:
     """Give a part's object of that name; an empty one where it is none."""
-    found = part.get(name)
-    return found if isinstance(found, dict) else {}
+    value = part.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def parts(part: JsonObject, name: str) -> list[JsonObject]:
     """Give the objects in a part's list of that name."""
-    found = part.get(name)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    value = part.get(name)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def texts(part: JsonObject, name: str) -> list[str]:
     """Give the texts in a part's list of that name."""
-    found = part.get(name)
-    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+    value = part.get(name)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def ids(part: JsonObject, name: str) -> list[str]:
     """Give the ids of the parts in a list."""
-    return [each["id"] for each in parts(part, name) if isinstance(each.get("id"), str)]
+    return [item["id"] for item in parts(part, name) if isinstance(item.get("id"), str)]
 
 
 def treatments(definition: JsonObject) -> list[str] | None:
     """Name what a dose may be of; None where no arm says what it gives."""
-    given = [each for arm in parts(definition, "arms") for each in texts(arm, "treatments")]
-    return [*dict.fromkeys([*given, *texts(definition, "placebo")])] if given else None
+    names = [
+        treatment for arm in parts(definition, "arms") for treatment in texts(arm, "treatments")
+    ]
+    return [*dict.fromkeys([*names, *texts(definition, "placebo")])] if names else None
 
 
 def reported_parameters(definition: JsonObject) -> list[str]:
     """Name the parameters that are reported, and not derived from another."""
     return [
         name
-        for name, each in members(definition, "parameters").items()
-        if not isinstance(each, dict) or not (each.get("log10_of") or each.get("upper_limits_of"))
+        for name, parameter in members(definition, "parameters").items()
+        if not isinstance(parameter, dict)
+        or not (parameter.get("log10_of") or parameter.get("upper_limits_of"))
     ]
 
 
 def _units(definition: JsonObject) -> list[str]:
-    found = [each for each in members(definition, "parameters").values() if isinstance(each, dict)]
-    units = [unit for each in found for unit in (each.get("unit"), *members(each, "units"))]
-    return [*dict.fromkeys(each for each in units if isinstance(each, str))]
+    parameters = members(definition, "parameters").values()
+    units = [
+        unit
+        for parameter in parameters
+        if isinstance(parameter, dict)
+        for unit in (parameter.get("unit"), *members(parameter, "units"))
+    ]
+    return [*dict.fromkeys(unit for unit in units if isinstance(unit, str))]
 
 
 _NAMED: Mapping[str, Callable[[JsonObject], list[str]]] = {
@@ -160,8 +168,8 @@ _OF_A_KIND: Mapping[tuple[str, str], Callable[[JsonObject], Sequence[str] | None
 
 def field_of(kind: str, name: str) -> Field:
     """Find a field of a kind's records, or of what is measured at a visit."""
-    own = measured_fields() if kind == "measurement" else fields_of_kind(kind)
-    return own[name] if name in own else measured_fields()[name]
+    fields_by_name = measured_fields() if kind == "measurement" else fields_of_kind(kind)
+    return fields_by_name[name] if name in fields_by_name else measured_fields()[name]
 
 
 def allowed_values(kind: str, name: str, definition: JsonObject) -> Sequence[str] | None:
@@ -179,12 +187,13 @@ def allowed_values(kind: str, name: str, definition: JsonObject) -> Sequence[str
 
 
 def _words(kind: str, name: str, definition: JsonObject) -> Sequence[str] | None:
-    given = members(definition, "vocabularies")
-    found = [
-        words(each, name, members(given, each).get(name)) for each in _MEASURED.get(kind, [kind])
+    declared = members(definition, "vocabularies")
+    vocabularies = [
+        words(vocabulary, name, members(declared, vocabulary).get(name))
+        for vocabulary in _MEASURED.get(kind, [kind])
     ]
-    lists = [each for each in found if each is not None]
-    return [*dict.fromkeys(word for each in lists for word in each)] if lists else None
+    lists = [vocabulary for vocabulary in vocabularies if vocabulary is not None]
+    return [*dict.fromkeys(word for vocabulary in lists for word in vocabulary)] if lists else None
 
 
 _MEASURED = {"measurement": ("visit.recorded", "lab.result.reported")}
@@ -229,7 +238,10 @@ def number_error(text: str, limits: Limits) -> str | None:
 
 def vocabulary_fields(kind: str) -> Iterator[str]:
     """Name the fields of a kind's records that hold words, so that they may have a vocabulary."""
-    found = {**fields_of_kind(kind), **(measured_fields() if kind == "visit.recorded" else {})}
-    for name, field in found.items():
+    fields_by_name = {
+        **fields_of_kind(kind),
+        **(measured_fields() if kind == "visit.recorded" else {}),
+    }
+    for name, field in fields_by_name.items():
         if field.form == "text" and not field.choices and name not in ("result", "causality"):
             yield name

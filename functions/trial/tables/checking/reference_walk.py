@@ -40,8 +40,8 @@ class Scope:
 
     def nearest(self, model: type[Model]) -> JsonObject:
         """Give the innermost part of a kind; an empty one where there is none."""
-        found = (part for kind, part in reversed(self.parts) if issubclass(kind, model))
-        return next(found, {})
+        matching = (part for kind, part in reversed(self.parts) if issubclass(kind, model))
+        return next(matching, {})
 
     def within(self, model: type[Model], part: JsonObject) -> "Scope":
         """Go into a part."""
@@ -53,7 +53,7 @@ class NamedReference:
     """A part that names something: where it stands, what it names one of, what was written."""
 
     path: str
-    what: str
+    target: str
     value: Any
     scope: Scope
 
@@ -69,11 +69,11 @@ def _of_model(
 ) -> Iterator[NamedReference]:
     hints = _hints(model)
     for name, value in part.items():
-        at = f"{path}/{json_pointer.escape(name)}"
+        member_path = f"{path}/{json_pointer.escape(name)}"
         if name in hints:
-            yield from _of(hints[name], value, at, scope)
+            yield from _of(hints[name], value, member_path, scope)
         else:
-            yield NamedReference(at, UNKNOWN_FIELD, name, scope)
+            yield NamedReference(member_path, UNKNOWN_FIELD, name, scope)
 
 
 @cache
@@ -87,7 +87,7 @@ def _of(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[NamedReferen
         hint, *marks = get_args(hint)
         for mark in marks:
             if isinstance(mark, RefersTo):
-                yield NamedReference(path, mark.what, value, scope)
+                yield NamedReference(path, mark.target, value, scope)
     if get_origin(hint) in (Union, UnionType):
         if (meant := _meant(get_args(hint), value, scope)) is not None:
             yield from _of(meant, value, path, scope)
@@ -100,29 +100,44 @@ def _of(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[NamedReferen
 def _of_members(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[NamedReference]:  # noqa: ANN401
     """Go into a list, or into an object whose members have names of their own."""
     if get_origin(hint) in (list, tuple) and isinstance(value, list):
-        kinds = [each for each in get_args(hint) if each is not Ellipsis]
-        for i, each in enumerate(value):
-            yield from _of(kinds[min(i, len(kinds) - 1)], each, f"{path}/{i}", scope)
+        member_types = [member for member in get_args(hint) if member is not Ellipsis]
+        for i, member in enumerate(value):
+            yield from _of(
+                member_types[min(i, len(member_types) - 1)], member, f"{path}/{i}", scope
+            )
     elif get_origin(hint) is dict and isinstance(value, dict):
         of_key, of_value = get_args(hint)
-        for name, each in value.items():
-            at = f"{path}/{json_pointer.escape(name)}"
-            yield from _of(of_key, name, at, scope)
-            yield from _of(of_value, each, at, scope)
+        for name, member in value.items():
+            member_path = f"{path}/{json_pointer.escape(name)}"
+            yield from _of(of_key, name, member_path, scope)
+            yield from _of(of_value, member, member_path, scope)
 
 
 def _meant(forms: Iterable[Any], value: Any, scope: Scope) -> Any:  # noqa: ANN401 (a type's form)
     """Choose the form that was meant: a text, a list, or the object that it looks most like."""
     bare = [(form, _bare(form)) for form in _flat(forms)]
     if isinstance(value, list):
-        return next((form for form, of in bare if get_origin(of) in (list, tuple)), None)
+        return next(
+            (form for form, bare_form in bare if get_origin(bare_form) in (list, tuple)), None
+        )
     if not isinstance(value, dict):
-        literals = (of for _, of in bare if get_origin(of) is Literal)
-        if any(value in get_args(of) for of in literals):
+        literals = (bare_form for _, bare_form in bare if get_origin(bare_form) is Literal)
+        if any(value in get_args(bare_form) for bare_form in literals):
             return None
-        return next((form for form, of in bare if of is not NoneType and _is_plain(of)), None)
-    models = [of for _, of in bare if isinstance(of, type) and issubclass(of, Model)]
-    columns = next((form for form, of in bare if get_origin(of) is dict), None)
+        return next(
+            (
+                form
+                for form, bare_form in bare
+                if bare_form is not NoneType and _is_plain(bare_form)
+            ),
+            None,
+        )
+    models = [
+        bare_form
+        for _, bare_form in bare
+        if isinstance(bare_form, type) and issubclass(bare_form, Model)
+    ]
+    columns = next((form for form, bare_form in bare if get_origin(bare_form) is dict), None)
     if columns is not None and (not models or is_by_column(value, scope.nearest(Table), models[0])):
         return columns
     return max(models, key=lambda model: len(value.keys() & model.model_fields), default=None)
@@ -131,8 +146,8 @@ def _meant(forms: Iterable[Any], value: Any, scope: Scope) -> Any:  # noqa: ANN4
 def _flat(forms: Iterable[Any]) -> Iterator[Any]:
     """List the forms, those of a form that takes several itself among them."""
     for form in forms:
-        if get_origin(of := _bare(form)) in (Union, UnionType):
-            yield from _flat(get_args(of))
+        if get_origin(bare_form := _bare(form)) in (Union, UnionType):
+            yield from _flat(get_args(bare_form))
         else:
             yield form
 

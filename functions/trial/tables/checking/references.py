@@ -41,53 +41,59 @@ from trial.tables.rows.levels import NOT_YET_DUE_LEVEL
 
 def reference_errors(definition: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON)
     """Find every name that matches nothing."""
-    for named in find_references(definition):
-        yield from _CHECKS.get(named.what, _known)(named)
+    for reference in find_references(definition):
+        yield from _CHECKS.get(reference.target, _known)(reference)
 
 
 _OWN = "this definition"
 
 
 def unknown_name(
-    path: str, what: str, name: str, there: Iterable[str], of: str = _OWN
+    path: str, target: str, name: str, known_names: Iterable[str], owner: str = _OWN
 ) -> FieldError:
     """Say of a name that it matches nothing, which are known, and which was perhaps meant."""
-    return UnknownName(path, f"{undefined(what, name, of)}{known_names_hint(name, there)}")
+    return UnknownName(
+        path, f"{undefined(target, name, owner)}{known_names_hint(name, known_names)}"
+    )
 
 
-def _known(named: NamedReference) -> Iterator[FieldError]:
+def _known(reference: NamedReference) -> Iterator[FieldError]:
     """Refuse a name that is none of those known."""
-    there = KNOWN_NAMES[named.what](named.scope)
-    if isinstance(named.value, str) and there is not None and named.value not in there:
-        what = named.what.removesuffix(" of its own")
-        yield unknown_name(named.path, what, named.value, there, _whose(named))
+    known_names = KNOWN_NAMES[reference.target](reference.scope)
+    if (
+        isinstance(reference.value, str)
+        and known_names is not None
+        and reference.value not in known_names
+    ):
+        target = reference.target.removesuffix(" of its own")
+        yield unknown_name(reference.path, target, reference.value, known_names, _whose(reference))
 
 
-def _whose(named: NamedReference) -> str:
+def _whose(reference: NamedReference) -> str:
     """Say whose part a name should be: a table's, or the definition's."""
-    in_table = named.what.startswith(("column", "row"))
-    return f"table {table_of(named.scope).get('id')}" if in_table else _OWN
+    in_table = reference.target.startswith(("column", "row"))
+    return f"table {table_of(reference.scope).get('id')}" if in_table else _OWN
 
 
-def _fields(named: NamedReference) -> Iterator[FieldError]:
+def _fields(reference: NamedReference) -> Iterator[FieldError]:
     """Refuse what a `where` asks: a field that no such record has, a value that it never has."""
-    names = fields_of(named.scope)
-    asked = named.value if isinstance(named.value, dict) else {}
-    records = named.scope.own.get("recorded", named.scope.own.get("records"))
+    names = fields_of(reference.scope)
+    conditions = reference.value if isinstance(reference.value, dict) else {}
+    records = reference.scope.own.get("recorded", reference.scope.own.get("records"))
     if names is None:
-        if asked and isinstance(records, str) and _is_no_kind(records):
-            yield FieldError(named.path, f"asks for fields, which {records} do not have")
+        if conditions and isinstance(records, str) and _is_no_kind(records):
+            yield FieldError(reference.path, f"asks for fields, which {records} do not have")
         return
     kind = records if isinstance(records, str) and records in KINDS else "measurement"
-    for name, wanted in asked.items():
-        at = f"{named.path}/{json_pointer.escape(name)}"
+    for name, value in conditions.items():
+        pointer = f"{reference.path}/{json_pointer.escape(name)}"
         if name not in names:
-            yield unknown_name(at, f"field of {kind}", name, names)
-        elif isinstance(wanted, list):
-            for i, each in enumerate(wanted):
-                yield from _asked(kind, name, each, named.scope.definition, f"{at}/{i}")
+            yield unknown_name(pointer, f"field of {kind}", name, names)
+        elif isinstance(value, list):
+            for i, item in enumerate(value):
+                yield from _asked(kind, name, item, reference.scope.definition, f"{pointer}/{i}")
         else:
-            yield from _asked(kind, name, wanted, named.scope.definition, at)
+            yield from _asked(kind, name, value, reference.scope.definition, pointer)
 
 
 def _is_no_kind(records: str) -> bool:
@@ -100,8 +106,8 @@ def _asked(
 ) -> Iterator[FieldError]:
     """Refuse a value that a `where` asks for; a truth may be written as YAML and JSON have it."""
     truth = isinstance(value, str) and value in ("true", "false")
-    asked = str(value).capitalize() if truth or isinstance(value, bool) else value
-    yield from _value(kind, field, asked, definition, path)
+    value_as_text = str(value).capitalize() if truth or isinstance(value, bool) else value
+    yield from _value(kind, field, value_as_text, definition, path)
 
 
 def _value(
@@ -110,20 +116,20 @@ def _value(
     if (detail := value_error(kind, field, value)) is not None:
         yield FieldError(path, detail)
         return
-    there = allowed_values(kind, field, definition)
-    if there is None or value == "" or not isinstance(value, str):
+    allowed = allowed_values(kind, field, definition)
+    if allowed is None or value == "" or not isinstance(value, str):
         return
-    if value not in there:
+    if value not in allowed:
         yield UnknownName(
-            path, f"is not a value of the field {field}: {value}{known_names_hint(value, there)}"
+            path, f"is not a value of the field {field}: {value}{known_names_hint(value, allowed)}"
         )
 
 
-def _values(named: NamedReference) -> Iterator[FieldError]:
+def _values(reference: NamedReference) -> Iterator[FieldError]:
     """Refuse a level that a row of levels names and that nothing can be at."""
-    own, definition = named.scope.own, named.scope.definition
-    name, kind, field = (own.get(each) for each in ("characteristic", "recorded", "field"))
-    for path, value in _level_values(named):
+    part, definition = reference.scope.own, reference.scope.definition
+    name, kind, field = (part.get(member) for member in ("characteristic", "recorded", "field"))
+    for path, value in _level_values(reference):
         if isinstance(name, str):
             yield from _level(name, value, definition, path)
         elif isinstance(kind, str) and kind in KINDS and isinstance(field, str):
@@ -133,69 +139,75 @@ def _values(named: NamedReference) -> Iterator[FieldError]:
 
 
 def _level(name: str, value: str, definition: JsonObject, path: str) -> Iterator[FieldError]:
-    there = levels_of(name, definition)
+    known_levels = levels_of(name, definition)
     if value == "":
         return
-    if there is not None and value not in there:
-        yield unknown_name(path, f"level of {name}", value, there)
-    limits = limits_of(name, definition) if there is None else None
+    if known_levels is not None and value not in known_levels:
+        yield unknown_name(path, f"level of {name}", value, known_levels)
+    limits = limits_of(name, definition) if known_levels is None else None
     if limits is not None and (detail := number_error(value, limits)) is not None:
         yield FieldError(path, detail)
 
 
-def _level_of(named: NamedReference) -> Iterator[FieldError]:
-    name = named.scope.own.get("characteristic")
-    if isinstance(name, str) and isinstance(named.value, str):
-        yield from _level(name, named.value, named.scope.definition, named.path)
+def _level_of(reference: NamedReference) -> Iterator[FieldError]:
+    name = reference.scope.own.get("characteristic")
+    if isinstance(name, str) and isinstance(reference.value, str):
+        yield from _level(name, reference.value, reference.scope.definition, reference.path)
 
 
-def _worst(named: NamedReference) -> Iterator[FieldError]:
+def _worst(reference: NamedReference) -> Iterator[FieldError]:
     """Refuse a level of severity or grade that no adverse event can have."""
-    field = named.scope.own.get("field")
-    for path, value in _level_values(named):
+    field = reference.scope.own.get("field")
+    for path, value in _level_values(reference):
         if field in ("severity", "grade"):
-            yield from _value(items.EVENTS, field, value, named.scope.definition, path)
+            yield from _value(items.EVENTS, field, value, reference.scope.definition, path)
 
 
-def _level_values(named: NamedReference) -> Iterator[tuple[str, str]]:
-    for i, each in enumerate(named.value if isinstance(named.value, list) else ()):
-        if isinstance(each, dict) and isinstance(each.get("value"), str):
-            yield f"{named.path}/{i}/value", each["value"]
+def _level_values(reference: NamedReference) -> Iterator[tuple[str, str]]:
+    for i, level in enumerate(reference.value if isinstance(reference.value, list) else ()):
+        if isinstance(level, dict) and isinstance(level.get("value"), str):
+            yield f"{reference.path}/{i}/value", level["value"]
 
 
-def _grade(named: NamedReference) -> Iterator[FieldError]:
-    if isinstance(named.value, int):
-        yield from _value(items.EVENTS, "grade", named.value, named.scope.definition, named.path)
+def _grade(reference: NamedReference) -> Iterator[FieldError]:
+    if isinstance(reference.value, int):
+        yield from _value(
+            items.EVENTS, "grade", reference.value, reference.scope.definition, reference.path
+        )
 
 
-def _field(named: NamedReference) -> Iterator[FieldError]:
-    kind = named.scope.own.get("recorded")
-    if isinstance(kind, str) and kind in KINDS and isinstance(named.value, str):
-        there = fields_of(named.scope) or ()
-        if named.value not in there:
-            yield unknown_name(named.path, f"field of {kind}", named.value, there)
+def _field(reference: NamedReference) -> Iterator[FieldError]:
+    kind = reference.scope.own.get("recorded")
+    if isinstance(kind, str) and kind in KINDS and isinstance(reference.value, str):
+        known_names = fields_of(reference.scope) or ()
+        if reference.value not in known_names:
+            yield unknown_name(reference.path, f"field of {kind}", reference.value, known_names)
 
 
-def _words(named: NamedReference) -> Iterator[FieldError]:
+def _words(reference: NamedReference) -> Iterator[FieldError]:
     """Refuse a vocabulary of a field that holds no words."""
-    kind = named.path.split("/")[-2]
-    if kind in KINDS and named.value not in (there := list(vocabulary_fields(kind))):
-        yield unknown_name(named.path, f"field of words of {kind}", named.value, there)
+    kind = reference.path.split("/")[-2]
+    if kind in KINDS and reference.value not in (known_fields := list(vocabulary_fields(kind))):
+        yield unknown_name(
+            reference.path, f"field of words of {kind}", reference.value, known_fields
+        )
 
 
-def _row(named: NamedReference) -> Iterator[FieldError]:
+def _row(reference: NamedReference) -> Iterator[FieldError]:
     """Refuse a row that its table does not have; of those that come with the data any may."""
-    table = table_of(named.scope)
-    if not table or not isinstance(named.value, str):
+    table = table_of(reference.scope)
+    if not table or not isinstance(reference.value, str):
         return
-    there = [*_rows(table, named.scope.definition)]
+    known_rows = [*_rows(table, reference.scope.definition)]
     for row in parts(table, "rows"):
-        open_ended = _given_by(row, named.scope.definition) is None
-        if open_ended and named.value.startswith(f"{row.get('id')}/"):
+        open_ended = _given_by(row, reference.scope.definition) is None
+        if open_ended and reference.value.startswith(f"{row.get('id')}/"):
             return
-    of, _, last = named.value.rpartition("/")
-    if named.value not in there and not (of in there and last in _OF_NOBODY_ELSE):
-        yield unknown_name(named.path, "row", named.value, there, f"table {table.get('id')}")
+    parent, _, last = reference.value.rpartition("/")
+    if reference.value not in known_rows and not (parent in known_rows and last in _OF_NOBODY_ELSE):
+        yield unknown_name(
+            reference.path, "row", reference.value, known_rows, f"table {table.get('id')}"
+        )
 
 
 _OF_NOBODY_ELSE = ("", NOT_YET_DUE_LEVEL, OTHER_LEVEL, "Other")
@@ -213,35 +225,35 @@ def _rows(table: JsonObject, definition: JsonObject) -> Iterator[str]:
 def _given_by(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
     """Name the rows that a row gives beside itself; None where they come with the data."""
     if row.get("visits") is not None:
-        there = ids(definition, "visits")
-        return there if row["visits"] == "all" else [str(each) for each in row["visits"]]
-    for kind, given in _GIVES.items():
+        visits = ids(definition, "visits")
+        return visits if row["visits"] == "all" else [str(visit) for visit in row["visits"]]
+    for kind, list_rows in _GIVES.items():
         if isinstance(row.get(kind), dict):
-            return given(row[kind], definition)
+            return list_rows(row[kind], definition)
     return ()
 
 
 def _shift(shift: JsonObject, definition: JsonObject) -> Sequence[str] | None:
-    before, after = (levels_of(str(shift.get(each)), definition) for each in ("before", "after"))
-    both = [f"{one}/{other}" for one in before or () for other in after or ()]
-    return None if before is None or after is None else [*before, *both]
+    before, after = (levels_of(str(shift.get(side)), definition) for side in ("before", "after"))
+    pairs = [f"{first}/{second}" for first in before or () for second in after or ()]
+    return None if before is None or after is None else [*before, *pairs]
 
 
 def _levels(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
-    named = [str(each.get("value")) for each in parts(row, "values")]
-    name, kind, field = (row.get(each) for each in ("characteristic", "recorded", "field"))
+    own_levels = [str(level.get("value")) for level in parts(row, "values")]
+    name, kind, field = (row.get(key) for key in ("characteristic", "recorded", "field"))
     if isinstance(name, str):
-        there = levels_of(name, definition)
+        known_levels = levels_of(name, definition)
     else:
-        asked = isinstance(kind, str) and kind in KINDS and field in fields_of_kind(kind)
-        there = allowed_values(str(kind), str(field), definition) if asked else None
-    return None if there is None else [*dict.fromkeys([*there, *named])]
+        is_recorded = isinstance(kind, str) and kind in KINDS and field in fields_of_kind(kind)
+        known_levels = allowed_values(str(kind), str(field), definition) if is_recorded else None
+    return None if known_levels is None else [*dict.fromkeys([*known_levels, *own_levels])]
 
 
 _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] = {
     "levels": _levels,
     "terms": lambda _row, _: None,
-    "worst": lambda row, _: [str(each.get("value")) for each in parts(row, "levels")],
+    "worst": lambda row, _: [str(level.get("value")) for level in parts(row, "levels")],
     "shift": _shift,
     "survival": lambda row, _: [
         "q1",
@@ -253,70 +265,77 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
 }
 
 
-def _records(named: NamedReference) -> Iterator[FieldError]:
+def _records(reference: NamedReference) -> Iterator[FieldError]:
     """Refuse what a listing cannot show."""
-    value = named.value
+    value = reference.value
     if not isinstance(value, str):
         return
-    if of := items.parameters_of(value):
-        there = list(members(named.scope.definition, "parameters"))
-        for name in of:
-            if name not in there:
-                yield unknown_name(named.path, "parameter", name, there)
+    if parameters := items.parameters_of(value):
+        known_names = list(members(reference.scope.definition, "parameters"))
+        for name in parameters:
+            if name not in known_names:
+                yield unknown_name(reference.path, "parameter", name, known_names)
     elif value not in KINDS and value not in (items.SUBJECTS, items.FINDINGS):
-        there = [items.SUBJECTS, items.FINDINGS, f"{items.OBSERVATIONS}:<parameters>", *KINDS]
-        yield unknown_name(named.path, "kind of record", value, there)
+        known_names = [items.SUBJECTS, items.FINDINGS, f"{items.OBSERVATIONS}:<parameters>", *KINDS]
+        yield unknown_name(reference.path, "kind of record", value, known_names)
 
 
-def _source(named: NamedReference) -> Iterator[FieldError]:
+def _source(reference: NamedReference) -> Iterator[FieldError]:
     """Refuse a column of what is not known of a listing's records."""
-    records = named.scope.nearest(ListingDefinition).get("records")
-    value = named.value
+    records = reference.scope.nearest(ListingDefinition).get("records")
+    value = reference.value
     if not isinstance(value, str) or not isinstance(records, str):
         return
     if not _is_no_kind(records) and records not in KINDS:
         return  # which is refused itself
-    what, colon, name = value.partition(":")
+    prefix, colon, name = value.partition(":")
     if colon:
-        yield from _named_source(named, what, name)
+        yield from _named_source(reference, prefix, name)
         return
-    there, dates = _sources(records)
+    sources, dates = _sources(records)
     field, point, derived = value.partition(".")
     if point and field in dates:
         if derived not in DERIVED:
-            yield unknown_name(named.path, f"value derived of {field}", derived, DERIVED)
-    elif value not in there:
-        every = [*there, *(f"{each}.{of}" for each in dates for of in DERIVED)]
-        yield unknown_name(named.path, "source of a listing of " + records, value, every)
+            yield unknown_name(reference.path, f"value derived of {field}", derived, DERIVED)
+    elif value not in sources:
+        all_sources = [
+            *sources,
+            *(f"{field_name}.{suffix}" for field_name in dates for suffix in DERIVED),
+        ]
+        yield unknown_name(reference.path, "source of a listing of " + records, value, all_sources)
 
 
 def _sources(records: str) -> tuple[Sequence[str], Sequence[str]]:
     """Name what a listing of some records can show, and which of that are their dates."""
     if records not in KINDS:
-        own = list(items.fields(records))
+        field_names = list(items.fields(records))
         observed = list(facts.OBSERVATION) if items.parameters_of(records) else []
-        dates = [each for each in own if each == "collected"]
-        return [*own, *observed, *_OF_ALL], dates
-    found = fields_of_kind(records)
-    own = list(found)
+        dates = [field_name for field_name in field_names if field_name == "collected"]
+        return [*field_names, *observed, *_OF_ALL], dates
+    record_fields = fields_of_kind(records)
+    field_names = list(record_fields)
     judged = list(facts.ADVERSE_EVENT) if records == items.EVENTS else []
-    dates = [name for name, field in found.items() if field.form == "date"]
-    return [*own, *judged, *_OF_ALL], dates
+    dates = [name for name, field in record_fields.items() if field.form == "date"]
+    return [*field_names, *judged, *_OF_ALL], dates
 
 
 _OF_ALL = [*facts.SUBJECT, *categories({}), "record"]
 
 
-def _named_source(named: NamedReference, what: str, name: str) -> Iterator[FieldError]:
-    if what not in _NAMED:
-        yield unknown_name(named.path, "source", f"{what}:", [f"{each}:" for each in _NAMED])
+def _named_source(reference: NamedReference, prefix: str, name: str) -> Iterator[FieldError]:
+    if prefix not in _NAMED:
+        yield unknown_name(reference.path, "source", f"{prefix}:", [f"{kind}:" for kind in _NAMED])
         return
-    kind = _NAMED[what]
-    there = KNOWN_NAMES[kind](named.scope) or ()
-    if what == "characteristic":
-        there = [each for each in there if each not in members(named.scope.definition, "classes")]
-    if name not in there:
-        yield unknown_name(named.path, kind, name, there)
+    kind = _NAMED[prefix]
+    known_names = KNOWN_NAMES[kind](reference.scope) or ()
+    if prefix == "characteristic":
+        known_names = [
+            known_name
+            for known_name in known_names
+            if known_name not in members(reference.scope.definition, "classes")
+        ]
+    if name not in known_names:
+        yield unknown_name(reference.path, kind, name, known_names)
 
 
 _NAMED = {
@@ -331,11 +350,11 @@ _NAMED = {
 """What a source with a colon begins with, and what it then names."""
 
 
-def _stray(named: NamedReference) -> Iterator[FieldError]:
+def _stray(reference: NamedReference) -> Iterator[FieldError]:
     """Say of a field that a part does not have which ones it has."""
-    model, _ = named.scope.parts[-1]
-    there = known_names_hint(named.value, model.model_fields)
-    yield FieldError(named.path, f"is not a field here{there}")
+    model, _ = reference.scope.parts[-1]
+    hint = known_names_hint(reference.value, model.model_fields)
+    yield FieldError(reference.path, f"is not a field here{hint}")
 
 
 _CHECKS: Mapping[str, Callable[[NamedReference], Iterator[FieldError]]] = {

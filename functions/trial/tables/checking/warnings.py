@@ -25,38 +25,44 @@ type Rule = Callable[[Definition, JsonObject, list[NamedReference]], Iterator[Fi
 
 def find_warnings(definition: Definition, value: JsonObject) -> list[FieldError]:
     """List what is odd about a definition that was accepted; `value` is it as posted."""
-    named = list(find_references(value))
-    found = (fault for rule in RULES for fault in rule(definition, value, named))
-    return locations.in_document_order(value, dict.fromkeys(found))
+    references = list(find_references(value))
+    faults = (fault for rule in RULES for fault in rule(definition, value, references))
+    return locations.in_document_order(value, dict.fromkeys(faults))
 
 
 def _unused(
-    _definition: Definition, value: JsonObject, named: list[NamedReference]
+    _definition: Definition, value: JsonObject, names: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find parts with a name that nothing refers to."""
-    used = {(section, name) for each in named for section, name in _refers(each)}
+    references = {(section, name) for reference in names for section, name in _refers(reference)}
     for section in _SECTIONS:
         for name in members(value, section):
-            if (section, name) not in used:
+            if (section, name) not in references:
                 yield FieldError(f"/{section}/{json_pointer.escape(name)}", "is not used")
-    unseen = [name for name in members(value, "parameters") if ("parameters", name) not in used]
+    unseen = [
+        name for name in members(value, "parameters") if ("parameters", name) not in references
+    ]
     if unseen:
         yield FieldError("/parameters", f"are accepted and never shown: {abbreviated(unseen)}")
     for i, visit in enumerate(parts(value, "visits")):
         every = any(row.get("visits") == "all" for row in _rows(value))
-        if ("visits", visit.get("id")) not in used and not every and visit.get("day") is not None:
+        if (
+            ("visits", visit.get("id")) not in references
+            and not every
+            and visit.get("day") is not None
+        ):
             yield FieldError(f"/visits/{i}", "is not used: no measure, baseline or row is at it")
 
 
-def _refers(named: NamedReference) -> Iterator[tuple[str, Any]]:
+def _refers(reference: NamedReference) -> Iterator[tuple[str, Any]]:
     """Say which parts a name stands for: by their section."""
-    for section in _REFERS.get(named.what, ()):
-        yield section, named.value
-    if named.what == "source" and isinstance(named.value, str):
-        what, _, name = named.value.partition(":")
-        yield _OF_SOURCE.get(what, ""), name
-    if named.what == "records" and isinstance(named.value, str):
-        for name in named.value.partition(":")[2].split(","):
+    for section in _REFERS.get(reference.target, ()):
+        yield section, reference.value
+    if reference.target == "source" and isinstance(reference.value, str):
+        prefix, _, name = reference.value.partition(":")
+        yield _OF_SOURCE.get(prefix, ""), name
+    if reference.target == "records" and isinstance(reference.value, str):
+        for name in reference.value.partition(":")[2].split(","):
             yield "parameters", name
 
 
@@ -83,30 +89,30 @@ def _rows(value: JsonObject) -> Iterator[JsonObject]:
 
 
 def _free_text(
-    _definition: Definition, value: JsonObject, named: list[NamedReference]
+    _definition: Definition, value: JsonObject, references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find values that are asked of a field which may hold any text: nobody can check them."""
-    for each in named:
-        if each.what != "fields" or not isinstance(each.value, dict):
+    for reference in references:
+        if reference.target != "fields" or not isinstance(reference.value, dict):
             continue
-        kind = each.scope.own.get("recorded", each.scope.own.get("records"))
+        kind = reference.scope.own.get("recorded", reference.scope.own.get("records"))
         kind = kind if kind in KINDS else "measurement"
-        for name in each.value if fields_of(each.scope) is not None else ():
+        for name in reference.value if fields_of(reference.scope) is not None else ():
             if field_of(kind, name).form == "text" and allowed_values(kind, name, value) is None:
                 where = "visit.recorded" if kind == "measurement" else kind
                 detail = (
                     f"compares free text: a word spelt otherwise is not found. List the words of"
                     f" {name} under vocabularies, {where}"
                 )
-                yield FieldError(f"{each.path}/{json_pointer.escape(name)}", detail)
+                yield FieldError(f"{reference.path}/{json_pointer.escape(name)}", detail)
 
 
 def _untested(
-    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find tests that are shown while no order of testing says which confirm."""
     for i, table in enumerate(definition.tables):
-        compared = any(each.compare is not None for each in table.columns)
+        compared = any(column.compare is not None for column in table.columns)
         if definition.testing is None and (compared or any(row.pairs for row in table.rows)):
             yield FieldError(
                 f"/tables/{i}", "shows tests, and `testing` is not there: all are nominal"
@@ -114,42 +120,49 @@ def _untested(
 
 
 def _unlike(
-    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find comparisons of columns that may share subjects: who is in both is counted twice."""
     for i, table in enumerate(definition.tables):
-        columns = {each.id: each for each in table.columns}
+        columns = {column.id: column for column in table.columns}
         for j, column in enumerate(table.columns):
             compared = [columns[name] for name in column.compare or () if name in columns]
-            for one, other in combinations(compared, 2):
-                if (what := _shared(definition, one, other)) is not None:
-                    detail = f"compares columns {what}: {one.id}, {other.id}"
-                    taken = "tests take them for independent"
-                    yield FieldError(f"/tables/{i}/columns/{j}/compare", f"{detail}; {taken}")
+            for first, second in combinations(compared, 2):
+                if (reason := _shared(definition, first, second)) is not None:
+                    detail = f"compares columns {reason}: {first.id}, {second.id}"
+                    consequence = "tests take them for independent"
+                    yield FieldError(f"/tables/{i}/columns/{j}/compare", f"{detail}; {consequence}")
 
 
-def _shared(definition: Definition, one: TableColumn, other: TableColumn) -> str | None:
+def _shared(definition: Definition, first: TableColumn, second: TableColumn) -> str | None:
     """Say why two columns may have subjects in common; None where nobody is in both."""
-    if one.set != other.set:
+    if first.set != second.set:
         return "of different analysis sets"
-    if one.arm is not None and other.arm is not None and one.arm != other.arm:
+    if first.arm is not None and second.arm is not None and first.arm != second.arm:
         return None
-    (of, levels), (also_of, others) = _levels(definition, one), _levels(definition, other)
-    if of is not None and of == also_of and not set(levels) & set(others):
+    (characteristic, first_levels), (other_characteristic, second_levels) = (
+        _levels(definition, first),
+        _levels(definition, second),
+    )
+    if (
+        characteristic is not None
+        and characteristic == other_characteristic
+        and not set(first_levels) & set(second_levels)
+    ):
         return None
-    alike = (one.arm, one.where) == (other.arm, other.where)
+    alike = (first.arm, first.where) == (second.arm, second.where)
     return "of the same subjects" if alike else "that may share subjects"
 
 
 def _levels(definition: Definition, column: TableColumn) -> tuple[str | None, Sequence[str]]:
     """Give the characteristic by which a column shows subjects, and at which of its levels."""
     where = column.where
-    found = definition.conditions.get(where) if isinstance(where, str) else where
-    return (None, ()) if found is None else (found.characteristic, found.levels)
+    condition = definition.conditions.get(where) if isinstance(where, str) else where
+    return (None, ()) if condition is None else (condition.characteristic, condition.levels)
 
 
 def _empty_columns(
-    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find columns of subjects in which no row shows anything."""
     for i, table in enumerate(definition.tables):
@@ -159,14 +172,14 @@ def _empty_columns(
 
 
 def _fills(row: TableRow, column: str) -> bool:
-    given = getattr(row, row.kind) if row.kind else {}
+    value = getattr(row, row.kind) if row.kind else {}
     if row.pairs is not None:
         return row.column in (None, column)
-    return column in given if isinstance(given, dict) else True
+    return column in value if isinstance(value, dict) else True
 
 
 def _unreachable(
-    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find visits whose days count from what this trial never has."""
     for i, visit in enumerate(definition.visits):
@@ -178,19 +191,19 @@ def _unreachable(
 
 
 def _placebo(
-    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find a placebo that no arm gives, where arms say what they give."""
-    given = [each for arm in definition.arms for each in arm.treatments]
+    treatments = [treatment for arm in definition.arms for treatment in arm.treatments]
     for i, name in enumerate(definition.placebo):
-        if given and name not in given:
+        if treatments and name not in treatments:
             yield FieldError(
-                f"/placebo/{i}", f"is no treatment of an arm{known_names_hint(name, given)}"
+                f"/placebo/{i}", f"is no treatment of an arm{known_names_hint(name, treatments)}"
             )
 
 
 def _causality(
-    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find causality that is judged by words which are not listed."""
     events = definition.adverse_events
@@ -204,10 +217,10 @@ def _causality(
 
 
 def _schedules(
-    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find a schedule of one visit that is spelt almost as one of several."""
-    schedules = Counter(each.schedule for each in definition.visits)
+    schedules = Counter(visit.schedule for visit in definition.visits)
     shared = [name for name, n in schedules.items() if n > 1]
     for i, visit in enumerate(definition.visits):
         if schedules[visit.schedule] == 1 and (meant := closest_match(visit.schedule, shared)):
@@ -216,17 +229,19 @@ def _schedules(
 
 
 def _visit_or_baseline(
-    definition: Definition, _value: JsonObject, named: list[NamedReference]
+    definition: Definition, _value: JsonObject, references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find what is measured at a name that a visit and a baseline share: the visit is taken."""
-    shared = {each.id for each in definition.visits} & definition.baselines.keys()
-    for each in named:
-        if each.what == "visit or baseline" and each.value in shared:
-            yield FieldError(each.path, f"is the visit {each.value}, not the baseline of that name")
+    shared = {reference.id for reference in definition.visits} & definition.baselines.keys()
+    for reference in references:
+        if reference.target == "visit or baseline" and reference.value in shared:
+            yield FieldError(
+                reference.path, f"is the visit {reference.value}, not the baseline of that name"
+            )
 
 
 def _same_classes(
-    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find shifts from classes to themselves: nobody ever leaves the diagonal."""
     for i, table in enumerate(definition.tables):
@@ -236,23 +251,27 @@ def _same_classes(
 
 
 def _whole_numbers(
-    definition: Definition, _value: JsonObject, _named: list[NamedReference]
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find means of parameters of which nothing says to how many decimals they are printed."""
     for i, table in enumerate(definition.tables):
         for j, row in enumerate(table.rows):
             names = [] if row.decimals is not None else _parameters(definition, row)
             for name in dict.fromkeys(names):
-                each = definition.parameters[name]
-                if each.derived_from is None and each.places is None and each.decimals is None:
+                parameter = definition.parameters[name]
+                if (
+                    parameter.derived_from is None
+                    and parameter.places is None
+                    and parameter.decimals is None
+                ):
                     detail = f"prints {name} in whole numbers: it has neither places nor decimals"
                     yield FieldError(f"/tables/{i}/rows/{j}", detail)
 
 
 def _parameters(definition: Definition, row: TableRow) -> Iterator[str]:
     """Name the parameters that a row describes; of differences and measures by arm none."""
-    of = row.ancova.measure if row.ancova is not None else row.summary
-    for ref in of.values() if isinstance(of, dict) else [of]:
+    measures = row.ancova.measure if row.ancova is not None else row.summary
+    for ref in measures.values() if isinstance(measures, dict) else [measures]:
         measure = definition.measures[ref] if isinstance(ref, str) else ref
         if measure is not None and measure.parameter is not None:
             yield measure.parameter

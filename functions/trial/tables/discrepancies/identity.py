@@ -112,7 +112,7 @@ def void_of_nothing(derivation: Derivation) -> Iterator[Evidence]:
     subject = derivation.subject
     voids = [record for record in subject.records.values() if record.void]
     for void in sorted(voids, key=lambda record: (record.kind, record.record)):
-        if len(subject.seen[void.kind, void.record]) == 1:
+        if len(subject.digests[void.kind, void.record]) == 1:
             yield (
                 record_keys(void),
                 f"revision {void.revision} is all that was received of it",

@@ -193,12 +193,12 @@ def undecided(derivation: Derivation) -> Iterator[Evidence]:
         candidates = (
             (kind, record)
             for record in choice.records
-            for kind in _CHOSEN.get(choice.of, (RESULTS, RECORDED))
+            for kind in _CHOSEN.get(choice.name, (RESULTS, RECORDED))
             if (kind, record) in derivation.subject.records
         )
         day = f", {dates.iso(choice.day)}" if choice.day else ""
         details_by_records.setdefault(tuple(candidates)[:MAX_RECORDS_NAMED], {})[
-            f"{choice.of}{day}"
+            f"{choice.name}{day}"
         ] = None
     for records, details in details_by_records.items():
         yield records, "; ".join(details)

@@ -49,9 +49,9 @@ def decimal(units: int, precision: Precision) -> Value:
     if not precision.places:
         return units
     value = Decimal(units).scaleb(-precision.places, EXACT)
-    if precision.places == precision.written:
+    if precision.places == precision.value_decimals:
         return value
-    decimals = max(decimals_of(value), precision.written)
+    decimals = max(decimals_of(value), precision.value_decimals)
     return value.quantize(Decimal(1).scaleb(-decimals), context=EXACT)
 
 

@@ -176,7 +176,7 @@ def fewest_places(*precisions: Precision) -> int | None:
 
 def check_printed(precision: Precision, decimals: int, path: str) -> None:
     """Refuse more decimals of values without a last one than are exact after their rounding."""
-    max_decimals = precision.printable
+    max_decimals = precision.max_decimals
     if max_decimals is not None and decimals > max_decimals:
         instead = (
             f"print {max_decimals} at most"

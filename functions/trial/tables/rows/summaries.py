@@ -233,4 +233,4 @@ class SummaryRow(PlacedRow):
 
 def _reach(precision: Precision) -> int:
     """Return how many units of the last place a row of sums of a tally reaches over."""
-    return int(TALLY_POINTS * 10 ** (precision.places - precision.grid))
+    return int(TALLY_POINTS * 10 ** (precision.places - precision.tally_decimals))
