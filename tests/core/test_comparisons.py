@@ -205,7 +205,7 @@ class TestMeans:
     # CDISC pilot study report, table 14-2.01: age by arm, P 0.5934.
     def test_the_age_of_the_pilot_s_arms(self):
         sums = [(86, 6468, 492726), (84, 6356, 486636), (84, 6248, 469894)]
-        found = anova([Moments().read({"n": n, "s": s, "q": q}) for n, s, q in sums])
+        found = anova([Moments().estimate({"n": n, "s": s, "q": q}) for n, s, q in sums])
         assert (found.df, found.error_df) == (2, 251)
         assert round(float(found.p), 4) == 0.5934
 
