@@ -31,7 +31,7 @@ def wide():
 def html(name: str) -> str:
     """Write a report: TMB-301 as it is shipped, one that does not add up, one that attacks."""
     small = samples.trial()
-    arms = samples.arms_flow(findings=("254 randomised, 253 allocated",))
+    arms = samples.arms_flow(discrepancies=("254 randomised, 253 allocated",))
     report = {
         "study": lambda: builders.report_of(builders.tmb301(), builders.feed()),
         "three arms": lambda: replace(small, flow=arms, grids=(*small.grids, wide())),

@@ -209,22 +209,24 @@ class TestFlow:
         ]  # fmt: skip
 
     def test_a_total_of_all_equals_parts_by_arm_summed_over_arms(self):
-        assert self.flow(people("a", "b"), total="all", parts=["allocated"]).findings == ()
-        assert self.flow(people("a", None), total="all", parts=["allocated"]).findings == (
+        assert self.flow(people("a", "b"), total="all", parts=["allocated"]).discrepancies == ()
+        assert self.flow(people("a", None), total="all", parts=["allocated"]).discrepancies == (
             "Enrolled (2) is not Allocated (1)",
         )
 
     def test_boxes_by_arm_must_agree_in_every_arm(self):
         entries = [*people("a", "b"), disposition(9, subject="S-0")]
         identity = {"total": "allocated", "parts": ["stay"]}
-        assert self.flow(entries, **identity).findings == ("Drug: Allocated (1) is not Stay (0)",)
+        assert self.flow(entries, **identity).discrepancies == (
+            "Drug: Allocated (1) is not Stay (0)",
+        )
         both = {"total": "allocated", "parts": ["stay", "left"]}
-        assert self.flow(entries, **both).findings == ()
+        assert self.flow(entries, **both).discrepancies == ()
 
     def test_differences_of_arms_do_not_cancel(self):
         entries = [*people("a", None), disposition(9, subject="S-0")]
         identity = {"total": "allocated", "parts": ["stay"]}
-        assert self.flow(entries, **identity).findings == (
+        assert self.flow(entries, **identity).discrepancies == (
             "Drug: Allocated (1) is not Stay (0)",
             "No arm: Allocated (0) is not Stay (1)",
         )

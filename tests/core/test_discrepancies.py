@@ -445,7 +445,7 @@ class TestAcross:
         survey = CrossSubjectSurvey(subjects(*entries))
         found: dict[str, list[str]] = {}
         for subject in subjects(*entries):
-            for rule, _, _ in survey.of(subject):
+            for rule, _, _ in survey.discrepancies_of(subject):
                 found.setdefault(subject.id, []).append(rule)
         return found
 
@@ -501,7 +501,9 @@ class TestAcross:
     def test_reasons_are_terms_and_are_not_quoted(self):
         entries = [left(), left(subject="S-2"), left(subject="S-3", reason="Lost to follow-up")]
         assert self.noted(*entries) == {"S-3": ["spelling"]}
-        ((_, records, detail),) = CrossSubjectSurvey(subjects(*entries)).of(subjects(*entries)[2])
+        ((_, records, detail),) = CrossSubjectSurvey(subjects(*entries)).discrepancies_of(
+            subjects(*entries)[2]
+        )
         assert records == (("disposition.recorded", "ST"),)
         assert "ost" not in detail.lower().replace("most", "")
 

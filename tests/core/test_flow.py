@@ -88,7 +88,7 @@ class TestTmb301:
         here = counts(found)
         parts = [here[name] or 0 for name in ("completed", "discontinued", "not-treated",
                                               "ongoing")]  # fmt: skip
-        assert (found.findings == ()) == (here["enrolled"] == sum(parts))
+        assert (found.discrepancies == ()) == (here["enrolled"] == sum(parts))
 
     def test_the_reasons_of_a_box_add_up_to_it(self):
         box = boxes(flow(tmb301(), builders.feed()))["discontinued"]
@@ -101,7 +101,7 @@ class TestTmb301:
     def test_the_assessed_are_the_excluded_and_the_enrolled(self):
         screened = entry("subject.screened", date="2015-05-20")
         found = flow(tmb301(), [screened, enrolment(), enrolment(subject="S-2")])
-        assert any("Assessed" in finding for finding in found.findings)
+        assert any("Assessed" in finding for finding in found.discrepancies)
 
 
 class TestBoxes:
@@ -190,13 +190,15 @@ class TestBoxes:
 
 class TestIdentities:
     def test_an_identity_that_holds_is_no_finding(self):
-        assert flow(tiny(), [enrolment(), dose()]).findings == ()
-        assert flow(tiny(), []).findings == ()
+        assert flow(tiny(), [enrolment(), dose()]).discrepancies == ()
+        assert flow(tiny(), []).discrepancies == ()
 
     def test_an_identity_that_does_not_hold_is_named_with_both_numbers(self):
-        assert flow(tiny(), [enrolment()]).findings == ("Enrolled (1) is not Treated + Left (0)",)
+        assert flow(tiny(), [enrolment()]).discrepancies == (
+            "Enrolled (1) is not Treated + Left (0)",
+        )
         both = [enrolment(), dose(), disposition(20)]
-        assert flow(tiny(), both).findings == ("Enrolled (1) is not Treated + Left (2)",)
+        assert flow(tiny(), both).discrepancies == ("Enrolled (1) is not Treated + Left (2)",)
 
     def test_the_design_is_the_definition_s(self):
         assert flow(tiny(), []).design == "single group"
@@ -246,7 +248,7 @@ class TestZeroCounts:
     def test_the_identity_of_a_box_that_is_not_shown_is_checked(self):
         found = flow(tiny(), [enrolment()])
         assert not boxes(found)["left"].shown
-        assert found.findings == ("Enrolled (1) is not Treated + Left (0)",)
+        assert found.discrepancies == ("Enrolled (1) is not Treated + Left (0)",)
 
     def test_of_arms_all_are_shown_where_one_has_somebody(self):
         stages = flow_of()["stages"]
@@ -260,4 +262,4 @@ class TestZeroCounts:
         assert [(box.arm, box.n, box.shown) for box in found.side] == [
             ("Drug", 1, True), ("Placebo", 0, True),
         ]  # fmt: skip
-        assert found.beside == found.side
+        assert found.visible_side == found.side

@@ -113,7 +113,7 @@ FLOW = Flow(
 ARMS = ("Placebo", "Xanomeline low dose", "Xanomeline high dose")
 
 
-def arms_flow(arms=ARMS, findings=()):
+def arms_flow(arms=ARMS, discrepancies=()):
     def each(name, label, numbers, reasons=()):
         return tuple(
             Box(f"{name}-{i}", f"{label} {arm}".strip(), n, reasons)
@@ -163,7 +163,7 @@ def arms_flow(arms=ARMS, findings=()):
             Stage("completed", "Completion", each("completed", "Completed", numbers)),
             Stage("analysis", "Analysis", each("analysed", "Analysed:", numbers)),
         ),
-        findings=findings,
+        discrepancies=discrepancies,
     )
 
 

@@ -97,7 +97,7 @@ def test_arms_stand_side_by_side_each_with_its_own_leavers():
 
 def test_a_flow_that_does_not_add_up_says_so_in_words():
     assert "finding" not in {box[0] for box in rectangles(THREE)}
-    flow = samples.arms_flow(findings=("Randomised 254, allocated 253",))
+    flow = samples.arms_flow(discrepancies=("Randomised 254, allocated 253",))
     svg = consort.flow_svg(flow, samples.CUT)
     assert [box[0] for box in rectangles(svg)][-1] == "finding"
     assert "Finding: this flow does not add up" in told(svg)
@@ -257,7 +257,7 @@ def test_the_form_is_that_of_the_design(design, form):
 
 
 def test_the_flow_in_markdown_tells_stages_boxes_reasons_and_findings():
-    flow = replace(samples.FLOW, findings=("Enrolled (40) is not Treated (39)",))
+    flow = replace(samples.FLOW, discrepancies=("Enrolled (40) is not Treated (39)",))
     lines = markdown.flow_markdown(flow, samples.CUT).splitlines()
     assert lines[0] == f"> **{samples.NOTICE}**"
     assert lines.index("## Enrolment") < lines.index("- Assessed for eligibility: not reported")

@@ -93,7 +93,7 @@ def test_texts_end_with_a_newline_and_json_is_utf_8():
 
 def test_findings_of_the_flow_and_of_the_records_are_told_in_words_and_as_data():
     report = samples.trial()
-    flow = replace(report.flow, findings=("does not add up",))
+    flow = replace(report.flow, discrepancies=("does not add up",))
     found = (samples.rule_count("Late dose"), samples.rule_count("No visit", "notable", 3))
     files = files_of(replace(report, flow=flow, discrepancies=found))
     summary = json.loads(files["summary.json"])

@@ -159,7 +159,7 @@ def test_the_primary_end_point_comes_before_every_other_key_result():
 
 
 def test_what_contradicts_stands_out_and_what_is_missing_does_not():
-    flow = samples.arms_flow(findings=("254 randomised, 253 allocated",))
+    flow = samples.arms_flow(discrepancies=("254 randomised, 253 allocated",))
     found = (
         samples.rule_count("Record dated after the death", count=2),
         samples.rule_count("Visit outside its window", "notable"),

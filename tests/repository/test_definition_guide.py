@@ -115,7 +115,7 @@ class TestExample:
             }  # fmt: skip
         sums = builders.sums_of(loaded(), people())
         flow = report.flow(loaded(), sums)
-        assert flow.findings == ()
+        assert flow.discrepancies == ()
         assert [(box.arm, box.n) for box in flow.stages[1].side] == [("Drug", 0), ("Placebo", 1)]
         assert report.summary(loaded(), sums)[0].text == "1 (50%)"
 

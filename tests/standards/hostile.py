@@ -74,7 +74,7 @@ def listing() -> Listing:
     columns = (
         ListingColumn("USUBJID", "Subject \u2028", key=1),
         ListingColumn("TERM", "Term"),
-        ListingColumn("N", "Number", "number", whole=True),
+        ListingColumn("N", "Number", "number", integer=True),
         ListingColumn("X", "Value", "number"),
         ListingColumn("DTC", "Date", "date"),
         ListingColumn("DT", "Day", "day"),

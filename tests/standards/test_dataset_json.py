@@ -177,7 +177,7 @@ def test_a_day_is_a_date_for_readers_who_count_in_days() -> None:
 
 
 def test_numbers_keep_the_digits_they_have() -> None:
-    columns = (ListingColumn("X", "X", "number"), ListingColumn("N", "N", "number", whole=True))
+    columns = (ListingColumn("X", "X", "number"), ListingColumn("N", "N", "number", integer=True))
     values = [(Decimal("0.10"), 3), (Decimal("1E-7"), Decimal("50.0")), (7, None), ("none", "none")]
     _, rows = data(Listing("1", "", "", columns, values), report_of("tmb-301"))
     assert rows == [["0.10", 3], ["0.0000001", 50], ["7", None], [None, None]]
@@ -212,7 +212,7 @@ def test_rows_are_made_one_at_a_time_while_they_are_written() -> None:
                 taken.append(i)
                 yield (i,)
 
-    listing = Listing("1", "", "", (ListingColumn("N", "N", "number", whole=True),), Rows())
+    listing = Listing("1", "", "", (ListingColumn("N", "N", "number", integer=True),), Rows())
     lines = datasets.dataset(listing, report_of("tmb-301").cut, 1_000_000)
     next(lines)
     assert taken == []
@@ -259,10 +259,10 @@ def test_a_name_that_is_none_or_is_taken_is_refused_with_its_place(
 
 
 def test_ids_that_would_make_one_name_are_refused_too() -> None:
-    whole = json.loads(studies.defined("airway-2x2").source)
-    whole["listings"][1]["id"] = whole["listings"][0]["id"].replace(".", "-")
+    definition = json.loads(studies.defined("airway-2x2").source)
+    definition["listings"][1]["id"] = definition["listings"][0]["id"].replace(".", "-")
     with pytest.raises(Rejected) as refused:
-        study.load(json.dumps(whole))
+        study.load(json.dumps(definition))
     assert "l16-2-1" in refused.value.faults[0].detail
 
 

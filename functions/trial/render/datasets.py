@@ -83,7 +83,7 @@ def _column(column: ListingColumn, dataset: str) -> dict[str, object]:
 
 def _type(column: ListingColumn) -> dict[str, object]:
     match column.kind:
-        case "number" if column.whole:
+        case "number" if column.integer:
             return {"dataType": "integer"}
         case "number":
             return {"dataType": "decimal", "targetDataType": "decimal"}
@@ -96,7 +96,7 @@ def _type(column: ListingColumn) -> dict[str, object]:
 def _converter(column: ListingColumn) -> Callable[[Value], Value]:
     if column.kind != "number":
         return _text
-    return _integer if column.whole else _decimal
+    return _integer if column.integer else _decimal
 
 
 def _text(value: Value) -> Value:

@@ -109,7 +109,7 @@ def _files(report: Report, study: Study) -> Iterator[File]:
     cut, definition = report.cut, study.definition
     yield File(DEFINITION, (study.visible_source.encode(),))
     summary = tables_json.summary(
-        cut, report.key_results, report.discrepancies, report.flow.findings
+        cut, report.key_results, report.discrepancies, report.flow.discrepancies
     )
     summary["methods"] = tables_json.methods(report.methods)
     yield File(SUMMARY, (tables_json.encode(summary),))

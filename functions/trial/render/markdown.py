@@ -86,7 +86,7 @@ def flow_markdown(flow: Flow, cut: Cut) -> str:
         escape(". ".join(filter(None, (form(flow), note(flow)))) + "."),
         *(block for stage in flow.stages for block in _stage(stage)),
         "## Findings",
-        "\n".join(f"- **Finding:** {escape(finding)}" for finding in flow.findings)
+        "\n".join(f"- **Finding:** {escape(finding)}" for finding in flow.discrepancies)
         or "None: the flow adds up.",
         "## Source",
         _provenance(cut) + ".",
@@ -97,7 +97,7 @@ def flow_markdown(flow: Flow, cut: Cut) -> str:
 def _stage(stage: Stage) -> Iterator[str]:
     yield f"## {escape(stage.label)}"
     boxes = [f"- {escape(box_text(box))}" for box in stage.boxes]
-    side_boxes = [f"  - {escape(box_text(box))}" for box in stage.beside]
+    side_boxes = [f"  - {escape(box_text(box))}" for box in stage.visible_side]
     yield "\n".join((*boxes, *side_boxes))
 
 

@@ -88,7 +88,7 @@ def listed(store: Store, study: Study, asked: Asked) -> tuple[Document, _Place |
     beside = Counter({"disputed": sum(map(len, disputes.values()))})
     rows: list[tuple[_Place, Document]] = []
     for subject in state:
-        across = survey.of(subject)
+        across = survey.discrepancies_of(subject)
         beside.update(rule for rule, _, _ in across)
         if not (subject.id in own or across or subject.id in disputes):
             continue

@@ -230,7 +230,7 @@ class Derivations:
             return None
         derivation = Derivation(self.study, seen, self.asked.day)
         derivation.disputed = self.disputes.get(subject.id, ())
-        derivation.across = self.survey.of(seen)
+        derivation.across = self.survey.discrepancies_of(seen)
         return derivation
 
 

@@ -160,8 +160,8 @@ def _order(compiled_row: CompiledRow, rows: Sequence[Row]) -> Iterator[str]:
     if isinstance(compiled_row, TermsRow) and len(rows) > 1:
         yield notes.terms_order(len(compiled_row.factors))
     if isinstance(compiled_row, LevelsRow):
-        known = {*compiled_row.levels.labels, "", NOT_YET_DUE_LEVEL}
-        occurring = [row for row in rows if row.groups and row.groups[-1][1] not in known]
+        placed_levels = {*compiled_row.levels.labels, "", NOT_YET_DUE_LEVEL}
+        occurring = [row for row in rows if row.groups and row.groups[-1][1] not in placed_levels]
         if len(occurring) > 1:
             yield notes.levels_order(compiled_row.label)
 

@@ -120,15 +120,15 @@ class CompiledFlow:
             for definition, (box, side) in zip(self.definition.stages, self.stages, strict=True)
         )
         boxes = [box for stage in stages for box in (*stage.boxes, *stage.side)]
-        findings = tuple(
-            finding
+        discrepancies = tuple(
+            violation
             for identity in self.definition.identities
-            for finding in _findings(identity, boxes)
+            for violation in _violations(identity, boxes)
         )
-        return Flow(self.definition.title, self.design, stages, findings)
+        return Flow(self.definition.title, self.design, stages, discrepancies)
 
 
-def _findings(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
+def _violations(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
     """Name the arms in which an identity does not hold; or that it does not hold of all.
 
     Where the total or some of the parts are not by arm, only the sums over arms can agree.

@@ -1,6 +1,7 @@
-"""What renderers receive: results as data, one statistic at a time, already rounded once.
+"""What renderers receive: results as data, each statistic rounded once.
 
-A renderer formats and lays out; it never computes. `Report` is one consistent state of a study.
+A renderer formats and lays out; it never computes. A `Report` shows one consistent state of a
+study.
 """
 
 from collections.abc import Iterable
@@ -11,13 +12,13 @@ from typing import Literal
 Value = str | int | Decimal | None
 
 NOT_REPORTED = "not reported"
-"""Nothing of the kind was ever reported."""
+"""Shown where nothing of the kind was ever reported."""
 MISSING = "Missing"
-"""What should be there and is not, by now."""
+"""Shown where a value is due and was not reported."""
 
 
 class Absent(str):
-    """Says in the place of a value why there is none: for a reader a text, for a machine null."""
+    """The reason why there is no value, in its place: a text for a reader, null for a machine."""
 
     __slots__ = ()
 
@@ -61,7 +62,7 @@ class Cell:
 
     @property
     def estimate(self) -> str:
-        """Name the statistic that an interval of the cell is about; '' where it is the count."""
+        """The name of the statistic that the cell's interval is of; '' where it is the count."""
         return next((name for name in _ESTIMATES if self.get(name) is not None), "")
 
 
@@ -81,11 +82,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """A row; `level` 0 stands at the margin, 1 is indented once.
+    """A row; `level` 0 is not indented, 1 once.
 
-    `groups` are the levels, terms or visit that it is of, by what they are levels of; its id ends
-    with them. `unit` is that of the measure it describes. Of a change, `direction` says what a
-    positive or a negative number means; the footnotes of its table say both to the reader.
+    `groups` are the levels, terms or visit that it is of, each after the factor it belongs to; the
+    id of the row ends with them. `unit` is that of the measure described. `direction` says what a
+    positive or a negative change means; the footnotes of the table say both to the reader.
     """
 
     id: str
@@ -96,7 +97,7 @@ class Row:
     unit: str = ""
     direction: str = ""
     notes: tuple[str, ...] = ()
-    """What the footnotes of its table say of it, because of what was counted."""
+    """Footnotes of its table that follow from what the row counted."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Grid:
     footnotes: tuple[str, ...] = ()
 
     def name(self, row: str) -> str:
-        """Name a row where it stands alone: one under its rule's label begins with that."""
+        """Return a row's label where it stands alone, after that of the heading it is under."""
         labels = {named_row.id: named_row.label for named_row in self.rows}
         above = labels.get(row.partition("/")[0], "") if "/" in row else ""
         return ", ".join(filter(None, (above, labels.get(row, ""))))
@@ -121,15 +122,15 @@ class Grid:
 class ListingColumn:
     """A listing's column; one whose source the trial does not collect says so in every row.
 
-    `whole` says that its numbers are integers; `key` is its place among the columns that tell the
-    rows apart, 0 if it is none of them.
+    `integer` tells that its numbers are integers; `key` is its position among the columns that
+    identify a row, 0 if it is not one of them.
     """
 
     id: str
     label: str
     kind: str = "text"
     """text, number, date (ISO text as collected, that may be partial) or day (YYYY-MM-DD, whole)"""
-    whole: bool = False
+    integer: bool = False
     key: int = 0
 
 
@@ -215,8 +216,8 @@ class Figure:
 class Box:
     """A box of the flow: where `n` is None, `absent` says why.
 
-    `not_due` are those who may still come into it. What holds nobody is not `shown` in pictures and
-    words, unless the definition asks for zero counts.
+    `not_due` counts subjects who may still come into it. A box of nobody is not `shown` in
+    pictures and words, unless the definition asks for zero counts.
     """
 
     id: str
@@ -232,9 +233,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Stage:
-    """A level of the flow: one box, or one an arm; `side` are those who left before the next.
+    """A level of the flow: one box, or one an arm; in `side` those who left before the next.
 
-    Who is in a stage `apart` need not be in the one above it.
+    Subjects in a stage that is `apart` need not be in the stage above it.
     """
 
     id: str
@@ -244,19 +245,19 @@ class Stage:
     apart: bool = False
 
     @property
-    def beside(self) -> tuple[Box, ...]:
-        """The boxes of `side` that pictures and words show."""
+    def visible_side(self) -> tuple[Box, ...]:
+        """The side boxes that pictures and words show."""
         return tuple(box for box in self.side if box.shown)
 
 
 @dataclass(frozen=True)
 class Flow:
-    """A participant flow; `findings` name the identities that do not hold."""
+    """A participant flow; `discrepancies` name the identities that do not hold."""
 
     title: str
     design: str
     stages: tuple[Stage, ...]
-    findings: tuple[str, ...] = ()
+    discrepancies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -403,16 +404,16 @@ class Report:
     methods: tuple[Section, ...] = ()
     """How all of it is counted, in words."""
 
-    def found(self, severity: Literal["contradictory", "notable"]) -> int:
-        """Count the discrepancies of a severity; what does not add up in the flow is one too."""
-        flow = len(self.flow.findings) if severity == "contradictory" else 0
+    def discrepancy_count(self, severity: Literal["contradictory", "notable"]) -> int:
+        """Return the number of discrepancies of a severity, with those of the flow."""
+        flow = len(self.flow.discrepancies) if severity == "contradictory" else 0
         return flow + sum(rule.count for rule in self.discrepancies if rule.severity == severity)
 
     @property
     def contradictions(self) -> tuple[str, ...]:
-        """What does not add up in the flow, then the records of which one must be wrong."""
+        """The identities of the flow that do not hold, then records of which one must be wrong."""
         texts = (rule.text for rule in self.discrepancies if rule.severity == "contradictory")
-        return (*self.flow.findings, *texts)
+        return (*self.flow.discrepancies, *texts)
 
     @property
     def notable(self) -> tuple[str, ...]:
@@ -420,6 +421,6 @@ class Report:
         return tuple(rule.text for rule in self.discrepancies if rule.severity == "notable")
 
     @property
-    def findings(self) -> tuple[str, ...]:
-        """All of it, those that contradict first."""
+    def discrepancy_texts(self) -> tuple[str, ...]:
+        """All discrepancies in words, the contradictory first."""
         return (*self.contradictions, *self.notable)

@@ -71,7 +71,10 @@ def get_summary(_request: Request, seen: Study) -> Answer:
     sums = wiring.store().sums(seen)
     found = report.discrepancies(seen, sums, {"disputed": _disputed(seen)})
     document = tables_json.summary(
-        report.live(seen, sums), report.summary(seen, sums), found, report.flow(seen, sums).findings
+        report.live(seen, sums),
+        report.summary(seen, sums),
+        found,
+        report.flow(seen, sums).discrepancies,
     )
     counts = {
         "accepted": report.accepted(sums),

@@ -48,7 +48,7 @@ def count_text(box: Box) -> str:
 def outline(flow: Flow) -> Iterator[tuple[int, str]]:
     """Write the flow in words, a line a box, each with its depth: 0 the flow, 1 those who left."""
     for stage in flow.stages:
-        for depth, boxes in enumerate((stage.boxes, stage.beside)):
+        for depth, boxes in enumerate((stage.boxes, stage.visible_side)):
             for box in boxes:
                 yield depth, box_text(box)
 
@@ -71,7 +71,7 @@ def flow_json(flow: Flow, cut: Cut | None = None) -> Document:
         "form": form(flow),
         "note": note(flow) or None,
         "stages": [_stage(stage) for stage in flow.stages],
-        "findings": list(flow.findings),
+        "findings": list(flow.discrepancies),
     }
 
 

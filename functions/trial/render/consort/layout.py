@@ -71,9 +71,11 @@ def _side_boxes_by_lane(stage: Stage) -> list[tuple[str, list[Box]]]:
     """
     lanes = [box.arm for box in stage.boxes] or [""]
     if not all(lanes):
-        return [("", list(stage.beside[number :: len(lanes)])) for number in range(len(lanes))]
-    by_arm = {arm: [box for box in stage.beside if box.arm == arm] for arm in lanes}
-    by_arm[lanes[-1]] += [box for box in stage.beside if box.arm not in by_arm]
+        return [
+            ("", list(stage.visible_side[number :: len(lanes)])) for number in range(len(lanes))
+        ]
+    by_arm = {arm: [box for box in stage.visible_side if box.arm == arm] for arm in lanes}
+    by_arm[lanes[-1]] += [box for box in stage.visible_side if box.arm not in by_arm]
     return list(by_arm.items())
 
 
@@ -199,11 +201,11 @@ def flow_svg(flow: Flow, cut: Cut) -> Html:
         diagram.sides(stage, last=below is None)
         if below is not None:
             diagram.join(stage, below, start)
-    if flow.findings:
+    if flow.discrepancies:
         width = (room - _BULLET) / SIZE
         lines = (
             line
-            for finding in flow.findings
+            for finding in flow.discrepancies
             for line in _bulleted(map(isolated, wrap(legible(finding).split(), width)))
         )
         diagram.banner("finding", _paragraph("Finding: this flow does not add up", room), lines)
@@ -224,7 +226,7 @@ def _description(flow: Flow, cut: Cut) -> str:
             *(text for _, text in alt_text.outline(flow)),
         )
     )
-    return sentences + "." + "".join(f" Finding: {finding}." for finding in flow.findings)
+    return sentences + "." + "".join(f" Finding: {finding}." for finding in flow.discrepancies)
 
 
 def _provenance(cut: Cut) -> str:

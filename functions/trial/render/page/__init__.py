@@ -26,7 +26,9 @@ def page(report: Report, files: Sequence[str] = ()) -> Iterator[Html]:
     sources = {grid.id: anchor for anchor, grid in grids}
     yield opening.head(report.cut)
     yield html('<body>\n<a class="skip" href="#report">Skip to the report</a>\n')
-    yield from opening.banner(report.cut, report.found("contradictory"), report.found("notable"))
+    yield from opening.banner(
+        report.cut, report.discrepancy_count("contradictory"), report.discrepancy_count("notable")
+    )
     yield html('<div class="columns">\n')
     yield from _contents(report, figures, grids)
     yield html('<main id="report">\n')

@@ -88,5 +88,5 @@ def _identity(cut: Cut) -> Iterator[tuple[str, str | int]]:
 def _discrepancies(report: Report) -> Iterator[tuple[str, str]]:
     yield from (("Contradictory", text) for text in report.contradictions)
     yield from (("Notable", text) for text in report.notable)
-    if not report.findings:
+    if not report.discrepancy_texts:
         yield "None", "The records agree with each other, and the flow adds up."

@@ -61,7 +61,7 @@ class CrossSubjectSurvey:
         if any(record.kind not in (SUPERSEDED, ERASURE) for record in live):
             self._present.add(subject.id)
 
-    def of(self, subject: Subject) -> tuple[SubjectDiscrepancy, ...]:
+    def discrepancies_of(self, subject: Subject) -> tuple[SubjectDiscrepancy, ...]:
         """Return what is found of a subject."""
         return (*self._superseded(subject), *self._spelt(subject))
 

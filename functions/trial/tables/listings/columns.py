@@ -36,7 +36,7 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Sour
     keys = key_sequence(definition)
     faults = FaultCollector()
 
-    def of(column: ListingColumnDefinition, column_path: str) -> list[SourcedColumn]:
+    def compile_column(column: ListingColumnDefinition, column_path: str) -> list[SourcedColumn]:
         if column.kind in ("date", "day") and column.source is not None:
             first, *date_columns = _of_date(column, definition.records, sources, column_path)
             return [first, *(sourced for sourced in date_columns if sourced[0].id not in ids)]
@@ -51,7 +51,7 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Sour
         return [(ListingColumn(column.id, column.label, kind, is_integer, key), value)]
 
     compiled_columns = [
-        faults.attempt(partial(of, column, f"{path}/columns/{i}"))
+        faults.attempt(partial(compile_column, column, f"{path}/columns/{i}"))
         for i, column in enumerate(column_definitions)
     ]
     faults.raise_found()
@@ -78,5 +78,5 @@ def _of_date(
     if field.rule is not None:
         yield ListingColumn(f"{stem}DTF", f"{label} (imputed)"), field.flag
     if not field.derived and f"{column.source}{_STUDY_DAY}" not in sources:
-        day = ListingColumn(f"{stem}DY", f"{label} (study day)", "number", whole=True)
+        day = ListingColumn(f"{stem}DY", f"{label} (study day)", "number", integer=True)
         yield day, field.study_day
