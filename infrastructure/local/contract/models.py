@@ -38,7 +38,7 @@ _CHECKED: dict[str, Document] = {
         r"(\.[0-9]+)?([Zz]|[+-][0-2][0-9]:[0-5][0-9])$",
     },
     "_not_blank": {"pattern": r"\S"},
-    "_ordinary": {
+    "_accepted_digits": {
         "description": "At most 18 digits before the point and 9 after it",
         "exclusiveMinimum": -(10**18),
         "exclusiveMaximum": 10**18,
