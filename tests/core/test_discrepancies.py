@@ -252,7 +252,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "no-longer-accepted": [
         Case([*ENROLLED, viral_load(0, 101)], "VL-0", [[*ENROLLED, viral_load(0, 100)]], NARROWED,
-             told="result lies above 100"),
+             told="result is above 100"),
         Case([*ENROLLED, viral_load(0, "9.5")], "VL-0", [], NARROWED, told="0 decimals"),
         Case([*ENROLLED, viral_load(0, 9, unit="IU/mL")], "VL-0", [], NARROWED,
              told="unit is not a unit"),
@@ -260,7 +260,7 @@ CASES: dict[str, list[Case]] = {
              [[enrolment(characteristics={"score": 2})],
               [enrolment(characteristics={"score": None})]], NARROWED, told="score: has more"),
         Case([enrolment(characteristics={"score": 999})], "R", [], NARROWED,
-             told="score: lies above"),
+             told="score: is above"),
     ],
     "undecided": [Case(
         [*ENROLLED, dose(7), viral_load(0, 9, record="A"), viral_load(0, 11, record="B")], "A, B",

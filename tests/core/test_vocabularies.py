@@ -58,7 +58,7 @@ def faults(found: Entry, study: Study | None = None) -> list[FieldError]:
 def test_a_word_that_is_not_in_the_list_is_refused_with_those_that_are(found, at, meant):
     (fault,) = faults(found)
     assert fault.pointer == at
-    assert fault.detail.startswith("is none of ")
+    assert fault.detail.startswith("must be one of ")
     assert ("Did you mean" in fault.detail) == (meant is not None)
     if meant:
         assert fault.detail.endswith(f"Did you mean {meant}?")

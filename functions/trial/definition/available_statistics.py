@@ -39,7 +39,7 @@ def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str
 
 
 def has_p_value(ref: CellRef, tables: Iterable[Table]) -> bool:
-    """Say whether a cell is one that holds a P value, where it can be computed."""
+    """Return whether a cell is one that holds a P value, where it can be computed."""
     return "p" in available_statistics(ref, tables)
 
 
@@ -52,7 +52,7 @@ def testing_order_errors(definition: Definition) -> Iterator[FieldError]:
 
 
 def _of_pairs(table: Table, row: TableRow) -> TableColumn:
-    """Give the column that a row of pairs stands in."""
+    """Return the column that a row of pairs stands in."""
     subjects = [candidate for candidate in table.columns if candidate.compare is None]
     return next(
         (candidate for candidate in table.columns if candidate.id == row.column), subjects[-1]
@@ -60,7 +60,7 @@ def _of_pairs(table: Table, row: TableRow) -> TableColumn:
 
 
 def _fills(row: TableRow, columns: Iterable[str]) -> bool:
-    """Say whether a row shows something in each of some columns of subjects."""
+    """Return whether a row shows something in each of some columns of subjects."""
     value = getattr(row, row.kind) if row.kind else None
     return not isinstance(value, dict) or value.keys() >= set(columns)
 
@@ -138,7 +138,7 @@ def _compared(
 
 
 def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
-    """Say whether it is the row that compares: of levels their heading, of terms each term's."""
+    """Return whether it is the row that compares: of levels their heading, of terms each term's."""
     if row.kind in ("levels", "worst"):
         return bool(row.label) and not inner
     if row.kind == "terms":
@@ -166,7 +166,7 @@ def _modelled(
 
 
 def _widest(table: Table, row: TableRow) -> TableColumn | None:
-    """Give the column of a test of trend: the one that compares most arms, if there are scores."""
+    """Return the column of a test of trend: the one comparing most arms, if there are scores."""
     if row.ancova is None or row.ancova.scores is None:
         return None
     compared = [candidate for candidate in table.columns if candidate.compare is not None]

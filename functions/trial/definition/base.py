@@ -96,7 +96,7 @@ def _called(part: Named | Level | str | int) -> str:
 def only_form(
     part: Model, forms: Mapping[str, Sequence[str]], noun: str, common: Sequence[str] = ()
 ) -> str:
-    """Give the one form that a part takes, and refuse what that form has no use for."""
+    """Return the one form that a part takes, and refuse what that form has no use for."""
     present = [name for name in forms if getattr(part, name) is not None]
     if len(present) != 1:
         raise ValueError(f"{noun} takes exactly one of {', '.join(forms)}")
@@ -126,7 +126,7 @@ class Bounds(Model):
         for low, above in lows:
             for high, beneath in highs:
                 if low > high or (low == high and (above or beneath)):
-                    raise ValueError("its bounds cross: nothing lies within them")
+                    raise ValueError("its bounds cross: no value is within them")
         return self
 
 

@@ -41,7 +41,7 @@ Selection = tuple[tuple[str, frozenset[str]], ...]
 
 
 def selection(where: Where) -> Selection:
-    """Give what is wanted of fields as a key."""
+    """Return what is wanted of fields as a key."""
     return tuple(
         (name, frozenset(map(term, [values] if isinstance(values, str) else values)))
         for name, values in sorted(where.items())
@@ -220,14 +220,14 @@ class Condition(Bounds):
     def _one_form(self) -> "Condition":
         kind = only_form(self, CONDITION_FORMS, "a condition")
         if kind == "characteristic" and not self.levels:
-            raise ValueError("a condition on a characteristic names its levels")
+            raise ValueError("a condition on a characteristic needs `levels`")
         required = (*BOUNDS, "assessed")
         if kind == "measure" and self.model_fields_set.isdisjoint(required):
             raise ValueError(f"a condition on a measure takes {', '.join(required)}")
         return self
 
     def at_visit(self, visit: str) -> "Condition":
-        """Give it with a visit filled in where a measure written in place names none."""
+        """Return it with a visit filled in where an inline measure names none."""
         for name in ("all", "any", "none"):
             if (refs := getattr(self, name)) is not None:
                 filled = [ref if isinstance(ref, str) else ref.at_visit(visit) for ref in refs]

@@ -1,4 +1,4 @@
-"""What of a definition depends on the arm, found by following what each part refers to."""
+"""Which parts of a definition depend on the arm, found by following their references."""
 
 from collections.abc import Callable, Mapping
 
@@ -19,7 +19,7 @@ from trial.events import blinding
 
 
 class ArmDependence:
-    """Says of each part of a definition whether it tells the arm."""
+    """Tells of each part of a definition whether it depends on the arm, and so could unblind."""
 
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
@@ -34,17 +34,17 @@ class ArmDependence:
         return self._known[kind, name]
 
     def records(self, kind: str, where: Where) -> bool:
-        """Say it of the records of a kind of which some fields have some values."""
+        """Return whether a selection of a kind's records depends on the arm."""
         return not blinding.unblinding_fields(kind).isdisjoint(where)
 
     def date(self, ref: DateRef) -> bool:
-        """Say it of a date."""
+        """Return whether a date does."""
         if isinstance(ref, EventDate):
             return self.events(ref.adverse_event)
         return isinstance(ref, RecordDate) and self.records(ref.recorded, ref.where)
 
     def measure(self, ref: str | Measure) -> bool:
-        """Say it of a measure, by its name or as written in place."""
+        """Return whether a measure does, by its name or inline."""
         if isinstance(ref, str):
             return self._named("measure", self._definition.measures, ref, self.measure)
         return (
@@ -55,7 +55,7 @@ class ArmDependence:
         )
 
     def condition(self, ref: Ref) -> bool:
-        """Say it of a condition, by its name or as written in place."""
+        """Return whether a condition does, by its name or inline."""
         if not isinstance(ref, Condition):
             return self._named("condition", self._definition.conditions, ref, self.condition)
         return (
@@ -71,18 +71,18 @@ class ArmDependence:
         )
 
     def events(self, event_filter: AdverseEventFilter) -> bool:
-        """Say it of a filter of adverse events."""
+        """Return whether a filter of adverse events does."""
         return event_filter.treatment is not None
 
     def category(self, name: str) -> bool:
-        """Say it of what sorts subjects: a characteristic, a stratum, classes, the arm itself."""
+        """Return whether a category does: a characteristic, stratum, classes, the arm itself."""
         classes = self._definition.classes
         return name == ARM or self._named(
             "class", classes, name, lambda part: self.measure(part.measure)
         )
 
     def time(self, name: str) -> bool:
-        """Say it of a time to event."""
+        """Return whether a time to event does."""
         return self._named(
             "time",
             self._definition.times,
@@ -91,19 +91,19 @@ class ArmDependence:
         )
 
     def set(self, name: str) -> bool:
-        """Say it of an analysis set."""
+        """Return whether an analysis set does."""
         sets = self._definition.sets
         return self._named("set", sets, name, lambda part: self.condition(part.condition))
 
     def levels(self, levels: Levels) -> bool:
-        """Say it of the levels of a characteristic, or of a field of some records."""
+        """Return whether the levels of a characteristic or of a record's field do."""
         if levels.characteristic is not None:
             return self.category(levels.characteristic)
         kind = levels.recorded or ""
         return levels.field in blinding.unblinding_fields(kind) or self.records(kind, levels.where)
 
     def source(self, name: str, records: str) -> bool:
-        """Say it of what a listing of some records shows in a column."""
+        """Return whether a column of a listing of some records does."""
         part_kind, _, part_name = name.partition(":")
         checks: Mapping[str, Callable[[str], bool]] = {
             "characteristic": self.category,
@@ -118,7 +118,7 @@ class ArmDependence:
         return name in blinding.UNBLINDING_SOURCES or field in blinding.unblinding_fields(records)
 
     def row(self, row: TableRow) -> bool:
-        """Say it of a table's row; of references by column see each."""
+        """Return whether a table's row does; references by column are judged one by one."""
         conditions = (row.where, row.count, row.denominator, row.not_due, *(row.pairs or ()))
         return (
             any(self.condition(ref) for ref in conditions if isinstance(ref, str | Condition))

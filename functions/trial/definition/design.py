@@ -22,7 +22,7 @@ class Calendar(Model):
     @model_validator(mode="after")
     def _in_order(self) -> "Calendar":
         if self.latest < self.earliest:
-            raise ValueError("latest lies before earliest: no record could bear a date")
+            raise ValueError("`latest` is before `earliest`: no date would be accepted")
         return self
 
 
@@ -73,7 +73,7 @@ class Visit(Model):
         if (self.day is None) != (self.window is None):
             raise ValueError("a visit takes a day and a window, or neither")
         if "tie" in self.model_fields_set and (self.choose != "closest" or self.window is None):
-            raise ValueError("tie is of a visit with a window that chooses the closest")
+            raise ValueError("`tie` needs a `window`, and `choose: closest`")
         if self.day is None or self.window is None:
             return self
         low, high = self.window
@@ -136,7 +136,9 @@ class Parameter(Measured):
         if self.log10_of is not None and self.upper_limits_of is not None:
             raise ValueError("takes log10_of or upper_limits_of, not both")
         if self.derived_from is not None and self.rounded:
-            raise ValueError("takes no rounded: a derived value is rounded to places if it has any")
+            raise ValueError(
+                "takes no `rounded`: a derived value is rounded to its `places`, if given"
+            )
         return self
 
     @model_validator(mode="after")
@@ -172,5 +174,5 @@ class Baseline(Model):
     @model_validator(mode="after")
     def _one_form(self) -> "Baseline":
         if (self.visit is None) != self.last_before_first_dose:
-            raise ValueError("a baseline is of a visit, or the last before the first dose")
+            raise ValueError("a baseline takes `visit` or `last_before_first_dose`, and not both")
         return self

@@ -127,5 +127,5 @@ class Discrepancies(Model):
         return self
 
     def wanted(self, name: str) -> bool:
-        """Say whether a rule is wanted."""
+        """Return whether a rule is wanted."""
         return name not in self.off if self.only is None else name in self.only

@@ -166,10 +166,10 @@ class Ancova(Model):
     def _terms_differ(self) -> "Ancova":
         if self.measure in self.covariates:
             raise ValueError(
-                "takes its own measure as a covariate: nothing would be left to compare"
+                "must not have its own measure as a covariate: nothing would be left to compare"
             )
         if ARM in self.factors:
-            raise ValueError("has the arm in any case: factors are further ones")
+            raise ValueError("must not list the arm: it is always a factor")
         return self
 
 
@@ -292,14 +292,14 @@ class TableRow(Model):
         return next((kind for kind in ROW_KINDS if getattr(self, kind) is not None), None)
 
     def statistics_of(self, column: str) -> Statistics:
-        """Give the statistics that a summary shows in a column."""
+        """Return the statistics that a summary shows in a column."""
         chosen = self.statistics
         if isinstance(chosen, dict):
             return chosen.get(column, DEFAULT_STATISTICS)
         return chosen or DEFAULT_STATISTICS
 
     def tallied(self, column: str) -> bool:
-        """Say whether a summary keeps each value of a column, for order statistics."""
+        """Return whether a summary keeps each value of a column, for order statistics."""
         return not ORDER_STATISTICS.isdisjoint(self.statistics_of(column))
 
 
@@ -339,7 +339,7 @@ class Table(Model):
     @model_validator(mode="before")
     @classmethod
     def _with_columns_marked(cls, table: Any) -> Any:  # noqa: ANN401 (any JSON)
-        """Find out what its rows have by column: a row by itself does not know the columns."""
+        """Mark what its rows have by column: a row by itself does not know the columns."""
         if not isinstance(table, dict) or not isinstance(table.get("rows"), list):
             return table
         return {**table, "rows": [_with_columns_marked(row, table) for row in table["rows"]]}
@@ -449,5 +449,7 @@ def check_unique_dataset_names(listings: list[ListingDefinition]) -> list[Listin
     """Refuse two listings whose data would be one file."""
     names = [listing.data_name for listing in listings]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"gives {', '.join(twice)} as the data set of more than one listing")
+        raise ValueError(
+            f"must name a data set of its own for each listing: {', '.join(twice)} is named twice"
+        )
     return listings

@@ -115,7 +115,7 @@ def _table(table: Table, definition: Definition, tells: ArmDependence) -> Table 
 def _columns(
     table: Table, definition: Definition, tells: ArmDependence
 ) -> tuple[list[TableColumn], _Stands]:
-    """Give the columns of all arms or, where there is none, one of each set of subjects."""
+    """Return the columns of all arms or, where there is none, one of each set of subjects."""
     visible = [
         column for column in table.columns if column.set is not None and not _hidden(column, tells)
     ]
@@ -187,7 +187,7 @@ def _by_column(
 
 
 def _stands(ref: CellRef, tables: list[Table]) -> bool:
-    """Say whether a cell is still there."""
+    """Return whether a cell is still there."""
     if (match := find_row(ref, tables)) is None:
         return False
     _, row = match

@@ -58,7 +58,7 @@ class Precision:
         return max(self.places - GUARD_PLACES, 0) if self.nonterminating else None
 
     def averaged(self) -> "Precision":
-        """Give the precision of a mean of several such values."""
+        """Return the precision of a mean of several such values."""
         places = max(self.places, NONTERMINATING_PLACES)
         return replace(self, places=places, nonterminating=True, exact=False)
 
@@ -100,7 +100,7 @@ class Measured(Model):
                     f" write places: {decimals}, or leave places out"
                 )
         if self.rounded and self.places is None:
-            raise ValueError("rounded takes places, to which results are rounded half up")
+            raise ValueError("`rounded` needs `places`, to which results are rounded half up")
         if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
             raise ValueError(
                 f"minimum {self.minimum} is more than maximum {self.maximum}: nothing is between"
@@ -159,7 +159,7 @@ class Measured(Model):
         return otherwise if self.decimals is None else self.decimals
 
     def _value_decimals(self, decimals: int) -> int:
-        """Give the decimals that a value always shows: those that it was measured to."""
+        """Return the decimals that a value always shows: those that it was measured to."""
         if self.places is None or self.places > MEASURED_PLACES:
             return decimals
         return self.places

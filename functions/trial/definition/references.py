@@ -20,14 +20,14 @@ def find_row(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | 
 
 
 def _depth(row: TableRow) -> int:
-    """Say how many names may follow a row's own; a slash within one is written `~1`."""
+    """Return how many names may follow a row's own; a slash within one is written `~1`."""
     if row.terms is not None:
         return len(row.terms.by.split("-")) + (row.terms.worst is not None)
     return 1 if row.visits is not None else _DEPTH.get(row.kind or "", 0)
 
 
 def output_titles(definition: Definition) -> Mapping[str, Mapping[str, str]]:
-    """Give the titles of the outputs by their ids, by what they are."""
+    """Return the titles of the outputs by their ids, by what they are."""
     return {
         "table": {table.id: table.title for table in definition.tables},
         "listing": {listing.id: listing.title for listing in definition.listings},

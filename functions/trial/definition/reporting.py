@@ -50,7 +50,9 @@ class Testing(Model):
     @model_validator(mode="after")
     def _within_alpha(self) -> "Testing":
         if above := [look.id for look in self.looks if look.alpha > self.alpha]:
-            raise ValueError(f"gives {', '.join(above)} more than alpha, which is of all looks")
+            raise ValueError(
+                f"must not give {', '.join(above)} more than `alpha`, the total over all looks"
+            )
         return self
 
     @model_validator(mode="after")
@@ -132,7 +134,7 @@ The ten recommendations of 2004, as BMJ Open reprints them. CONSORT Harms 2022 (
 
 def _item(number: str) -> str:
     if number not in CONSORT and number not in HARMS:
-        raise ValueError("is no item of CONSORT 2025, nor one from H1 to H10 on harms")
+        raise ValueError("is not an item of CONSORT 2025, nor one of H1 to H10 on harms")
     return number
 
 

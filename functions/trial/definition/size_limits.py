@@ -43,7 +43,7 @@ def _most(pointer: str) -> int:
 
 
 def _is_bounded(number: Decimal) -> bool:
-    """Say whether a number has few enough places; what is no number is somebody else's matter."""
+    """Return whether a number has few enough digits; NaN and infinities are refused elsewhere."""
     if not number.is_finite() or not number:
         return True
     exponent = number.as_tuple().exponent
@@ -87,7 +87,7 @@ def _chains(conditions: object) -> Iterator[FieldError]:
 
 
 def _named(condition: object) -> set[str]:
-    """Give every text in a condition: those that are names of conditions are used by it."""
+    """Return every text in a condition: those that are names of conditions are used by it."""
     waiting, texts = [condition], set()
     while waiting:
         match waiting.pop():

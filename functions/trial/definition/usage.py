@@ -56,7 +56,7 @@ def _measures(part: object, definition: Definition) -> Iterator[tuple[Measure, S
 
 
 def _resolved(row: TableRow, definition: Definition) -> list[object]:
-    """Give the parts of a row by visit, with the measures that a summary names."""
+    """Return the parts of a row by visit, with the measures that a summary names."""
     summary = row.summary
     refs = list(summary.values()) if isinstance(summary, dict) else [summary]
     measures = [definition.measures.get(ref) if isinstance(ref, str) else ref for ref in refs]

@@ -79,7 +79,7 @@ def _holds(value: object, name: int | str) -> bool:
 
 
 def _other_shape(failures: Sequence[_Failure], value: object) -> bool:
-    """Say whether a form is of another shape than what was written: text, an object, a list."""
+    """Return whether a form is of another shape than what was written: text, an object, a list."""
     return any(
         not failure.place
         and (

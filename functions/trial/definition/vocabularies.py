@@ -97,7 +97,7 @@ DEFAULTS: Mapping[tuple[str, str], Sequence[str]] = {
 
 
 def vocabularies_of(definitions: Vocabularies) -> Mapping[str, Mapping[str, Sequence[str]]]:
-    """Give every list of a study, by kind of event and field."""
+    """Return every list of a study, by kind of event and field."""
     declared = [(kind, field) for kind, fields in definitions.items() for field in fields]
     by_kind: dict[str, dict[str, Sequence[str]]] = {}
     for kind, field in (*DEFAULTS, *declared):
@@ -108,7 +108,7 @@ def vocabularies_of(definitions: Vocabularies) -> Mapping[str, Mapping[str, Sequ
 
 
 def words(kind: str, field: str, declaration: object) -> Sequence[str] | None:
-    """Give what a field may hold, by what the definition says of it; None where anything may."""
+    """Return what a field may hold, by what the definition says of it; None where anything may."""
     default = DEFAULTS.get((kind, field))
     match declaration:
         case list():

@@ -2,7 +2,7 @@
 
 While a study is blinded, results by arm are for the unblinded audience alone. All others see it
 pooled: by a definition that leaves out what tells arms apart (`definition.pooling`), and of
-records in which every telling field (`messages.Telling`) is hidden. So nothing that the open
+records in which every unblinding field (`fields.Unblinding`) is hidden. So nothing that the open
 audience sees can depend on an arm, whatever is made of the records.
 """
 
@@ -21,29 +21,29 @@ OPEN, UNBLINDED = "open", "unblinded"
 """The audiences. A study that is not blinded has the first alone."""
 
 HIDDEN = "[blinded]"
-"""Stands where a telling value is."""
+"""Stands in place of an unblinding value."""
 
 UNBLINDING_SOURCES = frozenset({"arm", "received-arm", "treatment-at-onset", "dose-at-onset"})
-"""What listings derive from telling fields."""
+"""What listings derive from unblinding fields."""
 
 _MARK = f"{UNBLINDED}:"
 
 
 @cache
 def unblinding_fields(kind: str) -> frozenset[str]:
-    """Name the telling fields of a kind's data."""
+    """Return the names of the unblinding fields of a kind's data."""
     model_fields = KINDS[kind].model_fields if kind in KINDS else {}
     return frozenset(name for name, field in model_fields.items() if UNBLINDING in field.metadata)
 
 
 def blinded(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give data with the telling fields hidden; empty ones too, for that may tell."""
+    """Return data with its unblinding fields hidden; empty ones too, for that may unblind."""
     telling = unblinding_fields(kind)
     return {**data, **dict.fromkeys(telling, HIDDEN)} if telling else data
 
 
 def blinded_body(kind: str, body: str) -> str:
-    """Give an event's body so, in one form for all; why a telling record changed may tell too."""
+    """Return an event's body so, in one form for all; why a telling record changed may tell too."""
     if not unblinding_fields(kind):
         return body
     event = read_json(body)
@@ -56,12 +56,12 @@ def blinded_body(kind: str, body: str) -> str:
 
 
 def is_unblinding(kind: str) -> bool:
-    """Say whether events of a kind tell the arm, or why it was told."""
+    """Return whether events of a kind tell the arm, or why it was told."""
     return bool(unblinding_fields(kind))
 
 
 def could_unblind(body: bytes) -> bool:
-    """Say whether a body that was refused may tell the arm: unless each event is of a safe kind."""
+    """Return whether a rejected body could unblind: unless each event is of a safe kind."""
     try:
         value = read_json(body)
     except Rejected:
@@ -79,7 +79,7 @@ def merged(pooled: Share, unblinded: Share) -> Share:
 
 
 def is_unblinded_row(row: str) -> bool:
-    """Say whether a row of sums is for the unblinded audience alone."""
+    """Return whether a row of sums is for the unblinded audience alone."""
     return row.startswith(_MARK)
 
 

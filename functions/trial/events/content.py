@@ -19,7 +19,7 @@ _MOST_DIGITS = 40  # of a number that is written out: no event that is accepted 
 
 
 def normal_numbers(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
-    """Give a JSON value with its numbers in one spelling: whole ones as `int`, others shortest."""
+    """Return a JSON value with one spelling of numbers: whole ones as `int`, others shortest."""
     match value:
         case dict():
             return {name: normal_numbers(member) for name, member in value.items()}
@@ -44,7 +44,7 @@ def _number(number: Decimal) -> int | Decimal:
 
 
 def without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an event's data without what says nothing, times to the minute where that is all."""
+    """Return an event's data without what says nothing, times to the minute where that is all."""
     return {
         name: _to_the_minute(value) if name in LOCAL_TIMES else value
         for name, value in _members(data).items()

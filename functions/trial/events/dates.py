@@ -10,13 +10,13 @@ _DECEMBER = 12
 
 @lru_cache(maxsize=4096)
 def earliest(text: str) -> int:
-    """Give the first day (ordinal) that a date, a local time or a partial date can mean."""
+    """Return the first day (ordinal) that a date, a local time or a partial date can mean."""
     return date.fromisoformat((text + "-01-01")[:FULL]).toordinal()
 
 
 @lru_cache(maxsize=4096)
 def latest(text: str) -> int:
-    """Give the last day (ordinal) that a date, a local time or a partial date can mean."""
+    """Return the last day (ordinal) that a date, a local time or a partial date can mean."""
     if len(text) >= FULL:
         return earliest(text)
     year, month = int(text[:4]), int(text[5:MONTH] or _DECEMBER)
@@ -27,7 +27,7 @@ def latest(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def moment(text: str) -> tuple[int, int]:
-    """Give the day (ordinal) of a date or a local time, and its second; without a time, -1.
+    """Return the day (ordinal) of a date or a local time, and its second; without a time, -1.
 
     So what has no time comes before all that has one on its day, as it counts as before the dose.
     """
@@ -38,7 +38,7 @@ def moment(text: str) -> tuple[int, int]:
 
 
 def is_order_known(first: str, second: str) -> bool:
-    """Say whether the later of two is known: by day or, of one day, by the times of both."""
+    """Return whether the later of two is known: by day or, of one day, by the times of both."""
     (first_day, first_second), (second_day, second_second) = moment(first), moment(second)
     return first_day != second_day or (
         first_second != second_second and min(first_second, second_second) >= 0
@@ -46,7 +46,7 @@ def is_order_known(first: str, second: str) -> bool:
 
 
 def not_after(first: str, second: str) -> bool:
-    """Say whether one local time is at or before another; by day alone where one has no time."""
+    """Return whether one local time is at or before another; by day alone where one has no time."""
     (first_day, first_second), (second_day, second_second) = moment(first), moment(second)
     if first_second < 0 or second_second < 0:
         return first_day <= second_day

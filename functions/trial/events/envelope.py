@@ -130,7 +130,7 @@ def _too_deep() -> Rejected:
 
 
 def as_written(entry: Entry) -> bytes | None:
-    """Give the digest that an entry's content had while it was taken as it was written.
+    """Return the digest that an entry's content had while it was taken as it was written.
 
     None where it was refused then, as a revision of 1.0.
     """

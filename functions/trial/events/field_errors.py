@@ -1,4 +1,4 @@
-"""What is wrong with a field, in words for whoever wrote it; pydantic speaks to programmers."""
+"""The messages of field errors, in words for their reader; pydantic's are for programmers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ PATTERNS = {
 
 
 def message_for(error: Mapping[str, Any]) -> str:
-    """Say what one error of pydantic's means; never repeats the value."""
+    """Return what one error of pydantic's means; never repeats the value."""
     text: str = error["msg"].removeprefix("Value error, ")
     match error["type"]:
         case "extra_forbidden":
@@ -47,10 +47,10 @@ def known_names_hint(name: str, known_names: Iterable[str]) -> str:
 
 
 def not_in_list(value: str, allowed: Sequence[str]) -> str:
-    """Say that a value is not in a list, and which of it was perhaps meant; never the value."""
+    """Return the message for a value outside a list: what is allowed, and a close match of it."""
     close = closest_match(value, allowed)
     meant = f". Did you mean {close}?" if close is not None else ""
-    return f"is none of {abbreviated(allowed)}{meant}"
+    return f"must be one of {abbreviated(allowed)}{meant}"
 
 
 def abbreviated(names: Sequence[str]) -> str:

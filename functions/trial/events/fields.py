@@ -86,7 +86,7 @@ def _not_text(value: object) -> object:
 
 
 def has_accepted_digits(number: int | Decimal) -> bool:
-    """Say whether a number is one that people write: up to 18 digits before the point, 9 after."""
+    """Return whether a number has at most 18 digits before the point and 9 after it."""
     exponent = Decimal(number).as_tuple().exponent
     return (
         isinstance(exponent, int) and exponent >= -_MAX_DECIMALS and abs(number) < 10**_MAX_DIGITS
@@ -122,7 +122,7 @@ Number = Annotated[
 
 
 def term(text: str) -> str:
-    """Give a term or reason in the one form in which it is compared: NFC, without outer blanks."""
+    """Return a term or reason in the form in which it is compared: NFC, without outer blanks."""
     if text.isascii():
         return text.strip()
     from unicodedata import normalize  # noqa: PLC0415 (few texts need it)
@@ -131,7 +131,7 @@ def term(text: str) -> str:
 
 
 def is_identifier(text: str) -> bool:
-    """Say whether a text can name a study, a subject or a record."""
+    """Return whether a text can name a study, a subject or a record."""
     return re.fullmatch(IDENTIFIER, text) is not None
 
 

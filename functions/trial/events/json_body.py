@@ -167,7 +167,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def skip(text: str, position: int) -> int:
-    """Give the next place that holds no white space."""
+    """Return the next place that holds no white space."""
     match = _SPACE.match(text, position)
     return match.end() if match else position
 

@@ -30,7 +30,7 @@ def personal_fields(kind: str) -> frozenset[str]:
 
 
 def redacted(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give data without their personal texts."""
+    """Return data without their personal texts."""
     return {
         name: ERASED if name in personal_fields(kind) and value is not None else value
         for name, value in data.items()
@@ -38,7 +38,7 @@ def redacted(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def extract_personal(entry: Entry) -> tuple[str, list[str]]:
-    """Give an entry's body without its personal texts, and these, as they are written in it."""
+    """Return an entry's body without its personal texts, and these, as they are written in it."""
     body, parts, texts, end = entry.body, [], [], 0
     if _has_texts(entry):
         for start, stop in _places(body, entry.kind):
@@ -49,7 +49,7 @@ def extract_personal(entry: Entry) -> tuple[str, list[str]]:
 
 
 def restore_personal(kind: str, body: str, texts: list[str]) -> str:
-    """Give a body back that was taken apart."""
+    """Return a body back that was taken apart."""
     parts, end = [], 0
     for (start, stop), text in zip(_places(body, kind), texts, strict=True):
         parts += [body[end:start], text]
@@ -58,7 +58,7 @@ def restore_personal(kind: str, body: str, texts: list[str]) -> str:
 
 
 def _has_texts(entry: Entry) -> bool:
-    """Say whether a body has to be looked through: most have not."""
+    """Return whether a body has to be looked through: most have not."""
     return (
         entry.extended
         or entry.reason is not None
@@ -78,7 +78,7 @@ def _places(body: str, kind: str) -> Iterator[tuple[int, int]]:
 
 
 def _members(text: str, position: int) -> Iterator[tuple[str, int, int]]:
-    """Give the members of the object that stands at a place: each name, and where its value is."""
+    """Yield the members of the object at a position: each name, and where its value is."""
     position = skip(text, position + 1)
     while text[position] != "}":
         name, position = DECODER.raw_decode(text, position)

@@ -47,7 +47,7 @@ def control_character_error(name: str, text: str) -> FieldError | None:
 
 
 def _unsound(text: str) -> Iterator[str]:
-    """Say what is wrong, and where, of each character that is not whole."""
+    """Return what is wrong, and where, of each character that is not whole."""
     high: int | None = None
     for match in _SPELT.finditer(text):
         literal = len(match[0]) == 1
@@ -85,7 +85,7 @@ def _is_low(point: int) -> bool:
 
 
 def _is_deep(value: Any) -> bool:  # noqa: ANN401 (any JSON value)
-    """Say whether a value is nested too deeply; without recursion, for it may be."""
+    """Return whether a value is nested too deeply; without recursion, for it may be."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [

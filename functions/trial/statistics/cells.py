@@ -33,7 +33,7 @@ def add(total: Cells, contribution: Mapping[str, int]) -> None:
 
 
 def difference(new: Share, old: Share) -> Share:
-    """Say what must be added to the sums so that `new` is counted in place of `old`."""
+    """Return what must be added to the sums so that `new` is counted in place of `old`."""
     changes: Share = {}
     for row in new.keys() | old.keys():
         new_cells, old_cells = new.get(row), old.get(row)

@@ -31,7 +31,7 @@ def without_empty(table: Table) -> list[list[int]]:
 
 
 def pearson(table: Table) -> ChiSquare | None:
-    """Give Pearson's (1900) chi-square of an r x c table, not corrected for continuity.
+    """Return Pearson's (1900) chi-square of an r x c table, not corrected for continuity.
 
     None where fewer than two rows or columns are occupied. SAS: FREQ CHISQ.
     """

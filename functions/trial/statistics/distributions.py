@@ -35,7 +35,7 @@ def _mp() -> Any:  # noqa: ANN401  (mpmath has no types)
 
 
 def normal_quantile(p: Fraction) -> Decimal:
-    """Give the standard normal value below which a share `p` lies (0 < p < 1)."""
+    """Return the standard normal value below which a share `p` lies (0 < p < 1)."""
     _inside(p)
     mp = _mp()
     digits = len(str(min(p, 1 - p).denominator))  # 2 p - 1 loses as many next to 1
@@ -44,13 +44,13 @@ def normal_quantile(p: Fraction) -> Decimal:
 
 
 def normal_tail(z: Decimal) -> Decimal:
-    """Give the probability that a standard normal value exceeds `z`."""
+    """Return the probability that a standard normal value exceeds `z`."""
     mp = _mp()
     return _RESULT.plus(_decimal(mp.erfc(_mpf(Fraction(z)) / mp.sqrt(2)) / 2))
 
 
 def t_quantile(p: Fraction, df: Real) -> Decimal:
-    """Give the Student t value on `df` >= 1 degrees of freedom below which a share `p` lies."""
+    """Return the Student t value on `df` >= 1 degrees of freedom below which a share `p` lies."""
     _inside(p)
     if 2 * p == 1:
         return Decimal(0)
@@ -62,12 +62,12 @@ def t_quantile(p: Fraction, df: Real) -> Decimal:
 
 
 def t_tails(squared: Real, df: Real) -> Decimal:
-    """Give the two-sided P value of a Student t on `df` >= 1, given its square, which is exact."""
+    """Return the two-sided P value of a Student t on `df` >= 1, given its exact square."""
     return f_tail(squared, 1, df)
 
 
 def f_tail(f: Real, df: Real, error_df: Real) -> Decimal:
-    """Give the probability that F on `df` and `error_df` >= 1 degrees of freedom exceeds `f`."""
+    """Return the probability that F on `df` and `error_df` >= 1 degrees of freedom exceeds `f`."""
     if f < 0 or min(df, error_df) < 1:
         raise ValueError("F is defined for values from 0 and degrees of freedom from 1")
     share = Fraction(error_df) / (error_df + df * Fraction(f))
@@ -76,7 +76,7 @@ def f_tail(f: Real, df: Real, error_df: Real) -> Decimal:
 
 
 def f_quantile(p: Fraction, df: Real, error_df: Real) -> Decimal:
-    """Give the value below which a share `p` of F on `df` and `error_df` >= 1 lies (0 < p < 1)."""
+    """Return the quantile `p` of F on `df` and `error_df` >= 1 degrees of freedom (0 < p < 1)."""
     _inside(p)
     with localcontext(_WORKING):
         x, complement = _beta_split(p, Fraction(df) / 2, Fraction(error_df) / 2)
@@ -84,7 +84,7 @@ def f_quantile(p: Fraction, df: Real, error_df: Real) -> Decimal:
 
 
 def beta_quantile(p: Fraction, a: Real, b: Real) -> Decimal:
-    """Give the value below which a share `p` of the beta distribution on `a` and `b` lies.
+    """Return the value below which a share `p` of the beta distribution on `a` and `b` lies.
 
     Exactly 0 at p = 0 and exactly 1 at p = 1; a quantile near 0 has all its digits too. Shapes from
     one half upwards, which is what binomial, t and F need.
@@ -97,7 +97,7 @@ def beta_quantile(p: Fraction, a: Real, b: Real) -> Decimal:
 
 
 def chi_square_tail(x: Real, df: Real) -> Decimal:
-    """Give the probability that chi-square on `df` > 0 degrees of freedom exceeds `x` >= 0."""
+    """Return the probability that chi-square on `df` > 0 degrees of freedom exceeds `x` >= 0."""
     if x < 0 or df <= 0:
         raise ValueError("chi-square is defined for values from 0 and positive degrees of freedom")
     with localcontext(_WORKING):
@@ -105,7 +105,7 @@ def chi_square_tail(x: Real, df: Real) -> Decimal:
 
 
 def chi_square_quantile(p: Fraction, df: Real) -> Decimal:
-    """Give the value below which a share `p` of chi-square on `df` >= 1 lies (0 < p < 1).
+    """Return the value below which a share `p` of chi-square on `df` >= 1 lies (0 < p < 1).
 
     Newton on the logarithm of the smaller tail: over log x for the lower one, which is concave
     there, over x for the upper one. A bracket keeps what is neither on the way.
@@ -119,7 +119,7 @@ def chi_square_quantile(p: Fraction, df: Real) -> Decimal:
 
 
 def ratio(value: Real) -> Decimal:
-    """Give a fraction as a decimal of the precision in force."""
+    """Return a fraction as a decimal of the precision in force."""
     return Decimal(value.numerator) / value.denominator
 
 

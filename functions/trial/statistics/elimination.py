@@ -27,7 +27,7 @@ class Solution:
     residuals: tuple[Fraction, ...]
 
     def bilinear(self, vector: Sequence[Fraction], other_vector: Sequence[Fraction]) -> Fraction:
-        """Give left' inverse right."""
+        """Return vector' inverse other_vector."""
         weighed = (
             sum((a * b for a, b in zip(row, other_vector, strict=True) if a and b), Fraction(0))
             for row in self.inverse

@@ -22,7 +22,7 @@ type Margin = tuple[int, ...]
 
 
 def fisher(table: Table) -> Fraction:
-    """Give the exact P value: the probability of all tables no likelier than the one observed.
+    """Return the exact P value: the probability of all tables no likelier than the one observed.
 
     Fisher (1934) for 2 x 2, Freeman and Halton (1951), Biometrika 38:141, for r x c; margins are
     given. As in the network of Mehta and Patel (1983), JASA 78:427, columns are filled one after
@@ -62,7 +62,7 @@ def _turned(table: Table) -> Table:
 
 
 def _margins(counts: Table) -> tuple[Margin, Margin]:
-    """Give sums of rows and columns, sorted: the fullest columns are what the others leave."""
+    """Return the sums of rows and columns, sorted: the fullest columns come last."""
     columns = tuple(sorted(sum(column) for column in zip(*counts, strict=True)))
     return tuple(sorted(map(sum, counts))), columns
 
@@ -131,7 +131,7 @@ def _primes(limit: int) -> Iterator[int]:
 
 
 def _exponent(prime: int, size: int) -> int:
-    """Say how often a prime is in the factorial of a number (Legendre)."""
+    """Return how often a prime is in the factorial of a number (Legendre)."""
     exponent = 0
     while size := size // prime:
         exponent += size
@@ -181,7 +181,7 @@ class Count:
         )
 
     def _split(self, remaining: Margin, size: int) -> list[int]:
-        """Give the product of binomial coefficients for every way to take `size` from the rest."""
+        """Return the product of binomials for every way to take `size` from what remains."""
         if len(remaining) == 1:
             return [self._chosen(remaining[0], size)]
         if (remaining, size) not in self.splits:
@@ -195,7 +195,7 @@ class Count:
         return self.splits[remaining, size]
 
     def _chosen(self, total: int, chosen: int) -> int:
-        """Give a binomial coefficient; each follows from the one before it, which is quick."""
+        """Return a binomial coefficient; each follows from the one before it, which is quick."""
         if total not in self.binomials:
             coefficients = [1]
             for k in range(min(total, self.columns[-2])):
@@ -205,7 +205,7 @@ class Count:
 
 
 def _columns(size: int, remaining: Margin) -> Iterator[Margin]:
-    """Give all columns of a sum whose entries the row sums allow."""
+    """Return all columns of a sum whose entries the row sums allow."""
     if len(remaining) == 1:
         yield (size,)
         return
@@ -216,7 +216,7 @@ def _columns(size: int, remaining: Margin) -> Iterator[Margin]:
 
 
 def _ways(column: Sequence[int]) -> int:
-    """Give the multinomial coefficient: in how many ways subjects make up these counts."""
+    """Return the multinomial coefficient: in how many ways subjects make up these counts."""
     ways, total = 1, 0
     for count in column:
         total += count

@@ -103,7 +103,7 @@ class StudentT:
 
 
 def square_root(value: Fraction) -> Decimal:
-    """Give a square root, to 50 digits."""
+    """Return a square root, to 50 digits."""
     with localcontext(WORKING):
         return ratio(value).sqrt()
 
@@ -114,7 +114,7 @@ def interval_around(middle: Decimal, margin: Decimal) -> Interval:
 
 
 def normal_quantile_two_sided(level: Fraction) -> Decimal:
-    """Give the normal value beyond which lies half of what the level leaves."""
+    """Return the normal value beyond which lies half of what the level leaves."""
     return normal_quantile((1 + level) / 2)
 
 

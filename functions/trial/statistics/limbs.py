@@ -11,7 +11,7 @@ MAX_LIMBS = 6
 
 
 def to_limbs(name: str, number: int) -> Iterator[tuple[str, int]]:
-    """Give the cells of a number that are not 0."""
+    """Return the cells of a number that are not 0."""
     sign, remaining = (-1 if number < 0 else 1), abs(number)
     for cell in limb_names(name):
         remaining, limb = divmod(remaining, LIMB_BASE)

@@ -50,11 +50,11 @@ class Model:
         return Fit(self, occupied)
 
     def levels(self, factor: str, sums: Sums) -> list[str]:
-        """Give the levels of a factor that occur."""
+        """Return the levels of a factor that occur."""
         return sorted({levels[self.factors[factor]] for levels in sums})
 
     def columns(self, sums: Sums) -> list[Column]:
-        """Give the design: intercept, factors (sum to zero), scores, covariates."""
+        """Return the design: intercept, factors (sum to zero), scores, covariates."""
         columns = [Column("intercept", "intercept", lambda _: Fraction(1))]
         for factor, position in self.factors.items():
             if factor in self.scores:
@@ -132,7 +132,7 @@ class Fit:
         return self._f(residuals[places[0]] - residuals[places[-1] + 1], df) if places else None
 
     def mean(self, factor: str, level: str, weights: str = EQUAL) -> StudentT | None:
-        """Give a level's least-squares mean, at the covariates' means over all subjects.
+        """Return a level's least-squares mean, at the covariates' means over all subjects.
 
         `weights` names how the other factors' levels are averaged: `EQUAL` (coefficients balanced,
         SAS LSMEANS) or `OBSERVED` (SAS LSMEANS with OM). None where it is not estimable.
@@ -142,14 +142,14 @@ class Fit:
         return self._estimate(self._at(factor, level, weights))
 
     def difference(self, factor: str, first: str, second: str) -> StudentT | None:
-        """Give the difference of two levels' least-squares means, whatever their weights."""
+        """Return the difference of two levels' least-squares means, whatever their weights."""
         if not {first, second} <= set(self.model.levels(factor, self.sums)):
             return None
         first_mean, second_mean = (self._at(factor, level, EQUAL) for level in (first, second))
         return self._estimate([a - b for a, b in zip(first_mean, second_mean, strict=True)])
 
     def slope(self, term: str) -> StudentT | None:
-        """Give the coefficient of a covariate or of a factor's scores."""
+        """Return the coefficient of a covariate or of a factor's scores."""
         return self._estimate([Fraction(column.name == term) for column in self.columns])
 
     @cached_property
@@ -170,7 +170,7 @@ class Fit:
         return aliases
 
     def _estimable(self, weights: Vector) -> bool:
-        """Say whether every solution of the normal equations gives these weights one answer."""
+        """Return whether every solution of the normal equations gives these weights one answer."""
         return all(
             weights[place] == sum(w * a for w, a in zip(weights, alias, strict=True))
             for place, alias in self._aliases.items()
@@ -203,7 +203,7 @@ class Fit:
         return FRatio(squares / df / self.error if self.error else None, df, self.error_df)
 
     def _at(self, factor: str, level: str, weights: str) -> Vector:
-        """Give the mean of the design's columns were everybody in this level."""
+        """Return the mean of the design's columns were everybody in this level."""
         return [self._mean_column(column, factor, level, weights) for column in self.columns]
 
     def _mean_column(self, column: Column, factor: str, level: str, weights: str) -> Fraction:

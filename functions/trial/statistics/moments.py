@@ -53,7 +53,7 @@ class Moments:
     """The names of the cells that there may be."""
 
     def contribution(self, units: int) -> dict[str, int]:
-        """Give the cells of one value, `units` being the value in units of the last place."""
+        """Return the cells of one value, `units` being the value in units of the last place."""
         squares = units * units
         if squares < LIMB_BASE:
             return {"n": 1, "s": units, "q": squares} if units else {"n": 1}

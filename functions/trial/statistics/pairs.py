@@ -24,7 +24,7 @@ _WIDTH = Decimal("1e-24")
 
 
 def mcnemar_exact(b: int, c: int) -> Fraction:
-    """Give the exact two-sided P value of McNemar's test from the two discordant counts of pairs.
+    """Return the exact two-sided P value of McNemar's test from the two discordant counts of pairs.
 
     Twice the smaller binomial tail, at most 1. Without discordant pairs there is no evidence: 1.
     """
@@ -39,7 +39,7 @@ def mcnemar_exact(b: int, c: int) -> Fraction:
 
 
 def mcnemar(b: int, c: int, *, corrected: bool = False) -> ChiSquare | None:
-    """Give McNemar's (1947) chi-square, (b - c)^2 / (b + c), or None without discordant pairs.
+    """Return McNemar's (1947) chi-square, (b - c)^2 / (b + c), or None without discordant pairs.
 
     Corrected for continuity (Edwards 1948) |b - c| is less by 1, but not less than 0. SAS: FREQ
     AGREE, which does not correct.
@@ -53,7 +53,7 @@ def mcnemar(b: int, c: int, *, corrected: bool = False) -> ChiSquare | None:
 
 
 def paired_difference(a: int, b: int, c: int, d: int) -> Fraction | None:
-    """Give the difference of two proportions of the same subjects, as a fraction of 1.
+    """Return the difference of two proportions of the same subjects, as a fraction of 1.
 
     The pairs are: a both, b the first only, c the second only, d neither; positive favours the
     first.
@@ -63,7 +63,7 @@ def paired_difference(a: int, b: int, c: int, d: int) -> Fraction | None:
 
 
 def paired_wald(a: int, b: int, c: int, d: int, level: Fraction = LEVEL) -> Interval | None:
-    """Give the Wald interval of the paired difference, as computed: it may pass -1 or 1."""
+    """Return the Wald interval of the paired difference, as computed: it may pass -1 or 1."""
     n = _pairs(a, b, c, d)
     if n == 0:
         return None
@@ -73,7 +73,7 @@ def paired_wald(a: int, b: int, c: int, d: int, level: Fraction = LEVEL) -> Inte
 
 
 def paired_tango(a: int, b: int, c: int, d: int, level: Fraction = LEVEL) -> Interval | None:
-    """Give the score confidence interval of the difference: Tango (1998), Stat Med 17:891."""
+    """Return the score confidence interval of the difference: Tango (1998), Stat Med 17:891."""
     n = _pairs(a, b, c, d)
     if n == 0:
         return None

@@ -21,7 +21,7 @@ class Products:
     places: tuple[int, ...]
 
     def contribution(self, units: Sequence[int]) -> dict[str, int]:
-        """Give the cells of one subject's values, in units of the last place."""
+        """Return the cells of one subject's values, in units of the last place."""
         pairs = combinations_with_replacement(range(len(self.places)), 2)
         numbers = {f"s{i}": unit for i, unit in enumerate(units)}
         numbers |= {f"q{i}_{j}": units[i] * units[j] for i, j in pairs}
@@ -54,11 +54,11 @@ class CrossProducts:
 
     @classmethod
     def nobody(cls, size: int) -> Self:
-        """Give the moments of no subjects."""
+        """Return the moments of no subjects."""
         return cls(0, (Fraction(0),) * size, ((Fraction(0),) * size,) * size)
 
     def of(self, i: int | None, j: int | None) -> Fraction:
-        """Give the sum of the product of two values; None stands for the constant 1."""
+        """Return the sum of the product of two values; None stands for the constant 1."""
         if i is None:
             return Fraction(self.n) if j is None else self.sums[j]
         return self.sums[i] if j is None else self.products[i][j]

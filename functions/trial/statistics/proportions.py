@@ -22,13 +22,13 @@ _WIDTH = Decimal("1e-24")
 
 
 def proportion(x: int, n: int) -> Fraction | None:
-    """Give x of n as an exact percentage, or None where there is nobody to count."""
+    """Return x of n as an exact percentage, or None where there is nobody to count."""
     _check_count(x, n)
     return Fraction(100 * x, n) if n else None
 
 
 def clopper_pearson(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
-    """Give the exact binomial confidence interval of a proportion, or None for n = 0.
+    """Return the exact binomial confidence interval of a proportion, or None for n = 0.
 
     Clopper and Pearson (1934), through quantiles of the beta distribution. The limit is exactly 0
     where x = 0 and exactly 1 where x = n.
@@ -43,7 +43,7 @@ def clopper_pearson(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
 
 
 def wilson(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
-    """Give the Wilson (1927) score interval of a proportion, without continuity correction."""
+    """Return the Wilson (1927) score interval of a proportion, without continuity correction."""
     _check_count(x, n)
     if n == 0:
         return None
@@ -56,14 +56,14 @@ def wilson(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
 
 
 def difference(x1: int, n1: int, x2: int, n2: int) -> Fraction | None:
-    """Give x1/n1 - x2/n2 as a fraction of 1, or None where a group is empty."""
+    """Return x1/n1 - x2/n2 as a fraction of 1, or None where a group is empty."""
     _check_count(x1, n1)
     _check_count(x2, n2)
     return Fraction(x1, n1) - Fraction(x2, n2) if n1 and n2 else None
 
 
 def newcombe(x1: int, n1: int, x2: int, n2: int, level: Fraction = LEVEL) -> Interval | None:
-    """Give the interval of the difference x1/n1 - x2/n2 that joins the two Wilson intervals.
+    """Return the interval of the difference x1/n1 - x2/n2 that joins the two Wilson intervals.
 
     Newcombe (1998), Stat Med 17:873, method 10, without continuity correction. SAS: FREQ
     RISKDIFF(CL=NEWCOMBE).
@@ -85,7 +85,7 @@ def newcombe(x1: int, n1: int, x2: int, n2: int, level: Fraction = LEVEL) -> Int
 def miettinen_nurminen(
     x1: int, n1: int, x2: int, n2: int, level: Fraction = LEVEL
 ) -> Interval | None:
-    """Give the score interval of the difference x1/n1 - x2/n2, its variance times n / (n - 1).
+    """Return the score interval of the difference x1/n1 - x2/n2, its variance times n / (n - 1).
 
     Miettinen and Nurminen (1985), Stat Med 4:213: all differences that the score test, with the
     likelihood restricted to the difference, does not reject. SAS: FREQ RISKDIFF(CL=MN).

@@ -12,13 +12,13 @@ EXACT_CONDITIONAL = "exact conditional binomial"
 
 
 def rate(events: int, exposure: int) -> Fraction | None:
-    """Give events per unit of person-time, or None without any person-time."""
+    """Return events per unit of person-time, or None without any person-time."""
     _check(events, exposure)
     return Fraction(events, exposure) if exposure else None
 
 
 def poisson_interval(events: int, exposure: int, level: Fraction = LEVEL) -> Interval | None:
-    """Give the exact interval of a rate: Garwood (1936), by chi-square quantiles.
+    """Return the exact interval of a rate: Garwood (1936), by chi-square quantiles.
 
     The lower limit is exactly 0 without events. SAS: STDRATE CL=POISSON for one stratum.
     """
@@ -33,7 +33,7 @@ def poisson_interval(events: int, exposure: int, level: Fraction = LEVEL) -> Int
 
 
 def rate_ratio(events1: int, exposure1: int, events2: int, exposure2: int) -> Fraction | None:
-    """Give the first rate over the second; None where there is nothing to divide by."""
+    """Return the first rate over the second; None where there is nothing to divide by."""
     first, second = rate(events1, exposure1), rate(events2, exposure2)
     return first / second if first is not None and second else None
 
@@ -41,7 +41,7 @@ def rate_ratio(events1: int, exposure1: int, events2: int, exposure2: int) -> Fr
 def rate_ratio_interval(
     events1: int, exposure1: int, events2: int, exposure2: int, level: Fraction = LEVEL
 ) -> tuple[Decimal, Decimal | None] | None:
-    """Give the exact interval of the ratio of two rates, given the sum of events.
+    """Return the exact interval of the ratio of two rates, given the sum of events.
 
     The first group's events are binomial in that sum, and its Clopper-Pearson limits p become
     p / (1 - p) times exposure 2 over exposure 1 (Przyborowski and Wilenski 1940). Without events in

@@ -20,7 +20,7 @@ _BLOCK = 4_096  # numbers that are made at a time
 
 
 def cost(table: Table) -> int:
-    """Say about how many microseconds it takes to draw them, by the margins."""
+    """Return about how many microseconds the drawing takes, by the margins."""
     rows, columns = _margins(without_empty(table))
     cells = (len(rows) - 1) * (len(columns) - 1)
     spread = sum(isqrt(size * row // sum(rows)) for size in columns[:-1] for row in rows[:-1])
@@ -85,12 +85,12 @@ def _taken(row: int, others: int, sample: int, numbers: Iterator[float]) -> int:
 
 
 def _logarithm(total: int, size: int) -> float:
-    """Give the logarithm of a binomial coefficient."""
+    """Return the logarithm of a binomial coefficient."""
     return lgamma(total + 1) - lgamma(size + 1) - lgamma(total - size + 1)
 
 
 def _numbers(seed: bytes) -> Iterator[float]:
-    """Give numbers from 0 to below 1, evenly spread: SHAKE-256 of the seed, 53 bits each."""
+    """Yield uniform numbers from [0, 1): SHAKE-256 of the seed, 53 bits each."""
     block = 0
     while True:
         stream = hashlib.shake_256(b"%d %b" % (block, seed)).digest(8 * _BLOCK)

@@ -47,7 +47,7 @@ class Step:
         return None if self.hazards is None else self.survival**2 * self.hazards
 
     def interval(self, level: Fraction = LEVEL) -> Interval | None:
-        """Give the log-log interval: Kalbfleisch and Prentice (1980); SAS: CONFTYPE=LOGLOG.
+        """Return the log-log interval: Kalbfleisch and Prentice (1980); SAS: CONFTYPE=LOGLOG.
 
         None where nobody survives: there is no variance.
         """
@@ -68,13 +68,13 @@ class Curve:
     last: int | None
 
     def survival(self, time: int) -> Fraction | None:
-        """Give the share without event beyond a time; None beyond the last one observed."""
+        """Return the share without event beyond a time; None beyond the last one observed."""
         if self.last is None or (time > self.last and self._at(time) != 0):
             return None
         return self._at(time)
 
     def quantile(self, p: Fraction) -> Fraction | None:
-        """Give the time by which a share `p` has had the event, or None if it is not reached.
+        """Return the time by which a share `p` has had the event, or None if it is not reached.
 
         The middle of the level stretch where the curve lies at exactly 1 - p, up to the next event
         (SAS LIFETEST); up to the last time observed where no event follows.
@@ -90,7 +90,7 @@ class Curve:
     def quantile_interval(
         self, p: Fraction, level: Fraction = LEVEL
     ) -> tuple[int | None, int | None]:
-        """Give Brookmeyer and Crowley's (1982) interval of a quantile, log-log transformed.
+        """Return Brookmeyer and Crowley's (1982) interval of a quantile, log-log transformed.
 
         From the first time at which the lower limit of the curve is no longer above 1 - p to the
         first at which the upper one is not; None for a limit that is not reached.

@@ -28,7 +28,7 @@ class Tally:
     places: int = 0
 
     def contribution(self, units: int) -> dict[str, int]:
-        """Give the cell of one value, named by the value in units of the last place."""
+        """Return the cell of one value, named by the value in units of the last place."""
         return {str(units): 1}
 
     def estimate(self, cells: Mapping[str, int]) -> OrderStatistics:

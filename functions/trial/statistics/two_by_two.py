@@ -21,7 +21,7 @@ above those of `_ONE`."""
 
 
 def fisher_two_by_two(table: Table) -> Fraction:
-    """Give the probability of all tables of these margins no likelier than the one observed.
+    """Return the probability of all tables of these margins no likelier than the one observed.
 
     Exact; beyond some thousand subjects to 30 significant digits. All four margins are positive.
     """
@@ -57,7 +57,7 @@ def _walked(a: int, b: int, c: int, d: int) -> Fraction:
 
 
 def _weights(a: int, b: int, c: int, d: int) -> Iterator[_Weight]:
-    """Give the weights of the tables with ever more in the first cell."""
+    """Return the weights of the tables with ever more in the first cell."""
     weight, shift = _ONE, 0
     while b and c:
         weight = weight * (b * c) // ((a + 1) * (d + 1))

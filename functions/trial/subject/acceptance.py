@@ -29,7 +29,7 @@ _SPANS = (("onset", "end"), ("start", "end"), ("collected", "reported"))
 def check_acceptable(study: Study, entry: Entry) -> None:
     """Raise `Rejected` (422), naming fields at fault, unless the study takes the event."""
     if entry.kind == ERASURE:
-        fault = FieldError("/type", "is recorded by erasing: POST …/subjects/{subject}/erase")
+        fault = FieldError("/type", "cannot be posted: erase by POST …/subjects/{subject}/erase")
         raise Rejected(422, "Event not accepted", "", fault)
     if entry.void:
         return
@@ -61,16 +61,18 @@ def _calendar(definition: Definition, entry: Entry) -> Iterator[FieldError]:
         too_early = dates.latest(text) < first and not began_before
         if too_early or dates.earliest(text) > last:
             within = f"{definition.calendar.earliest} to {definition.calendar.latest}"
-            yield FieldError(f"/data/{name}", f"lies outside the study's calendar, {within}")
+            yield FieldError(
+                f"/data/{name}", f"is outside the study's `calendar`: must be {within}"
+            )
         elif dates.earliest(text) > last_possible:
-            yield FieldError(f"/data/{name}", "lies after the event's own time")
+            yield FieldError(f"/data/{name}", "is later than the event's `time`")
 
 
 def _spans(data: Mapping[str, Any]) -> Iterator[FieldError]:
     for start, end in _SPANS:
         before, after = data.get(start), data.get(end)
         if before and after and not _in_order(before, after):
-            yield FieldError(f"/data/{end}", f"lies before {start}")
+            yield FieldError(f"/data/{end}", f"is before `{start}`")
 
 
 def _in_order(before: str, after: str) -> bool:
@@ -95,7 +97,7 @@ def _vocabularies(
 
 def _superseded(entry: Entry) -> Iterator[FieldError]:
     if entry.data.get("by") == entry.subject:
-        yield FieldError("/data/by", "is the subject itself")
+        yield FieldError("/data/by", "must name another subject")
 
 
 def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -106,18 +108,22 @@ def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
         and (treatment := data.get("treatment")) is not None
         and treatment not in treatments
     ):
-        detail = f"is no treatment of this study: it {not_in_list(treatment, treatments)}"
+        detail = f"is not a treatment of this study: {not_in_list(treatment, treatments)}"
         yield FieldError("/data/treatment", detail)
     placebo = data.get("treatment") in study.definition.placebo
     if data["amount"] < 0 or (data["amount"] == 0 and not placebo):
-        detail = "must be above 0, unless of a placebo; a dose not given is dose.missed"
+        detail = (
+            "must be greater than 0, except for a placebo; post a dose not given as dose.missed"
+        )
         yield FieldError("/data/amount", detail)
 
 
 def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     visit = data.get("visit")
     if visit is not None and visit not in study.visits:
-        yield FieldError("/data/visit", "is no visit of this study")
+        yield FieldError(
+            "/data/visit", f"is not a visit of this study: {not_in_list(visit, list(study.visits))}"
+        )
 
 
 def _recorded_visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -132,13 +138,13 @@ def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     yield from _result(study, data, "/data")
     for name in ("lloq", "uloq"):
         if (limit := data.get(name)) is not None and limit <= 0:
-            yield FieldError(f"/data/{name}", "must be above 0")
+            yield FieldError(f"/data/{name}", "must be greater than 0")
 
 
 def _result(study: Study, item: Mapping[str, Any], pointer: str) -> Iterator[FieldError]:
     parameter = study.definition.parameters.get(item["parameter"])
     if parameter is None or parameter.derived_from is not None:
-        yield FieldError(f"{pointer}/parameter", "is no reported parameter of this study")
+        yield FieldError(f"{pointer}/parameter", "is not a reported parameter of this study")
         return
     for name, detail in result_errors(parameter, item.get("unit"), item["result"]):
         yield FieldError(f"{pointer}/{name}", detail)
@@ -149,7 +155,7 @@ def _enrolment(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
         pointer = f"/data/characteristics/{json_pointer.escape(name)}"
         characteristic = study.definition.characteristics.get(name)
         if characteristic is None:
-            yield FieldError(pointer, "is no characteristic of this study")
+            yield FieldError(pointer, "is not a characteristic of this study")
         elif value is not None:
             yield from _characteristic(value, characteristic, pointer)
 
@@ -171,14 +177,14 @@ def _characteristic(
 
 def _randomisation(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     if data["arm"] not in {arm.id for arm in study.definition.arms}:
-        yield FieldError("/data/arm", "is no arm of this study")
+        yield FieldError("/data/arm", "is not an arm of this study")
     for name, level in data.get("strata", {}).items():
         pointer, levels = (
             f"/data/strata/{json_pointer.escape(name)}",
             study.definition.strata.get(name),
         )
         if levels is None:
-            yield FieldError(pointer, "is no stratum of this study")
+            yield FieldError(pointer, "is not a stratum of this study")
         elif level not in levels:
             yield FieldError(pointer, not_in_list(level, levels))
 
@@ -200,7 +206,7 @@ def _disposition(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
         yield FieldError("/data/reason", "is required when the status is discontinued")
     period = data.get("period")
     if period is not None and period not in {plan.id for plan in study.definition.periods}:
-        yield FieldError("/data/period", "is no period of this study")
+        yield FieldError("/data/period", "is not a period of this study")
 
 
 _CHECKS: Mapping[str, Callable[[Study, Mapping[str, Any]], Iterator[FieldError]]] = {

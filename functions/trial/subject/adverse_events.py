@@ -72,7 +72,7 @@ def conflicting_codings(codings: Iterable[Record]) -> Mapping[str, Sequence[Reco
 
 
 def _by_event(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
-    """Give the codings of each event, the latest version of the dictionary last."""
+    """Return the codings of each event, the latest version of the dictionary last."""
     by_event: dict[str, list[Record]] = {}
     for coding in codings:
         by_event.setdefault(coding.data["adverse_event"], []).append(coding)
@@ -115,7 +115,7 @@ def _judge(
 def _emergent(
     rules: AdverseEvents, data: Mapping[str, Any], treatment: Treatment, onset: Dated | None
 ) -> bool:
-    """Tell whether an event began under treatment (after admiral's derive_var_trtemfl)."""
+    """Return whether an event began under treatment (after admiral's derive_var_trtemfl)."""
     first, end = dates.earliest(treatment.first_dose), data.get("end")
     if end and dates.latest(end) < first:
         return False

@@ -62,7 +62,7 @@ class Change:
 
 
 def changes(before: Subject, after: Subject) -> Iterator[Change]:
-    """Give what differs from one state to the other, by kind and record."""
+    """Return what differs from one state to the other, by kind and record."""
     for key in sorted(before.records.keys() | after.records.keys()):
         old, new = before.records.get(key), after.records.get(key)
         if old != new:

@@ -28,7 +28,7 @@ class CutSpec:
         return dates.latest(self.cutoff) if self.cutoff else None
 
     def apply_cutoff(self, subject: Subject) -> Subject:
-        """Give a subject as it is seen by the cut-off date."""
+        """Return a subject as it is seen by the cut-off date."""
         return subject if self.day is None else records_until(subject, self.day)
 
 

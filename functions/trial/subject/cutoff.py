@@ -33,7 +33,7 @@ def records_until(subject: Subject, cutoff: int) -> Subject:
 
 
 def _live(subject: Subject) -> Mapping[str, Sequence[Record]]:
-    """Give the live records by kind."""
+    """Return the live records by kind."""
     by_kind: dict[str, list[Record]] = {}
     for record in subject.records.values():
         if not record.void:

@@ -186,7 +186,7 @@ class Derivation:
         return max(dates.earliest(text) if text else 0, dates.earliest(end) if end else 0)
 
     def dated(self, record: Record) -> Dated | None:
-        """Give what the deciding date of a record counts as; None where it has none."""
+        """Return what the deciding date of a record counts as; None where it has none."""
         field = DECIDING_DATE.get(record.kind, "date")
         return self.imputation.dated(record.kind, field, record.data)
 
@@ -214,7 +214,7 @@ class Derivation:
         return None
 
     def series(self, parameter: str, where: Selection = ()) -> Series:
-        """Give the results of a parameter, or those of them that were obtained in a certain way."""
+        """Return the results of a parameter, or those of them that were obtained in one way."""
         cache = self._series.setdefault((parameter, where), SeriesCache())
         return Series(self, parameter, where, cache)
 
@@ -236,7 +236,7 @@ class Derivation:
         return by_parameter
 
     def counts(self, observation: Observation) -> bool:
-        """Say whether a sample may count: not after discontinuation unless the study says so."""
+        """Return whether a sample may count: not after discontinuation unless the study says so."""
         end = self.end_of_study
         if end is None or end.data["status"] == "completed":
             return True
@@ -245,7 +245,7 @@ class Derivation:
         )
 
     def window_of(self, visit: Visit) -> tuple[int, int, int] | None:
-        """Give a visit's first, planned and last day (ordinals).
+        """Return a visit's first, planned and last day (ordinals).
 
         None where it has none, or while days cannot count.
         """
@@ -295,7 +295,7 @@ class Derivation:
         return alike[: alike.index(visit)]
 
     def closes(self, visit: Visit) -> int | None:
-        """Give the last day (ordinal) whose results can stand in for a visit's.
+        """Return the last day (ordinal) whose results can stand in for a visit's.
 
         That is the last of its window. Without one, it is the day on which it was recorded or
         missed; where that is not known, it lies before the first record of a later visit that came
@@ -328,16 +328,16 @@ class Derivation:
 
     @property
     def begun(self) -> bool:
-        """Say whether the subject is of the trial: enrolled, or randomised."""
+        """Return whether the subject is of the trial: enrolled, or randomised."""
         return self.enrolment is not None or self.randomisation is not None
 
     @property
     def over(self) -> bool:
-        """Say whether the study is over for the subject: nothing more can come."""
+        """Return whether the study is over for the subject: nothing more can come."""
         return self.end_of_study is not None or self.death is not None
 
     def due(self, visit: Visit) -> bool:
-        """Say whether a visit is due: something is recorded beyond its window, or all is over.
+        """Return whether a visit is due: something is recorded beyond its window, or all is over.
 
         One without a window is due once it was recorded or missed.
         """
@@ -352,13 +352,13 @@ class Derivation:
         return window is not None and self.seen_beyond(window[2])
 
     def baseline_due(self) -> bool:
-        """Say whether a baseline is due: something is recorded after the first dose's day."""
+        """Return whether a baseline is due: something is recorded after the first dose's day."""
         if self.over:
             return True
         return self.first_dose is not None and self.seen_beyond(dates.earliest(self.first_dose))
 
     def seen_beyond(self, day: int) -> bool:
-        """Say whether anything is recorded after a day (ordinal), or the cut-off lies after it."""
+        """Return whether anything is recorded after a day (ordinal), or the cut-off is later."""
         return (self.last_contact if self.cutoff is None else self.cutoff) > day
 
     def parameter(self, name: str) -> Parameter:

@@ -90,7 +90,7 @@ def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
 
 
 def _is_content(digest: bytes, entry: Entry) -> bool:
-    """Say whether a digest is that of an entry's content, be it of before there was a normal form.
+    """Return whether a digest is that of an entry's content, in its normal form or as written.
 
     That is looked into only where the answer would be a conflict, which is seldom.
     """

@@ -45,7 +45,7 @@ class Dated:
     latest: int
 
     def since(self, start: int) -> int | None:
-        """Give the day on or after a start, if it can mean such a day."""
+        """Return the day on or after a start, if it can mean such a day."""
         if self.day >= start:
             return self.day
         return start if self.latest >= start else None
@@ -85,7 +85,7 @@ class Imputation:
         return min((record.day for record in dates_of_death if record), default=None)
 
     def dated(self, kind: str, field: str, data: Mapping[str, Any]) -> Dated | None:
-        """Give what a date of a record counts as; None where there is none."""
+        """Return what a date of a record counts as; None where there is none."""
         text = data.get(field)
         if not text:
             return None

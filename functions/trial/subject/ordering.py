@@ -13,7 +13,7 @@ _PARTS = re.compile(r"(\d+)")
 
 @lru_cache(maxsize=8192)
 def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:
-    """Give a record id's place among others: its numbers count as numbers, so that 9 precedes 10.
+    """Return a record id's place among others: its numbers count as numbers, so that 9 precedes 10.
 
     The id itself comes last, for `07` and `7` are two.
     """

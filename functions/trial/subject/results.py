@@ -32,7 +32,7 @@ class Value:
     number: Decimal | None = None
 
     def unrounded(self, places: int) -> Decimal:
-        """Give the number itself; `places` are those of the units."""
+        """Return the number itself; `places` are those of the units."""
         return Decimal(self.units).scaleb(-places, EXACT) if self.number is None else self.number
 
 
@@ -60,7 +60,7 @@ class Observation:
         return self.averaged or (self,)
 
     def at(self, source: Precision, target: Precision) -> Value:
-        """Give the value as a measure keeps it; `own` is how finely the results are kept."""
+        """Return the value as a measure keeps it; `own` is how finely the results are kept."""
         if source == target and not self.averaged:
             return self.value
         values = [value.value for value in self.sources]
@@ -86,7 +86,7 @@ def _mean(numbers: Sequence[Decimal]) -> Decimal:
 
 
 def _operator(operators: Sequence[str]) -> str:
-    """Say on which side of its bound a mean lies; where its results lie on both it is not known."""
+    """Return on which side of its bound a mean lies; '' where its results lie on both."""
     sides = {operator[0] for operator in operators if operator}
     if len(sides) != 1:
         return ""
@@ -102,7 +102,7 @@ def read_result(text: str) -> tuple[str, Decimal] | None:
 
 @lru_cache(maxsize=8192)
 def to_units(value: Decimal, places: int) -> int:
-    """Give a value in units of its last place, rounded half up (ties away from zero)."""
+    """Return a value in units of its last place, rounded half up (ties away from zero)."""
     return int(value.scaleb(places, EXACT).to_integral_value(ROUND_HALF_UP, EXACT))
 
 
@@ -167,14 +167,14 @@ def _value(
 
 
 def result_errors(parameter: Parameter, unit: str | None, result: str) -> Iterator[tuple[str, str]]:
-    """Say why a parameter takes no such result: the field that is wrong, and what about it."""
+    """Return why a parameter takes no such result: the field that is wrong, and what about it."""
     is_known_unit = unit is None or unit == parameter.unit or unit in parameter.units
     if not is_known_unit:
         accepted = ", ".join((parameter.unit, *parameter.units))
-        yield "unit", f"is not a unit of this parameter: expected {accepted}"
+        yield "unit", f"is not a unit of this parameter: must be one of {accepted}"
     read = read_result(result)
     if read is None:
-        yield "result", "is not a number, nor a number after <, <=, > or >="
+        yield "result", "must be a number, or a number after <, <=, > or >="
     elif is_known_unit:
         converted = EXACT.multiply(read[1], parameter.units.get(unit or "", Decimal(1)))
         for detail in limit_errors([converted, read[1]], parameter):
@@ -182,14 +182,14 @@ def result_errors(parameter: Parameter, unit: str | None, result: str) -> Iterat
 
 
 def limit_errors(numbers: Sequence[Decimal], limits: Measured) -> Iterator[str]:
-    """Say why a number is not taken, as it counts and in other units: its range, its decimals.
+    """Return why a number is not taken, as it counts and in other units: its range, its decimals.
 
     One with too many decimals in each unit would be rounded.
     """
     if limits.minimum is not None and numbers[0] < limits.minimum:
-        yield f"lies below {limits.minimum}, the least this study takes"
+        yield f"is below {limits.minimum}, the minimum that this study accepts"
     if limits.maximum is not None and numbers[0] > limits.maximum:
-        yield f"lies above {limits.maximum}, the most this study takes"
+        yield f"is above {limits.maximum}, the maximum that this study accepts"
     max_decimals = limits.result_places
     if min(map(decimals_of, numbers)) > max_decimals and not limits.rounded:
         noun = "decimal" if max_decimals == 1 else "decimals"

@@ -24,11 +24,11 @@ class Sender:
     sites: Sequence[str] | None = None
 
     def may_post(self, kind: str) -> bool:
-        """Say whether events of a kind are among what they may post."""
+        """Return whether events of a kind are among what they may post."""
         return self.kinds is None or kind in self.kinds
 
     def may_post_of(self, sites: Collection[str]) -> bool:
-        """Say whether a subject of these sites is among theirs; one of no known site is not."""
+        """Return whether a subject of these sites is among theirs; one of no known site is not."""
         return self.sites is None or (bool(sites) and set(sites) <= set(self.sites))
 
 

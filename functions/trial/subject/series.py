@@ -38,7 +38,7 @@ class UndecidedChoice:
 
 
 class SubjectCourse(Protocol):
-    """What a subject's results are seen against: its doses, its regimen, its visits."""
+    """What a subject's results are read against: its doses, its regimen, its visits."""
 
     study: Study
 
@@ -54,20 +54,20 @@ class SubjectCourse(Protocol):
         """List the results of a parameter that is reported."""
 
     def counts(self, observation: Observation) -> bool:
-        """Say whether a sample may count."""
+        """Return whether a sample may count."""
 
     def window_of(self, visit: Visit) -> tuple[int, int, int] | None:
-        """Give a visit's first, planned and last day (ordinals)."""
+        """Return a visit's first, planned and last day (ordinals)."""
 
     @property
     def entry(self) -> str | None:
         """The date of randomisation or, without one, of enrolment."""
 
     def due(self, visit: Visit) -> bool:
-        """Say whether a visit is due."""
+        """Return whether a visit is due."""
 
     def closes(self, visit: Visit) -> int | None:
-        """Give the last day (ordinal) whose results can stand in for a visit's."""
+        """Return the last day (ordinal) whose results can stand in for a visit's."""
 
     def before(self, visit: Visit) -> Iterable[Visit]:
         """List the visits that come before one."""
@@ -75,7 +75,7 @@ class SubjectCourse(Protocol):
 
 @dataclass
 class SeriesCache:
-    """What was found of a series and is not to be found again."""
+    """What a series has computed, so that it is computed once."""
 
     observations: list[Observation] | None = None
     chosen: dict[str, Observation | None] = field(default_factory=dict)
@@ -219,7 +219,7 @@ class Series:
         return latest
 
     def _start(self, baseline: str) -> str | None:
-        """Give when carrying forward starts (a local time), so that what came later is carried.
+        """Return when carrying forward starts (a local time), so that what came later is carried.
 
         It is the first dose; of who was never dosed the baseline's result or, where there is none,
         the day of randomisation or of enrolment.
@@ -230,7 +230,7 @@ class Series:
         return base.collected if base else self._course.entry
 
     def undecided(self, places: Iterable[str]) -> Iterator[UndecidedChoice]:
-        """Say which choices, of these visits, baselines and first or last results, ids decide."""
+        """Yield the choices, of visits, baselines, first or last results, that only ids decide."""
         if _in_time(self.observations) and not any(
             observation.visit for observation in self.observations
         ):
@@ -241,7 +241,7 @@ class Series:
                 yield from _differing(f"{label}, {name}", _untold(candidates, choice))
 
     def _choices(self, place: str) -> Iterator[tuple[str, list[Observation], str]]:
-        """Give what was chosen from at a place, by what it is called, and which was to count."""
+        """Return what was chosen from at a place, by what it is called, and which was to count."""
         name = place.removeprefix(CARRIED)
         visit = self._course.study.visits.get(name)
         if visit is None:
@@ -265,7 +265,7 @@ def _accession(observation: Observation) -> tuple[Any, ...]:
 
 
 def _in_time(observations: Sequence[Observation]) -> bool:
-    """Say whether the times of collection tell the order of all results."""
+    """Return whether the times of collection tell the order of all results."""
     return all(
         dates.is_order_known(earlier.collected, later.collected)
         for earlier, later in pairwise(observations)

@@ -43,7 +43,7 @@ def check_definition(study: Study) -> None:
 
 
 def study_warnings(study: Study) -> list[FieldError]:
-    """Say what is odd about a definition that is accepted; nothing is refused for it."""
+    """Return what is odd about a definition that is accepted; nothing is refused for it."""
     return warnings.find_warnings(study.definition, json.loads(study.source))
 
 

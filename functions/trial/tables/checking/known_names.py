@@ -79,7 +79,7 @@ def levels_of(name: str, definition: JsonObject) -> Sequence[str] | None:
 
 
 def limits_of(name: str, definition: JsonObject) -> Limits | None:
-    """Give the limits of a category that is a number; None where it is none."""
+    """Return the limits of a category that is a number; None where it is none."""
     if name in ENROLMENT_FIELDS:
         field = fields_of_kind(ENROLMENT)[name]
         return field.limits if field.form == "number" else None

@@ -8,7 +8,7 @@ from trial.errors import FieldError
 
 
 def in_document_order(definition: Any, faults: Iterable[FieldError]) -> list[FieldError]:  # noqa: ANN401 (any JSON)
-    """Sort faults as their places follow each other in the document, and say them by ids."""
+    """Sort field errors by their place in the document, and add their location by ids."""
     located = [
         replace(fault, location=describe_location(definition, fault.pointer)) for fault in faults
     ]
@@ -26,7 +26,7 @@ def _position(definition: Any, pointer: str) -> list[int]:  # noqa: ANN401 (any 
 
 
 def describe_location(definition: Any, pointer: str) -> str:  # noqa: ANN401 (any JSON)
-    """Say a place by the ids of the parts around it: `table 14.2, row responders, count`."""
+    """Describe a place by the ids of the parts around it: `table 14.2, row responders, count`."""
     words: list[str] = []
     section = ""
     for inside, part in _down(definition, pointer):

@@ -35,13 +35,13 @@ class Field:
 
 @cache
 def fields_of_kind(kind: str) -> Mapping[str, Field]:
-    """Give the fields of a kind's records by name; without those that identify a record."""
+    """Return the fields of a kind's records by name; without those that identify a record."""
     return _fields(KINDS[kind], frozenset(Data.model_fields))
 
 
 @cache
 def measured_fields() -> Mapping[str, Field]:
-    """Give the fields of what was measured, at a visit or by a laboratory."""
+    """Return the fields of what was measured, at a visit or by a laboratory."""
     return {**fields_of_kind("lab.result.reported"), **_fields(Measurement, frozenset())}
 
 
@@ -94,25 +94,25 @@ def _bare(hint: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 (a type's f
 
 
 def members(part: JsonObject, name: str) -> Mapping[str, Any]:
-    """Give a part's object of that name; an empty one where it is none."""
+    """Return a part's object of that name; an empty one where it is none."""
     value = part.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def parts(part: JsonObject, name: str) -> list[JsonObject]:
-    """Give the objects in a part's list of that name."""
+    """Return the objects in a part's list of that name."""
     value = part.get(name)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def texts(part: JsonObject, name: str) -> list[str]:
-    """Give the texts in a part's list of that name."""
+    """Return the texts in a part's list of that name."""
     value = part.get(name)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def ids(part: JsonObject, name: str) -> list[str]:
-    """Give the ids of the parts in a list."""
+    """Return the ids of the parts in a list."""
     return [item["id"] for item in parts(part, name) if isinstance(item.get("id"), str)]
 
 
@@ -201,10 +201,10 @@ _MEASURED = {"measurement": ("visit.recorded", "lab.result.reported")}
 
 
 def value_error(kind: str, name: str, value: object) -> str | None:
-    """Say why a field can never have a value, whatever the study; None where it can."""
+    """Return why a field can never have a value, whatever the study; None where it can."""
     field, text = field_of(kind, name), str(value)
     if field.form == "parts":
-        return "has parts of its own: it cannot be compared with a value"
+        return "has parts: it cannot be compared with a value"
     if text == "" and field.optional:
         return None
     if field.form == "number":
@@ -223,16 +223,16 @@ def _is_date(text: str) -> bool:
 
 
 def number_error(text: str, limits: Limits) -> str | None:
-    """Say why a text is not a number within limits; None where it is."""
+    """Return why a text is not a number within limits; None where it is."""
     low, high = limits
     try:
         number = Decimal(text)
     except InvalidOperation:
         return "must be a number"
     if low is not None and number < low:
-        return f"lies below {low}, the least there is"
+        return f"is below {low}, the minimum of this field"
     if high is not None and number > high:
-        return f"lies above {high}, the most there is"
+        return f"is above {high}, the maximum of this field"
     return None
 
 

@@ -39,7 +39,7 @@ class Scope:
         return self.parts[-1][1]
 
     def nearest(self, model: type[Model]) -> JsonObject:
-        """Give the innermost part of a kind; an empty one where there is none."""
+        """Return the innermost part of a kind; an empty one where there is none."""
         matching = (part for kind, part in reversed(self.parts) if issubclass(kind, model))
         return next(matching, {})
 

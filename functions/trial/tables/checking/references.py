@@ -51,7 +51,7 @@ _OWN = "this definition"
 def unknown_name(
     path: str, target: str, name: str, known_names: Iterable[str], owner: str = _OWN
 ) -> FieldError:
-    """Say of a name that it matches nothing, which are known, and which was perhaps meant."""
+    """Return the error for a name that is not defined: the known names, and a close match."""
     return UnknownName(
         path, f"{undefined(target, name, owner)}{known_names_hint(name, known_names)}"
     )
@@ -70,7 +70,7 @@ def _known(reference: NamedReference) -> Iterator[FieldError]:
 
 
 def _whose(reference: NamedReference) -> str:
-    """Say whose part a name should be: a table's, or the definition's."""
+    """Return what should define a name: a table, or the definition."""
     in_table = reference.target.startswith(("column", "row"))
     return f"table {table_of(reference.scope).get('id')}" if in_table else _OWN
 
@@ -97,7 +97,7 @@ def _fields(reference: NamedReference) -> Iterator[FieldError]:
 
 
 def _is_no_kind(records: str) -> bool:
-    """Say whether a listing shows something else than the records of a kind."""
+    """Return whether a listing shows something else than the records of a kind."""
     return records in (items.SUBJECTS, items.FINDINGS) or bool(items.parameters_of(records))
 
 
@@ -351,7 +351,7 @@ _NAMED = {
 
 
 def _stray(reference: NamedReference) -> Iterator[FieldError]:
-    """Say of a field that a part does not have which ones it has."""
+    """Return the error for a field that a part does not have, with those that it has."""
     model, _ = reference.scope.parts[-1]
     hint = known_names_hint(reference.value, model.model_fields)
     yield FieldError(reference.path, f"is not a field here{hint}")

@@ -55,7 +55,7 @@ def _unused(
 
 
 def _refers(reference: NamedReference) -> Iterator[tuple[str, Any]]:
-    """Say which parts a name stands for: by their section."""
+    """Return which parts a name stands for: by their section."""
     for section in _REFERS.get(reference.target, ()):
         yield section, reference.value
     if reference.target == "source" and isinstance(reference.value, str):
@@ -135,7 +135,7 @@ def _unlike(
 
 
 def _shared(definition: Definition, first: TableColumn, second: TableColumn) -> str | None:
-    """Say why two columns may have subjects in common; None where nobody is in both."""
+    """Return why two columns may have subjects in common; None where nobody is in both."""
     if first.set != second.set:
         return "of different analysis sets"
     if first.arm is not None and second.arm is not None and first.arm != second.arm:
@@ -155,7 +155,7 @@ def _shared(definition: Definition, first: TableColumn, second: TableColumn) -> 
 
 
 def _levels(definition: Definition, column: TableColumn) -> tuple[str | None, Sequence[str]]:
-    """Give the characteristic by which a column shows subjects, and at which of its levels."""
+    """Return the characteristic by which a column shows subjects, and at which of its levels."""
     where = column.where
     condition = definition.conditions.get(where) if isinstance(where, str) else where
     return (None, ()) if condition is None else (condition.characteristic, condition.levels)
@@ -198,7 +198,7 @@ def _placebo(
     for i, name in enumerate(definition.placebo):
         if treatments and name not in treatments:
             yield FieldError(
-                f"/placebo/{i}", f"is no treatment of an arm{known_names_hint(name, treatments)}"
+                f"/placebo/{i}", f"is not a treatment of an arm{known_names_hint(name, treatments)}"
             )
 
 
