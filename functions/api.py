@@ -1,4 +1,4 @@
-"""The API: record events and answer with what they amount to."""
+"""The API function: record events, answer with their tables, administer studies."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
 from trial.commands import erasure, intake, redrive
-from trial.commands.intake import Posted
+from trial.commands.intake import PostedEvent
 from trial.commands.intake_context import Channel, IntakeContext
 from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable, error_location
@@ -47,8 +47,8 @@ def put_senders(request: Request, study: str) -> Answer:
     wiring.store().study(study)
     request.content_type(routing.JSON)
     senders, reason = request_bodies.senders(json_body.read_json(request.body))
-    listed = wiring.senders().put_list(study, senders, request.principal, reason)
-    return routing.document({"study": study} | listed.document())
+    sender_list = wiring.senders().put_list(study, senders, request.principal, reason)
+    return routing.document({"study": study} | sender_list.document())
 
 
 @routes("POST", "/studies/{study}/unblind")
@@ -68,8 +68,8 @@ def _definition_answer(admitted: Study, status: PutStatus) -> Answer:
         "definition": admitted.digest,
         "status": status,
     }
-    if odd := checking.study_warnings(admitted):
-        document["warnings"] = [each.document() for each in odd]
+    if warnings := checking.study_warnings(admitted):
+        document["warnings"] = [warning.document() for warning in warnings]
     return routing.document(document, _STATUS_CODES.get(status, 200))
 
 
@@ -91,22 +91,22 @@ def post_treatment_events(request: Request, study: str) -> Answer:
 def _post(request: Request, study: str, channel: Channel) -> Answer:
     try:
         kind = request.content_type(*EVENT_TYPES, BATCH_TYPE)
-        found = wiring.store().study(study)
+        defined = wiring.store().study(study)
         context = wiring.intake_context(request.principal, channel)
         post = _post_batch if kind == BATCH_TYPE else _post_one
-        return post(context, found, request.body)
+        return post(context, defined, request.body)
     except Rejected as rejected:
         if fields.is_identifier(study):
-            intake.refuse(wiring.store(), study, request.body, rejected, request.principal)
+            intake.quarantine(wiring.store(), study, request.body, rejected, request.principal)
         raise
 
 
-def _post_one(context: IntakeContext, found: Study, body: bytes) -> Answer:
+def _post_one(context: IntakeContext, study: Study, body: bytes) -> Answer:
     if len(body) > intake.EVENT_BYTES:
-        raise intake.too_large()
-    posted = Posted(json_body.text_of(body), json_body.read_json(body))
-    answer = intake.take(context, found, [posted])[0]
-    _count(answer.status)
+        raise intake.event_too_large()
+    posted = PostedEvent(json_body.text_of(body), json_body.read_json(body))
+    answer = intake.take(context, study, [posted])[0]
+    _count_event(answer.status)
     if answer.problem is not None:
         return routing.document(answer.problem, answer.status, routing.PROBLEM)
     return routing.document(
@@ -114,36 +114,36 @@ def _post_one(context: IntakeContext, found: Study, body: bytes) -> Answer:
     )
 
 
-def _post_batch(context: IntakeContext, found: Study, body: bytes) -> Answer:
+def _post_batch(context: IntakeContext, study: Study, body: bytes) -> Answer:
     if len(body) > BATCH_BYTES:
-        raise Rejected(413, "Batch too large", f"at most {BATCH_BYTES} bytes")
-    posted = [Posted(text, value) for value, text in json_body.split_batch(body)]
+        raise Rejected(413, "Batch too large", f"the limit is {BATCH_BYTES} bytes")
+    posted = [PostedEvent(text, value) for value, text in json_body.split_batch(body)]
     if len(posted) > BATCH_EVENTS:
-        raise Rejected(413, "Batch too large", f"at most {BATCH_EVENTS} events")
+        raise Rejected(413, "Batch too large", f"the limit is {BATCH_EVENTS} events")
     results = []
-    for index, answer in enumerate(intake.take(context, found, posted)):
-        _count(answer.status)
+    for index, answer in enumerate(intake.take(context, study, posted)):
+        _count_event(answer.status)
         result = {"index": index, "id": answer.id, "status": answer.status} | _warnings(answer)
         results.append(result | ({"problem": answer.problem} if answer.problem else {}))
     return routing.document({"results": results})
 
 
 def _warnings(answer: intake.Answer) -> dict[str, Any]:
-    """Give the discrepancies that an event raised, if any."""
+    """Return the discrepancies that an event raised, if any."""
     return {"warnings": answer.warnings} if answer.warnings else {}
 
 
 @routes("POST", "/studies/{study}/quarantine/redrive")
 def post_redrive(request: Request, study: str) -> Answer:
-    """Take once more what is quarantined, after its cause was mended: so many bodies a call."""
+    """Retry what is quarantined, after its cause was resolved: so many bodies a call."""
     store = wiring.store()
-    found, after = store.study(study), request.query.get("after", "")
+    defined, after = store.study(study), request.query.get("after", "")
     wiring.activities().note(study, request.principal, "redrive", request.path, request.reason)
     answer = redrive.redrive(
-        wiring.intake_context(request.principal, Channel.QUEUE), found, after, request.beat
+        wiring.intake_context(request.principal, Channel.QUEUE), defined, after, request.beat
     )
-    for each in answer["failed"]:
-        logger.error("Body not tried again", study=study, **each)
+    for failure in answer["failed"]:
+        logger.error("Redrive failed", study=study, **failure)
         metrics.add_metric("RequestsFailed", "Count", 1)
     return routing.document(answer)
 
@@ -152,12 +152,12 @@ def post_redrive(request: Request, study: str) -> Answer:
 def post_erase(request: Request, study: str, subject: str) -> Answer:
     """Erase a subject's free text and identifiers for ever; counts and the chain stay."""
     store = wiring.store()
-    found = store.study(study)
+    defined = store.study(study)
     if not fields.is_identifier(subject):
         raise Rejected(404, "No such subject")
     reason = _because(request, "Subject not erased")
-    entry = erasure.entry_of(found, subject, reason, request_bodies.identifier(), wiring.now())
-    erased = erasure.erase(store, found, entry, request.principal)
+    entry = erasure.entry_of(defined, subject, reason, request_bodies.identifier(), wiring.now())
+    erased = erasure.erase(store, defined, entry, request.principal)
     wiring.submissions().erase(study, subject)
     status = "erased" if erased.first else "erased before"
     document = {"study": study, "subject": subject, "status": status}
@@ -166,7 +166,7 @@ def post_erase(request: Request, study: str, subject: str) -> Answer:
 
 @routes("POST", "/studies/{study}/retire")
 def post_retire(request: Request, study: str) -> Answer:
-    """Let a study only be read from now on; there is no way back."""
+    """Make a study read-only; there is no way back."""
     wiring.store().study(study)
     reason = _because(request, "Study not retired")
     retired = wiring.store().retire(study, request.principal, reason)
@@ -188,27 +188,30 @@ def _because(request: Request, title: str) -> str:
 
 @routes("POST", "/studies/{study}/reports")
 def post_report(request: Request, study: str) -> Answer:
-    """Ask for a report of the study as it is now; Publish makes its documents."""
+    """Request a report of the study; Publish makes its documents."""
     testing = wiring.store().study(study).definition.testing
-    given = json_body.read_posted(request.body) if request.body.strip() else {}
-    asked = request_bodies.read(given, request.principal, wiring.now(), testing)
-    before = wiring.reports().same_look_or_final(study, asked) if asked.final or asked.look else []
-    wiring.reports().request(study, asked)
-    place = f"/studies/{study}/reports/{asked.id}"
-    said = {"asked_before": before} if before else {}
-    return routing.accepted({"report": asked.id, "status": asked.status, **said}, place)
+    body = json_body.read_posted(request.body) if request.body.strip() else {}
+    report = request_bodies.read(body, request.principal, wiring.now(), testing)
+    reports = wiring.reports()
+    earlier = reports.same_look_or_final(study, report) if report.final or report.look else []
+    reports.request(study, report)
+    location = f"/studies/{study}/reports/{report.id}"
+    asked_before = {"asked_before": earlier} if earlier else {}
+    return routing.accepted(
+        {"report": report.id, "status": report.status, **asked_before}, location
+    )
 
 
 @routes("POST", "/studies/{study}/audit")
 def post_audit(request: Request, study: str) -> Answer:
-    """Ask for an audit: sums against records, and every chain."""
+    """Request an audit: sums against records, and every chain."""
     wiring.store().study(study)
-    name, at = request_bodies.identifier(), wiring.now().isoformat(timespec="seconds")
-    wiring.reports().request_audit(study, name, request.principal, at)
-    return routing.accepted({"audit": name, "status": "asked"}, f"/studies/{study}/audit")
+    audit_id, moment = request_bodies.identifier(), wiring.now().isoformat(timespec="seconds")
+    wiring.reports().request_audit(study, audit_id, request.principal, moment)
+    return routing.accepted({"audit": audit_id, "status": "asked"}, f"/studies/{study}/audit")
 
 
-def _count(status: int) -> None:
+def _count_event(status: int) -> None:
     metrics.add_metric(intake.METRICS.get(status, "EventsRejected"), "Count", 1)
 
 
@@ -221,12 +224,12 @@ def serve(request: Request) -> Answer:
     return pagination.bounded(queries.serve(request))
 
 
-def failed(error: Exception) -> Answer:
+def internal_error(error: Exception) -> Answer:
     """Answer an error of ours; its text stays out of the log: it may quote a patient's data."""
     logger.error("Request failed", error=type(error).__name__, place=error_location(error))
     metrics.add_metric("RequestsFailed", "Count", 1)
     return routing.problem(
-        Rejected(500, "The service failed", "nothing was recorded by halves; send it again")
+        Rejected(500, "The service failed", "No partial write was made; retry the request.")
     )
 
 
@@ -240,5 +243,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except (Rejected, Unavailable) as error:
         answer = routing.problem(error)
     except Exception as error:  # noqa: BLE001 (whatever it is, its text must not be logged)
-        answer = failed(error)
+        answer = internal_error(error)
     return answer.event()

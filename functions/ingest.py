@@ -1,4 +1,4 @@
-"""Record the events of a queue, batch by batch."""
+"""The Ingest function: record the events of a queue, batch by batch."""
 
 import json
 from collections import defaultdict
@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
 from trial.commands import intake, submissions
-from trial.commands.intake import Posted
+from trial.commands.intake import PostedEvent
 from trial.commands.intake_context import Channel
 from trial.errors import Rejected, Unavailable
 from trial.events import fields, json_body
@@ -21,9 +21,9 @@ Message = dict[str, Any]
 
 
 def record(messages_of_batch: list[Message]) -> list[str]:
-    """Take the messages in, study by study; give the ids of those to be delivered again."""
+    """Record the messages' events, study by study; return the ids of those to be redelivered."""
     failed: list[str] = []
-    by_study: dict[tuple[str, str], list[tuple[Message, Posted]]] = defaultdict(list)
+    by_study: dict[tuple[str, str], list[tuple[Message, PostedEvent]]] = defaultdict(list)
     for message in messages_of_batch:
         body, sender = message["body"], message["attributes"].get("SenderId", "unknown")
         try:
@@ -31,20 +31,20 @@ def record(messages_of_batch: list[Message]) -> list[str]:
         except Rejected as rejected:
             failed += _quarantine(UNKNOWN_STUDY, [message], rejected, sender)
             continue
-        named = value.get("study") if isinstance(value, dict) else None
-        study = named if isinstance(named, str) and fields.is_identifier(named) else UNKNOWN_STUDY
-        by_study[study, sender].append((message, Posted(body, value)))
+        name = value.get("study") if isinstance(value, dict) else None
+        study = name if isinstance(name, str) and fields.is_identifier(name) else UNKNOWN_STUDY
+        by_study[study, sender].append((message, PostedEvent(body, value)))
     for (study, sender), group in by_study.items():
-        failed += _take(study, sender, group)
+        failed += _record_group(study, sender, group)
     return failed
 
 
-def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[str]:
+def _record_group(study: str, sender: str, group: list[tuple[Message, PostedEvent]]) -> list[str]:
     store = wiring.store()
     try:
-        found = store.study(study)
+        defined = store.study(study)
         context = wiring.intake_context(sender, Channel.QUEUE)
-        answers = intake.take(context, found, [posted for _, posted in group])
+        answers = intake.take(context, defined, [posted for _, posted in group])
     except Rejected as rejected:
         return _quarantine(study, [message for message, _ in group], rejected, sender)
     except Unavailable:
@@ -58,33 +58,33 @@ def _take(study: str, sender: str, group: list[tuple[Message, Posted]]) -> list[
     ]
 
 
-def settle(messages_of_batch: list[Message]) -> list[str]:
-    """Settle what was submitted; give the ids of the messages to be delivered again.
+def record_submissions(messages_of_batch: list[Message]) -> list[str]:
+    """Record what was submitted; return the ids of the messages to be redelivered.
 
-    No metric and no log says what it was: they are not for the unblinded alone.
+    No metric and no log tells a verdict: they are not for the unblinded alone.
     """
     failed = []
     for message in messages_of_batch:
-        told = json.loads(message["body"])
+        body = json.loads(message["body"])
         try:
-            done = submissions.settle(
-                wiring.store(), wiring.submissions(), told["study"], told["submitted"]
+            complete = submissions.record(
+                wiring.store(), wiring.submissions(), body["study"], body["submitted"]
             )
         except Rejected:  # there is no such study any more
             continue
         except Unavailable:
-            done = False
-        if not done:
+            complete = False
+        if not complete:
             failed.append(message["messageId"])
     return failed
 
 
-def _quarantine(study: str, refused: list[Message], rejected: Rejected, sender: str) -> list[str]:
-    """Keep messages that can never be taken; give the ids of those that could not be kept."""
+def _quarantine(study: str, messages: list[Message], rejected: Rejected, sender: str) -> list[str]:
+    """Quarantine messages that can never be recorded; return the ids of those that could not be."""
     failed = []
-    for message in refused:
+    for message in messages:
         try:
-            intake.refuse(wiring.store(), study, message["body"], rejected, sender)
+            intake.quarantine(wiring.store(), study, message["body"], rejected, sender)
         except Unavailable:
             failed.append(message["messageId"])
             continue
@@ -96,9 +96,9 @@ def _quarantine(study: str, refused: list[Message], rejected: Rejected, sender: 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
-    """Answer which messages of an SQS batch must come again; the others are done with."""
+    """Return which messages of an SQS batch must be redelivered; the others are done."""
     metrics.add_metric("Batches", "Count", 1)
-    of_queue = event["Records"][0].get("eventSourceARN", "").rpartition(":")[2]
-    work = settle if of_queue == wiring.submitted_to() else record
+    queue_name = event["Records"][0].get("eventSourceARN", "").rpartition(":")[2]
+    work = record_submissions if queue_name == wiring.submission_queue_name() else record
     failed = work(event["Records"])
-    return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}

@@ -68,8 +68,8 @@ class _Services(Loader):
 
 
 # The store itself repeats what is worth repeating, after reading again; and it makes its requests
-# with its own hands, so that checking each against the service's model would only cost time, as
-# would composing the name of this software for each.
+# without parameters from outside, so that validating each against the service's model would only
+# cost time, as would composing a user agent for each.
 CLIENT = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     connect_timeout=2,
@@ -90,7 +90,7 @@ DOCUMENTS = Config(
     user_agent="LiveTLF",
 )
 MARGIN = 20_000
-"""How long before its end a process stops, ms: what it holds is then given back in order."""
+"""How long before its time limit a function stops, ms: its leases are then ended in order."""
 
 
 def client(service: str, config: Config | None = None, **options: Any) -> Any:  # noqa: ANN401 (botocore makes its clients' classes at run time)
@@ -99,10 +99,10 @@ def client(service: str, config: Config | None = None, **options: Any) -> Any:  
     The runtime brings a botocore of its own, not the one this was tested with: where that takes
     no other loader than its own, it has its way.
     """
-    made = session.Session()
+    core = session.Session()
     try:
-        made.register_component("data_loader", _Services(file_loader=_Files()))
-        return made.create_client(service, config=config, **options)
+        core.register_component("data_loader", _Services(file_loader=_Files()))
+        return core.create_client(service, config=config, **options)
     except Exception:  # noqa: BLE001 (whatever another botocore makes of it)
         return session.Session().create_client(service, config=config, **options)
 
@@ -115,42 +115,42 @@ def settings() -> Settings:
 
 @cache
 def table() -> Table:
-    """Give the table."""
+    """Return the table."""
     return Table(client("dynamodb", CLIENT), settings().TABLE_NAME)
 
 
 @cache
 def store() -> Store:
-    """Give the store."""
+    """Return the store."""
     return Store(table(), compiled.contribute, now)
 
 
 @cache
 def reports() -> Reports:
-    """Give the reports asked for."""
+    """Return the requested reports."""
     return Reports(table())
 
 
 @cache
 def activities() -> Activities:
-    """Give who did what."""
+    """Return the log of activities."""
     return Activities(table(), now)
 
 
 @cache
 def submissions() -> Submissions:
-    """Give the treatment events that were submitted; no client is made until one is."""
+    """Return the submitted treatment events; no client is made until one is submitted."""
     return Submissions(table(), lambda body: _queue().send(body), now)
 
 
 @cache
 def senders() -> Senders:
-    """Give who may post what."""
+    """Return who may post what."""
     return Senders(table(), now)
 
 
 def intake_context(principal: str, channel: Channel) -> IntakeContext:
-    """Give where the events of somebody are taken in who posts them by some road."""
+    """Return what the events of a sender are taken in with, by the channel they come by."""
     return IntakeContext(store(), submissions(), senders(), principal, channel)
 
 
@@ -159,50 +159,50 @@ def _queue() -> Queue:
     return Queue(client("sqs", CLIENT), settings().SUBMISSIONS_URL)
 
 
-def submitted_to() -> str:
-    """Name the queue by which Ingest hears of what was submitted."""
+def submission_queue_name() -> str:
+    """Return the name of the queue by which Ingest is told of submissions."""
     return settings().SUBMISSIONS_URL.rpartition("/")[2]
 
 
 @cache
 def audits() -> Audits:
-    """Give when each study was audited."""
+    """Return the state of every study's audits."""
     return Audits(table())
 
 
 @cache
 def leases() -> Leases:
-    """Give the claims of who makes documents."""
+    """Return the leases of who makes documents."""
     return Leases(table(), now)
 
 
 @cache
 def documents() -> Documents:
-    """Give the published documents."""
+    """Return the published documents."""
     retention = Retention(settings().LOCK_MODE, settings().LOCK_DAYS, now)
     return Documents(client("s3", DOCUMENTS), settings().BUCKET_NAME, retention)
 
 
 @cache
 def signer() -> Signer:
-    """Give the key that signs what is published; a function without one publishes nothing."""
+    """Return the key that signs what is published; a function without one publishes nothing."""
     if not settings().SIGNING_KEY:
-        raise ValueError("SIGNING_KEY names no key")
+        raise ValueError("SIGNING_KEY is not set")
     return Signer(client("kms", CLIENT), settings().SIGNING_KEY)
 
 
 @cache
 def code_version() -> str:
-    """Identify the code that makes documents: a digest of this artefact's own modules."""
-    here = Path(__file__).parent
-    own = [here / f"{name}.py" for name in ("api", "audit", "ingest", "publish", "wiring")]
-    sources = sorted([*own, *(here / "trial").rglob("*.py")])
-    parts = (f"{path.relative_to(here)}\n".encode() + path.read_bytes() for path in sources)
+    """Return the version of the code that makes documents: a digest of its modules."""
+    root = Path(__file__).parent
+    handlers = [root / f"{name}.py" for name in ("api", "audit", "ingest", "publish", "wiring")]
+    sources = sorted([*handlers, *(root / "trial").rglob("*.py")])
+    parts = (f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in sources)
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def beat(context: Any) -> Beat:  # noqa: ANN401 (Lambda's, which is no class of ours)
-    """Make what raises `OutOfTime` once a function's time is nearly over."""
+    """Return a check that raises `OutOfTime` once a function's time is nearly over."""
 
     def check() -> None:
         if context.get_remaining_time_in_millis() < MARGIN:
@@ -212,5 +212,5 @@ def beat(context: Any) -> Beat:  # noqa: ANN401 (Lambda's, which is no class of 
 
 
 def now() -> datetime:
-    """Tell the time, in UTC; only the edge does."""
+    """Return the time, in UTC; nothing but the handlers reads the clock."""
     return datetime.now(UTC)

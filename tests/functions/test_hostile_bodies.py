@@ -306,7 +306,7 @@ def test_the_reports_and_what_an_audit_found_come_in_pages(
 def test_an_audit_names_some_rows_of_many_by_their_beginning_and_end(definition: Event) -> None:
     rows = tuple(f"14.1#{number}/{'x' * 4_000}" for number in range(3_000))
     study = load(json.dumps(definition))
-    found = Audit(study, complete=True).named([Difference("sums", 0, rows=rows)] * 300)
+    found = Audit(study, complete=True).with_differences([Difference("sums", 0, rows=rows)] * 300)
     document = found.document("2026-01-01")
     assert len(json.dumps(document)) < 4_000_000
     assert document["differences"][0]["rows_left_out"] == 2_950

@@ -332,7 +332,7 @@ def test_a_study_too_slow_for_one_run_is_told_and_stops_no_other(
         handler(streamed(*keys), Context())
     marked = wiring.reports().last_rendering(slow)
     assert marked is not None
-    assert marked["detail"] == "it takes longer than one run of the service may last"
+    assert marked["detail"] == "it takes longer than one run of the function may last"
     trial.service.stream(*[each for each in keys if slow not in each[0]])
     other = wiring.reports().last_rendering(max(trial.study, "SECOND"))
     assert other is not None

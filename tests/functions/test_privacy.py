@@ -170,5 +170,5 @@ def test_a_failure_to_render_is_logged_without_what_it_failed_on(
 
     monkeypatch.setattr(rendering, "workbook", fail)
     service.stream((f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007"))
-    assert "Study not published" in said()
+    assert "Publication failed" in said()
     assert clean(said())

@@ -171,7 +171,7 @@ def test_a_study_that_fails_to_render_is_marked_and_the_other_is_published(
     assert failed["last_rendering"]["detail"]
     assert failed["live"] is None
     assert two.get("reports").json["last_rendering"]["status"] == "published"
-    assert "Study not published" in two.log.getvalue()
+    assert "Publication failed" in two.log.getvalue()
 
 
 def test_a_study_that_fails_keeps_its_last_documents_and_recovers(

@@ -98,9 +98,9 @@ def test_an_audit_that_was_asked_for_and_takes_too_long_goes_on_by_the_schedule(
 
 def test_progress_is_kept_from_run_to_run_unless_the_sums_are_others(three: Service) -> None:
     store, noted = wiring.store(), list[Any]()
-    whole = auditing.audit(store, "A", note=noted.append)
+    whole = auditing.audit(store, "A", save_progress=noted.append)
     assert [each["shards"] for each in noted] == [1, 2, 3, 4]
-    named = audit.Difference("sums", 0, rows=("x" * 999,) * 9)
+    named = auditing.Difference("sums", 0, rows=("x" * 999,) * 9)
     half = noted[1] | {"subjects": 7, "differences": [vars(named) | {"rows": ["x"]}]}
     resumed = auditing.audit(store, "A", progress=half)
     assert (resumed.subjects, len(resumed.differences)) == (7, 1)

@@ -110,7 +110,7 @@ class World:
         while self.queue:
             self.tick()
             told = json.loads(self.queue.pop(0))
-            assert submissions.settle(
+            assert submissions.record(
                 self.store, self.submissions, told["study"], told["submitted"]
             )
 

@@ -272,9 +272,9 @@ class TestReports:
 class TestSizes:
     def test_a_message_has_its_last_byte(self) -> None:
         body = b'"' + b"x" * (intake.EVENT_BYTES - 2) + b'"'
-        assert [len(each.body) for each in intake.posted(body)] == [intake.EVENT_BYTES]
+        assert [len(each.body) for each in intake.read_posted_events(body)] == [intake.EVENT_BYTES]
         with pytest.raises(Rejected) as refused:
-            intake.posted(body + b" ")
+            intake.read_posted_events(body + b" ")
         assert refused.value.status == 413
 
     @pytest.mark.parametrize(("more", "status"), [(0, 400), (1, 413)])

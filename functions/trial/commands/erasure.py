@@ -44,15 +44,15 @@ def erase(store: Store, study: Study, entry: Entry, principal: str) -> Erased:
     return Erased(first, quarantined)
 
 
-def entry_of(study: Study, subject: str, reason: str, request: str, at: datetime) -> Entry:
-    """Write an erasure as the event that is recorded."""
+def entry_of(study: Study, subject: str, reason: str, request: str, moment: datetime) -> Entry:
+    """Return an erasure as the event that is recorded."""
     event = {
         "specversion": "1.0",
         "id": request,
         "source": SOURCE,
         "type": f"{TYPE_PREFIX}{ERASURE}.v1",
         "subject": subject,
-        "time": stamp_text(at),
+        "time": stamp_text(moment),
         "study": study.id,
         "data": {"record": ERASURE_RECORD, "revision": 1, "reason": reason},
     }

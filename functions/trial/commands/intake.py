@@ -1,6 +1,6 @@
-"""From a posted body to an answer: read, check, record, or quarantined with the reason.
+"""From a posted body to an answer: read, check, record, or quarantine with the reason.
 
-The API and the queue both come through here, so an event meets the same fate by either road.
+The API and the queue both come through here, so an event gets the same answer by either channel.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from trial.subject.acceptance import check_acceptable
 from trial.subject.fold import Outcome
 
 _LONGEST_ID = 256
-_LOOKS = 3  # at definitions that come into force, one after the other, while an event waits
+_DEFINITIONS_TRIED = 3  # that come into force, one after the other, while an event waits
 
 EVENT_BYTES = 256 * 1024
 METRICS = {
@@ -40,9 +40,9 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one event: an HTTP status and, where it was not taken, the problem.
+    """The answer to one event: an HTTP status and, where it was not accepted, the problem.
 
-    `warnings` are the discrepancies that it raised, where they were asked for.
+    `warnings` are the discrepancies that it raised, where the channel answers with them.
     """
 
     id: str
@@ -52,38 +52,40 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Posted:
-    """One event as posted: its text, and its value or, where it could not be read, why."""
+class PostedEvent:
+    """One event as posted: its text, and its JSON value or why it could not be read."""
 
     body: str
     value: Any
 
 
-def take(context: IntakeContext, study: Study, posted: Sequence[Posted]) -> list[Answer]:
-    """Record events of one study and answer each in order; what is refused is quarantined.
+def take(
+    context: IntakeContext, study: Study, posted_events: Sequence[PostedEvent]
+) -> list[Answer]:
+    """Record events of one study and answer each in order; what is rejected is quarantined.
 
     Who waits for an answer reads in it which discrepancies an event raised.
     """
-    results = _record(context, study, posted)
-    for _ in range(_LOOKS):
-        moved = [
+    results = _record(context, study, posted_events)
+    for _ in range(_DEFINITIONS_TRIED):
+        superseded = [
             index
-            for index, each in enumerate(results)
-            if isinstance(each.outcome, DefinitionSuperseded)
+            for index, result in enumerate(results)
+            if isinstance(result.outcome, DefinitionSuperseded)
         ]
-        if not moved:
+        if not superseded:
             break
-        again = [posted[index] for index in moved]
+        retried = [posted_events[index] for index in superseded]
         study = context.store.study(study.id)
-        for index, result in zip(moved, _record(context, study, again), strict=True):
+        for index, result in zip(superseded, _record(context, study, retried), strict=True):
             results[index] = result
     warn = context.channel is Channel.EVENTS
     return [
         replace(
-            _answer(context, study.id, each, result.outcome),
+            _answer(context, study.id, posted, result.outcome),
             warnings=_warnings(study, result) if warn else (),
         )
-        for each, result in zip(posted, results, strict=True)
+        for posted, result in zip(posted_events, results, strict=True)
     ]
 
 
@@ -94,102 +96,117 @@ def _warnings(study: Study, result: Result) -> Sequence[Mapping[str, object]]:
     return discrepancies.raised(study, change.before, change.after, change.share)
 
 
-def _record(context: IntakeContext, study: Study, posted: Sequence[Posted]) -> list[Result]:
-    read = _of_sender(context, study, [_read(context, study, each) for each in posted])
-    entries = _submitted(context, study, read)
-    left = [each for each in entries if isinstance(each, Entry)]
-    recorded = context.store.record(study, [Receipt(each, context.principal) for each in left])
-    checked = iter(_checked(context, study, left, recorded))
-    return [next(checked) if isinstance(each, Entry) else Result(each) for each in entries]
+def _record(
+    context: IntakeContext, study: Study, posted_events: Sequence[PostedEvent]
+) -> list[Result]:
+    parsed = [_parse(context, study, posted) for posted in posted_events]
+    outcomes = _submit(context, study, _authorize(context, study, parsed))
+    entries = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+    receipts = [Receipt(entry, context.principal) for entry in entries]
+    recorded = context.store.record(study, receipts)
+    results = iter(_with_conflicts(context, study, entries, recorded))
+    return [
+        next(results) if isinstance(outcome, Entry) else Result(outcome) for outcome in outcomes
+    ]
 
 
-def _of_sender(
-    context: IntakeContext, study: Study, read: Sequence[Entry | Rejected]
+def _authorize(
+    context: IntakeContext, study: Study, parsed: Sequence[Entry | Rejected]
 ) -> list[Entry | Rejected]:
-    """Refuse what the sender may not post; of which site a subject is, its records say.
+    """Reject what the sender may not post; a subject's site is the one its records name.
 
-    Where they say nothing yet, what was posted with the event does.
+    Where they name none yet, it is the one named by what was posted with the event.
     """
-    mine = rights.senders_matching(context.senders.in_force(study.id), context.principal)
-    entries = [each for each in read if isinstance(each, Entry)]
+    senders = rights.senders_matching(context.senders.in_force(study.id), context.principal)
+    entries = [entry for entry in parsed if isinstance(entry, Entry)]
     stated, recorded = rights.stated_sites(entries), dict[str, set[str]]()
-    checked: list[Entry | Rejected] = []
-    for entry in read:
+    authorized: list[Entry | Rejected] = []
+    for entry in parsed:
         if isinstance(entry, Rejected):
-            checked.append(entry)
+            authorized.append(entry)
             continue
-        able = [each for each in mine if each.may_post(entry.kind)]
-        if all(each.sites is not None for each in able) and able:
+        able = [sender for sender in senders if sender.may_post(entry.kind)]
+        if all(sender.sites is not None for sender in able) and able:
             if entry.subject not in recorded:
                 stored = context.store.subject(study, entry.subject)
                 recorded[entry.subject] = rights.recorded_sites(stored.subject if stored else None)
             sites = recorded[entry.subject] | stated.get(entry.subject, set())
-            able = [each for each in able if each.may_post_of(sites)]
-        checked.append(entry if able else rights.sender_refusal())
-    return checked
+            able = [sender for sender in able if sender.may_post_of(sites)]
+        authorized.append(entry if able else rights.sender_refusal())
+    return authorized
 
 
-def _submitted(
-    context: IntakeContext, study: Study, read: Sequence[Entry | Rejected]
+def _submit(
+    context: IntakeContext, study: Study, authorized: Sequence[Entry | Rejected]
 ) -> list[Entry | Outcome | Rejected | Unavailable]:
-    """Submit what nobody is to be told of; give what became of it, and the entries left."""
+    """Submit the treatment events whose verdict nobody may be told; return them as submitted.
+
+    All others are returned as they are, to be recorded.
+    """
     blinded = study.definition.blinded
-    became: Outcome | Rejected | Unavailable = Outcome.SUBMITTED
-    apart = {
-        index: each
-        for index, each in enumerate(read)
-        if isinstance(each, Entry)
-        and (context.channel is Channel.TREATMENT or (blinded and is_unblinding(each.kind)))
+    submitted = {
+        index: entry
+        for index, entry in enumerate(authorized)
+        if isinstance(entry, Entry)
+        and (context.channel is Channel.TREATMENT or (blinded and is_unblinding(entry.kind)))
     }
-    entries: list[Entry | Outcome | Rejected | Unavailable] = list(read)
+    outcome: Outcome | Rejected | Unavailable = Outcome.SUBMITTED
+    outcomes: list[Entry | Outcome | Rejected | Unavailable] = list(authorized)
     try:
-        if apart:
+        if submitted:
             context.store.check_open(study.id)
-            context.submissions.submit(study.id, list(apart.values()), context.principal)
+            context.submissions.submit(study.id, list(submitted.values()), context.principal)
     except (Rejected, Unavailable) as error:
-        became = error
-    for index in apart:
-        entries[index] = became
-    return entries
+        outcome = error
+    for index in submitted:
+        outcomes[index] = outcome
+    return outcomes
 
 
-def _checked(
+def _with_conflicts(
     context: IntakeContext, study: Study, entries: Sequence[Entry], results: Sequence[Result]
 ) -> list[Result]:
-    """Note conflicts; what would tell the arm by a definition of before is looked at once more."""
-    known = Outcome.REPEATED, Outcome.CONFLICT
+    """Note conflicts, and answer them.
+
+    The study may have become blinded while the entries were recorded. That a treatment event was
+    repeated or in conflict would then tell the arm: it is taken in anew, under that definition.
+    """
+    telling = Outcome.REPEATED, Outcome.CONFLICT
     pairs = list(zip(entries, results, strict=True))
-    if any(is_unblinding(entry.kind) and each.outcome in known for entry, each in pairs):
+    if any(is_unblinding(entry.kind) and result.outcome in telling for entry, result in pairs):
         context.store.invalidate(study.id)
         if context.store.study(study.id).definition.blinded:
-            moved = Result(DefinitionSuperseded("the study is blinded by now"))
-            pairs = [(of, moved if is_unblinding(of.kind) else each) for of, each in pairs]
+            superseded = Result(DefinitionSuperseded("the study has become blinded"))
+            pairs = [
+                (entry, superseded if is_unblinding(entry.kind) else result)
+                for entry, result in pairs
+            ]
     return [
-        Result(_dispute(context.store, entry)) if each.outcome is Outcome.CONFLICT else each
-        for entry, each in pairs
+        Result(_dispute(context.store, entry)) if result.outcome is Outcome.CONFLICT else result
+        for entry, result in pairs
     ]
 
 
-def posted(body: bytes | None) -> list[Posted]:
+def read_posted_events(body: bytes | None) -> list[PostedEvent]:
     """Read a body as it was posted: one event, or a batch of them."""
     if body is None or len(body) > EVENT_BYTES:
-        raise too_large()
+        raise event_too_large()
     value = json_body.read_json(body)
     if isinstance(value, list):
-        return [Posted(text, each) for each, text in json_body.split_batch(body)]
-    return [Posted(json_body.text_of(body), value)]
+        return [PostedEvent(text, value) for value, text in json_body.split_batch(body)]
+    return [PostedEvent(json_body.text_of(body), value)]
 
 
-def _read(context: IntakeContext, study: Study, posted: Posted) -> Entry | Rejected:
+def _parse(context: IntakeContext, study: Study, posted: PostedEvent) -> Entry | Rejected:
     if isinstance(posted.value, Rejected):
         return posted.value
     if len(posted.body.encode(errors="surrogatepass")) > EVENT_BYTES:
-        return too_large()
+        return event_too_large()
     try:
         wellformed.check_wellformed(posted.body, posted.value)
         entry = envelope.parse(posted.value, posted.body, study.id)
         _check_names(entry)
-        _check_road(context, study, entry)
+        _check_channel(context, study, entry)
         check_acceptable(study, entry)
     except Rejected as rejected:
         return rejected
@@ -200,61 +217,66 @@ def _read(context: IntakeContext, study: Study, posted: Posted) -> Entry | Rejec
     return entry
 
 
-def _check_road(context: IntakeContext, study: Study, entry: Entry) -> None:
-    """Refuse what may not come by this road, and keep who tried."""
-    telling, at = is_unblinding(entry.kind), f"/studies/{study.id}"
-    if context.channel is Channel.TREATMENT and not telling:
-        fault = FieldError("/type", f"is not a treatment event: POST it to {at}/events")
-        raise Rejected(422, "Event not accepted", "", fault)
-    if context.channel is Channel.EVENTS and telling and study.definition.blinded:
-        detail = f"while the study is blinded, POST this kind to {at}/treatment-events"
-        refused = Rejected(403, "Treatment events have a route of their own", detail)
-        context.submissions.refuse(study.id, entry, context.principal, refused.problem())
-        raise refused
+def _check_channel(context: IntakeContext, study: Study, entry: Entry) -> None:
+    """Reject what may not come by this channel, and note who tried."""
+    unblinding, path = is_unblinding(entry.kind), f"/studies/{study.id}"
+    if context.channel is Channel.TREATMENT and not unblinding:
+        error = FieldError("/type", f"is not a treatment event: POST it to {path}/events")
+        raise Rejected(422, "Event not accepted", "", error)
+    if context.channel is Channel.EVENTS and unblinding and study.definition.blinded:
+        detail = f"while the study is blinded, POST this kind to {path}/treatment-events"
+        rejected = Rejected(403, "Treatment events have a route of their own", detail)
+        context.submissions.refuse(study.id, entry, context.principal, rejected.problem())
+        raise rejected
 
 
 def _check_names(entry: Entry) -> None:
-    named = ("id", entry.event_id), ("source", entry.source)
-    if faults := [
-        fault for name in named if (fault := wellformed.control_character_error(*name)) is not None
+    fields = ("id", entry.event_id), ("source", entry.source)
+    if errors := [
+        error
+        for field in fields
+        if (error := wellformed.control_character_error(*field)) is not None
     ]:
-        raise Rejected(422, "Event not accepted", "", *faults)
+        raise Rejected(422, "Event not accepted", "", *errors)
 
 
-def too_large() -> Rejected:
-    """Refuse an event for its size."""
+def event_too_large() -> Rejected:
+    """Return the refusal of an event for its size."""
     return Rejected(413, "Event too large", f"an event may have at most {EVENT_BYTES} bytes")
 
 
 def _answer(
-    context: IntakeContext, study: str, posted: Posted, result: Outcome | Rejected | Unavailable
+    context: IntakeContext,
+    study: str,
+    posted: PostedEvent,
+    result: Outcome | Rejected | Unavailable,
 ) -> Answer:
-    name = _id(posted.value)
+    event_id = _event_id(posted.value)
     match result:
         case Outcome():
-            return Answer(name, result.value)
+            return Answer(event_id, result.value)
         case Rejected():
             rejected = result
         case Unavailable():
-            return Answer(name, Unavailable.STATUS, result.problem())
+            return Answer(event_id, Unavailable.STATUS, result.problem())
     try:
-        refuse(context.store, study, posted.body, rejected, context.principal)
-    except Unavailable as error:  # it is neither recorded nor quarantined: it must come again
-        return Answer(name, Unavailable.STATUS, error.problem())
-    return Answer(name, rejected.status, rejected.problem())
+        quarantine(context.store, study, posted.body, rejected, context.principal)
+    except Unavailable as error:  # neither recorded nor quarantined: the sender must retry
+        return Answer(event_id, Unavailable.STATUS, error.problem())
+    return Answer(event_id, rejected.status, rejected.problem())
 
 
 def _dispute(store: Store, entry: Entry) -> Rejected | Unavailable:
-    """Note the conflict, so that documents name the record until a higher revision settles it."""
+    """Note the conflict, so that documents name the record until a higher revision corrects it."""
     try:
         store.dispute(entry)
     except Unavailable as error:
         return error
-    return conflict()
+    return conflict_error()
 
 
-def conflict() -> Rejected:
-    """Refuse a second content for a revision."""
+def conflict_error() -> Rejected:
+    """Return the refusal of a second content for a revision."""
     return Rejected(
         Outcome.CONFLICT.value,
         "Revision already recorded with other content",
@@ -263,18 +285,20 @@ def conflict() -> Rejected:
     )
 
 
-def refuse(store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str) -> None:
-    """Quarantine a body that was refused, with its reason; once, however often it is posted.
+def quarantine(
+    store: Store, study: str, body: str | bytes, rejected: Rejected, principal: str
+) -> None:
+    """Quarantine a rejected body with the reason; once, however often it is posted.
 
-    Where its study has no definition, that is noted first: by the study nobody would look for it.
+    Where its study has no definition, that is noted first: nobody could find the body by its study.
     """
     if rejected.status == HTTPStatus.NOT_FOUND and study != UNKNOWN_STUDY:
         store.note_undefined_study(study)
     store.quarantine(study, body, rejected.problem(), principal)
 
 
-def _id(value: object) -> str:
-    """Name an event in an answer, whatever it calls itself."""
-    found = value.get("id") if isinstance(value, dict) else None
-    known = found[:_LONGEST_ID] if isinstance(found, str) else ""
-    return known.encode(errors="replace").decode()
+def _event_id(value: object) -> str:
+    """Return the id that an event has in its answer, whatever it calls itself."""
+    posted_id = value.get("id") if isinstance(value, dict) else None
+    event_id = posted_id[:_LONGEST_ID] if isinstance(posted_id, str) else ""
+    return event_id.encode(errors="replace").decode()

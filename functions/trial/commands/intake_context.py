@@ -1,4 +1,4 @@
-"""Where events are taken in, and by which road they come."""
+"""What an event is taken in with: the stores, the sender, and the channel it comes by."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -9,7 +9,7 @@ from trial.store.submissions import Submissions
 
 
 class Channel(Enum):
-    """By which way an event comes: what is told of it, and which kinds may come so.
+    """By which way an event comes: what its sender is told, and which kinds may come so.
 
     While a study is blinded, nobody who posts a treatment event is told what it is to its subject:
     posted again with a guess in it, it would say who is in which arm.
@@ -25,7 +25,7 @@ class Channel(Enum):
 
 @dataclass(frozen=True)
 class IntakeContext:
-    """Where events are taken in: what keeps them, whose they are, and by which road they come."""
+    """The stores that keep events, whose events they are, and by which channel they come."""
 
     store: Store
     submissions: Submissions

@@ -1,4 +1,4 @@
-"""Take once more what is quarantined: a definition or a missing study may have cured it.
+"""Retry what is quarantined: a new definition may have cured the reason.
 
 A call tries so many bodies, in order of their digests, and says where the next goes on. What
 becomes of one body never keeps those after it from being tried.
@@ -15,19 +15,19 @@ from trial.errors import Beat, FieldError, OutOfTime, Rejected, Unavailable
 from trial.events.blinding import could_unblind
 from trial.store.definitions import retired_error
 from trial.store.dynamodb import Store
-from trial.store.failures import told
+from trial.store.failures import describe_failure
 from trial.store.rows import RejectedBody
 from trial.subject.fold import Outcome
 
 BODIES = 100
 """How many bodies one call tries."""
 
-_TAKEN = frozenset(each.value for each in Outcome if each is not Outcome.CONFLICT)
+_ACCEPTED = frozenset(outcome.value for outcome in Outcome if outcome is not Outcome.CONFLICT)
 _FORBIDDEN = 403
 
 
 def redrive(context: IntakeContext, study: Study, after: str, beat: Beat) -> dict[str, Any]:
-    """Try what waits beyond a digest; what is taken counts under whoever sent it, and is resolved.
+    """Retry what waits beyond a digest; what is accepted is recorded under its first sender.
 
     `beat` raises `OutOfTime` when this process must soon end.
     """
@@ -36,18 +36,19 @@ def redrive(context: IntakeContext, study: Study, after: str, beat: Beat) -> dic
     if not after:
         context.submissions.resend(study.id)
     tried, resolved, failed, last = 0, 0, [], ""
-    for each in store.rejected_bodies(study.id, after):
-        if each.resolved:
+    for rejected in store.rejected_bodies(study.id, after):
+        if rejected.resolved:
             continue
-        if tried == BODIES or (tried and _is_over(beat)):
+        if tried == BODIES or (tried and _is_out_of_time(beat)):
             break
-        tried, last = tried + 1, each.sha256
+        tried, last = tried + 1, rejected.sha256
+        sender_context = replace(context, principal=rejected.principal)
         try:
-            resolved += _is_taken(replace(context, principal=each.principal), study, each)
+            resolved += _is_accepted(sender_context, study, rejected)
         except Unavailable:
             continue
         except Exception as error:  # noqa: BLE001 (whatever one body does, the others are tried)
-            failed.append({"sha256": each.sha256, "detail": told(error)})
+            failed.append({"sha256": rejected.sha256, "detail": describe_failure(error)})
     else:
         last = ""
     return {
@@ -69,7 +70,7 @@ def _check(store: Store, study: Study, after: str) -> None:
         )
 
 
-def _is_over(beat: Beat) -> bool:
+def _is_out_of_time(beat: Beat) -> bool:
     try:
         beat()
     except OutOfTime:
@@ -77,21 +78,21 @@ def _is_over(beat: Beat) -> bool:
     return False
 
 
-def _is_taken(context: IntakeContext, study: Study, rejected: RejectedBody) -> bool:
-    if _came_elsewhere(study, rejected):
+def _is_accepted(context: IntakeContext, study: Study, rejected: RejectedBody) -> bool:
+    if _was_refused_to_sender(study, rejected):
         return False
     try:
-        posted = intake.posted(rejected.body)
+        posted_events = intake.read_posted_events(rejected.body)
     except Rejected:
         return False
-    answers = intake.take(context, study, posted)
-    if not answers or any(answer.status not in _TAKEN for answer in answers):
+    answers = intake.take(context, study, posted_events)
+    if not answers or any(answer.status not in _ACCEPTED for answer in answers):
         return False
     context.store.resolve(study.id, rejected.sha256)
     return True
 
 
-def _came_elsewhere(study: Study, rejected: RejectedBody) -> bool:
+def _was_refused_to_sender(study: Study, rejected: RejectedBody) -> bool:
     """Say whether a treatment event was refused for who sent it: no redriving gives that right."""
     return (
         study.definition.blinded

@@ -1,4 +1,4 @@
-"""Settle treatment events of blinded studies: what each was to its subject is noted, not answered.
+"""Record treatment events of blinded studies: the verdict on each is stored, not answered.
 
 Whoever posts one is told that it arrived, and nothing else: whether its content is what is recorded
 would say who is in which arm.
@@ -11,63 +11,72 @@ from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable
 from trial.events import envelope, json_body
 from trial.events.envelope import Entry
-from trial.store import submissions
 from trial.store.dynamodb import Store
 from trial.store.rows import Receipt
-from trial.store.submissions import PENDING, Submission, Submissions
+from trial.store.submissions import (
+    CONFLICT,
+    PENDING,
+    RECORDED,
+    REFUSED,
+    REPEATED,
+    Submission,
+    Submissions,
+)
 from trial.store.writing import DefinitionSuperseded
 from trial.subject.acceptance import check_acceptable
 from trial.subject.fold import Outcome
 
-_LOOKS = 3  # at definitions that come into force, one after the other, while an event waits
+_DEFINITIONS_TRIED = 3  # that come into force, one after the other, while an event waits
 _VERDICTS = {
-    Outcome.RECORDED: submissions.RECORDED,
-    Outcome.REPEATED: submissions.REPEATED,
-    Outcome.CONFLICT: submissions.CONFLICT,
+    Outcome.RECORDED: RECORDED,
+    Outcome.REPEATED: REPEATED,
+    Outcome.CONFLICT: CONFLICT,
 }
 
 
-def settle(store: Store, kept: Submissions, study_id: str, names: Sequence[str]) -> bool:
-    """Record what was submitted under these names; say whether all of it is settled.
+def record(store: Store, submissions: Submissions, study_id: str, ids: Sequence[str]) -> bool:
+    """Record the submissions with these ids; say whether all of them have a verdict now.
 
-    Safe to repeat: what is settled already is left alone.
+    Safe to repeat: those that have a verdict already are left alone.
     """
-    waiting = [each for each in kept.get(study_id, names) if each.verdict == PENDING]
-    for _ in range(_LOOKS):
+    waiting = [
+        submission for submission in submissions.get(study_id, ids) if submission.verdict == PENDING
+    ]
+    for _ in range(_DEFINITIONS_TRIED):
         if not waiting:
             break
-        moved = _settle(store, kept, store.study(study_id), waiting)
-        if moved is None:
+        superseded = _record_waiting(store, submissions, store.study(study_id), waiting)
+        if superseded is None:
             return False
-        waiting = moved
+        waiting = superseded
     return not waiting
 
 
-def _settle(
-    store: Store, kept: Submissions, study: Study, waiting: Sequence[Submission]
+def _record_waiting(
+    store: Store, submissions: Submissions, study: Study, waiting: Sequence[Submission]
 ) -> list[Submission] | None:
-    """Give those that must be looked at under another definition; None where the store is busy."""
-    entries = [_read(study, each) for each in waiting]
+    """Record; return those whose definition was superseded, None where the store is busy."""
+    entries = [_parse(study, submission) for submission in waiting]
     receipts = [
-        Receipt(entry, each.principal)
-        for entry, each in zip(entries, waiting, strict=True)
+        Receipt(entry, submission.principal)
+        for entry, submission in zip(entries, waiting, strict=True)
         if isinstance(entry, Entry)
     ]
     results = iter(store.record(study, receipts))
-    moved, busy = [], False
-    for entry, each in zip(entries, waiting, strict=True):
+    superseded, busy = [], False
+    for entry, submission in zip(entries, waiting, strict=True):
         outcome = next(results).outcome if isinstance(entry, Entry) else entry
         if isinstance(outcome, DefinitionSuperseded):
-            moved.append(each)
+            superseded.append(submission)
         elif isinstance(outcome, Unavailable):
             busy = True
         else:
-            _note(store, kept, study, each, entry, outcome)
-    return None if busy else moved
+            _resolve(store, submissions, study, submission, entry, outcome)
+    return None if busy else superseded
 
 
-def _read(study: Study, submitted: Submission) -> Entry | Rejected:
-    body = (submitted.body or b"").decode(errors="surrogatepass")
+def _parse(study: Study, submission: Submission) -> Entry | Rejected:
+    body = (submission.body or b"").decode(errors="surrogatepass")
     try:
         entry = envelope.parse(json_body.read_json(body), body, study.id)
         check_acceptable(study, entry)
@@ -76,20 +85,20 @@ def _read(study: Study, submitted: Submission) -> Entry | Rejected:
     return entry
 
 
-def _note(
+def _resolve(
     store: Store,
-    kept: Submissions,
+    submissions: Submissions,
     study: Study,
-    submitted: Submission,
+    submission: Submission,
     entry: Entry | Rejected,
     outcome: Outcome | Rejected,
 ) -> None:
-    """Note what a submission was; what was not recorded is quarantined with it."""
+    """Store the verdict on a submission; what was not recorded is quarantined with it."""
     if isinstance(outcome, Rejected):
-        kept.resolve(study.id, submitted, submissions.REFUSED, outcome.problem())
+        submissions.resolve(study.id, submission, REFUSED, outcome.problem())
         return
     problem: Mapping[str, object] | None = None
     if isinstance(entry, Entry) and outcome is Outcome.CONFLICT:
         store.dispute(entry)
-        problem = intake.conflict().problem()
-    kept.resolve(study.id, submitted, _VERDICTS[outcome], problem)
+        problem = intake.conflict_error().problem()
+    submissions.resolve(study.id, submission, _VERDICTS[outcome], problem)

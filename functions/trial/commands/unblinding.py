@@ -9,15 +9,15 @@ from trial.store.dynamodb import Store
 
 
 def unblind(store: Store, study_id: str, principal: str, reason: str) -> tuple[Study, PutStatus]:
-    """Amend the definition in force so that it is not blinded; give it, and how it was put.
+    """Amend the definition in force so that it is not blinded; return it and its status.
 
     Refused (409) where it is not blinded, or while another amendment of it is being filled.
     """
     store.invalidate(study_id)
-    found, current = store.study(study_id), store.current(study_id)
-    if not found.definition.blinded:
+    study, current = store.study(study_id), store.current(study_id)
+    if not study.definition.blinded:
         raise Rejected(409, "Study not unblinded", "the study is not blinded")
-    definition = json_body.read_json(found.source)
+    definition = json_body.read_json(study.source)
     del definition["blinded"]
     source = json_body.canonical(definition).encode()
     opened = admission.admit(source)

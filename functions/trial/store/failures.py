@@ -1,7 +1,7 @@
-"""What a failed call of DynamoDB, S3 or KMS means: whether asking again will help.
+"""What a failed call of DynamoDB, S3, KMS or SQS means: whether a retry will help.
 
 Where nothing is known of a request, or the service had no time for it, it is `Unavailable`. What
-is left, such as a missing right, no repetition cures: it surfaces, and is told.
+else fails, such as a missing permission, no retry cures: it surfaces.
 """
 
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ NO_RESPONSE = (
     IncompleteReadError,
     FlexibleChecksumError,
     ResponseParserError,
-    UnicodeDecodeError,  # botocore reads a spoilt answer before it looks at its checksum
+    UnicodeDecodeError,  # botocore decodes a corrupted answer before it verifies its checksum
 )
 """No answer arrived, or not the one that was sent."""
 
-_BUSY = {
+_TRANSIENT = {
     "400",  # botocore names an error by its status where its body did not arrive whole
     "BadDigest",  # what arrived is not what was sent, as are the two that follow
     "IncompleteBody",
@@ -53,7 +53,7 @@ _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 
 @contextmanager
 def transient_as_unavailable() -> Iterator[None]:
-    """Raise `Unavailable` for what asking again will cure; let the rest surface as it is."""
+    """Raise `Unavailable` for what a retry will cure; let the rest surface as it is."""
     try:
         yield
     except NO_RESPONSE as error:
@@ -67,24 +67,24 @@ def transient_as_unavailable() -> Iterator[None]:
 def is_transient(error: ClientError) -> bool:
     """Say whether the service refused a request only for now."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return error_code(error) in _BUSY or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+    return (
+        error_code(error) in _TRANSIENT or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+    )
 
 
 def error_code(error: ClientError) -> str:
-    """Name an error as the service does."""
-    named: str = error.response.get("Error", {}).get("Code", "")
-    return named
+    """Return an error's code as the service gives it."""
+    name: str = error.response.get("Error", {}).get("Code", "")
+    return name
 
 
-def told(error: Exception) -> str:
-    """Say in words why something could not be done, without what an error's text may quote."""
+def describe_failure(error: Exception) -> str:
+    """Describe why something could not be done, without what an error's text may quote."""
     match error:
         case ClientError():
-            return (
-                f"AWS refused {error.operation_name}: {error_code(error) or 'no reason was given'}"
-            )
+            return f"AWS refused {error.operation_name}: {error_code(error) or 'no error code'}"
         case OutOfTime():
-            return "it takes longer than one run of the service may last"
+            return "it takes longer than one run of the function may last"
         case Rejected():
             return f"{error.title}: {error.detail}" if error.detail else error.title
-    return f"an error of the service: {type(error).__name__} in {error_location(error)}"
+    return f"internal error: {type(error).__name__} in {error_location(error)}"
