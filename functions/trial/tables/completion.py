@@ -1,4 +1,4 @@
-"""Interim or final: who of a study is complete, and what that says of all that is shown of it."""
+"""Interim or final: which subjects are complete, and what that makes of the report."""
 
 from dataclasses import replace
 

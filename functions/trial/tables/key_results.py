@@ -1,4 +1,4 @@
-"""The summary's key results: each one cell of a table, shown the way its publication shows it."""
+"""The summary's key results: each a cell of a table, formatted as its publication does."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -47,7 +47,7 @@ _STATISTIC = {name: name for name in ("n", "events", "mean", "median", "differen
 
 
 def check(compiled_study: CompiledStudy, faults: FaultCollector) -> None:
-    """Note key results that show what their cell does not have, or more decimals than are kept."""
+    """Collect the faults of key results: no such statistic, or more decimals than are kept."""
     for i, key_result in enumerate(compiled_study.study.definition.key_results):
         faults.attempt(
             partial(_check_shown, compiled_study.study.definition, key_result, f"/key_results/{i}")

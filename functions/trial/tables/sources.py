@@ -1,4 +1,4 @@
-"""What figures are read out of: checked before anything is counted."""
+"""The rows and columns that figures are read from, checked when a definition is put."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -12,7 +12,7 @@ from trial.rules.registry import FaultCollector
 
 
 def check(study: Study, faults: FaultCollector) -> None:
-    """Note figures of what is not there, or is of another kind than they draw."""
+    """Collect the faults of figures whose source is not defined, or not of the kind they draw."""
     for i, figure in enumerate(study.definition.figures):
         faults.attempt(partial(_check, figure, study, f"/figures/{i}/source"))
 

@@ -1,7 +1,7 @@
 """Discrepancies: records that do not agree with each other, or with what is planned.
 
 They are shown, counted and listed, and never silently repaired. Most rules look at one subject, so
-what they find adds like everything else; `across` finds what takes several to see.
+what they find adds up like everything else; `across` finds what several subjects show together.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,12 @@ from trial.tables.grid import RuleCount
 from trial.tables.rows.kinds import put_cell
 
 ROW = "discrepancies#0"
-"""The row of sums that counts them, by rule; a subject has a cell where it has one."""
+"""The row of sums that counts discrepancies, by rule."""
 
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """What does not agree: by which rule, the records that show it, and what there is to say."""
+    """A discrepancy: its rule, the records that show it, and the detail in words."""
 
     rule: str
     records: tuple[Key, ...]
@@ -109,16 +109,16 @@ DISCREPANCY_RULES: Mapping[str, DiscrepancyRule] = {
     "fatal-without-death": safety.fatal_without_death,
     "disputed": _disputed,
 }
-"""What each rule of the catalogue looks for."""
+"""The function of each rule of the catalogue."""
 
 _OF_SUPERSEDED = frozenset({
     "superseded", "superseded-by-two", "superseded-in-a-circle", "superseded-by-nobody", "disputed",
 })  # fmt: skip
-"""The rules that look at a subject who counts nowhere too; no other does."""
+"""The rules that are applied to a superseded subject too, which counts nowhere."""
 
 
 class EditChecks:
-    """The rules that a study wants, ready to look at its subjects."""
+    """The edit checks of a study: the rules that its definition selects."""
 
     def __init__(self, study: Study) -> None:
         selection, recorded_kinds = (

@@ -1,7 +1,7 @@
-"""What one subject's records cannot tell: ids that supersede each other, terms spelt in two ways.
+"""Discrepancies across subjects: ids that supersede each other, terms with several spellings.
 
-All subjects are read once; what is kept of them are ids, and the spellings of terms with how many
-records have each. Nothing here looks at a telling field.
+All subjects are read once; only their ids are kept, and the spellings of terms with the number of
+records that have each. No field that could unblind the study is read.
 """
 
 import re
@@ -13,7 +13,7 @@ from trial.events.payloads import ERASURE
 from trial.subject.fold import Key, Record, Subject
 
 type SubjectDiscrepancy = tuple[str, tuple[Key, ...], str]
-"""A rule, the records that are meant, and what there is to say of them."""
+"""A rule, the records of a subject that it is about, and the detail in words."""
 
 SUPERSEDED = "subject.superseded"
 TERMS: Mapping[str, tuple[str, ...]] = {
@@ -22,18 +22,18 @@ TERMS: Mapping[str, tuple[str, ...]] = {
     "screening.failed": ("reason",),
     "deviation.recorded": ("category",),
 }
-"""The fields that hold terms, by which records are counted together."""
-_QUOTED = frozenset({"soc", "pt", "llt"})  # of a dictionary: no text of a site's
+"""The fields that hold terms, by kind of record: spellings of a term are compared in a field."""
+_QUOTED = frozenset({"soc", "pt", "llt"})  # terms of a dictionary, never a site's free text
 _SPACE = re.compile(r"\s+")
 
 
 def form(term: str) -> str:
-    """Return what terms have in common that differ by case, blanks or Unicode form alone."""
+    """Return the form that terms share if they differ in case, blanks or Unicode form alone."""
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", term)).strip().casefold()
 
 
 class CrossSubjectSurvey:
-    """What all subjects together tell of one."""
+    """What only all subjects together show: circles of superseding ids, the usual spellings."""
 
     def __init__(self, subjects: Iterable[Subject]) -> None:
         self._by: dict[str, list[str]] = {}
@@ -62,7 +62,7 @@ class CrossSubjectSurvey:
             self._present.add(subject.id)
 
     def discrepancies_of(self, subject: Subject) -> tuple[SubjectDiscrepancy, ...]:
-        """Return what is found of a subject."""
+        """Return the discrepancies of one subject."""
         return (*self._superseded(subject), *self._spelt(subject))
 
     def _superseded(self, subject: Subject) -> Iterator[SubjectDiscrepancy]:
@@ -104,7 +104,7 @@ class CrossSubjectSurvey:
 
 
 def _oddity(term: str) -> tuple[bool, int]:
-    """Rank spellings that are as frequent: small letters first, and no blanks around them."""
+    """Return the rank among equally frequent spellings: no outer blanks, then fewest capitals."""
     return term != term.strip(), sum(map(str.isupper, term))
 
 

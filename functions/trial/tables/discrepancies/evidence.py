@@ -1,4 +1,4 @@
-"""What a rule finds: the records that do not agree, and what about them."""
+"""The evidence of a discrepancy: the records that do not agree, and a detail in words."""
 
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
@@ -8,26 +8,29 @@ from trial.subject.derivation import Derivation
 from trial.subject.fold import Key, Record
 
 type Evidence = tuple[tuple[Key, ...], str]
-"""The records that are meant, each by kind and id, and what there is to say of them.
+"""The records, each by kind and id, and the detail.
 
-Said are dates, and names of the definition and of dictionaries; never a free text or an arm.
+A detail holds dates and names of the definition and of dictionaries, never a free text or an arm.
 """
 type DiscrepancyRule = Callable[[Derivation], Iterator[Evidence]]
-"""Looks at one subject; it sees telling fields hidden wherever the study is seen pooled."""
+"""Yields the evidence found in one subject's records.
+
+Where the study is shown pooled, the fields that could unblind it are hidden from the rule.
+"""
 
 MAX_RECORDS_NAMED = 10
-"""How many records are named where any number can be meant."""
+"""The most records that a detail names, where it may be any number."""
 
 EVENTS = "adverse-event.reported"
 
 
 def record_keys(*records: Record) -> tuple[Key, ...]:
-    """Name records, the first of very many."""
+    """Return the keys of records; of very many, those of the first."""
     return tuple((record.kind, record.record) for record in records[:MAX_RECORDS_NAMED])
 
 
 def event_key(event: AdverseEvent) -> tuple[Key, ...]:
-    """Name the record of an adverse event."""
+    """Return the key of an adverse event's record."""
     return ((EVENTS, event.record),)
 
 
@@ -37,5 +40,5 @@ def by_id(records: Iterable[Record]) -> list[Record]:
 
 
 def count_text(number: int, noun: str) -> str:
-    """Write how many there are: `1 dose`, `2 doses`."""
+    """Return a number with its noun: `1 dose`, `2 doses`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

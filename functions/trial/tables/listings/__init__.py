@@ -1,4 +1,4 @@
-"""Listings: a record a row, with what is derived of it, as the definition's columns ask.
+"""Listings: a record a row, with the values derived from it that the definition's columns name.
 
 There may be more rows than memory holds, so they are made when they are read, subject by subject.
 """
@@ -23,7 +23,7 @@ ListingRow = tuple[Value, ...]
 
 @dataclass(frozen=True)
 class ListingRows:
-    """A listing's rows: each iteration goes over the subjects anew and keeps none of them."""
+    """A listing's rows: each iteration reads the subjects anew and keeps none of them."""
 
     derivations: Iterable[Derivation]
     rows_of: Callable[[Derivation], Iterator[ListingRow]]
@@ -45,9 +45,8 @@ def listings(
 ) -> tuple[Listing, ...]:
     """Return every listing of the definition, of subjects given in order of their ids.
 
-    One of all discrepancies is added where the definition has none.
-
-    What gives the subjects is iterated anew for each reading of each listing.
+    A listing of all discrepancies is added where the definition has none. `derivations` is
+    iterated anew each time a listing is read.
     """
     defined = compiled_study.study.definition
     return tuple(
@@ -57,7 +56,7 @@ def listings(
 
 
 def check(compiled_study: CompiledStudy, faults: FaultCollector) -> None:
-    """Note listings that show what is not there."""
+    """Collect the faults of listings that name what the definition does not define."""
     for i, definition in enumerate(compiled_study.study.definition.listings):
         faults.attempt(partial(_listing, compiled_study.rules, definition, (), f"/listings/{i}"))
 

@@ -1,4 +1,4 @@
-"""The listing that names every discrepancy: the definition's own, or one that is added."""
+"""The listing of all discrepancies: the definition's own, or one that is added."""
 
 from trial.definition import Definition
 from trial.definition.outputs import ListingColumnDefinition, ListingDefinition

@@ -1,4 +1,4 @@
-"""What is known of a subject, an adverse event or an observation, by the names listings use."""
+"""Facts of a subject, an adverse event or an observation, by the names that listings use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the rows of a listing are about: records, observations, subjects, discrepancies."""
+"""The items that a listing has a row each for: records, observations, subjects, discrepancies."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from trial.tables.discrepancies import EditChecks
 from trial.tables.grid import Value
 
 SUBJECTS, FINDINGS, OBSERVATIONS = "subjects", "findings", "observations"
-"""What rows can be about beside the records of a kind; observations name their parameters."""
+"""The items other than records of a kind; `observations:` is followed by their parameters."""
 EVENTS = "adverse-event.reported"
 
 
 @dataclass(frozen=True)
 class ListingItem:
-    """What one row of a listing is about."""
+    """What one row of a listing shows: a record, an observation, a subject or a discrepancy."""
 
     record: str
     day: int | None
@@ -35,7 +35,7 @@ class ListingItem:
 
 
 ColumnSource = Callable[[Derivation, ListingItem], Value]
-"""Gives a column's value in the row of an item."""
+"""Returns a column's value in the row of an item."""
 ItemFinder = Callable[[Derivation], Iterable[ListingItem]]
 
 

@@ -1,6 +1,6 @@
-"""What is known of a listing's columns before any row is made: whole numbers, and which are keys.
+"""What a listing's columns hold, known before any row is made: integers, and which are keys.
 
-Data sets say of each variable what it holds, and are written while the rows go by.
+A data set declares its variables first, and its rows are written as they are made.
 """
 
 from collections.abc import Mapping
