@@ -41,32 +41,29 @@ def stale_locks() -> list[Path]:
 
 
 def _lock(uv: str, lock: Path, *options: str, source: Path | None = _PROJECT) -> None:
+    """Resolve into a lock; the versions that it holds stay, unless an option is `--upgrade`."""
     command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header"]
     command += ["--no-annotate", "--no-emit-index-url", "--python-version=3.13"]
-    compiled = subprocess.run(  # noqa: S603
-        [*command, *options, *([str(source)] if source else [])],
-        check=True,
-        text=True,
-        stdout=subprocess.PIPE,
-    )
+    command += [f"--output-file={lock}", *options, *([str(source)] if source else [])]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     title = "# Locked with hashes: do not edit, run `make requirements`.\n"
-    lock.write_text(f"{title}{_MARK}{dependencies_digest()}\n{compiled.stdout}")
+    lock.write_text(f"{title}{_MARK}{dependencies_digest()}\n{lock.read_text()}")
 
 
 def main(arguments: list[str]) -> int:
-    """Check the locks (`--check`) or make them anew with the uv that is named."""
+    """Check the locks (`--check`), or renew them with the uv named first; `--upgrade` renews all."""
     if arguments == ["--check"]:
         stale = stale_locks()
         for lock in stale:
             sys.stderr.write(f"{lock.relative_to(_ROOT)} is stale: run `make requirements`\n")
         return 1 if stale else 0
-    (uv,) = arguments
-    _lock(uv, _DEVELOPMENT, "--group=dev", "--upgrade")
+    uv, *upgrade = arguments
+    _lock(uv, _DEVELOPMENT, "--group=dev", *upgrade)
     left_out = [f"--no-emit-package={name}" for name in _IN_RUNTIME]
     # The functions get the very versions that the tests ran with.
     _lock(uv, _FUNCTIONS, f"--constraints={_DEVELOPMENT}", *left_out)
     # checkov's dependencies agree with nobody else's: they are installed apart.
-    _lock(uv, _SCANNER, f"--group={_PROJECT}:checkov", "--upgrade", source=None)
+    _lock(uv, _SCANNER, f"--group={_PROJECT}:checkov", *upgrade, source=None)
     return 0
 
 
