@@ -173,7 +173,7 @@ class Client:
         try:
             return _answer(self._http.request("GET", url, redirect=False))
         except urllib3.exceptions.HTTPError as error:
-            raise ServiceError(f"a document could not be fetched: {error}") from error
+            raise ServiceError(f"a document could not be downloaded: {error}") from error
 
 
 def _patiently(send: Callable[[], Answer]) -> Answer:

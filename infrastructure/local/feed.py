@@ -63,7 +63,7 @@ def read_source(path: Path) -> Source:
         raise BadFileError(f"cannot read the definition {path}: {error}") from error
     if not isinstance(loaded, dict) or not isinstance(loaded.get("study"), str):
         raise BadFileError(
-            f"{path} is no study definition: it has no key `study` with the study's id"
+            f"{path} is not a study definition: the key `study`, with the study's id, is missing"
         )
     return Source(path, loaded, dict(_lines(node, "")))
 
@@ -159,7 +159,7 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"a key stands twice: {next(n for n in names if names.count(n) > 1)}")
+        raise ValueError(f"duplicate key: {next(n for n in names if names.count(n) > 1)}")
     return members
 
 
@@ -195,7 +195,7 @@ class _JsonLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         if len(mapping) != len(node.value):
             raise yaml.constructor.ConstructorError(
-                None, None, "a key stands twice in this mapping", node.start_mark
+                None, None, "duplicate key in this mapping", node.start_mark
             )
         return mapping
 

@@ -32,22 +32,24 @@ def check(directory: Path, manifest: Mapping[str, Any], found: Findings) -> None
             found.differences.append(f"{each['name']}: cannot be read ({error.strerror})")
             continue
         if hashlib.sha256(content).hexdigest() != each["sha256"] or len(content) != each["size"]:
-            found.differences.append(f"{each['name']}: not the file that {MANIFEST} vouches for")
+            found.differences.append(f"{each['name']}: does not match its SHA-256 in {MANIFEST}")
     _check_names(directory, [each["name"] for each in manifest["files"]], found)
-    found.checked.append(f"{len(manifest['files'])} files against {MANIFEST}, and no file is more")
+    found.checked.append(
+        f"{len(manifest['files'])} files against {MANIFEST}, and no other file is there"
+    )
     _check_definition(directory, manifest, found)
 
 
 def _check_names(directory: Path, names: list[str], found: Findings) -> None:
     there = {str(each.relative_to(directory)) for each in directory.rglob("*") if each.is_file()}
     extra = sorted(there - UNNAMED - {*names})
-    found.differences += [f"{each}: is there, and {MANIFEST} does not name it" for each in extra]
+    found.differences += [f"{each}: is not listed in {MANIFEST}" for each in extra]
     missing = sorted({*DOCUMENTS} - {MANIFEST} - {*names})
-    found.differences += [f"{each}: {MANIFEST} does not name it" for each in missing]
+    found.differences += [f"{each}: is required, but not listed in {MANIFEST}" for each in missing]
     twice = [each for each, count in Counter(names).items() if count > 1]
-    found.differences += [f"{each}: {MANIFEST} names it twice" for each in twice]
+    found.differences += [f"{each}: is listed twice in {MANIFEST}" for each in twice]
     if QUARANTINE in there:
-        found.unchecked.append(f"{QUARANTINE}: nothing vouches for it")
+        found.unchecked.append(f"{QUARANTINE}: is not covered by a manifest")
 
 
 def _check_definition(directory: Path, manifest: Mapping[str, Any], found: Findings) -> None:
@@ -60,7 +62,7 @@ def _check_definition(directory: Path, manifest: Mapping[str, Any], found: Findi
     if listed[DEFINITION][: 2 * DIGEST_BYTES] == cut["definition"]:
         found.checked.append(f"{DEFINITION} against its digest")
     elif is_pooled(directory, manifest):
-        found.unchecked.append(f"{DEFINITION}: is pooled, for the study is blinded")
+        found.unchecked.append(f"{DEFINITION}: is pooled, because the study is blinded")
     else:
         found.differences.append(f"{DEFINITION}: its digest is not {cut['definition']}")
 
@@ -80,5 +82,5 @@ def read_object(path: Path, *members: str) -> dict[str, Any]:
     except ValueError as error:
         raise BadFileError(f"{path} is not JSON: {error}") from error
     if not isinstance(read, dict) or not read.keys() >= {*members}:
-        raise BadFileError(f"{path} is no JSON object with {', '.join(members)}")
+        raise BadFileError(f"{path} is not a JSON object with the members {', '.join(members)}")
     return read

@@ -42,7 +42,7 @@ def check_against(
 def _check_links(before: Statement, after: Statement, found: Findings) -> None:
     first, second = before.says.get("number"), after.says.get("number")
     if first is None or second is None:
-        found.unchecked.append("AGAINST: what is live is no link of the chain of cuts")
+        found.unchecked.append("AGAINST: live documents are not part of the chain of cuts")
     elif first >= second:
         if before.sha256 != after.sha256:
             found.differences.append(f"AGAINST: is cut number {first}, this is number {second}")
@@ -64,9 +64,9 @@ def _lost(
     for name, head in heads.items():
         now = hashes.get((name, head["version"]))
         if now is None and not may_be_shorter:
-            yield f"subject {name}: {head['version']} events of the earlier cut are not there"
+            yield f"subject {name}: {head['version']} events of the earlier cut are missing"
         elif now not in (None, head["head"]):
-            yield f"subject {name}: its first {head['version']} events are not the earlier cut's"
+            yield f"subject {name}: its first {head['version']} events are others than then"
 
 
 def _not_named(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _not_named(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
         known = {json.dumps(each, sort_keys=True) for each in after.get(kind, ())}
         then = [json.dumps(each, sort_keys=True) for each in before.get(kind, ())]
         if lost := [each for each in then if each not in known]:
-            yield f"{kind}: {len(lost)} of the earlier cut's are not there, as {lost[0]}"
+            yield f"{kind}: {len(lost)} of the earlier cut are missing, such as {lost[0]}"
 
 
 def _between(before: Statement | None, after: Statement | None) -> str:

@@ -44,7 +44,7 @@ def differences(rows: Iterable[Row], heads: Heads, study: str) -> list[str]:
         journals.setdefault(str(row.get("subject")), []).append(row)
     subjects = [str(row.get("subject")) for row in rows]
     if subjects != sorted(subjects):
-        found.append("the rows do not stand in order of their subjects")
+        found.append("the rows are not sorted by subject")
     found += [f"subject {name}: has no journal" for name in sorted(heads.keys() - journals.keys())]
     for name, journal in sorted(journals.items()):
         if name not in heads:
@@ -65,12 +65,12 @@ def _chain(subject: str, journal: list[Row], head: Mapping[str, Any], study: str
         if row.get("previous") != previous:
             yield f"{at}: does not follow the row before it"
         if row.get("hash") != sealed(row):
-            yield f"{at}: its hash is not that of what it holds"
+            yield f"{at}: its hash does not match its content"
         if row.get("study") != study:
             yield f"{at}: is of study {row.get('study')}"
         if not stamp < str(row.get("stamp")):
             yield f"{at}: is not later than the row before it"
-        yield from (f"{at}: {what} is not that of its body" for what in _unlike_its_body(row))
+        yield from (f"{at}: {what} does not match its body" for what in _unlike_its_body(row))
         previous, stamp = str(row.get("hash")), str(row.get("stamp"))
     if (len(journal), previous) != (head["version"], head["head"]):
         yield (

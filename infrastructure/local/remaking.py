@@ -64,7 +64,7 @@ def remake(
     try:
         recorded = _recorded((directory / DEFINITION).read_bytes(), heads, rows)
     except Rejected as refused:
-        found.differences.append(f"nothing can be made of the journals: {refused.problem()}")
+        found.differences.append(f"the journals cannot be read: {refused.problem()}")
         return found
     asked = _asked(recorded, cut)
     if asked is None:
@@ -126,9 +126,11 @@ def _compare(
         if where and code != own:
             found.missing.append(f"the code {code}: by this, {own}, {file.name}: {where}")
         elif where:
-            found.differences.append(f"{file.name}: not what the journals give: {where}")
+            found.differences.append(f"{file.name}: differs from what the journals give: {where}")
     found.unchecked += [f"{each}: texts of it that no listing shows" for each in names]
-    found.checked.append(f"{len(manifest['files']) + 1} files against those made anew")
+    found.checked.append(
+        f"{len(manifest['files']) + 1} files against those regenerated from the journals"
+    )
 
 
 def _where(directory: Path, name: str, content: bytes, marked: Sequence[str]) -> str:

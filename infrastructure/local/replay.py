@@ -126,8 +126,8 @@ def wait_until_published(deployed: stack.Stack, study: str, submitted: int = 0) 
     while (published := _published(s3, deployed.bucket, study)) != accepted:
         if time.monotonic() > deadline:
             raise ServiceError(
-                f"the documents count {published} events and the tables {accepted}, "
-                f"still after {_PUBLISHED_WITHIN:.0f} s"
+                f"the documents hold {published} events and the tables {accepted}, "
+                f"still so after {_PUBLISHED_WITHIN:.0f} s"
             )
         time.sleep(0.2)
 
@@ -139,7 +139,7 @@ def _wait_until_settled(client: Client, study: str, deadline: float) -> None:
         if all(each["verdict"] != "pending" for each in found["submitted"]):
             at = found["next"]
         elif time.monotonic() > deadline:
-            raise ServiceError("treatment events still wait to be recorded")
+            raise ServiceError("treatment events are still pending")
         else:
             time.sleep(0.2)
 
@@ -150,12 +150,12 @@ def download(client: Client, study: str) -> dict[str, bytes]:
     manifest = client.get(f"{live}/manifest.json", "*/*").body
     digests = {file["name"]: file["sha256"] for file in json.loads(manifest)["files"]}
     if missing := sorted({*DOCUMENTS} - {*digests, "manifest.json"}):
-        raise ServiceError(f"the manifest does not name {', '.join(missing)}")
+        raise ServiceError(f"manifest.json does not list {', '.join(missing)}")
     files = {"manifest.json": manifest}
     for name, digest in digests.items():
         files[name] = client.get(f"{live}/{name}", "*/*").body
         if hashlib.sha256(files[name]).hexdigest() != digest:
-            raise ServiceError(f"{name} is not the file that the manifest vouches for")
+            raise ServiceError(f"{name} does not match its SHA-256 in manifest.json")
     return files
 
 

@@ -51,7 +51,7 @@ def _lock(uv: str, lock: Path, *options: str, source: Path | None = _PROJECT) ->
 
 
 def main(arguments: list[str]) -> int:
-    """Check the locks (`--check`), or renew them with the uv named first; `--upgrade` renews all."""
+    """Check the locks (`--check`), or renew them with the uv named first; `--upgrade`: all."""
     if arguments == ["--check"]:
         stale = stale_locks()
         for lock in stale:

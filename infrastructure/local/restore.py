@@ -94,4 +94,6 @@ def _write(client: Any, table: str, requests: Iterable[Item]) -> None:  # noqa: 
             return
         answer = client.batch_write_item(RequestItems={table: left})
         left = answer.get("UnprocessedItems", {}).get(table, [])
-    raise LocalError(f"The table {table} takes no more items now; begin again.")
+    raise LocalError(
+        f"The table {table} is throttled: not all items were written. Run the restore again."
+    )

@@ -63,7 +63,7 @@ def read_keys(path: Path | None) -> Keys:
     keys = [load_pem_public_key(each.encode()) for each in _PEM.findall(text)]
     found = [each for each in keys if isinstance(each, EllipticCurvePublicKey)]
     if not found or not all(isinstance(each.curve, SECP256R1) for each in found):
-        raise BadFileError(f"{path} holds no public key on the curve NIST P-256")
+        raise BadFileError(f"{path} does not hold public keys on the curve NIST P-256 alone")
     return {_fingerprint(each): each for each in found}
 
 
@@ -89,7 +89,7 @@ def check(
     `asked` is the signature of the manifest where that is not in the directory.
     """
     if not keys:
-        text = "no signature was checked, so anybody may have written what is there"
+        text = "no signature was checked, so anybody may have written these files"
         found.missing.append(f"KEY=…: {text}")
     for name, of in ((CHANGES_SIGNATURE, (CHANGES,)), (SIGNATURE, (MANIFEST, HEADS, TRAIL))):
         fetched = asked if name == SIGNATURE else b""
@@ -107,7 +107,7 @@ def _stated(
     content = path.read_bytes() if path.is_file() else asked
     if not content:
         if (directory / of).is_file():
-            found.missing.append(f"{name}: nobody vouches for {of}")
+            found.missing.append(f"{name}: there is no signature of {of}")
         return None
     try:
         envelope = json.loads(content)
@@ -115,7 +115,7 @@ def _stated(
         signed = envelope["signatures"][0]
         keyid, signature = signed["keyid"], b64decode(signed["sig"], validate=True)
     except _NO_STATEMENT:
-        found.differences.append(f"{name}: is no signed statement of {of}")
+        found.differences.append(f"{name}: is not a signed statement about {of}")
         return None
     if keys:
         _check_signature(name, statement, keyid, signature, keys, found)
@@ -140,7 +140,7 @@ def _check_signature(
     try:
         keys[keyid].verify(signature, _encoded(statement.payload), ECDSA(hashes.SHA256()))
     except InvalidSignature:
-        found.differences.append(f"{name}: the signature is not of what is stated")
+        found.differences.append(f"{name}: the signature does not match the statement")
         return
     names = ", ".join(sorted(statement.files))
     found.checked.append(f"signature of {names} by the key {keyid[:_SHOWN]}…")
@@ -163,9 +163,9 @@ def _unlike(
         if not path.is_file():
             continue
         if stated is None:
-            yield f"{name}: {signature} does not vouch for it"
+            yield f"{name}: is not covered by {signature}"
         elif hashlib.sha256(path.read_bytes()).hexdigest() != stated:
-            yield f"{name}: not the file that {signature} vouches for"
+            yield f"{name}: does not match its SHA-256 in {signature}"
     pairs = [(name, manifest.get(name)) for name in _OF_MANIFEST]
     pairs += [(name, manifest["cut"].get(of)) for name, of in _OF_CUT]
     for name, expected in pairs:

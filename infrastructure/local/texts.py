@@ -48,7 +48,7 @@ def unlike_but_for_marks(name: str, stated: bytes, remade: bytes) -> str:
     try:
         ours, theirs = members(stated), members(remade)
     except BadZipFile:
-        return "is no workbook"
+        return "is not a workbook"
     same = ours.keys() == theirs.keys() and all(_shows(ours[n], theirs[n]) for n in theirs)
     return "" if same else unlike(name, stated, remade)
 

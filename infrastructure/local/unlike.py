@@ -36,7 +36,7 @@ def _in_archive(stated: bytes, remade: bytes) -> str:
     try:
         ours, theirs = members(stated), members(remade)
     except BadZipFile:
-        return "is no workbook"
+        return "is not a workbook"
     for name in sorted(ours.keys() | theirs.keys()):
         if name not in ours or name not in theirs:
             return f"{name}: is {'missing' if name in theirs else 'there too'}"

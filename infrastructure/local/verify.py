@@ -61,7 +61,7 @@ def verify(directory: Path, options: Options, remake: Remake | None = None) -> i
         recorded = _check_journals(manifest, *proof)
         found.add(recorded)
         if recorded.differences or not (directory / DEFINITION).is_file():
-            found.unchecked.append("no file was made anew: what it would be made of differs")
+            found.unchecked.append("no file was regenerated: the journals or the definition differ")
         else:
             found.add((remake or remade_apart)(directory, manifest, *proof))
     if options.against is not None:
@@ -74,7 +74,7 @@ def _proof(
 ) -> tuple[Mapping[str, Any], list[Row]] | None:
     """Read heads and journals, or say why there are none."""
     if files.is_pooled(directory, manifest):
-        found.unchecked.append("the journals are for the unblinded: no number was made anew")
+        found.unchecked.append("the journals are for the unblinded only: no number was regenerated")
         return None
     heads = _heads(directory, manifest, client)
     if heads is None:
@@ -129,7 +129,7 @@ def remade_apart(
         check=False,
     )
     if done.returncode != 0:
-        raise LocalError(f"the files could not be made anew:\n{done.stderr}")
+        raise LocalError(f"the files could not be regenerated:\n{done.stderr}")
     return Findings(**json.loads(done.stdout))
 
 
@@ -205,7 +205,7 @@ def _rows(path: Path) -> list[Row]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("it names a member twice")
+        raise ValueError("duplicate member")
     return members
 
 
@@ -221,10 +221,10 @@ def _print(found: Findings) -> int:
     for each in found.missing:
         print(f"missing      {each}")
     if found.differences:
-        print("Something is not as it was recorded.")
+        print("Verification failed: what differs is listed above.")
         return 1
     if found.missing:
         print("`make audit-trail OUT=…` fetches documents with all that proves them.")
         return 2
-    print("All that was checked is as it was recorded.")
+    print("Verified: all that was checked is as it was recorded.")
     return 0

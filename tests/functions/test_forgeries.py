@@ -107,7 +107,7 @@ def test_cuts_that_nobody_touched_are_verified(bench: Bench, held: Held) -> None
     status, output = bench.verified(held.own.later, key=True, against=held.own.earlier)
     assert status == 0, output
     for each in (
-        "14 files against those made anew",
+        "14 files against those regenerated from the journals",
         "1 personal texts against the digests in the chains",
         "signature of audit.ndjson, heads.json, manifest.json by the key",
         "cut number 2 names the earlier one as that before it",
@@ -129,35 +129,35 @@ FROM_JOURNALS: dict[str, tuple[Forgery, str]] = {
     # Every hash of the manifest follows: that the journals give something else is what is left.
     "a number of a table": (
         replaced("tables.json", b'"raw": 2, "text": "2"', b'"raw": 3, "text": "3"'),
-        "tables.json: not what the journals give: /",
+        "tables.json: differs from what the journals give: /",
     ),
     "a number of the summary": (
         replaced("summary.json", b'"n": 1', b'"n": 2'),
-        "summary.json: not what the journals give: /",
+        "summary.json: differs from what the journals give: /",
     ),
     "a word of the summary to read": (
         replaced("summary.md", b"Final", b"final"),
-        "summary.md: not what the journals give: line ",
+        "summary.md: differs from what the journals give: line ",
     ),
     "a number of the page": (
         replaced("report.html", b"Final: all 4", b"Final: all 5"),
-        "report.html: not what the journals give: line ",
+        "report.html: differs from what the journals give: line ",
     ),
     "a cell of the workbook": (
         replaced("listings.xlsx", b"2024-03-20", b"2024-03-21"),
-        "listings.xlsx: not what the journals give: xl/worksheets/sheet",
+        "listings.xlsx: differs from what the journals give: xl/worksheets/sheet",
     ),
     "a result of the ARS": (
         replaced("results.json", b'"rawValue":"2"', b'"rawValue":"1"'),
-        "results.json: not what the journals give: /",
+        "results.json: differs from what the journals give: /",
     ),
     "a date of a data set": (
         replaced(DATASET, b"2024-03-20", b"2024-03-21"),
-        f"{DATASET}: not what the journals give: line 2",
+        f"{DATASET}: differs from what the journals give: line 2",
     ),
     "a row of a data set": (
         replaced(DATASET, b'["D-1","Cough","2024-03-20","2024-03-20",null,16]\n', b""),
-        f"{DATASET}: not what the journals give: line 2",
+        f"{DATASET}: differs from what the journals give: line 2",
     ),
     "a text of a data set": (
         replaced(DATASET, TEXT.encode(), b"Sneezing"),
@@ -169,19 +169,19 @@ FROM_JOURNALS: dict[str, tuple[Forgery, str]] = {
     ),
     "a box of the flow": (
         replaced("consort.json", b'"n": 1', b'"n": 0'),
-        "consort.json: not what the journals give: /",
+        "consort.json: differs from what the journals give: /",
     ),
     "a box of the flow's picture": (
         replaced("consort.svg", b"Left (n = 1)", b"Left (n = 0)"),
-        "consort.svg: not what the journals give: line ",
+        "consort.svg: differs from what the journals give: line ",
     ),
     "a box of the flow to read": (
         replaced("consort.md", b"n = 4", b"n = 3"),
-        "consort.md: not what the journals give: line ",
+        "consort.md: differs from what the journals give: line ",
     ),
     "an item of the checklist": (
         replaced("consort_checklist.json", b'"manual"', b'"from_data"'),
-        "consort_checklist.json: not what the journals give: /",
+        "consort_checklist.json: differs from what the journals give: /",
     ),
     "the definition": (forging.swap_definition, "manifest.json: no cut "),
     "the definition's digest": (
@@ -194,23 +194,23 @@ FROM_JOURNALS: dict[str, tuple[Forgery, str]] = {
     ),
     "what the manifest calls final": (
         stated("manifest.json", "cut", "completion", "state", value="interim"),
-        "manifest.json: not what the journals give: /cut/completion/state",
+        "manifest.json: differs from what the journals give: /cut/completion/state",
     ),
     "a file, gone with its name": (
         without("summary.json"),
-        "summary.json: manifest.json does not name it",
+        "summary.json: is required, but not listed in manifest.json",
     ),
     "a data set, gone with its name": (
         without(DATASET),
-        f"{DATASET}: not what the journals give: is not there",
+        f"{DATASET}: differs from what the journals give: is not there",
     ),
     "a file that is not named any more": (
         without(DATASET, left=True),
-        f"{DATASET}: is there, and manifest.json does not name it",
+        f"{DATASET}: is not listed in manifest.json",
     ),
     "a file more": (
         lambda files: files.update({"tables-2.json": b"{}"}),
-        "tables-2.json: is there, and manifest.json does not name it",
+        "tables-2.json: is not listed in manifest.json",
     ),
     "a file less": (
         lambda files: files.pop("consort.md"),
@@ -249,7 +249,7 @@ def _differences(output: str) -> str:
     return "\n".join(each for each in output.splitlines() if each.startswith("differs"))
 
 
-UNSIGNED = "not the file that manifest.sig.json vouches for"
+UNSIGNED = "does not match its SHA-256 in manifest.sig.json"
 BY_KEY: dict[str, tuple[Forgery, str]] = {
     # What documents do not depend on, all else following: the signature alone tells.
     "the order of events with their stamps": (journal(forging.reorder), f"heads.json: {UNSIGNED}"),
@@ -265,20 +265,20 @@ BY_KEY: dict[str, tuple[Forgery, str]] = {
     ),
     "the epoch": (
         statement("predicate", "epoch", value=7),
-        "manifest.sig.json: the signature is not of what is stated",
+        "manifest.sig.json: the signature does not match the statement",
     ),
     "the cut before": (
         statement("predicate", "previous", value=None),
-        "manifest.sig.json: the signature is not of what is stated",
+        "manifest.sig.json: the signature does not match the statement",
     ),
     "the changes since the report before": (
         replaced("changes.xlsx", b"D-1", b"D-2"),
-        "changes.xlsx: not the file that changes.sig.json vouches for",
+        "changes.xlsx: does not match its SHA-256 in changes.sig.json",
     ),
     "another key": (forging.signed_by_another, "manifest.sig.json: signed by the key "),
     "what is no statement": (
         stated("manifest.sig.json", "payload", value="e30="),
-        "manifest.sig.json: is no signed statement",
+        "manifest.sig.json: is not a signed statement",
     ),
 }
 
@@ -318,7 +318,7 @@ def test_a_whole_history_replaced_by_who_has_the_key_is_found_by_who_holds_an_ea
 ) -> None:
     status, output = bench.verified(held.replaced.later, key=True, against=held.own.earlier)
     assert status == 1
-    assert "subject P-1: 4 events of the earlier cut are not there" in output
+    assert "subject P-1: 4 events of the earlier cut are missing" in output
     assert "subject D-1: its first " in output
     assert "the cut before this one, number 1, was another" in output
 
@@ -336,7 +336,7 @@ def test_what_was_disputed_or_refused_is_missed_by_who_holds_an_earlier_cut(
     stated("heads.json", kind, value=[])(files)
     forging.signed_by_another(files)
     _, output = bench.verified(files, against=earlier)
-    assert f"differs      {kind}: 1 of the earlier cut's are not there" in output
+    assert f"differs      {kind}: 1 of the earlier cut are missing" in output
 
 
 def test_an_earlier_cut_that_is_another_or_forged_or_later_is_told(
@@ -361,4 +361,4 @@ def test_without_its_signature_a_cut_is_not_proven(bench: Bench, held: Held) -> 
     del files["manifest.sig.json"]
     status, output = bench.verified(files, key=True)
     assert status == 2
-    assert "missing      manifest.sig.json: nobody vouches for manifest.json" in output
+    assert "missing      manifest.sig.json: there is no signature of manifest.json" in output

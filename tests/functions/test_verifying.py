@@ -79,7 +79,7 @@ def test_a_cut_is_proven_whatever_it_was_asked_for(
         asked = {"as_of": stamps(example)[-3]}
     status, output = prove(example.fetched(example.made(STUDY, **asked), STUDY))
     assert status == 0, output
-    assert "14 files against those made anew" in output
+    assert "14 files against those regenerated from the journals" in output
 
 
 def test_a_cut_at_a_planned_look_is_proven(
@@ -141,7 +141,7 @@ def test_a_table_that_was_restored_goes_on_with_the_chain_and_cuts_of_before_are
     assert "checked      cut number 2 names the earlier one" in output
     told = [each for each in output.splitlines() if each.startswith("differs")]
     assert told == [
-        "differs      subject D-1: its first 9 events are not the earlier cut's (epoch 1, then 2)"
+        "differs      subject D-1: its first 9 events are others than then (epoch 1, then 2)"
     ]
 
 
@@ -158,9 +158,11 @@ def test_of_a_blinded_study_the_open_cut_is_proven_as_far_as_it_may_be_seen(
     assert not {"heads.json", "audit.ndjson"} & openly.keys()
     status, output = prove(openly)
     assert status == 0, output
-    assert "not checked  the journals are for the unblinded: no number was made anew" in output
+    assert (
+        "not checked  the journals are for the unblinded only: no number was regenerated" in output
+    )
     assert "signature of manifest.json by the key" in output
     beside = [*row["files"], "heads.json", "audit.ndjson"]
     status, output = prove(blank.fetched(row | {"files": beside}, "TINY", "unblinded/"))
     assert status == 0, output
-    assert "files against those made anew" in output
+    assert "files against those regenerated from the journals" in output

@@ -116,7 +116,7 @@ class TestInit:
         path.write_text("mine", encoding="utf-8")
         assert commands.main(["init", "MY-1"]) == 2
         assert path.read_text(encoding="utf-8") == "mine"
-        assert "is there already" in capfd.readouterr().err
+        assert "already exists" in capfd.readouterr().err
 
     @pytest.mark.parametrize("name", ["", "a b", "../x"])
     def test_a_name_that_no_study_can_have_is_a_2(self, name, tmp_path, monkeypatch):

@@ -333,8 +333,8 @@ def _edit(path: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "named"),
     [
-        ("tables.json", "tables", "tabIes", "tables.json: not the file"),
-        ("definition.json", "shards", "shardz", "definition.json: not the file"),
+        ("tables.json", "tables", "tabIes", "tables.json: does not match"),
+        ("definition.json", "shards", "shardz", "definition.json: does not match"),
         ("manifest.json", '"definition": "', '"definition": "0', "definition.json: its digest is"),
         ("heads.json", '"version": 6', '"version": 5', "subject P0: its journal ends"),
         ("heads.json", '"P4"', '"P5"', "subject P4: has a journal and no head"),
@@ -342,7 +342,7 @@ def _edit(path: Path, old: str, new: str) -> None:
         ("heads.json", '"content_root": "', '"content_root": "0', "heads.json: content_root"),
         ("manifest.json", '"content_root": "', '"content_root": "0', "the journals give"),
         ("manifest.json", '"accepted": 30', '"accepted": 29', "the journals hold 30"),
-        ("audit.ndjson", '"principal": "arn', '"principal": "Arn', "its hash is not"),
+        ("audit.ndjson", '"principal": "arn', '"principal": "Arn', "its hash does not"),
     ],
 )
 def test_what_differs_is_named(

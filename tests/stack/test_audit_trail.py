@@ -40,7 +40,7 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
     given = ["--offline", "--key", str(key), "--against", str(earlier)]
     assert main(["verify", str(out), *given]) == 0, capsys.readouterr().out
     told = capsys.readouterr().out
-    assert f"{len(tmb301_documents())} files against those made anew" in told
+    assert f"{len(tmb301_documents())} files against those regenerated from the journals" in told
     assert "cut number 2 names the earlier one" in told
     assert main(["verify", str(earlier), *given[:3]]) == 0, capsys.readouterr().out
 
