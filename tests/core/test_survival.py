@@ -11,8 +11,6 @@ from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 from trial.statistics.rates import (
     poisson_interval,
     rate,
-    rate_ratio,
-    rate_ratio_interval,
 )
 from trial.statistics.survival import at_risk, kaplan_meier, log_rank
 
@@ -129,21 +127,7 @@ def test_poisson_limits_equal_scipy(events):
 
 
 def test_rates_without_person_time_or_events():
-    assert rate(0, 0) is poisson_interval(0, 0) is rate_ratio(1, 5, 0, 5) is None
+    assert rate(0, 0) is poisson_interval(0, 0) is None
     assert poisson_interval(0, 10)[0] == 0
-    assert rate_ratio(3, 10, 1, 20) == 6
-    assert rate_ratio_interval(0, 10, 0, 20) is rate_ratio_interval(0, 0, 1, 20) is None
-    assert rate_ratio_interval(0, 10, 4, 20)[0] == 0
-    assert rate_ratio_interval(4, 10, 0, 20)[1] is None
     with pytest.raises(ValueError, match="take time"):
         rate(1, 0)
-
-
-@pytest.mark.parametrize(
-    ("x1", "t1", "x2", "t2"), [(3, 10, 1, 20), (30, 95, 44, 101), (0, 3, 5, 2)]
-)
-def test_limits_of_a_ratio_of_rates_equal_scipy(x1, t1, x2, t2):
-    exact = stats.binomtest(x1, x1 + x2).proportion_ci(0.95, method="exact")
-    expected = [p / (1 - p) * t2 / t1 for p in (exact.low, exact.high)]
-    found = [float(limit) for limit in rate_ratio_interval(x1, t1, x2, t2)]
-    assert found == pytest.approx(expected, rel=1e-10, abs=1e-15)

@@ -43,12 +43,6 @@ def normal_quantile(p: Fraction) -> Decimal:
         return _RESULT.plus(_decimal(mp.sqrt(2) * mp.erfinv(_mpf(2 * p - 1))))
 
 
-def normal_tail(z: Decimal) -> Decimal:
-    """Return the probability that a standard normal value exceeds `z`."""
-    mp = _mp()
-    return _RESULT.plus(_decimal(mp.erfc(_mpf(Fraction(z)) / mp.sqrt(2)) / 2))
-
-
 def t_quantile(p: Fraction, df: Real) -> Decimal:
     """Return the Student t value on `df` >= 1 degrees of freedom below which a share `p` lies."""
     _inside(p)

@@ -9,7 +9,6 @@ from typing import ClassVar
 from trial.statistics.inference import LEVEL, FRatio, Interval, StudentT, square_root
 from trial.statistics.limbs import LIMB_BASE, from_limbs, limb_names, to_limbs
 
-ONE_SAMPLE_T = "one-sample t"
 POOLED_T = "two-sample t, pooled variance"
 WELCH_T = "Welch t, Satterthwaite degrees of freedom"
 ANOVA = "one-way analysis of variance"
@@ -69,16 +68,6 @@ class Moments:
         mean = Fraction(total, n * unit) if n else None
         variance = Fraction(spread, n * (n - 1) * unit**2) if n > 1 else None
         return SampleStatistics(n, mean, variance)
-
-
-def one_sample_t(group: SampleStatistics, null: Fraction | int = 0) -> StudentT | None:
-    """Compare a mean (or the mean of paired differences) with a value: Student's t on n - 1.
-
-    The estimate is the difference to `null`. None with fewer than two values. SAS: TTEST H0=.
-    """
-    if group.mean is None or group.variance is None:
-        return None
-    return StudentT(group.mean - null, group.variance / group.n, group.n - 1)
 
 
 def pooled_t(first: SampleStatistics, second: SampleStatistics) -> StudentT | None:

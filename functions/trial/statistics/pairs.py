@@ -7,17 +7,11 @@ from trial.statistics.inference import (
     LEVEL,
     LIMIT,
     WORKING,
-    ChiSquare,
     Interval,
-    interval_around,
     normal_quantile_two_sided,
-    square_root,
 )
 
 MCNEMAR_EXACT = "exact McNemar"
-MCNEMAR = "McNemar"
-MCNEMAR_CORRECTED = "McNemar, continuity-corrected"
-PAIRED_WALD = "Wald, paired"
 PAIRED_TANGO = "Tango score"
 
 _WIDTH = Decimal("1e-24")
@@ -36,40 +30,6 @@ def mcnemar_exact(b: int, c: int) -> Fraction:
         term = term * (n - k) // (k + 1)
         tail += term
     return min(Fraction(1), Fraction(2 * tail, 2**n))
-
-
-def mcnemar(b: int, c: int, *, corrected: bool = False) -> ChiSquare | None:
-    """Return McNemar's (1947) chi-square, (b - c)^2 / (b + c), or None without discordant pairs.
-
-    Corrected for continuity (Edwards 1948) |b - c| is less by 1, but not less than 0. SAS: FREQ
-    AGREE, which does not correct.
-    """
-    if min(b, c) < 0:
-        raise ValueError("counts of pairs are not negative")
-    if b + c == 0:
-        return None
-    gap = max(abs(b - c) - corrected, 0)
-    return ChiSquare(Fraction(gap * gap, b + c), 1)
-
-
-def paired_difference(a: int, b: int, c: int, d: int) -> Fraction | None:
-    """Return the difference of two proportions of the same subjects, as a fraction of 1.
-
-    The pairs are: a both, b the first only, c the second only, d neither; positive favours the
-    first.
-    """
-    n = _pairs(a, b, c, d)
-    return Fraction(b - c, n) if n else None
-
-
-def paired_wald(a: int, b: int, c: int, d: int, level: Fraction = LEVEL) -> Interval | None:
-    """Return the Wald interval of the paired difference, as computed: it may pass -1 or 1."""
-    n = _pairs(a, b, c, d)
-    if n == 0:
-        return None
-    with localcontext(WORKING):
-        spread = square_root(b + c - Fraction((b - c) ** 2, n))
-        return interval_around(Decimal(b - c) / n, normal_quantile_two_sided(level) * spread / n)
 
 
 def paired_tango(a: int, b: int, c: int, d: int, level: Fraction = LEVEL) -> Interval | None:

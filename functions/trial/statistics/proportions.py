@@ -14,7 +14,6 @@ from trial.statistics.inference import (
 )
 
 CLOPPER_PEARSON = "Clopper-Pearson"
-WILSON = "Wilson"
 NEWCOMBE = "Newcombe hybrid score"
 MIETTINEN_NURMINEN = "Miettinen-Nurminen score"
 
