@@ -499,7 +499,7 @@ class Compiler:
             raise unknown(f"{ancova_path}/pool", "factor", name)
         _, index = self._place(0)
         response = self._rules.measure(ancova.measure, f"{ancova_path}/measure")
-        plan = AncovaRow(
+        compiled_row = AncovaRow(
             row.id,
             row.label,
             row.level,
@@ -525,8 +525,8 @@ class Compiler:
             ancova.weights,
             ancova.scores or {},
         )
-        plan.check(path)
-        yield plan
+        compiled_row.check(path)
+        yield compiled_row
 
     def _survival(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.survival is not None
@@ -588,9 +588,9 @@ class Compiler:
         if row.visits is not None and not self._varies_by_visit(row.summary):
             raise refused(f"{path}/summary", _SAME_AT_EVERY_VISIT)
         for name, label, visit in self._by_visit(row, path):
-            plan = self._summary(row, name, label, visit, path)
-            plan.check(path)
-            yield plan
+            compiled_row = self._summary(row, name, label, visit, path)
+            compiled_row.check(path)
+            yield compiled_row
 
     def _varies_by_visit(self, measures: Any) -> bool:  # noqa: ANN401 (one measure, or one a column)
         """Return whether one of a row's measures takes the visit of each row."""

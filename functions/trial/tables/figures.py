@@ -1,4 +1,4 @@
-"""Figures: a row of a table, read out of the same sums as marks to be drawn."""
+"""Figures: a row of a table, read from the same sums as marks to be drawn."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,13 +31,13 @@ from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 
 MOST_TERMS = 20
-"""How many terms a figure of dots shows where it does not say."""
+"""The terms that a figure of dots shows unless it says how many."""
 _PERCENT = ("0", "100")
 
 
 @dataclass(frozen=True)
 class _Source:
-    """What a figure is read out of: the plans of its row, its columns by position, the sums."""
+    """What a figure is read from: its compiled rows, its columns by position, the sums."""
 
     figure: FigureDefinition
     table: CompiledTable
@@ -45,10 +45,10 @@ class _Source:
     columns: Sequence[tuple[int, ColumnHead]]
     sums: Sums
 
-    def plans[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
+    def compiled_rows[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
         self, kind: type[Kind]
     ) -> list[Kind]:
-        """Return the plans of its row."""
+        """Return the compiled rows of the row that it is read from."""
         name = self.figure.source.row
         return [
             row
@@ -59,8 +59,8 @@ class _Source:
     def by_visit[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
         self, kind: type[Kind]
     ) -> Iterator[tuple[Visit, Kind]]:
-        """Return each visit's plan, in the order of their days."""
-        rows = [(self.visits[row.id.partition("/")[2]], row) for row in self.plans(kind)]
+        """Return the compiled row of each visit, in the order of their days."""
+        rows = [(self.visits[row.id.partition("/")[2]], row) for row in self.compiled_rows(kind)]
         yield from sorted(rows, key=lambda visit_and_row: visit_and_row[0].day or 0)
 
     def series(self, marks: Callable[[int, ColumnHead], tuple[Mark, ...]]) -> tuple[Series, ...]:
@@ -79,7 +79,7 @@ def figures(study: Study, sums: Share) -> tuple[Figure, ...]:
 
 def _changes(source: _Source) -> Iterator[str]:
     """Yield the unit and the direction of a figure of changes."""
-    for row in source.plans(SummaryRow)[:1]:
+    for row in source.compiled_rows(SummaryRow)[:1]:
         measured = ((head.label, row.quantities[i]) for i, head in source.columns)
         unit_and_direction = notes.units_and_directions(
             (label, quantity) for label, quantity in measured if quantity
@@ -166,7 +166,7 @@ def _percents(*parts: Exact) -> tuple[Exact, Exact]:
 
 
 def _survival(source: _Source) -> tuple[Series, ...]:
-    (row,) = source.plans(SurvivalRow)
+    (row,) = source.compiled_rows(SurvivalRow)
     times_by_column = {place: row.times(source.sums, place) for place, _ in source.columns}
     longest = max((time for times in times_by_column.values() for time in times), default=0)
     days = [0, *row.days] if row.days else [int(day) for day in ticks(0, max(longest, 5), 5)]
@@ -213,7 +213,7 @@ def _step(step: Step, time: int, n: int) -> Mark:
 
 
 def _waterfall(source: _Source) -> tuple[Series, ...]:
-    (row,) = source.plans(SummaryRow)
+    (row,) = source.compiled_rows(SummaryRow)
     return source.series(
         lambda place, _head: tuple(
             Mark(str(rank), exact_text(value))
@@ -223,7 +223,7 @@ def _waterfall(source: _Source) -> tuple[Series, ...]:
 
 
 def _dots(source: _Source) -> tuple[Series, ...]:
-    (row,) = source.plans(TermsRow)
+    (row,) = source.compiled_rows(TermsRow)
     heads = [head for _, head in source.columns]
     subjects = row.subjects(source.sums, heads)
     total = {
@@ -263,14 +263,14 @@ _KINDS: Mapping[str, tuple[FigureKind, _Read, str]] = {
 
 def _with_imputation(method: str, source: _Source) -> str:
     """Return how a figure came about, and what stands in for missing values in it."""
-    rows = source.plans(SummaryRow)
+    rows = source.compiled_rows(SummaryRow)
     rules = {row.methods[place] for row in rows for place, _ in source.columns}
     return "; ".join(filter(None, (method, *sorted(rules))))
 
 
 def _places(source: _Source) -> int:
     """Return the decimals that its table prints: of a mean, or of the values that bars show."""
-    rows = source.plans(SummaryRow)
+    rows = source.compiled_rows(SummaryRow)
     if not rows:
         return 1
     statistic = "max" if source.figure.kind == "waterfall" else "mean"

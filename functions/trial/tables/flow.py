@@ -26,7 +26,7 @@ NOBODY: Mapping[str, int] = {}
 
 @dataclass(frozen=True)
 class CompiledBox:
-    """A box, ready to count: of all subjects, or of each arm's."""
+    """A compiled box: of all subjects, or one of each arm."""
 
     definition: FlowBox
     test: Test
@@ -48,13 +48,13 @@ class CompiledBox:
         return f"{self.definition.id}@{arm or ''}"
 
     def side(self, cells: Cells) -> Iterator[Box]:
-        """Read a box of those who left: where nobody did, in any arm, it need not be shown."""
+        """Read a side box: where nobody left, in any arm, it need not be shown."""
         boxes = list(self.read(cells))
         is_shown = self.zero_counts or any(box.n != 0 for box in boxes)
         return (replace(box, shown=is_shown) for box in boxes)
 
     def read(self, cells: Cells, not_due_counts: Mapping[str, int] = NOBODY) -> Iterator[Box]:
-        """Read the box, or that of each arm: None where nothing of the kind was ever reported."""
+        """Read the box, or one of each arm; n is None where none was ever reported."""
         if not self.arms:
             box = self._read(cells, self.definition.id, "")
             yield replace(box, not_due=not_due_counts.get(box.id))
@@ -85,7 +85,7 @@ class CompiledBox:
 
 @dataclass(frozen=True)
 class CompiledFlow:
-    """The flow of a definition, ready to count and to read."""
+    """The compiled flow of a definition."""
 
     definition: FlowDefinition
     design: str
@@ -99,7 +99,7 @@ class CompiledFlow:
 
     @property
     def not_due_cells(self) -> Mapping[str, CellRef]:
-        """The cells that count who may still come into a box, by its id."""
+        """The cells that count subjects who may still come into a box, by the box's id."""
         boxes = (box.definition for box, _ in self.stages)
         return {box.id: box.not_due for box in boxes if box.not_due is not None}
 
@@ -129,7 +129,7 @@ class CompiledFlow:
 
 
 def _violations(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
-    """Name the arms in which an identity does not hold; or that it does not hold of all.
+    """Yield the arms in which an identity does not hold, or that it does not hold over all.
 
     Where the total or some of the parts are not by arm, only the sums over arms can agree.
     """
@@ -186,13 +186,13 @@ def compile_flow(definition: FlowDefinition, rules: Rules) -> CompiledFlow:
 
 
 def _boxes(stage: FlowStage) -> Iterator[tuple[str, FlowBox]]:
-    """List the boxes of a stage with their places in it."""
+    """Yield the boxes of a stage with their paths in it."""
     yield "box", stage.box
     yield from ((f"side/{i}", box) for i, box in enumerate(stage.side))
 
 
 def _check_waiting(definition: FlowDefinition, rules: Rules) -> None:
-    """Refuse a box whose `not_due` is no count of those not yet due to come into it."""
+    """Refuse a box whose `not_due` is not a cell of subjects not yet due."""
 
     def check(ref: CellRef, path: str, *, of_all: bool) -> None:
         table_and_row = find_row(ref, rules.study.definition.tables)

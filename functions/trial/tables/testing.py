@@ -1,4 +1,4 @@
-"""Which P values are confirmatory: those of the declared order, until one test in it fails."""
+"""Confirmatory P values: those of the declared order, until one test in it fails."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ UNDECLARED = "P values are nominal: none is declared as a confirmatory test."
 
 @dataclass(frozen=True)
 class _Tests:
-    """The tests that are confirmatory, in order, and the look that they are read at, if any."""
+    """The confirmatory tests, in order, and the planned look at which they are read, if any."""
 
     testing: Testing
     look: Look | None
@@ -25,9 +25,9 @@ class _Tests:
 
 
 def mark_nominal(testing: Testing | None, grids: Sequence[Grid], look: str) -> tuple[Grid, ...]:
-    """Mark every P value that is not confirmatory as nominal, and say so under its table.
+    """Mark every P value that is not confirmatory as nominal, with a footnote.
 
-    At no planned look (`look` is '') none is.
+    At no planned look (`look` is '') no P value is confirmatory.
     """
     tests = None
     if testing is not None:
@@ -38,7 +38,7 @@ def mark_nominal(testing: Testing | None, grids: Sequence[Grid], look: str) -> t
 
 
 def _confirmatory(testing: Testing, look: Look, grids: Sequence[Grid]) -> Iterable[_Place]:
-    """Follow the order: it ends with a test that fails, and before one that cannot be made."""
+    """Yield the tests in order, up to the first that fails or before one without a P value."""
     p_values = {
         (grid.id, row.id, cell.column): p
         for grid in grids

@@ -64,7 +64,7 @@ def check(compiled_study: CompiledStudy, faults: FaultCollector) -> None:
 def _listing(
     rules: Rules, definition: ListingDefinition, derivations: Iterable[Derivation], path: str
 ) -> Listing:
-    find = items.finder(rules, definition, path)
+    find = items.item_finder(rules, definition, path)
     includes = (
         rules.condition(definition.subjects, f"{path}/subjects") if definition.subjects else None
     )

@@ -39,7 +39,7 @@ ColumnSource = Callable[[Derivation, ListingItem], Value]
 ItemFinder = Callable[[Derivation], Iterable[ListingItem]]
 
 
-def finder(rules: Rules, definition: ListingDefinition, path: str) -> ItemFinder:
+def item_finder(rules: Rules, definition: ListingDefinition, path: str) -> ItemFinder:
     """Return the function that lists a subject's items, in their order."""
     kind = definition.records
     if kind == SUBJECTS:

@@ -72,13 +72,15 @@ class CountRow(PlacedRow):
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once in each column where the condition is true."""
-        for counting in self.condition_counts:
-            if counting.contribute(derivation, members, share):
-                put_cell(share, self.sums, f"{self.index}.{counting.column}.n", 1)
+        for condition_count in self.condition_counts:
+            if condition_count.contribute(derivation, members, share):
+                put_cell(share, self.sums, f"{self.index}.{condition_count.column}.n", 1)
 
     def touched(self) -> set[str]:
         """Return the row of its counts, and the rows that count the determined."""
-        return {self.sums}.union(*(counting.touched for counting in self.condition_counts))
+        return {self.sums}.union(
+            *(condition_count.touched for condition_count in self.condition_counts)
+        )
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Return n, N, percentage and, if wanted, the exact confidence interval."""
@@ -107,23 +109,27 @@ class CountRow(PlacedRow):
 
     def _notes(self, sums: Sums, heads: Sequence[ColumnHead]) -> Iterator[str]:
         """Yield what the denominator is, and how many subjects hang on what was not reported."""
-        for counting in self.condition_counts:
+        for condition_count in self.condition_counts:
             yield from notes.denominator(
-                self.named, counting.base, whole_column=counting.whole_column
+                self.named, condition_count.base, whole_column=condition_count.whole_column
             )
         lacking = [
-            (counting, n)
-            for counting in self.condition_counts
-            if (n := counting.lacking_count(sums))
+            (condition_count, n)
+            for condition_count in self.condition_counts
+            if (n := condition_count.lacking_count(sums))
         ]
-        fields = dict.fromkeys(name for counting, _ in lacking for name in counting.optional_fields)
-        subjects_by_column = ((heads[counting.column].label, n) for counting, n in lacking)
+        fields = dict.fromkeys(
+            name for condition_count, _ in lacking for name in condition_count.optional_fields
+        )
+        subjects_by_column = (
+            (heads[condition_count.column].label, n) for condition_count, n in lacking
+        )
         yield from notes.optional_fields_notes(self.label, fields, subjects_by_column)
 
     @property
     def columns(self) -> list[int]:
         """The columns that it counts in, by position."""
-        return [counting.column for counting in self.condition_counts]
+        return [condition_count.column for condition_count in self.condition_counts]
 
     def subjects(self, sums: Share, column: int) -> int:
         """Read how many subjects a column counts."""
@@ -132,7 +138,9 @@ class CountRow(PlacedRow):
     def denominator(self, sums: Sums, column: int, head: ColumnHead) -> Denominator:
         """Read the denominator of a column."""
         return next(
-            counting for counting in self.condition_counts if counting.column == column
+            condition_count
+            for condition_count in self.condition_counts
+            if condition_count.column == column
         ).denominator(sums, head)
 
 
@@ -147,12 +155,12 @@ class NotDueRow:
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the determined and the missing: the rest are not yet due."""
-        for counting in self.condition_counts:
-            counting.contribute(derivation, members, share)
+        for condition_count in self.condition_counts:
+            condition_count.contribute(derivation, members, share)
 
     def touched(self) -> set[str]:
         """Return the rows of sums that count the determined."""
-        return set().union(*(counting.touched for counting in self.condition_counts))
+        return set().union(*(condition_count.touched for condition_count in self.condition_counts))
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Return those of the column's set for whom it is not yet due."""
@@ -160,11 +168,11 @@ class NotDueRow:
             Cell(
                 head.id,
                 count_statistics(
-                    counting.denominator(sums, head).not_due, head, denominator=head.n
+                    condition_count.denominator(sums, head).not_due, head, denominator=head.n
                 ),
             )
-            for counting in self.condition_counts
-            for head in [heads[counting.column]]
+            for condition_count in self.condition_counts
+            for head in [heads[condition_count.column]]
         ]
         return [Row(self.id, self.label, self.level, tuple(cells))]
 

@@ -128,7 +128,7 @@ def _association(
 
 @dataclass(frozen=True)
 class Pool:
-    """Which levels of a factor are pooled: those with fewer than `minimum` of a set in any arm."""
+    """The levels of a factor to pool: those with fewer than `minimum` of a set in any arm."""
 
     member: Test
     minimum: int
