@@ -26,7 +26,7 @@ BATCH_EVENTS, BATCH_BYTES = 100, 1_000_000
 
 @routes("PUT", "/studies/{study}/definition")
 def put_definition(request: Request, study: str) -> Answer:
-    """Register a study's definition."""
+    """Upload a study's definition, or amend it."""
     # Whoever only posts events needs no renderers.
     from trial.commands import admission  # noqa: PLC0415
 
@@ -43,17 +43,17 @@ def put_definition(request: Request, study: str) -> Answer:
 
 @routes("PUT", "/studies/{study}/senders")
 def put_senders(request: Request, study: str) -> Answer:
-    """Say who may post which kinds of event, of which sites."""
+    """Set the senders: who may post which kinds of event of which sites."""
     wiring.store().study(study)
     request.content_type(routing.JSON)
-    senders, reason = request_bodies.senders(json_body.read_json(request.body))
+    senders, reason = request_bodies.parse_senders(json_body.read_json(request.body))
     sender_list = wiring.senders().put_list(study, senders, request.principal, reason)
-    return routing.document({"study": study} | sender_list.document())
+    return routing.json_answer({"study": study} | sender_list.document())
 
 
 @routes("POST", "/studies/{study}/unblind")
 def post_unblind(request: Request, study: str) -> Answer:
-    """Open a blinded study: amend its definition so that it is not blinded any more."""
+    """Unblind a study: amend its definition so that it is not blinded any more."""
     from trial.commands import unblinding  # noqa: PLC0415
 
     reason = _because(request, "Study not unblinded")
@@ -70,7 +70,7 @@ def _definition_answer(admitted: Study, status: PutStatus) -> Answer:
     }
     if warnings := checking.study_warnings(admitted):
         document["warnings"] = [warning.document() for warning in warnings]
-    return routing.document(document, _STATUS_CODES.get(status, 200))
+    return routing.json_answer(document, _STATUS_CODES.get(status, 200))
 
 
 _STATUS_CODES = {"created": 201, "filling": 202}
@@ -78,7 +78,7 @@ _STATUS_CODES = {"created": 201, "filling": 202}
 
 @routes("POST", "/studies/{study}/events")
 def post_events(request: Request, study: str) -> Answer:
-    """Record one event, or a batch; 201 means recorded and counted."""
+    """Record one event or a batch; 201 means recorded and counted."""
     return _post(request, study, Channel.EVENTS)
 
 
@@ -108,8 +108,8 @@ def _post_one(context: IntakeContext, study: Study, body: bytes) -> Answer:
     answer = intake.take(context, study, [posted])[0]
     _count_event(answer.status)
     if answer.problem is not None:
-        return routing.document(answer.problem, answer.status, routing.PROBLEM)
-    return routing.document(
+        return routing.json_answer(answer.problem, answer.status, routing.PROBLEM)
+    return routing.json_answer(
         {"id": answer.id, "status": answer.status} | _warnings(answer), answer.status
     )
 
@@ -125,7 +125,7 @@ def _post_batch(context: IntakeContext, study: Study, body: bytes) -> Answer:
         _count_event(answer.status)
         result = {"index": index, "id": answer.id, "status": answer.status} | _warnings(answer)
         results.append(result | ({"problem": answer.problem} if answer.problem else {}))
-    return routing.document({"results": results})
+    return routing.json_answer({"results": results})
 
 
 def _warnings(answer: intake.Answer) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _warnings(answer: intake.Answer) -> dict[str, Any]:
 
 @routes("POST", "/studies/{study}/quarantine/redrive")
 def post_redrive(request: Request, study: str) -> Answer:
-    """Retry what is quarantined, after its cause was resolved: so many bodies a call."""
+    """Redrive quarantined bodies once their cause is resolved; each call takes so many of them."""
     store = wiring.store()
     defined, after = store.study(study), request.query.get("after", "")
     wiring.activities().note(study, request.principal, "redrive", request.path, request.reason)
@@ -145,23 +145,25 @@ def post_redrive(request: Request, study: str) -> Answer:
     for failure in answer["failed"]:
         logger.error("Redrive failed", study=study, **failure)
         metrics.add_metric("RequestsFailed", "Count", 1)
-    return routing.document(answer)
+    return routing.json_answer(answer)
 
 
 @routes("POST", "/studies/{study}/subjects/{subject}/erase")
 def post_erase(request: Request, study: str, subject: str) -> Answer:
-    """Erase a subject's free text and identifiers for ever; counts and the chain stay."""
+    """Erase a subject's free text and identifiers for good; counts and the journal's chain stay."""
     store = wiring.store()
     defined = store.study(study)
     if not fields.is_identifier(subject):
         raise Rejected(404, "No such subject")
     reason = _because(request, "Subject not erased")
-    entry = erasure.entry_of(defined, subject, reason, request_bodies.identifier(), wiring.now())
+    entry = erasure.entry_of(
+        defined, subject, reason, request_bodies.new_request_id(), wiring.now()
+    )
     erased = erasure.erase(store, defined, entry, request.principal)
     wiring.submissions().erase(study, subject)
     status = "erased" if erased.first else "erased before"
     document = {"study": study, "subject": subject, "status": status}
-    return routing.document(document | {"quarantined": erased.quarantined})
+    return routing.json_answer(document | {"quarantined": erased.quarantined})
 
 
 @routes("POST", "/studies/{study}/retire")
@@ -170,7 +172,7 @@ def post_retire(request: Request, study: str) -> Answer:
     wiring.store().study(study)
     reason = _because(request, "Study not retired")
     retired = wiring.store().retire(study, request.principal, reason)
-    return routing.document({"study": study, "status": "retired", **vars(retired)})
+    return routing.json_answer({"study": study, "status": "retired", **vars(retired)})
 
 
 @routes("DELETE", "/studies/{study}")
@@ -179,11 +181,11 @@ def delete_study(request: Request, study: str) -> Answer:
     wiring.store().study(study)
     reason = _because(request, "Study not removed")
     wiring.store().remove(study, request.principal, reason)
-    return routing.document({"study": study, "status": "being removed"}, 202)
+    return routing.json_answer({"study": study, "status": "being removed"}, 202)
 
 
 def _because(request: Request, title: str) -> str:
-    return request_bodies.because(json_body.read_posted(request.body), title)
+    return request_bodies.parse_reason(json_body.read_posted(request.body), title)
 
 
 @routes("POST", "/studies/{study}/reports")
@@ -191,13 +193,13 @@ def post_report(request: Request, study: str) -> Answer:
     """Request a report of the study; Publish makes its documents."""
     testing = wiring.store().study(study).definition.testing
     body = json_body.read_posted(request.body) if request.body.strip() else {}
-    report = request_bodies.read(body, request.principal, wiring.now(), testing)
+    report = request_bodies.parse_report_request(body, request.principal, wiring.now(), testing)
     reports = wiring.reports()
     earlier = reports.same_look_or_final(study, report) if report.final or report.look else []
     reports.request(study, report)
     location = f"/studies/{study}/reports/{report.id}"
     asked_before = {"asked_before": earlier} if earlier else {}
-    return routing.accepted(
+    return routing.accepted_answer(
         {"report": report.id, "status": report.status, **asked_before}, location
     )
 
@@ -206,9 +208,11 @@ def post_report(request: Request, study: str) -> Answer:
 def post_audit(request: Request, study: str) -> Answer:
     """Request an audit: sums against records, and every chain."""
     wiring.store().study(study)
-    audit_id, moment = request_bodies.identifier(), wiring.now().isoformat(timespec="seconds")
+    audit_id, moment = request_bodies.new_request_id(), wiring.now().isoformat(timespec="seconds")
     wiring.reports().request_audit(study, audit_id, request.principal, moment)
-    return routing.accepted({"audit": audit_id, "status": "asked"}, f"/studies/{study}/audit")
+    return routing.accepted_answer(
+        {"audit": audit_id, "status": "asked"}, f"/studies/{study}/audit"
+    )
 
 
 def _count_event(status: int) -> None:
@@ -221,14 +225,14 @@ def serve(request: Request) -> Answer:
         return routes.answer(request)
     from trial.web import pagination, queries  # noqa: PLC0415 (as above)
 
-    return pagination.bounded(queries.serve(request))
+    return pagination.check_size(queries.serve(request))
 
 
 def internal_error(error: Exception) -> Answer:
     """Answer an error of ours; its text stays out of the log: it may quote a patient's data."""
     logger.error("Request failed", error=type(error).__name__, place=error_location(error))
     metrics.add_metric("RequestsFailed", "Count", 1)
-    return routing.problem(
+    return routing.problem_answer(
         Rejected(500, "The service failed", "No partial write was made; retry the request.")
     )
 
@@ -239,9 +243,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Serve one request of API Gateway."""
     metrics.add_metric("Requests", "Count", 1)
     try:
-        answer = serve(routing.read(event, wiring.beat(context)))
+        answer = serve(routing.parse_request(event, wiring.beat(context)))
     except (Rejected, Unavailable) as error:
-        answer = routing.problem(error)
+        answer = routing.problem_answer(error)
     except Exception as error:  # noqa: BLE001 (whatever it is, its text must not be logged)
         answer = internal_error(error)
     return answer.event()

@@ -11,7 +11,7 @@ from outage import between, unreachable
 
 import wiring
 from trial.store import deletion
-from trial.web.activity import SHOWN
+from trial.web.activity import LONGEST_VALUE
 
 AMENDED = DEFINITION | {"title": "Another title"}
 
@@ -72,13 +72,13 @@ def test_a_difference_that_is_long_is_shortened_and_one_of_no_definition_is_404(
 ) -> None:
     service = open_blinded()
     fewer = {name: each for name, each in DEFINITION.items() if name != "listings"}
-    assert len(json.dumps(DEFINITION["listings"])) > SHOWN
+    assert len(json.dumps(DEFINITION["listings"])) > LONGEST_VALUE
     first = wiring.store().study(STUDY).digest
     second = ask(service, "PUT", "definition", fewer).json["definition"]
     path = f"definition/history/{second}/changes-since/{first}"
     (found,) = service.get(path, STUDY).json["differences"]
     assert (found["pointer"], "after" in found) == ("/listings", False)
-    assert (len(found["before"]), found["before"][-1]) == (SHOWN + 1, "…")
+    assert (len(found["before"]), found["before"][-1]) == (LONGEST_VALUE + 1, "…")
     assert service.get(f"definition/history/{second}/changes-since/0000", STUDY).status == 404
 
 

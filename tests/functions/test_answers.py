@@ -227,7 +227,7 @@ def test_a_route_is_found_wherever_the_api_is_mounted_and_however_its_parts_are_
 @pytest.mark.parametrize("name", ["..%2Flatest.json", "a%2Fb", "%2F"])
 def test_a_part_of_a_path_is_no_path(service: Service, name: str) -> None:
     answer = service.get(f"reports/live/{name}")
-    assert (answer.status, answer.json["title"]) == (404, "No such address")
+    assert (answer.status, answer.json["title"]) == (404, "Not found")
 
 
 def test_bytes_that_are_no_text_are_refused_with_their_place_and_kept_as_they_came(

@@ -18,7 +18,7 @@ from trial.reporting import report
 from trial.statistics.cells import Share, total
 from trial.store.bucket.object_keys import AUDIT, REPORT
 from trial.subject.fold import Subject
-from trial.web.pagination import PAGE_BYTES, bounded
+from trial.web.pagination import PAGE_BYTES, check_size
 from trial.web.routing import Answer
 
 type Event = dict[str, Any]
@@ -272,10 +272,10 @@ def test_an_event_at_which_this_code_fails_is_quarantined_and_leaves_its_neighbo
 
 
 def test_an_answer_that_lambda_cannot_send_says_where_else_it_is() -> None:
-    assert bounded(Answer(200, {}, "x" * 5_900_000)).status == 200
+    assert check_size(Answer(200, {}, "x" * 5_900_000)).status == 200
     for text in ('"' * 3_100_000, "\U0001f600" * 1_600_000):
         with pytest.raises(Rejected, match="Too long"):
-            bounded(Answer(200, {}, text))
+            check_size(Answer(200, {}, text))
 
 
 def test_the_reports_and_what_an_audit_found_come_in_pages(

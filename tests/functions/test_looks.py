@@ -131,8 +131,12 @@ def test_a_report_asked_for_as_final_says_so_who_asked_and_why(
 @pytest.mark.parametrize(
     ("body", "pointer", "detail"),
     [
-        ({"look": "interim-2"}, "/look", "planned are: interim-1, final"),
-        ({"look": "interim-1", "final": True, "reason": "x"}, "/look", "is not the final look"),
+        ({"look": "interim-2"}, "/look", "planned looks: interim-1, final"),
+        (
+            {"look": "interim-1", "final": True, "reason": "x"},
+            "/look",
+            "must be final, the final look",
+        ),
         ({"final": True}, "/reason", "must be given"),
         ({"look": "final", "reason": "  "}, "/reason", "must be given"),
         ({"final": "yes"}, "/final", ""),

@@ -144,7 +144,7 @@ def served(serve: Callable[[Request], Answer], request: Request) -> Answer:
     try:
         return serve(request)
     except (Rejected, Unavailable) as error:
-        return routing.problem(error)
+        return routing.problem_answer(error)
 
 
 def written(entry: Entry) -> dict[str, Any]:

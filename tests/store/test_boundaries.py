@@ -263,9 +263,11 @@ class TestReports:
 
     def test_an_instant_can_be_asked_for_once_it_is_a_minute_old(self) -> None:
         ask = {"as_of": self.ASKED}
-        assert request_bodies.read(ask, ADMIN, self.after(seconds=60), None).as_of
+        assert request_bodies.parse_report_request(ask, ADMIN, self.after(seconds=60), None).as_of
         with pytest.raises(Rejected) as refused:
-            request_bodies.read(ask, ADMIN, self.after(seconds=60, microseconds=-1), None)
+            request_bodies.parse_report_request(
+                ask, ADMIN, self.after(seconds=60, microseconds=-1), None
+            )
         assert [each.pointer for each in refused.value.faults] == ["/as_of"]
 
 

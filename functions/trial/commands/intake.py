@@ -93,7 +93,7 @@ def _warnings(study: Study, result: Result) -> Sequence[Mapping[str, object]]:
     if result.change is None or result.outcome is not Outcome.RECORDED:
         return ()
     change = result.change
-    return discrepancies.raised(study, change.before, change.after, change.share)
+    return discrepancies.raised_by_event(study, change.before, change.after, change.share)
 
 
 def _record(

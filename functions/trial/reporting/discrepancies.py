@@ -1,4 +1,4 @@
-"""Discrepancies as the API tells them: those that an event raises, and all that there are."""
+"""Discrepancies as the API gives them: those that an event raises, and all of a study."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,7 @@ from trial.definition.discrepancies import CONTRADICTORY, NOTABLE, RULES
 from trial.definition.study import Study
 from trial.errors import FieldError, Rejected
 from trial.events.field_errors import not_in_list
+from trial.render.tables_json import Document
 from trial.reporting import report
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.statistics.cells import Share
@@ -18,110 +19,127 @@ from trial.tables.compiled import audience_share, compiled
 from trial.tables.discrepancies import ROW, Discrepancy
 from trial.tables.discrepancies.across import CrossSubjectSurvey
 
-type Document = dict[str, object]
-type _Place = tuple[str, int]
-"""A subject, and how many of its discrepancies come up to here."""
+type _Position = tuple[str, int]
+"""A subject, and the number of its last discrepancy in an answer."""
 
 MOST = 500
-"""How many are listed in one answer."""
+"""How many discrepancies one answer lists."""
 _FILTERS = {"rule": tuple(RULES), "severity": (CONTRADICTORY, NOTABLE)}
 
 
-def raised(study: Study, before: Subject, after: Subject, share: Share | None) -> list[Document]:
+def raised_by_event(
+    study: Study, before: Subject, after: Subject, share: Share | None
+) -> list[Document]:
     """List the discrepancies that a subject has after an event and had not before it.
 
-    As everybody may see them, whoever sent the event: a blinded study must not tell arms by them.
-    `share` is what is counted of the subject now: most have none, and nothing is looked for.
+    They are those of the open view, whoever sent the event: a sender of a blinded study must not
+    learn an arm from them. `share` is what is counted of the subject now: without a row of
+    discrepancies in it there are none, and nothing is derived.
     """
     if share is not None and ROW not in share:
         return []
     checks = compiled(study.open).checks
-    found = checks.find(Derivation(study.open, after))
-    known = checks.find(Derivation(study.open, before)) if found else []
-    return [_document(after.id, each) for each in found if each not in known]
+    raised = checks.find(Derivation(study.open, after))
+    earlier = checks.find(Derivation(study.open, before)) if raised else []
+    return [
+        _document(after.id, discrepancy) for discrepancy in raised if discrepancy not in earlier
+    ]
 
 
-def _document(subject: str, found: Discrepancy) -> Document:
-    records = [{"kind": kind, "record": record} for kind, record in found.records]
-    told: Document = {"rule": found.rule, "severity": found.severity, "label": found.label}
-    return told | {"subject": subject, "records": records, "detail": found.detail}
+def _document(subject: str, discrepancy: Discrepancy) -> Document:
+    records = [{"kind": kind, "record": record} for kind, record in discrepancy.records]
+    return {
+        "rule": discrepancy.rule,
+        "severity": discrepancy.severity,
+        "label": discrepancy.label,
+        "subject": subject,
+        "records": records,
+        "detail": discrepancy.detail,
+    }
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which discrepancies are asked for; what is empty asks for all."""
+class DiscrepancyQuery:
+    """Which discrepancies a request selects, and after which it goes on; '' selects all."""
 
     rule: str
     severity: str
     subject: str
-    after: _Place
+    after: _Position
 
-    def wants(self, found: Discrepancy) -> bool:
-        """Say whether one is asked for."""
-        of_rule = self.rule in ("", found.rule)
-        return of_rule and self.severity in ("", found.severity)
+    def selects(self, discrepancy: Discrepancy) -> bool:
+        """Return whether a subject's discrepancy is of the rule and of the severity."""
+        return self.rule in ("", discrepancy.rule) and self.severity in ("", discrepancy.severity)
 
 
-def read(query: Mapping[str, str]) -> Asked:
-    """Read what a request asks for; raises `Rejected` (422) where it asks for what cannot be."""
-    faults = [
-        FieldError(f"/{name}", not_in_list(query[name], known))
-        for name, known in _FILTERS.items()
-        if query.get(name, "") not in ("", *known)
+def parse_query(query: Mapping[str, str]) -> DiscrepancyQuery:
+    """Parse the query parameters; raises `Rejected` (422) for an unknown rule or severity."""
+    errors = [
+        FieldError(f"/{name}", not_in_list(query[name], values))
+        for name, values in _FILTERS.items()
+        if query.get(name, "") not in ("", *values)
     ]
     if not query.get("skip", "0").isdecimal():
-        faults.append(FieldError("/skip", "must be a number"))
-    if faults:
-        raise Rejected(422, "Discrepancies not listed", "", *faults)
+        errors.append(FieldError("/skip", "must be a number"))
+    if errors:
+        raise Rejected(422, "Discrepancies not listed", "", *errors)
     after = query.get("after", ""), int(query.get("skip", "0"))
-    return Asked(query.get("rule", ""), query.get("severity", ""), query.get("subject", ""), after)
+    return DiscrepancyQuery(
+        query.get("rule", ""), query.get("severity", ""), query.get("subject", ""), after
+    )
 
 
-def listed(store: Store, study: Study, asked: Asked) -> tuple[Document, _Place | None]:
-    """List discrepancies in order of their subjects, from one state of the study.
+def list_page(
+    store: Store, study: Study, query: DiscrepancyQuery
+) -> tuple[Document, _Position | None]:
+    """List discrepancies in order of their subjects, from one snapshot of the study.
 
-    `rules` count all there are. The place is that of the last one, where more follow.
+    `rules` count all that there are, whatever the query selects. Where more follow, the position of
+    the last one is returned too.
     """
-    state, own = _state(store, study)
-    survey = CrossSubjectSurvey(state)
-    disputes = report.open_disputes_of(state, store.disputes(study))
-    beside = Counter({"disputed": sum(map(len, disputes.values()))})
-    rows: list[tuple[_Place, Document]] = []
-    for subject in state:
+    snapshot, with_own = _read_snapshot(store, study)
+    survey = CrossSubjectSurvey(snapshot)
+    disputes = report.open_disputes_of(snapshot, store.disputes(study))
+    # Disputes and what several subjects show together are in no sums: they are counted here.
+    uncounted = Counter({"disputed": sum(map(len, disputes.values()))})
+    rows: list[tuple[_Position, Document]] = []
+    for subject in snapshot:
         across = survey.discrepancies_of(subject)
-        beside.update(rule for rule, _, _ in across)
-        if not (subject.id in own or across or subject.id in disputes):
+        uncounted.update(rule for rule, _, _ in across)
+        if not (subject.id in with_own or across or subject.id in disputes):
             continue
         derivation = Derivation(study, subject)
         derivation.across, derivation.disputed = across, disputes.get(subject.id, ())
         if len(rows) <= MOST:
-            rows += _rows(study, derivation, asked)
-    shown = rows[:MOST]
-    sums = audience_share(study, state.sums)
+            rows += _rows(study, derivation, query)
+    page = rows[:MOST]
+    sums = audience_share(study, snapshot.sums)
     document: Document = {
         "study": study.id,
-        "rules": [vars(each) for each in report.discrepancies(study, sums, beside)],
-        "discrepancies": [document for _, document in shown],
+        "rules": [vars(count) for count in report.discrepancies(study, sums, uncounted)],
+        "discrepancies": [document for _, document in page],
     }
-    return document, shown[-1][0] if len(rows) > MOST else None
+    return document, page[-1][0] if len(rows) > MOST else None
 
 
-def _rows(study: Study, derivation: Derivation, asked: Asked) -> Iterator[tuple[_Place, Document]]:
-    """Give a subject's that are asked for, each with its place."""
-    name = derivation.subject.id
-    if asked.subject not in ("", name) or name < asked.after[0]:
+def _rows(
+    study: Study, derivation: Derivation, query: DiscrepancyQuery
+) -> Iterator[tuple[_Position, Document]]:
+    """Yield a subject's discrepancies that the query selects, each with its position."""
+    subject = derivation.subject.id
+    if query.subject not in ("", subject) or subject < query.after[0]:
         return
-    found = filter(asked.wants, compiled(study).checks.find(derivation))
-    for number, each in enumerate(found, 1):
-        if (name, number) > asked.after:
-            yield (name, number), _document(name, each)
+    selected = filter(query.selects, compiled(study).checks.find(derivation))
+    for number, discrepancy in enumerate(selected, 1):
+        if (subject, number) > query.after:
+            yield (subject, number), _document(subject, discrepancy)
 
 
-def _state(store: Store, study: Study) -> tuple[StudySnapshot, set[str]]:
-    """Read the subjects, and who of them has discrepancies of its own."""
-    state, own = StudySnapshot(), set()
-    for each in store.subjects(study):
-        state.add(each.subject, each.share, JournalPosition(each.version, each.head))
-        if ROW in audience_share(study, each.share):
-            own.add(each.id)
-    return state, own
+def _read_snapshot(store: Store, study: Study) -> tuple[StudySnapshot, set[str]]:
+    """Read the subjects, and the ids of those that have discrepancies of their own."""
+    snapshot, with_own = StudySnapshot(), set()
+    for row in store.subjects(study):
+        snapshot.add(row.subject, row.share, JournalPosition(row.version, row.head))
+        if ROW in audience_share(study, row.share):
+            with_own.add(row.id)
+    return snapshot, with_own

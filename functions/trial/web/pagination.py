@@ -10,11 +10,11 @@ from trial.errors import FieldError, Rejected
 from trial.web.routing import Answer, Request
 
 PAGE_BYTES = 1_000_000
-"""About how long a page is, in bytes as Lambda sends them; the last row may pass it."""
+"""About how long a page is, in bytes as Lambda sends them; its last row may exceed it."""
 
 
 MOST_BYTES = 6_000_000
-"""The longest answer: what Lambda sends, less what stands around it."""
+"""The longest answer: Lambda's limit, less what it writes around the text."""
 
 
 @dataclass(frozen=True)
@@ -25,46 +25,48 @@ class Page[Row]:
     last: Row | None
 
 
-def page[Row](rows: Iterable[Row], written: Callable[[Row], Mapping[str, Any]]) -> Page[Row]:
-    """Write rows as data until a page is full."""
+def fill_page[Row](
+    rows: Iterable[Row], to_document: Callable[[Row], Mapping[str, Any]]
+) -> Page[Row]:
+    """Return rows as data until a page is full."""
     documents: list[Mapping[str, Any]] = []
-    last, left = None, PAGE_BYTES
+    last, room = None, PAGE_BYTES
     for row in rows:
-        if documents and left <= 0:
+        if documents and room <= 0:
             return Page(documents, last)
-        documents.append(written(row))
-        last, left = row, left - weight(documents[-1])
+        documents.append(to_document(row))
+        last, room = row, room - answer_bytes(documents[-1])
     return Page(documents, None)
 
 
-def weight(value: object) -> int:
-    """Say how many bytes data take in an answer: JSON that Lambda writes as a text of JSON."""
-    return _sent(json.dumps(value, ensure_ascii=False))
+def answer_bytes(value: object) -> int:
+    """Return how many bytes data take in an answer: their JSON, escaped as a JSON string."""
+    return _escaped_bytes(json.dumps(value, ensure_ascii=False))
 
 
-def _sent(text: str) -> int:
+def _escaped_bytes(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode())
 
 
-def bounded(answer: Answer) -> Answer:
-    """Give an answer back; raises `Rejected` (422) where Lambda could not send it."""
-    if len(answer.text) > MOST_BYTES // 8 and _sent(answer.text) > MOST_BYTES:
-        detail = "its file under reports/live has it, and so has one of its tables"
-        raise Rejected(422, "Too long for an answer", detail)
+def check_size(answer: Answer) -> Answer:
+    """Return the answer; raises `Rejected` (422) where Lambda could not send it."""
+    if len(answer.text) > MOST_BYTES // 8 and _escaped_bytes(answer.text) > MOST_BYTES:
+        detail = "read the file under reports/live instead, or one table at a time"
+        raise Rejected(422, "Answer too large", detail)
     return answer
 
 
-def following(request: Request, **after: object) -> str:
-    """Write the call that goes on after a place: the same question, asked from there."""
-    asked = {**request.query, **{name: str(each) for name, each in after.items()}}
-    return f"{request.path}?{urlencode(asked)}"
+def next_call(request: Request, **start: object) -> str:
+    """Return the path and query of the next page: the same request with another start."""
+    query = {**request.query, **{name: str(value) for name, value in start.items()}}
+    return f"{request.path}?{urlencode(query)}"
 
 
-def number(request: Request, name: str) -> int:
-    """Read a number that stands in a `next`; raises `Rejected` (422) where it is none."""
-    given = request.query.get(name, "0")
-    if not given.isascii() or not given.isdecimal() or len(given) > len(str(PAGE_BYTES)):
+def parse_number(request: Request, name: str) -> int:
+    """Parse a query parameter of a `next`; raises `Rejected` (422) where it is no number."""
+    text = request.query.get(name, "0")
+    if not text.isascii() or not text.isdecimal() or len(text) > len(str(PAGE_BYTES)):
         raise Rejected(
-            422, "Not listed", "", FieldError(f"/{name}", "must be a number given in `next`")
+            422, "Not listed", "", FieldError(f"/{name}", "must be a number, as `next` has it")
         )
-    return int(given)
+    return int(text)

@@ -1,4 +1,4 @@
-"""What was refused, as the API lists it: of a study, and of none."""
+"""Rejected bodies, as the API lists them: of a study, and of none."""
 
 from typing import Any
 
@@ -14,53 +14,56 @@ MOST_STUDIES = 100
 """How many studies without a definition one answer names."""
 
 
-def listed(
+def list_rejected_bodies(
     store: Store,
     request: Request,
     study: str,
     *,
     masked: bool,
-    **more: Any,  # noqa: ANN401 (JSON)
+    **members: Any,  # noqa: ANN401 (JSON)
 ) -> Answer:
-    """List what is quarantined of a study in the order of time, from a place on.
+    """List what is quarantined of a study in the order of time, from `after` and `skip` on.
 
-    A place is a moment and how many of that moment come up to it: it tells nothing of a body.
+    Several bodies can come at one moment. So a page ends at a moment and how many of that moment
+    were listed, and not at a digest, from which a blinded body could be guessed.
     """
-    after, skip = request.query.get("after", ""), pagination.number(request, "skip")
+    after, skip = request.query.get("after", ""), pagination.parse_number(request, "skip")
     moments = store.quarantine_times(study)
-    same = [each for each in moments if each[0] == after][skip:]
-    wanted = [digest for _, digest in (*same, *(each for each in moments if each[0] > after))]
-    page = pagination.page(
-        store.rejected_bodies_by_digest(study, wanted),
+    remaining = [digest for moment, digest in moments if moment == after][skip:]
+    remaining += [digest for moment, digest in moments if moment > after]
+    page = pagination.fill_page(
+        store.rejected_bodies_by_digest(study, remaining),
         RejectedBody.blinded_document if masked else RejectedBody.document,
     )
-    answer: dict[str, Any] = {
+    document: dict[str, Any] = {
         "study": study,
         "count": len(page.rows),
         "quarantined": page.rows,
-        **more,
+        **members,
     }
     if (last := page.last) is None:
-        return routing.document({**answer, "next": None})
-    until = sum(at == last.at and digest <= last.sha256 for at, digest in moments)
-    return routing.document(
-        {**answer, "next": pagination.following(request, after=last.at, skip=until)}
+        return routing.json_answer({**document, "next": None})
+    listed = sum(moment == last.at and digest <= last.sha256 for moment, digest in moments)
+    return routing.json_answer(
+        {**document, "next": pagination.next_call(request, after=last.at, skip=listed)}
     )
 
 
-def undefined_studies(store: Store, request: Request) -> Answer:
-    """List what names no study that there is: it is under no study's own list.
+def list_undefined(store: Store, request: Request) -> Answer:
+    """List the bodies of studies that have no definition, which are in no study's own list.
 
-    Without `study`, what names none at all or cannot be read, and the names of those that are
-    not defined; with it, what is quarantined of that one. A study that is defined is not shown.
+    Without `study`, the bodies that name no study or cannot be read, and the names of the undefined
+    studies; with it, the bodies of that one. A defined study is refused.
     """
     study = request.query.get("study", UNKNOWN_STUDY)
     if not is_identifier(study) or (study != UNKNOWN_STUDY and store.current(study) is not None):
-        detail = "is no study without a definition: see /studies/{study}/quarantine"
+        detail = "must be a study without a definition; else use GET /studies/{study}/quarantine"
         raise Rejected(422, "Not listed", "", FieldError("/study", detail))
     if study != UNKNOWN_STUDY:
-        return listed(store, request, study, masked=False)
+        return list_rejected_bodies(store, request, study, masked=False)
     names = store.undefined_studies(request.query.get("beyond", ""), MOST_STUDIES)
-    beyond = pagination.following(request, beyond=names[-1]) if len(names) == MOST_STUDIES else None
-    waiting = [each for each in names if store.current(each) is None]
-    return listed(store, request, study, masked=False, studies=waiting, more_studies=beyond)
+    beyond = pagination.next_call(request, beyond=names[-1]) if len(names) == MOST_STUDIES else None
+    undefined = [name for name in names if store.current(name) is None]
+    return list_rejected_bodies(
+        store, request, study, masked=False, studies=undefined, more_studies=beyond
+    )

@@ -1,6 +1,6 @@
-"""What the API shows: a study's key results and documents, and how they came about.
+"""The queries of the API: a study's results, its documents, and how they came about.
 
-Loaded by the first request that reads: whoever only posts needs none of the renderers.
+Imported by the first request that reads: a Lambda that only records events needs no renderer.
 """
 
 import json
@@ -24,240 +24,253 @@ from trial.web import (
     quarantine,
     routing,
 )
-from trial.web.read_routes import LED_TO, routes, shown
+from trial.web.read_routes import SEE_OTHER, read_route, routes
 from trial.web.routing import Answer, Request
 
 
 def serve(request: Request) -> Answer:
-    """Answer a request that only reads, by its route."""
+    """Answer a request that reads, by its route."""
     return routes.answer(request)
 
 
 @routes("GET", "/openapi.json")
 def get_openapi(_request: Request) -> Answer:
-    """Give the contract of this API, as an OpenAPI document."""
-    return routing.text(contract.openapi(), routing.JSON)
+    """Get this API's contract, an OpenAPI document."""
+    return routing.text_answer(contract.openapi(), routing.JSON)
 
 
 @routes("GET", "/schemas/{schema}")
 def get_schema(_request: Request, schema: str) -> Answer:
-    """Give the JSON Schema of one kind of event."""
-    return routing.text(contract.schema(schema), routing.SCHEMA)
+    """Get the JSON Schema of one kind of event."""
+    return routing.text_answer(contract.schema(schema), routing.SCHEMA)
 
 
 @routes("GET", "/studies/{study}/definition")
 def get_definition(_request: Request, study: str) -> Answer:
-    """Give the definition in force, as data, and say whether another is being filled."""
+    """Get the definition in force, and whether another is being backfilled."""
     wiring.store().study(study)
     wiring.store().invalidate(study)
-    found, current = wiring.store().study(study), wiring.store().current(study)
+    in_force, current = wiring.store().study(study), wiring.store().current(study)
     filling, epoch = (current.filling, current.epoch) if current else ("", 0)
-    standing = {
+    state = {
         "study": study,
-        "in_force": found.digest,
+        "in_force": in_force.digest,
         "filling": filling or None,
         "epoch": epoch,
         "retired": vars(current.retired) if current and current.retired else None,
-        "treatment_kinds": list(filter(is_unblinding, KINDS)) if found.definition.blinded else [],
+        "treatment_kinds": list(filter(is_unblinding, KINDS))
+        if in_force.definition.blinded
+        else [],
     }
     # The definition as its sponsor wrote it: read and written again, 1.50 would become 1.5.
-    body = f'{json.dumps(standing)[:-1]}, "definition": {found.source}}}'
-    return routing.text(body, routing.JSON)
+    body = f'{json.dumps(state)[:-1]}, "definition": {in_force.source}}}'
+    return routing.text_answer(body, routing.JSON)
 
 
-@shown("summary")
-def get_summary(_request: Request, seen: Study) -> Answer:
-    """Give the key results as they are now, and how many revisions they count."""
-    sums = wiring.store().sums(seen)
-    found = report.discrepancies(seen, sums, {"disputed": _disputed(seen)})
+@read_route("summary")
+def get_summary(_request: Request, view: Study) -> Answer:
+    """Get the key results as they are now, and how many revisions they count."""
+    sums = wiring.store().sums(view)
+    rule_counts = report.discrepancies(view, sums, {"disputed": _count_disputed(view)})
     document = tables_json.summary(
-        report.live(seen, sums),
-        report.summary(seen, sums),
-        found,
-        report.flow(seen, sums).discrepancies,
+        report.live(view, sums),
+        report.summary(view, sums),
+        rule_counts,
+        report.flow(view, sums).discrepancies,
     )
     counts = {
         "accepted": report.accepted(sums),
-        "quarantined": wiring.store().count_quarantined(seen.id),
+        "quarantined": wiring.store().count_quarantined(view.id),
     }
-    return routing.document({**counts, **document})
+    return routing.json_answer({**counts, **document})
 
 
-def _disputed(found: Study) -> int:
+def _count_disputed(view: Study) -> int:
     """Count the revisions in dispute; only their subjects are read."""
     store = wiring.store()
-    disputes = list(store.disputes(found))
-    subjects = [store.subject(found, each) for each in {each.subject for each in disputes}]
-    present = [each.subject for each in subjects if each is not None]
-    return sum(map(len, report.open_disputes_of(present, disputes).values()))
+    disputes = list(store.disputes(view))
+    rows = [store.subject(view, name) for name in {dispute.subject for dispute in disputes}]
+    subjects = [row.subject for row in rows if row is not None]
+    return sum(map(len, report.open_disputes_of(subjects, disputes).values()))
 
 
-@shown("consort")
-def get_consort(request: Request, seen: Study) -> Answer:
-    """Give the participant flow as it is now, as data or as a picture."""
-    wanted = request.headers.get("accept", "*/*")
-    sums = wiring.store().sums(seen)
-    flow, cut = report.flow(seen, sums), report.live(seen, sums)
-    if "image/svg+xml" in wanted:
-        return routing.text(consort.flow_svg(flow, cut), "image/svg+xml")
-    if not any(each in wanted for each in ("application/json", "application/*", "*/*")):
-        raise Rejected(406, "Not acceptable", "ask for application/json or image/svg+xml")
-    return routing.document(consort.flow_json(flow, cut))
+@read_route("consort")
+def get_consort(request: Request, view: Study) -> Answer:
+    """Get the participant flow as it is now, as data or as an SVG diagram."""
+    accept = request.headers.get("accept", "*/*")
+    sums = wiring.store().sums(view)
+    flow, cut = report.flow(view, sums), report.live(view, sums)
+    if "image/svg+xml" in accept:
+        return routing.text_answer(consort.flow_svg(flow, cut), "image/svg+xml")
+    if not any(media_type in accept for media_type in ("application/json", "application/*", "*/*")):
+        raise Rejected(
+            406, "Not acceptable", "`Accept` must allow application/json or image/svg+xml"
+        )
+    return routing.json_answer(consort.flow_json(flow, cut))
 
 
-@shown("tables")
-def get_tables(_request: Request, seen: Study) -> Answer:
-    """Give every table as it is now."""
-    sums = wiring.store().sums(seen)
-    return routing.document(tables_json.tables(report.live(seen, sums), report.tables(seen, sums)))
+@read_route("tables")
+def get_tables(_request: Request, view: Study) -> Answer:
+    """Get every table as it is now."""
+    sums = wiring.store().sums(view)
+    return routing.json_answer(
+        tables_json.tables(report.live(view, sums), report.tables(view, sums))
+    )
 
 
-@shown("tables/{table}")
-def get_table(_request: Request, seen: Study, table: str) -> Answer:
-    """Give one table as it is now."""
-    sums = wiring.store().sums(seen)
-    found = report.tables(seen, sums, {table})
-    if not found:
-        raise Rejected(404, "No such table")
-    return routing.document(tables_json.tables(report.live(seen, sums), found))
+@read_route("tables/{table}")
+def get_table(_request: Request, view: Study, table: str) -> Answer:
+    """Get one table as it is now."""
+    sums = wiring.store().sums(view)
+    grids = report.tables(view, sums, {table})
+    if not grids:
+        raise Rejected(404, "No such table", f"the definition has no table {table!r}")
+    return routing.json_answer(tables_json.tables(report.live(view, sums), grids))
 
 
-@shown("quarantine")
-def get_quarantine(request: Request, seen: Study) -> Answer:
-    """List what was refused, the earliest first, with the reason, the sender and the body."""
-    return quarantine.listed(wiring.store(), request, seen.id, masked=seen.pooled)
+@read_route("quarantine")
+def get_quarantine(request: Request, view: Study) -> Answer:
+    """List rejected bodies, the earliest first, with the problem, the sender and the body."""
+    return quarantine.list_rejected_bodies(wiring.store(), request, view.id, masked=view.pooled)
 
 
 @routes("GET", "/quarantine")
 def get_quarantine_of_no_study(request: Request) -> Answer:
-    """List what was refused and names no study, or one (`?study=`) that has no definition."""
-    return quarantine.undefined_studies(wiring.store(), request)
+    """List rejected bodies that name no study, or one (`?study=`) that has no definition."""
+    return quarantine.list_undefined(wiring.store(), request)
 
 
-@shown("discrepancies")
-def get_discrepancies(request: Request, seen: Study) -> Answer:
-    """List the records that do not agree: all, or those of a rule, a severity, a subject."""
-    asked = discrepancies.read(request.query)
-    found, last = discrepancies.listed(wiring.store(), seen, asked)
-    following = last and pagination.following(request, after=last[0], skip=last[1])
-    return routing.document(found | {"next": following})
+@read_route("discrepancies")
+def get_discrepancies(request: Request, view: Study) -> Answer:
+    """List discrepancies: all, or those of a rule, a severity or a subject."""
+    query = discrepancies.parse_query(request.query)
+    document, last = discrepancies.list_page(wiring.store(), view, query)
+    next_call = last and pagination.next_call(request, after=last[0], skip=last[1])
+    return routing.json_answer(document | {"next": next_call})
 
 
-@shown("subjects/{subject}/history")
-def get_history(request: Request, seen: Study, subject: str) -> Answer:
-    """Give a subject's events as recorded: who, when, why, and the chain that proves it.
+@read_route("subjects/{subject}/history")
+def get_history(request: Request, view: Study, subject: str) -> Answer:
+    """Get a subject's events as recorded: who, when, why, and the chain that proves it.
 
     All of them, or those of a `kind` and a `record`; `after` a version where more follow.
     """
-    store, after = wiring.store(), pagination.number(request, "after")
-    stored = store.subject(seen, subject) if fields.is_identifier(subject) else None
-    chain = store.chain(seen.id, subject) if stored else None
+    store, after = wiring.store(), pagination.parse_number(request, "after")
+    stored = store.subject(view, subject) if fields.is_identifier(subject) else None
+    chain = store.chain(view.id, subject) if stored else None
     if stored is None or chain is None:
-        raise Rejected(404, "No such subject")
-    wanted = (at for version, at in chain.sort_keys if version > after and _is_of(request, at))
-    rows = store.journal_rows(seen.id, subject, stored.cipher_key, wanted)
-    page = pagination.page(
-        rows, JournalRow.blinded_document if seen.pooled else JournalRow.received_document
+        raise Rejected(404, "No such subject", f"the study has no events of {subject!r}")
+    sort_keys = (
+        sort_key
+        for version, sort_key in chain.sort_keys
+        if version > after and _is_of(request, sort_key)
     )
-    return routing.document({
-        "study": seen.id,
+    rows = store.journal_rows(view.id, subject, stored.cipher_key, sort_keys)
+    page = pagination.fill_page(
+        rows, JournalRow.blinded_document if view.pooled else JournalRow.received_document
+    )
+    return routing.json_answer({
+        "study": view.id,
         "subject": subject,
         "version": chain.sort_keys[-1][0],
-        "head": HIDDEN if seen.pooled else chain.head.hex(),
+        "head": HIDDEN if view.pooled else chain.head.hex(),
         "intact": chain.intact,
         "events": page.rows,
-        "next": page.last and pagination.following(request, after=page.last.version),
+        "next": page.last and pagination.next_call(request, after=page.last.version),
     })  # fmt: skip
 
 
 def _is_of(request: Request, sort_key: str) -> bool:
-    """Say whether a row of a journal is of the kind and of the record that are asked for."""
-    wanted = request.query.get("kind", ""), request.query.get("record", "")
-    of = sort_key.split("#")
-    return all(asked in ("", own) for asked, own in zip(wanted, of, strict=False))
+    """Return whether a row of a journal is of the kind and of the record in the query."""
+    filters = request.query.get("kind", ""), request.query.get("record", "")
+    return all(
+        value in ("", part) for value, part in zip(filters, sort_key.split("#"), strict=False)
+    )
 
 
 @routes("GET", "/studies/{study}/audit")
 def get_audit(request: Request, study: str) -> Answer:
-    """Give the report of the last audit."""
+    """Get the report of the last audit."""
     wiring.store().study(study)
-    found = json.loads(wiring.documents().read(study, OPEN, AUDIT, REPORT))
-    after = pagination.number(request, "after")
-    left = list(enumerate(found["differences"], start=1))[after:]
-    page = pagination.page(left, itemgetter(1))
-    following = page.last and pagination.following(request, after=page.last[0])
-    return routing.document({**found, "differences": page.rows, "next": following})
+    audit = json.loads(wiring.documents().read(study, OPEN, AUDIT, REPORT))
+    after = pagination.parse_number(request, "after")
+    remaining = list(enumerate(audit["differences"], start=1))[after:]
+    page = pagination.fill_page(remaining, itemgetter(1))
+    next_call = page.last and pagination.next_call(request, after=page.last[0])
+    return routing.json_answer({**audit, "differences": page.rows, "next": next_call})
 
 
 @routes("GET", "/studies/{study}/reports")
 def get_reports(request: Request, study: str) -> Answer:
-    """List the reports asked for, the newest first, and what is published now."""
-    found = wiring.store().study(study)
+    """List the requested reports, the newest first, and what is published now."""
+    defined = wiring.store().study(study)
     latest, _ = wiring.documents().latest(study, OPEN)
     marked = wiring.reports().last_rendering(study)
-    if marked and found.definition.blinded:  # two contents of a treatment event call for one too
+    if marked and defined.definition.blinded:  # a treatment event's second content marks it too
         marked |= dict.fromkeys(("at", "behind_since"), HIDDEN)
-    asked = sorted(wiring.reports().all(study), key=lambda each: each.order, reverse=True)
-    names = [each.id for each in asked]
+    requests = sorted(
+        wiring.reports().all(study), key=lambda report_request: report_request.order, reverse=True
+    )
+    names = [report_request.id for report_request in requests]
     if after := request.query.get("after"):
-        asked = asked[names.index(after) + 1 :] if after in names else []
-    page = pagination.page(asked, lambda each: each.document(study))
-    return routing.document({
+        requests = requests[names.index(after) + 1 :] if after in names else []
+    page = pagination.fill_page(requests, lambda report_request: report_request.document(study))
+    return routing.json_answer({
         "study": study,
         "live": latest,
         "last_rendering": marked,
         "reports": page.rows,
-        "next": page.last and pagination.following(request, after=page.last.id),
+        "next": page.last and pagination.next_call(request, after=page.last.id),
     })  # fmt: skip
 
 
 @routes("GET", "/studies/{study}/reports/{cut}")
 def get_report(_request: Request, study: str, cut: str) -> Answer:
-    """Say whether a report that was asked for is ready."""
+    """Get a requested report: its status and, once it is ready, its files."""
     wiring.store().study(study)
-    return routing.document(wiring.reports().get(study, cut).document(study))
+    return routing.json_answer(wiring.reports().get(study, cut).document(study))
 
 
-@shown("reports/{cut}/{file}")
-def get_file(_request: Request, seen: Study, cut: str, file: str) -> Answer:
-    """Lead to a document: of `live`, of a cut, or of a report that was asked for."""
-    found = cut if cut == LIVE else _cut_of(seen, cut)
+@read_route("reports/{cut}/{file}")
+def get_file(_request: Request, view: Study, cut: str, file: str) -> Answer:
+    """Get a link to a document: of `live`, of a cut, or of a requested report."""
+    cut_id = cut if cut == LIVE else _cut_of(view, cut)
     if file in (CHANGES, CHANGES_SIGNATURE):
-        place = object_keys.changes(found, cut)
+        prefix = object_keys.changes(cut_id, cut)
     elif file in UNLISTED:
-        place = object_keys.audit(found)
+        prefix = object_keys.audit(cut_id)
     else:
-        place = LIVE if cut == LIVE else object_keys.cut(found)
-    return _led_to(seen, place, file)
+        prefix = LIVE if cut == LIVE else object_keys.cut(cut_id)
+    return _link_to(view, prefix, file)
 
 
-@shown("reports/{cut}/datasets/{file}")
-def get_dataset(_request: Request, seen: Study, cut: str, file: str) -> Answer:
-    """Lead to the data of a listing."""
-    place = LIVE if cut == LIVE else object_keys.cut(_cut_of(seen, cut))
-    return _led_to(seen, place, f"datasets/{file}")
+@read_route("reports/{cut}/datasets/{file}")
+def get_dataset(_request: Request, view: Study, cut: str, file: str) -> Answer:
+    """Get a link to the data set of a listing."""
+    prefix = LIVE if cut == LIVE else object_keys.cut(_cut_of(view, cut))
+    return _link_to(view, prefix, f"datasets/{file}")
 
 
-def _led_to(seen: Study, place: str, name: str) -> Answer:
-    link = wiring.documents().link(seen.id, seen.audience, place, name)
-    return Answer(LED_TO, {"Location": link, "Cache-Control": "no-store"})
+def _link_to(view: Study, prefix: str, name: str) -> Answer:
+    link = wiring.documents().link(view.id, view.audience, prefix, name)
+    return Answer(SEE_OTHER, {"Location": link, "Cache-Control": "no-store"})
 
 
-@shown("reports/{cut}/changes-since/{base}")
-def get_changes(request: Request, seen: Study, cut: str, base: str) -> Answer:
-    """Say which key results and cells differ between two cuts, and whose records differ."""
+@read_route("reports/{cut}/changes-since/{base}")
+def get_changes(request: Request, view: Study, cut: str, base: str) -> Answer:
+    """Compare two cuts: which key results and cells differ, and whose records changed them."""
     store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
     after = request.query.get("after", "")
-    found = comparison.compare(store, documents, reports, seen, (cut, base), after)
-    found["next"] = found["next"] and f"{request.path}?after={found['next']}"
-    return routing.document(found)
+    document = comparison.compare(store, documents, reports, view, (cut, base), after)
+    document["next"] = document["next"] and f"{request.path}?after={document['next']}"
+    return routing.json_answer(document)
 
 
-def _cut_of(seen: Study, cut: str) -> str:
-    """Take a request's id for the cut it became."""
-    asked = wiring.reports().find(seen.id, cut)
-    if asked is None:
+def _cut_of(view: Study, cut: str) -> str:
+    """Return the cut that a report became, by the report's id; a cut's own id stays as it is."""
+    requested = wiring.reports().find(view.id, cut)
+    if requested is None:
         return cut
-    if not asked.cut:
-        raise Rejected(404, "No such document", "the report is not ready yet; ask again")
-    return asked.unblinded_cut if seen.audience == UNBLINDED else asked.cut
+    if not requested.cut:
+        raise Rejected(404, "No such document", "the report is not ready yet: retry later")
+    return requested.unblinded_cut if view.audience == UNBLINDED else requested.cut

@@ -1,4 +1,4 @@
-"""Routes by which a study is looked at: by everybody and, apart, by the unblinded."""
+"""Routes that read a study: for everybody and, as routes of their own, for the unblinded."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,43 +9,45 @@ from trial.events.blinding import UNBLINDED
 from trial.web.routing import Answer, Endpoint, Request, Routes
 
 routes = Routes()
-LED_TO = 303
-"""The status of an answer that hands out a link."""
+SEE_OTHER = 303
+"""The status of an answer that is a link to a document."""
 
 
-def shown(path: str) -> Callable[[Endpoint], Endpoint]:
-    """Serve what an endpoint makes of a study as seen: to everybody and, apart, unblinded.
+def read_route(path: str) -> Callable[[Endpoint], Endpoint]:
+    """Return a decorator that serves an endpoint twice: to everybody, and to the unblinded.
 
-    They are routes of their own, so that a caller's rights say which results it may read. Who
-    reads what is not for all, and who is led to a document, is noted before the answer is given.
+    They are routes of their own, so that IAM decides by the path which results a caller may read.
+    Who reads unblinded results, or is given a link to a document, is noted before the answer goes.
     """
 
-    def routed(endpoint: Endpoint) -> Endpoint:
+    def decorate(endpoint: Endpoint) -> Endpoint:
         @wraps(endpoint)
-        def pooled(request: Request, study: str, **parts: str) -> Answer:
+        def open_endpoint(request: Request, study: str, **parts: str) -> Answer:
             answer = endpoint(request, wiring.store().study(study).open, **parts)
-            if answer.status == LED_TO:
+            if answer.status == SEE_OTHER:
                 _note(request, study, "download")
             return answer
 
         @wraps(endpoint)
-        def whole(request: Request, study: str, **parts: str) -> Answer:
-            found = wiring.store().study(study)
-            if not found.definition.blinded:
+        def unblinded_endpoint(request: Request, study: str, **parts: str) -> Answer:
+            defined = wiring.store().study(study)
+            if not defined.definition.blinded:
                 raise Rejected(
-                    404, "Study is not blinded", "all of it is open: leave /unblinded out"
+                    404,
+                    "Study is not blinded",
+                    "all of its results are open: leave /unblinded out of the path",
                 )
-            answer = endpoint(request, found, **parts)
-            _note(request, study, "download" if answer.status == LED_TO else "read unblinded")
+            answer = endpoint(request, defined, **parts)
+            _note(request, study, "download" if answer.status == SEE_OTHER else "read unblinded")
             return answer
 
-        routes("GET", f"/studies/{{study}}/{path}")(pooled)
-        routes("GET", f"/studies/{{study}}/{UNBLINDED}/{path}")(whole)
+        routes("GET", f"/studies/{{study}}/{path}")(open_endpoint)
+        routes("GET", f"/studies/{{study}}/{UNBLINDED}/{path}")(unblinded_endpoint)
         return endpoint
 
-    return routed
+    return decorate
 
 
 def _note(request: Request, study: str, action: str) -> None:
-    """Note who is about to be answered; where that cannot be, nobody is."""
+    """Note who is about to be answered; raises where it cannot be noted, so nobody is answered."""
     wiring.activities().note(study, request.principal, action, request.path, request.reason)

@@ -1,4 +1,4 @@
-"""Read what a report is asked for: why, as recorded by which instant, as of which clinical date."""
+"""Bodies of requests: for a report, for a list of senders, and those that only give a reason."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -21,7 +21,7 @@ SETTLED = timedelta(seconds=60)
 _TITLE = "Report not accepted"
 
 
-class Ask(BaseModel):
+class ReportRequestBody(BaseModel):
     """The body of a request for a report."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
@@ -33,16 +33,16 @@ class Ask(BaseModel):
     look: Annotated[str, Field(max_length=64)] | None = None
 
 
-class Because(BaseModel):
-    """The body of a request that only says why."""
+class ReasonBody(BaseModel):
+    """The body of a request that only gives a reason."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     reason: Text
 
 
-class SenderAsk(BaseModel):
-    """One sender, as it is asked for."""
+class SenderBody(BaseModel):
+    """One sender of a list."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
@@ -51,85 +51,92 @@ class SenderAsk(BaseModel):
     sites: Annotated[list[Identifier], Field(max_length=2_000)] | None = None
 
 
-class SendersAsk(BaseModel):
-    """The body of a request that says who may post what, and why."""
+class SendersBody(BaseModel):
+    """The body of a request that sets who may post what, and why."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
-    senders: Annotated[list[SenderAsk], Field(max_length=500)]
+    senders: Annotated[list[SenderBody], Field(max_length=500)]
     reason: Text
 
 
-def senders(value: object) -> tuple[list[Sender], str]:
-    """Read who may post what, and why that is so; raises `Rejected` (422, 413)."""
-    asked = validate(SendersAsk, value, "", _NO_SENDERS)
-    faults = [
+def parse_senders(value: object) -> tuple[list[Sender], str]:
+    """Parse who may post what, and the reason; raises `Rejected` (422, 413)."""
+    body = validate(SendersBody, value, "", _NO_SENDERS)
+    errors = [
         FieldError(f"/senders/{number}/kinds/{place}", not_in_list(kind, list(KINDS)))
-        for number, each in enumerate(asked.senders)
-        for place, kind in enumerate(each.kinds or ())
+        for number, sender in enumerate(body.senders)
+        for place, kind in enumerate(sender.kinds or ())
         if kind not in KINDS
     ]
-    if faults:
-        raise Rejected(422, _NO_SENDERS, "", *faults)
-    if len(asked.model_dump_json()) > _SENDERS:
-        raise Rejected(413, _NO_SENDERS, f"more than {_SENDERS} bytes")
-    listed = [Sender(each.principal, each.kinds, each.sites) for each in asked.senders]
-    return listed, asked.reason
+    if errors:
+        raise Rejected(422, _NO_SENDERS, "", *errors)
+    if len(body.model_dump_json()) > _MOST_BYTES:
+        raise Rejected(413, _NO_SENDERS, f"the list must have at most {_MOST_BYTES} bytes")
+    listed = [Sender(sender.principal, sender.kinds, sender.sites) for sender in body.senders]
+    return listed, body.reason
 
 
 _NO_SENDERS = "Senders not accepted"
-_SENDERS = 200_000  # bytes: a list is one item
+_MOST_BYTES = 200_000  # bytes: a list is one item
 
 
-def because(value: object, title: str) -> str:
-    """Read why something is asked for; raises `Rejected` (422)."""
-    return validate(Because, value, "", title).reason
+def parse_reason(value: object, title: str) -> str:
+    """Parse the reason of a request; raises `Rejected` (422)."""
+    return validate(ReasonBody, value, "", title).reason
 
 
-def read(value: object, principal: str, now: datetime, testing: Testing | None) -> ReportRequest:
-    """Read a request for a report; raises `Rejected` (422) naming each field at fault.
+def parse_report_request(
+    value: object, principal: str, now: datetime, testing: Testing | None
+) -> ReportRequest:
+    """Parse a request for a report; raises `Rejected` (422) naming each field at fault.
 
     A look must be one that the study's `testing` plans.
     """
-    ask = validate(Ask, value, "", _TITLE)
-    _check_look(ask, testing)
-    final = ask.final or (testing is not None and ask.look == testing.planned[-1].id)
-    if final and not ask.reason.strip():
-        detail = "must be given: a report that is asked for as final says why"
+    body = validate(ReportRequestBody, value, "", _TITLE)
+    _check_look(body, testing)
+    final = body.final or (testing is not None and body.look == testing.planned[-1].id)
+    if final and not body.reason.strip():
+        detail = "must be given where `final` is true, or `look` is the final look"
         raise Rejected(422, _TITLE, "", FieldError("/reason", detail))
-    as_of = _in_utc(ask.as_of) if ask.as_of else None
+    as_of = _in_utc(body.as_of) if body.as_of else None
     if as_of is not None and as_of > now - SETTLED:
-        detail = f"must lie {SETTLED.seconds} s in the past, when nothing before it can still come"
+        detail = (
+            f"must be at least {SETTLED.seconds} s ago: until then, earlier events may still arrive"
+        )
         raise Rejected(422, _TITLE, "", FieldError("/as_of", detail))
     return ReportRequest(
-        id=identifier(),
+        id=new_request_id(),
         status=PENDING,
         requested_by=principal,
         requested_at=now.isoformat(timespec="seconds"),
-        reason=ask.reason,
+        reason=body.reason,
         as_of="" if as_of is None else stamp_text(as_of),
-        cutoff=ask.cutoff or "",
+        cutoff=body.cutoff or "",
         final=final,
-        look=ask.look or "",
+        look=body.look or "",
     )
 
 
-def _check_look(ask: Ask, testing: Testing | None) -> None:
+def _check_look(body: ReportRequestBody, testing: Testing | None) -> None:
     """Refuse a look that is not planned, and one that is not the final one as final."""
-    if ask.look is None:
+    if body.look is None:
         return
-    planned = [each.id for each in testing.planned] if testing else []
-    if ask.look not in planned:
-        known = f"; planned are: {', '.join(planned)}" if planned else "; none is planned"
-        detail = f"names no look that the study's definition plans{known}"
+    planned = [look.id for look in testing.planned] if testing else []
+    if body.look not in planned:
+        detail = (
+            f"must be one of the definition's planned looks: {', '.join(planned)}"
+            if planned
+            else "must be left out: the study's definition plans no looks"
+        )
         raise Rejected(422, _TITLE, "", FieldError("/look", detail))
-    if ask.final and ask.look != planned[-1]:
-        detail = f"is not the final look, which is {planned[-1]}: leave out this one, or final"
+    if body.final and body.look != planned[-1]:
+        detail = f"must be {planned[-1]}, the final look, where `final` is true"
         raise Rejected(422, _TITLE, "", FieldError("/look", detail))
 
 
-def identifier() -> str:
-    """Name a request."""
+def new_request_id() -> str:
+    """Return a new id for a request."""
     return uuid4().hex
 
 
@@ -137,5 +144,5 @@ def _in_utc(instant: str) -> datetime:
     try:
         return datetime.fromisoformat(instant).astimezone(UTC)
     except OverflowError:  # in the first or the last hours that the calendar has
-        detail = "is not an instant: it lies outside the calendar"
+        detail = "must be an instant of the years 1 to 9999"
         raise Rejected(422, _TITLE, "", FieldError("/as_of", detail)) from None

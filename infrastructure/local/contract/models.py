@@ -1,7 +1,7 @@
 """JSON Schemas of the models: of each kind of event as a whole CloudEvent, and of other bodies.
 
-Dates, instants and numbers are checked by functions that a schema cannot show; what they demand is
-said here beside each, and one of which nothing is said stops the generator.
+Dates, instants and numbers are checked by functions that a schema cannot show; what they accept
+is written here for each, and a function without an entry stops the generator.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from local.schema import Schema
 from trial.events import envelope
 from trial.events.envelope import TYPE_PREFIX, Envelope
 from trial.events.payloads import KINDS, Void
-from trial.web.request_bodies import Because
+from trial.web.request_bodies import ReasonBody
 
 Document = dict[str, Any]
 DEFINITIONS = "#/$defs/"
@@ -50,8 +50,12 @@ class _Posted(Schema):
     """What may be posted: a part that may be left out may be null too."""
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        made = super(Schema, self).default_schema(schema)
-        return {name: of for name, of in made.items() if name != "default" or of is not None}
+        document = super(Schema, self).default_schema(schema)
+        return {
+            name: value
+            for name, value in document.items()
+            if name != "default" or value is not None
+        }
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:  # noqa: ARG002
         return {"type": "number"}  # written as a text it is refused
@@ -61,25 +65,25 @@ class _Posted(Schema):
     ) -> JsonSchemaValue:
         name = getattr(schema["function"]["function"], "__name__", "")
         if name not in _CHECKED:
-            raise LookupError(f"say in {__name__} what a schema shows of {name}")
+            raise LookupError(f"add an entry for {name} to _CHECKED in {__name__}")
         return {**super().function_after_schema(schema), **_CHECKED[name]}
 
 
 def body(model: type[BaseModel]) -> Document:
-    """Give the schema of a body that a model reads."""
-    made = model.model_json_schema(schema_generator=_Posted)
-    for each in (made, *made.get("$defs", {}).values()):
-        del each["title"]  # the class's name
-    return made
+    """Return the schema of a body that a model parses."""
+    document = model.model_json_schema(schema_generator=_Posted)
+    for part in (document, *document.get("$defs", {}).values()):
+        del part["title"]  # the class's name
+    return document
 
 
 def type_of(kind: str) -> str:
-    """Name the kind and version of an event, as its `type` ends."""
+    """Return the kind and version of an event, with which its `type` ends."""
     return f"{kind}.v1"
 
 
 def event(kind: str) -> Document:
-    """Give the schema of one kind of event: its envelope, and the data of a record or of a void."""
+    """Return the schema of a kind of event: its envelope, and the data of a record or a void."""
     attributes, record, void = body(Envelope), body(KINDS[kind]), body(Void)
     parts = record.pop("$defs", {})
     record["properties"]["action"] = {"const": "record", "default": "record"}
@@ -88,7 +92,7 @@ def event(kind: str) -> Document:
         "oneOf": [{"$ref": f"{DEFINITIONS}{type_of(kind)}.data"}, {"$ref": f"{DEFINITIONS}Void"}]
     }
     void["required"].append("reason_for_change")
-    void["properties"]["reason_for_change"] = body(Because)["properties"]["reason"]
+    void["properties"]["reason_for_change"] = body(ReasonBody)["properties"]["reason"]
     parts |= {f"{type_of(kind)}.data": record | _REASON, "Void": void}
     described = attributes | {"description": f"One revision of a record: {kind}"}
     return described | {"$defs": dict(sorted(parts.items()))}
@@ -107,7 +111,7 @@ _REASON: Document = {
 
 
 def example(kind: str, data: Document) -> Document:
-    """Give an event of a kind with these data."""
+    """Return an event of a kind with these data."""
     return {
         "specversion": "1.0",
         "id": "5f0c1d52-6d0b-4b5e-9f0a-3f1f7b0e2a11",
