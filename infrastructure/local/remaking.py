@@ -44,11 +44,11 @@ class Recorded:
     disputes: Sequence[Dispute]
     erased: tuple[str, ...]
 
-    def state(self, subjects: Sequence[Subject], asked: CutSpec) -> StudySnapshot:
+    def state(self, subjects: Sequence[Subject], spec: CutSpec) -> StudySnapshot:
         """Add up what subjects contribute, as the cut sees them."""
         state = StudySnapshot()
         for each in subjects:
-            share = report.share_as_of(self.study, each, asked)
+            share = report.share_as_of(self.study, each, spec)
             state.add(each, share, JournalPosition(each.accepted, _HEAD))
         return state
 
@@ -66,11 +66,11 @@ def remake(
     except Rejected as refused:
         found.differences.append(f"the journals cannot be read: {refused.problem()}")
         return found
-    asked = _asked(recorded, cut)
-    if asked is None:
+    spec = _cut_spec(recorded, cut)
+    if spec is None:
         found.differences.append(f"{MANIFEST}: no cut {cut['id']} follows from the journals")
         return found
-    _compare(directory, manifest, recorded, asked, rows, found)
+    _compare(directory, manifest, recorded, spec, rows, found)
     return found
 
 
@@ -95,28 +95,28 @@ def _entry(row: Row) -> envelope.Entry:
     return envelope.Entry(**{**vars(entry), "digest": bytes.fromhex(row["digest"])})
 
 
-def _asked(recorded: Recorded, cut: Mapping[str, Any]) -> CutSpec | None:
+def _cut_spec(recorded: Recorded, cut: Mapping[str, Any]) -> CutSpec | None:
     """Find what the cut was asked for: of a look and of `final` its id alone tells."""
     looks = {"", cut["completion"]["look"] or ""}
     for final, look in product((False, True), sorted(looks)):
-        asked = CutSpec(cut["as_of"] or "", cut["cutoff"] or "", recorded.erased, final, look)
-        seen = [asked.apply_cutoff(each) for each in recorded.subjects]
+        spec = CutSpec(cut["as_of"] or "", cut["cutoff"] or "", recorded.erased, final, look)
+        seen = [spec.apply_cutoff(each) for each in recorded.subjects]
         disputes = report.open_disputes_of(seen, recorded.disputes)
-        if report.cut(recorded.study, recorded.subjects, {}, "", asked, disputes).id == cut["id"]:
-            return asked
+        if report.cut(recorded.study, recorded.subjects, {}, "", spec, disputes).id == cut["id"]:
+            return spec
     return None
 
 
 def _compare(
-    directory: Path, manifest: Mapping[str, Any], recorded: Recorded, asked: CutSpec,
+    directory: Path, manifest: Mapping[str, Any], recorded: Recorded, spec: CutSpec,
     rows: Sequence[Row], found: Findings,
 ) -> None:  # fmt: skip
     texts = TextsOfDocuments.begin(recorded.subjects, recorded.erased)
     if texts.marks:
-        made = _made(recorded, texts.marked, asked)
+        made = _made(recorded, texts.marked, spec)
         texts.read(directory, made.listings, made.cut)
         texts.choose(rows, found)
-    made, code = _made(recorded, texts.told, asked), manifest["code_version"]
+    made, code = _made(recorded, texts.told, spec), manifest["code_version"]
     own, names = wiring.code_version(), list[str]()
     for file in render(made, recorded.study, code):
         content = b"".join(file.content)
@@ -151,9 +151,9 @@ def _as_stated(stated: bytes, content: bytes, marked: Sequence[str]) -> bytes:
     return tables_json.encode(manifest | {"files": files})
 
 
-def _made(recorded: Recorded, subjects: Sequence[Subject], asked: CutSpec) -> Report:
-    state = recorded.state(subjects, asked)
-    return report.report(recorded.study, state, state.sums, asked, recorded.disputes)
+def _made(recorded: Recorded, subjects: Sequence[Subject], spec: CutSpec) -> Report:
+    state = recorded.state(subjects, spec)
+    return report.report(recorded.study, state, state.sums, spec, recorded.disputes)
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ def nominal(
     defined: Study, entries: Iterable[Entry], asked: CutSpec = LIVE_SPEC
 ) -> tuple[bool, ...]:
     (grid,) = report.tables(defined, builders.sums_of(defined, builders.subjects(entries)),
-                            asked=asked)  # fmt: skip
+                            spec=asked)  # fmt: skip
     return tuple(p.nominal for p in p_values(grid))
 
 

@@ -63,7 +63,7 @@ def printed(defined: Study, lines: list[str], asked: CutSpec) -> Found:
     """Give every statistic of every table by table, row, column and name."""
     return {
         (grid.id, row.id, cell.column, each.name): each
-        for grid in report.tables(defined, sums_of(defined, lines, asked), asked=asked)
+        for grid in report.tables(defined, sums_of(defined, lines, asked), spec=asked)
         for row in grid.rows
         for cell in row.cells
         for each in cell.statistics

@@ -31,16 +31,16 @@ def check(study: Study) -> None:
     checking.check_definition(study)
 
 
-def completed(study: Study, sums: Share, asked: CutSpec = LIVE_SPEC) -> Completion:
+def completed(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Completion:
     """Say whether a state is final or interim, out of the sums."""
     definition, sizes = study.definition, sums.get(STUDY_SUMS, {})
     declared = definition.completion
     n, size = sizes.get(COMPLETE, 0), sizes.get(set_cell(declared.set), 0) if declared else 0
-    return completion.read(definition, asked, n, size, pooled=study.pooled)
+    return completion.read(definition, spec, n, size, pooled=study.pooled)
 
 
 def tables(
-    study: Study, sums: Share, wanted: Container[str] | None = None, asked: CutSpec = LIVE_SPEC
+    study: Study, sums: Share, wanted: Container[str] | None = None, spec: CutSpec = LIVE_SPEC
 ) -> tuple[Grid, ...]:
     """Read tables out of the sums: every one, or those that are wanted by their ids.
 
@@ -54,7 +54,7 @@ def tables(
         for name, table in compiled(study).tables.items()
         if wanted is None or name in wanted or name in tested
     ]
-    marked = testing.mark_nominal(order, grids, completed(study, sums, asked).look)
+    marked = testing.mark_nominal(order, grids, completed(study, sums, spec).look)
     return tuple(grid for grid in marked if wanted is None or grid.id in wanted)
 
 
@@ -121,7 +121,7 @@ def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
     return root.hexdigest()
 
 
-def live(study: Study, sums: Share, asked: CutSpec = LIVE_SPEC) -> Cut:
+def live(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Cut:
     """Name a state by what the sums alone tell: all but its content and date."""
     definition = study.definition
     events = definition.adverse_events
@@ -139,7 +139,7 @@ def live(study: Study, sums: Share, asked: CutSpec = LIVE_SPEC) -> Cut:
         content_root="",
         data_date="",
         dictionaries=tuple(each for each in (events.dictionary, events.grading) if each),
-        completion=completed(study, sums, asked),
+        completion=completed(study, sums, spec),
     )
 
 
@@ -170,27 +170,27 @@ def cut(
     subjects: Iterable[Subject],
     sums: Share,
     data_date: str,
-    asked: CutSpec,
+    spec: CutSpec,
     disputes: Disputes,
 ) -> Cut:
     """Name the state that a document shows, by all that decides its bytes."""
     root = content_root(subjects, pooled=study.pooled)
     parts = (study.digest, study.version, root, study.audience)
-    wanted = (asked.as_of, asked.cutoff, asked.final, asked.look)
-    inputs = " ".join(map(str, (*parts, *wanted, *sorted(disputes.items()), *asked.erased)))
+    wanted = (spec.as_of, spec.cutoff, spec.final, spec.look)
+    inputs = " ".join(map(str, (*parts, *wanted, *sorted(disputes.items()), *spec.erased)))
     return replace(
-        live(study, sums, asked),
+        live(study, sums, spec),
         id=hashlib.sha256(inputs.encode()).hexdigest()[:16],
         content_root=root,
         data_date=data_date,
-        as_of=asked.as_of,
-        cutoff=asked.cutoff,
+        as_of=spec.as_of,
+        cutoff=spec.cutoff,
     )
 
 
-def share_as_of(study: Study, subject: Subject, asked: CutSpec) -> Share:
+def share_as_of(study: Study, subject: Subject, spec: CutSpec) -> Share:
     """Compute a subject's share as a report asks for it."""
-    return contribute(study, asked.apply_cutoff(subject), asked.day)
+    return contribute(study, spec.apply_cutoff(subject), spec.day)
 
 
 KEPT_RECORDS = 100_000
@@ -207,7 +207,7 @@ class Derivations:
 
     study: Study
     subjects: Iterable[Subject]
-    asked: CutSpec
+    spec: CutSpec
     disputes: Disputes
     survey: CrossSubjectSurvey
     _kept: list[Derivation | None] = field(default_factory=list)
@@ -225,10 +225,10 @@ class Derivations:
                 yield derivation
 
     def _derive(self, subject: Subject) -> Derivation | None:
-        seen = self.asked.apply_cutoff(subject)
-        if self.asked.cutoff and not _is_known(seen):
+        seen = self.spec.apply_cutoff(subject)
+        if self.spec.cutoff and not _is_known(seen):
             return None
-        derivation = Derivation(self.study, seen, self.asked.day)
+        derivation = Derivation(self.study, seen, self.spec.day)
         derivation.disputed = self.disputes.get(subject.id, ())
         derivation.across = self.survey.discrepancies_of(seen)
         return derivation
@@ -243,7 +243,7 @@ def report(
     study: Study,
     subjects: Iterable[Subject],
     sums: Share,
-    asked: CutSpec = LIVE_SPEC,
+    spec: CutSpec = LIVE_SPEC,
     disputes: Iterable[Dispute] = (),
 ) -> Report:
     """Make everything one cut publishes from the subjects and the sum of the shares of theirs.
@@ -252,17 +252,17 @@ def report(
     for every audience.
     """
     sums = audience_share(study, sums)
-    open_disputes = open_disputes_of(map(asked.apply_cutoff, subjects), disputes)
-    survey = CrossSubjectSurvey(map(asked.apply_cutoff, subjects))
-    derivations = Derivations(study, subjects, asked, open_disputes, survey)
+    open_disputes = open_disputes_of(map(spec.apply_cutoff, subjects), disputes)
+    survey = CrossSubjectSurvey(map(spec.apply_cutoff, subjects))
+    derivations = Derivations(study, subjects, spec, open_disputes, survey)
     last, beside = 0, Counter({"disputed": sum(map(len, open_disputes.values()))})
     for each in derivations:
         last = max(last, each.last_contact)
         beside.update(rule for rule, _, _ in each.across)
-    grids = tables(study, sums, asked=asked)
+    grids = tables(study, sums, spec=spec)
     participants = flow(study, sums)
     return Report(
-        cut=cut(study, subjects, sums, dates.iso(last) if last else "", asked, open_disputes),
+        cut=cut(study, subjects, sums, dates.iso(last) if last else "", spec, open_disputes),
         key_results=key_results.key_results(study.definition, grids),
         flow=participants,
         grids=grids,
