@@ -88,7 +88,11 @@ class Definitions:
         """
         body = canonical(read_json(source))
         if len(body.encode()) > ITEM_BYTES:
-            raise Rejected(413, "Definition too large", f"more than {ITEM_BYTES} bytes")
+            raise Rejected(
+                413,
+                "Definition too large",
+                f"it may have at most {ITEM_BYTES} bytes as canonical JSON",
+            )
         item = key(keys.definition(study.id, study.digest)) | {"body": _compressed(body)}
         for _ in range(_TRIES):
             current = self.current(study.id)
@@ -226,7 +230,8 @@ class Definitions:
         """Return a definition that the study ever had, as it is stored; raises `Rejected` (404)."""
         item = self._table.get(keys.definition(validated_study_id(study_id), digest))
         if item is None:
-            raise Rejected(404, "No such definition")
+            detail = "the study never had a definition with this digest"
+            raise Rejected(404, "No such definition", detail)
         return _decompressed(item)
 
     def _read(self, study_id: str) -> CachedStudy:
@@ -300,7 +305,7 @@ def _fitting(actions: list[Action]) -> list[Action]:
     if (
         len(actions) + 2 > TRANSACTION_ACTIONS
     ):  # the definition's own row and who put it come with them
-        detail = "too many definitions and releases are being filled at once; retry later"
+        detail = "too many definitions and releases are being prepared at once; retry later"
         raise Rejected(409, "Definition cannot be replaced now", detail)
     return actions
 

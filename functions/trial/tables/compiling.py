@@ -493,7 +493,7 @@ class Compiler:
         ancova, ancova_path = row.ancova, f"{path}/ancova"
         arms = [column.arm for column in self._table.columns]
         for name in (ancova.scores or {}).keys() ^ set(filter(None, arms)) if ancova.scores else ():
-            detail = f"must give a score to each arm of a column and to no other: {name}"
+            detail = f"must give one score for each arm of a column, and for no other: {name}"
             raise refused(f"{ancova_path}/scores", detail)
         for name in ancova.pool.keys() - set(ancova.factors):
             raise unknown(f"{ancova_path}/pool", "factor", name)

@@ -97,7 +97,7 @@ class Documents:
         key = _key(study, audience, f"{place}/{name}")
         if place not in _NAMED:
             if not self.bucket.exists(key):
-                raise Rejected(404, "No such document")
+                raise Rejected(404, "No such document", "no file of this name is kept there")
             return self.bucket.link(key, LINK_SECONDS)
         latest, _ = self.latest(study, audience)
         versions = latest[_NAMED[place]] if latest else {}
@@ -116,7 +116,7 @@ def _data(content: bytes) -> dict[str, Any]:
 
 
 def _not_published() -> Rejected:
-    return Rejected(404, "No such document", "nothing of this name is published yet")
+    return Rejected(404, "No such document", "no file of this name is published yet")
 
 
 def _key(study: str, audience: str, rest: str) -> str:
