@@ -1,4 +1,4 @@
-"""What sorts subjects: facts of enrolment, the arm, strata of randomisation, classes."""
+"""Categories of subjects: facts of enrolment, the arm, strata of randomisation, classes."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ Category = Callable[[Derivation], str | None]
 
 
 def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (as posted)
-    """Look up a fact of enrolment, a stratum, or the arm; None where it is not known."""
+    """Return a fact of enrolment, a stratum, or the arm; None where it is not known."""
     if name == ARM:
         return derivation.planned_arm
     if name in derivation.rules.strata:
@@ -37,9 +37,10 @@ def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (a
 
 
 def level_text(value: object) -> str:
-    """Name a level: a number is one level however it was written; a text is compared as terms are.
+    """Return the name of a value's level: one for a number however written, or for a term.
 
-    What is too long is seen to be cut, and ends in digits of its SHA-256: two texts stay apart.
+    A text that is too long is cut visibly and ends in digits of its SHA-256, so that two long
+    texts remain two levels.
     """
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
@@ -52,13 +53,13 @@ def level_text(value: object) -> str:
 
 
 def is_characteristic(study: Study, name: str) -> bool:
-    """Return whether a name is of what is recorded of a subject and sorts it."""
+    """Return whether a name is of a recorded characteristic that can be a category."""
     definition = study.definition
     return name in (ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata)
 
 
 def category(study: Study, name: str, path: str) -> Category:
-    """Return the finder of the level that a subject is at; of classes, `Rules` knows them."""
+    """Return the category of a recorded characteristic; `Rules` compiles those of classes."""
     if not is_characteristic(study, name):
         raise unknown(path, "characteristic, stratum or class", name)
 
@@ -70,13 +71,13 @@ def category(study: Study, name: str, path: str) -> Category:
 
 
 def in_no_class(classes: Classes) -> str:
-    """Name the level of a value that lies in none of some classes: no number may vanish."""
+    """Return the level of values that are in none of the classes: no number may vanish."""
     used_names = {classes.missing, *(class_bounds.value for class_bounds in classes.classes)}
     return next(name for name in _IN_NO_CLASS if name not in used_names)
 
 
 def known_levels(study: Study, name: str) -> Sequence[Level] | None:
-    """List the levels a category can have, with their labels; None where any text may come."""
+    """Return the levels that a category can have, with their labels; None where it is free text."""
     definition = study.definition
     if name in definition.classes:
         return definition.classes[name].classes

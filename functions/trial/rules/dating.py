@@ -1,4 +1,4 @@
-"""The dates that measures and times to event count from and to, as days (ordinals)."""
+"""Dates that measures and times to event count from and to, as day numbers (ordinals)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

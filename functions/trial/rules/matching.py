@@ -1,4 +1,4 @@
-"""Tests of records and values that a definition asks for, made once for all subjects."""
+"""Tests of records, adverse events and values, compiled from a definition once for all subjects."""
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation

@@ -41,7 +41,7 @@ class CellAttribution:
     """Attributes changes of cells to subjects: which of the given cells a subject moves."""
 
     def __init__(self, study: CompiledStudy, addresses: Iterable[CellAddress]) -> None:
-        """Look up what computes each cell; an address of no table of the study is skipped."""
+        """Look up what computes each cell; addresses of tables that the study lacks are skipped."""
         self._cells = [
             _Cell(address, study.tables[address.table])
             for address in addresses

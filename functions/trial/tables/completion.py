@@ -73,7 +73,7 @@ def _why(declared: CompletionDefinition, label: str, n: int, size: int) -> str:
 
 
 def _at(look: Look | None, cut: CutSpec) -> str:
-    """Name the look that was asked for."""
+    """Return the words about the look that was requested; '' where none was."""
     if not cut.look:
         return ""
     if look is None:

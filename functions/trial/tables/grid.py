@@ -340,7 +340,7 @@ class Completion:
 
     @property
     def state(self) -> str:
-        """Name the state: Interim, or Final."""
+        """The state in a word: Interim, or Final."""
         return "Final" if self.final else "Interim"
 
 

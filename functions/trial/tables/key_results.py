@@ -138,7 +138,7 @@ def _size(cell: Cell, column: Column) -> int | None:
 
 
 def _n(definition: KeyResultDefinition, cell: Cell) -> int | None:
-    """Count who or what is shown: subjects, events, those with a value; of a test whom it is of."""
+    """Return the number behind a key result: subjects, events, values, or a test's subjects."""
     count = _count(cell, "events" if definition.show == "events" else "n")
     return count if count is not None or definition.show in (*_MEASURED, "p") else 0
 

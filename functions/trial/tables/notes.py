@@ -90,7 +90,7 @@ def unreported(rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[Row]:
 
 
 def _not_reported(statistic: Statistic) -> Statistic:
-    """Leave the denominator, which is 0, and say of all else that nothing is known."""
+    """Return the denominator as it is, which is 0, and every other statistic as not reported."""
     if statistic.name == "N":
         return statistic
     return replace(statistic, raw=None, text=NOT_REPORTED if statistic.text else "")

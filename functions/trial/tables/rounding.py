@@ -121,7 +121,7 @@ def ticks(low: Exact, high: Exact, max_steps: int = 6) -> list[Decimal]:
 
 
 def _leading_zeros(value: Fraction) -> int:
-    """Count the zeros between the point and the first other digit of a number below one."""
+    """Return the number of zeros after the point of a number below one."""
     if not 0 < abs(value) < 1:
         return 0
     ratio = _MAGNITUDE.divide(Decimal(value.numerator), Decimal(value.denominator))

@@ -149,9 +149,9 @@ class EditChecks:
     def read(
         self, sums: Mapping[str, Cells], other_counts: Mapping[str, int], listing: str
     ) -> tuple[RuleCount, ...]:
-        """Return how many there are by rule, those that contradict first; `listing` shows them all.
+        """Return the number of discrepancies by rule, the contradictory first; `listing` has them.
 
-        `beside` are those that sums do not know: found across subjects, or disputed.
+        `other_counts` are those that no sum counts: found across subjects, or disputed.
         """
         cells = sums.get(ROW, {})
         numbers = {

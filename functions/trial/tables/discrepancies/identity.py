@@ -108,7 +108,7 @@ def superseded_by_two(derivation: Derivation) -> Iterator[Evidence]:
 
 
 def void_of_nothing(derivation: Derivation) -> Iterator[Evidence]:
-    """Find voids of which no other revision was ever received."""
+    """Find voided records of which no other revision was ever received."""
     subject = derivation.subject
     voids = [record for record in subject.records.values() if record.void]
     for void in sorted(voids, key=lambda record: (record.kind, record.record)):

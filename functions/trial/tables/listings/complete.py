@@ -21,7 +21,7 @@ _FOOTNOTES = [
 
 
 def of_discrepancies(definition: Definition) -> str:
-    """Name the listing of all discrepancies."""
+    """Return the id of the listing of all discrepancies."""
     return next(
         (listing.id for listing in definition.listings if _is_whole(listing)), _free(definition)
     )

@@ -86,7 +86,7 @@ def _died(derivation: Derivation, _: ListingItem) -> Dated | None:
 
 @cache
 def _dates(kind: str) -> frozenset[str]:
-    """Name the dates among the fields of a kind's data."""
+    """Return the names of the date fields in a kind's data."""
     hints = get_type_hints(KINDS[kind], include_extras=True) if kind in KINDS else {}
     forms = {name: (hint, *get_args(hint)) for name, hint in hints.items()}
     return frozenset(

@@ -65,13 +65,13 @@ def item_finder(rules: Rules, definition: ListingDefinition, path: str) -> ItemF
 
 
 def parameters_of(records: str) -> list[str]:
-    """Name the parameters whose observations a listing shows; none where it shows others."""
+    """Return the parameters whose observations a listing shows; none where it has other items."""
     prefix, _, names = records.partition(":")
     return names.split(",") if prefix == OBSERVATIONS else []
 
 
 def fields(records: str) -> Iterable[str]:
-    """Name the fields of the data of a listing's items."""
+    """Return the names of the fields in the data of a listing's items."""
     if parameters_of(records):
         return ("collected", "result", *Circumstances.model_fields)
     if records == FINDINGS:

@@ -113,7 +113,7 @@ def _named(rules: Rules, prefix: str, name: str, path: str) -> ColumnSource:
 
 
 def measures_of(rules: Rules, prefix: str, name: str, path: str) -> list[Quantity]:
-    """List the measures that a derived source asks for."""
+    """Return the measures that a derived source needs."""
     match prefix:
         case "measure":
             return [rules.measure(name, path)]

@@ -1,4 +1,4 @@
-"""Columns that compare others: tests and differences, made of counts and moments at read-out."""
+"""Columns that compare others: tests and differences, computed of counts and moments when read."""
 
 from collections.abc import Mapping, Sequence
 

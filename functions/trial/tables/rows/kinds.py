@@ -209,7 +209,7 @@ def interval_statistics(
     places: int,
     places_kept: int | None = None,
 ) -> tuple[Statistic, ...]:
-    """Return the two ends of an interval."""
+    """Return the two limits of an interval."""
     if interval is None:
         return ()
     names = ("ci_low", "ci_high")
@@ -220,7 +220,7 @@ def interval_statistics(
 
 
 def percent_interval(interval: Interval, places: int) -> tuple[Statistic, ...]:
-    """Return the two ends of an interval of proportions, in percent."""
+    """Return the two limits of an interval of proportions, in percent."""
     low, high = (Fraction(limit) * 100 for limit in interval)
     return number_statistic("ci_low", low, places), number_statistic("ci_high", high, places)
 
