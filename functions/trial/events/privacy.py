@@ -1,9 +1,9 @@
 """Which texts of an event are personal, and the event without them.
 
-Free text and identifiers are personal (`messages.Personal`), and so is every attribute of the
+Free text and identifiers are personal (`fields.Personal`), and so is every attribute of the
 envelope beyond the standard ones. The rest, dates, numbers and coded values, is what tables
-are made of. A body is taken apart as text, so that what is put together again is what was
-received, byte for byte.
+are made of. Personal texts are cut out of a body as text, not as JSON, so that a restored body is
+the one received, byte for byte.
 """
 
 import json
@@ -24,7 +24,7 @@ _TOKEN = json.dumps(ERASED)
 
 @cache
 def personal_fields(kind: str) -> frozenset[str]:
-    """Name the personal fields of a kind's data."""
+    """Return the names of the personal fields of a kind's data."""
     model_fields = {**Data.model_fields, **KINDS[kind].model_fields}
     return frozenset(name for name, field in model_fields.items() if PERSONAL in field.metadata)
 
@@ -38,7 +38,7 @@ def redacted(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def extract_personal(entry: Entry) -> tuple[str, list[str]]:
-    """Return an entry's body without its personal texts, and these, as they are written in it."""
+    """Return an entry's body without its personal texts, and these texts as written in it."""
     body, parts, texts, end = entry.body, [], [], 0
     if _has_texts(entry):
         for start, stop in _places(body, entry.kind):
@@ -49,7 +49,7 @@ def extract_personal(entry: Entry) -> tuple[str, list[str]]:
 
 
 def restore_personal(kind: str, body: str, texts: list[str]) -> str:
-    """Return a body back that was taken apart."""
+    """Return a body with its personal texts put back in their places."""
     parts, end = [], 0
     for (start, stop), text in zip(_places(body, kind), texts, strict=True):
         parts += [body[end:start], text]

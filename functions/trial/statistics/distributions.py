@@ -22,7 +22,7 @@ _CONVERGED = Decimal("1e-36")
 _SOLVED = Decimal("1e-16")  # a Newton step this small leaves an error below 1e-25
 _MOST_STEPS = 200
 _MOST_TERMS = 100_000  # some ten times the square root of the shape are needed
-_FEW = Decimal("1e-9999")
+_FEW = Decimal("1e-9999")  # in place of 0, which Lentz's method cannot divide by
 
 
 @cache
@@ -155,7 +155,10 @@ def _lower_beta(p: Fraction, a: Fraction, b: Fraction) -> Decimal:
 
 
 def _solve(step: Callable[[Decimal], Decimal], u: Decimal, low: Decimal, high: Decimal) -> Decimal:
-    """Follow Newton's steps to where they vanish, halving the bracket where one leaves it."""
+    """Follow Newton's steps to where they vanish, halving the bracket where one leaves it.
+
+    A positive step means that the root is above, so that `u` is a lower end, and else an upper.
+    """
     for _ in range(_MOST_STEPS):
         move = step(u)
         low, high = (u, high) if move > 0 else (low, u)

@@ -171,7 +171,11 @@ class Count:
         return after
 
     def _ends(self, limit: int, remaining: Margin, weights: Counter[int]) -> int:
-        """Add up what weighs no more than `limit` when the last two columns share the rest."""
+        """Add up what weighs no more than `limit` when the last two columns share the rest.
+
+        A path of weight w goes on with each split that weighs up to limit // w: in the sorted
+        splits these are a prefix, whose sum is looked up.
+        """
         ordered = sorted(self._split(remaining, self.columns[-2]))
         sums = [0, *accumulate(ordered)]
         self.work += len(weights)

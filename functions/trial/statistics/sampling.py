@@ -64,7 +64,12 @@ def _drawn(rows: Sequence[int], columns: Sequence[int], numbers: Iterator[float]
 
 
 def _taken(row: int, others: int, sample: int, numbers: Iterator[float]) -> int:
-    """Draw how many of those wanted are of a row: hypergeometric, by inversion from the mode."""
+    """Draw how many of a sample are of a row: hypergeometric, by inversion from the mode.
+
+    The probabilities are subtracted from a uniform number from the mode outwards, up and down in
+    turn: the likely values come first, so that few terms are needed. Each follows from the one
+    before it by a ratio of integers; a binomial coefficient is computed at the mode alone.
+    """
     low, high = max(0, sample - others), min(row, sample)
     if low == high:
         return low
@@ -72,7 +77,7 @@ def _taken(row: int, others: int, sample: int, numbers: Iterator[float]) -> int:
     mode = (row + 1) * (sample + 1) // (total + 2)
     chosen = _logarithm(row, mode) + _logarithm(others, sample - mode)
     below = above = chance = exp(chosen - _logarithm(total, sample))
-    uniform = next(numbers) - chance
+    uniform = next(numbers) - chance  # the draw is where this becomes negative
     draw = down = up = mode
     while uniform >= 0 and (down > low or up < high):
         if up < high:

@@ -1,4 +1,4 @@
-"""What a sender may post: events of some kinds, of subjects of some sites."""
+"""The rights of senders: which kinds of events they may post, for subjects of which sites."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ _SITED = ("subject.enrolled", "subject.screened")
 
 @dataclass(frozen=True)
 class Sender:
-    """Whose principal looks so (`*` and `?` as in a file's name), and what they may post.
+    """A pattern of principals (`*` and `?` as in file names), and what they may post.
 
-    None: of every kind, of every site.
+    None means every kind, or every site.
     """
 
     principal: str
@@ -33,14 +33,14 @@ class Sender:
 
 
 def senders_matching(senders: Sequence[Sender], principal: str) -> list[Sender]:
-    """Find what a principal may post; where no sender is named at all, everybody may all."""
+    """Return the senders that match a principal; with no sender listed, anyone may post all."""
     if not senders:
         return [Sender("*")]
     return [sender for sender in senders if fnmatchcase(principal, sender.principal)]
 
 
 def recorded_sites(subject: Subject | None) -> set[str]:
-    """Name the sites that are recorded of a subject: one, unless its records contradict."""
+    """Return the recorded sites of a subject: one, unless its records contradict."""
     records = subject.records.values() if subject else ()
     return {
         str(record.data["site"])
@@ -50,7 +50,7 @@ def recorded_sites(subject: Subject | None) -> set[str]:
 
 
 def stated_sites(entries: Sequence[Entry]) -> Mapping[str, set[str]]:
-    """Name the sites that events state of their subjects."""
+    """Return the sites that events state, by subject."""
     sites_by_subject: dict[str, set[str]] = {}
     for entry in entries:
         if entry.kind in _SITED and "site" in entry.data:
@@ -59,6 +59,6 @@ def stated_sites(entries: Sequence[Entry]) -> Mapping[str, set[str]]:
 
 
 def sender_refusal() -> Rejected:
-    """Refuse what a sender may not post; it does not say of which site a subject is."""
-    detail = "this sender may not post events of this kind, or of this subject"
+    """Return the refusal of a sender without the right; it never reveals a subject's site."""
+    detail = "This sender may not post events of this kind, or for this subject."
     return Rejected(403, "Event not accepted from this sender", detail)

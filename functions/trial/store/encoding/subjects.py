@@ -181,7 +181,7 @@ def _groups(text: str) -> Iterator[tuple[list[Any], str]]:
 
 
 def _digest_of(record: Record) -> bytes:
-    """Give the digest that `messages.parse` gave an entry of revision 1 without a reason."""
+    """Give the digest that `envelope.parse` gave an entry of revision 1 without a reason."""
     return digest(
         {
             "kind": record.kind,

@@ -1,10 +1,11 @@
-"""Where in a definition a fault is: its place in the document, and by the ids of its parts."""
+"""The location of an error in a definition: its place in the document, and the ids around it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from trial.errors import FieldError
+from trial.events import json_pointer
 
 
 def in_document_order(definition: Any, faults: Iterable[FieldError]) -> list[FieldError]:  # noqa: ANN401 (any JSON)
@@ -35,8 +36,6 @@ def describe_location(definition: Any, pointer: str) -> str:  # noqa: ANN401 (an
             words[-1 if section else len(words) :] = [phrase]
         elif section in _BY_NAME:
             words[-1:] = [f"{_one(section)} {part}"]
-        elif section in ("box", "by_column") and words:
-            words.append(part)
         else:
             words.append(part)
         section = part if isinstance(inside, dict) and section not in _BY_NAME else ""
@@ -44,10 +43,9 @@ def describe_location(definition: Any, pointer: str) -> str:  # noqa: ANN401 (an
 
 
 def _down(definition: Any, pointer: str) -> Iterator[tuple[Any, str]]:  # noqa: ANN401 (any JSON)
-    """Go down a pointer: what each of its parts is looked up in, and the part."""
+    """Go down a pointer: yield what each of its parts is looked up in, and the part."""
     inside = definition
-    for token in pointer.split("/")[1:]:
-        part = token.replace("~1", "/").replace("~0", "~")
+    for part in json_pointer.parts(pointer):
         yield inside, part
         if isinstance(inside, dict):
             inside = inside.get(part)
