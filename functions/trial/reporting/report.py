@@ -32,7 +32,7 @@ def check(study: Study) -> None:
 
 
 def completed(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Completion:
-    """Say whether a state is final or interim, out of the sums."""
+    """Return whether a state is final or interim, out of the sums."""
     definition, sizes = study.definition, sums.get(STUDY_SUMS, {})
     declared = definition.completion
     n, size = sizes.get(COMPLETE, 0), sizes.get(set_cell(declared.set), 0) if declared else 0
@@ -40,41 +40,43 @@ def completed(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Completio
 
 
 def tables(
-    study: Study, sums: Share, wanted: Container[str] | None = None, spec: CutSpec = LIVE_SPEC
+    study: Study, sums: Share, ids: Container[str] | None = None, spec: CutSpec = LIVE_SPEC
 ) -> tuple[Grid, ...]:
-    """Read tables out of the sums: every one, or those that are wanted by their ids.
+    """Read tables out of the sums: every one, or those of these ids.
 
     Whether a P value is confirmatory depends on those before it, of other tables too, and on
     whether the state is that of a planned look.
     """
-    found, order = Sums(sums), study.definition.testing
+    cells, order = Sums(sums), study.definition.testing
     tested = {ref.table for ref in order.order} if order else set()
     grids = [
-        table.read(found)
+        table.read(cells)
         for name, table in compiled(study).tables.items()
-        if wanted is None or name in wanted or name in tested
+        if ids is None or name in ids or name in tested
     ]
     marked = testing.mark_nominal(order, grids, completed(study, sums, spec).look)
-    return tuple(grid for grid in marked if wanted is None or grid.id in wanted)
+    return tuple(grid for grid in marked if ids is None or grid.id in ids)
 
 
 def sets(study: Study, sums: Share) -> tuple[tuple[str, int], ...]:
-    """Give each analysis set by what it is called, and how many subjects it has.
+    """Return the label and the number of subjects of each analysis set.
 
-    They come in order of their names: the order of an object's members says nothing.
+    They come in order of their names: the order of an object's members means nothing.
     """
     sizes = sums.get(STUDY_SUMS, {})
-    named = sorted(study.definition.sets.items())
-    return tuple((each.label, sizes.get(set_cell(name), 0)) for name, each in named)
+    by_name = sorted(study.definition.sets.items())
+    return tuple(
+        (analysis_set.label, sizes.get(set_cell(name), 0)) for name, analysis_set in by_name
+    )
 
 
 def flow(study: Study, sums: Share) -> Flow:
     """Read the participant flow out of the sums."""
-    plan, found = compiled(study), Sums(sums)
+    plan, cells = compiled(study), Sums(sums)
     return plan.flow.read(
         sums,
         {
-            box: plan.tables[ref.table].count(ref, found)
+            box: plan.tables[ref.table].count(ref, cells)
             for box, ref in plan.flow.not_due_cells.items()
         },
     )
@@ -82,13 +84,13 @@ def flow(study: Study, sums: Share) -> Flow:
 
 def summary(study: Study, sums: Share) -> tuple[KeyResult, ...]:
     """Read the summary's key results out of the sums."""
-    wanted = {each.source.table for each in study.definition.key_results}
-    return key_results.key_results(study.definition, tables(study, sums, wanted))
+    sources = {key_result.source.table for key_result in study.definition.key_results}
+    return key_results.key_results(study.definition, tables(study, sums, sources))
 
 
-def discrepancies(study: Study, sums: Share, beside: Mapping[str, int]) -> tuple[RuleCount, ...]:
-    """Say how many discrepancies there are by rule; `beside` are those that no sums count."""
-    return compiled(study).checks.read(sums, beside, of_discrepancies(study.definition))
+def discrepancies(study: Study, sums: Share, uncounted: Mapping[str, int]) -> tuple[RuleCount, ...]:
+    """Return how many discrepancies there are by rule; `uncounted` are those in no sums."""
+    return compiled(study).checks.read(sums, uncounted, of_discrepancies(study.definition))
 
 
 def accepted(sums: Share) -> int:
@@ -138,7 +140,7 @@ def live(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Cut:
         accepted=accepted(sums),
         content_root="",
         data_date="",
-        dictionaries=tuple(each for each in (events.dictionary, events.grading) if each),
+        dictionaries=tuple(filter(None, (events.dictionary, events.grading))),
         completion=completed(study, sums, spec),
     )
 
@@ -148,21 +150,21 @@ Disputes = Mapping[str, tuple[tuple[str, str, int], ...]]
 
 
 def open_disputes_of(subjects: Iterable[Subject], disputes: Iterable[Dispute]) -> Disputes:
-    """Keep the disputes that no higher revision has settled in these states of the subjects."""
-    open_: dict[str, list[Dispute]] = {}
-    for each in disputes:
-        open_.setdefault(each.subject, []).append(each)
-    found = {
+    """Return the disputes that no higher revision has resolved in these states of the subjects."""
+    by_subject: dict[str, list[Dispute]] = {}
+    for dispute in disputes:
+        by_subject.setdefault(dispute.subject, []).append(dispute)
+    open_disputes = {
         subject.id: [
-            (each.kind, each.record, each.revision)
-            for each in open_[subject.id]
-            if (record := subject.records.get((each.kind, each.record))) is not None
-            and record.revision <= each.revision
+            (dispute.kind, dispute.record, dispute.revision)
+            for dispute in by_subject[subject.id]
+            if (record := subject.records.get((dispute.kind, dispute.record))) is not None
+            and record.revision <= dispute.revision
         ]
-        for subject in (subjects if open_ else ())
-        if subject.id in open_
+        for subject in (subjects if by_subject else ())
+        if subject.id in by_subject
     }
-    return {subject: tuple(sorted(rows)) for subject, rows in found.items() if rows}
+    return {subject: tuple(sorted(rows)) for subject, rows in open_disputes.items() if rows}
 
 
 def cut(
@@ -176,8 +178,8 @@ def cut(
     """Name the state that a document shows, by all that decides its bytes."""
     root = content_root(subjects, pooled=study.pooled)
     parts = (study.digest, study.version, root, study.audience)
-    wanted = (spec.as_of, spec.cutoff, spec.final, spec.look)
-    inputs = " ".join(map(str, (*parts, *wanted, *sorted(disputes.items()), *spec.erased)))
+    limits = (spec.as_of, spec.cutoff, spec.final, spec.look)
+    inputs = " ".join(map(str, (*parts, *limits, *sorted(disputes.items()), *spec.erased)))
     return replace(
         live(study, sums, spec),
         id=hashlib.sha256(inputs.encode()).hexdigest()[:16],
@@ -189,7 +191,7 @@ def cut(
 
 
 def share_as_of(study: Study, subject: Subject, spec: CutSpec) -> Share:
-    """Compute a subject's share as a report asks for it."""
+    """Return a subject's share as a cut sees it."""
     return contribute(study, spec.apply_cutoff(subject), spec.day)
 
 
@@ -201,8 +203,8 @@ KEPT_RECORDS = 100_000
 class Derivations:
     """The subjects as a report sees them, in order of their ids; each reader goes through anew.
 
-    What is derived of the first is kept, so that a study of some hundred subjects is derived once
-    for all its listings; of the others it is made again, so that memory does not grow.
+    The first derivations are kept, so that a study of some hundred subjects is derived once for all
+    its listings; the others are made anew for each reader, so that memory does not grow.
     """
 
     study: Study
@@ -213,29 +215,29 @@ class Derivations:
     _kept: list[Derivation | None] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Derivation]:
-        """Give each subject of which something is left by the cut-off date."""
+        """Yield each subject that has records by the cut-off date."""
         room = KEPT_RECORDS
         for number, subject in enumerate(self.subjects):
             room -= subject.accepted
             if number == len(self._kept) and room >= 0:
                 self._kept.append(self._derive(subject))
-            kept = number < len(self._kept)
-            derivation = self._kept[number] if kept else self._derive(subject)
+            is_kept = number < len(self._kept)
+            derivation = self._kept[number] if is_kept else self._derive(subject)
             if derivation is not None:
                 yield derivation
 
     def _derive(self, subject: Subject) -> Derivation | None:
-        seen = self.spec.apply_cutoff(subject)
-        if self.spec.cutoff and not _is_known(seen):
+        visible = self.spec.apply_cutoff(subject)
+        if self.spec.cutoff and not _is_known(visible):
             return None
-        derivation = Derivation(self.study, seen, self.spec.day)
+        derivation = Derivation(self.study, visible, self.spec.day)
         derivation.disputed = self.disputes.get(subject.id, ())
-        derivation.across = self.survey.discrepancies_of(seen)
+        derivation.across = self.survey.discrepancies_of(visible)
         return derivation
 
 
 def _is_known(subject: Subject) -> bool:
-    """Say whether anything of a subject is left by a cut-off date: else no listing names it."""
+    """Return whether a subject has records by a cut-off date: else no listing names it."""
     return any(not record.void for record in subject.records.values() if record.kind != ERASURE)
 
 
@@ -246,7 +248,7 @@ def report(
     spec: CutSpec = LIVE_SPEC,
     disputes: Iterable[Dispute] = (),
 ) -> Report:
-    """Make everything one cut publishes from the subjects and the sum of the shares of theirs.
+    """Make everything one cut publishes, from the subjects and the sum of their shares.
 
     Subjects come in order of their ids and are read more than once; `sums` hold what is counted
     for every audience.
@@ -255,10 +257,10 @@ def report(
     open_disputes = open_disputes_of(map(spec.apply_cutoff, subjects), disputes)
     survey = CrossSubjectSurvey(map(spec.apply_cutoff, subjects))
     derivations = Derivations(study, subjects, spec, open_disputes, survey)
-    last, beside = 0, Counter({"disputed": sum(map(len, open_disputes.values()))})
-    for each in derivations:
-        last = max(last, each.last_contact)
-        beside.update(rule for rule, _, _ in each.across)
+    last, uncounted = 0, Counter({"disputed": sum(map(len, open_disputes.values()))})
+    for derivation in derivations:
+        last = max(last, derivation.last_contact)
+        uncounted.update(rule for rule, _, _ in derivation.across)
     grids = tables(study, sums, spec=spec)
     participants = flow(study, sums)
     return Report(
@@ -267,7 +269,7 @@ def report(
         flow=participants,
         grids=grids,
         listings=listings.listings(compiled(study), derivations),
-        discrepancies=discrepancies(study, sums, beside),
+        discrepancies=discrepancies(study, sums, uncounted),
         sets=sets(study, sums),
         figures=figures.figures(study, sums),
         methods=methods(study.definition),

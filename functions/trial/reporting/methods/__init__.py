@@ -13,7 +13,7 @@ from trial.tables.grid import Section
 def methods(definition: Definition) -> tuple[Section, ...]:
     """Write the Methods of a definition: its parts in the order in which a recount needs them."""
     words = Wording(definition)
-    found = (
+    parts = (
         *records.sections(definition),
         *design.sections(definition, words),
         *values.sections(definition, words),
@@ -21,4 +21,4 @@ def methods(definition: Definition) -> tuple[Section, ...]:
         *statistics.sections(definition, words),
         *outputs.sections(definition, words),
     )
-    return tuple(section for section in found if section.rows)
+    return tuple(section for section in parts if section.rows)

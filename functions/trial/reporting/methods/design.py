@@ -53,7 +53,7 @@ LIMITS = {
 
 
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
-    """Tell who is analysed, in which arm, and how days and visits count."""
+    """Yield who is analysed, in which arm, and how days and visits count."""
     heads = ("Analysis set", "Subjects of whom", "Sorted by")
     yield Section("sets", "Analysis sets", heads, tuple(_sets(definition, words)))
     yield Section("arms", "Arms", ("Arm", "What it gives"), tuple(_arms(definition)))
@@ -64,25 +64,33 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     of_visits = ("Visit", "Planned day", "Window", "Days from", "Schedule", "Result", "Limit")
     visits = tuple(map(_visit, definition.visits))
     yield Section("visits", "Visit windows", of_visits, visits)
-    rules = tuple(dict.fromkeys(rule for each in definition.visits for rule in _rules(each)))
+    rules = tuple(dict.fromkeys(rule for visit in definition.visits for rule in _rules(visit)))
     yield Section("choices", "Results of a visit", ("Word", "Which results it means"), rules)
 
 
 def _sets(definition: Definition, words: Wording) -> Iterator[tuple[str, ...]]:
-    for _, each in by_name(definition.sets):
-        yield each.label, words.condition(each.condition), _sorted_by(each, definition)
+    for _, analysis_set in by_name(definition.sets):
+        yield (
+            analysis_set.label,
+            words.condition(analysis_set.condition),
+            _sorted_by(analysis_set, definition),
+        )
 
 
-def _sorted_by(each: AnalysisSet, definition: Definition) -> str:
-    return f"{each.arm} arm" if len(definition.arms) > 1 else ""
+def _sorted_by(analysis_set: AnalysisSet, definition: Definition) -> str:
+    return f"{analysis_set.arm} arm" if len(definition.arms) > 1 else ""
 
 
 def _arms(definition: Definition) -> Iterator[tuple[str, ...]]:
     for arm in definition.arms:
-        given = joined(arm.treatments) if arm.treatments else "no treatment is named"
-        yield arm.label, f"{given} (recorded as {arm.id})"
-    used = {each.arm for each in definition.sets.values()} if len(definition.arms) > 1 else set()
-    yield from ((f"Arm as {arm}", words) for arm, words in _ASSIGNED.items() if arm in used)
+        treatments = joined(arm.treatments) if arm.treatments else "no treatment is named"
+        yield arm.label, f"{treatments} (recorded as {arm.id})"
+    assigned = (
+        {analysis_set.arm for analysis_set in definition.sets.values()}
+        if len(definition.arms) > 1
+        else set()
+    )
+    yield from ((f"Arm as {arm}", words) for arm, words in _ASSIGNED.items() if arm in assigned)
     if definition.arms and definition.placebo:
         yield "Doses of 0", f"{joined(definition.placebo)}: a dose of it may be 0"
 
@@ -95,19 +103,22 @@ def _strata(definition: Definition) -> Iterator[tuple[str, ...]]:
 def _days(definition: Definition) -> Iterator[tuple[str, ...]]:
     yield "Study day", f"From {FROM['first-dose']}, and there is no day 0."
     yield "Protocol day", f"From {FROM['enrolment']}."
-    for each in definition.periods:
-        end = "on" if each.last_day is None else f"to {each.last_day}"
-        yield each.label, f"Protocol days {each.first_day} {end}; a record is in it by its date."
+    for period in definition.periods:
+        end = "on" if period.last_day is None else f"to {period.last_day}"
+        yield (
+            period.label,
+            f"Protocol days {period.first_day} {end}; a record is in it by its date.",
+        )
 
 
 def _visit(visit: Visit) -> tuple[str, ...]:
-    """Tell a visit; one without a window is known by the name that it is recorded under."""
-    chosen, limit = _chosen(visit), visit.limit or ""
+    """Return a visit's row; one without a window is recognised by its recorded name."""
+    choice, limit = _chosen(visit), visit.limit or ""
     if visit.window is None:
-        return visit.label, "", "by its name", "", visit.schedule, chosen, limit
-    low, high = ("open" if each is None else str(each) for each in visit.window)
+        return visit.label, "", "by its name", "", visit.schedule, choice, limit
+    low, high = ("open" if bound is None else str(bound) for bound in visit.window)
     window, start = f"{low} to {high}", visit.days_from
-    return visit.label, str(visit.day), window, start, visit.schedule, chosen, limit
+    return visit.label, str(visit.day), window, start, visit.schedule, choice, limit
 
 
 def _chosen(visit: Visit) -> str:
@@ -117,14 +128,14 @@ def _chosen(visit: Visit) -> str:
 
 
 def _rules(visit: Visit) -> Iterator[tuple[str, str]]:
-    """Say what the words mean that tell a visit."""
+    """Yield what the words in a visit's row mean."""
     if visit.window is None:
         yield "by its name", "Results that were recorded under the visit's name."
     else:
         yield f"from {visit.days_from}", f"Days count from {FROM[visit.days_from]}."
-    name, tied, _ = _chosen(visit).partition(",")
+    name, tie, _ = _chosen(visit).partition(",")
     yield name, CHOICES[name]
-    if tied:
+    if tie:
         yield f"tie {visit.tie}", TIES[visit.tie]
     if visit.limit is not None:
         yield visit.limit, LIMITS[visit.limit]

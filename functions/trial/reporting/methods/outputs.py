@@ -30,18 +30,20 @@ _DRAWN = {
 
 
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
-    """Tell the flow's boxes, what figures are read out of, and what listings show."""
+    """Yield the flow's boxes, the sources of figures, and what listings show."""
     boxes = tuple(_boxes(definition, words))
     yield Section("flow", "Participant flow", ("Box", "Whom it counts"), boxes)
     tables = {table.id: labels_of(table) for table in definition.tables}
-    key_results = tuple((each.label, _key_result(each, tables[each.source.table]))
-                    for each in definition.key_results)  # fmt: skip
+    key_results = tuple(
+        (key_result.label, _key_result(key_result, tables[key_result.source.table]))
+        for key_result in definition.key_results
+    )
     yield Section("key-results", "Key results", ("Key result", "Which cell it shows"), key_results)
     figures = tuple(
-        (each.id, _figure(each, tables[each.source.table])) for each in definition.figures
+        (figure.id, _figure(figure, tables[figure.source.table])) for figure in definition.figures
     )
     yield Section("figures", "Figures", ("Figure", "What it draws"), figures)
-    listings = tuple((each.id, _listing(each, words)) for each in definition.listings)
+    listings = tuple((listing.id, _listing(listing, words)) for listing in definition.listings)
     yield Section(
         "listings", "Listings", ("Listing", "What it lists, and in which order"), listings
     )
@@ -50,19 +52,19 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
 def _boxes(definition: Definition, words: Wording) -> Iterator[tuple[str, str]]:
     for stage in definition.flow.stages:
         for box in (stage.box, *stage.side):
-            by = ", by planned arm" if stage.by_arm and definition.arms else ""
-            yield box.label, f"Subjects of whom {words.condition(box.count)}{by}{_reasons(box)}"
+            by_arm = ", by planned arm" if stage.by_arm and definition.arms else ""
+            yield box.label, f"Subjects of whom {words.condition(box.count)}{by_arm}{_reasons(box)}"
 
 
 def _reasons(box: FlowBox) -> str:
-    wanted = box.reasons
-    if wanted is None:
+    reasons = box.reasons
+    if reasons is None:
         return ""
-    if wanted.characteristic is not None:
-        return f"; by {wanted.characteristic}"
+    if reasons.characteristic is not None:
+        return f"; by {reasons.characteristic}"
     return (
-        f"; each with one reason: the field {wanted.field} of {RECORDS[str(wanted.recorded)]}"
-        f"{where(wanted.where)}, of several the first by date that gives one"
+        f"; each with one reason: the field {reasons.field} of {RECORDS[str(reasons.recorded)]}"
+        f"{where(reasons.where)}, of several the first by date that gives one"
     )
 
 
@@ -75,21 +77,21 @@ def _key_result(key_result: KeyResultDefinition, labels: Mapping[str, str]) -> s
 
 
 def _figure(figure: FigureDefinition, labels: Mapping[str, str]) -> str:
-    drawn, source = _DRAWN[figure.kind], figure.source
-    return f"{drawn[0].upper()}{drawn[1:]}; out of table {source.table}, {labels[source.row]}"
+    contents, source = _DRAWN[figure.kind], figure.source
+    return f"{contents[0].upper()}{contents[1:]}; out of table {source.table}, {labels[source.row]}"
 
 
 def _listing(listing: ListingDefinition, words: Wording) -> str:
     match listing.records:
         case str() as kind if kind == SUBJECTS:
-            told = "A row a subject"
+            text = "A row a subject"
         case str() as kind if kind == FINDINGS:
-            told = "A row for each record that does not agree with others"
+            text = "A row for each record that does not agree with others"
         case str() as kind if parameters := parameters_of(kind):
-            told = f"A row a result of {joined(map(words.parameter, parameters))}"
+            text = f"A row a result of {joined(map(words.parameter, parameters))}"
         case kind:
-            told = f"A row for each record of {RECORDS[kind]}{where(listing.where)}"
+            text = f"A row for each record of {RECORDS[kind]}{where(listing.where)}"
     subjects = (
         f", of subjects of whom {words.condition(listing.subjects)}" if listing.subjects else ""
     )
-    return f"{told}{subjects}. {order(listing)}"
+    return f"{text}{subjects}. {order(listing)}"

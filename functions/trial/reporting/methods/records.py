@@ -162,20 +162,20 @@ _SEVERITIES = {
 
 
 def _discrepancies(definition: Definition) -> Iterator[tuple[str, str]]:
-    """Tell the rules that look for records that do not agree."""
+    """Yield the rules that look for records that do not agree."""
     for name, rule in RULES.items():
         if definition.discrepancies.wanted(name):
             yield name, f"{rule.label} ({_SEVERITIES[rule.severity]})"
 
 
 def sections(definition: Definition) -> Iterator[Section]:
-    """Tell which records count and when a value is due."""
+    """Yield which records count and when a value is due."""
     after = _AFTER[definition.samples_after_discontinuation]
     rules = (*_RULES, ("After discontinuation", after))
     yield Section("records", "Records", ("Rule", "What it says"), rules)
     missing = *((STAND_INS[name], words) for name, words in _STAND_INS.items()), *_CARRIED
     heads = ("Short name", "What stands in for a value that is due and missing")
     yield Section("missing", "Missing values", heads, missing)
-    found = tuple(_discrepancies(definition))
-    yield Section("discrepancies", "Discrepancies", ("Rule", "What it finds"), found)
+    discrepancies = tuple(_discrepancies(definition))
+    yield Section("discrepancies", "Discrepancies", ("Rule", "What it finds"), discrepancies)
     yield Section("due", "When a value is due", ("What", "When it is due"), _DUE)

@@ -43,83 +43,85 @@ _WEIGHTS = {"equal": EQUAL, "observed": OBSERVED}
 
 
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
-    """Tell the columns, then the rows."""
-    told = Rows(definition, words)
-    columns = tuple(row for table in definition.tables for row in told.columns(table))
+    """Yield the columns, then the rows."""
+    descriptions = Rows(definition, words)
+    columns = tuple(row for table in definition.tables for row in descriptions.columns(table))
     heads = ("Table", "Column", "Whom it counts, or what it compares")
     yield Section("columns", "Columns of the tables: denominators and comparisons", heads, columns)
-    rows = tuple(row for table in definition.tables for row in told.rows(table))
+    rows = tuple(row for table in definition.tables for row in descriptions.rows(table))
     yield Section("rows", "Rows of the tables", ("Table", "Row", "What it counts"), rows)
 
 
 class Rows:
-    """Tells the columns and rows of a definition's tables."""
+    """The columns and rows of a definition's tables in words."""
 
     def __init__(self, definition: Definition, words: Wording) -> None:
-        """Know what they name."""
+        """Keep the definition, whose names are spelled out."""
         self._definition = definition
         self._words = words
 
     def columns(self, table: Table) -> Iterator[tuple[str, str, str]]:
-        """Tell each column of a table, together those of whom the same is to be said."""
-        labels = {each.id: each.label for each in table.columns}
-        told: dict[str, list[str]] = {}
+        """Yield each column of a table; columns with the same text come together."""
+        labels = {
+            column_definition.id: column_definition.label for column_definition in table.columns
+        }
+        columns_by_text: dict[str, list[str]] = {}
         for column in table.columns:
-            told.setdefault(self._column(column, labels), []).append(column.label)
-        yield from ((table.id, ", ".join(named), text) for text, named in told.items())
+            columns_by_text.setdefault(self._column(column, labels), []).append(column.label)
+        yield from ((table.id, ", ".join(named), text) for text, named in columns_by_text.items())
 
     def _column(self, column: TableColumn, labels: Mapping[str, str]) -> str:
         if column.compare is not None:
-            reference, *others = (labels[each] for each in column.compare)
+            reference, *others = (labels[compared] for compared in column.compare)
             against = f"Compares {joined(others)} with {reference}, the reference"
             return f"{against}: {COUNTS[column.counts]}, {MEANS[column.means]}."
-        chosen = self._definition.sets[str(column.set)]
-        arms = {each.id: each.label for each in self._definition.arms}
-        arm = f", {chosen.arm} arm {arms[column.arm]}" if column.arm else ""
-        told = f"N is the number of subjects of the analysis set {chosen.label}{arm}."
+        analysis_set = self._definition.sets[str(column.set)]
+        arms = {compared.id: compared.label for compared in self._definition.arms}
+        arm = f", {analysis_set.arm} arm {arms[column.arm]}" if column.arm else ""
+        text = f"N is the number of subjects of the analysis set {analysis_set.label}{arm}."
         if column.where is None:
-            return told
-        return f"{told} Shown are those of them of whom {self._words.condition(column.where)}."
+            return text
+        return f"{text} Shown are those of them of whom {self._words.condition(column.where)}."
 
     def rows(self, table: Table) -> Iterator[tuple[str, str, str]]:
-        """Tell each row of a table; headings count nothing."""
-        labels = {each.id: each.label for each in table.columns}
+        """Yield each row of a table; headings count nothing."""
+        labels = {column.id: column.label for column in table.columns}
         for row in table.rows:
             if row.kind is not None:
                 yield table.id, row.label or row.id, f"{self.row(row, labels)}."
 
     def row(self, row: TableRow, columns: Mapping[str, str]) -> str:
-        """Say what a row counts, without a full stop; `columns` gives the columns' labels."""
-        kind = next(each for each in ROW_KINDS if each == row.kind)
-        told: str = getattr(self, f"_{kind}")(row, columns)
+        """Return what a row counts, without a full stop; `columns` gives the columns' labels."""
+        kind = next(row_kind for row_kind in ROW_KINDS if row_kind == row.kind)
+        text: str = getattr(self, f"_{kind}")(row, columns)
         visits = "" if row.visits is None else f"; a row for each of {self._visits(row)}"
         only = f"; only of subjects of whom {self._words.condition(row.where)}" if row.where else ""
-        return f"{told}{only}{visits}"
+        return f"{text}{only}{visits}"
 
     def _visits(self, row: TableRow) -> str:
-        visits = {each.id: each.label for each in self._definition.visits}
+        visits = {visit.id: visit.label for visit in self._definition.visits}
         return joined(
             visits.values() if row.visits == "all" else (visits[v] for v in row.visits or ())
         )
 
     @staticmethod
-    def _by_column(given: Any, tell: Callable[[Any], str], columns: Mapping[str, str]) -> str:  # noqa: ANN401
-        """Tell what all columns show or, where they differ, what each shows."""
-        if not isinstance(given, dict):
-            return tell(given)
-        told: dict[str, list[str]] = {}
-        for name, each in ((name, given[name]) for name in columns if name in given):
-            told.setdefault(tell(each), []).append(columns[name])
-        return "; ".join(f"{joined(names)}: {text}" for text, names in told.items())
+    def _by_column(parts: Any, describe: Callable[[Any], str], columns: Mapping[str, str]) -> str:  # noqa: ANN401
+        """Return what all columns show or, where they differ, what each shows."""
+        if not isinstance(parts, dict):
+            return describe(parts)
+        columns_by_text: dict[str, list[str]] = {}
+        for name, part in ((name, parts[name]) for name in columns if name in parts):
+            columns_by_text.setdefault(describe(part), []).append(columns[name])
+        return "; ".join(f"{joined(names)}: {text}" for text, names in columns_by_text.items())
 
     def _count(self, row: TableRow, columns: Mapping[str, str]) -> str:
-        told = self._by_column(row.count, self._words.condition, columns)
+        text = self._by_column(row.count, self._words.condition, columns)
         exact = f", with the exact interval ({CLOPPER_PEARSON}, 95 %)" if row.interval else ""
-        start = f"Subjects of whom{':' if isinstance(row.count, dict) else ''} {told}"
+        start = f"Subjects of whom{':' if isinstance(row.count, dict) else ''} {text}"
         return f"{start}, in percent of {self._of(row)}{exact}"
 
     def _of(self, row: TableRow) -> str:
-        """Say what percentages are of."""
+        """Return what percentages are of."""
         if row.denominator in ("determined", None):
             return "those for whom it is determined"
         if row.denominator == "column":
@@ -127,26 +129,26 @@ class Rows:
         return f"those of whom {self._words.condition(row.denominator)}"
 
     def _not_due(self, row: TableRow, columns: Mapping[str, str]) -> str:
-        told = self._by_column(row.not_due, self._words.condition, columns)
-        return f"Subjects of whom it is not yet due to say whether {told}"
+        text = self._by_column(row.not_due, self._words.condition, columns)
+        return f"Subjects of whom it is not yet due to say whether {text}"
 
     def _levels(self, row: TableRow, _columns: Mapping[str, str]) -> str:
-        wanted = row.levels
-        assert wanted is not None
-        if wanted.characteristic is not None:
-            told = f"Subjects by {self._words.category(wanted.characteristic)}"
+        levels = row.levels
+        assert levels is not None
+        if levels.characteristic is not None:
+            text = f"Subjects by {self._words.category(levels.characteristic)}"
             if row.denominator is None:
-                told += ", in percent of those whose level is known"
+                text += ", in percent of those whose level is known"
         else:
-            records = f"{RECORDS[str(wanted.recorded)]}{where(wanted.where)}"
-            told = f"Subjects by the field {wanted.field} of {records}, once at each of its levels"
-        told += f", in percent of {self._of(row)}" if row.denominator is not None else ""
-        named = joined(f"{each.label} ({each.value})" for each in wanted.values)
-        return f"{told}; in this order: {named}; others by frequency" if wanted.values else told
+            records = f"{RECORDS[str(levels.recorded)]}{where(levels.where)}"
+            text = f"Subjects by the field {levels.field} of {records}, once at each of its levels"
+        text += f", in percent of {self._of(row)}" if row.denominator is not None else ""
+        named = joined(f"{level.label} ({level.value})" for level in levels.values)
+        return f"{text}; in this order: {named}; others by frequency" if levels.values else text
 
     def _summary(self, row: TableRow, columns: Mapping[str, str]) -> str:
-        told = self._by_column(row.summary, self._words.measure, columns)
-        return f"Describes {told}"
+        text = self._by_column(row.summary, self._words.measure, columns)
+        return f"Describes {text}"
 
     def _pairs(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         first, second = map(self._words.condition, row.pairs or ())
@@ -161,26 +163,28 @@ class Rows:
         return f"Subjects with {self._words.events(row.events)}; and how many such events"
 
     def _terms(self, row: TableRow, _columns: Mapping[str, str]) -> str:
-        wanted = row.terms
-        assert wanted is not None
-        events = self._words.events(wanted.filter)
-        parts = [f"Subjects with {events}, once a row, and events, by {_BY[wanted.by]}"]
-        parts += ["grouped terms count as their group"] if wanted.pooled else []
-        if (least := wanted.minimum_percent) is not None:
+        terms = row.terms
+        assert terms is not None
+        events = self._words.events(terms.filter)
+        parts = [f"Subjects with {events}, once a row, and events, by {_BY[terms.by]}"]
+        parts += ["grouped terms count as their group"] if terms.pooled else []
+        if (least := terms.minimum_percent) is not None:
             parts.append(f"only what at least {least:f} % (not rounded) of a column have")
-        if wanted.worst is not None:
-            parts.append(f"below each, subjects by the worst {wanted.worst.field} of these events")
+        if terms.worst is not None:
+            parts.append(f"below each, subjects by the worst {terms.worst.field} of these events")
         return "; ".join(parts)
 
     def _worst(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         assert row.worst is not None
-        levels = joined(f"{each.label} ({each.value})" for each in row.worst.levels)
+        levels = joined(f"{level.label} ({level.value})" for level in row.worst.levels)
         events = self._words.events(row.worst.filter)
         return f"Subjects by the worst {row.worst.field} of {events}; from the mildest: {levels}"
 
     def _shift(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         assert row.shift is not None
-        before, after = (self._words.category(each) for each in (row.shift.before, row.shift.after))
+        before, after = (
+            self._words.category(category) for category in (row.shift.before, row.shift.after)
+        )
         return f"Subjects by {before} (before) and {after} (after), of those with both"
 
     def _stratified(self, row: TableRow, _columns: Mapping[str, str]) -> str:
@@ -193,33 +197,33 @@ class Rows:
         )
 
     def _ancova(self, row: TableRow, _columns: Mapping[str, str]) -> str:
-        asked = row.ancova
-        assert asked is not None
+        model = row.ancova
+        assert model is not None
         words = self._words
         factors = [
             "the arm",
-            *map(words.category, asked.factors),
-            *map(words.measure, asked.covariates),
+            *map(words.category, model.factors),
+            *map(words.measure, model.covariates),
         ]
-        parts = [f"Analysis of covariance of {words.measure(asked.measure)} on {joined(factors)}"]
+        parts = [f"Analysis of covariance of {words.measure(model.measure)} on {joined(factors)}"]
         parts += [f"levels of {words.category(name)} with fewer than {pool.minimum} subjects of"
                   f" {self._definition.sets[pool.set].label} in any arm are pooled"
-                  for name, pool in by_name(asked.pool)]  # fmt: skip
-        parts.append(f"by arm, {_WEIGHTS[asked.weights]}")
+                  for name, pool in by_name(model.pool)]  # fmt: skip
+        parts.append(f"by arm, {_WEIGHTS[model.weights]}")
         parts.append("two columns by the difference with its t interval, more by type III F")
-        if asked.scores is not None:
-            scores = joined(f"{arm} {score:f}" for arm, score in by_name(asked.scores))
+        if model.scores is not None:
+            scores = joined(f"{arm} {score:f}" for arm, score in by_name(model.scores))
             parts.append(f"{TREND}: {scores}")
         return "; ".join((*parts, "who lacks any of these values is left out"))
 
     def _survival(self, row: TableRow, _columns: Mapping[str, str]) -> str:
-        asked = row.survival
-        assert asked is not None
-        named = joined(map(self._words.category, asked.strata))
-        strata = f", stratified by {named}" if asked.strata else ""
-        days = f", at days {joined(map(str, asked.at))}" if asked.at else ""
+        survival = row.survival
+        assert survival is not None
+        named = joined(map(self._words.category, survival.strata))
+        strata = f", stratified by {named}" if survival.strata else ""
+        days = f", at days {joined(map(str, survival.at))}" if survival.at else ""
         return (
-            f"{time(self._definition.times[asked.time], self._words)} {KAPLAN_MEIER}{days},"
+            f"{time(self._definition.times[survival.time], self._words)} {KAPLAN_MEIER}{days},"
             f" limits by {GREENWOOD_LOG_LOG}; quartiles with limits by {BROOKMEYER_CROWLEY};"
             f" compared by the {LOG_RANK} test{strata}"
         )

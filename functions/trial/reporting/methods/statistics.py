@@ -35,12 +35,12 @@ _PRINTED = (
 
 
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
-    """Tell statistics, how numbers are printed, when they are final, and which tests confirm."""
+    """Yield statistics, how numbers are printed, when they are final, and which tests confirm."""
     heads = ("Statistic", "How it is computed and printed")
-    described = ((known.label, known.method) for known in SUMMARY_STATISTICS.values())
+    described = ((statistic.label, statistic.method) for statistic in SUMMARY_STATISTICS.values())
     yield Section("statistics", "Statistics", heads, (*described, *_PRINTED))
-    told = tuple(_completion(definition, words))
-    yield Section("completion", "Interim and final", ("State", "When"), told)
+    states = tuple(_completion(definition, words))
+    yield Section("completion", "Interim and final", ("State", "When"), states)
     yield Section("testing", "Tests", ("Test", "What it decides"), tuple(_tests(definition)))
 
 
@@ -51,10 +51,10 @@ def _completion(definition: Definition, words: Wording) -> Iterator[tuple[str, s
         planned = f"there are at least {declared.planned} subjects" if declared.planned else (
             "there is a subject"
         )  # fmt: skip
-        met = words.condition(declared.condition)
+        condition = words.condition(declared.condition)
         when = (
-            f"As soon as {planned} in the set {label} and of all of them holds: {met}; they then"
-            f" have {declared.label}."
+            f"As soon as {planned} in the set {label} and of all of them holds: {condition};"
+            f" they then have {declared.label}."
         )
         yield "Final", when
     yield "Interim", "Any other. A report that was asked for as final is final and says so."

@@ -25,33 +25,38 @@ _MISSING_ONSET = {
 
 
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
-    """Tell what is measured of a subject, and how adverse events are read."""
+    """Yield what is measured of a subject, and how adverse events are read."""
     parameters = tuple(_parameters(definition))
     yield Section("parameters", "Parameters", ("Parameter", "How results are read"), parameters)
     facts = tuple(_characteristics(definition))
     yield Section("characteristics", "Facts of enrolment", ("Fact", "What it can be"), facts)
     baselines = tuple(
-        (name, _baseline(each, definition)) for name, each in by_name(definition.baselines)
+        (name, _baseline(baseline, definition)) for name, baseline in by_name(definition.baselines)
     )
     yield Section("baselines", "Baselines", ("Baseline", "Which result it is"), baselines)
     measures = tuple(
-        (f"{each.label} ({name})" if each.label else name, words.measure(each))
-        for name, each in by_name(definition.measures)
+        (f"{measure.label} ({name})" if measure.label else name, words.measure(measure))
+        for name, measure in by_name(definition.measures)
     )
     heads = ("Measure", "Its value of a subject, and what stands in where it is missing")
     yield Section("measures", "Measures and missing values", heads, measures)
-    classes = tuple((each.label, _classes(each, words)) for _, each in by_name(definition.classes))
+    classes = tuple(
+        (category.label, _classes(category, words)) for _, category in by_name(definition.classes)
+    )
     yield Section("classes", "Classes", ("Class of", "Its classes"), classes)
-    times = tuple((each.label, time(each, words)) for _, each in by_name(definition.times))
+    times = tuple(
+        (time_to_event.label, time(time_to_event, words))
+        for _, time_to_event in by_name(definition.times)
+    )
     yield Section("times", "Times to event", ("Time", "From when to when"), times)
     events = tuple(_events(definition.adverse_events))
     yield Section("adverse-events", "Adverse events", ("Rule", "What it says"), events)
 
 
 def _parameters(definition: Definition) -> Iterator[tuple[str, str]]:
-    for _, each in by_name(definition.parameters):
-        label = f"{each.label} ({each.unit})" if each.unit else each.label
-        yield label, "; ".join(_read(each, definition))
+    for _, parameter in by_name(definition.parameters):
+        label = f"{parameter.label} ({parameter.unit})" if parameter.unit else parameter.label
+        yield label, "; ".join(_read(parameter, definition))
 
 
 def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
@@ -69,7 +74,7 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
         yield from (f"in {unit}, times {factor:f}" for unit, factor in by_name(parameter.units))
         low, high = parameter.minimum, parameter.maximum
         if low is not None or high is not None:
-            ends = ("any" if each is None else f"{each:f}" for each in (low, high))
+            ends = ("any" if limit is None else f"{limit:f}" for limit in (low, high))
             yield f"refused outside {' to '.join(ends)}"
         yield _BELOW[parameter.below_quantification]
         yield "one above a limit (>x) counts as x"
@@ -77,7 +82,7 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
 
 
 def _kept(precision: Precision) -> str:
-    """Say how finely a number is kept and printed."""
+    """Return to how many decimals a number is kept and printed."""
     printed = f"data are printed to {precision.decimals} decimals"
     if precision.rounded:
         return f"rounded half up to {precision.places} decimals, which count; {printed}"
@@ -87,14 +92,17 @@ def _kept(precision: Precision) -> str:
 
 
 def _characteristics(definition: Definition) -> Iterator[tuple[str, str]]:
-    for _, each in by_name(definition.characteristics):
-        if each.levels is not None:
-            yield each.label, f"One of {joined(each.levels, 'or')}"
+    for _, characteristic in by_name(definition.characteristics):
+        if characteristic.levels is not None:
+            yield characteristic.label, f"One of {joined(characteristic.levels, 'or')}"
             continue
-        ends = ("any" if end is None else f"{end:f}" for end in (each.minimum, each.maximum))
-        unit = f" {each.unit}" if each.unit else ""
+        ends = (
+            "any" if end is None else f"{end:f}"
+            for end in (characteristic.minimum, characteristic.maximum)
+        )
+        unit = f" {characteristic.unit}" if characteristic.unit else ""
         number = f"A number{unit} from {' to '.join(ends)}"
-        yield each.label, f"{number}; {_kept(each.precision)}"
+        yield characteristic.label, f"{number}; {_kept(characteristic.precision)}"
 
 
 def _baseline(baseline: Baseline, definition: Definition) -> str:
@@ -102,26 +110,26 @@ def _baseline(baseline: Baseline, definition: Definition) -> str:
         return (
             "The last result at or before the first dose (by time where both have one, else by day)"
         )
-    visit = next(each for each in definition.visits if each.id == baseline.visit)
+    visit = next(candidate for candidate in definition.visits if candidate.id == baseline.visit)
     return f"The result that counts at the visit {visit.label}"
 
 
 def _classes(classes: Classes, words: Wording) -> str:
     unit = words.unit(classes.measure)
-    told = [f"{each.label}: {bounds(each, unit)}" for each in classes.classes]
-    labels = {each.value: each.label for each in classes.classes}
+    parts = [f"{level.label}: {bounds(level, unit)}" for level in classes.classes]
+    labels = {level.value: level.label for level in classes.classes}
     missing = "is in no class" if classes.missing is None else (
         f"is in the class {labels.get(classes.missing, classes.missing)}"
     )  # fmt: skip
     return (
-        f"Of {words.measure(classes.measure)}: {'; '.join(told)}. The first whose bounds hold;"
+        f"Of {words.measure(classes.measure)}: {'; '.join(parts)}. The first whose bounds hold;"
         f" who has no value {missing}."
     )
 
 
 def time(time: TimeToEvent, words: Wording) -> str:
-    """Tell a time to event."""
-    events, ends = (joined(map(words.date, each), "or") for each in (time.events, time.censored))
+    """Return a time to event in words."""
+    events, ends = (joined(map(words.date, dates), "or") for dates in (time.events, time.censored))
     censored = f"{ends}, " if time.censored else ""
     return (
         f"Days from {words.date(time.start)}, which is day 1, to the first of {events} on or after"

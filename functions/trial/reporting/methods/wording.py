@@ -85,36 +85,36 @@ _BOUNDS = {
 
 
 def labels_of(table: Table) -> dict[str, str]:
-    """Give what the rows and the columns of a table are called, by their ids."""
-    rows = {each.id: each.label for each in table.rows}
-    return rows | {each.id: each.label for each in table.columns}
+    """Return the labels of the rows and the columns of a table, by their ids."""
+    rows = {row.id: row.label for row in table.rows}
+    return rows | {column.id: column.label for column in table.columns}
 
 
 def by_name[Part](parts: Mapping[str, Part]) -> Iterator[tuple[str, Part]]:
-    """Give the members of an object in order of their names: how they were written says nothing."""
-    yield from sorted(parts.items(), key=lambda each: each[0])
+    """Yield the members of an object in order of their names: their written order means nothing."""
+    yield from sorted(parts.items(), key=lambda member: member[0])
 
 
 def joined(texts: Iterable[str], last: str = "and") -> str:
     """Join texts as a sentence does: a, b and c."""
-    *before, end = [isolated(each) for each in texts] or [""]
+    *before, end = [isolated(text) for text in texts] or [""]
     return f"{', '.join(before)} {last} {end}" if before else end
 
 
 def where(fields: Where) -> str:
-    """Say which values the fields of a record must have."""
-    told = (
+    """Return which values the fields of a record must have."""
+    conditions = (
         f"{name} = {joined([value] if isinstance(value, str) else value, 'or')}"
         for name, value in by_name(fields)
     )
-    return f" ({', '.join(told)})" if fields else ""
+    return f" ({', '.join(conditions)})" if fields else ""
 
 
-def bounds(wanted: Bounds, unit: str = "") -> str:
-    """Say within which bounds a value must lie."""
+def bounds(limits: Bounds, unit: str = "") -> str:
+    """Return within which bounds a value must lie."""
     after = f" {unit}" if unit else ""
-    given = ((words, getattr(wanted, name)) for name, words in _BOUNDS.items())
-    return joined(f"{words} {value:f}{after}" for words, value in given if value is not None)
+    values = ((words, getattr(limits, name)) for name, words in _BOUNDS.items())
+    return joined(f"{words} {value:f}{after}" for words, value in values if value is not None)
 
 
 def _baseline(name: str) -> str:
@@ -122,22 +122,22 @@ def _baseline(name: str) -> str:
 
 
 class Wording:
-    """Tells the parts of one definition."""
+    """The parts of one definition in words."""
 
     def __init__(self, definition: Definition) -> None:
-        """Know what its parts name."""
+        """Keep the definition, whose names are spelled out."""
         self._definition = definition
-        self._visits = {each.id: each.label for each in definition.visits}
+        self._visits = {visit.id: visit.label for visit in definition.visits}
 
     # Conditions
 
     def condition(self, ref: Ref) -> str:
-        """Say when a condition, by its name or as written in place, is true of a subject."""
+        """Return when a condition, by its name or as written in place, is true of a subject."""
         if not isinstance(ref, Condition):
             return self.condition(self._definition.conditions[ref])
-        form = next(each for each in CONDITION_FORMS if getattr(ref, each) is not None)
-        told: str = getattr(self, f"_{form}")(ref)
-        return told
+        form = next(name for name in CONDITION_FORMS if getattr(ref, name) is not None)
+        text: str = getattr(self, f"_{form}")(ref)
+        return text
 
     def _all(self, condition: Condition) -> str:
         return " and ".join(map(self._part, condition.all or ())) or "always"
@@ -147,26 +147,26 @@ class Wording:
 
     def _none(self, condition: Condition) -> str:
         refs = condition.none or []
-        told = "; ".join(map(self.condition, refs))
-        return f"not ({told})" if len(refs) == 1 else f"none of ({told})"
+        text = "; ".join(map(self.condition, refs))
+        return f"not ({text})" if len(refs) == 1 else f"none of ({text})"
 
     def _part(self, ref: Ref) -> str:
-        """Tell a condition within another: one that joins several stands in brackets."""
-        found = ref if isinstance(ref, Condition) else self._definition.conditions[ref]
-        told = self.condition(found)
-        several = any(len(each or ()) > 1 for each in (found.all, found.any))
-        return f"({told})" if several or ";" in told else told
+        """Return a condition within another: one that joins several stands in brackets."""
+        condition = ref if isinstance(ref, Condition) else self._definition.conditions[ref]
+        text = self.condition(condition)
+        several = any(len(parts or ()) > 1 for parts in (condition.all, condition.any))
+        return f"({text})" if several or ";" in text else text
 
     def _recorded(self, condition: Condition) -> str:
-        told = f"{RECORDS[str(condition.recorded)]} is recorded{where(condition.where)}"
+        text = f"{RECORDS[str(condition.recorded)]} is recorded{where(condition.where)}"
         if condition.period is None:
-            return told
-        return f"{told}, dated in the period {self.period(condition.period)}"
+            return text
+        return f"{text}, dated in the period {self.period(condition.period)}"
 
     def _characteristic(self, condition: Condition) -> str:
         name = str(condition.characteristic)
         labels = self.labels(name)
-        levels = (labels.get(each, each) or "not reported" for each in condition.levels)
+        levels = (labels.get(level, level) or "not reported" for level in condition.levels)
         return f"{self.category(name)} is {joined(levels, 'or')}"
 
     def _adverse_event(self, condition: Condition) -> str:
@@ -175,35 +175,35 @@ class Wording:
 
     def _measure(self, condition: Condition) -> str:
         assert condition.measure is not None
-        told = self.measure(condition.measure)
+        text = self.measure(condition.measure)
         if condition.assessed:
-            return f"there is a value of {told}"
+            return f"there is a value of {text}"
         counted = "counts as a failure" if condition.missing == "failure" else "is left out"
         within = bounds(condition, self.unit(condition.measure))
-        return f"{told} is {within} (a value that is due and missing {counted})"
+        return f"{text} is {within} (a value that is due and missing {counted})"
 
     # Measures
 
     def measure(self, ref: str | Measure) -> str:
-        """Say what a measure, by its name or as written in place, is.
+        """Return what a measure, by its name or as written in place, is.
 
         One that is made of others goes by its name: `Measures` spell it out.
         """
         if isinstance(ref, str):
             named = self._definition.measures[ref]
-            made = named.by_arm is not None or named.difference is not None
-            return f"the measure {ref}" if made else self.measure(named)
-        form = next(each for each in MEASURE_FORMS if getattr(ref, each) is not None)
-        told: str = getattr(self, f"_of_{form}")(ref)
-        return told
+            composed = named.by_arm is not None or named.difference is not None
+            return f"the measure {ref}" if composed else self.measure(named)
+        form = next(name for name in MEASURE_FORMS if getattr(ref, name) is not None)
+        text: str = getattr(self, f"_of_{form}")(ref)
+        return text
 
     def _of_characteristic(self, measure: Measure) -> str:
         return f"{self.category(str(measure.characteristic))} as recorded at enrolment"
 
     def _of_parameter(self, measure: Measure) -> str:
-        told = f"{self._changed(measure)}{where(measure.where)}{self._taken(measure)}"
+        text = f"{self._changed(measure)}{where(measure.where)}{self._taken(measure)}"
         stand_in = STAND_INS[measure.missing]
-        return f"{told} ({stand_in} where it is due and missing)" if stand_in else told
+        return f"{text} ({stand_in} where it is due and missing)" if stand_in else text
 
     def _changed(self, measure: Measure) -> str:
         parameter = self.parameter(str(measure.parameter))
@@ -223,8 +223,8 @@ class Wording:
         return f"{joint} {_baseline(measure.at)}"
 
     def _of_records(self, measure: Measure) -> str:
-        what = RECORDS[str(measure.records)]
-        return f"how many times {what}{where(measure.where)} is recorded"
+        record = RECORDS[str(measure.records)]
+        return f"how many times {record}{where(measure.where)} is recorded"
 
     def _of_days(self, measure: Measure) -> str:
         assert measure.days is not None
@@ -233,16 +233,16 @@ class Wording:
 
     def _of_by_arm(self, measure: Measure) -> str:
         labels = self.labels(ARM)
-        told = (f"{labels.get(arm, arm)}: {self.measure(ref)}"
+        text = (f"{labels.get(arm, arm)}: {self.measure(ref)}"
                 for arm, ref in by_name(measure.by_arm or {}))  # fmt: skip
-        return f"by planned arm ({'; '.join(told)})"
+        return f"by planned arm ({'; '.join(text)})"
 
     def _of_difference(self, measure: Measure) -> str:
         first, second = map(self.measure, measure.difference or ())
         return f"({first}) less ({second}), of subjects who have both"
 
     def unit(self, ref: str | Measure) -> str:
-        """Give the unit of a measure; '' where it has none."""
+        """Return the unit of a measure; '' where it has none."""
         if isinstance(ref, str):
             return self.unit(self._definition.measures[ref])
         if ref.percent_change_from is not None:
@@ -251,13 +251,13 @@ class Wording:
             return self._definition.parameters[ref.parameter].unit
         if ref.characteristic in self._definition.characteristics:
             return self._definition.characteristics[str(ref.characteristic)].unit
-        inner = [*(each for _, each in by_name(ref.by_arm or {})), *(ref.difference or ())]
+        inner = [*(part for _, part in by_name(ref.by_arm or {})), *(ref.difference or ())]
         return self.unit(inner[0]) if inner else "days" if ref.days is not None else ""
 
     # Dates
 
     def date(self, ref: DateRef) -> str:
-        """Say which date is meant."""
+        """Return which date is meant."""
         match ref:
             case RecordDate():
                 return f"the {ref.which} date of {RECORDS[ref.recorded]}{where(ref.where)}"
@@ -265,35 +265,35 @@ class Wording:
                 return f"the onset of the {ref.which} of {self.events(ref.adverse_event)}"
             case ResultDate():
                 parameter = self._definition.parameters[ref.parameter]
-                told = (
+                text = (
                     f"the first result of {parameter.label}{where(ref.where)} after the first dose"
                 )
                 within = bounds(ref, parameter.unit)
-                return f"{told} that is {within}" if within else told
+                return f"{text} that is {within}" if within else text
             case _:
                 return DATES[ref]
 
     # Adverse events
 
-    def events(self, wanted: AdverseEventFilter) -> str:
-        """Say which adverse events are meant."""
-        parts = [words for words in (_told(name, getattr(wanted, name)) for name in _EVENTS)
-                 if words]  # fmt: skip
-        if named := [*wanted.groups, *wanted.terms]:
+    def events(self, event_filter: AdverseEventFilter) -> str:
+        """Return which adverse events a filter selects."""
+        words = (_filter_part(name, getattr(event_filter, name)) for name in _EVENTS)
+        parts = list(filter(None, words))
+        if named := [*event_filter.groups, *event_filter.terms]:
             groups = self._definition.adverse_events.groups
-            spelled = {each.label: f"{each.label} ({', '.join(each.terms)})" for each in groups}
+            spelled = {group.label: f"{group.label} ({', '.join(group.terms)})" for group in groups}
             parts.append(f"preferred term {joined((spelled.get(n, n) for n in named), 'or')}")
         return f"an adverse event: {'; '.join(parts)}" if parts else "an adverse event of any kind"
 
     # Names
 
     def parameter(self, name: str) -> str:
-        """Name a parameter with its unit."""
+        """Return a parameter's label with its unit."""
         parameter = self._definition.parameters[name]
         return f"{parameter.label} ({parameter.unit})" if parameter.unit else parameter.label
 
     def category(self, name: str) -> str:
-        """Name what sorts subjects."""
+        """Return what a category is called."""
         definition = self._definition
         if name == ARM:
             return "the planned arm"
@@ -303,15 +303,17 @@ class Wording:
         return f"the stratum {name}" if name in definition.strata else name
 
     def labels(self, name: str) -> dict[str, str]:
-        """Give what the levels of a category are called, where that is not what they are."""
+        """Return the labels of a category's levels, where they differ from the values."""
         if name == ARM:
-            return {each.id: each.label for each in self._definition.arms}
+            return {arm.id: arm.label for arm in self._definition.arms}
         classes = self._definition.classes.get(name)
-        return {each.value: each.label for each in classes.classes} if classes else {}
+        return {level.value: level.label for level in classes.classes} if classes else {}
 
     def period(self, name: str) -> str:
-        """Give the label of a period."""
-        return next(each.label for each in self._definition.periods if each.id == name)
+        """Return the label of a period."""
+        return next(
+            definition.label for definition in self._definition.periods if definition.id == name
+        )
 
 
 _EVENTS: dict[str, str | tuple[str, str]] = {
@@ -328,8 +330,8 @@ _EVENTS: dict[str, str | tuple[str, str]] = {
 }
 
 
-def _told(name: str, value: object) -> str:
-    """Say what one part of a filter of adverse events demands; '' where it demands nothing."""
+def _filter_part(name: str, value: object) -> str:
+    """Return what one part of a filter of adverse events requires; '' where it requires nothing."""
     words = _EVENTS[name]
     if value is None or value == []:
         return ""
