@@ -19,7 +19,7 @@ from trial.reporting import report
 from trial.statistics import cells
 from trial.statistics.cells import Cells
 from trial.store import keys
-from trial.subject.fold import Record, Subject, gather
+from trial.subject.fold import Record, Subject, fold_all
 
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
 _CHUNK = 500
@@ -35,7 +35,7 @@ def models() -> list[Subject]:
     of: dict[str, list[Any]] = {}
     for entry in world.entries():
         of.setdefault(entry.subject, []).append(entry)
-    return [gather(name, entries) for name, entries in sorted(of.items())]
+    return [fold_all(name, entries) for name, entries in sorted(of.items())]
 
 
 def jittered(number: int) -> Subject:

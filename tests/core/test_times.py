@@ -12,7 +12,7 @@ from builders import (
     dose,
     enrolment,
     entry,
-    gather,
+    fold_all,
     measured,
     tiny,
 )
@@ -37,7 +37,7 @@ TIME: dict[str, Any] = {
 def time_of(*entries: Entry, cutoff: str | None = None, **changes: Any) -> Time | None:
     study = tiny(times={"new": TIME | changes})
     at = dates.earliest(cutoff) if cutoff else None
-    state = gather("S-1", entries)
+    state = fold_all("S-1", entries)
     return report.compiled(study).rules.time("new", "")(Derivation(study, state, at))
 
 
