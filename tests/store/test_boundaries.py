@@ -179,8 +179,8 @@ class TestRetention:
         locked: bool,  # noqa: FBT001
     ) -> None:
         retention = Retention("GOVERNANCE", days, lambda: START)
-        assert bool(retention.arguments(object_keys.cut("c"))) == locked
-        assert retention.arguments(object_keys.LIVE) == {}
+        assert bool(retention.lock_arguments(object_keys.cut_prefix("c"))) == locked
+        assert retention.lock_arguments(object_keys.LIVE) == {}
 
 
 class TestDeadlines:

@@ -93,7 +93,9 @@ class Attestor:
         statement = self._sign(cut, digests, link)
         # The chain's end is written only if it is still the one that was read: two publishers
         # cannot both follow the same statement.
-        if not self.documents.follow(self.study, self.audience, statement.content, tag):
+        if not self.documents.replace_last_signature(
+            self.study, self.audience, statement.content, tag
+        ):
             raise Unavailable("another cut was signed meanwhile")
         return statement
 

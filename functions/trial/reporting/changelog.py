@@ -80,7 +80,7 @@ def versions(documents: Documents, study_id: str, request: ReportRequest) -> dic
     else:
         audience, cut = OPEN, request.cut
     heads = json.loads(
-        documents.read(study_id, audience, object_keys.audit(cut), object_keys.HEADS)
+        documents.read(study_id, audience, object_keys.audit_prefix(cut), object_keys.HEADS)
     )
     return {subject: head["version"] for subject, head in heads["subjects"].items()}
 

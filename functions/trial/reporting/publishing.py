@@ -157,7 +157,7 @@ def _write_changes(
     writer: DocumentWriter, publication: Publication, request: ReportRequest, log: Changelog
 ) -> None:
     study, cut = publication.study, publication.cut
-    prefix = object_keys.changes(cut.id, request.id)
+    prefix = object_keys.changes_prefix(cut.id, request.id)
     changes = File(CHANGES, workbook(log.report(cut, publication.report.discrepancies)))
     written = writer.write(study, prefix, (changes,))
     attestor = writer.attestor(study, writer.store.epoch(study.id))
@@ -181,9 +181,11 @@ def _keep(writer: DocumentWriter, publication: Publication) -> list[str]:
 
 def _write_cut(writer: DocumentWriter, publication: Publication, attestor: Attestor) -> None:
     study, cut = publication.study, publication.cut
-    prefix = object_keys.audit(cut.id)
+    prefix = object_keys.audit_prefix(cut.id)
     audit = writer.write(study, prefix, publication.audit(writer.store))
-    files = writer.write(study, object_keys.cut(cut.id), publication.files(writer.code_version))
+    files = writer.write(
+        study, object_keys.cut_prefix(cut.id), publication.files(writer.code_version)
+    )
     # The statement comes last: a cut that has one is complete.
     statement = attestor.sign_next(cut, {**files.digests_of(MANIFEST), **audit.digests})
     writer.write(study, prefix, statement.files())

@@ -19,7 +19,7 @@ type Value = dict[str, Any]
 type Item = dict[str, Value]
 type Action = dict[str, dict[str, Any]]
 type Meter = Callable[[str, float], None]
-"""Told of every call: the operation and the capacity units it consumed."""
+"""Called after every call: with the operation and the capacity units it consumed."""
 
 KEYS_A_BATCH = 100
 _INVALID = {"SerializationException", "ValidationException"}
@@ -52,9 +52,9 @@ def binary(value: bytes) -> Value:
     return {"B": value}
 
 
-def key(of: Key) -> Item:
+def key(pair: Key) -> Item:
     """Write a key's attributes."""
-    return {"PK": {"S": of[0]}, "SK": {"S": of[1]}}
+    return {"PK": {"S": pair[0]}, "SK": {"S": pair[1]}}
 
 
 def key_of(item: Item) -> Key:
@@ -84,35 +84,33 @@ class Table:
         self.name = name
         self.meter = meter
 
-    def get(self, of: Key) -> Item | None:
+    def get(self, item_key: Key) -> Item | None:
         """Read one item, as it is now."""
-        answer = self._call("get_item", TableName=self.name, Key=key(of), ConsistentRead=True)
+        answer = self._call("get_item", TableName=self.name, Key=key(item_key), ConsistentRead=True)
         item: Item | None = answer.get("Item")
         return item
 
     def get_batch(self, keys: Sequence[Key]) -> Iterator[Item]:
         """Read items that exist, as they are now, in no order; at most as many as one call takes.
 
-        Of none nothing is asked.
-
-        Each is read by itself: two items may be of different moments.
+        Each is read by itself: two items may be of different moments. Without keys no call is made.
         """
-        wanted: Any = [key(each) for each in keys]
-        while wanted:
-            request = {self.name: {"Keys": wanted, "ConsistentRead": True}}
+        unread: Any = [key(item_key) for item_key in keys]
+        while unread:
+            request = {self.name: {"Keys": unread, "ConsistentRead": True}}
             answer = self._call("batch_get_item", RequestItems=request)
-            found = answer["Responses"].get(self.name, [])
-            yield from found
-            wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-            if wanted and not found:
+            items = answer["Responses"].get(self.name, [])
+            yield from items
+            unread = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+            if unread and not items:
                 raise Unavailable("the store is busy")
 
-    def get_serialized(self, of: Key) -> Item | None:
+    def get_serialized(self, item_key: Key) -> Item | None:
         """Read one item while no transaction is changing it.
 
         Raises `TransactionCancelled` where one is.
         """
-        get = {"Get": {"TableName": self.name, "Key": key(of)}}
+        get = {"Get": {"TableName": self.name, "Key": key(item_key)}}
         answer = self._call("transact_get_items", TransactItems=[get])
         item: Item | None = answer["Responses"][0].get("Item")
         return item
@@ -122,8 +120,8 @@ class Table:
 
         `after` is a sort key, there or not, beyond which they are read.
         """
-        begun = {"ExclusiveStartKey": key((partition, after))} if after else {}
-        for page in self._pages(partition, start, **begun):
+        start_key = {"ExclusiveStartKey": key((partition, after))} if after else {}
+        for page in self._pages(partition, start, **start_key):
             yield from page["Items"]
 
     def count(self, partition: str, condition: str) -> int:
@@ -145,15 +143,16 @@ class Table:
         """Make an action that puts an item."""
         return {"Put": {"TableName": self.name, "Item": item} | _conditional(condition, values)}
 
-    def delete(self, of: Key, condition: str = "", **values: Value) -> Action:
+    def delete(self, item_key: Key, condition: str = "", **values: Value) -> Action:
         """Make an action that deletes an item."""
         return {
-            "Delete": {"TableName": self.name, "Key": key(of)} | _conditional(condition, values)
+            "Delete": {"TableName": self.name, "Key": key(item_key)}
+            | _conditional(condition, values)
         }
 
-    def update(self, of: Key, expression: str, condition: str, **parts: Any) -> Action:  # noqa: ANN401 (names and values of the expression)
+    def update(self, item_key: Key, expression: str, condition: str, **parts: Any) -> Action:  # noqa: ANN401 (names and values of the expression)
         """Make an action that updates an item."""
-        update = {"TableName": self.name, "Key": key(of), "UpdateExpression": expression}
+        update = {"TableName": self.name, "Key": key(item_key), "UpdateExpression": expression}
         return {"Update": update | _conditional(condition, {}) | parts}
 
     def write(self, actions: Sequence[Action]) -> None:
@@ -164,7 +163,7 @@ class Table:
         """
         self._call("transact_write_items", TransactItems=actions)
 
-    def _pages(self, partition: str, start: str, **more: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (botocore's own)
+    def _pages(self, partition: str, start: str, **options: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (botocore's own)
         condition, values = "PK = :partition", {":partition": text(partition)}
         if start:
             condition += " AND begins_with(SK, :start)"
@@ -174,7 +173,7 @@ class Table:
             "KeyConditionExpression": condition,
             "ExpressionAttributeValues": values,
             "ConsistentRead": True,
-            **more,
+            **options,
         }
         while True:
             page = self._call("query", **request)
@@ -201,12 +200,12 @@ class Table:
 
 
 def _conditional(condition: str, values: dict[str, Value]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if condition:
-        made["ConditionExpression"] = condition
+        options["ConditionExpression"] = condition
     if values:
-        made["ExpressionAttributeValues"] = {f":{name}": each for name, each in values.items()}
-    return made
+        options["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
+    return options
 
 
 def _cancelled(error: ClientError) -> TransactionCancelled:
@@ -215,5 +214,5 @@ def _cancelled(error: ClientError) -> TransactionCancelled:
 
 
 def _units(consumed: Any) -> float:  # noqa: ANN401 (one dictionary, or a list of them)
-    each = consumed if isinstance(consumed, list) else [consumed]
-    return sum(float(part.get("CapacityUnits", 0)) for part in each)
+    parts = consumed if isinstance(consumed, list) else [consumed]
+    return sum(float(part.get("CapacityUnits", 0)) for part in parts)

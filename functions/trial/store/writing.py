@@ -260,11 +260,11 @@ class Recording:
         """Spread rows of sums that are full; where none is, an entry is to blame."""
         shard = transaction.updates[0].shard
         try:
-            found = self.spreading.find_full_rows(self.study.id, shard, transaction.changes)
+            newly_full = self.spreading.find_full_rows(self.study.id, shard, transaction.changes)
         except Unavailable as error:
             self._retry(transaction.work_items, failures, error)
             return
-        if found:
+        if newly_full:
             self.attempts.append(Attempt(transaction.work_items, failures))
         else:
             detail = f"DynamoDB rejects its transaction: {code}"

@@ -55,7 +55,7 @@ def compared_cut(documents: Documents, reports: Reports, seen: Study, name: str)
         detail = f"its status is {request.status}: only ready reports can be compared"
         raise Rejected(409, "Report not ready", detail)
     audience, cut = _cut(seen, request)
-    manifest = json.loads(documents.read(seen.id, audience, object_keys.cut(cut), MANIFEST))
+    manifest = json.loads(documents.read(seen.id, audience, object_keys.cut_prefix(cut), MANIFEST))
     return ComparedCut(
         request, audience, manifest["cut"], changelog.versions(documents, seen.id, request)
     )

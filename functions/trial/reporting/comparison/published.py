@@ -31,7 +31,9 @@ def changes(
 
     def both(name: str) -> list[Any]:
         return [
-            json.loads(documents.read(study, side.audience, object_keys.cut(side.cut["id"]), name))
+            json.loads(
+                documents.read(study, side.audience, object_keys.cut_prefix(side.cut["id"]), name)
+            )
             for side in (old, new)
         ]
 

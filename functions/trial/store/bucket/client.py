@@ -18,15 +18,15 @@ PART_BYTES = 8 * 1024 * 1024
 """Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
 
 _ABSENT = {"NoSuchKey", "404"}
-_OVERTAKEN = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
+_PRECONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
 
 
 @dataclass(frozen=True)
-class Object:
-    """What was read: the bytes, and the tag that stands for them."""
+class StoredObject:
+    """What was read: the bytes, and their ETag."""
 
     content: bytes
-    tag: str
+    etag: str
 
 
 class Bucket:
@@ -36,12 +36,12 @@ class Bucket:
         self._client = client
         self.name = name
 
-    def read(self, key: str) -> Object | None:
+    def read(self, key: str) -> StoredObject | None:
         """Read an object; None where there is none."""
         try:
             with transient_as_unavailable():
                 answer = self._client.get_object(Bucket=self.name, Key=key)
-                return Object(answer["Body"].read(), answer["ETag"])
+                return StoredObject(answer["Body"].read(), answer["ETag"])
         except ClientError as error:
             if error_code(error) not in _ABSENT:
                 raise
@@ -59,7 +59,7 @@ class Bucket:
         return True
 
     def write(self, key: str, content: Iterable[bytes], **options: Any) -> str:  # noqa: ANN401 (botocore's own)
-        """Write an object as it is made; give the version that it became.
+        """Write an object as it is made; return its version id.
 
         One that is larger than a part goes up in parts, so that no more than one is in memory.
         """
@@ -72,15 +72,15 @@ class Bucket:
             version: str = self._client.put_object(**request, Body=first)["VersionId"]
         return version
 
-    def replace(self, key: str, content: bytes, tag: str, **options: Any) -> bool:  # noqa: ANN401 (botocore's own)
-        """Write an object in the place of the one that has a tag, or of none; say if it was so."""
-        condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
+    def replace(self, key: str, content: bytes, etag: str, **options: Any) -> bool:  # noqa: ANN401 (botocore's own)
+        """Write an object if the present one has this ETag, or '': if there is none; say if so."""
+        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         request = {"Bucket": self.name, "Key": key, "Body": content, **options, **condition}
         try:
             with transient_as_unavailable():
                 self._client.put_object(**request)
         except ClientError as error:
-            if error_code(error) not in _OVERTAKEN:
+            if error_code(error) not in _PRECONDITION_FAILED:
                 raise
             return False
         return True
@@ -96,27 +96,29 @@ class Bucket:
     def _in_parts(self, request: Mapping[str, Any], parts: Iterable[bytes]) -> str:
         """Upload parts; of one that fails nothing stays, or what the bucket's rules clear away."""
         with transient_as_unavailable():
-            made = self._client.create_multipart_upload(**request, ChecksumAlgorithm="CRC32")
-        of = {"Bucket": self.name, "Key": request["Key"], "UploadId": made["UploadId"]}
+            created = self._client.create_multipart_upload(**request, ChecksumAlgorithm="CRC32")
+        upload = {"Bucket": self.name, "Key": request["Key"], "UploadId": created["UploadId"]}
         try:
-            sent = [self._part(of, number, part) for number, part in enumerate(parts, 1)]
+            uploaded = [
+                self._upload_part(upload, number, part) for number, part in enumerate(parts, 1)
+            ]
             with transient_as_unavailable():
-                whole = self._client.complete_multipart_upload(
-                    **of, MultipartUpload={"Parts": sent}
+                completed = self._client.complete_multipart_upload(
+                    **upload, MultipartUpload={"Parts": uploaded}
                 )
         except BaseException:
-            with suppress(Exception):  # what went wrong before is what has to be known
-                self._client.abort_multipart_upload(**of)
+            with suppress(Exception):  # the first error is the one to raise
+                self._client.abort_multipart_upload(**upload)
             raise
-        version: str = whole["VersionId"]
+        version: str = completed["VersionId"]
         return version
 
-    def _part(self, of: Mapping[str, str], number: int, part: bytes) -> dict[str, Any]:
-        """Upload a part; whatever S3 says of it has to be said again in the end."""
+    def _upload_part(self, upload: Mapping[str, str], number: int, part: bytes) -> dict[str, Any]:
+        """Upload a part; return what `complete_multipart_upload` has to repeat of the answer."""
         with transient_as_unavailable():
-            answer = self._client.upload_part(**of, PartNumber=number, Body=part)
-        said = {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
-        return {"PartNumber": number, **said}
+            answer = self._client.upload_part(**upload, PartNumber=number, Body=part)
+        identity = {name: answer[name] for name in ("ETag", "ChecksumCRC32") if name in answer}
+        return {"PartNumber": number, **identity}
 
 
 def _parts(content: Iterable[bytes]) -> Iterator[bytes]:

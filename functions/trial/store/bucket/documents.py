@@ -17,8 +17,8 @@ from trial.store.bucket.object_keys import AUDIT, LIVE, SIGNATURE
 from trial.store.bucket.retention import Retention
 
 LINK_SECONDS = 60
-_NAMED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
-"""The places whose files `latest.json` names by version, and where in it."""
+_VERSIONED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
+"""The prefixes whose files `latest.json` names by version, and its member for each."""
 _LATEST = "latest.json"
 _LAST_SIGNATURE = f"{AUDIT}/latest.sig.json"
 LIVE_TAGS = {"Tagging": "kind=live"}
@@ -34,13 +34,13 @@ class Documents:
         self._retention = retention
 
     def write(
-        self, study: str, audience: str, place: str, name: str, media_type: str,
+        self, study: str, audience: str, prefix: str, name: str, media_type: str,
         content: Iterable[bytes],
     ) -> str:  # fmt: skip
-        """Write a document as it is made; give the version that it became."""
-        locks = self._retention.arguments(place) if self._retention else {}
-        tags = {} if object_keys.is_retained(place) else LIVE_TAGS
-        key = _key(study, audience, f"{place}/{name}")
+        """Write a document as it is made; return its version id."""
+        locks = self._retention.lock_arguments(prefix) if self._retention else {}
+        tags = {} if object_keys.is_retained(prefix) else LIVE_TAGS
+        key = _key(study, audience, f"{prefix}/{name}")
         return self.bucket.write(key, content, ContentType=media_type, **locks, **tags)
 
     def manifest(self, study: str, audience: str, cut: str) -> dict[str, Any] | None:
@@ -48,76 +48,78 @@ class Documents:
 
         The cut and the code that it names decide every byte of them.
         """
-        found = self.bucket.read(_key(study, audience, f"{object_keys.cut(cut)}/{MANIFEST}"))
-        return _data(found.content) if found else None
+        key = _key(study, audience, f"{object_keys.cut_prefix(cut)}/{MANIFEST}")
+        stored = self.bucket.read(key)
+        return _parse(stored.content) if stored else None
 
     def latest(self, study: str, audience: str) -> tuple[dict[str, Any] | None, str]:
-        """Read which publication is the latest, and the tag that a newer one must match."""
-        found = self.bucket.read(_key(study, audience, _LATEST))
-        return (_data(found.content), found.tag) if found else (None, "")
+        """Read which publication is the latest, and the ETag that a newer one must match."""
+        stored = self.bucket.read(_key(study, audience, _LATEST))
+        return (_parse(stored.content), stored.etag) if stored else (None, "")
 
     def signature(self, study: str, audience: str, cut: str) -> bytes | None:
-        """Read what is signed of a cut; None while the cut is not there whole: it comes last."""
-        found = self.bucket.read(_key(study, audience, f"{object_keys.audit(cut)}/{SIGNATURE}"))
-        return found.content if found else None
+        """Read a cut's signature; None while the cut is not complete: it is written last."""
+        key = _key(study, audience, f"{object_keys.audit_prefix(cut)}/{SIGNATURE}")
+        stored = self.bucket.read(key)
+        return stored.content if stored else None
 
     def write_signature_once(self, study: str, audience: str, cut: str, content: bytes) -> None:
-        """Put what is signed of a cut beside it, unless it is there."""
+        """Write a cut's signature, unless it is there."""
         if self.signature(study, audience, cut) is None:
-            place = object_keys.audit(cut)
-            self.write(study, audience, place, SIGNATURE, "application/json", (content,))
+            prefix = object_keys.audit_prefix(cut)
+            self.write(study, audience, prefix, SIGNATURE, "application/json", (content,))
 
     def last_signature(self, study: str, audience: str) -> tuple[bytes | None, str]:
-        """Read what was signed last of a study's cuts, and the tag that the next must match."""
-        found = self.bucket.read(_key(study, audience, _LAST_SIGNATURE))
-        return (found.content, found.tag) if found else (None, "")
+        """Read the signature of a study's last cut, and the ETag that the next must match."""
+        stored = self.bucket.read(_key(study, audience, _LAST_SIGNATURE))
+        return (stored.content, stored.etag) if stored else (None, "")
 
-    def follow(self, study: str, audience: str, content: bytes, tag: str) -> bool:
-        """Make this what was signed last, unless something else was since `tag` was read."""
+    def replace_last_signature(self, study: str, audience: str, content: bytes, etag: str) -> bool:
+        """Make this the last signature, unless another was since `etag` was read."""
         key = _key(study, audience, _LAST_SIGNATURE)
-        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVE_TAGS)
+        return self.bucket.replace(key, content, etag, ContentType="application/json", **LIVE_TAGS)
 
-    def read(self, study: str, audience: str, place: str, name: str) -> bytes:
+    def read(self, study: str, audience: str, prefix: str, name: str) -> bytes:
         """Read a document; raises `Rejected` (404)."""
-        found = self.bucket.read(_key(study, audience, f"{place}/{name}"))
-        if found is None:
+        stored = self.bucket.read(_key(study, audience, f"{prefix}/{name}"))
+        if stored is None:
             raise _not_published()
-        return found.content
+        return stored.content
 
     def replace_latest(
-        self, study: str, audience: str, latest: Mapping[str, Any], tag: str
+        self, study: str, audience: str, latest: Mapping[str, Any], etag: str
     ) -> bool:
-        """Make a publication the latest, unless another did so since `tag` was read."""
+        """Make a publication the latest, unless another did so since `etag` was read."""
         content = json.dumps(latest, indent=2).encode()
         key = _key(study, audience, _LATEST)
-        return self.bucket.replace(key, content, tag, ContentType="application/json", **LIVE_TAGS)
+        return self.bucket.replace(key, content, etag, ContentType="application/json", **LIVE_TAGS)
 
-    def link(self, study: str, audience: str, place: str, name: str) -> str:
+    def link(self, study: str, audience: str, prefix: str, name: str) -> str:
         """Sign a link to a document, good for a minute; raises `Rejected` (404)."""
-        key = _key(study, audience, f"{place}/{name}")
-        if place not in _NAMED:
+        key = _key(study, audience, f"{prefix}/{name}")
+        if prefix not in _VERSIONED:
             if not self.bucket.exists(key):
                 raise Rejected(404, "No such document", "no file of this name is kept there")
             return self.bucket.link(key, LINK_SECONDS)
         latest, _ = self.latest(study, audience)
-        versions = latest[_NAMED[place]] if latest else {}
+        versions = latest[_VERSIONED[prefix]] if latest else {}
         if name not in versions:
             raise _not_published()
         return self.bucket.link(key, LINK_SECONDS, VersionId=versions[name])
 
 
-def _data(content: bytes) -> dict[str, Any]:
-    """Read an object of JSON; what the service itself wrote and cannot read was spoilt."""
+def _parse(content: bytes) -> dict[str, Any]:
+    """Read an object of JSON; what the service itself wrote and cannot read arrived corrupted."""
     try:
-        found: dict[str, Any] = json.loads(content)
+        document: dict[str, Any] = json.loads(content)
     except ValueError as error:
-        raise Unavailable("a document arrived spoilt") from error
-    return found
+        raise Unavailable("a document of the bucket arrived corrupted") from error
+    return document
 
 
 def _not_published() -> Rejected:
     return Rejected(404, "No such document", "no file of this name is published yet")
 
 
-def _key(study: str, audience: str, rest: str) -> str:
-    return f"studies/{study}/{audience}/{rest}"
+def _key(study: str, audience: str, name: str) -> str:
+    return f"studies/{study}/{audience}/{name}"

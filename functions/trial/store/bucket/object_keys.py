@@ -1,34 +1,34 @@
-"""Where the published files of a study and an audience are, and what those are called."""
+"""The prefixes of a study's and audience's published files, and the names of these files."""
 
 LIVE, CUTS, AUDIT = "live", "cuts", "audit"
 HEADS, TRAIL, CHANGES = "heads.json", "audit.ndjson", "changes.xlsx"
-"""What arrival decides, kept apart: where each journal stood, the journals, what they changed."""
+"""What the order of arrival decides, kept apart: journal heads, audit trail, changes."""
 SIGNATURE = "manifest.sig.json"
 """What is signed of a publication, and the public half of the key that signed it."""
 CHANGES_SIGNATURE = "changes.sig.json"
 """What is signed of the changes of a report, which no manifest names."""
 UNLISTED = frozenset({HEADS, TRAIL, SIGNATURE})
-"""What stands beside a publication and not in it."""
+"""Files beside a publication that its manifest does not list."""
 REPORT = "report.json"
 """What the last audit found."""
 
 
-def cut(name: str) -> str:
-    """Say where a cut's documents are."""
+def cut_prefix(name: str) -> str:
+    """Return the prefix of a cut's documents."""
     return f"{CUTS}/{name}"
 
 
-def audit(name: str) -> str:
-    """Say where that is which arrival decided of a cut, or of what is live."""
+def audit_prefix(name: str) -> str:
+    """Return the prefix of the audit files of a cut, or of what is live."""
     return f"{AUDIT}/{name}"
 
 
-def changes(cut_name: str, request: str) -> str:
-    """Say where a report's changes are: the cut may be another report's too, compared otherwise."""
-    return f"{AUDIT}/{cut_name}/{request}"
+def changes_prefix(cut_name: str, report_id: str) -> str:
+    """Return the prefix of a report's changes: other reports may have the same cut."""
+    return f"{AUDIT}/{cut_name}/{report_id}"
 
 
-def is_retained(place: str) -> bool:
-    """Say whether a place is of a cut that was asked for: never of what is live."""
-    kind, _, rest = place.partition("/")
-    return kind == CUTS or (kind == AUDIT and rest not in {"", LIVE})
+def is_retained(prefix: str) -> bool:
+    """Say whether files of a prefix are kept: those of requested cuts, never those of live."""
+    kind, _, name = prefix.partition("/")
+    return kind == CUTS or (kind == AUDIT and name not in {"", LIVE})

@@ -1,4 +1,4 @@
-"""How long what is kept of a cut stays as it is: S3 Object Lock, version by version."""
+"""How long nobody can delete a cut's files: S3 Object Lock, version by version."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from trial.store.bucket.object_keys import is_retained
 class Retention:
     """For how many days nobody can delete a version of a cut's file; 0 days lock nothing.
 
-    In mode GOVERNANCE those with a right of their own still can, in COMPLIANCE nobody. What is
+    In mode GOVERNANCE those with a special permission still can, in COMPLIANCE nobody. What is
     written anew is a version beside, with a lock of its own: no lock is ever shortened.
     """
 
@@ -20,9 +20,9 @@ class Retention:
     days: int
     now: Callable[[], datetime]
 
-    def arguments(self, place: str) -> dict[str, Any]:
-        """Give what `put_object` and `create_multipart_upload` take to lock a file of a place."""
-        if not self.days or not is_retained(place):
+    def lock_arguments(self, prefix: str) -> dict[str, Any]:
+        """Return the arguments of `put_object` that lock a file of a prefix."""
+        if not self.days or not is_retained(prefix):
             return {}
         until = self.now() + timedelta(days=self.days)
         return {"ObjectLockMode": self.mode, "ObjectLockRetainUntilDate": until}

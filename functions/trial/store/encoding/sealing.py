@@ -25,7 +25,7 @@ def new_key() -> bytes:
 
 
 def seal(key: bytes, entry: Entry) -> tuple[str, bytes]:
-    """Give an entry's body without its personal texts, and these sealed.
+    """Return an entry's body without its personal texts, and these sealed.
 
     They are dropped where there is no key any more.
     """
@@ -33,20 +33,20 @@ def seal(key: bytes, entry: Entry) -> tuple[str, bytes]:
     if not texts or not key:
         return body, b""
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    of = (entry.study, entry.subject, entry.kind, entry.record, entry.revision)
-    return body, nonce + _cipher(key).encrypt(nonce, _joined(texts), _bound(of))
+    identity = (entry.study, entry.subject, entry.kind, entry.record, entry.revision)
+    return body, nonce + _cipher(key).encrypt(nonce, _joined(texts), _bound(identity))
 
 
-def unseal(key: bytes, sealed: bytes, body: str, of: Identity) -> str | None:
-    """Give a body as it was received; without the key, as it stands; None where it is damaged."""
+def unseal(key: bytes, sealed: bytes, body: str, identity: Identity) -> str | None:
+    """Return a body as received; without the key, as stored; None where it is damaged."""
     if not sealed or not key:
         return body
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 (only where it is needed)
 
     nonce, hidden = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     try:
-        texts = _parted(_cipher(key).decrypt(nonce, hidden, _bound(of)))
-        return privacy.restore_personal(of[2], body, texts)
+        texts = _parted(_cipher(key).decrypt(nonce, hidden, _bound(identity)))
+        return privacy.restore_personal(identity[2], body, texts)
     except (InvalidTag, ValueError, LookupError):
         return None
 
@@ -57,20 +57,20 @@ def _cipher(key: bytes) -> Any:  # noqa: ANN401 (its class is loaded only here)
     return ChaCha20Poly1305(key)
 
 
-def _bound(of: Identity) -> bytes:
-    return " ".join(map(str, of)).encode()
+def _bound(identity: Identity) -> bytes:
+    return " ".join(map(str, identity)).encode()
 
 
 def _joined(texts: list[str]) -> bytes:
-    """Write texts one after the other, behind their lengths: nothing needs to be escaped."""
-    return f"{json.dumps([len(each) for each in texts])}{''.join(texts)}".encode()
+    """Write texts one after the other, after their lengths: nothing needs to be escaped."""
+    return f"{json.dumps([len(text) for text in texts])}{''.join(texts)}".encode()
 
 
 def _parted(joined: bytes) -> list[str]:
     text = joined.decode()
-    lengths, at = json.JSONDecoder().raw_decode(text)
+    lengths, start = json.JSONDecoder().raw_decode(text)
     texts = []
     for length in lengths:
-        texts.append(text[at : at + length])
-        at += length
+        texts.append(text[start : start + length])
+        start += length
     return texts

@@ -1,6 +1,7 @@
 """Shares as bytes: a row a line. Of moments (n 1, sum x, squares x*x) x suffices.
 
-Most of a share stays as it was when an event comes: the text of those rows is kept, not made anew.
+Most of a share stays as it was when an event comes. So a row that was read keeps its text, and is
+written by that text while its cells are equal: only what an event changed is formatted anew.
 """
 
 import re
@@ -14,7 +15,7 @@ _ROW, _CELL, _VALUE, _MOMENTS = "\n", "\t", "\f", "\v"
 _SPECIAL = re.compile(r"[\\\n\t\f\v]")
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\v": "\\v"}
-_MEANT = {escaped[1]: character for character, escaped in _ESCAPES.items()}
+_CHARACTERS = {escaped[1]: character for character, escaped in _ESCAPES.items()}
 
 
 class _CellsRead(dict[str, int]):
@@ -29,8 +30,8 @@ def encode_share(share: Share, version: int, before: Share | None = None) -> byt
 
     `before`, as it was read: of the rows that are as they were, the text is kept.
     """
-    known = before or {}
-    rows = (_row_text(row, share[row], known.get(row)) for row in sorted(share))
+    cells_before = before or {}
+    rows = (_row_text(row, share[row], cells_before.get(row)) for row in sorted(share))
     return deflate(_ROW.join([str(version), *rows]), SHARES_1)
 
 
@@ -47,7 +48,7 @@ def decode_share(body: bytes) -> tuple[Share, int]:
     share: Share = {}
     for row in rows:
         name, *cells = row.split(_CELL)
-        read = share[_meant(name)] = _read_cells(cells)
+        read = share[_unescaped(name)] = _read_cells(cells)
         read.text = row
     return share, int(version)
 
@@ -75,12 +76,12 @@ def _read_cells(texts: list[str]) -> _CellsRead:
     for text in texts:
         name, _, value = text.partition(_VALUE)
         if value:
-            cells[_meant(name)] = int(value)
+            cells[_unescaped(name)] = int(value)
         elif _MOMENTS not in name:
-            cells[_meant(name)] = 1
+            cells[_unescaped(name)] = 1
         else:
             stem, _, value = name.partition(_MOMENTS)
-            stem, x = _meant(stem), int(value)
+            stem, x = _unescaped(stem), int(value)
             cells[f"{stem}.n"], cells[f"{stem}.s"], cells[f"{stem}.q"] = 1, x, x * x
     return cells
 
@@ -91,5 +92,5 @@ def _escaped(name: str) -> str:
     return _SPECIAL.sub(lambda match: _ESCAPES[match[0]], name)
 
 
-def _meant(name: str) -> str:
-    return _ESCAPED.sub(lambda match: _MEANT[match[1]], name) if "\\" in name else name
+def _unescaped(name: str) -> str:
+    return _ESCAPED.sub(lambda match: _CHARACTERS[match[1]], name) if "\\" in name else name
