@@ -236,18 +236,18 @@ def get_file(_request: Request, view: Study, cut: str, file: str) -> Answer:
     """Get a link to a document: of `live`, of a cut, or of a requested report."""
     cut_id = cut if cut == LIVE else _cut_of(view, cut)
     if file in (CHANGES, CHANGES_SIGNATURE):
-        prefix = object_keys.changes(cut_id, cut)
+        prefix = object_keys.changes_prefix(cut_id, cut)
     elif file in UNLISTED:
-        prefix = object_keys.audit(cut_id)
+        prefix = object_keys.audit_prefix(cut_id)
     else:
-        prefix = LIVE if cut == LIVE else object_keys.cut(cut_id)
+        prefix = LIVE if cut == LIVE else object_keys.cut_prefix(cut_id)
     return _link_to(view, prefix, file)
 
 
 @read_route("reports/{cut}/datasets/{file}")
 def get_dataset(_request: Request, view: Study, cut: str, file: str) -> Answer:
     """Get a link to the data set of a listing."""
-    prefix = LIVE if cut == LIVE else object_keys.cut(_cut_of(view, cut))
+    prefix = LIVE if cut == LIVE else object_keys.cut_prefix(_cut_of(view, cut))
     return _link_to(view, prefix, f"datasets/{file}")
 
 
