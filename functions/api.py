@@ -84,7 +84,7 @@ def post_events(request: Request, study: str) -> Answer:
 
 @routes("POST", "/studies/{study}/treatment-events")
 def post_treatment_events(request: Request, study: str) -> Answer:
-    """Take events that tell the arm; 202 means that they arrived, whatever they are."""
+    """Submit treatment events, which could unblind; 202 means received, whatever follows."""
     return _post(request, study, Channel.TREATMENT)
 
 
@@ -168,7 +168,7 @@ def post_erase(request: Request, study: str, subject: str) -> Answer:
 
 @routes("POST", "/studies/{study}/retire")
 def post_retire(request: Request, study: str) -> Answer:
-    """Make a study read-only; there is no way back."""
+    """Retire a study: from now on it is read-only, for good."""
     wiring.store().study(study)
     reason = _because(request, "Study not retired")
     retired = wiring.store().retire(study, request.principal, reason)
@@ -206,7 +206,7 @@ def post_report(request: Request, study: str) -> Answer:
 
 @routes("POST", "/studies/{study}/audit")
 def post_audit(request: Request, study: str) -> Answer:
-    """Request an audit: sums against records, and every chain."""
+    """Request an audit: the sums are compared with the records, and every chain is verified."""
     wiring.store().study(study)
     audit_id, moment = request_bodies.new_request_id(), wiring.now().isoformat(timespec="seconds")
     wiring.reports().request_audit(study, audit_id, request.principal, moment)

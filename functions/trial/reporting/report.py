@@ -58,7 +58,7 @@ def tables(
     return tuple(grid for grid in marked if ids is None or grid.id in ids)
 
 
-def sets(study: Study, sums: Share) -> tuple[tuple[str, int], ...]:
+def analysis_set_sizes(study: Study, sums: Share) -> tuple[tuple[str, int], ...]:
     """Return the label and the number of subjects of each analysis set.
 
     They come in order of their names: the order of an object's members means nothing.
@@ -93,8 +93,8 @@ def discrepancies(study: Study, sums: Share, uncounted: Mapping[str, int]) -> tu
     return compiled(study).checks.read(sums, uncounted, of_discrepancies(study.definition))
 
 
-def accepted(sums: Share) -> int:
-    """Count the accepted revisions: how current something is."""
+def accepted_revisions(sums: Share) -> int:
+    """Return the number of accepted revisions: how current the sums are."""
     return sums.get(STUDY_SUMS, {}).get("accepted", 0)
 
 
@@ -123,8 +123,8 @@ def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
     return root.hexdigest()
 
 
-def live(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Cut:
-    """Name a state by what the sums alone tell: all but its content and date."""
+def live_cut(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Cut:
+    """Return what the sums alone know of a cut: all but its id, its content root and its date."""
     definition = study.definition
     events = definition.adverse_events
     return Cut(
@@ -137,7 +137,7 @@ def live(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Cut:
         contribution_version=study.version,
         audience=study.audience,
         blinded=study.pooled,
-        accepted=accepted(sums),
+        accepted=accepted_revisions(sums),
         content_root="",
         data_date="",
         dictionaries=tuple(filter(None, (events.dictionary, events.grading))),
@@ -175,13 +175,13 @@ def cut(
     spec: CutSpec,
     disputes: Disputes,
 ) -> Cut:
-    """Name the state that a document shows, by all that decides its bytes."""
+    """Return the cut that a document shows; its id is made of all that decides the bytes."""
     root = content_root(subjects, pooled=study.pooled)
     parts = (study.digest, study.version, root, study.audience)
     limits = (spec.as_of, spec.cutoff, spec.final, spec.look)
     inputs = " ".join(map(str, (*parts, *limits, *sorted(disputes.items()), *spec.erased)))
     return replace(
-        live(study, sums, spec),
+        live_cut(study, sums, spec),
         id=hashlib.sha256(inputs.encode()).hexdigest()[:16],
         content_root=root,
         data_date=data_date,
@@ -270,7 +270,7 @@ def report(
         grids=grids,
         listings=listings.listings(compiled(study), derivations),
         discrepancies=discrepancies(study, sums, uncounted),
-        sets=sets(study, sums),
+        sets=analysis_set_sizes(study, sums),
         figures=figures.figures(study, sums),
         methods=methods(study.definition),
     )

@@ -73,13 +73,13 @@ def get_summary(_request: Request, view: Study) -> Answer:
     sums = wiring.store().sums(view)
     rule_counts = report.discrepancies(view, sums, {"disputed": _count_disputed(view)})
     document = tables_json.summary(
-        report.live(view, sums),
+        report.live_cut(view, sums),
         report.summary(view, sums),
         rule_counts,
         report.flow(view, sums).discrepancies,
     )
     counts = {
-        "accepted": report.accepted(sums),
+        "accepted": report.accepted_revisions(sums),
         "quarantined": wiring.store().count_quarantined(view.id),
     }
     return routing.json_answer({**counts, **document})
@@ -99,7 +99,7 @@ def get_consort(request: Request, view: Study) -> Answer:
     """Get the participant flow as it is now, as data or as an SVG diagram."""
     accept = request.headers.get("accept", "*/*")
     sums = wiring.store().sums(view)
-    flow, cut = report.flow(view, sums), report.live(view, sums)
+    flow, cut = report.flow(view, sums), report.live_cut(view, sums)
     if "image/svg+xml" in accept:
         return routing.text_answer(consort.flow_svg(flow, cut), "image/svg+xml")
     if not any(media_type in accept for media_type in ("application/json", "application/*", "*/*")):
@@ -114,7 +114,7 @@ def get_tables(_request: Request, view: Study) -> Answer:
     """Get every table as it is now."""
     sums = wiring.store().sums(view)
     return routing.json_answer(
-        tables_json.tables(report.live(view, sums), report.tables(view, sums))
+        tables_json.tables(report.live_cut(view, sums), report.tables(view, sums))
     )
 
 
@@ -125,7 +125,7 @@ def get_table(_request: Request, view: Study, table: str) -> Answer:
     grids = report.tables(view, sums, {table})
     if not grids:
         raise Rejected(404, "No such table", f"the definition has no table {table!r}")
-    return routing.json_answer(tables_json.tables(report.live(view, sums), grids))
+    return routing.json_answer(tables_json.tables(report.live_cut(view, sums), grids))
 
 
 @read_route("quarantine")
