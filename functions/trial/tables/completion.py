@@ -48,15 +48,15 @@ def read(definition: Definition, cut: CutSpec, n: int, size: int, *, pooled: boo
     if declared is None:
         reason = _HIDDEN if pooled else UNDECLARED.text.partition(": ")[2]
     else:
-        reason = _why(declared, definition.sets[declared.set].label, n, size)
+        reason = _reason(declared, definition.sets[declared.set].label, n, size)
     state = "Final" if complete or requested_final else "Interim"
     as_final = "asked for as final; " if requested_final and not complete else ""
-    text = f"{state}: {as_final}{reason}{_at(look, cut)}"
+    text = f"{state}: {as_final}{reason}{_look_words(look, cut)}"
     completion = Completion(complete or requested_final, text, look=look.id if look else "")
     return completion if declared is None else replace(completion, n=n, N=size)
 
 
-def _why(declared: CompletionDefinition, label: str, n: int, size: int) -> str:
+def _reason(declared: CompletionDefinition, label: str, n: int, size: int) -> str:
     """State how many are not complete, and how many are not in the set yet; else that all are."""
     if not size:
         return f"no subject is in the set {label}"
@@ -72,7 +72,7 @@ def _why(declared: CompletionDefinition, label: str, n: int, size: int) -> str:
     return f"{all_} {declared.label}"
 
 
-def _at(look: Look | None, cut: CutSpec) -> str:
+def _look_words(look: Look | None, cut: CutSpec) -> str:
     """Return the words about the look that was requested; '' where none was."""
     if not cut.look:
         return ""

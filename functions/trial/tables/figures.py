@@ -66,8 +66,8 @@ class _Source:
     def series(self, marks: Callable[[int, ColumnHead], tuple[Mark, ...]]) -> tuple[Series, ...]:
         """Return one series a column."""
         return tuple(
-            Series(head.id, head.label, marks(place, head), n=head.n)
-            for place, head in self.columns
+            Series(head.id, head.label, marks(position, head), n=head.n)
+            for position, head in self.columns
         )
 
 
@@ -121,29 +121,29 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
 
 
 def _means(source: _Source) -> tuple[Series, ...]:
-    def marks(place: int, _head: ColumnHead) -> Iterator[Mark]:
+    def marks(position: int, _head: ColumnHead) -> Iterator[Mark]:
         for visit, row in source.by_visit(SummaryRow):
-            moments = row.moments(source.sums, place)
-            mean = [] if moments.mean is None else row.short_decimals(place, moments.mean)
-            limits = row.short_decimals(place, *(moments.t_interval() or ()))
+            moments = row.moments(source.sums, position)
+            mean = [] if moments.mean is None else row.short_decimals(position, moments.mean)
+            limits = row.short_decimals(position, *(moments.t_interval() or ()))
             yield _by_visit(visit, moments.n, *mean, *limits)
 
-    return source.series(lambda place, head: tuple(marks(place, head)))
+    return source.series(lambda position, head: tuple(marks(position, head)))
 
 
 def _shares(source: _Source) -> tuple[Series, ...]:
-    def marks(place: int, head: ColumnHead) -> Iterator[Mark]:
+    def marks(position: int, head: ColumnHead) -> Iterator[Mark]:
         for visit, row in source.by_visit(CountRow):
             n, size = (
-                row.subjects(source.sums, place),
-                row.denominator(source.sums, place, head).size,
+                row.subjects(source.sums, position),
+                row.denominator(source.sums, position, head).size,
             )
             limits = clopper_pearson(n, size)
             share = proportion(n, size)
             shares = [] if share is None else [share]
             yield _by_visit(visit, n, *shares, *(_percents(*limits) if limits else ()))
 
-    return source.series(lambda place, head: tuple(marks(place, head)))
+    return source.series(lambda position, head: tuple(marks(position, head)))
 
 
 def _by_visit(
@@ -167,27 +167,27 @@ def _percents(*parts: Exact) -> tuple[Exact, Exact]:
 
 def _survival(source: _Source) -> tuple[Series, ...]:
     (row,) = source.compiled_rows(SurvivalRow)
-    times_by_column = {place: row.times(source.sums, place) for place, _ in source.columns}
+    times_by_column = {position: row.times(source.sums, position) for position, _ in source.columns}
     longest = max((time for times in times_by_column.values() for time in times), default=0)
     days = [0, *row.days] if row.days else [int(day) for day in ticks(0, max(longest, 5), 5)]
     return tuple(
         Series(
             head.id,
             head.label,
-            tuple(_steps(times_by_column[place])),
+            tuple(_steps(times_by_column[position])),
             tuple(
                 str(day)
-                for day, (_, censored) in sorted(times_by_column[place].items())
+                for day, (_, censored) in sorted(times_by_column[position].items())
                 if censored
             ),
             head.n,
             tuple(
-                (str(day), at_risk(times_by_column[place], day))
+                (str(day), at_risk(times_by_column[position], day))
                 for day in days
-                if times_by_column[place]
+                if times_by_column[position]
             ),
         )
-        for place, head in source.columns
+        for position, head in source.columns
     )
 
 
@@ -215,9 +215,9 @@ def _step(step: Step, time: int, n: int) -> Mark:
 def _waterfall(source: _Source) -> tuple[Series, ...]:
     (row,) = source.compiled_rows(SummaryRow)
     return source.series(
-        lambda place, _head: tuple(
+        lambda position, _head: tuple(
             Mark(str(rank), exact_text(value))
-            for rank, value in enumerate(row.values(source.sums, place), 1)
+            for rank, value in enumerate(row.values(source.sums, position), 1)
         )
     )
 
@@ -227,7 +227,7 @@ def _dots(source: _Source) -> tuple[Series, ...]:
     heads = [head for _, head in source.columns]
     subjects = row.subjects(source.sums, heads)
     total = {
-        name: sum(counts.get(place, 0) for place, _ in source.columns)
+        name: sum(counts.get(position, 0) for position, _ in source.columns)
         for name, counts in subjects.items()
     }
     frequent = sorted(
@@ -236,7 +236,7 @@ def _dots(source: _Source) -> tuple[Series, ...]:
     names_shown = frequent[: source.figure.most or MOST_TERMS]
     alike = Counter(name[-1] for name in names_shown)
     return source.series(
-        lambda place, head: tuple(
+        lambda position, head: tuple(
             Mark(
                 _text(proportion(n, head.determined)),
                 str(rank),
@@ -246,7 +246,7 @@ def _dots(source: _Source) -> tuple[Series, ...]:
                 n=n,
             )
             for rank, name in enumerate(names_shown, 1)
-            for n in [subjects[name].get(place, 0)]
+            for n in [subjects[name].get(position, 0)]
         )
     )
 
@@ -264,7 +264,7 @@ _KINDS: Mapping[str, tuple[FigureKind, _Read, str]] = {
 def _with_imputation(method: str, source: _Source) -> str:
     """Return how a figure came about, and what stands in for missing values in it."""
     rows = source.compiled_rows(SummaryRow)
-    rules = {row.methods[place] for row in rows for place, _ in source.columns}
+    rules = {row.methods[position] for row in rows for position, _ in source.columns}
     return "; ".join(filter(None, (method, *sorted(rules))))
 
 
@@ -275,5 +275,6 @@ def _places(source: _Source) -> int:
         return 1
     statistic = "max" if source.figure.kind == "waterfall" else "mean"
     return max(
-        (row.places(place, statistic) for row in rows for place, _ in source.columns), default=1
+        (row.places(position, statistic) for row in rows for position, _ in source.columns),
+        default=1,
     )

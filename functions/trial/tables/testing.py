@@ -9,7 +9,7 @@ from trial.definition.reporting import Look, Testing
 from trial.tables.bidi import isolated
 from trial.tables.grid import Cell, Grid, Row, Statistic
 
-type _Place = tuple[str, str, str]
+type _CellKey = tuple[str, str, str]
 """The ids of a table, a row and a column."""
 
 UNDECLARED = "P values are nominal: none is declared as a confirmatory test."
@@ -21,7 +21,7 @@ class _Tests:
 
     testing: Testing
     look: Look | None
-    places: Sequence[_Place]
+    cell_keys: Sequence[_CellKey]
 
 
 def mark_nominal(testing: Testing | None, grids: Sequence[Grid], look: str) -> tuple[Grid, ...]:
@@ -32,12 +32,12 @@ def mark_nominal(testing: Testing | None, grids: Sequence[Grid], look: str) -> t
     tests = None
     if testing is not None:
         current_look = next((planned for planned in testing.planned if planned.id == look), None)
-        places = _confirmatory(testing, current_look, grids) if current_look else ()
-        tests = _Tests(testing, current_look, tuple(places))
-    return tuple(_marked(grid, tests) for grid in grids)
+        cell_keys = _confirmatory(testing, current_look, grids) if current_look else ()
+        tests = _Tests(testing, current_look, tuple(cell_keys))
+    return tuple(_mark_grid(grid, tests) for grid in grids)
 
 
-def _confirmatory(testing: Testing, look: Look, grids: Sequence[Grid]) -> Iterable[_Place]:
+def _confirmatory(testing: Testing, look: Look, grids: Sequence[Grid]) -> Iterable[_CellKey]:
     """Yield the tests in order, up to the first that fails or before one without a P value."""
     p_values = {
         (grid.id, row.id, cell.column): p
@@ -48,25 +48,27 @@ def _confirmatory(testing: Testing, look: Look, grids: Sequence[Grid]) -> Iterab
         if (p := cell.get("p")) is not None
     }
     for ref in testing.order:
-        place = ref.table, ref.row, ref.column
-        p = p_values.get(place)
+        cell_key = ref.table, ref.row, ref.column
+        p = p_values.get(cell_key)
         if p is None or p.raw is None:
             return
-        yield place
+        yield cell_key
         if Fraction(Decimal(str(p.raw))) > Fraction(look.alpha):
             return
 
 
-def _marked(grid: Grid, tests: _Tests | None) -> Grid:
+def _mark_grid(grid: Grid, tests: _Tests | None) -> Grid:
     values = [cell for row in grid.rows for cell in row.cells if _has_p(cell)]
     if not values:
         return grid
-    places = tests.places if tests else ()
-    tests_of_grid = [(i, place) for i, place in enumerate(places, 1) if place[0] == grid.id]
-    confirmatory = {place[1:] for _, place in tests_of_grid}
-    rows = tuple(_marked_row(row, {column for row_id, column in confirmatory if row_id == row.id})
+    cell_keys = tests.cell_keys if tests else ()
+    tests_of_grid = [
+        (i, cell_key) for i, cell_key in enumerate(cell_keys, 1) if cell_key[0] == grid.id
+    ]
+    confirmatory = {cell_key[1:] for _, cell_key in tests_of_grid}
+    rows = tuple(_mark_row(row, {column for row_id, column in confirmatory if row_id == row.id})
                  for row in grid.rows)  # fmt: skip
-    notes = [_test(grid, place, i, tests) for i, place in tests_of_grid if tests]
+    notes = [_test(grid, cell_key, i, tests) for i, cell_key in tests_of_grid if tests]
     if len(values) > len(tests_of_grid):
         notes.append(_nominal(tests) if tests else UNDECLARED)
     return replace(grid, rows=rows, footnotes=(*grid.footnotes, *notes))
@@ -77,15 +79,15 @@ def _has_p(cell: Cell) -> bool:
     return p is not None and p.raw is not None
 
 
-def _marked_row(row: Row, confirmatory: set[str]) -> Row:
+def _mark_row(row: Row, confirmatory: set[str]) -> Row:
     cells = tuple(
-        _marked_cell(cell) if _has_p(cell) and cell.column not in confirmatory else cell
+        _mark_cell(cell) if _has_p(cell) and cell.column not in confirmatory else cell
         for cell in row.cells
     )
     return replace(row, cells=cells)
 
 
-def _marked_cell(cell: Cell) -> Cell:
+def _mark_cell(cell: Cell) -> Cell:
     def mark(statistic: Statistic) -> Statistic:
         return replace(statistic, nominal=True) if statistic.name == "p" else statistic
 
@@ -105,8 +107,8 @@ def _nominal(tests: _Tests) -> str:
     )
 
 
-def _test(grid: Grid, place: _Place, number: int, tests: _Tests) -> str:
-    _, row, column = place
+def _test(grid: Grid, cell_key: _CellKey, number: int, tests: _Tests) -> str:
+    _, row, column = cell_key
     labels = [grid.name(row)] if grid.name(row) else []
     labels += [grid_column.label for grid_column in grid.columns if grid_column.id == column]
     number_of_tests, look = len(tests.testing.order), tests.look

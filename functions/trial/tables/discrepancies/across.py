@@ -36,19 +36,19 @@ class CrossSubjectSurvey:
     """What only all subjects together show: circles of superseding ids, the usual spellings."""
 
     def __init__(self, subjects: Iterable[Subject]) -> None:
-        self._by: dict[str, list[str]] = {}
+        self._superseding: dict[str, list[str]] = {}
         self._present: set[str] = set()
         spellings: dict[tuple[str, str], Counter[str]] = {}
         for subject in subjects:
             self._add(subject)
-            if subject.id in self._by:
+            if subject.id in self._superseding:
                 continue
             for record, field in _terms(subject):
                 term = record.data[field]
                 spellings.setdefault((field, form(term)), Counter())[term] += 1
         self._preferred = {
-            place: min(counts, key=lambda term: (-counts[term], _oddity(term), term))
-            for place, counts in spellings.items()
+            field_and_form: min(counts, key=lambda term: (-counts[term], _oddity(term), term))
+            for field_and_form, counts in spellings.items()
             if len(counts) > 1
         }
 
@@ -57,7 +57,7 @@ class CrossSubjectSurvey:
         if superseding := sorted(
             {record.data["by"] for record in live if record.kind == SUPERSEDED}
         ):
-            self._by[subject.id] = superseding
+            self._superseding[subject.id] = superseding
         if any(record.kind not in (SUPERSEDED, ERASURE) for record in live):
             self._present.add(subject.id)
 
@@ -66,10 +66,10 @@ class CrossSubjectSurvey:
         return (*self._superseded(subject), *self._spelt(subject))
 
     def _superseded(self, subject: Subject) -> Iterator[SubjectDiscrepancy]:
-        if subject.id not in self._by:
+        if subject.id not in self._superseding:
             return
         reached = self._reached(subject.id)
-        if not reached.isdisjoint(self._present - self._by.keys()):
+        if not reached.isdisjoint(self._present - self._superseding.keys()):
             return
         records = _of_kind(subject, SUPERSEDED)
         if nobody := sorted(reached - self._present):
@@ -82,15 +82,15 @@ class CrossSubjectSurvey:
     def _reached(self, subject: str) -> set[str]:
         """Return all ids that stand for a subject, in however many steps."""
         reached: set[str] = set()
-        ahead = [*self._by[subject]]
-        while ahead:
-            if (name := ahead.pop()) not in reached:
+        to_visit = [*self._superseding[subject]]
+        while to_visit:
+            if (name := to_visit.pop()) not in reached:
                 reached.add(name)
-                ahead += self._by.get(name, ())
+                to_visit += self._superseding.get(name, ())
         return reached
 
     def _spelt(self, subject: Subject) -> Iterator[SubjectDiscrepancy]:
-        if not self._preferred or subject.id in self._by:
+        if not self._preferred or subject.id in self._superseding:
             return
         for record, field in sorted(
             _terms(subject),

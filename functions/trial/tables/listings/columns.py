@@ -38,14 +38,14 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Sour
 
     def compile_column(column: ListingColumnDefinition, column_path: str) -> list[SourcedColumn]:
         if column.kind in ("date", "day") and column.source is not None:
-            first, *date_columns = _of_date(column, definition.records, sources, column_path)
+            first, *date_columns = _date_columns(column, definition.records, sources, column_path)
             return [first, *(sourced for sourced in date_columns if sourced[0].id not in ids)]
         kind = column.kind if column.source else "text"  # it says that it is not collected
         stem = (column.source or "").partition(_STUDY_DAY)[0]
         field = days.field(stem, definition.records) if stem in dated else None
         value = field.study_day if field else source(rules, column, definition.records, column_path)
         if kind == "number" and not gives_numbers(rules, str(column.source), definition.records):
-            raise refused(f"{column_path}/kind", _no_number(str(column.source)))
+            raise refused(f"{column_path}/kind", _not_a_number(str(column.source)))
         is_integer = is_whole(rules, column.source, definition.records)
         key = keys.get(column.id, 0)
         return [(ListingColumn(column.id, column.label, kind, is_integer, key), value)]
@@ -58,12 +58,12 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Sour
     return [column for columns in compiled_columns for column in columns or ()]
 
 
-def _no_number(source: str) -> str:
+def _not_a_number(source: str) -> str:
     instead = " (value is the number that a result counts as)" if source == "result" else ""
     return f"is number, and {source} is text: leave out `kind`{instead}"
 
 
-def _of_date(
+def _date_columns(
     column: ListingColumnDefinition, records: str, sources: Collection[str | None], path: str
 ) -> Iterator[SourcedColumn]:
     field = days.field(column.source, records)

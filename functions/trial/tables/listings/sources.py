@@ -39,10 +39,10 @@ def source(rules: Rules, column: ListingColumnDefinition, records: str, path: st
         sources |= facts.OBSERVATION
     if records == EVENTS:
         sources |= facts.ADVERSE_EVENT
-    return sources[name] if name in sources else _of_record(name, records, path)
+    return sources[name] if name in sources else _record_source(name, records, path)
 
 
-def _of_record(name: str, records: str, path: str) -> ColumnSource:
+def _record_source(name: str, records: str, path: str) -> ColumnSource:
     if name == "record":
         return lambda _, item: item.record
     field, _, derived = name.partition(".")
