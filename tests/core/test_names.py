@@ -94,6 +94,7 @@ def misspelt(definition: Any, places: list[Place]) -> Any:
     return made
 
 
+@cache
 def by_field(name: str) -> dict[str, list[Place]]:
     """Give the places of all references in a shipped definition, those of one field together.
 

@@ -89,7 +89,8 @@ class Trial:
     @cached_property
     def not_emergent(self) -> list[Line]:
         """All other adverse events."""
-        return [event for event in self.rows["16.2.7"] if event not in self.emergent]
+        emergent = {id(event) for event in self.emergent}
+        return [event for event in self.rows["16.2.7"] if id(event) not in emergent]
 
     def table(self, name: str, of: Sequence[Line], *compared: str, total: bool = False) -> "Arms":
         """Begin a table by arm; `compared` are its columns that compare arms."""

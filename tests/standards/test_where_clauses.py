@@ -71,15 +71,21 @@ def is_selection(name: str, analysis: Json) -> bool:
     return counts and ("dataSubsetId" in analysis or by_level)
 
 
+@cache
+def members_of(name: str, analysis_set: str) -> list[str]:
+    """Name the subjects that an analysis set's clauses select."""
+    clauses = [by_id(event_of(name)["analysisSets"])[analysis_set]]
+    return [subject for subject in trial(name).subjects if trial(name).meets(subject, clauses)]
+
+
 def checked(name: str) -> Iterator[Checked]:
     made, seen = event_of(name), trial(name)
-    sets, subsets = by_id(made["analysisSets"]), by_id(made["dataSubsets"])
+    subsets = by_id(made["dataSubsets"])
     groupings = by_id(made["analysisGroupings"])
     for analysis in made["analyses"]:
         if not is_selection(name, analysis):
             continue
-        of_set = sets[analysis["analysisSetId"]]
-        members = [each for each in seen.subjects if seen.meets(each, [of_set])]
+        members = members_of(name, analysis["analysisSetId"])
         subset = [subsets[analysis["dataSubsetId"]]] if "dataSubsetId" in analysis else []
         for result in analysis["results"]:
             operation = result["operationId"].rsplit("/", 1)[1]
