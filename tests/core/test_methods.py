@@ -51,10 +51,10 @@ from trial.definition.outputs import (
 )
 from trial.definition.summary_statistics import SUMMARY_STATISTICS
 from trial.events.payloads import KINDS
-from trial.reporting import report
 from trial.reporting.methods import methods
 from trial.reporting.methods.rows import Rows
 from trial.reporting.methods.wording import DATES, RECORDS, Wording
+from trial.subject.cut_spec import LIVE_SPEC
 
 _FILTER = {"emergent": True, "related": True}
 _LEVELS = [{"value": "MILD", "label": "Mild"}, {"value": "SEVERE", "label": "Severe"}]
@@ -472,4 +472,4 @@ def test_the_order_of_the_members_of_an_object_says_nothing():
 
 def test_a_report_carries_its_methods():
     assert builders.report_of(builders.tiny(), []).methods == methods(builders.tiny().definition)
-    assert report.NOW.cutoff == ""
+    assert LIVE_SPEC.cutoff == ""
