@@ -37,12 +37,12 @@ class _Place:
     title: str
 
     def document(self) -> Document:
-        """Give it as data."""
+        """Return it as data."""
         return {"kind": self.kind, "id": self.id, "title": self.title}
 
 
 def checklist(report: Report, definition: Definition) -> Document:
-    """Say of every item of CONSORT 2025, and of those on harms, where this study fills it."""
+    """Return where this study fills each item of CONSORT 2025, and each item on harms."""
     cut = report.cut
     return {
         "study": cut.study,
@@ -80,7 +80,7 @@ def _document(
 
 
 def _named(number: str, definition: Definition) -> Iterator[_Place]:
-    """Give the outputs that the definition names for an item."""
+    """Yield the outputs that the definition names for an item."""
     for name in definition.consort.get(number, ()):
         if (reference := find_output(name, definition)) is not None:
             yield _Place(*reference)
@@ -115,7 +115,7 @@ def _strata(_report: Report, definition: Definition) -> _Filled:
 
 
 def _events(_report: Report, definition: Definition) -> _Filled:
-    """Give what the definition states of adverse events."""
+    """Yield what the definition states of adverse events."""
     stated = definition.adverse_events
     for name in ("dictionary", "grading"):
         if value := getattr(stated, name):
@@ -128,7 +128,7 @@ def _events(_report: Report, definition: Definition) -> _Filled:
 
 
 def _methods(report: Report, definition: Definition) -> _Filled:
-    """Give the tables that compare, with their methods, and the order of testing."""
+    """Yield the tables that compare, with their methods, and the order of testing."""
     for grid in report.grids:
         methods = dict.fromkeys(
             cell.method for row in grid.rows for cell in row.cells if cell.get("p") is not None
@@ -141,7 +141,7 @@ def _methods(report: Report, definition: Definition) -> _Filled:
 
 
 def _looks(_report: Report, definition: Definition) -> _Filled:
-    """Give the planned looks and the condition of completion."""
+    """Yield the planned looks and the condition of completion."""
     for i, look in enumerate(definition.testing.looks if definition.testing else ()):
         yield _field(f"/testing/looks/{i}", f"{look.label}, alpha {look.alpha:f}")
 
@@ -172,7 +172,7 @@ def _losses(report: Report, definition: Definition) -> _Filled:
 
 
 def _harms(report: Report, definition: Definition) -> _Filled:
-    """Give the tables of adverse events, and the listings."""
+    """Yield the tables of adverse events, and the listings."""
     yield from _harms_tables(report, definition)
     for listing in definition.listings:
         if listing.records == "adverse-event.reported":
@@ -191,7 +191,7 @@ def _harms_tables(report: Report, definition: Definition) -> _Filled:
 
 
 def _counts_events(row: TableRow, definition: Definition) -> bool:
-    """Say whether a row counts subjects by an adverse event."""
+    """Return whether a row counts subjects by an adverse event."""
 
     def asks(ref: Ref) -> bool:
         condition = ref if isinstance(ref, Condition) else definition.conditions.get(ref)

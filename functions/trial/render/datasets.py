@@ -35,7 +35,7 @@ def variable_set(name: str) -> str:
 
 
 def dataset(listing: Listing, cut: Cut, records: int) -> Iterator[bytes]:
-    """Give the lines of a listing's data set; `records` is the number of its rows.
+    """Yield the lines of a listing's data set; `records` is the number of its rows.
 
     The file is a function of the cut, so it was created on the cut's data date, at midnight; where
     nothing is recorded yet there is none, and the epoch stands for it.

@@ -76,7 +76,7 @@ def cut_fields(cut: Cut) -> Document:
 
 
 def methods(sections: Iterable[Section]) -> list[Document]:
-    """Give the Methods as data: each part's rows by its heads."""
+    """Return the Methods as data: each part's rows by its heads."""
     return [
         {
             "id": section.id,
@@ -104,7 +104,7 @@ def summary(
     discrepancies: Sequence[RuleCount] = (),
     findings: Sequence[str] = (),
 ) -> Document:
-    """Give the key results of a study and what its records do not agree about.
+    """Return the key results of a study and the discrepancies between its records.
 
     `findings` say of the flow what does not add up; the discrepancies follow in words and as data.
     """
@@ -145,7 +145,7 @@ def _key_result(key_result: KeyResult) -> Document:
 
 
 def tables(cut: Cut, grids: Iterable[Grid]) -> Document:
-    """Give tables as data: every statistic once, raw and as read."""
+    """Return tables as data: every statistic once, raw and as read."""
     return {
         "study": cut.study,
         "content_root": cut.content_root or None,

@@ -21,7 +21,7 @@ _NAMED = {
 
 
 def tests(event_filter: AdverseEventFilter, groups: Mapping[str, Sequence[str]]) -> Iterator[Test]:
-    """Give what a filter asks of an event; every test must hold."""
+    """Yield what a filter asks of an event; every test must hold."""
     for name in _JUDGED:
         if (truth := getattr(event_filter, name)) is not None:
             yield name, "EQ", ("Y" if truth else "N",)
@@ -42,7 +42,7 @@ def tests(event_filter: AdverseEventFilter, groups: Mapping[str, Sequence[str]])
 
 
 def filter_of(row: TableRow) -> AdverseEventFilter | None:
-    """Give the filter of a row that counts adverse events; None where it counts none."""
+    """Return the filter of a row that counts adverse events; None where it counts none."""
     if row.events is not None:
         return row.events
     parts = (row.terms, row.worst, row.incidence)

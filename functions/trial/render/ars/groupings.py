@@ -111,7 +111,7 @@ class Factors:
         self._levels: dict[str, dict[str, str]] = {}
 
     def result_group(self, grouping: str, value: str) -> Document:
-        """Say of which level a result is: its value, and its group where it has one."""
+        """Return the level that a result is of: its value, and its group where it has one."""
         group_ids = self._levels.get(grouping, {})
         group = {"groupId": group_ids[value]} if value in group_ids else {}
         return {"groupingId": grouping, **group, "groupValue": value}
@@ -141,7 +141,7 @@ class Factors:
         return _grouping(grouping, name, variable, groups, driven=not levels)
 
     def _pooled(self, row: TableRow) -> Mapping[str, Sequence[str]]:
-        """Give the terms that a row counts as one; all others stand for themselves."""
+        """Return the terms that a row counts as one; all others stand for themselves."""
         pooled = row.terms is not None and row.terms.pooled
         return self._clauses.terms if pooled else {}
 
@@ -166,7 +166,7 @@ class Factors:
         return None
 
     def _named(self, row: TableRow, factor: str) -> Sequence[Level]:
-        """Give the levels that the definition names, in its order."""
+        """Return the levels that the definition names, in its order."""
         definition = self._clauses.definition
         if factor == "visit":
             return [Level(value=visit.id, label=visit.label) for visit in definition.visits]

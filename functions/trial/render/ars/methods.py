@@ -145,7 +145,7 @@ class Methods:
 
 
 def _family(names: set[str]) -> str:
-    """Say what kind of description a cell gives; '' where its method says it all."""
+    """Return what kind of description a cell gives; '' where its method says it all."""
     if "percent" in names:
         return "Subjects and events" if "events" in names else "Count and percentage"
     return "Summary statistics" if names & SUMMARY_ALONE else ""

@@ -22,7 +22,7 @@ def form(flow: Flow) -> str:
 
 
 def note(flow: Flow) -> str:
-    """Say what the adapted form leaves out or changes; nothing where it is CONSORT's own."""
+    """Return what the adapted form leaves out or changes; nothing where it is CONSORT's own."""
     return _form(flow)[1]
 
 

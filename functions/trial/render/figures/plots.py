@@ -57,7 +57,7 @@ def line(canvas: Canvas, figure: Figure) -> None:
 
 
 def _offset(number: int, series: int, room: float) -> float:
-    """Say how far a series' mark stands from the place that it shares with others'."""
+    """Return how far a series' mark stands from the place that it shares with others'."""
     return min(_DODGE, room / series) * (number - (series - 1) / 2)
 
 

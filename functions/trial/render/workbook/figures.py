@@ -85,7 +85,7 @@ def _rows(chart: Figure) -> Iterator[list[CellValue]]:
 
 
 def _marks(series: Series) -> Iterator[Mark]:
-    """Give all that is known of a series, as marks."""
+    """Yield all that is known of a series, as marks."""
     yield from series.marks
     yield from (Mark(time, None, label="Censored") for time in series.censored)
     yield from (Mark(time, None, label="At risk", n=n) for time, n in series.at_risk)

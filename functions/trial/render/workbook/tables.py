@@ -104,7 +104,7 @@ def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
 def _table_rows(
     row: Row, lines: dict[str, _Line], places: Sequence[tuple[str, str]], *, named: bool
 ) -> Iterator[list[CellValue]]:
-    """Give a row's lines: its label stands on the first of them."""
+    """Yield a row's lines: its label stands on the first of them."""
     label = CellValue(row.label, "label" if lines else "group", indent=2 * row.level)
     for name, line in (lines or {"": {}}).items():
         counted = "n (%)" if any(sub == "%" for _, sub in line) else "n"

@@ -13,12 +13,12 @@ _SCHEMA = re.compile(r"[a-z.-]+\.v[0-9]+", re.ASCII)
 
 
 def openapi() -> str:
-    """Give the OpenAPI document."""
+    """Return the OpenAPI document."""
     return (_HERE / "openapi.json").read_text(encoding="utf-8")
 
 
 def schema(name: str) -> str:
-    """Give the schema of a kind and version of event; raises `Rejected` (404)."""
+    """Return the schema of a kind and version of event; raises `Rejected` (404)."""
     path = _HERE / "schemas" / f"{name}.json"
     if not _SCHEMA.fullmatch(name) or not path.is_file():
         raise Rejected(404, "No such schema", "a kind is named as at the end of an event's type")
