@@ -142,8 +142,8 @@ def _adds_up(client: Overlapping, entries: list[Entry]) -> bool:
         by_subject.setdefault(entry.subject, []).append(entry)
     study = world.study(SHARDS)
     store = Store(Table(client, world.TABLE), report.contribute, _now)
-    stored = {each.id: each.subject.seen for each in store.subjects(study)}
-    anew = {name: fold_all(name, of).seen for name, of in by_subject.items()}
+    stored = {each.id: each.subject.digests for each in store.subjects(study)}
+    anew = {name: fold_all(name, of).digests for name, of in by_subject.items()}
     same = {name: {key: dict(of) for key, of in seen.items()} for name, seen in stored.items()}
     shares = cells.total(
         report.contribute(study, fold_all(name, of)) for name, of in by_subject.items()
