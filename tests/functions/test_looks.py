@@ -154,7 +154,7 @@ def test_what_cannot_be_asked_for_is_refused_with_its_place(
 
 @pytest.mark.parametrize(
     ("testing", "known"),
-    [(None, "none is planned"), ({**TESTING, "looks": []}, "planned are: final")],
+    [(None, "plans no looks"), ({**TESTING, "looks": []}, "planned looks: final")],
 )
 def test_without_looks_the_final_one_is_the_only_one(
     blank: Service, testing: Any, known: str
