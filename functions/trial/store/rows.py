@@ -182,7 +182,7 @@ class RejectedBody:
     principal: str
     at: str
     resolved: str = ""
-    """When it was taken after all; empty while it waits."""
+    """When it was accepted after all; empty while it waits."""
     erased: str = ""
     """When its body was erased with a subject's personal texts; empty where it was not."""
 

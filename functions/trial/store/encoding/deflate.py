@@ -14,7 +14,7 @@ def deflate(text: str, dictionary: bytes) -> bytes:
 
 
 def inflate(body: bytes, dictionary: bytes) -> tuple[str, bytes]:
-    """Give the text and what follows it; zlib refuses a wrong dictionary and damaged bytes."""
+    """Return the text and what follows it; zlib refuses a wrong dictionary and damaged bytes."""
     unpacking = zlib.decompressobj(zdict=dictionary)
     text = unpacking.decompress(body) + unpacking.flush()
     return text.decode(), unpacking.unused_data
