@@ -22,13 +22,13 @@ from trial.definition import study
 from trial.definition.study import CONTRIBUTION_VERSION, Study
 from trial.errors import Rejected
 from trial.events import envelope, json_body
-from trial.file_names import DEFINITION, MANIFEST
 from trial.render import tables_json
 from trial.render.documents import render
 from trial.reporting import report
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.subject.cut_spec import CutSpec
 from trial.subject.fold import Dispute, Subject, fold_all
+from trial.tables.file_names import DEFINITION, MANIFEST
 from trial.tables.grid import Report
 
 type Row = Mapping[str, Any]

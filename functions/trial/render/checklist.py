@@ -13,9 +13,9 @@ from trial.definition.outputs import TableRow
 from trial.definition.references import find_output
 from trial.definition.reporting import CONSORT, HARMS
 from trial.events.blinding import OPEN
-from trial.file_names import FLOW_JSON, FLOW_MARKDOWN, FLOW_SVG
 from trial.render.tables_json import Document, cut_fields
 from trial.tables.bidi import isolated
+from trial.tables.file_names import FLOW_JSON, FLOW_MARKDOWN, FLOW_SVG
 from trial.tables.grid import Report
 
 FROM_DATA, FROM_DEFINITION = "from_data", "from_definition"

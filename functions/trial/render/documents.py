@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from trial.definition.study import Study
-from trial.file_names import (
+from trial.render import ars, checklist, consort, datasets, markdown, tables_json
+from trial.render.page import page
+from trial.render.workbook import workbook
+from trial.tables.file_names import (
     CONSORT_CHECKLIST,
     DEFINITION,
     FLOW_JSON,
@@ -19,9 +22,6 @@ from trial.file_names import (
     TABLES,
     WORKBOOK,
 )
-from trial.render import ars, checklist, consort, datasets, markdown, tables_json
-from trial.render.page import page
-from trial.render.workbook import workbook
 from trial.tables.grid import Report, Value
 
 MEDIA_TYPES = {

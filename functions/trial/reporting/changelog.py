@@ -12,7 +12,6 @@ from functools import cached_property
 
 from trial.events.blinding import OPEN, UNBLINDED
 from trial.events.envelope import Entry
-from trial.file_names import WORKBOOK
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
 from trial.store.reports import ReportRequest
@@ -20,6 +19,7 @@ from trial.store.rows import JournalRow
 from trial.subject.changes import Change, changes
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Subject, fold_all
+from trial.tables.file_names import WORKBOOK
 from trial.tables.grid import Cut, Flow, Listing, ListingColumn, Report, RuleCount, Value
 
 CHANGES, TRAIL = "CHANGES", "AUDIT"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from trial.definition.study import Study
 from trial.errors import Beat, Unavailable
 from trial.events.blinding import OPEN
-from trial.file_names import MANIFEST
 from trial.render.documents import File, render
 from trial.render.workbook import workbook
 from trial.reporting import provenance, report
@@ -30,6 +29,7 @@ from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, ReportRequest, ReportResult, Reports
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Dispute
+from trial.tables.file_names import MANIFEST
 from trial.tables.grid import Cut, Report
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from trial.file_names import DEFINITION, MANIFEST, PAGE, TABLES, WORKBOOK
 from trial.render.ars.analyses import Analysis
 from trial.render.datasets import file_name
 from trial.render.tables_json import Document
+from trial.tables.file_names import DEFINITION, MANIFEST, PAGE, TABLES, WORKBOOK
 from trial.tables.grid import Cut, Figure, Grid, Listing, Report
 
 FILE_TYPES = {

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from trial.file_names import (
+from trial.render.markup import Html, bdi, escape, html, joined
+from trial.render.page.elements import href, unordered
+from trial.tables.file_names import (
     CONSORT_CHECKLIST,
     DEFINITION,
     FLOW_JSON,
@@ -15,8 +17,6 @@ from trial.file_names import (
     TABLES,
     WORKBOOK,
 )
-from trial.render.markup import Html, bdi, escape, html, joined
-from trial.render.page.elements import href, unordered
 from trial.tables.grid import Cut, Listing, Section
 
 _DESCRIPTIONS = {

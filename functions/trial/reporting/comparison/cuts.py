@@ -8,12 +8,12 @@ from typing import Any
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.blinding import OPEN, UNBLINDED
-from trial.file_names import MANIFEST
 from trial.reporting import changelog
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
 from trial.store.reports import READY, ReportRequest, Reports
 from trial.subject.cut_spec import CutSpec
+from trial.tables.file_names import MANIFEST
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from trial.definition.study import Study
-from trial.file_names import SUMMARY, TABLES
 from trial.reporting.comparison.cuts import ComparedCut
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
 from trial.tables.attribution import CellAddress
+from trial.tables.file_names import SUMMARY, TABLES
 
 type Document = dict[str, Any]
 _KEY_RESULT = ("text", "n", "N", "value", "ci", "observed", "imputed", "not_due", "missing")

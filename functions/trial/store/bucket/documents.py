@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from trial.errors import Rejected, Unavailable
-from trial.file_names import MANIFEST
 from trial.store.bucket import object_keys
 from trial.store.bucket.client import Bucket
 from trial.store.bucket.object_keys import AUDIT, LIVE, SIGNATURE
 from trial.store.bucket.retention import Retention
+from trial.tables.file_names import MANIFEST
 
 LINK_SECONDS = 60
 _VERSIONED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
