@@ -283,8 +283,8 @@ def test_made_again_the_same_report_gives_the_same_file_though_others_came_betwe
     blank.post(viral_load(7, 9_000).body, "TINY")
     names = [blank.report("{}", "TINY").json["report"] for _ in range(2)]
     with monkeypatch.context() as patch:  # it is broken off when all but its row is written
-        patch.setattr(wiring.reports(), "ready", lambda *_: 1 // 0)
-        patch.setattr(wiring.reports(), "fail", lambda *_: None)
+        patch.setattr(wiring.reports(), "mark_ready", lambda *_: 1 // 0)
+        patch.setattr(wiring.reports(), "mark_failed", lambda *_: None)
         blank.stream(("STUDY#TINY", f"REPORT#{names[1]}"))
     cut = json.loads(blank.object("studies/TINY/open/latest.json"))["cut"]
     first = content(blank, {"cut": cut, "id": names[1]})
