@@ -217,6 +217,7 @@ class Backfill:
     def replace_shares(self, shard: FencedShard, correction: Correction) -> None:
         """Replace the shares of a shard's subjects where they are wrong, many at a time."""
         packed: dict[str, tuple[SubjectRow, Share]] = {}
+        # Even an empty change holds the header: the fence is checked there.
         changes, size = shard.sums({}), 0
         for row in reading.subject_rows(self.table, shard.study.id, shard.number):
             share = correction(row)
@@ -248,6 +249,7 @@ class Backfill:
             self.pause(jittered_pause(failures + 1))
         else:
             return
+        # Together is cheap and mostly succeeds; one by one, a busy subject holds up no other.
         self._read_header(shard)  # raises where the plan has changed: no retry can succeed then
         for subject in packed:
             row_key = keys.subject_row(shard.study.id, shard.number, subject)
@@ -263,6 +265,7 @@ class Backfill:
         for row, share in packed:
             row_key = keys.subject_row(shard.study.id, shard.number, row.subject.id)
             shares = {shard.study.generation: binary(encode_share(share, row.version))}
+            # A replaced share makes no new version, so this number tells writers to read again.
             values = {FILLS: number(row.fills + 1)}
             expression = f"SET {FILLS} = :{FILLS}"
             actions.append(

@@ -28,6 +28,7 @@ What the whole study counts, `tables.compiled.STUDY_ROW`, stands in it too.
 """
 
 TRANSACTION_ACTIONS = 100  # DynamoDB's limit of a transaction
+# As the rows of deployed tables name them: whoever renames one has to write all headers anew.
 FENCE, STALE_MARKS, RECONCILED_MARKS = "fence", "marks", "filled"
 FENCED = f"{FENCE} = :fence"
 _NO_COMMITS = f"{FENCED} AND {COMMITS} = :none"
@@ -247,6 +248,7 @@ def replace_unused(
     table: Table, old: Current, shards: int, study: Study, current: Current
 ) -> Iterator[Action]:
     """Write CURRENT anew while no header has counted a commit: nothing needs to be filled."""
+    # The condition is checked where events count, so no event can slip in between.
     yield _put_current(table, study.id, old, current)
     for header_key, _ in _headers(study.id, old.live, shards):
         yield _retire_header(table, header_key, old, current, _NO_COMMITS)
@@ -303,6 +305,7 @@ def _retire_header(
     table: Table, header_key: keys.Key, old: Current, new: Current, condition: str
 ) -> Action:
     """Mark a header for good: no writer keeps its generation any more."""
+    # Whoever still reads by the old plan finds it stale, and computes from the subjects instead.
     values = {":new": number(new.plan_number), ":one": number(1), ":fence": number(old.plan_number)}
     if condition == _NO_COMMITS:
         values[":none"] = number(0)

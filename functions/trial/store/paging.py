@@ -113,6 +113,7 @@ def read_rows(table: Table, row_keys: Sequence[keys.Key]) -> dict[keys.Key, Subj
         for row_key, item in items.items()
         for page_number in _page_numbers(item)
     ]
+    # Rows come first: pages never change, so those that a row names can be read after it.
     pages: dict[keys.Key, list[Item]] = {row_key: [] for row_key in items}
     for start in range(0, len(page_keys), KEYS_A_BATCH):
         for page in table.get_batch(page_keys[start : start + KEYS_A_BATCH]):
@@ -141,6 +142,7 @@ def scan_rows(table: Table, partition: str) -> Iterator[SubjectRow]:
 
 def write_pages(numbers: range, length: int) -> Item:
     """Write what a subject's row says of its pages."""
+    # A range and no list: pages are added at the end, or all written anew under the next numbers.
     return {"pages": text(f"{numbers.start}:{numbers.stop}"), "paged": number(length)}
 
 
@@ -177,6 +179,7 @@ def _read_pages(item: Item, pages: Mapping[int, Item]) -> Pages:
     numbers, subject = _page_numbers(item), Subject(keys.subject_id(sort_key(item)))
     if not numbers:
         return Pages(numbers, subject)
+    # Others are of another version of the subject: not yet named by this row, or no more.
     if not pages.keys() >= set(numbers):
         raise PagesReplaced("the subject is being written to")
     subject = subjects.decode(subject, *(_body(pages[number]) for number in numbers))

@@ -103,7 +103,7 @@ def since(subject: Subject, older: Subject) -> Subject:
 
 
 def encode(subject: Subject) -> bytes:
-    """Write a subject's records and the digests of all revisions record_digests."""
+    """Write a subject's records, and the digests that cannot be computed from them."""
     groups: dict[_Shape, list[_Member]] = {}
     for key, record in subject.records.items():
         record_digests = subject.digests[key]
