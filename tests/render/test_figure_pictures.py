@@ -141,7 +141,7 @@ class TestEveryKind:
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_series_differ_by_more_than_colour(self, kind):
-        looks = [canvas.look(i) for i in range(7)]
+        looks = [canvas.series_style(i) for i in range(7)]
         assert len({each.dash for each in looks[:5]}) == 5
         assert len({each.shape for each in looks}) == 7
         names = re.findall(r"var\(--([\w-]+)", figure_svg(AWKWARD["many"](kind)))
