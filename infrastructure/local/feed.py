@@ -9,8 +9,6 @@ from typing import Any
 
 import yaml
 
-from trial.events import json_pointer
-
 BATCH_EVENTS = 100
 BATCH_BYTES = 1_000_000
 
@@ -74,7 +72,8 @@ def _lines(node: yaml.Node | None, pointer: str) -> Iterator[tuple[str, int]]:
         yield pointer, node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            at = f"{pointer}/{json_pointer.escape(str(key.value))}"
+            # RFC 6901; a client of the service has none of its code.
+            at = f"{pointer}/{str(key.value).replace('~', '~0').replace('/', '~1')}"
             yield from _lines(value, at)
             yield at, key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):

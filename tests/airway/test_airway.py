@@ -200,7 +200,7 @@ class TestFlow:
             (box.id, box.arm): box.n for stage in flow.stages for box in (*stage.boxes, *stage.side)
         }
         assert flow.design == "crossover"
-        assert flow.findings == ()
+        assert flow.discrepancies == ()
         assert boxes["assessed", ""] == len(trial.frame("subject.screened"))
         for arm in defined.definition.arms:
             people = trial.randomised[trial.randomised["arm"] == arm.id]

@@ -241,7 +241,7 @@ class TestWithinABudget:
             return drawn(table)
 
         monkeypatch.setattr(fisher, "fisher", counted)
-        monkeypatch.setattr(sampling, "sampled", counted_draws)
+        monkeypatch.setattr(sampling, "monte_carlo_p", counted_draws)
         near = [[[250 + i, 250 - i], [240, 260], [255, 245]] for i in range(60)]
         sparse = [dealt((20,) * 5, (20,) * 5, seed) for seed in range(20)]
         wanted = [*near, *sparse, *near]

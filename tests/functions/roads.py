@@ -39,7 +39,7 @@ class Road:
         forget()
         submissions = Submissions(table, self.sent.append, wiring.now)
         self.patch.setattr(wiring, "submissions", lambda: submissions)
-        self.patch.setattr(wiring, "submitted_to", lambda: SUBMISSIONS)
+        self.patch.setattr(wiring, "submission_queue_name", lambda: SUBMISSIONS)
         for each in definitions:
             path = f"/studies/{each['study']}/definition"
             asked = request("PUT", path, each, {"Content-Type": "application/json"})

@@ -280,7 +280,7 @@ def test_word_that_was_lost_is_sent_again(
     redriven(service)
     assert service.settle() == []
     assert verdicts(service)[-1] == "pending"
-    monkeypatch.setattr(submissions, "LOST", submissions.RESEND_AFTER * 0)
+    monkeypatch.setattr(submissions, "RESEND_AFTER", submissions.RESEND_AFTER * 0)
     redriven(service)
     service.settle()
     assert verdicts(service)[-1] == "recorded"

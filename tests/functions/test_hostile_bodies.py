@@ -274,7 +274,7 @@ def test_an_event_at_which_this_code_fails_is_quarantined_and_leaves_its_neighbo
 def test_an_answer_that_lambda_cannot_send_says_where_else_it_is() -> None:
     assert check_size(Answer(200, {}, "x" * 5_900_000)).status == 200
     for text in ('"' * 3_100_000, "\U0001f600" * 1_600_000):
-        with pytest.raises(Rejected, match="Too long"):
+        with pytest.raises(Rejected, match="Answer too large"):
             check_size(Answer(200, {}, text))
 
 

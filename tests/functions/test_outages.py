@@ -227,7 +227,7 @@ def test_a_report_left_pending_is_swept_and_in_the_end_failed_with_a_reason(
     assert 3 < tries < 15
     found = trial.report(name)
     assert found["status"] == "failed"
-    assert "ask for it again" in found["detail"]
+    assert "request it again" in found["detail"]
 
 
 @pytest.mark.parametrize("fault", outage.PASSING)

@@ -155,7 +155,7 @@ def test_of_two_publications_at_once_the_newer_stays(
         moved: bool = replace_latest(*arguments)
         return moved
 
-    monkeypatch.setattr(documents, "advance", overtaken)
+    monkeypatch.setattr(documents, "replace_latest", overtaken)
     filled.stream(CHANGED)
     assert (latest(filled)["cut"] == "other") == (stays == "other")
 

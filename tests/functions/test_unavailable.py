@@ -47,7 +47,7 @@ def test_a_reader_is_told_503(cut_off: Service, path: str) -> None:
 def test_a_sender_is_told_503(cut_off: Service, visit: Event) -> None:
     for answer in (cut_off.post(visit), cut_off.batch(visit, visit), cut_off.report()):
         assert (answer.status, answer.media_type, answer.json["status"]) == (503, PROBLEM, 503)
-        assert "again" in answer.json["detail"]
+        assert "retry" in answer.json["detail"]
 
 
 def test_the_queue_delivers_everything_again(cut_off: Service, feed: list[str]) -> None:

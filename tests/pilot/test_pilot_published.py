@@ -215,7 +215,7 @@ class TestByTheCore:
         for stage in flow.stages:
             for box in (*stage.boxes, *stage.side):
                 boxes.setdefault(box.id, []).append(box.n)
-        assert flow.findings == ()
+        assert flow.discrepancies == ()
         assert (boxes["assessed"], boxes["excluded"], boxes["randomised"]) == ([306], [52], [254])
         assert boxes["allocated"] == printed["randomised"]
         for name in ("completed", "discontinued", "efficacy"):

@@ -198,7 +198,7 @@ def told(
     """Give all that somebody is told who makes these calls and then looks at all that is open."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sealing.secrets, "token_bytes", bytes)
-        patch.setattr(request_bodies, "identifier", lambda: "drawn")
+        patch.setattr(request_bodies, "new_request_id", lambda: "drawn")
         world = World(case, feed, patch)
         answers: list[Told] = []
         for path, kind, body in calls:

@@ -118,7 +118,7 @@ def _outline(flow: Flow) -> Html:
 def _figure(
     figure: Figure, anchor: Html, sources: Mapping[str, Html], state: str
 ) -> Iterator[Html]:
-    """Write a chart with its population, and a link to the table that holds its numbers."""
+    """Write a figure with its population, and a link to the table that holds its numbers."""
     yield html('<figure class="figure" aria-labelledby="{}">\n', anchor)
     yield html(
         '<h3 id="{}"><span class="number">Figure {}</span> {}</h3>\n',
@@ -127,7 +127,7 @@ def _figure(
         bdi(figure.title),
     )
     yield html("<p>Population: {} \u00b7 {}</p>\n", bdi(figure.population), escape(state))
-    yield _drawing(figure_svg(figure), f"Figure {figure.id}: {isolated(figure.title)}", "figure")
+    yield _drawing(figure_svg(figure), f"Figure {figure.id}: {isolated(figure.title)}", "chart")
     notes = [escape(note) for note in figure.footnotes]
     notes += [html("Method: {}.", bdi(figure.method))] if figure.method else []
     if figure.source in sources:
