@@ -222,3 +222,13 @@ def test_the_core_runs_without_any_client() -> None:
         loaded("import trial.reporting.report, trial.subject.acceptance", *CLIENTS, "requests")
         == []
     )
+
+
+def test_the_commands_of_the_stack_start_without_the_code_of_the_service() -> None:
+    """They run as a user's would: `make demo` gives them no path to `functions/`."""
+    subprocess.run(
+        [sys.executable, "-c", "import local.__main__"],
+        cwd=FUNCTIONS.parent / "infrastructure",
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        check=True,
+    )

@@ -33,7 +33,7 @@ class SummaryStatistic:
         return "X" + ("." + "X" * self.more_decimals if self.more_decimals else "")
 
 
-SUMMARY_STATISTICS: Mapping[Statistic, SummaryStatistic] = {
+SUMMARY_STATISTICS: Mapping[str, SummaryStatistic] = {
     "n": SummaryStatistic("n", "Number of subjects with a value", "Subjects with a value"),
     "mean": SummaryStatistic(
         "Mean",
@@ -72,7 +72,7 @@ SUMMARY_STATISTICS: Mapping[Statistic, SummaryStatistic] = {
     "max": SummaryStatistic("Maximum", "Maximum", "The greatest value", ordered=True),
 }
 
-ESTIMATED: Mapping[str, SummaryStatistic] = {
+ESTIMATED = {
     name: statistic for name, statistic in SUMMARY_STATISTICS.items() if name not in {"n", "ci"}
 }
 """Those that are one number and no count: a cell has each by its own name."""

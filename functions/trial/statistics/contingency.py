@@ -12,7 +12,6 @@ type Table = Sequence[Sequence[int]]
 
 PEARSON = "Pearson chi-square"
 CMH = "Cochran-Mantel-Haenszel"
-CMH_CORRECTED = "Cochran-Mantel-Haenszel, continuity-corrected"
 CMH_GENERAL = "Cochran-Mantel-Haenszel, general association"
 
 

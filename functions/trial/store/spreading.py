@@ -20,6 +20,7 @@ from trial.statistics.cells import Cells, Share
 from trial.store import cell_names, keys
 from trial.store.generations import is_header
 from trial.store.table import KEYS_A_BATCH, Item, Table, key_of
+from trial.tables.compiled import MAX_ROWS_PER_SUBJECT
 
 FULL_BYTES = 30_000
 """Of a row that is found large when DynamoDB refuses a change: so many of these fit into one."""
@@ -30,8 +31,6 @@ EXPRESSION_CELLS = 140
 
 A cell of a long name takes two operators: its addition, and the term that is set beside it.
 """
-MOST_ROWS = 96
-"""How many rows of sums one change may touch, as `tables.compiled` has it."""
 
 _PART, _BESIDE = "~", "x"
 _DEEPEST = 40
@@ -57,7 +56,9 @@ class Spreading:
         self._table = table
         self._full: set[keys.Key] = set()
 
-    def place(self, study_id: str, shard: int, changes: Share, most_rows: int = MOST_ROWS) -> Share:
+    def place(
+        self, study_id: str, shard: int, changes: Share, max_rows: int = MAX_ROWS_PER_SUBJECT
+    ) -> Share:
         """Return for each part of a row what is added to it, in at most so many where possible.
 
         Rows are named with their generation.
@@ -66,7 +67,7 @@ class Spreading:
             return changes
         parts = _Parts(study_id, shard, self._full)
         placed = _union(parts.by_digest(row, change) for row, change in changes.items())
-        if len(placed) > most_rows:
+        if len(placed) > max_rows:
             return _union(parts.beside(row, change) for row, change in changes.items())
         return placed
 

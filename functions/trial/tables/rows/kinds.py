@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from trial.definition.precision import NONTERMINATING_PLACES, Precision
+from trial.events import json_pointer
 from trial.rules.matching import Truth, refused
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
@@ -114,7 +115,7 @@ def row_id(row: str, *parts: str) -> str:
     A slash in a part is written as JSON Pointer writes it, `~1` (and a tilde `~0`), so that two
     rows never share a name.
     """
-    return "/".join((row, *(part.replace("~", "~0").replace("/", "~1") for part in parts)))
+    return "/".join((row, *map(json_pointer.escape, parts)))
 
 
 def column_groups(arms: Sequence[str | None]) -> list[str]:

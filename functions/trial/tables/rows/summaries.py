@@ -37,10 +37,6 @@ LOCF = "LOCF"
 TALLY_POINTS = 32
 """Steps of the grid that a row of sums holds: a tally spreads over rows, so that none grows."""
 
-_MORE_DECIMALS: Mapping[str, int] = {
-    name: statistic.more_decimals for name, statistic in SUMMARY_STATISTICS.items()
-}
-
 
 @dataclass(frozen=True)
 class SummaryRow(PlacedRow):
@@ -164,7 +160,7 @@ class SummaryRow(PlacedRow):
         if isinstance(decimals, Mapping) and statistic in decimals:
             return decimals[statistic]
         of_data = decimals if isinstance(decimals, int) else quantity.precision.decimals
-        return of_data + _MORE_DECIMALS.get(statistic, 0)
+        return of_data + SUMMARY_STATISTICS[statistic].more_decimals
 
     def _statistics(
         self, sums: Sums, column: int, moments: SampleStatistics
