@@ -5,7 +5,7 @@ What a study's definition adds (known visits, parameters, units) is checked in
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,14 +23,32 @@ from trial.events.fields import (
 
 
 class Data(BaseModel):
-    """What every event's data carry: which record, in which revision, and why it changed."""
+    """What every event's data carry: which record, in which revision, and why it changed.
+
+    A kind's model says all that the service knows of the kind: its fields, and what is stated
+    beside them here. Its first field that is a date is when a record happened (`kinds`).
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+    noun: ClassVar[str] = "a record"
+    """What one is called in a sentence, with its article."""
+    shows_alive: ClassVar[bool] = False
+    """Whether a record shows the subject alive on its dates; others may follow a death."""
+    began_before: ClassVar[bool] = False
+    """Whether it can have begun before the study's calendar."""
+    about: ClassVar[tuple[str, str] | None] = None
+    """The kind of record that it is about, and its field that names it: no date of its own."""
 
     record: Identifier
     revision: Annotated[int, Field(ge=1, le=1_000_000)]
     action: Literal["record", "void"] = "record"
     reason_for_change: Personal[Text | None] = None
+
+    @classmethod
+    def is_contact(cls, data: Mapping[str, Any]) -> bool:  # noqa: ARG003 (kinds differ)
+        """Return whether a record says that there was contact with the subject on its dates."""
+        return True
 
 
 _IDENTITY = frozenset(Data.model_fields)
@@ -43,25 +61,39 @@ class Void(Data):
 
 
 class SubjectScreened(Data):
+    noun: ClassVar[str] = "a screening"
+    shows_alive: ClassVar[bool] = True
+
     date: FullDate
     site: Identifier | None = None
 
 
 class ScreeningFailed(Data):
+    noun: ClassVar[str] = "a failure of screening"
+
     date: FullDate
     reason: Text
     criteria: list[Text] = []
 
 
 class ConsentRecorded(Data):
+    noun: ClassVar[str] = "a consent"
+    shows_alive: ClassVar[bool] = True
+
     date: FullDate
 
 
 class ConsentWithdrawn(Data):
+    noun: ClassVar[str] = "a withdrawal of consent"
+    shows_alive: ClassVar[bool] = True
+
     date: FullDate
 
 
 class SubjectEnrolled(Data):
+    noun: ClassVar[str] = "an enrolment"
+    shows_alive: ClassVar[bool] = True
+
     date: FullDate
     site: Identifier
     country: Text | None = None
@@ -74,17 +106,24 @@ class SubjectEnrolled(Data):
 
 
 class SubjectRandomised(Data):
+    noun: ClassVar[str] = "a randomisation"
+    shows_alive: ClassVar[bool] = True
+
     date: FullDate
     arm: Unblinding[Identifier]
     strata: dict[str, Text] = {}
 
 
 class SubjectUnblinded(Data):
+    noun: ClassVar[str] = "an unblinding"
+
     date: FullDate
     reason: Unblinding[Personal[Text]]
 
 
 class SubjectSuperseded(Data):
+    noun: ClassVar[str] = "that another id stands for the subject"
+
     by: Identifier
 
 
@@ -109,18 +148,31 @@ class Measurement(Circumstances):
 
 
 class VisitRecorded(Data):
+    noun: ClassVar[str] = "a visit"
+    shows_alive: ClassVar[bool] = True
+
     visit: Identifier
     date: LocalTime
     measurements: list[Measurement] = []
 
 
 class VisitMissed(Data):
+    noun: ClassVar[str] = "a missed visit"
+
     visit: Identifier
     date: FullDate | None = None
     reason: Personal[Text]
 
+    @classmethod
+    def is_contact(cls, data: Mapping[str, Any]) -> bool:  # noqa: ARG003 (none ever is)
+        """Return that nobody was met."""
+        return False
+
 
 class LabResultReported(Circumstances, Data):
+    noun: ClassVar[str] = "a laboratory result"
+    shows_alive: ClassVar[bool] = True
+
     parameter: Identifier
     collected: LocalTime
     result: Text
@@ -133,6 +185,9 @@ class LabResultReported(Circumstances, Data):
 
 
 class DoseAdministered(Data):
+    noun: ClassVar[str] = "a dose"
+    shows_alive: ClassVar[bool] = True
+
     visit: Identifier | None = None
     start: LocalTime
     end: LocalTime | None = None
@@ -143,18 +198,31 @@ class DoseAdministered(Data):
 
 
 class DoseMissed(Data):
+    noun: ClassVar[str] = "a missed dose"
+
     visit: Identifier
     date: FullDate | None = None
     reason: Personal[Text]
 
+    @classmethod
+    def is_contact(cls, data: Mapping[str, Any]) -> bool:  # noqa: ARG003 (none ever is)
+        """Return that nobody was met."""
+        return False
+
 
 class RegimenStarted(Data):
+    noun: ClassVar[str] = "the start of a regimen"
+    shows_alive: ClassVar[bool] = True
+
     date: FullDate
     regimen: Personal[Text]
     agents: list[Text] = []
 
 
 class AdverseEventReported(Data):
+    noun: ClassVar[str] = "an adverse event"
+    shows_alive: ClassVar[bool] = True
+
     term: Personal[Verbatim]
     onset: PartialDate | None = None
     end: PartialDate | None = None
@@ -170,6 +238,9 @@ class AdverseEventReported(Data):
 
 
 class AdverseEventCoded(Data):
+    noun: ClassVar[str] = "the coding of an adverse event"
+    about: ClassVar[tuple[str, str] | None] = ("adverse-event.reported", "adverse_event")
+
     adverse_event: Identifier
     dictionary: Text
     version: Text
@@ -179,6 +250,9 @@ class AdverseEventCoded(Data):
 
 
 class ResistanceReported(Data):
+    noun: ClassVar[str] = "a test of resistance"
+    shows_alive: ClassVar[bool] = True
+
     collected: FullDate
     drug: Text
     fold_change: Number | None = None
@@ -189,12 +263,16 @@ class ResistanceReported(Data):
 
 
 class OutcomeAdjudicated(Data):
+    noun: ClassVar[str] = "an adjudicated outcome"
+
     outcome: Identifier
     date: FullDate
     committee: Text | None = None
 
 
 class DeathReported(Data):
+    noun: ClassVar[str] = "a death"
+
     date: PartialDate
     cause: Personal[Text]
     related: bool | None = None
@@ -202,6 +280,8 @@ class DeathReported(Data):
 
 
 class DispositionRecorded(Data):
+    noun: ClassVar[str] = "a disposition"
+
     of: Literal["screening", "treatment", "study"]
     status: Literal["completed", "discontinued"]
     reason: Text | None = None
@@ -211,6 +291,8 @@ class DispositionRecorded(Data):
 
 
 class DeviationRecorded(Data):
+    noun: ClassVar[str] = "a deviation"
+
     date: FullDate
     category: Text
     description: Personal[Text]
@@ -218,6 +300,10 @@ class DeviationRecorded(Data):
 
 
 class ConmedRecorded(Data):
+    noun: ClassVar[str] = "a concomitant medication"
+    shows_alive: ClassVar[bool] = True
+    began_before: ClassVar[bool] = True
+
     drug: Personal[Text]
     indication: Personal[Text | None] = None
     start: PartialDate | None = None
@@ -225,11 +311,16 @@ class ConmedRecorded(Data):
 
 
 class PregnancyReported(Data):
+    noun: ClassVar[str] = "a pregnancy"
+    shows_alive: ClassVar[bool] = True
+
     date: FullDate
     outcome: Text | None = None
 
 
 class SubjectErased(Data):
+    noun: ClassVar[str] = "the erasure of the subject's personal texts"
+
     reason: Text
 
 

@@ -16,9 +16,10 @@ from trial.definition.precision import Precision, decimals_of
 from trial.definition.study import Study
 from trial.errors import FieldError, Rejected, UnknownName
 from trial.events.fields import term
+from trial.events.kinds import DECIDING_DATE
 from trial.events.payloads import KINDS
 from trial.subject.adverse_events import NOT_CODED, AdverseEvent
-from trial.subject.derivation import DECIDING_DATE, Derivation
+from trial.subject.derivation import Derivation
 from trial.subject.results import Value
 
 Truth = bool | None

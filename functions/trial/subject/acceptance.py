@@ -17,13 +17,11 @@ from trial.events import dates, json_pointer
 from trial.events.envelope import Entry
 from trial.events.field_errors import not_in_list
 from trial.events.fields import has_accepted_digits
-from trial.events.payloads import ERASURE
+from trial.events.kinds import date_fields
+from trial.events.payloads import ERASURE, KINDS
 from trial.subject.results import limit_errors, result_errors
 
 _DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
-_DATES = ("date", "collected", "start", "end", "onset", "reported")
-_EARLIER_TOO = ("conmed.recorded",)  # medication can have begun long before the study
-_SPANS = (("onset", "end"), ("start", "end"), ("collected", "reported"))
 
 
 def check_acceptable(study: Study, entry: Entry) -> None:
@@ -40,7 +38,7 @@ def check_acceptable(study: Study, entry: Entry) -> None:
 
 def _faults(study: Study, entry: Entry) -> Iterator[FieldError]:
     yield from _calendar(study.definition, entry)
-    yield from _spans(entry.data)
+    yield from _spans(entry)
     yield from _vocabularies(study, entry.kind, entry.data, "/data")
     yield from _CHECKS.get(entry.kind, _nothing)(study, entry.data)
     yield from _superseded(entry)
@@ -54,10 +52,10 @@ def _calendar(definition: Definition, entry: Entry) -> Iterator[FieldError]:
     first = dates.earliest(definition.calendar.earliest)
     last = dates.earliest(definition.calendar.latest)
     last_possible = dates.earliest(entry.time) + _DAY_OF_TIME_ZONES
-    for name in _DATES:
+    began_before = KINDS[entry.kind].began_before
+    for name in date_fields(entry.kind):
         if not (text := entry.data.get(name)):
             continue
-        began_before = entry.kind in _EARLIER_TOO and name in ("start", "end")
         too_early = dates.latest(text) < first and not began_before
         if too_early or dates.earliest(text) > last:
             within = f"{definition.calendar.earliest} to {definition.calendar.latest}"
@@ -68,9 +66,12 @@ def _calendar(definition: Definition, entry: Entry) -> Iterator[FieldError]:
             yield FieldError(f"/data/{name}", "is later than the event's `time`")
 
 
-def _spans(data: Mapping[str, Any]) -> Iterator[FieldError]:
-    for start, end in _SPANS:
-        before, after = data.get(start), data.get(end)
+def _spans(entry: Entry) -> Iterator[FieldError]:
+    """No other date of a record lies before the first, which is when it happened."""
+    start, *others = date_fields(entry.kind) or ("",)
+    before = entry.data.get(start)
+    for end in others:
+        after = entry.data.get(end)
         if before and after and not _in_order(before, after):
             yield FieldError(f"/data/{end}", f"is before `{start}`")
 

@@ -5,15 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from trial.events import dates
+from trial.events.kinds import DECIDING_DATE
+from trial.events.payloads import KINDS
 from trial.subject.adverse_events import FATAL, GRADE_OF_DEATH
-from trial.subject.derivation import DECIDING_DATE
 from trial.subject.fold import Record, Subject
 from trial.subject.imputation import Imputation
 
 ONGOING = "NOT RECOVERED/NOT RESOLVED"
 DEATH = "DEATH"
-_FOLLOWS = {"adverse-event.coded": ("adverse-event.reported", "adverse_event")}
-"""Kinds without a date of their own: they stand or fall with the record they are about."""
 
 
 def records_until(subject: Subject, cutoff: int) -> Subject:
@@ -44,8 +43,8 @@ def _live(subject: Subject) -> Mapping[str, Sequence[Record]]:
 def _happened(record: Record, subject: Subject, imputation: Imputation, cutoff: int) -> bool:
     if record.void:
         return True
-    if record.kind in _FOLLOWS:
-        kind, field = _FOLLOWS[record.kind]
+    if (reference := KINDS[record.kind].about) is not None:
+        kind, field = reference  # without a date of its own: it stands or falls with that record
         about = subject.records.get((kind, record.data[field]))
         return about is None or about.void or _happened(about, subject, imputation, cutoff)
     field = DECIDING_DATE.get(record.kind, "date")

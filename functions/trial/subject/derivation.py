@@ -6,7 +6,7 @@ last their id; where it does not decide, `undecided` says so.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from trial.definition.conditions import Selection
 from trial.definition.design import Parameter, Visit
 from trial.definition.study import Study
 from trial.events import dates
+from trial.events.kinds import DECIDING_DATE, is_contact
 from trial.subject import adverse_events
 from trial.subject.adverse_events import AdverseEvent, Treatment
 from trial.subject.fold import Key, Record, Subject, blinded
@@ -21,15 +22,6 @@ from trial.subject.imputation import Dated, Imputation
 from trial.subject.ordering import by_date
 from trial.subject.results import Observation
 from trial.subject.series import Reported, Series, SeriesCache, UndecidedChoice
-
-DECIDING_DATE: Mapping[str, str] = {
-    "lab.result.reported": "collected",
-    "resistance.reported": "collected",
-    "dose.administered": "start",
-    "adverse-event.reported": "onset",
-    "conmed.recorded": "start",
-}
-"""The field that says when a record happened; `date` for every kind not named."""
 
 _ALWAYS = 10**7
 """A day (ordinal) after every date: the end of a window that stays open."""
@@ -175,7 +167,7 @@ class Derivation:
                 self._contact(record)
                 for kind, records in self._by_kind.items()
                 for record in records
-                if not kind.endswith(".missed")
+                if is_contact(kind, record.data)
             ),
             default=0,
         )

@@ -15,24 +15,15 @@ from functools import cached_property
 from typing import Any
 
 from trial.events import dates
+from trial.events.kinds import DECIDING_DATE, date_fields, partial_dates, shows_alive
+from trial.events.payloads import KINDS
 from trial.subject.fold import Record
 
-EVENT, MEDICATION, DEATH = "adverse-event.reported", "conmed.recorded", "death.reported"
-
+DEATH = "death.reported"
 _ALIVE: Mapping[str, tuple[str, ...]] = {
-    "subject.screened": ("date",),
-    "consent.recorded": ("date",),
-    "consent.withdrawn": ("date",),
-    "subject.enrolled": ("date",),
-    "subject.randomised": ("date",),
-    "visit.recorded": ("date",),
-    "lab.result.reported": ("collected",),
-    "resistance.reported": ("collected",),
-    "dose.administered": ("start", "end"),
-    "regimen.started": ("date",),
-    "adverse-event.reported": ("onset", "end"),
-    "conmed.recorded": ("start", "end"),
-    "pregnancy.reported": ("date",),
+    kind: tuple(name for name in date_fields(kind) if name in (DECIDING_DATE[kind], "end"))
+    for kind, model in KINDS.items()
+    if model.shows_alive
 }
 """The records that show a subject alive, and until when; others may come after its death."""
 
@@ -72,6 +63,7 @@ class Imputation:
             record.data.get(field)
             for kind, fields in _ALIVE.items()
             for record in self._records.get(kind, ())
+            if shows_alive(kind, record.data)
             for field in fields
         )
         return max((dates.earliest(text) for text in texts if text), default=0)
@@ -124,11 +116,15 @@ def _ends(kind: str, start: str) -> _Rule:
     )
 
 
+def _rule(kind: str, field: str) -> _Rule:
+    """Return what imputes a date: the first of its kind is a start, others are ends."""
+    if kind == DEATH:
+        return Imputation.of_death
+    start = DECIDING_DATE[kind]
+    return Imputation.of_start if field == start else _ends(kind, start)
+
+
 RULES: Mapping[tuple[str, str], _Rule] = {
-    (EVENT, "onset"): Imputation.of_start,
-    (EVENT, "end"): _ends(EVENT, "onset"),
-    (MEDICATION, "start"): Imputation.of_start,
-    (MEDICATION, "end"): _ends(MEDICATION, "start"),
-    (DEATH, "date"): Imputation.of_death,
+    (kind, field): _rule(kind, field) for kind in KINDS for field in partial_dates(kind)
 }
 """The dates that may be partial, by kind and field, and what imputes each."""

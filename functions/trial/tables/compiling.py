@@ -25,6 +25,7 @@ from trial.definition.outputs import (
 from trial.definition.study import Study
 from trial.events.fields import term
 from trial.events.json_body import canonical
+from trial.events.kinds import DECIDING_DATE
 from trial.events.payloads import KINDS
 from trial.rules import Rules, dating, determination
 from trial.rules.categories import Category, in_no_class, known_levels, level_text
@@ -32,7 +33,7 @@ from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
 from trial.subject.adverse_events import AdverseEvent
-from trial.subject.derivation import DECIDING_DATE, Derivation
+from trial.subject.derivation import Derivation
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
 from trial.tables.rows.events import EventSelection, EventsRow, IncidenceRow, Severity, TermsRow

@@ -15,13 +15,13 @@ from trial.definition.base import Bounds
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Where
 from trial.definition.design import ARM
 from trial.definition.outputs import ListingDefinition, TableRow
+from trial.events.kinds import DECIDING_DATE
 from trial.events.payloads import KINDS
 from trial.render.ars import events
 from trial.render.ars.events import EVENTS
 from trial.render.datasets import variable_set
 from trial.render.tables_json import Document
 from trial.rules.categories import ENROLMENT_FIELDS
-from trial.subject.derivation import DECIDING_DATE
 from trial.tables.listings.items import SUBJECTS
 
 Variable = tuple[str, str]

@@ -23,34 +23,10 @@ from trial.definition.conditions import (
 )
 from trial.definition.design import ARM
 from trial.definition.outputs import Table
+from trial.events.payloads import KINDS
 from trial.tables.bidi import isolated
 
-RECORDS = {
-    "subject.screened": "a screening",
-    "screening.failed": "a failure of screening",
-    "consent.recorded": "a consent",
-    "consent.withdrawn": "a withdrawal of consent",
-    "subject.enrolled": "an enrolment",
-    "subject.randomised": "a randomisation",
-    "subject.unblinded": "an unblinding",
-    "subject.superseded": "that another id stands for the subject",
-    "visit.recorded": "a visit",
-    "visit.missed": "a missed visit",
-    "lab.result.reported": "a laboratory result",
-    "dose.administered": "a dose",
-    "dose.missed": "a missed dose",
-    "regimen.started": "the start of a regimen",
-    "adverse-event.reported": "an adverse event",
-    "adverse-event.coded": "the coding of an adverse event",
-    "resistance.reported": "a test of resistance",
-    "outcome.adjudicated": "an adjudicated outcome",
-    "death.reported": "a death",
-    "disposition.recorded": "a disposition",
-    "deviation.recorded": "a deviation",
-    "conmed.recorded": "a concomitant medication",
-    "pregnancy.reported": "a pregnancy",
-    "subject.erased": "the erasure of the subject's personal texts",
-}
+RECORDS = {kind: model.noun for kind, model in KINDS.items()}
 """What is recorded, by the kind of the record."""
 
 DATES = {

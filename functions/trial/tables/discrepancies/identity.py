@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from trial.events import dates
+from trial.events.kinds import DECIDING_DATE
 from trial.events.payloads import ERASURE
-from trial.subject.derivation import DECIDING_DATE, Derivation
+from trial.subject.derivation import Derivation
 from trial.tables.discrepancies.evidence import Evidence, by_id, count_text, record_keys
 
 ENROLLED, RANDOMISED, SUPERSEDED = "subject.enrolled", "subject.randomised", "subject.superseded"

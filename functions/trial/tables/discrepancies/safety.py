@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from trial.events import dates
 from trial.events.fields import term
+from trial.events.kinds import DECIDING_DATE
 from trial.subject.adverse_events import FATAL, GRADE_OF_DEATH, AdverseEvent
-from trial.subject.derivation import DECIDING_DATE, Derivation
+from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
 from trial.tables.discrepancies.evidence import (
     EVENTS,

@@ -6,12 +6,9 @@ only where the study's rules give it one, and then a flag says which part was ma
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import get_args, get_type_hints
 
 from trial.events import dates
-from trial.events.fields import FullDate, LocalTime, PartialDate
-from trial.events.payloads import KINDS
+from trial.events.kinds import date_fields
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
 from trial.subject.imputation import RULES, Dated
@@ -70,7 +67,7 @@ def field(name: str | None, records: str) -> DateField | None:
         return None
     if name in SUBJECT:
         return SUBJECT[name]
-    if name in (("collected",) if parameters_of(records) else _dates(records)):
+    if name in (("collected",) if parameters_of(records) else date_fields(records)):
         rule = _imputed(records, name) if (records, name) in RULES else None
         return DateField(lambda _, item: item.data.get(name), rule)
     return None
@@ -82,18 +79,6 @@ def _imputed(kind: str, name: str) -> ImputationRule:
 
 def _died(derivation: Derivation, _: ListingItem) -> Dated | None:
     return derivation.dated(derivation.death) if derivation.death else None
-
-
-@cache
-def _dates(kind: str) -> frozenset[str]:
-    """Return the names of the date fields in a kind's data."""
-    hints = get_type_hints(KINDS[kind], include_extras=True) if kind in KINDS else {}
-    forms = {name: (hint, *get_args(hint)) for name, hint in hints.items()}
-    return frozenset(
-        name
-        for name, form in forms.items()
-        if any(date_type in form for date_type in (PartialDate, FullDate, LocalTime))
-    )
 
 
 def _iso(day: int | None) -> str | None:

@@ -1,8 +1,8 @@
 """In which order a listing's rows stand."""
 
 from trial.definition.outputs import ListingDefinition
+from trial.events.kinds import DECIDING_DATE
 from trial.events.payloads import KINDS
-from trial.subject.derivation import DECIDING_DATE
 from trial.tables.listings.items import FINDINGS, SUBJECTS, parameters_of
 
 
