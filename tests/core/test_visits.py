@@ -14,6 +14,8 @@ from builders import (
     enrolment,
     entry,
     measured,
+    subjects,
+    sums_of,
     tables_of,
     tiny,
     truth,
@@ -24,6 +26,9 @@ from parallel import TOTAL, parallel, randomised, table_of
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.reporting import report
+from trial.subject.acceptance import check_acceptable
+from trial.tables import figures
+from trial.tables.discrepancies import EditChecks
 
 AT_VISIT = {"parameter": "cd4", "at": "visit"}
 DOSED = (enrolment(), dose(7))
@@ -38,6 +43,12 @@ def study_of(*visits: dict[str, Any], **measures: Any) -> Study:
         visits=[*TINY["visits"], *visits],
         measures=TINY["measures"] | {"new": AT_VISIT} | measures,
     )
+
+
+def rules_of(study: Study, *entries: Any) -> set[str]:
+    """Name the rules of discrepancies that are broken."""
+    checks = EditChecks(study)
+    return {each.rule for each in checks.find(derive(*entries, study=study))}
 
 
 def found(study: Study, *entries: Any) -> int | None:
@@ -114,8 +125,28 @@ class TestWithoutWindow:
     def test_it_is_known_by_the_name_that_it_is_recorded_under(self):
         assert found(self.STUDY, enrolment(), self.seen(300, 5), self.seen(1, 9, "day-0")) == 5
 
-    def test_results_of_a_laboratory_are_of_no_visit(self):
+    def test_a_result_of_a_laboratory_is_of_the_visit_that_it_names(self):
         assert found(self.STUDY, enrolment(), cd4(10, 5)) is None
+        assert found(self.STUDY, enrolment(), cd4(10, 5, visit="visit")) == 5
+        assert found(self.STUDY, enrolment(), cd4(10, 5, visit="day-14")) is None
+
+    def test_a_name_is_not_asked_for_where_there_is_a_window(self):
+        study = study_of(visit(schedule="other"))
+        assert found(study, enrolment(), cd4(30, 5, visit="visit")) is None
+        assert found(study, enrolment(), cd4(10, 5, visit="week-5")) == 5
+
+    def test_a_result_that_names_it_makes_it_due(self):
+        here = self.STUDY.visits["visit"]
+        named = viral_load(3, 9, visit="visit")
+        assert derive(enrolment(), viral_load(3, 9), study=self.STUDY).due(here) is False
+        assert derive(enrolment(), named, study=self.STUDY).due(here) is True
+
+    def test_a_result_names_a_visit_of_the_study(self):
+        with pytest.raises(Rejected) as caught:
+            check_acceptable(self.STUDY, cd4(3, 9, visit="vist"))
+        (fault,) = caught.value.faults
+        assert fault.pointer == "/data/visit"
+        assert "Did you mean visit?" in fault.detail
 
     def test_it_needs_no_enrolment(self):
         assert found(self.STUDY, self.seen(3, 5)) == 5
@@ -131,6 +162,86 @@ class TestWithoutWindow:
         assert derive(enrolment(), disposition(9), study=self.STUDY).due(here) is True
 
 
+class TestNamedWithADay:
+    """A visit without a window may have a planned day: for charts, for what is closest to it."""
+
+    @staticmethod
+    def named(**changes: Any) -> dict[str, Any]:
+        return {"id": "visit", "label": "Visit", "day": 10, "schedule": "own"} | changes
+
+    RESULTS = (cd4(4, 1, visit="visit"), cd4(9, 2, visit="visit"), cd4(11, 3, visit="visit"))
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({}, 3),  # of two equally close ones the later
+            ({"tie": "earlier"}, 2),
+            ({"tie": "mean"}, 25 * 10**11),
+            ({"choose": "first"}, 1),
+            ({"day": 5}, 1),
+            ({"days_from": "first-dose", "day": 1}, 2),  # the dose is on protocol day 7
+        ],
+        ids=str,
+    )
+    def test_of_several_results_the_closest_to_its_day_is_taken(self, changes, expected):
+        study = study_of(self.named(**changes))
+        assert found(study, *DOSED, *self.RESULTS, cd4(10, 9)) == expected
+
+    def test_while_days_cannot_count_all_are_equally_close(self):
+        study = study_of(self.named(days_from="first-dose"))
+        assert found(study, enrolment(), *self.RESULTS) == 3
+
+    def test_several_results_are_undecided_unless_the_definition_chooses(self):
+        study = study_of(self.named())
+        assert [each.records for each in derive(*DOSED, *self.RESULTS, study=study).undecided] == [
+            ("CD4-4", "CD4-9", "CD4-11")
+        ]
+        study = study_of(self.named(choose="closest"))
+        assert derive(*DOSED, *self.RESULTS, study=study).undecided == []
+
+    def test_no_result_carries_itself_beyond_the_visit_that_follows(self):
+        visits = [self.named(), self.named(id="next", day=20), self.named(id="third", day=30)]
+        carried = {"parameter": "cd4", "at": "next", "missing": "locf-visit"}
+        study = study_of(*reversed(visits), new=carried)
+        first, third = cd4(12, 5, visit="visit"), cd4(31, 7, visit="third")
+        between = cd4(20, 6)
+        assert found(study, *DOSED, first, between, third, disposition(40)) == 5
+        last = study_of(*visits, new=carried | {"missing": "locf"})
+        assert found(last, *DOSED, first, between, third, disposition(40)) == 6
+        assert found(last, *DOSED, third, disposition(40)) is None
+
+    def test_visits_of_one_day_come_in_the_order_of_the_definition(self):
+        visits = [self.named(), self.named(id="after"), self.named(id="before", day=9)]
+        study = study_of(*visits)
+        derivation = derive(*DOSED, study=study)
+        assert [each.id for each in derivation.before(study.visits["after"])] == [
+            "before",
+            "visit",
+        ]
+
+    def test_charts_place_it_at_its_day(self):
+        visits = [self.named(), self.named(id="next", day=20)]
+        row = {"id": "row", "label": "Row", "summary": {"parameter": "cd4"},
+               "visits": ["visit", "next"], "statistics": ["n", "mean"]}  # fmt: skip
+        study = parallel(
+            [row],
+            [TOTAL],
+            visits=[*TINY["visits"], *visits],
+            figures=[{"id": "f", "title": "F", "population": "P", "kind": "mean",
+                      "source": {"table": "t", "row": "row"}, "x_label": "x", "y_label": "y"}],
+        )  # fmt: skip
+        entries = [*DOSED, randomised("a"), *self.RESULTS, cd4(90, 8, visit="next")]
+        (figure,) = figures.figures(study, sums_of(study, subjects(entries)))
+        assert [(mark.x, mark.y) for mark in figure.series[0].marks] == [("10", "3"), ("20", "8")]
+
+    def test_it_took_place_where_a_result_names_it(self):
+        study = study_of(self.named(day=90))
+        ended = disposition(95, "completed")
+        rule = "completed-without-last-visit"
+        assert rule in rules_of(study, *DOSED, ended)
+        assert rule not in rules_of(study, *DOSED, ended, cd4(80, 5, visit="visit"))
+
+
 class TestSchedules:
     def test_windows_of_different_schedules_may_overlap(self):
         study = study_of(visit(schedule="other"))
@@ -143,13 +254,25 @@ class TestSchedules:
         [
             visit(),
             visit(window=[43, None], day=50, days_from="first-dose"),
-            visit(window=None),
             visit(day=None),
+            visit(window=None, limit="before-first-dose", schedule="other"),
+            visit(window=None, day=0, days_from="first-dose", schedule="other"),
+            visit(window=None, days_from="first-dose"),
             visit(window=[0, 20], days_from="first-dose", schedule="other"),
             visit(day=7, schedule="other"),
             {**visit(window=[43, 60], day=50), "id": "day-0"},
         ],
-        ids=["overlap", "days", "no window", "no day", "day 0", "day outside", "twice"],
+        ids=[
+            "overlap",
+            "days",
+            "no day",
+            "limit",
+            "named day 0",
+            "named days",
+            "day 0",
+            "day outside",
+            "twice",
+        ],
     )
     def test_what_cannot_be_told_apart_is_refused(self, changed):
         with pytest.raises(Rejected) as caught:

@@ -50,12 +50,12 @@ class Period(Model):
 class Visit(Model):
     """A visit: its day, and the days (both included) that a sample of it may bear.
 
-    One without a window is known by the name that it is recorded under. Days count from
-    enrolment or randomisation, which is day 0, or from the first dose, which is day 1 after a
-    day -1 (CDISC's study day). A side of the window may stay open. Of several results `choose`
-    takes one, or their mean; of those that are equally close to the day `tie` takes the later, the
-    earlier, or their mean. `limit` keeps out samples taken after the first dose, or after a regimen
-    that began within the window. Windows of one `schedule` do not overlap.
+    One without a window is known by the name that it is recorded under, with or without a planned
+    `day`. Days count from enrolment or randomisation, which is day 0, or from the first dose, which
+    is day 1 after a day -1 (CDISC's study day). A side of the window may stay open. Of several
+    results `choose` takes one, or their mean; of those that are equally close to the day `tie`
+    takes the later, the earlier, or their mean. `limit` keeps out samples taken after the first
+    dose, or after a regimen that began within the window. Windows of one `schedule` do not overlap.
     """
 
     id: Name
@@ -70,13 +70,15 @@ class Visit(Model):
 
     @model_validator(mode="after")
     def _window_holds_day(self) -> "Visit":
-        if (self.day is None) != (self.window is None):
-            raise ValueError("a visit takes a day and a window, or neither")
-        if "tie" in self.model_fields_set and (self.choose != "closest" or self.window is None):
-            raise ValueError("`tie` needs a `window`, and `choose: closest`")
-        if self.day is None or self.window is None:
+        if self.day is None and self.window is not None:
+            raise ValueError("a visit with a window takes a day")
+        if "tie" in self.model_fields_set and (self.choose != "closest" or self.day is None):
+            raise ValueError("`tie` needs a `day`, and `choose: closest`")
+        if self.day is None:
             return self
-        low, high = self.window
+        if self.window is None and self.limit is not None:
+            raise ValueError("`limit` needs a `window`")
+        low, high = self.window or (None, None)
         if (low is not None and self.day < low) or (high is not None and self.day > high):
             raise ValueError("a visit's window must hold its day")
         if self.days_from == "first-dose" and 0 in (self.day, low, high):
@@ -97,9 +99,12 @@ def _window(visit: Visit) -> tuple[float, float]:
 def check_no_overlap(visits: list[Visit]) -> list[Visit]:
     """Refuse windows that overlap within a schedule: one result would stand for two visits."""
     for schedule in {visit.schedule for visit in visits}:
-        scheduled = [visit for visit in visits if visit.schedule == schedule and visit.window]
-        if len({visit.days_from for visit in scheduled}) > 1:
+        planned = [
+            visit for visit in visits if visit.schedule == schedule and visit.day is not None
+        ]
+        if len({visit.days_from for visit in planned}) > 1:
             raise ValueError(f"the visits of schedule {schedule} count days from different dates")
+        scheduled = [visit for visit in planned if visit.window]
         for previous, following in pairwise(sorted(scheduled, key=_window)):
             if _window(following)[0] <= _window(previous)[1]:
                 raise ValueError(f"the windows of {previous.id} and {following.id} overlap")

@@ -173,6 +173,7 @@ class LabResultReported(Circumstances, Data):
     noun: ClassVar[str] = "a laboratory result"
     shows_alive: ClassVar[bool] = True
 
+    visit: Identifier | None = None
     parameter: Identifier
     collected: LocalTime
     result: Text

@@ -136,6 +136,7 @@ def _recorded_visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldErro
 
 
 def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
+    yield from _visit(study, data)
     yield from _result(study, data, "/data")
     for name in ("lloq", "uloq"):
         if (limit := data.get(name)) is not None and limit <= 0:

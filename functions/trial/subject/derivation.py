@@ -25,6 +25,18 @@ from trial.subject.series import Reported, Series, SeriesCache, UndecidedChoice
 
 _ALWAYS = 10**7
 """A day (ordinal) after every date: the end of a window that stays open."""
+_OF_VISITS = ("visit.recorded", "visit.missed", "lab.result.reported")
+"""The kinds of records that say by its name that a visit took place, or did not."""
+
+
+def _whole_days(visit: Visit, day: int) -> int:
+    """Return how many days lie between a visit's day and the date that its days count from."""
+    return day - 1 if visit.days_from == "first-dose" and day > 0 else day
+
+
+def _days_apart(visit: Visit, day: int) -> int:
+    """Return how many days lie between a day and the one that a visit is planned for."""
+    return _whole_days(visit, day) - _whole_days(visit, visit.day or 0)
 
 
 class Derivation:
@@ -219,7 +231,7 @@ class Derivation:
         by_parameter: dict[str, list[Reported]] = {}
         for record in self.records("lab.result.reported"):
             by_parameter.setdefault(record.data["parameter"], []).append(
-                (record, "", 0, record.data)
+                (record, record.data.get("visit") or "", 0, record.data)
             )
         for record in self.records("visit.recorded"):
             visit = record.data["visit"]
@@ -241,36 +253,41 @@ class Derivation:
 
         None where it has none, or while days cannot count.
         """
-        if visit.window is None or visit.day is None:
-            return None
-        match visit.days_from:
-            case "first-dose":
-                zero = dates.earliest(self.first_dose) if self.first_dose else None
-            case "randomisation":
-                zero = (
-                    dates.earliest(self.randomisation.data["date"]) if self.randomisation else None
-                )
-            case _:
-                zero = self.day_zero
-        if zero is None:
+        planned = self.planned_day(visit)
+        if visit.window is None or visit.day is None or planned is None:
             return None
         low, high = visit.window
-        no_zero = visit.days_from == "first-dose"
-
-        def ordinal(day: int) -> int:
-            return zero + day - 1 if no_zero and day > 0 else zero + day
-
         return (
-            0 if low is None else ordinal(low),
-            ordinal(visit.day),
-            _ALWAYS if high is None else ordinal(high),
+            0 if low is None else planned + _days_apart(visit, low),
+            planned,
+            _ALWAYS if high is None else planned + _days_apart(visit, high),
         )
+
+    def planned_day(self, visit: Visit) -> int | None:
+        """Return the day (ordinal) that a visit is planned for.
+
+        None where it has none, or while days cannot count.
+        """
+        if visit.day is None or (zero := self._zero(visit)) is None:
+            return None
+        return zero + _whole_days(visit, visit.day)
+
+    def _zero(self, visit: Visit) -> int | None:
+        """Return the day (ordinal) that a visit's days count from."""
+        match visit.days_from:
+            case "first-dose":
+                return dates.earliest(self.first_dose) if self.first_dose else None
+            case "randomisation":
+                drawn = self.randomisation
+                return dates.earliest(drawn.data["date"]) if drawn else None
+            case _:
+                return self.day_zero
 
     def before(self, visit: Visit) -> list[Visit]:
         """List the visits of its schedule that come before one.
 
-        Of visits with a window those of an earlier day, of others those that the definition names
-        before it.
+        Of visits with a day those of an earlier one, of others those that the definition names
+        before it; so too of those of one day.
         """
         alike = [
             candidate
@@ -278,12 +295,7 @@ class Derivation:
             if candidate.schedule == visit.schedule
             and (candidate.day is None) == (visit.day is None)
         ]
-        if visit.day is not None:
-            return [
-                candidate
-                for candidate in alike
-                if candidate.day is not None and candidate.day < visit.day
-            ]
+        alike.sort(key=lambda candidate: candidate.day or 0)
         return alike[: alike.index(visit)]
 
     def closes(self, visit: Visit) -> int | None:
@@ -304,18 +316,19 @@ class Derivation:
             candidate for candidate in self.rules.visits if candidate.schedule == visit.schedule
         )
         later = (
-            {candidate.id for candidate in alike if candidate.day is None} - earlier - {visit.id}
+            {candidate.id for candidate in alike if candidate.window is None} - earlier - {visit.id}
         )
         following = [day for day in self._days_of(later) if day > reached]
         return min(following) - 1 if following else _ALWAYS
 
     def _days_of(self, visits: set[str]) -> list[int]:
-        """List the days (ordinals) on which visits were recorded or missed."""
+        """List the days (ordinals) on which visits were recorded or missed, or sampled."""
         return [
             dates.earliest(text)
-            for kind in ("visit.recorded", "visit.missed")
+            for kind in _OF_VISITS
             for record in self.records(kind)
-            if record.data["visit"] in visits and (text := record.data.get("date"))
+            if record.data.get("visit") in visits
+            and (text := record.data.get(DECIDING_DATE.get(kind, "date")))
         ]
 
     @property
@@ -331,14 +344,15 @@ class Derivation:
     def due(self, visit: Visit) -> bool:
         """Return whether a visit is due: something is recorded beyond its window, or all is over.
 
-        One without a window is due once it was recorded or missed.
+        One without a window is due once it was recorded or missed, or a result names it.
         """
         if self.over:
             return True
         if visit.window is None:
-            kinds = ("visit.recorded", "visit.missed")
             return any(
-                record.data["visit"] == visit.id for kind in kinds for record in self.records(kind)
+                record.data.get("visit") == visit.id
+                for kind in _OF_VISITS
+                for record in self.records(kind)
             )
         window = self.window_of(visit)
         return window is not None and self.seen_beyond(window[2])

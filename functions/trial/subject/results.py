@@ -46,7 +46,7 @@ class Observation:
     text: str
     value: Value
     visit: str = ""
-    """The visit that it was recorded with; '' for a result of a laboratory."""
+    """The visit that it was recorded with; '' for a laboratory's result that names none."""
     place: int = 0
     """Its place among the results of its record."""
     item: Mapping[str, Any] = field(default_factory=dict, compare=False)

@@ -24,8 +24,10 @@ from trial.subject.results import Observation, mean_of, read_value
 
 _day = attrgetter("day")
 Reported = tuple[Record, str, int, Mapping[str, Any]]
-"""The record of a result, the visit that it was recorded with ('' for a laboratory's), its place
-among the record's results, and the result."""
+"""The record of a result, the visit that it was recorded with ('' where a laboratory names none),
+its place among the record's results, and the result."""
+_COLLECTED = {"lab.result.reported": "collected", "visit.recorded": "date"}
+"""The field that says when the results of a record were collected."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class SubjectCourse(Protocol):
 
     def window_of(self, visit: Visit) -> tuple[int, int, int] | None:
         """Return a visit's first, planned and last day (ordinals)."""
+
+    def planned_day(self, visit: Visit) -> int | None:
+        """Return the day (ordinal) that a visit is planned for."""
 
     @property
     def entry(self) -> str | None:
@@ -113,7 +118,7 @@ class Series:
                 continue
             value = read_value(item, parameters[source], counted, item.get("range_high"))
             if value is not None:
-                collected: str = record.data["date" if visit else "collected"]
+                collected: str = record.data[_COLLECTED[record.kind]]
                 day, text = dates.earliest(collected), item["result"]
                 observations.append(
                     Observation(record.record, collected, day, text, value, visit, place, item)
@@ -132,11 +137,11 @@ class Series:
 
     def _nearest(self, visit: Visit) -> list[Observation]:
         """List what may count for a visit; if the closest is to count, all that are as close."""
-        candidates, window = self._candidates(visit), self._course.window_of(visit)
-        if visit.choose != "closest" or window is None or not candidates:
+        candidates, planned = self._candidates(visit), self._course.planned_day(visit)
+        if visit.choose != "closest" or planned is None or not candidates:
             return candidates
-        closest = min(abs(candidate.day - window[1]) for candidate in candidates)
-        return [candidate for candidate in candidates if abs(candidate.day - window[1]) == closest]
+        closest = min(abs(candidate.day - planned) for candidate in candidates)
+        return [candidate for candidate in candidates if abs(candidate.day - planned) == closest]
 
     def _candidates(self, visit: Visit) -> list[Observation]:
         counts = self._course.counts
@@ -250,8 +255,10 @@ class Series:
             candidates = self._until_first_dose() if baseline else self._after(dosed)
             yield name, candidates, "last" if baseline else name
         elif name == place:
-            open_ = visit.window is None and "choose" not in visit.model_fields_set
-            yield visit.label, self._nearest(visit), ANY if open_ else _which(visit)
+            if visit.window is None and "choose" not in visit.model_fields_set:
+                yield visit.label, self._candidates(visit), ANY
+            else:
+                yield visit.label, self._nearest(visit), _which(visit)
         elif self.at_visit(visit) is None and self._course.due(visit):
             yield f"carried forward to {visit.label}", self._to_carry(visit, ""), "last"
 

@@ -40,6 +40,7 @@ TIES = {
     "mean": "Of those equally close the mean.",
 }
 """Which of the results that are equally close to a visit's day counts."""
+_BY_NAME = "by its name"
 LIMITS = {
     "before-first-dose": (
         "Results after the first dose are kept out (by time where both have one, else by day)."
@@ -114,24 +115,30 @@ def _days(definition: Definition) -> Iterator[tuple[str, ...]]:
 def _visit(visit: Visit) -> tuple[str, ...]:
     """Return a visit's row; one without a window is recognised by its recorded name."""
     choice, limit = _chosen(visit), visit.limit or ""
-    if visit.window is None:
-        return visit.label, "", "by its name", "", visit.schedule, choice, limit
-    low, high = ("open" if bound is None else str(bound) for bound in visit.window)
-    window, start = f"{low} to {high}", visit.days_from
+    if visit.day is None:
+        return visit.label, "", _BY_NAME, "", visit.schedule, choice, limit
+    window, start = _window(visit), visit.days_from
     return visit.label, str(visit.day), window, start, visit.schedule, choice, limit
+
+
+def _window(visit: Visit) -> str:
+    if visit.window is None:
+        return _BY_NAME
+    low, high = ("open" if bound is None else str(bound) for bound in visit.window)
+    return f"{low} to {high}"
 
 
 def _chosen(visit: Visit) -> str:
     if visit.choose != "closest":
         return visit.choose
-    return "last" if visit.window is None else f"closest, tie {visit.tie}"  # no day to be close to
+    return "last" if visit.day is None else f"closest, tie {visit.tie}"  # no day to be close to
 
 
 def _rules(visit: Visit) -> Iterator[tuple[str, str]]:
     """Yield what the words in a visit's row mean."""
     if visit.window is None:
-        yield "by its name", "Results that were recorded under the visit's name."
-    else:
+        yield _BY_NAME, "Results that were recorded under the visit's name."
+    if visit.day is not None:
         yield f"from {visit.days_from}", f"Days count from {FROM[visit.days_from]}."
     name, tie, _ = _chosen(visit).partition(",")
     yield name, CHOICES[name]

@@ -103,7 +103,10 @@ _DUE = (
             " after it), or all is over: a disposition of the study, or a death."
         ),
     ),
-    ("A visit without a window", "Due once it is recorded or missed, or all is over."),
+    (
+        "A visit without a window",
+        "Due once it is recorded or missed, or a result names it, or all is over.",
+    ),
     (
         "A baseline",
         (
@@ -135,10 +138,10 @@ _CARRIED = (
     (
         "LOCF, visit without a window",
         (
-            "Results count that are not after the day on which the visit was recorded or missed; if"
-            " that is not known, those before the first record of a later visit of the schedule"
-            " that came after those of all earlier ones. Earlier visits are those that the"
-            " definition names before."
+            "Results count that are not after the day on which the visit was recorded, sampled or"
+            " missed; if that is not known, those before the first record of a later visit of the"
+            " schedule that came after those of all earlier ones. Earlier visits are those that the"
+            " definition names before, or plans for an earlier day."
         ),
     ),
     (

@@ -32,8 +32,8 @@ def not_enrolled(derivation: Derivation) -> Iterator[Evidence]:
         if not record.void and record.kind not in _NO_DATA
     ]
     if derivation.randomisation is not None:
-        windows = (visit for visit in derivation.rules.visits if visit.window is not None)
-        if any(visit.days_from == "enrolment" for visit in windows):
+        planned = (visit for visit in derivation.rules.visits if visit.day is not None)
+        if any(visit.days_from == "enrolment" for visit in planned):
             yield (
                 record_keys(derivation.randomisation),
                 "randomised, and no enrolment to count days from",

@@ -112,10 +112,11 @@ def completed_without_last_visit(derivation: Derivation) -> Iterator[Evidence]:
 
 def _took_place(derivation: Derivation, visit: Visit) -> bool:
     visits = derivation.records(RECORDED)
-    if any(record.data["visit"] == visit.id for record in visits):
+    results = derivation.records(RESULTS)
+    if any(record.data.get("visit") == visit.id for record in (*visits, *results)):
         return True
     window = derivation.window_of(visit)
-    dated = [result.data["collected"] for result in derivation.records(RESULTS)]
+    dated = [result.data["collected"] for result in results]
     dated += [record.data["date"] for record in visits]
     return window is not None and any(
         window[0] <= dates.earliest(date) <= window[2] for date in dated
