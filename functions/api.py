@@ -154,14 +154,14 @@ def post_erase(request: Request, study: str, subject: str) -> Answer:
     store = wiring.store()
     defined = store.study(study)
     if not fields.is_identifier(subject):
-        raise Rejected(404, "No such subject")
+        raise erasure.not_found(subject)
     reason = _because(request, "Subject not erased")
     entry = erasure.entry_of(
         defined, subject, reason, request_bodies.new_request_id(), wiring.now()
     )
     erased = erasure.erase(store, defined, entry, request.principal)
     wiring.submissions().erase(study, subject)
-    status = "erased" if erased.first else "erased before"
+    status = "erased" if erased.first else "already erased"
     document = {"study": study, "subject": subject, "status": status}
     return routing.json_answer(document | {"quarantined": erased.quarantined})
 
@@ -179,9 +179,9 @@ def post_retire(request: Request, study: str) -> Answer:
 def delete_study(request: Request, study: str) -> Answer:
     """Delete a retired study once its retention is over; Audit does it, step by step."""
     wiring.store().study(study)
-    reason = _because(request, "Study not removed")
+    reason = _because(request, "Study not deleted")
     wiring.store().remove(study, request.principal, reason)
-    return routing.json_answer({"study": study, "status": "being removed"}, 202)
+    return routing.json_answer({"study": study, "status": "being deleted"}, 202)
 
 
 def _because(request: Request, title: str) -> str:

@@ -23,7 +23,7 @@ GRACE = timedelta(minutes=10)
 """How long a change or a report waits for the stream before the sweep takes it up."""
 RETRY_FAILED_AFTER = timedelta(hours=1)
 """How long the sweep leaves a study alone that could not be rendered."""
-EXPIRED = "it could not be made within a day; request it again once the cause is resolved"
+EXPIRED = "it could not be made within a day: fix the cause, and request it again"
 
 
 def changed_studies(records: list[dict[str, Any]]) -> list[str]:
@@ -213,7 +213,7 @@ def _out_of_time(name: str, error: OutOfTime, *, is_first: bool) -> Unavailable 
     """Mark a study as failed that had all the time of a run; another is retried."""
     if is_first:
         return _try_mark_failed(name, error)
-    return Unavailable("there was no time left for the study")
+    return Unavailable("no time was left for this study")
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -206,7 +206,7 @@ def beat(context: Any) -> Beat:  # noqa: ANN401 (Lambda's, which is no class of 
 
     def check() -> None:
         if context.get_remaining_time_in_millis() < MARGIN:
-            raise OutOfTime("the function's time is over")
+            raise OutOfTime("the function ran out of time")
 
     return check
 

@@ -28,21 +28,21 @@ _FAILED, _BAD_ARGUMENT = 1, 2
 _UP = "up"
 _STUDY = "TMB-301"
 _VERIFY = """\
-Checks that the files are those that manifest.json names and no other; that manifest, heads.json and
-audit.ndjson are signed by KEY; that each subject's journal is the whole chain, from its first event
-to its head; that these events, under the definition that is there, give every file to the byte; and
-that the journals AGAINST, an earlier cut, begin those of this one. Prints what was checked, what
-nobody can check, and the first differences; exits 0 if there are none, 1 if there are some, 2 if
-something that is needed is missing.
+Checks that manifest.json lists exactly the files in the directory; that manifest, heads.json and
+audit.ndjson are signed by KEY; that each subject's journal is an unbroken chain from its first
+event to its head; that these events, under the definition in the directory, give every file byte
+for byte; and that no event of AGAINST, the directory of an earlier cut, was lost or changed. Prints
+what was checked, what cannot be checked, and the first differences. Exits 0 without differences, 1
+with differences, and 2 if a file is missing that is needed.
 
-A directory filled by `make audit-trail OUT=...` holds all of it and is checked without a stack. The
-documents of `make demo` or of reports/live come without signature, heads and journals: these are
-asked of the stack of `make up`, if it holds the same events.
+A directory filled by `make audit-trail OUT=...` is complete and is checked without a stack. The
+documents of `make demo` or of reports/live lack signature, heads and journals: these are fetched
+from the stack of `make up`, if it holds the same events.
 
-KEY is a file with public keys (PEM), got from KMS, or the manifest.sig.json of a cut you trust."""
+KEY is a file with public keys (PEM), from KMS, or the manifest.sig.json of a cut you trust."""
 _POST_USAGE = "usage: make post EVENTS=events.ndjson STUDY=TMB-301"
 _SEND_USAGE = 'usage: make send CALL=/studies/TMB-301/reports BODY=\'{"reason": "…"}\' METHOD=POST'
-_INIT_USAGE = "usage: make init STUDY=MY-1, or besides OUT=definition.yaml"
+_INIT_USAGE = "usage: make init STUDY=MY-1, optionally with OUT=definition.yaml"
 _INVOKE_USAGE = "usage: make invoke EVENT=events/api/get-summary.json"
 _REPLAY_USAGE = "usage: make replay DEFINITION=definition.yaml EVENTS=events.ndjson OUT=directory"
 
@@ -156,7 +156,7 @@ def run_replay(options: argparse.Namespace) -> int:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadFileError(f"OUT cannot be made: {error}\n{_REPLAY_USAGE}") from error
+        raise BadFileError(f"OUT cannot be created: {error}\n{_REPLAY_USAGE}") from error
     refused = replay(Job(source.definition["study"], source, lines, out))
     print(f"{len(lines) - len(refused)} events recorded, {len(refused)} quarantined, see {out}")
     return 0
@@ -192,7 +192,7 @@ def audit_trail(options: argparse.Namespace) -> int:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadFileError(f"OUT cannot be made: {error}") from error
+        raise BadFileError(f"OUT cannot be created: {error}") from error
     given = {name: value for name, value in asked.items() if value}
     cut = step("Waiting for the report", lambda: trail.fetch(client, options.study, out, given))
     running = emulator.STATES.relative_to(ROOT) / _UP
@@ -235,36 +235,42 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="command")
     verb = verbs.add_parser("up", help="leave a stack running")
-    verb.add_argument("--host", default="127.0.0.1", help="the address it listens at")
+    verb.add_argument("--host", default="127.0.0.1", help="the address that it listens on")
     verb.set_defaults(command=up)
-    verbs.add_parser("down", help="end it").set_defaults(command=down)
-    verb = verbs.add_parser("get", help="a signed GET to the stack of `up`")
+    verbs.add_parser("down", help="stop the stack of `up` and delete what it holds").set_defaults(
+        command=down
+    )
+    verb = verbs.add_parser("get", help="send a signed GET to the stack of `up`")
     verb.add_argument("path")
     verb.add_argument("--accept", default="application/json")
     verb.set_defaults(command=get)
-    verb = verbs.add_parser("send", help="a signed call that changes something")
+    verb = verbs.add_parser("send", help="send a signed POST, PUT or DELETE to the stack of `up`")
     verb.add_argument("path", nargs="?", default="")
     verb.add_argument("--method", default="POST", choices=("POST", "PUT", "DELETE"))
     verb.add_argument("--body", default="")
     verb.set_defaults(command=send)
-    verb = verbs.add_parser("invoke", help="one Lambda event in a container, by sam local")
+    verb = verbs.add_parser("invoke", help="invoke a function in a container, by sam local")
     verb.add_argument("event", nargs="?", default="")
     verb.set_defaults(command=invoke)
     verb = verbs.add_parser("post", help="post a file of events to the stack of `up`")
     verb.add_argument("study")
     verb.add_argument("events", nargs="?", default="")
     verb.set_defaults(command=post_events)
-    verbs.add_parser("demo", help="TMB-301 into out/").set_defaults(command=run_demo)
-    verb = verbs.add_parser("replay", help="any study, on a stack of its own")
+    verbs.add_parser(
+        "demo", help="replay TMB-301 into out/ and compare it with what was published"
+    ).set_defaults(command=run_demo)
+    verb = verbs.add_parser(
+        "replay", help="post a study's events to a new stack and download the documents"
+    )
     for name in ("definition", "events", "out"):
         verb.add_argument(name, nargs="?", default="")
     verb.set_defaults(command=run_replay)
-    verb = verbs.add_parser("init", help="a definition to start from")
+    verb = verbs.add_parser("init", help="write a definition to start from")
     verb.add_argument("study", nargs="?", default="")
     verb.add_argument("path", nargs="?", default="")
     verb.set_defaults(command=init)
     _add_auditing(verbs)
-    verb = verbs.add_parser("restore", help="a restored table into a stack's own, on AWS")
+    verb = verbs.add_parser("restore", help="copy a restored table into a stack's own, on AWS")
     verb.add_argument("source", help="the table that AWS restored")
     verb.add_argument("target", help="the stack's table: TableName of its outputs")
     verb.set_defaults(command=run_restore)
@@ -274,16 +280,22 @@ def _parser() -> argparse.ArgumentParser:
 def _add_auditing(verbs: Any) -> None:  # noqa: ANN401 (argparse keeps its class to itself)
     verb = verbs.add_parser(
         "verify",
-        help="prove documents by their journals",
+        help="verify documents against their journals",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=_VERIFY,
     )
     verb.add_argument("directory", nargs="?", default="")
-    verb.add_argument("--offline", action="store_true", help="ask no stack for what is missing")
-    verb.add_argument("--key", default="", help="public keys, as PEM, that may have signed")
+    verb.add_argument(
+        "--offline", action="store_true", help="do not fetch missing files from a stack"
+    )
+    verb.add_argument(
+        "--key", default="", help="a file with the public keys (PEM) that may have signed"
+    )
     verb.add_argument("--against", default="", help="the directory of an earlier cut")
     verb.set_defaults(command=run_verify)
-    verb = verbs.add_parser("audit-trail", help="a report with heads.json and audit.ndjson")
+    verb = verbs.add_parser(
+        "audit-trail", help="request a report and download it with heads.json and audit.ndjson"
+    )
     verb.add_argument("out", nargs="?", default="")
     verb.add_argument("--study", default=_STUDY)
     verb.add_argument("--as-of", default="", help="as recorded by this instant")

@@ -166,7 +166,7 @@ class Client:
                 method, prepared.url, body=body, headers=dict(prepared.headers), redirect=False
             )
         except urllib3.exceptions.HTTPError as error:
-            raise ServiceError(f"{method} {path} got no answer: {error}") from error
+            raise ServiceError(f"{method} {path} got no response: {error}") from error
         return _answer(response)
 
     def _fetch(self, url: str) -> Answer:

@@ -25,7 +25,7 @@ def demo() -> bool:
         stale.unlink()
     refused = replay(Job(study, source, Lines(FEED), out))
     for result in refused:
-        print(f"line {result.line.number} was refused: {json.dumps(result.problem)}")
+        print(f"line {result.line.number} was rejected: {json.dumps(result.problem)}")
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     computed = json.loads((out / "summary.json").read_text(encoding="utf-8"))["key_results"]
     agree = _compare([(row["id"], row["text"]) for row in published], computed) and not refused
@@ -45,9 +45,9 @@ def _compare(published: list[tuple[str, str]], key_results: list[dict[str, str]]
         print(f"{name:36} {'-':>12} {texts[name]:>12}   not published")
     agree = published == computed
     if agree:
-        print(f"All {len(published)} figures agree.")
+        print(f"All {len(published)} published numbers agree.")
     elif sorted(published) == sorted(computed):
-        print("The figures agree but stand in another order.")
+        print("The published numbers agree, but in another order.")
     else:
-        print("The figures do not agree.")
+        print("The published and the computed numbers differ.")
     return agree

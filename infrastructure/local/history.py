@@ -23,7 +23,9 @@ def check_against(
     found.missing += [f"AGAINST: {each}" for each in own.missing]
     of = [(each["study"], each["cut"]["audience"]) for each in (before, manifest)]
     if of[0] != of[1]:
-        found.differences.append(f"AGAINST: is of {' '.join(of[0])}, this of {' '.join(of[1])}")
+        found.differences.append(
+            f"AGAINST: is a cut of {' '.join(of[0])}, but DIR of {' '.join(of[1])}"
+        )
         return
     if stated and statement:
         _check_links(stated, statement, found)
@@ -45,13 +47,17 @@ def _check_links(before: Statement, after: Statement, found: Findings) -> None:
         found.unchecked.append("AGAINST: live documents are not part of the chain of cuts")
     elif first >= second:
         if before.sha256 != after.sha256:
-            found.differences.append(f"AGAINST: is cut number {first}, this is number {second}")
+            found.differences.append(
+                f"AGAINST: is cut number {first}, but DIR is the earlier number {second}"
+            )
     elif first + 1 == second:
         named = (after.says.get("previous") or {}).get("sha256")
         if named != before.sha256:
-            found.differences.append(f"the cut before this one, number {first}, was another")
+            found.differences.append(
+                f"AGAINST: is cut number {first}, but DIR follows another cut of that number"
+            )
         else:
-            found.checked.append(f"cut number {second} names the earlier one as that before it")
+            found.checked.append(f"cut number {second} names the earlier one as its predecessor")
     else:
         found.unchecked.append(f"the cuts numbered between {first} and {second}")
 
@@ -63,10 +69,11 @@ def _lost(
     hashes = {(row["subject"], row["version"]): row["hash"] for row in rows}
     for name, head in heads.items():
         now = hashes.get((name, head["version"]))
+        count = head["version"]
         if now is None and not may_be_shorter:
-            yield f"subject {name}: {head['version']} events of the earlier cut are missing"
+            yield f"subject {name}: {count} events of the earlier cut are missing"
         elif now not in (None, head["head"]):
-            yield f"subject {name}: its first {head['version']} events are others than then"
+            yield f"subject {name}: its first {count} events differ from the earlier cut's"
 
 
 def _not_named(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

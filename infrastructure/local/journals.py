@@ -48,7 +48,7 @@ def differences(rows: Iterable[Row], heads: Heads, study: str) -> list[str]:
     found += [f"subject {name}: has no journal" for name in sorted(heads.keys() - journals.keys())]
     for name, journal in sorted(journals.items()):
         if name not in heads:
-            found.append(f"subject {name}: has a journal and no head")
+            found.append(f"subject {name}: has a journal but no head")
         else:
             found += _chain(name, journal, heads[name], study)
     seen = Counter(map(_identity, (row for journal in journals.values() for row in journal)))

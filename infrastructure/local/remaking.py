@@ -59,7 +59,7 @@ def remake(
     """Compare each file of a directory with what heads and journals give."""
     found, cut = Findings(), manifest["cut"]
     if cut["contribution_version"] != CONTRIBUTION_VERSION:
-        found.missing.append(f"the release that counts as version {cut['contribution_version']}")
+        found.missing.append(f"a release with contribution version {cut['contribution_version']}")
         return found
     try:
         recorded = _recorded((directory / DEFINITION).read_bytes(), heads, rows)
@@ -124,10 +124,12 @@ def _compare(
         if is_marked(content):
             names.append(file.name)
         if where and code != own:
-            found.missing.append(f"the code {code}: by this, {own}, {file.name}: {where}")
+            found.missing.append(
+                f"code version {code}: by version {own}, {file.name} differs: {where}"
+            )
         elif where:
             found.differences.append(f"{file.name}: differs from what the journals give: {where}")
-    found.unchecked += [f"{each}: texts of it that no listing shows" for each in names]
+    found.unchecked += [f"{each}: its texts that no listing shows" for each in names]
     found.checked.append(
         f"{len(manifest['files']) + 1} files against those regenerated from the journals"
     )

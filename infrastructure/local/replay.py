@@ -51,7 +51,7 @@ class Posted:
         told = f" {self.submitted:,} submitted," if self.submitted else ""
         return (
             f"{self.recorded + self.repeated + self.submitted + refused:,} posted:"
-            f" {self.recorded:,} recorded, {self.repeated:,} repeated,{told} {refused:,} refused"
+            f" {self.recorded:,} recorded, {self.repeated:,} repeated,{told} {refused:,} rejected"
         )
 
 
@@ -126,8 +126,8 @@ def wait_until_published(deployed: stack.Stack, study: str, submitted: int = 0) 
     while (published := _published(s3, deployed.bucket, study)) != accepted:
         if time.monotonic() > deadline:
             raise ServiceError(
-                f"the documents hold {published} events and the tables {accepted}, "
-                f"still so after {_PUBLISHED_WITHIN:.0f} s"
+                f"after {_PUBLISHED_WITHIN:.0f} s the documents still hold {published} events,"
+                f" but the tables {accepted}"
             )
         time.sleep(0.2)
 

@@ -95,5 +95,5 @@ def _write(client: Any, table: str, requests: Iterable[Item]) -> None:  # noqa: 
         answer = client.batch_write_item(RequestItems={table: left})
         left = answer.get("UnprocessedItems", {}).get(table, [])
     raise LocalError(
-        f"The table {table} is throttled: not all items were written. Run the restore again."
+        f"The table {table} is throttled and not all items were written. Run the restore again."
     )

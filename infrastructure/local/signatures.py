@@ -170,4 +170,4 @@ def _unlike(
     pairs += [(name, manifest["cut"].get(of)) for name, of in _OF_CUT]
     for name, expected in pairs:
         if statement.says.get(name) != expected:
-            yield f"{signature}: {name} {statement.says.get(name)}, in {MANIFEST} {expected}"
+            yield f"{signature}: {name} is {statement.says.get(name)}, in {MANIFEST} {expected}"

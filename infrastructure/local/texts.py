@@ -159,8 +159,10 @@ class TextsOfDocuments:
                 believed += len(texts) if held is None else 0
         found.checked.append(f"{proven} personal texts against the digests in the chains")
         if left := len(self.marks) - proven:
-            text = f"{left} personal texts, {believed} of them shown: sealed apart, and no digest"
-            found.unchecked.append(f"{text} of theirs can be computed")
+            found.unchecked.append(
+                f"{left} personal texts, {believed} of them shown: they are encrypted separately,"
+                " and no digest of theirs can be computed"
+            )
 
     def _received(
         self, row: Mapping[str, Any], numbers: Mapping[str, int]

@@ -39,7 +39,7 @@ def _in_archive(stated: bytes, remade: bytes) -> str:
         return "is not a workbook"
     for name in sorted(ours.keys() | theirs.keys()):
         if name not in ours or name not in theirs:
-            return f"{name}: is {'missing' if name in theirs else 'there too'}"
+            return f"{name}: is {'missing' if name in theirs else 'unexpected'}"
         if ours[name] != theirs[name]:
             return f"{name}{_cell(ours[name], theirs[name])}"
     return ""
@@ -60,7 +60,7 @@ def _in_json(stated: bytes, remade: bytes) -> str:
         ours, theirs = json.loads(stated), json.loads(remade)
     except ValueError:
         return "is not JSON"
-    return next(_differences(ours, theirs, ""), "is written otherwise")
+    return next(_differences(ours, theirs, ""), "has the same content in other bytes")
 
 
 def _differences(ours: Any, theirs: Any, at: str) -> Iterator[str]:  # noqa: ANN401 (JSON)
@@ -83,7 +83,7 @@ def _in_lines(stated: bytes, remade: bytes) -> str:
     lines = zip_longest(stated.split(b"\n"), remade.split(b"\n"))
     number, one, other = next((n, a, b) for n, (a, b) in enumerate(lines, 1) if a != b)
     if one is None or other is None:
-        return f"line {number}: is {'missing' if one is None else 'there too'}"
+        return f"line {number}: is {'missing' if one is None else 'unexpected'}"
     column = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
     start = max(column - _SHOWN // 2, 0)
     shown = (line[start : start + _SHOWN].decode(errors="replace") for line in (one, other))

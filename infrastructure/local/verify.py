@@ -97,7 +97,7 @@ def _check_journals(
         ("content_root", cut["content_root"], heads["content_root"]),
     ):
         if stated != held:
-            found.differences.append(f"{HEADS}: {name} {held}, in {MANIFEST} {stated}")
+            found.differences.append(f"{HEADS}: {name} is {held}, in {MANIFEST} {stated}")
     found.differences += journals.differences(rows, heads["subjects"], manifest["study"])
     root = journals.content_root(rows)
     if root != cut["content_root"]:
@@ -108,8 +108,8 @@ def _check_journals(
     found.checked.append(f"{len(rows)} journal rows of {len(heads['subjects'])} subjects")
     apart = sum(_APART in str(row.get("body")) for row in rows)
     found.checked.append(
-        f"content_root against the journals' bodies; of {apart}, with personal texts sealed"
-        " apart, against the digests in their chains"
+        f"content_root against the journals' bodies; of {apart}, with personal texts encrypted"
+        " separately, against the digests in their chains"
     )
     return found
 
@@ -224,7 +224,7 @@ def _print(found: Findings) -> int:
         print("Verification failed: what differs is listed above.")
         return 1
     if found.missing:
-        print("`make audit-trail OUT=…` fetches documents with all that proves them.")
+        print("Not verified: files are missing. `make audit-trail OUT=…` downloads a complete set.")
         return 2
     print("Verified: all that was checked is as it was recorded.")
     return 0

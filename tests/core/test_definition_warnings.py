@@ -120,9 +120,10 @@ def test_what_is_odd_is_told_at_its_place(definition, at):
 def test_tests_without_testing_are_told():
     whole = deepcopy(shipped(EXAMPLE))
     del whole["testing"]
-    assert ("/tables/1", "shows tests, and `testing` is not there: all are nominal") in warned(
-        whole
-    )
+    assert (
+        "/tables/1",
+        "shows P values, but the definition has no `testing`: all of them are nominal",
+    ) in warned(whole)
 
 
 def test_a_list_of_words_silences_what_is_said_of_free_text():

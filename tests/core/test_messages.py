@@ -77,7 +77,7 @@ class TestJson:
     @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
     def test_nesting_a_hundred_thousand_deep_is_refused(self, opening):
         rejected = refused(opening * 100_000)
-        assert (rejected.status, rejected.title) == (400, "Not JSON")
+        assert (rejected.status, rejected.title) == (400, "Invalid JSON")
 
     @pytest.mark.parametrize("inner", ["1.5", "1"])
     def test_nesting_that_can_be_read_can_be_identified(self, inner):
@@ -105,8 +105,8 @@ class TestJson:
     )
     def test_a_member_named_twice_is_refused(self, body):
         rejected = refused(body)
-        assert (rejected.status, rejected.title) == (400, "Not JSON")
-        assert "twice" in rejected.detail
+        assert (rejected.status, rejected.title) == (400, "Invalid JSON")
+        assert "duplicate" in rejected.detail
 
     def test_a_member_named_twice_is_named_by_its_place(self):
         assert refused('{"x":{"a":1},\n "a":1,"y":[{"a":1, "a":1}]}').detail.endswith(
@@ -115,25 +115,25 @@ class TestJson:
 
     @pytest.mark.parametrize("rest", ["", " ", "{", ' "', '{"'])
     def test_a_member_named_twice_by_an_escape_is_refused(self, rest):
-        assert "twice" in refused('{"a":1,"\\u0061":2}' + rest).detail
+        assert "duplicate" in refused('{"a":1,"\\u0061":2}' + rest).detail
 
     @pytest.mark.parametrize("rest", ["}", "]", "]}]}"])
     def test_a_member_named_twice_by_an_escape_is_refused_whatever_follows(self, rest):
-        assert "twice" in refused('{"a":1,"\\u0061":2}' + rest).detail
+        assert "duplicate" in refused('{"a":1,"\\u0061":2}' + rest).detail
 
     def test_a_search_for_a_member_named_twice_takes_no_time_to_speak_of(self):
         began = time.process_time()
-        assert "twice" in refused('{"a":1,"\\u0061":2} "' + '\\"' * 4_000).detail
+        assert "duplicate" in refused('{"a":1,"\\u0061":2} "' + '\\"' * 4_000).detail
         assert time.process_time() - began < 0.1
 
     @pytest.mark.parametrize(
         ("body", "at"), [(b"\xff{}", 0), (b'{"a":"\xc3"}', 6), (b'{"a":"\xed\xa0\x80"}', 6)]
     )
     def test_bytes_that_are_not_utf_8_are_named_by_their_place(self, body, at):
-        assert refused(body).detail == f"not UTF-8 at byte {at}"
+        assert refused(body).detail == f"invalid UTF-8 at byte {at}"
 
     def test_text_that_cannot_be_utf_8_is_refused(self):
-        assert refused('{"a":"\ud800"}').detail == "not UTF-8 at byte 6"
+        assert refused('{"a":"\ud800"}').detail == "invalid UTF-8 at byte 6"
 
     @pytest.mark.parametrize(
         "data",
@@ -152,7 +152,7 @@ class TestJson:
         body = json.dumps(
             event("subject.enrolled", date="2015-06-01", site="1", characteristics={"\ud800": 1})
         )
-        assert refused(body).detail == "a text holds half of a surrogate pair"
+        assert refused(body).detail == "a text contains an unpaired surrogate"
 
     def test_a_whole_surrogate_pair_is_a_character(self):
         assert read(posted(unit="@").replace('"@"', '"\\ud83d\\ude00"')).data["unit"] == "😀"
@@ -453,7 +453,7 @@ class TestData:
             (event("dose.missed", visit="day-0", reason="Ill", date="2016-06"),
              "must be a complete date, YYYY-MM-DD"),
             (event("dose.missed", visit="day-0", reason="Ill", date="2016-06-31"),
-             "is not a date of the calendar"),
+             "is a date that does not exist"),
             (event("dose.missed", "a b", visit="day-0", reason="Ill"),
              field_errors.PATTERNS[field_errors.IDENTIFIER]),
             (event("dose.forgotten", visit="day-0", reason="Ill"),

@@ -314,7 +314,7 @@ class TestKindsWithoutADate:
         wanted = {"recorded": "adverse-event.coded", "where": {"pt": "Headache"}}
         with pytest.raises(Rejected) as caught:
             report.check(parallel(times={"new": OS | {"events": [wanted]}}))
-        assert "write adverse_event" in caught.value.faults[0].detail
+        assert "write `adverse_event`" in caught.value.faults[0].detail
 
     def test_a_group_of_terms_that_is_none_is_refused_in_a_date(self):
         wanted = {"adverse_event": {"groups": ["Rashes"]}}

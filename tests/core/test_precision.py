@@ -274,7 +274,7 @@ class TestRefused:
             ruled["y"]["decimals"] = 2
         fault = refusal(row, parameters=parameter() | ruled)
         assert fault.pointer == f"/tables/0/rows/0/{pointer}"
-        assert "leave out the parameter's places" in fault.detail
+        assert "leave out the parameter's `places`" in fault.detail
         ruled["y"].pop("places")
         report.check(parallel([row], parameters=parameter() | ruled))
 

@@ -131,7 +131,9 @@ class TestThresholds:
             with pytest.raises(Rejected) as caught:
                 tiny(**{name: TINY.get(name, {}) | of for name, of in part.items()})
             (fault,) = caught.value.faults
-            assert fault.detail == "its bounds cross: no value is within them"
+            assert (
+                fault.detail == "its lower bound is above its upper bound: no value is between them"
+            )
 
     def test_a_missing_value_is_unknown_or_a_failure_as_the_condition_says(self):
         assert truth("new", enrolment(), study=asked(measure="score", at_least=1)) is None

@@ -167,7 +167,7 @@ class TestFilters:
             report.check(parallel([row], **changes))
         assert (
             "/tables/0/rows/0/terms/pooled",
-            "must have no term in two groups: Rash",
+            "must not have one term in two groups: Rash",
         ) in [(fault.pointer, fault.detail) for fault in caught.value.faults]
 
     def test_a_group_that_is_none_is_refused(self):

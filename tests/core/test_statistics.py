@@ -276,7 +276,7 @@ class TestPairs:
             lambda: paired_tango(1, -1, 0, 0),
             lambda: paired_tango(0, 0, 0, -2),
         ):
-            with pytest.raises(ValueError, match="not negative"):
+            with pytest.raises(ValueError, match="not be negative"):
                 refused()
 
     def test_score_limits_have_their_closed_form_without_discordant_pairs(self):

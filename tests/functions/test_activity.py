@@ -115,7 +115,7 @@ def test_unblinding_has_a_route_of_its_own_and_needs_a_reason(
     service = open_blinded()
     opened = {name: each for name, each in DEFINITION.items() if name != "blinded"}
     refused = ask(service, "PUT", "definition", opened)
-    assert (refused.status, refused.json["title"]) == (403, "Unblinding has a route of its own")
+    assert (refused.status, refused.json["title"]) == (403, "Study cannot be unblinded by PUT")
     assert ask(service, "PUT", "definition", opened | {"blinded": False}).status == 403
     assert in_force(service)["definition"]["blinded"]
     for body in ({}, {"reason": " "}):

@@ -102,5 +102,6 @@ def test_whatever_breaks_a_rendering_is_told_and_does_not_come_into_force(
     found = refused(definition)
     assert found.status == 422
     assert found.detail.startswith(
-        "a document of it cannot be made, an error of the service: ZeroDivisionError in "
+        "the service failed to make a document of it, which is an error of the service:"
+        " report ZeroDivisionError in "
     )

@@ -238,6 +238,6 @@ def test_bytes_that_are_no_text_are_refused_with_their_place_and_kept_as_they_ca
     place = broken.index(b"\xff")
     answer = service.post(broken)
     assert answer.status == 400
-    assert answer.json["detail"] == f"not UTF-8 at byte {place}"
+    assert answer.json["detail"] == f"invalid UTF-8 at byte {place}"
     (kept,) = service.quarantined()
     assert kept["body_base64"] == base64.b64encode(broken).decode()

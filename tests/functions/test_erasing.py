@@ -110,7 +110,7 @@ def test_history_shows_what_was_received_until_it_is_erased(
     withheld = [each for each in after["events"] if each["texts"]]
     assert withheld
     assert all(ERASED in each["body"] for each in withheld)
-    assert erase(service).json["status"] == "erased before"
+    assert erase(service).json["status"] == "already erased"
 
 
 def test_live_documents_follow_an_erasure(service: Service, events: list[Event]) -> None:

@@ -77,7 +77,7 @@ def batch_recorded(answer: Answer, service: Service) -> None:
 def unreadable(answer: Answer, service: Service) -> None:
     assert answer.status == 400
     assert answer.media_type == PROBLEM
-    assert answer.json["title"] == "Not JSON"
+    assert answer.json["title"] == "Invalid JSON"
     assert "line 1 column " in answer.json["detail"]
     (rejected,) = service.quarantined()
     assert rejected["body"] == read("api/post-unreadable")["body"]
@@ -170,7 +170,7 @@ def history(answer: Answer, service: Service) -> None:
 
 def erased(answer: Answer, service: Service) -> None:
     assert answer.status == 200
-    assert answer.json["status"] in {"erased", "erased before"}
+    assert answer.json["status"] in {"erased", "already erased"}
     found = service.ask(read("api/get-history")).json
     event, erasure = found["events"]
     assert found["intact"]
@@ -187,7 +187,7 @@ def retired(answer: Answer, service: Service) -> None:
 
 def kept(answer: Answer, service: Service) -> None:
     assert answer.status == 409
-    assert answer.json["title"] == "Study not removed"
+    assert answer.json["title"] == "Study not deleted"
     assert service.get("summary").status == 200
 
 

@@ -110,7 +110,7 @@ def test_cuts_that_nobody_touched_are_verified(bench: Bench, held: Held) -> None
         "14 files against those regenerated from the journals",
         "1 personal texts against the digests in the chains",
         "signature of audit.ndjson, heads.json, manifest.json by the key",
-        "cut number 2 names the earlier one as that before it",
+        "cut number 2 names the earlier one as its predecessor",
         "journals of 4 subjects against those of the earlier cut",
     ):
         assert f"checked      {each}" in output
@@ -320,7 +320,7 @@ def test_a_whole_history_replaced_by_who_has_the_key_is_found_by_who_holds_an_ea
     assert status == 1
     assert "subject P-1: 4 events of the earlier cut are missing" in output
     assert "subject D-1: its first " in output
-    assert "the cut before this one, number 1, was another" in output
+    assert "AGAINST: is cut number 1, but DIR follows another cut of that number" in output
 
 
 @pytest.mark.parametrize("kind", ["disputes", "quarantined"])
@@ -345,7 +345,7 @@ def test_an_earlier_cut_that_is_another_or_forged_or_later_is_told(
     other = held.replaced.earlier
     status, output = bench.verified(held.own.later, key=True, against=other)
     assert status == 1
-    assert "the cut before this one, number 1, was another" in output
+    assert "AGAINST: is cut number 1, but DIR follows another cut of that number" in output
     forged = dict(held.own.earlier)
     stated("heads.json", "subjects", "D-1", "version", value=1)(forged)
     status, output = bench.verified(held.own.later, key=True, against=forged)

@@ -69,7 +69,7 @@ HOSTILE = {
     ),
     "half a pair of a source": (lambda event: spelt(event, r'"\ud800"', "source"), 400, "column"),
     "bytes that are no UTF-8": (
-        lambda event: spelt(event, '"caf\udce9"', "ward"), 400, "not UTF-8 at byte",
+        lambda event: spelt(event, '"caf\udce9"', "ward"), 400, "invalid UTF-8 at byte",
     ),
     "a character lost before": (lambda event: spelt(event, '"caf\ufffd"', "ward"), 400, "U+FFFD"),
     "a lost one by its number": (lambda event: spelt(event, r'"\uFFFD"', "ward"), 400, "U+FFFD"),
@@ -91,8 +91,8 @@ HOSTILE = {
     "1e-400 for an integer": (
         lambda event: spelt(event, "1e-400", "data", "revision"), 422, "/data/revision",
     ),
-    "an exponent beyond all bounds": (
-        lambda event: spelt(event, "1e99999999999999999999", "ward"), 400, "beyond all bounds",
+    "an exponent too large": (
+        lambda event: spelt(event, "1e99999999999999999999", "ward"), 400, "exponent is too large",
     ),
 }  # fmt: skip
 

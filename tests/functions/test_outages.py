@@ -166,9 +166,9 @@ def test_a_missing_right_is_told_with_its_reason_and_made_good_by_the_sweep(
     assert trial.deliver(name) == 0
     trial.line.down = {}
     assert trial.rendering()["status"] == "failed"
-    assert trial.rendering()["detail"] == "AWS refused GetObject: AccessDenied"
+    assert trial.rendering()["detail"] == "the AWS call GetObject failed: AccessDenied"
     assert trial.report(name)["status"] == "failed"
-    assert trial.report(name)["detail"] == "AWS refused PutObject: AccessDenied"
+    assert trial.report(name)["detail"] == "the AWS call PutObject failed: AccessDenied"
     trial.sweep()  # sees it, and leaves it alone for a while
     assert trial.rendering()["status"] == "failed"
     assert trial.rendering()["behind_since"]
@@ -332,7 +332,7 @@ def test_a_study_too_slow_for_one_run_is_told_and_stops_no_other(
         handler(streamed(*keys), Context())
     marked = wiring.reports().last_rendering(slow)
     assert marked is not None
-    assert marked["detail"] == "it takes longer than one run of the function may last"
+    assert marked["detail"] == "it did not finish within the time limit of one run"
     trial.service.stream(*[each for each in keys if slow not in each[0]])
     other = wiring.reports().last_rendering(max(trial.study, "SECOND"))
     assert other is not None

@@ -159,7 +159,7 @@ def test_a_body_that_cannot_be_stored_is_named_and_those_after_it_are_tried(
     found = post_redrive(service, "LATE-4")
     assert (found["tried"], found["resolved"], found["waiting"]) == (3, 2, 1)
     (named,) = found["failed"]
-    assert named["detail"] == "AWS refused PutItem: ValidationException"
+    assert named["detail"] == "the AWS call PutItem failed: ValidationException"
     assert len(named["sha256"]) == 64
 
 

@@ -166,7 +166,7 @@ def test_without_its_key_nothing_is_published_and_why_is_told(
     tiny.stream(("STUDY#TINY", f"REPORT#{name}"))
     row = tiny.get(f"reports/{name}", "TINY").json
     assert row["status"] == "failed"
-    assert row["detail"].startswith("AWS refused Sign: ")
+    assert row["detail"].startswith("the AWS call Sign failed: ")
     rendering = tiny.get("reports", "TINY").json["last_rendering"]
     assert (rendering["status"], rendering["detail"]) == ("failed", row["detail"])
 

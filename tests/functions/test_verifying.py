@@ -141,7 +141,10 @@ def test_a_table_that_was_restored_goes_on_with_the_chain_and_cuts_of_before_are
     assert "checked      cut number 2 names the earlier one" in output
     told = [each for each in output.splitlines() if each.startswith("differs")]
     assert told == [
-        "differs      subject D-1: its first 9 events are others than then (epoch 1, then 2)"
+        (
+            "differs      subject D-1: its first 9 events differ from the earlier cut's"
+            " (epoch 1, then 2)"
+        )
     ]
 
 

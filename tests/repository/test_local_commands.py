@@ -120,13 +120,13 @@ class TestPost:
         assert commands.main(["post", "S-1", self.lines(tmp_path, 4)]) == 1
         assert capfd.readouterr().out.splitlines() == [
             'line 3: 422 {"title": "Event not accepted"}',
-            "4 posted: 2 recorded, 1 repeated, 1 refused",
+            "4 posted: 2 recorded, 1 repeated, 1 rejected",
         ]
 
     def test_where_none_is_refused_it_is_done(self, api, capfd, tmp_path):
         api.results(201, 200)
         assert commands.main(["post", "S-1", self.lines(tmp_path, 2)]) == 0
-        assert capfd.readouterr().out == "2 posted: 1 recorded, 1 repeated, 0 refused\n"
+        assert capfd.readouterr().out == "2 posted: 1 recorded, 1 repeated, 0 rejected\n"
 
     def test_without_events_it_says_how_it_is_used(self, capfd):
         assert commands.main(["post", "S-1", ""]) == 2

@@ -337,7 +337,7 @@ def _edit(path: Path, old: str, new: str) -> None:
         ("definition.json", "shards", "shardz", "definition.json: does not match"),
         ("manifest.json", '"definition": "', '"definition": "0', "definition.json: its digest is"),
         ("heads.json", '"version": 6', '"version": 5', "subject P0: its journal ends"),
-        ("heads.json", '"P4"', '"P5"', "subject P4: has a journal and no head"),
+        ("heads.json", '"P4"', '"P5"', "subject P4: has a journal but no head"),
         ("heads.json", '"P4"', '"P5"', "subject P5: has no journal"),
         ("heads.json", '"content_root": "', '"content_root": "0', "heads.json: content_root"),
         ("manifest.json", '"content_root": "', '"content_root": "0', "the journals give"),

@@ -166,7 +166,7 @@ class TestRetention:
         if removed:
             store.remove(bench.study.id, ADMIN, "Done")
         else:
-            with pytest.raises(Rejected, match="Study not removed"):
+            with pytest.raises(Rejected, match="Study not deleted"):
                 store.remove(bench.study.id, ADMIN, "Done")
         current = bench.store().current(bench.study.id)
         assert current is not None

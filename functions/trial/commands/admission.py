@@ -45,6 +45,7 @@ def _rehearse(study: Study) -> None:
     except Exception as error:
         error_name, location = type(error).__name__, error_location(error)
         detail = (
-            f"a document of it cannot be made, an error of the service: {error_name} in {location}"
+            "the service failed to make a document of it, which is an error of the service:"
+            f" report {error_name} in {location}"
         )
         raise Rejected(422, _TITLE, detail) from error

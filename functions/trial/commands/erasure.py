@@ -40,8 +40,13 @@ def erase(store: Store, study: Study, entry: Entry, principal: str) -> Erased:
         first = result.outcome is Outcome.RECORDED
     quarantined = store.erase(study, entry.subject)
     if store.subject(study, entry.subject) is None and not quarantined:
-        raise Rejected(404, "No such subject")
+        raise not_found(entry.subject)
     return Erased(first, quarantined)
+
+
+def not_found(subject: str) -> Rejected:
+    """Return the refusal to erase a subject of which nothing was received."""
+    return Rejected(404, "Subject not found", f"the study has no events of {subject!r}")
 
 
 def entry_of(study: Study, subject: str, reason: str, request: str, moment: datetime) -> Entry:

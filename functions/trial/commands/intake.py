@@ -225,7 +225,7 @@ def _check_channel(context: IntakeContext, study: Study, entry: Entry) -> None:
         raise Rejected(422, "Event not accepted", "", error)
     if context.channel is Channel.EVENTS and unblinding and study.definition.blinded:
         detail = f"while the study is blinded, POST this kind to {path}/treatment-events"
-        rejected = Rejected(403, "Treatment events have a route of their own", detail)
+        rejected = Rejected(403, "Event not accepted on this route", detail)
         context.submissions.refuse(study.id, entry, context.principal, rejected.problem())
         raise rejected
 

@@ -66,7 +66,10 @@ def _check(store: Store, study: Study, after: str) -> None:
         raise retired_error()
     if after and not re.fullmatch(r"[0-9a-f]{64}", after):
         raise Rejected(
-            422, "Not tried again", "", FieldError("/after", "must be a digest, as `next` has it")
+            422,
+            "Quarantine not redriven",
+            "",
+            FieldError("/after", "must be left out, or as in the `next` of an earlier answer"),
         )
 
 

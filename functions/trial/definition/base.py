@@ -126,7 +126,9 @@ class Bounds(Model):
         for low, above in lows:
             for high, beneath in highs:
                 if low > high or (low == high and (above or beneath)):
-                    raise ValueError("its bounds cross: no value is within them")
+                    raise ValueError(
+                        "its lower bound is above its upper bound: no value is between them"
+                    )
         return self
 
 

@@ -95,7 +95,7 @@ class Measure(Model):
             if sum(getattr(self, name) is not None for name in names) > 1:
                 raise ValueError(f"a measure takes one of {', '.join(names)}")
         if self.missing == "bocf" and self.baseline is None:
-            raise ValueError(f"bocf takes one of {', '.join(_CHANGES)}")
+            raise ValueError(f"`missing: bocf` needs one of {', '.join(_CHANGES)}")
         return self
 
     @property

@@ -71,18 +71,20 @@ class Visit(Model):
     @model_validator(mode="after")
     def _window_holds_day(self) -> "Visit":
         if self.day is None and self.window is not None:
-            raise ValueError("a visit with a window takes a day")
+            raise ValueError("a visit with a `window` needs a `day`")
         if "tie" in self.model_fields_set and (self.choose != "closest" or self.day is None):
-            raise ValueError("`tie` needs a `day`, and `choose: closest`")
+            raise ValueError("`tie` needs a `day` and `choose: closest`")
         if self.day is None:
             return self
         if self.window is None and self.limit is not None:
             raise ValueError("`limit` needs a `window`")
         low, high = self.window or (None, None)
         if (low is not None and self.day < low) or (high is not None and self.day > high):
-            raise ValueError("a visit's window must hold its day")
+            raise ValueError("a visit's `window` must contain its `day`")
         if self.days_from == "first-dose" and 0 in (self.day, low, high):
-            raise ValueError("there is no study day 0: the first dose is given on day 1")
+            raise ValueError(
+                "study day 0 does not exist: the day before the first dose is -1, its own day 1"
+            )
         return self
 
     @property
@@ -139,7 +141,7 @@ class Parameter(Measured):
     @model_validator(mode="after")
     def _one_source(self) -> "Parameter":
         if self.log10_of is not None and self.upper_limits_of is not None:
-            raise ValueError("takes log10_of or upper_limits_of, not both")
+            raise ValueError("takes `log10_of` or `upper_limits_of`, not both")
         if self.derived_from is not None and self.rounded:
             raise ValueError(
                 "takes no `rounded`: a derived value is rounded to its `places`, if given"
@@ -152,7 +154,9 @@ class Parameter(Measured):
             if not factor.is_finite() or factor <= 0:
                 raise ValueError(f"the factor of unit {name} must be greater than 0")
             if name == self.unit and factor != 1:
-                raise ValueError(f"{name} is the unit itself: its factor can only be 1")
+                raise ValueError(
+                    f"{name} is the unit that results are kept in: its factor must be 1"
+                )
         return self
 
     @property

@@ -58,9 +58,9 @@ class FigureDefinition(Model):
     @model_validator(mode="after")
     def _only_its_own(self) -> "FigureDefinition":
         if self.kind == "dots" and self.references:
-            raise ValueError("a figure of dots takes no references")
+            raise ValueError("a figure of dots takes no `references`")
         if self.kind != "dots" and self.most is not None:
-            raise ValueError(f"a figure of {self.kind} takes no most")
+            raise ValueError(f"a figure of {self.kind} takes no `most`: only dots do")
         return self
 
     def columns_of(self, table: Table, row: TableRow) -> list[str]:

@@ -83,7 +83,10 @@ class TableColumn(Model):
             self.means
         }
         if self.compare is not None and pairwise and len(self.compare) > 2:  # noqa: PLR2004 (a pair)
-            raise ValueError(f"{', '.join(sorted(pairwise))} compares two columns")
+            raise ValueError(
+                f"{', '.join(sorted(pairwise))} compares exactly two columns: `compare` names"
+                f" {len(self.compare)}"
+            )
         return self
 
 
@@ -166,7 +169,7 @@ class Ancova(Model):
     def _terms_differ(self) -> "Ancova":
         if self.measure in self.covariates:
             raise ValueError(
-                "must not have its own measure as a covariate: nothing would be left to compare"
+                "must not list its own measure as a covariate: no difference would remain"
             )
         if ARM in self.factors:
             raise ValueError("must not list the arm: it is always a factor")
@@ -283,7 +286,9 @@ class TableRow(Model):
         if not self.model_fields_set.issubset(common):
             only_form(self, ROW_KINDS, "a row", common)
         if self.ancova is not None and isinstance(self.decimals, dict):
-            raise ValueError("a row of ancova takes one number of decimals, those of the data")
+            raise ValueError(
+                "`decimals` of an ancova row must be one number: the decimals of the data"
+            )
         return self
 
     @property
@@ -392,9 +397,9 @@ class KeyResultDefinition(Model):
     @model_validator(mode="after")
     def _only_its_own(self) -> "KeyResultDefinition":
         if self.decimals is not None and self.show in ("n", "events", "p"):
-            raise ValueError(f"a key result of {self.show} takes no decimals")
+            raise ValueError(f"a key result of {self.show} takes no `decimals`")
         if self.floor is not None and self.show != "p":
-            raise ValueError(f"a key result of {self.show} takes no floor")
+            raise ValueError(f"a key result of {self.show} takes no `floor`: only p does")
         return self
 
 
@@ -450,6 +455,6 @@ def check_unique_dataset_names(listings: list[ListingDefinition]) -> list[Listin
     names = [listing.data_name for listing in listings]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(
-            f"must name a data set of its own for each listing: {', '.join(twice)} is named twice"
+            f"each listing needs its own data set name: {', '.join(twice)} is used twice"
         )
     return listings

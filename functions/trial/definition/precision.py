@@ -96,14 +96,15 @@ class Measured(Model):
             decimals = getattr(self, name)
             if self.places is not None and decimals is not None and decimals > self.places:
                 raise ValueError(
-                    f"{name} {decimals} is more than the {self.places} places that are kept:"
-                    f" write places: {decimals}, or leave places out"
+                    f"`{name}` {decimals} is more than the {self.places} `places` that are stored:"
+                    f" write places: {decimals}, or leave `places` out"
                 )
         if self.rounded and self.places is None:
             raise ValueError("`rounded` needs `places`, to which results are rounded half up")
         if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
             raise ValueError(
-                f"minimum {self.minimum} is more than maximum {self.maximum}: nothing is between"
+                f"`minimum` {self.minimum} is above `maximum` {self.maximum}:"
+                " no value would be accepted"
             )
         return self
 

@@ -57,8 +57,9 @@ class Testing(Model):
 
     @model_validator(mode="after")
     def _each_once(self) -> "Testing":
-        if len(set(self.order)) < len(self.order):
-            raise ValueError("names one cell twice: a test is made once")
+        if twice := next((ref for ref in self.order if self.order.count(ref) > 1), None):
+            where = f"table {twice.table}, row {twice.row}, column {twice.column}"
+            raise ValueError(f"must name each test once, and names that of {where} twice")
         return self
 
     @property
@@ -134,7 +135,7 @@ The ten recommendations of 2004, as BMJ Open reprints them. CONSORT Harms 2022 (
 
 def _item(number: str) -> str:
     if number not in CONSORT and number not in HARMS:
-        raise ValueError("is not an item of CONSORT 2025, nor one of H1 to H10 on harms")
+        raise ValueError("is not an item of CONSORT 2025, nor H1 to H10 of CONSORT Harms 2022")
     return number
 
 

@@ -22,7 +22,7 @@ def limit_errors(value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON 
         pointer, part = waiting.pop()
         if isinstance(part, dict | list):
             if len(part) > _most(pointer):
-                detail = f"has {len(part)} members, of {_most(pointer)} that are possible"
+                detail = f"has {len(part)} members; at most {_most(pointer)} are allowed"
                 yield FieldError(pointer, detail)
                 continue
             parts = part.items() if isinstance(part, dict) else enumerate(part)
@@ -31,7 +31,7 @@ def limit_errors(value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON 
             ]
         elif isinstance(part, int | float | Decimal) and not _is_bounded(Decimal(part)):
             yield FieldError(
-                pointer, f"has more than {MAX_DIGITS} places before or after the point"
+                pointer, f"has more than {MAX_DIGITS} digits before or after the decimal point"
             )
     if isinstance(value, dict):
         yield from _labels(value.get("arms"))
@@ -56,7 +56,7 @@ def _labels(arms: object) -> Iterator[FieldError]:
     labels = [arm.get("label") if isinstance(arm, dict) else None for arm in parts]
     for index, label in enumerate(labels):
         if isinstance(label, str) and label in labels[:index]:
-            yield FieldError(f"/arms/{index}/label", f"is the label of another arm too: {label}")
+            yield FieldError(f"/arms/{index}/label", f"is also the label of another arm: {label}")
 
 
 def _chains(conditions: object) -> Iterator[FieldError]:
@@ -81,7 +81,8 @@ def _chains(conditions: object) -> Iterator[FieldError]:
     longest = max(length, key=lambda name: length[name], default="")
     if longest and length[longest] > MAX_CHAIN:
         detail = (
-            f"is made of {length[longest]} conditions, each of the next: {MAX_CHAIN} are possible"
+            f"is a chain of {length[longest]} conditions that refer to each other; at most"
+            f" {MAX_CHAIN} are allowed"
         )
         yield FieldError(f"/conditions/{json_pointer.escape(longest)}", detail)
 

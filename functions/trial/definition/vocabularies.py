@@ -13,7 +13,7 @@ from trial.definition.base import Kind, Model, RefersTo
 
 def _word(text: str) -> str:
     if not text or text != text.strip():
-        raise ValueError("must not be blank, nor begin or end with a blank")
+        raise ValueError("must not be blank, or begin or end with a blank")
     return text
 
 

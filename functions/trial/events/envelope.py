@@ -120,13 +120,13 @@ def _digest_of(content_members: dict[str, Any]) -> bytes:
     try:
         return digest(content_members)
     except UnicodeEncodeError as error:
-        raise Rejected(400, "Not JSON", "a text holds half of a surrogate pair") from error
+        raise Rejected(400, "Invalid JSON", "a text contains an unpaired surrogate") from error
     except RecursionError as error:
         raise _too_deep() from error
 
 
 def _too_deep() -> Rejected:
-    return Rejected(400, "Not JSON", "nested too deeply")
+    return Rejected(400, "Invalid JSON", "nested too deeply")
 
 
 def as_written(entry: Entry) -> bytes | None:

@@ -42,7 +42,7 @@ def _partial_date(text: str) -> str:
     try:
         date.fromisoformat((text + "-01-01")[:10])
     except ValueError:
-        raise ValueError("is not a date of the calendar") from None
+        raise ValueError("is a date that does not exist") from None
     return text
 
 
@@ -58,7 +58,7 @@ def _local_time(text: str) -> str:
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("is not a time of the calendar") from None
+        raise ValueError("is a date or time that does not exist") from None
     return text
 
 
@@ -68,7 +68,9 @@ def _instant(text: str) -> str:
             return text
     except ValueError:
         pass
-    raise ValueError("is not an instant: expected an RFC 3339 time with its offset")
+    raise ValueError(
+        "is not a timestamp: expected RFC 3339 with an offset, such as 2015-08-03T14:12:00Z"
+    )
 
 
 def _not_blank(text: str, info: ValidationInfo) -> str:

@@ -87,7 +87,7 @@ def read_json(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
     text = _decode(body)
     value, end = _scan(text, skip(text, 0))
     if (end := skip(text, end)) < len(text):
-        raise _broken("more follows the value", text, end)
+        raise _broken("unexpected text after the JSON value", text, end)
     return value
 
 
@@ -107,7 +107,7 @@ def split_batch(body: bytes | str) -> list[tuple[Any, str]]:
     text = text_of(body)
     start = skip(text, 0)
     if text[start : start + 1] != "[":
-        raise _broken("a batch is a JSON array", text, start)
+        raise _broken("a batch must be a JSON array", text, start)
     return list(_elements(text, skip(text, start + 1)))
 
 
@@ -160,7 +160,7 @@ def _past(text: str, position: int) -> int:
 
 def _end_of(text: str, position: int) -> None:
     if (end := skip(text, position)) < len(text):
-        raise _broken("more follows the batch", text, end)
+        raise _broken("unexpected text after the end of the batch", text, end)
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -185,17 +185,17 @@ def _scan(text: str, position: int) -> tuple[Any, int]:
         problem_position = _token_at(text, position, str(error))
         raise _illegible(f"{error} is not a JSON value", text, problem_position) from error
     except InvalidOperation as error:
-        raise _illegible("a number is beyond all bounds", text, position) from error
+        raise _illegible("a number's exponent is too large", text, position) from error
     except _DuplicateError as error:
         problem_position = _second_of_a_name(text, position)
-        raise _illegible("an object names a member twice", text, problem_position) from error
+        raise _illegible("an object has a duplicate member name", text, problem_position) from error
     except RecursionError as error:
         raise _illegible("nested too deeply", text, position) from error
 
 
 def _illegible(problem: str, text: str, position: int) -> _IllegibleError:
     return _IllegibleError(
-        400, "Not JSON", f"{problem} at {wellformed.line_and_column(text, position)}"
+        400, "Invalid JSON", f"{problem} at {wellformed.line_and_column(text, position)}"
     )
 
 
@@ -233,7 +233,9 @@ def _second_of_a_name(text: str, start: int) -> int:
 
 
 def _broken(problem: str, text: str, position: int) -> Rejected:
-    return Rejected(400, "Not JSON", f"{problem} at {wellformed.line_and_column(text, position)}")
+    return Rejected(
+        400, "Invalid JSON", f"{problem} at {wellformed.line_and_column(text, position)}"
+    )
 
 
 def _decode(body: bytes | str) -> str:
@@ -241,7 +243,7 @@ def _decode(body: bytes | str) -> str:
         text = body.decode() if isinstance(body, bytes) else body
         text.encode()
     except UnicodeError as error:
-        raise Rejected(400, "Not JSON", f"not UTF-8 at byte {error.start}") from error  # type: ignore[attr-defined]
+        raise Rejected(400, "Invalid JSON", f"invalid UTF-8 at byte {error.start}") from error  # type: ignore[attr-defined]
     return text
 
 

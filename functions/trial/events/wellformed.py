@@ -35,15 +35,15 @@ def check_wellformed(text: str, value: Any) -> None:  # noqa: ANN401 (any JSON v
     `surrogateescape` has them.
     """
     if _SUSPECT.search(text) and (problem := next(_unsound(text), None)) is not None:
-        raise Rejected(400, "Not JSON", problem)
+        raise Rejected(400, "Invalid JSON", problem)
     if _is_deep(value):
         location = line_and_column(text, _too_deep_at(text))
-        raise Rejected(400, "Not JSON", f"nested more than {MAX_DEPTH} deep at {location}")
+        raise Rejected(400, "Invalid JSON", f"nested more than {MAX_DEPTH} deep at {location}")
 
 
 def control_character_error(name: str, text: str) -> FieldError | None:
-    """Name an attribute at fault if it holds a control character: it is looked for by eye."""
-    return FieldError(f"/{name}", "holds a control character") if _CONTROL.search(text) else None
+    """Name an attribute at fault if it contains a control character: it is looked for by eye."""
+    return FieldError(f"/{name}", "contains a control character") if _CONTROL.search(text) else None
 
 
 def _unsound(text: str) -> Iterator[str]:
@@ -60,10 +60,10 @@ def _unsound(text: str) -> Iterator[str]:
         high = None
         if literal and point in _UNREADABLE:
             before = len(text[: match.start()].encode(errors="surrogateescape"))
-            yield f"not UTF-8 at byte {before}"
+            yield f"invalid UTF-8 at byte {before}"
         elif point == _REPLACED:
             location = line_and_column(text, match.start())
-            yield f"a character was lost before it came here: U+FFFD at {location}"
+            yield f"U+FFFD at {location}: a character was lost before the event was sent"
         elif not literal and _is_high(point):
             high = match.end()
         elif _is_high(point) or _is_low(point):
@@ -73,7 +73,7 @@ def _unsound(text: str) -> Iterator[str]:
 
 
 def _half(text: str, position: int) -> str:
-    return f"half of a surrogate pair at {line_and_column(text, position)}"
+    return f"unpaired surrogate at {line_and_column(text, position)}"
 
 
 def _is_high(point: int) -> bool:

@@ -94,4 +94,6 @@ def check_names(study: Study) -> None:
     names = [ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata]
     names += definition.classes
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise refused("", f"more than one category is called {', '.join(twice)}")
+        raise refused(
+            "", f"more than one characteristic, stratum or class is named {', '.join(twice)}"
+        )

@@ -79,7 +79,7 @@ def check_dated(kind: str, path: str) -> str:
 
 
 _ALTERNATIVES = {
-    "adverse-event.coded": "write adverse_event and its terms, for the onset of what is coded so"
+    "adverse-event.coded": "for the onset of events coded so, write `adverse_event` with its terms"
 }
 
 
@@ -259,9 +259,7 @@ def bounded(precision: Precision, bounds: Bounds, path: str) -> Callable[[Value]
     for name in BOUNDS:
         bound = getattr(bounds, name)
         if max_decimals is not None and bound is not None and decimals_of(bound) > max_decimals:
-            detail = (
-                f"has more than the {max_decimals} decimals that rounded values are compared to"
-            )
+            detail = f"has too many decimals: values are compared as rounded to {max_decimals}"
             raise refused(f"{path}/{name}", detail)
     return within(bounds, precision.places)
 

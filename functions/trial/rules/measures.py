@@ -272,7 +272,7 @@ def _first_of_one_unit(quantities: list[Quantity], path: str) -> Quantity:
     """Return the first of some measures; refuses them unless all have its unit and precision."""
     first, *others = quantities
     if any(_unit(quantity) != _unit(first) for quantity in others):
-        raise refused(path, "must name measures of one unit and precision")
+        raise refused(path, "must name measures with the same unit and precision")
     return first
 
 

@@ -18,7 +18,7 @@ CMH_GENERAL = "Cochran-Mantel-Haenszel, general association"
 def check_counts(table: Table) -> None:
     """Refuse what is no table of counts."""
     if len({len(row) for row in table}) > 1 or any(n < 0 for row in table for n in row):
-        raise ValueError("rows of a table are equally long and counts not negative")
+        raise ValueError("rows of a table must be equally long and counts not negative")
 
 
 def without_empty(table: Table) -> list[list[int]]:
@@ -81,7 +81,7 @@ def general_association(strata: Sequence[Table]) -> ChiSquare | None:
         check_counts(table)
     shapes = {(len(table), len(table[0])) for table in strata}
     if len(shapes) != 1:
-        raise ValueError("the strata's tables have one shape")
+        raise ValueError("the strata's tables must have the same shape")
     height, width = (size - 1 for size in shapes.pop())
     distance = [Fraction(0)] * (height * width)
     variance = [[Fraction(0)] * len(distance) for _ in distance]

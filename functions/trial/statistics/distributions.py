@@ -125,7 +125,7 @@ def _inside(p: Fraction) -> None:
 def _beta_split(p: Fraction, a: Fraction, b: Fraction) -> tuple[Decimal, Decimal]:
     """Quantile of the beta distribution and its distance to 1."""
     if min(a, b) < Fraction(1, 2):
-        raise ValueError("shapes and half the degrees of freedom are at least one half")
+        raise ValueError("shapes and half the degrees of freedom must be at least one half")
     if 2 * p <= 1:
         x = _lower_beta(p, a, b)
         return x, 1 - x

@@ -23,7 +23,7 @@ def mcnemar_exact(b: int, c: int) -> Fraction:
     Twice the smaller binomial tail, at most 1. Without discordant pairs there is no evidence: 1.
     """
     if min(b, c) < 0:
-        raise ValueError("counts of pairs are not negative")
+        raise ValueError("counts of pairs must not be negative")
     n, fewer = b + c, min(b, c)
     term = tail = 1
     for k in range(fewer):
@@ -59,5 +59,5 @@ def _tango_limit(b: int, c: int, n: int, z: Decimal) -> Decimal:
 
 def _pairs(a: int, b: int, c: int, d: int) -> int:
     if min(a, b, c, d) < 0:
-        raise ValueError("counts of pairs are not negative")
+        raise ValueError("counts of pairs must not be negative")
     return a + b + c + d

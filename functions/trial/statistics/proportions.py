@@ -140,4 +140,4 @@ def _restricted(x1: int, n1: int, x2: int, n2: int, delta: Decimal) -> Decimal:
 
 def _check_count(x: int, n: int) -> None:
     if not 0 <= x <= n:
-        raise ValueError("a count lies between 0 and its denominator")
+        raise ValueError("a count must lie between 0 and its denominator")

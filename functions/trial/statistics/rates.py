@@ -32,4 +32,4 @@ def poisson_interval(events: int, exposure: int, level: Fraction = LEVEL) -> Int
 
 def _check(events: int, exposure: int) -> None:
     if min(events, exposure) < 0 or (events and not exposure):
-        raise ValueError("events and person-time are not negative, and events take time")
+        raise ValueError("events and person-time must not be negative, and events need person-time")

@@ -145,7 +145,7 @@ def log_rank(strata: Sequence[Sequence[Times]]) -> ChiSquare | None:
     """
     sizes = {len(groups) for groups in strata}
     if len(sizes) != 1:
-        raise ValueError("every stratum has the same groups")
+        raise ValueError("every stratum must have the same groups")
     width = sizes.pop() - 1
     parts = [part for groups in strata for part in _moments(groups)]
     distance = [exact_sum(part.distance(j) for part in parts) for j in range(width)]
@@ -190,4 +190,4 @@ def _moments(groups: Sequence[Times]) -> list[_Moment]:
 
 def _check(times: Times) -> None:
     if any(n < 0 for counts in times.values() for n in counts):
-        raise ValueError("counts of events and censorings are not negative")
+        raise ValueError("counts of events and censorings must not be negative")

@@ -203,7 +203,7 @@ class Backfill:
     def _read_header(self, shard: FencedShard) -> ShardHeader | None:
         header = reading.header(self.table, shard.study, shard.number)
         if header is not None and header.fence != shard.fence:
-            raise PlanChanged("the fence was moved")
+            raise PlanChanged("the fence has changed")
         return header
 
     def _stale_share(self, study: Study) -> Correction:

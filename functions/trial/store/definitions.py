@@ -45,7 +45,7 @@ type PutStatus = ChangeStatus | Literal["same"]
 """In force now; being filled first; the filling of another given up; in force already."""
 
 _TRIES = 5
-_NOT_REMOVED = "Study not removed"
+_NOT_REMOVED = "Study not deleted"
 
 
 def validated_study_id(study_id: str) -> str:
@@ -91,7 +91,7 @@ class Definitions:
             raise Rejected(
                 413,
                 "Definition too large",
-                f"it may have at most {ITEM_BYTES} bytes as canonical JSON",
+                f"as canonical JSON it may have at most {ITEM_BYTES} bytes",
             )
         item = key(keys.definition(study.id, study.digest)) | {"body": _compressed(body)}
         for _ in range(_TRIES):
@@ -122,7 +122,7 @@ class Definitions:
         if study.definition.blinded or not self.load(study.id, current.digest).definition.blinded:
             return
         detail = f"to unblind the study, use POST /studies/{study.id}/unblind with a `reason`"
-        raise Rejected(403, "Unblinding has a route of its own", detail)
+        raise Rejected(403, "Study cannot be unblinded by PUT", detail)
 
     def current(self, study_id: str) -> Current | None:
         """Read what is in force; None for a study that has no definition."""
@@ -231,7 +231,7 @@ class Definitions:
         item = self._table.get(keys.definition(validated_study_id(study_id), digest))
         if item is None:
             detail = "the study never had a definition with this digest"
-            raise Rejected(404, "No such definition", detail)
+            raise Rejected(404, "Definition not found", detail)
         return _decompressed(item)
 
     def _read(self, study_id: str) -> CachedStudy:
@@ -312,7 +312,11 @@ def _fitting(actions: list[Action]) -> list[Action]:
 
 def retired_error() -> Rejected:
     """Return the refusal of what a retired study does not take."""
-    return Rejected(409, "Study is retired", "The study is retired and read-only.")
+    return Rejected(
+        409,
+        "Study is retired",
+        "A retired study is read-only.",
+    )
 
 
 def _retention_end(retired: Decision, years: int) -> str:
@@ -322,5 +326,5 @@ def _retention_end(retired: Decision, years: int) -> str:
 
 
 def _not_found() -> Rejected:
-    detail = "No definition has been uploaded for this study."
+    detail = "No definition has been uploaded for this study: see PUT /studies/{study}/definition."
     return Rejected(404, "Study not found", detail)

@@ -82,9 +82,10 @@ def describe_failure(error: Exception) -> str:
     """Describe why something could not be done, without what an error's text may quote."""
     match error:
         case ClientError():
-            return f"AWS refused {error.operation_name}: {error_code(error) or 'no error code'}"
+            code = error_code(error) or "no error code"
+            return f"the AWS call {error.operation_name} failed: {code}"
         case OutOfTime():
-            return "it takes longer than one run of the function may last"
+            return "it did not finish within the time limit of one run"
         case Rejected():
             return f"{error.title}: {error.detail}" if error.detail else error.title
     return f"internal error: {type(error).__name__} in {error_location(error)}"

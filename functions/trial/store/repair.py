@@ -143,7 +143,7 @@ class Repair(Backfill):
         row = header_row(shard.study.generation)
         mark = add_to_row(self.table, shard.header_key, row, {}, shard.fence, mark_stale=True)
         if not self.try_write(mark):
-            raise PlanChanged("the fence was moved")
+            raise PlanChanged("the fence has changed")
 
 
 def _correctable_at_once(missing: Share) -> Share:

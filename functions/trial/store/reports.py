@@ -116,7 +116,7 @@ class Reports:
         """Return a report; raises `Rejected` (404) where there is none."""
         report = self.find(study, report_id)
         if report is None:
-            raise Rejected(404, "No such report")
+            raise Rejected(404, "Report not found", "GET /studies/{study}/reports lists the ids")
         return report
 
     def find(self, study: str, report_id: str) -> ReportRequest | None:

@@ -49,7 +49,7 @@ class Senders:
         item |= {name: text(value) for name, value in vars(sender_list.decision).items()}
         item["senders"] = text(json.dumps([asdict(sender) for sender in senders]))
         if not self._table.put_if_absent(item):
-            raise Unavailable("another list of senders was put at the same moment")
+            raise Unavailable("another list of senders was uploaded at the same moment")
         self._cache.pop(study_id, None)
         return sender_list
 

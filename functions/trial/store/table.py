@@ -103,7 +103,7 @@ class Table:
             yield from items
             unread = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
             if unread and not items:
-                raise Unavailable("the store is busy")
+                raise Unavailable("DynamoDB is busy")
 
     def get_serialized(self, item_key: Key) -> Item | None:
         """Read one item while no transaction is changing it.

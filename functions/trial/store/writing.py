@@ -267,7 +267,7 @@ class Recording:
         if newly_full:
             self.attempts.append(Attempt(transaction.work_items, failures))
         else:
-            detail = f"DynamoDB rejects its transaction: {code}"
+            detail = f"DynamoDB rejected the transaction: {code}"
             self._bisect(transaction, Rejected(422, "Event cannot be stored", detail))
 
     def _reload_and_retry(self, transaction: Transaction, failures: int) -> None:

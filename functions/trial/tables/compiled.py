@@ -275,7 +275,7 @@ def _check_width(compiled_study: CompiledStudy) -> None:
         rows += len(_rows_of_sums_touched(compiled(study.open)))
     if rows > MAX_ROWS_PER_SUBJECT:
         detail = (
-            f"one subject can change {rows} rows of sums; a transaction holds"
+            f"one subject can change {rows} rows of sums; a transaction holds at most"
             f" {MAX_ROWS_PER_SUBJECT}: ask for fewer medians or fewer tables"
         )
         raise Rejected(422, "Definition not accepted", "", FieldError("/tables", detail))

@@ -313,7 +313,7 @@ class Compiler:
             if ref in self._study.definition.conditions:
                 raise refused(
                     denominator_path,
-                    f"is a word of the language: give the condition {ref} another name",
+                    f"is a reserved word here: rename the condition {ref}",
                 )
             return None
         assert ref is not None
@@ -494,7 +494,9 @@ class Compiler:
         ancova, ancova_path = row.ancova, f"{path}/ancova"
         arms = [column.arm for column in self._table.columns]
         for name in (ancova.scores or {}).keys() ^ set(filter(None, arms)) if ancova.scores else ():
-            detail = f"must give one score for each arm of a column, and for no other: {name}"
+            detail = (
+                f"must give a score for each arm that has a column, and for no other arm: {name}"
+            )
             raise refused(f"{ancova_path}/scores", detail)
         for name in ancova.pool.keys() - set(ancova.factors):
             raise unknown(f"{ancova_path}/pool", "factor", name)
@@ -570,7 +572,7 @@ class Compiler:
         groups = self._study.definition.adverse_events.groups if terms.pooled else []
         named = [name for group in groups for name in {term(text) for text in group.terms}]
         if twice := sorted({name for name in named if named.count(name) > 1}):
-            raise refused(path, f"must have no term in two groups: {', '.join(twice)}")
+            raise refused(path, f"must not have one term in two groups: {', '.join(twice)}")
         pooled = {term(name): group.label for group in groups for name in group.terms}
 
         def names(event: AdverseEvent) -> Sequence[tuple[str, ...]]:

@@ -29,7 +29,7 @@ def percent_text(n: int, size: int, places: int = 0) -> str:
     nor most as all: such shares are "<1" and ">99".
     """
     if not 0 <= n <= size:
-        raise ValueError("a count lies between 0 and its denominator")
+        raise ValueError("a count must lie between 0 and its denominator")
     if n == 0:
         return ""
     all_units = 100 * 10**places
@@ -55,7 +55,7 @@ def p_text(p: Exact, floor: Exact = Fraction(1, 1000)) -> str:
     limit, value = Fraction(floor), Fraction(p)
     places = len(str(limit.denominator)) - 1
     if limit != Fraction(1, 10**places) or not 0 <= value <= 1:
-        raise ValueError("a P value lies between 0 and 1 and its floor is a power of ten")
+        raise ValueError("a P value must lie between 0 and 1, and its floor be a power of ten")
     if value < limit:
         return f"<{_fixed(1, places)}"
     units = _rounded_units(value, places)

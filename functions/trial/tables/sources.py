@@ -5,8 +5,10 @@ from functools import partial
 
 from trial.definition.design import Visit
 from trial.definition.figures import BY_VISIT, FIGURE_KINDS, FigureDefinition
-from trial.definition.outputs import TableRow
+from trial.definition.outputs import Table, TableRow
 from trial.definition.study import Study
+from trial.errors import Rejected
+from trial.events.field_errors import not_in_list
 from trial.rules.matching import refused, unknown
 from trial.rules.registry import FaultCollector
 
@@ -29,18 +31,24 @@ def _check(figure: FigureDefinition, study: Study, path: str) -> None:
         raise unknown(f"{path}/row", f"row of table {table.id}", source.row)
     if row.kind != kind:
         raise refused(
-            f"{path}/row", f"must be a row of {kind}, which a figure of {figure.kind} shows"
+            f"{path}/row", f"must be a row of kind {kind}, which a figure of {figure.kind} draws"
         )
     _check_visits(figure, row, study.visits, f"{path}/row")
     fitting_columns = figure.fitting(table, row)
     if not fitting_columns:
-        raise refused(f"{path}/row", f"has no statistics that a figure of {figure.kind} can show")
+        raise refused(f"{path}/row", f"has no statistics that a figure of {figure.kind} can draw")
     for i, name in enumerate(source.columns):
         if name not in fitting_columns:
-            kind_of_name = (
-                f"column in which row {row.id} holds what a figure of {figure.kind} shows"
-            )
-            raise unknown(f"{path}/columns/{i}", kind_of_name, name)
+            raise _unfit(figure, table, name, fitting_columns, f"{path}/columns/{i}")
+
+
+def _unfit(
+    figure: FigureDefinition, table: Table, name: str, fitting_columns: list[str], path: str
+) -> Rejected:
+    if name not in {column.id for column in table.columns}:
+        return unknown(path, f"column of table {table.id}", name)
+    detail = f"has nothing that a figure of {figure.kind} can draw from row {figure.source.row}"
+    return refused(path, f"{detail}: {not_in_list(name, fitting_columns)}")
 
 
 def _check_visits(

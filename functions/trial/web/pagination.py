@@ -51,7 +51,7 @@ def _escaped_bytes(text: str) -> int:
 def check_size(answer: Answer) -> Answer:
     """Return the answer; raises `Rejected` (422) where Lambda could not send it."""
     if len(answer.text) > MOST_BYTES // 8 and _escaped_bytes(answer.text) > MOST_BYTES:
-        detail = "read the file under reports/live instead, or one table at a time"
+        detail = "read the file under …/reports/live instead, or one table at a time"
         raise Rejected(422, "Answer too large", detail)
     return answer
 
@@ -67,6 +67,9 @@ def parse_number(request: Request, name: str) -> int:
     text = request.query.get(name, "0")
     if not text.isascii() or not text.isdecimal() or len(text) > len(str(PAGE_BYTES)):
         raise Rejected(
-            422, "Not listed", "", FieldError(f"/{name}", "must be a number, as `next` has it")
+            422,
+            "Invalid query parameter",
+            "",
+            FieldError(f"/{name}", "must be left out, or as in the `next` of an earlier answer"),
         )
     return int(text)

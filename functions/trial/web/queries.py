@@ -124,7 +124,7 @@ def get_table(_request: Request, view: Study, table: str) -> Answer:
     sums = wiring.store().sums(view)
     grids = report.tables(view, sums, {table})
     if not grids:
-        raise Rejected(404, "No such table", f"the definition has no table {table!r}")
+        raise Rejected(404, "Table not found", f"the definition has no table {table!r}")
     return routing.json_answer(tables_json.tables(report.live_cut(view, sums), grids))
 
 
@@ -159,7 +159,7 @@ def get_history(request: Request, view: Study, subject: str) -> Answer:
     stored = store.subject(view, subject) if fields.is_identifier(subject) else None
     chain = store.chain(view.id, subject) if stored else None
     if stored is None or chain is None:
-        raise Rejected(404, "No such subject", f"the study has no events of {subject!r}")
+        raise Rejected(404, "Subject not found", f"the study has no events of {subject!r}")
     sort_keys = (
         sort_key
         for version, sort_key in chain.sort_keys
@@ -272,5 +272,5 @@ def _cut_of(view: Study, cut: str) -> str:
     if requested is None:
         return cut
     if not requested.cut:
-        raise Rejected(404, "No such document", "the report is not ready yet: retry later")
+        raise Rejected(404, "Document not found", "the report is not ready yet: retry later")
     return requested.unblinded_cut if view.audience == UNBLINDED else requested.cut

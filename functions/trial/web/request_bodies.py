@@ -144,5 +144,5 @@ def _in_utc(instant: str) -> datetime:
     try:
         return datetime.fromisoformat(instant).astimezone(UTC)
     except OverflowError:  # in the first or the last hours that the calendar has
-        detail = "must be an instant of the years 1 to 9999"
+        detail = "must be in the years 1 to 9999"
         raise Rejected(422, _TITLE, "", FieldError("/as_of", detail)) from None

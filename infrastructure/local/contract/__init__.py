@@ -144,7 +144,7 @@ def _add(schemas: dict[str, Document], name: str, document: Document, prefix: st
     for part, value in parts.items():
         schema = _relocated(value, prefix)
         if schemas.setdefault(part, schema) != schema:
-            raise LookupError(f"two schemas are called {part}")
+            raise LookupError(f"two schemas have the name {part}")
 
 
 _OF_DOCUMENTS = frozenset({"$schema", "$comment", "$defs"})

@@ -27,10 +27,10 @@ def routes(table: Mapping[str, Any]) -> Iterator[tuple[str, str, Document]]:
     entries = dict(_entries(table))
     if missing := served().keys() - entries:
         names = ", ".join(sorted(" ".join(route) for route in missing))
-        raise LookupError(f"describe in infrastructure/local/contract/routes.yaml: {names}")
+        raise LookupError(f"not described in infrastructure/local/contract/routes.yaml: {names}")
     if surplus := entries.keys() - served():
         names = ", ".join(sorted(" ".join(route) for route in surplus))
-        raise LookupError(f"routes.yaml describes what the API does not serve: {names}")
+        raise LookupError(f"routes.yaml describes routes that the API does not serve: {names}")
     for method, path in served():
         yield method, path, entries[method, path]
 

@@ -50,7 +50,7 @@ def compared_cut(documents: Documents, reports: Reports, seen: Study, name: str)
     """
     request = reports.find(seen.id, name) or _first_request_of(reports, seen, name)
     if request is None:
-        raise Rejected(404, "No such report", f"no report or cut has the id {name!r}")
+        raise Rejected(404, "Report not found", f"no report or cut has the id {name!r}")
     if request.status != READY:
         detail = f"its status is {request.status}: only ready reports can be compared"
         raise Rejected(409, "Report not ready", detail)

@@ -99,7 +99,7 @@ class Documents:
         key = _key(study, audience, f"{prefix}/{name}")
         if prefix not in _VERSIONED:
             if not self.bucket.exists(key):
-                raise Rejected(404, "No such document", "no file of this name is kept there")
+                raise Rejected(404, "Document not found", "no file of this name is kept there")
             return self.bucket.link(key, LINK_SECONDS)
         latest, _ = self.latest(study, audience)
         versions = latest[_VERSIONED[prefix]] if latest else {}
@@ -113,12 +113,12 @@ def _parse(content: bytes) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(content)
     except ValueError as error:
-        raise Unavailable("a document of the bucket arrived corrupted") from error
+        raise Unavailable("a document read from the bucket is corrupted") from error
     return document
 
 
 def _not_published() -> Rejected:
-    return Rejected(404, "No such document", "no file of this name is published yet")
+    return Rejected(404, "Document not found", "no file of this name is published yet")
 
 
 def _key(study: str, audience: str, name: str) -> str:

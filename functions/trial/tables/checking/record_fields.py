@@ -204,7 +204,7 @@ def value_error(kind: str, name: str, value: object) -> str | None:
     """Return why a field can never have a value, whatever the study; None where it can."""
     field, text = field_of(kind, name), str(value)
     if field.form == "parts":
-        return "has parts: it cannot be compared with a value"
+        return "is a list or an object: it cannot be compared with a value"
     if text == "" and field.optional:
         return None
     if field.form == "number":

@@ -82,7 +82,10 @@ def _fields(reference: NamedReference) -> Iterator[FieldError]:
     records = reference.scope.own.get("recorded", reference.scope.own.get("records"))
     if names is None:
         if conditions and isinstance(records, str) and _is_no_kind(records):
-            yield FieldError(reference.path, f"asks for fields, which {records} do not have")
+            yield FieldError(
+                reference.path,
+                f"cannot be used: a listing of {records} has no record fields to filter by",
+            )
         return
     kind = records if isinstance(records, str) and records in KINDS else "measurement"
     for name, value in conditions.items():

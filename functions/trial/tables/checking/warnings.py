@@ -43,7 +43,10 @@ def _unused(
         name for name in members(value, "parameters") if ("parameters", name) not in references
     ]
     if unseen:
-        yield FieldError("/parameters", f"are accepted and never shown: {abbreviated(unseen)}")
+        yield FieldError(
+            "/parameters",
+            f"results are accepted, but no measure, row or listing uses {abbreviated(unseen)}",
+        )
     for i, visit in enumerate(parts(value, "visits")):
         every = any(row.get("visits") == "all" for row in _rows(value))
         if (
@@ -51,7 +54,9 @@ def _unused(
             and not every
             and visit.get("day") is not None
         ):
-            yield FieldError(f"/visits/{i}", "is not used: no measure, baseline or row is at it")
+            yield FieldError(
+                f"/visits/{i}", "is not used: no measure, baseline or row refers to this visit"
+            )
 
 
 def _refers(reference: NamedReference) -> Iterator[tuple[str, Any]]:
@@ -101,8 +106,8 @@ def _free_text(
             if field_of(kind, name).form == "text" and allowed_values(kind, name, value) is None:
                 where = "visit.recorded" if kind == "measurement" else kind
                 detail = (
-                    f"compares free text: a word spelt otherwise is not found. List the words of"
-                    f" {name} under vocabularies, {where}"
+                    f"compares free text, so other spellings are not found: list the values of"
+                    f" {name} in `vocabularies`, under {where}"
                 )
                 yield FieldError(f"{reference.path}/{json_pointer.escape(name)}", detail)
 
@@ -115,7 +120,8 @@ def _untested(
         compared = any(column.compare is not None for column in table.columns)
         if definition.testing is None and (compared or any(row.pairs for row in table.rows)):
             yield FieldError(
-                f"/tables/{i}", "shows tests, and `testing` is not there: all are nominal"
+                f"/tables/{i}",
+                "shows P values, but the definition has no `testing`: all of them are nominal",
             )
 
 
@@ -130,7 +136,7 @@ def _unlike(
             for first, second in combinations(compared, 2):
                 if (reason := _shared(definition, first, second)) is not None:
                     detail = f"compares columns {reason}: {first.id}, {second.id}"
-                    consequence = "tests take them for independent"
+                    consequence = "the tests assume that they are independent"
                     yield FieldError(f"/tables/{i}/columns/{j}/compare", f"{detail}; {consequence}")
 
 
@@ -168,7 +174,7 @@ def _empty_columns(
     for i, table in enumerate(definition.tables):
         for j, column in enumerate(table.columns):
             if column.set is not None and not any(_fills(row, column.id) for row in table.rows):
-                yield FieldError(f"/tables/{i}/columns/{j}", "is filled by no row of its table")
+                yield FieldError(f"/tables/{i}/columns/{j}", "is empty in every row of its table")
 
 
 def _fills(row: TableRow, column: str) -> bool:
@@ -184,10 +190,15 @@ def _unreachable(
     """Find visits whose days count from what this trial never has."""
     for i, visit in enumerate(definition.visits):
         if visit.days_from == "randomisation" and definition.design == "single-group":
-            yield FieldError(f"/visits/{i}/days_from", "counts from randomisation, and nobody is")
+            yield FieldError(
+                f"/visits/{i}/days_from",
+                "counts from randomisation, but nobody is randomised in a single-group study",
+            )
     for i, period in enumerate(definition.periods):
         if period.last_day is not None and period.last_day < period.first_day:
-            yield FieldError(f"/periods/{i}", "ends before it begins: nothing lies in it")
+            yield FieldError(
+                f"/periods/{i}", "`last_day` is before `first_day`: no day is in this period"
+            )
 
 
 def _placebo(
@@ -198,7 +209,8 @@ def _placebo(
     for i, name in enumerate(definition.placebo):
         if treatments and name not in treatments:
             yield FieldError(
-                f"/placebo/{i}", f"is not a treatment of an arm{known_names_hint(name, treatments)}"
+                f"/placebo/{i}",
+                f"is not in the `treatments` of any arm{known_names_hint(name, treatments)}",
             )
 
 
@@ -208,11 +220,11 @@ def _causality(
     """Find causality that is judged by words which are not listed."""
     events = definition.adverse_events
     if events.related and not events.causality:
-        detail = "are compared with free text: list all words under `causality`"
+        detail = "are compared with free text: list all permitted values in `causality`"
         yield FieldError("/adverse_events/related", detail)
     elif events.causality and not events.related:
         yield FieldError(
-            "/adverse_events/causality", "`related` is empty: no event is ever related"
+            "/adverse_events/causality", "`related` is empty: no event counts as related"
         )
 
 
@@ -224,7 +236,7 @@ def _schedules(
     shared = [name for name, n in schedules.items() if n > 1]
     for i, visit in enumerate(definition.visits):
         if schedules[visit.schedule] == 1 and (meant := closest_match(visit.schedule, shared)):
-            detail = f"is of this visit alone, {meant} of several. Is it another?"
+            detail = f"is used by this visit only. Did you mean {meant}, used by several?"
             yield FieldError(f"/visits/{i}/schedule", detail)
 
 
@@ -236,7 +248,8 @@ def _visit_or_baseline(
     for reference in references:
         if reference.target == "visit or baseline" and reference.value in shared:
             yield FieldError(
-                reference.path, f"is the visit {reference.value}, not the baseline of that name"
+                reference.path,
+                f"means the visit {reference.value}, not the baseline with the same name",
             )
 
 
@@ -247,7 +260,10 @@ def _same_classes(
     for i, table in enumerate(definition.tables):
         for j, row in enumerate(table.rows):
             if row.shift is not None and row.shift.before == row.shift.after:
-                yield FieldError(f"/tables/{i}/rows/{j}/shift", "compares classes with themselves")
+                yield FieldError(
+                    f"/tables/{i}/rows/{j}/shift",
+                    "has the same classes as `before` and `after`: give two different ones",
+                )
 
 
 def _whole_numbers(
@@ -264,7 +280,9 @@ def _whole_numbers(
                     and parameter.places is None
                     and parameter.decimals is None
                 ):
-                    detail = f"prints {name} in whole numbers: it has neither places nor decimals"
+                    detail = (
+                        f"prints {name} as whole numbers: it has neither `places` nor `decimals`"
+                    )
                     yield FieldError(f"/tables/{i}/rows/{j}", detail)
 
 

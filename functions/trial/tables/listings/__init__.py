@@ -35,7 +35,7 @@ class ListingRows:
 def _in_order(derivations: Iterable[Derivation]) -> Iterator[Derivation]:
     before = ""
     for derivation in derivations:
-        assert before < derivation.subject.id, "subjects come once each, in order of their ids"
+        assert before < derivation.subject.id, "subjects must come once each, in order of their ids"
         before = derivation.subject.id
         yield derivation
 

@@ -60,7 +60,7 @@ def columns(rules: Rules, definition: ListingDefinition, path: str) -> list[Sour
 
 def _not_a_number(source: str) -> str:
     instead = " (value is the number that a result counts as)" if source == "result" else ""
-    return f"is number, and {source} is text: leave out `kind`{instead}"
+    return f"is number, but {source} is text: leave out `kind`{instead}"
 
 
 def _date_columns(
@@ -68,7 +68,7 @@ def _date_columns(
 ) -> Iterator[SourcedColumn]:
     field = days.field(column.source, records)
     if field is None:
-        raise refused(f"{path}/kind", "is date, and the source is not a date")
+        raise refused(f"{path}/kind", "is date, but the source is not a date")
     if column.kind == "day":
         yield ListingColumn(column.id, column.label, "day"), field.date
         return

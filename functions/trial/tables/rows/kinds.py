@@ -180,11 +180,11 @@ def check_printed(precision: Precision, decimals: int, path: str) -> None:
     max_decimals = precision.max_decimals
     if max_decimals is not None and decimals > max_decimals:
         instead = (
-            f"print {max_decimals} at most"
+            f"ask for at most {max_decimals}"
             if precision.places >= NONTERMINATING_PLACES
-            else f"print {max_decimals} at most, or leave out the parameter's places"
+            else f"ask for at most {max_decimals}, or leave out the parameter's `places`"
         )
-        detail = f"prints {decimals} decimals of values that are kept to {precision.places}: "
+        detail = f"asks for {decimals} decimals of values that are rounded to {precision.places}: "
         raise refused(path, detail + instead)
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from trial.errors import Rejected
+from trial.events.field_errors import not_in_list
 
 _HERE = Path(__file__).parent
 _SCHEMA = re.compile(r"[a-z.-]+\.v[0-9]+", re.ASCII)
@@ -21,5 +22,6 @@ def schema(name: str) -> str:
     """Return the schema of a kind and version of event; raises `Rejected` (404)."""
     path = _HERE / "schemas" / f"{name}.json"
     if not _SCHEMA.fullmatch(name) or not path.is_file():
-        raise Rejected(404, "No such schema", "a kind is named as at the end of an event's type")
+        names = sorted(file.stem for file in (_HERE / "schemas").glob("*.json"))
+        raise Rejected(404, "Schema not found", not_in_list(name, names))
     return path.read_text(encoding="utf-8")
