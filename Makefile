@@ -11,6 +11,8 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready
 SCANNER := .local/checkov/.ready
+READERS := .local/readers/.ready
+NPM_LOCK := $(addprefix tests/standards/readers/,package.json package-lock.json)
 BENCH := PYTHONPATH=functions:infrastructure:tests .venv/bin/python -m benchmarks
 LOCAL := PYTHONPATH=infrastructure .venv/bin/python -m local
 
@@ -35,7 +37,7 @@ get: CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help demo up get send post down check test test-quick coverage soak mutants bench bench-large scan init check-definition replay audit-trail verify build invoke schema contract requirements
+.PHONY: all help demo up get send post down check test test-quick coverage soak mutants bench bench-large scan readers init check-definition replay audit-trail verify build invoke schema contract requirements
 
 all: check test
 
@@ -101,6 +103,9 @@ scan: $(SCANNER) ## the template by checkov's rules; a resource that breaks one 
 	@$(SCANNER:.ready=bin/checkov) --file template.yaml --framework cloudformation \
 	  --skip-download --quiet --compact
 
+readers: $(READERS) ## install what opens workbooks in browsers (Node.js, 270 MB): tests open every workbook in it
+	@true
+
 ##@ Run a study of your own
 
 init: $(READY) ## write a commented definition to start from: make init STUDY=MY-1
@@ -161,4 +166,12 @@ $(SCANNER): infrastructure/checkov.txt $(UV)
 	@echo "Set-up of checkov, in an environment of its own: $$(grep -c '^[a-z].*==' $<) locked packages"
 	@$(UV) venv --quiet --allow-existing --python 3.13 $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D) $<
+	@touch $@
+
+$(READERS): infrastructure/readers.txt $(NPM_LOCK) $(UV)
+	@echo "Set-up of readers of workbooks, in an environment of its own: Node.js from PyPI, the rest from npm"
+	@$(UV) venv --quiet --allow-existing --python 3.13 $(@D)
+	@$(UV) pip sync --quiet --require-hashes --python $(@D) $<
+	@cp $(NPM_LOCK) $(@D)
+	@PATH="$(CURDIR)/$(@D)/bin:$$PATH" npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@

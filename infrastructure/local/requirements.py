@@ -15,8 +15,9 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PROJECT = _ROOT / "pyproject.toml"
 _DEVELOPMENT = _ROOT / "requirements-dev.txt"
 _FUNCTIONS = _ROOT / "functions" / "requirements.txt"
-_SCANNER = _ROOT / "infrastructure" / "checkov.txt"
-_LOCKS = _DEVELOPMENT, _FUNCTIONS, _SCANNER
+# What agrees with nobody else's dependencies, or few people need, is installed apart.
+_APART = {name: _ROOT / "infrastructure" / f"{name}.txt" for name in ("checkov", "readers")}
+_LOCKS = _DEVELOPMENT, _FUNCTIONS, *_APART.values()
 # The Lambda runtime brings boto3 and what boto3 alone needs. Powertools needs jmespath: that stays.
 _IN_RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "python-dateutil", "six")
 _MARK = "# made from dependencies "
@@ -62,8 +63,8 @@ def main(arguments: list[str]) -> int:
     left_out = [f"--no-emit-package={name}" for name in _IN_RUNTIME]
     # The functions get the very versions that the tests ran with.
     _lock(uv, _FUNCTIONS, f"--constraints={_DEVELOPMENT}", *left_out)
-    # checkov's dependencies agree with nobody else's: they are installed apart.
-    _lock(uv, _SCANNER, f"--group={_PROJECT}:checkov", *upgrade, source=None)
+    for group, lock in _APART.items():
+        _lock(uv, lock, f"--group={_PROJECT}:{group}", *upgrade, source=None)
     return 0
 
 

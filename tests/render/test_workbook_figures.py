@@ -5,6 +5,9 @@ from decimal import Decimal
 from functools import cache
 from io import BytesIO
 from itertools import pairwise
+from posixpath import join, normpath
+from xml.etree import ElementTree as ET
+from zipfile import ZipFile
 
 import pytest
 import samples
@@ -15,8 +18,13 @@ from trial.render.workbook import workbook
 
 
 @cache
+def content():
+    return b"".join(workbook(samples.illustrated()))
+
+
+@cache
 def book():
-    return load_workbook(BytesIO(b"".join(workbook(samples.illustrated()))))
+    return load_workbook(BytesIO(content()))
 
 
 FIGURES = {figure.id: figure for figure in samples.figures()}
@@ -145,3 +153,29 @@ def test_terms_stand_from_the_top_each_with_a_bar_an_arm():
         labels = found.cat.strRef or found.cat.numRef
         assert values(sheet, labels.f) == [mark.label for mark in series.marks]
         assert values(sheet, found.val.numRef.f) == [int(mark.x) for mark in series.marks]
+
+
+def test_drawings_have_the_prefixes_that_viewers_know_them_by():
+    with ZipFile(BytesIO(content())) as members:
+        drawings = [name for name in members.namelist() if name.startswith("xl/drawings/drawing")]
+        charts = [name for name in members.namelist() if name.startswith("xl/charts/chart")]
+        assert len(drawings) == len(charts) == len(FIGURES)
+        for names, prefixes in ((drawings, {b"xdr", b"a", b"c"}), (charts, {b"a", b"c"})):
+            for name in names:
+                tags = [part.lstrip(b"/") for part in members.read(name).split(b"<")[1:]]
+                elements = [tag.split(maxsplit=1)[0] for tag in tags if tag[:1] not in b"?!"]
+                assert {tag.partition(b":")[0] for tag in elements} == prefixes
+            assert members.read(drawings[0]).lstrip().startswith(b"<xdr:wsDr ")
+
+
+def test_parts_are_named_from_where_they_are_named():
+    with ZipFile(BytesIO(content())) as members:
+        names = set(members.namelist())
+        lists = [name for name in names if name.endswith(".rels")]
+        assert len(lists) == 2 + 2 * len(FIGURES)
+        for name in lists:
+            folder = name.partition("_rels/")[0]
+            for each in ET.fromstring(members.read(name)):  # noqa: S314 (made by this test)
+                target = each.attrib["Target"]
+                assert not target.startswith("/")
+                assert normpath(join(folder, target)) in names

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import builders
+from islet import generate
 from pilot.feed import feed
-from pilot.writing import DEFINITION, compact
+from pilot.writing import compact
 
 from local.feed import read_definition
 from trial.definition import Definition, study
@@ -22,12 +23,14 @@ from trial.tables.grid import Listing, Report
 
 EVENTS = Path(__file__).parents[2] / "events"
 STUDIES = ("tmb-301", "airway-2x2", "pilot")
+SHIPPED = (*STUDIES, "islet")
+ELSEWHERE = {name: Path(__file__).parents[1] / name for name in ("pilot", "islet")}
 Json = dict[str, Any]
 
 
 @cache
 def defined(name: str) -> Study:
-    path = DEFINITION if name == "pilot" else EVENTS / name / "definition.yaml"
+    path = ELSEWHERE.get(name, EVENTS / name) / "definition.yaml"
     return study.load(json.dumps(read_definition(path)))
 
 
@@ -36,6 +39,8 @@ def entries(name: str) -> list[Entry]:
     """Read a study's feed; of the pilot without its laboratory, which no table counts."""
     if name == "pilot":
         lines: Iterable[str] = map(compact, feed(laboratory=False))
+    elif name == "islet":
+        lines = map(json.dumps, generate.feed())
     else:
         lines = (EVENTS / name / "feed.ndjson").read_text(encoding="utf-8").splitlines()
     return [envelope.parse(json_body.read_json(line), line) for line in lines]

@@ -9,16 +9,18 @@ from collections.abc import Container, Iterator
 from contextlib import suppress
 from datetime import datetime
 from io import BytesIO
+from posixpath import dirname, relpath
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from openpyxl import Workbook
 from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
 from openpyxl.packaging.extended import ExtendedProperties
+from openpyxl.packaging.relationship import RelationshipList
 from openpyxl.worksheet._writer import WorksheetWriter
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
-from openpyxl.xml.functions import tostring
+from openpyxl.xml.functions import fromstring, tostring
 
 from trial.tables.grid import Cut
 
@@ -28,6 +30,8 @@ _LEVEL = 6  # a seventh smaller than by 4, for a hundredth of the work of a row
 _PIECE = 1 << 16
 _APPLICATION = "docProps/app.xml"
 _ROWS_END = b"</sheetData>"
+_DRAWN = ("xl/drawings/", "xl/charts/")
+_RELATIONSHIPS = ".rels"
 
 
 class _Sink:
@@ -65,8 +69,7 @@ class Archive(ZipFile):
 
     def writestr(self, zinfo_or_arcname: Any, data: Any, *_: Any) -> None:
         """Write a whole member, which openpyxl names, without the clock's stamp."""
-        content = _application() if zinfo_or_arcname == _APPLICATION else data
-        super().writestr(_stamped(zinfo_or_arcname), content)
+        super().writestr(_stamped(zinfo_or_arcname), _content(zinfo_or_arcname, data))
 
     def pieces(self, least: int = _PIECE) -> Iterator[bytes]:
         """Yield what has been written since the last piece, if it is at least so many bytes."""
@@ -88,11 +91,44 @@ def stamp(cut: Cut) -> datetime:
     return FIRST_STAMP
 
 
+def _content(name: str, data: bytes) -> bytes:
+    """Return what a member holds: openpyxl's bytes, but where Excel writes others."""
+    if name == _APPLICATION:
+        return _application()
+    if name.endswith(_RELATIONSHIPS):
+        return _relative(name, data)
+    return _prefixed(data) if name.startswith(_DRAWN) else data
+
+
+def _prefixed(data: bytes) -> bytes:
+    """Write a drawing or a chart again, each element with its namespace's prefix.
+
+    Some readers know the elements of a drawing by `xdr:` alone; openpyxl writes them without.
+    """
+    return _xml(fromstring(data))
+
+
 def _application() -> bytes:
     properties = ExtendedProperties()
     properties.Application = MAKER
-    xml: Any = tostring(properties.to_tree())
-    return bytes(xml)
+    return _xml(properties.to_tree())
+
+
+def _relative(name: str, data: bytes) -> bytes:
+    """Name the parts of a list of relationships by where they are from the part that has them.
+
+    openpyxl names them from the archive's root, and some viewers then leave a chart out.
+    """
+    folder = dirname(dirname(name))
+    relationships: Any = RelationshipList.from_tree(fromstring(data))
+    for relationship in relationships:
+        if relationship.Target.startswith("/"):
+            relationship.Target = relpath(relationship.Target[1:], folder or ".")
+    return _xml(relationships.to_tree())
+
+
+def _xml(tree: Any) -> bytes:
+    return bytes(tostring(tree))
 
 
 class _HeadWriter(WorksheetWriter):
