@@ -80,6 +80,9 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"events": {"emergent": True}},
     {"terms": {"filter": {"treatment": "drug"}}},
     {"terms": {"filter": {}, "worst": _GRADES}},
+    {"terms": {"filter": {"onset_days": [1, 20]}, "by": ["hlt", "pt"], "order": "alphabetical"}},
+    {"terms": {"filter": {"scope": "broad"}, "by": ["group", "llt"], "order_by": "total"}},
+    {"terms": {"filter": {}, "by": "pt", "order": "difference", "order_by": "p"}},
     {"worst": {"filter": {"treatment": "drug"}, **_GRADES}},
     {"worst": {"filter": {}, **_GRADES}},
     {"shift": {"before": "by-dose", "after": "load"}},
@@ -154,7 +157,9 @@ def study_of(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[Mapping[str, Any]], **more: Any
 ) -> Study:
     """Load a blinded study with one table, whose every first cell is a figure."""
-    named = [{"label": f"Row {i}"} | row | {"id": f"r{i}"} for i, row in enumerate(rows)]
+    names = {each["id"] for each in columns}
+    named = [{"label": f"Row {i}"} | _sorted(row, names) | {"id": f"r{i}"}
+             for i, row in enumerate(rows)]  # fmt: skip
     subjects = [each["id"] for each in columns if "set" in each]
     table = Table.model_validate(
         {"id": "t", "title": "T", "population": "P", "columns": columns, "rows": named}
@@ -183,6 +188,16 @@ def study_of(
     }
     wanted["figures"] = figures if subjects else []
     return parallel(named, columns, **(dict(PARTS) | wanted | more))
+
+
+def _sorted(row: Mapping[str, Any], columns: set[str]) -> Mapping[str, Any]:
+    """Leave out what terms are sorted by where that column is not there."""
+    kept = dict(row)
+    for kind in ("terms", "incidence"):
+        if kind in row and row[kind].get("order_by", "") not in {"", *columns}:
+            sorted_by = ("order", "order_by")
+            kept[kind] = {name: part for name, part in row[kind].items() if name not in sorted_by}
+    return kept
 
 
 class Case:

@@ -31,6 +31,9 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "shift", "shift": {"before": "group", "after": "group"}},
             {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": LEVELS}},
             {"id": "terms", "terms": {"filter": {"groups": ["Rash (pooled)"]}, "pooled": True}},
+            {"id": "by-group", "terms": {
+                "filter": {"scope": "broad", "grade": [3, 4], "onset_days": [1, None]},
+                "by": ["group", "hlgt", "pt"], "order": "difference", "order_by": "p"}},
             {"id": "stratified", "stratified": {"count": "enrolled", "strata": ["region"]}},
             {"id": "incidence", "incidence": {"filter": {"serious": True}}},
             {"id": "survival", "survival": {"time": "left", "at": [10], "strata": ["group"]}},

@@ -88,7 +88,7 @@ WHOLE |= {
             "emergent": True, "related": False, "serious": True, "grade": 3, "grade_at_least": 2,
             "severity": ["MILD"], "seriousness": "DEATH", "action_taken": "DRUG WITHDRAWN",
             "outcome": "FATAL", "treatment": "drug", "groups": ["Rash (pooled)"],
-            "terms": ["Headache"]}},
+            "scope": "narrow", "terms": ["Headache"], "onset_days": [1, 28]}},
         "young": {"characteristic": "ages", "levels": ["young"]},
         "mixed": {"any": ["early", {"all": ["sick", "young"]}]},
         "no": {"none": ["early"]},
@@ -200,12 +200,14 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     AdverseEventFilter: {"conditions/sick/adverse_event": {
         "emergent": False, "related": True, "serious": False, "grade": 2, "grade_at_least": 3,
         "severity": ["SEVERE"], "seriousness": "HOSPITALISATION", "action_taken": "DOSE REDUCED",
-        "outcome": "RECOVERED", "treatment": "placebo", "groups": [], "terms": ["Nausea"]}},
+        "outcome": "RECOVERED", "treatment": "placebo", "groups": ["Itch"], "scope": "broad",
+        "terms": ["Nausea"], "onset_days": [None, -1]}},
     AdverseEvents: {"adverse_events": {
         "dictionary": "", "grading": "", "causality": ["RELATED"], "related": ["NOT RELATED"],
         "missing_causality": "not-related", "days_after_last_dose": 7,
         "missing_onset": "not-emergent", "groups": []}},
-    TermGroup: {"adverse_events/groups/0": {"label": "Rashes", "terms": ["Rash"]}},
+    TermGroup: {"adverse_events/groups/0": {
+        "label": "Rashes", "terms": ["Rash"], "broad": ["Itching"]}},
     TableColumn: {
         "tables/0/columns/0": {"label": "Arm A", "set": "treated", "arm": "b", "where": "no"},
         "tables/0/columns/2": {"compare": ["b", "a"], "counts": "newcombe", "means": "welch"}},
@@ -230,7 +232,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                    "values": []},
         "tables/0/rows/3/levels": {"characteristic": "race"}},
     Terms: {"tables/0/rows/8/terms": {
-        "filter": {}, "by": "soc", "pooled": False, "minimum_percent": 4, "worst": None}},
+        "filter": {}, "by": ["hlgt", "llt"], "pooled": False, "minimum_percent": 4, "worst": None,
+        "order": "alphabetical", "order_by": "a"}},
     WorstRow: {"tables/0/rows/9/worst": {
         "filter": {}, "field": "grade", "levels": _LEVELS[:1]}},
     Shift: {"tables/0/rows/10/shift": {"before": "others", "after": "others"}},

@@ -237,24 +237,50 @@ class Condition(Bounds):
         return self.model_copy(update={"measure": self.measure.model_copy(update={"at": visit})})
 
 
+Scope = Literal["narrow", "broad"]
+"""How far a group of terms goes; what is narrow is broad too."""
+Grade = Annotated[int, RefersTo("grade")]
+StudyDay = int
+
+
 class AdverseEventFilter(Model):
     """Which adverse events of a subject are meant; every part given must hold.
 
-    `treatment` is that of the last dose before the onset; `groups` and `terms` add up.
+    `treatment` is that of the last dose before the onset; `groups` and `terms` add up. `scope`
+    says how far the groups go: `narrow` unless given. `onset_days` are the first and the last
+    study day of the onset, either of which may be null; without a first dose there are none.
     """
 
     emergent: bool | None = None
     related: bool | None = None
     serious: bool | None = None
-    grade_at_least: Annotated[int, RefersTo("grade")] | None = None
-    grade: Annotated[int, RefersTo("grade")] | None = None
+    grade_at_least: Grade | None = None
+    grade: Grade | Annotated[list[Grade], Field(min_length=1)] | None = None
     severity: list[Annotated[str, RefersTo("severity")]] = []
     seriousness: Annotated[str, RefersTo("seriousness")] | None = None
     action_taken: Annotated[str, RefersTo("action_taken")] | None = None
     outcome: Annotated[str, RefersTo("outcome")] | None = None
     treatment: Annotated[str, RefersTo("treatment")] | None = None
     groups: list[Annotated[str, RefersTo("group of terms")]] = []
+    scope: Scope | None = None
     terms: list[Term] = []
+    onset_days: tuple[StudyDay | None, StudyDay | None] | None = None
+
+    @model_validator(mode="after")
+    def _onset_days_are_study_days(self) -> "AdverseEventFilter":
+        first, last = self.onset_days or (None, None)
+        if self.onset_days is not None and first is None and last is None:
+            raise ValueError("onset_days needs a first or a last study day")
+        if 0 in (first, last):
+            raise ValueError("onset_days counts study days: day 1 follows day -1")
+        if first is not None and last is not None and last < first:
+            raise ValueError(f"onset_days ends on day {last}, before it begins on day {first}")
+        return self
+
+    @property
+    def grades(self) -> list[int]:
+        """The grades of which an event must have one; none where any will do."""
+        return self.grade if isinstance(self.grade, list) else [self.grade] if self.grade else []
 
 
 Ref = Annotated[ConditionName | Condition, inline_model(Condition)]
@@ -273,10 +299,18 @@ class AnalysisSet(Model):
 
 
 class TermGroup(Model):
-    """Preferred terms counted as one, or of special interest."""
+    """Preferred terms counted as one, or of special interest.
+
+    `terms` are those of the narrow scope; the broad one has those of `broad` too.
+    """
 
     label: str
     terms: list[Term]
+    broad: list[Term] = []
+
+    def of_scope(self, scope: Scope | None) -> list[Term]:
+        """Return the terms of a scope: the narrow ones unless it is broad."""
+        return [*self.terms, *self.broad] if scope == "broad" else self.terms
 
 
 class AdverseEvents(Model):

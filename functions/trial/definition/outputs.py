@@ -104,19 +104,56 @@ class Levels(Model):
     values: Annotated[list[Level], AfterValidator(check_unique), RefersTo("values")] = []
 
 
-class Terms(Model):
+CodingLevel = Literal["soc", "hlgt", "hlt", "pt", "llt", "group"]
+"""A level of the dictionary, from the highest down; or the definition's groups of terms."""
+TermLevels = (
+    Literal["soc-pt", "soc", "pt"]
+    | Annotated[list[CodingLevel], Field(min_length=1), AfterValidator(check_unique)]
+)
+"""What terms are sorted into, the outermost first: a list, or one of three that are usual."""
+TermOrder = Literal["frequency", "alphabetical", "difference"]
+
+
+class ByTerm(Model):
+    """What rows by term have in common: which events, by which levels, in which order.
+
+    `by` lists levels of the dictionary (`soc`, `hlgt`, `hlt`, `pt`, `llt`) or `group`, the
+    outermost first. A term of several groups counts in each; with `pooled` a group of terms counts
+    as one term. The `order` at each level is by `frequency`, `alphabetical`, or by the `difference`
+    that `order_by`, a column that compares two, shows; of frequencies `order_by` is the column that
+    decides, and without it the sum over the columns does.
+    """
+
+    filter: AdverseEventFilter
+    by: TermLevels = "soc-pt"
+    pooled: bool = False
+    order: TermOrder = "frequency"
+    order_by: Annotated[Name, RefersTo("column")] | None = None
+    chunks: Annotated[int, Field(ge=1, le=64)] = 4
+
+    @model_validator(mode="after")
+    def _agree(self) -> "ByTerm":
+        if self.order == "alphabetical" and self.order_by is not None:
+            raise ValueError("an alphabetical order takes no order_by")
+        if self.pooled and "group" in self.levels:
+            raise ValueError("takes groups as a level or pooled as terms, not both")
+        return self
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels, the outermost first."""
+        return tuple(self.by.split("-")) if isinstance(self.by, str) else tuple(self.by)
+
+
+class Terms(ByTerm):
     """Adverse events by class and term: subjects and events; pooled terms count as one.
 
     With `worst` each subject counts once a class and term, at the last of these levels that an
     event of its reached.
     """
 
-    filter: AdverseEventFilter
-    by: Literal["soc-pt", "soc", "pt"] = "soc-pt"
-    pooled: bool = False
     minimum_percent: Annotated[Decimal, Field(ge=0, le=100)] | None = None
     worst: "Worst | None" = None
-    chunks: Annotated[int, Field(ge=1, le=64)] = 4
 
 
 class Worst(Model):

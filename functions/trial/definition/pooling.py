@@ -14,7 +14,14 @@ from trial.definition.available_statistics import has_p_value
 from trial.definition.dependence import ArmDependence
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
-from trial.definition.outputs import CellRef, ListingDefinition, Table, TableColumn, TableRow
+from trial.definition.outputs import (
+    ByTerm,
+    CellRef,
+    ListingDefinition,
+    Table,
+    TableColumn,
+    TableRow,
+)
 from trial.definition.references import find_output, find_row
 from trial.definition.reporting import CompletionDefinition, Testing
 
@@ -153,11 +160,19 @@ def _row(row: TableRow, stands: _Stands, tells: ArmDependence) -> TableRow | Non
             update[name] = _by_column(value, stands, _TELLS[name](tells))
             if name == row.kind and not update[name]:
                 return None
+    if row.terms is not None:
+        update["terms"] = _terms(row.terms, stands)
     if row.column is not None:
         if row.column not in stands:
             return None
         update["column"] = stands[row.column]
     return row.model_copy(update=update)
+
+
+def _terms[Part: ByTerm](terms: Part, stands: _Stands) -> Part:
+    """Sort terms by what is left: a difference between arms would tell which term is whose."""
+    order = "frequency" if terms.order == "difference" else terms.order
+    return terms.model_copy(update={"order": order, "order_by": stands.get(terms.order_by or "")})
 
 
 _TELLS: Mapping[str, Callable[[ArmDependence], Callable[[Any], bool]]] = {

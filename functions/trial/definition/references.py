@@ -22,7 +22,7 @@ def find_row(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | 
 def _depth(row: TableRow) -> int:
     """Return how many names may follow a row's own; a slash within one is written `~1`."""
     if row.terms is not None:
-        return len(row.terms.by.split("-")) + (row.terms.worst is not None)
+        return len(row.terms.levels) + (row.terms.worst is not None)
     return 1 if row.visits is not None else _DEPTH.get(row.kind or "", 0)
 
 

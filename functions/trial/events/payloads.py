@@ -246,6 +246,8 @@ class AdverseEventCoded(Data):
     dictionary: Text
     version: Text
     soc: Text
+    hlgt: Text | None = None
+    hlt: Text | None = None
     pt: Text
     llt: Text | None = None
 

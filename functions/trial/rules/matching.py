@@ -121,7 +121,7 @@ def _number(text: str) -> Decimal | None:
 
 
 _JUDGED = ("emergent", "related")
-_FIELDS = ("serious", "grade", "action_taken", "outcome")
+_FIELDS = ("serious", "action_taken", "outcome")
 OPTIONAL_FIELDS: Mapping[str, str] = {
     "grade": "grade",
     "grade_at_least": "grade",
@@ -132,6 +132,7 @@ OPTIONAL_FIELDS: Mapping[str, str] = {
     "treatment": "onset",
     "groups": "preferred term",
     "terms": "preferred term",
+    "onset_days": "onset",
 }
 """The parts of a filter that ask for a field which an event may lack, and the field's name."""
 
@@ -184,6 +185,8 @@ def event_matcher(event_filter: AdverseEventFilter, groups: Iterable[TermGroup])
             if (value := getattr(event_filter, name)) is not None
         ),
     ]
+    if grades := event_filter.grades:
+        parts.append(_reported("grade", lambda grade: grade in grades))
     if (least := event_filter.grade_at_least) is not None:
         parts.append(_reported("grade", lambda grade: bool(grade >= least)))
     if event_filter.severity:
@@ -193,12 +196,18 @@ def event_matcher(event_filter: AdverseEventFilter, groups: Iterable[TermGroup])
     if event_filter.seriousness is not None:
         parts.append(_serious_for(event_filter.seriousness))
     if event_filter.terms or event_filter.groups:
-        grouped_terms = [group.terms for group in groups if group.label in event_filter.groups]
+        grouped_terms = [
+            group.of_scope(event_filter.scope)
+            for group in groups
+            if group.label in event_filter.groups
+        ]
         terms = map(
             term,
             [*event_filter.terms, *(name for group_terms in grouped_terms for name in group_terms)],
         )
         parts.append(_coded_as(frozenset(terms)))
+    if event_filter.onset_days is not None:
+        parts.append(_begun_within(*event_filter.onset_days))
     return lambda event: all_true(part(event) for part in parts)
 
 
@@ -207,6 +216,8 @@ def adverse_event_matcher(
 ) -> EventMatcher:
     """Return the test of adverse events; refuse groups of terms that the study does not define."""
     groups = study.definition.adverse_events.groups
+    if event_filter.scope is not None and not event_filter.groups:
+        raise refused(f"{path}/scope", "is that of groups, and none are named beside it")
     for name in event_filter.groups:
         if name not in {group.label for group in groups}:
             raise unknown(f"{path}/groups", "group of terms", name)
@@ -234,6 +245,18 @@ def _under(treatment: str) -> EventMatcher:
 
     def matches(event: AdverseEvent) -> Truth:
         return event.treatment == treatment if event.data.get("onset") else None
+
+    return matches
+
+
+def _begun_within(first: int | None, last: int | None) -> EventMatcher:
+    """Match the study day of the onset; without an onset it is not known."""
+
+    def matches(event: AdverseEvent) -> Truth:
+        if event.onset is None:
+            return None
+        day = event.study_day
+        return day is not None and (first is None or day >= first) and (last is None or day <= last)
 
     return matches
 

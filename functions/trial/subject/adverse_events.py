@@ -14,6 +14,8 @@ from trial.subject.imputation import Dated
 from trial.subject.ordering import natural_order
 
 NOT_CODED = "Not coded"
+LEVELS = ("soc", "hlgt", "hlt", "pt", "llt")
+"""The levels of the dictionary that a coding may name, from the highest down."""
 FATAL, GRADE_OF_DEATH = "FATAL", 5
 """The outcome and the grade of an adverse event that ended in death."""
 _NUMBER = re.compile(r"\d{1,9}")
@@ -27,12 +29,16 @@ class AdverseEvent:
     data: Mapping[str, Any]
     soc: str
     pt: str
+    coded: Mapping[str, str]
+    """The terms by level of the dictionary; a level that the coding does not name is not there."""
     emergent: bool
     related: bool
     treatment: str
     """That of the last dose before its onset; '' where there was none."""
     onset: Dated | None
     """What its onset counts as; None where that is not known."""
+    study_day: int | None
+    """The study day of the onset; None where that is not known, or without a first dose."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,13 @@ def conflicting_codings(codings: Iterable[Record]) -> Mapping[str, Sequence[Reco
         latest = [
             coding for coding in event_codings if _version(coding) == _version(event_codings[-1])
         ]
-        if len({(coding.data["soc"], coding.data["pt"]) for coding in latest}) > 1:
+        if len({tuple(map(coding.data.get, _DECIDING)) for coding in latest}) > 1:
             conflicts[event] = latest
     return conflicts
+
+
+_DECIDING = ("soc", "hlgt", "hlt", "pt")
+"""The levels of which two codings of one version may not name two terms."""
 
 
 def _by_event(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
@@ -100,16 +110,26 @@ def _judge(
     related = (
         rules.missing_causality == "related" if causality is None else causality in rules.related
     )
+    coded = {level: term(text) for level in LEVELS if (text := (coding or {}).get(level))}
     return AdverseEvent(
         record.record,
         record.data,
-        term(coding["soc"]) if coding else NOT_CODED,
-        term(coding["pt"]) if coding else NOT_CODED,
+        coded.get("soc", NOT_CODED),
+        coded.get("pt", NOT_CODED),
+        coded,
         treatment is not None and _emergent(rules, record.data, treatment, onset),
         related,
         treatment.given_at(onset.day) if treatment and onset else "",
         onset,
+        _study_day(treatment, onset),
     )
+
+
+def _study_day(treatment: Treatment | None, onset: Dated | None) -> int | None:
+    if treatment is None or onset is None:
+        return None
+    days = onset.day - dates.earliest(treatment.first_dose)
+    return days + (days >= 0)
 
 
 def _emergent(

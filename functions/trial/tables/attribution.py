@@ -12,11 +12,11 @@ from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables.compiled import CompiledColumn, CompiledStudy, CompiledTable
 from trial.tables.grid import Value
-from trial.tables.rows.events import TermsRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
 from trial.tables.rows.levels import LevelsRow, ShiftRow
 from trial.tables.rows.models import AncovaRow, StratifiedRow
 from trial.tables.rows.survival import SurvivalRow
+from trial.tables.rows.terms import TermsRow
 
 _ROWS_BY_LEVEL = (LevelsRow, ShiftRow, TermsRow)
 """Kinds that print one row per level, class or term, all with one denominator.

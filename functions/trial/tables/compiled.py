@@ -20,10 +20,10 @@ from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
 from trial.tables.flow import FLOW_ROW, CompiledFlow, compile_flow
 from trial.tables.grid import Column, Grid, Row
-from trial.tables.rows.events import TermsRow
 from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members, put_cell
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow
+from trial.tables.rows.terms import TermsRow
 
 MAX_ROWS_PER_SUBJECT = (
     96  # of 100 actions in a transaction; the rest are the subject and its journal
@@ -148,17 +148,20 @@ class CompiledTable:
         rows = tuple(notes.unreported((row for _, plan_rows in read for row in plan_rows), columns))
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
         order = (
-            note for compiled_row, plan_rows in read for note in _order(compiled_row, plan_rows)
+            note
+            for compiled_row, plan_rows in read
+            for note in _order(compiled_row, plan_rows, [head.label for head in heads])
         )
         derived = (*changes, *notes.denominators(rows, heads), *order, *notes.empty(columns))
         footnotes = (*table.footnotes, *dict.fromkeys(derived))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
 
 
-def _order(compiled_row: CompiledRow, rows: Sequence[Row]) -> Iterator[str]:
+def _order(compiled_row: CompiledRow, rows: Sequence[Row], labels: Sequence[str]) -> Iterator[str]:
     """Yield how rows that come as they occur are sorted, if there are several."""
     if isinstance(compiled_row, TermsRow) and len(rows) > 1:
-        yield notes.terms_order(len(compiled_row.factors))
+        order, depth = compiled_row.order, len(compiled_row.hierarchy.levels)
+        yield notes.terms_order(order.kind, depth, "" if order.by is None else labels[order.by])
     if isinstance(compiled_row, LevelsRow):
         placed_levels = {*compiled_row.levels.labels, "", NOT_YET_DUE_LEVEL}
         occurring = [row for row in rows if row.groups and row.groups[-1][1] not in placed_levels]

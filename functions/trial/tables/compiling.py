@@ -15,11 +15,11 @@ from trial.definition.conditions import AdverseEventFilter, Condition, Measure, 
 from trial.definition.design import Visit
 from trial.definition.outputs import (
     DENOMINATORS,
+    ByTerm,
     Levels,
     Table,
     TableColumn,
     TableRow,
-    Terms,
     Worst,
 )
 from trial.definition.study import Study
@@ -32,16 +32,16 @@ from trial.rules.categories import Category, in_no_class, known_levels, level_te
 from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
-from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
-from trial.tables.rows.events import EventSelection, EventsRow, IncidenceRow, Severity, TermsRow
+from trial.tables.rows.events import EventSelection, EventsRow, IncidenceRow, Severity
 from trial.tables.rows.kinds import Comparison, CompiledRow
 from trial.tables.rows.levels import KnownLevels, LevelsRow, ShiftRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
+from trial.tables.rows.terms import Hierarchy, TermOrder, TermsRow
 
 CELLS_PER_ROW_OF_SUMS = 64
 """At about 14 bytes a cell, a row of sums stays within the 1 KB that an ADD is billed by."""
@@ -379,6 +379,12 @@ class Compiler:
             self._rules.adverse_event_matcher(event_filter, path), optional_fields(event_filter)
         )
 
+    def _selected_terms(self, terms: ByTerm, path: str) -> EventSelection:
+        """Return which events are meant; the scope of groups that are a level is no filter."""
+        by_group = not terms.filter.groups and (terms.pooled or "group" in terms.levels)
+        event_filter = terms.filter.model_copy(update={"scope": None}) if by_group else terms.filter
+        return self._event_selection(event_filter, path)
+
     def _worst(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.worst is not None
         severity = _severity(row.worst, self._study)
@@ -559,33 +565,55 @@ class Compiler:
             index,
             row.terms.chunks,
             row.label,
-            self._event_selection(row.terms.filter, f"{path}/terms/filter"),
-            self._term_names(row.terms, f"{path}/terms/pooled"),
+            self._selected_terms(row.terms, f"{path}/terms/filter"),
+            self._hierarchy(row.terms, f"{path}/terms"),
+            self._term_order(row.terms, f"{path}/terms"),
             row.terms.minimum_percent,
             _severity(row.terms.worst, self._study) if row.terms.worst else None,
-            tuple(row.terms.by.split("-")),
         )
 
-    def _term_names(
-        self, terms: Terms, path: str
-    ) -> Callable[[AdverseEvent], Sequence[tuple[str, ...]]]:
-        groups = self._study.definition.adverse_events.groups if terms.pooled else []
-        named = [name for group in groups for name in {term(text) for text in group.terms}]
-        if twice := sorted({name for name in named if named.count(name) > 1}):
-            raise refused(path, f"must not have one term in two groups: {', '.join(twice)}")
-        pooled = {term(name): group.label for group in groups for name in group.terms}
+    def _hierarchy(self, terms: ByTerm, path: str) -> Hierarchy:
+        labels_by_term: dict[str, list[str]] = {}
+        groups = [
+            group
+            for group in self._study.definition.adverse_events.groups
+            if terms.pooled or group.label in terms.filter.groups or not terms.filter.groups
+        ]
+        for group in groups:
+            for name in dict.fromkeys(map(term, group.of_scope(terms.filter.scope))):
+                labels_by_term.setdefault(name, []).append(group.label)
+        if not terms.pooled:
+            return Hierarchy(terms.levels, {}, labels_by_term)
+        if twice := sorted(name for name, labels in labels_by_term.items() if len(labels) > 1):
+            raise refused(
+                f"{path}/pooled", f"must not have one term in two groups: {', '.join(twice)}"
+            )
+        pooled = {name: label for name, (label,) in labels_by_term.items()}
+        return Hierarchy(terms.levels, pooled, labels_by_term)
 
-        def names(event: AdverseEvent) -> Sequence[tuple[str, ...]]:
-            name = pooled.get(event.pt, event.pt)
-            match terms.by:
-                case "pt":
-                    return [(name,)]
-                case "soc":
-                    return [(event.soc,)]
-                case _:
-                    return [(event.soc,), (event.soc, name)]
-
-        return names
+    def _term_order(self, terms: ByTerm, path: str) -> TermOrder:
+        """Return the order of terms; refuse a column that cannot decide it."""
+        order_path, comparing = f"{path}/order_by", terms.order == "difference"
+        places = {column.id: i for i, column in enumerate(self._table.columns)}
+        pairs = [
+            column.id
+            for column in self._table.columns
+            if len(column.compare or ()) == 2  # noqa: PLR2004 (a difference is between two)
+        ]
+        if comparing and terms.order_by is None and len(pairs) != 1:
+            named = ", ".join(pairs) or "none"
+            detail = f"must name the column whose difference decides: these compare two: {named}"
+            raise refused(order_path, detail)
+        name = terms.order_by or (pairs[0] if comparing else None)
+        if name is None:
+            return TermOrder(terms.order)
+        if name not in places:
+            raise unknown(order_path, "column", name)
+        if comparing and name not in pairs:
+            raise refused(order_path, f"must be a column that compares two others: {name}")
+        if not comparing and self._table.columns[places[name]].compare is not None:
+            raise refused(order_path, f"must be a column of subjects: {name}")
+        return TermOrder(terms.order, places[name])
 
     def _summaries(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         if row.visits is not None and not self._varies_by_visit(row.summary):

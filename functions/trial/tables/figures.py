@@ -25,10 +25,10 @@ from trial.tables.compiled import CompiledStudy, CompiledTable, compiled
 from trial.tables.grid import Figure, FigureKind, Mark, Series
 from trial.tables.rounding import Exact, exact_text, ticks
 from trial.tables.rows.counts import CountRow
-from trial.tables.rows.events import TermsRow
 from trial.tables.rows.kinds import ColumnHead
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
+from trial.tables.rows.terms import TermsRow
 
 MOST_TERMS = 20
 """The terms that a figure of dots shows unless it says how many."""

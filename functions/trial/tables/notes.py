@@ -96,12 +96,19 @@ def _not_reported(statistic: Statistic) -> Statistic:
     return replace(statistic, raw=None, text=NOT_REPORTED if statistic.text else "")
 
 
-def terms_order(depth: int) -> str:
-    """Return how terms are sorted, of one depth or within their classes."""
+def terms_order(kind: str, depth: int, column: str) -> str:
+    """Return how terms are sorted, of one depth or within their classes; `column` may decide."""
     subject = "Terms are" if depth == 1 else "Classes, and terms within each, are"
+    if kind == "alphabetical":
+        return f"{subject} in alphabetical order."
+    if kind == "difference":
+        return (
+            f"{subject} sorted by the difference of percentages that {isolated(column)} is about,"
+            " greatest first; equal ones by name."
+        )
+    counted = f"in {isolated(column)}" if column else "summed over the columns"
     return (
-        f"{subject} sorted by their subjects, summed over the columns, most frequent first;"
-        " equal ones by name."
+        f"{subject} sorted by their subjects, {counted}, most frequent first; equal ones by name."
     )
 
 

@@ -12,7 +12,14 @@ from typing import get_origin
 
 from trial.definition import Definition
 from trial.definition.base import Bounds
-from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Where
+from trial.definition.conditions import (
+    AdverseEventFilter,
+    Condition,
+    Measure,
+    Ref,
+    TermGroup,
+    Where,
+)
 from trial.definition.design import ARM
 from trial.definition.outputs import ListingDefinition, TableRow
 from trial.events.kinds import DECIDING_DATE
@@ -242,7 +249,7 @@ class Clauses:
 
     def of_events(self, event_filter: AdverseEventFilter, *sources: str) -> Clause | None:
         """Return the clause of a filter's adverse events, in one data set that has the sources."""
-        conditions = list(events.tests(event_filter, self.terms))
+        conditions = list(events.tests(event_filter, self.groups))
         variables = self.variables.together(
             EVENTS, [*sources, *(source for source, *_ in conditions)]
         )
@@ -255,13 +262,13 @@ class Clauses:
     def of_row(self, row: TableRow) -> Mapping[str, Variable]:
         """Find the variables of a row of adverse events, all in one data set."""
         event_filter, sources = events.filter_of(row), events.sources_of(row)
-        conditions = events.tests(event_filter, self.terms) if event_filter else ()
+        conditions = events.tests(event_filter, self.groups) if event_filter else ()
         return self.variables.together(EVENTS, [*sources, *(source for source, *_ in conditions)])
 
     @property
-    def terms(self) -> Mapping[str, Sequence[str]]:
-        """The preferred terms of each group of terms."""
-        return {group.label: group.terms for group in self.definition.adverse_events.groups}
+    def groups(self) -> Mapping[str, TermGroup]:
+        """The groups of terms by their labels."""
+        return {group.label: group for group in self.definition.adverse_events.groups}
 
 
 def _bounded(variable: Variable, bounds: Bounds) -> Iterable[Clause]:

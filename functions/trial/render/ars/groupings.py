@@ -120,7 +120,7 @@ class Factors:
         """Write the grouping of a row's factor; data give the groups that no definition names."""
         variable = self.variable(row, factor) if row else None
         levels = self._named(row, factor) if row else ()
-        pooled = self._pooled(row) if row and factor == "pt" else {}
+        pooled = self._groups_of_terms(row, factor) if row else {}
         named: list[tuple[str, str, tuple[str, ...]]] = [
             (level.value, level.label, (level.value,)) for level in levels
         ]
@@ -140,16 +140,18 @@ class Factors:
         name = f"{row.label if row and row.label else factor}: by {factor}"
         return _grouping(grouping, name, variable, groups, driven=not levels)
 
-    def _pooled(self, row: TableRow) -> Mapping[str, Sequence[str]]:
+    def _groups_of_terms(self, row: TableRow, factor: str) -> Mapping[str, Sequence[str]]:
         """Return the terms that a row counts as one; all others stand for themselves."""
-        pooled = row.terms is not None and row.terms.pooled
-        return self._clauses.terms if pooled else {}
+        if row.terms is None or not (factor == "group" or (factor == "pt" and row.terms.pooled)):
+            return {}
+        scope = row.terms.filter.scope
+        return {label: group.of_scope(scope) for label, group in self._clauses.groups.items()}
 
     def variable(self, row: TableRow, factor: str) -> Variable | None:
         """Find the variable that a row's factor is; None of a visit, which no variable shows."""
         variables = self._clauses.variables
-        if factor in ("soc", "pt"):
-            return self._clauses.of_row(row)[factor]
+        if row.terms is not None and factor in row.terms.levels:
+            return self._clauses.of_row(row)["pt" if factor == "group" else factor]
         if row.levels is not None:
             return self._of_levels(row.levels)
         if row.shift is not None and factor in ("before", "after"):

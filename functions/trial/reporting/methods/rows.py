@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from trial.definition import Definition
-from trial.definition.outputs import ROW_KINDS, Table, TableColumn, TableRow
+from trial.definition.outputs import ROW_KINDS, ByTerm, Table, TableColumn, TableRow
 from trial.reporting.methods.values import time
 from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, where
 from trial.statistics.contingency import CMH, CMH_GENERAL
@@ -34,10 +34,19 @@ MEANS = {
     "welch": "means by their difference with interval and P value of Welch's t test",
 }
 """How a column compares means."""
-_BY = {
-    "soc-pt": "system organ class and, within each, by preferred term",
+LEVELS = {
     "soc": "system organ class",
+    "hlgt": "high level group term",
+    "hlt": "high level term",
     "pt": "preferred term",
+    "llt": "lowest level term",
+    "group": "group of terms",
+}
+"""What the levels of a hierarchy of terms are called."""
+_ORDERS = {
+    "frequency": "most frequent first",
+    "alphabetical": "in alphabetical order",
+    "difference": "greatest difference first",
 }
 _WEIGHTS = {"equal": EQUAL, "observed": OBSERVED}
 
@@ -50,6 +59,11 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     yield Section("columns", "Columns of the tables: denominators and comparisons", heads, columns)
     rows = tuple(row for table in definition.tables for row in descriptions.rows(table))
     yield Section("rows", "Rows of the tables", ("Table", "Row", "What it counts"), rows)
+
+
+def _levels(terms: ByTerm) -> str:
+    """Return the levels that terms are sorted into, the outermost first."""
+    return " and, within each, by ".join(LEVELS[level] for level in terms.levels)
 
 
 class Rows:
@@ -162,12 +176,24 @@ class Rows:
         assert row.events is not None
         return f"Subjects with {self._words.events(row.events)}; and how many such events"
 
-    def _terms(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+    @staticmethod
+    def _sorted(terms: ByTerm, columns: Mapping[str, str]) -> Iterator[str]:
+        """Yield what counts as a term, and in which order terms come."""
+        scope = ", of the broad scope" if terms.filter.scope == "broad" else ""
+        if terms.pooled:
+            yield f"grouped terms count as their group{scope}"
+        if "group" in terms.levels:
+            yield f"a term of several groups counts in each{scope}"
+        where = f" in column {columns[terms.order_by]}" if terms.order_by else ""
+        if terms.order != "frequency" or where:
+            yield f"{_ORDERS[terms.order]}{where}"
+
+    def _terms(self, row: TableRow, columns: Mapping[str, str]) -> str:
         terms = row.terms
         assert terms is not None
         events = self._words.events(terms.filter)
-        parts = [f"Subjects with {events}, once a row, and events, by {_BY[terms.by]}"]
-        parts += ["grouped terms count as their group"] if terms.pooled else []
+        parts = [f"Subjects with {events}, once a row, and events, by {_levels(terms)}"]
+        parts += self._sorted(terms, columns)
         if (least := terms.minimum_percent) is not None:
             parts.append(f"only what at least {least:f} % (not rounded) of a column have")
         if terms.worst is not None:

@@ -166,4 +166,5 @@ def _events(rules: AdverseEvents) -> Iterator[tuple[str, str]]:
         ),
     )
     for group in rules.groups:
-        yield f"Group: {group.label}", f"Preferred terms {joined(group.terms)}"
+        broad = f"; in the broad scope also {joined(group.broad)}" if group.broad else ""
+        yield f"Group: {group.label}", f"Preferred terms {joined(group.terms)}{broad}"

@@ -256,9 +256,15 @@ class Wording:
         words = (_filter_part(name, getattr(event_filter, name)) for name in _EVENTS)
         parts = list(filter(None, words))
         if named := [*event_filter.groups, *event_filter.terms]:
-            groups = self._definition.adverse_events.groups
-            spelled = {group.label: f"{group.label} ({', '.join(group.terms)})" for group in groups}
+            spelled = {
+                group.label: f"{group.label} ({', '.join(group.of_scope(event_filter.scope))})"
+                for group in self._definition.adverse_events.groups
+            }
             parts.append(f"preferred term {joined((spelled.get(n, n) for n in named), 'or')}")
+        if event_filter.scope is not None:
+            parts.append(f"of the {event_filter.scope} scope of its group")
+        if event_filter.onset_days is not None:
+            parts.append(f"onset on study day {_days(*event_filter.onset_days)}")
         return f"an adverse event: {'; '.join(parts)}" if parts else "an adverse event of any kind"
 
     # Names
@@ -304,6 +310,13 @@ _EVENTS: dict[str, str | tuple[str, str]] = {
     "outcome": "outcome {}",
     "treatment": "after a last dose of {}",
 }
+
+
+def _days(first: int | None, last: int | None) -> str:
+    """Return a stretch of study days in words."""
+    if first is None or last is None:
+        return f"{last} or before" if first is None else f"{first} or after"
+    return f"{first} to {last}"
 
 
 def _filter_part(name: str, value: object) -> str:

@@ -35,8 +35,8 @@ from trial.tables.checking.reference_walk import (
 )
 from trial.tables.listings import facts, items
 from trial.tables.listings.sources import DERIVED
-from trial.tables.rows.events import OTHER_LEVEL
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL
+from trial.tables.rows.terms import OTHER_LEVEL
 
 
 def reference_errors(definition: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON)

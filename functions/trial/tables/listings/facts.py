@@ -136,9 +136,16 @@ def _days_on_treatment(derivation: Derivation, item: ListingItem) -> Value:
     return max(0, item.day - dates.earliest(derivation.first_dose) + 1)
 
 
+def _coded(level: str) -> ColumnSource:
+    return lambda _, item: item.event.coded.get(level) if item.event else None
+
+
 ADVERSE_EVENT: Mapping[str, ColumnSource] = {
     "soc": lambda _, item: item.event.soc if item.event else None,
+    "hlgt": _coded("hlgt"),
+    "hlt": _coded("hlt"),
     "pt": lambda _, item: item.event.pt if item.event else None,
+    "llt": _coded("llt"),
     "emergent": lambda _, item: yes_or_no(item.event.emergent) if item.event else None,
     "related": lambda _, item: yes_or_no(item.event.related) if item.event else None,
     "duration": WholeNumber(_duration),

@@ -1,25 +1,19 @@
 """Rows of adverse events: subjects and events, by term, by worst level, by time at risk."""
 
-import json
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from trial.events import dates
-from trial.events.json_body import canonical
 from trial.rules.categories import level_text
 from trial.rules.dating import Time
 from trial.rules.matching import EventMatcher
 from trial.statistics.cells import Share, Sums
-from trial.statistics.proportions import proportion
 from trial.statistics.rates import EXACT_POISSON, poisson_interval, rate
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.tables import notes
-from trial.tables.grid import MISSING, Cell, Row, Statistic
+from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.kinds import (
@@ -30,13 +24,10 @@ from trial.tables.rows.kinds import (
     interval_statistics,
     number_statistic,
     put_cell,
-    row_id,
     undated_statistic,
 )
 
 DAYS_PER_YEAR = Fraction(1461, 4)
-OTHER_LEVEL = "(other)"
-"""Stands in the ids of rows for levels of severity that are not on the scale."""
 EventCounts = Mapping[tuple[int, str], int]
 """Counts by column and statistic: subjects (`n`) and events (`e`) of those that match.
 
@@ -154,154 +145,6 @@ class Severity:
         """Return the position of a level among the known; the first free one where it is not."""
         places = list(self.labels)
         return places.index(level) if level in self.labels else len(places)
-
-
-@dataclass(frozen=True)
-class TermsRow:
-    """Adverse events by system organ class and preferred term, most frequent first.
-
-    The terms are those that occur, so no position can name their cells: the term does. A checksum
-    of it spreads the cells over a fixed number of rows of sums, so that none grows without bound.
-    """
-
-    id: str
-    sums: str
-    index: int
-    chunks: int
-    label: str
-    selection: EventSelection
-    names: Callable[[AdverseEvent], Sequence[tuple[str, ...]]]
-    minimum_percent: Decimal | None
-    severity: Severity | None
-    factors: tuple[str, ...]
-
-    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count the subject once a class and once a term, and each event."""
-        events_by_name: dict[tuple[str, ...], list[AdverseEvent]] = {}
-        for event in filter(self.selection.matches, derivation.adverse_events):
-            for name in self.names(event):
-                events_by_name.setdefault(name, []).append(event)
-        for name, events in events_by_name.items():
-            counts = {"n": 1, "e": len(events)}
-            if self.severity and (worst := self.severity.worst(events)) is not None:
-                is_known = worst in self.severity.labels
-                counts[str(self.severity.place(worst)) if is_known else "o" if worst else "m"] = 1
-            self._put_counts(share, members, name, counts)
-        if lack := self.selection.undetermined_counts(derivation.adverse_events):
-            self._put_counts(share, members, (), lack)
-
-    def _put_counts(
-        self, share: Share, members: Members, name: Sequence[str], counts: Mapping[str, int]
-    ) -> None:
-        """Add counts to the cells of a term; those without a term are of the row as a whole."""
-        text = canonical(list(name))
-        row = f"{self.sums}{zlib.crc32(text.encode()) % self.chunks}"
-        for column, member in enumerate(members):
-            if member:
-                for statistic, n in counts.items():
-                    put_cell(share, row, f"{self.index}.{column}.{statistic}{text}", n)
-
-    def touched(self) -> set[str]:
-        """Return all of its rows of sums: at worst one change touches them all."""
-        return {f"{self.sums}{chunk}" for chunk in range(self.chunks)}
-
-    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Return classes by frequency over all columns and, within each, terms likewise."""
-        counts = self._counts(sums)
-        lack = counts.pop((), {})
-
-        def order(name: tuple[str, ...]) -> tuple[Any, ...]:
-            parts = [name[:depth] for depth in range(1, len(name) + 1)]
-            return tuple((-_subjects(counts.get(part, {})), part[-1]) for part in parts)
-
-        names = [name for name in counts if self._frequent(counts[name], heads)]
-        rows = [
-            row
-            for name in sorted(names, key=order)
-            for row in self._rows(name, counts[name], heads)
-        ]
-        footnotes = self.selection.note(self.label, heads, lack)
-        if footnotes and not rows:
-            return [Row(self.id, self.label, 0, notes=footnotes)]
-        return [
-            replace(row, notes=footnotes) if place == 0 else row for place, row in enumerate(rows)
-        ]
-
-    def subjects(
-        self, sums: Share, heads: Sequence[ColumnHead]
-    ) -> dict[tuple[str, ...], dict[int, int]]:
-        """Read, for each term that the table shows, how many subjects each column counts."""
-        counts = self._counts(sums)
-        counts.pop((), None)
-        deepest = max(map(len, counts), default=0)
-        return {
-            name: {column: n for (column, statistic), n in term_counts.items() if statistic == "n"}
-            for name, term_counts in counts.items()
-            if len(name) == deepest and self._frequent(term_counts, heads)
-        }
-
-    def _counts(self, sums: Share) -> dict[tuple[str, ...], dict[tuple[int, str], int]]:
-        counts: dict[tuple[str, ...], dict[tuple[int, str], int]] = {}
-        for chunk in range(self.chunks):
-            for cell, value in sums.get(f"{self.sums}{chunk}", {}).items():
-                index, column, statistic_and_name = cell.split(".", 2)
-                if int(index) == self.index:
-                    statistic, text = (
-                        statistic_and_name[: statistic_and_name.index("[")],
-                        statistic_and_name[statistic_and_name.index("[") :],
-                    )
-                    name = tuple(json.loads(text))
-                    counts.setdefault(name, {})[int(column), statistic] = value
-        return counts
-
-    def _frequent(self, term_counts: EventCounts, heads: Sequence[ColumnHead]) -> bool:
-        if self.minimum_percent is None:
-            return True
-        shares = (
-            proportion(term_counts.get((i, "n"), 0), head.determined)
-            for i, head in enumerate(heads)
-        )
-        return any(share is not None and share >= self.minimum_percent for share in shares)
-
-    def _term_row_id(self, name: tuple[str, ...]) -> str:
-        """Return the id of a term's row, different from that of a level with the term's name."""
-        under = self.severity if len(name) > 1 else None
-        levels = (*under.labels, OTHER_LEVEL, "") if under else ()
-        row = row_id(self.id, *name)
-        if name[-1] not in levels:
-            return row
-        above, _, last = row.rpartition("/")
-        return f"{above}/~~{last}"  # no part that is written with ~0 and ~1 begins so
-
-    def _rows(
-        self, name: tuple[str, ...], term_counts: EventCounts, heads: Sequence[ColumnHead]
-    ) -> Iterator[Row]:
-        row, level = self._term_row_id(name), len(name) - 1
-        groups = tuple(zip(self.factors, name, strict=False))
-        yield Row(row, name[-1], level, event_cells(heads, term_counts), groups)
-        for statistic, value, label in self._severity_levels(term_counts):
-            cells = tuple(
-                Cell(head.id, count_statistics(term_counts.get((i, statistic), 0), head))
-                for i, head in enumerate(heads)
-                if head.comparison is None
-            )
-            yield Row(row_id(row, value), label, level + 1, cells, (*groups, ("level", value)))
-
-    def _severity_levels(self, term_counts: EventCounts) -> Iterator[tuple[str, str, str]]:
-        """Yield the levels shown under a term: the statistic that counts each, value and label."""
-        if self.severity is None:
-            return
-        occurring = {statistic for _, statistic in term_counts}
-        for place, (value, label) in enumerate(self.severity.labels.items()):
-            if value in self.severity.always or str(place) in occurring:
-                yield str(place), value, label
-        for statistic, value, label in (("o", OTHER_LEVEL, "Other"), ("m", "", MISSING)):
-            if statistic in occurring:
-                yield statistic, value, label
-
-
-def _subjects(term_counts: EventCounts) -> int:
-    return sum(n for (_, statistic), n in term_counts.items() if statistic == "n")
 
 
 @dataclass(frozen=True)

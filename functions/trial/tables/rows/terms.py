@@ -1,0 +1,226 @@
+"""Rows of adverse events by term: any levels of the dictionary, in the order that is asked for."""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from trial.events.json_body import canonical
+from trial.statistics.cells import Share, Sums
+from trial.statistics.proportions import proportion
+from trial.subject.adverse_events import NOT_CODED, AdverseEvent
+from trial.subject.derivation import Derivation
+from trial.tables.grid import MISSING, Cell, Row
+from trial.tables.rows.events import EventCounts, EventSelection, Severity, event_cells
+from trial.tables.rows.kinds import ColumnHead, Members, count_statistics, put_cell, row_id
+
+OTHER_LEVEL = "(other)"
+"""Stands in the ids of rows for levels of severity that are not on the scale."""
+
+TermPath = tuple[str, ...]
+"""A term after those that it is under, the outermost first."""
+TermCounts = dict[TermPath, dict[tuple[int, str], int]]
+"""The counts of each term, by column and statistic; `()` holds those of the row as a whole."""
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """What adverse events are sorted into: levels of their coding, or groups of terms.
+
+    `pooled` gives, by preferred term, the group that it counts as; `groups` all groups that it is
+    in. An event that is not coded is under a name of its own, at every level.
+    """
+
+    levels: tuple[str, ...]
+    pooled: Mapping[str, str]
+    groups: Mapping[str, Sequence[str]]
+
+    def paths(self, event: AdverseEvent) -> list[TermPath]:
+        """Return all that an event counts under, at every level."""
+        names = [self._names(event, level) for level in self.levels]
+        depths = range(1, len(names) + 1)
+        return [path for depth in depths for path in product(*names[:depth]) if all(names)]
+
+    def _names(self, event: AdverseEvent, level: str) -> Sequence[str]:
+        if level == "group":
+            not_in_a_group = [NOT_CODED] if event.pt == NOT_CODED else []
+            return self.groups.get(event.pt, not_in_a_group)
+        name = event.coded.get(level, NOT_CODED)
+        return [self.pooled.get(name, name) if level == "pt" else name]
+
+
+@dataclass(frozen=True)
+class TermOrder:
+    """How the terms at each level are sorted; `by` is the position of the column that decides."""
+
+    kind: str
+    by: int | None = None
+
+    def key(self, path: TermPath, counts: TermCounts, heads: Sequence[ColumnHead]) -> Any:  # noqa: ANN401 (a tuple that sorts)
+        """Return what a term is sorted by: the rank of each name in its path, and the name."""
+        parts = [path[:depth] for depth in range(1, len(path) + 1)]
+        if self.kind == "alphabetical":
+            return tuple((part[-1].casefold(), part[-1]) for part in parts)
+        return tuple((-self._rank(counts.get(part, {}), heads), part[-1]) for part in parts)
+
+    def _rank(self, counts: EventCounts, heads: Sequence[ColumnHead]) -> Fraction:
+        if self.kind == "difference":
+            return self._difference(counts, heads)
+        subjects = (
+            n
+            for (column, statistic), n in counts.items()
+            if statistic == "n" and self.by in (None, column)
+        )
+        return Fraction(sum(subjects))
+
+    def _difference(self, counts: EventCounts, heads: Sequence[ColumnHead]) -> Fraction:
+        assert self.by is not None
+        comparison = heads[self.by].comparison
+        assert comparison is not None
+        reference, compared = (
+            proportion(counts.get((column, "n"), 0), heads[column].determined) or Fraction(0)
+            for column in comparison.columns
+        )
+        return compared - reference
+
+
+@dataclass(frozen=True)
+class TermsRow:
+    """Adverse events by term: subjects, and events.
+
+    The terms are those that occur, so no position can name their cells: the term does. A checksum
+    of it spreads the cells over a fixed number of rows of sums, so that none grows without bound.
+    """
+
+    id: str
+    sums: str
+    index: int
+    chunks: int
+    label: str
+    selection: EventSelection
+    hierarchy: Hierarchy
+    order: TermOrder
+    minimum_percent: Decimal | None
+    severity: Severity | None
+
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
+        """Count the subject once a class and once a term, and each event."""
+        events_by_path: dict[TermPath, list[AdverseEvent]] = {}
+        for event in filter(self.selection.matches, derivation.adverse_events):
+            for path in self.hierarchy.paths(event):
+                events_by_path.setdefault(path, []).append(event)
+        for path, events in events_by_path.items():
+            counts = {"n": 1, "e": len(events)}
+            if self.severity and (worst := self.severity.worst(events)) is not None:
+                is_known = worst in self.severity.labels
+                counts[str(self.severity.place(worst)) if is_known else "o" if worst else "m"] = 1
+            self._put_counts(share, members, path, counts)
+        if lack := self.selection.undetermined_counts(derivation.adverse_events):
+            self._put_counts(share, members, (), lack)
+
+    def _put_counts(
+        self, share: Share, members: Members, path: TermPath, counts: Mapping[str, int]
+    ) -> None:
+        """Add counts to the cells of a term; those without a term are of the row as a whole."""
+        text = canonical(list(path))
+        row = f"{self.sums}{zlib.crc32(text.encode()) % self.chunks}"
+        for column, member in enumerate(members):
+            if member:
+                for statistic, n in counts.items():
+                    put_cell(share, row, f"{self.index}.{column}.{statistic}{text}", n)
+
+    def touched(self) -> set[str]:
+        """Return all of its rows of sums: at worst one change touches them all."""
+        return {f"{self.sums}{chunk}" for chunk in range(self.chunks)}
+
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
+        """Return the outermost terms in their order and, within each, those below it likewise."""
+        counts = self._counts(sums)
+        lack = counts.pop((), {})
+        paths = [path for path in counts if self._frequent(counts[path], heads)]
+        rows = [
+            row
+            for path in sorted(paths, key=lambda path: self.order.key(path, counts, heads))
+            for row in self._rows(path, counts[path], heads)
+        ]
+        footnotes = self.selection.note(self.label, heads, lack)
+        if footnotes and not rows:
+            return [Row(self.id, self.label, 0, notes=footnotes)]
+        return [
+            replace(row, notes=footnotes) if place == 0 else row for place, row in enumerate(rows)
+        ]
+
+    def subjects(self, sums: Share, heads: Sequence[ColumnHead]) -> dict[TermPath, dict[int, int]]:
+        """Read, for each term that the table shows, how many subjects each column counts."""
+        counts = self._counts(sums)
+        counts.pop((), None)
+        deepest = max(map(len, counts), default=0)
+        return {
+            path: {column: n for (column, statistic), n in term_counts.items() if statistic == "n"}
+            for path, term_counts in counts.items()
+            if len(path) == deepest and self._frequent(term_counts, heads)
+        }
+
+    def _counts(self, sums: Share) -> TermCounts:
+        counts: TermCounts = {}
+        for chunk in range(self.chunks):
+            for cell, value in sums.get(f"{self.sums}{chunk}", {}).items():
+                index, column, statistic_and_path = cell.split(".", 2)
+                if int(index) == self.index:
+                    statistic, bracket, text = statistic_and_path.partition("[")
+                    path = tuple(json.loads(f"{bracket}{text}"))
+                    counts.setdefault(path, {})[int(column), statistic] = value
+        return counts
+
+    def _frequent(self, term_counts: EventCounts, heads: Sequence[ColumnHead]) -> bool:
+        if self.minimum_percent is None:
+            return True
+        shares = (
+            proportion(term_counts.get((i, "n"), 0), head.determined)
+            for i, head in enumerate(heads)
+        )
+        return any(share is not None and share >= self.minimum_percent for share in shares)
+
+    @cached_property
+    def _level_names(self) -> Sequence[str]:
+        """The names that rows of severity have after that of their term."""
+        return (*self.severity.labels, OTHER_LEVEL, "") if self.severity else ()
+
+    def _term_row_id(self, path: TermPath) -> str:
+        """Return the id of a term's row, different from that of a level with the term's name."""
+        row = row_id(self.id, *path)
+        if len(path) == 1 or path[-1] not in self._level_names:
+            return row
+        above, _, last = row.rpartition("/")
+        return f"{above}/~~{last}"  # no part that is written with ~0 and ~1 begins so
+
+    def _rows(
+        self, path: TermPath, term_counts: EventCounts, heads: Sequence[ColumnHead]
+    ) -> Iterator[Row]:
+        row, level = self._term_row_id(path), len(path) - 1
+        groups = tuple(zip(self.hierarchy.levels, path, strict=False))
+        yield Row(row, path[-1], level, event_cells(heads, term_counts), groups)
+        for statistic, value, label in self._severity_levels(term_counts):
+            cells = tuple(
+                Cell(head.id, count_statistics(term_counts.get((i, statistic), 0), head))
+                for i, head in enumerate(heads)
+                if head.comparison is None
+            )
+            yield Row(row_id(row, value), label, level + 1, cells, (*groups, ("level", value)))
+
+    def _severity_levels(self, term_counts: EventCounts) -> Iterator[tuple[str, str, str]]:
+        """Yield the levels shown under a term: the statistic that counts each, value and label."""
+        if self.severity is None:
+            return
+        occurring = {statistic for _, statistic in term_counts}
+        for place, (value, label) in enumerate(self.severity.labels.items()):
+            if value in self.severity.always or str(place) in occurring:
+                yield str(place), value, label
+        for statistic, value, label in (("o", OTHER_LEVEL, "Other"), ("m", "", MISSING)):
+            if statistic in occurring:
+                yield statistic, value, label
