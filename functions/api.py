@@ -73,7 +73,7 @@ def _definition_answer(admitted: Study, status: PutStatus) -> Answer:
     return routing.json_answer(document, _STATUS_CODES.get(status, 200))
 
 
-_STATUS_CODES = {"created": 201, "filling": 202}
+_STATUS_CODES = {"created": 201, "backfilling": 202}
 
 
 @routes("POST", "/studies/{study}/events")
@@ -198,9 +198,9 @@ def post_report(request: Request, study: str) -> Answer:
     earlier = reports.same_look_or_final(study, report) if report.final or report.look else []
     reports.request(study, report)
     location = f"/studies/{study}/reports/{report.id}"
-    asked_before = {"asked_before": earlier} if earlier else {}
+    earlier_reports = {"earlier_reports": earlier} if earlier else {}
     return routing.accepted_answer(
-        {"report": report.id, "status": report.status, **asked_before}, location
+        {"report": report.id, "status": report.status, **earlier_reports}, location
     )
 
 
@@ -211,7 +211,7 @@ def post_audit(request: Request, study: str) -> Answer:
     audit_id, moment = request_bodies.new_request_id(), wiring.now().isoformat(timespec="seconds")
     wiring.reports().request_audit(study, audit_id, request.principal, moment)
     return routing.accepted_answer(
-        {"audit": audit_id, "status": "asked"}, f"/studies/{study}/audit"
+        {"audit": audit_id, "status": "requested"}, f"/studies/{study}/audit"
     )
 
 

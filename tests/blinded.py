@@ -120,7 +120,7 @@ SOURCES: Mapping[str, Sequence[str]] = {
                           "start.study-day", "visit"],
     "adverse-event.reported": ["subject", "onset", "emergent", "treatment-at-onset",
                                "dose-at-onset", "days-since-last-dose"],
-    "findings": ["subject", "record", "finding", "detail"],
+    "discrepancies": ["subject", "record", "discrepancy", "detail"],
     "observations:viral-load": ["subject", "result", "value", "last:viral-load-log10"],
 }  # fmt: skip
 

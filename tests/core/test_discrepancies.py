@@ -602,7 +602,7 @@ class TestDocuments:
         columns = [{"id": "S", "label": "S", "source": "subject"},
                    {"id": "R", "label": "R", "source": "rule"},
                    {"id": "V", "label": "V", "source": "severity"}]  # fmt: skip
-        own = {"id": "Q1", "title": "Queries", "population": "All", "records": "findings",
+        own = {"id": "Q1", "title": "Queries", "population": "All", "records": "discrepancies",
                "columns": columns}  # fmt: skip
         made = self.made(tiny(listings=[own]))
         assert [each.id for each in made.listings] == ["Q1"]

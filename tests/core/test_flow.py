@@ -101,7 +101,7 @@ class TestTmb301:
     def test_the_assessed_are_the_excluded_and_the_enrolled(self):
         screened = entry("subject.screened", date="2015-05-20")
         found = flow(tmb301(), [screened, enrolment(), enrolment(subject="S-2")])
-        assert any("Assessed" in finding for finding in found.discrepancies)
+        assert any("Assessed" in text for text in found.discrepancies)
 
 
 class TestBoxes:

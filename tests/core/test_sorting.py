@@ -18,7 +18,7 @@ def made(records: str, *entries: Any, **more: Any) -> Listing:
 
 
 @pytest.mark.parametrize(
-    "records", [*KINDS, "subjects", "findings", "observations:cd4", "observations:cd4,weight"]
+    "records", [*KINDS, "subjects", "discrepancies", "observations:cd4", "observations:cd4,weight"]
 )
 def test_every_listing_says_by_what_it_is_sorted(records):
     columns = [{"id": "S", "label": "S", "source": "subject"}]

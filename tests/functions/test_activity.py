@@ -47,15 +47,15 @@ def test_the_history_says_who_put_amended_and_gave_up_a_definition_when_and_why(
     assert ask(service, "PUT", "definition?reason=Not%20yet", DEFINITION).json["status"] == (
         "cancelled"
     )
-    assert ask(service, "PUT", "definition", DEFINITION).json["status"] == "same"
+    assert ask(service, "PUT", "definition", DEFINITION).json["status"] == "unchanged"
     assert ask(service, "PUT", "definition?reason=Now", AMENDED).status == 202
     second = in_force(service)["in_force"]
     rows = history(service)
     assert [(each["change"], each["definition"], each["reason"]) for each in rows] == [
         ("created", first, ""),
-        ("filling", second, "A title"),
+        ("backfilling", second, "A title"),
         ("cancelled", first, "Not yet"),
-        ("filling", second, "Now"),
+        ("backfilling", second, "Now"),
         ("in force", second, ""),
     ]
     assert [each["principal"] for each in rows] == [CALLER] * 4 + [""]
@@ -121,7 +121,7 @@ def test_unblinding_has_a_route_of_its_own_and_needs_a_reason(
     for body in ({}, {"reason": " "}):
         assert ask(service, "POST", "unblind", body).status == 422
     answer = ask(service, "POST", "unblind", {"reason": "The trial is over"})
-    assert (answer.status, answer.json["status"]) == (202, "filling")
+    assert (answer.status, answer.json["status"]) == (202, "backfilling")
     assert service.get("unblinded/summary", STUDY).status == 200
     assert "blinded" not in in_force(service)["definition"]
     assert service.get("unblinded/summary", STUDY).status == 404

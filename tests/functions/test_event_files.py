@@ -118,7 +118,7 @@ def created(answer: Answer, service: Service) -> None:
     assert answer.status == 201
     assert answer.json["study"] == STUDY
     again = service.ask(read("api/put-definition"))
-    assert (again.status, again.json["status"]) == (200, "same")
+    assert (again.status, again.json["status"]) == (200, "unchanged")
     assert json.loads(service.get("definition").text)["study"] == STUDY
 
 
@@ -158,7 +158,7 @@ def swept(_answer: Any, service: Service) -> None:
 
 
 def audit_asked(answer: Answer, service: Service) -> None:
-    assert (answer.status, answer.json["status"]) == (202, "asked")
+    assert (answer.status, answer.json["status"]) == (202, "requested")
     assert [key for key in service.items() if key[1].startswith("AUDIT#")]
 
 

@@ -170,12 +170,12 @@ def test_a_look_that_is_asked_for_again_says_who_spent_it_before(running: Servic
         return answer
 
     first = ask(look="interim-1")
-    assert "asked_before" not in first
-    assert "asked_before" not in ask(final=True, reason="x")
+    assert "earlier_reports" not in first
+    assert "earlier_reports" not in ask(final=True, reason="x")
     second = ask(look="interim-1")
-    assert second["asked_before"] == [first["report"]]
-    assert set(ask(look="interim-1")["asked_before"]) == {first["report"], second["report"]}
-    assert "asked_before" not in ask()
+    assert second["earlier_reports"] == [first["report"]]
+    assert set(ask(look="interim-1")["earlier_reports"]) == {first["report"], second["report"]}
+    assert "earlier_reports" not in ask()
 
 
 def test_an_interim_cut_and_a_final_one_of_the_same_records_differ_in_no_number(

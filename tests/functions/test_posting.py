@@ -416,14 +416,14 @@ def test_a_definition_is_replaced_at_once_before_the_first_event_and_filled_afte
     service.post(visit)
     assert service.define(definition).status == 200
     answer = service.define(another)
-    assert (answer.status, answer.json["status"]) == (202, "filling")
+    assert (answer.status, answer.json["status"]) == (202, "backfilling")
     standing = service.get("definition").json
-    assert standing["filling"] == answer.json["definition"] != standing["in_force"]
+    assert standing["backfilling"] == answer.json["definition"] != standing["in_force"]
     assert service.define(definition).json["status"] == "cancelled"
     assert service.define(another).status == 202
     service.invoke("audit", {})
     standing = service.get("definition").json
-    assert (standing["in_force"], standing["filling"]) == (answer.json["definition"], None)
+    assert (standing["in_force"], standing["backfilling"]) == (answer.json["definition"], None)
     assert standing["definition"]["title"] == "Another"
     assert service.get("audit").json["differences"] == []
     refused(service.define(definition | {"shards": 7}), 409)

@@ -40,7 +40,7 @@ def live_summary(service: Service) -> Event:
 
 
 def disputes(document: Event) -> list[str]:
-    return [each for each in document["findings"] if each.startswith("Two contents")]
+    return [each for each in document["discrepancy_texts"] if each.startswith("Two contents")]
 
 
 def test_events_of_a_study_that_was_not_there_are_taken_once_it_is(

@@ -113,7 +113,7 @@ def shown(files: Documents) -> dict[str, Any]:
     return {
         "tables": tables["tables"],
         "key_results": summary["key_results"],
-        "findings": summary["findings"],
+        "discrepancy_texts": summary["discrepancy_texts"],
         "stages": consort["stages"],
         "sheets": sheets,
     }
@@ -129,7 +129,7 @@ def same(found: dict[str, Any], expected: dict[str, Any]) -> None:
     """Demand equality, part by part, for the difference to be legible."""
     for name, sheet in expected["sheets"].items():
         assert found["sheets"][name] == sheet
-    for name in ("tables", "key_results", "findings", "stages"):
+    for name in ("tables", "key_results", "discrepancy_texts", "stages"):
         assert found[name] == expected[name]
 
 

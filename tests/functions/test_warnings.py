@@ -171,7 +171,7 @@ def test_the_summary_counts_what_the_list_names(tiny_service: Service) -> None:
     post(tiny_service, enrolment(), D1, D2)
     summary, answer = tiny_service.get("summary", STUDY).json, listed(tiny_service).json
     assert summary["discrepancies"] == answer["rules"]
-    assert len(summary["findings"]) == len(summary["discrepancies"]) + 1  # and the flow's
+    assert len(summary["discrepancy_texts"]) == len(summary["discrepancies"]) + 1  # and the flow's
 
 
 def test_what_the_definition_switched_off_is_nowhere(open_service: Callable[[], Service]) -> None:

@@ -112,9 +112,7 @@ def counted(study: Study, entries: Iterable[Entry]) -> tuple[Any, bool]:
     """Give what a subject contributes to the tables, and whether something is undecided."""
     subject = fold_all("S-1", entries)
     share = report.contribute(study, subject)
-    rows = {
-        row: cells for row, cells in share.items() if not row.startswith(("findings", "discrep"))
-    }
+    rows = {row: cells for row, cells in share.items() if not row.startswith("discrepancies")}
     return rows, bool(Derivation(study, subject).undecided)
 
 

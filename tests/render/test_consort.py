@@ -96,11 +96,11 @@ def test_arms_stand_side_by_side_each_with_its_own_leavers():
 
 
 def test_a_flow_that_does_not_add_up_says_so_in_words():
-    assert "finding" not in {box[0] for box in rectangles(THREE)}
+    assert "discrepancy" not in {box[0] for box in rectangles(THREE)}
     flow = samples.arms_flow(discrepancies=("Randomised 254, allocated 253",))
     svg = consort.flow_svg(flow, samples.CUT)
-    assert [box[0] for box in rectangles(svg)][-1] == "finding"
-    assert "Finding: this flow does not add up" in told(svg)
+    assert [box[0] for box in rectangles(svg)][-1] == "discrepancy"
+    assert "Discrepancy: this flow does not add up" in told(svg)
     assert "Randomised 254, allocated 253" in told(svg)
 
 
@@ -164,7 +164,7 @@ def test_the_flow_as_data():
     document = consort.flow_json(samples.FLOW, samples.CUT)
     assert list(document)[:3] == ["study", "notice", "cut"]
     bare = consort.flow_json(samples.FLOW)
-    assert list(bare) == ["title", "design", "form", "note", "stages", "findings"]
+    assert list(bare) == ["title", "design", "form", "note", "stages", "discrepancies"]
     assert bare["stages"][0]["boxes"][0] == {
         "id": "assessed",
         "label": "Assessed for eligibility",
@@ -265,7 +265,7 @@ def test_the_flow_in_markdown_tells_stages_boxes_reasons_and_findings():
         "  - Discontinued: n = 9 (Death: 4; Withdrawal by subject: 3; Lost to follow-up: 2)"
         in lines
     )
-    assert "- **Finding:** Enrolled (40) is not Treated (39)" in lines
+    assert "- **Discrepancy:** Enrolled (40) is not Treated (39)" in lines
     assert "None: the flow adds up." in markdown.flow_markdown(samples.FLOW, samples.CUT)
     assert samples.CUT.content_root in lines[-1]
 

@@ -98,7 +98,7 @@ def test_findings_of_the_flow_and_of_the_records_are_told_in_words_and_as_data()
     files = files_of(replace(report, flow=flow, discrepancies=found))
     summary = json.loads(files["summary.json"])
     late, none = "Late dose: 1 (see listing 16.2.9)", "No visit: 3 (see listing 16.2.9)"
-    assert summary["findings"] == ["does not add up", late, none]
+    assert summary["discrepancy_texts"] == ["does not add up", late, none]
     assert [each["severity"] for each in summary["discrepancies"]] == ["contradictory", "notable"]
     assert summary["discrepancies"][1]["count"] == 3
     told = files["summary.md"].decode()

@@ -165,7 +165,7 @@ def test_what_contradicts_stands_out_and_what_is_missing_does_not():
         samples.rule_count("Visit outside its window", "notable"),
     )
     top = made(flow=flow, discrepancies=found)
-    (alarming,) = top.all("ul", class_="findings")
+    (alarming,) = top.all("ul", class_="discrepancies")
     assert [each.text for each in alarming.children] == [
         "254 randomised, 253 allocated",
         "Record dated after the death: 2 (see listing 16.2.9)",
@@ -177,7 +177,7 @@ def test_what_contradicts_stands_out_and_what_is_missing_does_not():
 
 def test_what_is_merely_missing_is_no_alarm():
     top = made(discrepancies=(samples.rule_count("Completed without the last visit", "notable"),))
-    assert not list(top.all("ul", class_="findings"))
+    assert not list(top.all("ul", class_="discrepancies"))
     assert "1 notable" in top.all("header")[0].text
 
 

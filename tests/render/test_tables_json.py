@@ -37,7 +37,7 @@ def test_the_summary_has_exactly_the_agreed_keys():
         "notice",
         "cut",
         "key_results",
-        "findings",
+        "discrepancy_texts",
         "discrepancies",
     ]
     assert list(document["cut"]) == [

@@ -327,8 +327,8 @@ def test_an_amendment_fills_takes_over_and_is_published(trial: Trial) -> None:
     amended = read_definition(EVENTS / "definition.yaml") | {"study": trial.id, "title": "Amended"}
     body, headers = json.dumps(amended).encode(), {"Content-Type": "application/json"}
     answer = trial.client.request("PUT", f"{trial.path}/definition", body, headers=headers)
-    assert (answer.status, answer.json()["status"]) == (202, "filling")
-    until(lambda: True if trial.get("definition").json()["filling"] is None else None)
+    assert (answer.status, answer.json()["status"]) == (202, "backfilling")
+    until(lambda: True if trial.get("definition").json()["backfilling"] is None else None)
     after = trial.get("definition").json()
     assert after["in_force"] == answer.json()["definition"] != before["in_force"]
     assert after["definition"]["title"] == "Amended"

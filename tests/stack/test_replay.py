@@ -116,7 +116,7 @@ def test_wrong_events_move_nothing(runs: dict[str, Run]) -> None:
     ours, theirs = run.json("summary.json"), right.json("summary.json")
     # One wrong event is other content for a revision: documents name it, by a cut of their own.
     disputed = "Two contents for one revision: 1 (see listing 16.2.9)"
-    assert ours["findings"] == [*theirs["findings"], disputed]
+    assert ours["discrepancy_texts"] == [*theirs["discrepancy_texts"], disputed]
     assert [each["rule"] for each in theirs["discrepancies"]] == ["withdrawn-for-another-reason"]
     assert ours["key_results"] == theirs["key_results"]
     assert ours["cut"] == theirs["cut"] | {"id": ours["cut"]["id"]}

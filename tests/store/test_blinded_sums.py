@@ -140,7 +140,7 @@ def test_an_amendment_unblinds() -> None:
     kept = Kept(DEFINED)
     kept.record(FEED)
     plain = load(json.dumps(json.loads(DEFINED.source) | {"blinded": False}))
-    assert kept.put(plain) == "filling"
+    assert kept.put(plain) == "backfilling"
     exact(kept, DEFINED, FEED)
     kept.record([randomised("a", "S-2", revision=2)])
     assert kept.store.fill("TINY")

@@ -130,19 +130,19 @@ def event(i: int, result: int = 0, revision: int = 1) -> Entry:
 def test_an_amendment_fills_beside_what_is_in_force_and_takes_over(world: World) -> None:
     store = world.store()
     world.record(store, *(event(i) for i in range(20)))
-    assert world.put(2) == "filling"
-    assert world.put(2) == "filling"
+    assert world.put(2) == "backfilling"
+    assert world.put(2) == "backfilling"
     assert world.store().study("S").definition.title == "Amendment 1"
     world.check()
     world.record(store, event(20))  # knows nothing of it yet: the fence tells
     assert store.fill("S")
     current = world.store().current("S")
     assert current is not None
-    assert (current.epoch, current.filling) == (2, "")
+    assert (current.epoch, current.backfilling) == (2, "")
     assert world.store().study("S").definition.title == "Amendment 2"
     assert not world.behind(world.store().study("S"))
     world.check()
-    assert world.put(2) == "same"
+    assert world.put(2) == "unchanged"
 
 
 def test_a_writer_who_accepted_by_the_old_definition_is_told_so(world: World) -> None:
@@ -157,19 +157,19 @@ def test_a_writer_who_accepted_by_the_old_definition_is_told_so(world: World) ->
     world.check()
 
 
-def test_putting_what_is_in_force_ends_the_filling_of_another(world: World) -> None:
+def test_putting_what_is_in_force_cancels_the_backfill_of_another(world: World) -> None:
     store = world.store()
     world.record(store, *(event(i) for i in range(9)))
     world.put(2)
     world.record(store, event(10))
     assert world.put(1) == "cancelled"
-    assert world.put(1) == "same"
+    assert world.put(1) == "unchanged"
     world.record(store, event(11))
     assert store.fill("S")
     assert world.store().epoch("S") == 1
     world.check()
-    assert world.put(3) == "filling"
-    assert world.put(2) == "filling"
+    assert world.put(3) == "backfilling"
+    assert world.put(2) == "backfilling"
     assert store.fill("S")
     assert world.store().study("S").definition.title == "Amendment 2"
     world.check()
@@ -181,7 +181,7 @@ def test_a_rollback_returns_to_sums_that_are_exact(world: World) -> None:
     world.put(2)
     store.fill("S")
     world.record(store, *(event(i) for i in range(5, 15)))
-    assert world.put(1) == "filling"
+    assert world.put(1) == "backfilling"
     world.record(store, event(3, 77, 2))
     world.check()
     assert store.fill("S")

@@ -109,7 +109,7 @@ def test_large_numbers_add_exactly(bench: Bench) -> None:
 
 def test_a_definition_is_created_once(bench: Bench) -> None:
     source = toy.definition(bench.study.id)
-    assert bench.store().put_definition(bench.study, source) == "same"
+    assert bench.store().put_definition(bench.study, source) == "unchanged"
     assert bench.store().study(bench.study.id).digest == bench.study.digest
     assert bench.store().epoch(bench.study.id) == 1
 
@@ -151,7 +151,7 @@ def test_a_study_with_events_keeps_its_number_of_shards(bench: Bench) -> None:
     with pytest.raises(Rejected) as caught:
         bench.store().put_definition(study.load(source), source)
     assert caught.value.status == 409
-    assert bench.store().put_definition(bench.study, toy.definition(bench.study.id)) == "same"
+    assert bench.store().put_definition(bench.study, toy.definition(bench.study.id)) == "unchanged"
 
 
 def test_of_a_first_event_and_a_replacement_only_one_goes_through(bench: Bench) -> None:
@@ -165,7 +165,7 @@ def test_of_a_first_event_and_a_replacement_only_one_goes_through(bench: Bench) 
     assert isinstance(outcome, Unavailable)
     back = toy.definition(bench.study.id)
     overtaken = bench.store(faults.meanwhile(lambda: first(bench, amended)))
-    assert overtaken.put_definition(study.load(back), back) == "filling"
+    assert overtaken.put_definition(study.load(back), back) == "backfilling"
     assert bench.store().study(bench.study.id).digest == amended.digest
 
 
@@ -178,7 +178,7 @@ def test_two_who_put_the_same_definition_agree(bench: Bench) -> None:
     source = toy.definition(bench.study.id, title="Amended")
     amended = study.load(source)
     overtaken = bench.store(faults.meanwhile(lambda: bench.store().put_definition(amended, source)))
-    assert overtaken.put_definition(amended, source) == "same"
+    assert overtaken.put_definition(amended, source) == "unchanged"
 
 
 def test_a_study_is_looked_up_again_after_its_life_in_the_cache(bench: Bench) -> None:

@@ -21,7 +21,7 @@ def unblind(store: Store, study_id: str, principal: str, reason: str) -> tuple[S
     del definition["blinded"]
     source = json_body.canonical(definition).encode()
     opened = admission.admit(source)
-    if current is not None and current.filling not in ("", opened.digest):
+    if current is not None and current.backfilling not in ("", opened.digest):
         detail = (
             "an amendment is being prepared: wait for it, or cancel it by a PUT of the one in force"
         )

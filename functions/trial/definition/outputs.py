@@ -459,9 +459,9 @@ class ListingColumnDefinition(Model):
 class ListingDefinition(Model):
     """A listing: which records it shows, of which subjects, in which columns.
 
-    `records` is a kind of event, `subjects`, `findings`, or `observations:` and parameters with
-    commas between them. `dataset` names it as data: letters and digits, as CDISC's data sets are
-    named; its id does where none is given.
+    `records` is a kind of event, `subjects`, `discrepancies`, or `observations:` and parameters
+    with commas between them. `dataset` names it as data: letters and digits, as CDISC's data sets
+    are named; its id does where none is given.
     """
 
     id: Name

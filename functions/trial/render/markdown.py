@@ -78,15 +78,15 @@ def _methods(sections: tuple[Section, ...]) -> Iterator[str]:
 
 
 def flow_markdown(flow: Flow, cut: Cut) -> str:
-    """Write the flow alone: each stage with its boxes and side boxes, and the findings."""
+    """Write the flow alone: each stage with its boxes and side boxes, and its discrepancies."""
     blocks = [
         *([f"> **{escape(cut.notice)}**"] if cut.notice else []),
         f"# {escape(cut.study)}: {escape(flow.title)}",
         f"**{escape(cut.completion.text)}**",
         escape(". ".join(filter(None, (form(flow), note(flow)))) + "."),
         *(block for stage in flow.stages for block in _stage(stage)),
-        "## Findings",
-        "\n".join(f"- **Finding:** {escape(finding)}" for finding in flow.discrepancies)
+        "## Discrepancies",
+        "\n".join(f"- **Discrepancy:** {escape(text)}" for text in flow.discrepancies)
         or "None: the flow adds up.",
         "## Source",
         _provenance(cut) + ".",

@@ -102,11 +102,12 @@ def summary(
     cut: Cut,
     key_results: Iterable[KeyResult],
     discrepancies: Sequence[RuleCount] = (),
-    findings: Sequence[str] = (),
+    flow_discrepancies: Sequence[str] = (),
 ) -> Document:
     """Return the key results of a study and the discrepancies between its records.
 
-    `findings` say of the flow what does not add up; the discrepancies follow in words and as data.
+    `flow_discrepancies` are the identities of the flow that do not hold: they stand before the
+    others in `discrepancy_texts`.
     """
     return {
         "study": cut.study,
@@ -115,7 +116,10 @@ def summary(
         "notice": cut.notice,
         "cut": cut_fields(cut),
         "key_results": [_key_result(key_result) for key_result in key_results],
-        "findings": [*findings, *(rule_count.text for rule_count in discrepancies)],
+        "discrepancy_texts": [
+            *flow_discrepancies,
+            *(rule_count.text for rule_count in discrepancies),
+        ],
         "discrepancies": [vars(rule_count) for rule_count in discrepancies],
     }
 

@@ -8,8 +8,11 @@ from trial.store import keys
 from trial.store.generations import Decision
 from trial.store.table import Action, Item, Table, key, sort_key, text
 
-type Change = Literal["created", "filling", "cancelled", "in force"]
-"""In force at once; being filled; no longer being filled; in force, for it is filled."""
+type Change = Literal["created", "backfilling", "cancelled", "in force"]
+"""In force at once; being backfilled; its backfill cancelled; in force, for it is complete."""
+
+_STORED = {"backfilling": "filling"}  # stored names outlive a renaming
+_READ = {stored: change for change, stored in _STORED.items()}
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def put_action(
     return table.put(
         key(keys.amendment(study_id, number))
         | {
-            "change": text(change),
+            "change": text(_STORED.get(change, change)),
             "definition": text(definition),
             "before": text(before),
             "at": text(decision.at),
@@ -61,9 +64,10 @@ def read_amendments(table: Table, study_id: str, after: str = "") -> Iterator[Am
 
 
 def _read(item: Item) -> Amendment:
+    change: str = item["change"]["S"]
     return Amendment(
         keys.amendment_number(sort_key(item)),
-        item["change"]["S"],
+        _READ.get(change, change),
         item["definition"]["S"],
         item["before"]["S"],
         item["at"]["S"],

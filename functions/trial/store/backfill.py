@@ -160,7 +160,7 @@ class Backfill:
         current = self.definitions.current(study_id)
         if current is None or current.plan_number != plan.fence:
             return True
-        if current.filling:
+        if current.backfilling:
             self.definitions.replan(plan.study, current, current.activate(self.now()))
             return True
         own_name = generation_of(current.digest, self.definitions.version)

@@ -40,9 +40,9 @@ from trial.store.table import (
 CACHE_LIFETIME = timedelta(seconds=30)
 """How long a process may go on with what it read before it reads CURRENT again."""
 
-type ChangeStatus = Literal["created", "filling", "cancelled"]
-type PutStatus = ChangeStatus | Literal["same"]
-"""In force now; being filled first; the filling of another given up; in force already."""
+type ChangeStatus = Literal["created", "backfilling", "cancelled"]
+type PutStatus = ChangeStatus | Literal["unchanged"]
+"""In force now; being backfilled first; the backfill of another cancelled; in force already."""
 
 _TRIES = 5
 _NOT_REMOVED = "Study not deleted"
@@ -98,10 +98,10 @@ class Definitions:
             current = self.current(study.id)
             if current and current.retired:
                 raise retired_error()
-            if current and current.digest == study.digest and not current.filling:
-                return "same"
-            if current and current.filling == study.digest:
-                return "filling"
+            if current and current.digest == study.digest and not current.backfilling:
+                return "unchanged"
+            if current and current.backfilling == study.digest:
+                return "backfilling"
             if current and not unblinds:
                 self._check_blinded(study, current)
             status, actions = self._change(study, current)
@@ -193,8 +193,8 @@ class Definitions:
             study = self._read(validated_study_id(study_id))
             if study.current.retired:
                 return study.current.retired
-            not_filling = study.current.amend("", self.version, self._now())
-            retired = replace(not_filling, retired=decision)
+            without_backfill = study.current.amend("", self.version, self._now())
+            retired = replace(without_backfill, retired=decision)
             if self.replan(study.plan.study, study.current, retired):
                 return decision
         raise Unavailable("the study's generations are being changed")
@@ -261,11 +261,11 @@ class Definitions:
         if old.definition.shards != shards:
             detail = "`shards` cannot change once events are recorded"
             raise Rejected(409, "Definition cannot be replaced", detail)
-        filling = "" if current.digest == study.digest else study.digest
-        amended = current.amend(filling, self.version, self._now())
+        backfilling = "" if current.digest == study.digest else study.digest
+        amended = current.amend(backfilling, self.version, self._now())
         amended = replace(amended, plan_number=current.plan_number + 1)
         actions = list(change_plan(self._table, study.id, shards, current, amended))
-        return ("filling" if filling else "cancelled"), _fitting(actions)
+        return ("backfilling" if backfilling else "cancelled"), _fitting(actions)
 
     def _without_events(self, study: Study, epoch: int, plan: int) -> Current:
         """Return the plan of a study without events: nothing is stale."""

@@ -81,7 +81,7 @@ class Store:
         """Bring a definition into force, at once while the study has no events.
 
         Else it is filled beside the one in force, and takes over when `fill` has completed it.
-        Putting the one in force again ends the filling of another. Who did so and why is kept.
+        Putting the one in force again cancels the backfill of another. Who did so and why is kept.
         """
         decision = Decision(stamp_text(self._now()), principal, reason)
         return self._definitions.put(study, source, decision, unblinds=unblinds)

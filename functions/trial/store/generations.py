@@ -64,7 +64,7 @@ class Current:
     digest: str
     epoch: int
     plan_number: int
-    filling: str
+    backfilling: str
     generations: Mapping[str, Generation]
     retired: Decision | None = None
     removed: Decision | None = None
@@ -79,7 +79,7 @@ class Current:
     @property
     def needed_digests(self) -> tuple[str, ...]:
         """The definitions whose sums are needed: the one in force first."""
-        return (self.digest, self.filling) if self.filling else (self.digest,)
+        return (self.digest, self.backfilling) if self.backfilling else (self.digest,)
 
     def join(self, version: int, now: datetime) -> "Current":
         """Return the plan with one code version's generations of what is needed live."""
@@ -98,17 +98,17 @@ class Current:
         }
         return replace(self, generations={**self.generations, **dormant})
 
-    def amend(self, filling: str, version: int, now: datetime) -> "Current":
+    def amend(self, backfilling: str, version: int, now: datetime) -> "Current":
         """Return the plan that fills one definition beside the one in force; none if it is ''."""
-        amended = replace(self, filling=filling)
+        amended = replace(self, backfilling=backfilling)
         needed = amended.needed_digests
         unneeded = [name for name, live in self.live.items() if live.digest not in needed]
         amended = amended.retire_generations(unneeded, now)
-        return amended.join(version, now) if filling else amended
+        return amended.join(version, now) if backfilling else amended
 
     def activate(self, now: datetime) -> "Current":
         """Return the plan by which the definition that was filled is in force."""
-        activated = replace(self, digest=self.filling, filling="", epoch=self.epoch + 1)
+        activated = replace(self, digest=self.backfilling, backfilling="", epoch=self.epoch + 1)
         others = [name for name, live in self.live.items() if live.digest != activated.digest]
         return activated.retire_generations(others, now)
 
@@ -198,7 +198,7 @@ def write_current(study_id: str, current: Current) -> Item:
             "digest": text(current.digest),
             "epoch": number(current.epoch),
             FENCE: number(current.plan_number),
-            "filling": text(current.filling),
+            "filling": text(current.backfilling),
             "generations": {"M": generations},
         }
     )

@@ -106,7 +106,7 @@ class CompiledFlow:
     def read(self, sums: Share, not_due_counts: Mapping[str, int] = NOBODY) -> Flow:
         """Read the flow, given who may still come into a box.
 
-        An identity that does not hold is a finding, shown and not hidden.
+        An identity that does not hold is a discrepancy, shown and not hidden.
         """
         cells = sums.get(FLOW_ROW, {})
         stages = tuple(

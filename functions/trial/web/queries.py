@@ -51,11 +51,11 @@ def get_definition(_request: Request, study: str) -> Answer:
     wiring.store().study(study)
     wiring.store().invalidate(study)
     in_force, current = wiring.store().study(study), wiring.store().current(study)
-    filling, epoch = (current.filling, current.epoch) if current else ("", 0)
+    backfilling, epoch = (current.backfilling, current.epoch) if current else ("", 0)
     state = {
         "study": study,
         "in_force": in_force.digest,
-        "filling": filling or None,
+        "backfilling": backfilling or None,
         "epoch": epoch,
         "retired": vars(current.retired) if current and current.retired else None,
         "treatment_kinds": list(filter(is_unblinding, KINDS))

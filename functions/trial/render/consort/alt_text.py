@@ -71,7 +71,7 @@ def flow_json(flow: Flow, cut: Cut | None = None) -> Document:
         "form": form(flow),
         "note": note(flow) or None,
         "stages": [_stage(stage) for stage in flow.stages],
-        "findings": list(flow.discrepancies),
+        "discrepancies": list(flow.discrepancies),
     }
 
 

@@ -14,7 +14,7 @@ _STYLES = {
     "side": html('fill="#f8fafc" stroke="#64748b" stroke-width="1"'),
     "stage": html('fill="#e2e8f0" stroke="#cbd5e1" stroke-width="1"'),
     "notice": html('fill="#fff8e1" stroke="#8a6d00" stroke-width="1.5"'),
-    "finding": html('fill="#fff5f5" stroke="#b00020" stroke-width="2.5"'),
+    "discrepancy": html('fill="#fff5f5" stroke="#b00020" stroke-width="2.5"'),
 }
 type Point = tuple[int, int]
 

@@ -205,10 +205,12 @@ def flow_svg(flow: Flow, cut: Cut) -> Html:
         width = (room - _BULLET) / SIZE
         lines = (
             line
-            for finding in flow.discrepancies
-            for line in _bulleted(map(isolated, wrap(legible(finding).split(), width)))
+            for discrepancy in flow.discrepancies
+            for line in _bulleted(map(isolated, wrap(legible(discrepancy).split(), width)))
         )
-        diagram.banner("finding", _paragraph("Finding: this flow does not add up", room), lines)
+        diagram.banner(
+            "discrepancy", _paragraph("Discrepancy: this flow does not add up", room), lines
+        )
     diagram.y += _GUTTER // 2
     diagram.text(_provenance(cut), 10)
     title, description = f"{cut.study}: {flow.title}", _description(flow, cut)
@@ -226,7 +228,7 @@ def _description(flow: Flow, cut: Cut) -> str:
             *(text for _, text in alt_text.outline(flow)),
         )
     )
-    return sentences + "." + "".join(f" Finding: {finding}." for finding in flow.discrepancies)
+    return sentences + "." + "".join(f" Discrepancy: {text}." for text in flow.discrepancies)
 
 
 def _provenance(cut: Cut) -> str:

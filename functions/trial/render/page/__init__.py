@@ -62,7 +62,7 @@ def _contents(
     table_links = [_entry(anchor, grid.title, grid.id) for anchor, grid in grids]
     parts = [
         _entry(html("key-results"), "Key results"),
-        _entry(html("findings"), "Discrepancies"),
+        _entry(html("discrepancies"), "Discrepancies"),
         _entry(html("flow"), report.flow.title),
         _part(html("figures"), "Figures", figure_links) if figure_links else EMPTY,
         _part(html("tables"), "Tables", table_links),

@@ -66,7 +66,8 @@ def banner(cut: Cut, contradictions: int, notable: int) -> Iterator[Html]:
     counts = ((contradictions, "contradictory"), (notable, "notable"))
     summary = ", ".join(f"{count} {severity}" for count, severity in counts if count) or "none"
     yield html(
-        '<div><dt>Discrepancies</dt><dd><a href="#findings">{}</a></dd></div>\n', escape(summary)
+        '<div><dt>Discrepancies</dt><dd><a href="#discrepancies">{}</a></dd></div>\n',
+        escape(summary),
     )
     yield html("</dl>\n</header>\n")
 
@@ -124,8 +125,10 @@ def _counts(key_result: KeyResult) -> Iterator[Html]:
 
 def discrepancies_section(contradictions: Sequence[str], notable: Sequence[str]) -> Iterator[Html]:
     """Write what does not add up, and apart from it what may yet be right."""
-    yield html('<section aria-labelledby="findings">\n<h2 id="findings">Discrepancies</h2>\n')
-    yield unordered(map(escape, contradictions), "findings") or html(
+    yield html(
+        '<section aria-labelledby="discrepancies">\n<h2 id="discrepancies">Discrepancies</h2>\n'
+    )
+    yield unordered(map(escape, contradictions), "discrepancies") or html(
         '<p class="fine">None: the records agree with each other, and the flow adds up.</p>\n'
     )
     if notable:

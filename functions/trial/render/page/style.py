@@ -72,7 +72,7 @@ font-variant-numeric:tabular-nums}
 .primary>li{border:2px solid var(--accent)}
 .cards .role{color:var(--accent);font-size:.8125rem;font-weight:700}
 .primary .value{font-size:2.25rem}
-.findings{background:var(--bad);border-left:.4rem solid var(--bad-edge);border-radius:.4rem;
+.discrepancies{background:var(--bad);border-left:.4rem solid var(--bad-edge);border-radius:.4rem;
 padding:.75rem 1rem .75rem 2.2rem}
 .notable{background:var(--paper);border:1px solid var(--line);border-radius:.4rem;
 padding:.6rem 1rem .6rem 2.2rem}
@@ -151,7 +151,7 @@ _DRAWINGS = """
 .flow .side{fill:var(--ground);stroke:var(--edge)}
 .flow .stage{fill:var(--shade);stroke:var(--line)}
 .flow .notice{fill:var(--notice);stroke:var(--notice-edge)}
-.flow .finding{fill:var(--bad);stroke:var(--bad-edge)}
+.flow .discrepancy{fill:var(--bad);stroke:var(--bad-edge)}
 .flow polyline{stroke:var(--ink)}
 .flow polygon{fill:var(--ink)}
 """
@@ -179,7 +179,7 @@ h1{font-size:17pt}h2{font-size:13pt}h3{font-size:10pt}
 header{padding-bottom:5mm}
 h2,h3,caption,.notice,.key{break-after:avoid}
 main>section{margin-bottom:8mm}
-.notice,.findings,thead,.cards>li{-webkit-print-color-adjust:exact;print-color-adjust:exact}
+.notice,.discrepancies,thead,.cards>li{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 .cards{grid-template-columns:repeat(3,1fr);gap:2mm}
 .primary{grid-template-columns:repeat(2,1fr);margin-bottom:2mm}
 .cards>li{break-inside:avoid;padding:2mm 2.5mm}

@@ -8,7 +8,7 @@ from trial.definition.flow import FlowBox
 from trial.definition.outputs import KeyResultDefinition, ListingDefinition
 from trial.reporting.methods.wording import RECORDS, Wording, joined, labels_of, where
 from trial.tables.grid import Section
-from trial.tables.listings.items import FINDINGS, SUBJECTS, parameters_of
+from trial.tables.listings.items import DISCREPANCIES, SUBJECTS, parameters_of
 from trial.tables.listings.order import order
 
 _SHOWN = {
@@ -85,7 +85,7 @@ def _listing(listing: ListingDefinition, words: Wording) -> str:
     match listing.records:
         case str() as kind if kind == SUBJECTS:
             text = "A row a subject"
-        case str() as kind if kind == FINDINGS:
+        case str() as kind if kind == DISCREPANCIES:
             text = "A row for each record that does not agree with others"
         case str() as kind if parameters := parameters_of(kind):
             text = f"A row a result of {joined(map(words.parameter, parameters))}"

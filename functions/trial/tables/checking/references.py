@@ -101,7 +101,7 @@ def _fields(reference: NamedReference) -> Iterator[FieldError]:
 
 def _is_no_kind(records: str) -> bool:
     """Return whether a listing shows something else than the records of a kind."""
-    return records in (items.SUBJECTS, items.FINDINGS) or bool(items.parameters_of(records))
+    return records in (items.SUBJECTS, items.DISCREPANCIES) or bool(items.parameters_of(records))
 
 
 def _asked(
@@ -278,8 +278,13 @@ def _records(reference: NamedReference) -> Iterator[FieldError]:
         for name in parameters:
             if name not in known_names:
                 yield unknown_name(reference.path, "parameter", name, known_names)
-    elif value not in KINDS and value not in (items.SUBJECTS, items.FINDINGS):
-        known_names = [items.SUBJECTS, items.FINDINGS, f"{items.OBSERVATIONS}:<parameters>", *KINDS]
+    elif value not in KINDS and value not in (items.SUBJECTS, items.DISCREPANCIES):
+        known_names = [
+            items.SUBJECTS,
+            items.DISCREPANCIES,
+            f"{items.OBSERVATIONS}:<parameters>",
+            *KINDS,
+        ]
         yield unknown_name(reference.path, "kind of record", value, known_names)
 
 

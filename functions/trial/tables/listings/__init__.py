@@ -70,7 +70,7 @@ def _listing(
     )
     sourced_columns = columns(rules, definition, path)
     sources = [source for _, source in sourced_columns]
-    superseded_too = definition.records == items.FINDINGS
+    superseded_too = definition.records == items.DISCREPANCIES
 
     def rows(derivation: Derivation) -> Iterator[ListingRow]:
         if derivation.superseded and not superseded_too:

@@ -2,7 +2,7 @@
 
 from trial.definition import Definition
 from trial.definition.outputs import ListingColumnDefinition, ListingDefinition
-from trial.tables.listings.items import FINDINGS
+from trial.tables.listings.items import DISCREPANCIES
 
 ADDED = "DISCREPANCIES"
 TITLE, POPULATION = "Discrepancies", "All subjects"
@@ -10,7 +10,7 @@ _COLUMNS = {
     "USUBJID": ("Subject", "subject"),
     "RULE": ("Rule", "rule"),
     "SEVERITY": ("Severity", "severity"),
-    "FINDING": ("Discrepancy", "finding"),
+    "DISCREP": ("Discrepancy", "discrepancy"),
     "RECORDS": ("Records", "record"),
     "DETAIL": ("Detail", "detail"),
 }
@@ -39,7 +39,7 @@ def added(definition: Definition) -> tuple[ListingDefinition, ...]:
         id=_free(definition),
         title=TITLE,
         population=POPULATION,
-        records=FINDINGS,
+        records=DISCREPANCIES,
         columns=columns,
         footnotes=_FOOTNOTES,
     )
@@ -47,7 +47,7 @@ def added(definition: Definition) -> tuple[ListingDefinition, ...]:
 
 
 def _is_whole(listing: ListingDefinition) -> bool:
-    return listing.records == FINDINGS and listing.subjects is None
+    return listing.records == DISCREPANCIES and listing.subjects is None
 
 
 def _free(definition: Definition) -> str:

@@ -15,7 +15,7 @@ from trial.subject.results import Observation
 from trial.tables.discrepancies import EditChecks
 from trial.tables.grid import Value
 
-SUBJECTS, FINDINGS, OBSERVATIONS = "subjects", "findings", "observations"
+SUBJECTS, DISCREPANCIES, OBSERVATIONS = "subjects", "discrepancies", "observations"
 """The items other than records of a kind; `observations:` is followed by their parameters."""
 EVENTS = "adverse-event.reported"
 
@@ -44,7 +44,7 @@ def item_finder(rules: Rules, definition: ListingDefinition, path: str) -> ItemF
     kind = definition.records
     if kind == SUBJECTS:
         return lambda derivation: [ListingItem(derivation.subject.id, derivation.day_zero, {})]
-    if kind == FINDINGS:
+    if kind == DISCREPANCIES:
         return _discrepancies(EditChecks(rules.study))
     if parameters := parameters_of(kind):
         return _observations(rules, parameters, path)
@@ -74,15 +74,15 @@ def fields(records: str) -> Iterable[str]:
     """Return the names of the fields in the data of a listing's items."""
     if parameters_of(records):
         return ("collected", "result", *Circumstances.model_fields)
-    if records == FINDINGS:
-        return ("finding", "rule", "severity", "detail")
+    if records == DISCREPANCIES:
+        return ("discrepancy", "rule", "severity", "detail")
     return KINDS[records].model_fields if records in KINDS else ()
 
 
 def _discrepancies(checks: EditChecks) -> ItemFinder:
     def items(derivation: Derivation) -> Iterator[ListingItem]:
         for discrepancy in checks.find(derivation):
-            data = {"finding": discrepancy.label, "detail": discrepancy.detail}
+            data = {"discrepancy": discrepancy.label, "detail": discrepancy.detail}
             data |= {"rule": discrepancy.rule, "severity": discrepancy.severity}
             yield ListingItem(discrepancy.named, None, data)
 

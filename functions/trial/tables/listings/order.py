@@ -3,7 +3,7 @@
 from trial.definition.outputs import ListingDefinition
 from trial.events.kinds import DECIDING_DATE
 from trial.events.payloads import KINDS
-from trial.tables.listings.items import FINDINGS, SUBJECTS, parameters_of
+from trial.tables.listings.items import DISCREPANCIES, SUBJECTS, parameters_of
 
 
 def order(listing: ListingDefinition) -> str:
@@ -11,7 +11,7 @@ def order(listing: ListingDefinition) -> str:
     kind = listing.records
     if kind == SUBJECTS:
         return "Sorted by subject."
-    if kind == FINDINGS:
+    if kind == DISCREPANCIES:
         return "Sorted by subject, then by rule."
     if parameters := parameters_of(kind):
         parameter_order = "parameter in the order named, " if len(parameters) > 1 else ""

@@ -81,8 +81,8 @@ def _allows(annotation: object, types: tuple[type, ...]) -> bool:
 def key_sequence(listing: ListingDefinition) -> Mapping[str, int]:
     """Return a place to each column that tells a listing's rows apart, where it shows them all.
 
-    A subject has one row among subjects; elsewhere it has one a record. Observations and findings
-    have no such key: a record may give several.
+    A subject has one row among subjects; elsewhere it has one a record. Observations and
+    discrepancies have no such key: a record may give several.
     """
     by_source = {column.source: column.id for column in reversed(listing.columns)}
     if listing.records == SUBJECTS:
