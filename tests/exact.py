@@ -16,6 +16,9 @@ import mpmath
 _WIDE = Context(prec=80)
 _SHORT, _NEAR = 10**15, Fraction(1, 10**30)
 MORE = {"mean": 1, "sd": 2, "se": 2, "ci": 1, "median": 1, "q1": 1, "q3": 1, "min": 0, "max": 0}
+FURTHER = {"sum": 0, "iqr": 1, "range": 0, "p1": 1, "p5": 1, "p95": 1, "geometric_mean": 1}
+OWN = {"cv": 1, "geometric_sd": 2, "geometric_cv": 1}
+"""Decimals of what is not in the unit of the data."""
 
 
 def snapped(number: Fraction) -> Fraction:
@@ -70,10 +73,31 @@ def squares(values: Sequence[Fraction]) -> Fraction:
 
 
 def quantile(values: Sequence[Fraction], quarter: int) -> Fraction:
+    return percentile(values, Fraction(quarter, 4))
+
+
+def percentile(values: Sequence[Fraction], share: Fraction) -> Fraction:
     """SAS definition 5."""
     ordered = sorted(values)
-    whole, rest = divmod(len(ordered) * quarter, 4)
+    whole, rest = divmod(len(ordered) * share, 1)
     return ordered[whole] if rest else (ordered[whole - 1] + ordered[whole]) / 2
+
+
+def geometric(values: Sequence[Fraction]) -> dict[str, Fraction]:
+    """Give geometric mean, SD and CV by mpmath, to 70 digits; nothing where a value is not > 0."""
+    if min(values) <= 0:
+        return {}
+    with mpmath.workdps(75):
+        logs = [mpmath.log(mpmath.mpf(each.numerator) / each.denominator) for each in values]
+        middle = mpmath.fsum(logs) / len(logs)
+        found = {"geometric_mean": mpmath.exp(middle)}
+        if len(values) > 1:
+            alike = len(set(values)) == 1
+            squares_ = mpmath.fsum((each - middle) ** 2 for each in logs)
+            variance = 0 if alike else squares_ / (len(logs) - 1)
+            found["geometric_sd"] = mpmath.exp(mpmath.sqrt(variance))
+            found["geometric_cv"] = 100 * mpmath.sqrt(mpmath.expm1(variance))
+        return {name: Fraction(mpmath.nstr(each, 70)) for name, each in found.items()}
 
 
 def described(
@@ -88,6 +112,13 @@ def described(
     if len(values) > 1:
         variance = squares(values) / (len(values) - 1)
         numbers |= {"sd": root(variance), "se": root(variance / len(values))}
+    numbers |= {"sum": sum(values, Fraction(0)), "range": max(values) - min(values)}
+    numbers |= {"iqr": numbers["q3"] - numbers["q1"]}
+    if any(name.startswith("geometric") for name in wanted):
+        numbers |= geometric(values)
+    numbers |= {f"p{i}": percentile(values, Fraction(i, 100)) for i in (1, 5, 95)}
+    if "sd" in numbers and numbers["mean"]:
+        numbers["cv"] = 100 * numbers["sd"] / numbers["mean"]
     for name in wanted:
         if name in numbers:
             found[name] = text(numbers[name], places[name])

@@ -21,10 +21,13 @@ LEVELS = [{"value": "1", "label": "Mild"}, {"value": "2", "label": "Worse"}]
 WHOLE: dict[str, Any] = json.loads(
     parallel(
         [
-            {"id": "count", "count": "enrolled", "where": {"any": ["treated", "enrolled"]}},
+            {"id": "count", "count": "enrolled", "where": {"any": ["treated", "enrolled"]},
+             "interval": {"method": "wilson", "level": 0.9, "limits": "lower"}},
             {"id": "by-column", "count": {"a": "enrolled", "b": {"none": ["treated"]}}},
-            {"id": "levels", "levels": {"characteristic": "group"}},
-            {"id": "summary", "summary": "days", "decimals": {"mean": 1}},
+            {"id": "levels", "levels": {"characteristic": "group"}, "interval": True},
+            {"id": "summary", "summary": "days", "decimals": {"mean": 1, "cv": 2},
+             "statistics": ["mean", "ci", "cv", "sum", "p95", "median_ci", "geometric_mean_ci"],
+             "interval": {"method": "z"}},
             {"id": "visits", "summary": {"parameter": "cd4"}, "visits": ["day-7"]},
             {"id": "pairs", "pairs": ["enrolled", "treated"], "column": "a"},
             {"id": "not-due", "not_due": {"a": "day14-responder"}},
@@ -42,7 +45,9 @@ WHOLE: dict[str, Any] = json.loads(
                 "pool": {"site": {"set": "randomised", "minimum": 3}},
                 "scores": {"a": 0, "b": 1}}},
         ],
-        [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"]}],
+        [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"]},
+         {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t",
+          "interval": {"level": 0.9, "limits": "upper"}}],
         measures={
             "days": {"days": {"start": "first-dose", "end": {"recorded": "death.reported"}}},
             "doses": {"records": "dose.administered", "where": {"treatment": ["drug"]}},

@@ -32,6 +32,7 @@ from trial.definition.conditions import (
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
 from trial.definition.figures import FIGURE_KINDS
 from trial.definition.flow import FlowBox, FlowStage
+from trial.definition.intervals import IntervalDefinition
 from trial.definition.outputs import (
     ROW_KINDS,
     Ancova,
@@ -104,7 +105,7 @@ WHOLE |= {
         {"id": "p", "label": "Against", "compare": ["a", "b"], "counts": "fisher", "means": "t"},
     ], "rows": [
         {"id": "count", "label": "Count", "count": {"a": "bounded"}, "where": "seen",
-         "interval": True},
+         "interval": {"method": "wald"}},
         {"id": "visits", "label": "Visits", "count": _RATE, "visits": ["day-7"]},
         {"id": "levels", "label": "Levels", "levels": {
             "recorded": "death.reported", "where": {"related": "True"}, "field": "cause",
@@ -210,7 +211,10 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "label": "Rashes", "terms": ["Rash"], "broad": ["Itching"]}},
     TableColumn: {
         "tables/0/columns/0": {"label": "Arm A", "set": "treated", "arm": "b", "where": "no"},
-        "tables/0/columns/2": {"compare": ["b", "a"], "counts": "newcombe", "means": "welch"}},
+        "tables/0/columns/2": {"compare": ["b", "a"], "counts": "newcombe", "means": "welch",
+                               "interval": {"level": 0.9}}},
+    IntervalDefinition: {"tables/0/rows/0/interval": {
+        "method": "wilson", "level": 0.9, "limits": "lower"}},
     TableRow: {
         "tables/0/rows/0": {"label": "Number", "count": "no", "where": "early",
                             "interval": False, "denominator": "column"},

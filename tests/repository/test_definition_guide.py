@@ -22,6 +22,7 @@ from trial.definition.conditions import (
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
 from trial.definition.figures import FIGURE_KINDS, FigureDefinition, FigureSource, Reference
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
+from trial.definition.intervals import IntervalDefinition
 from trial.definition.outputs import (
     COLUMN_FORMS,
     ROW_KINDS,
@@ -51,7 +52,8 @@ from trial.tables.grid import Grid
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "study-definition.md").read_text(encoding="utf-8")
 SCHEMA = (ROOT / "docs" / "study-definition.schema.json").read_text(encoding="utf-8")
-((EXAMPLE),) = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+EXAMPLE, *PARTS = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+"""The complete definition, and parts that stand further below: each is taken with it."""
 FOLDER = ROOT / "events" / "example"
 FEED = FOLDER / "feed.ndjson"
 PROSE = re.sub(r"^```.*?^```", "", GUIDE, flags=re.DOTALL | re.MULTILINE)
@@ -65,6 +67,22 @@ DEFINITIONS = [
 def example() -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load(EXAMPLE)
     return loaded
+
+
+def with_part(part: dict[str, Any]) -> dict[str, Any]:
+    """Add a part to the complete definition; its `rows` and `columns` make a table of their own."""
+    definition, part = example(), dict(part)
+    table = dict(definition["tables"][1]) | {"id": "part", "title": "Part"}
+    table |= {name: part.pop(name) for name in ("columns", "rows") if name in part}
+    part.setdefault("tables", []).append(table)
+    for name, value in part.items():
+        if isinstance(value, list):
+            definition[name] = [*definition.get(name, []), *value]
+        elif isinstance(value, dict):
+            definition[name] = definition.get(name, {}) | value
+        else:
+            definition[name] = value
+    return definition
 
 
 def loaded() -> Study:
@@ -135,6 +153,22 @@ class TestExample:
         assert any(revision > 1 for *_, revision in seen)
 
 
+@pytest.mark.parametrize("text", PARTS, ids=lambda text: text.split(":")[0])
+def test_each_part_is_accepted_with_the_example_and_prints_its_rows(text: str):
+    definition = study.load(json.dumps(with_part(yaml.safe_load(text))))
+    report.check(definition)
+    assert schema_errors(with_part(yaml.safe_load(text))) == []
+    sums = builders.sums_of(definition, people())
+    (grid,) = (grid for grid in report.tables(definition, sums) if grid.id == "part")
+    rows = yaml.safe_load(text).get("rows", [])
+    shown = {row.id.split("/")[0] for row in grid.rows if any(c.statistics for c in row.cells)}
+    assert {row["id"] for row in rows} <= shown
+
+
+def schema_errors(definition: dict[str, Any]) -> list[str]:
+    return [error.json_path for error in TestSchema.VALIDATOR.iter_errors(definition)]
+
+
 class TestErrors:
     def test_the_fault_that_is_shown_is_the_one_that_is_found(self):
         shown = re.search(r'"pointer": "(.*?)", "at": "(.*?)",\s+"detail": "(.*?)"', GUIDE)
@@ -166,7 +200,8 @@ class TestReference:
         "model",
         [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
-         Incidence, Shift, KeyResultDefinition, FigureDefinition, FigureSource, Reference,
+         Incidence, Shift, IntervalDefinition, KeyResultDefinition, FigureDefinition,
+         FigureSource, Reference,
          FlowDefinition, FlowBox, FlowStage, ListingDefinition, reporting.Testing,
          reporting.Look, reporting.CompletionDefinition],
         ids=lambda model: model.__name__,

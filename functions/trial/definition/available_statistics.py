@@ -6,8 +6,10 @@ What refers to a cell is checked against it: key results, and the order of testi
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from trial.definition import Definition
+from trial.definition.intervals import IntervalDefinition
 from trial.definition.outputs import CellRef, Table, TableColumn, TableRow
 from trial.definition.references import find_row
+from trial.definition.summary_statistics import INTERVALS
 from trial.errors import FieldError
 
 _INTERVAL = frozenset(("ci_low", "ci_high"))
@@ -72,19 +74,30 @@ def _shown(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozense
 
 def _counted(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     at_row = bool(inner) == (row.visits is not None)
-    return _COUNT | _OPEN | (_INTERVAL if row.interval else _NOTHING) if at_row else _NOTHING
+    return _COUNT | _OPEN | _limits(row.interval_asked) if at_row else _NOTHING
 
 
 def _measured(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     if bool(inner) != (row.visits is not None):
         return _NOTHING
     named = row.statistics_of(column.id)
-    interval = _INTERVAL if "ci" in named else _NOTHING
-    return frozenset(("n", *named)) - {"ci"} | interval | _IMPUTED
+    asked = row.interval_asked or IntervalDefinition()
+    limits = (_limits(asked, INTERVALS[name]) for name in named if name in INTERVALS)
+    return frozenset(("n", *named)) - INTERVALS.keys() | frozenset().union(*limits) | _IMPUTED
 
 
-def _at_levels(_row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
-    return _COUNT if inner else _NOTHING
+def _limits(
+    asked: IntervalDefinition | None, names: tuple[str, str] = INTERVALS["ci"]
+) -> frozenset[str]:
+    """Name the limits of an interval that are asked for."""
+    sides = zip(("lower", "upper"), names, strict=True)
+    return frozenset(
+        name for side, name in sides if asked is not None and asked.limits in ("both", side)
+    )
+
+
+def _at_levels(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    return _COUNT | _limits(row.interval_asked) if inner else _NOTHING
 
 
 def _of_terms(_row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -133,7 +146,7 @@ def _compared(
     if not _at_comparison(row, inner):
         return _NOTHING
     if row.kind == "summary":
-        return _P if column.means == "anova" else _INTERVAL | _P | {"difference"}
+        return _P if column.means == "anova" else _of_difference(column) | _P
     return _P if row.kind in ("stratified", "survival") else _contrasted(column)
 
 
@@ -149,7 +162,11 @@ def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
 
 def _contrasted(column: TableColumn) -> frozenset[str]:
     tested = column.counts in ("fisher", "pearson")
-    return _P if tested else _INTERVAL | {"difference"}
+    return _P if tested else _of_difference(column)
+
+
+def _of_difference(column: TableColumn) -> frozenset[str]:
+    return _limits(column.interval or IntervalDefinition()) | {"difference"}
 
 
 def _modelled(

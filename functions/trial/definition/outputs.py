@@ -43,6 +43,7 @@ from trial.definition.conditions import (
     Where,
 )
 from trial.definition.design import ARM
+from trial.definition.intervals import IntervalDefinition, IntervalRef
 from trial.definition.summary_statistics import (
     DEFAULT_STATISTICS,
     ORDER_STATISTICS,
@@ -54,7 +55,7 @@ Statistics = list[Statistic]
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
     "set": ("arm", "where"),
-    "compare": ("counts", "means"),
+    "compare": ("counts", "means", "interval"),
 }
 """The forms of a column, and what each takes beside itself."""
 
@@ -64,7 +65,7 @@ class TableColumn(Model):
 
     With `arm` both are of that arm. A column that compares stands for no subjects: of the counts
     and means that others show in the same row, it gives a test or a difference. The first named
-    is the reference.
+    is the reference. `interval` gives the level and the limits of a difference.
     """
 
     id: Name
@@ -75,6 +76,7 @@ class TableColumn(Model):
     compare: Annotated[list[SubjectsColumn], Field(min_length=2)] | None = None
     counts: Literal["fisher", "pearson", "newcombe", "miettinen-nurminen"] = "fisher"
     means: Literal["anova", "t", "welch"] = "anova"
+    interval: IntervalDefinition | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> "TableColumn":
@@ -86,6 +88,15 @@ class TableColumn(Model):
             raise ValueError(
                 f"{', '.join(sorted(pairwise))} compares exactly two columns: `compare` names"
                 f" {len(self.compare)}"
+            )
+        if self.interval is not None and not pairwise:
+            raise ValueError(
+                "`interval` is of a difference: with counts newcombe or miettinen-nurminen, or with"
+                " means t or welch"
+            )
+        if self.interval is not None and self.interval.method is not None:
+            raise ValueError(
+                "the interval of a difference takes no method: `counts` and `means` name it"
             )
         return self
 
@@ -290,7 +301,8 @@ class TableRow(Model):
     of the data, to which a mean adds one and an SD two; or those of each statistic.
 
     `denominator` is what percentages are of: those for whom it is known (`determined`, as always
-    unless it is given), all of the `column`, or those of whom a condition is true.
+    unless it is given), all of the `column`, or those of whom a condition is true. `interval` is
+    that of a percentage or of a mean: method, level and limits, or `true` for the usual one.
     """
 
     id: Name
@@ -299,7 +311,7 @@ class TableRow(Model):
     where: Ref | None = None
     count: Refs | None = None
     denominator: Denominator | None = None
-    interval: bool = False
+    interval: IntervalRef = False
     levels: Levels | None = None
     summary: Measures | None = None
     visits: Annotated[list[VisitName], AfterValidator(check_unique)] | Literal["all"] | None = None
@@ -333,6 +345,13 @@ class TableRow(Model):
         """Which kind of row it is; None for a heading."""
         return next((kind for kind in ROW_KINDS if getattr(self, kind) is not None), None)
 
+    @property
+    def interval_asked(self) -> IntervalDefinition | None:
+        """The interval that it asks for, if any; `true` asks for the usual one."""
+        if isinstance(self.interval, IntervalDefinition):
+            return self.interval
+        return IntervalDefinition() if self.interval else None
+
     def statistics_of(self, column: str) -> Statistics:
         """Return the statistics that a summary shows in a column."""
         chosen = self.statistics
@@ -347,8 +366,8 @@ class TableRow(Model):
 
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "count": ("where", "visits", "interval", "denominator"),
-    "levels": ("denominator",),
-    "summary": ("where", "visits", "statistics", "decimals"),
+    "levels": ("denominator", "interval"),
+    "summary": ("where", "visits", "statistics", "decimals", "interval"),
     "pairs": ("column",),
     "not_due": (),
     "events": (),

@@ -1,13 +1,15 @@
 """The summary in Markdown: what a medical monitor reads first, on about one page."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from trial.definition.summary_statistics import ESTIMATED, INTERVALS, SUMMARY_STATISTICS
 from trial.render import legible
 from trial.render.consort import form, note, outline
 from trial.render.consort.alt_text import box_text
 from trial.tables.bidi import isolated
 from trial.tables.grid import (
+    INTERVAL,
     NOT_REPORTED,
     Cell,
     Column,
@@ -102,18 +104,20 @@ def _stage(stage: Stage) -> Iterator[str]:
 
 
 def _key_results(key_results: tuple[KeyResult, ...]) -> Iterator[str]:
-    yield "| Key result | Population | n of N | Result | 95% CI | How |"
+    usual = all(key_result.interval == INTERVAL for key_result in key_results)
+    yield f"| Key result | Population | n of N | Result | {INTERVAL if usual else 'CI'} | How |"
     yield "|---|---|--:|--:|:-:|---|"
     for key_result in key_results:
         denominator = "" if key_result.N is None else f" of {key_result.N}"
         size = "" if key_result.n is None else f"{key_result.n}{denominator}"
         cells = (key_result.label, key_result.population, size, _result(key_result))
-        yield _line((*cells, interval(key_result), _method_and_remarks(key_result)))
+        level = "" if usual or key_result.ci is None else f"{key_result.interval}: "
+        yield _line((*cells, level + interval(key_result), _method_and_remarks(key_result)))
 
 
 def interval(key_result: KeyResult) -> str:
     """Show an interval; nothing where there is none."""
-    return " to ".join(key_result.ci_text or ())
+    return " to ".join(text for text in key_result.ci_text or () if text is not None)
 
 
 def _result(key_result: KeyResult) -> str:
@@ -170,6 +174,7 @@ _WORDS = {
     "baseline": "of these the baseline",
     "first": "first only",
     "second": "second only",
+    **{name: statistic.label for name, statistic in ESTIMATED.items() if not statistic.usual},
 }
 
 
@@ -180,9 +185,17 @@ def cell_text(cell: Cell, column: Column) -> str:
         for statistic in cell.statistics
         if statistic.text != NOT_REPORTED
     }
-    low, high = texts.pop("ci_low", ""), texts.pop("ci_high", "")
+    limits = {
+        name: [text for limit in names if (text := texts.pop(limit, ""))]
+        for name, names in INTERVALS.items()
+    }
+    interval = _bracketed(limits.pop("ci"), cell.interval)
+    others = [
+        f"{SUMMARY_STATISTICS[name].of.replace('_', ' ')}{_bracketed(ends, cell.interval)}"
+        for name, ends in limits.items()
+        if ends
+    ]
     stands_in = _take_imputation(texts, cell.method)
-    interval = f" [{low}, {high}]" if low and high else ""
     first = [
         part for take in (_take_count, _take_mean, _take_median) if (part := take(texts, column))
     ]
@@ -193,7 +206,13 @@ def cell_text(cell: Cell, column: Column) -> str:
     if cell.estimate in {"", "mean"} and interval:
         first[:1] = [(first or [""])[0] + interval]
     absent = {NOT_REPORTED for statistic in cell.statistics if statistic.text == NOT_REPORTED}
-    return "; ".join(filter(None, (*first, *named, stands_in, *absent)))
+    return "; ".join(filter(None, (*first, *named, *others, stands_in, *absent)))
+
+
+def _bracketed(limits: Sequence[str], label: str) -> str:
+    """Return the limits of an interval in brackets, with its level unless it is the usual one."""
+    level = "" if label == INTERVAL else f"{label} "
+    return f" [{level}{', '.join(limits)}]" if limits else ""
 
 
 def _text(statistic: Statistic) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
+from typing import Literal
 
 from trial.statistics.distributions import (
     Real,
@@ -25,6 +26,47 @@ type Interval = tuple[Decimal, Decimal]
 LEVEL = Fraction(95, 100)
 WORKING = Context(prec=50)
 LIMIT = Context(prec=20)
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure an interval is, and which of its limits are asked for.
+
+    One limit alone leaves the whole error on its side.
+    """
+
+    level: Fraction = LEVEL
+    limits: Literal["both", "lower", "upper"] = "both"
+
+    @property
+    def two_sided(self) -> Fraction:
+        """The level of the interval with two limits, of which those asked for are one or both."""
+        return self.level if self.limits == "both" else 2 * self.level - 1
+
+    @property
+    def label(self) -> str:
+        """What a reader sees: `95% CI`, `97.5% lower limit`."""
+        percent = f"{ratio(100 * self.level).normalize():f}%"
+        return f"{percent} CI" if self.limits == "both" else f"{percent} {self.limits} limit"
+
+    @property
+    def words(self) -> str:
+        """How a method names it: `95 %`, `one-sided 97.5 %`."""
+        percent = f"{ratio(100 * self.level).normalize():f} %"
+        return percent if self.limits == "both" else f"one-sided {percent}"
+
+    def chosen[Limit](self, interval: tuple[Limit, Limit] | None) -> dict[str, Limit]:
+        """Return the limits that are asked for, by the side they are on."""
+        sides = ("lower", "upper")
+        return {
+            side: limit
+            for side, limit in zip(sides, interval or (), strict=bool(interval))
+            if self.limits in ("both", side)
+        }
+
+
+CONFIDENCE_95 = Confidence()
+"""Two limits at 95 %."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +142,11 @@ class StudentT:
             return interval_around(
                 ratio(self.estimate), t_quantile((1 + level) / 2, self.df) * self.se
             )
+
+    def normal_interval(self, level: Fraction = LEVEL) -> Interval:
+        """Return the confidence interval that the normal distribution gives, whatever `df`."""
+        with localcontext(WORKING):
+            return interval_around(ratio(self.estimate), normal_quantile_two_sided(level) * self.se)
 
 
 def square_root(value: Fraction) -> Decimal:

@@ -1,5 +1,6 @@
-"""Proportions: of one group, and the difference of two."""
+"""Proportions: of one group, with its intervals, and the difference of two."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -14,6 +15,10 @@ from trial.statistics.inference import (
 )
 
 CLOPPER_PEARSON = "Clopper-Pearson"
+WILSON = "Wilson score"
+WALD = "Wald"
+JEFFREYS = "Jeffreys"
+AGRESTI_COULL = "Agresti-Coull"
 NEWCOMBE = "Newcombe hybrid score"
 MIETTINEN_NURMINEN = "Miettinen-Nurminen score"
 
@@ -52,6 +57,69 @@ def wilson(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
         margin = z * (Decimal(x) * (n - x) / n + z * z / 4).sqrt() / shrunk
         low, high = interval_around((x + z * z / 2) / shrunk, margin)
         return low if x else Decimal(0), high if x < n else Decimal(1)
+
+
+def wald(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
+    """Return the Wald interval of a proportion: z standard errors around it, within 0 and 1.
+
+    Without continuity correction; nothing varies where x is 0 or n, so both limits are x/n there.
+    SAS: FREQ BINOMIAL(CL=WALD).
+    """
+    _check_count(x, n)
+    if n == 0:
+        return None
+    with localcontext(WORKING):
+        margin = normal_quantile_two_sided(level) * (Decimal(x) * (n - x) / n).sqrt() / n
+        return _within_bounds(interval_around(Decimal(x) / n, margin))
+
+
+def agresti_coull(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
+    """Return the interval of Agresti and Coull (1998), Am Stat 52:119, within 0 and 1.
+
+    A Wald interval of x and n increased by half of z squared and by z squared, which is around
+    Wilson's middle. SAS: FREQ BINOMIAL(CL=AGRESTICOULL).
+    """
+    _check_count(x, n)
+    if n == 0:
+        return None
+    with localcontext(WORKING):
+        z = normal_quantile_two_sided(level)
+        size = n + z * z
+        middle = (x + z * z / 2) / size
+        margin = z * (middle * (1 - middle) / size).sqrt()
+        return _within_bounds(interval_around(middle, margin))
+
+
+def jeffreys(x: int, n: int, level: Fraction = LEVEL) -> Interval | None:
+    """Return the equal-tailed interval of the beta posterior under Jeffreys's prior.
+
+    The limit is exactly 0 where x = 0 and exactly 1 where x = n: Brown, Cai and DasGupta (2001),
+    Stat Sci 16:101. SAS: FREQ BINOMIAL(CL=JEFFREYS).
+    """
+    _check_count(x, n)
+    if n == 0:
+        return None
+    tail, half = (1 - level) / 2, Fraction(1, 2)
+    low = beta_quantile(tail, x + half, n - x + half) if x else Decimal(0)
+    high = beta_quantile(1 - tail, x + half, n - x + half) if x < n else Decimal(1)
+    return low, high
+
+
+def _within_bounds(interval: Interval) -> Interval:
+    """Cut off what lies below 0 and above 1."""
+    low, high = interval
+    return max(low, Decimal(0)), min(high, Decimal(1))
+
+
+type ProportionInterval = Callable[[int, int, Fraction], Interval | None]
+PROPORTION_INTERVALS: Mapping[str, tuple[str, ProportionInterval]] = {
+    "clopper-pearson": (CLOPPER_PEARSON, clopper_pearson),
+    "wilson": (WILSON, wilson),
+    "wald": (WALD, wald),
+    "jeffreys": (JEFFREYS, jeffreys),
+    "agresti-coull": (AGRESTI_COULL, agresti_coull),
+}
+"""The intervals of a proportion that a definition may ask for: name in Methods, and function."""
 
 
 def difference(x1: int, n1: int, x2: int, n2: int) -> Fraction | None:

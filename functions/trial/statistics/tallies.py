@@ -4,9 +4,14 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import accumulate
 
+from trial.statistics.inference import LEVEL
+
 QUARTILES = "quartiles by SAS definition 5"
+MEDIAN_INTERVAL = "two order statistics, binomial"
+_HALF = Fraction(1, 2)
 
 
 @dataclass(frozen=True)
@@ -36,31 +41,72 @@ class Tally:
         return order_statistics({int(name): n for name, n in cells.items()}, self.places)
 
 
+@dataclass(frozen=True)
+class OrderedValues:
+    """Values in order, in units of the last place: how often each occurs."""
+
+    counts: Mapping[int, int]
+
+    def __post_init__(self) -> None:
+        """Refuse counts below 0, which no values have."""
+        if any(n < 0 for n in self.counts.values()):
+            raise ValueError("these cells are not the tally of any values")
+
+    @cached_property
+    def units(self) -> Sequence[int]:
+        """The values that occur, from the smallest."""
+        return sorted(unit for unit, n in self.counts.items() if n)
+
+    @cached_property
+    def _ranks(self) -> Sequence[int]:
+        """The last rank that each value reaches."""
+        return list(accumulate(self.counts[unit] for unit in self.units))
+
+    @property
+    def n(self) -> int:
+        """How many values there are."""
+        return self._ranks[-1] if self._ranks else 0
+
+    def quantile(self, p: Fraction) -> Fraction | None:
+        """Return the quantile `p` by SAS definition 5 (PCTLDEF=5, R type 2); None without values.
+
+        The empirical distribution function with averaging: the order statistic at n p rounded up,
+        and where n p is a whole number the mean of that one and the next.
+        """
+        n = self.n
+        if not n:
+            return None
+        lower_rank, fraction = divmod(n * p, 1)
+        above = self.at(min(int(lower_rank) + 1, n))
+        if fraction:
+            return Fraction(above)
+        return Fraction(self.at(max(int(lower_rank), 1)) + above, 2)
+
+    def at(self, rank: int) -> int:
+        """Return the value of a rank; the smallest has rank 1."""
+        return self.units[bisect_left(self._ranks, rank)]
+
+    def median_interval(self, level: Fraction = LEVEL) -> tuple[int, int] | None:
+        """Return the distribution-free confidence interval of the median.
+
+        The values of ranks r and n + 1 - r, r being the greatest for which each tail, of fewer than
+        r of n values beyond the median, has a probability of at most half of what the level leaves:
+        so the interval covers the median with at least the level. None where n is too small.
+        SAS: UNIVARIATE CIPCTLDF.
+        """
+        n, below, ways, rank = self.n, 0, 1, 0
+        bound = (1 - level) * _HALF * 2**n
+        while rank < (n + 1) // 2 and below + ways <= bound:
+            below += ways
+            ways = ways * (n - rank) // (rank + 1)  # n choose rank, of the next rank
+            rank += 1
+        return (self.at(rank), self.at(n + 1 - rank)) if rank else None
+
+
 def order_statistics(counts: Mapping[int, int], places: int = 0) -> OrderStatistics:
-    """Read order statistics out of how often each value, in units of the last place, occurs.
-
-    Quartiles follow SAS definition 5 (PCTLDEF=5, R type 2): the empirical distribution function
-    with averaging, of which the usual median is the middle case.
-    """
-    units = sorted(unit for unit, n in counts.items() if n)
-    if any(n < 0 for n in counts.values()):
-        raise ValueError("these cells are not the tally of any values")
-    if not units:
-        return OrderStatistics(0)
-    ranks = list(accumulate(counts[unit] for unit in units))
-    quartiles = (_quantile(units, ranks, Fraction(i, 4)) for i in range(5))
-    return OrderStatistics(ranks[-1], *(quantile / 10**places for quantile in quartiles))
-
-
-def _quantile(units: Sequence[int], ranks: Sequence[int], p: Fraction) -> Fraction:
-    """Average the order statistics around n p; `ranks` are the last ranks the units reach."""
-    n = ranks[-1]
-    lower_rank, fraction = divmod(n * p, 1)
-    above = _order_statistic(units, ranks, min(lower_rank + 1, n))
-    if fraction:
-        return Fraction(above)
-    return Fraction(_order_statistic(units, ranks, max(lower_rank, 1)) + above, 2)
-
-
-def _order_statistic(units: Sequence[int], ranks: Sequence[int], rank: int) -> int:
-    return units[bisect_left(ranks, rank)]
+    """Read order statistics out of how often each value, in units of the last place, occurs."""
+    ordered = OrderedValues(counts)
+    quartiles = (ordered.quantile(Fraction(i, 4)) for i in range(5))
+    return OrderStatistics(
+        ordered.n, *(None if units is None else units / 10**places for units in quartiles)
+    )

@@ -23,6 +23,7 @@ from trial.definition.outputs import (
     Worst,
 )
 from trial.definition.study import Study
+from trial.definition.summary_statistics import INTERVALS
 from trial.events.fields import term
 from trial.events.json_body import canonical
 from trial.events.kinds import DECIDING_DATE
@@ -32,10 +33,12 @@ from trial.rules.categories import Category, in_no_class, known_levels, level_te
 from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
+from trial.statistics.inference import CONFIDENCE_95
 from trial.subject.derivation import Derivation
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
 from trial.tables.rows.events import EventSelection, EventsRow, IncidenceRow, Severity
+from trial.tables.rows.intervals import STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow
 from trial.tables.rows.levels import KnownLevels, LevelsRow, ShiftRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
@@ -84,7 +87,9 @@ def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
     for name in names:
         if name not in places:
             raise unknown(f"{path}/compare", "column of subjects", name)
-    return Comparison(tuple(places[name] for name in names), column.counts, column.means)
+    confidence = column.interval.confidence if column.interval else CONFIDENCE_95
+    positions = tuple(places[name] for name in names)
+    return Comparison(positions, column.counts, column.means, confidence)
 
 
 def level_finder(rules: Rules, definition: Levels, path: str) -> LevelFinder:
@@ -328,10 +333,17 @@ class Compiler:
 
     def _count(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.count is not None
+        interval = self._interval(row, path)
         for name, label, visit in self._by_visit(row, path):
             counts = self._condition_counts(row.count, row, path, "count", visit)
             sums, index = self._place(len(self._table.columns))
-            yield CountRow(name, label, _level(row), sums, index, counts, row.interval, row.label)
+            yield CountRow(name, label, _level(row), sums, index, counts, interval, row.label)
+
+    def _interval(self, row: TableRow, path: str) -> RowInterval | None:
+        """Return the interval that a row asks for, if any."""
+        if row.interval_asked is None:
+            return None
+        return RowInterval.of(row.interval_asked, str(row.kind), f"{path}/interval")
 
     def _by_visit(self, row: TableRow, path: str) -> Iterator[tuple[str, str, Visit | None]]:
         """Yield the id, label and visit of the row, or of each of its rows by visit."""
@@ -360,6 +372,7 @@ class Compiler:
             one_level_each=row.levels.characteristic is not None,
             base=base.base if (base := self._own_denominator(row, path)) else None,
             whole_column=row.denominator == "column",
+            interval=self._interval(row, path),
         )
 
     def _known_levels(self, definition: Levels) -> KnownLevels:
@@ -666,7 +679,21 @@ class Compiler:
             self._where(row, path),
             [column.arm for column in self._table.columns],
             (("visit", visit.id),) if visit else (),
+            self._interval_of_means(row, path),
         )
+
+    def _interval_of_means(self, row: TableRow, path: str) -> RowInterval:
+        """Return how a summary computes its intervals; refuses to say so where there is none."""
+        names = {
+            name
+            for column in self._table.columns
+            for name in row.statistics_of(column.id)
+            if column.compare is None
+        }
+        if row.interval is not False and names.isdisjoint(INTERVALS):
+            detail = f"is of no statistic here: add one of {', '.join(INTERVALS)} to `statistics`"
+            raise refused(f"{path}/interval", detail)
+        return self._interval(row, path) or STUDENT_95
 
     def _decimals(self, row: TableRow) -> int | Mapping[str, int] | None:
         if isinstance(row.decimals, dict):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from trial.definition.design import Visit
-from trial.definition.figures import FigureDefinition
+from trial.definition.figures import BY_VISIT, FigureDefinition
 from trial.definition.study import Study
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
-from trial.statistics.proportions import CLOPPER_PEARSON, clopper_pearson, proportion
+from trial.statistics.proportions import proportion
 from trial.statistics.survival import (
     GREENWOOD_LOG_LOG,
     KAPLAN_MEIER,
@@ -25,6 +25,7 @@ from trial.tables.compiled import CompiledStudy, CompiledTable, compiled
 from trial.tables.grid import Figure, FigureKind, Mark, Series
 from trial.tables.rounding import Exact, exact_text, ticks
 from trial.tables.rows.counts import CountRow
+from trial.tables.rows.intervals import CLOPPER_PEARSON_95
 from trial.tables.rows.kinds import ColumnHead
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
@@ -113,7 +114,9 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
         references=tuple(
             (exact_text(reference.value), reference.label) for reference in figure.references
         ),
-        method=_with_imputation(method, source),
+        method=_with_imputation(
+            _interval_method(source) if figure.kind in BY_VISIT else method, source
+        ),
         footnotes=(*figure.footnotes, *_changes(source)),
         places=_places(source),
         y_range=_PERCENT if figure.kind in {"share", "survival"} else None,
@@ -125,7 +128,7 @@ def _means(source: _Source) -> tuple[Series, ...]:
         for visit, row in source.by_visit(SummaryRow):
             moments = row.moments(source.sums, position)
             mean = [] if moments.mean is None else row.short_decimals(position, moments.mean)
-            limits = row.short_decimals(position, *(moments.t_interval() or ()))
+            limits = row.short_decimals(position, *(row.interval.of_mean(moments) or ()))
             yield _by_visit(visit, moments.n, *mean, *limits)
 
     return source.series(lambda position, head: tuple(marks(position, head)))
@@ -138,7 +141,7 @@ def _shares(source: _Source) -> tuple[Series, ...]:
                 row.subjects(source.sums, position),
                 row.denominator(source.sums, position, head).size,
             )
-            limits = clopper_pearson(n, size)
+            limits = (row.interval or CLOPPER_PEARSON_95).of_proportion(n, size)
             share = proportion(n, size)
             shares = [] if share is None else [share]
             yield _by_visit(visit, n, *shares, *(_percents(*limits) if limits else ()))
@@ -253,12 +256,29 @@ def _dots(source: _Source) -> tuple[Series, ...]:
 
 type _Read = Callable[[_Source], tuple[Series, ...]]
 _KINDS: Mapping[str, tuple[FigureKind, _Read, str]] = {
-    "mean": ("line", _means, "Mean with Student's t interval, 95 %"),
-    "share": ("line", _shares, f"{CLOPPER_PEARSON}, 95 %"),
+    "mean": ("line", _means, ""),
+    "share": ("line", _shares, ""),
     "survival": ("step", _survival, f"{KAPLAN_MEIER}; {GREENWOOD_LOG_LOG}, 95 %"),
     "waterfall": ("bars", _waterfall, ""),
     "dots": ("dots", _dots, ""),
 }
+
+
+def _interval_method(source: _Source) -> str:
+    """Return the interval of means or percentages that a figure by visit shows.
+
+    Both limits are drawn: where its row shows one of them, they are those of the interval with two
+    limits of which that is one.
+    """
+    for row in source.compiled_rows(SummaryRow):
+        drawn = row.interval.with_both_limits
+        name = (
+            "Student's t interval" if drawn.method == "t" else "interval by the normal distribution"
+        )
+        return f"Mean with {name}, {drawn.confidence.words}"
+    for count in source.compiled_rows(CountRow):
+        return (count.interval or CLOPPER_PEARSON_95).with_both_limits.proportion_words
+    return ""
 
 
 def _with_imputation(method: str, source: _Source) -> str:

@@ -13,6 +13,8 @@ Value = str | int | Decimal | None
 
 NOT_REPORTED = "not reported"
 """Shown where nothing of the kind was ever reported."""
+INTERVAL = "95% CI"
+"""What the interval of a cell is called unless it is another."""
 MISSING = "Missing"
 """Shown where a value is due and was not reported."""
 
@@ -50,11 +52,15 @@ _ESTIMATES = ("difference", "lsmean", "rate", "survival", "days", "mean")
 
 @dataclass(frozen=True)
 class Cell:
-    """The statistics that stand where a row meets a column, in reading order."""
+    """The statistics that stand where a row meets a column, in reading order.
+
+    `interval` is what its intervals are called: by their level, and by the limit where it is one.
+    """
 
     column: str
     statistics: tuple[Statistic, ...] = ()
     method: str = ""
+    interval: str = INTERVAL
 
     def get(self, name: str) -> Statistic | None:
         """Find a statistic by its name."""
@@ -264,7 +270,8 @@ class Flow:
 class KeyResult:
     """One key result of the summary: numerator or subjects with a value `n`, denominator `N`.
 
-    The interval `ci` is exact, `ci_text` is what a reader sees of it. `direction` and `nominal` are
+    The interval `ci` is exact, `ci_text` is what a reader sees of it, `interval` what it is called;
+    a limit that was not asked for is None. `direction` and `nominal` are
     those of the row and of the P value that it shows. Without a `value`, `text` says why there is
     none.
     """
@@ -277,12 +284,13 @@ class KeyResult:
     value: str | None
     unit: str
     text: str
-    ci: tuple[str, str] | None
+    ci: tuple[str | None, str | None] | None
     method: str
     rule: str
     observed: int | None
     imputed: int | None
-    ci_text: tuple[str, str] | None = None
+    ci_text: tuple[str | None, str | None] | None = None
+    interval: str = INTERVAL
     direction: str = ""
     nominal: bool = False
     primary: bool = False

@@ -9,6 +9,7 @@ from trial.definition import Definition, available_statistics
 from trial.definition.outputs import CellRef, KeyResultDefinition
 from trial.definition.precision import Precision
 from trial.definition.references import find_row
+from trial.definition.summary_statistics import INTERVALS
 from trial.events.field_errors import abbreviated
 from trial.rules.matching import refused, unknown
 from trial.rules.registry import FaultCollector
@@ -21,10 +22,13 @@ from trial.tables.rows.summaries import SummaryRow
 
 _EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
 """A row of terms that did not occur is not there, and counts nobody."""
-type _Ends = tuple[str, str]
+type _Ends = tuple[str | None, str | None]
 _MEASURED = ("mean", "median", "difference")
-_BOUNDED = ("count-percent", "mean", "difference")
-"""What an interval of a cell is of; a median, a number and a P value have none of their own."""
+_LIMITS = {
+    **dict.fromkeys(("count-percent", "mean", "difference"), INTERVALS["ci"]),
+    "median": INTERVALS["median_ci"],
+}
+"""The limits in a cell by what they are of; a number and a P value have none of their own."""
 
 
 def key_results(definition: Definition, grids: Iterable[Grid]) -> tuple[KeyResult, ...]:
@@ -118,6 +122,7 @@ def _key_result(
         text=text,
         ci=ci,
         ci_text=ci_text,
+        interval=cell.interval,
         method=cell.method,
         rule=definition.rule,
         observed=_count(cell, "observed"),
@@ -196,8 +201,11 @@ def _count(cell: Cell, name: str) -> int | None:
 
 def _interval(definition: KeyResultDefinition, cell: Cell) -> tuple[_Ends | None, _Ends | None]:
     """Return the ends of an interval, exactly and with the decimals of what it is about."""
-    low, high = cell.get("ci_low"), cell.get("ci_high")
-    if definition.show not in _BOUNDED or low is None or high is None:
+    if definition.show not in _LIMITS:
         return None, None
-    texts = (_text(limit, definition.decimals) for limit in (low, high))
-    return (str(low.raw), str(high.raw)), (next(texts), next(texts))
+    low, high = (cell.get(name) for name in _LIMITS[definition.show])
+    if low is None and high is None:
+        return None, None
+    texts = [_text(limit, definition.decimals) if limit else None for limit in (low, high)]
+    exact = (str(low.raw) if low else None, str(high.raw) if high else None)
+    return exact, (texts[0], texts[1])

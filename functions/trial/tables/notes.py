@@ -64,6 +64,14 @@ def baselines(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     return _with_subjects(f"{isolated(label)}: {sentence}", counts)
 
 
+def no_logarithm(label: str, columns: Sequence[str]) -> tuple[str, ...]:
+    """State in which columns there is no geometric statistic, as a value has no logarithm."""
+    if not columns:
+        return ()
+    named = ", ".join(map(isolated, columns))
+    return (f"{isolated(label)}: no geometric statistics where a value is 0 or less: {named}.",)
+
+
 def _with_subjects(sentence: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     per_column = ", ".join(f"{isolated(column)} {n}" for column, n in counts.items() if n)
     return (f"{sentence} Subjects: {per_column}.",) if per_column else ()

@@ -101,6 +101,21 @@ def nearest_short_decimal(value: Exact, places_kept: int) -> Fraction:
     return short if abs(short - exact) <= Fraction(1, 10**places_kept) else exact
 
 
+def nearest_tie(value: Exact, places: int, error: Fraction) -> Fraction | None:
+    """Return a statistic that may be off by `error` as the tie that it cannot be told from, if any.
+
+    Ties of what is printed to `places` have one more. None where the error leaves open which digits
+    are printed: that is not known, rather than wrong.
+    """
+    exact = Fraction(value)
+    if not error:
+        return exact
+    if error > Fraction(1, 10 ** (places + _SHORTER)):
+        return None
+    tie = Fraction(_rounded_units(exact, places + 1), 10 ** (places + 1))
+    return tie if abs(tie - exact) <= error else exact
+
+
 def ticks(low: Exact, high: Exact, max_steps: int = 6) -> list[Decimal]:
     """Return an axis's ticks from `low` to `high`: multiples of 1, 2 or 5 times a power of ten.
 

@@ -1,10 +1,10 @@
 """The results of a cell, one a line: `33 (83%)`, `67.2 to 92.7`, `4.54 (0.623)`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from trial.definition.summary_statistics import ESTIMATED
-from trial.tables.grid import NOT_REPORTED, Cell, Column, Statistic
+from trial.definition.summary_statistics import ESTIMATED, INTERVALS, SUMMARY_STATISTICS
+from trial.tables.grid import INTERVAL, NOT_REPORTED, Cell, Column, Statistic
 
 P_VALUE = "P value"
 _UNKNOWN = "\u2013"  # a result that cannot be calculated; the page says so
@@ -28,7 +28,9 @@ _LINES = (
     ("Days", ("days",), "{}"),
     ("Survival", ("survival",), "{}"),
     ("SE", ("se",), "{}"),
-    ("95% CI", ("ci_low", "ci_high"), "{} to {}"),
+    (INTERVAL, ("ci_low", "ci_high"), "{} to {}"),
+    (INTERVAL, ("ci_low",), "{}"),
+    (INTERVAL, ("ci_high",), "{}"),
     ("Median", ("median",), "{}"),
     ("Q1, Q3", ("q1", "q3"), "{}, {}"),
     ("Min, max", ("min", "max"), "{}, {}"),
@@ -40,6 +42,10 @@ _LINES = (
     ("Censored", ("censored",), "{}"),
     ("Event not dated", ("undated",), "{}"),
     (P_VALUE, ("p",), "{}"),
+)
+# The intervals of other statistics than that which the cell is about: what they are of, the limits.
+_OTHER_INTERVALS = tuple(
+    (SUMMARY_STATISTICS[name].of, limits) for name, limits in INTERVALS.items() if name != "ci"
 )
 _ORDER = (_COUNT, "n", *(label for label, _, _ in _LINES))
 
@@ -62,14 +68,30 @@ def lines(cell: Cell, column: Column) -> tuple[Line, ...]:
         if texts.keys() >= set(names):
             parts = [texts.pop(name) for name in names]
             absent = NOT_REPORTED in parts
-            results.append(Line(label, NOT_REPORTED if absent else pattern.format(*parts)))
+            name = cell.interval if label == INTERVAL else label
+            results.append(Line(name, NOT_REPORTED if absent else pattern.format(*parts)))
+    results += _other_intervals(texts, cell.interval)
     return (*results, *(Line(_label(name), text) for name, text in texts.items()))
 
 
 def in_reading_order(labels: Iterable[str]) -> tuple[str, ...]:
     """Return each label once, in reading order; those that are in no line come last."""
     unique = dict.fromkeys(labels)
-    return tuple(sorted(unique, key=lambda label: (*_ORDER, label).index(label)))
+    return tuple(sorted(unique, key=_place))
+
+
+def _place(label: str) -> int:
+    """Return the place of a label; an interval of another level stands where the usual one does."""
+    interval = label.endswith((" CI", " limit"))
+    return (*_ORDER, label).index(INTERVAL if interval else label)
+
+
+def _other_intervals(texts: dict[str, str], label: str) -> Iterator[Line]:
+    """Take the intervals of other statistics, each with what it is of."""
+    for name, limits in _OTHER_INTERVALS:
+        if parts := [texts.pop(limit) for limit in limits if limit in texts]:
+            of = SUMMARY_STATISTICS[name].label
+            yield Line(f"{label} of {of[0].lower()}{of[1:]}", " to ".join(parts))
 
 
 def _label(name: str) -> str:

@@ -116,7 +116,11 @@ def _details(key_result: KeyResult) -> Iterator[Html]:
 
 def _counts(key_result: KeyResult) -> Iterator[Html]:
     if key_result.ci is not None:
-        yield html('<span class="term">95% CI</span> {}', escape(interval(key_result)))
+        yield html(
+            '<span class="term">{}</span> {}',
+            escape(key_result.interval),
+            escape(interval(key_result)),
+        )
     if key_result.n is not None and key_result.N is None:
         yield html('<span class="term">n</span> {}', key_result.n)
     elif key_result.n is not None and key_result.N is not None:

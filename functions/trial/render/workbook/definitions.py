@@ -65,6 +65,11 @@ _STATISTICS = {
     "lsmean": ("LS mean", "Least-squares mean, adjusted by the model"),
     **_ABBREVIATED,
     "ci_low": ("CI", "Confidence interval, lower and upper limit"),
+    "median_ci_low": ("CI of the median", "Its confidence interval, lower and upper limit"),
+    "geometric_mean_ci_low": (
+        "CI of the geometric mean",
+        "Its confidence interval, lower and upper limit",
+    ),
     "p": ("P value", "Two-sided unless stated otherwise. With <, a value below what is shown."),
     "rate": ("Rate", "Events or subjects for the person-time stated"),
     "survival": ("Survival", "Estimated share without the event at that time"),

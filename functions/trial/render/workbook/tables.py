@@ -4,15 +4,21 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import ceil
 
-from trial.definition.summary_statistics import ESTIMATED, SUMMARY_ALONE
+from trial.definition.summary_statistics import (
+    ESTIMATED,
+    INTERVALS,
+    SUMMARY_ALONE,
+    SUMMARY_STATISTICS,
+)
 from trial.render.workbook.cell_values import CellValue, digits, numeric
 from trial.render.workbook.sheets import SheetLayout
 from trial.tables.bidi import isolated
+from trial.tables.grid import INTERVAL, Column, Grid, Row
 from trial.tables.grid import Cell as Results
-from trial.tables.grid import Column, Grid, Row
 
 _COUNTED = {"n": "value", "percent": "%", "events": "Events"}
-_SUBCOLUMNS = ("value", "N", "%", "95% CI", "Events")
+_SUBCOLUMNS = ("value", "N", "%", INTERVAL, "Events")
+_LIMITS = {name for limits in INTERVALS.values() for name in limits}
 _NAMES = {
     "observed": "Observed",
     "imputed": "Imputed",
@@ -54,11 +60,14 @@ def _placed(cell: Results, column: Column) -> Iterator[tuple[str, str, str]]:
         elif statistic.name == "N":
             if statistic.raw != column.n:
                 yield ("N" if described else "count"), "N", statistic.text
-        elif statistic.name not in {"ci_low", "ci_high"}:
+        elif statistic.name not in _LIMITS:
             name = f"{statistic.name} (nominal)" if statistic.nominal else statistic.name
             yield name, "value", statistic.text
-    if "ci_low" in texts and "ci_high" in texts:
-        yield cell.estimate or "count", "95% CI", f"{texts['ci_low']}, {texts['ci_high']}"
+    for name, limits in INTERVALS.items():
+        estimate = SUMMARY_STATISTICS[name].of if name != "ci" else cell.estimate or "count"
+        if any(limit in texts for limit in limits):
+            ends = (texts[limit] for limit in limits if limit in texts)
+            yield estimate, cell.interval, ", ".join(ends)
 
 
 def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
@@ -67,10 +76,11 @@ def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
     rows = [(row, _lines(row, columns)) for row in grid.rows]
     lines = [(name, line) for _, row_lines in rows for name, line in row_lines.items()]
     filled = {place for _, line in lines for place in line}
+    subcolumns = _subcolumns(grid)
     places = [
         (column, sub)
         for column in columns
-        for sub in [sub for sub in _SUBCOLUMNS if (column, sub) in filled] or ["value"]
+        for sub in [sub for sub in subcolumns if (column, sub) in filled] or ["value"]
     ]
     named = any(name != "count" for name, _ in lines)
     valued = {column for name, line in lines if name != "count" for column, _ in line}
@@ -99,6 +109,14 @@ def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
         "Table", grid.id, grid.title, grid.population, (bands, heads), widths, tuple(notes)
     )
     return layout, body
+
+
+def _subcolumns(grid: Grid) -> list[str]:
+    """Return the sub-columns that there can be: intervals of other levels follow the usual one."""
+    intervals = dict.fromkeys(cell.interval for row in grid.rows for cell in row.cells)
+    others = [interval for interval in intervals if interval != INTERVAL]
+    place = _SUBCOLUMNS.index(INTERVAL) + 1
+    return [*_SUBCOLUMNS[:place], *others, *_SUBCOLUMNS[place:]]
 
 
 def _table_rows(

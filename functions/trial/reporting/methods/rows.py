@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from trial.definition import Definition
+from trial.definition.intervals import IntervalDefinition
 from trial.definition.outputs import ROW_KINDS, ByTerm, Table, TableColumn, TableRow
 from trial.reporting.methods.values import time
 from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, where
 from trial.statistics.contingency import CMH, CMH_GENERAL
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
-from trial.statistics.proportions import CLOPPER_PEARSON
+from trial.statistics.proportions import PROPORTION_INTERVALS
 from trial.statistics.rates import EXACT_POISSON
 from trial.statistics.survival import (
     BROOKMEYER_CROWLEY,
@@ -51,6 +52,23 @@ _ORDERS = {
 _WEIGHTS = {"equal": EQUAL, "observed": OBSERVED}
 
 
+def _interval_of_percentages(row: TableRow) -> str:
+    """Return the interval that a row of percentages has, if any."""
+    if (asked := row.interval_asked) is None:
+        return ""
+    method, words = asked.method or "clopper-pearson", asked.confidence.words
+    name = PROPORTION_INTERVALS[method][0]
+    if method == "clopper-pearson":
+        return f", with the exact interval ({name}, {words})"
+    return f", with the interval by {name}, {words}"
+
+
+def _interval_of_means(asked: IntervalDefinition) -> str:
+    """Return how the intervals of a summary are computed."""
+    name = "the normal distribution" if asked.method == "z" else "Student's t"
+    return f"intervals: {asked.confidence.words}, of means by {name}"
+
+
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     """Yield the columns, then the rows."""
     descriptions = Rows(definition, words)
@@ -88,7 +106,8 @@ class Rows:
         if column.compare is not None:
             reference, *others = (labels[compared] for compared in column.compare)
             against = f"Compares {joined(others)} with {reference}, the reference"
-            return f"{against}: {COUNTS[column.counts]}, {MEANS[column.means]}."
+            level = f"; intervals: {column.interval.confidence.words}" if column.interval else ""
+            return f"{against}: {COUNTS[column.counts]}, {MEANS[column.means]}{level}."
         analysis_set = self._definition.sets[str(column.set)]
         arms = {compared.id: compared.label for compared in self._definition.arms}
         arm = f", {analysis_set.arm} arm {arms[column.arm]}" if column.arm else ""
@@ -130,9 +149,8 @@ class Rows:
 
     def _count(self, row: TableRow, columns: Mapping[str, str]) -> str:
         text = self._by_column(row.count, self._words.condition, columns)
-        exact = f", with the exact interval ({CLOPPER_PEARSON}, 95 %)" if row.interval else ""
         start = f"Subjects of whom{':' if isinstance(row.count, dict) else ''} {text}"
-        return f"{start}, in percent of {self._of(row)}{exact}"
+        return f"{start}, in percent of {self._of(row)}{_interval_of_percentages(row)}"
 
     def _of(self, row: TableRow) -> str:
         """Return what percentages are of."""
@@ -157,12 +175,15 @@ class Rows:
             records = f"{RECORDS[str(levels.recorded)]}{where(levels.where)}"
             text = f"Subjects by the field {levels.field} of {records}, once at each of its levels"
         text += f", in percent of {self._of(row)}" if row.denominator is not None else ""
+        text += _interval_of_percentages(row)
         named = joined(f"{level.label} ({level.value})" for level in levels.values)
         return f"{text}; in this order: {named}; others by frequency" if levels.values else text
 
     def _summary(self, row: TableRow, columns: Mapping[str, str]) -> str:
         text = self._by_column(row.summary, self._words.measure, columns)
-        return f"Describes {text}"
+        if row.interval_asked is None:
+            return f"Describes {text}"
+        return f"Describes {text}; {_interval_of_means(row.interval_asked)}"
 
     def _pairs(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         first, second = map(self._words.condition, row.pairs or ())

@@ -37,11 +37,28 @@ _PRINTED = (
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     """Yield statistics, how numbers are printed, when they are final, and which tests confirm."""
     heads = ("Statistic", "How it is computed and printed")
-    described = ((statistic.label, statistic.method) for statistic in SUMMARY_STATISTICS.values())
+    used = statistics_used(definition)
+    described = (
+        (statistic.label, statistic.method)
+        for name, statistic in SUMMARY_STATISTICS.items()
+        if statistic.usual or name in used
+    )
     yield Section("statistics", "Statistics", heads, (*described, *_PRINTED))
     states = tuple(_completion(definition, words))
     yield Section("completion", "Interim and final", ("State", "When"), states)
     yield Section("testing", "Tests", ("Test", "What it decides"), tuple(_tests(definition)))
+
+
+def statistics_used(definition: Definition) -> set[str]:
+    """Name the statistics that summaries ask for."""
+    return {
+        name
+        for table in definition.tables
+        for row in table.rows
+        if row.summary is not None
+        for column in table.columns
+        for name in row.statistics_of(column.id)
+    }
 
 
 def _completion(definition: Definition, words: Wording) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,11 @@
 """Columns that compare others: tests and differences, computed of counts and moments when read."""
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from trial.statistics.association import WorkBudget, association_test
 from trial.statistics.contingency import PEARSON, pearson
+from trial.statistics.inference import CONFIDENCE_95, Confidence
 from trial.statistics.moments import (
     ANOVA,
     POOLED_T,
@@ -21,14 +23,8 @@ from trial.statistics.proportions import (
     newcombe,
 )
 from trial.tables.grid import Cell, Statistic
-from trial.tables.rows.kinds import (
-    ColumnHead,
-    Comparison,
-    interval_statistics,
-    number_statistic,
-    p_value,
-    percent_interval,
-)
+from trial.tables.rows.intervals import PERCENT_PLACES, limit_statistics
+from trial.tables.rows.kinds import ColumnHead, Comparison, number_statistic, p_value
 
 type Compared = tuple[tuple[Statistic, ...], str]
 """Statistics, and the method that gave them; nothing where there is nothing to compare."""
@@ -47,6 +43,7 @@ def compare_counts(
         Cell(
             head.id,
             *_counts(head.comparison, [counts[i] for i in head.comparison.columns], head.budget),
+            head.comparison.confidence.label,
         )
         for head in heads
         if head.comparison is not None and counts.keys() >= set(head.comparison.columns)
@@ -64,7 +61,11 @@ def compare_means(
     It is printed to `places`; `kept` are those of rounded values, if it is made of such.
     """
     return tuple(
-        Cell(head.id, *_means(head.comparison, moments, places, places_kept))
+        Cell(
+            head.id,
+            *_means(head.comparison, moments, places, places_kept),
+            head.comparison.confidence.label,
+        )
         for head in heads
         if head.comparison is not None and moments.keys() >= set(head.comparison.columns)
     )
@@ -82,17 +83,19 @@ def _counts(comparison: Comparison, table: Sequence[Sequence[int]], budget: Work
             test = pearson(table)
             return ((p_value(test.p),), PEARSON) if test else NOTHING
         case "newcombe":
-            interval, method = newcombe, f"{NEWCOMBE}, 95 %"
+            interval, method = newcombe, NEWCOMBE
         case _:
-            interval, method = miettinen_nurminen, f"{MIETTINEN_NURMINEN}, 95 %"
+            interval, method = miettinen_nurminen, MIETTINEN_NURMINEN
     reference, compared = ((row[0], sum(row)) for row in table)
-    gain, interval_ends = difference(*compared, *reference), interval(*compared, *reference)
-    if gain is None or interval_ends is None:
+    confidence, gain = comparison.confidence, difference(*compared, *reference)
+    if gain is None:
         return NOTHING
+    limits = confidence.chosen(interval(*compared, *reference, confidence.two_sided))
+    percents = {side: 100 * Fraction(limit) for side, limit in limits.items()}
     return (
         number_statistic("difference", 100 * gain, 1),
-        *percent_interval(interval_ends, 1),
-    ), method
+        *limit_statistics(percents, PERCENT_PLACES),
+    ), f"{method}, {confidence.words}"
 
 
 def _fisher(table: Sequence[Sequence[int]], budget: WorkBudget) -> Compared:
@@ -106,7 +109,7 @@ def _means(
     places: int,
     places_kept: int | None,
 ) -> Compared:
-    groups = [moments[i] for i in comparison.columns]
+    groups, confidence = [moments[i] for i in comparison.columns], comparison.confidence
     if comparison.means == "anova":
         test = anova(groups) if all(group.n for group in groups) else None
         return NOTHING if test is None or test.p is None else ((p_value(test.p),), ANOVA)
@@ -118,6 +121,15 @@ def _means(
         number_statistic(
             "difference", comparison_of_means.estimate, places, places_kept=places_kept
         ),
-        *interval_statistics(comparison_of_means.interval(), places, places_kept),
+        *limit_statistics(
+            confidence.chosen(comparison_of_means.interval(confidence.two_sided)),
+            places,
+            places_kept,
+        ),
         p_value(comparison_of_means.p),
-    ), POOLED_T if equal else WELCH_T
+    ), _method(POOLED_T if equal else WELCH_T, confidence)
+
+
+def _method(name: str, confidence: Confidence) -> str:
+    """Return how means are compared, with the level unless it is the usual one."""
+    return name if confidence == CONFIDENCE_95 else f"{name}, {confidence.words}"

@@ -8,12 +8,12 @@ from trial.rules.determination import PendingTest
 from trial.rules.matching import Test
 from trial.statistics.cells import Share, Sums
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO, mcnemar_exact, paired_tango
-from trial.statistics.proportions import CLOPPER_PEARSON
 from trial.subject.derivation import Derivation
 from trial.tables import notes
-from trial.tables.grid import NOT_REPORTED, Cell, Row
+from trial.tables.grid import INTERVAL, NOT_REPORTED, Cell, Row
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counting import ConditionCount, Denominator, not_counted_statistics
+from trial.tables.rows.intervals import RowInterval
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
@@ -66,7 +66,7 @@ class CountRow(PlacedRow):
     """Subjects who meet a condition, by column, of those for whom it is determined."""
 
     condition_counts: Sequence[ConditionCount]
-    interval: bool
+    interval: RowInterval | None
     named: str
     """The row's label in the definition; rows of visits have the labels of the visits."""
 
@@ -83,8 +83,9 @@ class CountRow(PlacedRow):
         )
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Return n, N, percentage and, if wanted, the exact confidence interval."""
-        method = f"{CLOPPER_PEARSON}, 95 %" if self.interval else ""
+        """Return n, N, percentage and, if wanted, its confidence interval."""
+        interval = self.interval
+        method, label = (interval.proportion_words, interval.label) if interval else ("", INTERVAL)
         counts = {
             i: (self.subjects(sums, i), self.denominator(sums, i, heads[i])) for i in self.columns
         }
@@ -92,12 +93,12 @@ class CountRow(PlacedRow):
             Cell(
                 heads[i].id,
                 (
-                    *count_statistics(
-                        n, heads[i], denominator=denominator.size, interval=self.interval
-                    ),
+                    *count_statistics(n, heads[i], denominator=denominator.size),
+                    *(interval.percent_statistics(n, denominator.size) if interval else ()),
                     *denominator.not_counted,
                 ),
                 method,
+                label,
             )
             for i, (n, denominator) in counts.items()
         ]

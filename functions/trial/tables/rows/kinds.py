@@ -16,8 +16,8 @@ from trial.events import json_pointer
 from trial.rules.matching import Truth, refused
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
-from trial.statistics.inference import Interval
-from trial.statistics.proportions import clopper_pearson, proportion
+from trial.statistics.inference import CONFIDENCE_95, Confidence, Interval
+from trial.statistics.proportions import proportion
 from trial.subject.derivation import Derivation
 from trial.tables import rounding
 from trial.tables.grid import Row, Statistic
@@ -32,6 +32,7 @@ class Comparison:
     columns: tuple[int, ...]
     counts: str
     means: str
+    confidence: Confidence = CONFIDENCE_95
 
 
 @dataclass(frozen=True)
@@ -139,15 +140,15 @@ def put_cell(share: Share, row: str, cell: str, value: int) -> None:
 
 
 def count_statistics(
-    n: int, head: ColumnHead, *, denominator: int | None = None, interval: bool = False
+    n: int, head: ColumnHead, *, denominator: int | None = None
 ) -> tuple[Statistic, ...]:
-    """Return a count of subjects with its denominator, percentage and, if asked, exact interval.
+    """Return a count of subjects with its denominator and percentage.
 
     The denominator is the column's unless it is given.
     """
     size = head.determined if denominator is None else denominator
     percent = proportion(n, size)
-    statistics = (
+    return (
         integer_statistic("n", n),
         integer_statistic("N", size),
         Statistic(
@@ -156,8 +157,6 @@ def count_statistics(
             rounding.percent_text(n, size, head.percent_places),
         ),
     )
-    exact_interval = clopper_pearson(n, size) if interval else None
-    return (*statistics, *(percent_interval(exact_interval, 1) if exact_interval else ()))
 
 
 def integer_statistic(name: str, n: int) -> Statistic:

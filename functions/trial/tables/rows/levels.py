@@ -13,6 +13,7 @@ from trial.tables.grid import MISSING, NOT_YET_DUE, Cell, Row
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counting import OwnDenominator
 from trial.tables.rows.counts import PlacedRow
+from trial.tables.rows.intervals import RowInterval
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
@@ -53,6 +54,7 @@ class LevelsRow(PlacedRow):
     one_level_each: bool = False
     base: OwnDenominator | None = None
     whole_column: bool = False
+    interval: RowInterval | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once at each of its levels; a missing one is called ''."""
@@ -157,13 +159,17 @@ class LevelsRow(PlacedRow):
         columns: "Mapping[int, _LevelCounts]",
     ) -> Row:
         cells = tuple(
-            Cell(
-                heads[i].id,
-                count_statistics(column.counts.get(value, 0), heads[i], denominator=column.size),
-            )
+            self._level_cell(heads[i], column.counts.get(value, 0), column.size)
             for i, column in columns.items()
         )
         return Row(row_id(self.id, value), label, self._inner_level, cells, (("level", value),))
+
+    def _level_cell(self, head: ColumnHead, n: int, size: int) -> Cell:
+        statistics, interval = count_statistics(n, head, denominator=size), self.interval
+        if interval is None:
+            return Cell(head.id, statistics)
+        statistics += interval.percent_statistics(n, size)
+        return Cell(head.id, statistics, interval.proportion_words, interval.label)
 
     def _uncounted_rows(
         self, heads: Sequence[ColumnHead], columns: "Mapping[int, _LevelCounts]"

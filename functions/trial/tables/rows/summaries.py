@@ -7,18 +7,25 @@ from fractions import Fraction
 from functools import cached_property
 
 from trial.definition.precision import Precision
-from trial.definition.summary_statistics import ORDER_STATISTICS, SUMMARY_STATISTICS
+from trial.definition.summary_statistics import (
+    INTERVALS,
+    ORDER_STATISTICS,
+    PERCENTILES,
+    SUMMARY_STATISTICS,
+)
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
 from trial.statistics.cells import Share, Sums
+from trial.statistics.geometric import GeometricStatistics, coefficient_of_variation
 from trial.statistics.moments import Moments, SampleStatistics
-from trial.statistics.tallies import order_statistics
+from trial.statistics.tallies import OrderedValues
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
-from trial.tables.rounding import Exact, nearest_short_decimal
+from trial.tables.rounding import Exact, nearest_short_decimal, nearest_tie
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import PlacedRow
+from trial.tables.rows.intervals import STUDENT_95, RowInterval, limit_statistics
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
@@ -26,7 +33,6 @@ from trial.tables.rows.kinds import (
     column_groups,
     fewest_places,
     integer_statistic,
-    interval_statistics,
     number_statistic,
     put_cell,
 )
@@ -50,6 +56,7 @@ class SummaryRow(PlacedRow):
     where: Test | None
     arms: Sequence[str | None]
     groups: tuple[tuple[str, str], ...] = ()
+    interval: RowInterval = STUDENT_95
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add n, the value and its square and, for order statistics, its tally."""
@@ -80,6 +87,7 @@ class SummaryRow(PlacedRow):
         decimals_path = f"{path}/summary" if self.decimals is None else f"{path}/decimals"
         for column, quantity, *_ in self._measured:
             names = {*self.statistics[column], *self._drawn} - {"n"}
+            names -= {name for name in names if SUMMARY_STATISTICS[name].own_decimals is not None}
             max_decimals = max((self.places(column, name) for name in names), default=0)
             check_printed(quantity.precision, max_decimals, decimals_path)
 
@@ -120,7 +128,12 @@ class SummaryRow(PlacedRow):
         """Read the statistics asked for, means to one decimal more than the data and SD to two."""
         moments = {column: self.moments(sums, column) for column, *_ in self._measured}
         described = [
-            Cell(heads[i].id, self._statistics(sums, i, column_moments), self.methods[i])
+            Cell(
+                heads[i].id,
+                self._statistics(sums, i, column_moments),
+                self._method(i),
+                self.interval.confidence.label,
+            )
             for i, column_moments in moments.items()
         ]
         places = self.places(next(iter(moments)), "mean") if moments else 0
@@ -129,10 +142,19 @@ class SummaryRow(PlacedRow):
         unit, direction = notes.units_and_directions(measured)
         cells = (*described, *compared)
         carried = {heads[i].label: self._baselines(sums, i) for i in moments}
-        footnotes = notes.baselines(self.label, carried)
+        undefined = [heads[i].label for i in moments if self._below_zero(sums, i)]
+        footnotes = (
+            *notes.baselines(self.label, carried),
+            *notes.no_logarithm(self.label, undefined),
+        )
         return [
             Row(self.id, self.label, self.level, cells, self.groups, unit, direction, footnotes)
         ]
+
+    def _method(self, column: int) -> str:
+        """Return what stands in for missing values, and the intervals unless they are as usual."""
+        intervals = self.interval.mean_words if self.interval != STUDENT_95 else ""
+        return "; ".join(filter(None, (self.methods[column], intervals)))
 
     def moments(self, sums: Share, column: int) -> SampleStatistics:
         """Read the moments of a column."""
@@ -159,6 +181,8 @@ class SummaryRow(PlacedRow):
         assert quantity is not None
         if isinstance(decimals, Mapping) and statistic in decimals:
             return decimals[statistic]
+        if (own := SUMMARY_STATISTICS[statistic].own_decimals) is not None:
+            return own
         of_data = decimals if isinstance(decimals, int) else quantity.precision.decimals
         return of_data + SUMMARY_STATISTICS[statistic].more_decimals
 
@@ -167,25 +191,15 @@ class SummaryRow(PlacedRow):
     ) -> tuple[Statistic, ...]:
         quantity = self.quantities[column]
         assert quantity is not None
-        values_by_name: dict[str, Fraction | Decimal | None] = {
-            "mean": moments.mean,
-            "sd": moments.sd,
-            "se": moments.se,
-        }
-        if self._tallied(column):
-            values_by_name |= self._order(sums, column, quantity.places)
-        endless = fewest_places(quantity.precision)
+        points = self._points(sums, column) if self._tallied(column) else {}
+        described = _Described(moments, OrderedValues(points), quantity.precision, self.interval)
         absent = "" if moments.n else NOT_REPORTED
         statistics = [integer_statistic("n", moments.n)]
         for name in self.statistics[column]:
-            if name == "ci":
-                places = self.places(column, "ci")
-                statistics += interval_statistics(moments.t_interval(), places, endless)
+            if name in INTERVALS:
+                statistics += described.limits(name, self.places(column, name))
             elif name != "n":
-                places = self.places(column, name)
-                statistics.append(
-                    number_statistic(name, values_by_name[name], places, absent, endless)
-                )
+                statistics.append(described.statistic(name, self.places(column, name), absent))
         if self.methods[column]:
             cells = sums.get(self.sums, {})
             imputed = cells.get(f"{self.index}.{column}.i", 0)
@@ -201,18 +215,11 @@ class SummaryRow(PlacedRow):
         """Read for how many subjects the baseline was the last value to carry forward."""
         return sums.get(self.sums, {}).get(f"{self.index}.{column}.b", 0)
 
-    def _order(self, sums: Sums, column: int, places: int) -> dict[str, Fraction | None]:
-        readout, unit = order_statistics(self._points(sums, column)), 10**places
-        return {
-            name: None if value is None else Fraction(value) / unit
-            for name, value in (
-                ("median", readout.median),
-                ("q1", readout.q1),
-                ("q3", readout.q3),
-                ("min", readout.minimum),
-                ("max", readout.maximum),
-            )
-        }
+    def _below_zero(self, sums: Sums, column: int) -> bool:
+        """Return whether geometric statistics are asked of values of which one has no logarithm."""
+        if _GEOMETRIC.isdisjoint(self.statistics[column]):
+            return False
+        return any(n and point <= 0 for point, n in self._points(sums, column).items())
 
     def values(self, sums: Sums, column: int) -> list[Fraction]:
         """Read the values that a tallied column keeps, one a subject, the greatest first."""
@@ -225,6 +232,110 @@ class SummaryRow(PlacedRow):
     def _points(self, sums: Sums, column: int) -> dict[int, int]:
         rows = sums.spread(self._tally(column))
         return {int(point): n for cells in rows for point, n in cells.items()}
+
+
+_QUANTILES = {
+    "min": Fraction(0),
+    "q1": Fraction(1, 4),
+    "median": Fraction(1, 2),
+    "q3": Fraction(3, 4),
+    "max": Fraction(1),
+    **{f"p{percent}": Fraction(percent, 100) for percent in PERCENTILES},
+}
+_DISTANCES = {"iqr": ("q1", "q3"), "range": ("min", "max")}
+_GEOMETRIC = frozenset(name for name in SUMMARY_STATISTICS if name.startswith("geometric"))
+
+
+@dataclass(frozen=True)
+class _Described:
+    """The statistics of a column: of its sums, and of its values where they are kept.
+
+    What is in the data's unit and weighs no value more than once is off by no more than the values
+    are; everything else that is made of rounded values has a bound of its own.
+    """
+
+    moments: SampleStatistics
+    values: OrderedValues
+    precision: Precision
+    interval: RowInterval
+
+    def statistic(self, name: str, places: int, absent: str) -> Statistic:
+        """Return a statistic that is one number."""
+        if name in ("cv", "sum", *_DISTANCES) or name in _GEOMETRIC:
+            value, error = self._bounded(name)
+            exact = None if value is None else nearest_tie(value, places, error)
+            return number_statistic(name, exact, places, absent)
+        kept = fewest_places(self.precision)
+        value = self._quantile(name) if name in _QUANTILES else getattr(self.moments, name)
+        return number_statistic(name, value, places, absent, kept)
+
+    def limits(self, name: str, places: int) -> tuple[Statistic, ...]:
+        """Return the limits of an interval that are asked for."""
+        confidence, kept = self.interval.confidence, fewest_places(self.precision)
+        prefix = INTERVALS[name][0].removesuffix("ci_low")
+        if name == "ci":
+            limits = confidence.chosen(self.interval.of_mean(self.moments))
+            return limit_statistics(limits, places, kept)
+        if name == "median_ci":
+            ranked = confidence.chosen(self.values.median_interval(confidence.two_sided))
+            in_unit = {side: Fraction(units, self._unit) for side, units in ranked.items()}
+            return limit_statistics(in_unit, places, kept, prefix)
+        return limit_statistics(self._geometric_limits(places), places, prefix=prefix)
+
+    @property
+    def _unit(self) -> int:
+        unit: int = 10**self.precision.places
+        return unit
+
+    def _quantile(self, name: str) -> Fraction | None:
+        units = self.values.quantile(_QUANTILES[name])
+        return None if units is None else units / self._unit
+
+    @property
+    def _error(self) -> Fraction:
+        """How far a value may be off."""
+        kept = fewest_places(self.precision)
+        return Fraction(0) if kept is None else Fraction(1, 10**kept)
+
+    def _bounded(self, name: str) -> tuple[Exact | None, Fraction]:
+        """Return a statistic, and how far it may be off."""
+        if name == "sum":
+            total = None if self.moments.mean is None else self.moments.mean * self.moments.n
+            return total, self._error * self.moments.n
+        if name in _DISTANCES:
+            low, high = map(self._quantile, _DISTANCES[name])
+            return None if low is None or high is None else high - low, 2 * self._error
+        if name == "cv":
+            return self._variation()
+        geometric = self._geometric
+        return {
+            "geometric_mean": lambda: (geometric.mean, geometric.mean_error),
+            "geometric_sd": lambda: (geometric.sd, geometric.sd_error),
+            "geometric_cv": lambda: (geometric.cv, geometric.cv_error),
+        }[name]()
+
+    def _variation(self) -> tuple[Decimal | None, Fraction]:
+        """Return the CV; a mean that may as well be 0 has none.
+
+        The SD is off by at most two errors of a value, the mean by one.
+        """
+        mean, error = self.moments.mean, self._error
+        cv = coefficient_of_variation(mean, self.moments.variance)
+        if mean is None or cv is None or abs(mean) <= 2 * error:
+            return None, error
+        relative = error / (abs(mean) - error)
+        return cv, 200 * relative + abs(Fraction(cv)) * relative
+
+    @cached_property
+    def _geometric(self) -> GeometricStatistics:
+        return GeometricStatistics(self.values, self.precision.places, self._error)
+
+    def _geometric_limits(self, places: int) -> dict[str, Fraction]:
+        level, normal = self.interval.confidence.two_sided, self.interval.method == "z"
+        limits = self.interval.confidence.chosen(self._geometric.interval(level, normal=normal))
+        error = self._geometric.interval_error(level, normal=normal)
+        bounded = {side: nearest_tie(limit, places, error) for side, limit in limits.items()}
+        return {side: limit for side, limit in bounded.items() if limit is not None}
 
 
 def _reach(precision: Precision) -> int:

@@ -1,0 +1,51 @@
+"""Confidence intervals as a definition asks for them: the method, the level, and which limits."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from trial.definition.base import Model, inline_model
+from trial.statistics.inference import Confidence
+from trial.statistics.proportions import PROPORTION_INTERVALS
+
+MEAN_INTERVALS = ("t", "z")
+"""Reference distributions of a mean's interval, the default first."""
+INTERVAL_METHODS: dict[str, Sequence[str]] = {
+    "count": tuple(PROPORTION_INTERVALS),
+    "levels": tuple(PROPORTION_INTERVALS),
+    "summary": MEAN_INTERVALS,
+}
+"""The methods that a kind of row takes, the default first."""
+
+
+class IntervalDefinition(Model):
+    """A confidence interval: by which method, how sure, and which of its limits are shown.
+
+    `method` is `clopper-pearson` (the default), `wilson`, `wald`, `jeffreys` or `agresti-coull` of
+    a proportion; of a mean `t` (the default) or `z`, the normal distribution. `level` is a share
+    of 1. One limit alone, `lower` or `upper`, leaves the whole error on its side.
+    """
+
+    method: (
+        Literal["clopper-pearson", "wilson", "wald", "jeffreys", "agresti-coull", "t", "z"] | None
+    ) = None
+    level: Annotated[Decimal, Field(ge=Decimal("0.5"), le=Decimal("0.9999"))] = Decimal("0.95")
+    limits: Literal["both", "lower", "upper"] = "both"
+
+    @model_validator(mode="after")
+    def _sure_of_one_limit(self) -> "IntervalDefinition":
+        if self.limits != "both" and self.level <= Decimal("0.5"):
+            raise ValueError("one limit alone takes a level above 0.5")
+        return self
+
+    @property
+    def confidence(self) -> Confidence:
+        """The level and the limits."""
+        return Confidence(Fraction(self.level), self.limits)
+
+
+IntervalRef = Annotated[bool | IntervalDefinition, inline_model(IntervalDefinition)]
+"""Whether there is an interval; or which, where it is another than usual."""
