@@ -65,7 +65,7 @@ def up(options: argparse.Namespace) -> int:
 
 
 def _described(deployed: stack.Stack) -> str:
-    """Say where the stack's parts are, with which keys, and what to try."""
+    """Return where the stack's parts are, with which keys, and what to try."""
     study = read_definition(DEFINITION)["study"]
     rows = (
         ("API", deployed.api_url),
@@ -118,7 +118,7 @@ def get(options: argparse.Namespace) -> int:
 
 
 def send(options: argparse.Namespace) -> int:
-    """Ask something of the stack of `up` and print the answer: its status, then its body."""
+    """Send a request to the stack of `up` and print the answer: its status, then its body."""
     if not options.path:
         raise BadFileError(f"CALL must be given\n{_SEND_USAGE}")
     answer = Client(_up_stack().api_url).send(options.method, options.path, options.body.encode())

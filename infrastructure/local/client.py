@@ -98,13 +98,13 @@ class Client:
         _expect(answer, "PUT", path, frozenset({200, 201, 202}))
 
     def send(self, method: str, path: str, body: bytes) -> Answer:
-        """Ask for something to be done, in JSON; raises ServiceError if the service cannot."""
+        """Send a JSON request that changes something; raises ServiceError if the service cannot."""
         answer = self.request(method, path, body, headers={"Content-Type": "application/json"})
         _expect(answer, method, path, _DONE | _UNMET)
         return answer
 
     def treatment_kinds(self, study: str) -> list[str]:
-        """Name the kinds of event that a blinded study takes by their own route alone."""
+        """Return the kinds of event that a blinded study takes by their own route alone."""
         kinds: list[str] = self.get(f"{_study(study)}/definition").json()["treatment_kinds"]
         return kinds
 

@@ -65,7 +65,7 @@ def run(
 
 
 def _answered(output: str) -> bool:
-    """Say whether the last line is an answer of the handler: not an error, not nothing at all."""
+    """Return whether the last line is an answer of the handler: no error, and not empty."""
     lines = output.strip().splitlines()
     if not lines:
         return False  # it was not done in time, or ran out of memory

@@ -38,7 +38,7 @@ class Source:
     lines: Mapping[str, int]
 
     def line(self, pointer: str) -> int:
-        """Give the line, from 1, of what a pointer leads to, or of the part that lacks it."""
+        """Return the line, from 1, of what a pointer leads to, or of the part that lacks it."""
         while pointer and pointer not in self.lines:
             pointer = pointer.rpartition("/")[0]
         return self.lines.get(pointer, 1)
@@ -67,7 +67,7 @@ def read_source(path: Path) -> Source:
 
 
 def _lines(node: yaml.Node | None, pointer: str) -> Iterator[tuple[str, int]]:
-    """Give the line of each part of a YAML document, and JSON is YAML, by its pointer."""
+    """Yield the line of each part of a YAML document, and JSON is YAML, by its pointer."""
     if node is not None:
         yield pointer, node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
@@ -131,7 +131,7 @@ def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def is_object(raw: bytes) -> bool:
-    """Tell whether bytes are one JSON object that every reader understands in the same way."""
+    """Return whether bytes are one JSON object that every reader understands in the same way."""
     try:
         text = raw.decode("utf-8")
         parsed = json.loads(
@@ -143,7 +143,7 @@ def is_object(raw: bytes) -> bool:
 
 
 def kind(raw: bytes) -> str:
-    """Name the kind of an event; '' where it is none that can be read."""
+    """Return the kind of an event; '' where it is none that can be read."""
     if not is_object(raw):
         return ""
     name = str(json.loads(raw).get("type", ""))

@@ -23,7 +23,7 @@ UNNAMED = frozenset({
 
 
 def check(directory: Path, manifest: Mapping[str, Any], found: Findings) -> None:
-    """Hold each file against the manifest, and the manifest against what a cut has to have."""
+    """Compare each file with the manifest, and the manifest with what a cut has to have."""
     for each in manifest["files"]:
         path = directory / each["name"]
         try:
@@ -53,7 +53,7 @@ def _check_names(directory: Path, names: list[str], found: Findings) -> None:
 
 
 def _check_definition(directory: Path, manifest: Mapping[str, Any], found: Findings) -> None:
-    """Hold the definition against its digest; the open one of a blinded study is pooled."""
+    """Compare the definition with its digest; the open one of a blinded study is pooled."""
     listed = {each["name"]: each["sha256"] for each in manifest["files"]}
     path, cut = directory / DEFINITION, manifest["cut"]
     content = path.read_bytes() if path.is_file() else b""
@@ -68,7 +68,7 @@ def _check_definition(directory: Path, manifest: Mapping[str, Any], found: Findi
 
 
 def is_pooled(directory: Path, manifest: Mapping[str, Any]) -> bool:
-    """Say whether these are the open documents of a study that is blinded."""
+    """Return whether these are the open documents of a study that is blinded."""
     blinded = read_object(directory / DEFINITION, "study").get("blinded")
     return bool(manifest["cut"]["audience"] == OPEN and blinded)
 

@@ -16,7 +16,7 @@ class Findings:
     unchecked: list[str] = field(default_factory=list)
 
     def add(self, more: "Findings") -> None:
-        """Take in what another check found."""
+        """Add what another check found."""
         self.checked += more.checked
         self.differences += more.differences
         self.missing += more.missing

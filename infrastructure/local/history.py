@@ -65,7 +65,7 @@ def _check_links(before: Statement, after: Statement, found: Findings) -> None:
 def _lost(
     heads: Mapping[str, Mapping[str, Any]], rows: Sequence[Row], *, may_be_shorter: bool
 ) -> Iterator[str]:
-    """Name the subjects whose journals of then do not begin those of now."""
+    """Yield the subjects whose earlier journals do not begin those of now."""
     hashes = {(row["subject"], row["version"]): row["hash"] for row in rows}
     for name, head in heads.items():
         now = hashes.get((name, head["version"]))
@@ -77,7 +77,7 @@ def _lost(
 
 
 def _not_named(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Say how much of what was disputed or quarantined then is not known any more."""
+    """Yield how much of what was disputed or quarantined then is not known any more."""
     for kind in ("disputes", "quarantined"):
         known = {json.dumps(each, sort_keys=True) for each in after.get(kind, ())}
         then = [json.dumps(each, sort_keys=True) for each in before.get(kind, ())]
@@ -86,6 +86,6 @@ def _not_named(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
 
 
 def _between(before: Statement | None, after: Statement | None) -> str:
-    """Say where a reason may lie: the epoch rises with an amendment or a restored table."""
+    """Return where a reason may lie: the epoch rises with an amendment or a restored table."""
     epochs = [each.says.get("epoch") if each else None for each in (before, after)]
     return f" (epoch {epochs[0]}, then {epochs[1]})" if epochs[0] != epochs[1] else ""

@@ -198,7 +198,7 @@ def _integer(text: str) -> int | Decimal:
 
 
 def _normal_data(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an event's data in their normal form (docs/design.md, "The same content")."""
+    """Return an event's data in their normal form (docs/design.md, "The same content")."""
     return {
         name: value[: -len(":00")]
         if name in _LOCAL_TIMES and isinstance(value, str) and _WHOLE_MINUTE.fullmatch(value)

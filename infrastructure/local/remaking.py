@@ -136,7 +136,7 @@ def _compare(
 
 
 def _where(directory: Path, name: str, content: bytes, marked: Sequence[str]) -> str:
-    """Say where a file differs from the one made anew; what is marked in that may be any text."""
+    """Return where a file differs from the regenerated one, in which a mark stands for any text."""
     path = directory / name
     if not path.is_file():
         return "is not there"
@@ -147,7 +147,7 @@ def _where(directory: Path, name: str, content: bytes, marked: Sequence[str]) ->
 
 
 def _as_stated(stated: bytes, content: bytes, marked: Sequence[str]) -> bytes:
-    """Take sizes and digests of files with marks as they are stated: they cannot be made."""
+    """Return sizes and digests of files with marks as stated: they cannot be computed."""
     manifest, given = json.loads(content), {e["name"]: e for e in json.loads(stated)["files"]}
     files = [given.get(e["name"], e) if e["name"] in marked else e for e in manifest["files"]]
     return tables_json.encode(manifest | {"files": files})

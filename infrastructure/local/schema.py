@@ -23,11 +23,11 @@ class Schema(GenerateJsonSchema):
     """Says what an editor needs: nothing of null where a part is left out, no names but ours."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401, ARG002 (pydantic's)
-        """Give fields no titles: their names say it."""
+        """Return that fields get no titles: their names say it."""
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Say nothing of null where a part may be left out."""
+        """Leave null out where a part may be left out."""
         inner = schema["schema"]
         if schema.get("default", ...) is None and inner["type"] == "nullable":
             return self.generate_inner(inner["schema"])
@@ -40,7 +40,7 @@ class Schema(GenerateJsonSchema):
 
 
 def schema() -> dict[str, Any]:
-    """Give the schema; the same models give the same."""
+    """Return the schema; the same models give the same."""
     made = Definition.model_json_schema(schema_generator=Schema)
     for part in (made, *made["$defs"].values()):
         if "description" in part:
@@ -50,7 +50,7 @@ def schema() -> dict[str, Any]:
 
 
 def text() -> str:
-    """Give the schema as its file holds it."""
+    """Return the schema as its file holds it."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 

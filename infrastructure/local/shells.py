@@ -92,7 +92,7 @@ _SHOWN = {
 
 
 def _filled(table: Table, row: TableRow, shown: str) -> list[str]:
-    """Give what a row shows in each column: nothing where it has nothing for it."""
+    """Return what a row shows in each column: nothing where it has nothing for it."""
     given = getattr(row, row.kind) if row.kind else {}
     return [
         _compared(each, row)

@@ -48,7 +48,7 @@ class Statement:
 
     @property
     def sha256(self) -> str:
-        """Name the statement as the next one does."""
+        """Return the digest by which the next statement names this one."""
         return hashlib.sha256(self.payload).hexdigest()
 
 
@@ -73,7 +73,7 @@ def _fingerprint(key: EllipticCurvePublicKey) -> str:
 
 
 def is_of(content: bytes, manifest: Path) -> bool:
-    """Say whether a signature is that of a manifest, whoever made it."""
+    """Return whether a signature is that of a manifest, whoever made it."""
     try:
         stated = _read(json.loads(content), MANIFEST).files[MANIFEST]
     except _NO_STATEMENT:

@@ -134,7 +134,7 @@ def deploy(template: Path, emulator: Emulator) -> Stack:
 
 
 def _public_key(stack: Stack) -> str:
-    """Ask KMS itself for the key that signs, past the service that it is to vouch for."""
+    """Fetch the key that signs from KMS itself: the service must not vouch for itself."""
     return pem(stack.aws("kms").get_public_key(KeyId=stack.signing_key)["PublicKey"])
 
 

@@ -33,14 +33,14 @@ type Of = tuple[str, str, str]
 
 
 def is_marked(content: bytes) -> bool:
-    """Say whether a file shows a mark; a workbook in any of its members."""
+    """Return whether a file shows a mark; a workbook in any of its members."""
     if content.startswith(b"PK"):
         return any(_MARK_BYTES in each for each in members(content).values())
     return _MARK_BYTES in content
 
 
 def unlike_but_for_marks(name: str, stated: bytes, remade: bytes) -> str:
-    """Say where a file differs from the one made anew, whatever stands where that has a mark."""
+    """Return where a file differs from the one made anew, whatever stands where that has a mark."""
     if not is_marked(remade):
         return unlike(name, stated, remade)
     if not remade.startswith(b"PK"):
@@ -139,7 +139,7 @@ class TextsOfDocuments:
                 known.append(found)
 
     def choose(self, rows: Iterable[Mapping[str, Any]], found: Findings) -> None:
-        """Take for each event the texts that give its digest; where none can be had, the first."""
+        """Choose for each event the texts that give its digest; where none do, the first."""
         last = {(row["subject"], row["kind"], row["record"]): row for row in _by_revision(rows)}
         proven, believed = 0, 0
         for subject in self.subjects:
@@ -189,7 +189,7 @@ class _Rows:
         self._by: dict[tuple[int, ...], dict[str, list[Cells]]] = {}
 
     def like(self, cells: Cells, places: tuple[int, ...], number: int) -> Iterator[Cells]:
-        """Give the rows that may be the one made anew, that of the same number first."""
+        """Yield the rows that may be the one made anew, that of the same number first."""
         if places not in self._by:
             self._by[places] = {}
             for row in self._rows:

@@ -13,7 +13,7 @@ _SHOWN = 40
 
 
 def unlike(name: str, stated: bytes, remade: bytes) -> str:
-    """Say where a file differs from the one made again; '' where it holds the same.
+    """Return where a file differs from the one made again; '' where it holds the same.
 
     Workbooks are archives: two that hold the same may be packed otherwise on another machine.
     """
@@ -46,7 +46,7 @@ def _in_archive(stated: bytes, remade: bytes) -> str:
 
 
 def _cell(stated: bytes, remade: bytes) -> str:
-    """Name the first cell of a sheet that differs."""
+    """Return which cell of a sheet is the first to differ."""
     cells = zip_longest(_CELL.finditer(stated), _CELL.finditer(remade))
     for one, other in cells:
         if one is None or other is None or one[0] != other[0]:

@@ -148,7 +148,7 @@ def _heads(
 
 
 def _signature(directory: Path, manifest: Mapping[str, Any], client: Client | None) -> bytes:
-    """Ask for the signature of a manifest that came without; b'' where there is none."""
+    """Fetch the signature of a manifest that came without; b'' where there is none."""
     if client is None or (directory / SIGNATURE).exists():
         return b""
     asked = _asked(client, manifest, SIGNATURE)
@@ -156,7 +156,7 @@ def _signature(directory: Path, manifest: Mapping[str, Any], client: Client | No
 
 
 def _asked(client: Client, manifest: Mapping[str, Any], name: str) -> Iterator[bytes]:
-    """Ask a stack for what stands beside a cut, and beside what is live."""
+    """Fetch from a stack what stands beside a cut, and beside what is live."""
     place = f"/studies/{quote(manifest['study'], safe='')}/reports"
     for cut in (manifest["cut"]["id"], "live"):
         with suppress(ServiceError):  # not asked for on this stack, or not published yet

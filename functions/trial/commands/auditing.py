@@ -195,7 +195,7 @@ def _subject_differences(
 
 
 def _replays_to(journal: list[JournalRow], subject: AuditedSubject) -> bool:
-    """Say whether replaying a journal gives the subject as it is stored."""
+    """Return whether replaying a journal gives the subject as it is stored."""
     try:
         entries = [row.entry() for row in journal]
     except Unavailable:

@@ -96,7 +96,7 @@ def _is_accepted(context: IntakeContext, study: Study, rejected: RejectedBody) -
 
 
 def _was_refused_to_sender(study: Study, rejected: RejectedBody) -> bool:
-    """Say whether a treatment event was refused for who sent it: no redriving gives that right."""
+    """Return whether a treatment event was refused for its sender: a redrive gives no right."""
     return (
         study.definition.blinded
         and rejected.problem.get("status") == _FORBIDDEN

@@ -23,7 +23,7 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str]:
-    """Name what a cell can hold; nothing where there is no such cell.
+    """Return the names of the statistics that a cell can hold; nothing where there is no such cell.
 
     Under `events` by class and term a name may be a term's or a level's: then what either has.
     """
@@ -68,7 +68,7 @@ def _fills(row: TableRow, columns: Iterable[str]) -> bool:
 
 
 def _shown(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
-    """Name what a row has in a column of subjects; `inner` names the row that its rule gives."""
+    """Return what a row has in a column of subjects; `inner` names the row that its rule gives."""
     return _SHOWN[row.kind](row, column, inner) if row.kind else _NOTHING
 
 
@@ -138,7 +138,7 @@ def _compared(
     compared_columns: Sequence[str],
     inner: Sequence[str],
 ) -> frozenset[str]:
-    """Name what a row has in a column that compares some others."""
+    """Return the names of what a row has in a column that compares some others."""
     if not _fills(row, compared_columns):
         return _NOTHING
     if row.kind == "ancova":

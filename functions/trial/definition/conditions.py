@@ -29,7 +29,7 @@ from trial.events.fields import term
 
 
 def _as_text(value: object) -> object:
-    """Take a truth or a number, which YAML and JSON have, for the text that stands for it."""
+    """Return a truth or a number, which YAML and JSON have, as the text that stands for it."""
     return str(value) if isinstance(value, bool | int | Decimal) else value
 
 

@@ -64,11 +64,11 @@ class FigureDefinition(Model):
         return self
 
     def columns_of(self, table: Table, row: TableRow) -> list[str]:
-        """Name the columns it shows: those it names or, without any, all that it can show."""
+        """Return the columns it shows: those it names or, without any, all that it can show."""
         return self.source.columns or self.fitting(table, row)
 
     def fitting(self, table: Table, row: TableRow) -> list[str]:
-        """Name the columns of subjects in which a row holds what a figure of this kind shows.
+        """Return the columns of subjects in which a row holds what a figure of this kind shows.
 
         A waterfall needs each value, which sums keep only for order statistics.
         """

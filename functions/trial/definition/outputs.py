@@ -502,7 +502,7 @@ class ListingDefinition(Model):
 
 
 def default_dataset_name(listing: str) -> str:
-    """Name the data of a listing by its id: l16-2-7."""
+    """Return the name of a listing's data by its id: l16-2-7."""
     return "l" + re.sub(r"[^a-z0-9]", "-", listing.lower())
 
 

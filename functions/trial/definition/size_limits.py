@@ -16,7 +16,7 @@ MAX_DIGITS = 38
 
 
 def limit_errors(value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON value)
-    """Name what is too much, by pointers; nothing here recurses, however deep it is written."""
+    """Find what is too much, by pointers; nothing here recurses, however deep it is written."""
     waiting = [("", value)]
     while waiting:
         pointer, part = waiting.pop()
@@ -51,7 +51,7 @@ def _is_bounded(number: Decimal) -> bool:
 
 
 def _labels(arms: object) -> Iterator[FieldError]:
-    """Name arms that bear another's label: in flow and tables nobody could tell them apart."""
+    """Find arms that bear another's label: in flow and tables nobody could tell them apart."""
     parts = arms[:MAX_ARMS] if isinstance(arms, list) else []
     labels = [arm.get("label") if isinstance(arm, dict) else None for arm in parts]
     for index, label in enumerate(labels):
@@ -60,7 +60,7 @@ def _labels(arms: object) -> Iterator[FieldError]:
 
 
 def _chains(conditions: object) -> Iterator[FieldError]:
-    """Name where a chain of conditions is too long; one that goes round is found elsewhere."""
+    """Find where a chain of conditions is too long; one that goes round is found elsewhere."""
     if not isinstance(conditions, dict):
         return
     uses = {name: _named(condition) & conditions.keys() for name, condition in conditions.items()}

@@ -71,7 +71,7 @@ class Study:
 
     @cached_property
     def generation(self) -> str:
-        """Name the sums that this definition and this code's contributions give."""
+        """Return the name of the sums that this definition and this code's contributions give."""
         return generation(self.digest, self.version)
 
     @cached_property
@@ -97,7 +97,7 @@ class Study:
 
 
 def generation(digest: str, version: int) -> str:
-    """Name the sums of a definition as one version of the contributions makes them."""
+    """Return the name of the sums of a definition under one version of the contributions."""
     return json_body.digest(f"{digest}/{version}")[:4].hex()
 
 

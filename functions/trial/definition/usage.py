@@ -81,7 +81,7 @@ _DATES = {"end-of-study": "disposition.recorded", "death": "death.reported"}
 
 
 def record_kinds_used(definition: Definition) -> frozenset[str]:
-    """Name the kinds of records that any part of a definition looks at.
+    """Return the kinds of records that any part of a definition looks at.
 
     Whoever says how adverse events are judged collects them, whatever the tables show.
     """

@@ -17,7 +17,7 @@ class _Failure(NamedTuple):
 
 
 def validation_errors(error: ValidationError, value: object) -> tuple[FieldError, ...]:
-    """Name each fault by its pointer.
+    """Return each fault with its pointer.
 
     Where one of several forms may stand, pydantic complains of each; the one that comes closest to
     what was written is meant.

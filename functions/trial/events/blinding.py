@@ -84,7 +84,7 @@ def is_unblinded_row(row: str) -> bool:
 
 
 def share_of_audience(share: Share, audience: str) -> Share:
-    """Take an audience's part out of what was joined, its rows by their own names."""
+    """Return an audience's part of what was joined, its rows by their own names."""
     if audience == UNBLINDED:
         return {row[len(_MARK) :]: cells for row, cells in share.items() if is_unblinded_row(row)}
     return {row: cells for row, cells in share.items() if not is_unblinded_row(row)}

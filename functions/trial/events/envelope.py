@@ -141,7 +141,7 @@ def as_written(entry: Entry) -> bytes | None:
 
 
 def kind_of(name: str) -> str:
-    """Take an event's type for its kind, if it is one."""
+    """Return the kind that an event's type names; refuse any other type."""
     return name.removeprefix(TYPE_PREFIX).removesuffix(".v1")
 
 

@@ -99,7 +99,7 @@ def read_posted(body: bytes | str) -> Any:  # noqa: ANN401 (any JSON value)
 
 
 def split_batch(body: bytes | str) -> list[tuple[Any, str]]:
-    """Take a JSON array apart into its elements and the text each was written as.
+    """Split a JSON array into its elements and the text each was written as.
 
     An element that cannot be read, though it is plain where it ends, has a `Rejected` for a value:
     its neighbours are read all the same. Its places are those in its own text.

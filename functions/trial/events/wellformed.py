@@ -22,7 +22,7 @@ _REPLACED, _UNREADABLE = 0xFFFD, range(0xDC80, 0xDD00)
 
 
 def line_and_column(text: str, position: int) -> str:
-    """Name a place in a text as an editor does."""
+    """Return a place in a text as an editor shows it."""
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     return f"line {line} column {column}"
@@ -42,7 +42,7 @@ def check_wellformed(text: str, value: Any) -> None:  # noqa: ANN401 (any JSON v
 
 
 def control_character_error(name: str, text: str) -> FieldError | None:
-    """Name an attribute at fault if it contains a control character: it is looked for by eye."""
+    """Return the error of an attribute that contains a control character: people search by eye."""
     return FieldError(f"/{name}", "contains a control character") if _CONTROL.search(text) else None
 
 

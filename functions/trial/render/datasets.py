@@ -20,12 +20,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 
 
 def dataset_name(listing: Listing) -> str:
-    """Name a listing's data: `adae`, or `l16-2-7` where the definition gives no name."""
+    """Return the name of a listing's data: `adae`, or `l16-2-7` where the definition has none."""
     return listing.dataset or default_dataset_name(listing.id)
 
 
 def file_name(listing: Listing) -> str:
-    """Name the file of a listing's data among the documents of a cut."""
+    """Return the name of the file of a listing's data among the documents of a cut."""
     return f"datasets/{dataset_name(listing)}.ndjson"
 
 

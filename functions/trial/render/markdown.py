@@ -226,7 +226,7 @@ def _take_imputation(texts: dict[str, str], method: str) -> str:
 
 
 def _take_count(texts: dict[str, str], column: Column) -> str:
-    """Take a count with its share.
+    """Return a count with its percentage.
 
     Where the cell has values or pairs as well, their number is only dropped where it is the
     column's: it says nothing new there.

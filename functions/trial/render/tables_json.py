@@ -59,7 +59,7 @@ def _bytes(text: str) -> bytes:
 
 
 def cut_fields(cut: Cut) -> Document:
-    """Say which state of the study this is; a live answer leaves id, root or date empty: null."""
+    """Return the state of the study; a live answer leaves id, root or date empty: null."""
     return {
         "id": cut.id or None,
         "content_root": cut.content_root or None,
@@ -88,7 +88,7 @@ def methods(sections: Iterable[Section]) -> list[Document]:
 
 
 def completion_fields(completion: Completion) -> Document:
-    """Say whether it is interim or final, and why; of how many subjects how many are complete."""
+    """Return whether it is interim or final, why, and how many subjects are complete."""
     return {
         "state": completion.state.lower(),
         "text": completion.text,

@@ -19,7 +19,7 @@ class Signature:
 
     @property
     def fingerprint(self) -> str:
-        """Name the key: SHA-256 of its public half."""
+        """Return the key's fingerprint: SHA-256 of its public half."""
         return hashlib.sha256(self.public_key).hexdigest()
 
 

@@ -34,7 +34,7 @@ class WorkBudget:
     remaining: int = MAX_STEPS
 
     def spend(self, steps: int) -> bool:
-        """Take some steps, if so many are left."""
+        """Return whether so many steps were left, and spend them."""
         if steps > self.remaining:
             return False
         self.remaining -= steps

@@ -77,7 +77,7 @@ def _solve(matrix: Sequence[Sequence[int]], right: Sequence[int], square: int) -
 
 
 def _clear(rows: list[list[int]], last: list[int], column: int, divisor: int) -> int:
-    """Take a column out of all other rows, in place, and give the pivot: the next divisor."""
+    """Eliminate a column from all other rows, in place; return the pivot: the next divisor."""
     pivots = rows[column]
     pivot = pivots[column]
     for row in (*rows, last):

@@ -27,5 +27,5 @@ def from_limbs(name: str, cells: Mapping[str, int]) -> int:
 
 
 def limb_names(name: str) -> tuple[str, ...]:
-    """Name the cells that a number may have."""
+    """Return the names of the cells that a number may have."""
     return (name, *(f"{name}^{i}" for i in range(1, MAX_LIMBS)))

@@ -20,7 +20,7 @@ class AuditState:
 
     @property
     def is_interrupted(self) -> bool:
-        """Say whether an audit was interrupted before its end."""
+        """Return whether an audit was interrupted before its end."""
         return bool(self.unfinished)
 
     @property
@@ -30,7 +30,7 @@ class AuditState:
         return progress or None
 
     def is_overdue_since(self, moment: str) -> bool:
-        """Say whether no audit has ended since a moment, nor was the first begun."""
+        """Return whether no audit has ended since a moment, nor was the first begun."""
         return bool(self.first_begun) and (self.last_ended or self.first_begun) <= moment
 
 

@@ -82,7 +82,7 @@ class FencedShard:
         return keys.sum_row(self.study.id, self.number, header_row(self.study.generation))
 
     def sums(self, share: Share) -> Share:
-        """Name a share's rows with their generation, the header first."""
+        """Return a share with each row's name under its generation, the header first."""
         name = self.study.generation
         changes: Share = {header_row(name): {}}
         return merged(changes, {generation_row(name, row): change for row, change in share.items()})
@@ -350,7 +350,7 @@ class Backfill:
 
 
 def _sum_rows_of(actions: Sequence[Action]) -> Iterator[str]:
-    """Name the rows of sums that actions add to."""
+    """Find the rows of sums that actions add to."""
     for action in actions:
         if "Update" in action and (row := keys.sum_row_name(sort_key(action["Update"]["Key"]))):
             yield row

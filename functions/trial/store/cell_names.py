@@ -56,7 +56,7 @@ def cells_of(item: Item) -> Iterator[tuple[str, str, Value]]:
 
 
 def unused_terms(item: Item, removed: Mapping[str, object]) -> set[str]:
-    """Name the terms of a row that no cell is named for once some are removed."""
+    """Return the terms of a row that no cell is named for once some are removed."""
     digests = {name[-_DIGEST:] for name in item if name.startswith(LONG) and name not in removed}
     return {name for name in item if name.startswith(TERM) and name[len(TERM) :] not in digests}
 

@@ -272,7 +272,7 @@ class Definitions:
         return Current(study.digest, epoch, plan, "", {}).join(self.version, self._now())
 
     def _has_no_events(self, study: Study, current: Current) -> bool:
-        """Say whether no event was recorded: every sum is exact, and none has changed yet."""
+        """Return whether no event was recorded: every sum is exact, and none has changed yet."""
         if study.generation not in current.live:
             return False
         header_keys = [

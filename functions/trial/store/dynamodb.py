@@ -151,7 +151,7 @@ class Store:
         return self._repair().repair(study, number)
 
     def studies(self) -> Iterator[str]:
-        """Name every study."""
+        """List every study."""
         return map(sort_key, self._table.query(keys.STUDIES))
 
     def invalidate(self, study_id: str) -> None:
@@ -249,7 +249,7 @@ class Store:
         quarantine.note_undefined_study(self._table, study_id)
 
     def undefined_studies(self, after: str, limit: int) -> list[str]:
-        """Name studies that have no definition and something quarantined, in order."""
+        """List the studies that have no definition and something quarantined, in order."""
         return quarantine.undefined_studies(self._table, after, limit)
 
     def count_quarantined(self, study_id: str) -> int:
@@ -271,7 +271,7 @@ class Store:
         return dropped
 
     def clear_sums(self, study: Study) -> None:
-        """Take out of the sums what an erasure left there by name: of generations filled since."""
+        """Remove from the sums what an erasure left there by name: of generations filled since."""
         if quarantine.erased_subjects(self._table, study.id):
             for number in range(study.definition.shards):
                 erasure.clear_sums(self._table, study.id, number)

@@ -65,7 +65,7 @@ def transient_as_unavailable() -> Iterator[None]:
 
 
 def is_transient(error: ClientError) -> bool:
-    """Say whether the service refused a request only for now."""
+    """Return whether the service refused a request only for now."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return (
         error_code(error) in _TRANSIENT or status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR

@@ -159,17 +159,17 @@ class WritePlan:
 
 
 def generation_row(name: str, row: str) -> str:
-    """Name a generation's row of sums among those of all generations."""
+    """Return the name of a generation's row of sums among those of all generations."""
     return f"{name}#{row}"
 
 
 def header_row(name: str) -> str:
-    """Name a generation's header among the rows of sums of all generations."""
+    """Return the name of a generation's header among the rows of sums of all generations."""
     return generation_row(name, HEADER_ROW)
 
 
 def is_header(row: str) -> bool:
-    """Say whether such a name is a header's."""
+    """Return whether such a name is a header's."""
     return row.partition("#")[2] == HEADER_ROW
 
 

@@ -192,7 +192,7 @@ def subject_row_of(key: Key) -> Key:
 
 
 def is_subject_row(key: Key) -> bool:
-    """Say whether a key of a shard's partition is a subject's row: no page, no sum."""
+    """Return whether a key of a shard's partition is a subject's row: no page, no sum."""
     return key[1].startswith(SUBJECT) and subject_row_of(key) == key
 
 

@@ -178,7 +178,7 @@ def _drop(table: Table, study_id: str, digest: str, parts: int, at: datetime) ->
 
 
 def is_of(body: bytes, subject: str) -> bool:
-    """Say whether a body is of a subject: it names it, or, where it cannot be read, mentions it."""
+    """Return whether a body is of a subject: names it or, where it cannot be read, mentions it."""
     subjects = _named_subjects(body)
     if subjects is not None:
         return subject in subjects
@@ -199,7 +199,7 @@ def _named_subjects(body: bytes) -> set[str] | None:
 
 
 def _is_erased(table: Table, study_id: str, body: bytes) -> bool:
-    """Say whether a body is of an erased subject: by name where it has names, else by search.
+    """Return whether a body is of an erased subject: by name where it has names, else by search.
 
     By name it costs the same however many are erased, and so it does by search: one request, and
     one look through the body for what can be an id.
@@ -221,12 +221,12 @@ def note_undefined_study(table: Table, study_id: str) -> None:
 
 
 def undefined_studies(table: Table, after: str, limit: int) -> list[str]:
-    """Name studies that have no definition and something quarantined, in order."""
+    """List the studies that have no definition and something quarantined, in order."""
     return [sort_key(item) for item in islice(table.query(keys.UNDEFINED, after=after), limit)]
 
 
 def erased_subjects(table: Table, study_id: str) -> list[str]:
-    """Name the subjects whose bodies are not kept."""
+    """List the subjects whose bodies are not kept."""
     erasures = table.query(*keys.erasure_prefix(study_id))
     return [keys.erased_subject(sort_key(item)) for item in erasures]
 

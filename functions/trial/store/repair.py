@@ -139,7 +139,7 @@ class Repair(Backfill):
         return None
 
     def _mark_stale(self, shard: FencedShard) -> None:
-        """Let readers compute until the shard is filled again."""
+        """Mark a shard stale: readers compute for themselves until it is backfilled."""
         row = header_row(shard.study.generation)
         mark = add_to_row(self.table, shard.header_key, row, {}, shard.fence, mark_stale=True)
         if not self.try_write(mark):
@@ -147,7 +147,7 @@ class Repair(Backfill):
 
 
 def _correctable_at_once(missing: Share) -> Share:
-    """Take as much of a difference as one transaction corrects, the header first."""
+    """Return as much of a difference as one transaction corrects, the header first."""
     rows = sorted(missing, key=lambda row: row != HEADER_ROW)[: TRANSACTION_ACTIONS // 2]
     return {row: dict(sorted(missing[row].items())[:EXPRESSION_CELLS]) for row in rows}
 

@@ -53,12 +53,12 @@ class ReportRequest:
     detail: str = ""
 
     def is_due(self, now: datetime) -> bool:
-        """Say whether a report that waits is to be tried: at once, or once its time has come."""
+        """Return whether a report that waits is to be tried: at once, or once its time has come."""
         retries = self.attempts - IMMEDIATE_ATTEMPTS
         return retries < 0 or self._waiting_for(now) >= _FIRST_WAIT * 2**retries
 
     def has_expired(self, now: datetime) -> bool:
-        """Say whether a report has been waiting for too long, however often it was tried."""
+        """Return whether a report has been waiting for too long, however often it was tried."""
         return self.attempts >= IMMEDIATE_ATTEMPTS and self._waiting_for(now) > LONGEST_WAIT
 
     def _waiting_for(self, now: datetime) -> timedelta:

@@ -273,7 +273,7 @@ def read_journal(study: str, subject: str, item: Item, cipher_key: bytes) -> Jou
 
 
 def verify(rows: Iterable[JournalRow], head: bytes) -> bool:
-    """Say whether journal rows, in order of version, are the whole chain that ends in `head`."""
+    """Return whether journal rows, in order of version, are the whole chain that ends in `head`."""
     previous = GENESIS
     for version, row in enumerate(rows, start=1):
         if (row.version, row.previous, row.hash) != (version, previous, row.expected_hash()):

@@ -43,7 +43,7 @@ class Senders:
     def put_list(
         self, study_id: str, senders: Sequence[Sender], principal: str, reason: str
     ) -> SenderList:
-        """Let these senders post from now on, and nobody else; everybody, if there are none."""
+        """Write the list of senders that may post from now on; without any, everybody may."""
         sender_list = SenderList(senders, Decision(stamp_text(self._now()), principal, reason))
         item: Item = key(keys.sender_list(study_id, sender_list.decision.at))
         item |= {name: text(value) for name, value in vars(sender_list.decision).items()}

@@ -42,7 +42,7 @@ def base_row(part: str) -> str:
 
 
 def fits_one_expression(change: Mapping[str, int]) -> bool:
-    """Say whether one expression can make a change of a row."""
+    """Return whether one expression can make a change of a row."""
     if len(change) <= EXPRESSION_CELLS:
         return True
     terms = sum(bool(cell_names.cell_attribute(name)[1]) for name in change)
@@ -158,7 +158,7 @@ def _below(part: str, step: str) -> str:
 
 
 def _next_parts(part: str) -> list[str]:
-    """Name the parts that are used where one is full."""
+    """Return the names of the parts that are used where one is full."""
     if part.endswith(_BESIDE) and _PART in part:
         return [_below(part, _BESIDE)]
     beside = [] if _PART in part else [_below(part, _BESIDE)]

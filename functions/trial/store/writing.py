@@ -184,7 +184,7 @@ class Recording:
         return replace(work, entries=erasures) if erasures else None
 
     def _is_ours(self, pending: PendingEntry) -> bool:
-        """Say whether the journal row of an entry was written by this call.
+        """Return whether the journal row of an entry was written by this call.
 
         The answer to a transaction may be lost although it committed. The hash of a journal row
         covers its stamp and its place in the chain, so only who wrote the row has tried that hash.
@@ -336,7 +336,7 @@ def _one_code_per_action(codes: Sequence[str], actions: int) -> Sequence[str]:
 
 
 def _only_journal_failed(transaction: Transaction, codes: Sequence[str]) -> bool:
-    """Say whether a single subject's journal row exists while its own row is as it was read."""
+    """Return whether a single subject's journal row exists while its own row is as it was read."""
     if len(transaction.updates) != 1:
         return False
     journal_rows = len(transaction.updates[0].new_entries)

@@ -53,7 +53,7 @@ def _happened(record: Record, subject: Subject, imputation: Imputation, cutoff: 
 
 
 def _as_known(record: Record, cutoff: int, died: int | None) -> Record:
-    """Take back an end after the cut-off; a fatal event without an end ended with the death."""
+    """Return a record without an end after the cut-off; a fatal event ends with death."""
     fatal, end = record.data.get("outcome") == FATAL, record.data.get("end")
     ended = dates.earliest(end) if end else died if fatal else None
     if ended is None or ended <= cutoff:
@@ -65,7 +65,7 @@ def _as_known(record: Record, cutoff: int, died: int | None) -> Record:
 
 
 def _not_yet_fatal(data: dict[str, Any]) -> dict[str, Any]:
-    """Take back the grade and the criterion that only the death gave.
+    """Return an event's data without the grade and the criterion that only the death gave.
 
     The grade before it is not known, so there is none. Whether the event is serious stays as it
     was judged: a cut must not make it harmless.

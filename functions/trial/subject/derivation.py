@@ -206,7 +206,7 @@ class Derivation:
         return days + 1 if days >= 0 else days
 
     def period_of(self, day: int) -> str | None:
-        """Name the period of the protocol that a day (ordinal) lies in."""
+        """Return the period of the protocol that a day (ordinal) lies in."""
         protocol_day = self.protocol_day(day)
         if protocol_day is None:
             return None

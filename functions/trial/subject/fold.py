@@ -69,7 +69,7 @@ class Outcome(Enum):
 
 
 def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
-    """Take an entry into account: in any order, and any number of times, the result is the same.
+    """Return a subject with an entry added: in any order, any number of times, the same result.
 
     The highest revision of a record counts whenever it arrives. A second content for a revision
     already accepted is a conflict: the first stays in force. An erasure takes the personal texts
@@ -98,7 +98,7 @@ def _is_content(digest: bytes, entry: Entry) -> bool:
 
 
 def _erased(subject: Subject) -> Subject:
-    """Take every personal text out; digests stay, for a repeat to be known."""
+    """Return a subject without personal texts; digests stay, so that repeats are recognised."""
     records = {
         key: replace(record, data=privacy.redacted(record.kind, record.data))
         for key, record in subject.records.items()

@@ -76,7 +76,7 @@ class Observation:
 
 
 def mean_of(observations: "Sequence[Observation]") -> Observation:
-    """Take the mean of results for one; what it is, `at` says: its value is that of the last."""
+    """Return the mean of results as one result; `at` says which: its value is that of the last."""
     return replace(observations[-1], text="", item={}, averaged=tuple(observations))
 
 
@@ -95,7 +95,7 @@ def _operator(operators: Sequence[str]) -> str:
 
 
 def read_result(text: str) -> tuple[str, Decimal] | None:
-    """Take a result as reported apart: operator and number, or None where it is no number."""
+    """Return operator and number of a result as reported; None where it is no number."""
     match = _RESULT.fullmatch(text)
     return (match[1] or "", Decimal(match[2])) if match else None
 

@@ -302,7 +302,7 @@ _OF_TIES = {"later": "last", "earlier": "first", "mean": "mean"}
 
 
 def _which(visit: Visit) -> str:
-    """Name the choice among what may count for a visit."""
+    """Return the name of the choice among what may count for a visit."""
     return _OF_TIES[visit.tie] if visit.choose == "closest" else visit.choose
 
 

@@ -99,7 +99,7 @@ def _after(request: Request) -> str:
 
 
 def _page[T](rows: Iterator[T], size: int) -> tuple[list[T], T | None]:
-    """Take so many rows, and the last of them if more follow."""
+    """Return so many rows, and the last of them if more follow."""
     page = list(islice(rows, size + 1))
     return page[:size], page[size - 1] if len(page) > size else None
 

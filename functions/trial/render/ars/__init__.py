@@ -51,7 +51,7 @@ def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) ->
 
 
 def _event(cut: Cut) -> Document:
-    """Name the event; its version rises with every revision that is accepted."""
+    """Return the reporting event; its version rises with every revision that is accepted."""
     limits = {"As of": cut.as_of, "Cut-off": cut.cutoff}
     sentences = [cut.completion.text, f"Cut {cut.id}, content {cut.content_root}"]
     sentences += [f"{name} {value}" for name, value in limits.items() if value]

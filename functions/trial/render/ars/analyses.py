@@ -133,7 +133,7 @@ class AnalysisCollector:
             )
 
     def _denominator(self, ref: AnalysisRef) -> str | None:
-        """Name the subset that percentages are of, where a clause can say which it is.
+        """Return the id of the subset that percentages are of, where a clause can say which it is.
 
         That is a part of the set, or of an arm of it: those of whom the answer is known.
         """
@@ -220,7 +220,7 @@ class AnalysisCollector:
         return variable
 
     def _subset(self, ref: AnalysisRef, row: TableRow) -> str | None:
-        """Name the subset that a row counts or measures, where a clause can say which it is."""
+        """Return the id of the subset that a row is of, where a clause can say which it is."""
         counted = ref.reference("count")
         clause = self._selected(row, counted)
         if clause is None:

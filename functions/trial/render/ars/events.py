@@ -61,7 +61,7 @@ def filter_of(row: TableRow) -> AdverseEventFilter | None:
 
 
 def sources_of(row: TableRow) -> list[str]:
-    """Name what a row of adverse events shows beside what its filter asks: terms, and how bad."""
+    """Return what a row of adverse events shows beside what its filter asks: terms, and how bad."""
     worst = row.worst or (row.terms.worst if row.terms else None)
     terms = row.terms.levels if row.terms else ()
     levels = dict.fromkeys("pt" if level == "group" else level for level in terms)

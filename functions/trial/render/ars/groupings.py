@@ -22,37 +22,37 @@ ARM_SOURCES = {"planned": ARM, "received": "received-arm"}
 
 
 def set_id(name: str) -> str:
-    """Name an analysis set."""
+    """Return the id of an analysis set."""
     return f"set/{name}"
 
 
 def grouping_of_columns(table: str) -> str:
-    """Name the grouping of a table's columns."""
+    """Return the id of the grouping of a table's columns."""
     return f"grouping/{table}/columns"
 
 
 def column_id(table: str, column: str) -> str:
-    """Name the group that a column shows."""
+    """Return the id of the group that a column shows."""
     return f"{grouping_of_columns(table)}/{column}"
 
 
 def grouping_of_arms(assigned: str) -> str:
-    """Name the grouping of arms as planned, or as received."""
+    """Return the id of the grouping of arms as planned, or as received."""
     return f"grouping/arm/{assigned}"
 
 
 def arm_id(assigned: str, arm: str) -> str:
-    """Name the group that an arm is."""
+    """Return the id of the group that an arm is."""
     return f"{grouping_of_arms(assigned)}/{arm}"
 
 
 def factor_id(table: str, row: str, factor: str) -> str:
-    """Name the grouping of what the rows of one rule are levels of."""
+    """Return the id of the grouping of what the rows of one rule are levels of."""
     return f"grouping/{table}/{row}/{factor}"
 
 
 def level_id(grouping: str, place: int) -> str:
-    """Name a level that the definition names; a value may be any text, its place is an id."""
+    """Return the id of a level: its place, as a value may be any text."""
     return f"{grouping}/{place}"
 
 
@@ -106,7 +106,7 @@ class Factors:
     """The groupings of the rows that rules give: by level, class before and after, term, visit."""
 
     def __init__(self, clauses: Clauses) -> None:
-        """Know what a definition's rows are by."""
+        """Keep what a definition's rows are grouped by."""
         self._clauses = clauses
         self._levels: dict[str, dict[str, str]] = {}
 

@@ -82,15 +82,15 @@ class Method:
         }
 
     def operation(self, statistic: str) -> str:
-        """Name the operation that gives a statistic."""
+        """Return the id of the operation that gives a statistic."""
         return f"{self.id}/{statistic}"
 
     def relation(self, statistic: str, role: str) -> str:
-        """Name the relation of a ratio to its numerator or denominator."""
+        """Return the id of the relation of a ratio to its numerator or denominator."""
         return f"{self.operation(statistic)}/{role.lower()}"
 
     def relations(self) -> list[tuple[str, str]]:
-        """Name the relations of all its ratios, each with its role."""
+        """Return the ids of the relations of all its ratios, each with its role."""
         return [(self.relation(name, role), role) for name in self.ratios for role in _ROLES]
 
     def written(self) -> Document:

@@ -78,7 +78,7 @@ def outputs(report: Report) -> list[Document]:
 
 
 def output_id(kind: str, name: str) -> str:
-    """Name an output."""
+    """Return the id of an output."""
     return f"output/{kind}/{name}"
 
 

@@ -67,7 +67,7 @@ class AnalysisRef:
 
 
 def _set_of(column: TableColumn | None, columns: Mapping[str, TableColumn]) -> str | None:
-    """Name the set of a column; of one that compares, the set that all it compares are of."""
+    """Return the set of a column; of one that compares, the set that all it compares are of."""
     if column is None or column.compare is None:
         return column.set if column else None
     sets = {columns[compared].set for compared in column.compare if compared in columns}

@@ -17,7 +17,7 @@ _FORMS = {
 
 
 def form(flow: Flow) -> str:
-    """Name the form of the flow: CONSORT's own is for parallel groups, others are adapted."""
+    """Return the form of the flow: CONSORT's own is for parallel groups, others are adapted."""
     return _form(flow)[0]
 
 
@@ -33,7 +33,7 @@ def _form(flow: Flow) -> tuple[str, str]:
 
 
 def name(box: Box) -> str:
-    """Name a box, with the arm it is of."""
+    """Return the name of a box, with its arm."""
     label = isolated(box.label)
     return f"{isolated(box.arm)}: {label}" if box.arm else label
 

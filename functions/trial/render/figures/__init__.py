@@ -38,7 +38,7 @@ def figure_svg(figure: Figure) -> Html:
 
 
 def _legend(canvas: Canvas, figure: Figure) -> None:
-    """Name the series beside samples of them, as many on a line as fit.
+    """Draw the names of the series beside samples of them, as many on a line as fit.
 
     A name of several lines has a row of the legend to itself.
     """

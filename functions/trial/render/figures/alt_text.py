@@ -23,7 +23,7 @@ def marks(figure: Figure) -> Iterator[Mark]:
 
 
 def name(series: Series) -> str:
-    """Name a series, with how many subjects it is about."""
+    """Return the name of a series, with its number of subjects."""
     label = isolated(series.label)
     return label if series.n is None else f"{label} (N = {series.n})"
 

@@ -91,7 +91,7 @@ def frame(canvas: Canvas, figure: Figure) -> Frame:
 
 
 def name_references(canvas: Canvas, figure: Figure, plot: Frame) -> None:
-    """Name the levels of reference at the right of the plot, where nothing else is drawn."""
+    """Draw the labels of the reference lines at the right of the plot: nothing else is there."""
     free = float("-inf")
     for level, label in sorted(figure.references, key=lambda reference: plot.y(reference[0])):
         lines = _name(label)

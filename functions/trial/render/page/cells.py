@@ -104,7 +104,7 @@ def _text(statistic: Statistic) -> str:
 
 
 def _take_count(texts: dict[str, str], column: Column) -> Line:
-    """Take a count with its share, and with its denominator where that is not the column's."""
+    """Return a count with its percentage, and with its denominator unless it is the column's."""
     n, size = texts.pop("n"), texts.pop("N", str(column.n))
     if "percent" not in texts:
         return Line("n", n)

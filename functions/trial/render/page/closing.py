@@ -58,7 +58,7 @@ def _method_row(row: Sequence[str]) -> Html:
 
 
 def listings(listings: Sequence[Listing], files: Sequence[str]) -> Iterator[Html]:
-    """Name the listings: their rows are in the workbook alone."""
+    """List the listings: their rows are in the workbook alone."""
     yield html('<section aria-labelledby="listings">\n<h2 id="listings">Listings</h2>\n')
     workbook = _link(WORKBOOK) if WORKBOOK in files else html("the workbook")
     if listings:

@@ -40,7 +40,9 @@ class LaidOutRow:
     """Whether rows that are indented further follow it."""
 
     def labels(self, heads: Iterable[ColumnHead]) -> tuple[str, ...]:
-        """Name the results that take a line each; P values do not: their column's head names them.
+        """Return the labels of the results that take a line each.
+
+        P values do not: their column's head names them.
 
         A row that has nothing but P values still has one line, for them to stand in.
         """
@@ -85,7 +87,7 @@ def _row_lines(row: Row, columns: Mapping[str, Column]) -> RowLines:
 
 
 def _labels(column: Column, rows: Iterable[RowLines]) -> tuple[str, ...]:
-    """Name every result that a column has in any row."""
+    """Return the label of every result that a column has in any row."""
     return in_reading_order(line.label for row in rows for line in row.get(column.id, ())) or ("",)
 
 

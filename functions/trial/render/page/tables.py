@@ -53,7 +53,7 @@ def _caption(grid: Grid, anchor: Html, state: str) -> Html:
 
 
 def _heads(table_layout: TableLayout) -> Iterator[Html]:
-    """Name the columns and, under those that need it, the results that stand side by side."""
+    """Write the heads of the columns and, where needed, of the results side by side."""
     double = any(len(head.labels) > 1 for head in table_layout.heads)
     corner = html('<td rowspan="2"></td>') if double else html("<td></td>")
     statistic = html('<th scope="col" class="statistic">Statistic</th>')
@@ -183,7 +183,7 @@ def _method(method: str, grid: Grid, cells: list[Cell]) -> Html:
 
 
 def _scope(method: str, grid: Grid, cells: list[Cell]) -> Html:
-    """Name the columns that a method is of or, where columns have several methods, the rows."""
+    """Write which columns a method is of or, where columns have several methods, the rows."""
     if all(cell.method == method for cell in cells):
         return EMPTY
     columns = {cell.column for cell in cells if cell.method == method}

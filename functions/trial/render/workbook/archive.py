@@ -115,7 +115,7 @@ def _application() -> bytes:
 
 
 def _relative(name: str, data: bytes) -> bytes:
-    """Name the parts of a list of relationships by where they are from the part that has them.
+    """Rewrite the targets of a list of relationships as where they are from the part that has them.
 
     openpyxl names them from the archive's root, and some viewers then leave a chart out.
     """

@@ -48,7 +48,7 @@ class Bucket:
             return None
 
     def exists(self, key: str) -> bool:
-        """Say whether there is an object."""
+        """Return whether there is an object."""
         try:
             with transient_as_unavailable():
                 self._client.head_object(Bucket=self.name, Key=key)

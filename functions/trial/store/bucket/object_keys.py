@@ -29,6 +29,6 @@ def changes_prefix(cut_name: str, report_id: str) -> str:
 
 
 def is_retained(prefix: str) -> bool:
-    """Say whether files of a prefix are kept: those of requested cuts, never those of live."""
+    """Return whether files of a prefix are kept: those of requested cuts, never those of live."""
     kind, _, name = prefix.partition("/")
     return kind == CUTS or (kind == AUDIT and name not in {"", LIVE})

@@ -52,7 +52,7 @@ def _numeric(scope: Scope) -> Sequence[str]:
 
 
 def categories(definition: JsonObject) -> Sequence[str]:
-    """Name what sorts subjects: the arm, facts of enrolment, strata, classes."""
+    """Return the names of what sorts subjects: the arm, facts of enrolment, strata, classes."""
     name_lists = (
         sorted(members(definition, section)) for section in ("characteristics", "strata", "classes")
     )
@@ -130,13 +130,13 @@ def _boxes(scope: Scope) -> Sequence[str]:
 
 
 def _kind_of(scope: Scope) -> str | None:
-    """Name the kind of record whose fields a part asks for."""
+    """Return the kind of record whose fields a part asks for."""
     kind = scope.own.get("recorded", scope.own.get("records"))
     return kind if isinstance(kind, str) and kind in KINDS else None
 
 
 def fields_of(scope: Scope) -> Sequence[str] | None:
-    """Name the fields of the records that a part is of, or of what is measured."""
+    """Return the fields of the records that a part is of, or of what is measured."""
     if (kind := _kind_of(scope)) is not None:
         return [name for name, field in fields_of_kind(kind).items() if field.form != "parts"]
     return list(Circumstances.model_fields) if "parameter" in scope.own else None

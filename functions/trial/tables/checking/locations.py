@@ -56,7 +56,7 @@ def _down(definition: Any, pointer: str) -> Iterator[tuple[Any, str]]:  # noqa: 
 
 
 def _id(inside: list[Any], part: str) -> str:
-    """Name a member of a list by its id, or else by its place, from 1."""
+    """Return the id of a member of a list, or else its place, from 1."""
     place = int(part) if part.isdigit() else len(inside)
     member = inside[place] if place < len(inside) else None
     id_ = member.get("id") if isinstance(member, dict) else None
@@ -64,7 +64,7 @@ def _id(inside: list[Any], part: str) -> str:
 
 
 def _one(section: str) -> str:
-    """Name one of what a section lists."""
+    """Return the noun for one of what a section lists."""
     return _SINGULAR.get(section, section.removesuffix("s").replace("_", " "))
 
 

@@ -78,7 +78,7 @@ def _limit(marks: list[Any], name: str) -> Decimal | None:
 
 
 def _bare(hint: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 (a type's form)
-    """Take a type apart: what its values, or those of its list, are; and what is said of them."""
+    """Return the types of a type's values, or of those of its list, and their annotations."""
     if get_origin(hint) is Annotated:
         kinds, marks = _bare(get_args(hint)[0])
         metadata = [
@@ -117,7 +117,7 @@ def ids(part: JsonObject, name: str) -> list[str]:
 
 
 def treatments(definition: JsonObject) -> list[str] | None:
-    """Name what a dose may be of; None where no arm says what it gives."""
+    """Return what a dose may be of; None where no arm says what it gives."""
     names = [
         treatment for arm in parts(definition, "arms") for treatment in texts(arm, "treatments")
     ]
@@ -125,7 +125,7 @@ def treatments(definition: JsonObject) -> list[str] | None:
 
 
 def reported_parameters(definition: JsonObject) -> list[str]:
-    """Name the parameters that are reported, and not derived from another."""
+    """Return the parameters that are reported, and not derived from another."""
     return [
         name
         for name, parameter in members(definition, "parameters").items()
@@ -237,7 +237,7 @@ def number_error(text: str, limits: Limits) -> str | None:
 
 
 def vocabulary_fields(kind: str) -> Iterator[str]:
-    """Name the fields of a kind's records that hold words, so that they may have a vocabulary."""
+    """Yield the fields of a kind's records that hold words, so that they may have a vocabulary."""
     fields_by_name = {
         **fields_of_kind(kind),
         **(measured_fields() if kind == "visit.recorded" else {}),

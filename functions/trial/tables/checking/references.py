@@ -226,7 +226,7 @@ def _rows(table: JsonObject, definition: JsonObject) -> Iterator[str]:
 
 
 def _given_by(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
-    """Name the rows that a row gives beside itself; None where they come with the data."""
+    """Return the rows that a row gives beside itself; None where they come with the data."""
     if row.get("visits") is not None:
         visits = ids(definition, "visits")
         return visits if row["visits"] == "all" else [str(visit) for visit in row["visits"]]
@@ -314,7 +314,7 @@ def _source(reference: NamedReference) -> Iterator[FieldError]:
 
 
 def _sources(records: str) -> tuple[Sequence[str], Sequence[str]]:
-    """Name what a listing of some records can show, and which of that are their dates."""
+    """Return what a listing of some records can show, and which of that are their dates."""
     if records not in KINDS:
         field_names = list(items.fields(records))
         observed = list(facts.OBSERVATION) if items.parameters_of(records) else []
