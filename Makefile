@@ -127,8 +127,8 @@ verify: $(READY) ## check documents against journals: DIR=out/cut KEY=signing-ke
 
 ##@ Maintain
 
-build: $(READY) ## build for AWS (arm64), into .aws-sam/build
-	@$(SAM) build --config-env production
+build: $(READY) ## build for AWS, into .aws-sam/build: arm64, or ARCHITECTURE=x86_64
+	@$(SAM) build --config-env production $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 invoke: $(READY) ## one Lambda event in a container: make invoke EVENT=events/api/get-summary.json
 	@$(LOCAL) invoke "$(EVENT)"

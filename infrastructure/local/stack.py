@@ -28,7 +28,7 @@ _TEMPLATE = ROOT / "template.yaml"
 _FUNCTIONS = ROOT / "functions"
 SAMCONFIG = ROOT / "samconfig.toml"
 _BUILDS = STATES / "build"
-_BUILDS_KEPT = 3
+_BUILDS_KEPT = 4
 _DESCRIPTION = "stack.json"
 VARIABLES, SIGNING_KEY = "env.json", "signing-key.pem"
 _LOCAL = ("--config-env", "local")
@@ -109,13 +109,17 @@ def aws(service: str, endpoint: str) -> Any:  # noqa: ANN401 - clients are made 
     )
 
 
-def build() -> Path:
-    """Return the built template for today's sources; build it unless that was done before."""
+def build(processor: str = "") -> Path:
+    """Return the built template for today's sources; build it unless that was done before.
+
+    It is for this machine's processor unless another is named: sam fetches wheels of that one.
+    """
+    processor = processor or architecture()
     _BUILDS.mkdir(parents=True, exist_ok=True)
     with _locked(_BUILDS / "lock"):
-        target = _BUILDS / _sources_digest()
+        target = _BUILDS / _sources_digest(processor)
         if not (target / "template.yaml").exists():
-            _sam_build(target)
+            _sam_build(target, processor)
             _drop_old_builds()
         os.utime(target)
     return target / "template.yaml"
@@ -157,9 +161,9 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _sources_digest() -> str:
+def _sources_digest(processor: str) -> str:
     """Return the digest of what a build is made from, with the Python that will run it."""
-    digest = hashlib.sha256(f"{sys.version_info[:2]} {platform.machine()}".encode())
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {processor}".encode())
     files = [_TEMPLATE, *(path for path in _FUNCTIONS.rglob("*") if path.is_file())]
     for path in sorted(files):
         if path.suffix != ".pyc":
@@ -168,13 +172,13 @@ def _sources_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _sam_build(target: Path) -> None:
+def _sam_build(target: Path, processor: str) -> None:
     """Build next to `target` and move it there whole: an interrupted build is never taken."""
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.rmtree(target, ignore_errors=True)
     where = [f"--template-file={_TEMPLATE}", f"--build-dir={unfinished}"]
-    _sam(["build", *where, "--parameter-overrides", *parameters()])
+    _sam(["build", *where, "--parameter-overrides", *parameters(processor)])
     unfinished.rename(target)
 
 
@@ -184,11 +188,11 @@ def _drop_old_builds() -> None:
         shutil.rmtree(template.parent)
 
 
-def parameters() -> list[str]:
-    """Return samconfig's local parameters, for the processor of this machine."""
+def parameters(processor: str = "") -> list[str]:
+    """Return samconfig's local parameters, for this machine's processor or another."""
     with SAMCONFIG.open("rb") as file:
         overrides: str = tomllib.load(file)["local"]["deploy"]["parameters"]["parameter_overrides"]
-    return [*overrides.split(), f"Architecture={architecture()}"]
+    return [*overrides.split(), f"Architecture={processor or architecture()}"]
 
 
 def architecture() -> str:
