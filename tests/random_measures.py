@@ -87,9 +87,13 @@ class Trial:
         }  # fmt: skip
         if rng.random() < 0.4:
             reported["units"] = {"v": rng.choice(FACTORS)}
-        derived = {"x-log": "log10_of", "x-ratio": "upper_limits_of"}
+        derived = {
+            "x-log": {"log10_of": "x"},
+            "x-ratio": {"upper_limits_of": "x"},
+            "x-made": {"formula": "(2 * x + 1) / 3 - x / upper(x)"},
+        }
         self.parameters = {"x": reported} | {
-            name: derived_precision(rng) | {"label": name, "unit": name, of: "x"}
+            name: derived_precision(rng) | {"label": name, "unit": name} | of
             for name, of in derived.items()
         }
         self.averages = rng.random() < 0.3
@@ -149,6 +153,9 @@ class Trial:
         if parameter == "x-ratio":
             return self.ruled(parameter, result.part(self.parameters) / Fraction(result.high))
         value = result.number(self.parameters)
+        if parameter == "x-made":
+            made = (2 * value + 1) / 3 - result.part(self.parameters) / Fraction(result.high)
+            return self.ruled(parameter, made)
         return None if value <= 0 else self.ruled(parameter, log10(value))
 
     def ruled(self, parameter: str, value: Fraction) -> Fraction:

@@ -48,6 +48,12 @@ WHOLE: dict[str, Any] = json.loads(
         [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"]},
          {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t",
           "interval": {"level": 0.9, "limits": "upper"}}],
+        parameters={
+            "bmi": {"label": "BMI", "unit": "kg/m2", "formula": "weight / (cd4 / 100) ^ 2",
+                    "carried": ["cd4"], "together": "visit", "replicates": "mean", "places": 1},
+            "limits": {"label": "L", "unit": "1", "formula": "cd4 / upper(cd4) - previous(bmi)"},
+            "warm": {"label": "Warm", "unit": "C", "units": {"F": "(x - 32) * 5 / 9"}},
+        },
         measures={
             "days": {"days": {"start": "first-dose", "end": {"recorded": "death.reported"}}},
             "doses": {"records": "dose.administered", "where": {"treatment": ["drug"]}},

@@ -64,6 +64,9 @@ WHOLE: dict[str, Any] = deepcopy(dict(TINY)) | deepcopy(PARALLEL)
 WHOLE["visits"][1]["schedule"] = "own"
 WHOLE["characteristics"]["score"]["places"] = 2
 WHOLE["parameters"]["viral-load"]["places"] = 2
+WHOLE["parameters"]["made"] = {
+    "label": "Made", "unit": "u", "formula": "cd4 / upper(cd4) + weight", "carried": ["weight"],
+}  # fmt: skip
 WHOLE |= {
     "measures": WHOLE["measures"] | {
         "lowest": {"parameter": "cd4", "after_first_dose": "lowest"},
@@ -162,6 +165,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
             "label": "Load", "unit": "copies", "units": {}, "minimum": 1, "maximum": 9,
             "places": 3, "rounded": True, "decimals": 1, "below_quantification": "half"},
         "parameters/viral-load-log10": {"log10_of": "cd4"},
+        "parameters/made": {"formula": "cd4 + previous(weight)", "together": "visit",
+                            "replicates": "mean", "carried": [], "places": 4},
         "parameters/weight": {"upper_limits_of": "cd4"}},
     Baseline: {"baselines/control": {"visit": "day-7"}},
     Measure: {

@@ -311,7 +311,8 @@ UNMARKED = frozenset(
      "Definition.placebo", "Definition.registry", "Definition.strata", "Definition.study",
      "Definition.vocabularies", "Discrepancies.off", "Discrepancies.only",
      "KeyResultDefinition.rule", "KeyResultDefinition.unit", "ListingDefinition.dataset",
-     "Parameter.unit", "Parameter.units.key", "TermGroup.broad", "TermGroup.terms",
+     "Parameter.unit", "Parameter.units",
+     "Parameter.units.key", "TermGroup.broad", "TermGroup.terms",
      "Visit.schedule")
 )  # fmt: skip
 """Texts that are for readers, that declare what may be named, or whose model knows them itself."""

@@ -24,6 +24,7 @@ from trial.definition.design import (
     Parameter,
     Period,
     Visit,
+    check_no_circle,
     check_no_overlap,
 )
 from trial.definition.discrepancies import Discrepancies
@@ -68,7 +69,7 @@ class Definition(Model):
     strata: dict[Name, Annotated[list[Term], AfterValidator(check_unique)]] = {}
     samples_after_discontinuation: bool = False
     characteristics: dict[Name, Characteristic] = {}
-    parameters: dict[Name, Parameter] = {}
+    parameters: Annotated[dict[Name, Parameter], AfterValidator(check_no_circle)] = {}
     baselines: dict[Name, Baseline] = {}
     outcomes: list[str] = []
     vocabularies: Vocabularies = {}

@@ -1,15 +1,28 @@
 """How a trial is laid out: calendar, arms, periods, visits, and what is recorded and measured."""
 
-from decimal import Decimal
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from math import inf
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from trial.definition.base import Day, Model, Name, RefersTo, Term, VisitName, check_unique
-from trial.definition.precision import Measured, Precision, decimals_of
+from trial.definition import formulas
+from trial.definition.base import (
+    Day,
+    Model,
+    Name,
+    ParameterName,
+    RefersTo,
+    Term,
+    VisitName,
+    check_unique,
+)
+from trial.definition.precision import MAX_STORED_PLACES, Measured, Precision
 from trial.events import fields
 
 
@@ -121,27 +134,59 @@ class Characteristic(Measured):
     unit: str = ""
 
 
+def _as_number(value: object) -> object:
+    """Take a text that is a number for one: other texts are formulas."""
+    try:
+        return Decimal(value) if isinstance(value, str) else value
+    except InvalidOperation:
+        return value
+
+
+def _converts(factor: Decimal | str) -> Decimal | str:
+    if isinstance(factor, str):
+        formulas.conversion(factor)
+    return factor
+
+
+def _can_be_read(text: str) -> str:
+    formulas.parsed(text)
+    return text
+
+
+_UnitConversion = Annotated[Decimal | str, BeforeValidator(_as_number), AfterValidator(_converts)]
+_OF_FORMULAS = ("together", "replicates", "carried")
+_OF_REPORTED = ("units", "minimum", "maximum", "rounded", "below_quantification")
+
+
 class Parameter(Measured):
     """Something measured: units, precision, and what a value beyond quantification counts as.
 
     It is reported, or derived from one that is: its logarithm, or multiples of the upper limit
-    of the laboratory's reference range. `units` are further units in which it may be reported, and
-    their factor into `unit`. What lies outside `minimum` and `maximum` is refused, and what has
-    more decimals than `places`; a derived value is rounded to them where they are given, and kept
-    more finely than it is printed where they are not.
+    of the laboratory's reference range; or a `formula` makes it of several that belong together:
+    those of one moment, day or recorded visit, of `replicates` one or their mean; one that is
+    `carried` need not be there, its last result up to then counts. `units` are further units in
+    which it may be reported, and their factor into `unit`, or a formula of x. What lies outside
+    `minimum` and `maximum` is refused, and what has more decimals than `places`; a derived value
+    is rounded to them where they are given, and kept more finely than it is printed where they are
+    not.
     """
 
     label: str
     unit: str
-    units: dict[str, Decimal] = {}
+    units: dict[str, _UnitConversion] = {}
     log10_of: Annotated[Name, RefersTo("reported parameter")] | None = None
     upper_limits_of: Annotated[Name, RefersTo("reported parameter")] | None = None
+    formula: Annotated[str, AfterValidator(_can_be_read), RefersTo("formula")] | None = None
+    together: Literal["moment", "day", "visit"] = "day"
+    replicates: Literal["last", "first", "mean", "highest", "lowest"] = "last"
+    carried: Annotated[list[ParameterName], AfterValidator(check_unique)] = []
     below_quantification: Literal["lloq", "half"] = "lloq"
 
     @model_validator(mode="after")
     def _one_source(self) -> "Parameter":
-        if self.log10_of is not None and self.upper_limits_of is not None:
-            raise ValueError("takes `log10_of` or `upper_limits_of`, not both")
+        sources = (self.log10_of, self.upper_limits_of, self.formula)
+        if sum(source is not None for source in sources) > 1:
+            raise ValueError("takes one of `log10_of`, `upper_limits_of` and `formula`")
         if self.derived_from is not None and self.rounded:
             raise ValueError(
                 "takes no `rounded`: a derived value is rounded to its `places`, if given"
@@ -149,15 +194,52 @@ class Parameter(Measured):
         return self
 
     @model_validator(mode="after")
+    def _of_its_form(self) -> "Parameter":
+        stray = _OF_FORMULAS if self.formula is None else _OF_REPORTED
+        if names := [name for name in stray if name in self.model_fields_set]:
+            other = "without a formula" if self.formula is None else "of a formula"
+            raise ValueError(f"a parameter {other} takes no {', '.join(names)}")
+        if self.formula is None:
+            return self
+        named = formulas.operands(self.expression)
+        if unnamed := [name for name in self.carried if name not in named]:
+            raise ValueError(f"carries what its formula does not name: {', '.join(unnamed)}")
+        if set(named) <= set(self.carried):
+            raise ValueError("must have an operand in its formula that is not carried")
+        return self
+
+    @model_validator(mode="after")
     def _units_convert(self) -> "Parameter":
         for name, factor in self.units.items():
-            if not factor.is_finite() or factor <= 0:
+            if isinstance(factor, Decimal) and (not factor.is_finite() or factor <= 0):
                 raise ValueError(f"the factor of unit {name} must be greater than 0")
-            if name == self.unit and factor != 1:
+            if name == self.unit and self.conversions[name] != formulas.Conversion(Fraction(1)):
                 raise ValueError(
                     f"{name} is the unit that results are kept in: its factor must be 1"
                 )
         return self
+
+    @cached_property
+    def conversions(self) -> Mapping[str, formulas.Conversion]:
+        """How each of `units` converts into `unit`."""
+        return {
+            name: (
+                formulas.Conversion(Fraction(factor))
+                if isinstance(factor, Decimal)
+                else formulas.conversion(factor)
+            )
+            for name, factor in self.units.items()
+        }
+
+    @cached_property
+    def expression(self) -> formulas.Node:
+        """The formula as a tree."""
+        return formulas.parsed(self.formula or "")
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether it is made of results of other parameters, and not reported."""
+        return self.derived_from is not None or self.formula is not None
 
     @property
     def derived_from(self) -> str | None:
@@ -167,11 +249,37 @@ class Parameter(Measured):
     @cached_property
     def precision(self) -> Precision:
         """How finely a value is kept and printed: with what a conversion and a half add to it."""
-        if self.derived_from is not None:
+        if self.formula is not None and self.places is not None:
+            return self._ruled(self.places)
+        if self.is_derived:
             return self._derived()
-        converted = max(map(decimals_of, self.units.values()), default=0)
+        decimals = [conversion.decimals for conversion in self.conversions.values()]
+        converted = max(MAX_STORED_PLACES if n is None else n for n in (0, *decimals))
         halved = self.below_quantification == "half"
-        return self._reported(self.result_places + converted + halved)
+        return self._reported(self.result_places + converted + halved, endless=None in decimals)
+
+
+def check_no_circle(parameters: dict[str, Parameter]) -> dict[str, Parameter]:
+    """Refuse formulas that are made of each other in a circle, or in a long chain."""
+    sources = {
+        name: set(formulas.operands(parameter.expression))
+        for name, parameter in parameters.items()
+        if parameter.formula is not None
+    }
+    try:
+        order = list(TopologicalSorter(sources).static_order())
+    except CycleError as error:
+        raise ValueError(f"are made of each other: {', '.join(error.args[1])}") from None
+    length = dict.fromkeys(order, 0)
+    for name in order:
+        length[name] = max((length[source] + 1 for source in sources.get(name, ())), default=0)
+        if length[name] > MAX_DERIVATIONS:
+            raise ValueError(f"are made of each other more than {MAX_DERIVATIONS} times: {name}")
+    return parameters
+
+
+MAX_DERIVATIONS = 20
+"""Parameters of which each is made of the next."""
 
 
 class Baseline(Model):

@@ -119,8 +119,11 @@ class Measured(Model):
         """How finely a number as reported is kept and printed."""
         return self._reported(self.result_places)
 
-    def _reported(self, places: int) -> Precision:
-        """Keep a number whole; of one with too many decimals for that, more than are printed."""
+    def _reported(self, places: int, *, endless: bool = False) -> Precision:
+        """Keep a number whole; of one with too many decimals for that, more than are printed.
+
+        An `endless` one, of a unit that converts by thirds, say, has no last decimal.
+        """
         decimals = self._decimals(min(self.places or 0, _MAX_DECIMALS))
         if self.rounded and self.places is not None:
             places = self.places
@@ -128,12 +131,19 @@ class Measured(Model):
             self._value_decimals(decimals),
             min(self._tally_decimals(decimals), places),
         )
-        if places <= MAX_STORED_PLACES:
+        if places <= MAX_STORED_PLACES and (self.rounded or not endless):
             return Precision(places, decimals, tally_decimals, value_decimals, rounded=self.rounded)
         kept_places = max(NONTERMINATING_PLACES, self.result_places)
         return Precision(
             kept_places, decimals, tally_decimals, value_decimals, nonterminating=True, exact=False
         )
+
+    def _ruled(self, places: int) -> Precision:
+        """Keep what is rounded to places by a rule of the study: then these are all its digits."""
+        decimals = self._decimals(min(places, _MAX_DECIMALS))
+        tally_decimals = min(self._tally_decimals(decimals), places)
+        value_decimals = self._value_decimals(decimals)
+        return Precision(places, decimals, tally_decimals, value_decimals, rounded=True)
 
     def _derived(self) -> Precision:
         """Keep what has no last decimal: the places that are given are a rule of the study."""

@@ -145,7 +145,7 @@ def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
 
 def _result(study: Study, item: Mapping[str, Any], pointer: str) -> Iterator[FieldError]:
     parameter = study.definition.parameters.get(item["parameter"])
-    if parameter is None or parameter.derived_from is not None:
+    if parameter is None or parameter.is_derived:
         yield FieldError(f"{pointer}/parameter", "is not a reported parameter of this study")
         return
     for name, detail in result_errors(parameter, item.get("unit"), item["result"]):

@@ -17,11 +17,12 @@ from trial.events import dates
 from trial.events.kinds import DECIDING_DATE, is_contact
 from trial.subject import adverse_events
 from trial.subject.adverse_events import AdverseEvent, Treatment
+from trial.subject.choosing import UndecidedChoice
 from trial.subject.fold import Key, Record, Subject, blinded
 from trial.subject.imputation import Dated, Imputation
 from trial.subject.ordering import by_date
 from trial.subject.results import Observation
-from trial.subject.series import Reported, Series, SeriesCache, UndecidedChoice
+from trial.subject.series import Reported, Series, SeriesCache
 
 _ALWAYS = 10**7
 """A day (ordinal) after every date: the end of a window that stays open."""
@@ -221,6 +222,18 @@ class Derivation:
         """Return the results of a parameter, or those of them that were obtained in one way."""
         cache = self._series.setdefault((parameter, where), SeriesCache())
         return Series(self, parameter, where, cache)
+
+    def observations(self, parameter: str, where: Selection) -> list[Observation]:
+        """List the results of a parameter that were obtained in some way, in their order."""
+        return self.series(parameter, where).observations
+
+    def fact(self, name: str) -> Any:  # noqa: ANN401 (as posted)
+        """Return what was recorded of a characteristic at enrolment; None where it is not known."""
+        if self.enrolment is None:
+            return None
+        data = self.enrolment.data
+        defined = name in self.rules.characteristics
+        return data.get("characteristics", {}).get(name) if defined else data.get(name)
 
     def reported(self, parameter: str) -> list[Reported]:
         """List the results of a parameter that is reported, in no particular order."""

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
 from functools import lru_cache, reduce
 from typing import Any
 
 from trial.definition.design import Parameter
+from trial.definition.formulas import Conversion
 from trial.definition.precision import Measured, Precision, decimals_of
 
 _RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,18})?)\s*", re.ASCII)
@@ -123,14 +125,14 @@ def read_value(
     unit = item.get("unit") or reported.unit
     if unit != reported.unit and unit not in reported.units:
         return None
-    factor = reported.units.get(unit, Decimal(1))
+    conversion = reported.conversions.get(unit, _AS_IT_IS)
     if counts_as.upper_limits_of is not None:
         if not limit or limit <= 0:
             return None
-        factor = Decimal(1)  # the limit is in the unit of the result
+        conversion = _AS_IT_IS  # the limit is in the unit of the result
     return _value(
         item["result"],
-        factor,
+        conversion,
         limit if counts_as.upper_limits_of is not None else None,
         reported.below_quantification,
         counts_as.precision,
@@ -141,7 +143,7 @@ def read_value(
 @lru_cache(maxsize=8192)
 def _value(
     result: str,
-    factor: Decimal,
+    conversion: Conversion,
     limit: Decimal | None,
     rule: str,
     precision: Precision,
@@ -153,7 +155,7 @@ def _value(
     if read is None:
         return None
     operator, number = read
-    bound = EXACT.multiply(number, factor)
+    bound = _converted(number, conversion)
     if limit is not None:
         bound = EXACT.divide(bound, limit)
     halved = operator.startswith("<") and rule == "half"
@@ -166,6 +168,37 @@ def _value(
     return value_of(number, precision, operator=operator, bound=to_units(bound, precision.places))
 
 
+_AS_IT_IS = Conversion(Fraction(1))
+
+
+def converted(number: Decimal, unit: str | None, parameter: Parameter) -> Fraction | None:
+    """Return a number in a parameter's own unit; None where it is in one that is not known."""
+    unit = unit or parameter.unit
+    if unit != parameter.unit and unit not in parameter.units:
+        return None
+    conversion = parameter.conversions.get(unit, _AS_IT_IS)
+    return Fraction(number) * conversion.factor + conversion.offset
+
+
+def _converted(number: Decimal, conversion: Conversion) -> Decimal:
+    """Convert a number; what ends keeps every digit."""
+    if conversion is _AS_IT_IS:
+        return number
+    exact = Fraction(number) * conversion.factor + conversion.offset
+    return EXACT.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+
+
+def rounded_value(number: Fraction, precision: Precision) -> Value:
+    """Bring an exact number to its last place, half up (ties away from zero)."""
+    scaled = abs(number) * 10**precision.places
+    units = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    units = -units if number < 0 else units
+    if precision.exact:
+        return Value(units)
+    unrounded = EXACT.divide(Decimal(number.numerator), Decimal(number.denominator))
+    return Value(units, number=unrounded)
+
+
 def result_errors(parameter: Parameter, unit: str | None, result: str) -> Iterator[tuple[str, str]]:
     """Return why a parameter takes no such result: the field that is wrong, and what about it."""
     is_known_unit = unit is None or unit == parameter.unit or unit in parameter.units
@@ -176,8 +209,8 @@ def result_errors(parameter: Parameter, unit: str | None, result: str) -> Iterat
     if read is None:
         yield "result", "must be a number, or a number after <, <=, > or >="
     elif is_known_unit:
-        converted = EXACT.multiply(read[1], parameter.units.get(unit or "", Decimal(1)))
-        for detail in limit_errors([converted, read[1]], parameter):
+        own_unit = _converted(read[1], parameter.conversions.get(unit or "", _AS_IT_IS))
+        for detail in limit_errors([own_unit, read[1]], parameter):
             yield "result", detail
 
 

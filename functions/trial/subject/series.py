@@ -6,9 +6,8 @@ said (`UndecidedChoice`).
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from operator import attrgetter
 from typing import Any, Protocol
 
@@ -18,9 +17,21 @@ from trial.definition.study import Study
 from trial.definition.usage import CARRIED
 from trial.events import dates
 from trial.events.fields import term
+from trial.subject.choosing import (
+    ANY,
+    CHOICES,
+    UndecidedChoice,
+    accession,
+    choice_of,
+    differing,
+    in_time,
+    moment,
+    untold,
+    which,
+)
+from trial.subject.combining import Combination
 from trial.subject.fold import Record
-from trial.subject.ordering import natural_order
-from trial.subject.results import Observation, mean_of, read_value
+from trial.subject.results import Observation, read_value
 
 _day = attrgetter("day")
 Reported = tuple[Record, str, int, Mapping[str, Any]]
@@ -28,15 +39,6 @@ Reported = tuple[Record, str, int, Mapping[str, Any]]
 its place among the record's results, and the result."""
 _COLLECTED = {"lab.result.reported": "collected", "visit.recorded": "date"}
 """The field that says when the results of a record were collected."""
-
-
-@dataclass(frozen=True)
-class UndecidedChoice:
-    """What the records leave open: `name` says what was chosen; the ids of the records decided."""
-
-    name: str
-    records: tuple[str, ...]
-    day: int | None
 
 
 class SubjectCourse(Protocol):
@@ -54,6 +56,12 @@ class SubjectCourse(Protocol):
 
     def reported(self, parameter: str) -> Sequence[Reported]:
         """List the results of a parameter that is reported."""
+
+    def observations(self, parameter: str, where: Selection) -> Sequence[Observation]:
+        """List the results of a parameter that were obtained in some way, in their order."""
+
+    def fact(self, name: str) -> Any:  # noqa: ANN401 (as posted)
+        """Return what was recorded of a characteristic at enrolment."""
 
     def counts(self, observation: Observation) -> bool:
         """Return whether a sample may count."""
@@ -111,6 +119,8 @@ class Series:
     def _observed(self) -> list[Observation]:
         parameters = self._course.study.definition.parameters
         counted = parameters[self._parameter]
+        if counted.formula is not None:
+            return sorted(self._combination().results(), key=accession)
         source = counted.derived_from or self._parameter
         observations = []
         for record, visit, place, item in self._course.reported(source):
@@ -123,8 +133,15 @@ class Series:
                 observations.append(
                     Observation(record.record, collected, day, text, value, visit, place, item)
                 )
-        observations.sort(key=_moment)
-        return observations if _in_time(observations) else sorted(observations, key=_accession)
+        observations.sort(key=moment)
+        return observations if in_time(observations) else sorted(observations, key=accession)
+
+    def _combination(self) -> Combination:
+        course = self._course
+        parameters = course.study.definition.parameters
+        return Combination(
+            parameters[self._parameter], parameters, self._where, course.observations, course.fact
+        )
 
     def _selects(self, item: Mapping[str, Any]) -> bool:
         return all(term(item.get(name) or "") in values for name, values in self._where)
@@ -132,7 +149,7 @@ class Series:
     def at_visit(self, visit: Visit) -> Observation | None:
         """Choose a visit's result, as the definition says; of one without a window, of its own."""
         if visit.id not in self._chosen:
-            self._chosen[visit.id] = _choice(visit)(self._nearest(visit))
+            self._chosen[visit.id] = choice_of(visit)(self._nearest(visit))
         return self._chosen[visit.id]
 
     def _nearest(self, visit: Visit) -> list[Observation]:
@@ -193,7 +210,7 @@ class Series:
 
     def after_first_dose(self, choice: str) -> Observation | None:
         """Find the first, last, highest or lowest result taken after the first dose."""
-        return _CHOICES[choice](self._after(self._course.first_dose))
+        return CHOICES[choice](self._after(self._course.first_dose))
 
     def _after(self, start: str | None) -> list[Observation]:
         return [
@@ -220,7 +237,7 @@ class Series:
         for earlier in self._course.before(visit):
             chosen = self.at_visit(earlier)
             if chosen is not None and id(chosen.sources[-1]) in eligible:
-                latest = max(chosen, latest or chosen, key=_moment)
+                latest = max(chosen, latest or chosen, key=moment)
         return latest
 
     def _start(self, baseline: str) -> str | None:
@@ -236,14 +253,17 @@ class Series:
 
     def undecided(self, places: Iterable[str]) -> Iterator[UndecidedChoice]:
         """Yield the choices, of visits, baselines, first or last results, that only ids decide."""
-        if _in_time(self.observations) and not any(
+        parameter = self._course.study.definition.parameters[self._parameter]
+        label = parameter.label
+        if parameter.formula is not None:
+            yield from self._combination().undecided(label)
+        if in_time(self.observations) and not any(
             observation.visit for observation in self.observations
         ):
             return
-        label = self._course.study.definition.parameters[self._parameter].label
         for place in places:
             for name, candidates, choice in self._choices(place):
-                yield from _differing(f"{label}, {name}", _untold(candidates, choice))
+                yield from differing(f"{label}, {name}", untold(candidates, choice))
 
     def _choices(self, place: str) -> Iterator[tuple[str, list[Observation], str]]:
         """Return what was chosen from at a place, by what it is called, and which was to count."""
@@ -258,77 +278,6 @@ class Series:
             if visit.window is None and "choose" not in visit.model_fields_set:
                 yield visit.label, self._candidates(visit), ANY
             else:
-                yield visit.label, self._nearest(visit), _which(visit)
+                yield visit.label, self._nearest(visit), which(visit)
         elif self.at_visit(visit) is None and self._course.due(visit):
             yield f"carried forward to {visit.label}", self._to_carry(visit, ""), "last"
-
-
-def _moment(observation: Observation) -> tuple[int, int]:
-    return dates.moment(observation.collected)
-
-
-def _accession(observation: Observation) -> tuple[Any, ...]:
-    return (*_moment(observation), natural_order(observation.record), observation.place)
-
-
-def _in_time(observations: Sequence[Observation]) -> bool:
-    """Return whether the times of collection tell the order of all results."""
-    return all(
-        dates.is_order_known(earlier.collected, later.collected)
-        for earlier, later in pairwise(observations)
-    )
-
-
-def _units(observation: Observation) -> int:
-    return observation.value.units
-
-
-_Choice = Callable[[Sequence[Observation]], Observation | None]
-
-
-def _lead(choose: Callable[[Sequence[Observation]], Observation]) -> _Choice:
-    return lambda observations: choose(observations) if observations else None
-
-
-_CHOICES: Mapping[str, _Choice] = {
-    "first": _lead(lambda results: results[0]),
-    "last": _lead(lambda results: results[-1]),
-    "highest": _lead(lambda results: max(results, key=_units)),
-    "lowest": _lead(lambda results: min(results, key=_units)),
-    "mean": _lead(lambda results: mean_of(results) if len(results) > 1 else results[0]),
-}
-"""What takes one of results in their order; of the highest or lowest the earliest."""
-_OF_TIES = {"later": "last", "earlier": "first", "mean": "mean"}
-
-
-def _which(visit: Visit) -> str:
-    """Return the name of the choice among what may count for a visit."""
-    return _OF_TIES[visit.tie] if visit.choose == "closest" else visit.choose
-
-
-def _choice(visit: Visit) -> _Choice:
-    return _CHOICES[_which(visit)]
-
-
-ANY = "any"
-"""No choice: a visit without a window is to have one result."""
-
-
-def _untold(observations: Sequence[Observation], choice: str) -> Sequence[Observation]:
-    """List the results between which no rule chooses, only their records' ids."""
-    if choice == ANY or not observations:
-        return observations
-    if choice not in ("first", "last"):
-        return ()
-    chosen = observations[0 if choice == "first" else -1]
-    return [
-        observation
-        for observation in observations
-        if not dates.is_order_known(observation.collected, chosen.collected)
-    ]
-
-
-def _differing(description: str, observations: Sequence[Observation]) -> Iterator[UndecidedChoice]:
-    if len({observation.value for observation in observations}) > 1:
-        records = dict.fromkeys(observation.record for observation in observations)
-        yield UndecidedChoice(description, tuple(records), observations[-1].day)

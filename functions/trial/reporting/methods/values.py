@@ -1,8 +1,9 @@
 """What is measured, in words: parameters, baselines, measures, classes, times, adverse events."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
-from trial.definition import Definition
+from trial.definition import Definition, formulas
 from trial.definition.conditions import AdverseEvents, Classes, TimeToEvent
 from trial.definition.design import Baseline, Parameter
 from trial.definition.precision import Precision
@@ -60,7 +61,9 @@ def _parameters(definition: Definition) -> Iterator[tuple[str, str]]:
 
 
 def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
-    if parameter.log10_of is not None:
+    if parameter.formula is not None:
+        yield from _formula(parameter, definition)
+    elif parameter.log10_of is not None:
         source = definition.parameters[parameter.log10_of]
         yield f"log10 of {source.label} ({source.unit}), as that is read"
     elif parameter.upper_limits_of is not None:
@@ -71,7 +74,12 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
         )
     else:
         yield f"as reported in {parameter.unit}"
-        yield from (f"in {unit}, times {factor:f}" for unit, factor in by_name(parameter.units))
+        yield from (
+            f"in {unit}, times {factor:f}"
+            if isinstance(factor, Decimal)
+            else f"x {unit} are {factor} {parameter.unit}"
+            for unit, factor in by_name(parameter.units)
+        )
         low, high = parameter.minimum, parameter.maximum
         if low is not None or high is not None:
             ends = ("any" if limit is None else f"{limit:f}" for limit in (low, high))
@@ -79,6 +87,43 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
         yield _BELOW[parameter.below_quantification]
         yield "one above a limit (>x) counts as x"
     yield _kept(parameter.precision)
+
+
+def _formula(parameter: Parameter, definition: Definition) -> Iterator[str]:
+    """Yield what a formula is of, and which results it takes."""
+    yield f"= {parameter.formula}, exact, roots and logarithms to 100 digits"
+    named = formulas.operands(parameter.expression)
+    for name in named:
+        source = definition.parameters[name]
+        unit = f" ({source.unit})" if source.unit else ""
+        yield f"{name} is {source.label}{unit}"
+    yield f"of results {_TOGETHER[parameter.together]}"
+    yield f"of several of one parameter {_REPLICATES[parameter.replicates]}"
+    if parameter.carried:
+        yield f"of {joined(parameter.carried)} the last result up to that day, whenever it was"
+    used = {part.taken for part in formulas.nodes(parameter.expression)
+            if isinstance(part, formulas.Operand)}  # fmt: skip
+    yield from (words for taken, words in _TAKEN.items() if taken in used)
+    yield "missing where an operand is, or where it has no value"
+
+
+_TOGETHER = {
+    "moment": "collected at one moment",
+    "day": "collected on one day",
+    "visit": "recorded under one visit's name",
+}
+_REPLICATES = {
+    "last": "the last",
+    "first": "the first",
+    "mean": "the mean",
+    "highest": "the highest",
+    "lowest": "the lowest",
+}
+_TAKEN = {
+    formulas.UPPER: "upper( ) is the upper limit of the reference range reported with the result",
+    formulas.LOWER: "lower( ) is the lower limit of the reference range reported with the result",
+    formulas.PREVIOUS: "previous( ) is the result that was taken the time before",
+}
 
 
 def _kept(precision: Precision) -> str:

@@ -129,9 +129,12 @@ def reported_parameters(definition: JsonObject) -> list[str]:
     return [
         name
         for name, parameter in members(definition, "parameters").items()
-        if not isinstance(parameter, dict)
-        or not (parameter.get("log10_of") or parameter.get("upper_limits_of"))
+        if not isinstance(parameter, dict) or not any(parameter.get(source) for source in _DERIVES)
     ]
+
+
+_DERIVES = ("log10_of", "upper_limits_of", "formula")
+"""The fields of a parameter that make it of others."""
 
 
 def _units(definition: JsonObject) -> list[str]:

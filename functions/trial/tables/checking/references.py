@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from trial.definition import formulas
 from trial.definition.outputs import ListingDefinition
 from trial.errors import FieldError, UnknownName
 from trial.events import json_pointer
@@ -11,6 +12,7 @@ from trial.events.payloads import KINDS
 from trial.rules.matching import undefined
 from trial.tables.checking.known_names import (
     KNOWN_NAMES,
+    NameLister,
     categories,
     fields_of,
     levels_of,
@@ -170,6 +172,60 @@ def _level_values(reference: NamedReference) -> Iterator[tuple[str, str]]:
     for i, level in enumerate(reference.value if isinstance(reference.value, list) else ()):
         if isinstance(level, dict) and isinstance(level.get("value"), str):
             yield f"{reference.path}/{i}/value", level["value"]
+
+
+def _formula(reference: NamedReference) -> Iterator[FieldError]:
+    """Refuse a formula of parameters or facts that are not there."""
+    try:
+        node = formulas.parsed(str(reference.value))
+    except ValueError:
+        return  # which is refused itself
+    for part in formulas.nodes(node):
+        match part:
+            case formulas.Operand():
+                yield from _operand(part, reference)
+            case formulas.Fact(name):
+                yield from _one_of(reference, _NUMERIC, name, KNOWN_NAMES[_NUMERIC])
+            case formulas.Case():
+                yield from _case(part, reference)
+
+
+_NUMERIC, _LEVELLED = "characteristic that is a number", "characteristic with levels"
+
+
+def _operand(operand: formulas.Operand, reference: NamedReference) -> Iterator[FieldError]:
+    """Refuse a parameter that is not there; limits are reported beside a result alone."""
+    limits = operand.taken in (formulas.UPPER, formulas.LOWER)
+    target = "reported parameter" if limits else "parameter"
+    hint = "; blanks go around a minus" if "-" in operand.parameter else ""
+    for fault in _one_of(reference, target, operand.parameter, KNOWN_NAMES[target]):
+        yield UnknownName(fault.pointer, fault.detail + hint)
+
+
+def _case(case: formulas.Case, reference: NamedReference) -> Iterator[FieldError]:
+    """Refuse levels that are not there of a characteristic."""
+    definition, name = reference.scope.definition, case.characteristic
+    yield from _one_of(reference, _LEVELLED, name, lambda scope: _with_levels(scope.definition))
+    if name in _with_levels(definition):
+        for level, _ in case.numbers:
+            yield from _level(name, level, definition, reference.path)
+
+
+def _one_of(
+    reference: NamedReference, target: str, name: str, known: NameLister
+) -> Iterator[FieldError]:
+    known_names = known(reference.scope) or ()
+    if name not in known_names:
+        yield unknown_name(reference.path, target, name, known_names)
+
+
+def _with_levels(definition: JsonObject) -> list[str]:
+    """Name the facts of enrolment that are one of some levels."""
+    characteristics = [*_CODED, *sorted(members(definition, "characteristics"))]
+    return [name for name in characteristics if levels_of(name, definition) is not None]
+
+
+_CODED = ("sex", "race", "ethnicity", "country")
 
 
 def _grade(reference: NamedReference) -> Iterator[FieldError]:
@@ -370,6 +426,7 @@ _CHECKS: Mapping[str, Callable[[NamedReference], Iterator[FieldError]]] = {
     "field": _field,
     "field of words": _words,
     "fields": _fields,
+    "formula": _formula,
     "grade": _grade,
     "level": _level_of,
     "records": _records,

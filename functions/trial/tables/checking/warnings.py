@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations
 from typing import Any
 
-from trial.definition import Definition
+from trial.definition import Definition, formulas
 from trial.definition.outputs import TableColumn, TableRow
 from trial.errors import FieldError
 from trial.events import json_pointer
@@ -66,6 +67,10 @@ def _refers(reference: NamedReference) -> Iterator[tuple[str, Any]]:
     if reference.target == "source" and isinstance(reference.value, str):
         prefix, _, name = reference.value.partition(":")
         yield _OF_SOURCE.get(prefix, ""), name
+    if reference.target == "formula":
+        with suppress(ValueError):
+            for name in formulas.operands(formulas.parsed(str(reference.value))):
+                yield "parameters", name
     if reference.target == "records" and isinstance(reference.value, str):
         for name in reference.value.partition(":")[2].split(","):
             yield "parameters", name
@@ -276,7 +281,7 @@ def _whole_numbers(
             for name in dict.fromkeys(names):
                 parameter = definition.parameters[name]
                 if (
-                    parameter.derived_from is None
+                    not parameter.is_derived
                     and parameter.places is None
                     and parameter.decimals is None
                 ):

@@ -5,6 +5,7 @@ A data set declares its variables first, and its rows are written as they are ma
 
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import get_args, get_origin
 
 from trial.definition.design import Parameter
@@ -58,11 +59,19 @@ def _kept(rules: Rules) -> bool:
 
 def _keeps(parameter: Parameter) -> bool:
     """Return whether JSON keeps all that is whole of a parameter, differences of results too."""
-    factor = max(parameter.units.values(), default=Decimal(1))
     low, high = parameter.minimum, parameter.maximum
-    ends = [abs(limit) for limit in (low, high) if limit is not None]
-    widest = max(ends) if len(ends) > 1 else _WIDEST * factor
+    ends = [Fraction(abs(limit)) for limit in (low, high) if limit is not None]
+    widest = max(ends) if len(ends) > 1 else _widest(parameter)
     return 2 * widest < _EXACT_IN_JSON
+
+
+def _widest(parameter: Parameter) -> Fraction:
+    """Return what no result of a parameter exceeds, in its own unit."""
+    conversions = parameter.conversions.values()
+    return max(
+        (_WIDEST * conversion.factor + abs(conversion.offset) for conversion in conversions),
+        default=Fraction(_WIDEST),
+    )
 
 
 def _holds(kind: str, field: str, *types: type) -> bool:
