@@ -22,6 +22,7 @@ from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics import cells
 from trial.subject import acceptance
+from trial.tables import checking
 from trial.tables.figures import figures
 from trial.tables.grid import Cell, Grid, Series
 
@@ -62,7 +63,7 @@ class TestFeed:
         assert (tmp_path / "feed.ndjson").read_bytes() == FEED.read_bytes()
 
     def test_every_event_is_accepted(self, defined, entries):
-        report.check(defined)
+        checking.check_definition(defined)
         for entry in entries:
             acceptance.check_acceptable(defined, entry)
 

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from trial.definition import Definition, study
 from trial.errors import FieldError, Rejected
 from trial.events import envelope, field_errors, payloads
-from trial.reporting import report
+from trial.tables import checking
 
 LEVELS = [{"value": "1", "label": "Mild"}, {"value": "2", "label": "Worse"}]
 WHOLE: dict[str, Any] = json.loads(
@@ -111,7 +111,7 @@ def changed(at: Path, value: Any, *, leave_out: bool) -> Any:
 
 def faults(whole: Any) -> tuple[FieldError, ...]:
     try:
-        report.check(study.load(json.dumps(whole)))
+        checking.check_definition(study.load(json.dumps(whole)))
     except Rejected as refused:
         return refused.faults
     return ()

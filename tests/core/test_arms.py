@@ -24,6 +24,7 @@ from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics import cells
 from trial.subject.fold import Subject, fold, fold_all
+from trial.tables import checking
 from trial.tables.compiled import STUDY_SUMS
 from trial.tables.grid import Box
 
@@ -242,17 +243,17 @@ class TestWidth:
         arms = [{"id": f"arm{i}", "label": "Arm"} for i in range(20)]
         columns = [{"id": each["id"], "label": "C", "set": "enrolled"} for each in arms]
         by_arm = [{**each, "arm": each["id"]} for each in columns]
-        report.check(self.wide(3, by_arm, arms=arms))
+        checking.check_definition(self.wide(3, by_arm, arms=arms))
         with pytest.raises(Rejected):
-            report.check(self.wide(3, columns, arms=arms))
+            checking.check_definition(self.wide(3, columns, arms=arms))
 
     def test_columns_of_one_arm_count_each(self):
         arms = [A, B]
         twice = [*arms, *({**each, "id": f"{each['id']}2", "set": "enrolled"} for each in arms)]
-        report.check(self.wide(40, arms))
-        report.check(self.wide(20, twice))
+        checking.check_definition(self.wide(40, arms))
+        checking.check_definition(self.wide(20, twice))
         with pytest.raises(Rejected):
-            report.check(self.wide(40, twice))
+            checking.check_definition(self.wide(40, twice))
 
     def test_no_move_between_arms_changes_more_rows_than_were_counted(self):
         twice = [A, B, {**A, "id": "a2", "set": "enrolled"}, {**B, "id": "b2", "set": "enrolled"}]

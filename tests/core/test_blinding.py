@@ -21,6 +21,7 @@ from trial.events import blinding, envelope, json_body
 from trial.events.envelope import Entry
 from trial.events.payloads import KINDS
 from trial.reporting import report
+from trial.tables import checking
 from trial.tables.grid import Report
 
 AIRWAY = Path(__file__).parents[2] / "events" / "airway-2x2"
@@ -59,7 +60,7 @@ class TestNonInterference:
     @SLOWLY
     @given(blinded.cases())
     def test_the_pooled_definition_asks_for_nothing_that_is_hidden(self, case):
-        report.check(case.study)
+        checking.check_definition(case.study)
         shown = made(case.study.open, case.one)
         assert blinding.HIDDEN not in repr(shown)
 
@@ -109,7 +110,7 @@ class TestNonInterference:
             ]
         del definition["testing"], definition["consort"]
         defined = study.load(json.dumps(definition))
-        report.check(defined)
+        checking.check_definition(defined)
         lines = (AIRWAY / "feed.ndjson").read_text(encoding="utf-8").splitlines()
         exchanged = [
             line.replace('"AB"', '"?"').replace('"BA"', '"AB"').replace('"?"', '"BA"')
@@ -231,7 +232,7 @@ class TestPooling:
         defined = study_of(ROWS[:1], [TOTAL], **round_about)
         assert not ArmDependence(defined.definition).condition("one")
         with pytest.raises(Rejected):
-            report.check(defined)
+            checking.check_definition(defined)
 
 
 class TestMasking:
@@ -280,6 +281,6 @@ class TestMasking:
 class TestWidth:
     def test_what_both_audiences_count_must_fit_into_one_transaction(self):
         rows = [{"summary": "age", "statistics": ["median"]} for _ in range(30)]
-        report.check(not_blinded(study_of(rows, [TOTAL])))
+        checking.check_definition(not_blinded(study_of(rows, [TOTAL])))
         with pytest.raises(Rejected):
-            report.check(study_of(rows, [TOTAL]))
+            checking.check_definition(study_of(rows, [TOTAL]))

@@ -33,6 +33,7 @@ from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
+from trial.tables import checking
 
 DOSED = (enrolment(), dose(7, "12:00"))
 WINDOW = {"id": "w", "label": "W", "day": 56, "window": [50, 62]}
@@ -295,7 +296,7 @@ class TestWhere:
 
     def test_a_field_that_tells_no_such_thing_is_refused(self):
         with pytest.raises(Rejected) as caught:
-            report.check(study_of(WINDOW, where={"unit": "x"}))
+            checking.check_definition(study_of(WINDOW, where={"unit": "x"}))
         (fault,) = caught.value.faults
         assert fault.pointer == "/measures/new/where/unit"
         assert "position, location, laterality, method, specimen" in fault.detail

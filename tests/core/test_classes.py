@@ -7,8 +7,7 @@ from builders import TINY, cd4, disposition, dose, enrolment, tiny, truth
 from parallel import parallel, printed, randomised, raws, table_of
 
 from trial.errors import Rejected
-from trial.reporting import report
-from trial.tables import notes
+from trial.tables import checking, notes
 
 AGE = {
     "label": "Age group",
@@ -223,5 +222,5 @@ class TestShift:
 )  # fmt: skip
 def test_what_sorts_nobody_is_refused_at_its_path(changes, path):
     with pytest.raises(Rejected) as caught:
-        report.check(parallel(**changes))
+        checking.check_definition(parallel(**changes))
     assert [fault.pointer for fault in caught.value.faults] == [path]

@@ -14,6 +14,7 @@ from trial.render import markdown
 from trial.reporting import report
 from trial.statistics import association
 from trial.subject.fold import fold_all
+from trial.tables import checking
 from trial.tables.grid import Cell, Column, Grid
 
 P: dict[str, Any] = {"id": "p", "label": "P", "compare": ["a", "b"]}
@@ -233,12 +234,12 @@ class TestForms:
     )
     def test_a_column_that_is_neither_is_refused_at_its_path(self, column, path):
         with pytest.raises(Rejected) as caught:
-            report.check(parallel([MEN], [A, B, {"id": "p", "label": "P"} | column]))
+            checking.check_definition(parallel([MEN], [A, B, {"id": "p", "label": "P"} | column]))
         assert [fault.pointer for fault in caught.value.faults] == [path]
 
     def test_a_count_of_a_column_that_compares_is_refused(self):
         with pytest.raises(Rejected) as caught:
-            report.check(parallel([{"count": {"p": "enrolled"}}], [A, B, P]))
+            checking.check_definition(parallel([{"count": {"p": "enrolled"}}], [A, B, P]))
         (fault,) = caught.value.faults
         assert fault.pointer == "/tables/0/rows/0/count/p"
         assert fault.detail.startswith("is not a column of subjects of table t: p")

@@ -16,6 +16,7 @@ from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
+from trial.tables import checking
 from trial.tables.grid import UNDECLARED, Completion, Grid
 
 LOOKS = [
@@ -238,7 +239,7 @@ class TestRefused:
     )
     def test_what_is_not_there_is_refused_with_its_place(self, declared, pointer):
         with pytest.raises(Rejected) as caught:
-            report.check(study(declared))
+            checking.check_definition(study(declared))
         assert [each.pointer for each in caught.value.faults] == [pointer]
 
     @pytest.mark.parametrize(
@@ -262,7 +263,7 @@ class TestBlinded:
         for condition in (telling, {"characteristic": "arm", "levels": ["a"]}):
             declared = DECLARED | {"condition": condition}
             defined = study_of([{"count": "enrolled"}], [A, B], completion=declared)
-            report.check(defined)
+            checking.check_definition(defined)
             assert defined.open.definition.completion is None
             everybody = [enrolment(), randomised("a"), builders.dose()]
             open_ = completed(defined.open, everybody)

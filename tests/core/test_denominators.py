@@ -28,7 +28,7 @@ from trial.render.markdown import cell_text
 from trial.reporting import report
 from trial.subject import cutoff
 from trial.subject.cut_spec import CutSpec
-from trial.tables import notes
+from trial.tables import checking, notes
 from trial.tables.grid import Report
 
 COMPARE = {"id": "c", "label": "Drug minus placebo", "compare": ["b", "a"]}
@@ -240,7 +240,7 @@ class TestDenominator:
         study = parallel([FAILURE | {"denominator": "column"}],
                          conditions={"column": {"recorded": "dose.administered"}})  # fmt: skip
         with pytest.raises(Rejected) as caught:
-            report.check(study)
+            checking.check_definition(study)
         assert [each.pointer for each in caught.value.faults] == ["/tables/0/rows/0/denominator"]
 
 

@@ -10,7 +10,6 @@ from test_names import faults, shipped
 
 from trial.definition import study
 from trial.errors import Rejected
-from trial.reporting import report
 from trial.tables import checking
 
 
@@ -160,7 +159,7 @@ def test_a_problem_names_its_places_by_pointer_and_by_id():
 def test_a_blinded_study_is_checked_as_both_audiences_see_it():
     whole = deepcopy(dict(TINY)) | {"blinded": True}
     assert faults(whole) == []
-    report.check(study.load(json.dumps(whole)))
+    checking.check_definition(study.load(json.dumps(whole)))
 
 
 def test_a_value_that_is_named_twice_is_refused():

@@ -16,6 +16,7 @@ from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
+from trial.tables import checking
 from trial.tables.figures import figures
 from trial.tables.grid import Figure
 
@@ -40,14 +41,14 @@ def study_of(row: dict[str, Any], kind: str, columns: Any = (TOTAL,), /, **more:
 
 
 def drawn(study: Study, *entries: Entry) -> Figure:
-    report.check(study)
+    checking.check_definition(study)
     (found,) = figures(study, builders.sums_of(study, builders.subjects(entries)))
     return found
 
 
 def faults(study: Study) -> list[tuple[str, str]]:
     with pytest.raises(Rejected) as caught:
-        report.check(study)
+        checking.check_definition(study)
     assert caught.value.status == 422
     return [(each.pointer, each.detail) for each in caught.value.faults]
 
@@ -359,7 +360,7 @@ class TestRefused:
 class TestBlinded:
     def open(self, row: dict[str, Any], kind: str, columns: Any, /, **more: Any) -> list[Any]:
         study = study_of(row, kind, columns, blinded=True, **more)
-        report.check(study)
+        checking.check_definition(study)
         return list(study.open.definition.figures)
 
     @pytest.mark.parametrize("columns", [(A, B), (A, B, TOTAL)])

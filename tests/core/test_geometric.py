@@ -12,9 +12,9 @@ from parallel import parallel, printed, table_of
 from scipy import stats
 from test_summaries import aged
 
-from trial.reporting import report
 from trial.statistics.geometric import GeometricStatistics, coefficient_of_variation
 from trial.statistics.tallies import OrderedValues
+from trial.tables import checking
 from trial.tables.rounding import nearest_tie
 
 POSITIVE = st.lists(st.integers(1, 10**6), min_size=2, max_size=40)
@@ -211,7 +211,7 @@ class TestInARow:
     def test_they_need_every_value(self):
         for name in ("p5", "geometric_mean_ci", "median_ci", "range"):
             study = parallel([{"summary": "age", "statistics": [name]}])
-            report.check(study)
+            checking.check_definition(study)
             (row,) = study.definition.tables[0].rows
             assert row.tallied("total")
         (row,) = (

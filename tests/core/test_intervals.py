@@ -14,9 +14,9 @@ from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.render.markdown import cell_text
 from trial.render.page import cells as page_cells
-from trial.reporting import report
 from trial.statistics.inference import Confidence
 from trial.statistics.proportions import PROPORTION_INTERVALS
+from trial.tables import checking
 from trial.tables.grid import Column
 
 METHODS = {
@@ -50,7 +50,7 @@ def people(women: int, men: int, arm: str = "a") -> list[Entry]:
 
 def detail(row: dict[str, Any], **more: Any) -> tuple[str, str]:
     with pytest.raises(Rejected) as refused:
-        report.check(parallel([row], **more))
+        checking.check_definition(parallel([row], **more))
     (fault,) = refused.value.faults
     return fault.pointer, fault.detail
 

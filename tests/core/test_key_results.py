@@ -25,6 +25,7 @@ from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
+from trial.tables import checking
 from trial.tables.grid import KeyResult
 from trial.tables.rows.counts import PairsRow
 
@@ -187,7 +188,7 @@ class TestShown:
     def test_a_key_result_that_could_not_be_shown_is_refused(self, wrong):
         key_result = TINY["key_results"][1] | wrong
         with pytest.raises(Rejected):
-            report.check(tiny(key_results=[key_result]))
+            checking.check_definition(tiny(key_results=[key_result]))
 
 
 PAIR = [
@@ -223,7 +224,7 @@ def key_result_of(show: str, row: str, column: str, compared: Any) -> list[str]:
     more["times"] = {"to-death": DEATH}
     try:
         columns = [*PAIR, {"id": "p", "label": "P", "compare": ["a", "b"], **compared}]
-        report.check(parallel(ROWS, columns, **more))
+        checking.check_definition(parallel(ROWS, columns, **more))
     except Rejected as rejected:
         return [f"{each.pointer} {each.detail}" for each in rejected.faults]
     return []

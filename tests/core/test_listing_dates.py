@@ -30,7 +30,7 @@ from trial.reporting import report
 from trial.subject.cut_spec import CutSpec
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
-from trial.tables import listings
+from trial.tables import checking, listings
 from trial.tables.compiled import compiled
 
 SUBJECT = {"id": "USUBJID", "label": "Subject", "source": "subject"}
@@ -121,7 +121,7 @@ class TestColumns:
     def test_a_date_of_what_is_none_is_refused_where_it_stands(self, kind, name):
         wrong = {"id": "X", "label": "X", "source": name, "kind": kind}
         with pytest.raises(Rejected) as caught:
-            report.check(tiny(listings=[listing(wrong)]))
+            checking.check_definition(tiny(listings=[listing(wrong)]))
         assert [each.pointer for each in caught.value.faults] == ["/listings/0/columns/1/kind"]
 
 
@@ -263,7 +263,7 @@ class TestObservations:
     def test_a_parameter_that_is_none_is_refused(self):
         one = listing(*self.COLUMNS, records="observations:weight,height")
         with pytest.raises(Rejected) as caught:
-            report.check(tiny(listings=[one]))
+            checking.check_definition(tiny(listings=[one]))
         assert [each.pointer for each in caught.value.faults] == ["/listings/0/records"]
 
     def test_a_result_chosen_for_two_visits_names_both(self):

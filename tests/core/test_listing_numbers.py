@@ -13,7 +13,7 @@ from parallel import parallel
 
 from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.reporting import report
+from trial.tables import checking
 
 CD4 = "observations:cd4"
 EVENTS = "adverse-event.reported"
@@ -53,9 +53,9 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("records", "source"), TEXTS)
 def test_text_is_no_number_and_the_definition_that_says_so_is_refused(records, source):
-    report.check(of(records, (source, "text")))
+    checking.check_definition(of(records, (source, "text")))
     with pytest.raises(Rejected) as caught:
-        report.check(of(records, (source, "number")))
+        checking.check_definition(of(records, (source, "number")))
     (fault,) = caught.value.faults
     assert fault.pointer == "/listings/0/columns/0/kind"
     assert f"{source} is text: leave out `kind`" in fault.detail
@@ -64,7 +64,7 @@ def test_text_is_no_number_and_the_definition_that_says_so_is_refused(records, s
 
 @pytest.mark.parametrize(("records", "source"), NUMBERS)
 def test_what_gives_numbers_is_accepted(records, source):
-    report.check(of(records, (source, "number")))
+    checking.check_definition(of(records, (source, "number")))
 
 
 def made(study: Study, *entries: Any) -> tuple[list[dict[str, Any]], list[list[Any]], list[Any]]:

@@ -37,6 +37,7 @@ from builders import (
 
 from trial.errors import Rejected
 from trial.reporting import report
+from trial.tables import checking
 from trial.tables.grid import NOT_YET_DUE, Grid, Listing
 
 PREFIXES = [0, 1, 40, 300, 700, 1100, 1900, 2226]
@@ -738,7 +739,7 @@ class TestRows:
         column = {"id": "X", "label": "X", "source": "onset.week"}
         listing = {**TINY["listings"][1], "columns": [column]}
         with pytest.raises(Rejected) as caught:
-            report.check(tiny(listings=[listing]))
+            checking.check_definition(tiny(listings=[listing]))
         assert [fault.pointer for fault in caught.value.faults] == ["/listings/0/columns/0/source"]
 
     def test_a_coded_event_shows_its_term_and_class(self):

@@ -13,7 +13,6 @@ from trial.tables.rounding import (
     exact_text,
     p_text,
     percent_text,
-    scientific_text,
 )
 
 FRACTIONS = st.fractions(-(10**6), 10**6, max_denominator=10**9)
@@ -209,23 +208,3 @@ class TestExactText:
         with localcontext(prec=3):
             assert exact_text(Decimal("1234.5678")) == "1234.5678"
             assert decimal_text(Decimal("1234.5678"), 2) == "1234.57"
-
-
-class TestScientificText:
-    @pytest.mark.parametrize(
-        ("value", "text"),
-        [
-            (Fraction(1, 2**31), "4.656612873077e-10"),
-            (Fraction(70, 2**34), "4.074536263943e-09"),
-            (Fraction(1, 10**9), "1e-09"),
-            (Fraction(1, 40), "0.025"),
-            (Fraction(1, 10**6), "0.000001"),
-            (1, "1"),
-            (0, "0"),
-        ],
-    )
-    def test_values(self, value, text):
-        assert scientific_text(value) == text
-
-    def test_a_probability_too_small_for_a_float_keeps_its_digits(self):
-        assert scientific_text(Fraction(2, 2**20_000)) == "5.024776115397e-6021"

@@ -37,6 +37,7 @@ from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record, fold_all
 from trial.subject.imputation import Dated, Imputation
+from trial.tables import checking
 
 OS = {"label": "Survival", "start": "randomisation", "events": ["death"]}
 FIRST_EVENT = {
@@ -306,27 +307,27 @@ class TestKindsWithoutADate:
             ({"conditions": {"new": wanted | {"period": "control"}}}, "/conditions/new/recorded"),
         ):  # fmt: skip
             with pytest.raises(Rejected) as caught:
-                report.check(parallel(**part))
+                checking.check_definition(parallel(**part))
             (fault,) = caught.value.faults
             assert (fault.pointer, "without a date" in fault.detail) == (path, True)
 
     def test_and_what_to_write_instead_is_said(self):
         wanted = {"recorded": "adverse-event.coded", "where": {"pt": "Headache"}}
         with pytest.raises(Rejected) as caught:
-            report.check(parallel(times={"new": OS | {"events": [wanted]}}))
+            checking.check_definition(parallel(times={"new": OS | {"events": [wanted]}}))
         assert "write `adverse_event`" in caught.value.faults[0].detail
 
     def test_a_group_of_terms_that_is_none_is_refused_in_a_date(self):
         wanted = {"adverse_event": {"groups": ["Rashes"]}}
         with pytest.raises(Rejected) as caught:
-            report.check(parallel(times={"new": OS | {"events": [wanted]}}))
+            checking.check_definition(parallel(times={"new": OS | {"events": [wanted]}}))
         assert caught.value.faults[0].pointer == "/times/new/events/0/adverse_event/groups/0"
 
     def test_without_a_blind_a_date_by_treatment_is_hidden(self):
         wanted = OS | {"events": [{"adverse_event": {"treatment": "drug"}}]}
         study = parallel([{"survival": {"time": "new"}}, {"id": "n", "count": "enrolled"}],
                          times={"new": wanted}, blinded=True)  # fmt: skip
-        report.check(study)
+        checking.check_definition(study)
         assert "new" not in study.open.definition.times
         assert [row.id for row in study.open.definition.tables[0].rows] == ["n"]
 

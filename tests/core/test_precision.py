@@ -30,6 +30,7 @@ from trial.statistics.limbs import LIMB_BASE, from_limbs, to_limbs
 from trial.statistics.moments import Moments
 from trial.statistics.products import Products
 from trial.subject.acceptance import check_acceptable
+from trial.tables import checking
 from trial.tables.figures import figures
 from trial.tables.rounding import nearest_short_decimal
 
@@ -75,7 +76,7 @@ def faults(study: Study, event: Entry) -> list[FieldError]:
 
 def refusal(*rows: dict[str, Any], **changes: Any) -> FieldError:
     with pytest.raises(Rejected) as caught:
-        report.check(parallel(rows, **changes))
+        checking.check_definition(parallel(rows, **changes))
     (fault,) = caught.value.faults
     return fault
 
@@ -276,7 +277,7 @@ class TestRefused:
         assert fault.pointer == f"/tables/0/rows/0/{pointer}"
         assert "leave out the parameter's `places`" in fault.detail
         ruled["y"].pop("places")
-        report.check(parallel([row], parameters=parameter() | ruled))
+        checking.check_definition(parallel([row], parameters=parameter() | ruled))
 
     def test_a_key_result_of_more_decimals_than_are_kept(self):
         source = {"table": "t", "row": "row", "column": "a"}

@@ -9,7 +9,7 @@ from builders import TINY, adverse_event, death, disposition, dose, enrolment, e
 
 from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.reporting import report
+from trial.tables import checking
 
 SEX = {"sex": "M"}
 UNKNOWN: dict[str, Any] = {"characteristic": "sex", "levels": ["M"]}
@@ -22,7 +22,7 @@ TRUTHS = (True, False, None)
 def refused(**changes: Any) -> list[str]:
     """Say which paths of a changed tiny definition are refused."""
     with pytest.raises(Rejected) as caught:
-        report.check(tiny(**changes))
+        checking.check_definition(tiny(**changes))
     assert (caught.value.status, caught.value.title) == (422, "Definition not accepted")
     return [fault.pointer for fault in caught.value.faults]
 
@@ -339,7 +339,7 @@ class TestSelfReference:
     )
     def test_a_condition_that_refers_to_itself_is_refused(self, conditions):
         with pytest.raises(Rejected) as caught:
-            report.check(tiny(conditions=TINY["conditions"] | conditions))
+            checking.check_definition(tiny(conditions=TINY["conditions"] | conditions))
         (fault,) = caught.value.faults
         assert fault.pointer.startswith("/conditions/")
         assert "refers to itself" in fault.detail

@@ -19,6 +19,7 @@ from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.subject.fold import fold_all
+from trial.tables import checking
 
 GRADES = [
     {"value": "MILD", "label": "Mild"},
@@ -164,7 +165,7 @@ class TestFilters:
         changes = {"adverse_events": TINY["adverse_events"] | {"groups": groups}}
         row = {"id": "r", "label": "Row", "terms": {"filter": {}, "by": "pt", "pooled": True}}
         with pytest.raises(Rejected) as caught:
-            report.check(parallel([row], **changes))
+            checking.check_definition(parallel([row], **changes))
         assert (
             "/tables/0/rows/0/terms/pooled",
             "must not have one term in two groups: Rash",
@@ -172,7 +173,9 @@ class TestFilters:
 
     def test_a_group_that_is_none_is_refused(self):
         with pytest.raises(Rejected) as caught:
-            report.check(parallel(conditions={"new": {"adverse_event": {"groups": ["Rashes"]}}}))
+            checking.check_definition(
+                parallel(conditions={"new": {"adverse_event": {"groups": ["Rashes"]}}})
+            )
         assert [fault.pointer for fault in caught.value.faults] == [
             "/conditions/new/adverse_event/groups/0"
         ]

@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from functools import reduce
 
 import mpmath
 import numpy as np
@@ -23,7 +22,7 @@ from trial.statistics import distributions
 from trial.statistics.moments import Moments
 from trial.statistics.pairs import mcnemar_exact, paired_tango
 from trial.statistics.proportions import clopper_pearson, proportion, wilson
-from trial.statistics.tallies import Tally, order_statistics
+from trial.statistics.tallies import order_statistics
 from trial.tables.rounding import decimal_text
 
 UNITS = st.integers(-(10**9), 10**9)
@@ -97,17 +96,17 @@ class TestMoments:
 
 @given(st.lists(UNITS), st.lists(UNITS))
 def test_what_is_added_and_taken_out_again_leaves_exactly_what_was_there(kept, corrected):
-    for kind in (Moments(2), Tally(2)):
-        total = summed(kind, kept)
-        before = dict(total)
-        for value in corrected:
-            cell_sums.add(total, kind.contribution(value))
-        for value in reversed(corrected):
-            cell_sums.add(total, {name: -n for name, n in kind.contribution(value).items()})
-        assert total == before
+    moments = Moments(2)
+    total = summed(moments, kept)
+    before = dict(total)
+    for value in corrected:
+        cell_sums.add(total, moments.contribution(value))
+    for value in reversed(corrected):
+        cell_sums.add(total, {name: -n for name, n in moments.contribution(value).items()})
+    assert total == before
 
 
-class TestTally:
+class TestOrderStatistics:
     def test_nobody_has_no_median(self):
         readout = order_statistics({})
         assert readout.n == 0
@@ -117,7 +116,7 @@ class TestTally:
         assert order_statistics({5: 0}) == readout
 
     def test_one_value_is_all_of_them(self):
-        readout = Tally(1).estimate({"-25": 1})
+        readout = order_statistics({-25: 1}, places=1)
         assert readout.n == 1
         assert {readout.minimum, readout.q1, readout.median, readout.q3, readout.maximum} == {
             Fraction(-5, 2)
@@ -150,18 +149,12 @@ class TestTally:
 
     @given(st.lists(st.integers(-40, 40), min_size=1, max_size=80))
     def test_it_equals_the_expanded_values(self, units):
-        readout = Tally(1).estimate(summed(Tally(1), units))
+        readout = order_statistics(Counter(units), places=1)
         values = [Fraction(unit, 10) for unit in units]
         assert readout.median == stdlib.median(values)
         assert (readout.minimum, readout.maximum) == (min(values), max(values))
         oracle = np.quantile(units, [0.25, 0.5, 0.75], method="averaged_inverted_cdf")
         assert [10 * each for each in (readout.q1, readout.median, readout.q3)] == list(oracle)
-
-    @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 4)), max_size=20))
-    def test_it_depends_on_the_counts_alone(self, pairs):
-        counts = reduce(lambda total, pair: total + Counter(dict([pair])), pairs, Counter())
-        expanded = summed(Tally(), counts.elements())
-        assert Tally().estimate(expanded) == order_statistics(counts)
 
 
 # domain.md B2, in percent: x, n, Clopper-Pearson, Wilson. Its upper limit of 24/40 is printed 75.13

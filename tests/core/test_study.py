@@ -10,11 +10,12 @@ from builders import TINY, enrolment, tiny
 from trial.definition import study
 from trial.errors import Rejected
 from trial.reporting import report
+from trial.tables import checking
 
 
 def refused(text: str) -> list[str]:
     with pytest.raises(Rejected) as caught:
-        report.check(study.load(text))
+        checking.check_definition(study.load(text))
     assert caught.value.status == 422
     return [fault.pointer for fault in caught.value.faults]
 
@@ -27,7 +28,7 @@ def shuffled(value: Any) -> Any:
 
 
 def test_tmb_301_is_accepted():
-    report.check(builders.tmb301())
+    checking.check_definition(builders.tmb301())
     assert builders.tmb301().id == "TMB-301"
 
 
@@ -113,7 +114,7 @@ def test_a_definition_whose_change_would_not_fit_into_a_transaction_is_refused()
         table["columns"] = table["columns"][:1]
         return json.dumps(dict(TINY) | {"tables": [table], "key_results": []})
 
-    report.check(study.load(medians(40)))
+    checking.check_definition(study.load(medians(40)))
     assert refused(medians(60)) == ["/tables"]
 
 

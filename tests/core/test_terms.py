@@ -9,7 +9,7 @@ from parallel import TOTAL, A, B, parallel, printed, randomised, raws, table_of
 
 from trial.errors import Rejected
 from trial.events.envelope import Entry
-from trial.reporting import report
+from trial.tables import checking
 from trial.tables.grid import Grid
 
 AGAINST = {"id": "gain", "label": "Drug - placebo", "compare": ["b", "a"], "counts": "newcombe"}
@@ -45,7 +45,9 @@ def shown(grid: Grid, column: str = "total") -> dict[str, tuple[int, int]]:
 def fault(**terms: Any) -> tuple[str, str]:
     columns = terms.pop("columns", (A, B, TOTAL))
     with pytest.raises(Rejected) as refused:
-        report.check(parallel([{"terms": {"filter": {}} | terms}], columns, adverse_events=EVENTS))
+        checking.check_definition(
+            parallel([{"terms": {"filter": {}} | terms}], columns, adverse_events=EVENTS)
+        )
     return refused.value.faults[0].pointer, refused.value.faults[0].detail
 
 

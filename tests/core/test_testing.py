@@ -23,7 +23,7 @@ from trial.errors import Rejected
 from trial.events import envelope, json_body
 from trial.events.envelope import Entry
 from trial.reporting import report
-from trial.tables import testing
+from trial.tables import checking, testing
 from trial.tables.grid import Cell, Column, Grid, Row, Statistic
 
 P: dict[str, Any] = {"id": "p", "label": "P", "compare": ["a", "b"]}
@@ -189,9 +189,9 @@ class TestChecked:
         ],
     )
     def test_an_order_that_names_no_p_value_is_refused_and_told_why(self, ref, where, detail):
-        report.check(study(at("sex"), at("age"), at("known")))
+        checking.check_definition(study(at("sex"), at("age"), at("known")))
         with pytest.raises(Rejected) as caught:
-            report.check(study(at("sex"), ref))
+            checking.check_definition(study(at("sex"), ref))
         (fault,) = caught.value.faults
         assert fault.pointer == f"/testing/order/1{where}"
         assert fault.detail.startswith(detail)
@@ -200,10 +200,10 @@ class TestChecked:
     def test_a_column_that_gives_a_difference_of_counts_gives_no_p_value(self, counts):
         columns = [A, B, {**P, "counts": counts, "means": "t"}]
         declared = {"testing": {"alpha": 0.05, "order": [at("age")]}}
-        report.check(parallel(ROWS, columns, **declared))
+        checking.check_definition(parallel(ROWS, columns, **declared))
         declared["testing"]["order"] = [at("sex")]
         with pytest.raises(Rejected):
-            report.check(parallel(ROWS, columns, **declared))
+            checking.check_definition(parallel(ROWS, columns, **declared))
 
     @pytest.mark.parametrize("name", ["airway-2x2", "tmb-301"])
     def test_every_statistic_that_is_printed_is_known_from_the_definition(self, name):
@@ -238,7 +238,7 @@ class TestBlinded:
         rows = [self.PAIRS, {"count": "enrolled"}, self.PAIRS]
         declared = {"alpha": 0.05, "order": list(refs)}
         defined = study_of(rows, [A, B, self.TOTAL, P], testing=declared)
-        report.check(defined)
+        checking.check_definition(defined)
         seen = defined.open.definition.testing
         return None if seen is None else [each.model_dump() for each in seen.order]
 

@@ -24,6 +24,7 @@ from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.rules.dating import Time
 from trial.subject.derivation import Derivation
+from trial.tables import checking
 
 LEFT = {"recorded": "disposition.recorded", "where": {"of": "study", "status": "discontinued"}}
 TIME: dict[str, Any] = {
@@ -170,5 +171,5 @@ class TestRecords:
 )  # fmt: skip
 def test_a_date_that_is_none_is_refused_at_its_path(changes, path):
     with pytest.raises(Rejected) as caught:
-        report.check(tiny(**changes))
+        checking.check_definition(tiny(**changes))
     assert [fault.pointer for fault in caught.value.faults] == [path]

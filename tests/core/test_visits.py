@@ -25,9 +25,8 @@ from parallel import TOTAL, parallel, randomised, table_of
 
 from trial.definition.study import Study
 from trial.errors import Rejected
-from trial.reporting import report
 from trial.subject.acceptance import check_acceptable
-from trial.tables import figures
+from trial.tables import checking, figures
 from trial.tables.discrepancies import EditChecks
 
 AT_VISIT = {"parameter": "cd4", "at": "visit"}
@@ -387,7 +386,7 @@ class TestUpperLimits:
             "cd4-uln": {"label": "x", "unit": "x", "upper_limits_of": of}
         }
         with pytest.raises(Rejected) as caught:
-            report.check(tiny(parameters=parameters))
+            checking.check_definition(tiny(parameters=parameters))
         pointers = [fault.pointer for fault in caught.value.faults]
         assert pointers == ["/parameters/cd4-uln/upper_limits_of"]
 
@@ -432,7 +431,7 @@ class TestAssessed:
 )
 def test_a_measure_of_no_one_form_is_refused(measure):
     with pytest.raises(Rejected) as caught:
-        report.check(tiny(measures=TINY["measures"] | {"new": measure}))
+        checking.check_definition(tiny(measures=TINY["measures"] | {"new": measure}))
     (fault,) = caught.value.faults
     assert fault.pointer in {"/measures/new", "/measures/new/by_arm", "/measures/new/records"}
 
@@ -458,7 +457,7 @@ class TestRowsOfVisits:
     @pytest.mark.parametrize("same", [AT_DAY_0, {"total": AT_DAY_0}, "age", "baseline-copies"])
     def test_a_row_that_is_the_same_at_every_visit_is_refused(self, same):
         with pytest.raises(Rejected) as caught:
-            report.check(parallel([self.BY | {"summary": same}], (TOTAL,)))
+            checking.check_definition(parallel([self.BY | {"summary": same}], (TOTAL,)))
         (fault,) = caught.value.faults
         assert fault.pointer == "/tables/0/rows/0/summary"
         assert "same at every visit" in fault.detail

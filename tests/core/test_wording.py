@@ -24,7 +24,7 @@ from parallel import TOTAL, A, B, parallel, randomised, table_of
 
 from trial.errors import Rejected
 from trial.reporting import report
-from trial.tables import notes
+from trial.tables import checking, notes
 from trial.tables.grid import NOT_YET_DUE, Absent, Grid, Row
 
 VL = {"parameter": "viral-load-log10", "at": "day-14"}
@@ -275,7 +275,7 @@ class TestFlow:
     def test_it_is_counted_by_a_row_of_not_due_or_refused(self, row):
         ref = {"table": "one", "row": row, "column": "total"}
         with pytest.raises(Rejected) as caught:
-            report.check(tiny(flow=self.flow(not_due=ref)))
+            checking.check_definition(tiny(flow=self.flow(not_due=ref)))
         at = "/flow/stages/0/box/not_due"  # where the row is not there, that is said of it too
         also = [] if row == "responders" else [f"{at}/row"]
         assert [each.pointer for each in caught.value.faults] == [at, *also]
@@ -284,7 +284,7 @@ class TestFlow:
         rows = [{"id": "wait", "not_due": "enrolled"}]
         ref = {"table": "t", "row": "wait", "column": "a"}
         flow = self.flow(not_due=ref)
-        report.check(parallel(rows, [A, B], flow=flow))
+        checking.check_definition(parallel(rows, [A, B], flow=flow))
         flow["stages"][0]["by_arm"] = True
         with pytest.raises(Rejected):
-            report.check(parallel(rows, [A, B], flow=flow))
+            checking.check_definition(parallel(rows, [A, B], flow=flow))

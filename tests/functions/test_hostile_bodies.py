@@ -16,8 +16,9 @@ from trial.events.blinding import OPEN
 from trial.render import tables_json
 from trial.reporting import report
 from trial.statistics.cells import Share, total
-from trial.store.bucket.object_keys import AUDIT, REPORT
+from trial.store.bucket.object_keys import AUDIT
 from trial.subject.fold import Subject
+from trial.tables.file_names import AUDIT_REPORT
 from trial.web.pagination import PAGE_BYTES, check_size
 from trial.web.routing import Answer
 
@@ -296,7 +297,7 @@ def test_the_reports_and_what_an_audit_found_come_in_pages(
     counted = "contribution_version", "subjects", "events", "shards", "differences_left_out"
     told |= dict.fromkeys(counted, 1) | {"busy_shards": [], "differences": differences}
     document = json.dumps({"study": STUDY, **told}).encode()
-    wiring.documents().write(STUDY, OPEN, AUDIT, REPORT, "application/json", (document,))
+    wiring.documents().write(STUDY, OPEN, AUDIT, AUDIT_REPORT, "application/json", (document,))
     answers = [service.get("audit").json]
     while answers[-1]["next"]:
         answers.append(service.get(answers[-1]["next"].removeprefix(f"/studies/{STUDY}/")).json)

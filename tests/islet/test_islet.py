@@ -23,6 +23,7 @@ from trial.statistics import cells
 from trial.subject import acceptance
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Subject
+from trial.tables import checking
 from trial.tables.figures import figures
 from trial.tables.grid import Series, Statistic
 
@@ -94,7 +95,7 @@ def differs(found: object, expected: object) -> bool:
 
 class TestFeed:
     def test_every_event_is_accepted(self, defined, lines):
-        report.check(defined)
+        checking.check_definition(defined)
         for line in lines:
             acceptance.check_acceptable(defined, envelope.parse(json_body.read_json(line), line))
         assert len(lines) > 1500

@@ -16,9 +16,9 @@ from pilot.writing import DEFINITION, STUDY, Event, compact, visit_name
 from local.feed import read_definition
 from trial.definition import study
 from trial.events import envelope, json_body
-from trial.reporting import report
 from trial.subject.acceptance import check_acceptable
 from trial.subject.results import read_result, to_units
+from trial.tables import checking
 
 TOLD = {
     *("record", "revision", "reason_for_change", "date", "site", "reason", "specified", "of"),
@@ -62,7 +62,7 @@ def keys(value: object) -> set[str]:
 class TestWhole:
     def test_every_event_is_accepted_under_the_definition(self):
         defined = study.load(json.dumps(read_definition(DEFINITION)))
-        report.check(defined)
+        checking.check_definition(defined)
         kinds: Counter[str] = Counter()
         measurements = 0
         for each in feed():

@@ -18,6 +18,7 @@ from random_measures import Person, Trial
 from trial.definition.study import Study
 from trial.reporting import report
 from trial.subject import acceptance
+from trial.tables import checking
 from trial.tables.figures import figures
 from trial.tables.grid import Cell, Grid
 from trial.tables.rounding import decimal_text
@@ -126,7 +127,7 @@ class Printed:
         return [each for each in self.trial.people if column in ("total", each.arm)]
 
     def check(self) -> None:
-        report.check(self.study)
+        checking.check_definition(self.study)
         entries = self.trial.entries()
         for each in entries:
             acceptance.check_acceptable(self.study, each)

@@ -17,7 +17,7 @@ from trial.definition.study import Study, load
 from trial.errors import Rejected
 from trial.render import tables_json
 from trial.render.checklist import checklist
-from trial.reporting import report
+from trial.tables import checking
 
 STATUSES = {"from_data", "from_definition", "manual", "not_applicable"}
 RANDOMISATION = {"17a", "17b", "18", "19", "20a", "20b"}
@@ -117,9 +117,9 @@ def test_harms_are_filled_by_tables_of_adverse_events_however_they_are_counted()
      ({"H11": ["one"]}, "/consort/H11")],
 )  # fmt: skip
 def test_an_item_or_an_output_that_is_not_there_is_refused(consort, pointer):
-    report.check(tiny(consort={"25": ["one", "L1", "responders"], "H1": ["events"]}))
+    checking.check_definition(tiny(consort={"25": ["one", "L1", "responders"], "H1": ["events"]}))
     with pytest.raises(Rejected) as caught:
-        report.check(tiny(consort=consort))
+        checking.check_definition(tiny(consort=consort))
     assert [each.pointer for each in caught.value.faults] == [pointer]
 
 
@@ -129,7 +129,7 @@ def test_an_output_that_is_hidden_while_the_study_is_blinded_is_not_named():
     study = study_of(
         [{"count": "enrolled"}], [A, B], key_results=key_results, consort={"25": ["f", "t"]}
     )
-    report.check(study)
+    checking.check_definition(study)
     seen = builders.report_of(study, [enrolment(), randomised("a")], study.open)
     seen = checklist(seen, study.open.definition)
     (item,) = (each for each in seen["consort_2025"] if each["item"] == "25")

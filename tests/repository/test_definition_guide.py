@@ -45,7 +45,7 @@ from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.subject import acceptance
 from trial.subject.fold import Subject
-from trial.tables import figures
+from trial.tables import checking, figures
 from trial.tables.compiled import MAX_ROWS_PER_SUBJECT
 from trial.tables.grid import Grid
 
@@ -106,7 +106,7 @@ class TestExample:
         assert (FOLDER / "definition.yaml").read_text(encoding="utf-8") == EXAMPLE
 
     def test_it_is_accepted_as_it_stands_and_takes_its_events(self):
-        report.check(loaded())
+        checking.check_definition(loaded())
         for each in feed():
             acceptance.check_acceptable(loaded(), each)
 
@@ -156,7 +156,7 @@ class TestExample:
 @pytest.mark.parametrize("text", PARTS, ids=lambda text: text.split(":")[0])
 def test_each_part_is_accepted_with_the_example_and_prints_its_rows(text: str):
     definition = study.load(json.dumps(with_part(yaml.safe_load(text))))
-    report.check(definition)
+    checking.check_definition(definition)
     assert schema_errors(with_part(yaml.safe_load(text))) == []
     sums = builders.sums_of(definition, people())
     (grid,) = (grid for grid in report.tables(definition, sums) if grid.id == "part")
@@ -176,7 +176,7 @@ class TestErrors:
         wrong = example()
         wrong["tables"][1]["rows"][0]["count"] = "respondr"
         with pytest.raises(Rejected) as caught:
-            report.check(study.load(json.dumps(wrong)))
+            checking.check_definition(study.load(json.dumps(wrong)))
         (fault,) = caught.value.faults
         assert (fault.pointer, fault.location, fault.detail) == shown.groups()
 

@@ -14,12 +14,13 @@ from trial.errors import Beat, Unavailable, shortened
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row
 from trial.statistics.cells import Share
 from trial.store.bucket.documents import Documents
-from trial.store.bucket.object_keys import AUDIT, REPORT
+from trial.store.bucket.object_keys import AUDIT
 from trial.store.dynamodb import Store
 from trial.store.generations import HEADER_ROW
 from trial.store.repair import AuditedSubject
 from trial.store.rows import JournalRow, verify
 from trial.subject.fold import fold_all
+from trial.tables.file_names import AUDIT_REPORT
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _with_shard(store: Store, audited: Audit, beat: Beat, *, retired: bool) -> A
 def publish(documents: Documents, audited: Audit, moment: str) -> None:
     """Write the audit's report to the bucket."""
     content = json.dumps(audited.document(moment), indent=2, ensure_ascii=False).encode() + b"\n"
-    documents.write(audited.study.id, OPEN, AUDIT, REPORT, "application/json", (content,))
+    documents.write(audited.study.id, OPEN, AUDIT, AUDIT_REPORT, "application/json", (content,))
 
 
 def _repaired(

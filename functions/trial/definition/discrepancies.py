@@ -101,9 +101,6 @@ RULES: Mapping[str, Rule] = {
 }
 """Every rule, in the order in which discrepancies are listed."""
 
-ACROSS_SUBJECTS = ("superseded-in-a-circle", "superseded-by-nobody", "spelling", "disputed")
-"""Those that one subject's records cannot tell: found where all subjects are read."""
-
 
 def _known(name: str) -> str:
     if name not in RULES:

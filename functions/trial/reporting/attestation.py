@@ -18,7 +18,7 @@ from trial.events.json_body import canonical
 from trial.render.documents import File
 from trial.reporting.signing import ALGORITHM, Signature, Signer
 from trial.store.bucket.documents import Documents
-from trial.store.bucket.object_keys import SIGNATURE
+from trial.tables.file_names import SIGNATURE
 from trial.tables.grid import Cut
 
 PAYLOAD = "application/vnd.in-toto+json"

@@ -19,7 +19,7 @@ from trial.store.rows import JournalRow
 from trial.subject.changes import Change, changes
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Subject, fold_all
-from trial.tables.file_names import WORKBOOK
+from trial.tables.file_names import HEADS, WORKBOOK
 from trial.tables.grid import Cut, Flow, Listing, ListingColumn, Report, RuleCount, Value
 
 CHANGES, TRAIL = "CHANGES", "AUDIT"
@@ -79,9 +79,7 @@ def versions(documents: Documents, study_id: str, request: ReportRequest) -> dic
         audience, cut = UNBLINDED, request.unblinded_cut
     else:
         audience, cut = OPEN, request.cut
-    heads = json.loads(
-        documents.read(study_id, audience, object_keys.audit_prefix(cut), object_keys.HEADS)
-    )
+    heads = json.loads(documents.read(study_id, audience, object_keys.audit_prefix(cut), HEADS))
     return {subject: head["version"] for subject, head in heads["subjects"].items()}
 
 

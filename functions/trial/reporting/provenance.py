@@ -10,10 +10,10 @@ from typing import Any
 
 from trial.render.documents import File
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
-from trial.store.bucket.object_keys import HEADS, TRAIL
 from trial.store.dynamodb import Store
 from trial.store.rows import JournalRow
 from trial.subject.fold import Dispute
+from trial.tables.file_names import HEADS, TRAIL
 from trial.tables.grid import Cut
 
 type RejectedDigests = Iterable[tuple[str, str]]

@@ -16,20 +16,19 @@ from trial.reporting.currency import is_newer
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.store.bucket import object_keys
-from trial.store.bucket.object_keys import (
-    AUDIT,
-    CHANGES,
-    CHANGES_SIGNATURE,
-    HEADS,
-    LIVE,
-    SIGNATURE,
-    TRAIL,
-)
+from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, ReportRequest, ReportResult, Reports
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Dispute
-from trial.tables.file_names import MANIFEST
+from trial.tables.file_names import (
+    CHANGES,
+    CHANGES_SIGNATURE,
+    HEADS,
+    MANIFEST,
+    SIGNATURE,
+    TRAIL,
+)
 from trial.tables.grid import Cut, Report
 
 

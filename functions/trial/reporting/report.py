@@ -17,18 +17,13 @@ from trial.statistics.cells import Share, Sums
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Dispute, Subject
-from trial.tables import checking, completion, figures, key_results, listings, testing
+from trial.tables import completion, figures, key_results, listings, testing
 from trial.tables.compiled import audience_share, compiled, contribute, set_cell
 from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
 from trial.tables.discrepancies.across import CrossSubjectSurvey
 from trial.tables.grid import Completion, Cut, Flow, Grid, KeyResult, Report, RuleCount
 from trial.tables.listings.complete import of_discrepancies
-
-
-def check(study: Study) -> None:
-    """Refuse (422) a definition that names anything it does not define."""
-    checking.check_definition(study)
 
 
 def completed(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Completion:

@@ -27,21 +27,6 @@ class OrderStatistics:
 
 
 @dataclass(frozen=True)
-class Tally:
-    """How often each value occurs, for what a sum cannot tell: median, quartiles, extremes."""
-
-    places: int = 0
-
-    def contribution(self, units: int) -> dict[str, int]:
-        """Return the cell of one value, named by the value in units of the last place."""
-        return {str(units): 1}
-
-    def estimate(self, cells: Mapping[str, int]) -> OrderStatistics:
-        """Read order statistics, in the values' own unit, out of summed cells."""
-        return order_statistics({int(name): n for name, n in cells.items()}, self.places)
-
-
-@dataclass(frozen=True)
 class OrderedValues:
     """Values in order, in units of the last place: how often each occurs."""
 

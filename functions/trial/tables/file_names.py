@@ -1,4 +1,4 @@
-"""What the documents of a publication are called, for those who write, keep and read them."""
+"""What the files of a publication are called, for those who write, keep and read them."""
 
 PAGE = "report.html"
 DEFINITION = "definition.json"
@@ -13,3 +13,16 @@ RESULTS = "results.json"
 WORKBOOK = "listings.xlsx"
 MANIFEST = "manifest.json"
 """Names all the others with their SHA-256, and is written after them."""
+
+LATEST = "latest.json"
+"""Names the version of every live file of one publication, and is written last."""
+HEADS, TRAIL, CHANGES = "heads.json", "audit.ndjson", "changes.xlsx"
+"""What the order of arrival decides, kept apart: journal heads, audit trail, changes."""
+SIGNATURE = "manifest.sig.json"
+"""What is signed of a publication, and the public half of the key that signed it."""
+CHANGES_SIGNATURE = "changes.sig.json"
+"""What is signed of the changes of a report, which no manifest names."""
+UNLISTED = frozenset({HEADS, TRAIL, SIGNATURE})
+"""Files beside a publication that its manifest does not list."""
+AUDIT_REPORT = "report.json"
+"""What the last audit found."""

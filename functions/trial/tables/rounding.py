@@ -13,7 +13,6 @@ type Exact = Fraction | Decimal | int
 
 _DIGITS = 12
 _SHORTER = 2
-_EXPONENT_FROM = 6
 _MAGNITUDE = Context(prec=28)
 
 
@@ -77,15 +76,6 @@ def exact_text(value: Exact) -> str:
     if Fraction(Decimal(text)) == exact:  # Decimal: an int is read from 4,300 digits at most
         return text.rstrip("0").rstrip(".")
     return text
-
-
-def scientific_text(value: Exact) -> str:
-    """Return a value for machines, in exponent form below a millionth: "4.65661287308e-10"."""
-    exact = Fraction(value)
-    zeros = _leading_zeros(exact)
-    if zeros < _EXPONENT_FROM:
-        return exact_text(exact)
-    return f"{exact_text(exact * 10 ** (zeros + 1))}e-{zeros + 1:02d}"
 
 
 def nearest_short_decimal(value: Exact, places_kept: int) -> Fraction:

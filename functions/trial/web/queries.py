@@ -15,8 +15,9 @@ from trial.events.payloads import KINDS
 from trial.render import consort, tables_json
 from trial.reporting import comparison, discrepancies, report
 from trial.store.bucket import object_keys
-from trial.store.bucket.object_keys import AUDIT, CHANGES, CHANGES_SIGNATURE, LIVE, REPORT, UNLISTED
+from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.rows import JournalRow
+from trial.tables.file_names import AUDIT_REPORT, CHANGES, CHANGES_SIGNATURE, UNLISTED
 from trial.web import (
     activity,  # noqa: F401 (its routes)
     contract,
@@ -192,7 +193,7 @@ def _is_of(request: Request, sort_key: str) -> bool:
 def get_audit(request: Request, study: str) -> Answer:
     """Get the report of the last audit."""
     wiring.store().study(study)
-    audit = json.loads(wiring.documents().read(study, OPEN, AUDIT, REPORT))
+    audit = json.loads(wiring.documents().read(study, OPEN, AUDIT, AUDIT_REPORT))
     after = pagination.parse_number(request, "after")
     remaining = list(enumerate(audit["differences"], start=1))[after:]
     page = pagination.fill_page(remaining, itemgetter(1))

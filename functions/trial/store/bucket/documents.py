@@ -12,14 +12,13 @@ from typing import Any
 from trial.errors import Rejected, Unavailable
 from trial.store.bucket import object_keys
 from trial.store.bucket.client import Bucket
-from trial.store.bucket.object_keys import AUDIT, LIVE, SIGNATURE
+from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.bucket.retention import Retention
-from trial.tables.file_names import MANIFEST
+from trial.tables.file_names import LATEST, MANIFEST, SIGNATURE
 
 LINK_SECONDS = 60
 _VERSIONED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The prefixes whose files `latest.json` names by version, and its member for each."""
-_LATEST = "latest.json"
 _LAST_SIGNATURE = f"{AUDIT}/latest.sig.json"
 LIVE_TAGS = {"Tagging": "kind=live"}
 """Marks what is overwritten: the bucket's rules delete its former versions after a time."""
@@ -54,7 +53,7 @@ class Documents:
 
     def latest(self, study: str, audience: str) -> tuple[dict[str, Any] | None, str]:
         """Read which publication is the latest, and the ETag that a newer one must match."""
-        stored = self.bucket.read(_key(study, audience, _LATEST))
+        stored = self.bucket.read(_key(study, audience, LATEST))
         return (_parse(stored.content), stored.etag) if stored else (None, "")
 
     def signature(self, study: str, audience: str, cut: str) -> bytes | None:
@@ -91,7 +90,7 @@ class Documents:
     ) -> bool:
         """Make a publication the latest, unless another did so since `etag` was read."""
         content = json.dumps(latest, indent=2).encode()
-        key = _key(study, audience, _LATEST)
+        key = _key(study, audience, LATEST)
         return self.bucket.replace(key, content, etag, ContentType="application/json", **LIVE_TAGS)
 
     def link(self, study: str, audience: str, prefix: str, name: str) -> str:

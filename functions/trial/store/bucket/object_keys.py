@@ -1,16 +1,6 @@
-"""The prefixes of a study's and audience's published files, and the names of these files."""
+"""The prefixes of a study's and audience's published files; `tables/file_names` has their names."""
 
 LIVE, CUTS, AUDIT = "live", "cuts", "audit"
-HEADS, TRAIL, CHANGES = "heads.json", "audit.ndjson", "changes.xlsx"
-"""What the order of arrival decides, kept apart: journal heads, audit trail, changes."""
-SIGNATURE = "manifest.sig.json"
-"""What is signed of a publication, and the public half of the key that signed it."""
-CHANGES_SIGNATURE = "changes.sig.json"
-"""What is signed of the changes of a report, which no manifest names."""
-UNLISTED = frozenset({HEADS, TRAIL, SIGNATURE})
-"""Files beside a publication that its manifest does not list."""
-REPORT = "report.json"
-"""What the last audit found."""
 
 
 def cut_prefix(name: str) -> str:
