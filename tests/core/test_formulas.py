@@ -32,10 +32,10 @@ from trial.definition.formulas import Operand
 from trial.definition.study import Study
 from trial.errors import FieldError, Rejected
 from trial.events.envelope import Entry
-from trial.reporting import report
 from trial.reporting.methods import methods
 from trial.subject.acceptance import check_acceptable
 from trial.subject.arithmetic import evaluate
+from trial.tables import checking
 from trial.tables.checking import warnings
 
 
@@ -451,7 +451,7 @@ class TestShown:
 
 def faults(**parameters: Any) -> tuple[FieldError, ...]:
     with pytest.raises(Rejected) as caught:
-        report.check(tiny(parameters=TINY["parameters"] | parameters))
+        checking.check_definition(tiny(parameters=TINY["parameters"] | parameters))
     return caught.value.faults
 
 
