@@ -35,6 +35,10 @@ PARTS: Mapping[str, Any] = {
         "ill-on-drug": {"adverse_event": {"treatment": "drug"}},
         "classed": {"characteristic": "by-dose", "levels": ["some"]},
         "gap-known": {"measure": "gap", "assessed": True},
+        "concomitant": {"recorded": "conmed.recorded", "where": {"concomitant": True}},
+        "statin": {"recorded": "conmed.recorded", "where": {"prior": True, "atc1": ["C", ""]}},
+        "pump": {"recorded": "device-deficiency.reported", "where": {"device": "PUMP"}},
+        "alarmed": {"recorded": "device-deficiency.reported", "where": {"category": "ALARM"}},
     },
     "classes": {
         "by-dose": {"label": "Doses", "measure": "drug-doses", "classes": [
@@ -68,6 +72,10 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"levels": {"recorded": "dose.administered", "field": "treatment"}},
     {"levels": {"recorded": "dose.administered", "where": {"lot": "L1"}, "field": "visit"}},
     {"levels": {"recorded": "subject.unblinded", "field": "reason"}},
+    {"levels": {"recorded": "conmed.recorded", "field": "atc1", "where": {"concomitant": True}}},
+    {"levels": {"recorded": "medical-history.reported", "field": "soc"}},
+    {"levels": {"recorded": "device-deficiency.reported", "field": "device"}},
+    {"levels": {"recorded": "device-deficiency.reported", "field": "category"}},
     *({"summary": name, "statistics": ["mean", "sd"]} for name in (*PARTS["measures"], "age")),
     {"summary": "age", "statistics": ["median"]},
     {
@@ -128,6 +136,10 @@ SOURCES: Mapping[str, Sequence[str]] = {
                           "start.study-day", "visit"],
     "adverse-event.reported": ["subject", "onset", "emergent", "treatment-at-onset",
                                "dose-at-onset", "days-since-last-dose"],
+    "conmed.recorded": ["subject", "record", "prior", "concomitant", "atc1", "preferred_name",
+                        "start", "arm"],
+    "medical-history.reported": ["subject", "term", "soc", "start"],
+    "device-deficiency.reported": ["subject", "date", "device", "lot", "category"],
     "discrepancies": ["subject", "record", "discrepancy", "detail"],
     "observations:viral-load": ["subject", "result", "value", "last:viral-load-log10"],
 }  # fmt: skip
@@ -276,6 +288,7 @@ def _orders(study: Study) -> st.SearchStrategy[list[dict[str, str]]]:
 
 _ARMS, _TREATMENTS = st.sampled_from(["a", "b"]), st.sampled_from(["drug", "placebo"])
 _AMOUNTS, _LOTS = st.sampled_from([800, 900, 5]), st.sampled_from(["L1", "L2", None])
+_DEVICES = st.sampled_from(["PUMP", "SHAM"])
 _RECORDS = st.sampled_from(["R1", "R2", "R3"])
 _EVENTS = st.one_of(
     st.builds(lambda age, sex: enrolment(age=age, sex=sex), st.integers(18, 90),
@@ -294,6 +307,18 @@ _EVENTS = st.one_of(
     st.builds(lambda at, grade: adverse_event(at, grade=grade), st.integers(0, 60),
               st.integers(1, 4)),
     st.builds(disposition, st.integers(10, 60)),
+    st.builds(lambda record, dates: entry("conmed.recorded", record=record, drug="x", **dates),
+              _RECORDS, st.sampled_from([{}, {"start": "2015-06"}, {"start": builders.day(3)},
+                                         {"end": builders.day(2)}])),
+    st.builds(lambda record, code: entry(
+        "conmed.coded", record="C", medication=record, dictionary="W", version="1",
+        preferred_name="X", atc=[{"code": code}]), _RECORDS, st.sampled_from(["C10AA", "A10"])),
+    st.builds(lambda record: entry("medical-history.reported", record=record, term="Asthma",
+                                   start="2014"), _RECORDS),
+    st.builds(lambda record, device, category: entry(
+        "device-deficiency.reported", record=record, date=builders.day(9), device=device,
+        category=category, description="It rang"),
+        _RECORDS, _DEVICES, st.sampled_from(["ALARM", "OTHER"])),
 )  # fmt: skip
 
 
@@ -330,6 +355,8 @@ def _other(draw: st.DrawFn, kind: str) -> dict[str, Any]:
             unit = draw(st.sampled_from(["mg", "mL"]))
             given = {"treatment": draw(_TREATMENTS), "amount": draw(_AMOUNTS), "unit": unit}
             return given | {"lot": draw(_LOTS)}
+        case "device-deficiency.reported":
+            return {"device": draw(_DEVICES), "lot": draw(_LOTS)}
         case "subject.unblinded":
             return {"reason": draw(st.sampled_from(["on drug", "on placebo, as it turned out"]))}
         case _:

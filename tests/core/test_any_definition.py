@@ -25,6 +25,8 @@ WHOLE: dict[str, Any] = json.loads(
              "interval": {"method": "wilson", "level": 0.9, "limits": "lower"}},
             {"id": "by-column", "count": {"a": "enrolled", "b": {"none": ["treated"]}}},
             {"id": "levels", "levels": {"characteristic": "group"}, "interval": True},
+            {"id": "classes", "levels": {"recorded": "conmed.recorded", "field": "atc2",
+                                         "where": {"concomitant": True}}},
             {"id": "summary", "summary": "days", "decimals": {"mean": 1, "cv": 2},
              "statistics": ["mean", "ci", "cv", "sum", "p95", "median_ci", "geometric_mean_ci"],
              "interval": {"method": "z"}},
@@ -57,12 +59,14 @@ WHOLE: dict[str, Any] = json.loads(
         measures={
             "days": {"days": {"start": "first-dose", "end": {"recorded": "death.reported"}}},
             "doses": {"records": "dose.administered", "where": {"treatment": ["drug"]}},
+            "taken": {"records": "conmed.recorded", "where": {"prior": "True"}},
             "arms": {"by_arm": {"a": "age", "b": "age"}},
             "both": {"difference": ["age", "score"]},
         },
         classes={"group": {"label": "Group", "measure": "age", "missing": "old", "classes": [
             {"value": "young", "label": "Young", "below": 40},
             {"value": "old", "label": "Old", "at_least": 40}]}},
+        medications={"dictionary": "W", "prior": "ended-before", "days_after_last_dose": 3},
         times={"left": {"label": "Left", "start": "randomisation",
                         "events": ["death", {"parameter": "cd4", "below": 10}]}},
     ).source

@@ -206,6 +206,10 @@ class TestPooling:
         assert listings["dose.administered"] == [
             "subject", "record", "start", "start.study-day", "visit",
         ]  # fmt: skip
+        assert listings["device-deficiency.reported"] == ["subject", "date", "category"]
+        assert listings["conmed.recorded"] == [
+            "subject", "record", "prior", "concomitant", "atc1", "preferred_name", "start",
+        ]  # fmt: skip
         assert listings["subject.randomised"] == ["subject", "record", "date", "strata"]
         assert listings["subjects"] == [
             "subject", "first-dose", "doses", "class:load", "characteristic:region",
@@ -222,7 +226,9 @@ class TestPooling:
     def test_what_depends_on_the_arm_however_indirectly_is_left_out_by_name(self):
         left = study_of(ROWS[:1], [TOTAL]).open.definition
         assert left.measures.keys() & PARTS["measures"].keys() == {"doses", "early", "late"}
-        assert left.conditions.keys() & PARTS["conditions"].keys() == set()
+        assert left.conditions.keys() & PARTS["conditions"].keys() == {
+            "concomitant", "statin", "alarmed",
+        }  # fmt: skip
         assert (left.classes.keys(), left.times.keys()) == ({"load"}, {"dose"})
         assert left.sets.keys() & PARTS["sets"].keys() == set()
         assert left.arms == []
@@ -245,7 +251,8 @@ class TestMasking:
         assert telling == {
             "subject.randomised": {"arm"},
             "subject.unblinded": {"reason"},
-            "dose.administered": {"treatment", "amount", "unit", "lot"},
+            "dose.administered": {"treatment", "amount", "unit", "lot", "planned", "adjustment"},
+            "device-deficiency.reported": {"device", "lot"},
         }
 
     @SLOWLY

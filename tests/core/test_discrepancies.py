@@ -110,6 +110,7 @@ class Case:
 _LOAD = TINY["parameters"]["viral-load"]
 NARROWED = tiny(parameters=TINY["parameters"] | {"viral-load": _LOAD | {"maximum": 100}})
 
+WHODRUG = {"dictionary": "WHODrug", "version": "1", "preferred_name": "ASPIRIN"}
 CASES: dict[str, list[Case]] = {
     "not-enrolled": [
         Case([viral_load(0, 100)], "VL-0",
@@ -277,6 +278,40 @@ CASES: dict[str, list[Case]] = {
          entry("adverse-event.reported", record="AE-1", revision=2, action="void")], "C-AE-1", [],
         told="AE-1 is not there",
     )],
+    "coding-without-record": [
+        Case([*ENROLLED, entry("conmed.coded", record="C", medication="CM-9", **WHODRUG)], "C",
+             [[*ENROLLED, entry("conmed.coded", record="C", medication="CM-9", **WHODRUG),
+               entry("conmed.recorded", record="CM-9", drug="x")]], told="CM-9 is not there"),
+        Case([*ENROLLED, entry("medical-history.coded", record="C", medical_history="MH-9",
+                            dictionary="MedDRA", version="1", soc="S", pt="P")], "C", []),
+    ],
+    "ended-and-ongoing": [Case(
+        [*ENROLLED, entry("conmed.recorded", record="CM", drug="x", ongoing=True, end=day(3))],
+        "CM",
+        [[*ENROLLED, entry("conmed.recorded", record="CM", drug="x", ongoing=False, end=day(3))],
+         [*ENROLLED, entry("conmed.recorded", record="CM", drug="x", ongoing=True)]],
+    )],
+    "history-after-first-dose": [Case(
+        [*ENROLLED, dose(7),
+         entry("medical-history.reported", record="MH", term="x", start=day(7))], "MH",
+        [[*ENROLLED, entry("medical-history.reported", record="MH", term="x", start=day(7))],
+         [*ENROLLED, dose(7),
+          entry("medical-history.reported", record="MH", term="x", start=day(7)[:7])]],
+    )],
+    "result-of-not-done": [
+        Case([*ENROLLED, entry("observation.recorded", record="O", date=day(3), test="x",
+                               result="y", reason_not_done="Late")], "O",
+             [[*ENROLLED, entry("observation.recorded", record="O", date=day(3), test="x",
+                             reason_not_done="Late")],
+              [*ENROLLED, entry("observation.recorded", record="O", date=day(3), test="x",
+                             result="y")]]),
+    ],
+    "dead-without-death": [Case(
+        [*ENROLLED, entry("vital-status.recorded", record="V", date=day(9), status="DEAD")], "V",
+        [[*ENROLLED, entry("vital-status.recorded", record="V", date=day(9), status="DEAD"),
+          death(8)],
+         [*ENROLLED, entry("vital-status.recorded", record="V", date=day(9), status="UNKNOWN")]],
+    )],
     "grade-and-outcome": [Case(
         [*ENROLLED, adverse_event(grade=5)], "AE-1",
         [[*ENROLLED, adverse_event(grade=4)], [*ENROLLED, adverse_event(grade=5, outcome="FATAL")]],
@@ -318,6 +353,10 @@ CASES: dict[str, list[Case]] = {
              [[*ENROLLED, death(40), viral_load(40, 9)]]),
         Case([*ENROLLED, death(40), adverse_event(41)], "R, AE-1",
              [[*ENROLLED, death(40), adverse_event(day(41)[:7])]]),
+        Case([*ENROLLED, death(40),
+              entry("vital-status.recorded", record="V", date=day(41), status="ALIVE")], "R, V",
+             [[*ENROLLED, death(40),
+               entry("vital-status.recorded", record="V", date=day(41), status="DEAD")]]),
     ],
     "death-without-fatal-event": [Case(
         [*ENROLLED, death(40)], "R", [[*ENROLLED, death(40), adverse_event(outcome="FATAL")]],

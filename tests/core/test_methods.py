@@ -33,6 +33,7 @@ from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Pe
 from trial.definition.figures import FIGURE_KINDS
 from trial.definition.flow import FlowBox, FlowStage
 from trial.definition.intervals import IntervalDefinition
+from trial.definition.medications import Medications
 from trial.definition.outputs import (
     ROW_KINDS,
     Ancova,
@@ -86,6 +87,7 @@ WHOLE |= {
                                   {"adverse_event": {"emergent": True}}],
                        "censored": ["end-of-study"]}},
     "conditions": WHOLE["conditions"] | {
+        "taking": {"recorded": "conmed.recorded", "where": {"concomitant": "True"}},
         "early": {"recorded": "dose.administered", "where": {"treatment": "drug"},
                   "period": "control"},
         "sick": {"adverse_event": {
@@ -99,6 +101,7 @@ WHOLE |= {
         "bounded": {"measure": "age", "at_least": 1, "at_most": 9, "more_than": 0, "below": 10},
         "seen": {"measure": "age", "assessed": True},
     },
+    "medications": {},
     "adverse_events": TINY["adverse_events"] | {
         "dictionary": "MedDRA 27", "grading": "CTCAE 5", "missing_causality": "related",
         "missing_onset": "emergent"},
@@ -212,6 +215,9 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "dictionary": "", "grading": "", "causality": ["RELATED"], "related": ["NOT RELATED"],
         "missing_causality": "not-related", "days_after_last_dose": 7,
         "missing_onset": "not-emergent", "groups": []}},
+    Medications: {"medications": {
+        "dictionary": "WHODrug", "prior": "ended-before", "concomitant": "started",
+        "days_after_last_dose": 9, "undetermined": "concomitant", "classes": "first"}},
     TermGroup: {"adverse_events/groups/0": {
         "label": "Rashes", "terms": ["Rash"], "broad": ["Itching"]}},
     TableColumn: {
@@ -296,6 +302,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
         "sets",
         "completion",
         "adverse_events",
+        "medications",
         "tables",
         "testing",
         "key_results",

@@ -30,6 +30,7 @@ from trial.definition.design import (
 from trial.definition.discrepancies import Discrepancies
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowDefinition
+from trial.definition.medications import Medications
 from trial.definition.outputs import (
     KeyResultDefinition,
     ListingDefinition,
@@ -80,6 +81,7 @@ class Definition(Model):
     sets: dict[Name, AnalysisSet]
     completion: CompletionDefinition | None = None
     adverse_events: AdverseEvents = AdverseEvents()
+    medications: Medications = Medications()
     tables: Annotated[list[Table], AfterValidator(check_unique)] = []
     testing: Testing | None = None
     key_results: Annotated[list[KeyResultDefinition], AfterValidator(check_unique)] = []

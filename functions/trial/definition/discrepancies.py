@@ -81,6 +81,12 @@ RULES: Mapping[str, Rule] = {
     ),
     "undecided": _contradictory("Different records of one moment: their ids decide which counts"),
     "coding-without-event": _notable("Coding of an adverse event that is not there"),
+    "coding-without-record": _notable(
+        "Coding of a medication or of medical history that is not there"
+    ),
+    "ended-and-ongoing": _contradictory("Medication or history with an end that is ongoing"),
+    "history-after-first-dose": _notable("Medical history that began under treatment"),
+    "result-of-not-done": _contradictory("Not done, and a result is there"),
     "spelling": _contradictory("Terms that differ by case, blanks or Unicode form alone"),
     "grade-and-outcome": _contradictory("Grade 5 and a fatal outcome do not go together"),
     "event-twice": _notable("One adverse event recorded twice"),
@@ -96,6 +102,7 @@ RULES: Mapping[str, Rule] = {
     "death-without-disposition": _notable(
         "Death that no disposition gives as its reason", "disposition.recorded"
     ),
+    "dead-without-death": _notable("Vital status DEAD without a death"),
     "fatal-without-death": _notable("Fatal adverse event without a death", "death.reported"),
     "disputed": _contradictory("Two contents for one revision"),
 }

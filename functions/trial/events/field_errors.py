@@ -6,6 +6,7 @@ from typing import Any
 IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 DATASET = r"^[a-z][a-z0-9]{0,7}$"
+ATC = r"^[A-Z]([0-9]{2}([A-Z]([A-Z]([0-9]{2})?)?)?)?$"
 OUTPUT = r"^((table|listing|key_result|figure):)?[A-Za-z0-9._-]{1,64}$"
 
 PATTERNS = {
@@ -13,6 +14,7 @@ PATTERNS = {
     " A-Z a-z 0-9",
     NAME: "must be 1 to 64 of the characters A-Z a-z 0-9 . _ - and begin with one of A-Z a-z 0-9",
     DATASET: "must be 1 to 8 of the characters a-z 0-9 and begin with one of a-z",
+    ATC: "must be the code of an ATC class, such as A, A10, A10B, A10BA or A10BA02",
     OUTPUT: "must be the id of an output, 1 to 64 of the characters A-Z a-z 0-9 . _ - and before"
     " it, where it is not the only one, table: listing: key_result: or figure:",
 }

@@ -5,8 +5,9 @@ from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from trial.events.fields import FullDate, LocalTime, PartialDate
-from trial.events.payloads import KINDS
+from trial.events.payloads import KINDS, Data
 
+ADVERSE_EVENT = "adverse-event.reported"
 _DATES = (PartialDate, FullDate, LocalTime)
 
 
@@ -34,6 +35,52 @@ DECIDING_DATE: Mapping[str, str] = {
     kind: names[0] for kind in KINDS if (names := date_fields(kind))
 }
 """The field that says when a record happened: the first date of its kind; some kinds have none."""
+
+
+CODINGS: Mapping[str, str] = {
+    model.about[0]: kind for kind, model in KINDS.items() if model.about is not None
+}
+"""By the kind of a record that is coded: the kind of its coding."""
+
+
+@cache
+def derived_fields(kind: str) -> Mapping[str, object]:
+    """Return what can be asked of a kind's records beside their fields, with the types.
+
+    That is what the study's rules derive of them and, of what is coded, the fields of its coding.
+    An adverse event has these by rules of its own.
+    """
+    derived: dict[str, object] = dict(KINDS[kind].derived)
+    coding = CODINGS.get(kind)
+    if coding is not None and kind != ADVERSE_EVENT:
+        hints = get_type_hints(KINDS[coding], include_extras=True)
+        names = KINDS[coding].model_fields.keys() - Data.model_fields.keys()
+        derived |= {
+            name: hints[name]
+            for name in KINDS[coding].model_fields
+            if name in names and name != reference(coding)
+        }
+        derived |= KINDS[coding].derived
+    return derived
+
+
+def reference(coding: str) -> str:
+    """Return the field of a coding that names what it codes."""
+    about = KINDS[coding].about
+    assert about is not None, f"{coding} codes nothing"
+    return about[1]
+
+
+@cache
+def names_of(kind: str) -> frozenset[str]:
+    """Return the names of all that can be asked of a kind's records."""
+    return frozenset((*KINDS[kind].model_fields, *derived_fields(kind)))
+
+
+@cache
+def has_measurements(kind: str) -> bool:
+    """Return whether a record of a kind holds results of parameters, read on its date."""
+    return "measurements" in KINDS[kind].model_fields
 
 
 def shows_alive(kind: str, data: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trial.events.field_errors import ATC
 from trial.events.fields import (
     FullDate,
     Identifier,
@@ -39,6 +40,8 @@ class Data(BaseModel):
     """Whether it can have begun before the study's calendar."""
     about: ClassVar[tuple[str, str] | None] = None
     """The kind of record that it is about, and its field that names it: no date of its own."""
+    derived: ClassVar[Mapping[str, type]] = {}
+    """What is derived of a record by the study's rules, and can be asked for like its fields."""
 
     record: Identifier
     revision: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -185,6 +188,68 @@ class LabResultReported(Circumstances, Data):
     reported: FullDate | None = None
 
 
+class Assessment(Data):
+    """Something done with the subject on a day, of a visit or not; or the reason it was not done.
+
+    A result of a parameter counts like one of a visit, and belongs to the visit named.
+    """
+
+    shows_alive: ClassVar[bool] = True
+
+    date: LocalTime
+    visit: Identifier | None = None
+    reason_not_done: Personal[Text | None] = None
+
+    @classmethod
+    def is_contact(cls, data: Mapping[str, Any]) -> bool:
+        """Return whether it was done."""
+        return data.get("reason_not_done") is None
+
+
+class EcgRecorded(Assessment):
+    noun: ClassVar[str] = "an electrocardiogram"
+
+    timepoint: Text | None = None
+    measurements: list[Measurement] = []
+    interpretation: Text | None = None
+    clinically_significant: bool | None = None
+
+
+class PhysicalExaminationRecorded(Assessment):
+    """The examination of one body system."""
+
+    noun: ClassVar[str] = "a physical examination"
+
+    system: Text
+    result: Text | None = None
+    clinically_significant: bool | None = None
+    description: Personal[Text | None] = None
+
+
+class QuestionnaireRecorded(Assessment):
+    """A questionnaire as answered: its items and scores are parameters of the study."""
+
+    noun: ClassVar[str] = "a questionnaire"
+
+    questionnaire: Text
+    measurements: list[Measurement] = []
+    evaluator: Text | None = None
+
+
+class ObservationRecorded(Circumstances, Assessment):
+    """Whatever no other kind is for: a test and its result, as text or as a number with its unit.
+
+    A test that is a parameter of the study is a result of it.
+    """
+
+    noun: ClassVar[str] = "an observation"
+
+    category: Text | None = None
+    test: Text
+    result: Text | None = None
+    unit: Text | None = None
+
+
 class DoseAdministered(Data):
     noun: ClassVar[str] = "a dose"
     shows_alive: ClassVar[bool] = True
@@ -196,6 +261,8 @@ class DoseAdministered(Data):
     amount: Unblinding[Number]
     unit: Unblinding[Text]
     lot: Unblinding[Text | None] = None
+    planned: Unblinding[Number | None] = None
+    adjustment: Unblinding[Text | None] = None
 
 
 class DoseMissed(Data):
@@ -302,15 +369,130 @@ class DeviationRecorded(Data):
     severity: Literal["minor", "major"] | None = None
 
 
+ATC_LEVELS = (1, 2, 3, 4, 5)
+"""The levels of the ATC classification: anatomical group to chemical substance."""
+
+
+class AtcClass(BaseModel):
+    """One class of a medication: the code of a level, and the names of the levels down to it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+    code: Annotated[str, Field(pattern=ATC)]
+    atc1: Text | None = None
+    atc2: Text | None = None
+    atc3: Text | None = None
+    atc4: Text | None = None
+    atc5: Text | None = None
+
+
 class ConmedRecorded(Data):
     noun: ClassVar[str] = "a concomitant medication"
     shows_alive: ClassVar[bool] = True
     began_before: ClassVar[bool] = True
 
+    derived: ClassVar[Mapping[str, type]] = {"prior": bool, "concomitant": bool}
+
     drug: Personal[Text]
     indication: Personal[Text | None] = None
     start: PartialDate | None = None
     end: PartialDate | None = None
+    ongoing: bool | None = None
+    category: Text | None = None
+    amount: Number | None = None
+    unit: Text | None = None
+    form: Text | None = None
+    frequency: Text | None = None
+    route: Text | None = None
+
+
+class ConmedCoded(Data):
+    """The coding of a medication: its preferred name, and its classes, which may be several.
+
+    Each class is a code of the ATC classification and, where they are sent, the names of its
+    levels; the codes of the levels above are the beginnings of the code.
+    """
+
+    noun: ClassVar[str] = "the coding of a medication"
+    about: ClassVar[tuple[str, str] | None] = ("conmed.recorded", "medication")
+    derived: ClassVar[Mapping[str, type]] = {f"atc{level}": str for level in ATC_LEVELS}
+
+    medication: Identifier
+    dictionary: Text
+    version: Text
+    preferred_name: Text
+    atc: list[AtcClass] = []
+
+
+class MedicalHistoryReported(Data):
+    noun: ClassVar[str] = "an entry of medical history"
+    began_before: ClassVar[bool] = True
+
+    term: Personal[Verbatim]
+    start: PartialDate | None = None
+    end: PartialDate | None = None
+    ongoing: bool | None = None
+    category: Text | None = None
+    prespecified: bool | None = None
+    occurred: bool | None = None
+
+
+class MedicalHistoryCoded(Data):
+    noun: ClassVar[str] = "the coding of an entry of medical history"
+    about: ClassVar[tuple[str, str] | None] = ("medical-history.reported", "medical_history")
+
+    medical_history: Identifier
+    dictionary: Text
+    version: Text
+    soc: Text
+    hlgt: Text | None = None
+    hlt: Text | None = None
+    pt: Text
+    llt: Text | None = None
+
+
+class ProcedureRecorded(Data):
+    noun: ClassVar[str] = "a procedure"
+    shows_alive: ClassVar[bool] = True
+    began_before: ClassVar[bool] = True
+
+    procedure: Personal[Verbatim]
+    start: PartialDate | None = None
+    end: PartialDate | None = None
+    coded: Text | None = None
+    category: Text | None = None
+    indication: Personal[Text | None] = None
+    location: Text | None = None
+    laterality: Text | None = None
+
+
+class VitalStatusRecorded(Data):
+    """Whether the subject was alive on a day, whoever said so: only then it was a contact."""
+
+    noun: ClassVar[str] = "a vital status"
+    shows_alive: ClassVar[bool] = True
+
+    date: FullDate
+    status: Literal["ALIVE", "DEAD", "UNKNOWN"]
+    source: Text | None = None
+
+    @classmethod
+    def is_contact(cls, data: Mapping[str, Any]) -> bool:
+        """Return whether the subject was alive."""
+        return data.get("status") == "ALIVE"
+
+
+class DeviceDeficiencyReported(Data):
+    noun: ClassVar[str] = "a deficiency of a device"
+
+    date: FullDate
+    device: Unblinding[Text]
+    lot: Unblinding[Text | None] = None
+    category: Text | None = None
+    description: Personal[Verbatim]
+    serious_potential: bool | None = None
+    adverse_event: Identifier | None = None
+    action_taken: Text | None = None
 
 
 class PregnancyReported(Data):
@@ -354,6 +536,16 @@ KINDS: Mapping[str, type[Data]] = {
     "disposition.recorded": DispositionRecorded,
     "deviation.recorded": DeviationRecorded,
     "conmed.recorded": ConmedRecorded,
+    "conmed.coded": ConmedCoded,
+    "medical-history.reported": MedicalHistoryReported,
+    "medical-history.coded": MedicalHistoryCoded,
+    "procedure.recorded": ProcedureRecorded,
+    "vital-status.recorded": VitalStatusRecorded,
+    "ecg.recorded": EcgRecorded,
+    "physical-examination.recorded": PhysicalExaminationRecorded,
+    "questionnaire.recorded": QuestionnaireRecorded,
+    "device-deficiency.reported": DeviceDeficiencyReported,
+    "observation.recorded": ObservationRecorded,
     "pregnancy.reported": PregnancyReported,
     ERASURE: SubjectErased,
 }

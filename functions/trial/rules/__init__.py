@@ -18,6 +18,7 @@ from trial.rules.matching import (
     Test,
     Truth,
     adverse_event_matcher,
+    any_true,
     check_dated,
     check_kind,
     matcher,
@@ -130,15 +131,14 @@ class Rules:
             if period not in {defined.id for defined in self.study.definition.periods}:
                 raise unknown(path, "period", period)
 
-        def applies(derivation: Derivation, record: Record) -> bool:
-            if not matches(record.data):
-                return False
-            if period is None:
-                return True
+        def applies(derivation: Derivation, record: Record) -> Truth:
+            truth = matches(record.data)
+            if period is None or truth is False:
+                return truth
             dated = derivation.dated(record)
-            return dated is not None and period == derivation.period_of(dated.day)
+            return truth if dated and period == derivation.period_of(dated.day) else False
 
-        return lambda derivation: any(
+        return lambda derivation: any_true(
             applies(derivation, record) for record in derivation.records(kind)
         )
 

@@ -161,7 +161,15 @@ def _record_date(ref: RecordDate, path: str) -> Date:
         records = derivation.records(kind)
         return any(matches(record.data) and not record.data.get(field) for record in records)
 
-    return Date(find, undated)
+    def may_be_meant(derivation: Derivation, since: int) -> bool:
+        undetermined_dates = (
+            derivation.dated(record)
+            for record in derivation.records(kind)
+            if matches(record.data) is None
+        )
+        return any(dated is None or dated.since(since) for dated in undetermined_dates)
+
+    return Date(find, undated, may_be_meant)
 
 
 def _event_date(study: Study, ref: EventDate, path: str) -> Date:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from trial.definition import Definition
-from trial.definition.conditions import Condition, Measure, Ref
+from trial.definition.conditions import Condition, Measure, Ref, Where
 from trial.definition.design import ARM
 from trial.events.json_body import canonical
+from trial.events.kinds import derived_fields
 from trial.rules import Rules
 from trial.rules.matching import Test, Truth, all_true, any_true, optional_fields
 from trial.subject.derivation import Derivation
@@ -39,7 +40,14 @@ def undetermined(definition: Definition, ref: Ref) -> Undetermined:
         return _measure_undetermined(definition, condition.measure)
     if condition.characteristic is not None:
         return _category_undetermined(definition, condition.characteristic)
+    if condition.recorded is not None and _asks_derived(condition.recorded, condition.where):
+        return Undetermined.PENDING
     return Undetermined.NEVER
+
+
+def _asks_derived(kind: str, where: Where) -> bool:
+    """Return whether fields are asked for that are derived of records, and may not be known."""
+    return not derived_fields(kind).keys().isdisjoint(where)
 
 
 def _category_undetermined(definition: Definition, name: str) -> Undetermined:
@@ -57,7 +65,8 @@ def _category_undetermined(definition: Definition, name: str) -> Undetermined:
 def _measure_undetermined(definition: Definition, ref: str | Measure) -> Undetermined:
     measure = definition.measures[ref] if isinstance(ref, str) else ref
     if measure.records is not None:
-        return Undetermined.NEVER
+        asks_derived = _asks_derived(measure.records, measure.where)
+        return Undetermined.PENDING if asks_derived else Undetermined.NEVER
     return Undetermined.MISSING if measure.characteristic is not None else Undetermined.PENDING
 
 
@@ -73,6 +82,10 @@ def pending_test(rules: Rules, ref: Ref, path: str) -> PendingTest:
         return rules.measure(condition.measure, path).pending
     if condition.characteristic is not None:
         return category_pending_test(rules, condition.characteristic, path)
+    if condition.recorded is not None and _asks_derived(condition.recorded, condition.where):
+        return lambda derivation: (
+            derivation.begun and derivation.first_dose is None and not derivation.over
+        )
     return lambda _: False
 
 

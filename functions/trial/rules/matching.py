@@ -18,13 +18,16 @@ from trial.errors import FieldError, Rejected, UnknownName
 from trial.events.fields import term
 from trial.events.kinds import DECIDING_DATE
 from trial.events.payloads import KINDS
-from trial.subject.adverse_events import NOT_CODED, AdverseEvent
+from trial.subject.adverse_events import AdverseEvent
+from trial.subject.codings import NOT_CODED
 from trial.subject.derivation import Derivation
+from trial.subject.derived_fields import Unknown
 from trial.subject.results import Value
 
 Truth = bool | None
 Test = Callable[[Derivation], Truth]
-Matcher = Callable[[Mapping[str, Any]], bool]
+Matcher = Callable[[Mapping[str, Any]], Truth]
+"""Returns whether a record's data match; None where a value that is asked for is not known."""
 EventMatcher = Callable[[AdverseEvent], Truth]
 """Returns whether an adverse event matches; None where a field that is asked for is missing."""
 
@@ -90,13 +93,21 @@ def matcher(where: Where) -> Matcher:
         for name, value in where.items()
     }
 
-    def matches(data: Mapping[str, Any]) -> bool:
-        return all(_matches_any(data.get(name), values) for name, values in values_by_field.items())
+    def matches(data: Mapping[str, Any]) -> Truth:
+        truth: Truth = True
+        for name, values in values_by_field.items():
+            value = data.get(name)
+            match = _may_match if isinstance(value, Unknown) else _matches_any
+            if (field_matches := match(value, values)) is False:
+                return False
+            if field_matches is None:
+                truth = None
+        return truth
 
     return matches
 
 
-def _matches_any(value: object, accepted: frozenset[str]) -> bool:
+def _matches_any(value: object, accepted: frozenset[str]) -> Truth:
     """Return whether a value equals an accepted one: text as a term, a number, any of a list."""
     match value:
         case str():
@@ -108,9 +119,14 @@ def _matches_any(value: object, accepted: frozenset[str]) -> bool:
         case int() | Decimal():
             return any(_number(text) == value for text in accepted)
         case list():
-            return any(_matches_any(item, accepted) for item in value) if value else "" in accepted
+            return any_true(_matches_any(item, accepted) for item in value or [None])
         case _:
             return False
+
+
+def _may_match(value: object, accepted: frozenset[str]) -> Truth:
+    """Return whether a value that is not known is asked for: as such, or as what stands for it."""
+    return None if accepted.isdisjoint(("", value)) else True
 
 
 def _number(text: str) -> Decimal | None:

@@ -8,6 +8,7 @@ from trial.definition.base import Bounds
 from trial.definition.conditions import Measure, Selection, selection
 from trial.definition.precision import PERCENT, WHOLE, Precision
 from trial.definition.study import Study
+from trial.events.kinds import derived_fields
 from trial.rules.categories import ENROLMENT_FIELDS, characteristic
 from trial.rules.dating import date, days_between
 from trial.rules.matching import (
@@ -292,11 +293,18 @@ def _records_measure(measure: Measure, path: str) -> Quantity:
     kind = str(measure.records)
     check_kind(kind, path)
     matches = matcher(measure.where)
+    asks_derived = not derived_fields(kind).keys().isdisjoint(measure.where)
 
     def evaluate(derivation: Derivation) -> Value | None:
-        return Value(sum(matches(record.data) for record in derivation.records(kind)))
+        truths = [matches(record.data) for record in derivation.records(kind)]
+        return None if None in truths else Value(truths.count(True))
 
-    return Quantity(measure.label or kind, "", WHOLE, memoised(evaluate), lambda _: True)
+    def due(derivation: Derivation) -> bool:
+        return not asks_derived or derivation.over or derivation.first_dose is not None
+
+    return Quantity(
+        measure.label or kind, "", WHOLE, memoised(evaluate), due, scheduled=asks_derived
+    )
 
 
 def _change_from_baseline(quantity: Quantity, measure: Measure, baseline: Evaluate) -> Quantity:

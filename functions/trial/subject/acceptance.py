@@ -40,6 +40,8 @@ def _faults(study: Study, entry: Entry) -> Iterator[FieldError]:
     yield from _calendar(study.definition, entry)
     yield from _spans(entry)
     yield from _vocabularies(study, entry.kind, entry.data, "/data")
+    yield from _visit(study, entry.data)
+    yield from _measured(study, entry)
     yield from _CHECKS.get(entry.kind, _nothing)(study, entry.data)
     yield from _superseded(entry)
 
@@ -102,7 +104,6 @@ def _superseded(entry: Entry) -> Iterator[FieldError]:
 
 
 def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
-    yield from _visit(study, data)
     treatments = study.treatments
     if (
         treatments
@@ -117,6 +118,8 @@ def _dose(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
             "must be greater than 0, except for a placebo; post a dose not given as dose.missed"
         )
         yield FieldError("/data/amount", detail)
+    if (planned := data.get("planned")) is not None and planned < 0:
+        yield FieldError("/data/planned", "must not be negative")
 
 
 def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -127,12 +130,20 @@ def _visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
         )
 
 
-def _recorded_visit(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
-    yield from _visit(study, data)
-    for i, item in enumerate(data.get("measurements", ())):
+def _measured(study: Study, entry: Entry) -> Iterator[FieldError]:
+    for i, item in enumerate(entry.data.get("measurements", ())):
         pointer = f"/data/measurements/{i}"
         yield from _result(study, item, pointer)
-        yield from _vocabularies(study, "visit.recorded", item, pointer)
+        yield from _vocabularies(study, entry.kind, item, pointer)
+
+
+def _observation(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Check the result of a test that is a parameter; that of any other may be any text."""
+    parameter = study.definition.parameters.get(data["test"])
+    if parameter is not None and parameter.derived_from is not None:
+        yield FieldError("/data/test", "is a parameter that is derived, and not reported")
+    elif parameter is not None and "result" in data:
+        yield from _result(study, {"parameter": data["test"], **data}, "/data")
 
 
 def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -215,11 +226,9 @@ _CHECKS: Mapping[str, Callable[[Study, Mapping[str, Any]], Iterator[FieldError]]
     "adverse-event.reported": _adverse_event,
     "disposition.recorded": _disposition,
     "dose.administered": _dose,
-    "dose.missed": _visit,
     "lab.result.reported": _laboratory,
+    "observation.recorded": _observation,
     "outcome.adjudicated": _adjudication,
     "subject.enrolled": _enrolment,
     "subject.randomised": _randomisation,
-    "visit.missed": _visit,
-    "visit.recorded": _recorded_visit,
 }

@@ -1,24 +1,22 @@
 """A subject's adverse events: coded, and judged by the rules of the study's definition."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from trial.definition.conditions import AdverseEvents
 from trial.events import dates
 from trial.events.fields import term
-from trial.events.json_body import canonical
+from trial.subject.codings import NOT_CODED, by_record
 from trial.subject.fold import Record
 from trial.subject.imputation import Dated
-from trial.subject.ordering import natural_order
 
-NOT_CODED = "Not coded"
 LEVELS = ("soc", "hlgt", "hlt", "pt", "llt")
 """The levels of the dictionary that a coding may name, from the highest down."""
 FATAL, GRADE_OF_DEATH = "FATAL", 5
 """The outcome and the grade of an adverse event that ended in death."""
-_NUMBER = re.compile(r"\d{1,9}")
+CODED_FIELDS = ("soc", "hlgt", "hlt", "pt")
+"""The levels of which two codings of one version may not name two terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,45 +56,14 @@ def classify(
     onset: Callable[[Record], Dated | None],
 ) -> list[AdverseEvent]:
     """Judge each report by the rules; what is not coded says so."""
-    coded = {event: event_codings[-1].data for event, event_codings in _by_event(codings).items()}
+    coded = {
+        event: event_codings[-1].data
+        for event, event_codings in by_record(codings, "adverse_event").items()
+    }
     return [
         _judge(rules, report, coded.get(report.record), treatment, onset(report))
         for report in reports
     ]
-
-
-def conflicting_codings(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
-    """Give, of each event whose latest version is coded in several ways, these codings."""
-    conflicts = {}
-    for event, event_codings in _by_event(codings).items():
-        latest = [
-            coding for coding in event_codings if _version(coding) == _version(event_codings[-1])
-        ]
-        if len({tuple(map(coding.data.get, _DECIDING)) for coding in latest}) > 1:
-            conflicts[event] = latest
-    return conflicts
-
-
-_DECIDING = ("soc", "hlgt", "hlt", "pt")
-"""The levels of which two codings of one version may not name two terms."""
-
-
-def _by_event(codings: Iterable[Record]) -> Mapping[str, Sequence[Record]]:
-    """Return the codings of each event, the latest version of the dictionary last."""
-    by_event: dict[str, list[Record]] = {}
-    for coding in codings:
-        by_event.setdefault(coding.data["adverse_event"], []).append(coding)
-    return {
-        event: sorted(event_codings, key=_coding_order) for event, event_codings in by_event.items()
-    }
-
-
-def _version(record: Record) -> list[int]:
-    return [int(part) for part in _NUMBER.findall(record.data["version"])]
-
-
-def _coding_order(record: Record) -> tuple[Any, ...]:
-    return _version(record), canonical(record.data), natural_order(record.record)
 
 
 def _judge(

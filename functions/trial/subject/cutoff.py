@@ -61,6 +61,8 @@ def _as_known(record: Record, cutoff: int, died: int | None) -> Record:
     data = {name: value for name, value in record.data.items() if name != "end"}
     if "outcome" in data:
         data["outcome"] = ONGOING
+    if "ongoing" in KINDS[record.kind].model_fields:
+        data["ongoing"] = True
     return replace(record, data=_not_yet_fatal(data) if fatal else data)
 
 

@@ -14,16 +14,20 @@ from trial.definition.conditions import Selection
 from trial.definition.design import Parameter, Visit
 from trial.definition.study import Study
 from trial.events import dates
-from trial.events.kinds import DECIDING_DATE, is_contact
-from trial.subject import adverse_events
+from trial.events.kinds import CODINGS, DECIDING_DATE, has_measurements, is_contact, reference
+from trial.events.payloads import KINDS
+from trial.subject import adverse_events, codings
 from trial.subject.adverse_events import AdverseEvent, Treatment
 from trial.subject.choosing import UndecidedChoice
+from trial.subject.derived_fields import HAVE_DERIVED, treated_days, with_derived_fields
 from trial.subject.fold import Key, Record, Subject, blinded
 from trial.subject.imputation import Dated, Imputation
 from trial.subject.ordering import by_date
 from trial.subject.results import Observation
 from trial.subject.series import Reported, Series, SeriesCache
 
+_WITH_MEASUREMENTS = tuple(filter(has_measurements, KINDS))
+"""The kinds whose records hold results of parameters."""
 _ALWAYS = 10**7
 """A day (ordinal) after every date: the end of a window that stays open."""
 _OF_VISITS = ("visit.recorded", "visit.missed", "lab.result.reported")
@@ -67,14 +71,25 @@ class Derivation:
         self.imputation = Imputation(self._by_kind, cutoff)
 
     def records(self, kind: str) -> list[Record]:
-        """List the live records of a kind, in no particular order."""
-        return self._by_kind.get(kind, [])
+        """List the live records of a kind, in no particular order, with what is derived of them."""
+        records = self._by_kind.get(kind, [])
+        return self.ordered(kind) if records and kind in HAVE_DERIVED else records
 
     def ordered(self, kind: str) -> list[Record]:
         """List the live records of a kind by date and time, then content, then record id."""
         if kind not in self._ordered:
-            self._ordered[kind] = by_date(self.records(kind), DECIDING_DATE.get(kind, "date"))
+            records = by_date(self._by_kind.get(kind, []), DECIDING_DATE.get(kind, "date"))
+            self._ordered[kind] = self._derived(kind, records) if kind in HAVE_DERIVED else records
         return self._ordered[kind]
+
+    def _derived(self, kind: str, records: list[Record]) -> list[Record]:
+        return with_derived_fields(
+            kind,
+            records,
+            self._by_kind.get(CODINGS.get(kind, ""), []),
+            self.rules.medications,
+            treated_days(self.first_dose, self.last_dose_day),
+        )
 
     def _first(self, kind: str) -> Record | None:
         records = self.records(kind)
@@ -246,10 +261,18 @@ class Derivation:
             by_parameter.setdefault(record.data["parameter"], []).append(
                 (record, record.data.get("visit") or "", 0, record.data)
             )
-        for record in self.records("visit.recorded"):
-            visit = record.data["visit"]
-            for place, item in enumerate(record.data.get("measurements", ())):
-                by_parameter.setdefault(item["parameter"], []).append((record, visit, place, item))
+        for kind in _WITH_MEASUREMENTS:
+            for record in self.records(kind):
+                visit = record.data.get("visit", "")
+                for place, item in enumerate(record.data.get("measurements", ())):
+                    by_parameter.setdefault(item["parameter"], []).append(
+                        (record, visit, place, item)
+                    )
+        for record in self.records("observation.recorded"):
+            if (test := record.data["test"]) in self.rules.parameters and "result" in record.data:
+                by_parameter.setdefault(test, []).append(
+                    (record, record.data.get("visit", ""), 0, record.data)
+                )
         return by_parameter
 
     def counts(self, observation: Observation) -> bool:
@@ -390,9 +413,9 @@ class Derivation:
         reports = self.ordered("adverse-event.reported")
         if not reports:
             return []
-        codings = self.records("adverse-event.coded")
+        coded = self.records("adverse-event.coded")
         return adverse_events.classify(
-            self.rules.adverse_events, reports, codings, self._treatment, self.dated
+            self.rules.adverse_events, reports, coded, self._treatment, self.dated
         )
 
     @cached_property
@@ -434,10 +457,20 @@ class Derivation:
             yield UndecidedChoice("first dose", records, dates.earliest(first))
 
     def _undecided_codings(self) -> Iterator[UndecidedChoice]:
-        """Find codings of one adverse event and version that differ."""
-        for event, rivals in adverse_events.conflicting_codings(
-            self.records("adverse-event.coded")
-        ).items():
-            report = next((e for e in self.adverse_events if e.record == event), None)
-            day = report.onset.day if report and report.onset else None
-            yield UndecidedChoice("coding", tuple(coding.record for coding in rivals), day)
+        """Find codings of one record and version that differ."""
+        for coded, (coding, fields) in _CODED.items():
+            for name, rivals in codings.conflicting(
+                self.records(coding), reference(coding), fields
+            ).items():
+                report = self.subject.records.get((coded, name))
+                dated = self.dated(report) if report and not report.void else None
+                records = tuple(rival.record for rival in rivals)
+                yield UndecidedChoice(coding, records, dated.day if dated else None)
+
+
+_CODED = {
+    "adverse-event.reported": ("adverse-event.coded", adverse_events.CODED_FIELDS),
+    "conmed.recorded": ("conmed.coded", ("preferred_name", "atc")),
+    "medical-history.reported": ("medical-history.coded", adverse_events.CODED_FIELDS),
+}
+"""By the kind of what is coded: the kind of its coding, and what of that counts."""

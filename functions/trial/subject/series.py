@@ -17,6 +17,7 @@ from trial.definition.study import Study
 from trial.definition.usage import CARRIED
 from trial.events import dates
 from trial.events.fields import term
+from trial.events.kinds import DECIDING_DATE
 from trial.subject.choosing import (
     ANY,
     CHOICES,
@@ -37,8 +38,6 @@ _day = attrgetter("day")
 Reported = tuple[Record, str, int, Mapping[str, Any]]
 """The record of a result, the visit that it was recorded with ('' where a laboratory names none),
 its place among the record's results, and the result."""
-_COLLECTED = {"lab.result.reported": "collected", "visit.recorded": "date"}
-"""The field that says when the results of a record were collected."""
 
 
 class SubjectCourse(Protocol):
@@ -128,7 +127,7 @@ class Series:
                 continue
             value = read_value(item, parameters[source], counted, item.get("range_high"))
             if value is not None:
-                collected: str = record.data[_COLLECTED[record.kind]]
+                collected: str = record.data[DECIDING_DATE[record.kind]]
                 day, text = dates.earliest(collected), item["result"]
                 observations.append(
                     Observation(record.record, collected, day, text, value, visit, place, item)

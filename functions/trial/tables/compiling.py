@@ -26,7 +26,7 @@ from trial.definition.study import Study
 from trial.definition.summary_statistics import INTERVALS
 from trial.events.fields import term
 from trial.events.json_body import canonical
-from trial.events.kinds import DECIDING_DATE
+from trial.events.kinds import DECIDING_DATE, names_of
 from trial.events.payloads import KINDS
 from trial.rules import Rules, dating, determination
 from trial.rules.categories import Category, in_no_class, known_levels, level_text
@@ -100,7 +100,7 @@ def level_finder(rules: Rules, definition: Levels, path: str) -> LevelFinder:
     if definition.characteristic is not None:
         return _category_level_finder(rules, definition.characteristic, path)
     kind, field = definition.recorded or "", definition.field or ""
-    if kind not in KINDS or (field and field not in KINDS[kind].model_fields):
+    if kind not in KINDS or (field and field not in names_of(kind)):
         raise unknown(path, "kind of event and field", f"{kind} {field}")
     matches, date = matcher(definition.where), DECIDING_DATE.get(kind, "date")
 

@@ -22,7 +22,7 @@ from trial.definition.conditions import (
 )
 from trial.definition.design import ARM
 from trial.definition.outputs import ListingDefinition, TableRow
-from trial.events.kinds import DECIDING_DATE
+from trial.events.kinds import DECIDING_DATE, derived_fields
 from trial.events.payloads import KINDS
 from trial.render.ars import events
 from trial.render.ars.events import EVENTS
@@ -283,10 +283,18 @@ def _is_list(kind: str, field: str) -> bool:
     return model_field is not None and get_origin(model_field.annotation) is list
 
 
+def _annotation(kind: str, field: str) -> object:
+    """Return the type of what can be asked of a kind's records."""
+    if kind not in KINDS:
+        return None
+    model_field = KINDS[kind].model_fields.get(field)
+    return model_field.annotation if model_field else derived_fields(kind).get(field)
+
+
 def _values(kind: str, field: str, value: str | list[str]) -> list[str]:
     """Return the values of a field as data sets show them: true is Y, false N."""
     values = [value] if isinstance(value, str) else value
-    annotation = KINDS[kind].model_fields[field].annotation if kind in KINDS else None
+    annotation = _annotation(kind, field)
     if annotation in (bool, bool | None):
         return ["Y" if text == "True" else "N" for text in values]
     return values

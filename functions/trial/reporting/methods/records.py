@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from trial.definition import Definition
 from trial.definition.discrepancies import CONTRADICTORY, NOTABLE, RULES
+from trial.definition.usage import record_kinds_used
+from trial.events.payloads import KINDS, Assessment
 from trial.reporting.methods.wording import STAND_INS
 from trial.tables.grid import Section
 
@@ -171,10 +173,29 @@ def _discrepancies(definition: Definition) -> Iterator[tuple[str, str]]:
             yield name, f"{rule.label} ({_SEVERITIES[rule.severity]})"
 
 
+_NEWER = (
+    (
+        "Contact, too",
+        (
+            "What was not done is no contact, and neither is a vital status other than ALIVE. A"
+            " procedure, an electrocardiogram, an examination, a questionnaire, an observation and"
+            " a vital status ALIVE show the subject alive."
+        ),
+    ),
+)
+"""Stated where a study looks at such records."""
+_NEWER_KINDS = frozenset(
+    kind
+    for kind, model in KINDS.items()
+    if issubclass(model, Assessment) or kind in ("vital-status.recorded", "procedure.recorded")
+)
+
+
 def sections(definition: Definition) -> Iterator[Section]:
     """Yield which records count and when a value is due."""
     after = _AFTER[definition.samples_after_discontinuation]
-    rules = (*_RULES, ("After discontinuation", after))
+    newer = () if _NEWER_KINDS.isdisjoint(record_kinds_used(definition)) else _NEWER
+    rules = (*_RULES, *newer, ("After discontinuation", after))
     yield Section("records", "Records", ("Rule", "What it says"), rules)
     missing = *((STAND_INS[name], words) for name, words in _STAND_INS.items()), *_CARRIED
     heads = ("Short name", "What stands in for a value that is due and missing")

@@ -6,9 +6,11 @@ from decimal import Decimal
 from trial.definition import Definition, formulas
 from trial.definition.conditions import AdverseEvents, Classes, TimeToEvent
 from trial.definition.design import Baseline, Parameter
+from trial.definition.medications import Medications
 from trial.definition.precision import Precision
+from trial.definition.usage import record_kinds_used
 from trial.reporting.methods.wording import Wording, bounds, by_name, joined
-from trial.subject.adverse_events import NOT_CODED
+from trial.subject.codings import NOT_CODED
 from trial.tables.grid import Section
 
 _BELOW = {
@@ -52,6 +54,9 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     yield Section("times", "Times to event", ("Time", "From when to when"), times)
     events = tuple(_events(definition.adverse_events))
     yield Section("adverse-events", "Adverse events", ("Rule", "What it says"), events)
+    if not {"conmed.recorded", "conmed.coded"}.isdisjoint(record_kinds_used(definition)):
+        rules = tuple(_medications(definition.medications))
+        yield Section("medications", "Medication", ("Rule", "What it says"), rules)
 
 
 def _parameters(definition: Definition) -> Iterator[tuple[str, str]]:
@@ -182,6 +187,45 @@ def time(time: TimeToEvent, words: Wording) -> str:
         f" censored at the earliest of {censored}the last contact and a cut-off. Without a start a"
         " subject is left out."
     )
+
+
+_PRIOR = {
+    "started-before": "started before the day of the first dose, whether it went on or not",
+    "ended-before": "ended before the day of the first dose",
+}
+_CONCOMITANT = {
+    "taken": "taken on or after the day of the first dose, whenever it was started",
+    "started": "started on or after the day of the first dose",
+}
+_UNDETERMINED = {
+    "unknown": "is not known to be either, and counts neither as one nor as not one",
+    "concomitant": "counts as concomitant",
+}
+_CLASSES = {
+    "all": (
+        "A medication with several ATC classes is in each of them; a subject counts once in a class"
+    ),
+    "first": "Of a medication with several ATC classes the first that was sent counts",
+}
+
+
+def _medications(rules: Medications) -> Iterator[tuple[str, str]]:
+    if rules.dictionary:
+        yield "Dictionary", f"{rules.dictionary}; what is not coded counts under {NOT_CODED}"
+    yield "Coding", "Of several codings of a medication that of the highest version."
+    yield "Prior", f"A medication that was {_PRIOR[rules.prior]}."
+    days = rules.days_after_last_dose
+    until = "" if days is None else f", and started at most {days} days after the last dose"
+    yield "Concomitant", f"A medication that was {_CONCOMITANT[rules.concomitant]}{until}."
+    yield (
+        "Dates that leave it open",
+        (
+            "Every day that a partial date can mean is considered; an end that is missing can be"
+            " any day, unless the medication is said to be ongoing. What this leaves open"
+            f" {_UNDETERMINED[rules.undetermined]}. Before the first dose neither is known."
+        ),
+    )
+    yield "Classes", f"{_CLASSES[rules.classes]}. A level without a name goes by its code."
 
 
 def _events(rules: AdverseEvents) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from trial.definition.vocabularies import words
 from trial.events.fields import FullDate, Identifier, LocalTime, PartialDate
+from trial.events.kinds import derived_fields, has_measurements
 from trial.events.payloads import KINDS, Data, Measurement
 from trial.tables.checking.reference_walk import JsonObject
 
@@ -35,7 +36,12 @@ class Field:
 
 @cache
 def fields_of_kind(kind: str) -> Mapping[str, Field]:
-    """Return the fields of a kind's records by name; without those that identify a record."""
+    """Return what can be asked of a kind's records by name; without what identifies a record."""
+    derived = {name: _field(hint, optional=True) for name, hint in derived_fields(kind).items()}
+    return {**_reported_fields(kind), **derived}
+
+
+def _reported_fields(kind: str) -> Mapping[str, Field]:
     return _fields(KINDS[kind], frozenset(Data.model_fields))
 
 
@@ -199,8 +205,8 @@ def _words(kind: str, name: str, definition: JsonObject) -> Sequence[str] | None
     return [*dict.fromkeys(word for vocabulary in lists for word in vocabulary)] if lists else None
 
 
-_MEASURED = {"measurement": ("visit.recorded", "lab.result.reported")}
-"""What is measured is of records of two kinds, and may use the words of both."""
+_MEASURED = {"measurement": (*filter(has_measurements, KINDS), "lab.result.reported")}
+"""What is measured is of records of several kinds, and may use the words of all."""
 
 
 def value_error(kind: str, name: str, value: object) -> str | None:
@@ -242,8 +248,8 @@ def number_error(text: str, limits: Limits) -> str | None:
 def vocabulary_fields(kind: str) -> Iterator[str]:
     """Yield the fields of a kind's records that hold words, so that they may have a vocabulary."""
     fields_by_name = {
-        **fields_of_kind(kind),
-        **(measured_fields() if kind == "visit.recorded" else {}),
+        **_reported_fields(kind),
+        **(measured_fields() if has_measurements(kind) else {}),
     }
     for name, field in fields_by_name.items():
         if field.form == "text" and not field.choices and name not in ("result", "causality"):

@@ -14,7 +14,7 @@ from trial.definition.usage import record_kinds_used
 from trial.statistics.cells import Cells, Share
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key
-from trial.tables.discrepancies import identity, safety, treatment, visits
+from trial.tables.discrepancies import history, identity, safety, treatment, visits
 from trial.tables.discrepancies.evidence import DiscrepancyRule, Evidence
 from trial.tables.grid import RuleCount
 from trial.tables.rows.kinds import put_cell
@@ -95,6 +95,10 @@ DISCREPANCY_RULES: Mapping[str, DiscrepancyRule] = {
     "no-longer-accepted": visits.no_longer_accepted,
     "undecided": visits.undecided,
     "coding-without-event": safety.coding_without_event,
+    "coding-without-record": history.coding_without_record,
+    "ended-and-ongoing": history.ended_and_ongoing,
+    "history-after-first-dose": history.history_after_first_dose,
+    "result-of-not-done": history.result_of_not_done,
     "spelling": _across("spelling"),
     "grade-and-outcome": safety.grade_and_outcome,
     "event-twice": safety.event_twice,
@@ -106,6 +110,7 @@ DISCREPANCY_RULES: Mapping[str, DiscrepancyRule] = {
     "after-death": safety.after_death,
     "death-without-fatal-event": safety.death_without_fatal_event,
     "death-without-disposition": safety.death_without_disposition,
+    "dead-without-death": history.dead_without_death,
     "fatal-without-death": safety.fatal_without_death,
     "disputed": _disputed,
 }

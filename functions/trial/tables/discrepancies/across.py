@@ -18,14 +18,15 @@ type SubjectDiscrepancy = tuple[str, tuple[Key, ...], str]
 SUPERSEDED = "subject.superseded"
 TERMS: Mapping[str, tuple[str, ...]] = {
     "adverse-event.coded": ("soc", "hlgt", "hlt", "pt", "llt"),
+    "medical-history.coded": ("soc", "hlgt", "hlt", "pt", "llt"),
+    "conmed.coded": ("preferred_name",),
     "disposition.recorded": ("reason",),
     "screening.failed": ("reason",),
     "deviation.recorded": ("category",),
 }
 """The fields that hold terms, by kind of record: spellings of a term are compared in a field."""
-_QUOTED = frozenset(
-    {"soc", "hlgt", "hlt", "pt", "llt"}
-)  # terms of a dictionary, never a site's free text
+_QUOTED = frozenset({"soc", "hlgt", "hlt", "pt", "llt", "preferred_name"})
+"""Terms of a dictionary, never a site's free text."""
 _SPACE = re.compile(r"\s+")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from trial.events import dates
 from trial.events.fields import term
-from trial.events.kinds import DECIDING_DATE
+from trial.events.kinds import DECIDING_DATE, is_contact
 from trial.subject.adverse_events import FATAL, GRADE_OF_DEATH, AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
@@ -23,6 +23,8 @@ UNRESOLVED = "NOT RECOVERED/NOT RESOLVED"
 _OF_THE_LIVING = (
     "lab.result.reported", "dose.administered", "visit.recorded", "resistance.reported",
     "regimen.started", "subject.enrolled", "subject.randomised", EVENTS,
+    "procedure.recorded", "vital-status.recorded", "ecg.recorded",
+    "physical-examination.recorded", "questionnaire.recorded", "observation.recorded",
 )  # fmt: skip
 
 
@@ -139,7 +141,8 @@ def after_death(derivation: Derivation) -> Iterator[Evidence]:
     for kind in _OF_THE_LIVING:
         for record in derivation.ordered(kind):
             dated = record.data.get(DECIDING_DATE.get(kind, "date"))
-            if dated and dates.earliest(dated) > died:
+            alive = is_contact(kind, record.data)
+            if dated and alive and dates.earliest(dated) > died:
                 detail = f"dated {dated[: dates.FULL]}, death {death.data['date']}"
                 yield record_keys(death, record), detail
 

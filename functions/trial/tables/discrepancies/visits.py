@@ -6,6 +6,8 @@ from itertools import islice
 
 from trial.definition.design import Visit
 from trial.events import dates
+from trial.events.kinds import CODINGS, has_measurements
+from trial.events.payloads import KINDS
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key, Record
 from trial.subject.results import limit_errors, result_errors
@@ -184,7 +186,11 @@ def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
                     yield record_keys(record), f"{name}: {detail}"
 
 
-_CHOSEN = {"first dose": ("dose.administered",), "coding": ("adverse-event.coded",)}
+_CHOSEN = {
+    "first dose": ("dose.administered",),
+    **{coding: (coding,) for coding in CODINGS.values()},
+}
+_HAVE_RESULTS = (RESULTS, "observation.recorded", *filter(has_measurements, KINDS))
 
 
 def undecided(derivation: Derivation) -> Iterator[Evidence]:
@@ -194,12 +200,13 @@ def undecided(derivation: Derivation) -> Iterator[Evidence]:
         candidates = (
             (kind, record)
             for record in choice.records
-            for kind in _CHOSEN.get(choice.name, (RESULTS, RECORDED))
+            for kind in _CHOSEN.get(choice.name, _HAVE_RESULTS)
             if (kind, record) in derivation.subject.records
         )
         day = f", {dates.iso(choice.day)}" if choice.day else ""
-        details_by_records.setdefault(tuple(candidates)[:MAX_RECORDS_NAMED], {})[
-            f"{choice.name}{day}"
-        ] = None
+        name = "coding" if choice.name in CODINGS.values() else choice.name
+        details_by_records.setdefault(tuple(candidates)[:MAX_RECORDS_NAMED], {})[f"{name}{day}"] = (
+            None
+        )
     for records, details in details_by_records.items():
         yield records, "; ".join(details)

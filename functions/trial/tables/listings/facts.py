@@ -8,6 +8,7 @@ from typing import Any
 from trial.definition.precision import Precision, decimals_of
 from trial.events import dates
 from trial.subject.derivation import Derivation
+from trial.subject.derived_fields import Unknown
 from trial.subject.fold import Record
 from trial.subject.results import EXACT, Observation
 from trial.tables.grid import Value
@@ -37,11 +38,18 @@ def plain(value: Any) -> Value:  # noqa: ANN401 (any field of a record)
         case bool():
             return "Y" if value else "N"
         case list():
-            return "; ".join(map(str, value)) or None
+            return "; ".join(map(_part, value)) or None
+        case Unknown():
+            return str(value) or None
         case None | str() | int() | Decimal():
             return value
         case _:
             return str(value)
+
+
+def _part(value: object) -> str:
+    """Show an item of a list: the values of one with members, in their order."""
+    return ", ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
 
 
 def decimal(units: int, precision: Precision) -> Value:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trial.definition.outputs import ListingDefinition
+from trial.events.kinds import names_of
 from trial.events.payloads import KINDS, Circumstances
 from trial.rules import Rules
 from trial.rules.matching import matcher, unknown
@@ -76,7 +77,7 @@ def fields(records: str) -> Iterable[str]:
         return ("collected", "result", *Circumstances.model_fields)
     if records == DISCREPANCIES:
         return ("discrepancy", "rule", "severity", "detail")
-    return KINDS[records].model_fields if records in KINDS else ()
+    return names_of(records) if records in KINDS else ()
 
 
 def _discrepancies(checks: EditChecks) -> ItemFinder:

@@ -13,7 +13,8 @@ from typing import Any
 from trial.events.json_body import canonical
 from trial.statistics.cells import Share, Sums
 from trial.statistics.proportions import proportion
-from trial.subject.adverse_events import NOT_CODED, AdverseEvent
+from trial.subject.adverse_events import AdverseEvent
+from trial.subject.codings import NOT_CODED
 from trial.subject.derivation import Derivation
 from trial.tables.grid import MISSING, Cell, Row
 from trial.tables.rows.events import EventCounts, EventSelection, Severity, event_cells
