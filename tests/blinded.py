@@ -124,6 +124,13 @@ COLUMNS: Sequence[Mapping[str, Any]] = [
     {"id": "on-drug", "label": "On drug", "set": "on-drug"},
     {"id": "women", "label": "Women", "set": "randomised", "arm": "a",
      "where": {"characteristic": "sex", "levels": ["F"]}},
+    {"id": "a-late", "label": "Late", "under": "Drug", "set": "randomised", "arm": "a",
+     "events": {"onset_days": [14, None]}},
+    {"id": "b-late", "label": "Late", "under": "Placebo", "set": "randomised", "arm": "b",
+     "events": {"onset_days": [14, None]}},
+    {"id": "both", "label": "Severe", "set": "received", "arms": ["b", "a"],
+     "events": {"grade": [3, 4]}},
+    {"id": "under-drug", "label": "Under drug", "set": "enrolled", "events": {"treatment": "drug"}},
 ]  # fmt: skip
 
 SOURCES: Mapping[str, Sequence[str]] = {
@@ -199,6 +206,7 @@ def study_of(
         for row in named
         for kind in _FIGURES
         if kind in row and "sd" not in row.get("statistics", ())
+        if kind == "terms" or any("events" not in each for each in columns if "set" in each)
     ]  # fmt: skip
     wanted: dict[str, Any] = {
         "blinded": True,
@@ -253,8 +261,13 @@ def _studies(draw: st.DrawFn) -> Study:
     names = {each["id"] for each in columns}
     if {"a", "b"} <= names:
         columns = [*columns, {"id": "p", "label": "P", "compare": ["a", "b"]}]
-    by_column = {name: draw(st.sampled_from(["treated", "in-a"])) for name in names - {"p"}}
-    rows = [*rows, {"count": by_column}]
+    of_subjects = sorted(
+        each["id"] for each in columns if {"set", "events"} & each.keys() == {"set"}
+    )
+    by_column = {name: draw(st.sampled_from(["treated", "in-a"])) for name in of_subjects}
+    rows = [*rows, *([{"count": by_column}] if by_column else [])]
+    if not of_subjects:
+        rows = [row for row in rows if "pairs" not in row] or [{"events": {}}]
     records = draw(st.lists(st.sampled_from(sorted(SOURCES)), unique=True))
     listings = [
         listing(each, SOURCES[each], **draw(st.sampled_from([{}, {"subjects": "indirect"}])))

@@ -14,6 +14,7 @@ from trial.commands import admission
 from trial.definition.outputs import Table, TableColumn, TableRow
 from trial.definition.study import Study
 from trial.errors import Rejected
+from trial.reporting.methods.rows import LEVELS
 from trial.rules.categories import known_levels
 from trial.tables import checking
 from trial.tables.compiled import CompiledStudy, compiled
@@ -38,6 +39,8 @@ def shells(study: Study) -> str:
 def _written(plan: CompiledStudy, table: Table) -> str:
     columns = table.columns
     heads: list[Line] = [("", [each.label for each in columns])]
+    if any(each.under for each in columns):
+        heads.insert(0, ("", [each.under for each in columns]))
     heads.append(("", ["(N = xx)" if each.compare is None else "" for each in columns]))
     lines = [*heads, *(line for row in table.rows for line in _row(plan, table, row))]
     title = f"Table {table.id}: {table.title}\nPopulation: {table.population}\n"
@@ -64,8 +67,9 @@ def _kind(plan: CompiledStudy, table: Table, row: TableRow, label: str) -> Itera
             yield label, [_compared(each, row) for each in table.columns]
             yield from ((inner + name, shown) for name, shown in _statistics(plan, table, row))
         case "terms":
-            yield f"{inner}<system organ class>", _filled(table, row, _EVENTS)
-            yield f"{inner}{_INDENT}<preferred term>", _filled(table, row, _EVENTS)
+            for depth, level in enumerate(row.terms.levels if row.terms else ()):
+                label = f"{inner}{_INDENT * depth}<{LEVELS[level]}>"
+                yield label, _filled(table, row, _EVENTS)
         case "levels" | "worst" | "shift" as kind:
             yield label, [_compared(each, row) for each in table.columns]
             for level in _levels(plan, row, kind):
@@ -100,7 +104,8 @@ def _filled(table: Table, row: TableRow, shown: str) -> list[str]:
         else "x.xxxx"
         if row.pairs is not None and row.column in (None, each.id)
         else shown
-        if not isinstance(given, dict) or each.id in given
+        if (not isinstance(given, dict) or each.id in given)
+        and (each.events is None or row.counts_events)
         else ""
         for each in table.columns
     ]

@@ -49,7 +49,9 @@ WHOLE: dict[str, Any] = json.loads(
         ],
         [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"]},
          {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t",
-          "interval": {"level": 0.9, "limits": "upper"}}],
+          "interval": {"level": 0.9, "limits": "upper"}},
+         {"id": "grave", "label": "Grave", "under": "Both", "set": "randomised",
+          "arms": ["a", "b"], "events": {"grade": [3, 4], "scope": "broad"}}],
         parameters={
             "bmi": {"label": "BMI", "unit": "kg/m2", "formula": "weight / (cd4 / 100) ^ 2",
                     "carried": ["cd4"], "together": "visit", "replicates": "mean", "places": 1},

@@ -109,6 +109,8 @@ WHOLE |= {
         {"id": "a", "label": "A", "set": "randomised", "arm": "a", "where": "young"},
         {"id": "b", "label": "B", "set": "received", "arm": "b"},
         {"id": "p", "label": "Against", "compare": ["a", "b"], "counts": "fisher", "means": "t"},
+        {"id": "both", "label": "Serious", "under": "Both", "set": "randomised",
+         "arms": ["a", "b"], "events": {"serious": True}},
     ], "rows": [
         {"id": "count", "label": "Count", "count": {"a": "bounded"}, "where": "seen",
          "interval": {"method": "wald"}},
@@ -207,7 +209,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                "below": 12, "missing": "failure", "assessed": True},
 },
     AdverseEventFilter: {"conditions/sick/adverse_event": {
-        "emergent": False, "related": True, "serious": False, "grade": 2, "grade_at_least": 3,
+        "emergent": False, "related": True, "serious": False, "grade": [2, 4], "grade_at_least": 3,
         "severity": ["SEVERE"], "seriousness": "HOSPITALISATION", "action_taken": "DOSE REDUCED",
         "outcome": "RECOVERED", "treatment": "placebo", "groups": ["Itch"], "scope": "broad",
         "terms": ["Nausea"], "onset_days": [None, -1]}},
@@ -223,7 +225,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     TableColumn: {
         "tables/0/columns/0": {"label": "Arm A", "set": "treated", "arm": "b", "where": "no"},
         "tables/0/columns/2": {"compare": ["b", "a"], "counts": "newcombe", "means": "welch",
-                               "interval": {"level": 0.9}}},
+                               "interval": {"level": 0.9}},
+        "tables/0/columns/3": {"under": "All", "arms": ["b", "a"], "events": {}}},
     IntervalDefinition: {"tables/0/rows/0/interval": {
         "method": "wilson", "level": 0.9, "limits": "lower"}},
     TableRow: {

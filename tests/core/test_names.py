@@ -310,7 +310,7 @@ UNMARKED = frozenset(
      "Calendar.latest", "Characteristic.levels", "Characteristic.unit", "FigureDefinition.x_label",
      "FigureDefinition.y_label", "Class.value", "Definition.notice", "Definition.outcomes",
      "Definition.placebo", "Definition.registry", "Definition.strata", "Definition.study",
-     "Definition.vocabularies", "Discrepancies.off", "Discrepancies.only",
+     "TableColumn.under", "Definition.vocabularies", "Discrepancies.off", "Discrepancies.only",
      "KeyResultDefinition.rule", "KeyResultDefinition.unit", "ListingDefinition.dataset",
      "Parameter.unit", "Parameter.units",
      "Parameter.units.key", "TermGroup.broad", "TermGroup.terms",

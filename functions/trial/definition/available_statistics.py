@@ -33,8 +33,10 @@ def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str
     table, row = match
     column = next(candidate for candidate in table.columns if candidate.id == ref.column)
     inner = ref.row.split("/")[1:]
+    if not row.counts_events and _of_events(table, column):
+        return _NOTHING
     if row.pairs is not None:
-        return _PAIRS if column is _of_pairs(table, row) else _NOTHING
+        return _PAIRS if column.id == _of_pairs(table, row) else _NOTHING
     if column.compare is not None:
         return _compared(table, row, column, column.compare, inner)
     return _shown(row, column, inner) if _fills(row, [column.id]) else _NOTHING
@@ -53,12 +55,20 @@ def testing_order_errors(definition: Definition) -> Iterator[FieldError]:
             yield FieldError(f"/testing/order/{i}", f"row {ref.row} {detail}")
 
 
-def _of_pairs(table: Table, row: TableRow) -> TableColumn:
+def _of_events(table: Table, column: TableColumn) -> bool:
+    """Return whether a column is of adverse events alone, or compares such."""
+    names = {column.id, *(column.compare or ())}
+    return any(other.events is not None for other in table.columns if other.id in names)
+
+
+def _of_pairs(table: Table, row: TableRow) -> str | None:
     """Return the column that a row of pairs stands in."""
-    subjects = [candidate for candidate in table.columns if candidate.compare is None]
-    return next(
-        (candidate for candidate in table.columns if candidate.id == row.column), subjects[-1]
-    )
+    subjects = [
+        candidate.id
+        for candidate in table.columns
+        if candidate.compare is None and candidate.events is None
+    ]
+    return row.column or next(reversed(subjects), None)
 
 
 def _fills(row: TableRow, columns: Iterable[str]) -> bool:

@@ -54,7 +54,7 @@ from trial.events.field_errors import DATASET
 Statistics = list[Statistic]
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
-    "set": ("arm", "where"),
+    "set": ("arm", "arms", "where", "events"),
     "compare": ("counts", "means", "interval"),
 }
 """The forms of a column, and what each takes beside itself."""
@@ -63,16 +63,22 @@ COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
 class TableColumn(Model):
     """A column: the analysis set whose size is its denominator, and who of it is shown.
 
-    With `arm` both are of that arm. A column that compares stands for no subjects: of the counts
-    and means that others show in the same row, it gives a test or a difference. The first named
-    is the reference. `interval` gives the level and the limits of a difference.
+    With `arm` both are of that arm, with `arms` of these together. With `events` only rows of
+    adverse events show something in it: of those events that meet its filter and the row's. A
+    column that compares stands for no subjects: of the counts and means that others show in the
+    same row, it gives a test or a difference. The first named is the reference. `under` is the
+    head that columns side by side share.
+    `interval` gives the level and the limits of a difference.
     """
 
     id: Name
     label: str
+    under: str = ""
     set: SetName | None = None
     arm: ArmName | None = None
+    arms: Annotated[list[ArmName], Field(min_length=2), AfterValidator(check_unique)] | None = None
     where: Ref | None = None
+    events: AdverseEventFilter | None = None
     compare: Annotated[list[SubjectsColumn], Field(min_length=2)] | None = None
     counts: Literal["fisher", "pearson", "newcombe", "miettinen-nurminen"] = "fisher"
     means: Literal["anova", "t", "welch"] = "anova"
@@ -80,7 +86,9 @@ class TableColumn(Model):
 
     @model_validator(mode="after")
     def _one_form(self) -> "TableColumn":
-        only_form(self, COLUMN_FORMS, "a column", ["id", "label"])
+        only_form(self, COLUMN_FORMS, "a column", ["id", "label", "under"])
+        if self.arm is not None and self.arms is not None:
+            raise ValueError("a column takes one arm, or several arms together")
         pairwise = {"newcombe", "miettinen-nurminen"} & {self.counts} or {"t", "welch"} & {
             self.means
         }
@@ -99,6 +107,16 @@ class TableColumn(Model):
                 "the interval of a difference takes no method: `counts` and `means` name it"
             )
         return self
+
+    @property
+    def name(self) -> str:
+        """Its label where it stands alone, after that of the head it is under."""
+        return ", ".join(filter(None, (self.under, self.label)))
+
+    @property
+    def arms_counted(self) -> tuple[str, ...]:
+        """The arms that its subjects are of; none where the arm does not matter."""
+        return tuple(self.arms or filter(None, [self.arm]))
 
 
 class Levels(Model):
@@ -352,6 +370,11 @@ class TableRow(Model):
             return self.interval
         return IntervalDefinition() if self.interval else None
 
+    @property
+    def counts_events(self) -> bool:
+        """Whether it counts adverse events, so that a column can narrow which."""
+        return self.kind in EVENT_ROWS
+
     def statistics_of(self, column: str) -> Statistics:
         """Return the statistics that a summary shows in a column."""
         chosen = self.statistics
@@ -380,6 +403,8 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "incidence": (),
 }
 """The kinds of row, and what each takes beside itself."""
+EVENT_ROWS = ("events", "terms", "worst", "incidence")
+"""The kinds of row that count adverse events."""
 
 
 DENOMINATORS = ("determined", "column")

@@ -5,7 +5,7 @@ can refer to it. Rows that are nothing without arms go; a table of arms alone sh
 together.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -103,7 +103,13 @@ def _testing(testing: Testing | None, tables: list[Table]) -> Testing | None:
 
 def _table(table: Table, definition: Definition, tells: ArmDependence) -> Table | None:
     columns, stands = _columns(table, definition, tells)
-    pooled_rows = {row.id: _row(row, stands, tells) for row in table.rows}
+    of_subjects = any(column.events is None for column in columns)
+    pooled_rows = {
+        row.id: _row(row, stands, tells)
+        if of_subjects or row.counts_events or row.kind is None
+        else None
+        for row in table.rows
+    }
     rows = []
     for i, row in enumerate(table.rows):
         under = takewhile(lambda following: following.kind is not None, table.rows[i + 1 :])
@@ -126,27 +132,42 @@ def _columns(
     visible = [
         column for column in table.columns if column.set is not None and not _hidden(column, tells)
     ]
-    if of_all_arms := [column for column in visible if column.arm is None]:
+    if of_all_arms := [column for column in visible if not column.arms_counted]:
         return of_all_arms, {column.id: column.id for column in of_all_arms}
     groups: list[list[TableColumn]] = []
     for column in visible:
-        population = column.set, column.where
-        group = next((g for g in groups if (g[0].set, g[0].where) == population), None)
+        group = next((group for group in groups if _alike(group[0], column)), None)
         group.append(column) if group is not None else groups.append([column])
     columns = []
     for i, (first, *_) in enumerate(groups, 1):
-        label = ALL_ARMS
+        label, under = ALL_ARMS, ""
         if len(groups) > 1:
             label = f"{definition.sets[str(first.set)].label}: {ALL_ARMS.lower()}"
-        update = {"id": f"all-arms-{i}", "label": label, "arm": None}
+        if first.events is not None:
+            label, under = _label_of_events(groups[i - 1]), label
+        update = {
+            "id": f"all-arms-{i}", "label": label, "under": under, "arm": None, "arms": None,
+        }  # fmt: skip
         columns.append(first.model_copy(update=update))
     stands = zip(columns, groups, strict=True)
     return columns, {member.id: column.id for column, group in stands for member in group}
 
 
+def _alike(first: TableColumn, second: TableColumn) -> bool:
+    """Return whether two columns differ in nothing but their arms."""
+    return all(getattr(first, name) == getattr(second, name) for name in ("set", "where", "events"))
+
+
+def _label_of_events(columns: Sequence[TableColumn]) -> str:
+    """Return what columns of some events are called in every arm; else the label could name one."""
+    labels = {column.label for column in columns}
+    return labels.pop() if len(labels) == 1 < len(columns) else "Some adverse events"
+
+
 def _hidden(column: TableColumn, tells: ArmDependence) -> bool:
     narrowed = column.where is not None and tells.condition(column.where)
-    return narrowed or tells.set(str(column.set))
+    by_treatment = column.events is not None and tells.events(column.events)
+    return narrowed or by_treatment or tells.set(str(column.set))
 
 
 def _row(row: TableRow, stands: _Stands, tells: ArmDependence) -> TableRow | None:

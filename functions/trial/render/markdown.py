@@ -150,7 +150,7 @@ def _table(grid: Grid, cut: Cut) -> Iterator[str]:
     yield f"## Table {escape(grid.id)}: {escape(grid.title)} ({cut.completion.state.lower()})"
     heads = (
         grid.population,
-        *(f"{column.label} {column.size}".rstrip() for column in grid.columns),
+        *(f"{column.name} {column.size}".rstrip() for column in grid.columns),
     )
     lines = [_line(heads), "|---|" + "--:|" * len(grid.columns)]
     lines += [_row(row, grid.columns) for row in grid.rows]

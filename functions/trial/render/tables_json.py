@@ -171,7 +171,8 @@ def _table(grid: Grid) -> Document:
 
 
 def _column(column: Column) -> Document:
-    return {"id": column.id, "label": column.label, "n": column.n}
+    under = {"under": column.under} if column.under else {}
+    return {"id": column.id, **under, "label": column.label, "n": column.n}
 
 
 def _row(row: Row) -> Document:

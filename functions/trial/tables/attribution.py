@@ -139,7 +139,7 @@ class _SingleSubject:
         key = id(row), column
         if key not in self._contributions:
             members = self._members_of(table).only(column)
-            self._contributions[key] = self._contributed(row, members)
+            self._contributions[key] = self._contributed(table, row, members)
         return self._contributions[key]
 
     def statistics(
@@ -152,12 +152,12 @@ class _SingleSubject:
 
     def _read(self, table: CompiledTable, row: CompiledRow) -> _Statistics:
         heads = [self._head(table, i, column) for i, column in enumerate(table.columns)]
-        sums = Sums(self._contributed(row, self._members_of(table)))
+        sums = Sums(self._contributed(table, row, self._members_of(table)))
         return {
             (printed_row.id, cell.column): tuple(
                 (statistic.name, statistic.raw) for statistic in cell.statistics
             )
-            for printed_row in row.read(sums, heads)
+            for printed_row in table.read_row(row, sums, heads)
             for cell in printed_row.cells
         }
 
@@ -180,8 +180,8 @@ class _SingleSubject:
             )
         return self._members[id(table)]
 
-    def _contributed(self, row: CompiledRow, members: Members) -> Share:
+    def _contributed(self, table: CompiledTable, row: CompiledRow, members: Members) -> Share:
         share: Share = {}
         if self._derivation is not None:
-            row.contribute(self._derivation, members, share)
+            table.contribute_row(row, self._derivation, members, share)
         return share

@@ -1,7 +1,7 @@
 """A study's definition, compiled: what each subject contributes to sums, and how to read them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from trial.definition.outputs import CellRef, Table, TableColumn
@@ -20,6 +20,7 @@ from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
 from trial.tables.flow import FLOW_ROW, CompiledFlow, compile_flow
 from trial.tables.grid import Column, Grid, Row
+from trial.tables.rows.events import EventsRow, IncidenceRow, WorstRow
 from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members, put_cell
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow
@@ -30,6 +31,10 @@ MAX_ROWS_PER_SUBJECT = (
 )
 
 
+EVENT_ROWS = (EventsRow, TermsRow, WorstRow, IncidenceRow)
+"""The rows that count adverse events."""
+
+
 def set_cell(name: str, arm: str | None = None) -> str:
     """Return the name of the cell that counts a set, or an arm of it, in the study's row."""
     return f"set:{name}" if arm is None else f"set:{name}@{arm}"
@@ -37,16 +42,21 @@ def set_cell(name: str, arm: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class Population:
-    """An analysis set, or one arm of it: what a column's denominator counts."""
+    """An analysis set, or some arms of it: what a column's denominator counts."""
 
     set: str
-    arm: str | None
+    arms: tuple[str, ...]
     member: Test
+
+    @property
+    def arm(self) -> str | None:
+        """The one arm that it is of, if it is of one."""
+        return self.arms[0] if len(self.arms) == 1 else None
 
     @property
     def cell(self) -> str:
         """The cell of the study's row that counts its size."""
-        return set_cell(self.set, self.arm)
+        return set_cell(self.set, "+".join(self.arms) or None)
 
 
 @dataclass(frozen=True)
@@ -57,12 +67,21 @@ class CompiledColumn:
     and to hide (`h`), in the row of sums and under the index that `place` names.
     """
 
-    id: str
-    label: str
+    definition: TableColumn
     population: Population | None
     where: Test | None
     comparison: Comparison | None
     place: tuple[str, int] = ("", 0)
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.definition.id
+
+    @property
+    def label(self) -> str:
+        """What it is called where it stands alone."""
+        return self.definition.name
 
     def belongs(self, derivation: Derivation) -> bool:
         """Return whether the subject is in the column's set, its denominator."""
@@ -110,7 +129,50 @@ class CompiledTable:
             for column in self.columns:
                 column.contribute(derivation, share)
         for row in self.rows if any(members.belongs) else self._pooling_rows:
-            row.contribute(derivation, members, share)
+            self.contribute_row(row, derivation, members, share)
+
+    def contribute_row(
+        self, row: CompiledRow, derivation: Derivation, members: Members, share: Share
+    ) -> None:
+        """Add the subject's contribution to one row: to columns of events if it counts such."""
+        if self._event_columns and not isinstance(row, EVENT_ROWS):
+            members = members.without(self._event_columns)
+        row.contribute(derivation, members, share)
+
+    def read_row(self, row: CompiledRow, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
+        """Read one row; unless it counts adverse events, it leaves columns of such empty."""
+        rows = row.read(sums, heads)
+        if not self._empty_ids or isinstance(row, EVENT_ROWS):
+            return rows
+        return [
+            replace(
+                printed_row,
+                cells=tuple(
+                    cell for cell in printed_row.cells if cell.column not in self._empty_ids
+                ),
+            )
+            for printed_row in rows
+        ]
+
+    @cached_property
+    def _event_columns(self) -> frozenset[int]:
+        """The positions of the columns that narrow the adverse events of their rows."""
+        return frozenset(
+            i for i, column in enumerate(self.columns) if column.definition.events is not None
+        )
+
+    @cached_property
+    def _empty_ids(self) -> frozenset[str]:
+        """The columns of adverse events and those that compare such: other rows skip them."""
+        return frozenset(
+            column.id
+            for i, column in enumerate(self.columns)
+            if i in self._event_columns
+            or (
+                column.comparison is not None
+                and not self._event_columns.isdisjoint(column.comparison.columns)
+            )
+        )
 
     def members(self, derivation: Derivation) -> Members:
         """Return in which columns' sets a subject is, and which of those show it."""
@@ -142,9 +204,17 @@ class CompiledTable:
         budget = WorkBudget()
         heads = [column.head(sums, table.percent_decimals, budget) for column in self.columns]
         columns = tuple(
-            Column(head.id, head.label, None if head.comparison else head.n) for head in heads
+            Column(
+                head.id,
+                column.definition.label,
+                None if head.comparison else head.n,
+                column.definition.under,
+            )
+            for head, column in zip(heads, self.columns, strict=True)
         )
-        read = [(compiled_row, compiled_row.read(sums, heads)) for compiled_row in self.rows]
+        read = [
+            (compiled_row, self.read_row(compiled_row, sums, heads)) for compiled_row in self.rows
+        ]
         rows = tuple(notes.unreported((row for _, plan_rows in read for row in plan_rows), columns))
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
         order = (
@@ -160,8 +230,9 @@ class CompiledTable:
 def _order(compiled_row: CompiledRow, rows: Sequence[Row], labels: Sequence[str]) -> Iterator[str]:
     """Yield how rows that come as they occur are sorted, if there are several."""
     if isinstance(compiled_row, TermsRow) and len(rows) > 1:
-        order, depth = compiled_row.order, len(compiled_row.hierarchy.levels)
-        yield notes.terms_order(order.kind, depth, "" if order.by is None else labels[order.by])
+        order = compiled_row.order
+        columns = [] if order.by is None else [labels[column] for column in order.by]
+        yield notes.terms_order(order.kind, len(compiled_row.levels), columns)
     if isinstance(compiled_row, LevelsRow):
         placed_levels = {*compiled_row.levels.labels, "", NOT_YET_DUE_LEVEL}
         occurring = [row for row in rows if row.groups and row.groups[-1][1] not in placed_levels]
@@ -179,7 +250,7 @@ class CompiledStudy:
         self.populations: dict[str, Population] = {}
         self._layout = compiling.SumsLayout()
         for name in study.definition.sets:
-            faults.attempt(partial(self.population, name, None, f"/sets/{name}"))
+            faults.attempt(partial(self.population, name, (), f"/sets/{name}"))
         self._complete = faults.attempt(partial(completion.test, self.rules))
         self.tables = {
             table.id: self._table(table, f"/tables/{i}")
@@ -207,10 +278,10 @@ class CompiledStudy:
         self.flow.contribute(derivation, share)
         return share
 
-    def population(self, name: str, arm: str | None, path: str) -> Population:
-        """Return an analysis set, or an arm of it; every one that is named is counted."""
-        member = compiling.member_test(self.rules, name, arm, path)
-        population = Population(name, arm, member)
+    def population(self, name: str, arms: tuple[str, ...], path: str) -> Population:
+        """Return an analysis set, or some arms of it; every one that is named is counted."""
+        member = compiling.member_test(self.rules, name, arms, path)
+        population = Population(name, arms, member)
         return self.populations.setdefault(population.cell, population)
 
     def _table(self, table: Table, path: str) -> CompiledTable:
@@ -223,10 +294,13 @@ class CompiledStudy:
 
     def _column(self, column: TableColumn, table: Table, path: str) -> CompiledColumn:
         where = self.rules.condition(column.where, f"{path}/where") if column.where else None
-        population = self.population(column.set, column.arm, path) if column.set else None
+        arms = column.arms_counted
+        population = self.population(column.set, arms, path) if column.set else None
         comparison = compiling.comparison(column, table, path) if column.compare else None
+        if column.events is not None:
+            compiling.check_events_of_column(self.rules, column.events, table, f"{path}/events")
         place = self._layout.place(2) if where else ("", 0)
-        return CompiledColumn(column.id, column.label, population, where, comparison, place)
+        return CompiledColumn(column, population, where, comparison, place)
 
 
 _COMPILED: dict[tuple[str, str], CompiledStudy] = {}

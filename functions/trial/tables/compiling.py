@@ -5,13 +5,13 @@ are compiled decides where their cells are stored, so it is part of what the dig
 stands for.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any
 
-from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref
+from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Scope
 from trial.definition.design import Visit
 from trial.definition.outputs import (
     DENOMINATORS,
@@ -37,14 +37,14 @@ from trial.statistics.inference import CONFIDENCE_95
 from trial.subject.derivation import Derivation
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
-from trial.tables.rows.events import EventSelection, EventsRow, IncidenceRow, Severity
+from trial.tables.rows.events import EventSelection, EventsRow, IncidenceRow, Severity, WorstRow
 from trial.tables.rows.intervals import STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow
 from trial.tables.rows.levels import KnownLevels, LevelsRow, ShiftRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
-from trial.tables.rows.terms import Hierarchy, TermOrder, TermsRow
+from trial.tables.rows.terms import Hierarchy, TermOrder, TermsRow, TermView
 
 CELLS_PER_ROW_OF_SUMS = 64
 """At about 14 bytes a cell, a row of sums stays within the 1 KB that an ADD is billed by."""
@@ -64,20 +64,21 @@ LevelFinder = Callable[[Derivation], Iterable[str]]
 """Returns the levels of a subject: '' for a missing one, and none where it is not yet due."""
 
 
-def member_test(rules: Rules, name: str, arm: str | None, path: str) -> Test:
-    """Return the test of who belongs to an analysis set and, where one is named, to an arm."""
+def member_test(rules: Rules, name: str, arms: Collection[str], path: str) -> Test:
+    """Return the test of who belongs to an analysis set and, where some are named, to an arm."""
     definition = rules.study.definition
     if name not in definition.sets:
         raise unknown(f"{path}/set", "analysis set", name)
     analysis_set = definition.sets[name]
     test = rules.condition(analysis_set.condition, f"/sets/{name}/condition")
-    if arm is None:
+    if not arms:
         return test
-    if arm not in {defined_arm.id for defined_arm in definition.arms}:
-        raise unknown(f"{path}/arm", "arm", arm)
+    for arm in arms:
+        if arm not in {defined_arm.id for defined_arm in definition.arms}:
+            raise unknown(f"{path}/arm" if len(arms) == 1 else f"{path}/arms", "arm", arm)
     if analysis_set.arm == "planned":
-        return lambda derivation: derivation.planned_arm == arm and test(derivation)
-    return lambda derivation: derivation.received_arm == arm and test(derivation)
+        return lambda derivation: derivation.planned_arm in arms and test(derivation)
+    return lambda derivation: derivation.received_arm in arms and test(derivation)
 
 
 def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
@@ -90,6 +91,20 @@ def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
     confidence = column.interval.confidence if column.interval else CONFIDENCE_95
     positions = tuple(places[name] for name in names)
     return Comparison(positions, column.counts, column.means, confidence)
+
+
+def check_events_of_column(
+    rules: Rules, event_filter: AdverseEventFilter, table: Table, path: str
+) -> None:
+    """Refuse a filter of adverse events that no row of the table has a use for."""
+    rules.adverse_event_matcher(_without_scope(event_filter), path)
+    by_group = any(
+        row.terms is not None and (row.terms.pooled or "group" in row.terms.levels)
+        for row in table.rows
+    )
+    if _without_scope(event_filter) is not event_filter and not by_group:
+        detail = "is that of groups: name some beside it, or have a row of terms by group"
+        raise refused(f"{path}/scope", detail)
 
 
 def level_finder(rules: Rules, definition: Levels, path: str) -> LevelFinder:
@@ -227,8 +242,8 @@ class Compiler:
     ) -> list[Part | None]:
         """Return what each column of subjects asks for, compiled; None for one that compares."""
         columns = self._table.columns
+        ids = {column.id for column in columns if column.compare is None and column.events is None}
         if isinstance(per_column, dict):
-            ids = {column.id for column in columns if column.compare is None}
             for name in per_column:
                 if name not in ids:
                     raise unknown(f"{path}/{name}", "column of subjects", name)
@@ -237,7 +252,7 @@ class Compiler:
             }
             return [by_id.get(column.id) for column in columns]
         common = compile_part(per_column, path)
-        return [common if column.compare is None else None for column in columns]
+        return [common if column.id in ids else None for column in columns]
 
     def _condition_counts(
         self, refs_of_columns: Ref | dict[str, Ref], row: TableRow, path: str, name: str,
@@ -287,7 +302,7 @@ class Compiler:
             sums_key = determination.determination_key(self._rules, ref)
             sums, index = self._layout.determined_place(
                 str(counted_column.set),
-                counted_column.arm or "",
+                "+".join(counted_column.arms_counted),
                 base.key if base else "",
                 sums_key,
                 missing_only=indeterminacy is not determination.Undetermined.PENDING
@@ -387,28 +402,39 @@ class Compiler:
     def _level_labels(self, name: str) -> dict[str, str]:
         return {level.value: level.label for level in known_levels(self._study, name) or ()}
 
+    def _event_selections(
+        self, event_filter: AdverseEventFilter, path: str
+    ) -> Sequence[EventSelection]:
+        """Return which events each column counts: those that meet the row's filter and its own."""
+        common = self._event_selection(event_filter, path)
+        selections: dict[str, EventSelection] = {}
+        return [
+            common
+            if column.events is None
+            else selections.setdefault(
+                canonical(column.events.model_dump(mode="json")),
+                common.narrowed(
+                    self._event_selection(
+                        _without_scope(column.events), f"{self._path}/columns/{i}/events"
+                    )
+                ),
+            )
+            for i, column in enumerate(self._table.columns)
+        ]
+
     def _event_selection(self, event_filter: AdverseEventFilter, path: str) -> EventSelection:
         return EventSelection(
             self._rules.adverse_event_matcher(event_filter, path), optional_fields(event_filter)
         )
 
-    def _selected_terms(self, terms: ByTerm, path: str) -> EventSelection:
-        """Return which events are meant; the scope of groups that are a level is no filter."""
-        by_group = not terms.filter.groups and (terms.pooled or "group" in terms.levels)
-        event_filter = terms.filter.model_copy(update={"scope": None}) if by_group else terms.filter
-        return self._event_selection(event_filter, path)
-
     def _worst(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.worst is not None
         severity = _severity(row.worst, self._study)
-        matches = self._rules.adverse_event_matcher(row.worst.filter, f"{path}/worst/filter")
-
-        def find(derivation: Derivation) -> Iterable[str]:
-            worst = severity.worst(filter(matches, derivation.adverse_events))
-            return [] if worst is None else [worst]
-
+        selections = self._event_selections(row.worst.filter, f"{path}/worst/filter")
         levels_in_order = KnownLevels(severity.labels, severity.always)
-        yield LevelsRow(*self._placed(row, len(severity.labels)), find, levels_in_order)
+        placed = self._placed(row, len(severity.labels))
+        yield WorstRow(*placed, _no_levels, levels_in_order, severity=severity,
+                       selections=selections)  # fmt: skip
 
     def _shift(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.shift is not None
@@ -454,10 +480,15 @@ class Compiler:
         first, second = (
             self._rules.condition(ref, f"{path}/pairs/{i}") for i, ref in enumerate(row.pairs)
         )
-        last = max(
-            i for i, table_column in enumerate(self._table.columns) if table_column.compare is None
-        )
-        column = ids.index(row.column) if row.column else last
+        of_subjects = [
+            column.id
+            for column in self._table.columns
+            if column.compare is None and column.events is None
+        ]
+        name = row.column or next(reversed(of_subjects), None)
+        if name not in of_subjects:
+            raise refused(f"{path}/column", "must be a column of subjects, not of their events")
+        column = ids.index(name)
         both_conditions: Ref = Condition(all=list(row.pairs))
         event_fields = determination.optional_event_fields(self._rules, both_conditions)
         strict_test = [
@@ -471,12 +502,13 @@ class Compiler:
 
     def _events(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.events is not None
-        yield EventsRow(*self._placed(row, 2), self._event_selection(row.events, f"{path}/events"))
+        selections = self._event_selections(row.events, f"{path}/events")
+        yield EventsRow(*self._placed(row, 2), selections)
 
     def _incidence(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.incidence is not None
-        meant = self._event_selection(row.incidence.filter, f"{path}/incidence/filter")
-        yield IncidenceRow(*self._placed(row, 3), meant, row.incidence.per)
+        selections = self._event_selections(row.incidence.filter, f"{path}/incidence/filter")
+        yield IncidenceRow(*self._placed(row, 3), selections, row.incidence.per)
 
     def _stratified(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.stratified is not None
@@ -511,7 +543,7 @@ class Compiler:
     def _ancova(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.ancova is not None
         ancova, ancova_path = row.ancova, f"{path}/ancova"
-        arms = [column.arm for column in self._table.columns]
+        arms = [column.arm if column.events is None else None for column in self._table.columns]
         for name in (ancova.scores or {}).keys() ^ set(filter(None, arms)) if ancova.scores else ():
             detail = (
                 f"must give a score for each arm that has a column, and for no other arm: {name}"
@@ -538,7 +570,7 @@ class Compiler:
             },
             {
                 name: Pool(
-                    member_test(self._rules, pool.set, None, f"{ancova_path}/pool/{name}"),
+                    member_test(self._rules, pool.set, (), f"{ancova_path}/pool/{name}"),
                     pool.minimum,
                 )
                 for name, pool in ancova.pool.items()
@@ -578,22 +610,45 @@ class Compiler:
             index,
             row.terms.chunks,
             row.label,
-            self._selected_terms(row.terms, f"{path}/terms/filter"),
-            self._hierarchy(row.terms, f"{path}/terms"),
+            self._term_views(row.terms, f"{path}/terms"),
             self._term_order(row.terms, f"{path}/terms"),
             row.terms.minimum_percent,
             _severity(row.terms.worst, self._study) if row.terms.worst else None,
         )
 
-    def _hierarchy(self, terms: ByTerm, path: str) -> Hierarchy:
+    def _term_views(self, terms: ByTerm, path: str) -> Sequence[TermView]:
+        """Return what each column counts: the same where nothing about its events differs.
+
+        The scope of groups that terms are sorted into or pooled by is no filter of events.
+        """
+        by_group = terms.pooled or "group" in terms.levels
+        event_filter = _without_scope(terms.filter) if by_group else terms.filter
+        selections = self._event_selections(event_filter, f"{path}/filter")
+        views: dict[tuple[int, str], TermView] = {}
+        for column, selection in zip(self._table.columns, selections, strict=True):
+            key = id(selection), _term_scope(terms, column)
+            if key not in views:
+                views[key] = TermView(selection, self._hierarchy(terms, column, path))
+        return [
+            views[id(selection), _term_scope(terms, column)]
+            for column, selection in zip(self._table.columns, selections, strict=True)
+        ]
+
+    def _hierarchy(self, terms: ByTerm, column: TableColumn, path: str) -> Hierarchy:
         labels_by_term: dict[str, list[str]] = {}
+        named = [
+            event_filter.groups
+            for event_filter in (terms.filter, column.events)
+            if event_filter is not None and event_filter.groups
+        ]
         groups = [
             group
             for group in self._study.definition.adverse_events.groups
-            if terms.pooled or group.label in terms.filter.groups or not terms.filter.groups
+            if terms.pooled or all(group.label in labels for labels in named)
         ]
+        scope: Scope = "broad" if _term_scope(terms, column) == "broad" else "narrow"
         for group in groups:
-            for name in dict.fromkeys(map(term, group.of_scope(terms.filter.scope))):
+            for name in dict.fromkeys(map(term, group.of_scope(scope))):
                 labels_by_term.setdefault(name, []).append(group.label)
         if not terms.pooled:
             return Hierarchy(terms.levels, {}, labels_by_term)
@@ -619,14 +674,22 @@ class Compiler:
             raise refused(order_path, detail)
         name = terms.order_by or (pairs[0] if comparing else None)
         if name is None:
-            return TermOrder(terms.order)
+            return TermOrder(terms.order, self._deciding_columns())
         if name not in places:
             raise unknown(order_path, "column", name)
         if comparing and name not in pairs:
             raise refused(order_path, f"must be a column that compares two others: {name}")
         if not comparing and self._table.columns[places[name]].compare is not None:
             raise refused(order_path, f"must be a column of subjects: {name}")
-        return TermOrder(terms.order, places[name])
+        return TermOrder(terms.order, [places[name]])
+
+    def _deciding_columns(self) -> Sequence[int] | None:
+        """Return the columns of all events, where others narrow them: those count nothing twice."""
+        columns = [
+            (i, column) for i, column in enumerate(self._table.columns) if column.compare is None
+        ]
+        of_all_events = [i for i, column in columns if column.events is None]
+        return of_all_events if 0 < len(of_all_events) < len(columns) else None
 
     def _summaries(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         if row.visits is not None and not self._varies_by_visit(row.summary):
@@ -714,6 +777,22 @@ def _at_visit(ref: Ref, visit: str, path: str) -> Ref:
     if isinstance(ref, str) or (filled := ref.at_visit(visit)) == ref:
         raise refused(path, _SAME_AT_EVERY_VISIT)
     return filled
+
+
+def _no_levels(_: Derivation) -> Iterable[str]:
+    return ()
+
+
+def _without_scope(event_filter: AdverseEventFilter) -> AdverseEventFilter:
+    """Leave out a scope that is not of groups which the filter names."""
+    if event_filter.scope is None or event_filter.groups:
+        return event_filter
+    return event_filter.model_copy(update={"scope": None})
+
+
+def _term_scope(terms: ByTerm, column: TableColumn) -> str:
+    """Return how far groups go that terms are sorted into, in a column."""
+    return (column.events and column.events.scope) or terms.filter.scope or "narrow"
 
 
 def _severity(worst: Worst, study: Study) -> Severity:

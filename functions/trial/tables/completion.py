@@ -21,7 +21,7 @@ def test(rules: Rules) -> Test | None:
     declared = rules.study.definition.completion
     if declared is None:
         return None
-    in_set = member_test(rules, declared.set, None, "/completion")
+    in_set = member_test(rules, declared.set, (), "/completion")
     is_complete = rules.condition(declared.condition, "/completion/condition")
     return lambda derivation: bool(in_set(derivation) and is_complete(derivation))
 

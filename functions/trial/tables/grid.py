@@ -79,6 +79,13 @@ class Column:
     id: str
     label: str
     n: int | None
+    under: str = ""
+    """The head that it shares with the columns beside it; '' where it has none."""
+
+    @property
+    def name(self) -> str:
+        """Its label where it stands alone, after that of the head it is under."""
+        return ", ".join(filter(None, (self.under, self.label)))
 
     @property
     def size(self) -> str:

@@ -104,17 +104,20 @@ def _not_reported(statistic: Statistic) -> Statistic:
     return replace(statistic, raw=None, text=NOT_REPORTED if statistic.text else "")
 
 
-def terms_order(kind: str, depth: int, column: str) -> str:
-    """Return how terms are sorted, of one depth or within their classes; `column` may decide."""
+def terms_order(kind: str, depth: int, columns: Sequence[str]) -> str:
+    """Return how terms are sorted, at one depth or within their classes; by some columns."""
     subject = "Terms are" if depth == 1 else "Classes, and terms within each, are"
+    named = ", ".join(map(isolated, columns))
     if kind == "alphabetical":
         return f"{subject} in alphabetical order."
     if kind == "difference":
         return (
-            f"{subject} sorted by the difference of percentages that {isolated(column)} is about,"
+            f"{subject} sorted by the difference of percentages that {named} is about,"
             " greatest first; equal ones by name."
         )
-    counted = f"in {isolated(column)}" if column else "summed over the columns"
+    counted = "summed over the columns" if len(columns) != 1 else f"in {named}"
+    if len(columns) > 1:
+        counted += f" {named}"
     return (
         f"{subject} sorted by their subjects, {counted}, most frequent first; equal ones by name."
     )

@@ -110,7 +110,7 @@ def _nominal(tests: _Tests) -> str:
 def _test(grid: Grid, cell_key: _CellKey, number: int, tests: _Tests) -> str:
     _, row, column = cell_key
     labels = [grid.name(row)] if grid.name(row) else []
-    labels += [grid_column.label for grid_column in grid.columns if grid_column.id == column]
+    labels += [grid_column.name for grid_column in grid.columns if grid_column.id == column]
     number_of_tests, look = len(tests.testing.order), tests.look
     named = f"{look.label}, " if look and tests.testing.looks else ""
     alpha = f"{look.alpha:f}" if look else ""

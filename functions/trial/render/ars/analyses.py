@@ -8,7 +8,7 @@ they stay as the data grow.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trial.definition.conditions import Measure, Ref
+from trial.definition.conditions import AdverseEventFilter, Measure, Ref
 from trial.definition.outputs import Table, TableRow
 from trial.render.ars import events, groupings
 from trial.render.ars.clauses import Clause, Clauses, Variable, combined, written
@@ -222,7 +222,7 @@ class AnalysisCollector:
     def _subset(self, ref: AnalysisRef, row: TableRow) -> str | None:
         """Return the id of the subset that a row is of, where a clause can say which it is."""
         counted = ref.reference("count")
-        clause = self._selected(row, counted)
+        clause = self._selected(row, counted, ref.narrowed)
         if clause is None:
             return None
         condition = counted if isinstance(counted, str) and row.where is None else None
@@ -240,9 +240,12 @@ class AnalysisCollector:
             }  # fmt: skip
         return id_
 
-    def _selected(self, row: TableRow, counted: Ref | None) -> Clause | None:
+    def _selected(
+        self, row: TableRow, counted: Ref | None, narrowed: AdverseEventFilter | None
+    ) -> Clause | None:
         if (event_filter := events.filter_of(row)) is not None:
-            return self._clauses.of_events(event_filter, *events.sources_of(row))
+            sources = events.sources_of(row)
+            return self._clauses.of_events(event_filter, *sources, narrowed=narrowed)
         if row.levels is not None and row.levels.recorded and row.levels.where:
             kind, field = row.levels.recorded, row.levels.field or ""
             return self._clauses.recorded(kind, row.levels.where, None, field)

@@ -247,9 +247,18 @@ class Clauses:
             return self.variables.characteristic(ref.characteristic)
         return None
 
-    def of_events(self, event_filter: AdverseEventFilter, *sources: str) -> Clause | None:
-        """Return the clause of a filter's adverse events, in one data set that has the sources."""
+    def of_events(
+        self,
+        event_filter: AdverseEventFilter,
+        *sources: str,
+        narrowed: AdverseEventFilter | None = None,
+    ) -> Clause | None:
+        """Return the clause of a filter's adverse events, in one data set that has the sources.
+
+        Where it is `narrowed` by another filter, events have to meet both.
+        """
         conditions = list(events.tests(event_filter, self.groups))
+        conditions += events.tests(narrowed, self.groups) if narrowed else ()
         variables = self.variables.together(
             EVENTS, [*sources, *(source for source, *_ in conditions)]
         )

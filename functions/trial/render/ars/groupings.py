@@ -83,19 +83,21 @@ def columns(grid: Grid, table: Table | None, clauses: Clauses) -> Document:
 
 
 def _heading(column: Column) -> str:
-    return f"{column.label} {column.size}".strip()
+    return f"{column.name} {column.size}".strip()
 
 
 def _column(table: str, column: TableColumn, clauses: Clauses) -> Clause | None:
     if column.compare is not None:
         return Compound("OR", tuple(column_id(table, compared) for compared in column.compare))
     where = clauses.of(column.where) if column.where else None
-    if column.arm is None or column.set is None:
+    arms = column.arms_counted
+    if not arms or column.set is None:
         return where
     assigned = clauses.definition.sets[column.set].arm
+    of_arms = equal(_arm(assigned, clauses), *arms)
     if where is None:
-        return equal(_arm(assigned, clauses), column.arm)
-    return Compound("AND", (arm_id(assigned, column.arm), where))
+        return of_arms
+    return Compound("AND", (arm_id(assigned, arms[0]) if len(arms) == 1 else of_arms, where))
 
 
 def _arm(assigned: str, clauses: Clauses) -> Variable:

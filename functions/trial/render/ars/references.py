@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trial.definition.conditions import AdverseEventFilter
 from trial.definition.outputs import Table, TableColumn, TableRow
 from trial.tables.grid import Cell, Grid, Row
 
@@ -20,6 +21,8 @@ class AnalysisRef:
     definition_row: TableRow | None
     column: TableColumn | None
     set: str | None
+    narrowed: AdverseEventFilter | None = None
+    """What narrows the adverse events that a column counts, or all that it compares."""
 
     @classmethod
     def of(cls, grid: Grid, table: Table | None, row: Row, cell: Cell) -> "AnalysisRef":
@@ -31,7 +34,7 @@ class AnalysisRef:
         column = columns.get(cell.column)
         return cls(
             grid.id, grid.title, part, row, cell, rows.get(part.split("/", 1)[0]), column,
-            _set_of(column, columns),
+            _set_of(column, columns), _narrowed(column, columns),
         )  # fmt: skip
 
     @property
@@ -58,12 +61,22 @@ class AnalysisRef:
             if self.definition_row and isinstance(getattr(self.definition_row, name), dict):
                 ref = self.reference(name)
                 return [f"of={ref}" if isinstance(ref, str) else f"column={self.cell.column}"]
-        return []
+        return [f"column={self.cell.column}"] if self.narrowed else []
 
     def reference(self, name: str) -> Any:  # noqa: ANN401 (a condition or measure, or the name of one)
         """Return the condition or measure that the row has for this column."""
         references = getattr(self.definition_row, name, None)
         return references.get(self.cell.column) if isinstance(references, dict) else references
+
+
+def _narrowed(
+    column: TableColumn | None, columns: Mapping[str, TableColumn]
+) -> AdverseEventFilter | None:
+    """Return the filter of the adverse events of a column, or of all columns that it compares."""
+    if column is None or column.compare is None:
+        return column.events if column else None
+    first, *others = (columns[name].events for name in column.compare if name in columns)
+    return first if all(other == first for other in others) else None
 
 
 def _set_of(column: TableColumn | None, columns: Mapping[str, TableColumn]) -> str | None:

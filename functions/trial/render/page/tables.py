@@ -1,7 +1,7 @@
 """A table of the report as an HTML table: a caption, scoped heads, one row a line of results."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
@@ -55,12 +55,21 @@ def _caption(grid: Grid, anchor: Html, state: str) -> Html:
 def _heads(table_layout: TableLayout) -> Iterator[Html]:
     """Write the heads of the columns and, where needed, of the results side by side."""
     double = any(len(head.labels) > 1 for head in table_layout.heads)
-    corner = html('<td rowspan="2"></td>') if double else html("<td></td>")
-    statistic = html('<th scope="col" class="statistic">Statistic</th>')
+    spanned = any(head.column.under for head in table_layout.heads)
+    depth = 1 + spanned + double
+    corner = html("<td{}></td>", _rows(depth))
+    statistic = html('<th scope="col" class="statistic"{}>Statistic</th>', _rows(depth - double))
     yield html("<thead>\n<tr>{}{}", corner, statistic if table_layout.stacked else EMPTY)
-    for head in table_layout.heads:
-        yield _head(head, double=double)
+    for under, heads in _spans(table_layout.heads):
+        if under:
+            width = sum(len(head.labels) for head in heads)
+            yield html('<th scope="colgroup" colspan="{}">{}</th>', width, bdi(under))
+        else:
+            yield from (_head(head, depth, double=double) for head in heads)
     yield html("</tr>\n")
+    if spanned:
+        below = (head for head in table_layout.heads if head.column.under)
+        yield html("<tr>{}</tr>\n", joined(_head(head, depth - 1, double=double) for head in below))
     if double:
         labels = (
             label for head in table_layout.heads if len(head.labels) > 1 for label in head.labels
@@ -72,13 +81,28 @@ def _heads(table_layout: TableLayout) -> Iterator[Html]:
     yield html("</thead>\n")
 
 
-def _head(head: ColumnHead, *, double: bool) -> Html:
+def _spans(heads: Iterable[ColumnHead]) -> Iterator[tuple[str, list[ColumnHead]]]:
+    """Yield the columns side by side that share a head, with what it says."""
+    for under, shared in groupby(heads, key=lambda head: head.column.under):
+        yield under, list(shared)
+
+
+def _rows(depth: int) -> Html:
+    """Write over how many rows a head reaches, if over several."""
+    return html(' rowspan="{}"', depth) if depth > 1 else EMPTY
+
+
+def _head(head: ColumnHead, depth: int, *, double: bool) -> Html:
+    """Write a column's head, which reaches over `depth` rows or leaves the last to its results."""
     column = head.column
     name = bdi(column.label)
     size = html(' <span class="size">{}</span>', escape(column.size)) if column.size else EMPTY
     if len(head.labels) > 1:
-        return html('<th scope="colgroup" colspan="{}">{}{}</th>', len(head.labels), name, size)
-    rowspan = html(' rowspan="2"') if double else EMPTY
+        rows = _rows(depth - double)
+        return html(
+            '<th scope="colgroup" colspan="{}"{}>{}{}</th>', len(head.labels), rows, name, size
+        )
+    rowspan = _rows(depth)
     (label,) = head.labels
     names_itself = head.is_p_value and _NAMES_P_VALUE.match(column.label)
     sublabel = (
@@ -190,5 +214,5 @@ def _scope(method: str, grid: Grid, cells: list[Cell]) -> Html:
     if any(cell.column in columns and cell.method != method for cell in cells):
         names = [row.label for row in grid.rows if any(cell.method == method for cell in row.cells)]
     else:
-        names = [column.label for column in grid.columns if column.id in columns]
+        names = [column.name for column in grid.columns if column.id in columns]
     return html(" ({})", joined(map(bdi, names), html(", ")))

@@ -22,7 +22,7 @@ _SHORTEST_LINE = 110  # digits: titles and notes run on beside a narrow table
 
 @dataclass(frozen=True)
 class SheetLayout:
-    """A sheet laid out but for its body; `heads` are its one or two rows of column heads."""
+    """A sheet laid out but for its body; `heads` are its rows of column heads, one to three."""
 
     kind: str
     id: str

@@ -89,12 +89,17 @@ def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
         *([CellValue("Statistic", "head text")] if named else []),
     ]
     bands = [CellValue("", "band") for _ in heads]
+    spans = [CellValue("", "band") for _ in heads]
+    above = ""
     for number, (column_id, sub) in enumerate(places):
         alone = sum(other == column_id for other, _ in places) == 1
         first = not number or places[number - 1][0] != column_id
         column = columns[column_id]
         band = f"{isolated(column.label)}{'\n' if alone else ' '}{column.size}".rstrip()
         bands.append(CellValue(band if first else "", "band alone" if alone else "band"))
+        starts = column.under and column.under != above
+        spans.append(CellValue(isolated(column.under) if starts else "", "band"))
+        above = column.under
         value = "Value" if column_id in valued else "n"
         heads.append(CellValue(value if sub == "value" else sub, "head number"))
     body = [
@@ -106,7 +111,13 @@ def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
     notes = (*grid.footnotes, f"Methods: {methods}.") if methods else grid.footnotes
     widths = _table_widths([heads, *body], bands)
     layout = SheetLayout(
-        "Table", grid.id, grid.title, grid.population, (bands, heads), widths, tuple(notes)
+        "Table",
+        grid.id,
+        grid.title,
+        grid.population,
+        ((spans, bands, heads) if any(span.value for span in spans) else (bands, heads)),
+        widths,
+        tuple(notes),
     )
     return layout, body
 

@@ -95,11 +95,11 @@ class Rows:
     def columns(self, table: Table) -> Iterator[tuple[str, str, str]]:
         """Yield each column of a table; columns with the same text come together."""
         labels = {
-            column_definition.id: column_definition.label for column_definition in table.columns
+            column_definition.id: column_definition.name for column_definition in table.columns
         }
         columns_by_text: dict[str, list[str]] = {}
         for column in table.columns:
-            columns_by_text.setdefault(self._column(column, labels), []).append(column.label)
+            columns_by_text.setdefault(self._column(column, labels), []).append(column.name)
         yield from ((table.id, ", ".join(named), text) for text, named in columns_by_text.items())
 
     def _column(self, column: TableColumn, labels: Mapping[str, str]) -> str:
@@ -110,15 +110,18 @@ class Rows:
             return f"{against}: {COUNTS[column.counts]}, {MEANS[column.means]}{level}."
         analysis_set = self._definition.sets[str(column.set)]
         arms = {compared.id: compared.label for compared in self._definition.arms}
-        arm = f", {analysis_set.arm} arm {arms[column.arm]}" if column.arm else ""
+        of_arms = joined((arms[arm] for arm in column.arms_counted), "or")
+        arm = f", {analysis_set.arm} arm {of_arms}" if of_arms else ""
         text = f"N is the number of subjects of the analysis set {analysis_set.label}{arm}."
-        if column.where is None:
-            return text
-        return f"{text} Shown are those of them of whom {self._words.condition(column.where)}."
+        if column.where is not None:
+            text += f" Shown are those of them of whom {self._words.condition(column.where)}."
+        if column.events is not None:
+            text += f" Only rows of adverse events fill it: {self._words.events(column.events)}."
+        return text
 
     def rows(self, table: Table) -> Iterator[tuple[str, str, str]]:
         """Yield each row of a table; headings count nothing."""
-        labels = {column.id: column.label for column in table.columns}
+        labels = {column.id: column.name for column in table.columns}
         for row in table.rows:
             if row.kind is not None:
                 yield table.id, row.label or row.id, f"{self.row(row, labels)}."

@@ -63,7 +63,7 @@ _BOUNDS = {
 def labels_of(table: Table) -> dict[str, str]:
     """Return the labels of the rows and the columns of a table, by their ids."""
     rows = {row.id: row.label for row in table.rows}
-    return rows | {column.id: column.label for column in table.columns}
+    return rows | {column.id: column.name for column in table.columns}
 
 
 def by_name[Part](parts: Mapping[str, Part]) -> Iterator[tuple[str, Part]]:
@@ -326,4 +326,4 @@ def _filter_part(name: str, value: object) -> str:
         return ""
     if not isinstance(words, str):
         return words[0] if value else words[1]
-    return words.format(joined(value, "or") if isinstance(value, list) else value)
+    return words.format(joined(map(str, value), "or") if isinstance(value, list) else value)

@@ -149,7 +149,8 @@ def _shared(definition: Definition, first: TableColumn, second: TableColumn) -> 
     """Return why two columns may have subjects in common; None where nobody is in both."""
     if first.set != second.set:
         return "of different analysis sets"
-    if first.arm is not None and second.arm is not None and first.arm != second.arm:
+    arms, other_arms = set(first.arms_counted), set(second.arms_counted)
+    if arms and other_arms and not arms & other_arms:
         return None
     (characteristic, first_levels), (other_characteristic, second_levels) = (
         _levels(definition, first),
@@ -161,7 +162,7 @@ def _shared(definition: Definition, first: TableColumn, second: TableColumn) -> 
         and not set(first_levels) & set(second_levels)
     ):
         return None
-    alike = (first.arm, first.where) == (second.arm, second.where)
+    alike = (arms, first.where) == (other_arms, second.where)
     return "of the same subjects" if alike else "that may share subjects"
 
 
@@ -178,15 +179,17 @@ def _empty_columns(
     """Find columns of subjects in which no row shows anything."""
     for i, table in enumerate(definition.tables):
         for j, column in enumerate(table.columns):
-            if column.set is not None and not any(_fills(row, column.id) for row in table.rows):
+            if column.set is not None and not any(_fills(row, column) for row in table.rows):
                 yield FieldError(f"/tables/{i}/columns/{j}", "is empty in every row of its table")
 
 
-def _fills(row: TableRow, column: str) -> bool:
+def _fills(row: TableRow, column: TableColumn) -> bool:
     value = getattr(row, row.kind) if row.kind else {}
+    if column.events is not None and not row.counts_events:
+        return False
     if row.pairs is not None:
-        return row.column in (None, column)
-    return column in value if isinstance(value, dict) else True
+        return row.column in (None, column.id)
+    return column.id in value if isinstance(value, dict) else True
 
 
 def _unreachable(

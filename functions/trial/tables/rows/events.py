@@ -1,13 +1,14 @@
 """Rows of adverse events: subjects and events, by term, by worst level, by time at risk."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from trial.events import dates
 from trial.rules.categories import level_text
 from trial.rules.dating import Time
-from trial.rules.matching import EventMatcher
+from trial.rules.matching import EventMatcher, all_true
 from trial.statistics.cells import Share, Sums
 from trial.statistics.rates import EXACT_POISSON, poisson_interval, rate
 from trial.subject.adverse_events import AdverseEvent
@@ -26,6 +27,7 @@ from trial.tables.rows.kinds import (
     put_cell,
     undated_statistic,
 )
+from trial.tables.rows.levels import LevelsRow
 
 DAYS_PER_YEAR = Fraction(1461, 4)
 EventCounts = Mapping[tuple[int, str], int]
@@ -70,18 +72,39 @@ class EventSelection:
             return {}
         return {"v": n} if True in truths else {"v": n, "w": 1}
 
-    def note(self, label: str, heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[str, ...]:
-        """State how many events and subjects may or may not match, for lack of a field."""
-        texts_by_column = [
-            (head.label, _not_counted_text(n, counts.get((i, "w"), 0)))
-            for i, head in enumerate(heads)
-            if (n := counts.get((i, "v"), 0))
-        ]
-        return (
-            (notes.optional_fields_note(label, " or ".join(self.optional_fields), texts_by_column),)
-            if texts_by_column
-            else ()
+    def narrowed(self, other: "EventSelection") -> "EventSelection":
+        """Return the selection of the events that another one selects too."""
+        both = (self.matches, other.matches)
+        fields = dict.fromkeys((*self.optional_fields, *other.optional_fields))
+        return EventSelection(
+            lambda event: all_true(matches(event) for matches in both), list(fields)
         )
+
+
+def by_part[Part](parts: Sequence[Part]) -> list[tuple[Part, list[int]]]:
+    """Return each part once, with the positions of the columns that share it."""
+    columns: dict[int, list[int]] = {}
+    for i, part in enumerate(parts):
+        columns.setdefault(id(part), []).append(i)
+    return [(parts[positions[0]], positions) for positions in columns.values()]
+
+
+def selection_notes(
+    label: str,
+    heads: Sequence[ColumnHead],
+    selections: Sequence[EventSelection],
+    counts: EventCounts,
+) -> tuple[str, ...]:
+    """State how many events and subjects may or may not match, for lack of a field."""
+    texts_by_fields: dict[str, list[tuple[str, str]]] = {}
+    for i, (head, selection) in enumerate(zip(heads, selections, strict=True)):
+        if n := counts.get((i, "v"), 0):
+            texts = texts_by_fields.setdefault(" or ".join(selection.optional_fields), [])
+            texts.append((head.label, _not_counted_text(n, counts.get((i, "w"), 0))))
+    return tuple(
+        notes.optional_fields_note(label, fields, texts)
+        for fields, texts in texts_by_fields.items()
+    )
 
 
 def _not_counted_text(events: int, subjects: int) -> str:
@@ -94,20 +117,24 @@ def _not_counted_text(events: int, subjects: int) -> str:
 class EventsRow(PlacedRow):
     """Subjects with at least one adverse event that matches a filter, and the number of events."""
 
-    selection: EventSelection
+    selections: Sequence[EventSelection]
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once, and each of its events."""
         adverse_events = derivation.adverse_events
         if not adverse_events:
             return
-        events = sum(map(bool, map(self.selection.matches, adverse_events)))
-        counts = {"n": 1, "e": events} if events else {}
-        counts |= self.selection.undetermined_counts(adverse_events)
-        for column, member in enumerate(members):
-            if member:
-                for name, n in counts.items():
+        for selection, columns in self._columns_by_selection:
+            events = sum(map(bool, map(selection.matches, adverse_events)))
+            counts = {"n": 1, "e": events} if events else {}
+            counts |= selection.undetermined_counts(adverse_events)
+            for column in columns:
+                for name, n in counts.items() if members[column] else ():
                     put_cell(share, self.sums, f"{self.index}.{column}.{name}", n)
+
+    @cached_property
+    def _columns_by_selection(self) -> list[tuple[EventSelection, list[int]]]:
+        return by_part(self.selections)
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Return subjects (n, N, percentage) and events."""
@@ -117,7 +144,7 @@ class EventsRow(PlacedRow):
             for i in range(len(heads))
             for name in "nevw"
         }
-        footnotes = self.selection.note(self.label, heads, counts)
+        footnotes = selection_notes(self.label, heads, self.selections, counts)
         return [Row(self.id, self.label, self.level, event_cells(heads, counts), notes=footnotes)]
 
 
@@ -148,27 +175,54 @@ class Severity:
 
 
 @dataclass(frozen=True)
+class WorstRow(LevelsRow):
+    """Subjects by the worst of the adverse events that each column counts."""
+
+    severity: Severity = field(kw_only=True)
+    selections: Sequence[EventSelection] = field(kw_only=True)
+
+    @cached_property
+    def _columns_by_selection(self) -> list[tuple[EventSelection, list[int]]]:
+        return by_part(self.selections)
+
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
+        """Count the subject once, at the worst level that one of its events reached."""
+        for selection, columns in self._columns_by_selection:
+            matching = filter(selection.matches, derivation.adverse_events)
+            worst = self.severity.worst(matching)
+            for column in columns if worst is not None else ():
+                if members[column]:
+                    put_cell(share, self.sums, f"{self.index}.{column}={worst}", 1)
+
+
+@dataclass(frozen=True)
 class IncidenceRow(PlacedRow):
     """First events by time at risk: from the first dose to the event, or to where risk ends.
 
     Risk ends with the last contact, or with the study's days after the last dose.
     """
 
-    selection: EventSelection
+    selections: Sequence[EventSelection]
     per: int
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject's first event, its days at risk, and an event that has no date."""
-        if (risk := self._risk(derivation)) is None:
-            return
-        counts = {"d": risk.days, "n": int(risk.event), "u": int(risk.undated)}
-        counts |= self.selection.undetermined_counts(derivation.adverse_events)
-        for column, member in enumerate(members):
-            for name, count in counts.items() if member else ():
-                if count:
-                    put_cell(share, self.sums, f"{self.index}.{column}.{name}", count)
+        for selection, columns in self._columns_by_selection:
+            if (risk := self._risk(derivation, selection)) is None:
+                return
+            counts = {"d": risk.days, "n": int(risk.event), "u": int(risk.undated)}
+            counts |= selection.undetermined_counts(derivation.adverse_events)
+            for column in columns:
+                for name, count in counts.items() if members[column] else ():
+                    if count:
+                        put_cell(share, self.sums, f"{self.index}.{column}.{name}", count)
 
-    def _risk(self, derivation: Derivation) -> Time | None:
+    @cached_property
+    def _columns_by_selection(self) -> list[tuple[EventSelection, list[int]]]:
+        return by_part(self.selections)
+
+    @staticmethod
+    def _risk(derivation: Derivation, selection: EventSelection) -> Time | None:
         if derivation.first_dose is None or derivation.last_dose_day is None:
             return None
         first = dates.earliest(derivation.first_dose)
@@ -178,7 +232,7 @@ class IncidenceRow(PlacedRow):
         onsets = [
             adverse_event.onset
             for adverse_event in derivation.adverse_events
-            if self.selection.matches(adverse_event)
+            if selection.matches(adverse_event)
         ]
         days = (day for onset in onsets if onset and (day := onset.since(first)) is not None)
         event = min(days, default=None)
@@ -202,7 +256,7 @@ class IncidenceRow(PlacedRow):
             for i in range(len(heads))
             for name in "vw"
         }
-        lacks = self.selection.note(self.label, heads, counts)
+        lacks = selection_notes(self.label, heads, self.selections, counts)
         footnotes = (*notes.undated(self.label, undated), *lacks)
         return [Row(self.id, self.label, self.level, tuple(rate_cells), notes=footnotes)]
 

@@ -5,7 +5,7 @@ apart. Cells are named `<row>.<column>.<statistic>` by position: the digest of t
 part of the name of the sums and fixes the positions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -79,6 +79,12 @@ class Members(list[bool]):
         )
         self.belongs = belongs
         self.where = where
+
+    def without(self, columns: Container[int]) -> "Members":
+        """Return the subject as a member of all its columns but some."""
+        return Members(
+            [belongs and i not in columns for i, belongs in enumerate(self.belongs)], self.where
+        )
 
     def only(self, column: int) -> "Members":
         """Return the subject as a member of one column alone."""

@@ -17,7 +17,14 @@ from trial.subject.adverse_events import AdverseEvent
 from trial.subject.codings import NOT_CODED
 from trial.subject.derivation import Derivation
 from trial.tables.grid import MISSING, Cell, Row
-from trial.tables.rows.events import EventCounts, EventSelection, Severity, event_cells
+from trial.tables.rows.events import (
+    EventCounts,
+    EventSelection,
+    Severity,
+    by_part,
+    event_cells,
+    selection_notes,
+)
 from trial.tables.rows.kinds import ColumnHead, Members, count_statistics, put_cell, row_id
 
 OTHER_LEVEL = "(other)"
@@ -56,11 +63,30 @@ class Hierarchy:
 
 
 @dataclass(frozen=True)
+class TermView:
+    """What a column counts: which adverse events, sorted into what."""
+
+    selection: EventSelection
+    hierarchy: Hierarchy
+
+    def sorted_events(self, derivation: Derivation) -> dict[TermPath, list[AdverseEvent]]:
+        """Return a subject's events by all that each counts under."""
+        events_by_path: dict[TermPath, list[AdverseEvent]] = {}
+        for event in filter(self.selection.matches, derivation.adverse_events):
+            for path in self.hierarchy.paths(event):
+                events_by_path.setdefault(path, []).append(event)
+        return events_by_path
+
+
+@dataclass(frozen=True)
 class TermOrder:
-    """How the terms at each level are sorted; `by` is the position of the column that decides."""
+    """How the terms at each level are sorted; `by` are the positions of the columns that decide.
+
+    Without any all columns of subjects do, and by a difference it is one that compares two.
+    """
 
     kind: str
-    by: int | None = None
+    by: Sequence[int] | None = None
 
     def key(self, path: TermPath, counts: TermCounts, heads: Sequence[ColumnHead]) -> Any:  # noqa: ANN401 (a tuple that sorts)
         """Return what a term is sorted by: the rank of each name in its path, and the name."""
@@ -75,13 +101,13 @@ class TermOrder:
         subjects = (
             n
             for (column, statistic), n in counts.items()
-            if statistic == "n" and self.by in (None, column)
+            if statistic == "n" and (self.by is None or column in self.by)
         )
         return Fraction(sum(subjects))
 
     def _difference(self, counts: EventCounts, heads: Sequence[ColumnHead]) -> Fraction:
         assert self.by is not None
-        comparison = heads[self.by].comparison
+        comparison = heads[self.by[0]].comparison
         assert comparison is not None
         reference, compared = (
             proportion(counts.get((column, "n"), 0), heads[column].determined) or Fraction(0)
@@ -103,37 +129,46 @@ class TermsRow:
     index: int
     chunks: int
     label: str
-    selection: EventSelection
-    hierarchy: Hierarchy
+    views: Sequence[TermView]
     order: TermOrder
     minimum_percent: Decimal | None
     severity: Severity | None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once a class and once a term, and each event."""
-        events_by_path: dict[TermPath, list[AdverseEvent]] = {}
-        for event in filter(self.selection.matches, derivation.adverse_events):
-            for path in self.hierarchy.paths(event):
-                events_by_path.setdefault(path, []).append(event)
-        for path, events in events_by_path.items():
-            counts = {"n": 1, "e": len(events)}
-            if self.severity and (worst := self.severity.worst(events)) is not None:
-                is_known = worst in self.severity.labels
-                counts[str(self.severity.place(worst)) if is_known else "o" if worst else "m"] = 1
-            self._put_counts(share, members, path, counts)
-        if lack := self.selection.undetermined_counts(derivation.adverse_events):
-            self._put_counts(share, members, (), lack)
+        for view, view_columns in self._columns_by_view:
+            if columns := [column for column in view_columns if members[column]]:
+                for path, events in view.sorted_events(derivation).items():
+                    self._put_counts(share, columns, path, self._term_counts(events))
+                lack = view.selection.undetermined_counts(derivation.adverse_events)
+                if lack:
+                    self._put_counts(share, columns, (), lack)
+
+    def _term_counts(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
+        counts = {"n": 1, "e": len(events)}
+        if self.severity and (worst := self.severity.worst(events)) is not None:
+            is_known = worst in self.severity.labels
+            counts[str(self.severity.place(worst)) if is_known else "o" if worst else "m"] = 1
+        return counts
 
     def _put_counts(
-        self, share: Share, members: Members, path: TermPath, counts: Mapping[str, int]
+        self, share: Share, columns: Sequence[int], path: TermPath, counts: Mapping[str, int]
     ) -> None:
         """Add counts to the cells of a term; those without a term are of the row as a whole."""
         text = canonical(list(path))
         row = f"{self.sums}{zlib.crc32(text.encode()) % self.chunks}"
-        for column, member in enumerate(members):
-            if member:
-                for statistic, n in counts.items():
-                    put_cell(share, row, f"{self.index}.{column}.{statistic}{text}", n)
+        for column in columns:
+            for statistic, n in counts.items():
+                put_cell(share, row, f"{self.index}.{column}.{statistic}{text}", n)
+
+    @cached_property
+    def _columns_by_view(self) -> list[tuple[TermView, list[int]]]:
+        return by_part(self.views)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """What terms are sorted into, the outermost first."""
+        return self.views[0].hierarchy.levels
 
     def touched(self) -> set[str]:
         """Return all of its rows of sums: at worst one change touches them all."""
@@ -149,7 +184,8 @@ class TermsRow:
             for path in sorted(paths, key=lambda path: self.order.key(path, counts, heads))
             for row in self._rows(path, counts[path], heads)
         ]
-        footnotes = self.selection.note(self.label, heads, lack)
+        selections = [view.selection for view in self.views]
+        footnotes = selection_notes(self.label, heads, selections, lack)
         if footnotes and not rows:
             return [Row(self.id, self.label, 0, notes=footnotes)]
         return [
@@ -204,7 +240,7 @@ class TermsRow:
         self, path: TermPath, term_counts: EventCounts, heads: Sequence[ColumnHead]
     ) -> Iterator[Row]:
         row, level = self._term_row_id(path), len(path) - 1
-        groups = tuple(zip(self.hierarchy.levels, path, strict=False))
+        groups = tuple(zip(self.levels, path, strict=False))
         yield Row(row, path[-1], level, event_cells(heads, term_counts), groups)
         for statistic, value, label in self._severity_levels(term_counts):
             cells = tuple(
