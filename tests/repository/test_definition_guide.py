@@ -46,7 +46,6 @@ from trial.reporting import report
 from trial.subject import acceptance
 from trial.subject.fold import Subject
 from trial.tables import checking, figures
-from trial.tables.compiled import MAX_ROWS_PER_SUBJECT
 from trial.tables.grid import Grid
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,9 +178,6 @@ class TestErrors:
             checking.check_definition(study.load(json.dumps(wrong)))
         (fault,) = caught.value.faults
         assert (fault.pointer, fault.location, fault.detail) == shown.groups()
-
-    def test_the_limit_is_what_is_enforced(self):
-        assert f"at most {MAX_ROWS_PER_SUBJECT} rows of sums" in PROSE
 
 
 def named() -> set[str]:

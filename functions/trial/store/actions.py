@@ -1,6 +1,6 @@
 """The actions of a transaction: journal rows, subject rows, pages, shard headers and sums."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,7 +8,8 @@ from trial.events.fields import NORMAL
 from trial.statistics import cells
 from trial.store import cell_names, keys
 from trial.store.encoding import sealing, subjects
-from trial.store.generations import FENCED, STALE_MARKS, header_row, is_header
+from trial.store.generations import FENCED, RECONCILED_MARKS, STALE_MARKS, is_header
+from trial.store.moving import NO_MARKS, HeaderMarks
 from trial.store.paging import FILLS, SubjectRow, write_page, write_pages
 from trial.store.rows import (
     COMMITS,
@@ -39,20 +40,23 @@ def transaction_actions(
     actions: list[Action] = []
     for update in transaction.updates:
         actions += _subject_actions(table, study_id, update, now)
-    stale_headers = {
-        header_row(name) for update in transaction.updates for name in update.stale_generations
-    }
     fence, shard = transaction.plan.fence, transaction.updates[0].shard
     for row, change in transaction.changes.items():
         key = keys.sum_row(study_id, shard, row)
-        actions.append(add_to_row(table, key, row, change, fence, mark_stale=row in stale_headers))
+        marks = transaction.marks(row)
+        actions.append(add_to_row(table, key, row, change, fence, marks=marks))
     return actions
 
 
 def _subject_actions(
     table: Table, study_id: str, update: SubjectUpdate, now: datetime
 ) -> Iterator[Action]:
+    row_key = keys.subject_row(study_id, update.shard, update.work.subject)
+    shares = {name: binary(share) for name, share in update.shares.items()}
     row, head, version, stamp = update.row, update.row.head, update.row.version, update.row.stamp
+    if not update.new_entries:
+        yield refill_subject_row(table, row_key, row, shares)
+        return
     for pending in update.new_entries:
         version += 1
         stamp = max(now, stamp + TICK)
@@ -60,7 +64,6 @@ def _subject_actions(
         head = journal.hash
         pending.tried_hashes.add(head)
         yield table.put(write_journal(journal, pending.receipt.entry), ABSENT)
-    row_key = keys.subject_row(study_id, update.shard, update.work.subject)
     values = {
         "version": number(version),
         "head": binary(head),
@@ -69,7 +72,6 @@ def _subject_actions(
         "body": binary(update.body),
         "cipher_key": binary(update.cipher_key),
     }
-    shares = {name: binary(share) for name, share in update.shares.items()}
     expression = _SET_ROW
     if update.page_numbers != row.pages.numbers:
         values |= write_pages(update.page_numbers, update.paged_length)
@@ -84,6 +86,24 @@ def _subject_actions(
         yield table.put(write_page(page_key, update.new_page), ABSENT)
 
 
+def refill_subject_row(
+    table: Table,
+    row_key: keys.Key,
+    row: SubjectRow,
+    shares: Mapping[str, Value],
+    removed: Sequence[str] = (),
+) -> Action:
+    """Replace or remove shares of a subject without an event, unless its row has changed.
+
+    That makes no version of the subject, so `fills` tells whoever read the row to read it again.
+    """
+    names = {f"#removed{i}": name for i, name in enumerate(removed)}
+    remove = " REMOVE " + ", ".join(f"shares.{name}" for name in names) if names else ""
+    fills = {FILLS: number(row.fills + 1)}
+    expression = f"SET {FILLS} = :{FILLS}"
+    return update_subject_row(table, row_key, row, shares, expression, names, fills, remove)
+
+
 def update_subject_row(
     table: Table,
     row_key: keys.Key,
@@ -92,6 +112,7 @@ def update_subject_row(
     expression: str,
     names: Mapping[str, str],
     values: Mapping[str, Value],
+    remove: str = "",
 ) -> Action:
     """Update a subject's row and shares on condition that it is as it was read."""
     operands = {f":{name}": value for name, value in values.items()}
@@ -105,7 +126,7 @@ def update_subject_row(
         operands |= {":filled": number(row.fills)}
     return table.update(
         row_key,
-        ", ".join(sets),
+        ", ".join(sets) + remove,
         unchanged,
         ExpressionAttributeNames={**names, **share_names},
         ExpressionAttributeValues=operands,
@@ -145,18 +166,20 @@ def add_to_row(
     change: cells.Cells,
     fence: int,
     *,
-    mark_stale: bool = False,
+    marks: HeaderMarks = NO_MARKS,
     commits: int | None = None,
 ) -> Action:
     """Add to a row of sums; the fence of a shard header must be that of the writer's plan.
 
-    `commits`: and no transaction may have taken effect since the header was read with so many.
+    `marks` are added to a header. `commits`: and no transaction may have taken effect since the
+    header was read with so many.
     """
     additions, terms = _attributes(change)
     operands: dict[str, Value] = {}
     condition = ""
     if is_header(row):
-        additions |= {COMMITS: 1} | ({STALE_MARKS: 1} if mark_stale else {})
+        added_marks = {STALE_MARKS: marks.stale, RECONCILED_MARKS: marks.reconciled}
+        additions |= {COMMITS: 1} | {name: n for name, n in added_marks.items() if n}
         operands[":fence"], condition = number(fence), FENCED
         if commits is not None:
             operands[":seen"], condition = number(commits), f"{FENCED} AND {COMMITS} = :seen"

@@ -1,11 +1,12 @@
 """Backfill: bring what the sums count for each subject up to date, whatever made it stale.
 
 One loop serves amended definitions, releases whose contributions differ, repair and rebuild. It
-goes over the shards and their subjects, and replaces a share that is missing or older than its
-subject by a transaction of its own: the subject's row on condition that it is as it was read, and
-the difference added to the sums. A subject replaced so counts a `fill`, which every writer that
-read it before then meets. Where a pass found all marks of a header reconciled and no new one, the
-generation is exact in that shard, and stays so: whoever commits keeps it or marks it.
+goes over the shards and their subjects, and replaces a share that is missing, partial or older than
+its subject by a transaction of its own, or by several where one does not hold the change
+(`moving`): the subject's row on condition that it is as it was read, and the difference added to
+the sums. A subject replaced so counts a `fill`, which every writer that read it before then meets.
+Where a pass found all marks of a header reconciled and no new one, the generation is exact in that
+shard, and stays so: whoever commits keeps it or marks it.
 
 Nothing of a pass is kept outside the rows it brought up to date. Interrupted anywhere, it is
 simply begun again.
@@ -18,15 +19,14 @@ from datetime import datetime, timedelta
 from trial.definition.study import Study
 from trial.definition.study import generation as generation_of
 from trial.errors import TrialError, Unavailable
-from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import keys, paging, reading
-from trial.store.actions import add_to_row, update_subject_row
+from trial.store.actions import add_to_row, refill_subject_row
 from trial.store.backoff import jittered_pause
 from trial.store.definitions import Definitions
-from trial.store.encoding.shares import encode_share
 from trial.store.generations import (
     FENCED,
+    MISSING_HEADER,
     RECONCILED_MARKS,
     STALE_MARKS,
     TRANSACTION_ACTIONS,
@@ -36,7 +36,8 @@ from trial.store.generations import (
     header_row,
     write_current,
 )
-from trial.store.paging import FILLS, SubjectRow
+from trial.store.moving import NO_MARKS, HeaderMarks, ShareMove, move_share
+from trial.store.paging import SubjectRow
 from trial.store.rows import stamp_text
 from trial.store.spreading import Spreading, fits_one_expression
 from trial.store.subject_update import (
@@ -180,11 +181,12 @@ class Backfill:
         """Work off the marks of a shard's header; say whether none is left.
 
         The number of marks is read before the pass and set as reconciled after it, on condition
-        that it still is the same: a mark left meanwhile asks for another pass.
+        that it still is the same: a mark left meanwhile asks for another pass. It is read while no
+        transaction is under way, so that the pass sees every subject as its mark left it.
         """
         for _ in range(_PASSES):
-            if (header := self._read_header(shard)) is None:
-                return False  # damage, which `repair` puts right
+            if (header := self._header_at_rest(shard)) is None:
+                return False  # damage, which `repair` puts right; or a busy shard
             if not header.is_stale:
                 return True
             self.replace_shares(shard, self._stale_share(shard.study))
@@ -206,6 +208,18 @@ class Backfill:
             raise PlanChanged("the fence has changed")
         return header
 
+    def _header_at_rest(self, shard: FencedShard) -> ShardHeader | None:
+        for failures in range(1, _ATTEMPTS):
+            header = reading.header_at_rest(self.table, shard.study, shard.number)
+            if header == MISSING_HEADER:
+                return None
+            if header is not None and header.fence != shard.fence:
+                raise PlanChanged("the fence was moved")
+            if header is not None:
+                return header
+            self.pause(jittered_pause(failures))
+        return None
+
     def _stale_share(self, study: Study) -> Correction:
         def correction(row: SubjectRow) -> Share | None:
             if row.current_share(study.generation) is not None:
@@ -223,12 +237,13 @@ class Backfill:
             share = correction(row)
             if share is None:
                 continue
-            total = merged(changes, self._change(shard, row, share))
+            change = shard.sums(self._move(shard, row, share).delta)
+            total = merged(changes, change)
             size += _row_bytes(row)
             if packed and not _fits(len(packed) + 1, self.place(shard, total), size):
                 self._write(shard, packed, correction)
                 packed, size = {}, _row_bytes(row)
-                total = merged(shard.sums({}), self._change(shard, row, share))
+                total = change
             packed[row.subject.id], changes = (row, share), total
         if packed:
             self._write(shard, packed, correction)
@@ -238,57 +253,100 @@ class Backfill:
         shard: FencedShard,
         packed: Mapping[str, tuple[SubjectRow, Share]],
         correction: Correction,
-        failures: int = 0,
     ) -> None:
         """Replace these shares; where that fails, read again, and go one by one."""
-        try:
-            self.write_or_spread(shard, self._actions(shard, list(packed.values())))
-        except (TransactionCancelled, Unavailable) as error:
-            if failures >= _ATTEMPTS:
-                raise Unavailable("a subject is being written to") from error
-            self.pause(jittered_pause(failures + 1))
-        else:
-            return
         # Together is cheap and mostly succeeds; one by one, a busy subject holds up no other.
+        if len(packed) > 1:
+            moves = [(row, self._move(shard, row, share)) for row, share in packed.values()]
+            try:
+                self.write_or_spread(shard, self._actions(shard, moves))
+            except (TransactionCancelled, Unavailable):
+                self._wait(shard, failures=1)
+            else:
+                return
+            for subject in packed:
+                self._replace_share(
+                    shard, *self._read_share(shard, subject, correction), correction
+                )
+        for row, share in packed.values() if len(packed) == 1 else ():
+            self._replace_share(shard, row, share, correction)
+
+    def _replace_share(
+        self,
+        shard: FencedShard,
+        row: SubjectRow | None,
+        share: Share | None,
+        correction: Correction,
+    ) -> None:
+        """Replace one share, part by part if it is wide, as long as its subject needs it."""
+        failures = 0
+        while row is not None and share is not None:
+            subject, move = row.subject.id, self._fitting_move(shard, row, share)
+            try:
+                self.write_or_spread(shard, self._actions(shard, [(row, move)]))
+            except (TransactionCancelled, Unavailable) as error:
+                failures += 1
+                if failures > _ATTEMPTS:
+                    raise Unavailable("a subject is being written to") from error
+                self._wait(shard, failures)
+            else:
+                if move.is_complete:
+                    return
+            row, share = self._read_share(shard, subject, correction)
+
+    def _wait(self, shard: FencedShard, failures: int) -> None:
+        self.pause(jittered_pause(failures))
         self._read_header(shard)  # raises where the plan has changed: no retry can succeed then
-        for subject in packed:
-            row_key = keys.subject_row(shard.study.id, shard.number, subject)
-            row = paging.read_row(self.table, row_key)
-            share = correction(row) if row else None
-            if row is not None and share is not None:
-                self._write(shard, {subject: (row, share)}, correction, failures + 1)
+
+    def _read_share(
+        self, shard: FencedShard, subject: str, correction: Correction
+    ) -> tuple[SubjectRow | None, Share | None]:
+        """Read a subject's row again, and what it should count if that is not what it does."""
+        row_key = keys.subject_row(shard.study.id, shard.number, subject)
+        row = paging.read_row(self.table, row_key)
+        return row, correction(row) if row else None
+
+    def _move(
+        self, shard: FencedShard, row: SubjectRow, share: Share, max_rows: int | None = None
+    ) -> ShareMove:
+        """Return what puts a share in place of the one counted."""
+        counted = row.counted_share(shard.study.generation)
+        return move_share(shard.study, row, counted, share, row.version, max_rows)
+
+    def _fitting_move(self, shard: FencedShard, row: SubjectRow, share: Share) -> ShareMove:
+        """Return as much of that as a transaction holds."""
+        move, max_rows = self._move(shard, row, share), TRANSACTION_ACTIONS - 2
+        while max_rows and not _fits(1, self.place(shard, shard.sums(move.delta)), _row_bytes(row)):
+            move, max_rows = self._move(shard, row, share, max_rows), max_rows // 2
+        return move
 
     def _actions(
-        self, shard: FencedShard, packed: Sequence[tuple[SubjectRow, Share]]
+        self,
+        shard: FencedShard,
+        moves: Sequence[tuple[SubjectRow, ShareMove]],
+        removed: Sequence[str] = (),
     ) -> list[Action]:
-        actions, changes = [], shard.sums({})
-        for row, share in packed:
+        """Write shares and what they change; `removed` names generations without a share then."""
+        actions, changes, marks = [], shard.sums({}), NO_MARKS
+        for row, move in moves:
             row_key = keys.subject_row(shard.study.id, shard.number, row.subject.id)
-            shares = {shard.study.generation: binary(encode_share(share, row.version))}
-            # A replaced share makes no new version, so this number tells writers to read again.
-            values = {FILLS: number(row.fills + 1)}
-            expression = f"SET {FILLS} = :{FILLS}"
-            actions.append(
-                update_subject_row(self.table, row_key, row, shares, expression, {}, values)
-            )
-            changes = merged(changes, self._change(shard, row, share))
-        return [*actions, *self.additions(shard, changes)]
-
-    def _change(self, shard: FencedShard, row: SubjectRow, share: Share) -> Share:
-        """Return what a share adds in place of the one counted; an unreadable one counts nothing.
-
-        What that one counted is lost with it: comparing the shard's sums then shows the difference.
-        """
-        return shard.sums(cells.difference(share, row.share_or_none(shard.study.generation) or {}))
+            shares = {} if removed else {shard.study.generation: binary(move.encoded())}
+            actions.append(refill_subject_row(self.table, row_key, row, shares, removed))
+            changes, marks = merged(changes, shard.sums(move.delta)), marks + move.marks
+        return [*actions, *self.additions(shard, changes, marks=marks)]
 
     def additions(
-        self, shard: FencedShard, changes: Share, commits: int | None = None
+        self,
+        shard: FencedShard,
+        changes: Share,
+        commits: int | None = None,
+        marks: HeaderMarks = NO_MARKS,
     ) -> Iterator[Action]:
         """Write what is added to a shard's sums, on condition of its fence."""
-        study = shard.study
+        study, fence = shard.study, shard.fence
         for row, change in self.place(shard, changes).items():
             row_key = keys.sum_row(study.id, shard.number, row)
-            yield add_to_row(self.table, row_key, row, change, shard.fence, commits=commits)
+            yield add_to_row(self.table, row_key, row, change, fence, marks=marks, commits=commits)
 
     def place(self, shard: FencedShard, changes: Share) -> Share:
         """Return for each part of a row of sums what is added to it."""
@@ -304,24 +362,21 @@ class Backfill:
                 self._drop_share(shard, row)
 
     def _drop_share(self, shard: FencedShard, row: SubjectRow) -> None:
-        name = shard.study.generation
+        """Take a share out of the sums, part by part if it is wide, and out of its row."""
+        name, failures = shard.study.generation, 0
         row_key = keys.subject_row(shard.study.id, shard.number, row.subject.id)
-        change = cells.difference({}, row.share_or_none(name) or {})
-        for _ in range(_ATTEMPTS):
-            values = {FILLS: number(row.fills + 1)}
-            expression = f"SET {FILLS} = :{FILLS} REMOVE shares.#gone"
-            removal = update_subject_row(
-                self.table, row_key, row, {}, expression, {"#gone": name}, values
-            )
-            additions = self.additions(shard, shard.sums(change))
-            if self.try_write(removal, *additions, shard=shard):
+        while name in (row.shares or {}):
+            move = self._fitting_move(shard, row, {})
+            actions = self._actions(shard, [(row, move)], [name] if move.is_complete else [])
+            if not self.try_write(*actions, shard=shard):
+                failures += 1
+                if failures >= _ATTEMPTS:
+                    raise Unavailable("a subject is being written to")
+            elif move.is_complete:
                 return
             reread = paging.read_row(self.table, row_key)
             assert reread is not None
             row = reread
-            if name not in (row.shares or {}):
-                return
-        raise Unavailable("a subject is being written to")
 
     def write_or_spread(self, shard: FencedShard, actions: Sequence[Action]) -> None:
         """Write; where rows of sums were too large for it, whoever tries again finds them spread.

@@ -260,13 +260,15 @@ class Store:
         """Clear away what an erasure leaves of a subject's personal texts outside its journal.
 
         Returns the number of quarantined bodies that were dropped. To be done after the erasure is
-        recorded; repeating it does no harm.
+        recorded; repeating it does no harm. Raises `Unavailable` while sums still count the texts.
         """
         dropped = quarantine.erase_subject(
             self._table, validated_study_id(study.id), subject_id, self._now()
         )
         number = keys.shard_of(subject_id, study.definition.shards)
-        erasure.clear_pages(self._table, keys.subject_row(study.id, number, subject_id))
+        row_key = keys.subject_row(study.id, number, subject_id)
+        erasure.clear_pages(self._table, row_key)
+        erasure.check_moved(self._table, row_key)
         erasure.clear_sums(self._table, study.id, number)
         return dropped
 

@@ -42,6 +42,13 @@ def clear_pages(table: Table, row_key: keys.Key) -> None:
             table.write([emptied])
 
 
+def check_moved(table: Table, row_key: keys.Key) -> None:
+    """Raise `Unavailable` while a share of the subject is partial: it may name texts."""
+    row = paging.read_row(table, row_key)
+    if row is not None and any(row.is_partial(name) for name in row.shares or {}):
+        raise Unavailable("the subject's sums are still being changed: try again")
+
+
 def clear_sums(table: Table, study_id: str, shard: int) -> None:
     """Remove the cells of a shard's sums that are 0, of every generation."""
     for _ in range(_TRIES):

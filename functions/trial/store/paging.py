@@ -22,6 +22,12 @@ from trial.store.table import KEYS_A_BATCH, Item, Table, binary, key, key_of, nu
 from trial.subject.fold import Subject
 
 FILLS = "fills"
+PARTIAL, PARTIAL_MARKED = -1, -2
+"""Stand for the version of a share of which some is still to be moved (`moving`).
+
+A marked one has a mark on its generation's header that whoever completes it reconciles. A share
+that was never counted is as one that is partial and has moved nothing.
+"""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -49,6 +55,23 @@ _NO_PAGES = Pages(range(0), Subject(""))
 
 
 @dataclass(frozen=True)
+class CountedShare:
+    """What a generation's sums count for a subject: None where its bytes are damaged."""
+
+    share: Share | None
+    version: int
+    """Of the subject that it was computed at; `PARTIAL` or `PARTIAL_MARKED` for a part of one."""
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether it is partial and has a mark of its own on the header."""
+        return self.version == PARTIAL_MARKED
+
+
+_NOT_COUNTED = CountedShare({}, PARTIAL)
+
+
+@dataclass(frozen=True)
 class SubjectRow:
     """A subject's row as read; shares of generations not asked for stay closed."""
 
@@ -71,29 +94,36 @@ class SubjectRow:
 
         This is what was counted, whatever today's code would count.
         """
-        share = self.share_or_none(generation)
-        if share is None:
-            raise Unavailable("a subject's share cannot be read: Audit must repair it")
-        return share
+        return self.readable_share(generation).share or {}
 
-    def share_or_none(self, generation: str) -> Share | None:
-        """Return that share, or None where its bytes are damaged."""
-        return self.stored_share(generation)[0]
+    def readable_share(self, generation: str) -> CountedShare:
+        """Return that share with its version; raises `Unavailable` where its bytes are damaged."""
+        counted = self.counted_share(generation)
+        if counted.share is None:
+            raise Unavailable("a subject's share cannot be read: Audit must repair it")
+        return counted
 
     def current_share(self, generation: str) -> Share | None:
         """Return that share if it is of the subject as it is now; None if it has to be filled."""
-        share, version = self.stored_share(generation)
-        return share if version == self.version else None
+        counted = self.counted_share(generation)
+        return counted.share if counted.version == self.version else None
 
-    def stored_share(self, generation: str) -> tuple[Share | None, int]:
-        """Return that share and the version it was computed at; -1 where it was never filled."""
+    def counted_share(self, generation: str) -> CountedShare:
+        """Return that share and the version it was computed at, damaged or not."""
         body = (self.shares or {}).get(generation)
         if body is None:
-            return {}, -1
+            return _NOT_COUNTED
         try:
-            return decode_share(body)
+            return CountedShare(*decode_share(body))
         except (zlib.error, ValueError, LookupError):
-            return None, -1
+            return CountedShare(None, PARTIAL)
+
+    def is_partial(self, generation: str) -> bool:
+        """Return whether some of a share that was begun is still to be moved."""
+        counted = self.counted_share(generation)
+        return generation in (self.shares or {}) and bool(
+            counted.share is not None and counted.version < 0
+        )
 
 
 def read_row(table: Table, row_key: keys.Key) -> SubjectRow | None:

@@ -127,6 +127,18 @@ def header(table: Table, study: Study, number: int) -> ShardHeader | None:
     return read_header(item) if item else None
 
 
+def header_at_rest(table: Table, study: Study, number: int) -> ShardHeader | None:
+    """Read a header at a moment when no transaction is under way; None if there is one.
+
+    A header that is not there is stale for ever.
+    """
+    try:
+        item = table.get_serialized(_header_key(study, number))
+    except TransactionCancelled:
+        return None
+    return read_header(item) if item else MISSING_HEADER
+
+
 def accepted(table: Table, study: Study) -> int:
     """Count the accepted revisions by the headers alone, each as it is when it is read."""
     header_keys = [_header_key(study, number) for number in range(study.definition.shards)]
@@ -141,11 +153,11 @@ def sum_difference(
     None stands where the shard was written to all the while.
     """
     audiences = [view.audience for view in study.views]
-    before = _header_at_rest(table, study, number)
+    before = header_at_rest(table, study, number)
     for _ in range(_TRIES):
         expected = cells.total(map(share_of, subject_rows(table, study.id, number)))
         stored = _read_sums(table, study, number, audiences)
-        after = _header_at_rest(table, study, number)
+        after = header_at_rest(table, study, number)
         if before is not None and before == after:
             return cells.difference(expected, stored), before
         before = after
@@ -178,12 +190,12 @@ def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: i
     read is the state that it names. On a shard too busy for that, and where the generation is
     stale, the subjects' shares are added up instead, each read or computed from one item.
     """
-    before = _header_at_rest(table, study, number)
+    before = header_at_rest(table, study, number)
     for _ in range(_TRIES):
         if before is not None and before.is_stale:
             break
         stored = _read_sums(table, study, number, (study.audience,))
-        after = _header_at_rest(table, study, number)
+        after = header_at_rest(table, study, number)
         if before is not None and before == after:
             return stored
         before = after
@@ -197,18 +209,6 @@ def _read_sums(table: Table, study: Study, number: int, audiences: Iterable[str]
             row = base_row(sort_key(item).removeprefix(prefix))
             cells.add(sums.setdefault(row, {}), read_cells(item))
     return {row: counted for row, counted in sums.items() if counted}
-
-
-def _header_at_rest(table: Table, study: Study, number: int) -> ShardHeader | None:
-    """Read a header at a moment when no transaction is under way; None if there is one.
-
-    A header that is not there is stale for ever.
-    """
-    try:
-        item = table.get_serialized(_header_key(study, number))
-    except TransactionCancelled:
-        return None
-    return read_header(item) if item else MISSING_HEADER
 
 
 def _header_key(study: Study, number: int) -> keys.Key:

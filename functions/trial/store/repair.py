@@ -21,6 +21,7 @@ from trial.store.generations import (
     read_header,
     write_current,
 )
+from trial.store.moving import STALE_MARK
 from trial.store.paging import SubjectRow
 from trial.store.rows import COMMITS
 from trial.store.spreading import EXPRESSION_CELLS
@@ -41,13 +42,13 @@ class Repair(Backfill):
     def audit_subjects(self, study: Study, shard: int) -> Iterator[AuditedSubject]:
         """Read a shard's subjects, each with where it is counted otherwise than its records say."""
         for row in reading.subject_rows(self.table, study.id, shard):
-            share, version = row.stored_share(study.generation)
-            if version < row.version and share is not None:
+            counted = row.counted_share(study.generation)
+            if counted.version < row.version and counted.share is not None:
                 yield AuditedSubject(row, ())  # waits to be filled
                 continue
             expected = self.contribute(study, row.subject)
-            readable = share is not None and version == row.version
-            difference = cells.difference(expected, share or {}) if readable else expected
+            share = row.current_share(study.generation)
+            difference = expected if share is None else cells.difference(expected, share)
             yield AuditedSubject(row, tuple(sorted(difference)))
 
     def missing_sums(self, study: Study, shard: int) -> Share | None:
@@ -118,7 +119,7 @@ class Repair(Backfill):
 
     def _repair_shard(self, shard: FencedShard) -> Share | None:
         if reading.header(self.table, shard.study, shard.number) is None:
-            self.try_write(self.table.put(_new_header(shard), ABSENT))
+            self.try_write(self.table.put(self._new_header(shard), ABSENT))
         self._mark_stale(shard)
         self.replace_shares(shard, self._wrong_share(shard.study))
         lacked: Share = {}
@@ -138,10 +139,21 @@ class Repair(Backfill):
                 lacked = cells.total((lacked, corrected))
         return None
 
+    def _new_header(self, shard: FencedShard) -> Item:
+        """Write the header of a shard that has lost it: stale, with the marks of partial shares.
+
+        Without a header nothing is written to the shard, so none becomes partial meanwhile.
+        """
+        generation = shard.study.generation
+        rows = reading.subject_rows(self.table, shard.study.id, shard.number)
+        marks = 1 + sum(row.counted_share(generation).is_marked for row in rows)
+        values = {COMMITS: 0, FENCE: shard.fence, STALE_MARKS: marks, RECONCILED_MARKS: 0}
+        return key(shard.header_key) | {name: number(value) for name, value in values.items()}
+
     def _mark_stale(self, shard: FencedShard) -> None:
         """Mark a shard stale: readers compute for themselves until it is backfilled."""
         row = header_row(shard.study.generation)
-        mark = add_to_row(self.table, shard.header_key, row, {}, shard.fence, mark_stale=True)
+        mark = add_to_row(self.table, shard.header_key, row, {}, shard.fence, marks=STALE_MARK)
         if not self.try_write(mark):
             raise PlanChanged("the fence has changed")
 
@@ -150,8 +162,3 @@ def _correctable_at_once(missing: Share) -> Share:
     """Return as much of a difference as one transaction corrects, the header first."""
     rows = sorted(missing, key=lambda row: row != HEADER_ROW)[: TRANSACTION_ACTIONS // 2]
     return {row: dict(sorted(missing[row].items())[:EXPRESSION_CELLS]) for row in rows}
-
-
-def _new_header(shard: FencedShard) -> Item:
-    values = {COMMITS: 0, FENCE: shard.fence, STALE_MARKS: 1, RECONCILED_MARKS: 0}
-    return key(shard.header_key) | {name: number(value) for name, value in values.items()}

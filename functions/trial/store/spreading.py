@@ -20,8 +20,9 @@ from trial.statistics.cells import Cells, Share
 from trial.store import cell_names, keys
 from trial.store.generations import is_header
 from trial.store.table import KEYS_A_BATCH, Item, Table, key_of
-from trial.tables.compiled import MAX_ROWS_PER_SUBJECT
 
+MAX_PARTS = 96
+"""How many parts one change is spread over: the transaction holds a subject and its journal too."""
 FULL_BYTES = 30_000
 """Of a row that is found large when DynamoDB refuses a change: so many of these fit into one."""
 EXPRESSION_OPERATORS = 290
@@ -56,9 +57,7 @@ class Spreading:
         self._table = table
         self._full: set[keys.Key] = set()
 
-    def place(
-        self, study_id: str, shard: int, changes: Share, max_rows: int = MAX_ROWS_PER_SUBJECT
-    ) -> Share:
+    def place(self, study_id: str, shard: int, changes: Share, max_rows: int = MAX_PARTS) -> Share:
         """Return for each part of a row what is added to it, in at most so many where possible.
 
         Rows are named with their generation.

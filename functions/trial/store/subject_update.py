@@ -1,6 +1,7 @@
 """What a transaction will write: entries folded into their subject's row, packed by shard.
 
-An update is one subject's change. As many updates of one shard as fit commit in one transaction.
+An update is one subject's change, or the part of it that one transaction holds (`moving`). As many
+updates of one shard as fit commit in one transaction.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,14 +11,8 @@ from trial.definition.study import Study
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store.encoding import sealing, subjects
-from trial.store.encoding.shares import encode_share
-from trial.store.generations import (
-    TRANSACTION_ACTIONS,
-    WritePlan,
-    generation_row,
-    header_row,
-    is_header,
-)
+from trial.store.generations import TRANSACTION_ACTIONS, WritePlan, header_row, is_header
+from trial.store.moving import NO_MARKS, STALE_MARK, HeaderMarks, ShareMove, move_share
 from trial.store.paging import Pages, SubjectRow
 from trial.store.rows import Receipt
 from trial.store.spreading import fits_one_expression
@@ -48,11 +43,20 @@ class PendingEntry:
 
 @dataclass(frozen=True)
 class SubjectWork:
-    """One subject's entries, in order; at most `limit` of them go into one transaction."""
+    """One subject's entries, in order; at most `limit` of them go into one transaction.
+
+    `is_moving`: some of what was recorded of the subject is still to be counted.
+    """
 
     subject: str
     entries: Sequence[PendingEntry]
     limit: int
+    is_moving: bool = False
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there is anything left to do."""
+        return bool(self.entries) or self.is_moving
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ class SubjectUpdate:
     """One subject's change: the entries folded, the outcome of each, and what is written.
 
     `change` names rows of sums with their generation, and begins with the header of every live
-    one; those in `stale_generations` are not counted and become stale. `older_pages` stay as they
-    are, `new_page` is what moves out of the row.
+    one, to which `marks` are added. `older_pages` stay as they are, `new_page` is what moves out of
+    the row. Without new entries it only moves what is not counted yet.
     """
 
     plan: WritePlan
@@ -75,9 +79,11 @@ class SubjectUpdate:
     new_page: bytes | None
     shares: Mapping[str, bytes]
     change: Share
-    stale_generations: frozenset[str]
+    marks: Mapping[str, HeaderMarks]
+    is_complete: bool
+    """Whether every share is moved as a whole, and not in parts."""
     share_in_force: Share | None
-    """What the generation in force counts for the subject from now on."""
+    """What the generation in force counts for the subject from now on, or once it is moved."""
 
     @property
     def new_entries(self) -> list[PendingEntry]:
@@ -139,84 +145,122 @@ def fold_update(
     shard: int,
     row: SubjectRow,
 ) -> SubjectUpdate:
-    """Fold as many of a subject's entries as one transaction takes; at least one.
+    """Fold as many of a subject's entries as one transaction takes; at least one, if any waits.
 
-    Where not even one fits with the sums of every generation, only those in force are counted.
+    Where not even one fits with all that it changes, a part of the change goes with it.
     """
     limit = work.limit
     while True:
-        limited = replace(work, limit=limit)
-        update = _fold_entries(plan, contribute, place, limited, shard, row, plan.counted)
+        folding = Folding(plan, contribute, replace(work, limit=limit), shard, row)
+        update = folding.update(place)
         if _fits([update], update.change):
             return update
-        if limit == 1:
-            break
+        if len(folding.folded) <= 1:
+            return _partial_update(folding, place, update.row_count)
+        limit = _fewer(limit, len(folding.folded))
+
+
+def _fewer(limit: int, entries: int) -> int:
+    """Halve a limit until it leaves some of the entries out."""
+    while limit >= entries:
         limit //= 2
-    if len(plan.counted) == 1:
-        return update
-    single = replace(work, limit=1)
-    return _fold_entries(plan, contribute, place, single, shard, row, plan.counted[:1])
+    return limit
 
 
-def _fold_entries(
-    plan: WritePlan,
-    contribute: Contribute,
-    place: Placement,
-    work: SubjectWork,
-    shard: int,
-    row: SubjectRow,
-    counted: Sequence[Study],
-) -> SubjectUpdate:
-    subject, folded = row.subject, []
-    for pending in work.entries[: work.limit]:
-        subject, outcome = fold(subject, pending.receipt.entry)
-        folded.append((pending, outcome))
-    version = row.version + sum(outcome is Outcome.RECORDED for _, outcome in folded)
-    names = [study.generation for study in plan.counted] + list(plan.others)
-    change: Share = {header_row(name): {} for name in names}
-    shares, share_in_force = {}, None
-    for study in counted:
-        share, before = contribute(study, subject), row.share(study.generation)
-        share_in_force = share if share_in_force is None else share_in_force
-        shares[study.generation] = encode_share(share, version, before)
-        change = merged(change, place(share_delta(study, share, before)))
-    stale_generations = frozenset(names) - shares.keys()
-    cipher_key = b"" if subject.erased else row.cipher_key or sealing.new_key()
-    older_pages = row.pages if subject.erased == row.subject.erased else _drop_pages(row.pages)
-    body, new_page = _split_page(older_pages, subject)
-    return SubjectUpdate(
-        plan,
-        work,
-        shard,
-        row,
-        cipher_key,
-        folded,
-        body,
-        older_pages,
-        new_page,
-        shares,
-        change,
-        stale_generations,
-        share_in_force,
-    )
+def _partial_update(folding: "Folding", place: Placement, row_count: int) -> SubjectUpdate:
+    """Return the update with as many rows of sums as fit beside its own rows and the headers."""
+    max_rows = max(TRANSACTION_ACTIONS - row_count - folding.plan.header_count, 1)
+    while True:
+        update = folding.update(place, max_rows)
+        if max_rows <= 1 or update.is_too_large or _fits([update], update.change):
+            return update
+        max_rows //= 2
+
+
+class Folding:
+    """A subject with some entries folded, and what each generation counts of it then."""
+
+    def __init__(
+        self,
+        plan: WritePlan,
+        contribute: Contribute,
+        work: SubjectWork,
+        shard: int,
+        row: SubjectRow,
+    ) -> None:
+        """Fold the entries, as many as the work's limit says."""
+        self.plan = plan
+        self.work = work
+        self.shard = shard
+        self.row = row
+        self.subject = row.subject
+        self.folded: list[tuple[PendingEntry, Outcome]] = []
+        for pending in work.entries[: work.limit]:
+            self.subject, outcome = fold(self.subject, pending.receipt.entry)
+            self.folded.append((pending, outcome))
+        recorded = sum(outcome is Outcome.RECORDED for _, outcome in self.folded)
+        self.version = row.version + recorded
+        self.shares = [contribute(study, self.subject) for study in plan.counted]
+        self._counted = [row.readable_share(study.generation) for study in plan.counted]
+
+    def update(self, place: Placement, max_rows: int | None = None) -> SubjectUpdate:
+        """Return what is written; of the sums, so many rows at most, the first generation first."""
+        row, subject, plan = self.row, self.subject, self.plan
+        moves = list(self._moves(max_rows))
+        names = [study.generation for study in plan.counted] + list(plan.others)
+        change: Share = {header_row(name): {} for name in names}
+        for move in moves:
+            change = merged(change, place(move.change))
+        older_pages = row.pages if subject.erased == row.subject.erased else _drop_pages(row.pages)
+        body, new_page = self._split_page(older_pages)
+        return SubjectUpdate(
+            plan,
+            self.work,
+            self.shard,
+            row,
+            b"" if subject.erased else row.cipher_key or sealing.new_key(),
+            self.folded,
+            body,
+            older_pages,
+            new_page,
+            {move.study.generation: move.encoded() for move in moves},
+            change,
+            self._marks(moves),
+            all(move.is_complete for move in moves),
+            self.shares[0] if self.shares else None,
+        )
+
+    def _moves(self, max_rows: int | None) -> Iterator[ShareMove]:
+        for study, share, counted in zip(
+            self.plan.counted, self.shares, self._counted, strict=True
+        ):
+            move = move_share(study, self.row, counted, share, self.version, max_rows)
+            if max_rows is not None:
+                max_rows -= sum(not is_header(name) for name in move.change)
+            yield move
+
+    def _marks(self, moves: Sequence[ShareMove]) -> dict[str, HeaderMarks]:
+        """Return what is added to headers; a share that is not counted is left behind by an event.
+
+        Marks of other code's generations are not added where no event makes a new version.
+        """
+        marks = {header_row(move.study.generation): move.marks for move in moves}
+        if self.version > self.row.version:
+            marks |= {header_row(name): STALE_MARK for name in self.plan.others}
+        return marks
+
+    def _split_page(self, older_pages: Pages) -> tuple[bytes, bytes | None]:
+        """Return what a row holds and, where that has become too much, the page it moves to."""
+        body = subjects.encode(subjects.since(self.subject, older_pages.subject))
+        if len(body) <= PAGE_BYTES or self.version == self.row.version:
+            return body, None
+        return _EMPTY, body
 
 
 def _drop_pages(pages: Pages) -> Pages:
     """Return no pages, numbered on from these: an erasure writes every record anew."""
     end = pages.numbers.stop
     return Pages(range(end, end), Subject(pages.subject.id))
-
-
-def _split_page(older_pages: Pages, subject: Subject) -> tuple[bytes, bytes | None]:
-    """Return what a row holds and, where that has become too much, the page it moves to."""
-    body = subjects.encode(subjects.since(subject, older_pages.subject))
-    return (body, None) if len(body) <= PAGE_BYTES else (_EMPTY, body)
-
-
-def share_delta(study: Study, share: Share, before: Share) -> Share:
-    """Return how a generation's sums change when a share replaces the one before."""
-    change = cells.difference(share, before)
-    return {generation_row(study.generation, row): delta for row, delta in change.items()}
 
 
 @dataclass(frozen=True)
@@ -236,6 +280,10 @@ class Transaction:
         """The plan that all of them were made under."""
         return self.updates[0].plan
 
+    def marks(self, row: str) -> HeaderMarks:
+        """Return what is added to a header beside its cells; nothing to any other row."""
+        return sum((update.marks.get(row, NO_MARKS) for update in self.updates), NO_MARKS)
+
     @property
     def header_actions(self) -> slice:
         """Where the shard headers stand among the actions."""
@@ -252,7 +300,8 @@ def pack_transactions(updates: Iterable[SubjectUpdate]) -> Iterator[Transaction]
         packed, changes = [shard_updates[0]], shard_updates[0].change
         for update in shard_updates[1:]:
             total = merged(changes, update.change)
-            if _fits([*packed, update], total):
+            is_whole = packed[0].is_complete and update.is_complete
+            if is_whole and _fits([*packed, update], total):
                 packed, changes = [*packed, update], total
             else:
                 yield Transaction(packed, changes)

@@ -6,6 +6,9 @@ transaction that was not seen to commit is never sent again: its subjects are re
 and the fold finds what did commit. So nothing rests on a `ClientRequestToken`, and a lost answer,
 a conflict and a crash are the same case.
 
+A change too wide for one transaction moves in parts: the first records the entry, and the call goes
+on with the rest (`moving`).
+
 Whether an entry found recorded on a later look was recorded by this very call or by another, the
 hash in its journal row says: this call knows the hashes it tried.
 """
@@ -123,24 +126,17 @@ class Recording:
             self.pause(jittered_pause(attempt.failures))
         try:
             rows = self._read(attempt.work_items)
-            work_items = [
-                unresolved
-                for work in attempt.work_items
-                if (unresolved := self._unresolved(work, rows)) is not None
-            ]
+            work_items = [self._unresolved(work, rows) for work in attempt.work_items]
         except Unavailable as error:
             self._retry(attempt.work_items, attempt.failures, error)
             return
         if self.plan.study.digest != self.study.digest:
             self._fail(work_items, DefinitionSuperseded("the study's definition has changed"))
-            return
-        if self.plan.retired:
-            work_items = [
-                erasures
-                for work in work_items
-                if (erasures := self._only_erasures(work)) is not None
-            ]
-        for transaction in pack_transactions(self._updates(work_items, rows)):
+            work_items = [self._without_entries(work, rows) for work in work_items]
+        elif self.plan.retired:
+            work_items = [self._only_erasures(work, rows) for work in work_items]
+        unfinished = [work for work in work_items if work.is_unfinished]
+        for transaction in pack_transactions(self._updates(unfinished, rows)):
             self._commit(transaction, attempt.failures)
 
     def _read(self, work_items: Sequence[SubjectWork]) -> dict[str, SubjectRow]:
@@ -157,8 +153,8 @@ class Recording:
             for work, key in zip(work_items, row_keys, strict=True)
         }
 
-    def _unresolved(self, work: SubjectWork, rows: dict[str, SubjectRow]) -> SubjectWork | None:
-        """Resolve entries that the subject's row holds already or no row can; return the others."""
+    def _unresolved(self, work: SubjectWork, rows: dict[str, SubjectRow]) -> SubjectWork:
+        """Resolve entries that the subject's row holds already or no row can; keep the others."""
         unresolved = []
         for pending in work.entries:
             _, outcome = fold(rows[work.subject].subject, pending.receipt.entry)
@@ -171,17 +167,25 @@ class Recording:
                 self._resolve(pending, _entry_too_large())
                 continue
             self._resolve(pending, outcome)
-        return replace(work, entries=unresolved) if unresolved else None
+        if unresolved:
+            return replace(work, entries=unresolved)
+        return self._without_entries(work, rows)
 
-    def _only_erasures(self, work: SubjectWork) -> SubjectWork | None:
-        """Reject all that a retired study does not take; return its erasures."""
+    def _without_entries(self, work: SubjectWork, rows: dict[str, SubjectRow]) -> SubjectWork:
+        """Leave nothing to do but to go on with a share that is partial."""
+        row = rows[work.subject]
+        is_moving = any(row.is_partial(study.generation) for study in self.plan.counted)
+        return replace(work, entries=[], is_moving=is_moving)
+
+    def _only_erasures(self, work: SubjectWork, rows: dict[str, SubjectRow]) -> SubjectWork:
+        """Reject all that a retired study does not take; keep its erasures."""
         erasures = []
         for pending in work.entries:
             if pending.receipt.entry.kind == ERASURE:
                 erasures.append(pending)
             else:
                 self._resolve(pending, retired_error())
-        return replace(work, entries=erasures) if erasures else None
+        return replace(work, entries=erasures) if erasures else self._without_entries(work, rows)
 
     def _is_ours(self, pending: PendingEntry) -> bool:
         """Return whether the journal row of an entry was written by this call.
@@ -210,6 +214,8 @@ class Recording:
 
     def _isolate_uncountable(self, work: SubjectWork, error: Exception) -> None:
         """Find the entry that this code fails to count, and take the subject's others."""
+        if not work.entries:
+            return  # readers compute until Audit has completed its share
         if work.limit > 1 and len(work.entries) > 1:
             self._enqueue([replace(work, limit=min(work.limit, len(work.entries)) // 2)])
             return
@@ -234,7 +240,12 @@ class Recording:
         else:
             for update in updates:
                 self._committed(update)
-            self._enqueue([replace(update.work, entries=update.remaining) for update in updates])
+            self._enqueue(
+                [
+                    replace(update.work, entries=update.remaining, is_moving=not update.is_complete)
+                    for update in updates
+                ]
+            )
 
     def _committed(self, update: SubjectUpdate) -> None:
         """Resolve what committed, with what each entry changed in its subject."""
@@ -300,6 +311,8 @@ class Recording:
             self.attempts.append(Attempt(transaction.work_items[middle:]))
             return
         (update,) = transaction.updates
+        if not update.folded:
+            return  # only a part of a share: readers compute until Audit has completed it
         if len(update.folded) > 1:
             self._enqueue([replace(update.work, limit=len(update.folded) // 2)])
             return
@@ -308,7 +321,11 @@ class Recording:
         self._enqueue([replace(update.work, entries=update.remaining, limit=_EVENTS_A_TRANSACTION)])
 
     def _enqueue(self, work_items: Sequence[SubjectWork]) -> None:
-        if unfinished := [work for work in work_items if work.entries]:
+        """Go on with entries, and with partial shares unless the call has taken too long."""
+        is_late = self.deadline <= self.now()
+        if unfinished := [
+            work for work in work_items if (work.entries if is_late else work.is_unfinished)
+        ]:
             self.attempts.append(Attempt(unfinished))
 
     def _fail(self, work_items: Sequence[SubjectWork], error: Unavailable) -> None:

@@ -6,7 +6,6 @@ from functools import cached_property, partial
 
 from trial.definition.outputs import CellRef, Table, TableColumn
 from trial.definition.study import Study
-from trial.errors import FieldError, Rejected
 from trial.events import blinding
 from trial.rules import Rules
 from trial.rules.matching import Test, Truth
@@ -18,18 +17,13 @@ from trial.subject.fold import Subject
 from trial.tables import compiling, completion, discrepancies, notes
 from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
-from trial.tables.flow import FLOW_ROW, CompiledFlow, compile_flow
+from trial.tables.flow import CompiledFlow, compile_flow
 from trial.tables.grid import Column, Grid, Row
 from trial.tables.rows.events import EventsRow, IncidenceRow, WorstRow
 from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members, put_cell
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow
 from trial.tables.rows.terms import TermsRow
-
-MAX_ROWS_PER_SUBJECT = (
-    96  # of 100 actions in a transaction; the rest are the subject and its journal
-)
-
 
 EVENT_ROWS = (EventsRow, TermsRow, WorstRow, IncidenceRow)
 """The rows that count adverse events."""
@@ -258,8 +252,6 @@ class CompiledStudy:
         }
         self.flow: CompiledFlow = compile_flow(study.definition.flow, self.rules)
         self.checks = discrepancies.EditChecks(study)
-        if not faults.found:
-            faults.attempt(partial(_check_width, self))
 
     def contribute(self, subject: Subject, cutoff: int | None = None) -> Share:
         """Return one subject's share of all that is counted: a pure function of its records."""
@@ -328,31 +320,3 @@ def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Sha
 def audience_share(study: Study, share: Share) -> Share:
     """Return the part of a share, counted for all audiences, that a view of the study shows."""
     return blinding.share_of_audience(share, study.audience) if study.definition.blinded else share
-
-
-def _rows_of_sums_touched(compiled_study: CompiledStudy) -> set[str]:
-    """Return the rows of sums that one subject's change can touch."""
-    rows = {STUDY_SUMS, FLOW_ROW, discrepancies.ROW}
-    for table in compiled_study.tables.values():
-        rows |= {column.place[0] for column in table.columns if column.where}
-        for row in table.rows:
-            rows |= row.touched()
-    return rows
-
-
-def _check_width(compiled_study: CompiledStudy) -> None:
-    """Refuse a definition of which one subject's change would not fit into one transaction.
-
-    A correction can move a subject in every tally from one row of sums to another, so a tally
-    weighs double. Sums for two audiences change in one transaction too.
-    """
-    study = compiled_study.study
-    rows = len(_rows_of_sums_touched(compiled_study))
-    if study.open is not study:
-        rows += len(_rows_of_sums_touched(compiled(study.open)))
-    if rows > MAX_ROWS_PER_SUBJECT:
-        detail = (
-            f"one subject can change {rows} rows of sums; a transaction holds at most"
-            f" {MAX_ROWS_PER_SUBJECT}: ask for fewer medians or fewer tables"
-        )
-        raise Rejected(422, "Definition not accepted", "", FieldError("/tables", detail))
