@@ -147,8 +147,8 @@ def run_demo(_: argparse.Namespace) -> int:
 
 def run_replay(options: argparse.Namespace) -> int:
     """Replay any study into a directory."""
-    given = {"DEFINITION": options.definition, "EVENTS": options.events, "OUT": options.out}
-    missing = [name for name, value in given.items() if not value]
+    arguments = {"DEFINITION": options.definition, "EVENTS": options.events, "OUT": options.out}
+    missing = [name for name, value in arguments.items() if not value]
     if missing:
         raise BadFileError(f"{', '.join(missing)} must be given\n{_REPLAY_USAGE}")
     source = read_source(Path(options.definition))
@@ -178,7 +178,7 @@ def run_verify(options: argparse.Namespace) -> int:
         raise BadFileError("DIR must be given\nusage: make verify DIR=out/TMB-301")
     running = None if options.offline else emulator.find(_UP)
     client = Client(stack.deployed(running).api_url) if running else None
-    keys, against = (Path(each) if each else None for each in (options.key, options.against))
+    keys, against = (Path(option) if option else None for option in (options.key, options.against))
     return verify(Path(options.directory), Options(client, keys, against))
 
 
@@ -186,15 +186,15 @@ def audit_trail(options: argparse.Namespace) -> int:
     """Fetch a report with its heads and journals from the stack of `up`."""
     if not options.out:
         raise BadFileError("OUT must be given\nusage: make audit-trail OUT=out/cut")
-    asked: dict[str, object] = {"as_of": options.as_of, "cutoff": options.cutoff}
-    asked |= {"look": options.look, "final": options.final, "reason": "audit trail"}
+    wishes: dict[str, object] = {"as_of": options.as_of, "cutoff": options.cutoff}
+    wishes |= {"look": options.look, "final": options.final, "reason": "audit trail"}
     out, client = Path(options.out), Client(_up_stack().api_url)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadFileError(f"OUT cannot be created: {error}") from error
-    given = {name: value for name, value in asked.items() if value}
-    cut = step("Waiting for the report", lambda: trail.fetch(client, options.study, out, given))
+    body = {name: value for name, value in wishes.items() if value}
+    cut = step("Waiting for the report", lambda: trail.fetch(client, options.study, out, body))
     running = emulator.STATES.relative_to(ROOT) / _UP
     print(f"cut {cut} with heads.json and audit.ndjson is in {out}; prove it:")
     print(f"make verify DIR={out} KEY={running / stack.SIGNING_KEY}")
@@ -203,11 +203,11 @@ def audit_trail(options: argparse.Namespace) -> int:
 
 def run_restore(options: argparse.Namespace) -> int:
     """Copy a restored table into a stack's own, in the account and region of the environment."""
-    done = restore(boto3.session.Session().client("dynamodb"), options.source, options.target)
-    print(f"{done.put} items restored, {done.deleted} deleted")
-    for study, epoch in sorted(done.epochs.items()):
+    restored = restore(boto3.session.Session().client("dynamodb"), options.source, options.target)
+    print(f"{restored.put} items restored, {restored.deleted} deleted")
+    for study, epoch in sorted(restored.epochs.items()):
         print(f"study {study} is in epoch {epoch}")
-    for study, subject in done.erased:
+    for study, subject in restored.erased:
         print(f"erase again: POST /studies/{study}/subjects/{subject}/erase")
     return 0
 

@@ -36,23 +36,23 @@ def check(source: Source) -> Checked:
     answer = _asked(source.definition)
     if "problem" in answer:
         problem = answer["problem"]
-        said = written(problem.get("errors", []), source)
-        raise DefinitionRefusedError("\n".join(said) or problem.get("detail", problem["title"]))
+        problems = written(problem.get("errors", []), source)
+        raise DefinitionRefusedError("\n".join(problems) or problem.get("detail", problem["title"]))
     return Checked(written(answer["warnings"], source), answer["shells"])
 
 
 def written(faults: Iterable[Mapping[str, str]], source: Source) -> list[str]:
     """Write faults a line each: file and line, pointer, the place by its ids, what is wrong."""
     return [
-        f"{source.path}:{source.line(each['pointer'])}: {each['pointer'] or '/'}"
-        f" ({each.get('at') or 'the definition'}): {each['detail']}"
-        for each in faults
+        f"{source.path}:{source.line(fault['pointer'])}: {fault['pointer'] or '/'}"
+        f" ({fault.get('at') or 'the definition'}): {fault['detail']}"
+        for fault in faults
     ]
 
 
 def _asked(definition: dict[str, Any]) -> dict[str, Any]:
     path = os.pathsep.join(str(ROOT / name) for name in ("functions", "infrastructure"))
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "local.shells"],
         env=os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1"},
         input=json.dumps(definition, ensure_ascii=False),
@@ -60,9 +60,9 @@ def _asked(definition: dict[str, Any]) -> dict[str, Any]:
         encoding="utf-8",
         check=False,
     )
-    if done.returncode != 0:
-        raise LocalError(f"the definition could not be checked:\n{done.stderr}")
-    answer: dict[str, Any] = json.loads(done.stdout)
+    if process.returncode != 0:
+        raise LocalError(f"the definition could not be checked:\n{process.stderr}")
+    answer: dict[str, Any] = json.loads(process.stdout)
     return answer
 
 
@@ -84,8 +84,8 @@ def main(arguments: list[str]) -> int:
         print(f"\n{error}", file=sys.stderr)
         return _FAILED if isinstance(error, LocalError) else _BAD_ARGUMENT
     print(checked.shells)
-    for each in checked.warnings:
-        print(f"warning: {each}")
+    for warning in checked.warnings:
+        print(f"warning: {warning}")
     print(f"{path} is accepted, with {len(checked.warnings)} warnings")
     return 0
 

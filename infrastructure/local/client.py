@@ -116,11 +116,11 @@ class Client:
         Yields each line's result, in the order of the lines, as it is known.
         """
         for batch in batches(lines):
-            apart = [each for each in batch if kind(each.raw) in treatment_kinds]
-            others = [each for each in batch if each not in apart]
-            found = [*self._post(f"{_study(study)}/events", others)]
-            found += self._post(f"{_study(study)}/treatment-events", apart)
-            yield from sorted(found, key=lambda each: each.line.number)
+            apart = [line for line in batch if kind(line.raw) in treatment_kinds]
+            others = [line for line in batch if line not in apart]
+            results = [*self._post(f"{_study(study)}/events", others)]
+            results += self._post(f"{_study(study)}/treatment-events", apart)
+            yield from sorted(results, key=lambda result: result.line.number)
 
     def get(self, path: str, accept: str = "application/json") -> Answer:
         """Return a resource; a document in S3 is fetched from where the API points to."""

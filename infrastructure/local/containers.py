@@ -35,10 +35,10 @@ def invoke(event: Path, template: Path, emulator: Emulator) -> int:
             f"A container cannot reach the stack at {_LOOPBACK}. Start it on Docker's bridge:"
             " make down; make up HOST=172.17.0.1"
         )
-    done = run(function, event, template, emulator)
-    print(done.stderr, file=sys.stderr)
-    print(done.stdout.strip())
-    return 0 if done.returncode == 0 and _answered(done.stdout) else 1
+    process = run(function, event, template, emulator)
+    print(process.stderr, file=sys.stderr)
+    print(process.stdout.strip())
+    return 0 if process.returncode == 0 and _answered(process.stdout) else 1
 
 
 def run(

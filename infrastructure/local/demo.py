@@ -39,8 +39,9 @@ def _compare(published: list[tuple[str, str]], key_results: list[dict[str, str]]
     texts = dict(computed)
     print(f"\n{'key_result':36} {'published':>12} {'computed':>12}")
     for name, text in published:
-        found = texts.get(name, "missing")
-        print(f"{name:36} {text:>12} {found:>12}{'' if found == text else '   differs'}")
+        computed_text = texts.get(name, "missing")
+        verdict = "" if computed_text == text else "   differs"
+        print(f"{name:36} {text:>12} {computed_text:>12}{verdict}")
     for name in [name for name, _ in computed if name not in dict(published)]:
         print(f"{name:36} {'-':>12} {texts[name]:>12}   not published")
     agree = published == computed

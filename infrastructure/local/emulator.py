@@ -40,8 +40,8 @@ def environment(endpoint: str) -> dict[str, str]:
 
     The key is what ministack expects of presigned URLs; it is nobody's.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return kept | {
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return variables | {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,
@@ -92,10 +92,10 @@ def find(name: str) -> Emulator | None:
     """Return the emulator that was started under `name`, if it still runs."""
     state = STATES / name
     try:
-        seen = json.loads((state / "emulator.json").read_text())
+        document = json.loads((state / "emulator.json").read_text())
     except FileNotFoundError:
         return None
-    emulator = Emulator(seen["endpoint"], seen["pid"], state)
+    emulator = Emulator(document["endpoint"], document["pid"], state)
     return emulator if _answers(emulator) else None
 
 

@@ -73,12 +73,12 @@ def _lines(node: yaml.Node | None, pointer: str) -> Iterator[tuple[str, int]]:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             # RFC 6901; a client of the service has none of its code.
-            at = f"{pointer}/{str(key.value).replace('~', '~0').replace('/', '~1')}"
-            yield from _lines(value, at)
-            yield at, key.start_mark.line + 1
+            member = f"{pointer}/{str(key.value).replace('~', '~0').replace('/', '~1')}"
+            yield from _lines(value, member)
+            yield member, key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
-        for i, each in enumerate(node.value):
-            yield from _lines(each, f"{pointer}/{i}")
+        for i, element in enumerate(node.value):
+            yield from _lines(element, f"{pointer}/{i}")
 
 
 class Lines:

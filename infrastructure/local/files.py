@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from local.check_result import CheckResult
 from local.feed import BadFileError
-from local.findings import Findings
 from local.journals import DIGEST_BYTES
 from local.replay import DOCUMENTS, QUARANTINE
 
@@ -22,49 +22,49 @@ UNNAMED = frozenset({
 """What may stand beside the files that a manifest names."""
 
 
-def check(directory: Path, manifest: Mapping[str, Any], found: Findings) -> None:
+def check(directory: Path, manifest: Mapping[str, Any], result: CheckResult) -> None:
     """Compare each file with the manifest, and the manifest with what a cut has to have."""
-    for each in manifest["files"]:
-        path = directory / each["name"]
+    for file in manifest["files"]:
+        path = directory / file["name"]
         try:
             content = path.read_bytes()
         except OSError as error:
-            found.differences.append(f"{each['name']}: cannot be read ({error.strerror})")
+            result.differences.append(f"{file['name']}: cannot be read ({error.strerror})")
             continue
-        if hashlib.sha256(content).hexdigest() != each["sha256"] or len(content) != each["size"]:
-            found.differences.append(f"{each['name']}: does not match its SHA-256 in {MANIFEST}")
-    _check_names(directory, [each["name"] for each in manifest["files"]], found)
-    found.checked.append(
+        if hashlib.sha256(content).hexdigest() != file["sha256"] or len(content) != file["size"]:
+            result.differences.append(f"{file['name']}: does not match its SHA-256 in {MANIFEST}")
+    _check_names(directory, [item["name"] for item in manifest["files"]], result)
+    result.checked.append(
         f"{len(manifest['files'])} files against {MANIFEST}, and no other file is there"
     )
-    _check_definition(directory, manifest, found)
+    _check_definition(directory, manifest, result)
 
 
-def _check_names(directory: Path, names: list[str], found: Findings) -> None:
-    there = {str(each.relative_to(directory)) for each in directory.rglob("*") if each.is_file()}
-    extra = sorted(there - UNNAMED - {*names})
-    found.differences += [f"{each}: is not listed in {MANIFEST}" for each in extra]
+def _check_names(directory: Path, names: list[str], result: CheckResult) -> None:
+    paths = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+    extra = sorted(paths - UNNAMED - {*names})
+    result.differences += [f"{path}: is not listed in {MANIFEST}" for path in extra]
     missing = sorted({*DOCUMENTS} - {MANIFEST} - {*names})
-    found.differences += [f"{each}: is required, but not listed in {MANIFEST}" for each in missing]
-    twice = [each for each, count in Counter(names).items() if count > 1]
-    found.differences += [f"{each}: is listed twice in {MANIFEST}" for each in twice]
-    if QUARANTINE in there:
-        found.unchecked.append(f"{QUARANTINE}: is not covered by a manifest")
+    result.differences += [f"{name}: is required, but not listed in {MANIFEST}" for name in missing]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    result.differences += [f"{name}: is listed twice in {MANIFEST}" for name in twice]
+    if QUARANTINE in paths:
+        result.unchecked.append(f"{QUARANTINE}: is not covered by a manifest")
 
 
-def _check_definition(directory: Path, manifest: Mapping[str, Any], found: Findings) -> None:
+def _check_definition(directory: Path, manifest: Mapping[str, Any], result: CheckResult) -> None:
     """Compare the definition with its digest; the open one of a blinded study is pooled."""
-    listed = {each["name"]: each["sha256"] for each in manifest["files"]}
+    listed = {file["name"]: file["sha256"] for file in manifest["files"]}
     path, cut = directory / DEFINITION, manifest["cut"]
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != listed.get(DEFINITION):
         return  # it is not vouched for, or is told to differ
     if listed[DEFINITION][: 2 * DIGEST_BYTES] == cut["definition"]:
-        found.checked.append(f"{DEFINITION} against its digest")
+        result.checked.append(f"{DEFINITION} against its digest")
     elif is_pooled(directory, manifest):
-        found.unchecked.append(f"{DEFINITION}: is pooled, because the study is blinded")
+        result.unchecked.append(f"{DEFINITION}: is pooled, because the study is blinded")
     else:
-        found.differences.append(f"{DEFINITION}: its digest is not {cut['definition']}")
+        result.differences.append(f"{DEFINITION}: its digest is not {cut['definition']}")
 
 
 def is_pooled(directory: Path, manifest: Mapping[str, Any]) -> bool:

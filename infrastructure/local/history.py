@@ -5,61 +5,63 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from local.check_result import CheckResult
 from local.files import HEADS, MANIFEST, read_object
-from local.findings import Findings
 from local.journals import Row
 from local.signatures import Keys, Statement, check
 
 
 def check_against(
     earlier: Path, keys: Keys, manifest: Mapping[str, Any], statement: Statement | None,
-    proof: tuple[Mapping[str, Any], Sequence[Row]] | None, found: Findings,
+    proof: tuple[Mapping[str, Any], Sequence[Row]] | None, result: CheckResult,
 ) -> None:  # fmt: skip
     """Check that the journals of an earlier cut begin those of this one, and that it is linked."""
     before = read_object(earlier / MANIFEST, "study", "cut", "files")
-    own = Findings()
-    stated = check(earlier, before, keys, own)
-    found.differences += [f"AGAINST: {each}" for each in own.differences]
-    found.missing += [f"AGAINST: {each}" for each in own.missing]
-    of = [(each["study"], each["cut"]["audience"]) for each in (before, manifest)]
-    if of[0] != of[1]:
-        found.differences.append(
-            f"AGAINST: is a cut of {' '.join(of[0])}, but DIR of {' '.join(of[1])}"
+    earlier_result = CheckResult()
+    stated = check(earlier, before, keys, earlier_result)
+    result.differences += [f"AGAINST: {difference}" for difference in earlier_result.differences]
+    result.missing += [f"AGAINST: {name}" for name in earlier_result.missing]
+    audiences = [
+        (document["study"], document["cut"]["audience"]) for document in (before, manifest)
+    ]
+    if audiences[0] != audiences[1]:
+        result.differences.append(
+            f"AGAINST: is a cut of {' '.join(audiences[0])}, but DIR of {' '.join(audiences[1])}"
         )
         return
     if stated and statement:
-        _check_links(stated, statement, found)
+        _check_links(stated, statement, result)
     if proof is None or not (earlier / HEADS).is_file():
-        found.unchecked.append("AGAINST: the journals of both cuts were not compared")
+        result.unchecked.append("AGAINST: the journals of both cuts were not compared")
         return
     heads, instant = read_object(earlier / HEADS, "subjects"), manifest["cut"]["as_of"]
     lost = list(_lost(heads["subjects"], proof[1], may_be_shorter=bool(instant)))
     lost += [] if instant else _not_named(heads, proof[0])
     between = _between(stated, statement) if lost else ""
-    found.differences += [f"{each}{between}" for each in lost]
+    result.differences += [f"{text}{between}" for text in lost]
     count = len(heads["subjects"])
-    found.checked.append(f"journals of {count} subjects against those of the earlier cut")
+    result.checked.append(f"journals of {count} subjects against those of the earlier cut")
 
 
-def _check_links(before: Statement, after: Statement, found: Findings) -> None:
+def _check_links(before: Statement, after: Statement, result: CheckResult) -> None:
     first, second = before.says.get("number"), after.says.get("number")
     if first is None or second is None:
-        found.unchecked.append("AGAINST: live documents are not part of the chain of cuts")
+        result.unchecked.append("AGAINST: live documents are not part of the chain of cuts")
     elif first >= second:
         if before.sha256 != after.sha256:
-            found.differences.append(
+            result.differences.append(
                 f"AGAINST: is cut number {first}, but DIR is the earlier number {second}"
             )
     elif first + 1 == second:
         named = (after.says.get("previous") or {}).get("sha256")
         if named != before.sha256:
-            found.differences.append(
+            result.differences.append(
                 f"AGAINST: is cut number {first}, but DIR follows another cut of that number"
             )
         else:
-            found.checked.append(f"cut number {second} names the earlier one as its predecessor")
+            result.checked.append(f"cut number {second} names the earlier one as its predecessor")
     else:
-        found.unchecked.append(f"the cuts numbered between {first} and {second}")
+        result.unchecked.append(f"the cuts numbered between {first} and {second}")
 
 
 def _lost(
@@ -79,13 +81,13 @@ def _lost(
 def _not_named(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Yield how much of what was disputed or quarantined then is not known any more."""
     for kind in ("disputes", "quarantined"):
-        known = {json.dumps(each, sort_keys=True) for each in after.get(kind, ())}
-        then = [json.dumps(each, sort_keys=True) for each in before.get(kind, ())]
-        if lost := [each for each in then if each not in known]:
+        texts = {json.dumps(entry, sort_keys=True) for entry in after.get(kind, ())}
+        then = [json.dumps(entry, sort_keys=True) for entry in before.get(kind, ())]
+        if lost := [text for text in then if text not in texts]:
             yield f"{kind}: {len(lost)} of the earlier cut are missing, such as {lost[0]}"
 
 
 def _between(before: Statement | None, after: Statement | None) -> str:
     """Return where a reason may lie: the epoch rises with an amendment or a restored table."""
-    epochs = [each.says.get("epoch") if each else None for each in (before, after)]
+    epochs = [statement.says.get("epoch") if statement else None for statement in (before, after)]
     return f" (epoch {epochs[0]}, then {epochs[1]})" if epochs[0] != epochs[1] else ""

@@ -37,40 +37,44 @@ type Heads = Mapping[str, Mapping[str, Any]]
 def differences(rows: Iterable[Row], heads: Heads, study: str) -> list[str]:
     """Compare journals, row by row, with the heads that they must end in."""
     journals: dict[str, list[Row]] = {}
-    found: list[str] = []
+    errors: list[str] = []
     for row in (rows := list(rows)):
         if row.keys() != _SEALED | _UNSEALED:
-            found.append(f"row {row.get('version')} of {row.get('subject')}: not a journal row")
+            errors.append(f"row {row.get('version')} of {row.get('subject')}: not a journal row")
         journals.setdefault(str(row.get("subject")), []).append(row)
     subjects = [str(row.get("subject")) for row in rows]
     if subjects != sorted(subjects):
-        found.append("the rows are not sorted by subject")
-    found += [f"subject {name}: has no journal" for name in sorted(heads.keys() - journals.keys())]
+        errors.append("the rows are not sorted by subject")
+    errors += [f"subject {name}: has no journal" for name in sorted(heads.keys() - journals.keys())]
     for name, journal in sorted(journals.items()):
         if name not in heads:
-            found.append(f"subject {name}: has a journal but no head")
+            errors.append(f"subject {name}: has a journal but no head")
         else:
-            found += _chain(name, journal, heads[name], study)
-    seen = Counter(map(_identity, (row for journal in journals.values() for row in journal)))
-    return found + [f"{' '.join(map(str, of))}: journalled twice" for of in seen if seen[of] > 1]
+            errors += _chain(name, journal, heads[name], study)
+    counts = Counter(map(_identity, (row for journal in journals.values() for row in journal)))
+    return errors + [
+        f"{' '.join(map(str, identity))}: journalled twice"
+        for identity in counts
+        if counts[identity] > 1
+    ]
 
 
 def _chain(subject: str, journal: list[Row], head: Mapping[str, Any], study: str) -> Iterator[str]:
     """Follow a journal from its genesis, in the order given, to its head."""
     previous, stamp = GENESIS, ""
     for version, row in enumerate(journal, start=1):
-        at = f"subject {subject}, row {version}"
+        place = f"subject {subject}, row {version}"
         if row.get("version") != version:
-            yield f"{at}: its version is {row.get('version')}"
+            yield f"{place}: its version is {row.get('version')}"
         if row.get("previous") != previous:
-            yield f"{at}: does not follow the row before it"
+            yield f"{place}: does not follow the row before it"
         if row.get("hash") != sealed(row):
-            yield f"{at}: its hash does not match its content"
+            yield f"{place}: its hash does not match its content"
         if row.get("study") != study:
-            yield f"{at}: is of study {row.get('study')}"
+            yield f"{place}: is of study {row.get('study')}"
         if not stamp < str(row.get("stamp")):
-            yield f"{at}: is not later than the row before it"
-        yield from (f"{at}: {what} does not match its body" for what in _unlike_its_body(row))
+            yield f"{place}: is not later than the row before it"
+        yield from (f"{place}: {noun} does not match its body" for noun in _unlike_its_body(row))
         previous, stamp = str(row.get("hash")), str(row.get("stamp"))
     if (len(journal), previous) != (head["version"], head["head"]):
         yield (
@@ -101,14 +105,14 @@ def _read(body: str, normal: bool) -> Mapping[str, Any] | None:  # noqa: FBT001 
     try:
         event = _loaded(body)
         content = _content(event, normal=normal)
-        said = {name: content[name] for name in ("kind", "record", "revision")}
-        said |= {name: event[name] for name in ("subject", "source", "time")}
-        said["event_id"] = event["id"]
+        identity = {name: content[name] for name in ("kind", "record", "revision")}
+        identity |= {name: event[name] for name in ("subject", "source", "time")}
+        identity["event_id"] = event["id"]
         if f'"{APART}"' not in body:
-            said["digest"] = _digest(content)
+            identity["digest"] = _digest(content)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return said | ({"study": event["study"]} if event.get("study") is not None else {})
+    return identity | ({"study": event["study"]} if event.get("study") is not None else {})
 
 
 def _loaded(body: str) -> Any:  # noqa: ANN401 (any JSON value)
@@ -117,14 +121,14 @@ def _loaded(body: str) -> Any:  # noqa: ANN401 (any JSON value)
 
 def _content(event: Mapping[str, Any], *, normal: bool) -> dict[str, Any]:
     data = event["data"]
-    own = {name: value for name, value in data.items() if name not in _RECORD_FIELDS}
+    own_data = {name: value for name, value in data.items() if name not in _RECORD_FIELDS}
     return {
         "kind": event["type"].removeprefix(TYPE_PREFIX).removesuffix(TYPE_VERSION),
         "record": data["record"],
         "revision": _normal(data["revision"]) if normal else data["revision"],
         "action": data.get("action", "record"),
         "reason": data.get("reason_for_change"),
-        "data": _normal_data(own) if normal else own,
+        "data": _normal_data(own_data) if normal else own_data,
     }
 
 
@@ -146,10 +150,10 @@ def digest_with(row: Row, texts: Mapping[str, str]) -> str | None:
 
 def sealed(row: Row) -> str:
     """Compute the hash of a row: SHA-256 of the hash before it and of all the row holds."""
-    held = {name: value for name, value in row.items() if name not in _UNSEALED}
+    members = {name: value for name, value in row.items() if name not in _UNSEALED}
     try:
         previous = bytes.fromhex(str(row.get("previous")))
-        return hashlib.sha256(previous + canonical(held).encode()).hexdigest()
+        return hashlib.sha256(previous + canonical(members).encode()).hexdigest()
     except ValueError:
         return ""
 
@@ -158,9 +162,9 @@ def content_root(rows: Iterable[Row]) -> str:
     """Compute what identifies the accepted revisions, from their bodies."""
     lines = []
     for row in rows:
-        said = {"digest": row.get("digest"), **(_said(row) or {})}
+        stated = {"digest": row.get("digest"), **(_said(row) or {})}
         names = ("subject", "kind", "record", "revision", "digest")
-        lines.append(" ".join(str(said.get(name)) for name in names) + "\n")
+        lines.append(" ".join(str(stated.get(name)) for name in names) + "\n")
     return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "replace")).hexdigest()
 
 
@@ -197,22 +201,22 @@ def _integer(text: str) -> int | Decimal:
     return int(text) if len(text) < 40 else Decimal(text)  # noqa: PLR2004 (as the service reads it)
 
 
-def _normal_data(own: Mapping[str, Any]) -> dict[str, Any]:
+def _normal_data(own_data: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event's data in their normal form (docs/design.md, "The same content")."""
     return {
         name: value[: -len(":00")]
         if name in _LOCAL_TIMES and isinstance(value, str) and _WHOLE_MINUTE.fullmatch(value)
         else value
-        for name, value in _normal(dict(own)).items()
+        for name, value in _normal(dict(own_data)).items()
     }
 
 
 def _normal(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
     if isinstance(value, dict):
-        made = {name: _normal(each) for name, each in value.items()}
-        return {name: each for name, each in made.items() if each not in (None, [], {})}
+        normalised = {name: _normal(member) for name, member in value.items()}
+        return {name: member for name, member in normalised.items() if member not in (None, [], {})}
     if isinstance(value, list):
-        return [_normal(each) for each in value]
+        return [_normal(element) for element in value]
     if not isinstance(value, Decimal):
         return value
     if value == 0:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import wiring
-from local.findings import Findings
+from local.check_result import CheckResult
 from local.texts import TextsOfDocuments, is_marked, unlike_but_for_marks
 from trial.definition import study
 from trial.definition.study import CONTRIBUTION_VERSION, Study
@@ -47,31 +47,31 @@ class Recorded:
     def state(self, subjects: Sequence[Subject], spec: CutSpec) -> StudySnapshot:
         """Add up what subjects contribute, as the cut sees them."""
         state = StudySnapshot()
-        for each in subjects:
-            share = report.share_as_of(self.study, each, spec)
-            state.add(each, share, JournalPosition(each.accepted, _HEAD))
+        for subject in subjects:
+            share = report.share_as_of(self.study, subject, spec)
+            state.add(subject, share, JournalPosition(subject.accepted, _HEAD))
         return state
 
 
 def remake(
     directory: Path, manifest: Mapping[str, Any], heads: Mapping[str, Any], rows: Sequence[Row]
-) -> Findings:
+) -> CheckResult:
     """Compare each file of a directory with what heads and journals give."""
-    found, cut = Findings(), manifest["cut"]
+    result, cut = CheckResult(), manifest["cut"]
     if cut["contribution_version"] != CONTRIBUTION_VERSION:
-        found.missing.append(f"a release with contribution version {cut['contribution_version']}")
-        return found
+        result.missing.append(f"a release with contribution version {cut['contribution_version']}")
+        return result
     try:
         recorded = _recorded((directory / DEFINITION).read_bytes(), heads, rows)
     except Rejected as refused:
-        found.differences.append(f"the journals cannot be read: {refused.problem()}")
-        return found
+        result.differences.append(f"the journals cannot be read: {refused.problem()}")
+        return result
     spec = _cut_spec(recorded, cut)
     if spec is None:
-        found.differences.append(f"{MANIFEST}: no cut {cut['id']} follows from the journals")
-        return found
-    _compare(directory, manifest, recorded, spec, rows, found)
-    return found
+        result.differences.append(f"{MANIFEST}: no cut {cut['id']} follows from the journals")
+        return result
+    _compare(directory, manifest, recorded, spec, rows, result)
+    return result
 
 
 def _recorded(definition: bytes, heads: Mapping[str, Any], rows: Sequence[Row]) -> Recorded:
@@ -83,8 +83,8 @@ def _recorded(definition: bytes, heads: Mapping[str, Any], rows: Sequence[Row]) 
     return Recorded(
         study.load(definition),
         subjects,
-        [Dispute(**each) for each in heads.get("disputes", ())],
-        tuple(each.id for each in subjects if each.id in gone and not each.erased),
+        [Dispute(**dispute) for dispute in heads.get("disputes", ())],
+        tuple(subject.id for subject in subjects if subject.id in gone and not subject.erased),
     )
 
 
@@ -100,8 +100,8 @@ def _cut_spec(recorded: Recorded, cut: Mapping[str, Any]) -> CutSpec | None:
     looks = {"", cut["completion"]["look"] or ""}
     for final, look in product((False, True), sorted(looks)):
         spec = CutSpec(cut["as_of"] or "", cut["cutoff"] or "", recorded.erased, final, look)
-        seen = [spec.apply_cutoff(each) for each in recorded.subjects]
-        disputes = report.open_disputes_of(seen, recorded.disputes)
+        subjects = [spec.apply_cutoff(subject) for subject in recorded.subjects]
+        disputes = report.open_disputes_of(subjects, recorded.disputes)
         if report.cut(recorded.study, recorded.subjects, {}, "", spec, disputes).id == cut["id"]:
             return spec
     return None
@@ -109,28 +109,28 @@ def _cut_spec(recorded: Recorded, cut: Mapping[str, Any]) -> CutSpec | None:
 
 def _compare(
     directory: Path, manifest: Mapping[str, Any], recorded: Recorded, spec: CutSpec,
-    rows: Sequence[Row], found: Findings,
+    rows: Sequence[Row], result: CheckResult,
 ) -> None:  # fmt: skip
     texts = TextsOfDocuments.begin(recorded.subjects, recorded.erased)
     if texts.marks:
-        made = _made(recorded, texts.marked, spec)
-        texts.read(directory, made.listings, made.cut)
-        texts.choose(rows, found)
-    made, code = _made(recorded, texts.told, spec), manifest["code_version"]
-    own, names = wiring.code_version(), list[str]()
-    for file in render(made, recorded.study, code):
+        remade = _made(recorded, texts.marked, spec)
+        texts.read(directory, remade.listings, remade.cut)
+        texts.choose(rows, result)
+    remade, code = _made(recorded, texts.told, spec), manifest["code_version"]
+    own_code, names = wiring.code_version(), list[str]()
+    for file in render(remade, recorded.study, code):
         content = b"".join(file.content)
         where = _where(directory, file.name, content, [*names])
         if is_marked(content):
             names.append(file.name)
-        if where and code != own:
-            found.missing.append(
-                f"code version {code}: by version {own}, {file.name} differs: {where}"
+        if where and code != own_code:
+            result.missing.append(
+                f"code version {code}: by version {own_code}, {file.name} differs: {where}"
             )
         elif where:
-            found.differences.append(f"{file.name}: differs from what the journals give: {where}")
-    found.unchecked += [f"{each}: its texts that no listing shows" for each in names]
-    found.checked.append(
+            result.differences.append(f"{file.name}: differs from what the journals give: {where}")
+    result.unchecked += [f"{name}: its texts that no listing shows" for name in names]
+    result.checked.append(
         f"{len(manifest['files']) + 1} files against those regenerated from the journals"
     )
 
@@ -148,8 +148,13 @@ def _where(directory: Path, name: str, content: bytes, marked: Sequence[str]) ->
 
 def _as_stated(stated: bytes, content: bytes, marked: Sequence[str]) -> bytes:
     """Return sizes and digests of files with marks as stated: they cannot be computed."""
-    manifest, given = json.loads(content), {e["name"]: e for e in json.loads(stated)["files"]}
-    files = [given.get(e["name"], e) if e["name"] in marked else e for e in manifest["files"]]
+    manifest, stated_files = (
+        json.loads(content),
+        {e["name"]: e for e in json.loads(stated)["files"]},
+    )
+    files = [
+        stated_files.get(e["name"], e) if e["name"] in marked else e for e in manifest["files"]
+    ]
     return tables_json.encode(manifest | {"files": files})
 
 
@@ -160,10 +165,10 @@ def _made(recorded: Recorded, subjects: Sequence[Subject], spec: CutSpec) -> Rep
 
 def main() -> None:
     """Answer for what is described on stdin."""
-    given = json.load(sys.stdin)
-    directory = Path(given["directory"])
-    found = remake(directory, given["manifest"], given["heads"], given["rows"])
-    print(json.dumps(asdict(found)))
+    request = json.load(sys.stdin)
+    directory = Path(request["directory"])
+    result = remake(directory, request["manifest"], request["heads"], request["rows"])
+    print(json.dumps(asdict(result)))
 
 
 if __name__ == "__main__":

@@ -48,10 +48,11 @@ class Posted:
     def __str__(self) -> str:
         """Count them in a line."""
         refused = len(self.refused)
-        told = f" {self.submitted:,} submitted," if self.submitted else ""
+        submitted = f" {self.submitted:,} submitted," if self.submitted else ""
         return (
             f"{self.recorded + self.repeated + self.submitted + refused:,} posted:"
-            f" {self.recorded:,} recorded, {self.repeated:,} repeated,{told} {refused:,} rejected"
+            f" {self.recorded:,} recorded, {self.repeated:,} repeated,{submitted}"
+            f" {refused:,} rejected"
         )
 
 
@@ -133,11 +134,11 @@ def wait_until_published(deployed: stack.Stack, study: str, submitted: int = 0) 
 
 
 def _wait_until_settled(client: Client, study: str, deadline: float) -> None:
-    at: str | None = f"/studies/{quote(study, safe='')}/unblinded/treatment-events"
-    while at is not None:
-        found = client.get(at).json()
-        if all(each["verdict"] != "pending" for each in found["submitted"]):
-            at = found["next"]
+    path: str | None = f"/studies/{quote(study, safe='')}/unblinded/treatment-events"
+    while path is not None:
+        page = client.get(path).json()
+        if all(submission["verdict"] != "pending" for submission in page["submitted"]):
+            path = page["next"]
         elif time.monotonic() > deadline:
             raise ServiceError("treatment events are still pending")
         else:

@@ -35,37 +35,37 @@ def restore(client: Any, source: str, target: str) -> Restored:  # noqa: ANN401 
     """Copy a table into another, which then holds nothing else but notes of later erasures."""
     if source == target:
         raise LocalError("A table cannot be restored from itself.")
-    done, before = Restored(), _epochs(client, target)
-    kept = set()
-    for some in batched(_items(client, source), _AT_ONCE, strict=False):
-        items = [_renewed(each, before, done) for each in some if _key(each)[1] != _CLAIM]
-        _write(client, target, [{"PutRequest": {"Item": each}} for each in items])
-        kept |= {_key(each) for each in items}
-        done.put += len(items)
-    later = [each for each in _items(client, target) if _key(each) not in kept]
-    erased = {_erasure(each) for each in later if _is_erasure(each)}
-    done.erased = sorted(each for each in erased if each[0] != _NOWHERE)
-    gone = [each for each in later if not _is_erasure(each)]
-    for some in batched(gone, _AT_ONCE, strict=False):
-        keys = [{"Key": {name: each[name] for name in ("PK", "SK")}} for each in some]
-        _write(client, target, [{"DeleteRequest": each} for each in keys])
-    done.deleted = len(gone)
-    return done
+    restored, before = Restored(), _epochs(client, target)
+    kept_keys = set()
+    for batch in batched(_items(client, source), _AT_ONCE, strict=False):
+        items = [_renewed(item, before, restored) for item in batch if _key(item)[1] != _CLAIM]
+        _write(client, target, [{"PutRequest": {"Item": item}} for item in items])
+        kept_keys |= {_key(item) for item in items}
+        restored.put += len(items)
+    later = [item for item in _items(client, target) if _key(item) not in kept_keys]
+    erased = {_erasure(item) for item in later if _is_erasure(item)}
+    restored.erased = sorted(item for item in erased if item[0] != _NOWHERE)
+    gone = [item for item in later if not _is_erasure(item)]
+    for batch in batched(gone, _AT_ONCE, strict=False):
+        keys = [{"Key": {name: item[name] for name in ("PK", "SK")}} for item in batch]
+        _write(client, target, [{"DeleteRequest": key} for key in keys])
+    restored.deleted = len(gone)
+    return restored
 
 
-def _renewed(item: Item, before: dict[str, int], done: Restored) -> Item:
+def _renewed(item: Item, before: dict[str, int], restored: Restored) -> Item:
     """Raise the epoch of a study beyond every one that its documents may bear."""
     partition, sort = _key(item)
     if sort != _CURRENT:
         return item
     epoch = max(int(item["epoch"]["N"]), before.get(partition, 0)) + 1
-    done.epochs[partition.split("#")[1]] = epoch
+    restored.epochs[partition.split("#")[1]] = epoch
     return item | {"epoch": {"N": str(epoch)}}
 
 
 def _epochs(client: Any, table: str) -> dict[str, int]:  # noqa: ANN401
-    found = (each for each in _items(client, table) if _key(each)[1] == _CURRENT)
-    return {_key(each)[0]: int(each["epoch"]["N"]) for each in found}
+    current_rows = (item for item in _items(client, table) if _key(item)[1] == _CURRENT)
+    return {_key(item)[0]: int(item["epoch"]["N"]) for item in current_rows}
 
 
 def _is_erasure(item: Item) -> bool:
@@ -88,12 +88,12 @@ def _items(client: Any, table: str) -> Iterator[Item]:  # noqa: ANN401
 
 
 def _write(client: Any, table: str, requests: Iterable[Item]) -> None:  # noqa: ANN401
-    left = list(requests)
+    unwritten = list(requests)
     for _ in range(_TRIES):
-        if not left:
+        if not unwritten:
             return
-        answer = client.batch_write_item(RequestItems={table: left})
-        left = answer.get("UnprocessedItems", {}).get(table, [])
+        answer = client.batch_write_item(RequestItems={table: unwritten})
+        unwritten = answer.get("UnprocessedItems", {}).get(table, [])
     raise LocalError(
         f"The table {table} is throttled and not all items were written. Run the restore again."
     )

@@ -35,18 +35,22 @@ class Schema(GenerateJsonSchema):
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
         """Allow no name that the pattern of a dictionary's names does not."""
-        made = super().dict_schema(schema)
-        return {**made, "additionalProperties": False} if "patternProperties" in made else made
+        json_schema = super().dict_schema(schema)
+        return (
+            {**json_schema, "additionalProperties": False}
+            if "patternProperties" in json_schema
+            else json_schema
+        )
 
 
 def schema() -> dict[str, Any]:
     """Return the schema; the same models give the same."""
-    made = Definition.model_json_schema(schema_generator=Schema)
-    for part in (made, *made["$defs"].values()):
+    schema = Definition.model_json_schema(schema_generator=Schema)
+    for part in (schema, *schema["$defs"].values()):
         if "description" in part:
             part["description"] = _WRAPPED.sub(" ", part["description"])
     note = "Made from functions/trial/definition by `make schema`: do not edit."
-    return {"$schema": DIALECT, "$comment": note, **made}
+    return {"$schema": DIALECT, "$comment": note, **schema}
 
 
 def text() -> str:

@@ -38,10 +38,10 @@ def shells(study: Study) -> str:
 
 def _written(plan: CompiledStudy, table: Table) -> str:
     columns = table.columns
-    heads: list[Line] = [("", [each.label for each in columns])]
-    if any(each.under for each in columns):
-        heads.insert(0, ("", [each.under for each in columns]))
-    heads.append(("", ["(N = xx)" if each.compare is None else "" for each in columns]))
+    heads: list[Line] = [("", [column.label for column in columns])]
+    if any(column.under for column in columns):
+        heads.insert(0, ("", [column.under for column in columns]))
+    heads.append(("", ["(N = xx)" if column.compare is None else "" for column in columns]))
     lines = [*heads, *(line for row in table.rows for line in _row(plan, table, row))]
     title = f"Table {table.id}: {table.title}\nPopulation: {table.population}\n"
     return f"{title}\n{_laid_out(lines)}\n"
@@ -51,9 +51,9 @@ def _row(plan: CompiledStudy, table: Table, row: TableRow) -> Iterator[Line]:
     label = _INDENT * row.level + row.label
     if row.visits is not None:
         yield label, []
-        known, deeper = plan.study.visits, row.model_copy(update={"level": row.level + 1})
-        for name in known if row.visits == "all" else row.visits:
-            yield from _kind(plan, table, deeper, f"{_INDENT * deeper.level}{known[name].label}")
+        visits, deeper = plan.study.visits, row.model_copy(update={"level": row.level + 1})
+        for name in visits if row.visits == "all" else row.visits:
+            yield from _kind(plan, table, deeper, f"{_INDENT * deeper.level}{visits[name].label}")
     else:
         yield from _kind(plan, table, row, label)
 
@@ -64,23 +64,28 @@ def _kind(plan: CompiledStudy, table: Table, row: TableRow, label: str) -> Itera
         case None:
             yield label, []
         case "summary":
-            yield label, [_compared(each, row) for each in table.columns]
-            yield from ((inner + name, shown) for name, shown in _statistics(plan, table, row))
+            yield label, [_compared(column, row) for column in table.columns]
+            yield from (
+                (inner + name, placeholder) for name, placeholder in _statistics(plan, table, row)
+            )
         case "terms":
             for depth, level in enumerate(row.terms.levels if row.terms else ()):
                 label = f"{inner}{_INDENT * depth}<{LEVELS[level]}>"
                 yield label, _filled(table, row, _EVENTS)
         case "levels" | "worst" | "shift" as kind:
-            yield label, [_compared(each, row) for each in table.columns]
+            yield label, [_compared(column, row) for column in table.columns]
             for level in _levels(plan, row, kind):
                 yield f"{inner}{level}", _filled(table, row, _COUNT)
         case _:
             yield label, _filled(table, row, _SHOWN.get(row.kind, "xx"))
             if row.interval:
                 limits = _filled(table, row, "xx.x to xx.x")
-                subjects = (each.compare is None for each in table.columns)
-                shown = [each if of else "" for each, of in zip(limits, subjects, strict=True)]
-                yield f"{inner}95 % confidence interval", shown
+                subjects = (column.compare is None for column in table.columns)
+                texts = [
+                    limit if is_subject else ""
+                    for limit, is_subject in zip(limits, subjects, strict=True)
+                ]
+                yield f"{inner}95 % confidence interval", texts
 
 
 _SHOWN = {
@@ -95,19 +100,19 @@ _SHOWN = {
 }
 
 
-def _filled(table: Table, row: TableRow, shown: str) -> list[str]:
+def _filled(table: Table, row: TableRow, placeholder: str) -> list[str]:
     """Return what a row shows in each column: nothing where it has nothing for it."""
-    given = getattr(row, row.kind) if row.kind else {}
+    by_column = getattr(row, row.kind) if row.kind else {}
     return [
-        _compared(each, row)
-        if each.compare is not None
+        _compared(column, row)
+        if column.compare is not None
         else "x.xxxx"
-        if row.pairs is not None and row.column in (None, each.id)
-        else shown
-        if (not isinstance(given, dict) or each.id in given)
-        and (each.events is None or row.counts_events)
+        if row.pairs is not None and row.column in (None, column.id)
+        else placeholder
+        if (not isinstance(by_column, dict) or column.id in by_column)
+        and (column.events is None or row.counts_events)
         else ""
-        for each in table.columns
+        for column in table.columns
     ]
 
 
@@ -124,15 +129,17 @@ def _compared(column: TableColumn, row: TableRow) -> str:
 def _statistics(
     plan: CompiledStudy, table: Table, row: TableRow
 ) -> Iterator[tuple[str, list[str]]]:
-    made = (each for each in plan.tables[table.id].rows if isinstance(each, SummaryRow))
-    found = next(each for each in made if each.id.partition("/")[0] == row.id)
-    names = dict.fromkeys(name for of in found.statistics for name in of)
+    compiled_rows = (item for item in plan.tables[table.id].rows if isinstance(item, SummaryRow))
+    compiled_row = next(
+        candidate for candidate in compiled_rows if candidate.id.partition("/")[0] == row.id
+    )
+    names = dict.fromkeys(name for statistic in compiled_row.statistics for name in statistic)
     for name in names:
         yield (
             name,
             [
-                _number(found, i, name)
-                if found.quantities[i] is not None and name in found.statistics[i]
+                _number(compiled_row, i, name)
+                if compiled_row.quantities[i] is not None and name in compiled_row.statistics[i]
                 else ""
                 for i in range(len(table.columns))
             ],
@@ -148,7 +155,7 @@ def _number(row: SummaryRow, column: int, name: str) -> str:
 def _levels(plan: CompiledStudy, row: TableRow, kind: str) -> Iterable[str]:
     classes = plan.study.definition.classes
     if kind == "worst" and row.worst is not None:
-        return [each.label for each in row.worst.levels]
+        return [level.label for level in row.worst.levels]
     if kind == "shift" and row.shift is not None:
         return [
             f"{before.label} / {after.label}"
@@ -157,10 +164,10 @@ def _levels(plan: CompiledStudy, row: TableRow, kind: str) -> Iterable[str]:
         ]
     assert row.levels is not None
     if row.levels.values:
-        return [each.label for each in row.levels.values]
+        return [level.label for level in row.levels.values]
     name = row.levels.characteristic
-    known = known_levels(plan.study, name) if name else None
-    return [each.label for each in known or ()] or [f"<{name or row.levels.field}>"]
+    known_labels = known_levels(plan.study, name) if name else None
+    return [level.label for level in known_labels or ()] or [f"<{name or row.levels.field}>"]
 
 
 def _laid_out(lines: Sequence[Line]) -> str:
@@ -172,14 +179,14 @@ def _laid_out(lines: Sequence[Line]) -> str:
     ]
     return "\n".join(
         "  ".join(
-            [label.ljust(first), *(each.ljust(w) for each, w in zip(cells, widths, strict=False))]
+            [label.ljust(first), *(cell.ljust(w) for cell, w in zip(cells, widths, strict=False))]
         ).rstrip()
         for label, cells in lines
     )
 
 
 def _listing(listing: Listing) -> str:
-    heads = [f"{each.label} ({each.id})" for each in listing.columns]
+    heads = [f"{column.label} ({column.id})" for column in listing.columns]
     title = f"Listing {listing.id}: {listing.title}\nPopulation: {listing.population}\n"
     return f"{title}\n{' | '.join(heads)}\n"
 
@@ -191,7 +198,7 @@ def main() -> None:
     except Rejected as refused:
         print(json.dumps({"problem": refused.problem()}, ensure_ascii=False))
         return
-    odd = [each.document() for each in checking.study_warnings(study)]
+    odd = [warning.document() for warning in checking.study_warnings(study)]
     print(json.dumps({"warnings": odd, "shells": shells(study)}, ensure_ascii=False))
 
 

@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from local.check_result import CheckResult
 from local.feed import BadFileError
 from local.files import CHANGES, CHANGES_SIGNATURE, HEADS, MANIFEST, SIGNATURE, TRAIL
-from local.findings import Findings
 
 PAYLOAD = "application/vnd.in-toto+json"
 _PEM = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
@@ -60,11 +60,11 @@ def read_keys(path: Path | None) -> Keys:
         text = path.read_text(encoding="utf-8").replace("\\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BadFileError(f"cannot read {path}") from error
-    keys = [load_pem_public_key(each.encode()) for each in _PEM.findall(text)]
-    found = [each for each in keys if isinstance(each, EllipticCurvePublicKey)]
-    if not found or not all(isinstance(each.curve, SECP256R1) for each in found):
+    keys = [load_pem_public_key(block.encode()) for block in _PEM.findall(text)]
+    curve_keys = [key for key in keys if isinstance(key, EllipticCurvePublicKey)]
+    if not curve_keys or not all(isinstance(key.curve, SECP256R1) for key in curve_keys):
         raise BadFileError(f"{path} does not hold public keys on the curve NIST P-256 alone")
-    return {_fingerprint(each): each for each in found}
+    return {_fingerprint(key): key for key in curve_keys}
 
 
 def _fingerprint(key: EllipticCurvePublicKey) -> str:
@@ -82,7 +82,11 @@ def is_of(content: bytes, manifest: Path) -> bool:
 
 
 def check(
-    directory: Path, manifest: Mapping[str, Any], keys: Keys, found: Findings, asked: bytes = b""
+    directory: Path,
+    manifest: Mapping[str, Any],
+    keys: Keys,
+    result: CheckResult,
+    content: bytes = b"",
 ) -> Statement | None:
     """Verify what is signed, and hold what that vouches for against what is there.
 
@@ -90,64 +94,67 @@ def check(
     """
     if not keys:
         text = "no signature was checked, so anybody may have written these files"
-        found.missing.append(f"KEY=…: {text}")
-    for name, of in ((CHANGES_SIGNATURE, (CHANGES,)), (SIGNATURE, (MANIFEST, HEADS, TRAIL))):
-        fetched = asked if name == SIGNATURE else b""
-        statement = _stated(directory, name, of[0], keys, found, fetched)
+        result.missing.append(f"KEY=…: {text}")
+    for name, stated_names in (
+        (CHANGES_SIGNATURE, (CHANGES,)),
+        (SIGNATURE, (MANIFEST, HEADS, TRAIL)),
+    ):
+        fetched = content if name == SIGNATURE else b""
+        statement = _stated(directory, name, stated_names[0], keys, result, fetched)
         if statement is not None:
-            found.differences += _unlike(statement, name, of, directory, manifest)
+            result.differences += _unlike(statement, name, stated_names, directory, manifest)
     return statement
 
 
 def _stated(
-    directory: Path, name: str, of: str, keys: Keys, found: Findings, asked: bytes
+    directory: Path, name: str, stated_name: str, keys: Keys, result: CheckResult, fetched: bytes
 ) -> Statement | None:
     """Read a statement of a file, which is signed by one of some keys."""
     path = directory / name
-    content = path.read_bytes() if path.is_file() else asked
+    content = path.read_bytes() if path.is_file() else fetched
     if not content:
-        if (directory / of).is_file():
-            found.missing.append(f"{name}: there is no signature of {of}")
+        if (directory / stated_name).is_file():
+            result.missing.append(f"{name}: there is no signature of {stated_name}")
         return None
     try:
         envelope = json.loads(content)
-        statement = _read(envelope, of)
+        statement = _read(envelope, stated_name)
         signed = envelope["signatures"][0]
         keyid, signature = signed["keyid"], b64decode(signed["sig"], validate=True)
     except _NO_STATEMENT:
-        found.differences.append(f"{name}: is not a signed statement about {of}")
+        result.differences.append(f"{name}: is not a signed statement about {stated_name}")
         return None
     if keys:
-        _check_signature(name, statement, keyid, signature, keys, found)
+        _check_signature(name, statement, keyid, signature, keys, result)
     return statement
 
 
-def _read(envelope: Mapping[str, Any], of: str) -> Statement:
+def _read(envelope: Mapping[str, Any], stated_name: str) -> Statement:
     payload = b64decode(envelope["payload"], validate=True)
     stated = json.loads(payload)
-    files = {each["name"]: each["digest"]["sha256"] for each in stated["subject"]}
-    if envelope["payloadType"] != PAYLOAD or of not in files:
+    files = {file["name"]: file["digest"]["sha256"] for file in stated["subject"]}
+    if envelope["payloadType"] != PAYLOAD or stated_name not in files:
         raise ValueError("it states something else")
     return Statement(payload, files, dict(stated["predicate"]))
 
 
 def _check_signature(
-    name: str, statement: Statement, keyid: str, signature: bytes, keys: Keys, found: Findings
+    name: str, statement: Statement, keyid: str, signature: bytes, keys: Keys, result: CheckResult
 ) -> None:
     if keyid not in keys:
-        found.differences.append(f"{name}: signed by the key {keyid[:_SHOWN]}…, not by KEY")
+        result.differences.append(f"{name}: signed by the key {keyid[:_SHOWN]}…, not by KEY")
         return
     try:
         keys[keyid].verify(signature, _encoded(statement.payload), ECDSA(hashes.SHA256()))
     except InvalidSignature:
-        found.differences.append(f"{name}: the signature does not match the statement")
+        result.differences.append(f"{name}: the signature does not match the statement")
         return
     names = ", ".join(sorted(statement.files))
-    found.checked.append(f"signature of {names} by the key {keyid[:_SHOWN]}…")
+    result.checked.append(f"signature of {names} by the key {keyid[:_SHOWN]}…")
 
 
 def _encoded(payload: bytes) -> bytes:
-    return b" ".join((b"DSSEv1", *(_sized(each) for each in (PAYLOAD.encode(), payload))))
+    return b" ".join((b"DSSEv1", *(_sized(part) for part in (PAYLOAD.encode(), payload))))
 
 
 def _sized(text: bytes) -> bytes:
@@ -155,10 +162,10 @@ def _sized(text: bytes) -> bytes:
 
 
 def _unlike(
-    statement: Statement, signature: str, of: Iterable[str], directory: Path,
+    statement: Statement, signature: str, names: Iterable[str], directory: Path,
     manifest: Mapping[str, Any],
 ) -> Iterable[str]:  # fmt: skip
-    for name in of:
+    for name in names:
         path, stated = directory / name, statement.files.get(name)
         if not path.is_file():
             continue
@@ -167,7 +174,7 @@ def _unlike(
         elif hashlib.sha256(path.read_bytes()).hexdigest() != stated:
             yield f"{name}: does not match its SHA-256 in {signature}"
     pairs = [(name, manifest.get(name)) for name in _OF_MANIFEST]
-    pairs += [(name, manifest["cut"].get(of)) for name, of in _OF_CUT]
+    pairs += [(name, manifest["cut"].get(member)) for name, member in _OF_CUT]
     for name, expected in pairs:
         if statement.says.get(name) != expected:
             yield f"{signature}: {name} is {statement.says.get(name)}, in {MANIFEST} {expected}"

@@ -209,7 +209,7 @@ def _sam(arguments: list[str], endpoint: str = "") -> None:
         # sam build looks for python3.13 on the path and finds the one of .venv
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}",
     }
-    done = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "samcli", *arguments, f"--config-file={SAMCONFIG}", *_LOCAL],
         cwd=ROOT,
         env=variables,
@@ -219,15 +219,17 @@ def _sam(arguments: list[str], endpoint: str = "") -> None:
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        raise LocalError(f"sam {arguments[0]} failed:\n{done.stdout}")
+    if process.returncode != 0:
+        raise LocalError(f"sam {arguments[0]} failed:\n{process.stdout}")
 
 
 def _describe(emulator: Emulator) -> Stack:
     with SAMCONFIG.open("rb") as file:
         name = tomllib.load(file)["local"]["global"]["parameters"]["stack_name"]
-    (found,) = aws("cloudformation", emulator.endpoint).describe_stacks(StackName=name)["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+    (description,) = aws("cloudformation", emulator.endpoint).describe_stacks(StackName=name)[
+        "Stacks"
+    ]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in description["Outputs"]}
     # The template's ApiUrl is the address on AWS; the emulator serves the same API under its own.
     api_url = f"{emulator.endpoint}/_aws/execute-api/{outputs['ApiId']}/v1"
     return Stack(

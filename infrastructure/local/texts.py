@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from local.findings import Findings
+from local.check_result import CheckResult
 from local.journals import APART, digest_with
 from local.unlike import members, unlike
 from trial.events import privacy
@@ -35,7 +35,7 @@ type Of = tuple[str, str, str]
 def is_marked(content: bytes) -> bool:
     """Return whether a file shows a mark; a workbook in any of its members."""
     if content.startswith(b"PK"):
-        return any(_MARK_BYTES in each for each in members(content).values())
+        return any(_MARK_BYTES in member for member in members(content).values())
     return _MARK_BYTES in content
 
 
@@ -46,22 +46,24 @@ def unlike_but_for_marks(name: str, stated: bytes, remade: bytes) -> str:
     if not remade.startswith(b"PK"):
         return "" if _shows(stated, remade) else unlike(name, stated, remade)
     try:
-        ours, theirs = members(stated), members(remade)
+        ours, remade_members = members(stated), members(remade)
     except BadZipFile:
         return "is not a workbook"
-    same = ours.keys() == theirs.keys() and all(_shows(ours[n], theirs[n]) for n in theirs)
+    same = ours.keys() == remade_members.keys() and all(
+        _shows(ours[n], remade_members[n]) for n in remade_members
+    )
     return "" if same else unlike(name, stated, remade)
 
 
 def _shows(stated: bytes, remade: bytes) -> bool:
     parts = _MARK.split(remade.decode())[::2]
-    found, at = stated.decode(errors="replace"), 0
+    text, position = stated.decode(errors="replace"), 0
     for number, part in enumerate(parts):
-        at = found.find(part, at) if number else (0 if found.startswith(part) else -1)
-        if at < 0:
+        position = text.find(part, position) if number else (0 if text.startswith(part) else -1)
+        if position < 0:
             return False
-        at += len(part)
-    return at == len(found) or (len(parts) > 1 and found.endswith(parts[-1]))
+        position += len(part)
+    return position == len(text) or (len(parts) > 1 and text.endswith(parts[-1]))
 
 
 @dataclass
@@ -103,29 +105,36 @@ class TextsOfDocuments:
             return replace(record, data={**record.data, **data}) if data else record
 
         return [
-            replace(each, records={key: of(each, one) for key, one in each.records.items()})
-            for each in self.subjects
+            replace(
+                subject,
+                records={key: of(subject, record) for key, record in subject.records.items()},
+            )
+            for subject in self.subjects
         ]
 
-    def _numbers(self, of: Of, record: Record) -> dict[str, int]:
-        return {name: self.marks[of, name] for name in _apart(record) if (of, name) in self.marks}
+    def _numbers(self, identity: Of, record: Record) -> dict[str, int]:
+        return {
+            name: self.marks[identity, name]
+            for name in _apart(record)
+            if (identity, name) in self.marks
+        }
 
     def read(self, directory: Path, listings: Iterable[Listing], cut: Cut) -> None:
         """Note what the published listings show where those made anew show a mark."""
         for listing in listings:
             try:
                 lines = (directory / datasets.file_name(listing)).read_bytes().splitlines()
-                shown = [json.loads(each) for each in lines[1:]]
+                documents = [json.loads(line) for line in lines[1:]]
             except (OSError, ValueError):
                 continue  # is told where files are compared
-            made = islice(datasets.dataset(listing, cut, 0), 1, None)
-            self._match([json.loads(each) for each in made], shown)
+            result = islice(datasets.dataset(listing, cut, 0), 1, None)
+            self._match([json.loads(line) for line in result], documents)
 
-    def _match(self, made: list[Cells], shown: list[Cells]) -> None:
-        found = _Rows(shown)
-        for number, cells in enumerate(made):
-            places = tuple(i for i, each in enumerate(cells) if _has_mark(each))
-            for row in found.like(cells, places, number) if places else ():
+    def _match(self, marked_rows: list[Cells], shown_rows: list[Cells]) -> None:
+        rows = _Rows(shown_rows)
+        for number, cells in enumerate(marked_rows):
+            places = tuple(i for i, cell in enumerate(cells) if _has_mark(cell))
+            for row in rows.like(cells, places, number) if places else ():
                 for i in places:
                     self._note(cells[i], row[i])
 
@@ -133,35 +142,37 @@ class TextsOfDocuments:
         pattern = "(.*)".join(map(re.escape, _MARK.split(cell)[::2]))
         matched = re.fullmatch(pattern, text, re.DOTALL) if isinstance(text, str) else None
         found_texts = matched.groups() if matched else ()
-        for number, found in zip(_MARK.findall(cell), found_texts, strict=False):
-            known = self.candidates.setdefault(int(number), [])
-            if found not in known:
-                known.append(found)
+        for number, shown_text in zip(_MARK.findall(cell), found_texts, strict=False):
+            setdefault = self.candidates.setdefault(int(number), [])
+            if shown_text not in setdefault:
+                setdefault.append(shown_text)
 
-    def choose(self, rows: Iterable[Mapping[str, Any]], found: Findings) -> None:
+    def choose(self, rows: Iterable[Mapping[str, Any]], result: CheckResult) -> None:
         """Choose for each event the texts that give its digest; where none do, the first."""
         last = {(row["subject"], row["kind"], row["record"]): row for row in _by_revision(rows)}
         proven, believed = 0, 0
         for subject in self.subjects:
             for record in subject.records.values():
-                of = (subject.id, record.kind, record.record)
+                identity = (subject.id, record.kind, record.record)
                 numbers = {
-                    name: n for name, n in self._numbers(of, record).items() if n in self.candidates
+                    name: n
+                    for name, n in self._numbers(identity, record).items()
+                    if n in self.candidates
                 }
                 if not numbers:
                     continue
-                texts, held = self._received(last[of], numbers)
+                texts, is_proven = self._received(last[identity], numbers)
                 self.chosen |= {numbers[name]: text for name, text in texts.items()}
-                if held is False:
+                if is_proven is False:
                     named = f"{subject.id} {record.kind} {record.record}"
-                    found.differences.append(f"{named}: the text shown is not what was received")
-                proven += len(texts) if held else 0
-                believed += len(texts) if held is None else 0
-        found.checked.append(f"{proven} personal texts against the digests in the chains")
-        if left := len(self.marks) - proven:
-            found.unchecked.append(
-                f"{left} personal texts, {believed} of them shown: they are encrypted separately,"
-                " and no digest of theirs can be computed"
+                    result.differences.append(f"{named}: the text shown is not what was received")
+                proven += len(texts) if is_proven else 0
+                believed += len(texts) if is_proven is None else 0
+        result.checked.append(f"{proven} personal texts against the digests in the chains")
+        if unproven := len(self.marks) - proven:
+            result.unchecked.append(
+                f"{unproven} personal texts, {believed} of them shown: they are encrypted"
+                " separately, and no digest of theirs can be computed"
             )
 
     def _received(
@@ -194,15 +205,15 @@ class _Rows:
             self._by[places] = {}
             for row in self._rows:
                 self._by[places].setdefault(_rest(row, places), []).append(row)
-        rest = _rest(cells, places)
-        alike = self._by[places].get(rest, ())
+        other_cells = _rest(cells, places)
+        alike = self._by[places].get(other_cells, ())
         if number < len(self._rows) and (not alike or self._rows[number] in alike):
             yield self._rows[number]
         yield from alike
 
 
 def _rest(row: Cells, places: tuple[int, ...]) -> str:
-    return json.dumps([each for i, each in enumerate(row) if i not in places])
+    return json.dumps([cell for i, cell in enumerate(row) if i not in places])
 
 
 def _has_mark(cell: Any) -> bool:  # noqa: ANN401 (JSON)

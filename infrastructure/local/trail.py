@@ -14,23 +14,23 @@ _ACCEPTED = 202
 _READY_WITHIN = 180.0
 
 
-def fetch(client: Client, study: str, out: Path, asked: dict[str, object]) -> str:
+def fetch(client: Client, study: str, out: Path, body: dict[str, object]) -> str:
     """Fill a directory with a report's documents, its heads and its journals; give its cut.
 
     Of a blinded study they are those of the unblinded: for others there are no journals.
     """
-    own = f"/studies/{quote(study, safe='')}"
-    reports = f"{own}/reports"
-    answer = client.request("POST", reports, json.dumps(asked).encode())
+    study_path = f"/studies/{quote(study, safe='')}"
+    reports = f"{study_path}/reports"
+    answer = client.request("POST", reports, json.dumps(body).encode())
     if answer.status != _ACCEPTED:
         raise ServiceError(f"POST {reports} answered {answer.status}: {answer.body.decode()}")
     name = answer.json()["report"]
     _wait(client, f"{reports}/{name}")
-    blinded = client.get(f"{own}/definition").json()["definition"].get("blinded")
-    place = f"{own}/unblinded/reports/{name}" if blinded else f"{reports}/{name}"
+    blinded = client.get(f"{study_path}/definition").json()["definition"].get("blinded")
+    place = f"{study_path}/unblinded/reports/{name}" if blinded else f"{reports}/{name}"
     manifest = client.get(f"{place}/{MANIFEST}", "*/*").body
     described = json.loads(manifest)
-    names = [each["name"] for each in described["files"]]
+    names = [file["name"] for file in described["files"]]
     names += [HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE]
     files = {name: client.get(f"{place}/{name}", "*/*").body for name in names}
     for name, content in {**files, MANIFEST: manifest}.items():

@@ -34,44 +34,44 @@ def members(content: bytes) -> dict[str, bytes]:
 
 def _in_archive(stated: bytes, remade: bytes) -> str:
     try:
-        ours, theirs = members(stated), members(remade)
+        ours, remade_members = members(stated), members(remade)
     except BadZipFile:
         return "is not a workbook"
-    for name in sorted(ours.keys() | theirs.keys()):
-        if name not in ours or name not in theirs:
-            return f"{name}: is {'missing' if name in theirs else 'unexpected'}"
-        if ours[name] != theirs[name]:
-            return f"{name}{_cell(ours[name], theirs[name])}"
+    for name in sorted(ours.keys() | remade_members.keys()):
+        if name not in ours or name not in remade_members:
+            return f"{name}: is {'missing' if name in remade_members else 'unexpected'}"
+        if ours[name] != remade_members[name]:
+            return f"{name}{_cell(ours[name], remade_members[name])}"
     return ""
 
 
 def _cell(stated: bytes, remade: bytes) -> str:
     """Return which cell of a sheet is the first to differ."""
     cells = zip_longest(_CELL.finditer(stated), _CELL.finditer(remade))
-    for one, other in cells:
-        if one is None or other is None or one[0] != other[0]:
-            named = one or other
+    for stated_cell, remade_cell in cells:
+        if stated_cell is None or remade_cell is None or stated_cell[0] != remade_cell[0]:
+            named = stated_cell or remade_cell
             return f", cell {named[1].decode()}" if named else ""
     return ""
 
 
 def _in_json(stated: bytes, remade: bytes) -> str:
     try:
-        ours, theirs = json.loads(stated), json.loads(remade)
+        ours, remade_value = json.loads(stated), json.loads(remade)
     except ValueError:
         return "is not JSON"
-    return next(_differences(ours, theirs, ""), "has the same content in other bytes")
+    return next(_differences(ours, remade_value, ""), "has the same content in other bytes")
 
 
-def _differences(ours: Any, theirs: Any, at: str) -> Iterator[str]:  # noqa: ANN401 (JSON)
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        for name in [*theirs, *(ours.keys() - theirs.keys())]:
-            yield from _differences(ours.get(name), theirs.get(name), f"{at}/{name}")
-    elif isinstance(ours, list) and isinstance(theirs, list):
-        for i, (one, other) in enumerate(zip_longest(ours, theirs)):
-            yield from _differences(one, other, f"{at}/{i}")
-    elif ours != theirs or type(ours) is not type(theirs):
-        yield f"{at}: {_short(ours)}, not {_short(theirs)}"
+def _differences(ours: Any, remade: Any, pointer: str) -> Iterator[str]:  # noqa: ANN401 (JSON)
+    if isinstance(ours, dict) and isinstance(remade, dict):
+        for name in [*remade, *(ours.keys() - remade.keys())]:
+            yield from _differences(ours.get(name), remade.get(name), f"{pointer}/{name}")
+    elif isinstance(ours, list) and isinstance(remade, list):
+        for i, (stated_element, remade_element) in enumerate(zip_longest(ours, remade)):
+            yield from _differences(stated_element, remade_element, f"{pointer}/{i}")
+    elif ours != remade or type(ours) is not type(remade):
+        yield f"{pointer}: {_short(ours)}, not {_short(remade)}"
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 (JSON)
@@ -81,10 +81,16 @@ def _short(value: Any) -> str:  # noqa: ANN401 (JSON)
 
 def _in_lines(stated: bytes, remade: bytes) -> str:
     lines = zip_longest(stated.split(b"\n"), remade.split(b"\n"))
-    number, one, other = next((n, a, b) for n, (a, b) in enumerate(lines, 1) if a != b)
-    if one is None or other is None:
-        return f"line {number}: is {'missing' if one is None else 'unexpected'}"
-    column = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+    number, stated_line, remade_line = next(
+        (n, a, b) for n, (a, b) in enumerate(lines, 1) if a != b
+    )
+    if stated_line is None or remade_line is None:
+        return f"line {number}: is {'missing' if stated_line is None else 'unexpected'}"
+    column = next(
+        (i for i, (a, b) in enumerate(zip(stated_line, remade_line, strict=False)) if a != b), 0
+    )
     start = max(column - _SHOWN // 2, 0)
-    shown = (line[start : start + _SHOWN].decode(errors="replace") for line in (one, other))
-    return f"line {number}: …{'…, not …'.join(shown)}…"
+    texts = (
+        line[start : start + _SHOWN].decode(errors="replace") for line in (stated_line, remade_line)
+    )
+    return f"line {number}: …{'…, not …'.join(texts)}…"

@@ -21,11 +21,11 @@ from typing import Any
 from urllib.parse import quote
 
 from local import files, journals, signatures
+from local.check_result import CheckResult
 from local.client import Client, ServiceError
 from local.emulator import ROOT, LocalError
 from local.feed import BadFileError
 from local.files import DEFINITION, HEADS, MANIFEST, SIGNATURE, TRAIL, read_object
-from local.findings import Findings
 from local.history import check_against
 from local.journals import Row
 
@@ -33,7 +33,7 @@ _SHOWN = 10
 _RECEIVED = "received"
 _APART = f'"{journals.APART}"'
 
-type Remake = Callable[[Path, Mapping[str, Any], Mapping[str, Any], list[Row]], Findings]
+type Remake = Callable[[Path, Mapping[str, Any], Mapping[str, Any], list[Row]], CheckResult]
 
 
 @dataclass(frozen=True)
@@ -46,91 +46,95 @@ class Options:
 
 
 def verify(directory: Path, options: Options, remake: Remake | None = None) -> int:
-    """Check a directory and print the findings: 0 all is well, 1 something differs, 2 incomplete.
+    """Check a directory and print the result: 0 all is well, 1 something differs, 2 incomplete.
 
     What the directory lacks of signature, heads and journals is asked of the stack, if any.
     """
-    found = Findings()
+    result = CheckResult()
     manifest = read_object(directory / MANIFEST, "study", "cut", "files")
     keys = signatures.read_keys(options.keys)
-    files.check(directory, manifest, found)
+    files.check(directory, manifest, result)
     signature = _signature(directory, manifest, options.client)
-    statement = signatures.check(directory, manifest, keys, found, signature)
-    proof = _proof(directory, manifest, options.client, found)
+    statement = signatures.check(directory, manifest, keys, result, signature)
+    proof = _proof(directory, manifest, options.client, result)
     if proof is not None:
         recorded = _check_journals(manifest, *proof)
-        found.add(recorded)
+        result.add(recorded)
         if recorded.differences or not (directory / DEFINITION).is_file():
-            found.unchecked.append("no file was regenerated: the journals or the definition differ")
+            result.unchecked.append(
+                "no file was regenerated: the journals or the definition differ"
+            )
         else:
-            found.add((remake or remade_apart)(directory, manifest, *proof))
+            result.add((remake or remade_apart)(directory, manifest, *proof))
     if options.against is not None:
-        check_against(options.against, keys, manifest, statement, proof, found)
-    return _print(found)
+        check_against(options.against, keys, manifest, statement, proof, result)
+    return _print(result)
 
 
 def _proof(
-    directory: Path, manifest: Mapping[str, Any], client: Client | None, found: Findings
+    directory: Path, manifest: Mapping[str, Any], client: Client | None, result: CheckResult
 ) -> tuple[Mapping[str, Any], list[Row]] | None:
     """Read heads and journals, or say why there are none."""
     if files.is_pooled(directory, manifest):
-        found.unchecked.append("the journals are for the unblinded only: no number was regenerated")
+        result.unchecked.append(
+            "the journals are for the unblinded only: no number was regenerated"
+        )
         return None
     heads = _heads(directory, manifest, client)
     if heads is None:
-        found.missing.append(f"{HEADS}: the journals were not checked")
+        result.missing.append(f"{HEADS}: the journals were not checked")
         return None
     rows = _journal(directory, manifest["study"], heads["subjects"], client)
     if rows is None:
-        found.missing.append(f"{TRAIL}: the journals were not checked")
+        result.missing.append(f"{TRAIL}: the journals were not checked")
         return None
     return heads, rows
 
 
 def _check_journals(
     manifest: Mapping[str, Any], heads: Mapping[str, Any], rows: list[Row]
-) -> Findings:
-    found, cut = Findings(), manifest["cut"]
-    for name, stated, held in (
+) -> CheckResult:
+    result, cut = CheckResult(), manifest["cut"]
+    for name, stated, member in (
         ("study", manifest["study"], heads["study"]),
         ("cut", cut["id"], heads["cut"]),
         ("content_root", cut["content_root"], heads["content_root"]),
     ):
-        if stated != held:
-            found.differences.append(f"{HEADS}: {name} is {held}, in {MANIFEST} {stated}")
-    found.differences += journals.differences(rows, heads["subjects"], manifest["study"])
+        if stated != member:
+            result.differences.append(f"{HEADS}: {name} is {member}, in {MANIFEST} {stated}")
+    result.differences += journals.differences(rows, heads["subjects"], manifest["study"])
     root = journals.content_root(rows)
     if root != cut["content_root"]:
-        found.differences.append(f"content_root {cut['content_root']}: the journals give {root}")
+        result.differences.append(f"content_root {cut['content_root']}: the journals give {root}")
     if not cut["cutoff"] and len(rows) != cut["accepted"]:
         text = f"accepted {cut['accepted']}: the journals hold {len(rows)} revisions"
-        found.differences.append(text)
-    found.checked.append(f"{len(rows)} journal rows of {len(heads['subjects'])} subjects")
+        result.differences.append(text)
+    result.checked.append(f"{len(rows)} journal rows of {len(heads['subjects'])} subjects")
     apart = sum(_APART in str(row.get("body")) for row in rows)
-    found.checked.append(
+    result.checked.append(
         f"content_root against the journals' bodies; of {apart}, with personal texts encrypted"
         " separately, against the digests in their chains"
     )
-    return found
+    return result
 
 
 def remade_apart(
     directory: Path, manifest: Mapping[str, Any], heads: Mapping[str, Any], rows: list[Row]
-) -> Findings:
+) -> CheckResult:
     """Make the files anew with the service's code, in a process of its own."""
     path = os.pathsep.join(str(ROOT / name) for name in ("functions", "infrastructure"))
-    given = {"directory": str(directory), "manifest": manifest, "heads": heads, "rows": rows}
-    done = subprocess.run(
+    request = {"directory": str(directory), "manifest": manifest, "heads": heads, "rows": rows}
+    process = subprocess.run(
         [sys.executable, "-m", "local.remaking"],
         env=os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1"},
-        input=json.dumps(given),
+        input=json.dumps(request),
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
-    if done.returncode != 0:
-        raise LocalError(f"the files could not be regenerated:\n{done.stderr}")
-    return Findings(**json.loads(done.stdout))
+    if process.returncode != 0:
+        raise LocalError(f"the files could not be regenerated:\n{process.stderr}")
+    return CheckResult(**json.loads(process.stdout))
 
 
 def _heads(
@@ -151,8 +155,10 @@ def _signature(directory: Path, manifest: Mapping[str, Any], client: Client | No
     """Fetch the signature of a manifest that came without; b'' where there is none."""
     if client is None or (directory / SIGNATURE).exists():
         return b""
-    asked = _asked(client, manifest, SIGNATURE)
-    return next((each for each in asked if signatures.is_of(each, directory / MANIFEST)), b"")
+    answers = _asked(client, manifest, SIGNATURE)
+    return next(
+        (answer for answer in answers if signatures.is_of(answer, directory / MANIFEST)), b""
+    )
 
 
 def _asked(client: Client, manifest: Mapping[str, Any], name: str) -> Iterator[bytes]:
@@ -175,7 +181,7 @@ def _journal(
     for subject, head in heads.items():
         path = f"/studies/{quote(study, safe='')}/subjects/{quote(subject, safe='')}/history"
         events = islice(_events(client, path), head["version"])
-        rows += [{k: of for k, of in row.items() if k != _RECEIVED} for row in events]
+        rows += [{k: member for k, member in row.items() if k != _RECEIVED} for row in events]
     return rows
 
 
@@ -209,21 +215,21 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _print(found: Findings) -> int:
-    for each in found.checked:
-        print(f"checked      {each}")
-    for each in found.unchecked:
-        print(f"not checked  {each}")
-    for each in found.differences[:_SHOWN]:
-        print(f"differs      {each}")
-    if (more := len(found.differences) - _SHOWN) > 0:
-        print(f"             and {more} more")
-    for each in found.missing:
-        print(f"missing      {each}")
-    if found.differences:
+def _print(result: CheckResult) -> int:
+    for difference in result.checked:
+        print(f"checked      {difference}")
+    for difference in result.unchecked:
+        print(f"not checked  {difference}")
+    for difference in result.differences[:_SHOWN]:
+        print(f"differs      {difference}")
+    if (hidden_count := len(result.differences) - _SHOWN) > 0:
+        print(f"             and {hidden_count} more")
+    for difference in result.missing:
+        print(f"missing      {difference}")
+    if result.differences:
         print("Verification failed: what differs is listed above.")
         return 1
-    if found.missing:
+    if result.missing:
         print("Not verified: files are missing. `make audit-trail OUT=…` downloads a complete set.")
         return 2
     print("Verified: all that was checked is as it was recorded.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Findings:
+class CheckResult:
     """What was checked, what is not as it must be, and what could not be checked.
 
     `missing` names what would be needed; `unchecked` what nobody can check who holds the same.
@@ -15,9 +15,9 @@ class Findings:
     missing: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
 
-    def add(self, more: "Findings") -> None:
+    def add(self, other_result: "CheckResult") -> None:
         """Add what another check found."""
-        self.checked += more.checked
-        self.differences += more.differences
-        self.missing += more.missing
-        self.unchecked += more.unchecked
+        self.checked += other_result.checked
+        self.differences += other_result.differences
+        self.missing += other_result.missing
+        self.unchecked += other_result.unchecked
