@@ -23,6 +23,10 @@ PARTS: Mapping[str, Any] = {
         "late": {"parameter": "cd4", "at": "week-5"},
         "either": {"by_arm": {"a": "early", "b": "late"}, "label": "CD4"},
         "gap": {"difference": ["either", "late"]},
+        "given": {"exposure": {"of": "cumulative-dose", "unit": "mg", "units": {"mL": "0.5"}}},
+        "complied": {"exposure": {"of": "compliance", "unit": "mg", "planned_dose": 800}},
+        "on-treatment": {"exposure": {"of": "duration", "interval": 7}},
+        "on-the-drug": {"exposure": {"of": "duration", "treatment": "drug"}},
         "until-drug": {"days": {"start": "enrolment", "end": _DRUG}},
     },
     "conditions": {
@@ -367,6 +371,10 @@ def _other(draw: st.DrawFn, kind: str) -> dict[str, Any]:
         case "dose.administered":
             unit = draw(st.sampled_from(["mg", "mL"]))
             given = {"treatment": draw(_TREATMENTS), "amount": draw(_AMOUNTS), "unit": unit}
+            given |= {
+                "planned": draw(st.sampled_from([None, 800])),
+                "adjustment": draw(st.sampled_from([None, "TOXICITY"])),
+            }
             return given | {"lot": draw(_LOTS)}
         case "device-deficiency.reported":
             return {"device": draw(_DEVICES), "lot": draw(_LOTS)}

@@ -168,6 +168,21 @@ class Trial:
         found: dict[str, tuple[dict[str, Any], Callable[[Person], Optional]]] = {
             "score": ({"characteristic": "score"}, _score),
             "doses": ({"records": "dose.administered"}, lambda _: Fraction(1)),
+            "given": (
+                {"exposure": {"of": "cumulative-dose", "unit": "g", "units": {"mg": "0.001"}}},
+                lambda _: Fraction(4, 5),
+            ),
+            "kept-to": (
+                {
+                    "exposure": {
+                        "of": "compliance",
+                        "unit": "mg",
+                        "planned_dose": 900,
+                        "decimals": 2,
+                    }
+                },
+                lambda _: Fraction(800, 9),
+            ),
         }
         for name in self.parameters:
             for visit in ("week-5", "week-9"):

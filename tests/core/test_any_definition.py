@@ -61,6 +61,9 @@ WHOLE: dict[str, Any] = json.loads(
         measures={
             "days": {"days": {"start": "first-dose", "end": {"recorded": "death.reported"}}},
             "doses": {"records": "dose.administered", "where": {"treatment": ["drug"]}},
+            "intensity": {"exposure": {"of": "relative-dose-intensity", "unit": "mg",
+                                       "units": {"g": 1000}, "interval": 14,
+                                       "planned_dose": 800, "treatment": "drug"}},
             "taken": {"records": "conmed.recorded", "where": {"prior": "True"}},
             "arms": {"by_arm": {"a": "age", "b": "age"}},
             "both": {"difference": ["age", "score"]},

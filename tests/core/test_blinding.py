@@ -225,7 +225,9 @@ class TestPooling:
 
     def test_what_depends_on_the_arm_however_indirectly_is_left_out_by_name(self):
         left = study_of(ROWS[:1], [TOTAL]).open.definition
-        assert left.measures.keys() & PARTS["measures"].keys() == {"doses", "early", "late"}
+        assert left.measures.keys() & PARTS["measures"].keys() == {
+            "doses", "early", "late", "on-treatment",
+        }  # fmt: skip
         assert left.conditions.keys() & PARTS["conditions"].keys() == {
             "concomitant", "statin", "alarmed",
         }  # fmt: skip

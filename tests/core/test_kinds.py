@@ -22,6 +22,7 @@ from trial.subject.cutoff import records_until
 from trial.subject.derivation import Derivation
 from trial.subject.fold import ERASURE_RECORD, Subject, blinded, fold, fold_all
 from trial.tables.checking.record_fields import fields_of_kind
+from trial.tables.compiled import contribute
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = load_part("events")
@@ -192,12 +193,12 @@ def histories(draw: st.DrawFn) -> list[Entry]:
 def test_in_any_order_the_shares_and_the_listings_are_the_same(history, rng: random.Random):
     shuffled = rng.sample(history, len(history))
     one, other = (fold_all("S-1", each) for each in (history, shuffled))
-    assert report.contribute(WHOLE, one) == report.contribute(WHOLE, other)
+    assert contribute(WHOLE, one) == report.contribute(WHOLE, other)
     assert _listed(one) == _listed(other)
 
 
 def _listed(subject: Subject) -> list[list[Any]]:
-    made = report.report(WHOLE, [subject], report.contribute(WHOLE, subject))
+    made = report.report(WHOLE, [subject], contribute(WHOLE, subject))
     return [list(listing.rows) for listing in made.listings]
 
 
@@ -208,7 +209,7 @@ def test_what_an_event_changes_is_what_a_recount_gives(history, length):
     before = fold_all("S-1", history[:length])
     for each in history[length:]:
         before, _ = fold(before, each)
-    assert report.contribute(WHOLE, before) == report.contribute(WHOLE, fold_all("S-1", history))
+    assert contribute(WHOLE, before) == report.contribute(WHOLE, fold_all("S-1", history))
 
 
 class TestAlive:

@@ -30,6 +30,7 @@ from trial.definition.conditions import (
     TimeToEvent,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.exposure import Exposure
 from trial.definition.figures import FIGURE_KINDS
 from trial.definition.flow import FlowBox, FlowStage
 from trial.definition.intervals import IntervalDefinition
@@ -74,6 +75,8 @@ WHOLE |= {
         "percent": {"parameter": "cd4", "at": "week-5", "percent_change_from": "baseline"},
         "change": {"parameter": "cd4", "at": "week-5", "change_from": "baseline"},
         "doses": {"records": "dose.administered", "where": {"treatment": "drug"}},
+        "given": {"exposure": {"of": "planned-dose", "unit": "mg"}, "label": "Given"},
+        "kept": {"exposure": {"of": "dose-intensity", "unit": "mg"}, "label": "Kept"},
         "stay": {"days": {"start": "enrolment", "end": "last-contact"}, "label": "Stay"},
         "either": {"by_arm": {"a": "score", "b": "age"}},
         "less": {"difference": ["score", "age"]},
@@ -184,7 +187,13 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "measures/doses": {"records": "dose.missed", "where": {}},
         "measures/stay": {"days": {"start": "first-dose", "end": "death"}},
         "measures/either": {"by_arm": {"a": "score"}},
-        "measures/less": {"difference": ["age", "score"]}},
+        "measures/less": {"difference": ["age", "score"]},
+        "measures/given": {"exposure": {"of": "duration"}}},
+    Exposure: {
+        "measures/given/exposure": {
+            "of": "compliance", "treatment": "drug", "unit": "g", "units": {"g": 1000},
+            "planned_dose": 800, "per_day": True},
+        "measures/kept/exposure": {"interval": 7, "days": 7}},
     Span: {"measures/stay/days": {"start": "randomisation", "end": "last-dose"}},
     Classes: {"classes/ages": {
         "label": "Groups", "measure": "score", "missing": "young",
@@ -277,6 +286,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                        "subjects": None}},
 }  # fmt: skip
 WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
+    Exposure: {"decimals"},  # seen
     Definition: {
         "study",
         "title",

@@ -305,7 +305,8 @@ def test_what_is_known_is_listed_and_a_long_list_shortened():
 
 UNMARKED = frozenset(
     ("Added.add", "AdverseEventFilter.terms", "AdverseEvents.causality",
-     "AdverseEvents.dictionary", "AdverseEvents.grading", "Medications.dictionary",
+     "AdverseEvents.dictionary", "AdverseEvents.grading", "Exposure.unit", "Exposure.units.key",
+     "Medications.dictionary",
      "Arm.treatments", "Calendar.earliest",
      "Calendar.latest", "Characteristic.levels", "Characteristic.unit", "FigureDefinition.x_label",
      "FigureDefinition.y_label", "Class.value", "Definition.notice", "Definition.outcomes",

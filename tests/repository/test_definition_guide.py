@@ -20,9 +20,11 @@ from trial.definition.conditions import (
     AdverseEvents,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.exposure import Exposure
 from trial.definition.figures import FIGURE_KINDS, FigureDefinition, FigureSource, Reference
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
 from trial.definition.intervals import IntervalDefinition
+from trial.definition.medications import Medications
 from trial.definition.outputs import (
     COLUMN_FORMS,
     ROW_KINDS,
@@ -184,6 +186,22 @@ def named() -> set[str]:
     return set(re.findall(r"`([\w-]+)`", PROSE))
 
 
+class TestPieces:
+    """The pieces of definitions that stand in sentences are accepted."""
+
+    @pytest.mark.parametrize("text", re.findall(r"`(\{exposure: .*?\}\})`", PROSE, re.DOTALL))
+    def test_an_exposure(self, text):
+        measures = example()["measures"] | {"new": yaml.safe_load(text)}
+        checking.check_definition(study.load(json.dumps(example() | {"measures": measures})))
+
+    def test_how_medication_is_read(self):
+        (text,) = re.findall(r"`medications: (\{.*?\})`", PROSE, re.DOTALL)
+        (condition,) = re.findall(r"`(\{recorded: conmed.recorded, .*?\}\})`", PROSE, re.DOTALL)
+        conditions = example()["conditions"] | {"new": yaml.safe_load(condition)}
+        whole = example() | {"medications": yaml.safe_load(text), "conditions": conditions}
+        checking.check_definition(study.load(json.dumps(whole)))
+
+
 class TestReference:
     def test_every_section_has_its_row(self):
         rows = set(re.findall(r"^\| `(\w+)` \|", PROSE, re.MULTILINE))
@@ -194,7 +212,8 @@ class TestReference:
 
     @pytest.mark.parametrize(
         "model",
-        [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents,
+        [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents, Medications,
+         Exposure,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
          Incidence, Shift, IntervalDefinition, KeyResultDefinition, FigureDefinition,
          FigureSource, Reference,

@@ -25,6 +25,7 @@ from trial.definition.base import (
     inline_model,
     only_form,
 )
+from trial.definition.exposure import Exposure
 from trial.events.fields import term
 
 
@@ -54,6 +55,7 @@ MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
     "parameter": ("at", "after_first_dose", "where", *_CHANGES, "missing"),
     "records": ("where",),
     "days": (),
+    "exposure": (),
     "by_arm": (),
     "difference": (),
 }
@@ -64,9 +66,10 @@ class Measure(Model):
     """A number per subject; exactly one of the forms below.
 
     A characteristic; a parameter, at a visit or baseline or the extreme after the first dose;
-    how many records there are; the days from one date to another, both counted; another measure
-    by arm; or the `difference` of two measures, the first less the second. `decrease_from` and
-    `change_from` name a baseline and subtract, and `percent_change_from` also divides by it;
+    how many records there are; the days from one date to another, both counted; how much of
+    treatment there was; another measure by arm; or the `difference` of two measures, the first
+    less the second. `decrease_from` and `change_from` name a baseline and subtract, and
+    `percent_change_from` also divides by it;
     `where` takes only results that were obtained so (position, location, laterality, method,
     specimen), its baseline's too. `missing` says what stands in for a visit that is due and has no
     value: nothing, the baseline (bocf), the last value (locf), or the last that an earlier visit
@@ -84,6 +87,7 @@ class Measure(Model):
     records: Kind | None = None
     where: Where = {}
     days: "Span | None" = None
+    exposure: Exposure | None = None
     by_arm: Annotated[dict[ArmName, MeasureName], Field(min_length=1)] | None = None
     difference: tuple[MeasureName, MeasureName] | None = None
     label: str = ""

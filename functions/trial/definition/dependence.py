@@ -14,6 +14,7 @@ from trial.definition.conditions import (
     Where,
 )
 from trial.definition.design import ARM
+from trial.definition.exposure import DURATION, Exposure
 from trial.definition.outputs import Levels, TableRow
 from trial.events import blinding
 
@@ -43,6 +44,10 @@ class ArmDependence:
             return self.events(ref.adverse_event)
         return isinstance(ref, RecordDate) and self.records(ref.recorded, ref.where)
 
+    def exposure(self, part: Exposure) -> bool:
+        """Return whether an exposure does: amounts do, and so does whose doses are meant."""
+        return part.of != DURATION or part.treatment is not None
+
     def measure(self, ref: str | Measure) -> bool:
         """Return whether a measure does, by its name or inline."""
         if isinstance(ref, str):
@@ -50,6 +55,7 @@ class ArmDependence:
         return (
             ref.by_arm is not None
             or (ref.records is not None and self.records(ref.records, ref.where))
+            or (ref.exposure is not None and self.exposure(ref.exposure))
             or (ref.days is not None and (self.date(ref.days.start) or self.date(ref.days.end)))
             or any(map(self.measure, ref.difference or ()))
         )

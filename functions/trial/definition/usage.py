@@ -12,6 +12,7 @@ from trial.definition.conditions import (
     TimeToEvent,
     selection,
 )
+from trial.definition.exposure import OF_PLAN, Exposure
 from trial.definition.outputs import TableRow
 from trial.events.payloads import KINDS
 
@@ -92,6 +93,8 @@ def record_kinds_used(definition: Definition) -> frozenset[str]:
 def _kinds(part: object) -> Iterator[str]:
     if isinstance(part, AdverseEventFilter):
         yield EVENTS
+    if isinstance(part, Exposure):
+        yield from ("dose.administered", *(["dose.missed"] if part.of in OF_PLAN else []))
     if isinstance(part, Span | TimeToEvent):
         yield from (_DATES[name] for name in _dates(part) if name in _DATES)
     if isinstance(part, str) and part in KINDS:

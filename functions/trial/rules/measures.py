@@ -1,16 +1,17 @@
 """Measures: a number per subject, with its precision and whether it is due."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trial.definition.base import Bounds
-from trial.definition.conditions import Measure, Selection, selection
+from trial.definition.conditions import MEASURE_FORMS, Measure, Selection, selection
 from trial.definition.precision import PERCENT, WHOLE, Precision
 from trial.definition.study import Study
 from trial.events.kinds import derived_fields
 from trial.rules.categories import ENROLMENT_FIELDS, characteristic
 from trial.rules.dating import date, days_between
+from trial.rules.exposure import exposure
 from trial.rules.matching import (
     bounded,
     check_kind,
@@ -81,17 +82,17 @@ class Measures:
         return self._quantity(self.study.definition.measures[name], f"/measures/{name}")
 
     def _quantity(self, measure: Measure, path: str) -> Quantity:
-        if measure.characteristic is not None:
-            return self._characteristic_measure(measure, path)
-        if measure.by_arm is not None:
-            return self._measure_by_arm(measure, path)
-        if measure.difference is not None:
-            return self._difference_measure(measure, path)
-        if measure.records is not None:
-            return _records_measure(measure, path)
-        if measure.days is not None:
-            return self._days_measure(measure, path)
-        return self._parameter_measure(measure, path)
+        compilers: Mapping[str, Callable[[Measure, str], Quantity]] = {
+            "characteristic": self._characteristic_measure,
+            "parameter": self._parameter_measure,
+            "records": _records_measure,
+            "days": self._days_measure,
+            "exposure": _exposure_measure,
+            "by_arm": self._measure_by_arm,
+            "difference": self._difference_measure,
+        }
+        form = next(name for name in MEASURE_FORMS if getattr(measure, name) is not None)
+        return compilers[form](measure, path)
 
     def _parameter_measure(self, measure: Measure, path: str) -> Quantity:
         name, definition = str(measure.parameter), self.study.definition
@@ -304,6 +305,23 @@ def _records_measure(measure: Measure, path: str) -> Quantity:
 
     return Quantity(
         measure.label or kind, "", WHOLE, memoised(evaluate), due, scheduled=asks_derived
+    )
+
+
+def _exposure_measure(measure: Measure, _path: str) -> Quantity:
+    assert measure.exposure is not None
+    definition = measure.exposure
+
+    def due(derivation: Derivation) -> bool:
+        return derivation.over or bool(derivation.doses)
+
+    return Quantity(
+        measure.label or definition.of.replace("-", " ").capitalize(),
+        definition.printed_unit,
+        definition.precision,
+        memoised(exposure(definition)),
+        due,
+        scheduled=True,
     )
 
 

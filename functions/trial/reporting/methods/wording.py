@@ -22,6 +22,7 @@ from trial.definition.conditions import (
     Where,
 )
 from trial.definition.design import ARM
+from trial.definition.exposure import DURATION, OF_PLAN, Exposure
 from trial.definition.outputs import Table
 from trial.events.payloads import KINDS
 from trial.tables.bidi import isolated
@@ -95,6 +96,46 @@ def bounds(limits: Bounds, unit: str = "") -> str:
 
 def _baseline(name: str) -> str:
     return name if name == "baseline" else f"the baseline {name}"
+
+
+_EXPOSURES = {
+    "cumulative-dose": "the sum of the amounts of {}",
+    "planned-dose": "the sum of the amounts that were to be given of {}",
+    "dose-intensity": "the sum of the amounts of {} by the days of treatment",
+    "relative-dose-intensity": (
+        "the sum of the amounts of {} by the days of treatment, in percent of the amounts that were"
+        " to be given by the days that these were for"
+    ),
+    "compliance": (
+        "the sum of the amounts of {}, in percent of the sum of those that were to be given"
+    ),
+    "duration": "the days from the first to the last of {}, both counted",
+}
+_UNKNOWN_EXPOSURE = "not known where a dose leaves it open: by another unit, or no planned amount"
+
+
+def exposure(part: Exposure) -> str:
+    """Return how much of treatment is meant."""
+    doses = "all doses" if part.treatment is None else f"the doses of {part.treatment}"
+    parts = [_EXPOSURES[part.of].format(doses), *_exposure_terms(part)]
+    return "; ".join(parts)
+
+
+def _exposure_terms(part: Exposure) -> Iterator[str]:
+    if part.of != DURATION:
+        yield f"in {part.printed_unit}, of amounts in {part.unit}"
+    for unit, factor in by_name(part.units):
+        yield f"1 {unit} is {factor:f} {part.unit}"
+    if part.per_day:
+        yield "an amount is of each day of its record, and not known while that has no end"
+    if part.interval is not None:
+        yield f"a dose is for {part.interval} days, the last one too"
+    if part.of in OF_PLAN:
+        missed = "a missed dose counts among those that were to be given"
+        planned = part.planned_dose
+        yield f"{missed}, of {planned:f} {part.unit}" if planned is not None else missed
+    if part.of != DURATION:
+        yield _UNKNOWN_EXPOSURE
 
 
 class Wording:
@@ -207,6 +248,10 @@ class Wording:
         start, end = self.date(measure.days.start), self.date(measure.days.end)
         return f"the days from {start} to {end}, both counted"
 
+    def _of_exposure(self, measure: Measure) -> str:
+        assert measure.exposure is not None
+        return exposure(measure.exposure)
+
     def _of_by_arm(self, measure: Measure) -> str:
         labels = self.labels(ARM)
         text = (f"{labels.get(arm, arm)}: {self.measure(ref)}"
@@ -227,6 +272,8 @@ class Wording:
             return self._definition.parameters[ref.parameter].unit
         if ref.characteristic in self._definition.characteristics:
             return self._definition.characteristics[str(ref.characteristic)].unit
+        if ref.exposure is not None:
+            return ref.exposure.printed_unit
         inner = [*(part for _, part in by_name(ref.by_arm or {})), *(ref.difference or ())]
         return self.unit(inner[0]) if inner else "days" if ref.days is not None else ""
 
