@@ -63,6 +63,9 @@ PARTS: Mapping[str, Any] = {
     },
 }  # fmt: skip
 
+BANDS = {"label": "CD4", "measure": {"parameter": "cd4"}, "classes": [
+    {"value": "low", "label": "Low", "below": 300}, {"value": "high", "label": "High",
+                                                     "at_least": 300}]}  # fmt: skip
 _GRADES = {"field": "grade", "levels": [{"value": str(i), "label": str(i)} for i in range(1, 5)]}
 ROWS: Sequence[Mapping[str, Any]] = [
     *({"count": name} for name in (*PARTS["conditions"], "enrolled", "treated")),
@@ -107,6 +110,25 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"worst": {"filter": {}, **_GRADES}},
     {"shift": {"before": "by-dose", "after": "load"}},
     {"shift": {"before": "load", "after": "load"}},
+    {
+        "shift": {"before": "load", "after": BANDS, "percent_of": "before", "missing": True},
+        "visits": ["day-14", "week-5"],
+    },
+    {
+        "shift": {
+            "before": "load",
+            "after": {
+                "label": "Drug",
+                "measure": "drug-doses",
+                "classes": [{"value": "some", "label": "Some", "at_least": 1}],
+            },
+        }
+    },
+    {"levels": {"characteristic": BANDS}, "visits": ["day-14"]},
+    {"cross": {"first": "sex", "second": "region", "percent_of": "column", "missing": True}},
+    {"cross": {"first": "load", "second": "region", "percent_of": "second"}},
+    {"cross": {"first": "sex", "second": "arm"}},
+    {"cross": {"first": "by-dose", "second": "sex", "zero_counts": True}},
     {"stratified": {"count": "treated", "strata": ["region"]}},
     {"survival": {"time": "drug"}},
     {"survival": {"time": "dose", "at": [7], "strata": ["region"]}},

@@ -34,6 +34,11 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "pairs", "pairs": ["enrolled", "treated"], "column": "a"},
             {"id": "not-due", "not_due": {"a": "day14-responder"}},
             {"id": "shift", "shift": {"before": "group", "after": "group"}},
+            {"id": "shifts", "visits": ["day-7"], "shift": {
+                "before": "group", "percent_of": "before", "missing": True, "after": {
+                    "label": "CD4", "measure": {"parameter": "cd4"}, "classes": [
+                        {"value": "low", "label": "Low", "below": 200}]}}},
+            {"id": "cross", "cross": {"first": "sex", "second": "group", "zero_counts": True}},
             {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": LEVELS}},
             {"id": "terms", "terms": {"filter": {"groups": ["Rash (pooled)"]}, "pooled": True}},
             {"id": "by-group", "terms": {

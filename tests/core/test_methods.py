@@ -38,6 +38,7 @@ from trial.definition.medications import Medications
 from trial.definition.outputs import (
     ROW_KINDS,
     Ancova,
+    Cross,
     Incidence,
     KeyResultDefinition,
     Levels,
@@ -141,6 +142,7 @@ WHOLE |= {
         {"id": "survival", "label": "Survival", "survival": {
             "time": "fall", "at": [7], "strata": ["region"]}},
         {"id": "incidence", "label": "Incidence", "incidence": {"filter": _FILTER, "per": 100}},
+        {"id": "cross", "label": "Cross", "cross": {"first": "sex", "second": "region"}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -253,7 +255,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/11": {"stratified": {"count": "no", "strata": ["region"]}},
         "tables/0/rows/12": {"ancova": {"measure": "age"}},
         "tables/0/rows/13": {"survival": {"time": "fall"}},
-        "tables/0/rows/14": {"incidence": {"filter": {}}}},
+        "tables/0/rows/14": {"incidence": {"filter": {}}},
+        "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}}},
     Levels: {
         "tables/0/rows/2/levels": {"recorded": "visit.missed", "where": {}, "field": "date",
                                    "values": []},
@@ -263,7 +266,10 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "order": "alphabetical", "order_by": "a"}},
     WorstRow: {"tables/0/rows/9/worst": {
         "filter": {}, "field": "grade", "levels": _LEVELS[:1]}},
-    Shift: {"tables/0/rows/10/shift": {"before": "others", "after": "others"}},
+    Shift: {"tables/0/rows/10/shift": {
+        "before": "others", "after": "others", "percent_of": "before", "missing": True}},
+    Cross: {"tables/0/rows/15/cross": {
+        "first": "race", "second": "ages", "percent_of": "second", "missing": True}},
     Stratified: {"tables/0/rows/11/stratified": {"count": "no", "strata": ["ages"]}},
     Ancova: {"tables/0/rows/12/ancova": {
         "measure": "score", "covariates": [], "factors": [], "pool": {}, "weights": "observed",
@@ -331,6 +337,8 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     Baseline: {"last_before_first_dose"},  # what it is where no visit is named
     TableColumn: {"id"},
     TableRow: {"id", "level", "statistics", "decimals", "column"},  # seen in the table
+    Shift: {"zero_counts"},  # seen in the table
+    Cross: {"zero_counts"},
     Terms: {"chunks"},  # a matter of storing
     KeyResultDefinition: {"id", "decimals", "floor", "unit", "population", "primary"},  # seen there
     FlowStage: {"id", "label", "apart"},

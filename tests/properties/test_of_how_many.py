@@ -133,10 +133,15 @@ def level(who: Person, name: str) -> tuple[str | None, bool]:
         return who.sex, False
     if name in ("arm", "region"):
         return getattr(who, name), who.arm is None and not who.over
-    value, due = measured(who, {"g1": "m1", "g2": "m2"}[name])
+    return classed(who, CLASSES[name], str(CLASSES[name]["measure"]))
+
+
+def classed(who: Person, classes: Json, measure: str) -> tuple[str | None, bool]:
+    """Give the class of a subject's measure and, where there is none, whether it waits."""
+    value, due = measured(who, measure)
     if value is None:
-        return (CLASSES[name].get("missing") if due else None), not due
-    for each in CLASSES[name]["classes"]:
+        return (classes.get("missing") if due else None), not due
+    for each in classes["classes"]:
         if each.get("at_most", 99) >= value >= each.get("at_least", -99):
             return each["value"], False
     return "Other", False
@@ -217,10 +222,16 @@ VISIT = st.builds(
 )
 
 
+IN_PLACE: Json = {
+    "label": "X", "measure": {"parameter": "x"}, "classes": CLASSES["g1"]["classes"],
+}  # fmt: skip
+
+
 @st.composite
 def rows(draw: st.DrawFn) -> Json:  # noqa: PLR0911 (a kind each)
     kind = draw(st.sampled_from(["count", "count", "count", "visits", "not_due", "levels",
-                                 "pairs", "stratified", "shift"]))  # fmt: skip
+                                 "pairs", "stratified", "shift", "cross",
+                                 "levels-by-visit", "shift-by-visit"]))  # fmt: skip
     of = draw(st.sampled_from([{}, {}, {"denominator": "column"}, {"denominator": "determined"},
                                {"denominator": "c1"}]))  # fmt: skip
     match kind:
@@ -238,9 +249,32 @@ def rows(draw: st.DrawFn) -> Json:  # noqa: PLR0911 (a kind each)
             strata = draw(st.sampled_from([["region"], ["sex", "region"], ["g1"]]))
             return {"stratified": {"count": draw(REFS), "strata": strata}}
         case "shift":
-            return {"shift": {"before": "g1", "after": "g2"}}
+            return {"shift": {"before": "g1", "after": "g2"} | draw(options("before", "after"))}
+        case "cross":
+            first, second = draw(st.lists(st.sampled_from(sorted(LEVELS)), min_size=2, max_size=2,
+                                          unique=True))  # fmt: skip
+            crossed = {"first": first, "second": second} | draw(options("first", "second"))
+            crossed.pop("zero_counts", None)
+            return {"cross": crossed}
+        case "levels-by-visit":
+            return {"levels": {"characteristic": IN_PLACE}, "visits": ["v1", "v2"]} | of
+        case "shift-by-visit":
+            shift = {"before": "g1", "after": IN_PLACE} | draw(options("before", "after"))
+            return {"shift": shift, "visits": ["v1", "v2"] if draw(st.booleans()) else ["v2"]}
         case _:
             return {kind: draw(REFS)}
+
+
+@st.composite
+def options(draw: st.DrawFn, *factors: str) -> Json:
+    """Draw what percentages are of, and what else is shown, each given or left out."""
+    given: Json = {}
+    if draw(st.booleans()):
+        given["percent_of"] = draw(st.sampled_from(["known", "column", *factors]))
+    for name in ("missing", "zero_counts"):
+        if draw(st.booleans()):
+            given[name] = draw(st.booleans())
+    return given
 
 
 COLUMNS: Sequence[Json] = (
@@ -303,7 +337,7 @@ class Recount:
         self.cells: Cells = {}
         for row in made["rows"]:
             kind = next(each for each in ("count", "not_due", "levels", "pairs", "stratified",
-                                          "shift") if each in row)  # fmt: skip
+                                          "shift", "cross") if each in row)  # fmt: skip
             getattr(self, kind)(row)
 
     def columns(self) -> Iterator[tuple[str, list[Person], Any]]:
@@ -356,13 +390,26 @@ class Recount:
             self.cells[row["id"], column] = counted(waiting, len(of), 0, 0)
 
     def levels(self, row: Json) -> None:
-        name, wanted = row["levels"]["characteristic"], row.get("denominator", "determined")
+        name = row["levels"]["characteristic"]
+        if "visits" not in row:
+            return self.at_levels(row, row["id"], lambda who: level(who, name), name)
+        for visit, measure in (("v1", "m1"), ("v2", "m2")):
+            self.at_levels(
+                row,
+                f"{row['id']}/{visit}",
+                lambda who, measure=measure: classed(who, IN_PLACE, measure),
+                "g1",
+            )
+        return None
+
+    def at_levels(self, row: Json, id_: str, placed: Any, name: str) -> None:
+        wanted = row.get("denominator", "determined")
         tallies: dict[str, tuple[Counter[str], int]] = {}
         for column, of, where in self.columns():
             if wanted not in ("determined", "column"):
                 of = [each for each in of if answer(each, wanted, self.named)[0]]  # noqa: PLW2901
             shown, known = self.shown(of, where)
-            tally = Counter(_placed(*level(each, name)) for each in shown)
+            tally = Counter(_placed(*placed(each)) for each in shown)
             left = 0 if wanted == "column" else tally["(not yet due)"] + tally[""]
             tallies[column] = tally, known - left
         found = set().union(*(tally for tally, _ in tallies.values()))
@@ -371,7 +418,7 @@ class Recount:
             for column, (tally, size) in tallies.items():
                 apart = value in ("", "(not yet due)") and wanted != "column"
                 cell = {"n": tally[value]} if apart else counted(tally[value], size, 0, 0)
-                self.cells[f"{row['id']}/{value}", column] = cell
+                self.cells[f"{id_}/{value}", column] = cell
 
     def pairs(self, row: Json) -> None:
         _, of, _ = next(self.columns())
@@ -399,23 +446,71 @@ class Recount:
             self.cells[row["id"], column] = counted(n, size, waiting, len(shown) - size - waiting)
 
     def shift(self, row: Json) -> None:
-        tallies: dict[str, Counter[str]] = {}
+        shift = row["shift"]
+        if "visits" not in row:
+            finders = [lambda who, name=name: level(who, name) for name in ("g1", "g2")]
+            seconds = [*LEVELS["g2"], "Other"]
+            self.crossed(row["id"], shift, ("before", "after"), finders, seconds)
+        for visit in row.get("visits", ()):
+            measure = {"v1": "m1", "v2": "m2"}[visit]
+            finders = [
+                lambda who: level(who, "g1"),
+                lambda who, measure=measure: classed(who, IN_PLACE, measure),
+            ]
+            seconds = [*LEVELS["g1"], "Other"]
+            self.crossed(f"{row['id']}/{visit}", shift, ("before", "after"), finders, seconds)
+
+    def cross(self, row: Json) -> None:
+        cross, factors = row["cross"], ("first", "second")
+        finders = [lambda who, name=cross[factor]: level(who, name) for factor in factors]
+        self.crossed(row["id"], cross, factors, finders, [])
+
+    def pairs_of_levels(self, asked: Json, finders: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Count pairs by column, with of how many it is known; and apart who is at none."""
+        everybody: dict[str, tuple[Counter[tuple[str, ...]], int]] = {}
+        apart: dict[str, Counter[str]] = {}
         for column, of, where in self.columns():
-            tally: Counter[str] = Counter()
-            for each in self.shown(of, where)[0]:
-                both = [level(each, name) for name in ("g1", "g2")]
-                if all(at is not None for at, _ in both):
-                    (one, _), (other, _) = both
-                    tally.update({f"{one}": 1, f"{one}/{other}": 1, "": 1})
+            shown, known = self.shown(of, where)
+            pairs: Counter[tuple[str, ...]] = Counter()
+            left: Counter[str] = Counter()
+            for who in shown:
+                both = [find(who) for find in finders]
+                if any(at is None and waits for at, waits in both):
+                    left["(not yet due)"] += 1
+                elif asked.get("missing") or all(at is not None for at, _ in both):
+                    pairs[tuple(at or "(missing)" for at, _ in both)] += 1
                 else:
-                    waits = any(at is None and waits for at, waits in both)
-                    tally["(not yet due)" if waits else "(missing)"] += 1
-            tallies[column] = tally
-        for value in set().union(*tallies.values()) - {""}:
-            for column, tally in tallies.items():
-                apart = value.startswith("(")
-                cell = {"n": tally[value]} if apart else counted(tally[value], tally[""], 0, 0)
-                self.cells[f"{row['id']}/{value}", column] = cell
+                    left["(missing)"] += 1
+            everybody[column], apart[column] = (pairs, known), left
+        return everybody, apart
+
+    def crossed(
+        self, id_: str, asked: Json, factors: tuple[str, str], finders: Any, seconds: list[str]
+    ) -> None:
+        """Count pairs of levels, and what they are of."""
+        everybody, apart = self.pairs_of_levels(asked, finders)
+        rows = {
+            pair[:depth] for pairs, _ in everybody.values() for pair in pairs for depth in (1, 2)
+        }
+        if asked.get("zero_counts"):
+            missing = ["(missing)"] if asked.get("missing") else []
+            firsts = [*LEVELS["g1"], "Other", *missing]
+            rows |= {(first,) for first in firsts}
+            rows |= {(first, second) for first in firsts for second in [*seconds, *missing]}
+        of_what = asked.get("percent_of", "known")
+        for levels in rows:
+            for column, (pairs, known) in everybody.items():
+                n = sum(count for pair, count in pairs.items() if pair[: len(levels)] == levels)
+                size = known if of_what == "column" else pairs.total()
+                if of_what in factors and len(levels) == 2:
+                    at = factors.index(of_what)
+                    size = sum(count for pair, count in pairs.items() if pair[at] == levels[at])
+                self.cells["/".join([id_, *levels]), column] = counted(n, size, 0, 0)
+        for value in set().union(*apart.values()):
+            for column, left in apart.items():
+                n, known = left[value], everybody[column][1]
+                cell = counted(n, known, 0, 0) if of_what == "column" else {"n": n}
+                self.cells[f"{id_}/{value}", column] = cell
 
 
 def _is_condition(asked: Json) -> bool:

@@ -5,7 +5,7 @@ The models are the language that sponsors write; nothing here knows a trial.
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from trial.definition.base import Model, Name, Term, check_unique
 from trial.definition.conditions import (
@@ -94,3 +94,20 @@ class Definition(Model):
     ] = []
     consort: Consort = {}
     discrepancies: Discrepancies = Discrepancies()
+    _in_place: dict[str, tuple[Classes, str]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def in_place(self) -> dict[str, tuple[Classes, str]]:
+        """The classes written in place, in a row, by their names: as written, and their pointer."""
+        return self._in_place
+
+    def written_in_place(self, name: str) -> tuple[Classes, str] | None:
+        """Return classes as they are written in place, and where; None if they are not."""
+        if name in self._in_place:
+            return self._in_place[name]
+        return self._in_place.get(name.rpartition("/")[0])
+
+    def at_visit(self, category: str, visit: str) -> str:
+        """Return the category at a visit of its row; the same one if it is not by visit."""
+        name, _, _ = category.rpartition("/")
+        return f"{name}/{visit}" if name in self._in_place else category

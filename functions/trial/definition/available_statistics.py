@@ -107,7 +107,8 @@ def _limits(
 
 
 def _at_levels(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
-    return _COUNT | _limits(row.interval_asked) if inner else _NOTHING
+    below_visit = len(inner) > (row.visits is not None)
+    return _COUNT | _limits(row.interval_asked) if below_visit else _NOTHING
 
 
 def _of_terms(_row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -134,6 +135,7 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "terms": _of_terms,
     "worst": _at_levels,
     "shift": _at_levels,
+    "cross": _at_levels,
     "stratified": lambda *_: _COUNT | _OPEN,
     "ancova": _adjusted,
     "survival": _surviving,
@@ -163,7 +165,8 @@ def _compared(
 def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
     """Return whether it is the row that compares: of levels their heading, of terms each term's."""
     if row.kind in ("levels", "worst"):
-        return bool(row.label) and not inner
+        labelled = bool(row.label) or row.visits is not None
+        return labelled and len(inner) == (row.visits is not None)
     if row.kind == "terms":
         return bool(inner)
     compares = row.kind in ("count", "events", "summary", "stratified", "survival")

@@ -135,9 +135,13 @@ class ArmDependence:
                 if part is not None
             )
             or (row.levels is not None and self.levels(row.levels))
-            or (row.shift is not None and any(map(self.category, vars(row.shift).values())))
+            or (row.shift is not None and self._either(row.shift.before, row.shift.after))
+            or (row.cross is not None and self._either(row.cross.first, row.cross.second))
             or (row.survival is not None and self._survival(row))
         )
+
+    def _either(self, *categories: str) -> bool:
+        return any(map(self.category, categories))
 
     def _survival(self, row: TableRow) -> bool:
         assert row.survival is not None

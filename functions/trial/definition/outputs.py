@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -36,6 +36,7 @@ from trial.definition.base import (
 )
 from trial.definition.conditions import (
     AdverseEventFilter,
+    Classes,
     Condition,
     Measure,
     MeasureRef,
@@ -119,14 +120,24 @@ class TableColumn(Model):
         return tuple(self.arms or filter(None, [self.arm]))
 
 
+if TYPE_CHECKING:
+    CategoryRef = str  # once a definition is loaded: see `in_place`
+    ClassesRef = str
+else:
+    CategoryRef = Annotated[CategoryName | Classes, inline_model(Classes)]
+    ClassesRef = Annotated[Annotated[Name, RefersTo("classes")] | Classes, inline_model(Classes)]
+"""What sorts subjects, by its name; or classes of a measure, written in place."""
+
+
 class Levels(Model):
     """The levels of a characteristic or of a record's field.
 
     Those of `values` are shown in their order, even with nobody; others as they occur. A
-    characteristic is any that sorts subjects: one of enrolment, `arm`, a stratum, classes.
+    characteristic is any that sorts subjects: one of enrolment, `arm`, a stratum, classes by name
+    or written in place.
     """
 
-    characteristic: CategoryName | None = None
+    characteristic: CategoryRef | None = None
     recorded: Kind | None = None
     where: Where = {}
     field: Annotated[str, RefersTo("field")] | None = None
@@ -258,10 +269,38 @@ class Incidence(Model):
 
 
 class Shift(Model):
-    """Subjects by class before and class after."""
+    """Subjects by class before and class after, each by name or written in place.
 
-    before: Annotated[Name, RefersTo("classes")]
-    after: Annotated[Name, RefersTo("classes")]
+    Percentages are of those with both classes known or, by `percent_of`, of the same class before
+    or after, or of the whole column. With `missing`, who has no value at one of them is in a class
+    of its own, Missing; with `zero_counts` classes that nobody has are shown too.
+    """
+
+    before: ClassesRef
+    after: ClassesRef
+    percent_of: Literal["known", "before", "after", "column"] = "known"
+    missing: bool = False
+    zero_counts: bool = False
+
+
+class Cross(Model):
+    """Subjects by two classifications of any kind, the second within the first.
+
+    Percentages are of those with both known or, by `percent_of`, of the same level of the first or
+    of the second, or of the whole column. `missing` and `zero_counts` are as in a shift.
+    """
+
+    first: CategoryRef
+    second: CategoryRef
+    percent_of: Literal["known", "first", "second", "column"] = "known"
+    missing: bool = False
+    zero_counts: bool = False
+
+    @model_validator(mode="after")
+    def _two(self) -> "Cross":
+        if self.first == self.second:
+            raise ValueError("crosses a classification with itself: give two different ones")
+        return self
 
 
 class ByColumn(dict[str, Any]):
@@ -342,6 +381,7 @@ class TableRow(Model):
     terms: Terms | None = None
     worst: WorstRow | None = None
     shift: Shift | None = None
+    cross: Cross | None = None
     stratified: Stratified | None = None
     ancova: Ancova | None = None
     survival: Survival | None = None
@@ -389,14 +429,15 @@ class TableRow(Model):
 
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "count": ("where", "visits", "interval", "denominator"),
-    "levels": ("denominator", "interval"),
+    "levels": ("visits", "denominator", "interval"),
     "summary": ("where", "visits", "statistics", "decimals", "interval"),
     "pairs": ("column",),
     "not_due": (),
     "events": (),
     "terms": (),
     "worst": (),
-    "shift": (),
+    "shift": ("visits",),
+    "cross": ("visits",),
     "stratified": (),
     "ancova": ("decimals",),
     "survival": (),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from trial.definition import Definition
 from trial.definition.outputs import CellRef, Table, TableRow
 
-_DEPTH = {"levels": 1, "worst": 1, "shift": 2, "survival": 1, "ancova": 1}
+_DEPTH = {"levels": 1, "worst": 1, "shift": 2, "cross": 2, "survival": 1, "ancova": 1}
 """How many names follow a row's own, `<row>/…`, in the kinds that give several rows."""
 
 
@@ -23,7 +23,7 @@ def _depth(row: TableRow) -> int:
     """Return how many names may follow a row's own; a slash within one is written `~1`."""
     if row.terms is not None:
         return len(row.terms.levels) + (row.terms.worst is not None)
-    return 1 if row.visits is not None else _DEPTH.get(row.kind or "", 0)
+    return (row.visits is not None) + _DEPTH.get(row.kind or "", 0)
 
 
 def output_titles(definition: Definition) -> Mapping[str, Mapping[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from trial.definition import Definition, vocabularies
+from trial.definition import Definition, in_place, vocabularies
 from trial.definition.conditions import Selection
 from trial.definition.design import Visit
 from trial.definition.pooling import pooled
@@ -61,7 +61,8 @@ class Study:
         """
         if not self.pooled:
             return self.source
-        pooled_json = self.definition.model_dump_json(exclude_unset=True)
+        written = in_place.as_written(self.definition)
+        pooled_json = written.model_dump_json(exclude_unset=True)
         return json_body.canonical(json_body.read_json(pooled_json))
 
     @property
@@ -109,5 +110,6 @@ def load(text: str | bytes, version: int | None = None) -> Study:
     except ValidationError as error:
         errors = validation_errors(error, value)
         raise Rejected(422, "Definition not accepted", "", *errors) from None
+    definition = in_place.named(definition)
     study = Study(definition, json_body.digest(value).hex(), json_body.canonical(value))
     return study if version is None else replace(study, version=version)

@@ -90,7 +90,9 @@ class Rules:
         return [quantity for part in parts for quantity in self.measures_of(part, path)]
 
     def _compile_classes(self, name: str) -> Category:
-        definition, path = self.study.definition.classes[name], f"/classes/{name}"
+        definition = self.study.definition.classes[name]
+        written = self.study.definition.written_in_place(name)
+        path = f"/classes/{name}" if written is None else written[1]
         quantity = self.measure(definition.measure, f"{path}/measure")
         classes = [
             (bounds.value, quantity.within(bounds, f"{path}/classes/{i}"))

@@ -12,13 +12,14 @@ from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables.compiled import CompiledColumn, CompiledStudy, CompiledTable
 from trial.tables.grid import Value
+from trial.tables.rows.crossing import CrossRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
-from trial.tables.rows.levels import LevelsRow, ShiftRow
+from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow, StratifiedRow
 from trial.tables.rows.survival import SurvivalRow
 from trial.tables.rows.terms import TermsRow
 
-_ROWS_BY_LEVEL = (LevelsRow, ShiftRow, TermsRow)
+_ROWS_BY_LEVEL = (LevelsRow, CrossRow, TermsRow)
 """Kinds that print one row per level, class or term, all with one denominator.
 
 A subject contributes to the kind as a whole, so the statistics of each printed row tell which of
@@ -84,7 +85,8 @@ class _Cell:
         if row is None:
             return old.in_denominator(table, column) != new.in_denominator(table, column)
         if self._has_row_denominator and (
-            old.in_row_denominator(table, row, column) != new.in_row_denominator(table, row, column)
+            old.in_row_denominator(table, row, column, name)
+            != new.in_row_denominator(table, row, column, name)
         ):
             return True
         if not self._one_of_several and (
@@ -122,14 +124,18 @@ class _SingleSubject:
             return False
         return bool(population.member(self._derivation))
 
-    def in_row_denominator(self, table: CompiledTable, row: CompiledRow, column: int) -> bool:
-        """Return whether the subject is in the denominator that a column has in a row."""
+    def in_row_denominator(
+        self, table: CompiledTable, row: CompiledRow, column: int, name: str
+    ) -> bool:
+        """Return whether the subject is in the denominator that a column has in a printed row."""
         if isinstance(row, TermsRow):
             return bool(self._head(table, column, table.columns[column]).determined)
         if isinstance(row, StratifiedRow | SurvivalRow):
             return bool(self._head(table, column, table.columns[column]).shown)
-        if isinstance(row, ShiftRow):
-            return row.known(self.contribution(table, row, column))
+        if isinstance(row, CrossRow):
+            if row.options.percent_of == "column":
+                return bool(self._head(table, column, table.columns[column]).determined)
+            return row.counts_for(self.contribution(table, row, column), name)
         assert isinstance(row, LevelsRow)
         head = self._head(table, column, table.columns[column])
         return bool(row.size(self.contribution(table, row, column), column, head))

@@ -37,10 +37,11 @@ from trial.statistics.inference import CONFIDENCE_95
 from trial.subject.derivation import Derivation
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
+from trial.tables.rows.crossing import CrossOptions, CrossRow, ShiftRow
 from trial.tables.rows.events import EventSelection, EventsRow, IncidenceRow, Severity, WorstRow
 from trial.tables.rows.intervals import STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow
-from trial.tables.rows.levels import KnownLevels, LevelsRow, ShiftRow
+from trial.tables.rows.levels import KnownLevels, LevelsRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
@@ -219,6 +220,7 @@ class Compiler:
             "terms": self._terms,
             "worst": self._worst,
             "shift": self._shift,
+            "cross": self._cross,
             "incidence": self._incidence,
             "stratified": self._stratified,
             "ancova": self._ancova,
@@ -378,17 +380,40 @@ class Compiler:
 
     def _levels(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.levels is not None
-        find = level_finder(self._rules, row.levels, f"{path}/levels")
-        levels_in_order = self._known_levels(row.levels)
-        yield LevelsRow(
-            *self._placed(row, len(levels_in_order.labels) or 8),
-            find,
-            levels_in_order,
-            one_level_each=row.levels.characteristic is not None,
-            base=base.base if (base := self._own_denominator(row, path)) else None,
-            whole_column=row.denominator == "column",
-            interval=self._interval(row, path),
-        )
+        self._check_varies(row, [row.levels.characteristic or ""], f"{path}/levels")
+        for name, label, visit in self._by_visit(row, path):
+            levels = row.levels
+            if visit is not None and levels.characteristic is not None:
+                category = self._study.definition.at_visit(levels.characteristic, visit.id)
+                levels = levels.model_copy(update={"characteristic": category})
+            find = level_finder(self._rules, levels, f"{path}/levels")
+            levels_in_order = self._known_levels(levels)
+            sums, index = self._place((len(levels_in_order.labels) or 8) * len(self._table.columns))
+            yield LevelsRow(
+                name,
+                label,
+                _level(row),
+                sums,
+                index,
+                find,
+                levels_in_order,
+                one_level_each=levels.characteristic is not None,
+                base=base.base if (base := self._own_denominator(row, path, visit)) else None,
+                whole_column=row.denominator == "column",
+                interval=self._interval(row, path),
+                groups=(("visit", visit.id),) if visit else (),
+            )
+
+    def _check_varies(self, row: TableRow, categories: Sequence[str], path: str) -> None:
+        """Refuse a row by visit of what is the same at every visit."""
+        definition = self._study.definition
+        visits = [visit.id for visit in definition.visits]
+        if row.visits is not None and visits:
+            first, *others = (
+                [definition.at_visit(name, visit) for name in categories] for visit in visits
+            )
+            if all(named == first for named in others):
+                raise refused(path, _SAME_CLASSES_AT_EVERY_VISIT)
 
     def _known_levels(self, definition: Levels) -> KnownLevels:
         """Return the levels in order: those named, which are always shown, then those declared."""
@@ -438,20 +463,60 @@ class Compiler:
 
     def _shift(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.shift is not None
-        names = (row.shift.before, row.shift.after)
-        for name in names:
+        shift = row.shift
+        for name in (shift.before, shift.after):
             if name not in self._study.definition.classes:
                 raise unknown(f"{path}/shift", "class", name)
-        before, after = (self._rules.category(name, f"{path}/shift") for name in names)
-        befores, afters = map(self._class_labels, names)
-        yield ShiftRow(
-            *self._placed(row, len(befores) * len(afters)),
-            before,
-            after,
-            self._any_pending([(before, names[0]), (after, names[1])], f"{path}/shift"),
-            befores,
-            afters,
+        options = CrossOptions(
+            ("before", "after"), shift.percent_of, shift.missing, shift.zero_counts
         )
+        yield from self._crossed(row, path, ShiftRow, (shift.before, shift.after), options)
+
+    def _cross(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        assert row.cross is not None
+        cross = row.cross
+        options = CrossOptions(
+            ("first", "second"), cross.percent_of, cross.missing, cross.zero_counts
+        )
+        yield from self._crossed(row, path, CrossRow, (cross.first, cross.second), options)
+
+    def _crossed(
+        self,
+        row: TableRow,
+        path: str,
+        kind: type[CrossRow],
+        categories: tuple[str, str],
+        options: CrossOptions,
+    ) -> Iterator[CompiledRow]:
+        """Yield the row of two classifications, or one a visit."""
+        part_path, definition = f"{path}/{row.kind}", self._study.definition
+        self._check_varies(row, categories, part_path)
+        for id_, label, visit in self._by_visit(row, path):
+            names = [definition.at_visit(name, visit.id) if visit else name for name in categories]
+            first, second = (self._rules.category(name, part_path) for name in names)
+            firsts, seconds = map(self._crossed_labels, names)
+            size = (len(firsts) or 8) * (len(seconds) or 8)
+            sums, index = self._place(size * len(self._table.columns))
+            yield kind(
+                id_,
+                label,
+                _level(row),
+                sums,
+                index,
+                first,
+                second,
+                self._any_pending([(first, names[0]), (second, names[1])], part_path),
+                firsts,
+                seconds,
+                options,
+                (("visit", visit.id),) if visit else (),
+            )
+
+    def _crossed_labels(self, name: str) -> dict[str, str]:
+        """Return the labels of the levels that a category can have, as far as that is defined."""
+        if name in self._study.definition.classes:
+            return self._class_labels(name)
+        return self._level_labels(name)
 
     def _class_labels(self, name: str) -> dict[str, str]:
         """Return the labels of the classes, of the missing and of a value that is in no class."""
@@ -764,6 +829,9 @@ class Compiler:
         return row.decimals
 
 
+_SAME_CLASSES_AT_EVERY_VISIT = (
+    "is the same at every visit: write classes in place, of a measure without `at`"
+)
 _SAME_AT_EVERY_VISIT = "is the same at every visit: write a measure without `at`"
 
 

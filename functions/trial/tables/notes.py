@@ -17,6 +17,7 @@ DETERMINED = (
     " beside, and in neither number."
 )
 ZERO_ROWS = "Classes and changes of class that nobody has are not shown."
+ZERO_PAIRS = "Levels and combinations of levels that nobody has are not shown."
 
 
 def units_and_directions(measured: Iterable[tuple[str, Quantity]]) -> tuple[str, str]:
@@ -49,6 +50,23 @@ def changes(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
         subject = "Changes" if len(groups) == 1 else ", ".join(map(isolated, dict.fromkeys(labels)))
         where = f"{subject}: in {unit}. " if unit else f"{subject}: "
         yield f"{where}{direction[0].upper()}{direction[1:]}."
+
+
+_SHARING = {
+    "before": "same class before",
+    "after": "same class after",
+    "first": "same level of the first classification",
+    "second": "same level of the second classification",
+}
+
+
+def cross_percentages(label: str, percent_of: str) -> str:
+    """State what percentages of changes and combinations are of; '' where that is as usual."""
+    if percent_of == "known":
+        return ""
+    whole = "all of the column, whether both are known or not"
+    subjects = whole if percent_of == "column" else f"those at the {_SHARING[percent_of]}"
+    return f"{isolated(label)}: percentages within a class or level are of {subjects}."
 
 
 def undated(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:

@@ -156,8 +156,8 @@ class Factors:
             return self._clauses.of_row(row)["pt" if factor == "group" else factor]
         if row.levels is not None:
             return self._of_levels(row.levels)
-        if row.shift is not None and factor in ("before", "after"):
-            return variables.characteristic(getattr(row.shift, factor))
+        if (category := _crossed(row, factor)) is not None:
+            return variables.characteristic(category)
         worst = row.worst or (row.terms.worst if row.terms else None)
         return self._clauses.of_row(row)[worst.field] if worst else None
 
@@ -174,13 +174,20 @@ class Factors:
         definition = self._clauses.definition
         if factor == "visit":
             return [Level(value=visit.id, label=visit.label) for visit in definition.visits]
-        if row.shift is not None and factor in ("before", "after"):
-            return definition.classes[getattr(row.shift, factor)].classes
+        if (category := _crossed(row, factor)) is not None:
+            classes = definition.classes.get(category)
+            return classes.classes if classes else ()
         if row.levels is not None:
             classes = definition.classes.get(row.levels.characteristic or "")
             return row.levels.values or (classes.classes if classes else ())
         worst = row.worst or (row.terms.worst if row.terms else None)
         return worst.levels if worst and factor == "level" else ()
+
+
+def _crossed(row: TableRow, factor: str) -> str | None:
+    """Return the classification that a factor of a shift or of a cross table is."""
+    part = row.shift or row.cross
+    return getattr(part, factor, None) if part is not None and factor != "visit" else None
 
 
 def _grouping(

@@ -69,6 +69,22 @@ def _interval_of_means(asked: IntervalDefinition) -> str:
     return f"intervals: {asked.confidence.words}, of means by {name}"
 
 
+_PERCENT_OF = {
+    "known": "",
+    "before": "; percentages of changes are of those of the same class before",
+    "after": "; percentages of changes are of those of the same class after",
+    "first": "; percentages of combinations are of those at the same first level",
+    "second": "; percentages of combinations are of those at the same second level",
+    "column": "; percentages are of all of the column",
+}
+
+
+def _crossed(percent_of: str, *, missing: bool) -> str:
+    """Return what percentages of two classifications are of, and who else is in them."""
+    text = "; who has no value though it is due is at a level of its own, Missing"
+    return (text if missing else "") + _PERCENT_OF[percent_of]
+
+
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     """Yield the columns, then the rows."""
     descriptions = Rows(definition, words)
@@ -235,7 +251,15 @@ class Rows:
         before, after = (
             self._words.category(category) for category in (row.shift.before, row.shift.after)
         )
-        return f"Subjects by {before} (before) and {after} (after), of those with both"
+        text = f"Subjects by {before} (before) and {after} (after), of those with both"
+        return text + _crossed(row.shift.percent_of, missing=row.shift.missing)
+
+    def _cross(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+        cross = row.cross
+        assert cross is not None
+        first, second = map(self._words.category, (cross.first, cross.second))
+        text = f"Subjects by {first} and, within it, by {second}, of those with both"
+        return text + _crossed(cross.percent_of, missing=cross.missing)
 
     def _stratified(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         assert row.stratified is not None

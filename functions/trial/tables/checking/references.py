@@ -283,26 +283,40 @@ def _rows(table: JsonObject, definition: JsonObject) -> Iterator[str]:
 
 def _given_by(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
     """Return the rows that a row gives beside itself; None where they come with the data."""
-    if row.get("visits") is not None:
-        visits = ids(definition, "visits")
-        return visits if row["visits"] == "all" else [str(visit) for visit in row["visits"]]
+    inner: Sequence[str] | None = ()
     for kind, list_rows in _GIVES.items():
         if isinstance(row.get(kind), dict):
-            return list_rows(row[kind], definition)
-    return ()
+            inner = list_rows(row[kind], definition)
+    if row.get("visits") is None or inner is None:
+        return inner
+    all_visits = ids(definition, "visits")
+    visits = all_visits if row["visits"] == "all" else [str(visit) for visit in row["visits"]]
+    return [*visits, *(f"{visit}/{name}" for visit in visits for name in inner)]
 
 
-def _shift(shift: JsonObject, definition: JsonObject) -> Sequence[str] | None:
-    before, after = (levels_of(str(shift.get(side)), definition) for side in ("before", "after"))
-    pairs = [f"{first}/{second}" for first in before or () for second in after or ()]
-    return None if before is None or after is None else [*before, *pairs]
+def _crossed(*fields: str) -> Callable[[JsonObject, JsonObject], Sequence[str] | None]:
+    """Return what lists the levels of two classifications, and their pairs."""
+
+    def found(part: JsonObject, definition: JsonObject) -> Sequence[str] | None:
+        firsts, seconds = (_levels_of(part.get(field), definition) for field in fields)
+        pairs = [f"{first}/{second}" for first in firsts or () for second in seconds or ()]
+        return None if firsts is None or seconds is None else [*firsts, *pairs]
+
+    return found
+
+
+def _levels_of(category: Any, definition: JsonObject) -> Sequence[str] | None:  # noqa: ANN401 (JSON)
+    """List the levels of a category, by its name or of classes written in place."""
+    if isinstance(category, dict):
+        return [str(level.get("value")) for level in parts(category, "classes")]
+    return levels_of(str(category), definition)
 
 
 def _levels(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
     own_levels = [str(level.get("value")) for level in parts(row, "values")]
     name, kind, field = (row.get(key) for key in ("characteristic", "recorded", "field"))
-    if isinstance(name, str):
-        known_levels = levels_of(name, definition)
+    if name is not None:
+        known_levels = _levels_of(name, definition)
     else:
         is_recorded = isinstance(kind, str) and kind in KINDS and field in fields_of_kind(kind)
         known_levels = allowed_values(str(kind), str(field), definition) if is_recorded else None
@@ -313,7 +327,8 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
     "levels": _levels,
     "terms": lambda _row, _: None,
     "worst": lambda row, _: [str(level.get("value")) for level in parts(row, "levels")],
-    "shift": _shift,
+    "shift": _crossed("before", "after"),
+    "cross": _crossed("first", "second"),
     "survival": lambda row, _: [
         "q1",
         "median",

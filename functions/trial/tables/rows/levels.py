@@ -1,11 +1,9 @@
-"""Rows that sort subjects: by level of a category or a field, by class before and after."""
+"""Rows that sort subjects by level of a category or of a field of records."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from trial.rules.categories import Category
-from trial.rules.determination import PendingTest
 from trial.statistics.cells import Cells, Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables import notes
@@ -55,6 +53,7 @@ class LevelsRow(PlacedRow):
     base: OwnDenominator | None = None
     whole_column: bool = False
     interval: RowInterval | None = None
+    groups: tuple[tuple[str, str], ...] = ()
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once at each of its levels; a missing one is called ''."""
@@ -97,7 +96,8 @@ class LevelsRow(PlacedRow):
         compared = compare_counts(heads, counts_to_compare)
         footnotes = tuple(self._notes(counts_by_column, columns))
         if self.label:
-            return [Row(self.id, self.label, self.level, compared, notes=footnotes), *rows]
+            heading = Row(self.id, self.label, self.level, compared, self.groups, notes=footnotes)
+            return [heading, *rows]
         return rows
 
     def size(self, sums: Share, column: int, head: ColumnHead) -> int:
@@ -162,7 +162,8 @@ class LevelsRow(PlacedRow):
             self._level_cell(heads[i], column.counts.get(value, 0), column.size)
             for i, column in columns.items()
         )
-        return Row(row_id(self.id, value), label, self._inner_level, cells, (("level", value),))
+        groups = (*self.groups, ("level", value))
+        return Row(row_id(self.id, value), label, self._inner_level, cells, groups)
 
     def _level_cell(self, head: ColumnHead, n: int, size: int) -> Cell:
         statistics, interval = count_statistics(n, head, denominator=size), self.interval
@@ -193,8 +194,8 @@ class LevelsRow(PlacedRow):
                     )
                     for i, n in counts.items()
                 )
-                group = (("level", value),)
-                yield Row(row_id(self.id, value), str(label), self._inner_level, cells, group)
+                groups = (*self.groups, ("level", value))
+                yield Row(row_id(self.id, value), str(label), self._inner_level, cells, groups)
 
     @cached_property
     def _inner_level(self) -> int:
@@ -229,101 +230,3 @@ class _LevelCounts:
     size: int
     not_due: int
     missing: int
-
-
-@dataclass(frozen=True)
-class ShiftRow(PlacedRow):
-    """Subjects by class before and class after, of those for whom both are known."""
-
-    before: Category
-    after: Category
-    pending: PendingTest
-    befores: Mapping[str, str]
-    afters: Mapping[str, str]
-
-    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count the subject once, where both classes are known; else where one is missing."""
-        before, after = self.before(derivation), self.after(derivation)
-        both_known = before is not None and after is not None
-        if not both_known and self.pending(derivation):
-            return
-        cell = f"={before}\t{after}" if both_known else ".m"
-        for column, member in enumerate(members):
-            if member:
-                put_cell(share, self.sums, f"{self.index}.{column}{cell}", 1)
-
-    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give, for each class before, a row with its size and one a class after.
-
-        Percentages are of the subjects with both classes known; rows without subjects are left out.
-        """
-        cells = sums.get(self.sums, {})
-        columns = {i: head for i, head in enumerate(heads) if head.comparison is None}
-        pairs = {
-            (b, a): self._counts(cells, columns, b, a) for b in self.befores for a in self.afters
-        }
-        sizes = {i: sum(counts[i] for counts in pairs.values()) for i in columns}
-        rows, inner = list(self._heading(pairs.values())), self.level + bool(self.label)
-
-        def row(values: tuple[str, ...], label: str, counts: Mapping[int, int]) -> Iterator[Row]:
-            if any(counts.values()):
-                row_cells = tuple(
-                    Cell(head.id, count_statistics(counts[i], head, denominator=sizes[i]))
-                    for i, head in columns.items()
-                )
-                groups = tuple(zip(("before", "after"), values, strict=False))
-                yield Row(
-                    row_id(self.id, *values), label, inner + len(values) - 1, row_cells, groups
-                )
-
-        for before, label in self.befores.items():
-            class_counts = {
-                i: sum(pairs[before, after][i] for after in self.afters) for i in columns
-            }
-            rows += row((before,), label, class_counts)
-            for after, name in self.afters.items():
-                rows += row((before, after), name, pairs[before, after])
-        return [*rows, *self._uncounted_rows(cells, columns, sizes)]
-
-    def known(self, sums: Share) -> bool:
-        """Return whether a subject is counted for whom both classes are known."""
-        return any("=" in name for name in sums.get(self.sums, {}))
-
-    def _counts(
-        self, cells: Cells, columns: Iterable[int], before: str, after: str
-    ) -> dict[int, int]:
-        return {i: cells.get(f"{self.index}.{i}={before}\t{after}", 0) for i in columns}
-
-    def _heading(self, counts: Iterable[Mapping[int, int]]) -> Iterator[Row]:
-        footnotes = (
-            ()
-            if all(any(column_counts.values()) for column_counts in counts)
-            else (notes.ZERO_ROWS,)
-        )
-        if self.label:
-            yield Row(self.id, self.label, self.level, notes=footnotes)
-
-    def _uncounted_rows(
-        self, cells: Cells, columns: Mapping[int, ColumnHead], sizes: Mapping[int, int]
-    ) -> Iterator[Row]:
-        """Yield the rows of subjects without both classes, missing and not yet due, if any."""
-        missing = {i: cells.get(f"{self.index}.{i}.m", 0) for i in columns}
-        not_due = {i: head.shown - sizes[i] - missing[i] for i, head in columns.items()}
-        for value, label, counts in (
-            ("(missing)", MISSING, missing),
-            (NOT_YET_DUE_LEVEL, NOT_YET_DUE, not_due),
-        ):
-            if any(counts.values()):
-                row_cells = tuple(
-                    Cell(columns[i].id, (integer_statistic("n", n),)) for i, n in counts.items()
-                )
-                inner = self.level + bool(self.label)
-                group = (("before", value),)
-                yield Row(
-                    row_id(self.id, value),
-                    str(label),
-                    inner,
-                    row_cells,
-                    group,
-                    notes=(notes.DETERMINED,),
-                )
