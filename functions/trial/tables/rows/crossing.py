@@ -25,7 +25,7 @@ from trial.tables.rows.kinds import (
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL
 
 MISSING_LEVEL = "(missing)"
-"""Stands in the ids of rows for subjects without a level; in cells that is ''."""
+"""Stands in ids and groups of rows for subjects without a level; in cells that is ''."""
 _PAIR = 2
 type Pair = tuple[str, str]
 
@@ -145,10 +145,11 @@ class CrossRow(PlacedRow):
             Cell(head.id, count_statistics(counts[i], head, denominator=table.size(i, levels)))
             for i, head in table.columns.items()
         )
-        groups = (*self.groups, *zip(self.options.factors, levels, strict=False))
+        names = [level or MISSING_LEVEL for level in levels]
+        groups = (*self.groups, *zip(self.options.factors, names, strict=False))
         inner = self._inner_level + len(levels) - 1
         yield Row(
-            row_id(self.id, *(level or MISSING_LEVEL for level in levels)),
+            row_id(self.id, *names),
             label,
             inner,
             row_cells,

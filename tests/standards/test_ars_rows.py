@@ -1,0 +1,69 @@
+"""results.json of every kind of row there is: whole, and with nothing that leads nowhere."""
+
+from functools import cache
+
+import pytest
+from blinded import COLUMNS, ROWS, study_of
+from builders import adverse_event, cd4, disposition, dose, enrolment, subjects, viral_load
+from parallel import randomised
+from studies import Json, event, reported
+from test_ars import dangling, errors, stated, tabled
+
+from trial.tables.grid import Report
+
+PART = 12
+PARTS = range(0, len(ROWS), PART)
+"""Where the parts begin that all kinds of row are tried in: a table of all would be too wide."""
+
+
+@cache
+def made(start: int) -> tuple[Report, Json]:
+    compared = {"id": "p", "label": "P", "compare": ["a", "b"], "counts": "newcombe", "means": "t",
+                "interval": {"level": 0.9, "limits": "lower"}}  # fmt: skip
+    study = study_of(ROWS[start : start + PART], [*COLUMNS[:5], compared], blinded=False)
+    entries = [
+        each
+        for i in range(8)
+        for name in [f"S-{i}"]
+        for each in (
+            enrolment(subject=name, age=30 + 7 * i, sex="MF"[i % 2]),
+            randomised("ab"[i % 2], name, strata={"region": ["north", "south"][i // 4]}),
+            dose(7, subject=name, treatment=["drug", "placebo"][i % 2]),
+            cd4(0, 100 + 90 * i, subject=name),
+            cd4(14, 500 - 60 * i, subject=name),
+            viral_load(0, 10**5, subject=name),
+            viral_load(35, 10 ** (i // 2 + 1), subject=name),
+            adverse_event(10 + i, f"AE-{i}", name, grade=1 + i % 3),
+            disposition(60 - i, "completed", name),
+        )
+    ]
+    report = reported(study, subjects(entries))
+    return report, event(report, study.definition)
+
+
+@pytest.mark.parametrize("start", PARTS)
+def test_it_conforms_to_the_standards_schema(start: int) -> None:
+    assert errors(made(start)[1]) == []
+
+
+@pytest.mark.parametrize("start", PARTS)
+def test_every_statistic_is_there_once_and_nothing_else(start: int) -> None:
+    report, document = made(start)
+    expected = tabled(report)
+    assert set(expected.values()) == {1}
+    assert stated(document) == expected
+
+
+@pytest.mark.parametrize("start", PARTS)
+def test_whatever_is_referred_to_is_there(start: int) -> None:
+    assert dangling(made(start)[1]) == []
+
+
+@pytest.mark.parametrize("start", PARTS)
+def test_every_row_that_counts_has_an_analysis(start: int) -> None:
+    report, document = made(start)
+    rows = {
+        row.id.split("/")[0] for row in report.grids[0].rows if any(c.statistics for c in row.cells)
+    }
+    assert {analysis["id"].split("/")[2] for analysis in document["analyses"]} == rows
+    assert rows
