@@ -11,7 +11,7 @@ from trial.definition.study import load
 from trial.errors import Rejected
 from trial.reporting import report
 from trial.reporting.methods import methods
-from trial.tables import notes
+from trial.tables import checking, notes
 
 BANDS = [
     {"value": "low", "label": "Low", "below": 200},
@@ -57,7 +57,7 @@ def rows(grid: Any) -> dict[str, str]:
 
 def fault(row: dict[str, Any]) -> tuple[str, str]:
     with pytest.raises(Rejected) as refused:
-        report.check(parallel([row]))
+        checking.check_definition(parallel([row]))
     return refused.value.faults[0].pointer, refused.value.faults[0].detail
 
 
@@ -92,7 +92,7 @@ class TestShiftsByVisit:
         source = {"table": "t", "row": "row/week-5/low/high", "column": "total"}
         shown = {"id": "k", "label": "K", "source": source, "show": "count-percent"}
         study = parallel([SHIFT], key_results=[shown])
-        report.check(study)
+        checking.check_definition(study)
         (result,) = report.summary(study, sums_of(study, subjects(PEOPLE)))
         assert result.text == "1 (50%)"
 
@@ -103,7 +103,7 @@ class TestShiftsByVisit:
         source = {"table": "t", "row": row, "column": "total"}
         shown = {"id": "k", "label": "K", "source": source, "show": "n"}
         with pytest.raises(Rejected) as refused:
-            report.check(parallel([SHIFT], key_results=[shown]))
+            checking.check_definition(parallel([SHIFT], key_results=[shown]))
         assert refused.value.faults[0].pointer.startswith("/key_results/0/source")
 
     def test_what_is_the_same_at_every_visit_is_refused(self):
