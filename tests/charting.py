@@ -35,41 +35,47 @@ def series_of(figure: Figure) -> dict[str, Series]:
 
 def mean(x: float, values: Iterable[Any]) -> Point:
     """Describe values by scipy: their mean and Student's t interval."""
-    found = [float(value) for value in values if value is not None and not math.isnan(value)]
-    n = len(found)
+    items = [float(value) for value in values if value is not None and not math.isnan(value)]
+    n = len(items)
     if n < 2:
-        return x, close(found[0] if found else None), None, None, n
-    margin = stats.t.ppf(0.975, n - 1) * stdev(found) / math.sqrt(n)
-    middle = fmean(found)
+        return x, close(items[0] if items else None), None, None, n
+    margin = stats.t.ppf(0.975, n - 1) * stdev(items) / math.sqrt(n)
+    middle = fmean(items)
     return x, close(middle), close(middle - margin), close(middle + margin), n
 
 
 def share(x: float, n: int, size: int) -> Point:
     """Give a percentage with its exact interval, by scipy."""
-    found = stats.binomtest(n, size).proportion_ci(method="exact")
-    return x, close(100 * n / size), close(100 * found.low), close(100 * found.high), n
+    proportion_ci = stats.binomtest(n, size).proportion_ci(method="exact")
+    return (
+        x,
+        close(100 * n / size),
+        close(100 * proportion_ci.low),
+        close(100 * proportion_ci.high),
+        n,
+    )
 
 
 def curve(days: Sequence[int], events: Sequence[int]) -> list[Point]:
     """Give Kaplan-Meier's curve by statsmodels: from day 0 to the last day observed."""
-    found = SurvfuncRight(np.array(days), np.array(events))
+    result = SurvfuncRight(np.array(days), np.array(events))
     steps: list[Point] = [(0, 100, None, None, len(days))]
-    for day, left, se, n in zip(
-        found.surv_times, found.surv_prob, found.surv_prob_se, found.n_risk, strict=True
+    for day, item, se, n in zip(
+        result.surv_times, result.surv_prob, result.surv_prob_se, result.n_risk, strict=True
     ):
         low = high = None
-        if left > 0:
-            spread = stats.norm.ppf(0.975) * se / left / -math.log(left)
-            low, high = (close(100 * left ** math.exp(sign * spread)) for sign in (1, -1))
-        steps.append((day, close(100 * left), low, high, n))
+        if item > 0:
+            spread = stats.norm.ppf(0.975) * se / item / -math.log(item)
+            low, high = (close(100 * item ** math.exp(sign * spread)) for sign in (1, -1))
+        steps.append((day, close(100 * item), low, high, n))
     if (last := max(days)) > steps[-1][0]:
         steps.append((last, *steps[-1][1:4], sum(day >= last for day in days)))
     return steps
 
 
 def censored(days: Sequence[int], events: Sequence[int]) -> tuple[str, ...]:
-    found = {day for day, event in zip(days, events, strict=True) if not event}
-    return tuple(map(str, sorted(found)))
+    pairs = {day for day, event in zip(days, events, strict=True) if not event}
+    return tuple(map(str, sorted(pairs)))
 
 
 def falling(values: Iterable[Any]) -> list[Point]:

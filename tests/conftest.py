@@ -66,23 +66,23 @@ def ministack(local_emulator: emulator.Emulator) -> str:
 @pytest.fixture(scope="session")
 def stack(local_emulator: emulator.Emulator) -> DeployedStack:
     """Deploy the template, once in a session: give every test a study id of its own."""
-    found = deployment.deploy(deployment.build(), local_emulator)
+    deploy = deployment.deploy(deployment.build(), local_emulator)
     return DeployedStack(
-        endpoint=found.endpoint,
-        api_url=found.api_url,
-        table=found.table,
-        bucket=found.bucket,
-        queue_url=found.queue_url,
-        client=Client(found.api_url),
-        dynamodb=found.aws("dynamodb"),
-        s3=found.aws("s3"),
-        sqs=found.aws("sqs"),
+        endpoint=deploy.endpoint,
+        api_url=deploy.api_url,
+        table=deploy.table,
+        bucket=deploy.bucket,
+        queue_url=deploy.queue_url,
+        client=Client(deploy.api_url),
+        dynamodb=deploy.aws("dynamodb"),
+        s3=deploy.aws("s3"),
+        sqs=deploy.aws("sqs"),
     )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for each in soak.NOTES:
-        terminalreporter.write_line(each)
+    for note in soak.NOTES:
+        terminalreporter.write_line(note)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -20,28 +20,28 @@ _SAY = "say so in infrastructure/local/contract and run `make contract`"
 
 @cache
 def document() -> Document:
-    found: Document = json.loads((FILES / "openapi.json").read_text(encoding="utf-8"))
-    return found
+    document: Document = json.loads((FILES / "openapi.json").read_text(encoding="utf-8"))
+    return document
 
 
 @cache
 def validator(name: str, *, strict: bool = False) -> Draft202012Validator:
     """Make a validator of one of the document's schemas; strict, of the members it names alone."""
     schemas = document()["components"]["schemas"]
-    known = _closed(schemas) if strict else schemas
-    of = {"$ref": f"{_REF}{name}", "components": {"schemas": known}}
-    return Draft202012Validator(of, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    result = _closed(schemas) if strict else schemas
+    values = {"$ref": f"{_REF}{name}", "components": {"schemas": result}}
+    return Draft202012Validator(values, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def _closed(value: Any) -> Any:
     if isinstance(value, list):
-        return [_closed(each) for each in value]
+        return [_closed(item) for item in value]
     if not isinstance(value, dict):
         return value
-    made = {name: _closed(of) for name, of in value.items()}
+    values = {name: _closed(item) for name, item in value.items()}
     if isinstance(value.get("properties"), dict) and "required" in value:
-        made.setdefault("additionalProperties", False)
-    return made
+        values.setdefault("additionalProperties", False)
+    return values
 
 
 def check(method: str, route: str, status: int, headers: Mapping[str, str], text: str) -> None:

@@ -31,8 +31,8 @@ def text(number: Fraction, places: int) -> str:
     exact = snapped(number)
     units = floor(abs(exact) * 10**places + Fraction(1, 2))
     digits = str(units).rjust(places + 1, "0")
-    shown = f"{digits[:-places]}.{digits[-places:]}" if places else digits
-    return f"-{shown}" if exact < 0 and units else shown
+    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return f"-{text}" if exact < 0 and units else text
 
 
 def rounded(number: Fraction, places: int) -> Fraction:
@@ -40,13 +40,15 @@ def rounded(number: Fraction, places: int) -> Fraction:
 
 
 def log10(number: Fraction) -> Fraction:
-    whole = _WIDE.divide(Decimal(number.numerator), Decimal(number.denominator))
-    return Fraction(_WIDE.log10(whole))
+    divide = _WIDE.divide(Decimal(number.numerator), Decimal(number.denominator))
+    return Fraction(_WIDE.log10(divide))
 
 
 def root(number: Fraction) -> Fraction:
-    whole = snapped(number)
-    return Fraction(_WIDE.sqrt(_WIDE.divide(Decimal(whole.numerator), Decimal(whole.denominator))))
+    result = snapped(number)
+    return Fraction(
+        _WIDE.sqrt(_WIDE.divide(Decimal(result.numerator), Decimal(result.denominator)))
+    )
 
 
 @cache
@@ -69,7 +71,7 @@ def mean(values: Sequence[Fraction]) -> Fraction:
 
 def squares(values: Sequence[Fraction]) -> Fraction:
     middle = mean(values)
-    return sum(((each - middle) ** 2 for each in values), Fraction(0))
+    return sum(((value - middle) ** 2 for value in values), Fraction(0))
 
 
 def quantile(values: Sequence[Fraction], quarter: int) -> Fraction:
@@ -79,8 +81,8 @@ def quantile(values: Sequence[Fraction], quarter: int) -> Fraction:
 def percentile(values: Sequence[Fraction], share: Fraction) -> Fraction:
     """SAS definition 5."""
     ordered = sorted(values)
-    whole, rest = divmod(len(ordered) * share, 1)
-    return ordered[whole] if rest else (ordered[whole - 1] + ordered[whole]) / 2
+    result, outcome = divmod(len(ordered) * share, 1)
+    return ordered[result] if outcome else (ordered[result - 1] + ordered[result]) / 2
 
 
 def geometric(values: Sequence[Fraction]) -> dict[str, Fraction]:
@@ -88,16 +90,16 @@ def geometric(values: Sequence[Fraction]) -> dict[str, Fraction]:
     if min(values) <= 0:
         return {}
     with mpmath.workdps(75):
-        logs = [mpmath.log(mpmath.mpf(each.numerator) / each.denominator) for each in values]
+        logs = [mpmath.log(mpmath.mpf(value.numerator) / value.denominator) for value in values]
         middle = mpmath.fsum(logs) / len(logs)
-        found = {"geometric_mean": mpmath.exp(middle)}
+        result = {"geometric_mean": mpmath.exp(middle)}
         if len(values) > 1:
             alike = len(set(values)) == 1
-            squares_ = mpmath.fsum((each - middle) ** 2 for each in logs)
+            squares_ = mpmath.fsum((log - middle) ** 2 for log in logs)
             variance = 0 if alike else squares_ / (len(logs) - 1)
-            found["geometric_sd"] = mpmath.exp(mpmath.sqrt(variance))
-            found["geometric_cv"] = 100 * mpmath.sqrt(mpmath.expm1(variance))
-        return {name: Fraction(mpmath.nstr(each, 70)) for name, each in found.items()}
+            result["geometric_sd"] = mpmath.exp(mpmath.sqrt(variance))
+            result["geometric_cv"] = 100 * mpmath.sqrt(mpmath.expm1(variance))
+        return {name: Fraction(mpmath.nstr(item, 70)) for name, item in result.items()}
 
 
 def described(
@@ -106,7 +108,7 @@ def described(
     """Print statistics of values; where there is none, nothing is printed."""
     if not values:
         return {}
-    found = {"n": str(len(values))}
+    result = {"n": str(len(values))}
     numbers = {"mean": mean(values), "min": min(values), "max": max(values)}
     numbers |= {name: quantile(values, i) for i, name in ((1, "q1"), (2, "median"), (3, "q3"))}
     if len(values) > 1:
@@ -121,10 +123,10 @@ def described(
         numbers["cv"] = 100 * numbers["sd"] / numbers["mean"]
     for name in wanted:
         if name in numbers:
-            found[name] = text(numbers[name], places[name])
+            result[name] = text(numbers[name], places[name])
     if "ci" in wanted and "se" in numbers:
-        found |= interval(numbers["mean"], numbers["se"], len(values) - 1, places["ci"])
-    return found
+        result |= interval(numbers["mean"], numbers["se"], len(values) - 1, places["ci"])
+    return result
 
 
 def interval(middle: Fraction, se: Fraction, df: int, places: int) -> dict[str, str]:

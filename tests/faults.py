@@ -25,8 +25,8 @@ class Faulty:
             fault = None
             if name == "transact_write_items" and self.faults:
                 fault = self.faults.pop(0)
-            done = getattr(self._client, name)
-            return fault(lambda: done(**request)) if fault else done(**request)
+            result = getattr(self._client, name)
+            return fault(lambda: result(**request)) if fault else result(**request)
 
         return call
 

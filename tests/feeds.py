@@ -58,55 +58,55 @@ def one_subject(study: str, n: int) -> list[Event]:
 
 def disturbed(events: list[Event], rng: random.Random) -> list[Event]:
     """Add corrections, voids, second contents of a revision, and repeats that look different."""
-    made = list(events)
+    result = list(events)
     for event in rng.sample(events, len(events) // 12):
         correction = _revised(event, 2, rng)
-        made.append(correction)
+        result.append(correction)
         if rng.random() < 0.3:
-            made.append(_void(event, 3, rng))
+            result.append(_void(event, 3, rng))
         if rng.random() < 0.3:
-            made.append(_other_content(correction, rng))
-    made += [_other_content(event, rng) for event in rng.sample(events, len(events) // 40)]
-    made += [_repeat(event, rng) for event in rng.sample(made, len(made) // 10)]
-    rng.shuffle(made)
-    return made
+            result.append(_other_content(correction, rng))
+    result += [_other_content(event, rng) for event in rng.sample(events, len(events) // 40)]
+    result += [_repeat(event, rng) for event in rng.sample(result, len(result) // 10)]
+    rng.shuffle(result)
+    return result
 
 
 def _new(event: Event, rng: random.Random) -> Event:
-    made = copy.deepcopy(event)
-    made["id"] = str(uuid.UUID(int=rng.getrandbits(128)))
-    return made
+    result = copy.deepcopy(event)
+    result["id"] = str(uuid.UUID(int=rng.getrandbits(128)))
+    return result
 
 
 def _revised(event: Event, revision: int, rng: random.Random) -> Event:
-    made = _new(event, rng)
-    made["data"] |= {"revision": revision, "reason_for_change": "transcription error"}
-    if "result" in made["data"]:
-        made["data"]["result"] = str(rng.randrange(1, 4_000))
+    result = _new(event, rng)
+    result["data"] |= {"revision": revision, "reason_for_change": "transcription error"}
+    if "result" in result["data"]:
+        result["data"]["result"] = str(rng.randrange(1, 4_000))
     for name in ("date", "start", "onset"):
-        if len(day := made["data"].get(name, "")) >= len("2015-06-01"):
+        if len(day := result["data"].get(name, "")) >= len("2015-06-01"):
             earlier = date.fromisoformat(day[:10]) - timedelta(days=rng.randrange(4))
-            made["data"][name] = earlier.isoformat() + day[10:]
-    return made
+            result["data"][name] = earlier.isoformat() + day[10:]
+    return result
 
 
 def _void(event: Event, revision: int, rng: random.Random) -> Event:
-    made = _new(event, rng)
+    result = _new(event, rng)
     reason = {"action": "void", "reason_for_change": "entered in error"}
-    made["data"] = {"record": event["data"]["record"], "revision": revision} | reason
-    return made
+    result["data"] = {"record": event["data"]["record"], "revision": revision} | reason
+    return result
 
 
 def _other_content(event: Event, rng: random.Random) -> Event:
-    made = _new(event, rng)
-    made["data"]["reason_for_change"] = f"second opinion {rng.randrange(1_000)}"
-    return made
+    result = _new(event, rng)
+    result["data"]["reason_for_change"] = f"second opinion {rng.randrange(1_000)}"
+    return result
 
 
 def _repeat(event: Event, rng: random.Random) -> Event:
     """Send the same content under another id, its keys in another order."""
-    made = _new(event, rng)
-    items = list(made["data"].items())
+    result = _new(event, rng)
+    items = list(result["data"].items())
     rng.shuffle(items)
-    made["data"] = dict(items)
-    return made
+    result["data"] = dict(items)
+    return result

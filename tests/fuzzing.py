@@ -74,28 +74,28 @@ class Fuzzer:
         return f"@{len(self._tokens) - 1}@"
 
     def _bytes_spoilt(self, body: bytes) -> bytes:
-        at, end = sorted(self.rng.randrange(len(body) + 1) for _ in range(2))
+        text, end = sorted(self.rng.randrange(len(body) + 1) for _ in range(2))
         piece = self.rng.choice(BYTES)
         return self.rng.choice([
-            body[:at] + piece + body[at:],
-            body[:at] + piece + body[at + len(piece) :],
-            body[:at],
-            body[:at] + body[end:],
-            body[:end] + body[at:],
+            body[:text] + piece + body[text:],
+            body[:text] + piece + body[text + len(piece) :],
+            body[:text],
+            body[:text] + body[end:],
+            body[:end] + body[text:],
             piece + body,
-            body[:at] + bytes([self.rng.randrange(256)]) + body[at + 1 :],
+            body[:text] + bytes([self.rng.randrange(256)]) + body[text + 1 :],
         ])  # fmt: skip
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
     """List where the values of an event stand: an object or array, and a name or index."""
     inner = value.items() if isinstance(value, dict) else enumerate(value)
-    found = []
-    for name, each in list(inner):
-        found.append((value, name))
-        if isinstance(each, dict | list):
-            found += _places(each)
-    return found
+    items = []
+    for name, result in list(inner):
+        items.append((value, name))
+        if isinstance(result, dict | list):
+            items += _places(result)
+    return items
 
 
 def _replace(fuzzer: Fuzzer, event: Event) -> None:
@@ -125,9 +125,9 @@ def _rename(fuzzer: Fuzzer, event: Event) -> None:
 
 
 def _borrow(fuzzer: Fuzzer, event: Event) -> None:
-    other = fuzzer.rng.choice(fuzzer.events)
+    choice = fuzzer.rng.choice(fuzzer.events)
     name = fuzzer.rng.choice(["type", "data", "subject", "time", "study", "id"])
-    event[name] = json.loads(json.dumps(other.get(name)))
+    event[name] = json.loads(json.dumps(choice.get(name)))
 
 
 def _revise(fuzzer: Fuzzer, event: Event) -> None:

@@ -54,15 +54,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of an earlier run")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the round to begin with")
     parser.add_argument("--total", type=int, help="in place of the whole")
-    asked = parser.parse_args()
-    if unknown := set(asked.runs) - RUNS.keys():
+    args = parser.parse_args()
+    if unknown := set(args.runs) - RUNS.keys():
         parser.error(f"no such run: {', '.join(sorted(unknown))}")
-    seed = random.SystemRandom().randrange(2**31) if asked.seed is None else asked.seed
-    wanted = asked.runs or list(RUNS)
-    lanes = [[name for name in lane if name in wanted] for lane in LANES]
+    seed = random.SystemRandom().randrange(2**31) if args.seed is None else args.seed
+    result = args.runs or list(RUNS)
+    lanes = [[name for name in lane if name in result] for lane in LANES]
     with ThreadPoolExecutor(len(lanes)) as pool:
-        done = list(pool.map(lambda lane: follow(lane, seed, asked.first, asked.total), lanes))
-    return 0 if all(done) else 1
+        outcome = list(pool.map(lambda lane: follow(lane, seed, args.first, args.total), lanes))
+    return 0 if all(outcome) else 1
 
 
 def follow(lane: Sequence[str], seed: int, first: int, total: int | None) -> bool:

@@ -48,7 +48,7 @@ class Mutant:
 
 def listed() -> list[Mutant]:
     """Give the mutants of the list."""
-    return [Mutant(**each) for each in tomllib.loads(LISTED.read_text("utf-8"))["mutant"]]
+    return [Mutant(**item) for item in tomllib.loads(LISTED.read_text("utf-8"))["mutant"]]
 
 
 def main() -> int:
@@ -56,12 +56,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("only", nargs="*", help="parts of the names of files")
     parser.add_argument("--lanes", type=int, default=2, help="how many are tried side by side")
-    asked = parser.parse_args()
-    only = asked.only
-    mutants = [each for each in listed() if not only or any(part in each.file for part in only)]
+    args = parser.parse_args()
+    only = args.only
+    mutants = [item for item in listed() if not only or any(part in item.file for part in only)]
     with tempfile.TemporaryDirectory() as folder:
-        copies = [copied(Path(folder) / str(lane)) for lane in range(asked.lanes)]
-        for tests in dict.fromkeys(each.tests for each in mutants):
+        copies = [copied(Path(folder) / str(lane)) for lane in range(args.lanes)]
+        for tests in dict.fromkeys(mutant.tests for mutant in mutants):
             if (status := tried(copies[0], tests)) != 0:
                 say(f"these tests do not pass as they are ({status}): {tests}")
                 return 1
@@ -83,8 +83,8 @@ def copied(to: Path) -> Path:
 def verdicts(mutants: Sequence[Mutant], copies: Sequence[Path]) -> list[bool]:
     """Say of each mutant whether it was killed, and tell as they are tried."""
     free: SimpleQueue[Path] = SimpleQueue()
-    for each in copies:
-        free.put(each)
+    for item in copies:
+        free.put(item)
 
     def verdict(mutant: Mutant) -> bool:
         copy, began = free.get(), time.monotonic()
@@ -102,14 +102,14 @@ def verdicts(mutants: Sequence[Mutant], copies: Sequence[Path]) -> list[bool]:
 def judged(mutant: Mutant, copy: Path) -> tuple[bool, str]:
     """Try one mutant in a copy, which is then as it was."""
     path = copy / mutant.file
-    whole = path.read_text(encoding="utf-8")
-    path.write_text(mutant.applied(whole), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(mutant.applied(text), encoding="utf-8")
     try:
         status = tried(copy, mutant.tests)
     except subprocess.TimeoutExpired:
         return True, "hung"
     finally:
-        path.write_text(whole, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     if status not in {0, _FAILED}:
         return False, f"error {status}"
     return (True, "killed") if status else (False, "SURVIVED")

@@ -25,8 +25,8 @@ def tango(gained: int, lost: int, n: int) -> tuple[Decimal, Decimal]:
     score, estimate = _score(gained, lost, n), (gained - lost) / n
     low = high = estimate
     if estimate > -1 + edge:
-        low = brentq(lambda at: score(at) - z, -1 + edge, estimate, xtol=1e-15)
+        low = brentq(lambda item: score(item) - z, -1 + edge, estimate, xtol=1e-15)
     if estimate < 1 - edge:
-        high = brentq(lambda at: score(at) + z, estimate, 1 - edge, xtol=1e-15)
+        high = brentq(lambda item: score(item) + z, estimate, 1 - edge, xtol=1e-15)
     places = Decimal("1e-10")
-    return tuple(Decimal(100 * each).quantize(places, ROUND_HALF_UP) for each in (low, high))  # type: ignore[return-value]
+    return tuple(Decimal(100 * item).quantize(places, ROUND_HALF_UP) for item in (low, high))  # type: ignore[return-value]

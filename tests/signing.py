@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 def make_key(kms: Any, alias: str = "") -> str:
     """Make a key of KMS; give its alias, or its id where it is to have none."""
-    made: str = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"][
+    keyid: str = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"][
         "KeyId"
     ]
     if alias:
-        kms.create_alias(AliasName=alias, TargetKeyId=made)
-    return alias or made
+        kms.create_alias(AliasName=alias, TargetKeyId=keyid)
+    return alias or keyid
 
 
 class KeyInMemory:

@@ -14,15 +14,15 @@ NOTES: list[str] = []
 
 def size(small: int, large: int) -> int:
     """Choose by the switch; `LIVETLF_SIZE` overrides both, to fit the time there is."""
-    if given := os.environ.get("LIVETLF_SIZE"):
-        return int(given)
+    if value := os.environ.get("LIVETLF_SIZE"):
+        return int(value)
     return large if LONG else small
 
 
 def seed(of: str) -> int:
     """Choose a seed, or take the one given, and have it printed at the end, passed or failed."""
-    given = os.environ.get("LIVETLF_SEED")
-    chosen = int(given) if given else random.SystemRandom().randrange(2**32)
+    value = os.environ.get("LIVETLF_SEED")
+    chosen = int(value) if value else random.SystemRandom().randrange(2**32)
     note(f"{of}: repeat with LIVETLF_SEED={chosen}")
     progress(NOTES[-1])  # a long run that is broken off has said it
     return chosen

@@ -12,7 +12,7 @@ TREATED_FOR = "Asthma exacerbation"
 
 
 def within_subjects(trial: Trial) -> Table:
-    values, who, people = fev1(trial), both_assessed(trial), trial.enrolled
+    values, result, people = fev1(trial), both_assessed(trial), trial.enrolled
 
     def row(first: str, second: str, chosen: pd.Index, *median: str, paired: bool = True) -> Row:
         drugs = trial.by_drug(values[first], values[second]).loc[chosen]
@@ -28,21 +28,21 @@ def within_subjects(trial: Trial) -> Table:
         "obstructed": people["fev1-predicted"] < 60,
     }
     return {
-        "baseline": row(*BASE.values(), who, paired=False),
-        "week-4": row(*END.values(), who),
-        "change": row("change-1", "change-2", who, "median"),
-        "percent": row("percent-1", "percent-2", who),
+        "baseline": row(*BASE.values(), result, paired=False),
+        "week-4": row(*END.values(), result),
+        "change": row("change-1", "change-2", result, "median"),
+        "percent": row("percent-1", "percent-2", result),
         "subgroups": {},
         **{
-            name: row("change-1", "change-2", who.intersection(people.index[chosen]))
+            name: row("change-1", "change-2", result.intersection(people.index[chosen]))
             for name, chosen in subgroups.items()
         },
     }
 
 
 def effects(trial: Trial) -> Table:
-    values, who = fev1(trial), both_assessed(trial)
-    arm = trial.randomised.loc[who, "arm"]
+    values, result = fev1(trial), both_assessed(trial)
+    arm = trial.randomised.loc[result, "arm"]
     drugs = trial.by_drug(values["change-1"], values["change-2"])
     compared = {
         "treatment": (values["change-1"] - values["change-2"], MOMENTS),
@@ -50,10 +50,10 @@ def effects(trial: Trial) -> Table:
         "washout": (values["p2-baseline"] - values["p1-baseline"], (*MOMENTS, "ci")),
     }
     table: dict[str, Row] = {}
-    for name, (found, wanted) in compared.items():
-        groups = {each: found.loc[who[arm == each]] for each in ARMS}
+    for name, (outcome, value) in compared.items():
+        groups = {item: outcome.loc[result[arm == item]] for item in ARMS}
         effect = oracle.mean_difference(groups["AB"], groups["BA"], equal=True)
-        table[name] = {a: described(g, wanted) for a, g in groups.items()} | {"effect": effect}
+        table[name] = {a: described(g, value) for a, g in groups.items()} | {"effect": effect}
     return table
 
 
@@ -65,15 +65,15 @@ def responses(trial: Trial) -> pd.DataFrame:
 
 
 def responders(trial: Trial) -> Table:
-    found, size = responses(trial), len(trial.randomised)
+    result, size = responses(trial), len(trial.randomised)
     return {
         "responders": {
-            drug: answered(found[drug], {drug: found.index}, interval=True)[drug] for drug in "ab"
+            drug: answered(result[drug], {drug: result.index}, interval=True)[drug] for drug in "ab"
         },
-        "not-due": {drug: counted(int(found[drug].isna().sum()), size) for drug in "ab"},
+        "not-due": {drug: counted(int(result[drug].isna().sum()), size) for drug in "ab"},
         "pairs": {
-            "pairs": oracle.pairs(found["b"], found["a"])
-            | {"not_due": int(found.isna().any(axis=1).sum())}
+            "pairs": oracle.pairs(result["b"], result["a"])
+            | {"not_due": int(result.isna().any(axis=1).sum())}
         },
     }
 
@@ -92,20 +92,21 @@ def carried(
         of_baseline = missing[until.reindex(missing).isna() & stand_in.notna()]
         stand_in = until.reindex(missing).fillna(stand_in)
     change = pd.concat([end.drop(missing), stand_in]).reindex(end.index) - base
-    there = change.index[change.notna()]
-    return change, missing.intersection(there), of_baseline.intersection(there)
+    result = change.index[change.notna()]
+    return change, missing.intersection(result), of_baseline.intersection(result)
 
 
 def between_sequences(trial: Trial) -> Table:
     frame, values = trial.randomised, fev1(trial)
     columns = {"a": frame.index[frame["arm"] == "AB"], "b": frame.index[frame["arm"] == "BA"]}
-    found = trial.responds(values["change-1"].loc[frame.index], trial.due(END[1]))
-    tested = answered(found, columns, interval=True)
+    responds = trial.responds(values["change-1"].loc[frame.index], trial.due(END[1]))
+    tested = answered(responds, columns, interval=True)
     settled = {
-        name: counted(int(found.loc[who].isna().sum()), len(who)) for name, who in columns.items()
+        name: counted(int(responds.loc[column].isna().sum()), len(column))
+        for name, column in columns.items()
     }
-    known = found.dropna().astype(bool)
-    by_stratum = frame.loc[known.index].assign(answer=known)
+    result = responds.dropna().astype(bool)
+    by_stratum = frame.loc[result.index].assign(answer=result)
     stratified = oracle.mantel_haenszel(by_stratum, "answer", "arm", ["severity", "steroid"])
 
     def changed(
@@ -114,21 +115,21 @@ def between_sequences(trial: Trial) -> Table:
         of_baseline: pd.Index | None = None,
     ) -> Row:
         cells: dict[str, Cell] = {}
-        for name, who in columns.items():
-            cells[name] = described(change.loc[who], MOMENTS)
+        for name, column in columns.items():
+            cells[name] = described(change.loc[column], MOMENTS)
             if imputed is not None:
-                n = len(imputed.intersection(who))
+                n = len(imputed.intersection(column))
                 cells[name] = {**cells[name], "observed": int(cells[name]["n"]) - n, "imputed": n}
-            if of_baseline is not None and (n := len(of_baseline.intersection(who))):
+            if of_baseline is not None and (n := len(of_baseline.intersection(column))):
                 cells[name] = {**cells[name], "baseline": n}
-        groups = [change.loc[who] for who in columns.values()]
+        groups = [change.loc[item] for item in columns.values()]
         return cells | {"difference": oracle.mean_difference(*groups, equal=False)}
 
     adjusted = frame.assign(response=values["change-1"], base=values["p1-baseline"])
     return {
         "responders": {**tested, "difference": oracle.proportion_difference(*tested.values())},
         "not-due": settled,
-        "stratified": {**answered(found, columns), "difference": stratified},
+        "stratified": {**answered(responds, columns), "difference": stratified},
         "change": changed(values["change-1"]),
         "change-locf": changed(*carried(trial, values, "locf")),
         "change-bocf": changed(*carried(trial, values, "bocf")),
@@ -156,23 +157,23 @@ def exacerbations(trial: Trial) -> pd.DataFrame:
 
 def time_to_event(trial: Trial) -> Table:
     times, table = exacerbations(trial), {}
-    asked = {"exacerbation": ([7, 14, 21, 28], ()), "stratified": ([28], ("severity", "steroid"))}
-    for name, (days, strata) in asked.items():
-        found = {
+    values = {"exacerbation": ([7, 14, 21, 28], ()), "stratified": ([28], ("severity", "steroid"))}
+    for name, (days, strata) in values.items():
+        result = {
             column: oracle.curve(times[times["arm"] == arm], days)
             for column, arm in (("a", "AB"), ("b", "BA"))
         }
         tested = {"p": oracle.log_rank(times, strata)}
-        table[name] = {column: head for column, (head, _, _) in found.items()} | tested
+        table[name] = {column: head for column, (head, _, _) in result.items()} | tested
         for column, arm in (("a", "AB"), ("b", "BA")):  # who was randomised and has no time
-            if lacks := int((trial.randomised["arm"] == arm).sum()) - int(found[column][0]["N"]):
+            if lacks := int((trial.randomised["arm"] == arm).sum()) - int(result[column][0]["N"]):
                 table[name][column] = {**table[name][column], "missing": lacks}
         for i, quartile in enumerate(("q1", "median", "q3")):
             table[f"{name}/{quartile}"] = {
-                c: quartiles[i] for c, (_, quartiles, _) in found.items()
+                c: quartiles[i] for c, (_, quartiles, _) in result.items()
             }
         for i, day in enumerate(days):
-            table[f"{name}/day-{day}"] = {c: free[i] for c, (_, _, free) in found.items()}
+            table[f"{name}/day-{day}"] = {c: free[i] for c, (_, _, free) in result.items()}
     return table
 
 

@@ -81,11 +81,13 @@ class Trial:
         """Give who was enrolled, with what is known of each."""
         frame = self.frame("subject.enrolled").set_index("subject").sort_index()
         for name in ("years-with-asthma", "fev1-predicted"):
-            frame[name] = [float(each[name]) for each in frame["characteristics"]]
+            frame[name] = [
+                float(characteristic[name]) for characteristic in frame["characteristics"]
+            ]
         drawn = self.frame("subject.randomised").set_index("subject")
         frame["arm"] = drawn["arm"]
         for name in ("severity", "steroid"):
-            frame[name] = pd.Series({s: each[name] for s, each in drawn["strata"].items()})
+            frame[name] = pd.Series({s: item[name] for s, item in drawn["strata"].items()})
         doses = self.doses.groupby("subject")
         frame["first"], frame["last"] = doses["day"].min(), doses["until"].max()
         frame["began"] = doses["start"].min()
@@ -113,12 +115,12 @@ class Trial:
         return frame
 
     def _contact(self) -> "pd.Series[Any]":
-        found: dict[str, pd.Timestamp] = {}
+        values: dict[str, pd.Timestamp] = {}
         for (subject, kind, _), data in self.records.items():
             texts = (data.get(MEASURED_WITH.get(kind, "date")), data.get("end"))
             for day in (first_day(text) for text in texts if text and not kind.endswith("missed")):
-                found[subject] = max(found.get(subject, day), day)
-        return pd.Series(found)
+                values[subject] = max(values.get(subject, day), day)
+        return pd.Series(values)
 
     def results(self, parameter: str) -> pd.DataFrame:
         """Give a parameter's results as they count, with when and on which study day."""
@@ -198,14 +200,14 @@ class Trial:
             {"soc": "Not coded", "pt": "Not coded"}
         )
         events = events.join(self.treated[["first", "last"]], on="subject", how="inner")
-        events["began"] = [self._began(*each) for each in zip(events["onset"], events["first"])]  # noqa: B905
+        events["began"] = [self._began(*pair) for pair in zip(events["onset"], events["first"])]  # noqa: B905
         ended = pd.to_datetime(events["end"])
         inside = events["began"].between(
             events["first"], events["last"] + pd.Timedelta(days=DAYS_AFTER)
         )
         events["emergent"] = inside & ~(ended < events["first"])
         events["related"] = events["causality"].fillna("RELATED") == "RELATED"
-        events["drug"] = [self._drug(*each) for each in zip(events["subject"], events["began"])]  # noqa: B905
+        events["drug"] = [self._drug(*pair) for pair in zip(events["subject"], events["began"])]  # noqa: B905
         return events
 
     @staticmethod
@@ -214,5 +216,5 @@ class Trial:
         return first if same else first_day(onset)
 
     def _drug(self, subject: str, day: pd.Timestamp) -> str:
-        given = self.doses[(self.doses["subject"] == subject) & (self.doses["day"] <= day)]
-        return "" if given.empty else str(given["treatment"].iloc[-1])
+        dose = self.doses[(self.doses["subject"] == subject) & (self.doses["day"] <= day)]
+        return "" if dose.empty else str(dose["treatment"].iloc[-1])

@@ -22,9 +22,9 @@ def shifts(trial: Trial) -> Table:
         ("alt", "alt", liver, LIVER),
         ("potassium", "potassium", potassium, POTASSIUM),
     ):
-        found = trial.by_visit(parameter)
-        before = trial.by_drug(found[BASE[1]], found[BASE[2]]).map(classify)
-        after = trial.by_drug(found[END[1]], found[END[2]]).map(classify)
+        by_visit = trial.by_visit(parameter)
+        before = trial.by_drug(by_visit[BASE[1]], by_visit[BASE[2]]).map(classify)
+        after = trial.by_drug(by_visit[END[1]], by_visit[END[2]]).map(classify)
         due = {
             "before": trial.by_drug(trial.due(BASE[1]), trial.due(BASE[2])),
             "after": trial.by_drug(trial.due(END[1]), trial.due(END[2])),
@@ -38,10 +38,10 @@ def shifts(trial: Trial) -> Table:
     lowest = rows[~rows["before"]].groupby("subject")["value"].min().map(potassium)
     worst = lowest.reindex(trial.treated.index)
     worst = worst.where(worst.notna() | trial.treated["ended"].isna(), "none")
-    known = {name: who.intersection(worst.dropna().index) for name, who in columns.items()}
-    waiting = {name: {"n": len(who) - len(known[name])} for name, who in columns.items()}
+    values = {name: column.intersection(worst.dropna().index) for name, column in columns.items()}
+    waiting = {name: {"n": len(column) - len(values[name])} for name, column in columns.items()}
     apart = {"lowest/(not yet due)": waiting} if worst.isna().any() else {}
-    return {**table, "lowest": {}, **levels("lowest", worst, known, POTASSIUM), **apart}
+    return {**table, "lowest": {}, **levels("lowest", worst, values, POTASSIUM), **apart}
 
 
 def shift(
@@ -56,18 +56,18 @@ def shift(
 
     What nobody has is left out.
     """
-    known = before.index[before.notna() & after.notna()]
-    of = {column: who.intersection(known) for column, who in columns.items()}
+    result = before.index[before.notna() & after.notna()]
+    values = {column: candidate.intersection(result) for column, candidate in columns.items()}
     table: dict[str, Row] = {name: {}}
-    for one in order:
-        began = known[before[known] == one]
-        table[f"{name}/{one}"] = counts(began, of)
-        for other in order:
-            table[f"{name}/{one}/{other}"] = counts(began[after[began] == other], of)
+    for item in order:
+        began = result[before[result] == item]
+        table[f"{name}/{item}"] = counts(began, values)
+        for value in order:
+            table[f"{name}/{item}/{value}"] = counts(began[after[began] == value], values)
     for row, chosen in (("(missing)", ~waits), ("(not yet due)", waits)):
         table[f"{name}/{row}"] = {
-            column: {"n": int(chosen.reindex(who.difference(known)).sum())}
-            for column, who in columns.items()
+            column: {"n": int(chosen.reindex(candidate.difference(result)).sum())}
+            for column, candidate in columns.items()
         }
     return {
         row: cells
@@ -85,8 +85,8 @@ def potassium(value: float) -> str | None:
 
 
 def eosinophils(trial: Trial) -> Table:
-    found = trial.by_visit("eosinophils")
-    changes = [(found[END[period]] - found[BASE[period]]).round(12) for period in (1, 2)]
+    by_visit = trial.by_visit("eosinophils")
+    changes = [(by_visit[END[period]] - by_visit[BASE[period]]).round(12) for period in (1, 2)]
     drugs = trial.by_drug(*changes)
     return {"eosinophils": {drug: described(drugs[drug]) for drug in "ab"}}
 
@@ -102,13 +102,13 @@ def exposure(trial: Trial) -> Table:
         end = pd.to_datetime(ended.set_index("subject")["date"])
         days.append((end - start).dt.days + 1)
     drugs = trial.by_drug(*days)
-    given = {d: doses[doses["treatment"] == DRUGS[d]].groupby("subject").size() for d in "ab"}
+    values = {d: doses[doses["treatment"] == DRUGS[d]].groupby("subject").size() for d in "ab"}
     return {
         "days": {
             d: described(drugs.loc[on_drug(trial, d), d], ("mean", "sd", "min", "max"))
             for d in "ab"
         },
-        "inhalers": {d: described(given[d].astype(float), ("mean", "sd")) for d in "ab"},
+        "inhalers": {d: described(values[d].astype(float), ("mean", "sd")) for d in "ab"},
     }
 
 
@@ -123,11 +123,11 @@ def adverse_events_by_drug(trial: Trial) -> Table:
         "beta-agonist": events[events["pt"].isin(POOLED)],
     }
     table: dict[str, Row] = {}
-    for name, these in rows.items():
-        drugs = {drug: these[these["drug"] == DRUGS[drug]] for drug in "ab"} | {"total": these}
+    for name, row in rows.items():
+        drugs = {drug: row[row["drug"] == DRUGS[drug]] for drug in "ab"} | {"total": row}
         table[name] = {
-            column: counted(int(who.isin(drugs[column]["subject"]).sum()), len(who))
-            for column, who in columns.items()
+            column: counted(int(item.isin(drugs[column]["subject"]).sum()), len(item))
+            for column, item in columns.items()
         }
     return table
 
@@ -137,9 +137,9 @@ def events_row(
 ) -> Row:
     """Count subjects and events in each column and, where asked, compare the sequences."""
     row: dict[str, Cell] = {}
-    for name, who in columns.items():
-        these = events[events["subject"].isin(who)]
-        row[name] = {**counted(these["subject"].nunique(), len(who)), "events": len(these)}
+    for name, column in columns.items():
+        event = events[events["subject"].isin(column)]
+        row[name] = {**counted(event["subject"].nunique(), len(column)), "events": len(event)}
     return row | {"p": oracle.fisher(row["AB"], row["BA"])} if compared else row
 
 
@@ -155,13 +155,13 @@ def terms(
     def order(items: tuple[Any, Row]) -> tuple[int, Any]:
         return -sum(int(cell.get("n", 0)) for cell in items[1].values()), items[0]
 
-    found = {key: events_row(of, columns, **options) for key, of in events.groupby(by[0])}
+    values = {key: events_row(result, columns, **options) for key, result in events.groupby(by[0])}
     table: dict[str, Row] = {}
-    for key, row in sorted(found.items(), key=order):
+    for key, row in sorted(values.items(), key=order):
         table[f"{name}/{key}"] = row
-        of = events[events[by[0]] == key]
+        event = events[events[by[0]] == key]
         if by[1:]:
-            table |= terms(f"{name}/{key}", of, by[1:], columns, **options)
+            table |= terms(f"{name}/{key}", event, by[1:], columns, **options)
     return table
 
 
@@ -193,8 +193,8 @@ def adverse_events_by_sequence(trial: Trial) -> Table:
     events = trial.events[trial.events["emergent"]]
     classes: dict[str, Row] = {}
     for name, row in terms("soc", events, ["soc"], columns, compared=True).items():
-        of = events[events["soc"] == name.removeprefix("soc/")]
-        classes |= {name: row, **worst(name, of, columns)}
+        event = events[events["soc"] == name.removeprefix("soc/")]
+        classes |= {name: row, **worst(name, event, columns)}
     pooled = events.assign(
         pt=events["pt"].where(~events["pt"].isin(POOLED), "Beta-agonist effects")
     )
@@ -220,6 +220,6 @@ def at_risk(trial: Trial, events: pd.DataFrame, columns: Mapping[str, pd.Index])
     event = onset.notna() & (onset <= end)
     days = (onset.where(event, end) - treated["first"]).dt.days + 1
     return {
-        name: oracle.incidence(int(event.loc[who].sum()), float(days.loc[who].sum()), 100)
-        for name, who in columns.items()
+        name: oracle.incidence(int(event.loc[column].sum()), float(days.loc[column].sum()), 100)
+        for name, column in columns.items()
     }

@@ -37,13 +37,15 @@ def levels(
     name: str, values: "pd.Series[Any]", columns: Mapping[str, pd.Index], order: Sequence[str] = ()
 ) -> Table:
     """Count each level: those of an order first, others by their greatest count."""
-    found = values.dropna()
+    result = values.dropna()
     sizes = {
-        level: max(len(who.intersection(found.index[found == level])) for who in columns.values())
-        for level in set(found) - set(order)
+        level: max(
+            len(column.intersection(result.index[result == level])) for column in columns.values()
+        )
+        for level in set(result) - set(order)
     }
     ordered = [*order, *sorted(sizes, key=lambda level: (-sizes[level], level))]
-    return {f"{name}/{each}": counts(found.index[found == each], columns) for each in ordered}
+    return {f"{name}/{item}": counts(result.index[result == item], columns) for item in ordered}
 
 
 def on_drug(trial: Trial, drug: str) -> pd.Index:
@@ -58,17 +60,19 @@ def both_assessed(trial: Trial) -> pd.Index:
 def assessed(trial: Trial) -> "pd.Series[Any]":
     """Say of whom both changes are known: None while one that may still come decides it."""
     values = fev1(trial).loc[trial.randomised.index]
-    known = pd.DataFrame({period: values[f"change-{period}"].notna() for period in (1, 2)})
-    never = pd.DataFrame({p: trial.due(END[p]).reindex(known.index) for p in (1, 2)}) & ~known
-    found = pd.Series(None, index=known.index, dtype=object)
-    found[known.all(axis=1)] = True
-    found[never.any(axis=1)] = False
-    return found
+    data_frame = pd.DataFrame({period: values[f"change-{period}"].notna() for period in (1, 2)})
+    never = (
+        pd.DataFrame({p: trial.due(END[p]).reindex(data_frame.index) for p in (1, 2)}) & ~data_frame
+    )
+    series = pd.Series(None, index=data_frame.index, dtype=object)
+    series[data_frame.all(axis=1)] = True
+    series[never.any(axis=1)] = False
+    return series
 
 
 def disposition(trial: Trial) -> Table:
     columns, ended = by_sequence(trial.randomised), "disposition.recorded"
-    left, began = trial.who(ended, of="study", status="discontinued"), trial.doses
+    result, began = trial.who(ended, of="study", status="discontinued"), trial.doses
     period_2 = began[began["visit"].isin(["p2-baseline", "p2-week-2"])]["subject"]
     completed = trial.who(ended, of="study", status="completed")
     rows = {
@@ -81,10 +85,10 @@ def disposition(trial: Trial) -> Table:
         "completed-2": trial.who(ended, of="treatment", status="completed", period="period-2"),
         "left-in-2": trial.who(ended, of="study", status="discontinued", period="period-2"),
         "completed": completed,
-        "discontinued": left,
+        "discontinued": result,
     }
     reasons = trial.randomised["reason"].where(trial.randomised["status"] == "discontinued")
-    ongoing = trial.randomised.index.difference(left).difference(completed)
+    ongoing = trial.randomised.index.difference(result).difference(completed)
     return (
         {name: counts(chosen, columns) for name, chosen in rows.items()}
         | {"reason": {}}
@@ -117,7 +121,7 @@ def demographics(trial: Trial) -> Table:
     obstruction = frame["fev1-predicted"].map(lambda v: "below 60 %" if v < 60 else "60 % or above")
 
     def measured(values: "pd.Series[float]", names: Sequence[str] = STANDARD) -> Row:
-        cells = {name: described(values.reindex(who), names) for name, who in columns.items()}
+        cells = {name: described(values.reindex(column), names) for name, column in columns.items()}
         groups = [values.reindex(columns[arm]) for arm in ARMS]
         return cells | {"p": oracle.analysis_of_variance(*groups)}
 

@@ -67,5 +67,5 @@ def opened(chromium) -> Iterator[Callable[..., Opened]]:
         return windows[-1]
 
     yield window
-    for each in windows:
-        each.context.close()
+    for item in windows:
+        item.context.close()

@@ -16,8 +16,8 @@ TEXTS = ("\u202eSAFETY compromise", "\u05d0\u05d1\u05d2 7", "\u2069\u202eX")
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_count_reads_from_the_left(opened, text):
-    made = builders.report_of(builders.tiny(), [enrolment(), disposition(20, reason=text)])
-    counted = opened(builders.files_of(made)["report.html"].decode()).ask(PLACES)
-    assert any(told.endswith("(n = 1)") and "\u2068" in told for told, _ in counted)
-    for told, places in counted:
-        assert places == sorted(places), told
+    result = builders.report_of(builders.tiny(), [enrolment(), disposition(20, reason=text)])
+    counted = opened(builders.files_of(result)["report.html"].decode()).ask(PLACES)
+    assert any(value.endswith("(n = 1)") and "\u2068" in value for value, _ in counted)
+    for outcome, places in counted:
+        assert places == sorted(places), outcome

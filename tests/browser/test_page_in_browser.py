@@ -21,7 +21,8 @@ WINDOWS = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
 def wide():
     columns = tuple(Column(f"c{i}", f"Arm number {i}", 100) for i in range(16))
     cells = [
-        samples.described(each.id, 90, mean="-10.05", sd="11.40", median="2.50") for each in columns
+        samples.described(column.id, 90, mean="-10.05", sd="11.40", median="2.50")
+        for column in columns
     ]
     rows = tuple(Row(f"r{i}", f"Week {i}", 0, tuple(cells)) for i in range(4))
     return Grid("14.9", "Sixteen arms", "ITT", columns, rows)
@@ -57,10 +58,10 @@ def test_no_rule_of_level_a_or_aa_is_violated(opened, name, width, scheme):
 
     window = opened(html(name), width, scheme)
     options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
-    found = Axe().run(window.page, options=options).response
-    assert len(found["passes"]) > 15
-    told = [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]]
-    assert told == []
+    response = Axe().run(window.page, options=options).response
+    assert len(response["passes"]) > 15
+    ids = [(violation["id"], violation["nodes"][0]["html"]) for violation in response["violations"]]
+    assert ids == []
 
 
 def test_a_wide_table_scrolls_by_keyboard_under_its_title(opened):
@@ -81,9 +82,9 @@ def test_a_wide_table_scrolls_by_keyboard_under_its_title(opened):
 
 def test_the_contents_are_beside_the_report_on_a_desk_and_folded_on_a_telephone(opened):
     entry = "nav a[href='#table-14.1.2']"
-    for width, seen in ((1280, True), (360, False)):
+    for width, result in ((1280, True), (360, False)):
         window = opened(html("study"), width)
-        assert window.page.locator(entry).is_visible() == seen
+        assert window.page.locator(entry).is_visible() == result
     window.page.get_by_text("Contents", exact=True).click()
     window.page.locator(entry).click()
     assert window.page.url.endswith("#table-14.1.2")

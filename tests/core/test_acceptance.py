@@ -41,10 +41,10 @@ def faults(entry: Entry, study: studies.Study | None = None) -> list[str]:
 class TestTmb301:
     def test_the_whole_feed_is_accepted(self):
         study = builders.tmb301()
-        assert [each.event_id for each in builders.feed() if faults(each, study)] == []
+        assert [item.event_id for item in builders.feed() if faults(item, study)] == []
         assert len(builders.feed()) == 2226
 
-    @pytest.mark.parametrize("expected", EXPECTED, ids=lambda each: each["what"])
+    @pytest.mark.parametrize("expected", EXPECTED, ids=lambda item: item["what"])
     def test_every_wrong_line_is_answered_as_expected(self, expected):
         status, pointers, detail = self.answer(WRONG[expected["line"] - 1])
         assert status == expected["status"]
@@ -60,9 +60,9 @@ class TestTmb301:
             wrong = read(line, "TMB-301")
             check_acceptable(study, wrong)
         except Rejected as rejected:
-            return rejected.status, [each.pointer for each in rejected.faults], rejected.detail
+            return rejected.status, [fault.pointer for fault in rejected.faults], rejected.detail
         (subject,) = builders.subjects(
-            each for each in builders.feed() if each.subject == wrong.subject
+            item for item in builders.feed() if item.subject == wrong.subject
         )
         return fold(subject, wrong)[1].value, [], ""
 
@@ -84,7 +84,7 @@ class TestTmb301:
         lines = [*builders.feed_lines()[:200], *WRONG]
         alone = [self.taken(builders.tmb301(), line) for line in lines]
         assert [self.taken(study, line) for line in reversed(lines)] == alone[::-1]
-        assert sum(not each for each in alone) == 22
+        assert sum(not item for item in alone) == 22
 
 
 class TestDates:
@@ -138,9 +138,9 @@ class TestDates:
         assert faults(adverse_event(onset, end=end)) == (["/data/end"] if refused else [])
 
     def test_times_of_one_day_are_compared_only_where_both_have_one(self):
-        at = "2015-06-08T11:00"
-        assert faults(dose(start=at, end="2015-06-08T10:59")) == ["/data/end"]
-        assert faults(dose(start=at, end="2015-06-08")) == []
+        text = "2015-06-08T11:00"
+        assert faults(dose(start=text, end="2015-06-08T10:59")) == ["/data/end"]
+        assert faults(dose(start=text, end="2015-06-08")) == []
         assert faults(dose(start="2015-06-08", end="2015-06-08T00:01")) == []
 
     def test_a_result_is_not_reported_before_its_sample_was_taken(self):
@@ -148,8 +148,8 @@ class TestDates:
         assert faults(viral_load(7, 100, reported="2015-06-08")) == []
 
     def test_medication_begun_years_before_the_study_is_taken(self):
-        taken = entry("conmed.recorded", drug="co-trimoxazole", start="2009-05")
-        assert faults(taken, builders.tmb301()) == []
+        result = entry("conmed.recorded", drug="co-trimoxazole", start="2009-05")
+        assert faults(result, builders.tmb301()) == []
 
 
 class TestResults:
@@ -294,9 +294,9 @@ class TestNames:
 
     @pytest.mark.parametrize(("amount", "pointers"), [(0, []), (-1, ["/data/amount"])])
     def test_a_dose_of_a_placebo_may_hold_nothing(self, amount, pointers):
-        given = dose(amount=amount, treatment="Placebo")
-        assert faults(given) == ["/data/amount"]
-        assert faults(given, tiny(placebo=["Placebo"])) == pointers
+        result = dose(amount=amount, treatment="Placebo")
+        assert faults(result) == ["/data/amount"]
+        assert faults(result, tiny(placebo=["Placebo"])) == pointers
 
 
 class TestVoids:
@@ -322,7 +322,7 @@ class TestSilence:
             enrolment(characteristics={"history": MARK}),
             enrolment(characteristics={"score": MARK}),
         ],
-        ids=lambda each: each.kind,
+        ids=lambda item: item.kind,
     )
     def test_no_error_repeats_the_value(self, wrong):
         with pytest.raises(Rejected) as caught:

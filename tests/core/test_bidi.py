@@ -45,13 +45,13 @@ def test_what_does_not_is_isolated_and_nothing_in_it_ends_that_early(text, expec
 def test_every_line_is_balanced_and_whole(text):
     for line in re.split("[\n\u2029]", isolated(text)):
         depth = 0
-        for place, each in enumerate(line):
-            depth += (each in OPENS) - (each == "\u2069")
+        for place, item in enumerate(line):
+            depth += (item in OPENS) - (item == "\u2069")
             assert depth >= 0
             assert depth > 0 or place == len(line) - 1 or line[0] != "\u2068"
         assert depth == 0
-    kept = [each for each in isolated(text) if each not in OPENS | {"\u2069"}]
-    assert kept == [each for each in text if each not in OPENS | {"\u2069"}]
+    items = [value for value in isolated(text) if value not in OPENS | {"\u2069"}]
+    assert items == [value for value in text if value not in OPENS | {"\u2069"}]
 
 
 def test_controls_of_direction_take_no_room():
@@ -74,12 +74,12 @@ def hostile(text: str) -> Report:
 
 def turned(text: str) -> list[str]:
     """List the directed characters that stand in no isolate."""
-    found, depth = [], 0
-    for each in text:
-        depth += (each in OPENS) - (each == "\u2069")
-        if not depth and bidirectional(each) in ("R", "AL", "RLO", "RLE"):
-            found.append(each)
-    return found
+    items, depth = [], 0
+    for item in text:
+        depth += (item in OPENS) - (item == "\u2069")
+        if not depth and bidirectional(item) in ("R", "AL", "RLO", "RLE"):
+            items.append(item)
+    return items
 
 
 @pytest.mark.parametrize("text", [HEBREW, OVERRIDE, "\u2069\u202ex", "\u0634\u0643\u0631\u0627 7"])
@@ -90,10 +90,10 @@ def test_counts_of_the_flow_stand_outside_what_is_turned(text):
     assert len(counted) >= 3
     assert [line for line in counted if turned(line)] == []
     for name in ("consort.md", "summary.md"):
-        whole = files[name].decode()
-        assert [line for line in whole.splitlines() if turned(line)] == []
-    (told,) = re.findall(r"<desc[^>]*>(.*?)</desc>", files["consort.svg"].decode())
-    assert turned(told) == []
+        result = files[name].decode()
+        assert [line for line in result.splitlines() if turned(line)] == []
+    (item,) = re.findall(r"<desc[^>]*>(.*?)</desc>", files["consort.svg"].decode())
+    assert turned(item) == []
 
 
 def test_the_data_have_the_text_as_it_came():

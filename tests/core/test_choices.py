@@ -62,13 +62,13 @@ def number(study: Study, *entries: Entry) -> float:
 
 
 def undecided(study: Study, *entries: Entry) -> list[tuple[str, tuple[str, ...]]]:
-    seen = derive(enrolment(), *entries, study=study).undecided
-    return [(each.name, each.records) for each in seen]
+    result = derive(enrolment(), *entries, study=study).undecided
+    return [(item.name, item.records) for item in result]
 
 
 def at_visit(name: str, at: int, *results: object, record: str = "", **item: Any) -> Entry:
     """Record a visit with results of cd4."""
-    measurements = [{"parameter": "cd4", "result": str(each)} | item for each in results]
+    measurements = [{"parameter": "cd4", "result": str(result)} | item for result in results]
     return entry("visit.recorded", record=record or f"{name}-{at}", visit=name, date=day(at),
                  measurements=measurements)  # fmt: skip
 
@@ -92,8 +92,8 @@ class TestOfOneDay:
 
     def test_so_do_first_and_last_after_the_first_dose_and_what_is_carried_forward(self):
         late = [cd4(20, 1, "23:00", record="A1"), cd4(20, 2, "01:00", record="A2")]
-        for which, value in (("first", 2), ("last", 1)):
-            study = study_of(WINDOW, at=None, after_first_dose=which)
+        for result, value in (("first", 2), ("last", 1)):
+            study = study_of(WINDOW, at=None, after_first_dose=result)
             assert found(study, *DOSED, *late) == value
         between = {"id": "v", "label": "V", "day": 45, "window": [43, 49]}
         at_it = [cd4(45, 1, "23:00", record="A1"), cd4(45, 2, "01:00", record="A2")]
@@ -101,10 +101,10 @@ class TestOfOneDay:
             assert found(study_of(WINDOW, between, missing=missing), *DOSED, *at_it, LATER) == 1
 
     def test_a_visit_s_own_time_counts_too(self):
-        seen = [entry("visit.recorded", record=name, visit="day-0", date=day(56, time),
+        entries = [entry("visit.recorded", record=name, visit="day-0", date=day(56, time),
                       measurements=[{"parameter": "cd4", "result": result}])
                 for name, time, result in (("B", "08:00", "1"), ("A", "09:00", "2"))]  # fmt: skip
-        assert found(study_of(WINDOW), *DOSED, *seen) == 2
+        assert found(study_of(WINDOW), *DOSED, *entries) == 2
         before = [entry("visit.recorded", record=name, visit="day-7", date=day(7, time),
                         measurements=[{"parameter": "cd4", "result": result}])
                   for name, time, result in (("A", "11:00", "1"), ("B", "13:00", "2"))]  # fmt: skip
@@ -159,9 +159,9 @@ class TestUndecided:
         assert undecided(study, *DOSED, *before) == [("CD4, baseline", ("A", "B"))]
         carried = study_of(WINDOW, missing="locf")
         after = [cd4(20, 1, record="A"), cd4(20, 2, record="B")]
-        said = [("CD4, carried forward to W", ("A", "B"))]
+        texts = [("CD4, carried forward to W", ("A", "B"))]
         assert undecided(carried, *DOSED, *after) == []  # not yet due
-        assert undecided(carried, *DOSED, *after, LATER) == said
+        assert undecided(carried, *DOSED, *after, LATER) == texts
 
     def test_first_doses_that_tell_different_arms(self):
         doses = [dose(7, treatment="drug", record="X"), dose(7, treatment="placebo", record="Y")]
@@ -170,10 +170,10 @@ class TestUndecided:
         assert undecided(parallel(blinded=True).open, *doses) == []
 
     def test_codings_of_one_version(self):
-        event, one = adverse_event(10), coding("Headache", record="C1")
-        other = coding("Migraine", record="C2")
-        assert undecided(tiny(), event, one, other) == [("coding", ("C1", "C2"))]
-        assert undecided(tiny(), event, one, coding("Migraine", record="C2", version="19")) == []
+        event, result = adverse_event(10), coding("Headache", record="C1")
+        outcome = coding("Migraine", record="C2")
+        assert undecided(tiny(), event, result, outcome) == [("coding", ("C1", "C2"))]
+        assert undecided(tiny(), event, result, coding("Migraine", record="C2", version="19")) == []
 
 
 class TestTies:
@@ -220,9 +220,9 @@ class TestMean:
     def test_it_is_printed_once_rounded(self):
         row = {"summary": {"parameter": "cd4", "at": "w"}, "statistics": ["mean"], "decimals": 2}
         people = [
-            each
+            item
             for name in ("S-1", "S-2")
-            for each in (enrolment(subject=name), randomised("a", name),
+            for item in (enrolment(subject=name), randomised("a", name),
                          cd4(50, 1, subject=name), cd4(56, 2, subject=name),
                          cd4(57, 2, subject=name))
         ]  # fmt: skip
@@ -236,10 +236,10 @@ class TestMean:
             measures=TINY["measures"] | {"new": {"parameter": "viral-load", "at": "w"}},
             conditions=TINY["conditions"] | {"low": below},
         )
-        for one, other, low in (("<20", "30", True), ("<40", "60", True), ("<40", "61", False),
+        for result, outcome, low in (("<20", "30", True), ("<40", "60", True), ("<40", "61", False),
                                 (">40", "50", False), ("<40", ">40", True)):  # fmt: skip
-            seen = [*DOSED, viral_load(50, one), viral_load(56, other)]
-            assert truth("low", *seen, study=study) is low
+            items = [*DOSED, viral_load(50, result), viral_load(56, outcome)]
+            assert truth("low", *items, study=study) is low
 
     def test_the_listing_says_of_each_result_that_it_counted(self):
         columns = [{"id": name, "label": name, "source": source} for name, source in
@@ -247,8 +247,8 @@ class TestMean:
         listing = {"id": "L", "title": "L", "population": "All", "columns": columns,
                    "records": "observations:cd4"}  # fmt: skip
         study = tiny(visits=[*TINY["visits"], WINDOW | {"choose": "mean"}], listings=[listing])
-        seen = [*DOSED, at_visit("day-0", 50, 1, 2, position="SITTING"), cd4(56, 3), cd4(70, 4)]
-        rows = rows_of(listings_of(study, seen)["L"])
+        items = [*DOSED, at_visit("day-0", 50, 1, 2, position="SITTING"), cd4(56, 3), cd4(70, 4)]
+        rows = rows_of(listings_of(study, items)["L"])
         assert [(row["R"], row["V"], row["P"]) for row in rows] == [
             ("1", "W", "SITTING"), ("2", "W", "SITTING"), ("3", "W", None),
             ("4", "Not chosen for a visit", None),
@@ -289,8 +289,8 @@ class TestWhere:
         standing = {"parameter": "cd4", "at_least": 1, "where": {"position": "STANDING"}}
         time = {"label": "T", "start": "first-dose", "events": [standing]}
         study = tiny(times={"new": time})
-        seen = derive(*DOSED, cd4(20, 5), self.STANDING, study=study)
-        counted = report.compiled(study).rules.time("new", "")(seen)
+        result = derive(*DOSED, cd4(20, 5), self.STANDING, study=study)
+        counted = report.compiled(study).rules.time("new", "")(result)
         assert counted is not None
         assert (counted.days, counted.event) == (50, True)
 
@@ -309,8 +309,8 @@ def named(*changes: Any, **measure: Any) -> Study:
     """Load a study whose visits have names alone; `extra` has no place in their order."""
     visits = [{"id": name, "label": name} for name in NAMED]
     visits[-1]["schedule"] = "other"
-    for at, change in changes:
-        visits[at] |= change
+    for text, change in changes:
+        visits[text] |= change
     new = {"parameter": "cd4", "at": "w4", "change_from": "b"} | measure
     return tiny(visits=[*TINY["visits"], *visits], measures=TINY["measures"] | {"new": new},
                 baselines=TINY["baselines"] | {"b": {"visit": "base"}})  # fmt: skip
@@ -326,20 +326,20 @@ class TestNamedVisits:
         """Cases: the last value was there and the baseline was carried: 10 instead of 14."""
         row = {"summary": {"parameter": "cd4", "at": "w4", "change_from": "b", "missing": missing}}
         people = [
-            each
+            item
             for name, w2, w4 in (("S-1", 20, 30), ("S-2", 18, None))
-            for each in (
+            for item in (
                 enrolment(subject=name), randomised("a", name, at=0),
                 *([dose(0, subject=name, start=day(0))] if dosed else []),
-                *(entry("visit.recorded", name, record=visit, visit=visit, date=day(at),
+                *(entry("visit.recorded", name, record=visit, visit=visit, date=day(text),
                         measurements=[{"parameter": "cd4", "result": str(result)}])
-                  for visit, at, result in (("base", 0, 10), ("w2", 14, w2), ("w4", 28, w4))
+                  for visit, text, result in (("base", 0, 10), ("w2", 14, w2), ("w4", 28, w4))
                   if result is not None),
                 disposition(130, "completed", subject=name),
             )
         ]  # fmt: skip
         study = named()
-        grid = table_of(people, row, visits=[each.model_dump(exclude_unset=True) for each in
+        grid = table_of(people, row, visits=[visit.model_dump(exclude_unset=True) for visit in
                                              study.definition.visits],
                         baselines={"b": {"visit": "base"}})  # fmt: skip
         assert texts(grid, "row", "mean")["a"] == "14.0"
@@ -349,42 +349,44 @@ class TestNamedVisits:
     @pytest.mark.parametrize("missing", ["locf", "locf-visit"])
     def test_a_later_visit_s_value_is_not_carried_back(self, missing):
         study = named(missing=missing)
-        seen = [self.BASE, at_visit("w2", 14, 18), at_visit("w8", 56, 99), self.OVER]
-        assert found(study, *seen) == 8
+        bases = [self.BASE, at_visit("w2", 14, 18), at_visit("w8", 56, 99), self.OVER]
+        assert found(study, *bases) == 8
         assert found(study, self.BASE, at_visit("w8", 56, 99), self.OVER) == 0
 
     def test_what_lies_between_is_carried_by_its_date(self):
         study = named(missing="locf")
-        seen = [self.BASE, at_visit("w2", 14, 18), at_visit("w8", 56, 99), self.OVER]
-        assert found(study, *seen, cd4(20, 15)) == 5
-        assert found(study, *seen, at_visit("extra", 30, 16)) == 6
-        assert found(study, *seen, cd4(60, 15)) == 8  # after the next visit
-        assert found(named(missing="locf-visit"), *seen, cd4(20, 15)) == 8
+        bases = [self.BASE, at_visit("w2", 14, 18), at_visit("w8", 56, 99), self.OVER]
+        assert found(study, *bases, cd4(20, 15)) == 5
+        assert found(study, *bases, at_visit("extra", 30, 16)) == 6
+        assert found(study, *bases, cd4(60, 15)) == 8  # after the next visit
+        assert found(named(missing="locf-visit"), *bases, cd4(20, 15)) == 8
 
     def test_the_day_on_which_it_was_missed_or_seen_without_a_value_bounds_it(self):
         missed = entry("visit.missed", visit="w4", date=day(28), reason="ill")
-        for seen in (missed, at_visit("w4", 28)):
-            around = [self.BASE, at_visit("w2", 14, 18), seen, cd4(28, 15), cd4(29, 16)]
+        for item in (missed, at_visit("w4", 28)):
+            around = [self.BASE, at_visit("w2", 14, 18), item, cd4(28, 15), cd4(29, 16)]
             assert found(named(missing="locf"), *around) == 5
 
     def test_a_visit_out_of_its_order_bounds_nothing_that_came_after_it(self):
         early = at_visit("w8", 5, 50)  # before the visits that come before it
-        seen = [self.BASE, early, at_visit("w2", 14, 18), self.OVER]
-        assert found(named(missing="locf"), *seen) == 8
+        bases = [self.BASE, early, at_visit("w2", 14, 18), self.OVER]
+        assert found(named(missing="locf"), *bases) == 8
 
     def test_where_nothing_followed_the_baseline_stands_in_and_is_called_so(self):
         people = [enrolment(), randomised("a", at=0),
                   entry("visit.recorded", record="B", visit="base", date=day(0),
                         measurements=[{"parameter": "cd4", "result": "10"}]),
                   self.OVER]  # fmt: skip
-        visits = [each.model_dump(exclude_unset=True) for each in named().definition.visits]
-        for missing, said in (("locf", 1), ("locf-visit", 1), ("bocf", None)):
+        visits = [visit.model_dump(exclude_unset=True) for visit in named().definition.visits]
+        for missing, result in (("locf", 1), ("locf-visit", 1), ("bocf", None)):
             row = {"summary": {"parameter": "cd4", "at": "w4", "change_from": "b",
                                "missing": missing}}  # fmt: skip
             grid = table_of(people, row, visits=visits, baselines={"b": {"visit": "base"}})
             assert statistic(grid, "row", "a", "imputed") == 1
-            assert statistic(grid, "row", "a", "baseline") == said
-            assert any("(BOCF). Subjects: Drug 1" in each for each in grid.footnotes) == bool(said)
+            assert statistic(grid, "row", "a", "baseline") == result
+            assert any(
+                "(BOCF). Subjects: Drug 1" in footnote for footnote in grid.footnotes
+            ) == bool(result)
 
     def test_who_was_never_dosed_is_carried_from_randomisation_without_a_baseline(self):
         study = named(missing="locf", change_from=None)

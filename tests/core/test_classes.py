@@ -24,9 +24,9 @@ LEVELS = {"levels": {"characteristic": "age-group"}}
 
 def aged(*ages: int | None) -> list[Any]:
     return [
-        each
+        item
         for i, age in enumerate(ages)
-        for each in (
+        for item in (
             enrolment(subject=f"S-{i}", **({} if age is None else {"age": age})),
             randomised("ab"[i % 2], f"S-{i}"),
         )
@@ -40,7 +40,7 @@ class TestClasses:
     def test_a_subject_is_of_the_first_class_whose_bounds_hold(self, age, group):
         grid = table_of(aged(age), LEVELS, classes=GROUP)
         assert {row.id: raws(grid, row.id, "n")["total"] for row in grid.rows[1:]} == {
-            f"row/{each}": int(each == group) for each in ("young", "middle", "old")
+            f"row/{name}": int(name == group) for name in ("young", "middle", "old")
         }
 
     def test_they_are_shown_in_their_order_with_their_labels_even_with_nobody(self):
@@ -67,15 +67,15 @@ class TestClasses:
         assert printed(grid, "row/Other") == {"n": "1", "N": "2", "percent": "50"}
 
     def test_what_is_in_no_class_never_goes_by_the_name_of_one(self):
-        taken = AGE["classes"][0] | {"value": "Other", "label": "Others"}
-        grid = table_of(aged(50, 30), LEVELS, classes={"age-group": AGE | {"classes": [taken]}})
+        result = AGE["classes"][0] | {"value": "Other", "label": "Others"}
+        grid = table_of(aged(50, 30), LEVELS, classes={"age-group": AGE | {"classes": [result]}})
         assert raws(grid, "row/Other", "n")["total"] == 1
         assert raws(grid, "row/In no class", "n")["total"] == 1
 
     def test_a_value_in_no_class_is_known_to_be_in_none_of_those_asked_for(self):
         gap = {"age-group": AGE | {"classes": [AGE["classes"][0]]}}
-        asked = {"new": {"characteristic": "age-group", "levels": ["young"]}}
-        study = tiny(classes=gap, conditions=TINY["conditions"] | asked)
+        values = {"new": {"characteristic": "age-group", "levels": ["young"]}}
+        study = tiny(classes=gap, conditions=TINY["conditions"] | values)
         assert truth("new", enrolment(age=50), study=study) is False
         assert truth("new", enrolment(), study=study) is None
 
@@ -85,8 +85,8 @@ class TestClasses:
             conditions=TINY["conditions"]
             | {"new": {"characteristic": "age-group", "levels": ["middle", "old"]}},
         )
-        found = {age: truth("new", enrolment(age=age), study=study) for age in (39, 40, 70)}
-        assert found == {39: False, 40: True, 70: True}
+        values = {age: truth("new", enrolment(age=age), study=study) for age in (39, 40, 70)}
+        assert values == {39: False, 40: True, 70: True}
         assert truth("new", enrolment(), study=study) is None
 
     def test_a_measure_may_be_written_in_place(self):
@@ -135,9 +135,9 @@ class TestShift:
 
     @staticmethod
     def subject(name: str, before: int | None, *after: int) -> list[Any]:
-        found = [enrolment(subject=name), randomised("a", name), dose(7, subject=name)]
-        found += [] if before is None else [cd4(0, before, subject=name)]
-        return [*found, *(cd4(20 + i, each, subject=name) for i, each in enumerate(after))]
+        enrolments = [enrolment(subject=name), randomised("a", name), dose(7, subject=name)]
+        enrolments += [] if before is None else [cd4(0, before, subject=name)]
+        return [*enrolments, *(cd4(20 + i, item, subject=name) for i, item in enumerate(after))]
 
     def test_each_subject_stands_once_where_its_classes_meet(self):
         entries = [
@@ -186,7 +186,7 @@ class TestShift:
 
     def test_a_value_in_no_class_has_its_row(self):
         gap = [CD4[0], CD4[1] | {"at_least": 201}]
-        classes = {name: each | {"classes": gap} for name, each in SHIFT.items()}
+        classes = {name: item | {"classes": gap} for name, item in SHIFT.items()}
         grid = table_of(self.subject("S-1", 200, 150), self.ROW, classes=classes)
         assert [row.id for row in grid.rows] == ["row", "row/Other", "row/Other/low"]
 

@@ -32,20 +32,20 @@ def until(*entries: Entry, at: int = DAY) -> Subject:
 
 
 def data(subject: Subject, kind: str = "adverse-event.reported") -> dict[str, Any]:
-    (record,) = (each for (of, _), each in subject.records.items() if of == kind)
+    (record,) = (item for (result, _), item in subject.records.items() if result == kind)
     return dict(record.data)
 
 
 DATED = {
     "enrolment": enrolment,
     "dose": dose,
-    "sample": lambda at: viral_load(at, 50),
+    "sample": lambda item: viral_load(item, 50),
     "adverse event": adverse_event,
     "visit": contact,
-    "disposition": lambda at: disposition(at=at),
+    "disposition": lambda item: disposition(at=item),
     "death": death,
-    "consent": lambda at: entry("consent.recorded", date=day(at)),
-    "medication": lambda at: entry("conmed.recorded", drug="x", start=day(at)),
+    "consent": lambda item: entry("consent.recorded", date=day(item)),
+    "medication": lambda item: entry("conmed.recorded", drug="x", start=day(item)),
 }
 
 
@@ -53,14 +53,14 @@ DATED = {
 def test_what_happened_on_the_day_itself_is_kept_and_what_happened_the_day_after_is_not(
     make: Any,
 ) -> None:
-    kept = [bool(until(make(at)).records) for at in (BEFORE, ON, AFTER)]
-    assert kept == [True, True, False]
+    items = [bool(until(make(item)).records) for item in (BEFORE, ON, AFTER)]
+    assert items == [True, True, False]
 
 
 @pytest.mark.parametrize(("end", "ongoing"), [(BEFORE, False), (ON, False), (AFTER, True)])
 def test_an_event_that_ended_on_the_day_has_ended(end: int, ongoing: bool) -> None:  # noqa: FBT001
-    found = data(until(adverse_event(10, end=day(end), outcome="RECOVERED/RESOLVED")))
-    assert ("end" not in found, found["outcome"]) == (
+    result = data(until(adverse_event(10, end=day(end), outcome="RECOVERED/RESOLVED")))
+    assert ("end" not in result, result["outcome"]) == (
         ongoing,
         cutoff.ONGOING if ongoing else "RECOVERED/RESOLVED",
     )
@@ -69,9 +69,9 @@ def test_an_event_that_ended_on_the_day_has_ended(end: int, ongoing: bool) -> No
 @pytest.mark.parametrize(("died", "known"), [(BEFORE, True), (ON, True), (AFTER, False)])
 def test_a_fatal_event_is_fatal_from_the_day_of_the_death(died: int, known: bool) -> None:  # noqa: FBT001
     fatal = adverse_event(10, outcome="FATAL", grade=5, serious=True, seriousness=["DEATH"])
-    found = data(until(fatal, death(died)))
-    assert found["outcome"] == ("FATAL" if known else cutoff.ONGOING)
-    assert (found.get("grade"), found["seriousness"]) == ((5, ["DEATH"]) if known else (None, []))
+    result = data(until(fatal, death(died)))
+    assert result["outcome"] == ("FATAL" if known else cutoff.ONGOING)
+    assert (result.get("grade"), result["seriousness"]) == ((5, ["DEATH"]) if known else (None, []))
 
 
 @pytest.mark.parametrize(("onset", "kept"), [(ON, True), (AFTER, False)])

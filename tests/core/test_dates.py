@@ -26,7 +26,7 @@ def test_the_time_of_day_changes_no_day(day, time):
 @given(DAYS)
 def test_a_month_means_its_first_to_its_last_day(day):
     text = day.isoformat()[:7]
-    first, last = (date.fromordinal(each) for each in (earliest(text), latest(text)))
+    first, last = (date.fromordinal(item) for item in (earliest(text), latest(text)))
     assert (first.day, first.month, first.year) == (1, day.month, day.year)
     assert last.month == day.month
     assert (last + timedelta(days=1)).day == 1

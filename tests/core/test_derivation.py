@@ -39,11 +39,11 @@ LOG = "viral-load-log10"
 def chosen(visit: str, *entries: Entry, parameter: str = "viral-load") -> str | None:
     """Say which result stands for a visit, by the text it was reported as, in any order."""
     study = tiny()
-    found = set()
+    result = set()
     for order in permutations(entries) if len(entries) < 6 else [entries]:
         observation = derive(enrolment(), *order).series(parameter).at_visit(study.visits[visit])
-        found.add(observation.text if observation else None)
-    (only,) = found
+        result.add(observation.text if observation else None)
+    (only,) = result
     return only
 
 
@@ -97,13 +97,13 @@ class TestWindows:
         )
 
     def test_a_measurement_made_at_a_visit_counts_by_its_date_not_by_the_visit_s_name(self):
-        seen = contact(
+        result = contact(
             14,
             visit="day-0",
             measurements=[{"parameter": "cd4", "result": "5", "unit": "cells/uL"}],
         )
-        assert chosen("day-14", seen, parameter="cd4") == "5"
-        assert chosen("day-0", seen, parameter="cd4") is None
+        assert chosen("day-14", result, parameter="cd4") == "5"
+        assert chosen("day-0", result, parameter="cd4") is None
 
 
 class TestBeforeTheFirstDose:
@@ -155,8 +155,8 @@ class TestDiscontinuation:
 
     def test_a_study_may_count_them(self):
         study = tiny(samples_after_discontinuation=True)
-        seen = derive(enrolment(), disposition(13), viral_load(14, 1), study=study)
-        assert seen.series("viral-load").at_visit(study.visits["day-14"]) is not None
+        result = derive(enrolment(), disposition(13), viral_load(14, 1), study=study)
+        assert result.series("viral-load").at_visit(study.visits["day-14"]) is not None
 
     def test_a_reversed_discontinuation_brings_the_sample_back(self):
         void = entry("disposition.recorded", record="STUDY", revision=2, action="void")
@@ -217,8 +217,8 @@ class TestImputation:
         assert self.value("week5-locf", self.OVER) == 0
 
     def test_a_value_after_discontinuation_is_not_carried_forward(self):
-        left = [viral_load(14, 1000), disposition(15), viral_load(20, 10)]
-        assert self.value("week5-locf", *left) == 2_000_000
+        viral_loads = [viral_load(14, 1000), disposition(15), viral_load(20, 10)]
+        assert self.value("week5-locf", *viral_loads) == 2_000_000
 
     def test_nothing_is_carried_forward_before_the_visit_is_due(self):
         for measure in ("week5-bocf", "week5-locf"):
@@ -234,11 +234,11 @@ class TestImputation:
         def imputed(*entries: Entry) -> bool:
             study = tiny()
             rules = builders.report.compiled(study).rules
-            found = rules.measure("week5-bocf", "").evaluate(
+            evaluate = rules.measure("week5-bocf", "").evaluate(
                 derive(*self.BASE, *entries, study=study)
             )
-            assert found is not None
-            return found.imputed
+            assert evaluate is not None
+            return evaluate.imputed
 
         assert imputed(self.OVER)
         assert not imputed(viral_load(35, 100_000), self.OVER)
@@ -414,8 +414,8 @@ class TestLogarithm:
     def test_a_change_is_the_difference_of_the_two_as_counted(self, before, after):
         entries = [enrolment(), dose(), viral_load(7, before), viral_load(14, after)]
         first, second = (
-            int(Decimal(each).log10().quantize(Decimal("1e-6"), ROUND_HALF_UP) * 10**6)
-            for each in (before, after)
+            int(Decimal(item).log10().quantize(Decimal("1e-6"), ROUND_HALF_UP) * 10**6)
+            for item in (before, after)
         )
         assert measured("day14-decrease", *entries) == first - second
 
@@ -450,8 +450,8 @@ class TestDays:
 
     def test_the_last_contact_is_the_latest_day_of_any_record(self):
         assert derive(enrolment()).last_contact == dates.earliest(day(0))
-        seen = derive(enrolment(), contact(30), viral_load(20, 1), coding())
-        assert seen.last_contact == dates.earliest(day(30))
+        result = derive(enrolment(), contact(30), viral_load(20, 1), coding())
+        assert result.last_contact == dates.earliest(day(30))
         assert derive(coding()).last_contact == 0
 
 
@@ -463,8 +463,8 @@ class TestEnrolments:
             assert derive(*order).day_zero == dates.earliest(day(0))
 
     def test_enrolments_of_one_day_are_ordered_by_their_content(self):
-        one, two = enrolment(0, record="E1", age=50), enrolment(0, record="E2", age=40)
-        assert {measured("age", *order) for order in permutations([one, two])} == {40}
+        result, two = enrolment(0, record="E1", age=50), enrolment(0, record="E2", age=40)
+        assert {measured("age", *order) for order in permutations([result, two])} == {40}
 
     def test_a_void_enrolment_enrols_nobody(self):
         void = entry("subject.enrolled", revision=2, action="void")
@@ -488,8 +488,8 @@ class TestEnrolments:
     def test_a_superseded_subject_is_in_no_listing(self):
         entries = [enrolment(), adverse_event(), viral_load(0, 5),
                    entry("subject.superseded", by="S-2"), enrolment(subject="S-2")]  # fmt: skip
-        found = builders.listings_of(tiny(), entries)
-        assert [len(found[name].rows) for name in ("L1", "L2", "L3")] == [1, 0, 0]
+        result = builders.listings_of(tiny(), entries)
+        assert [len(result[name].rows) for name in ("L1", "L2", "L3")] == [1, 0, 0]
 
 
 class TestEmergence:

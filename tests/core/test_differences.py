@@ -18,7 +18,7 @@ VALUES = st.recursive(
 
 
 def listed(before: Any, after: Any) -> list[dict[str, Any]]:
-    return [each.document() for each in differences(before, after)]
+    return [difference.document() for difference in differences(before, after)]
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_each_place_that_differs_is_named_once(
 @given(VALUES, VALUES)
 def test_there_is_none_where_two_are_written_alike_and_some_where_not(one: Any, other: Any) -> None:
     texts = canonical(one), canonical(other)
-    found = listed(*map(read_json, texts))
-    assert bool(found) == (texts[0] != texts[1])
+    result = listed(*map(read_json, texts))
+    assert bool(result) == (texts[0] != texts[1])

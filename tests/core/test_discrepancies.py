@@ -46,8 +46,8 @@ ACROSS_SUBJECTS = {"superseded-in-a-circle", "superseded-by-nobody", "spelling",
 
 
 def randomised(record: str = "RAND", at: int = 0, arm: str = "a", **data: Any) -> Entry:
-    given = {"record": record, "date": day(at), "arm": arm, "strata": {"region": "north"}}
-    return entry("subject.randomised", **(given | data))
+    values = {"record": record, "date": day(at), "arm": arm, "strata": {"region": "north"}}
+    return entry("subject.randomised", **(values | data))
 
 
 def visit(name: str = "week-5", at: int = 35, record: str = "V", **data: Any) -> Entry:
@@ -71,15 +71,15 @@ def completed(at: int = 20, record: str = "ST", of: str = "study", **data: Any) 
 
 
 def stopped(**data: Any) -> Entry:
-    given = {"serious": True, "causality": "RELATED", "action_taken": "DRUG WITHDRAWN"}
-    return adverse_event(**(given | data))
+    values = {"serious": True, "causality": "RELATED", "action_taken": "DRUG WITHDRAWN"}
+    return adverse_event(**(values | data))
 
 
 def find(study: Study, entries: Sequence[Entry], rule: str = "") -> list[Discrepancy]:
     """Find the discrepancies of the one subject that entries are of; of a rule, if one is named."""
     subject = fold_all(entries[0].subject, entries)
-    found = compiled(study).checks.find(Derivation(study, subject))
-    return [each for each in found if rule in ("", each.rule)]
+    position = compiled(study).checks.find(Derivation(study, subject))
+    return [item for item in position if rule in ("", item.rule)]
 
 
 def missed(name: str, kind: str = "visit.missed", reason: str = "ill") -> Entry:
@@ -386,10 +386,10 @@ class TestRules:
 
     @pytest.mark.parametrize(("rule", "case"), each_case())
     def test_it_finds_what_it_is_for_and_names_the_records(self, rule, case):
-        found = find(case.study, case.fires, rule)
-        assert [each.named for each in found] == [case.names]
-        assert case.told in found[0].detail
-        assert find(case.study, list(reversed(case.fires)), rule) == found
+        position = find(case.study, case.fires, rule)
+        assert [item.named for item in position] == [case.names]
+        assert case.told in position[0].detail
+        assert find(case.study, list(reversed(case.fires)), rule) == position
 
     @pytest.mark.parametrize(("rule", "case"), each_case())
     def test_it_leaves_its_neighbour_alone(self, rule, case):
@@ -398,9 +398,9 @@ class TestRules:
 
     @pytest.mark.parametrize(("rule", "case"), each_case())
     def test_what_it_says_holds_no_free_text_and_no_arm(self, rule, case):
-        for each in find(case.study, case.fires, rule):
-            assert "as told" not in each.detail
-            assert not {"a", "b", "drug", "placebo"} & set(re.findall(r"[\w-]+", each.detail)) - {
+        for item in find(case.study, case.fires, rule):
+            assert "as told" not in item.detail
+            assert not {"a", "b", "drug", "placebo"} & set(re.findall(r"[\w-]+", item.detail)) - {
                 "a"  # the article
             }
 
@@ -451,24 +451,24 @@ class TestDefinition:
         flow = {"title": "F", "stages": [{"id": "s", "label": "S", "box": {
             "id": "all", "label": "All", "count": {"recorded": "subject.enrolled"}}}]}  # fmt: skip
         uncollected = builders.study.load(json.dumps(bare | {"sets": {}, "flow": flow}))
-        found = {each.rule for each in find(uncollected, entries)}
-        assert "death-without-fatal-event" not in found
-        assert "death-without-disposition" in found  # for the subject has one
+        rules = {item.rule for item in find(uncollected, entries)}
+        assert "death-without-fatal-event" not in rules
+        assert "death-without-disposition" in rules  # for the subject has one
         assert "death-without-disposition" not in {
-            each.rule for each in find(uncollected, entries[:2])
+            item.rule for item in find(uncollected, entries[:2])
         }
         assert "death-without-fatal-event" in {
-            each.rule for each in find(uncollected, [*entries, adverse_event()])
+            item.rule for item in find(uncollected, [*entries, adverse_event()])
         }
         collected = builders.study.load(
             json.dumps(bare | {"sets": {}, "flow": flow, "adverse_events": {"related": []}})
         )
-        assert "death-without-fatal-event" in {each.rule for each in find(collected, entries)}
+        assert "death-without-fatal-event" in {item.rule for item in find(collected, entries)}
 
     def test_the_guide_says_of_each_rule_how_severe_it_is(self):
         row = r"^\| `([\w-]+)` \| (contradictory|notable) \|"
-        told = re.findall(row, GUIDE.read_text("utf-8"), re.MULTILINE)
-        assert told == [(name, rule.severity) for name, rule in RULES.items()]
+        matches = re.findall(row, GUIDE.read_text("utf-8"), re.MULTILINE)
+        assert matches == [(name, rule.severity) for name, rule in RULES.items()]
 
     def test_what_is_merely_absent_is_no_contradiction(self):
         for name, rule in RULES.items():
@@ -483,11 +483,11 @@ def subjects(*entries: Entry) -> list[Any]:
 class TestAcross:
     def noted(self, *entries: Entry) -> dict[str, list[str]]:
         survey = CrossSubjectSurvey(subjects(*entries))
-        found: dict[str, list[str]] = {}
+        values: dict[str, list[str]] = {}
         for subject in subjects(*entries):
             for rule, _, _ in survey.discrepancies_of(subject):
-                found.setdefault(subject.id, []).append(rule)
-        return found
+                values.setdefault(subject.id, []).append(rule)
+        return values
 
     def enrolled(self, *names: str) -> list[Entry]:
         return [enrolment(subject=name) for name in names]
@@ -500,10 +500,10 @@ class TestAcross:
 
     def test_whoever_leads_into_a_circle_counts_nowhere_either(self):
         links = [("S-1", "S-2"), ("S-2", "S-3"), ("S-3", "S-4"), ("S-4", "S-2")]
-        entries = [superseded(by, subject=name) for name, by in links]
-        found = self.noted(*self.enrolled("S-1", "S-2", "S-3", "S-4"), *entries)
-        assert set(found) == {"S-1", "S-2", "S-3", "S-4"}
-        assert {each for of in found.values() for each in of} == {"superseded-in-a-circle"}
+        entries = [superseded(outcome, subject=name) for name, outcome in links]
+        result = self.noted(*self.enrolled("S-1", "S-2", "S-3", "S-4"), *entries)
+        assert set(result) == {"S-1", "S-2", "S-3", "S-4"}
+        assert {value for item in result.values() for value in item} == {"superseded-in-a-circle"}
 
     def test_an_id_of_which_nothing_is_recorded_is_nobody(self):
         entries = [*self.enrolled("S-3"), superseded("S-30", subject="S-3")]
@@ -526,9 +526,9 @@ class TestAcross:
     )  # fmt: skip
     def test_one_term_in_two_spellings_is_found_at_the_rarer_one(self, one, other):
         entries = [
-            each
+            item
             for name, pt in (("S-1", one), ("S-2", one), ("S-3", other))
-            for each in (adverse_event(subject=name), coding(pt, subject=name))
+            for item in (adverse_event(subject=name), coding(pt, subject=name))
         ]
         assert self.noted(*entries) == {"S-3": ["spelling"]}
 
@@ -556,7 +556,7 @@ class TestCases:
         return builders.read(builders.event(kind, subject, **data), "TMB-301")
 
     def found(self, *entries: Entry) -> dict[str, str]:
-        return {each.rule: each.named for each in find(builders.tmb301(), entries)}
+        return {item.rule: item.named for item in find(builders.tmb301(), entries)}
 
     def test_a_result_of_an_id_that_nobody_enrolled(self):
         result = {"parameter": "cd4", "collected": "2015-07-01", "result": "50", "unit": "cells/uL"}
@@ -569,11 +569,11 @@ class TestCases:
 
         def weighed(record: str, result: str) -> Entry:
             measured = [{"parameter": "weight", "result": result, "unit": "kg"}]
-            given = {"visit": "day-14", "date": "2015-06-22", "measurements": measured}
-            return of("visit.recorded", record=record, **given)
+            values = {"visit": "day-14", "date": "2015-06-22", "measurements": measured}
+            return of("visit.recorded", record=record, **values)
 
         coded = {"dictionary": "MedDRA", "version": "18.1", "soc": "A", "pt": "B"}
-        found = self.found(
+        outcome = self.found(
             of("subject.enrolled", date="2015-06-08", site="101"),
             of("adverse-event.coded", record="C", adverse_event="NOT-THERE", **coded),
             of("dose.missed", record="GONE", revision=2, action="void", reason_for_change="x"),
@@ -585,7 +585,7 @@ class TestCases:
             of("disposition.recorded", record="d2", of="study", status="discontinued",
                reason="LOST TO FOLLOW-UP", date="2015-12-02"),
         )  # fmt: skip
-        assert found == {
+        assert outcome == {
             "void-of-nothing": "GONE",
             "completed-and-discontinued": "d1, d2",
             "visit-twice": "v1, v2",
@@ -594,11 +594,11 @@ class TestCases:
         }
 
     def test_what_the_shipped_studies_say(self):
-        made = builders.report_of(builders.tmb301(), builders.feed())
-        assert [(each.rule, each.count) for each in made.discrepancies] == [
+        result = builders.report_of(builders.tmb301(), builders.feed())
+        assert [(discrepancy.rule, discrepancy.count) for discrepancy in result.discrepancies] == [
             ("withdrawn-for-another-reason", 1)
         ]
-        (row,) = next(each for each in made.listings if each.id == "16.2.9").rows
+        (row,) = next(listing for listing in result.listings if listing.id == "16.2.9").rows
         assert "TMB301-032" in row
 
     def test_a_trial_without_adverse_events_has_no_alarm_where_nothing_is_wrong(self):
@@ -622,53 +622,53 @@ class TestDocuments:
     )  # fmt: skip
 
     def made(self, study: Study, *disputes: Dispute) -> Any:
-        states = sorted(subjects(*self.ODD), key=lambda each: each.id)
+        states = sorted(subjects(*self.ODD), key=lambda item: item.id)
         sums = builders.sums_of(study, states)
         return report.report(study, states, sums, disputes=disputes)
 
     def test_all_of_them_are_listed_where_the_definition_asks_for_none(self):
-        made = self.made(ONE)
-        listing = made.listings[-1]
+        result = self.made(ONE)
+        listing = result.listings[-1]
         assert listing.id == ADDED
         rows = [(row[0], row[1]) for row in listing.rows]
         assert ("S-1", "died-twice") in rows
         assert ("S-2", "superseded") in rows
         assert ("S-2", "superseded-by-nobody") in rows
         assert ("S-4", "not-enrolled") in rows
-        assert sum(each.count for each in made.discrepancies) == len(rows)
-        assert {each.listing for each in made.discrepancies} == {ADDED}
+        assert sum(discrepancy.count for discrepancy in result.discrepancies) == len(rows)
+        assert {discrepancy.listing for discrepancy in result.discrepancies} == {ADDED}
 
     def test_the_definition_s_own_listing_stands_for_it(self):
         columns = [{"id": "S", "label": "S", "source": "subject"},
                    {"id": "R", "label": "R", "source": "rule"},
                    {"id": "V", "label": "V", "source": "severity"}]  # fmt: skip
-        own = {"id": "Q1", "title": "Queries", "population": "All", "records": "discrepancies",
+        values = {"id": "Q1", "title": "Queries", "population": "All", "records": "discrepancies",
                "columns": columns}  # fmt: skip
-        made = self.made(tiny(listings=[own]))
-        assert [each.id for each in made.listings] == ["Q1"]
-        assert ("S-1", "died-twice", "contradictory") in list(made.listings[0].rows)
-        assert {each.listing for each in made.discrepancies} == {"Q1"}
-        some = own | {"subjects": "treated"}
-        made = self.made(tiny(listings=[some]))
-        assert [each.id for each in made.listings] == ["Q1", ADDED]
+        result = self.made(tiny(listings=[values]))
+        assert [listing.id for listing in result.listings] == ["Q1"]
+        assert ("S-1", "died-twice", "contradictory") in list(result.listings[0].rows)
+        assert {discrepancy.listing for discrepancy in result.discrepancies} == {"Q1"}
+        outcome = values | {"subjects": "treated"}
+        result = self.made(tiny(listings=[outcome]))
+        assert [listing.id for listing in result.listings] == ["Q1", ADDED]
 
     def test_a_listing_of_that_name_keeps_it(self):
         named = TINY["listings"][0] | {"id": "Discrepancies"}
-        made = self.made(tiny(listings=[named]))
-        assert [each.id for each in made.listings] == ["Discrepancies", f"{ADDED}-ALL"]
-        assert len({each.dataset for each in made.listings}) == 2
+        result = self.made(tiny(listings=[named]))
+        assert [listing.id for listing in result.listings] == ["Discrepancies", f"{ADDED}-ALL"]
+        assert len({listing.dataset for listing in result.listings}) == 2
 
     def test_contradictions_come_apart_from_what_is_notable(self):
-        made = self.made(ONE)
-        severities = [each.severity for each in made.discrepancies]
+        result = self.made(ONE)
+        severities = [discrepancy.severity for discrepancy in result.discrepancies]
         assert severities == sorted(severities)
-        assert any("Second death" in each for each in made.contradictions)
-        assert any("not enrolled" in each for each in made.notable)
+        assert any("Second death" in contradiction for contradiction in result.contradictions)
+        assert any("not enrolled" in item for item in result.notable)
 
     def test_a_dispute_is_listed_with_its_subject(self):
         dispute = Dispute("S-3", "subject.enrolled", "R", 1, "2016-01-01T00:00:00Z")
-        made = self.made(ONE, dispute)
-        assert ("S-3", "disputed") in [(row[0], row[1]) for row in made.listings[-1].rows]
+        result = self.made(ONE, dispute)
+        assert ("S-3", "disputed") in [(row[0], row[1]) for row in result.listings[-1].rows]
 
     def test_the_same_records_give_the_same_rows_in_any_order(self):
         rows = list(self.made(ONE).listings[-1].rows)

@@ -18,7 +18,7 @@ def example() -> Any:
 
 
 def pointers(definition: Any) -> list[str]:
-    return [each.pointer for each in faults(definition)]
+    return [fault.pointer for fault in faults(definition)]
 
 
 def test_four_unknown_names_are_four_faults_in_order_of_the_document():
@@ -27,7 +27,7 @@ def test_four_unknown_names_are_four_faults_in_order_of_the_document():
     rows = wrong["tables"][1]["rows"]
     rows[0]["count"] = rows[1]["not_due"] = "respondr"
     rows[2]["summary"] = "sbp-chang"
-    assert [(each.pointer, each.location) for each in faults(wrong)] == [
+    assert [(fault.pointer, fault.location) for fault in faults(wrong)] == [
         ("/tables/0/rows/0/summary", "table 14.1, row age, summary"),
         ("/tables/1/rows/0/count", "table 14.2, row responders, count"),
         ("/tables/1/rows/1/not_due", "table 14.2, row not-due, not_due"),
@@ -38,7 +38,7 @@ def test_four_unknown_names_are_four_faults_in_order_of_the_document():
 def test_what_a_list_holds_without_a_section_is_told_by_its_place():
     wrong = example()
     wrong["consort"] = {"25": ["14.1", "14.9"]}
-    assert [each.location for each in faults(wrong)] == ["item 25, entry 2"]
+    assert [fault.location for fault in faults(wrong)] == ["item 25, entry 2"]
 
 
 def test_ten_faults_of_shape_names_and_sense_are_ten():
@@ -111,7 +111,7 @@ def test_a_broken_named_part_is_one_fault_however_many_use_it():
 def test_what_stands_in_place_of_a_summary_is_wrong_where_it_is_wrong(summary, at):
     wrong = example()
     wrong["tables"][0]["rows"][0]["summary"] = summary
-    assert pointers(wrong) == [f"/tables/0/rows/0/summary/{each}" for each in at]
+    assert pointers(wrong) == [f"/tables/0/rows/0/summary/{item}" for item in at]
 
 
 def test_a_column_may_be_called_as_a_field_of_a_condition_is():
@@ -119,11 +119,11 @@ def test_a_column_may_be_called_as_a_field_of_a_condition_is():
     table["columns"] = [{"id": "all", "label": "All", "set": "itt"},
                         {"id": "none", "label": "None", "set": "itt"}]  # fmt: skip
     table["rows"] = [{"id": "r", "label": "R", "count": {"all": "randomised", "none": "treated"}}]
-    whole = example() | {"tables": [table], "key_results": [], "figures": [], "consort": {}}
-    del whole["testing"]
-    assert pointers(whole) == []
+    result = example() | {"tables": [table], "key_results": [], "figures": [], "consort": {}}
+    del result["testing"]
+    assert pointers(result) == []
     table["rows"][0]["count"]["none"] = "treatd"
-    assert pointers(whole) == ["/tables/0/rows/0/count/none"]
+    assert pointers(result) == ["/tables/0/rows/0/count/none"]
 
 
 def test_a_field_that_is_none_is_said_with_those_that_are():
@@ -136,9 +136,9 @@ def test_a_field_that_is_none_is_said_with_those_that_are():
 def test_the_answer_is_the_same_from_run_to_run_and_says_each_place_once():
     wrong = example()
     wrong["tables"][0]["rows"][0]["summary"] = {f"x{i}": "age" for i in range(9)}
-    found = pointers(wrong)
-    assert found == [f"/tables/0/rows/0/summary/x{i}" for i in range(9)]
-    assert len(set(found)) == len(found)
+    result = pointers(wrong)
+    assert result == [f"/tables/0/rows/0/summary/x{i}" for i in range(9)]
+    assert len(set(result)) == len(result)
 
 
 def test_a_problem_names_its_places_by_pointer_and_by_id():
@@ -157,9 +157,9 @@ def test_a_problem_names_its_places_by_pointer_and_by_id():
 
 
 def test_a_blinded_study_is_checked_as_both_audiences_see_it():
-    whole = deepcopy(dict(TINY)) | {"blinded": True}
-    assert faults(whole) == []
-    checking.check_definition(study.load(json.dumps(whole)))
+    result = deepcopy(dict(TINY)) | {"blinded": True}
+    assert faults(result) == []
+    checking.check_definition(study.load(json.dumps(result)))
 
 
 def test_a_value_that_is_named_twice_is_refused():
@@ -171,7 +171,7 @@ def test_a_value_that_is_named_twice_is_refused():
     twice = [{"value": "M", "label": "Men"}, {"value": "M", "label": "Women"}]
     wrong["tables"][0]["rows"][1]["levels"] = {"characteristic": "sex", "values": twice}
     wrong["tables"][1]["rows"][3]["visits"] = ["week-4", "week-8", "week-4"]
-    assert [(each.pointer, each.detail) for each in faults(wrong)] == [
+    assert [(fault.pointer, fault.detail) for fault in faults(wrong)] == [
         ("/strata/region", "names north more than once"),
         ("/classes/age-group/classes", "names below 65 more than once"),
         ("/tables/0/rows/1/levels/values", "names M more than once"),
@@ -196,8 +196,8 @@ def test_a_value_that_is_named_twice_is_refused():
 def test_what_contradicts_itself_is_refused(section, change, pointer):
     wrong = example()
     for name, value in change.items():
-        known = wrong[section].get(name)
-        wrong[section][name] = known | value if isinstance(known, dict) else value
+        result = wrong[section].get(name)
+        wrong[section][name] = result | value if isinstance(result, dict) else value
     assert pointers(wrong) == [pointer]
 
 

@@ -55,14 +55,14 @@ def enumerated(table: Table) -> Fraction:
             yield ()
             return
         for row in compositions(left[0], rest):
-            for more in fill([a - b for a, b in zip(rest, row, strict=True)], left[1:]):
-                yield (row, *more)
+            for item in fill([a - b for a, b in zip(rest, row, strict=True)], left[1:]):
+                yield (row, *item)
 
     def weight(cells: Any) -> Fraction:
         return Fraction(1, math.prod(math.factorial(n) for row in cells for n in row))
 
     weights = [weight(cells) for cells in fill(columns, [sum(row) for row in table])]
-    return sum(each for each in weights if each <= weight(table)) / sum(weights)
+    return sum(item for item in weights if item <= weight(table)) / sum(weights)
 
 
 def dealt(rows: Sequence[int], columns: Sequence[int], seed: int = 1) -> Table:
@@ -70,11 +70,11 @@ def dealt(rows: Sequence[int], columns: Sequence[int], seed: int = 1) -> Table:
     drawn = [i for i, n in enumerate(rows) for _ in range(n)]
     Random(seed).shuffle(drawn)  # noqa: S311 (an order)
     places = iter(drawn)
-    found = [[0] * len(columns) for _ in rows]
+    numbers = [[0] * len(columns) for _ in rows]
     for j, n in enumerate(columns):
         for _ in range(n):
-            found[next(places)][j] += 1
-    return found
+            numbers[next(places)][j] += 1
+    return numbers
 
 
 class TestExact:
@@ -130,18 +130,18 @@ class TestTwoByTwo:
         ],
     )
     def test_400_000_subjects_equal_scipy(self, table):
-        found = association_test(table, WorkBudget(0))
-        assert float(found.p) == pytest.approx(stats.fisher_exact(table).pvalue, rel=1e-6)
-        assert found.method == FISHER
+        result = association_test(table, WorkBudget(0))
+        assert float(result.p) == pytest.approx(stats.fisher_exact(table).pvalue, rel=1e-6)
+        assert result.method == FISHER
 
     def test_it_walks_some_standard_deviations_and_not_over_all_tables(self):
         steps = 0
 
         def counted(*table: int) -> Iterator[tuple[int, int]]:
             nonlocal steps
-            for each in weights(*table):
+            for weight in weights(*table):
                 steps += 1
-                yield each
+                yield weight
 
         weights = two_by_two._weights
         with pytest.MonkeyPatch.context() as patch:
@@ -159,13 +159,13 @@ class TestCost:
     @given(SMALL)
     @settings(max_examples=200, deadline=None)
     def test_it_bounds_the_steps_that_are_taken(self, table):
-        left = fisher._turned(table)
+        result = fisher._turned(table)
         bound = fisher.cost(table)
         if not bound or bound > 50_000:
             return
-        rows, columns = fisher._margins(left)
+        rows, columns = fisher._margins(result)
         count = fisher.Count(columns)
-        count.not_above(math.prod(fisher._ways(sorted(row)) for row in left), rows)
+        count.not_above(math.prod(fisher._ways(sorted(row)) for row in result), rows)
         assert 0 < count.work <= bound
 
     @pytest.mark.parametrize(
@@ -189,8 +189,8 @@ class TestCost:
 class TestWithinABudget:
     def test_within_it_the_test_is_exact(self):
         allowance = WorkBudget()
-        found = association_test(AGES, allowance)
-        assert (found.p, found.method) == (fisher.fisher(AGES), FISHER)
+        result = association_test(AGES, allowance)
+        assert (result.p, result.method) == (fisher.fisher(AGES), FISHER)
         assert allowance.remaining == association.MAX_STEPS - fisher.cost(AGES)
 
     def test_what_is_small_is_exact_though_nothing_is_left(self):
@@ -198,16 +198,16 @@ class TestWithinABudget:
         assert association_test(small, WorkBudget(0)).method == FISHER
 
     def test_beyond_it_a_table_of_large_counts_is_tested_by_chi_square_and_says_so(self):
-        found = association_test(AGES, WorkBudget(0))
-        assert (found.p, found.method) == (pearson(AGES).p, CHI_SQUARE)
+        result = association_test(AGES, WorkBudget(0))
+        assert (result.p, result.method) == (pearson(AGES).p, CHI_SQUARE)
         large = [[40_000 + i * j for j in range(10)] for i in range(3)]
         assert association_test(large, WorkBudget()).method == CHI_SQUARE
 
     def test_beyond_it_a_table_of_small_counts_is_drawn_with_its_error(self):
         sparse = dealt((20,) * 5, (20,) * 5)
-        found = association_test(sparse, WorkBudget())
-        assert found.method == MONTE_CARLO
-        assert found == association_test(sparse, WorkBudget())
+        result = association_test(sparse, WorkBudget())
+        assert result.method == MONTE_CARLO
+        assert result == association_test(sparse, WorkBudget())
 
     def test_with_no_time_left_there_is_no_p_value_and_the_method_says_why(self):
         sparse = dealt((20,) * 5, (20,) * 5)
@@ -227,29 +227,29 @@ class TestWithinABudget:
     @pytest.mark.parametrize("known", [False, True], ids=["at first", "known from before"])
     def test_many_tests_together_take_no_more_than_a_budget(self, known, monkeypatch):
         """Count what is really done: steps of exact tests, and what is drawn."""
-        done: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         exact, drawn = fisher.fisher, sampling.monte_carlo_p
         for name in ("_exact", "_sampled", "_cost"):
             getattr(association, name).cache_clear()
 
         def counted(table: Table) -> Fraction:
-            done["steps"] += fisher.cost(table)
+            counts["steps"] += fisher.cost(table)
             return exact(table)
 
         def counted_draws(table: Table) -> Fraction:
-            done["steps"] += sampling.cost(table)
+            counts["steps"] += sampling.cost(table)
             return drawn(table)
 
         monkeypatch.setattr(fisher, "fisher", counted)
         monkeypatch.setattr(sampling, "monte_carlo_p", counted_draws)
         near = [[[250 + i, 250 - i], [240, 260], [255, 245]] for i in range(60)]
         sparse = [dealt((20,) * 5, (20,) * 5, seed) for seed in range(20)]
-        wanted = [*near, *sparse, *near]
+        items = [*near, *sparse, *near]
         methods = []
         for _ in range(1 + known):
             allowance = WorkBudget()
-            methods.append([association_test(each, allowance).method for each in wanted])
-        assert done["steps"] <= association.MAX_STEPS + len(wanted) * association.ALWAYS_ALLOWED
+            methods.append([association_test(item, allowance).method for item in items])
+        assert counts["steps"] <= association.MAX_STEPS + len(items) * association.ALWAYS_ALLOWED
         assert {FISHER, CHI_SQUARE, NONE} <= set(methods[0])
         assert methods[0] == methods[-1]  # what is known from before does not decide
 
@@ -268,23 +268,23 @@ class TestMonteCarlo:
     def test_tables_are_drawn_as_often_as_they_are_likely(self):
         """One cell of many draws against the hypergeometric distribution, by chi-square."""
         numbers = sampling._numbers(b"draws")
-        for row, others, wanted in ((9, 14, 8), (40, 3, 20), (3, 400, 50)):
-            seen = Counter(sampling._taken(row, others, wanted, numbers) for _ in range(20_000))
-            chances = stats.hypergeom(row + others, row, wanted)
-            expected = {k: 20_000 * chances.pmf(k) for k in range(wanted + 1)}
-            kept = [k for k, each in expected.items() if each >= 5]
-            rest = 20_000 - sum(expected[k] for k in kept)
-            distance = sum((seen[k] - expected[k]) ** 2 / expected[k] for k in kept)
-            if rest >= 5:
-                left = 20_000 - sum(seen[k] for k in kept)
-                distance += (left - rest) ** 2 / rest
-            assert stats.chi2.sf(distance, len(kept) - 1) > 0.001
+        for row, others, result in ((9, 14, 8), (40, 3, 20), (3, 400, 50)):
+            counts = Counter(sampling._taken(row, others, result, numbers) for _ in range(20_000))
+            chances = stats.hypergeom(row + others, row, result)
+            expected = {k: 20_000 * chances.pmf(k) for k in range(result + 1)}
+            items = [k for k, item in expected.items() if item >= 5]
+            total = 20_000 - sum(expected[k] for k in items)
+            distance = sum((counts[k] - expected[k]) ** 2 / expected[k] for k in items)
+            if total >= 5:
+                outcome = 20_000 - sum(counts[k] for k in items)
+                distance += (outcome - total) ** 2 / total
+            assert stats.chi2.sf(distance, len(items) - 1) > 0.001
 
     def test_the_numbers_are_even_and_the_same_for_the_same_table(self):
-        first, again, other = (
+        first, again, result = (
             list(itertools.islice(sampling._numbers(seed), 10_000)) for seed in (b"a", b"a", b"b")
         )
-        assert first == again != other
+        assert first == again != result
         assert stats.kstest(first, "uniform").pvalue > 0.001
         assert 0 <= min(first) <= max(first) < 1
 
@@ -301,15 +301,15 @@ def test_one_reading_of_a_table_shares_one_budget_among_its_rows_and_prints_how(
         name, arm, sex = f"S-{i}", i % 2, i % 3 > 0
         entries += [enrolment(subject=name, sex="FM"[sex]), randomised("ab"[arm], name)]
         counts[arm][sex] += 1
-    needed = fisher.cost([*counts, [sum(each) for each in zip(*counts, strict=True)]])
+    needed = fisher.cost([*counts, [sum(pair) for pair in zip(*counts, strict=True)]])
     assert needed > association.ALWAYS_ALLOWED
     defined = parallel(rows, columns)
     sums = builders.sums_of(defined, builders.subjects(entries))
-    for left, methods in (
+    for result, methods in (
         (needed * 2, [FISHER, FISHER, CHI_SQUARE]),
         (needed - 1, [CHI_SQUARE] * 3),
     ):
-        monkeypatch.setattr(WorkBudget.__init__, "__defaults__", (left,))
+        monkeypatch.setattr(WorkBudget.__init__, "__defaults__", (result,))
         for _ in range(2):  # each reading has its own
             (grid,) = report.tables(defined, sums)
             assert [builders.cell(grid, row["id"], "p").method for row in rows] == methods

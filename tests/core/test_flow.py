@@ -66,17 +66,17 @@ class TestTmb301:
                 reason = str(ends["discontinued"]).capitalize()
                 if treated:
                     reasons[reason] = reasons.get(reason, 0) + 1
-        found = flow(tmb301(), builders.feed()[:lines])
-        assert {name: counts(found)[name] for name in expected} == expected
-        assert dict(boxes(found)["discontinued"].reasons) == reasons
-        assert {name: counts(found)[name] for name in ("assessed", "excluded")} == {
+        result = flow(tmb301(), builders.feed()[:lines])
+        assert {name: counts(result)[name] for name in expected} == expected
+        assert dict(boxes(result)["discontinued"].reasons) == reasons
+        assert {name: counts(result)[name] for name in ("assessed", "excluded")} == {
             "assessed": None,
             "excluded": None,
         }
 
     def test_at_the_end_it_is_the_flow_that_was_published(self):
-        found = counts(flow(tmb301(), builders.feed()))
-        assert found == {
+        result = counts(flow(tmb301(), builders.feed()))
+        assert result == {
             "assessed": None, "excluded": None, "enrolled": 40, "not-treated": 0, "treated": 40,
             "day-14": 40, "regimen": 40, "discontinued": 9, "ongoing": 0, "completed": 31,
             "analysed": 40, "safety": 40,
@@ -84,11 +84,11 @@ class TestTmb301:
 
     @pytest.mark.parametrize("lines", range(0, 2226, 97))
     def test_the_feed_adds_up_at_every_moment_at_which_all_are_enrolled(self, lines):
-        found = flow(tmb301(), builders.feed()[:lines])
-        here = counts(found)
-        parts = [here[name] or 0 for name in ("completed", "discontinued", "not-treated",
+        result = flow(tmb301(), builders.feed()[:lines])
+        outcome = counts(result)
+        parts = [outcome[name] or 0 for name in ("completed", "discontinued", "not-treated",
                                               "ongoing")]  # fmt: skip
-        assert (found.discrepancies == ()) == (here["enrolled"] == sum(parts))
+        assert (result.discrepancies == ()) == (outcome["enrolled"] == sum(parts))
 
     def test_the_reasons_of_a_box_add_up_to_it(self):
         box = boxes(flow(tmb301(), builders.feed()))["discontinued"]
@@ -100,8 +100,8 @@ class TestTmb301:
 
     def test_the_assessed_are_the_excluded_and_the_enrolled(self):
         screened = entry("subject.screened", date="2015-05-20")
-        found = flow(tmb301(), [screened, enrolment(), enrolment(subject="S-2")])
-        assert any("Assessed" in text for text in found.discrepancies)
+        result = flow(tmb301(), [screened, enrolment(), enrolment(subject="S-2")])
+        assert any("Assessed" in text for text in result.discrepancies)
 
 
 class TestBoxes:
@@ -128,10 +128,10 @@ class TestBoxes:
             assert (box.n, box.reasons) == (1, (("WITHDRAWAL BY SUBJECT", 1),))
 
     def test_a_record_without_a_reason_hides_none(self):
-        left = disposition(20, reason="LOST TO FOLLOW-UP")
+        result = disposition(20, reason="LOST TO FOLLOW-UP")
         completed = disposition(30, "completed", record="AGAIN")
         earlier = disposition(10, "completed", record="BEFORE")
-        for entries in ([left, completed], [earlier, left], [earlier, left, completed]):
+        for entries in ([result, completed], [earlier, result], [earlier, result, completed]):
             box = boxes(flow(tiny(), [enrolment(), *entries]))["left"]
             assert (box.n, box.reasons) == (1, (("LOST TO FOLLOW-UP", 1),))
         none = boxes(flow(tiny(), [enrolment(), completed]))["left"]
@@ -151,8 +151,8 @@ class TestBoxes:
 
     def test_reasons_alike_for_long_stay_apart_and_are_seen_to_be_cut(self):
         texts = ["The subject " + "moved far away " * 20 + ending for ending in ("twice", "once")]
-        entries = [each for i, text in enumerate(texts)
-                   for each in (enrolment(subject=f"S-{i}"),
+        entries = [item for i, text in enumerate(texts)
+                   for item in (enrolment(subject=f"S-{i}"),
                                 disposition(20, subject=f"S-{i}", reason=text))]  # fmt: skip
         reasons = boxes(flow(tiny(), entries))["left"].reasons
         assert [n for _, n in reasons] == [1, 1]
@@ -167,18 +167,18 @@ class TestBoxes:
         text = "Reason " * 30
         defined = deepcopy(TINY["flow"])
         defined["stages"][1]["side"][0]["reasons"]["values"] = [{"value": text, "label": "Long"}]
-        found = flow(tiny(flow=defined), [enrolment(), disposition(20, reason=text)])
-        assert boxes(found)["left"].reasons == (("Long", 1),)
+        result = flow(tiny(flow=defined), [enrolment(), disposition(20, reason=text)])
+        assert boxes(result)["left"].reasons == (("Long", 1),)
 
     def test_a_reason_that_was_not_reported_says_so(self):
         entries = [enrolment(), disposition(20, "completed")]
         assert boxes(flow(tiny(), entries))["left"].reasons == (("Reason not reported", 1),)
 
     def test_reasons_can_be_limited_to_the_records_that_count(self):
-        left = TINY["flow"]["stages"][1]
-        side = {**left["side"][0]}
+        stage = TINY["flow"]["stages"][1]
+        side = {**stage["side"][0]}
         side["reasons"] = side["reasons"] | {"where": {"of": "study"}}
-        stages = [{**left, "side": [side]}]
+        stages = [{**stage, "side": [side]}]
         study = tiny(flow={**TINY["flow"], "stages": stages, "identities": []})
         entries = [
             enrolment(),
@@ -197,8 +197,8 @@ class TestIdentities:
         assert flow(tiny(), [enrolment()]).discrepancies == (
             "Enrolled (1) is not Treated + Left (0)",
         )
-        both = [enrolment(), dose(), disposition(20)]
-        assert flow(tiny(), both).discrepancies == ("Enrolled (1) is not Treated + Left (2)",)
+        enrolments = [enrolment(), dose(), disposition(20)]
+        assert flow(tiny(), enrolments).discrepancies == ("Enrolled (1) is not Treated + Left (2)",)
 
     def test_the_design_is_the_definition_s(self):
         assert flow(tiny(), []).design == "single group"
@@ -208,9 +208,9 @@ class TestIdentities:
 
 def flow_of(**parts: Any) -> dict[str, Any]:
     """Give the tiny study's flow with parts added to it and, by `left`, to the box of who left."""
-    left = parts.pop("left", {})
+    result = parts.pop("left", {})
     screening, enrolled, treatment = TINY["flow"]["stages"]
-    side = [{**enrolled["side"][0], **left}]
+    side = [{**enrolled["side"][0], **result}]
     return {**TINY["flow"], "stages": [screening, {**enrolled, "side": side}, treatment], **parts}
 
 
@@ -237,18 +237,18 @@ class TestZeroCounts:
         assert box.reasons == (("Death", 0), ("MOVED", 1))
 
     def test_a_box_may_say_otherwise_than_its_flow(self):
-        asked = flow_of(zero_counts=True, left={"zero_counts": False})
-        assert not self.left(tiny(flow=asked), *self.TREATED).shown
+        result = flow_of(zero_counts=True, left={"zero_counts": False})
+        assert not self.left(tiny(flow=result), *self.TREATED).shown
 
     def test_what_was_not_reported_is_shown_without_reasons(self):
-        asked = flow_of(zero_counts=True, left={"absent": "not reported"})
-        box = self.left(tiny(flow=asked), *self.TREATED)
+        result = flow_of(zero_counts=True, left={"absent": "not reported"})
+        box = self.left(tiny(flow=result), *self.TREATED)
         assert (box.n, box.shown, box.reasons) == (None, True, ())
 
     def test_the_identity_of_a_box_that_is_not_shown_is_checked(self):
-        found = flow(tiny(), [enrolment()])
-        assert not boxes(found)["left"].shown
-        assert found.discrepancies == ("Enrolled (1) is not Treated + Left (0)",)
+        result = flow(tiny(), [enrolment()])
+        assert not boxes(result)["left"].shown
+        assert result.discrepancies == ("Enrolled (1) is not Treated + Left (0)",)
 
     def test_of_arms_all_are_shown_where_one_has_somebody(self):
         stages = flow_of()["stages"]
@@ -258,8 +258,8 @@ class TestZeroCounts:
         entries = [enrolment(), randomised("a"), enrolment(subject="S-2"), randomised("b", "S-2")]
         assert [box.shown for box in flow(study, entries).stages[1].side] == [False, False]
         entries.append(disposition(20))
-        found = flow(study, entries).stages[1]
-        assert [(box.arm, box.n, box.shown) for box in found.side] == [
+        stage = flow(study, entries).stages[1]
+        assert [(box.arm, box.n, box.shown) for box in stage.side] == [
             ("Drug", 1, True), ("Placebo", 0, True),
         ]  # fmt: skip
-        assert found.visible_side == found.side
+        assert stage.visible_side == stage.side

@@ -43,7 +43,9 @@ TINY_HISTORY = (
 
 
 def digest_of(defined: Study, entries: Iterable[Entry]) -> str:
-    shares = {each.id: report.contribute(defined, each) for each in builders.subjects(entries)}
+    shares = {
+        subject.id: report.contribute(defined, subject) for subject in builders.subjects(entries)
+    }
     return hashlib.sha256(canonical(shares).encode()).hexdigest()
 
 
@@ -53,7 +55,7 @@ def current() -> dict[str, dict[str, object]]:
         name: {
             "contribution_version": study.CONTRIBUTION_VERSION,
             "definition": defined.digest,
-            "events": hashlib.sha256(b"".join(each.digest for each in entries)).hexdigest(),
+            "events": hashlib.sha256(b"".join(entry.digest for entry in entries)).hexdigest(),
             "shares": digest_of(defined, entries),
         }
         for name, defined, entries in (
@@ -91,16 +93,16 @@ def test_a_changed_share_demands_a_new_version():
 
 
 def test_one_cell_more_is_another_digest():
-    whole = digest_of(tiny(), TINY_HISTORY)
-    assert digest_of(tiny(), TINY_HISTORY[:-1]) != whole
-    assert digest_of(tiny(), TINY_HISTORY[::-1]) == whole
+    result = digest_of(tiny(), TINY_HISTORY)
+    assert digest_of(tiny(), TINY_HISTORY[:-1]) != result
+    assert digest_of(tiny(), TINY_HISTORY[::-1]) == result
 
 
 def test_the_small_history_reaches_every_table_and_the_flow():
     sums = builders.sums_of(tiny(), builders.subjects(TINY_HISTORY))
     assert {"study", "flow#0"} <= sums.keys()
     for grid in report.tables(tiny(), sums):
-        counts = [each.get("n") for row in grid.rows for each in row.cells]
+        counts = [cell.get("n") for row in grid.rows for cell in row.cells]
         assert any(n is not None and n.raw for n in counts), grid.id
 
 

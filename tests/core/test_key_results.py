@@ -53,16 +53,16 @@ def new(study: Study, *entries: Entry) -> KeyResult:
 
 
 class TestTmb301:
-    @pytest.mark.parametrize("published", PUBLISHED, ids=lambda each: each["id"])
+    @pytest.mark.parametrize("published", PUBLISHED, ids=lambda item: item["id"])
     def test_a_key_result_is_printed_as_it_was_published(self, published):
         assert of_tmb301()[published["id"]].text == published["text"]
 
     def test_every_key_result_was_published_and_every_published_one_is_a_key_result(self):
-        assert list(of_tmb301()) == [each["id"] for each in PUBLISHED]
+        assert list(of_tmb301()) == [item["id"] for item in PUBLISHED]
         assert len(PUBLISHED) == 30
 
     def test_every_key_result_says_how_many_of_how_many(self):
-        counted = {name: each for name, each in of_tmb301().items() if each.N is not None}
+        counted = {name: item for name, item in of_tmb301().items() if item.N is not None}
         sizes = {name: key_result.N for name, key_result in counted.items() if key_result.N != 40}
         assert sizes == {"week25-below-50-completers": 31}
         described = of_tmb301().keys() - counted.keys()
@@ -75,12 +75,12 @@ class TestTmb301:
         assert of_tmb301()["week25-mean-decrease-below-50"].n == 17
 
     def test_what_was_imputed_is_said(self):
-        said = {
+        values = {
             name: (key_result.observed, key_result.imputed)
             for name, key_result in of_tmb301().items()
             if key_result.observed is not None
         }
-        assert said == {"week25-mean-decrease": (31, 9), "week25-median-decrease": (31, 9)}
+        assert values == {"week25-mean-decrease": (31, 9), "week25-median-decrease": (31, 9)}
 
     def test_the_primary_end_point_has_its_exact_interval_and_p_value(self):
         primary, p = of_tmb301()["primary-responders"], of_tmb301()["primary-p"]
@@ -118,8 +118,8 @@ class TestTmb301:
         (pairs,) = (row for row in report.compiled(tmb301()).tables["14.2.1"].rows
                     if isinstance(row, PairsRow))  # fmt: skip
         sums[pairs.sums][f"{pairs.index}.b"] = 40_000  # who responded on day 14 only
-        found = {each.id: each for each in report.summary(tmb301(), sums)}["primary-p"]
-        assert (found.text, found.value[:4]) == ("<0.001", "0.00")
+        primary_p = {item.id: item for item in report.summary(tmb301(), sums)}["primary-p"]
+        assert (primary_p.text, primary_p.value[:4]) == ("<0.001", "0.00")
 
 
 class TestShown:
@@ -220,13 +220,13 @@ def key_result_of(show: str, row: str, column: str, compared: Any) -> list[str]:
     """Give the faults of a key result of some row and column, its pointer before each."""
     key_result = {"id": "new", "label": "New", "show": show}
     key_result["source"] = {"table": "t", "row": row, "column": column}
-    more = {"key_results": [key_result], "conditions": CONDITIONS}
-    more["times"] = {"to-death": DEATH}
+    values = {"key_results": [key_result], "conditions": CONDITIONS}
+    values["times"] = {"to-death": DEATH}
     try:
         columns = [*PAIR, {"id": "p", "label": "P", "compare": ["a", "b"], **compared}]
-        checking.check_definition(parallel(ROWS, columns, **more))
+        checking.check_definition(parallel(ROWS, columns, **values))
     except Rejected as rejected:
-        return [f"{each.pointer} {each.detail}" for each in rejected.faults]
+        return [f"{fault.pointer} {fault.detail}" for fault in rejected.faults]
     return []
 
 
@@ -302,8 +302,8 @@ class TestWhatACellHas:
         key_result["source"] = {"table": "t", "row": "row/Headache", "column": "all"}
         columns = [{"id": "all", "label": "All", "set": "enrolled"}]
         study = parallel([{"terms": terms}], columns, key_results=[key_result])
-        one = [enrolment(), adverse_event(), coding()]
-        two = [*one, enrolment(subject="S-2")]
+        enrolments = [enrolment(), adverse_event(), coding()]
+        two = [*enrolments, enrolment(subject="S-2")]
         assert (new(study, *two).text, new(study, *two).n) == ("1 (50%)", 1)
         three = new(study, *two, enrolment(subject="S-3"))
         assert (three.text, three.value, three.n, three.N) == ("below 50 %", None, None, 3)

@@ -87,8 +87,8 @@ def test_every_pair_of_days_that_the_dates_can_mean_is_considered(
         )
     data = {"start": start, "end": end, "ongoing": ongoing}
     span = Span.of({name: value for name, value in data.items() if value is not None})
-    found = is_prior(defined, span, FIRST), is_concomitant(defined, span, FIRST, last_dose)
-    assert found == expected
+    priors = is_prior(defined, span, FIRST), is_concomitant(defined, span, FIRST, last_dose)
+    assert priors == expected
 
 
 def taken(record: str = "CM-1", **data: Any) -> Entry:
@@ -96,9 +96,9 @@ def taken(record: str = "CM-1", **data: Any) -> Entry:
 
 
 def coded(name: str, *codes: str, medication: str = "CM-1", **data: Any) -> Entry:
-    given = {"record": f"C-{medication}", "medication": medication, "preferred_name": name}
-    given |= {"dictionary": "WHODrug", "version": "2015.1"}
-    return entry("conmed.coded", **(given | {"atc": [{"code": code} for code in codes]} | data))
+    values = {"record": f"C-{medication}", "medication": medication, "preferred_name": name}
+    values |= {"dictionary": "WHODrug", "version": "2015.1"}
+    return entry("conmed.coded", **(values | {"atc": [{"code": code} for code in codes]} | data))
 
 
 CONDITIONS = {
@@ -214,8 +214,8 @@ class TestClasses:
 
     def levels(self, row: str, **medications: Any) -> dict[str, str]:
         grid = builders.tables_of(study(**medications), self.HISTORY)["t"]
-        return {each.id.removeprefix(f"{row}/"): each.cells[0].get("n").text
-                for each in grid.rows if each.id.startswith(f"{row}/")}  # fmt: skip
+        return {item.id.removeprefix(f"{row}/"): item.cells[0].get("n").text
+                for item in grid.rows if item.id.startswith(f"{row}/")}  # fmt: skip
 
     def test_a_subject_counts_once_in_each_class(self):
         assert self.levels("atc1") == {"B": "1", "N": "1", "Not coded": "1"}
@@ -259,6 +259,6 @@ def test_the_methods_say_how_it_is_told_and_only_where_it_is_used():
 
 
 def test_two_codings_of_one_version_that_differ_are_a_discrepancy():
-    one, other = coded("A", "A10", record="C1"), coded("B", "A10", record="C2")
-    found = builders.derive(*DOSED, taken(**SINCE), one, other, study=study()).undecided
-    assert [(each.name, each.records) for each in found] == [("conmed.coded", ("C1", "C2"))]
+    result, outcome = coded("A", "A10", record="C1"), coded("B", "A10", record="C2")
+    value = builders.derive(*DOSED, taken(**SINCE), result, outcome, study=study()).undecided
+    assert [(item.name, item.records) for item in value] == [("conmed.coded", ("C1", "C2"))]

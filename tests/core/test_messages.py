@@ -40,8 +40,8 @@ def pointers(rejected: Rejected) -> list[str]:
 
 
 def posted(kind: str = "dose.administered", **data: Any) -> str:
-    given: dict[str, Any] = {"start": "2015-06-08T11:00", "amount": 800, "unit": "mg"}
-    return json.dumps(event(kind, **(given | data)))
+    values: dict[str, Any] = {"start": "2015-06-08T11:00", "amount": 800, "unit": "mg"}
+    return json.dumps(event(kind, **(values | data)))
 
 
 def with_token(token: str) -> str:
@@ -50,7 +50,7 @@ def with_token(token: str) -> str:
 
 
 class TestWrongLines:
-    @pytest.mark.parametrize("expected", EXPECTED, ids=lambda each: each["what"])
+    @pytest.mark.parametrize("expected", EXPECTED, ids=lambda item: item["what"])
     def test_a_line_wrong_in_its_shape_is_refused_at_its_place(self, expected):
         body = WRONG[expected["line"] - 1]
         if expected["line"] not in OF_SHAPE:
@@ -64,8 +64,8 @@ class TestWrongLines:
             assert rejected.detail.endswith(f"at {expected['place']}")
 
     def test_nan_is_named_with_its_line_and_column(self):
-        at = WRONG[19].index("NaN") + 1
-        assert refused(WRONG[19]).detail == f"NaN is not a JSON value at line 1 column {at}"
+        index = WRONG[19].index("NaN") + 1
+        assert refused(WRONG[19]).detail == f"NaN is not a JSON value at line 1 column {index}"
 
 
 class TestJson:
@@ -284,19 +284,19 @@ class TestBatches:
 class TestDigest:
     def test_it_ignores_the_order_of_keys_and_the_event_s_id_source_time_and_body(self):
         value = json.loads(posted(lot="L", reason_for_change="why"))
-        other = {
+        values = {
             name: value[name] for name in reversed(list(value)) if name not in {"id", "source"}
         }
-        other |= {"id": "another", "source": "urn:another", "time": "2017-01-01T00:00:00+09:00"}
-        other["data"] = {name: value["data"][name] for name in reversed(list(value["data"]))}
-        text = json.dumps(other, indent=3, ensure_ascii=True)
+        values |= {"id": "another", "source": "urn:another", "time": "2017-01-01T00:00:00+09:00"}
+        values["data"] = {name: value["data"][name] for name in reversed(list(value["data"]))}
+        text = json.dumps(values, indent=3, ensure_ascii=True)
         assert read(text).digest == read(value).digest
 
     def test_the_order_of_keys_inside_a_field_does_not_count_either(self):
         enrolled = {"date": "2015-06-01", "site": "1"}
-        one = event("subject.enrolled", **enrolled, characteristics={"a": 1, "b": 2})
+        result = event("subject.enrolled", **enrolled, characteristics={"a": 1, "b": 2})
         two = event("subject.enrolled", **enrolled, characteristics={"b": 2, "a": 1})
-        assert read(one).digest == read(two).digest
+        assert read(result).digest == read(two).digest
 
     @pytest.mark.parametrize(
         ("alike", "other"),
@@ -327,13 +327,13 @@ class TestDigest:
         assert read(posted(**change)).digest != read(posted()).digest
 
     def test_the_order_of_a_list_is_content(self):
-        one = posted("regimen.started", date="2015-06-01", regimen="r", agents=["a", "b"])
-        with_fields = json.loads(one)
+        result = posted("regimen.started", date="2015-06-01", regimen="r", agents=["a", "b"])
+        with_fields = json.loads(result)
         for name in ("start", "amount", "unit"):
             del with_fields["data"][name]
-        other = json.loads(json.dumps(with_fields))
-        other["data"]["agents"] = ["b", "a"]
-        assert read(with_fields).digest != read(other).digest
+        document = json.loads(json.dumps(with_fields))
+        document["data"]["agents"] = ["b", "a"]
+        assert read(with_fields).digest != read(document).digest
 
     def test_what_is_left_out_counts_as_its_default(self):
         assert read(posted(action="record")).digest == read(posted()).digest

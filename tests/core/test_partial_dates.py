@@ -55,20 +55,20 @@ def here(at: int = 10) -> list[Entry]:
 
 def time_of(time: dict[str, Any], *entries: Entry, until: str | None = None) -> Any:
     study = parallel(times={"new": time})
-    state, at = fold_all("S-1", entries), None
+    state, earliest = fold_all("S-1", entries), None
     if until is not None:
-        at = dates.earliest(until)
-        state = cutoff.records_until(state, at)
-    found = report.compiled(study).rules.time("new", "")(Derivation(study, state, at))
-    return found and (found.days, found.event, found.undated)
+        earliest = dates.earliest(until)
+        state = cutoff.records_until(state, earliest)
+    result = report.compiled(study).rules.time("new", "")(Derivation(study, state, earliest))
+    return result and (result.days, result.event, result.undated)
 
 
 def listed(*entries: Entry) -> tuple[Any, ...]:
     columns = [{"id": name, "label": name, "source": source, "kind": "date"}
                for name, source in (("AESTDTC", "onset"), ("AEENDTC", "end"))]  # fmt: skip
-    one = {"id": "L", "title": "L", "population": "All", "records": "adverse-event.reported",
+    values = {"id": "L", "title": "L", "population": "All", "records": "adverse-event.reported",
            "columns": columns}  # fmt: skip
-    (row,) = rows_of(listings_of(tiny(listings=[one]), entries)["L"])
+    (row,) = rows_of(listings_of(tiny(listings=[values]), entries)["L"])
     return tuple(row[name] for name in ("AESTDT", "AESTDTF", "AESTDY", "AEENDT", "AEENDTF"))
 
 
@@ -140,20 +140,20 @@ class TestDeaths:
         ],
     )
     def test_it_is_not_before_the_last_day_seen_alive(self, died, last, days):
-        left = disposition(70)
-        assert time_of(OS, *here(last), death(died), left) == (days, True, False)
+        result = disposition(70)
+        assert time_of(OS, *here(last), death(died), result) == (days, True, False)
         study = parallel(measures={"new": {"days": {"start": "randomisation", "end": "death"}}})
-        assert measured("new", *here(last), death(died), left, study=study) == days
+        assert measured("new", *here(last), death(died), result, study=study) == days
 
     def test_the_published_case_counts_both(self):
-        one = [enrolment(subject="P1"), randomised("a", "P1", at=0), dose(0, subject="P1"),
+        enrolments = [enrolment(subject="P1"), randomised("a", "P1", at=0), dose(0, subject="P1"),
                viral_load(39, 100, subject="P1"), death("2015-07", "P1"),
                disposition(50, subject="P1")]  # fmt: skip
         two = [enrolment(subject="P2"), randomised("a", "P2", at=0), dose(0, subject="P2"),
                viral_load(100, 100, subject="P2"), death("2015", "P2"),
                disposition(141, subject="P2")]  # fmt: skip
         ended = OS | {"censored": [{"recorded": "disposition.recorded", "where": {"of": "study"}}]}
-        grid = table_of([*one, *two], {"survival": {"time": "os"}}, times={"os": ended})
+        grid = table_of([*enrolments, *two], {"survival": {"time": "os"}}, times={"os": ended})
         assert raws(grid, "row", "n")["a"] == 2
 
     def test_a_death_before_the_start_is_no_event(self):
@@ -194,8 +194,8 @@ class TestTimes:
         assert time_of(last, *entries) == (23, True, False)
 
     def test_nor_does_a_censoring_or_a_result(self):
-        seen = {"recorded": "visit.recorded"}
-        ends = OS | {"censored": [seen]}
+        values = {"recorded": "visit.recorded"}
+        ends = OS | {"censored": [values]}
         assert time_of(ends, *here(10), contact(1), contact(20)) == (8, False, False)
         low = OS | {"start": {"recorded": "regimen.started"},
                     "events": [{"parameter": "viral-load", "below": 50}]}  # fmt: skip
@@ -232,10 +232,10 @@ class TestTimes:
 
     def test_the_table_says_of_how_many(self):
         people = [
-            each
+            item
             for name, event in (("S-1", adverse_event(None, subject="S-1")),
                                 ("S-2", adverse_event(20, subject="S-2")))
-            for each in (enrolment(subject=name), randomised("a", name, at=3),
+            for item in (enrolment(subject=name), randomised("a", name, at=3),
                          dose(7, subject=name), contact(30, name), event)
         ]  # fmt: skip
         rows = ({"survival": {"time": "ae"}}, {"id": "rate", "incidence": {"filter": {}}},
@@ -245,8 +245,8 @@ class TestTimes:
         for row in ("row", "rate"):
             assert (statistic(grid, row, "a", "n"), statistic(grid, row, "a", "undated")) == (1, 1)
             assert statistic(grid, row, "b", "undated") is None
-        said = "Row: events without a known date are not counted. Subjects: Drug 1, Total 1."
-        assert grid.footnotes == (said,)
+        text = "Row: events without a known date are not counted. Subjects: Drug 1, Total 1."
+        assert grid.footnotes == (text,)
         assert table_of(people[5:], *rows, times={"ae": RECORDED}).footnotes == ()
 
 
@@ -297,14 +297,14 @@ class TestPeriods:
 class TestKindsWithoutADate:
     @pytest.mark.parametrize("kind", ["adverse-event.coded", "subject.superseded"])
     def test_they_are_refused_as_dates(self, kind):
-        wanted = {"recorded": kind}
+        values = {"recorded": kind}
         for part, path in (
-            ({"times": {"new": OS | {"events": [wanted]}}}, "/times/new/events/0/recorded"),
-            ({"times": {"new": OS | {"start": wanted}}}, "/times/new/start/recorded"),
-            ({"times": {"new": OS | {"censored": [wanted]}}}, "/times/new/censored/0/recorded"),
-            ({"measures": {"new": {"days": {"start": "enrolment", "end": wanted}}}},
+            ({"times": {"new": OS | {"events": [values]}}}, "/times/new/events/0/recorded"),
+            ({"times": {"new": OS | {"start": values}}}, "/times/new/start/recorded"),
+            ({"times": {"new": OS | {"censored": [values]}}}, "/times/new/censored/0/recorded"),
+            ({"measures": {"new": {"days": {"start": "enrolment", "end": values}}}},
              "/measures/new/days/end/recorded"),
-            ({"conditions": {"new": wanted | {"period": "control"}}}, "/conditions/new/recorded"),
+            ({"conditions": {"new": values | {"period": "control"}}}, "/conditions/new/recorded"),
         ):  # fmt: skip
             with pytest.raises(Rejected) as caught:
                 checking.check_definition(parallel(**part))
@@ -312,31 +312,31 @@ class TestKindsWithoutADate:
             assert (fault.pointer, "without a date" in fault.detail) == (path, True)
 
     def test_and_what_to_write_instead_is_said(self):
-        wanted = {"recorded": "adverse-event.coded", "where": {"pt": "Headache"}}
+        values = {"recorded": "adverse-event.coded", "where": {"pt": "Headache"}}
         with pytest.raises(Rejected) as caught:
-            checking.check_definition(parallel(times={"new": OS | {"events": [wanted]}}))
+            checking.check_definition(parallel(times={"new": OS | {"events": [values]}}))
         assert "write `adverse_event`" in caught.value.faults[0].detail
 
     def test_a_group_of_terms_that_is_none_is_refused_in_a_date(self):
-        wanted = {"adverse_event": {"groups": ["Rashes"]}}
+        values = {"adverse_event": {"groups": ["Rashes"]}}
         with pytest.raises(Rejected) as caught:
-            checking.check_definition(parallel(times={"new": OS | {"events": [wanted]}}))
+            checking.check_definition(parallel(times={"new": OS | {"events": [values]}}))
         assert caught.value.faults[0].pointer == "/times/new/events/0/adverse_event/groups/0"
 
     def test_without_a_blind_a_date_by_treatment_is_hidden(self):
-        wanted = OS | {"events": [{"adverse_event": {"treatment": "drug"}}]}
+        result = OS | {"events": [{"adverse_event": {"treatment": "drug"}}]}
         study = parallel([{"survival": {"time": "new"}}, {"id": "n", "count": "enrolled"}],
-                         times={"new": wanted}, blinded=True)  # fmt: skip
+                         times={"new": result}, blinded=True)  # fmt: skip
         checking.check_definition(study)
         assert "new" not in study.open.definition.times
         assert [row.id for row in study.open.definition.tables[0].rows] == ["n"]
 
 
 def test_a_visit_may_have_a_time():
-    seen = {"record": "V", "visit": "day-0", "date": day(0, "09:30")}
-    acceptance.check_acceptable(tiny(), entry("visit.recorded", **seen))
+    values = {"record": "V", "visit": "day-0", "date": day(0, "09:30")}
+    acceptance.check_acceptable(tiny(), entry("visit.recorded", **values))
     with pytest.raises(Rejected):
-        read({**_event(seen), "data": {"revision": 1, **seen, "date": day(0, "25:00")}})
+        read({**_event(values), "data": {"revision": 1, **values, "date": day(0, "25:00")}})
 
 
 def _event(data: dict[str, Any]) -> dict[str, Any]:
@@ -361,17 +361,17 @@ def test_whatever_is_known_a_date_counts_as_a_day_that_it_can_mean(onset, end, d
         records["death.reported"] = [Record("death.reported", "D", 1, void=False,
                                             data={"date": died})]  # fmt: skip
     if first is not None:
-        given = Record("dose.administered", "X", 1, void=False, data={"start": day(first)})
-        records["dose.administered"] = [given]
-    known = Imputation(records)
+        record = Record("dose.administered", "X", 1, void=False, data={"start": day(first)})
+        records["dose.administered"] = [record]
+    imputation = Imputation(records)
     for kind, field, text in (("adverse-event.reported", "onset", onset),
                               ("adverse-event.reported", "end", end),
                               ("death.reported", "date", died)):  # fmt: skip
-        found = known.dated(kind, field, {**data, "date": died})
-        assert (found is None) == (text is None)
-        if text is not None and found is not None:
-            assert dates.earliest(text) <= found.day <= found.latest <= dates.latest(text)
-    began, ended = (known.dated(event.kind, field, data) for field in ("onset", "end"))
+        result = imputation.dated(kind, field, {**data, "date": died})
+        assert (result is None) == (text is None)
+        if text is not None and result is not None:
+            assert dates.earliest(text) <= result.day <= result.latest <= dates.latest(text)
+    began, ended = (imputation.dated(event.kind, field, data) for field in ("onset", "end"))
     if began and ended and dates.earliest(onset) <= dates.latest(str(end)):
         assert isinstance(began, Dated)
         assert began.day <= ended.day

@@ -43,18 +43,18 @@ def parameter(**more: Any) -> dict[str, Any]:
 
 
 def result(at: int, text: str, subject: str = "S-1", **more: Any) -> Entry:
-    given = {"record": f"X-{at}", "parameter": "x", "collected": day(at), "unit": "u"}
-    return entry("lab.result.reported", subject, **(given | {"result": text} | more))
+    values = {"record": f"X-{at}", "parameter": "x", "collected": day(at), "unit": "u"}
+    return entry("lab.result.reported", subject, **(values | {"result": text} | more))
 
 
 def seen(*pairs: tuple[str, str]) -> list[Entry]:
     """Give subjects of one arm with a result before and one after their first dose."""
-    found: list[Entry] = []
+    items: list[Entry] = []
     for i, (before, after) in enumerate(pairs):
         name = f"S-{i}"
-        found += [enrolment(subject=name), randomised("a", name), dose(subject=name),
+        items += [enrolment(subject=name), randomised("a", name), dose(subject=name),
                   result(0, before, name), result(35, after, name)]  # fmt: skip
-    return found
+    return items
 
 
 def shown(measure: dict[str, Any], *pairs: tuple[str, str], **more: Any) -> dict[str, str]:
@@ -85,39 +85,39 @@ class TestPrinted:
     def test_order_statistics_are_values_that_somebody_has(self):
         value = {"parameter": "x", "at": "week-5"}
         pairs = [("1", "24.4"), ("1", "27.9"), ("1", "31.8")]
-        found = shown(value, *pairs, places=1, decimals=1)
-        assert found == {"n": "3", "mean": "28.03", "sd": "3.702", "median": "27.90",
+        result = shown(value, *pairs, places=1, decimals=1)
+        assert result == {"n": "3", "mean": "28.03", "sd": "3.702", "median": "27.90",
                          "min": "24.4", "max": "31.8"}  # fmt: skip
         pairs = [("1", "3.9"), ("1", "4.7"), ("1", "5.9")]
-        found = shown(value, *pairs, places=1, order_places=0)
-        assert (found["median"], found["min"], found["max"]) == ("4.70", "3.9", "5.9")
+        result = shown(value, *pairs, places=1, order_places=0)
+        assert (result["median"], result["min"], result["max"]) == ("4.70", "3.9", "5.9")
 
     def test_three_changes_of_less_than_one(self):
         pairs = [("5.0", "4.7"), ("6.1", "5.8"), ("7.2", "6.9")]
-        found = shown(CHANGE, *pairs, places=1, decimals=1)
-        assert [found[name] for name in ("mean", "median", "min", "max")] == [
+        result = shown(CHANGE, *pairs, places=1, decimals=1)
+        assert [result[name] for name in ("mean", "median", "min", "max")] == [
             "-0.30", "-0.30", "-0.3", "-0.3",
         ]  # fmt: skip
 
     def test_what_says_no_places_keeps_the_decimals_that_were_sent(self):
         value = {"parameter": "x", "at": "week-5"}
-        found = shown(value, ("1", "3.4"), ("1", "3.6"), ("1", "3.8"))
-        assert (found["mean"], found["median"]) == ("3.6", "3.6")
-        found = shown(value, ("1", "8.04"), decimals=1)
-        assert (found["mean"], found["max"]) == ("8.04", "8.0")
+        result = shown(value, ("1", "3.4"), ("1", "3.6"), ("1", "3.8"))
+        assert (result["mean"], result["median"]) == ("3.6", "3.6")
+        result = shown(value, ("1", "8.04"), decimals=1)
+        assert (result["mean"], result["max"]) == ("8.04", "8.0")
 
     def test_percent_changes_are_rounded_once(self):
         pairs = [("143", "131"), ("150", "137"), ("201", "181")]
-        found = shown(PERCENT, *pairs)
-        assert (found["median"], found["min"], found["max"]) == ("-8.67", "-10.0", "-8.4")
-        found = shown(PERCENT, pairs[0])
-        assert (found["mean"], found["median"], found["min"]) == ("-8.39", "-8.39", "-8.4")
+        result = shown(PERCENT, *pairs)
+        assert (result["median"], result["min"], result["max"]) == ("-8.67", "-10.0", "-8.4")
+        result = shown(PERCENT, pairs[0])
+        assert (result["mean"], result["median"], result["min"]) == ("-8.39", "-8.39", "-8.4")
 
     def test_a_tie_of_endless_decimals_goes_up(self):
         # Of 33.3..., 33.3..., 33.3... and 0.2 the mean is 25.05.
         pairs = [("3", "4"), ("3", "4"), ("6", "8"), ("1000", "1002")]
-        found = shown(PERCENT, *pairs, statistics=["mean"], decimals_of_row={"mean": 1})
-        assert found["mean"] == "25.1"
+        result = shown(PERCENT, *pairs, statistics=["mean"], decimals_of_row={"mean": 1})
+        assert result["mean"] == "25.1"
         tie, unit = Fraction(2505, 100), Fraction(1, 10**12)
         assert (
             nearest_short_decimal(tie - unit, 12)
@@ -150,17 +150,17 @@ class TestPrinted:
             entries, {"summary": value, "statistics": ["mean"], "decimals": 4},
             parameters=parameter(units={"v": 88.4}, places=2),
             visits=[{"id": "week-5", "label": "W", "day": 36, "window": [36, 42]},
-                    *(each for each in TINY["visits"] if each["id"] != "week-5")],
+                    *(visit for visit in TINY["visits"] if visit["id"] != "week-5")],
         )  # fmt: skip
         assert printed(grid, "row", "a")["mean"] == "110.50000"
 
     @pytest.mark.parametrize(("name", "mean"), [("x", "6.50"), ("y", "0.333"), ("z", "0.671")])
     def test_a_mean_of_two_results_is_one_of_their_values(self, name, mean):
-        visits = [each | ({"choose": "mean"} if each["id"] == "week-5" else {})
-                  for each in TINY["visits"]]  # fmt: skip
-        of = {"y": {"upper_limits_of": "x"}, "z": {"log10_of": "x"}}
+        visits = [visit | ({"choose": "mean"} if visit["id"] == "week-5" else {})
+                  for visit in TINY["visits"]]  # fmt: skip
+        values = {"y": {"upper_limits_of": "x"}, "z": {"log10_of": "x"}}
         parameters = parameter(places=1) | {
-            each: {"label": each, "unit": each} | source for each, source in of.items()
+            result: {"label": result, "unit": result} | source for result, source in values.items()
         }
         entries = [*seen(("1", "2")), result(36, "11.0", "S-0", range_high=33)]
         entries[-2] = result(35, "2.0", "S-0", range_high=6)
@@ -175,17 +175,17 @@ class TestPrinted:
         figure = {"id": "w", "title": "W", "population": "P", "kind": "waterfall",
                  "source": {"table": "t", "row": "row"}, "x_label": "", "y_label": ""}  # fmt: skip
         study = parallel([row], parameters=parameter(), figures=[figure])
-        (found,) = figures(study, sums_of(study, gathered(seen(("143", "131")))))
-        assert found.places == 1
-        assert found.series[0].marks[0].y == "-8.391608391608"
+        (item,) = figures(study, sums_of(study, gathered(seen(("143", "131")))))
+        assert item.places == 1
+        assert item.series[0].marks[0].y == "-8.391608391608"
 
     def test_a_listing_shows_every_digit_and_no_zero_more(self):
         columns = [{"id": "A", "label": "A", "source": "value", "kind": "number"}]
-        one = {"id": "L", "title": "L", "population": "All", "records": "observations:x",
+        values = {"id": "L", "title": "L", "population": "All", "records": "observations:x",
                "columns": columns}  # fmt: skip
-        for more, texts in (({}, ["150", "3.64"]), ({"places": 2}, ["150.00", "3.64"]),
+        for result, texts in (({}, ["150", "3.64"]), ({"places": 2}, ["150.00", "3.64"]),
                             ({"decimals": 1}, ["150.0", "3.64"])):  # fmt: skip
-            study = tiny(listings=[one], parameters=TINY["parameters"] | parameter(**more))
+            study = tiny(listings=[values], parameters=TINY["parameters"] | parameter(**result))
             listing = listings_of(study, seen(("150", "3.64")))["L"]
             assert [str(row["A"]) for row in rows_of(listing)] == texts
 
@@ -194,14 +194,14 @@ class TestRounded:
     VALUE: Mapping[str, Any] = {"parameter": "x", "at": "week-5"}
 
     def test_a_study_may_round_results_before_they_count(self):
-        found = shown(dict(self.VALUE), ("1", "60.55"), ("1", "60.64"), places=1, rounded=True)
-        assert (found["mean"], found["max"]) == ("60.60", "60.6")
+        outcome = shown(dict(self.VALUE), ("1", "60.55"), ("1", "60.64"), places=1, rounded=True)
+        assert (outcome["mean"], outcome["max"]) == ("60.60", "60.6")
         study = tiny(parameters=TINY["parameters"] | parameter(places=1, rounded=True))
         assert faults(study, result(0, "60.5512345")) == []
 
     def test_a_half_of_a_limit_is_rounded_once(self):
-        more: dict[str, Any] = {"places": 1, "rounded": True, "below_quantification": "half"}
-        assert shown(dict(self.VALUE), ("1", "<0.5"), **more)["mean"] == "0.30"
+        values: dict[str, Any] = {"places": 1, "rounded": True, "below_quantification": "half"}
+        assert shown(dict(self.VALUE), ("1", "<0.5"), **values)["mean"] == "0.30"
 
     @pytest.mark.parametrize(
         "wrong", [{"rounded": True}, {"rounded": True, "places": 3, "log10_of": "cd4"}]
@@ -215,35 +215,35 @@ class TestFigures:
 
     def key_result(self, show: str = "mean", **more: Any) -> Any:
         source = {"table": "t", "row": "row", "column": "a"}
-        one = {"id": "f", "label": "F", "show": show, "source": source} | more
+        values = {"id": "f", "label": "F", "show": show, "source": source} | more
         died = {"count": {"recorded": "death.reported"}, "interval": True}
         row = self.ROW if show == "mean" else died
         study = parallel(
             [row],
-            parameters=parameter(places=1), key_results=[one], percent_decimals=1,
+            parameters=parameter(places=1), key_results=[values], percent_decimals=1,
         )  # fmt: skip
         pairs = [("5.0", "4.1"), ("6.1", "5.4"), ("7.2", "6.5")]
-        (found,) = report.summary(
+        (item,) = report.summary(
             study, sums_of(study, gathered([*seen(*pairs), death(subject="S-0")]))
         )
-        return found
+        return item
 
     def test_a_key_result_is_printed_as_its_table_prints_it(self):
-        found = self.key_result()
-        assert (found.text, found.ci_text) == ("-0.77", ("-1.05", "-0.48"))
+        result = self.key_result()
+        assert (result.text, result.ci_text) == ("-0.77", ("-1.05", "-0.48"))
 
     def test_decimals_of_its_own_are_those_of_its_interval_too(self):
         assert (self.key_result(decimals=0).text, self.key_result(decimals=0).ci_text) == (
             "-1",
             ("-1", "0"),
         )
-        found = self.key_result(decimals=3)
-        assert (found.text, found.ci_text) == ("-0.767", ("-1.054", "-0.480"))
+        result = self.key_result(decimals=3)
+        assert (result.text, result.ci_text) == ("-0.767", ("-1.054", "-0.480"))
 
     def test_a_percentage_has_the_decimals_of_its_table(self):
         assert self.key_result("count-percent").text == "1 (33.3%)"
-        found = self.key_result("count-percent", decimals=2)
-        assert (found.text, found.ci_text) == ("1 (33.33%)", ("0.84", "90.57"))
+        result = self.key_result("count-percent", decimals=2)
+        assert (result.text, result.ci_text) == ("1 (33.33%)", ("0.84", "90.57"))
 
     @pytest.mark.parametrize(("show", "part"), [("n", "decimals"), ("p", "decimals"),
                                                 ("mean", "floor")])  # fmt: skip
@@ -314,16 +314,16 @@ class TestResults:
     )  # fmt: skip
     def test_a_result_has_the_decimals_that_are_kept_or_is_refused(self, text, unit, more, taken):
         study = tiny(parameters=TINY["parameters"] | parameter(**more))
-        found = faults(study, result(0, text, unit=unit))
-        assert [each.pointer for each in found] == ([] if taken else ["/data/result"])
-        assert all("decimal" in each.detail and text not in each.detail for each in found)
+        outcome = faults(study, result(0, text, unit=unit))
+        assert [item.pointer for item in outcome] == ([] if taken else ["/data/result"])
+        assert all("decimal" in item.detail and text not in item.detail for item in outcome)
 
     @pytest.mark.parametrize(("score", "taken"), [(3.5, True), (3.55, False)])
     def test_a_number_of_enrolment_likewise(self, score, taken):
         study = tiny(characteristics={"score": {"label": "Score", "places": 1}})
-        found = faults(study, enrolment(characteristics={"score": score}))
-        at = "/data/characteristics/score"
-        assert [each.pointer for each in found] == ([] if taken else [at])
+        result = faults(study, enrolment(characteristics={"score": score}))
+        text = "/data/characteristics/score"
+        assert [item.pointer for item in result] == ([] if taken else [text])
 
 
 class TestBounds:
@@ -359,20 +359,20 @@ class TestLimbs:
     NUMBERS = (0, 7, -7, LIMB_BASE, -LIMB_BASE - 3, 10**75 + 1, -(10**140))
 
     def test_numbers_of_any_size_add(self):
-        sums = total({"row": dict(to_limbs("q", each))} for each in self.NUMBERS)
+        sums = total({"row": dict(to_limbs("q", number))} for number in self.NUMBERS)
         assert from_limbs("q", sums["row"]) == sum(self.NUMBERS)
         assert all(abs(limb) < 10**38 for limb in sums["row"].values())
 
     def test_moments_and_products_of_large_values_are_exact(self):
         values = [10**40 + 1, -(10**35), 5]
-        sums = total({"row": Moments(12).contribution(each)} for each in values)["row"]
+        sums = total({"row": Moments(12).contribution(value)} for value in values)["row"]
         readout = Moments(12).estimate(sums)
         assert readout.mean == Fraction(sum(values), 3 * 10**12)
-        sums = total({"row": Products((12, 0)).contribution([each, each])} for each in values)[
+        sums = total({"row": Products((12, 0)).contribution([value, value])} for value in values)[
             "row"
         ]
         assert Products((12, 0)).estimate(sums).of(0, 1) == Fraction(
-            sum(each * each for each in values), 10**12
+            sum(value * value for value in values), 10**12
         )
 
     def test_a_change_of_many_million_per_cent_fits_the_stores_numbers(self):

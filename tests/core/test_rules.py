@@ -112,12 +112,12 @@ class TestThresholds:
     )
     def test_a_threshold_compares_as_it_is_written(self, threshold, true_of):
         study = asked(measure="score", **threshold)
-        found = {
+        result = {
             score
             for score in range(1, 6)
             if truth("new", enrolment(characteristics={"score": score}), study=study)
         }
-        assert found == true_of
+        assert result == true_of
 
     @pytest.mark.parametrize("crossing", [
         {"at_least": 5, "below": 5}, {"more_than": 5, "at_most": 5}, {"at_least": 6, "at_most": 5},
@@ -129,7 +129,7 @@ class TestThresholds:
                 {"value": "a", "label": "A"} | crossing]}}},
         ):  # fmt: skip
             with pytest.raises(Rejected) as caught:
-                tiny(**{name: TINY.get(name, {}) | of for name, of in part.items()})
+                tiny(**{name: TINY.get(name, {}) | item for name, item in part.items()})
             (fault,) = caught.value.faults
             assert (
                 fault.detail == "its lower bound is above its upper bound: no value is between them"
@@ -144,16 +144,16 @@ class TestThresholds:
 
 class TestRecords:
     def test_a_record_is_meant_by_its_fields(self):
-        left = asked(recorded="disposition.recorded", where={"of": "study", "reason": ["A", "B"]})
-        assert truth("new", disposition(9, reason="B"), study=left) is True
-        assert truth("new", disposition(9, reason="C"), study=left) is False
-        assert truth("new", disposition(9, reason="B", of="treatment"), study=left) is False
+        result = asked(recorded="disposition.recorded", where={"of": "study", "reason": ["A", "B"]})
+        assert truth("new", disposition(9, reason="B"), study=result) is True
+        assert truth("new", disposition(9, reason="C"), study=result) is False
+        assert truth("new", disposition(9, reason="B", of="treatment"), study=result) is False
 
     def test_a_record_is_meant_by_its_period(self):
-        left = asked(recorded="disposition.recorded", period="control")
-        assert truth("new", enrolment(), disposition(6), study=left) is True
-        assert truth("new", enrolment(), disposition(7), study=left) is False
-        assert truth("new", disposition(6), study=left) is False
+        result = asked(recorded="disposition.recorded", period="control")
+        assert truth("new", enrolment(), disposition(6), study=result) is True
+        assert truth("new", enrolment(), disposition(7), study=result) is False
+        assert truth("new", disposition(6), study=result) is False
 
     def test_a_partial_date_lies_in_the_period_of_its_first_day(self):
         died = asked(recorded="death.reported", period="treatment")
@@ -167,19 +167,19 @@ class TestRecords:
             entry("conmed.recorded", drug="aspirin"),
             entry("visit.missed", visit="day-0", reason="forgot"),
         ],
-        ids=lambda each: each.kind,
+        ids=lambda item: item.kind,
     )
     def test_an_undated_record_lies_in_no_period(self, undated):
         study = asked(recorded=undated.kind, period="control")
         assert truth("new", enrolment(), undated, study=study) is False
 
     def test_an_event_is_meant_where_every_part_holds_of_the_same_event(self):
-        both = asked(adverse_event={"serious": True, "related": False})
+        result = asked(adverse_event={"serious": True, "related": False})
         serious = adverse_event(serious=True, causality="RELATED")
         unrelated = adverse_event(record="AE-2", causality="NOT RELATED")
-        assert truth("new", serious, unrelated, study=both) is False
-        one = adverse_event(serious=True, causality="NOT RELATED")
-        assert truth("new", one, study=both) is True
+        assert truth("new", serious, unrelated, study=result) is False
+        outcome = adverse_event(serious=True, causality="NOT RELATED")
+        assert truth("new", outcome, study=result) is True
 
 
 class TestWrongNames:
@@ -377,7 +377,6 @@ class TestForms:
             {"levels": {"characteristic": "sex"}, "where": "enrolled"},
             {"events": {}, "where": "enrolled"},
             {"count": "enrolled", "statistics": ["n"]},
-            {"summary": "age", "interval": True},
             {"count": "enrolled", "summary": "age"},
             {"where": "enrolled"},
         ],
@@ -385,6 +384,9 @@ class TestForms:
     )
     def test_what_a_row_has_no_use_for_is_refused(self, row):
         assert refused(**with_row(**row)) == ["/tables/0/rows/0"]
+
+    def test_an_interval_that_a_summary_does_not_have_is_refused_by_its_place(self):
+        assert refused(**with_row(summary="age", interval=True)) == ["/tables/0/rows/0/interval"]
 
 
 class TestPointers:
@@ -415,8 +417,8 @@ class TestPointers:
     def test_one_fault_is_named_where_it_was_written(self, changes, path, detail):
         with pytest.raises(Rejected) as caught:
             tiny(**changes)
-        ((found, text),) = ((fault.pointer, fault.detail) for fault in caught.value.faults)
-        assert found == path
+        ((result, text),) = ((fault.pointer, fault.detail) for fault in caught.value.faults)
+        assert result == path
         assert detail in text
 
     def test_every_fault_is_named_at_once(self):

@@ -53,12 +53,12 @@ LEVELS = "Cause: levels that have no place of their own are sorted by their subj
 
 def test_tables_in_order_of_frequency_say_so_where_there_is_an_order():
     entries = [enrolment(), dose(), adverse_event(), coding()]
-    one = builders.tables_of(builders.tiny(), [*entries, death()])["events"].footnotes
-    assert [note for note in one if note.startswith(TERM)] == []
-    assert [note for note in one if note.startswith(LEVELS)] == []
-    more = [*entries, adverse_event(11, "AE-2"), coding("Nausea", "AE-2"), death(cause="A"),
+    footnotes = builders.tables_of(builders.tiny(), [*entries, death()])["events"].footnotes
+    assert [note for note in footnotes if note.startswith(TERM)] == []
+    assert [note for note in footnotes if note.startswith(LEVELS)] == []
+    items = [*entries, adverse_event(11, "AE-2"), coding("Nausea", "AE-2"), death(cause="A"),
             enrolment(subject="S-2"), dose(subject="S-2"),
             death(subject="S-2", cause="B")]  # fmt: skip
-    told = builders.tables_of(builders.tiny(), more)["events"].footnotes
+    result = builders.tables_of(builders.tiny(), items)["events"].footnotes
     for start in (TERMS, TERM, LEVELS):
-        assert len([note for note in told if note.startswith(start)]) == 1
+        assert len([note for note in result if note.startswith(start)]) == 1

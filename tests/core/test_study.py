@@ -24,7 +24,7 @@ def shuffled(value: Any) -> Any:
     """Turn every object of a definition round, and no list."""
     if isinstance(value, dict):
         return {name: shuffled(value[name]) for name in reversed(list(value))}
-    return [shuffled(each) for each in value] if isinstance(value, list) else value
+    return [shuffled(item) for item in value] if isinstance(value, list) else value
 
 
 def test_tmb_301_is_accepted():
@@ -121,7 +121,7 @@ def test_a_definition_whose_change_would_not_fit_into_a_transaction_is_refused()
 def test_whatever_a_subject_of_tmb_301_does_changes_fewer_rows_than_a_transaction_takes():
     defined = builders.tmb301()
     widest = max(
-        len(report.contribute(defined, each)) for each in builders.subjects(builders.feed())
+        len(report.contribute(defined, subject)) for subject in builders.subjects(builders.feed())
     )
     assert 10 < widest <= 90
 

@@ -56,10 +56,10 @@ def test_limits_of_quantiles_equal_statsmodels(seed, p):
     curve, oracle = kaplan_meier(tallied(time, status)), SurvfuncRight(time, status)
     with np.errstate(all="ignore"):  # it takes log 0 where nobody survives
         low, high = oracle.quantile_ci(float(p), method="cloglog")
-    found = curve.quantile_interval(p)
+    quantile_interval = curve.quantile_interval(p)
     gone = [step.time for step in curve.steps if not step.survival]  # no variance, no limits
-    assert found[0] == (None if math.isnan(low) or low in gone else low)
-    assert found[1] == (None if math.isinf(high) or high in gone else high)
+    assert quantile_interval[0] == (None if math.isnan(low) or low in gone else low)
+    assert quantile_interval[1] == (None if math.isinf(high) or high in gone else high)
 
 
 def test_a_level_stretch_at_exactly_a_half_has_its_middle_as_median():
@@ -96,17 +96,17 @@ def test_log_rank_equals_statsmodels(seed, groups, strata):
     group, stratum = random.integers(0, groups, 90), random.integers(0, strata, 90)
     tallies = [
         [
-            tallied(time[here], status[here])
+            tallied(time[item], status[item])
             for j in range(groups)
-            for here in [(stratum == i) & (group == j)]
+            for item in [(stratum == i) & (group == j)]
         ]
         for i in range(strata)
     ]
-    found = log_rank(tallies)
+    result = log_rank(tallies)
     statistic, p = survdiff(time, status, group, strata=stratum if strata > 1 else None)
-    assert found.df == groups - 1
-    assert [float(found.statistic), float(found.p)] == pytest.approx([statistic, p], rel=1e-8)
-    assert log_rank([*tallies, [{}] * groups]) == found
+    assert result.df == groups - 1
+    assert [float(result.statistic), float(result.p)] == pytest.approx([statistic, p], rel=1e-8)
+    assert log_rank([*tallies, [{}] * groups]) == result
 
 
 def test_groups_that_cannot_be_told_apart_have_no_log_rank_test():

@@ -37,9 +37,9 @@ TIME: dict[str, Any] = {
 
 def time_of(*entries: Entry, cutoff: str | None = None, **changes: Any) -> Time | None:
     study = tiny(times={"new": TIME | changes})
-    at = dates.earliest(cutoff) if cutoff else None
+    earliest = dates.earliest(cutoff) if cutoff else None
     state = fold_all("S-1", entries)
-    return report.compiled(study).rules.time("new", "")(Derivation(study, state, at))
+    return report.compiled(study).rules.time("new", "")(Derivation(study, state, earliest))
 
 
 class TestTimeToEvent:
@@ -90,9 +90,9 @@ class TestTimeToEvent:
 
     def test_the_last_of_some_records_may_be_meant(self):
         entries = [enrolment(), contact(5), contact(9), contact(12)]
-        seen: dict[str, Any] = {"recorded": "visit.recorded"}
-        assert time_of(*entries, events=[seen]) == Time(6, event=True)
-        assert time_of(*entries, events=[seen | {"which": "last"}]) == Time(13, event=True)
+        values: dict[str, Any] = {"recorded": "visit.recorded"}
+        assert time_of(*entries, events=[values]) == Time(6, event=True)
+        assert time_of(*entries, events=[values | {"which": "last"}]) == Time(13, event=True)
 
 
 def days(start: Any, end: Any, *entries: Entry) -> int | None:

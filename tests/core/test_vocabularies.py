@@ -80,7 +80,7 @@ def test_what_cdisc_lists_is_taken_and_so_is_any_word_of_a_field_without_a_list(
 def test_the_status_of_a_disposition_is_one_of_two():
     with pytest.raises(Rejected) as caught:
         disposition(40, status="Withdrawn")
-    assert [each.pointer for each in caught.value.faults] == ["/data/status"]
+    assert [fault.pointer for fault in caught.value.faults] == ["/data/status"]
 
 
 class TestDeclared:
@@ -110,7 +110,7 @@ class TestDeclared:
     )  # fmt: skip
     def test_a_list_of_the_definition_is_the_one_that_counts(self, found, at):
         study = tiny(vocabularies=self.LISTS)
-        assert [each.pointer for each in faults(found, study)] == at
+        assert [fault.pointer for fault in faults(found, study)] == at
 
     def test_a_voided_record_is_not_looked_at(self):
         void = entry("subject.enrolled", revision=2, action="void")
@@ -128,8 +128,8 @@ class TestDeclared:
     def test_a_list_of_nothing_or_of_blanks_is_refused(self, lists):
         with pytest.raises(Rejected) as caught:
             tiny(vocabularies=lists)
-        assert all(each.pointer.startswith("/vocabularies/disposition.recorded/reason")
-                   for each in caught.value.faults)  # fmt: skip
+        assert all(fault.pointer.startswith("/vocabularies/disposition.recorded/reason")
+                   for fault in caught.value.faults)  # fmt: skip
 
 
 class TestTreatments:
@@ -180,9 +180,9 @@ class TestTerms:
     def rows(self, *terms: str, **row: Any) -> dict[str, int]:
         table = {**TINY["tables"][1], "rows": [{"id": "r", "label": "R"} | row]}
         study = tiny(tables=[table], key_results=[], **self.GROUP)
-        entries = [each for i, term in enumerate(terms) for each in self.of(f"S-{i}", term)]
+        entries = [item for i, term in enumerate(terms) for item in self.of(f"S-{i}", term)]
         grid = tables_of(study, entries)["events"]
-        return {each.id: each.cells[0].get("n").raw for each in grid.rows if each.cells}
+        return {item.id: item.cells[0].get("n").raw for item in grid.rows if item.cells}
 
     def test_composed_decomposed_and_with_blanks_are_one_row(self):
         spellings = ["Ménière", unicodedata.normalize("NFD", "Ménière"), " Ménière "]
@@ -202,9 +202,9 @@ class TestTerms:
             "recorded": "disposition.recorded", "field": "reason"}}]}  # fmt: skip
         study = tiny(tables=[table], key_results=[])
         entries = [
-            each
+            item
             for i, reason in enumerate(["Café", unicodedata.normalize("NFD", "Café"), "Café "])
-            for each in (enrolment(subject=f"S-{i}"),
+            for item in (enrolment(subject=f"S-{i}"),
                          disposition(9, subject=f"S-{i}", reason=reason))
         ]  # fmt: skip
         grid = tables_of(study, entries)["one"]

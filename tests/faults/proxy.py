@@ -52,7 +52,7 @@ class Proxy:
 
     def set(self, *rules: Rule) -> None:
         """Replace all rules; of those that match a request, the first that draws its lot acts."""
-        body = json.dumps([{"service": "dynamodb"} | each for each in rules]).encode()
+        body = json.dumps([{"service": "dynamodb"} | rule for rule in rules]).encode()
         request = urllib.request.Request(  # noqa: S310
             f"{self.endpoint}/_microburst/rules",
             data=body,

@@ -147,10 +147,10 @@ def test_an_answer_that_is_spoilt_on_the_way_is_no_answer(bench: Bench, proxy: P
 
 
 def test_half_of_an_error_is_no_answer(bench: Bench, proxy: Proxy) -> None:
-    entry, other = bench.event("P1"), bench.event("P1", "L2")
+    entry, event = bench.event("P1"), bench.event("P1", "L2")
 
     def overtake() -> None:
-        bench.record(other)
+        bench.record(event)
         proxy.set(WRITE | faults.HALF_AN_ANSWER | {"times": 2})
 
     store = bench.store(lambda call: (overtake(), call())[1])
@@ -158,4 +158,4 @@ def test_half_of_an_error_is_no_answer(bench: Bench, proxy: Proxy) -> None:
         assert bench.record(entry, store=store) == [RECORDED]
     finally:
         proxy.set()
-    bench.check(entry, other)
+    bench.check(entry, event)

@@ -113,31 +113,31 @@ def write(assignment: Assignment, life: int) -> None:
     """Send what has no answer yet, one by one and in batches, until everything has one."""
     sys.stderr = assignment.answers.with_suffix(".errors").open("a", encoding="utf-8")
     entries = _entries(assignment.events)
-    for each in read_answers(assignment.answers):
-        entries.pop(each.line, None)
+    for answer in read_answers(assignment.answers):
+        entries.pop(answer.line, None)
     rng = random.Random(f"{assignment.seed} {len(entries)}")  # noqa: S311 (an order)
-    left = list(entries)
-    rng.shuffle(left)
+    items = list(entries)
+    rng.shuffle(items)
     death = assignment.deaths[life] if life < len(assignment.deaths) else None
     client = Mortal(clients.dynamodb(assignment.endpoint, clients.TIME_OUT), death)
     store = clients.store(client, assignment.table)
     with assignment.answers.open("a", encoding="utf-8") as answers:
         answers.write("\n")  # a killed writer may have left half a line
-        while left:
-            study = STUDIES[entries[left[-1]].study]
-            same = [line for line in left if entries[line].study == study.id]
+        while items:
+            study = STUDIES[entries[items[-1]].study]
+            same = [line for line in items if entries[line].study == study.id]
             batch = same[-rng.choice(_BATCHES) :]
-            taken = set(batch)
-            left = [line for line in left if line not in taken]
+            outcome = set(batch)
+            items = [line for line in items if line not in outcome]
             receipts = [Receipt(entries[line], f"writer-{assignment.seed}") for line in batch]
             try:
                 results = store.record(study, receipts)
             except Unavailable:  # not even the definition could be read: the API answers 503
-                left[:0] = batch
+                items[:0] = batch
                 continue
             for line, result in zip(batch, results, strict=True):
                 if (status := _status(result.outcome)) == Unavailable.STATUS:
-                    left.insert(0, line)
+                    items.insert(0, line)
                 answers.write(json.dumps([line, status, *_identity(entries[line])]) + "\n")
                 if client.dies_answering:
                     answers.write("[7, 20")
@@ -173,14 +173,14 @@ def _status(outcome: Outcome | Rejected | Unavailable) -> int:
 
 def read_answers(path: Path) -> Iterator[Answered]:
     """Read the answers that settle an event; half a line is none."""
-    for each in _lines(path):
-        if each.status != Unavailable.STATUS:
-            yield each
+    for line in _lines(path):
+        if line.status != Unavailable.STATUS:
+            yield line
 
 
 def unavailable(path: Path) -> int:
     """Count the times a writer was told to send again."""
-    return sum(each.status == Unavailable.STATUS for each in _lines(path))
+    return sum(line.status == Unavailable.STATUS for line in _lines(path))
 
 
 def _lines(path: Path) -> Iterator[Answered]:
@@ -219,14 +219,14 @@ def publish(press: Press) -> None:
     store = clients.store(clients.patient("dynamodb", press.endpoint), press.table)
     documents = Documents(clients.patient("s3", press.endpoint), press.bucket)
     writing = DocumentWriter(store, documents, clients.signer(press.endpoint), "test")
-    done = False
+    exists = False
     with press.log.open("a", encoding="utf-8") as log:
-        while not done:
-            done = press.stop.exists()
+        while not exists:
+            exists = press.stop.exists()
             try:
                 cut = publishing.publish_live(writing, study)
             except (Unavailable, ClientError, BotoCoreError) as error:
-                done = False
+                exists = False
                 log.write(f"failed {type(error).__name__}\n")
             else:
                 log.write(f"published {cut.accepted if cut else '-'}\n")

@@ -40,7 +40,7 @@ def feed() -> list[str]:
 @pytest.fixture(scope="session")
 def visit(feed: list[str]) -> dict[str, Any]:
     """Give the feed's first visit."""
-    event: dict[str, Any] = json.loads(next(each for each in feed if ".visit.recorded.v1" in each))
+    event: dict[str, Any] = json.loads(next(item for item in feed if ".visit.recorded.v1" in item))
     return event
 
 
@@ -109,9 +109,9 @@ def _service(
     patch.setenv("SUBMISSIONS_URL", submissions)
     service = Service(handlers, name, name, dynamodb, s3, sqs, submissions)
     for handler in handlers.values():
-        for each in handler.logger.handlers:
-            assert isinstance(each, logging.StreamHandler)
-            patch.setattr(each, "stream", service.log)
+        for item in handler.logger.handlers:
+            assert isinstance(item, logging.StreamHandler)
+            patch.setattr(item, "stream", service.log)
     return service
 
 
@@ -135,10 +135,10 @@ def open_blinded(
         monkeypatch.setattr(sealing.secrets, "token_bytes", bytes)
         service = open_service()
         assert service.define(DEFINITION | changes).status == 201
-        for each in feed_of(drawn):
-            assert service.record(each.body, DRAWN).status in {201, 202}
-        for each in refused(drawn[0]):
-            assert service.record(each, DRAWN).status == 422
+        for item in feed_of(drawn):
+            assert service.record(item.body, DRAWN).status in {201, 202}
+        for item in refused(drawn[0]):
+            assert service.record(item, DRAWN).status == 422
         return service
 
     return make
@@ -147,8 +147,8 @@ def open_blinded(
 @pytest.fixture
 def road(handlers: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
     for handler in handlers.values():
-        for each in handler.logger.handlers:
-            monkeypatch.setattr(each, "stream", io.StringIO())
+        for item in handler.logger.handlers:
+            monkeypatch.setattr(item, "stream", io.StringIO())
     yield Road(handlers, monkeypatch)
     forget()
 

@@ -24,27 +24,27 @@ PATHS = (
 
 def feed(arms: str) -> list[Entry]:
     """Give a subject for each arm, whose treatment is named after it."""
-    found = []
+    items = []
     for i, arm in enumerate(arms):
         name = f"S-{i}"
-        given = {"a": ("drug", 800), "b": ("placebo", 5)}[arm]
-        found += [
+        result = {"a": ("drug", 800), "b": ("placebo", 5)}[arm]
+        items += [
             enrolment(subject=name, age=30 + i),
             randomised(arm, name),
-            dose(subject=name, treatment=given[0], amount=given[1]),
+            dose(subject=name, treatment=result[0], amount=result[1]),
             viral_load(0, 5000, subject=name),
             adverse_event(subject=name),
             coding(subject=name),
         ]
-    return found
+    return items
 
 
 def refused(arm: str) -> list[dict[str, Any]]:
     """Give events that are refused, and tell the arm in what is wrong with them."""
     unknown = event("subject.randomised", "S-9", date="2015-06-01", arm=arm, ward=arm)
-    given = event("dose.administered", "S-9", start="2015-06-01", treatment=arm, amount=1)
-    other = event("visit.missed", "S-9", visit="nowhere", reason="x")
-    return [unknown, given, event("dose.given", "S-9", treatment=arm), other]
+    result = event("dose.administered", "S-9", start="2015-06-01", treatment=arm, amount=1)
+    outcome = event("visit.missed", "S-9", visit="nowhere", reason="x")
+    return [unknown, result, event("dose.given", "S-9", treatment=arm), outcome]
 
 
 def published(service: Service, audience: str) -> dict[str, bytes]:
@@ -56,11 +56,11 @@ def published(service: Service, audience: str) -> dict[str, bytes]:
 def everything_open(service: Service) -> dict[str, Any]:
     """Give all that the open audience can read: answers, documents, a report that was asked for."""
     service.stream(CHANGED)
-    made = service.report("{}", STUDY).json["report"]
-    service.stream((f"STUDY#{STUDY}", f"REPORT#{made}"))
+    report = service.report("{}", STUDY).json["report"]
+    service.stream((f"STUDY#{STUDY}", f"REPORT#{report}"))
     service.invoke("audit", {})
     answers = {path: service.get(path, STUDY).text for path in (*PATHS, "audit")}
-    answers["reports"] = service.get("reports", STUDY).text.replace(made, "?")
+    answers["reports"] = service.get("reports", STUDY).text.replace(report, "?")
     files = published(service, "open")
     latest = json.loads(files.pop("latest.json"))
     # No two signatures are alike; what is signed has to be.

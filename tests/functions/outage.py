@@ -46,7 +46,7 @@ def half(operation: str, call: Call) -> Any:
 
 
 def denied(operation: str, _call: Call) -> Any:
-    name = "".join(each.capitalize() for each in operation.split("_"))
+    name = "".join(part.capitalize() for part in operation.split("_"))
     raise error(name, "AccessDenied", 403)
 
 
@@ -84,10 +84,10 @@ class _Client:
         self._client, self._service, self._line = client, service, line
 
     def __getattr__(self, name: str) -> Any:
-        done = getattr(self._client, name)
+        result = getattr(self._client, name)
         if name == "generate_presigned_url":  # made without a call
-            return done
-        return lambda **request: self._line.pass_on(self._service, name, lambda: done(**request))
+            return result
+        return lambda **request: self._line.pass_on(self._service, name, lambda: result(**request))
 
 
 def between(service: Service) -> Line:

@@ -40,10 +40,10 @@ class Road:
         submissions = Submissions(table, self.sent.append, wiring.now)
         self.patch.setattr(wiring, "submissions", lambda: submissions)
         self.patch.setattr(wiring, "submission_queue_name", lambda: SUBMISSIONS)
-        for each in definitions:
-            path = f"/studies/{each['study']}/definition"
-            asked = request("PUT", path, each, {"Content-Type": "application/json"})
-            assert self.api(asked)["statusCode"] == 201
+        for definition in definitions:
+            path = f"/studies/{definition['study']}/definition"
+            answer = request("PUT", path, definition, {"Content-Type": "application/json"})
+            assert self.api(answer)["statusCode"] == 201
 
     def api(self, event: dict[str, Any]) -> Any:
         return self._invoked("api", event)
@@ -51,15 +51,15 @@ class Road:
     def settle(self) -> None:
         """Deliver word of what was submitted, as the queue of it does."""
         event = queued(*self.sent)
-        for each in event["Records"]:
-            each["eventSourceARN"] = f"arn:aws:sqs:us-east-1:123456789012:{SUBMISSIONS}"
+        for record in event["Records"]:
+            record["eventSourceARN"] = f"arn:aws:sqs:us-east-1:123456789012:{SUBMISSIONS}"
         if self.sent:
             assert self._invoked("ingest", event) == {"batchItemFailures": []}
         self.sent.clear()
 
     def queue(self, *bodies: str) -> list[str]:
         answer = self._invoked("ingest", queued(*bodies))
-        return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+        return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
 
     def get(self, path: str) -> Any:
         answer = self.api(request("GET", path))
@@ -81,16 +81,16 @@ class Road:
     def kept(self, body: bytes, study: str) -> bool:
         """Say whether a body is quarantined under a study, or under none."""
         digest = hashlib.sha256(body).hexdigest()
-        partitions = (f"STUDY#{each}#ASIDE" for each in (study, "unknown-study"))
-        return any((each, digest) in self.keys for each in partitions)
+        partitions = (f"STUDY#{item}#ASIDE" for item in (study, "unknown-study"))
+        return any((partition, digest) in self.keys for partition in partitions)
 
     def submitted(self, body: bytes, study: str) -> bool:
         """Say whether a body was submitted as a treatment event, and settled."""
         self.settle()
         digest = {"S": hashlib.sha256(body).hexdigest()}
         partition = f"STUDY#{study}#SUBMITTED"
-        own = (item for (of, _), item in self.keys.items() if of == partition)
-        return any(item["sha256"] == digest and "verdict" in item for item in own)
+        items = (item for (result, _), item in self.keys.items() if result == partition)
+        return any(item["sha256"] == digest and "verdict" in item for item in items)
 
     def recorded(self, body: bytes, study: str) -> bool:
         """Say whether what a body says is in the journal."""

@@ -22,20 +22,20 @@ def ask(service: Service, method: str, path: str, body: Any = None) -> Answer:
 
 
 def done(service: Service) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = service.get("activity", STUDY).json["activity"]
-    return found
+    activity: list[dict[str, Any]] = service.get("activity", STUDY).json["activity"]
+    return activity
 
 
 def history(service: Service) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = service.get("definition/history", STUDY).json["history"]
-    return found
+    history: list[dict[str, Any]] = service.get("definition/history", STUDY).json["history"]
+    return history
 
 
 def in_force(service: Service) -> dict[str, Any]:
     service.invoke("audit", {})
     wiring.store().invalidate(STUDY)
-    found: dict[str, Any] = service.get("definition", STUDY).json
-    return found
+    result: dict[str, Any] = service.get("definition", STUDY).json
+    return result
 
 
 def test_the_history_says_who_put_amended_and_gave_up_a_definition_when_and_why(
@@ -51,16 +51,16 @@ def test_the_history_says_who_put_amended_and_gave_up_a_definition_when_and_why(
     assert ask(service, "PUT", "definition?reason=Now", AMENDED).status == 202
     second = in_force(service)["in_force"]
     rows = history(service)
-    assert [(each["change"], each["definition"], each["reason"]) for each in rows] == [
+    assert [(row["change"], row["definition"], row["reason"]) for row in rows] == [
         ("created", first, ""),
         ("backfilling", second, "A title"),
         ("cancelled", first, "Not yet"),
         ("backfilling", second, "Now"),
         ("in force", second, ""),
     ]
-    assert [each["principal"] for each in rows] == [CALLER] * 4 + [""]
-    assert [each["at"] for each in rows] == sorted(each["at"] for each in rows)
-    assert [each["before"] for each in rows] == [None] + [first] * 4
+    assert [row["principal"] for row in rows] == [CALLER] * 4 + [""]
+    assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
+    assert [row["before"] for row in rows] == [None] + [first] * 4
     compared = service.get(rows[-1]["changes"].removeprefix(f"/studies/{STUDY}/"), STUDY).json
     title = {"before": DEFINITION["title"], "after": "Another title"}
     assert compared["differences"] == [{"pointer": "/title", **title}]
@@ -71,14 +71,14 @@ def test_a_difference_that_is_long_is_shortened_and_one_of_no_definition_is_404(
     open_blinded: Callable[..., Service],
 ) -> None:
     service = open_blinded()
-    fewer = {name: each for name, each in DEFINITION.items() if name != "listings"}
+    fewer = {name: item for name, item in DEFINITION.items() if name != "listings"}
     assert len(json.dumps(DEFINITION["listings"])) > LONGEST_VALUE
     first = wiring.store().study(STUDY).digest
     second = ask(service, "PUT", "definition", fewer).json["definition"]
     path = f"definition/history/{second}/changes-since/{first}"
-    (found,) = service.get(path, STUDY).json["differences"]
-    assert (found["pointer"], "after" in found) == ("/listings", False)
-    assert (len(found["before"]), found["before"][-1]) == (LONGEST_VALUE + 1, "…")
+    (difference,) = service.get(path, STUDY).json["differences"]
+    assert (difference["pointer"], "after" in difference) == ("/listings", False)
+    assert (len(difference["before"]), difference["before"][-1]) == (LONGEST_VALUE + 1, "…")
     assert service.get(f"definition/history/{second}/changes-since/0000", STUDY).status == 404
 
 
@@ -88,7 +88,7 @@ def test_history_activity_and_differences_come_page_by_page(
     from trial.web import activity  # noqa: PLC0415
 
     service = open_blinded()
-    arms = [each | {"label": f"Another {each['label']}"} for each in DEFINITION["arms"]]
+    arms = [arm | {"label": f"Another {arm['label']}"} for arm in DEFINITION["arms"]]
     changed = DEFINITION | {"title": "Another title", "arms": arms}
     digest = ask(service, "PUT", "definition", changed).json["definition"]
     in_force(service)
@@ -97,15 +97,15 @@ def test_history_activity_and_differences_come_page_by_page(
     first = history(service)[0]["definition"]
     paths = ("definition/history", "activity", f"definition/history/{digest}/changes-since/{first}")
     members = ("history", "activity", "differences")
-    whole = [service.get(path, STUDY).json[of] for path, of in zip(paths, members, strict=True)]
+    items = [service.get(path, STUDY).json[item] for path, item in zip(paths, members, strict=True)]
     monkeypatch.setattr(activity, "ROWS", 2)
-    for path, member, everything in zip(paths, members, whole, strict=True):
-        pages, at = [], path
-        while at:
-            answer = service.get(at, STUDY).json
+    for path, member, everything in zip(paths, members, items, strict=True):
+        pages, text = [], path
+        while text:
+            answer = service.get(text, STUDY).json
             pages.append(answer[member])
-            at = (answer["next"] or "").removeprefix(f"/studies/{STUDY}/")
-        assert [each for page in pages for each in page] == everything
+            text = (answer["next"] or "").removeprefix(f"/studies/{STUDY}/")
+        assert [item for page in pages for item in page] == everything
         assert max(map(len, pages)) <= 2
 
 
@@ -113,7 +113,7 @@ def test_unblinding_has_a_route_of_its_own_and_needs_a_reason(
     open_blinded: Callable[..., Service],
 ) -> None:
     service = open_blinded()
-    opened = {name: each for name, each in DEFINITION.items() if name != "blinded"}
+    opened = {name: item for name, item in DEFINITION.items() if name != "blinded"}
     refused = ask(service, "PUT", "definition", opened)
     assert (refused.status, refused.json["title"]) == (403, "Study cannot be unblinded by PUT")
     assert ask(service, "PUT", "definition", opened | {"blinded": False}).status == 403
@@ -125,9 +125,9 @@ def test_unblinding_has_a_route_of_its_own_and_needs_a_reason(
     assert service.get("unblinded/summary", STUDY).status == 200
     assert "blinded" not in in_force(service)["definition"]
     assert service.get("unblinded/summary", STUDY).status == 404
-    *_, asked, came = history(service)
-    assert (asked["principal"], asked["reason"]) == (CALLER, "The trial is over")
-    assert (came["change"], came["definition"]) == ("in force", asked["definition"])
+    *_, result, outcome = history(service)
+    assert (result["principal"], result["reason"]) == (CALLER, "The trial is over")
+    assert (outcome["change"], outcome["definition"]) == ("in force", result["definition"])
     again = ask(service, "POST", "unblind", {"reason": "The trial is over"})
     assert (again.status, again.json["detail"]) == (409, "the study is not blinded")
     assert ask(service, "PUT", "definition", opened | {"title": "Open"}).status == 202
@@ -149,7 +149,7 @@ def test_once_unblinded_all_that_was_submitted_is_open_with_what_it_was(
     ask(service, "POST", "unblind", {"reason": "Over"})
     in_force(service)
     rows = service.get("treatment-events", STUDY).json["submitted"]
-    assert {each["verdict"] for each in rows} == {"recorded"}
+    assert {row["verdict"] for row in rows} == {"recorded"}
 
 
 def test_who_reads_what_is_not_for_all_or_is_led_to_a_document_is_noted_with_why(
@@ -170,15 +170,15 @@ def test_who_reads_what_is_not_for_all_or_is_led_to_a_document_is_noted_with_why
     for path in paths:
         assert service.get(path, STUDY).status in {200, 303}
     rows = done(service)
-    assert [each["resource"] for each in rows] == [
+    assert [row["resource"] for row in rows] == [
         f"/studies/{STUDY}/{path.partition('?')[0]}" for path in paths
     ]
-    assert [each["action"] for each in rows] == [
+    assert [row["action"] for row in rows] == [
         "read unblinded", "read unblinded", "download", "download", "read unblinded",
     ]  # fmt: skip
-    assert [each["reason"] for each in rows] == ["Safety review", "", "", "Weekly", ""]
-    assert {each["principal"] for each in rows} == {CALLER}
-    assert len({each["at"] for each in rows}) == len(rows)
+    assert [row["reason"] for row in rows] == ["Safety review", "", "", "Weekly", ""]
+    assert {row["principal"] for row in rows} == {CALLER}
+    assert len({row["at"] for row in rows}) == len(rows)
     too_long = service.get(f"unblinded/summary?reason={'x' * 1_001}", STUDY)
     assert (too_long.status, too_long.pointers) == (422, ["/reason"])
 
@@ -209,7 +209,7 @@ def test_a_removed_study_leaves_no_submission_no_activity_and_no_sender(
     service.get("unblinded/summary", STUDY)
     senders = {"senders": [{"principal": "*"}], "reason": "All"}
     assert ask(service, "PUT", "senders", senders).status == 200
-    left = {key[0].removeprefix(f"STUDY#{STUDY}") for key in service.items()}
-    assert {"#SUBMITTED", "#ACTIVITY"} < left
+    texts = {key[0].removeprefix(f"STUDY#{STUDY}") for key in service.items()}
+    assert {"#SUBMITTED", "#ACTIVITY"} < texts
     deletion.clear(wiring.table(), STUDY)
     assert [*service.items()] == [(f"STUDY#{STUDY}", "CURRENT")]

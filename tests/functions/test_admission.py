@@ -30,7 +30,7 @@ def refused(definition: Definition | str) -> Rejected:
 
 def places(rejected: Rejected) -> list[str]:
     assert rejected.status == 422
-    return [each.pointer for each in rejected.faults]
+    return [fault.pointer for fault in rejected.faults]
 
 
 def test_a_definition_that_holds_together_is_admitted(definition: Definition) -> None:
@@ -50,11 +50,14 @@ def test_a_number_beyond_what_is_kept_is_refused_at_its_place(
     definition: Definition, number: str, place: str
 ) -> None:
     if place == "reference":
-        pointer, of = "/figures/0/references/0/value", definition["figures"][0]["references"][0]
-        of["value"] = 77_777
+        pointer, reference = (
+            "/figures/0/references/0/value",
+            definition["figures"][0]["references"][0],
+        )
+        reference["value"] = 77_777
     else:
-        pointer, of = "/conditions/responder/at_most", definition["conditions"]["responder"]
-        of["at_most"] = 77_777
+        pointer, reference = "/conditions/responder/at_most", definition["conditions"]["responder"]
+        reference["at_most"] = 77_777
     assert places(refused(json.dumps(definition).replace("77777", number))) == [pointer]
 
 
@@ -62,8 +65,8 @@ def test_a_chain_of_conditions_has_an_end(definition: Definition) -> None:
     def chained(length: int) -> Definition:
         names = [f"c{number}" for number in range(length)]
         links = {name: {"none": [after]} for name, after in pairwise(names)}
-        whole = {**definition["conditions"], **links, names[-1]: {"recorded": "dose.administered"}}
-        return definition | {"conditions": whole}
+        values = {**definition["conditions"], **links, names[-1]: {"recorded": "dose.administered"}}
+        return definition | {"conditions": values}
 
     assert places(refused(chained(900))) == ["/conditions/c0"]
     assert admission.admit(json.dumps(chained(50)).encode())
@@ -73,20 +76,20 @@ def test_a_chain_of_conditions_has_an_end(definition: Definition) -> None:
 @pytest.mark.parametrize(
     ("pointer", "part", "number"),
     [
-        ("/arms", lambda at: {"id": f"a{at}", "label": f"A {at}"}, 101),
-        ("/arms", lambda at: {"id": f"a{at}", "label": f"A {at}"}, 20_000),
-        ("/visits", lambda at: {"id": f"v{at}", "label": f"V {at}", "day": at}, 1_001),
-        ("/tables", lambda at: {"id": f"t{at}"}, 1_001),
+        ("/arms", lambda item: {"id": f"a{item}", "label": f"A {item}"}, 101),
+        ("/arms", lambda item: {"id": f"a{item}", "label": f"A {item}"}, 20_000),
+        ("/visits", lambda item: {"id": f"v{item}", "label": f"V {item}", "day": item}, 1_001),
+        ("/tables", lambda item: {"id": f"t{item}"}, 1_001),
         ("/placebo", str, 1_001),
     ],
 )
 def test_lists_are_bounded_before_they_are_worked_on(
     definition: Definition, pointer: str, part: Callable[[int], Any], number: int
 ) -> None:
-    definition[pointer[1:]] = [part(at) for at in range(number)]
-    found = refused(definition)
-    assert places(found) == [pointer]
-    assert str(number) in found.faults[0].detail
+    definition[pointer[1:]] = [part(i) for i in range(number)]
+    rejected = refused(definition)
+    assert places(rejected) == [pointer]
+    assert str(number) in rejected.faults[0].detail
 
 
 def test_a_definition_of_more_than_a_megabyte_is_not_even_read(definition: Definition) -> None:
@@ -99,9 +102,9 @@ def test_whatever_breaks_a_rendering_is_told_and_does_not_come_into_force(
 ) -> None:
     definition["title"] = "One that nobody has put"
     monkeypatch.setattr("trial.render.documents.workbook", lambda _report: 1 // 0)
-    found = refused(definition)
-    assert found.status == 422
-    assert found.detail.startswith(
+    rejected = refused(definition)
+    assert rejected.status == 422
+    assert rejected.detail.startswith(
         "the service failed to make a document of it, which is an error of the service:"
         " report ZeroDivisionError in "
     )

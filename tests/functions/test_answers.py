@@ -135,8 +135,8 @@ def test_live_answers_are_those_of_the_documents(filled: Service) -> None:
 def test_the_definition_in_force_can_be_read_and_put_elsewhere(
     service: Service, definition: Event
 ) -> None:
-    found = service.get("definition").json["definition"]
-    again = study.load(json.dumps(found)).definition
+    result = service.get("definition").json["definition"]
+    again = study.load(json.dumps(result)).definition
     assert again == study.load(json.dumps(definition)).definition
 
 
@@ -217,10 +217,10 @@ def test_a_route_is_found_wherever_the_api_is_mounted_and_however_its_parts_are_
     """API Gateway hands parts of a path over as they were sent, at an address of the caller's."""
     event = json.loads(feed[0]) | {"subject": "P:1"}
     assert service.post(event).status == 201
-    asked = request("GET", f"/studies/{STUDY}/subjects/P%3A1/history")
-    assert asked["resource"] == "/studies/{study}/subjects/{subject}/history"
-    asked["pathParameters"]["subject"] = written
-    answer = service.ask(asked | {"path": f"{mounted}{asked['path']}"})
+    result = request("GET", f"/studies/{STUDY}/subjects/P%3A1/history")
+    assert result["resource"] == "/studies/{study}/subjects/{subject}/history"
+    result["pathParameters"]["subject"] = written
+    answer = service.ask(result | {"path": f"{mounted}{result['path']}"})
     assert (answer.status, answer.json["subject"]) == (200, "P:1")
 
 
@@ -239,5 +239,5 @@ def test_bytes_that_are_no_text_are_refused_with_their_place_and_kept_as_they_ca
     answer = service.post(broken)
     assert answer.status == 400
     assert answer.json["detail"] == f"invalid UTF-8 at byte {place}"
-    (kept,) = service.quarantined()
-    assert kept["body_base64"] == base64.b64encode(broken).decode()
+    (item,) = service.quarantined()
+    assert item["body_base64"] == base64.b64encode(broken).decode()

@@ -13,19 +13,19 @@ from trial.events.blinding import HIDDEN
 
 
 def test_nothing_that_is_open_depends_on_an_arm(open_blinded: Callable[..., Service]) -> None:
-    one, other = (everything_open(open_blinded(arms)) for arms in ("ab", "ba"))
-    for each in (one, other):
-        each["reports"] = [
-            {name: of[name] for name in ("cut", "accepted", "status")}
-            for of in json.loads(each["reports"])["reports"]
+    result, outcome = (everything_open(open_blinded(arms)) for arms in ("ab", "ba"))
+    for item in (result, outcome):
+        item["reports"] = [
+            {name: report[name] for name in ("cut", "accepted", "status")}
+            for report in json.loads(item["reports"])["reports"]
         ]
-    assert one.keys() == other.keys()
-    for name, each in one.items():
-        assert each == other[name], name
-    naming = {name for name, each in one.items() if "placebo" in str(each)}
+    assert result.keys() == outcome.keys()
+    for name, item in result.items():
+        assert item == outcome[name], name
+    naming = {name for name, value in result.items() if "placebo" in str(value)}
     # how the trial is laid out is no secret, and says of nobody which arm is theirs
     assert {name.rpartition("/")[2] for name in naming} <= {"definition.json"}
-    assert "audit/live/heads.json" not in one
+    assert "audit/live/heads.json" not in result
 
 
 def test_each_audience_has_its_documents_and_its_manifest(
@@ -34,22 +34,22 @@ def test_each_audience_has_its_documents_and_its_manifest(
     service = open_blinded()
     service.stream(CHANGED)
     openly, apart = published(service, "open"), published(service, "unblinded")
-    names = {f"live/{each}" for each in json.loads(apart["latest.json"])["files"]}
+    names = {f"live/{file}" for file in json.loads(apart["latest.json"])["files"]}
     beside = {"latest.json", "audit/live/manifest.sig.json"}
     assert names | beside == openly.keys()
     assert names | beside | {"audit/live/heads.json"} == apart.keys()
-    stated = [json.loads(payload(each["audit/live/manifest.sig.json"])) for each in (openly, apart)]
-    named = [[one["name"] for one in each["subject"]] for each in stated]
+    stated = [json.loads(payload(item["audit/live/manifest.sig.json"])) for item in (openly, apart)]
+    named = [[value["name"] for value in item["subject"]] for item in stated]
     assert named == [["manifest.json"], ["heads.json", "manifest.json"]]
-    manifests = [json.loads(each["live/manifest.json"])["cut"] for each in (openly, apart)]
-    assert [each["audience"] for each in manifests] == ["open", "unblinded"]
+    manifests = [json.loads(item["live/manifest.json"])["cut"] for item in (openly, apart)]
+    assert [manifest["audience"] for manifest in manifests] == ["open", "unblinded"]
     assert manifests[0]["id"] != manifests[1]["id"]
 
 
 def test_the_unblinded_see_by_arm_what_is_open_pooled(open_blinded: Callable[..., Service]) -> None:
     service = open_blinded("aab")
     columns = {
-        path: [each["id"] for each in service.get(path, STUDY).json["tables"][0]["columns"]]
+        path: [column["id"] for column in service.get(path, STUDY).json["tables"][0]["columns"]]
         for path in ("tables/t", "unblinded/tables/t")
     }
     assert columns == {"tables/t": ["total"], "unblinded/tables/t": ["a", "b", "total"]}
@@ -59,27 +59,27 @@ def test_the_unblinded_see_by_arm_what_is_open_pooled(open_blinded: Callable[...
     assert json.loads(history["events"][1]["body"])["data"]["arm"] == "a"
     assert len(history["head"]) == 64
     assert service.get("subjects/S-0/history", STUDY).json["head"] == HIDDEN
-    bodies = [each["body"] for each in service.get("quarantine", STUDY).json["quarantined"]]
+    bodies = [item["body"] for item in service.get("quarantine", STUDY).json["quarantined"]]
     assert (bodies.count(HIDDEN), len(bodies)) == (3, 4)
-    whole = service.get("unblinded/quarantine", STUDY).json["quarantined"]
-    assert HIDDEN not in [each["body"] for each in whole]
+    quarantined = service.get("unblinded/quarantine", STUDY).json["quarantined"]
+    assert HIDDEN not in [item["body"] for item in quarantined]
 
 
 def test_a_report_that_was_asked_for_is_led_to_by_audience(
     open_blinded: Callable[..., Service],
 ) -> None:
     service = open_blinded()
-    made = service.report("{}", STUDY).json["report"]
-    service.stream((f"STUDY#{STUDY}", f"REPORT#{made}"))
-    cut = service.get(f"reports/{made}", STUDY).json
+    report = service.report("{}", STUDY).json["report"]
+    service.stream((f"STUDY#{STUDY}", f"REPORT#{report}"))
+    cut = service.get(f"reports/{report}", STUDY).json
     assert "unblinded_cut" not in cut
     for path, audience in (("reports", "open"), ("unblinded/reports", "unblinded")):
-        for where in (made, "live"):
+        for where in (report, "live"):
             link = service.get(f"{path}/{where}/tables.json", STUDY)
             assert link.status == 303
             assert f"/studies/{STUDY}/{audience}/" in link.headers["Location"]
-    assert service.get(f"reports/{made}/audit.ndjson", STUDY).status == 404
-    assert service.get(f"unblinded/reports/{made}/audit.ndjson", STUDY).status == 303
+    assert service.get(f"reports/{report}/audit.ndjson", STUDY).status == 404
+    assert service.get(f"unblinded/reports/{report}/audit.ndjson", STUDY).status == 303
     assert service.get(f"unblinded/reports/{cut['cut']}/tables.json", STUDY).status == 404
 
 
@@ -106,7 +106,7 @@ def test_unblinding_opens_what_was_apart(open_blinded: Callable[..., Service]) -
     service.stream((f"STUDY#{STUDY}", "CURRENT"))
     assert service.get("unblinded/tables", STUDY).status == 404
     (table,) = json.loads(published(service, "open")["live/tables.json"])["tables"]
-    assert [each["id"] for each in table["columns"]] == ["a", "b", "total"]
+    assert [column["id"] for column in table["columns"]] == ["a", "b", "total"]
 
 
 def test_no_log_metric_or_answer_to_who_posts_names_an_arm(
@@ -116,9 +116,9 @@ def test_no_log_metric_or_answer_to_who_posts_names_an_arm(
     arms = [{"id": mark, "label": mark, "treatments": [mark]}, *DEFINITION["arms"]]
     service = open_blinded(arms=arms)
     posted = [randomised(mark, "S-7"), dose(subject="S-7", treatment=mark)]
-    said = [service.post(each.body, STUDY).text for each in posted]
-    said += [service.post(each, STUDY).text for each in refused(mark)]
+    texts = [service.post(item.body, STUDY).text for item in posted]
+    texts += [service.post(item, STUDY).text for item in refused(mark)]
     everything_open(service)
     printed = capfd.readouterr()
     assert "Requests" in printed.out
-    assert mark not in "\n".join([*said, service.log.getvalue(), *printed])
+    assert mark not in "\n".join([*texts, service.log.getvalue(), *printed])

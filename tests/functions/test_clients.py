@@ -46,8 +46,8 @@ def test_clients_call_the_address_that_botocore_itself_would_call(
     in_region: Callable[[str], None], region: str, service: str
 ) -> None:
     in_region(region)
-    own, plain = wiring.client(service), session.Session().create_client(service)
-    assert own.meta.endpoint_url == plain.meta.endpoint_url
+    client, plain = wiring.client(service), session.Session().create_client(service)
+    assert client.meta.endpoint_url == plain.meta.endpoint_url
 
 
 def test_a_botocore_that_is_made_otherwise_is_used_as_it_comes(
@@ -63,5 +63,5 @@ def test_a_botocore_that_is_made_otherwise_is_used_as_it_comes(
             if hasattr(owner, method):
                 with monkeypatch.context() as patch:
                     patch.setattr(owner, method, otherwise)
-                    made = wiring.client("dynamodb", wiring.CLIENT)
-                assert made.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"
+                    client = wiring.client("dynamodb", wiring.CLIENT)
+                assert client.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"

@@ -22,12 +22,12 @@ SUBJECT = "TMB301-007"
 @pytest.fixture(scope="session")
 def events(feed: list[str]) -> list[Event]:
     """Give some events of one subject, one of each kind."""
-    found: dict[str, Event] = {}
+    values: dict[str, Event] = {}
     for line in feed:
         event = json.loads(line)
         if event["subject"] == SUBJECT:
-            found.setdefault(event["type"], event)
-    return list(found.values())
+            values.setdefault(event["type"], event)
+    return list(values.values())
 
 
 def ask(service: Service, path: str, body: Any, method: str = "POST") -> Answer:
@@ -62,27 +62,27 @@ def cut(service: Service, **asked: str) -> tuple[Event, dict[str, bytes], dict[s
     files = {}
     for place in (f"cuts/{row['cut']}", f"audit/{row['cut']}"):
         prefix = f"studies/{STUDY}/open/{place}/"
-        found = service.s3.list_objects_v2(Bucket=service.bucket, Prefix=prefix)["Contents"]
+        contents = service.s3.list_objects_v2(Bucket=service.bucket, Prefix=prefix)["Contents"]
         files[place] = {
-            each["Key"].removeprefix(prefix): service.object(each["Key"]) for each in found
+            item["Key"].removeprefix(prefix): service.object(item["Key"]) for item in contents
         }
     return row, files[f"cuts/{row['cut']}"], files[f"audit/{row['cut']}"]
 
 
 def root(files: dict[str, bytes]) -> str:
-    found: str = json.loads(files["manifest.json"])["cut"]["content_root"]
-    return found
+    content_root: str = json.loads(files["manifest.json"])["cut"]["content_root"]
+    return content_root
 
 
 def workbook(service: Service) -> str:
     """Give the text of the live workbook."""
     parts = zipfile.ZipFile(io.BytesIO(service.object(f"studies/{STUDY}/open/live/listings.xlsx")))
-    return "".join(parts.read(each).decode() for each in parts.namelist())
+    return "".join(parts.read(item).decode() for item in parts.namelist())
 
 
 def proven(folder: Path, *files: dict[str, bytes]) -> int:
     folder.mkdir()
-    for name, content in (item for each in files for item in each.items()):
+    for name, content in (item for file in files for item in file.items()):
         if "/changes." in name:  # which is a report's
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -95,29 +95,29 @@ def test_history_shows_what_was_received_until_it_is_erased(
 ) -> None:
     post(service, events)
     before = service.get(f"subjects/{SUBJECT}/history").json
-    assert [json.loads(each["received"]) for each in before["events"]] == events
+    assert [json.loads(event["received"]) for event in before["events"]] == events
     answer = erase(service)
     assert (answer.status, answer.json) == (
         200, {"study": STUDY, "subject": SUBJECT, "status": "erased", "quarantined": 0},
     )  # fmt: skip
     after = service.get(f"subjects/{SUBJECT}/history").json
     assert after["intact"]
-    hashes = [each["hash"] for each in after["events"]]
-    assert hashes[:-1] == [each["hash"] for each in before["events"]]
+    hashes = [event["hash"] for event in after["events"]]
+    assert hashes[:-1] == [event["hash"] for event in before["events"]]
     last = after["events"][-1]
     assert (last["principal"], json.loads(last["body"])["data"]["reason"]) == (CALLER, "Asked to")
-    assert all(each["received"] == each["body"] for each in after["events"])
-    withheld = [each for each in after["events"] if each["texts"]]
+    assert all(event["received"] == event["body"] for event in after["events"])
+    withheld = [event for event in after["events"] if event["texts"]]
     assert withheld
-    assert all(ERASED in each["body"] for each in withheld)
+    assert all(ERASED in item["body"] for item in withheld)
     assert erase(service).json["status"] == "already erased"
 
 
 def test_live_documents_follow_an_erasure(service: Service, events: list[Event]) -> None:
     term = "told by Gunther Zyx"
-    told = next(each for each in events if "term" in each["data"])
-    post(service, [each for each in events if each is not told])
-    post(service, [told | {"data": told["data"] | {"term": term}}])
+    item = next(event for event in events if "term" in event["data"])
+    post(service, [event for event in events if event is not item])
+    post(service, [item | {"data": item["data"] | {"term": term}}])
     shard = (f"STUDY#{STUDY}#0", f"SUBJECT#{SUBJECT}")
     service.stream(shard)
     first = json.loads(service.object(f"studies/{STUDY}/open/latest.json"))
@@ -137,12 +137,12 @@ def test_a_cut_of_before_is_named_for_what_it_lacks_and_still_proven(
 ) -> None:
     post(service, events)
     wait(monkeypatch, minutes=5)
-    at = wiring.now().replace(microsecond=0).isoformat()
+    text = wiring.now().replace(microsecond=0).isoformat()
     wait(monkeypatch, minutes=5)
-    before = cut(service, as_of=at)
+    before = cut(service, as_of=text)
     assert proven(tmp_path / "before", *before[1:]) == 0
     erase(service)
-    after, now = cut(service, as_of=at), cut(service)
+    after, now = cut(service, as_of=text), cut(service)
     assert after[0]["cut"] != before[0]["cut"]
     assert after[0]["accepted"] == before[0]["accepted"] == len(events)
     assert now[0]["accepted"] == len(events) + 1
@@ -150,7 +150,7 @@ def test_a_cut_of_before_is_named_for_what_it_lacks_and_still_proven(
     assert after[2]["audit.ndjson"] == before[2]["audit.ndjson"]
     assert proven(tmp_path / "after", *after[1:]) == 0
     assert proven(tmp_path / "now", *now[1:]) == 0
-    assert cut(service, as_of=at)[1] == after[1]
+    assert cut(service, as_of=text)[1] == after[1]
 
 
 @pytest.mark.parametrize(
@@ -188,12 +188,12 @@ def test_a_retired_study_is_read_and_nothing_else(
     before = service.get("tables").json
     answer = ask(service, "/retire", {"reason": "Closed"})
     assert (answer.status, answer.json["reason"]) == (200, "Closed")
-    taken: list[Callable[[], Answer]] = [
+    items: list[Callable[[], Answer]] = [
         lambda: service.post(events[2]),
         lambda: service.define(definition | {"title": "Another"}),
         lambda: ask(service, "/quarantine/redrive", ""),
     ]
-    for call in taken:
+    for call in items:
         refused = call()
         assert (refused.status, refused.json["title"]) == (409, "Study is retired")
     assert service.queue(events[3]) == []

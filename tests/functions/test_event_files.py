@@ -66,11 +66,11 @@ def corrected(answer: Answer, service: Service) -> None:
 def batch_recorded(answer: Answer, service: Service) -> None:
     results = answer.json["results"]
     assert answer.status == 200
-    assert [each["index"] for each in results] == list(range(20))
+    assert [result["index"] for result in results] == list(range(20))
     posted = json.loads(read("api/post-batch")["body"])
-    assert [each["id"] for each in results] == [each["id"] for each in posted]
-    assert {each["status"] for each in results} <= {200, 201}
-    new = sum(each["status"] == 201 for each in results)
+    assert [result["id"] for result in results] == [item["id"] for item in posted]
+    assert {result["status"] for result in results} <= {200, 201}
+    new = sum(result["status"] == 201 for result in results)
     assert service.get("summary").json["accepted"] == new
 
 
@@ -96,8 +96,8 @@ def document(*members: str) -> Callable[[Answer, Service], None]:
 def submitted(answer: Answer, service: Service) -> None:
     assert (answer.status, answer.json["status"]) == (202, 202)
     assert service.settle() == []
-    found = service.get("treatment-events").json["submitted"]
-    assert {each["verdict"] for each in found} == {"recorded"}
+    result = service.get("treatment-events").json["submitted"]
+    assert {item["verdict"] for item in result} == {"recorded"}
     assert service.get("summary").json["accepted"] == 1
 
 
@@ -171,9 +171,9 @@ def history(answer: Answer, service: Service) -> None:
 def erased(answer: Answer, service: Service) -> None:
     assert answer.status == 200
     assert answer.json["status"] in {"erased", "already erased"}
-    found = service.ask(read("api/get-history")).json
-    event, erasure = found["events"]
-    assert found["intact"]
+    result = service.ask(read("api/get-history")).json
+    event, erasure = result["events"]
+    assert result["intact"]
     assert event["received"] == event["body"]
     assert erasure["kind"] == "subject.erased"
     assert service.get("summary").json["accepted"] == 2
@@ -193,10 +193,10 @@ def kept(answer: Answer, service: Service) -> None:
 
 def audited(answer: Any, service: Service) -> None:
     assert not (answer or {}).get("batchItemFailures")
-    found = service.get("audit").json
+    result = service.get("audit").json
     report = json.loads(service.object(f"studies/{STUDY}/open/audit/report.json"))
-    assert found == report | {"next": None}
-    assert (found["complete"], found["events"], found["differences"]) == (True, 1, [])
+    assert result == report | {"next": None}
+    assert (result["complete"], result["events"], result["differences"]) == (True, 1, [])
 
 
 def journal(service: Service) -> list[tuple[str, str]]:
@@ -205,24 +205,28 @@ def journal(service: Service) -> list[tuple[str, str]]:
 
 def ask_for_report(service: Service) -> None:
     first("api/post-visit")(service)
-    asked = ReportRequest(REPORT, PENDING, "somebody", "2026-01-01T00:00:00+00:00", "why", "", "")
-    wiring.reports().request(STUDY, asked)
+    report_request = ReportRequest(
+        REPORT, PENDING, "somebody", "2026-01-01T00:00:00+00:00", "why", "", ""
+    )
+    wiring.reports().request(STUDY, report_request)
 
 
 def two_reports(service: Service) -> None:
     ask_for_report(service)
     service.invoke("publish", read("publish/report-requested"))
     first("api/post-adverse-event")(service)
-    asked = ReportRequest(LATER, PENDING, "somebody", "2026-01-02T00:00:00+00:00", "why", "", "")
-    wiring.reports().request(STUDY, asked)
+    report_request = ReportRequest(
+        LATER, PENDING, "somebody", "2026-01-02T00:00:00+00:00", "why", "", ""
+    )
+    wiring.reports().request(STUDY, report_request)
     service.stream((f"STUDY#{STUDY}", f"REPORT#{LATER}"))
 
 
 def compared(answer: Answer, service: Service) -> None:
     assert answer.status == 200
-    found = answer.json
-    assert (found["before"]["report"], found["after"]["report"]) == (REPORT, LATER)
-    (record,) = (of for each in found["subjects"] for of in each["records"])
+    result = answer.json
+    assert (result["before"]["report"], result["after"]["report"]) == (REPORT, LATER)
+    (record,) = (item for subject in result["subjects"] for item in subject["records"])
     assert (record["kind"], record["change"]) == ("adverse-event.reported", "new")
 
 
@@ -232,7 +236,7 @@ def unreadable_message(service: Service) -> None:
 
 def no_study(answer: Answer, service: Service) -> None:
     assert answer.status == 200
-    assert [each["body"] for each in answer.json["quarantined"]] == ["{"]
+    assert [item["body"] for item in answer.json["quarantined"]] == ["{"]
     assert service.quarantined() == []
 
 

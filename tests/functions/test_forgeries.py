@@ -52,9 +52,9 @@ def otherwise(line: str) -> dict[str, Any]:
 def cuts(service: Service, feed: list[str]) -> Cuts:
     assert service.define(DEFINITION).status == 201
     service.batch(*feed[:20], study=STUDY)
-    told = json.loads(FEED[16])
-    told |= {"subject": "D-2", "data": told["data"] | {"record": "AE-7", "term": TEXT}}
-    assert service.post(told, STUDY).status == 201
+    document = json.loads(FEED[16])
+    document |= {"subject": "D-2", "data": document["data"] | {"record": "AE-7", "term": TEXT}}
+    assert service.post(document, STUDY).status == 201
     assert service.post("{", STUDY).status == 400
     earlier = service.fetched(service.made(STUDY), STUDY)
     service.batch(*feed[20:], study=STUDY)
@@ -68,11 +68,11 @@ def cuts(service: Service, feed: list[str]) -> Cuts:
 def held(opening: Any, ministack: str, signing_key: str) -> Held:
     with pytest.MonkeyPatch.context() as patch:
         make = opening(patch)
-        own = cuts(make(), FEED)
-        other = cuts(make(), [each for each in FEED if '"P-1"' not in each])
+        result = cuts(make(), FEED)
+        outcome = cuts(make(), [item for item in FEED if '"P-1"' not in item])
         forget()
     key = stack.aws("kms", ministack).get_public_key(KeyId=signing_key)["PublicKey"]
-    return Held(own, other, stack.pem(key).encode())
+    return Held(result, outcome, stack.pem(key).encode())
 
 
 @dataclass
@@ -84,9 +84,9 @@ class Bench:
     output: Callable[[], Any]
 
     def write(self, name: str, files: Files) -> Path:
-        for each, content in files.items():
-            (self.at / name / each).parent.mkdir(parents=True, exist_ok=True)
-            (self.at / name / each).write_bytes(content)
+        for result, content in files.items():
+            (self.at / name / result).parent.mkdir(parents=True, exist_ok=True)
+            (self.at / name / result).write_bytes(content)
         return self.at / name
 
     def verified(self, files: Files, *, key: bool = False, against: Files | None = None) -> Any:
@@ -106,14 +106,14 @@ def bench(held: Held, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ben
 def test_cuts_that_nobody_touched_are_verified(bench: Bench, held: Held) -> None:
     status, output = bench.verified(held.own.later, key=True, against=held.own.earlier)
     assert status == 0, output
-    for each in (
+    for name in (
         "14 files against those regenerated from the journals",
         "1 personal texts against the digests in the chains",
         "signature of audit.ndjson, heads.json, manifest.json by the key",
         "cut number 2 names the earlier one as its predecessor",
         "journals of 4 subjects against those of the earlier cut",
     ):
-        assert f"checked      {each}" in output
+        assert f"checked      {name}" in output
     for files in (held.own.earlier, held.replaced.later):
         assert bench.verified(files, key=True)[0] == 0
 
@@ -246,7 +246,7 @@ def test_what_is_forged_is_found_by_who_has_no_key(bench: Bench, held: Held, nam
 
 
 def _differences(output: str) -> str:
-    return "\n".join(each for each in output.splitlines() if each.startswith("differs"))
+    return "\n".join(line for line in output.splitlines() if line.startswith("differs"))
 
 
 UNSIGNED = "does not match its SHA-256 in manifest.sig.json"
@@ -329,10 +329,10 @@ def test_what_was_disputed_or_refused_is_missed_by_who_holds_an_earlier_cut(
 ) -> None:
     files, earlier = dict(held.own.later), dict(held.own.earlier)
     assert len(json.loads(files["heads.json"])["quarantined"]) == 2
-    for each in (files, earlier):
-        heads = json.loads(each["heads.json"])
+    for item in (files, earlier):
+        heads = json.loads(item["heads.json"])
         heads["disputes"] = json.loads(files["heads.json"])["disputes"]
-        forging.put(each, "heads.json", heads)
+        forging.put(item, "heads.json", heads)
     stated("heads.json", kind, value=[])(files)
     forging.signed_by_another(files)
     _, output = bench.verified(files, against=earlier)
@@ -342,8 +342,8 @@ def test_what_was_disputed_or_refused_is_missed_by_who_holds_an_earlier_cut(
 def test_an_earlier_cut_that_is_another_or_forged_or_later_is_told(
     bench: Bench, held: Held
 ) -> None:
-    other = held.replaced.earlier
-    status, output = bench.verified(held.own.later, key=True, against=other)
+    earlier = held.replaced.earlier
+    status, output = bench.verified(held.own.later, key=True, against=earlier)
     assert status == 1
     assert "AGAINST: is cut number 1, but DIR follows another cut of that number" in output
     forged = dict(held.own.earlier)

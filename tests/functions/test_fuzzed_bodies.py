@@ -42,7 +42,7 @@ BLINDED = "TINY"
 def test_whatever_is_sent_is_recorded_or_quarantined_and_read_back(
     road: Road, definition: Event, feed_of_tmb301: list[Event]
 ) -> None:
-    blinded = [json.loads(each.body) | {"study": BLINDED} for each in feed("aabb")]
+    blinded = [json.loads(item.body) | {"study": BLINDED} for item in feed("aabb")]
     for first in range(0, BODIES, A_TABLE):
         rng = random.Random(SEED + first)  # noqa: S311 (a seed)
         road.open([definition, DEFINITION])
@@ -63,7 +63,7 @@ def test_whatever_is_sent_is_recorded_or_quarantined_and_read_back(
 
 @pytest.fixture(scope="session")
 def feed_of_tmb301(feed: list[str]) -> list[Event]:
-    return [json.loads(each) for each in feed]
+    return [json.loads(item) for item in feed]
 
 
 def send(road: Road, rng: random.Random, fuzzer: Fuzzer, study: str) -> None:
@@ -151,7 +151,9 @@ def _study_of(body: bytes) -> str:
 
 def read_back(road: Road, *, documents: bool) -> None:
     """Read all that was quarantined and every history by every route there is, and documents."""
-    partitions = Counter(each for each, _ in road.keys if re.fullmatch("STUDY#[^#]*#ASIDE", each))
+    partitions = Counter(
+        result for result, _ in road.keys if re.fullmatch("STUDY#[^#]*#ASIDE", result)
+    )
     for partition, count in partitions.items():
         study = partition.split("#")[1]
         for path in quarantine_paths(study):
@@ -160,12 +162,12 @@ def read_back(road: Road, *, documents: bool) -> None:
             assert all(bodies_match(row) for row in rows)
     for start in ("", "unblinded/"):
         assert [*pages(road, f"/studies/{BLINDED}/{start}treatment-events", "submitted")]
-    for partition in {each for each, _ in road.keys if "#JOURNAL#" in each}:
+    for partition in {result for result, _ in road.keys if "#JOURNAL#" in result}:
         _, study, _, subject = partition.split("#")
         for start in ("", "unblinded/") if study == BLINDED else ("",):
             path = f"/studies/{study}/{start}subjects/{subject}/history"
             events = list(pages(road, path, "events"))
-            assert [each["version"] for each in events] == list(range(1, len(events) + 1))
+            assert [event["version"] for event in events] == list(range(1, len(events) + 1))
             assert road.get(path)["intact"]
     for name in (STUDY, BLINDED):
         road.get(f"/studies/{name}/summary")
@@ -196,7 +198,7 @@ def check_documents(name: str) -> None:
     store = wiring.store()
     study = store.study(name)
     stored = list(store.subjects(study))
-    subjects, sums = [each.subject for each in stored], total(each.share for each in stored)
+    subjects, sums = [item.subject for item in stored], total(item.share for item in stored)
     for view in study.views:
         for file in render(report.report(view, subjects, sums), view):
             content = b"".join(file.content)

@@ -20,12 +20,12 @@ SINGLE_AND_BATCH = pytest.mark.parametrize("many", [False, True], ids=["single",
 
 def masked(service: Service, kind: str, subject: str = "S-0") -> Event:
     """Take an event of the open history as everybody can read it."""
-    (found,) = (
-        each
-        for each in service.get(f"subjects/{subject}/history", STUDY).json["events"]
-        if each["kind"] == kind
+    (item,) = (
+        value
+        for value in service.get(f"subjects/{subject}/history", STUDY).json["events"]
+        if value["kind"] == kind
     )
-    event: Event = json.loads(found["body"])
+    event: Event = json.loads(item["body"])
     assert HIDDEN in event["data"].values()
     return event
 
@@ -39,7 +39,7 @@ def guessed_dose(service: Service, arm: str) -> Event:
     treatment, amount = {"a": ("drug", 800), "b": ("placebo", 5)}[arm]
     event = masked(service, "dose.administered")
     filled = {"treatment": treatment, "amount": amount, "unit": "mg"}
-    data = {name: each for name, each in event["data"].items() if each != HIDDEN} | filled
+    data = {name: item for name, item in event["data"].items() if item != HIDDEN} | filled
     return event | {"data": data}
 
 
@@ -47,12 +47,14 @@ GUESSES = pytest.mark.parametrize("guessing", [guess, guessed_dose])
 
 
 def submitted(service: Service) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = service.get("unblinded/treatment-events", STUDY).json["submitted"]
-    return found
+    result: list[dict[str, Any]] = service.get("unblinded/treatment-events", STUDY).json[
+        "submitted"
+    ]
+    return result
 
 
 def verdicts(service: Service) -> list[str]:
-    return [each["verdict"] for each in submitted(service)]
+    return [item["verdict"] for item in submitted(service)]
 
 
 @SINGLE_AND_BATCH
@@ -63,7 +65,7 @@ def test_a_right_guess_and_a_wrong_one_are_answered_alike(
     many: bool,  # noqa: FBT001 (a case)
 ) -> None:
     """The masked event of the open history, an arm filled in, was 200 if right and 409 if not."""
-    told: list[tuple[Answer, list[tuple[str, str]]]] = []
+    items: list[tuple[Answer, list[tuple[str, str]]]] = []
     for arm in "ab":
         service = open_blinded()
         event = guessing(service, arm)
@@ -73,13 +75,13 @@ def test_a_right_guess_and_a_wrong_one_are_answered_alike(
             begun = len(line.calls)
             address = f"/studies/{STUDY}/{path}"
             answer = service.ask(request("POST", address, body, {"Content-Type": kind}))
-            told.append((answer, line.calls[begun:]))
-    right, wrong = told[:2], told[2:]
+            items.append((answer, line.calls[begun:]))
+    right, wrong = items[:2], items[2:]
     assert right == wrong
-    (elsewhere, _), (taken, calls) = right
-    statuses = [elsewhere.status, taken.status]
+    (elsewhere, _), (result, calls) = right
+    statuses = [elsewhere.status, result.status]
     if many:
-        statuses = [each.json["results"][0]["status"] for each in (elsewhere, taken)]
+        statuses = [item.json["results"][0]["status"] for item in (elsewhere, result)]
     assert statuses == [403, 202]
     assert "treatment-events" in elsewhere.text
     assert ("sqs", "send_message") in calls
@@ -89,27 +91,27 @@ def test_nothing_open_tells_a_right_guess_from_a_wrong_one(
     open_blinded: Callable[..., Service],
 ) -> None:
     """Neither disputes, nor what is quarantined, nor counts, documents, or what redriving says."""
-    told = []
+    items = []
     for arm in "ab":
         service = open_blinded()
         guesses = [guess(service, arm), guessed_dose(service, arm)]
         service.submit(guesses, STUDY, BATCH)
         service.post(guesses, STUDY, BATCH)
         assert service.settle() == []
-        found = everything_open(service)
-        found["redriven"] = redriven(service)
-        found["attempts"] = service.get("treatment-events", STUDY).text
-        found["erased"] = erased(service)
-        found["reports"] = without_chance(json.loads(found["reports"]))
-        told.append((verdicts(service)[-4:], found))
-    (right, one), (wrong, other) = told
+        result = everything_open(service)
+        result["redriven"] = redriven(service)
+        result["attempts"] = service.get("treatment-events", STUDY).text
+        result["erased"] = erased(service)
+        result["reports"] = without_chance(json.loads(result["reports"]))
+        items.append((verdicts(service)[-4:], result))
+    (right, outcome), (wrong, value) = items
     assert (right, wrong) == (
         ["repeated", "repeated", "refused", "refused"],
         ["conflict", "conflict", "refused", "refused"],
     )
-    assert one.keys() == other.keys()
-    for name, each in one.items():
-        assert each == other[name], name
+    assert outcome.keys() == value.keys()
+    for name, item in outcome.items():
+        assert item == value[name], name
 
 
 def without_chance(reports: dict[str, Any]) -> dict[str, Any]:
@@ -141,12 +143,12 @@ def test_every_attempt_is_journalled_with_who_made_it_right_guesses_too(
     service.post(guess(service, "a"), STUDY)
     assert service.settle() == []
     rows = submitted(service)[before:]
-    assert [each["verdict"] for each in rows] == [
+    assert [row["verdict"] for row in rows] == [
         "repeated", "repeated", "conflict", "conflict", "refused",
     ]  # fmt: skip
-    assert {each["principal"] for each in rows} == {CALLER}
-    assert {(each["subject"], each["kind"]) for each in rows} == {("S-0", "subject.randomised")}
-    assert [each["at"] for each in rows] == sorted({each["at"] for each in rows})
+    assert {row["principal"] for row in rows} == {CALLER}
+    assert {(row["subject"], row["kind"]) for row in rows} == {("S-0", "subject.randomised")}
+    assert [row["at"] for row in rows] == sorted({row["at"] for row in rows})
     assert rows[2]["problem"]["title"] == "Revision already recorded with other content"
     assert json.loads(rows[2]["body"])["data"]["arm"] == "b"
     assert rows[0]["body"] is None
@@ -160,7 +162,7 @@ def test_who_made_an_attempt_may_be_known_and_what_it_was_only_to_the_unblinded(
     service.settle()
     row = service.get("treatment-events", STUDY).json["submitted"][-1]
     assert (row["principal"], row["subject"]) == (CALLER, "S-0")
-    assert {row[each] for each in ("verdict", "problem", "body", "sha256")} == {HIDDEN}
+    assert {row[name] for name in ("verdict", "problem", "body", "sha256")} == {HIDDEN}
 
 
 def test_the_unblinded_see_the_dispute_and_nobody_else(
@@ -172,7 +174,7 @@ def test_the_unblinded_see_the_dispute_and_nobody_else(
     counts = {}
     for path in ("", "unblinded/"):
         rules = service.get(f"{path}discrepancies", STUDY).json["rules"]
-        counts[path] = [each["count"] for each in rules if each["rule"] == "disputed"]
+        counts[path] = [rule["count"] for rule in rules if rule["rule"] == "disputed"]
     assert counts == {"": [], "unblinded/": [1]}
 
 
@@ -193,16 +195,16 @@ def test_a_treatment_event_is_recorded_and_counted_and_its_body_is_in_the_journa
 ) -> None:
     service = open_blinded()
     accepted = service.get("summary", STUDY).json["accepted"]
-    given = dose(9, subject="S-0", treatment="drug")
-    answer = service.submit(given.body, STUDY)
-    assert (answer.status, answer.json) == (202, {"id": given.event_id, "status": 202})
+    result = dose(9, subject="S-0", treatment="drug")
+    answer = service.submit(result.body, STUDY)
+    assert (answer.status, answer.json) == (202, {"id": result.event_id, "status": 202})
     assert verdicts(service)[-1] == "pending"
     assert service.settle() == []
     assert service.get("summary", STUDY).json["accepted"] == accepted + 1
     row = submitted(service)[-1]
-    assert (row["verdict"], row["body"], row["record"]) == ("recorded", None, given.record)
+    assert (row["verdict"], row["body"], row["record"]) == ("recorded", None, result.record)
     events = service.get("unblinded/subjects/S-0/history", STUDY).json["events"]
-    assert events[-1]["received"] == given.body
+    assert events[-1]["received"] == result.body
 
 
 def test_faults_of_body_and_definition_are_answered_at_once(
@@ -212,8 +214,8 @@ def test_faults_of_body_and_definition_are_answered_at_once(
     before = len(submitted(service))
     wrong = service.submit(guess(service, "nowhere"), STUDY)
     assert (wrong.status, wrong.pointers) == (422, ["/data/arm"])
-    other = service.submit(viral_load(1, 9, subject="S-0").body, STUDY)
-    assert (other.status, other.pointers) == (422, ["/type"])
+    result = service.submit(viral_load(1, 9, subject="S-0").body, STUDY)
+    assert (result.status, result.pointers) == (422, ["/type"])
     assert service.submit("{", STUDY).status == 400
     assert len(submitted(service)) == before
     assert len(service.quarantined(STUDY)) == 7
@@ -225,7 +227,7 @@ def test_a_batch_of_treatment_events_is_answered_one_by_one(
     service = open_blinded()
     events = [guess(service, "a"), guess(service, "nowhere"), json.loads(dose(9).body)]
     answer = service.submit(events, STUDY, BATCH)
-    assert [each["status"] for each in answer.json["results"]] == [202, 422, 202]
+    assert [result["status"] for result in answer.json["results"]] == [202, 422, 202]
     assert service.settle() == []
     assert verdicts(service)[-2:] == ["repeated", "recorded"]
 
@@ -240,15 +242,15 @@ def test_the_queue_takes_treatment_events_by_the_same_road(
     assert verdicts(service)[-2:] == ["pending", "pending"]
     assert service.settle() == []
     assert verdicts(service)[-2:] == ["recorded", "repeated"]
-    assert {each["principal"] for each in submitted(service)[-2:]} == {CALLER}
+    assert {item["principal"] for item in submitted(service)[-2:]} == {CALLER}
 
 
 def test_what_was_refused_for_its_road_is_not_recorded_by_redriving(
     open_blinded: Callable[..., Service],
 ) -> None:
     service = open_blinded()
-    given = dose(9, subject="S-0", treatment="drug")
-    assert service.post(given.body, STUDY).status == 403
+    result = dose(9, subject="S-0", treatment="drug")
+    assert service.post(result.body, STUDY).status == 403
     assert redriven(service)["resolved"] == 0
     assert service.settle() == []
     assert verdicts(service)[-1] == "refused"
@@ -320,13 +322,13 @@ def test_submissions_come_page_by_page(
     service = open_blinded()
     everything = submitted(service)
     monkeypatch.setattr(pagination, "PAGE_BYTES", 100)
-    path, found = "unblinded/treatment-events", []
+    path, items = "unblinded/treatment-events", []
     while path:
         answer = service.get(path, STUDY).json
-        found.append(answer["submitted"])
+        items.append(answer["submitted"])
         path = (answer["next"] or "").removeprefix(f"/studies/{STUDY}/")
-    assert [each for page in found for each in page] == everything
-    assert len(found) > 2
+    assert [item for page in items for item in page] == everything
+    assert len(items) > 2
 
 
 def test_a_retired_study_takes_none(open_blinded: Callable[..., Service]) -> None:

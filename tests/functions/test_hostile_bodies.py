@@ -108,16 +108,16 @@ def test_it_is_refused_with_its_place_quarantined_and_leaves_its_neighbours_alon
     assert (single["statusCode"], place in single["body"]) == (status, True), single["body"][:500]
     batch = b"[" + b",".join([feed[0].encode(), body, feed[1].encode()]) + b"]"
     results = json.loads(trial.api(posted(batch, BATCH))["body"])["results"]
-    assert [each["status"] for each in results] == [201, status, 201]
+    assert [result["status"] for result in results] == [201, status, 201]
     assert place in json.dumps(results[1]["problem"], ensure_ascii=False)
     assert trial.queue(feed[2], body.decode(errors="replace"), feed[3]) == []
-    assert all(trial.recorded(each.encode(), STUDY) for each in feed[:4])
+    assert all(trial.recorded(item.encode(), STUDY) for item in feed[:4])
     assert trial.kept(body, STUDY)
     assert trial.kept(body.decode(errors="replace").encode(), STUDY)
     rows = [*pages(trial, f"/studies/{STUDY}/quarantine", "quarantined")]
     rows += pages(trial, "/quarantine", "quarantined")
-    assert all(len(json.dumps(each["problem"])) < 60_000 for each in rows)
-    assert any(place in json.dumps(each["problem"], ensure_ascii=False) for each in rows)
+    assert all(len(json.dumps(row["problem"])) < 60_000 for row in rows)
+    assert any(place in json.dumps(row["problem"], ensure_ascii=False) for row in rows)
 
 
 def posted(body: bytes, kind: str) -> Event:
@@ -160,7 +160,7 @@ def test_what_is_quarantined_comes_in_pages_that_lambda_can_answer(
         assert trial.api(posted(body, SINGLE))["statusCode"] == 422
     path = f"/studies/{STUDY}/quarantine"
     rows = [*pages(trial, path, "quarantined")]
-    assert [each["body"].encode() for each in rows] == bodies  # in the order in which they came
+    assert [row["body"].encode() for row in rows] == bodies  # in the order in which they came
     assert 1 < len(trial.get(path)["quarantined"]) < len(rows)
 
 
@@ -174,7 +174,7 @@ def test_rows_of_one_moment_are_told_apart_from_page_to_page(
     for body in bodies:
         trial.api(posted(body, SINGLE))
     rows = [*pages(trial, f"/studies/{STUDY}/quarantine", "quarantined")]
-    assert sorted(each["body"].encode() for each in rows) == bodies
+    assert sorted(row["body"].encode() for row in rows) == bodies
 
 
 def test_a_history_comes_in_pages_and_by_kind_and_record(trial: Road, visit: Event) -> None:
@@ -189,9 +189,9 @@ def test_a_history_comes_in_pages_and_by_kind_and_record(trial: Road, visit: Eve
     assert len(first["events"]) < 12
     assert (first["version"], first["intact"]) == (12, True)
     events = [*pages(trial, path, "events")]
-    assert [each["version"] for each in events] == list(range(1, 13))
-    own = [*pages(trial, f"{path}?kind=visit.recorded&record=V-2", "events")]
-    assert [(each["record"], each["revision"]) for each in own] == [
+    assert [event["version"] for event in events] == list(range(1, 13))
+    items = [*pages(trial, f"{path}?kind=visit.recorded&record=V-2", "events")]
+    assert [(item["record"], item["revision"]) for item in items] == [
         ("V-2", 1),
         ("V-2", 2),
         ("V-2", 3),
@@ -205,45 +205,45 @@ def test_what_names_no_study_can_be_read_by_an_administrator(trial: Road, visit:
     bodies = ["{", '{"study": 7}', "[]"]
     assert trial.queue(*bodies, nowhere) == []
     answer = trial.get("/quarantine")
-    assert sorted(each["body"] for each in answer["quarantined"]) == sorted(bodies)
+    assert sorted(value["body"] for value in answer["quarantined"]) == sorted(bodies)
     assert (answer["studies"], answer["more_studies"], answer["next"]) == (["TYPO-1"], None, None)
     (row,) = pages(trial, "/quarantine?study=TYPO-1", "quarantined")
     assert (row["body"], row["problem"]["status"]) == (nowhere, 404)
-    for other in (STUDY, "a%2Fb"):  # a study's own list may be blinded
-        assert trial.api(request("GET", f"/quarantine?study={other}"))["statusCode"] == 422
+    for item in (STUDY, "a%2Fb"):  # a study's own list may be blinded
+        assert trial.api(request("GET", f"/quarantine?study={item}"))["statusCode"] == 422
 
 
 def test_tables_of_long_terms_are_the_recomputed_however_many_there_are(
     trial: Road, feed: list[str]
 ) -> None:
-    events = [json.loads(each) for each in feed]
-    subjects = list(dict.fromkeys(each["subject"] for each in events))[:3]
+    events = [json.loads(item) for item in feed]
+    subjects = list(dict.fromkeys(event["subject"] for event in events))[:3]
     samples = {
-        kind: next(each for each in events if f".{kind}." in each["type"])
+        kind: next(event for event in events if f".{kind}." in event["type"])
         for kind in ("adverse-event.reported", "adverse-event.coded")
     }
-    own = [each for each in events if each["subject"] in subjects]
+    result = [event for event in events if event["subject"] in subjects]
     for number in range(150):
         subject, name, term = subjects[number % 3], f"LONG-{number}", long_term(number)
-        for kind, more in (
+        for kind, outcome in (
             ("adverse-event.reported", {"term": term}),
             ("adverse-event.coded", {"adverse_event": name, "pt": term, "soc": long_term(-1)}),
         ):
             sample = samples[kind]
-            data = sample["data"] | {"record": name, **more}
-            own.append(sample | {"id": f"{kind}-{number}", "subject": subject, "data": data})
-    for some in batched(own, 90, strict=False):
-        body = json.dumps(some, ensure_ascii=False).encode()
+            data = sample["data"] | {"record": name, **outcome}
+            result.append(sample | {"id": f"{kind}-{number}", "subject": subject, "data": data})
+    for batch in batched(result, 90, strict=False):
+        body = json.dumps(batch, ensure_ascii=False).encode()
         results = json.loads(trial.api(posted(body, BATCH))["body"])["results"]
-        assert {each["status"] for each in results} <= {200, 201}
+        assert {item["status"] for item in results} <= {200, 201}
     store = wiring.store()
     study = store.study(STUDY)
-    shares = (report.contribute(study, each.subject) for each in store.subjects(study))
+    shares = (report.contribute(study, item.subject) for item in store.subjects(study))
     sums = total(shares)
     expected = tables_json.tables(report.live_cut(study, sums), report.tables(study, sums))
-    shown = trial.get(f"/studies/{STUDY}/tables")
-    assert shown == json.loads(json.dumps(expected))
-    assert json.dumps(shown).count(json.dumps(long_term(7))[1:-1]) > 0
+    value = trial.get(f"/studies/{STUDY}/tables")
+    assert value == json.loads(json.dumps(expected))
+    assert json.dumps(value).count(json.dumps(long_term(7))[1:-1]) > 0
 
 
 def long_term(number: int) -> str:
@@ -262,11 +262,11 @@ def test_an_event_at_which_this_code_fails_is_quarantined_and_leaves_its_neighbo
 
     monkeypatch.setattr(store, "_contribute", failing)
     poison = json.dumps(visit | {"data": visit["data"] | {"record": "POISON"}})
-    lines = [each for each in feed if json.loads(each)["subject"] == visit["subject"]][:4]
+    lines = [item for item in feed if json.loads(item)["subject"] == visit["subject"]][:4]
     batch = f"[{lines[0]},{poison},{','.join(lines[1:])}]".encode()
     answer = trial.api(posted(batch, BATCH))
     results = json.loads(answer["body"])["results"]
-    assert [each["status"] for each in results] == [201, 500, 201, 201, 201]
+    assert [result["status"] for result in results] == [201, 500, 201, 201, 201]
     assert "AssertionError in" in results[1]["problem"]["detail"]
     assert trial.queue(poison) == []
     assert trial.kept(poison.encode(), STUDY)
@@ -285,30 +285,30 @@ def test_the_reports_and_what_an_audit_found_come_in_pages(
     monkeypatch.setattr("trial.web.pagination.PAGE_BYTES", 1)
     for number in range(3):
         assert service.report(json.dumps({"reason": f"why {number}"})).status == 202
-    found, path = [], "reports"
+    items, path = [], "reports"
     while path:
         answer = service.get(path).json
-        found += answer["reports"]
+        items += answer["reports"]
         path = answer["next"] and answer["next"].removeprefix(f"/studies/{STUDY}/")
-    assert sorted(each["reason"] for each in found) == ["why 0", "why 1", "why 2"]
-    assert len({each["id"] for each in found}) == 3
+    assert sorted(item["reason"] for item in items) == ["why 0", "why 1", "why 2"]
+    assert len({item["id"] for item in items}) == 3
     differences = [{"what": "sums", "shard": number, "repaired": True} for number in range(4)]
-    told = dict.fromkeys(("at", "definition", "generation"), "x") | {"complete": True}
+    fromkeys = dict.fromkeys(("at", "definition", "generation"), "x") | {"complete": True}
     counted = "contribution_version", "subjects", "events", "shards", "differences_left_out"
-    told |= dict.fromkeys(counted, 1) | {"busy_shards": [], "differences": differences}
-    document = json.dumps({"study": STUDY, **told}).encode()
+    fromkeys |= dict.fromkeys(counted, 1) | {"busy_shards": [], "differences": differences}
+    document = json.dumps({"study": STUDY, **fromkeys}).encode()
     wiring.documents().write(STUDY, OPEN, AUDIT, AUDIT_REPORT, "application/json", (document,))
     answers = [service.get("audit").json]
     while answers[-1]["next"]:
         answers.append(service.get(answers[-1]["next"].removeprefix(f"/studies/{STUDY}/")).json)
-    assert [each["differences"] for each in answers] == [[each] for each in differences]
+    assert [item["differences"] for item in answers] == [[difference] for difference in differences]
 
 
 def test_an_audit_names_some_rows_of_many_by_their_beginning_and_end(definition: Event) -> None:
     rows = tuple(f"14.1#{number}/{'x' * 4_000}" for number in range(3_000))
     study = load(json.dumps(definition))
-    found = Audit(study, complete=True).with_differences([Difference("sums", 0, rows=rows)] * 300)
-    document = found.document("2026-01-01")
+    result = Audit(study, complete=True).with_differences([Difference("sums", 0, rows=rows)] * 300)
+    document = result.document("2026-01-01")
     assert len(json.dumps(document)) < 4_000_000
     assert document["differences"][0]["rows_left_out"] == 2_950
     assert document["differences_left_out"] == 100

@@ -36,8 +36,8 @@ def running(blank: Service) -> Service:
     """Give a service with a study of four subjects that is running."""
     assert blank.define(DEFINITION).status == 201
     for i, arm in enumerate("aabb"):
-        for each in (enrolment(subject=f"S-{i}", sex="MF"[i // 2]), randomised(arm, f"S-{i}")):
-            assert blank.post(each.body, STUDY).status == 201
+        for item in (enrolment(subject=f"S-{i}", sex="MF"[i // 2]), randomised(arm, f"S-{i}")):
+            assert blank.post(item.body, STUDY).status == 201
     return blank
 
 
@@ -55,7 +55,7 @@ def asked(service: Service, **body: Any) -> tuple[dict[str, Any], dict[str, Any]
 
 def nominal(tables: dict[str, Any]) -> list[bool]:
     cells = [cell for row in tables["tables"][0]["rows"] for cell in row["cells"]]
-    return [each["nominal"] for each in cells if each["statistic"] == "p"]
+    return [cell["nominal"] for cell in cells if cell["statistic"] == "p"]
 
 
 def end(service: Service) -> None:
@@ -74,9 +74,9 @@ def test_what_is_read_now_says_that_it_is_interim_and_that_its_p_values_are_nomi
     running: Service,
 ) -> None:
     for path, place in (("summary", "cut"), ("consort", "cut"), ("tables", ""), ("tables/t", "")):
-        found = running.get(path, STUDY).json
-        found = found[place] if place else found
-        assert found["completion"] == {
+        result = running.get(path, STUDY).json
+        result = result[place] if place else result
+        assert result["completion"] == {
             "state": "interim", "text": INTERIM, "n": 0, "N": 4, "look": None,
         }  # fmt: skip
     assert nominal(running.get("tables", STUDY).json) == [True]
@@ -85,15 +85,15 @@ def test_what_is_read_now_says_that_it_is_interim_and_that_its_p_values_are_nomi
 
 def test_once_the_last_subject_has_ended_all_of_it_is_the_final_look(running: Service) -> None:
     end(running)
-    found = running.get("tables/t", STUDY).json
-    assert found["completion"] == {
+    result = running.get("tables/t", STUDY).json
+    assert result["completion"] == {
         "state": "final", "text": "Final: all 4 subjects (Randomised) have ended the study",
         "n": 4, "N": 4, "look": "final",
     }  # fmt: skip
-    assert nominal(found) == [False]
+    assert nominal(result) == [False]
     running.stream((f"STUDY#{STUDY}#0", "SUBJECT#S-0"))
     live = running.get("reports", STUDY).json["live"]
-    assert live["completion"] == found["completion"]["text"]
+    assert live["completion"] == result["completion"]["text"]
 
 
 def test_a_report_at_a_planned_look_confirms_at_its_alpha_and_stays_interim(
@@ -183,9 +183,9 @@ def test_an_interim_cut_and_a_final_one_of_the_same_records_differ_in_no_number(
 ) -> None:
     before, _ = asked(running)
     after, _ = asked(running, final=True, reason="Final analysis")
-    found = running.get(f"reports/{after['id']}/changes-since/{before['id']}", STUDY).json
-    assert (found["compared"], found["cells"], found["key_results"]) == (True, [], [])
-    states = [found[side]["cut"]["completion"]["state"] for side in ("before", "after")]
+    result = running.get(f"reports/{after['id']}/changes-since/{before['id']}", STUDY).json
+    assert (result["compared"], result["cells"], result["key_results"]) == (True, [], [])
+    states = [result[side]["cut"]["completion"]["state"] for side in ("before", "after")]
     assert states == ["interim", "final"]
 
 
@@ -200,8 +200,8 @@ def test_a_report_row_of_an_earlier_release_reads_as_asked_for_at_no_look(
         UpdateExpression="REMOVE #final, look, completion",
         ExpressionAttributeNames={"#final": "final"},
     )
-    found = wiring.reports().get(STUDY, row["id"])
-    assert (found.final, found.look, found.completion) == (False, "", "")
+    value = wiring.reports().get(STUDY, row["id"])
+    assert (value.final, value.look, value.completion) == (False, "", "")
 
 
 def test_a_blinded_study_says_the_same_to_both_audiences(
@@ -210,8 +210,8 @@ def test_a_blinded_study_says_the_same_to_both_audiences(
     service = open_service()
     assert service.define(DEFINITION | {"blinded": True}).status == 201
     for i, arm in enumerate("ab"):
-        for each in (enrolment(subject=f"S-{i}", sex="M"), randomised(arm, f"S-{i}")):
-            assert service.record(each.body, STUDY).status in {201, 202}
+        for item in (enrolment(subject=f"S-{i}", sex="M"), randomised(arm, f"S-{i}")):
+            assert service.record(item.body, STUDY).status in {201, 202}
     texts = {
         service.get(f"{path}summary", STUDY).json["cut"]["completion"]["text"]
         for path in ("", "unblinded/")

@@ -46,8 +46,8 @@ class Trial:
         self.line = outage.between(service)
 
     def post(self, number: int = 1) -> None:
-        some, self.left = self.left[:number], self.left[number:]
-        assert self.service.batch(*some, study=self.study).status == 200
+        result, self.left = self.left[:number], self.left[number:]
+        assert self.service.batch(*result, study=self.study).status == 200
 
     def ask(self) -> str:
         answer = self.service.report("", self.study)
@@ -56,16 +56,16 @@ class Trial:
         return name
 
     def report(self, name: str) -> Event:
-        found: Event = self.service.get(f"reports/{name}", self.study).json
-        return found
+        result: Event = self.service.get(f"reports/{name}", self.study).json
+        return result
 
     def rendering(self) -> Event:
-        found: Event = self.service.get("reports", self.study).json["last_rendering"]
-        return found
+        last_rendering: Event = self.service.get("reports", self.study).json["last_rendering"]
+        return last_rendering
 
     def changed(self, *requests: str) -> list[tuple[str, str]]:
-        own = f"STUDY#{self.study}"
-        return [(f"{own}#0", "SUBJECT#1"), *((own, f"REPORT#{each}") for each in requests)]
+        text = f"STUDY#{self.study}"
+        return [(f"{text}#0", "SUBJECT#1"), *((text, f"REPORT#{request}") for request in requests)]
 
     def deliver(self, *requests: str, times: int = 4) -> int:
         """Deliver a batch of the stream until it is taken; say how often it came again."""
@@ -89,9 +89,9 @@ class Trial:
         assert latest["events"] == self.service.get("summary", self.study).json["accepted"]
         manifest = json.loads(self.service.object(f"{start}live/manifest.json"))
         assert manifest["cut"]["id"] == latest["cut"]
-        for each in manifest["files"]:
-            content = self.service.object(f"{start}live/{each['name']}")
-            assert hashlib.sha256(content).hexdigest() == each["sha256"]
+        for file in manifest["files"]:
+            content = self.service.object(f"{start}live/{file['name']}")
+            assert hashlib.sha256(content).hexdigest() == file["sha256"]
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def struck(line: Line, calls: list[tuple[str, str]]) -> dict[tuple[str, str], se
     for number, call in enumerate(calls):
         places.setdefault(call, []).append(number)
     line.calls.clear()
-    return {call: {found[0], found[-1]} for call, found in places.items()}
+    return {call: {place[0], place[-1]} for call, place in places.items()}
 
 
 def test_every_operation_of_publish_fails_once_and_all_is_right_when_it_came_again(
@@ -118,7 +118,7 @@ def test_every_operation_of_publish_fails_once_and_all_is_right_when_it_came_aga
     name, before = trial.ask(), len(trial.line.calls)
     assert trial.deliver(name) == 0
     operations = struck(trial.line, trial.line.calls[before:])
-    assert {each for _, each in operations} >= {
+    assert {result for _, result in operations} >= {
         "get_object", "put_object", "create_multipart_upload", "upload_part",
         "complete_multipart_upload", "get_item", "query", "transact_write_items",
         "transact_get_items", "put_item",
@@ -179,8 +179,8 @@ def test_a_missing_right_is_told_with_its_reason_and_made_good_by_the_sweep(
 
 
 def emitted(capsys: pytest.CaptureFixture[str], metric: str) -> list[float]:
-    lines = (json.loads(each) for each in capsys.readouterr().out.splitlines() if "_aws" in each)
-    return [value for each in lines for value in each.get(metric, ())]
+    lines = (json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line)
+    return [value for line in lines for value in line.get(metric, ())]
 
 
 def test_changes_that_nothing_calls_for_any_more_are_published_by_the_sweep_and_their_age_is_told(
@@ -225,9 +225,9 @@ def test_a_report_left_pending_is_swept_and_in_the_end_failed_with_a_reason(
         except Killed:
             tries += 1
     assert 3 < tries < 15
-    found = trial.report(name)
-    assert found["status"] == "failed"
-    assert "request it again" in found["detail"]
+    report = trial.report(name)
+    assert report["status"] == "failed"
+    assert "request it again" in report["detail"]
 
 
 @pytest.mark.parametrize("fault", outage.PASSING)
@@ -246,16 +246,16 @@ def test_who_asks_for_documents_meanwhile_is_told_503(trial: Trial, fault: Fault
 def test_every_operation_of_audit_fails_once_or_for_long_and_its_report_is_there_in_the_end(
     trial: Trial, service: str
 ) -> None:
-    asked = streamed((f"STUDY#{trial.study}", "AUDIT#1"))
+    result = streamed((f"STUDY#{trial.study}", "AUDIT#1"))
     before = len(trial.line.calls)
-    trial.service.invoke("audit", asked)
+    trial.service.invoke("audit", result)
     operations = struck(trial.line, trial.line.calls[before:])
     for turn, number in enumerate(sorted(set[int]().union(*operations.values()))):
         trial.line.calls.clear()
         trial.line.fault = number, outage.PASSING[turn % len(outage.PASSING)]
         for _ in range(3):
             try:
-                trial.service.invoke("audit", asked)
+                trial.service.invoke("audit", result)
             except Unavailable:
                 continue
             break
@@ -265,11 +265,11 @@ def test_every_operation_of_audit_fails_once_or_for_long_and_its_report_is_there
     trial.line.down = {service: outage.unreachable}
     for _ in range(3):
         with pytest.raises(Unavailable):
-            trial.service.invoke("audit", asked)
+            trial.service.invoke("audit", result)
     trial.line.down = {}
-    trial.service.invoke("audit", asked)
-    found = trial.service.get("audit", trial.study).json
-    assert (found["complete"], found["differences"]) == (True, [])
+    trial.service.invoke("audit", result)
+    outcome = trial.service.get("audit", trial.study).json
+    assert (outcome["complete"], outcome["differences"]) == (True, [])
 
 
 def test_two_calls_at_once_make_one_rendering_after_the_other_and_lose_none(
@@ -278,14 +278,14 @@ def test_two_calls_at_once_make_one_rendering_after_the_other_and_lose_none(
     """While the first renders, an event comes and its change is delivered to another process."""
     from trial.reporting import publishing  # noqa: PLC0415
 
-    made, running, most = publishing.publish_live, [], []
+    publish_live, running, items = publishing.publish_live, [], []
 
     def watched(*arguments: Any) -> Any:
         running.append(1)
-        most.append(len(running))
+        items.append(len(running))
         try:
-            cut = made(*arguments)
-            if len(most) == 1:
+            cut = publish_live(*arguments)
+            if len(items) == 1:
                 trial.post()
                 event = streamed(*trial.changed())
                 event["Records"][0]["eventID"] = "another"
@@ -296,7 +296,7 @@ def test_two_calls_at_once_make_one_rendering_after_the_other_and_lose_none(
 
     monkeypatch.setattr(publishing, "publish_live", watched)
     trial.deliver()
-    assert most == [1, 1]
+    assert items == [1, 1]
     trial.check()
 
 
@@ -326,17 +326,17 @@ def test_a_study_too_slow_for_one_run_is_told_and_stops_no_other(
         def get_remaining_time_in_millis(self) -> int:
             return next(times, 1_000)
 
-    keys = [(f"STUDY#{each}", "CURRENT") for each in sorted((trial.study, "SECOND"))]
+    keys = [(f"STUDY#{item}", "CURRENT") for item in sorted((trial.study, "SECOND"))]
     handler = trial.service.handlers["publish"].handler
     with pytest.raises(Unavailable):
         handler(streamed(*keys), Context())
     marked = wiring.reports().last_rendering(slow)
     assert marked is not None
     assert marked["detail"] == "it did not finish within the time limit of one run"
-    trial.service.stream(*[each for each in keys if slow not in each[0]])
-    other = wiring.reports().last_rendering(max(trial.study, "SECOND"))
-    assert other is not None
-    assert other["status"] == "published"
+    trial.service.stream(*[key for key in keys if slow not in key[0]])
+    last_rendering = wiring.reports().last_rendering(max(trial.study, "SECOND"))
+    assert last_rendering is not None
+    assert last_rendering["status"] == "published"
 
 
 def test_every_operation_of_the_api_fails_once_and_what_is_sent_again_is_right(

@@ -15,10 +15,10 @@ VERDICTS = json.loads((EVENTS / "tmb-301" / "wrong.expected.json").read_text(enc
 
 def changed(event: Event, **data: Any) -> Event:
     """Make another revision or record of an event; what is None is left out."""
-    made = deepcopy(event)
-    made["data"] |= data
-    made["data"] = {name: value for name, value in made["data"].items() if value is not None}
-    return made
+    result = deepcopy(event)
+    result["data"] |= data
+    result["data"] = {name: value for name, value in result["data"].items() if value is not None}
+    return result
 
 
 def revision(event: Event, number: int, **data: Any) -> Event:
@@ -39,18 +39,18 @@ def test_a_new_event_is_recorded_and_counted_before_the_answer(
     service: Service, visit: Event
 ) -> None:
     answer = service.post(visit)
-    told = answer.json
-    assert [each["rule"] for each in told.pop("warnings")] == ["not-enrolled"]
-    assert (answer.status, told) == (201, {"id": visit["id"], "status": 201})
+    result = answer.json
+    assert [item["rule"] for item in result.pop("warnings")] == ["not-enrolled"]
+    assert (answer.status, result) == (201, {"id": visit["id"], "status": 201})
     assert service.get("summary").json["accepted"] == 1
 
 
 def test_a_repeat_is_200_and_changes_nothing_at_all(service: Service, visit: Event) -> None:
     service.post(visit)
     before = service.items()
-    other = visit | {"id": "again", "source": "urn:other", "time": "2016-12-01T00:00:00Z"}
-    other["data"] = dict(reversed(visit["data"].items()))
-    for body in (visit, json.dumps(visit, indent=2), other):
+    result = visit | {"id": "again", "source": "urn:other", "time": "2016-12-01T00:00:00Z"}
+    result["data"] = dict(reversed(visit["data"].items()))
+    for body in (visit, json.dumps(visit, indent=2), result):
         assert service.post(body).status == 200
     assert service.items() == before
 
@@ -61,7 +61,7 @@ def test_a_repeat_is_200_and_changes_nothing_at_all(service: Service, visit: Eve
 def test_the_same_content_in_other_spelling_is_a_repeat(
     service: Service, feed: list[str], spelt: dict[str, Any]
 ) -> None:
-    dose = next(json.loads(each) for each in feed if "dose.administered" in each)
+    dose = next(json.loads(item) for item in feed if "dose.administered" in item)
     dose = changed(dose, amount=800, lot=None)
     service.post(dose)
     before, summary = service.items(), service.get("summary").json
@@ -102,18 +102,18 @@ def test_other_content_for_a_revision_is_409_and_the_first_stays(
 ) -> None:
     service.post(visit)
     before = service.items("#ASIDE", "CONFLICT#")
-    other = changed(visit, date="2015-06-09")
-    assert refused(service.post(other), 409).pointers == ["/data/revision"]
+    result = changed(visit, date="2015-06-09")
+    assert refused(service.post(result), 409).pointers == ["/data/revision"]
     assert service.items("#ASIDE", "CONFLICT#") == before
-    assert [json.loads(each["body"]) for each in service.quarantined()] == [other]
+    assert [json.loads(item["body"]) for item in service.quarantined()] == [result]
 
 
-@pytest.mark.parametrize("verdict", VERDICTS, ids=lambda each: each["what"])
+@pytest.mark.parametrize("verdict", VERDICTS, ids=lambda item: item["what"])
 def test_a_wrong_event_is_answered_with_its_field_or_place_and_moves_nothing(
     service: Service, feed: list[str], verdict: dict[str, Any]
 ) -> None:
     line = WRONG[verdict["line"] - 1]
-    service.batch(*(each for each in feed if '"L150811-007-1-VL"' in each))
+    service.batch(*(item for item in feed if '"L150811-007-1-VL"' in item))
     before, tables = service.items("#ASIDE", "CONFLICT#"), service.get("tables").json
     answer = refused(service.post(line), verdict["status"])
     assert answer.pointers == [verdict["pointer"]] if "pointer" in verdict else True
@@ -176,7 +176,7 @@ def test_a_pointer_escapes_what_a_name_may_hold(service: Service, visit: Event, 
 )
 def test_broken_json_is_400_with_its_place(service: Service, body: str, place: str) -> None:
     assert refused(service.post(body), 400).json["detail"].endswith(place)
-    assert [each["body"] for each in service.quarantined()] == [body]
+    assert [item["body"] for item in service.quarantined()] == [body]
 
 
 def test_bytes_that_are_no_utf8_are_400_with_their_place_and_kept_whole(service: Service) -> None:
@@ -289,25 +289,25 @@ def test_a_batch_answers_each_event_in_order(service: Service, visit: Event) -> 
     answer = service.batch(visit, wrong, visit, conflict, 7, revision(visit, 2))
     assert answer.status == 200
     results = answer.json["results"]
-    assert [each["index"] for each in results] == list(range(6))
-    assert [each["status"] for each in results] == [201, 422, 200, 409, 422, 201]
-    assert [each["id"] for each in results] == [visit["id"]] * 4 + ["", visit["id"]]
-    for each in results:
-        assert ("problem" in each) == (each["status"] > 400)
-        if "problem" in each:
-            assert each["problem"]["status"] == each["status"]
+    assert [item["index"] for item in results] == list(range(6))
+    assert [item["status"] for item in results] == [201, 422, 200, 409, 422, 201]
+    assert [item["id"] for item in results] == [visit["id"]] * 4 + ["", visit["id"]]
+    for result in results:
+        assert ("problem" in result) == (result["status"] > 400)
+        if "problem" in result:
+            assert result["problem"]["status"] == result["status"]
     assert len(service.quarantined()) == 3
 
 
 def test_an_event_of_a_batch_meets_the_same_fate_as_alone(
     service: Service, feed: list[str]
 ) -> None:
-    service.batch(*(each for each in feed if '"L150811-007-1-VL"' in each))
-    whole = [each for each in VERDICTS if each["status"] != 400]
-    lines = [WRONG[each["line"] - 1] for each in whole]
+    service.batch(*(item for item in feed if '"L150811-007-1-VL"' in item))
+    verdicts = [verdict for verdict in VERDICTS if verdict["status"] != 400]
+    lines = [WRONG[item["line"] - 1] for item in verdicts]
     results = service.batch(*lines).json["results"]
-    assert [each["problem"] for each in results] == [service.post(line).json for line in lines]
-    assert {each["body"] for each in service.quarantined()} == set(lines)
+    assert [result["problem"] for result in results] == [service.post(line).json for line in lines]
+    assert {item["body"] for item in service.quarantined()} == set(lines)
 
 
 @pytest.mark.parametrize("poison", [7, "{", {"specversion": "1.0"}, {"data": [[[]]]}, None, []])
@@ -316,9 +316,9 @@ def test_a_poison_element_never_blocks_its_neighbours(
 ) -> None:
     body = json.dumps(poison)
     answer = service.batch(*feed[:3], body, *feed[3:6])
-    statuses = [each["status"] for each in answer.json["results"]]
+    statuses = [result["status"] for result in answer.json["results"]]
     assert statuses == [201, 201, 201, 422, 201, 201, 201]
-    assert [each["body"] for each in service.quarantined()] == [body]
+    assert [item["body"] for item in service.quarantined()] == [body]
 
 
 def test_elements_are_kept_as_they_were_written(service: Service, visit: Event) -> None:
@@ -353,14 +353,14 @@ def test_an_event_of_a_subject_that_is_full_is_413_quarantined_and_counted_for_t
     monkeypatch.setattr("trial.store.subject_update.PAGE_BYTES", 100)
     monkeypatch.setattr("trial.store.subject_update.SUBJECT_LENGTH", 500)
     full = [service.post(changed(visit, record=f"V-{i}")) for i in range(30)]
-    taken = sum(answer.status == 201 for answer in full)
-    assert 1 < taken < 30
+    total = sum(answer.status == 201 for answer in full)
+    assert 1 < total < 30
     assert {answer.status for answer in full} == {201, 413}
     assert service.queue(changed(visit, record="V-queued")) == []
     assert service.post(changed(visit, record="V-0")).status == 200
-    assert len(service.quarantined()) == 30 - taken + 1
-    assert service.get("summary").json["accepted"] == taken
-    assert capfd.readouterr().out.count('"EventsTooLarge":[1.0]') == 30 - taken + 1
+    assert len(service.quarantined()) == 30 - total + 1
+    assert service.get("summary").json["accepted"] == total
+    assert capfd.readouterr().out.count('"EventsTooLarge":[1.0]') == 30 - total + 1
 
 
 def test_a_hundred_events_are_a_batch_and_one_more_is_413(
@@ -393,9 +393,9 @@ def test_a_definition_is_refused_with_the_paths_at_fault(
     broken["headers"] = broken["multiValueHeaders"] = {}
     broken["headers"] = {"Content-Type": "application/json"}
     refused(blank.ask(broken), 400)
-    other = definition | {"study": "OTHER"}
+    result = definition | {"study": "OTHER"}
     path = f"/studies/{STUDY}/definition"
-    refused(blank.ask(request("PUT", path, other, {"Content-Type": "application/json"})), 422)
+    refused(blank.ask(request("PUT", path, result, {"Content-Type": "application/json"})), 422)
     refused(blank.get("definition"), 404)
 
 

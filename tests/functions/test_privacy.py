@@ -30,7 +30,7 @@ def said(
     def look() -> str:
         captured = capfd.readouterr()
         printed.extend((captured.out, captured.err))
-        others = [EDGE.format(each) for each in caplog.records if each.name != "livetlf"]
+        others = [EDGE.format(record) for record in caplog.records if record.name != "livetlf"]
         return "\n".join([*printed, *others, service.log.getvalue()])
 
     return look
@@ -44,9 +44,9 @@ def marked(value: Any) -> Any:
     """Put a marker in the place of every value, whatever is around it."""
     match value:
         case dict():
-            return {name: marked(each) for name, each in value.items()}
+            return {name: marked(item) for name, item in value.items()}
         case list():
-            return [marked(each) for each in value]
+            return [marked(item) for item in value]
         case bool() | None:
             return value
         case int() | float():
@@ -70,11 +70,11 @@ def variants(event: Event) -> Iterator[Event]:
 @pytest.fixture(scope="session")
 def kinds(feed: list[str]) -> list[Event]:
     """Give the feed's first event of each kind."""
-    found: dict[str, Event] = {}
+    values: dict[str, Event] = {}
     for line in feed:
         event = json.loads(line)
-        found.setdefault(event["type"], event)
-    return list(found.values())
+        values.setdefault(event["type"], event)
+    return list(values.values())
 
 
 def test_no_value_of_an_event_is_logged_or_repeated_in_a_problem(
@@ -102,10 +102,10 @@ def test_no_value_of_a_recorded_event_is_logged(service: Service, said: Said) ->
         "study": STUDY,
         "data": {"record": "AE-1", "revision": 1, "term": MARK, "serious": True, "page": MARK},
     }
-    other = deepcopy(event)
-    other["data"]["term"] = f"{MARK} again"
-    assert [service.post(each).status for each in (event, event, other)] == [201, 200, 409]
-    assert service.queue(event, other) == []
+    result = deepcopy(event)
+    result["data"]["term"] = f"{MARK} again"
+    assert [service.post(item).status for item in (event, event, result)] == [201, 200, 409]
+    assert service.queue(event, result) == []
     service.stream((f"STUDY#{STUDY}#0", "SUBJECT#S-1"))
     assert "Documents published" in said()
     assert clean(said())
@@ -127,8 +127,8 @@ def test_no_value_of_a_recorded_event_is_logged(service: Service, said: Said) ->
 def test_nothing_of_an_unreadable_body_is_logged_or_repeated(
     service: Service, said: Said, body: str
 ) -> None:
-    sent = body.encode("utf-8", "surrogateescape") if "\udcff" in body else body
-    assert clean(service.post(sent).text)
+    content = body.encode("utf-8", "surrogateescape") if "\udcff" in body else body
+    assert clean(service.post(content).text)
     assert service.queue(body) == []
     assert clean(said())
 

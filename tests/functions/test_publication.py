@@ -33,7 +33,7 @@ def filled(service: Service, feed: list[str]) -> Service:
 def two(filled: Service, feed: list[str], definition: Event) -> Service:
     """Give a service with a second study, sorted before the first."""
     filled.define(definition | {"study": "BROKEN"})
-    filled.batch(*(each.replace(STUDY, "BROKEN") for each in feed[:5]), study="BROKEN")
+    filled.batch(*(item.replace(STUDY, "BROKEN") for item in feed[:5]), study="BROKEN")
     return filled
 
 
@@ -66,21 +66,21 @@ def fetch(service: Service, key: str, version: str) -> bytes:
 
 def test_a_change_gives_every_document_and_latest_json_leads_to_them(filled: Service) -> None:
     filled.stream(CHANGED)
-    found = latest(filled)
-    assert found["study"] == STUDY
-    assert found["events"] == filled.get("summary").json["accepted"]
-    assert {*found["files"]} == {*tmb301_documents()}
+    result = latest(filled)
+    assert result["study"] == STUDY
+    assert result["events"] == filled.get("summary").json["accepted"]
+    assert {*result["files"]} == {*tmb301_documents()}
     versions = filled.versions()
-    assert {(LIVE + name, version) for name, version in found["files"].items()} < versions
+    assert {(LIVE + name, version) for name, version in result["files"].items()} < versions
     beside = {key for key, _ in versions if not key.startswith(LIVE)}
     assert beside == {LATEST, AUDIT + "heads.json", AUDIT + "manifest.sig.json"}
-    files = {n: fetch(filled, LIVE + n, version) for n, version in found["files"].items()}
+    files = {n: fetch(filled, LIVE + n, version) for n, version in result["files"].items()}
     for entry in json.loads(files["manifest.json"])["files"]:
         assert hashlib.sha256(files[entry["name"]]).hexdigest() == entry["sha256"]
         head = filled.s3.head_object(Bucket=filled.bucket, Key=LIVE + entry["name"])
         assert head["ContentType"] == entry["media_type"]
     marked = filled.get("reports").json
-    assert (marked["last_rendering"]["status"], marked["live"]) == ("published", found)
+    assert (marked["last_rendering"]["status"], marked["live"]) == ("published", result)
 
 
 def test_a_second_run_changes_nothing(filled: Service) -> None:
@@ -271,11 +271,11 @@ def test_no_link_leads_beyond_the_documents(filled: Service, name: str) -> None:
 
 
 def test_a_report_is_made_once_and_stays_what_it_was(filled: Service, feed: list[str]) -> None:
-    made = ask(filled)
-    report, before = made(), filled.versions(CUTS)
+    answer = ask(filled)
+    report, before = answer(), filled.versions(CUTS)
     filled.batch(*feed[30:40])
     filled.stream((f"STUDY#{STUDY}", f"REPORT#{report['id']}"))
-    assert made() == report
+    assert answer() == report
     assert filled.versions(CUTS) == before
 
 
@@ -285,7 +285,7 @@ def test_two_reports_of_one_state_are_one_cut_with_the_same_bytes(filled: Servic
     contents: dict[str, set[bytes]] = {}
     for key, version in filled.versions(CUTS):
         contents.setdefault(key, set()).add(fetch(filled, key, version))
-    assert {len(each) for each in contents.values()} == {1}
+    assert {len(content) for content in contents.values()} == {1}
 
 
 def test_a_report_as_of_an_instant_is_the_study_as_it_was_then(
@@ -302,12 +302,12 @@ def test_a_report_as_of_an_instant_is_the_study_as_it_was_then(
     before = json.loads(blank.object(LIVE + "tables.json"))
     forget()
     blank.batch(*reversed(feed[20:60]))
-    made = ask(blank, as_of=(then + timedelta(hours=1)).isoformat())()
-    assert made["status"] == "ready"
-    assert made["accepted"] < blank.get("summary").json["accepted"]
-    found = json.loads(blank.object(f"{CUTS}{made['cut']}/tables.json"))
-    assert found["tables"] == before["tables"]
-    assert found["content_root"] == before["content_root"]
+    result = ask(blank, as_of=(then + timedelta(hours=1)).isoformat())()
+    assert result["status"] == "ready"
+    assert result["accepted"] < blank.get("summary").json["accepted"]
+    document = json.loads(blank.object(f"{CUTS}{result['cut']}/tables.json"))
+    assert document["tables"] == before["tables"]
+    assert document["content_root"] == before["content_root"]
     assert ask(blank)()["accepted"] == blank.get("summary").json["accepted"]
 
 
@@ -317,13 +317,13 @@ def test_reports_with_a_cut_off_keep_their_own_place_and_their_bytes(filled: Ser
     assert first["cut"] == second["cut"] != plain["cut"]
     assert first["cutoff"] == "2015-06-30"
     manifests = [
-        json.loads(filled.object(f"{CUTS}{each['cut']}/manifest.json")) for each in (plain, first)
+        json.loads(filled.object(f"{CUTS}{item['cut']}/manifest.json")) for item in (plain, first)
     ]
     assert manifests[0]["cut"] != manifests[1]["cut"]
     contents: dict[str, set[bytes]] = {}
     for key, version in filled.versions(CUTS):
         contents.setdefault(key, set()).add(fetch(filled, key, version))
-    assert {len(each) for each in contents.values()} == {1}
+    assert {len(content) for content in contents.values()} == {1}
 
 
 def test_what_arrival_decides_lies_beside_the_documents(filled: Service) -> None:

@@ -43,7 +43,7 @@ def test_messages_are_recorded_and_counted_with_their_sender(
 ) -> None:
     assert service.queue(*feed[:50]) == []
     subjects = {json.loads(line)["subject"] for line in feed[:50]}
-    histories = [service.get(f"subjects/{each}/history").json["events"] for each in subjects]
+    histories = [service.get(f"subjects/{subject}/history").json["events"] for subject in subjects]
     bodies = {event["received"] for events in histories for event in events}
     assert bodies <= set(feed[:50])
     assert accepted(service) == len(bodies)
@@ -56,10 +56,10 @@ def test_messages_and_requests_lead_to_the_same_totals(
 ) -> None:
     service.queue(*feed[:50])
     tables = service.get("tables").json
-    other = open_service()
-    other.define(definition)
-    other.batch(*feed[:50])
-    assert other.get("tables").json == tables
+    result = open_service()
+    result.define(definition)
+    result.batch(*feed[:50])
+    assert result.get("tables").json == tables
 
 
 def test_a_batch_delivered_again_changes_nothing(service: Service, feed: list[str]) -> None:
@@ -95,9 +95,9 @@ def test_a_message_is_quarantined_where_its_study_will_look(
         STUDY,
         "unknown-study",
     ]
-    assert [each["problem"]["status"] for each in service.quarantined()] == [422]
+    assert [item["problem"]["status"] for item in service.quarantined()] == [422]
     service.define(definition | {"study": "LATER"})
-    assert [each["problem"]["status"] for each in service.quarantined("LATER")] == [404]
+    assert [item["problem"]["status"] for item in service.quarantined("LATER")] == [404]
     assert service.queue(early) == []
     assert accepted(service, "LATER") == 1
 
@@ -106,8 +106,8 @@ def test_messages_of_several_studies_and_senders_are_taken_together(
     service: Service, feed: list[str], definition: Event
 ) -> None:
     service.define(definition | {"study": "SECOND"})
-    second = [each.replace(STUDY, "SECOND") for each in feed[:10]]
-    event = queued(*(each for pair in zip(feed[:10], second, strict=True) for each in pair))
+    second = [item.replace(STUDY, "SECOND") for item in feed[:10]]
+    event = queued(*(item for pair in zip(feed[:10], second, strict=True) for item in pair))
     for record in event["Records"][::3]:
         record["attributes"]["SenderId"] = "another"
     assert service.invoke("ingest", event) == {"batchItemFailures": []}
@@ -117,8 +117,8 @@ def test_messages_of_several_studies_and_senders_are_taken_together(
 
 
 def test_a_conflict_is_quarantined_and_not_delivered_again(service: Service, visit: Event) -> None:
-    other = deepcopy(visit)
-    other["data"]["date"] = "2015-06-09"
-    assert service.queue(visit, other) == []
-    assert [each["problem"]["status"] for each in service.quarantined()] == [409]
+    result = deepcopy(visit)
+    result["data"]["date"] = "2015-06-09"
+    assert service.queue(visit, result) == []
+    assert [item["problem"]["status"] for item in service.quarantined()] == [409]
     assert accepted(service) == 1

@@ -18,9 +18,9 @@ CHANGED = (f"STUDY#{STUDY}", "CURRENT")
 @pytest.fixture
 def copies(service: Service) -> Iterator[list[str]]:
     """Give the names of tables that are made, to be deleted."""
-    made: list[str] = []
-    yield made
-    for name in made:
+    items: list[str] = []
+    yield items
+    for name in items:
         service.dynamodb.delete_table(TableName=name)
 
 
@@ -37,30 +37,30 @@ def test_a_restored_table_gives_the_same_documents_in_a_new_epoch_and_goes_on(
     service.batch(*feed[:30])
     service.post("{")
     latest, files = published(service)
-    made = service.dynamodb.create_backup(TableName=service.table, BackupName="daily")
-    backup = made["BackupDetails"]["BackupArn"]
+    result = service.dynamodb.create_backup(TableName=service.table, BackupName="daily")
+    backup = result["BackupDetails"]["BackupArn"]
     before = service.items("PUBLISHING")
     service.batch(*feed[30:60])
     later, _ = published(service)
     assert later["events"] > latest["events"]
     for key in list(service.items())[::3]:  # the damage
-        at = {"PK": {"S": key[0]}, "SK": {"S": key[1]}}
-        service.dynamodb.delete_item(TableName=service.table, Key=at)
+        values = {"PK": {"S": key[0]}, "SK": {"S": key[1]}}
+        service.dynamodb.delete_item(TableName=service.table, Key=values)
 
     copies.append(f"{service.table}-restored")
     service.dynamodb.restore_table_from_backup(TargetTableName=copies[0], BackupArn=backup)
-    done = restore(service.dynamodb, copies[0], service.table)
+    outcome = restore(service.dynamodb, copies[0], service.table)
     forget()
 
-    found = service.items("PUBLISHING")
+    items = service.items("PUBLISHING")
     current = (f"STUDY#{STUDY}", "CURRENT")
-    assert found.keys() == before.keys()
-    assert {k: v for k, v in found.items() if k != current} == {
+    assert items.keys() == before.keys()
+    assert {k: v for k, v in items.items() if k != current} == {
         k: v for k, v in before.items() if k != current
     }
     again, same = published(service)
     assert (again["epoch"], again["cut"]) == (latest["epoch"] + 1, latest["cut"])
-    assert done.epochs == {STUDY: again["epoch"]}
+    assert outcome.epochs == {STUDY: again["epoch"]}
     assert same == files
     service.invoke("audit", {})
     assert service.get("audit").json["differences"] == []
@@ -73,15 +73,15 @@ def test_who_was_erased_since_the_backup_is_named_to_be_erased_again(
     service: Service, feed: list[str], copies: list[str], visit: Event
 ) -> None:
     service.batch(*feed[:30], visit)
-    made = service.dynamodb.create_backup(TableName=service.table, BackupName="daily")
+    result = service.dynamodb.create_backup(TableName=service.table, BackupName="daily")
     path = f"/studies/{STUDY}/subjects/{visit['subject']}/erase"
     assert service.ask(request("POST", path, {"reason": "Asked to"})).status == 200
     copies.append(f"{service.table}-restored")
-    backup = made["BackupDetails"]["BackupArn"]
+    backup = result["BackupDetails"]["BackupArn"]
     service.dynamodb.restore_table_from_backup(TargetTableName=copies[0], BackupArn=backup)
     for _ in range(2):  # interrupted, it is begun again and names the same
-        done = restore(service.dynamodb, copies[0], service.table)
-        assert (STUDY, visit["subject"]) in done.erased
+        outcome = restore(service.dynamodb, copies[0], service.table)
+        assert (STUDY, visit["subject"]) in outcome.erased
     forget()
     assert service.ask(request("POST", path, {"reason": "Asked to"})).json["status"] == "erased"
 

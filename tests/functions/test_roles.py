@@ -106,9 +106,9 @@ _Loader.add_multi_constructor(
 def _policies() -> dict[str, list[dict[str, Any]]]:
     resources = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)["Resources"]  # noqa: S506
     return {
-        name: each["Properties"]["PolicyDocument"]["Statement"]
-        for name, each in resources.items()
-        if each["Type"] == "AWS::IAM::ManagedPolicy"
+        name: resource["Properties"]["PolicyDocument"]["Statement"]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::IAM::ManagedPolicy"
     }
 
 
@@ -118,9 +118,9 @@ POLICIES = _policies()
 def patterns(statement: dict[str, Any]) -> Iterator[str]:
     """Give what a statement is of, from the method on."""
     named = statement["Resource"]
-    for each in [named] if isinstance(named, str) else named:
-        assert each.startswith("arn:${AWS::Partition}:execute-api:")
-        yield each.partition("${Api}/v1/")[2]
+    for item in [named] if isinstance(named, str) else named:
+        assert item.startswith("arn:${AWS::Partition}:execute-api:")
+        yield item.partition("${Api}/v1/")[2]
 
 
 def lets(role: str, method: str, path: str) -> bool:
@@ -156,22 +156,22 @@ def test_each_role_may_call_what_it_is_for_and_nothing_else(
     service.stream(CHANGED)
     definition = DEFINITION | {"blinded": blinded}
     BODIES["/studies/{study}/definition"] = definition
-    seen = {}
+    values = {}
     for role, route in product(ROLES, CELLS):
-        who, *answered = CELLS[route]
+        result, *answered = CELLS[route]
         status, text = call(service, role, route)
-        expected = answered[not blinded] if role in who else 403
+        expected = answered[not blinded] if role in result else 403
         if (route[1].endswith("/events"), status) == (True, 200):
             status = 201  # it is there by now
         assert status == expected, (role, route)
-        seen[role, route] = text
-    assert len(seen) == len(ROLES) * len(CELLS)
+        values[role, route] = text
+    assert len(values) == len(ROLES) * len(CELLS)
     if blinded:  # whoever must stay so reads of nobody which treatment was given
-        told = {key: text for key, text in seen.items() if key[0] != UNBLINDED}
-        naming = {route for (_, route), text in told.items() if "placebo" in text}
+        outcome = {key: text for key, text in values.items() if key[0] != UNBLINDED}
+        naming = {route for (_, route), text in outcome.items() if "placebo" in text}
         assert {path.rpartition("/")[2] for _, path in naming} <= {"definition", "openapi.json"}
         history = ("GET", "/studies/{study}/unblinded/subjects/{subject}/history")
-        assert "placebo" in seen[UNBLINDED, history]
+        assert "placebo" in values[UNBLINDED, history]
 
 
 def test_every_route_has_its_cells_and_every_policy_is_a_role() -> None:
@@ -185,18 +185,18 @@ def test_every_route_has_its_cells_and_every_policy_is_a_role() -> None:
 def test_who_is_blinded_is_so_whatever_else_they_may() -> None:
     """Beside any other policy, that of a reader or an administrator keeps what is apart apart."""
     for role, path in product((READER, ADMIN), APART):
-        denied = [each for each in POLICIES[role] if each["Effect"] == "Deny"]
-        asked = f"GET/studies/{STUDY}/unblinded/{path.format_map(PARTS)}"
-        assert any(fnmatchcase(asked, each) for of in denied for each in patterns(of))
+        denied = [policy for policy in POLICIES[role] if policy["Effect"] == "Deny"]
+        text = f"GET/studies/{STUDY}/unblinded/{path.format_map(PARTS)}"
+        assert any(fnmatchcase(text, pattern) for item in denied for pattern in patterns(item))
 
 
 def test_the_readme_lists_the_administrators_routes() -> None:
     readme = (Path(TEMPLATE).parent / "README.md").read_text(encoding="utf-8")
     row = next(line for line in readme.splitlines() if line.startswith("| `Administer` |"))
-    named = {tuple(each.split(" ")) for each in re.findall(r"`([A-Z]+ [^`]+)`", row)}
-    mine = {
+    named = {tuple(item.split(" ")) for item in re.findall(r"`([A-Z]+ [^`]+)`", row)}
+    items = {
         (method, path.replace("/studies/{study}/", "…/"))
-        for (method, path), (who, *_) in CELLS.items()
-        if ADMIN in who
+        for (method, path), (result, *_) in CELLS.items()
+        if ADMIN in result
     }
-    assert named == mine
+    assert named == items

@@ -27,9 +27,9 @@ def limited(open_service: Callable[[], Service]) -> Service:
     service = open_service()
     assert service.define(json.loads(json.dumps(TINY))).status == 201
     for site in ("101", "102"):
-        known = enrolment(subject=f"S-{site}", site=site)
-        for each in (known, adverse_event(subject=f"S-{site}")):
-            assert service.post(each.body, STUDY).status == 201
+        result = enrolment(subject=f"S-{site}", site=site)
+        for item in (result, adverse_event(subject=f"S-{site}")):
+            assert service.post(item.body, STUDY).status == 201
     assert put(service, SENDERS).status == 200
     return service
 
@@ -41,9 +41,9 @@ def put(service: Service, senders: list[dict[str, Any]], **more: Any) -> Answer:
 
 
 def posted_by(service: Service, principal: str, body: Any, kind: str = SINGLE) -> Answer:
-    asked = request("POST", f"/studies/{STUDY}/events", body, {"Content-Type": kind})
-    asked["requestContext"]["identity"]["userArn"] = principal
-    return service.ask(asked)
+    answer = request("POST", f"/studies/{STUDY}/events", body, {"Content-Type": kind})
+    answer["requestContext"]["identity"]["userArn"] = principal
+    return service.ask(answer)
 
 
 def void(of: Entry) -> str:
@@ -55,7 +55,7 @@ def test_a_sender_of_some_kinds_cannot_void_what_is_of_another(limited: Service)
     refused = posted_by(limited, LAB, void(adverse_event(subject="S-101")))
     assert (refused.status, refused.json["title"]) == (403, "Event not accepted from this sender")
     history = limited.get("subjects/S-101/history", STUDY).json["events"]
-    assert [each["kind"] for each in history] == [
+    assert [item["kind"] for item in history] == [
         "subject.enrolled", "adverse-event.reported", "lab.result.reported",
     ]  # fmt: skip
 
@@ -69,22 +69,22 @@ def test_a_sender_of_a_site_can_touch_no_subject_of_another(limited: Service) ->
         viral_load(0, 9, subject="NOBODY").body,
         enrolment(subject="S-3", site="102").body,
     )
-    answers = [posted_by(limited, SITE, each) for each in others]
-    assert {each.status for each in answers} == {403}
-    assert len({each.text for each in answers}) == 1  # nor does it say which subjects there are
+    answers = [posted_by(limited, SITE, item) for item in others]
+    assert {answer.status for answer in answers} == {403}
+    assert len({answer.text for answer in answers}) == 1  # nor does it say which subjects there are
 
 
 def test_a_site_enrols_its_own_and_may_say_so_in_the_same_batch(limited: Service) -> None:
     bodies = [viral_load(0, 9, subject="S-4"), enrolment(subject="S-4", site="101")]
-    batch = f"[{','.join(each.body for each in bodies)}]"
+    batch = f"[{','.join(body.body for body in bodies)}]"
     answer = posted_by(limited, SITE, batch, BATCH)
-    assert [each["status"] for each in answer.json["results"]] == [201, 201]
+    assert [result["status"] for result in answer.json["results"]] == [201, 201]
 
 
 def test_what_a_site_sent_too_early_is_redriven_under_its_own_name(limited: Service) -> None:
     early, foreign = viral_load(0, 9, subject="S-5"), viral_load(0, 9, subject="S-102")
-    for each in (early, foreign):
-        assert posted_by(limited, SITE, each.body).status == 403
+    for item in (early, foreign):
+        assert posted_by(limited, SITE, item.body).status == 403
     assert posted_by(limited, SITE, enrolment(subject="S-5", site="101").body).status == 201
     answer = limited.ask(request("POST", f"/studies/{STUDY}/quarantine/redrive"))
     assert (answer.json["tried"], answer.json["resolved"]) == (2, 1)
@@ -107,12 +107,12 @@ def test_the_queue_goes_by_the_same_list(limited: Service) -> None:
         put(limited, [{"principal": "AROALAB:*", "kinds": ["lab.result.reported"]}]).status == 200
     )
     bodies = [viral_load(3, 9, subject="S-101").body, void(adverse_event(subject="S-101"))]
-    batch = queued(*(json.dumps(json.loads(each) | {"study": STUDY}) for each in bodies))
-    for each in batch["Records"]:
-        each["attributes"]["SenderId"] = "AROALAB:lab-system"
+    batch = queued(*(json.dumps(json.loads(body) | {"study": STUDY}) for body in bodies))
+    for record in batch["Records"]:
+        record["attributes"]["SenderId"] = "AROALAB:lab-system"
     assert limited.invoke("ingest", batch) == {"batchItemFailures": []}
     history = limited.get("subjects/S-101/history", STUDY).json["events"]
-    assert [each["kind"] for each in history][2:] == ["lab.result.reported"]
+    assert [item["kind"] for item in history][2:] == ["lab.result.reported"]
     (row,) = limited.quarantined(STUDY)
     assert (row["principal"], row["problem"]["status"]) == ("AROALAB:lab-system", 403)
 
@@ -127,9 +127,9 @@ def test_treatment_events_go_by_the_list_too(open_blinded: Callable[..., Service
 
 def test_who_listed_whom_when_and_why_is_kept(limited: Service) -> None:
     assert put(limited, [], reason="No limits any more").status == 200
-    found = limited.get("senders", STUDY).json
-    assert (found["senders"], found["reason"]) == ([], "No limits any more")
-    (before,) = found["before"]
+    result = limited.get("senders", STUDY).json
+    assert (result["senders"], result["reason"]) == ([], "No limits any more")
+    (before,) = result["before"]
     assert (before["reason"], before["principal"][:12]) == ("By contract", "arn:aws:iam:")
 
 

@@ -18,8 +18,8 @@ def post_redrive(service: Service, study: str = STUDY, path: str = "") -> Event:
     path = path or f"/studies/{study}/quarantine/redrive"
     answer = service.ask(request("POST", path, ""))
     assert answer.status == 200, answer.text
-    found: Event = answer.json
-    return found
+    result: Event = answer.json
+    return result
 
 
 def tried(number: int, resolved: int = 0) -> Event:
@@ -35,34 +35,34 @@ def revised(event: Event, revision: int, **data: Any) -> Event:
 def live_summary(service: Service) -> Event:
     service.stream((f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007"))
     key = f"studies/{STUDY}/open/live/summary.json"
-    found: Event = json.loads(service.object(key))
-    return found
+    document: Event = json.loads(service.object(key))
+    return document
 
 
 def disputes(document: Event) -> list[str]:
-    return [each for each in document["discrepancy_texts"] if each.startswith("Two contents")]
+    return [text for text in document["discrepancy_texts"] if text.startswith("Two contents")]
 
 
 def test_events_of_a_study_that_was_not_there_are_taken_once_it_is(
     service: Service, definition: Event, feed: list[str]
 ) -> None:
-    bodies = [each.replace(STUDY, "LATE-1") for each in feed[:3]]
-    assert [service.post(each, "LATE-1").status for each in bodies] == [404] * 3
+    bodies = [item.replace(STUDY, "LATE-1") for item in feed[:3]]
+    assert [service.post(body, "LATE-1").status for body in bodies] == [404] * 3
     service.define(definition | {"study": "LATE-1"})
     assert service.get("summary", "LATE-1").json["quarantined"] == 3
     assert post_redrive(service, "LATE-1") == tried(3, resolved=3)
     summary = service.get("summary", "LATE-1").json
     assert (summary["accepted"], summary["quarantined"]) == (3, 0)
     rows = service.quarantined("LATE-1")
-    assert all(each["resolved"] for each in rows)
-    assert sorted(each["body"] for each in rows) == sorted(bodies)
+    assert all(row["resolved"] for row in rows)
+    assert sorted(row["body"] for row in rows) == sorted(bodies)
     assert post_redrive(service, "LATE-1") == tried(0)
 
 
 def test_a_batch_that_waited_is_taken_whole(
     service: Service, definition: Event, feed: list[str]
 ) -> None:
-    bodies = [each.replace(STUDY, "LATE-2") for each in feed[:5]]
+    bodies = [item.replace(STUDY, "LATE-2") for item in feed[:5]]
     assert service.batch(*bodies, study="LATE-2").status == 404
     service.define(definition | {"study": "LATE-2"})
     assert post_redrive(service, "LATE-2")["resolved"] == 1
@@ -105,25 +105,25 @@ def test_a_dispute_about_a_revision_that_is_past_already_is_none(
 
 def pages(service: Service, study: str = STUDY) -> list[Event]:
     """Redrive page by page until none is left."""
-    found = [post_redrive(service, study)]
-    while found[-1]["next"]:
-        found.append(post_redrive(service, study, found[-1]["next"]))
-    return found
+    post_redrives = [post_redrive(service, study)]
+    while post_redrives[-1]["next"]:
+        post_redrives.append(post_redrive(service, study, post_redrives[-1]["next"]))
+    return post_redrives
 
 
 def test_a_redrive_goes_on_page_by_page_and_one_that_waits_keeps_no_other(
     service: Service, definition: Event, feed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redrive, "BODIES", 2)
-    bodies = [each.replace(STUDY, "LATE-3") for each in feed[:4]]
+    bodies = [item.replace(STUDY, "LATE-3") for item in feed[:4]]
     for body in (*bodies, "{", "[", "7"):
         assert service.post(body, "LATE-3").status in {400, 404, 422}
     service.define(definition | {"study": "LATE-3"})
-    found = pages(service, "LATE-3")
-    assert [each["tried"] for each in found] == [2, 2, 2, 1]
-    assert sum(each["resolved"] for each in found) == 4
+    result = pages(service, "LATE-3")
+    assert [item["tried"] for item in result] == [2, 2, 2, 1]
+    assert sum(item["resolved"] for item in result) == 4
     assert service.get("summary", "LATE-3").json["accepted"] == 4
-    assert [each["tried"] for each in pages(service, "LATE-3")] == [2, 1]
+    assert [page["tried"] for page in pages(service, "LATE-3")] == [2, 1]
 
 
 def test_a_redrive_ends_in_time_and_says_where_it_goes_on(
@@ -136,14 +136,14 @@ def test_a_redrive_ends_in_time_and_says_where_it_goes_on(
         raise OutOfTime
 
     monkeypatch.setattr(wiring, "beat", lambda _context: over)
-    found = pages(service)
-    assert [each["tried"] for each in found] == [1, 1, 1]
+    result = pages(service)
+    assert [item["tried"] for item in result] == [1, 1, 1]
 
 
 def test_a_body_that_cannot_be_stored_is_named_and_those_after_it_are_tried(
     service: Service, definition: Event, feed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bodies = [each.replace(STUDY, "LATE-4") for each in feed[:3]]
+    bodies = [item.replace(STUDY, "LATE-4") for item in feed[:3]]
     for body in bodies:
         service.post(body, "LATE-4")
     service.define(definition | {"study": "LATE-4"})
@@ -156,9 +156,9 @@ def test_a_body_that_cannot_be_stored_is_named_and_those_after_it_are_tried(
         return take(*arguments)
 
     monkeypatch.setattr(redrive.intake, "take", broken)
-    found = post_redrive(service, "LATE-4")
-    assert (found["tried"], found["resolved"], found["waiting"]) == (3, 2, 1)
-    (named,) = found["failed"]
+    result = post_redrive(service, "LATE-4")
+    assert (result["tried"], result["resolved"], result["waiting"]) == (3, 2, 1)
+    (named,) = result["failed"]
     assert named["detail"] == "the AWS call PutItem failed: ValidationException"
     assert len(named["sha256"]) == 64
 

@@ -33,24 +33,24 @@ def kms(ministack: str) -> Any:
 
 
 def made(service: Service, *entries: Any, **asked: str) -> Row:
-    for each in entries:
-        assert service.post(each.body, "TINY").status == 201
+    for entry in entries:
+        assert service.post(entry.body, "TINY").status == 201
     return service.made("TINY", **asked)
 
 
 def envelope(service: Service, place: str) -> Row:
-    found: Row = json.loads(service.object(f"{OPEN}audit/{place}/manifest.sig.json"))
-    return found
+    document: Row = json.loads(service.object(f"{OPEN}audit/{place}/manifest.sig.json"))
+    return document
 
 
 def stated(service: Service, place: str) -> Row:
-    found: Row = json.loads(b64decode(envelope(service, place)["payload"]))
-    return found
+    document: Row = json.loads(b64decode(envelope(service, place)["payload"]))
+    return document
 
 
 def says(service: Service, row: Row) -> Row:
-    found: Row = stated(service, row["cut"])["predicate"]
-    return found
+    predicate: Row = stated(service, row["cut"])["predicate"]
+    return predicate
 
 
 def verify(found: Row, key: bytes) -> None:
@@ -75,13 +75,13 @@ def test_every_manifest_is_signed_with_heads_and_journals_by_the_key_of_kms(
     assert latest["audit"].keys() == {"heads.json", "manifest.sig.json"}
     for place, files in ((row["cut"], f"cuts/{row['cut']}"), ("live", "live")):
         verify(envelope(tiny, place), key)
-        subject = {each["name"]: each["digest"] for each in stated(tiny, place)["subject"]}
+        subject = {item["name"]: item["digest"] for item in stated(tiny, place)["subject"]}
         where = {"manifest.json": files, "heads.json": f"audit/{place}"}
         if place != "live":
             where["audit.ndjson"] = f"audit/{place}"
         assert subject == {
-            name: {"sha256": sha256(tiny.object(f"{OPEN}{of}/{name}")).hexdigest()}
-            for name, of in where.items()
+            name: {"sha256": sha256(tiny.object(f"{OPEN}{item}/{name}")).hexdigest()}
+            for name, item in where.items()
         }
         link = tiny.get(f"reports/{place}/manifest.sig.json", "TINY")
         assert link.status == 303
@@ -96,11 +96,11 @@ def test_each_cut_names_the_one_before_and_what_is_asked_for_again_is_signed_onc
     again = made(tiny)
     assert again["cut"] == second["cut"]
     third = made(tiny, viral_load(7, 4_000))
-    assert [says(tiny, each)["number"] for each in (first, second, third)] == [1, 2, 3]
+    assert [says(tiny, item)["number"] for item in (first, second, third)] == [1, 2, 3]
     assert says(tiny, first)["previous"] is None
-    for one, next_ in ((first, second), (second, third)):
-        payload = b64decode(envelope(tiny, one["cut"])["payload"])
-        named = {"cut": one["cut"], "sha256": sha256(payload).hexdigest()}
+    for result, next_ in ((first, second), (second, third)):
+        payload = b64decode(envelope(tiny, result["cut"])["payload"])
+        named = {"cut": result["cut"], "sha256": sha256(payload).hexdigest()}
         assert says(tiny, next_)["previous"] == named
     assert envelope(tiny, first["cut"]) == before
     assert len(tiny.versions(f"{OPEN}audit/{second['cut']}/manifest.sig.json")) == 1
@@ -184,10 +184,10 @@ def test_the_open_chain_of_a_blinded_study_vouches_for_no_journal(
     open_service: Callable[[], Service],
 ) -> None:
     service = open_service()
-    arms = [{"id": each, "label": each.upper()} for each in ("a", "b")]
+    arms = [{"id": name, "label": name.upper()} for name in ("a", "b")]
     definition = dict(TINY) | {"blinded": True, "arms": arms, "design": "parallel"}
     assert service.define(definition).status == 201, service.define(definition).text
     row = made(service, enrolment())
-    names = [each["name"] for each in stated(service, row["cut"])["subject"]]
+    names = [item["name"] for item in stated(service, row["cut"])["subject"]]
     assert names == ["manifest.json"]
     assert says(service, row)["audience"] == "open"

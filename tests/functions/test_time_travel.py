@@ -53,29 +53,29 @@ def history(feed: list[str]) -> list[Event]:
     """Give five subjects' events with corrections and voids among them, in no order."""
     rng = random.Random(301)  # noqa: S311 (an order)
     events = [json.loads(line) for line in feed]
-    events = [each for each in events if each["subject"] in SUBJECTS]
-    more = []
+    events = [item for item in events if item["subject"] in SUBJECTS]
+    items = []
     for event in rng.sample(in_force(events), 30):
         again = copy.deepcopy(event)
         again["id"] += "-again"
         revision = event["data"]["revision"] + 1
         again["data"] |= {"revision": revision, "reason_for_change": "transcription error"}
         if rng.random() < 0.3:
-            own = {"record": again["data"]["record"], "revision": revision, "action": "void"}
-            again["data"] = own | {"reason_for_change": "entered in error"}
+            values = {"record": again["data"]["record"], "revision": revision, "action": "void"}
+            again["data"] = values | {"reason_for_change": "entered in error"}
         elif "result" in again["data"]:
             again["data"]["result"] = str(rng.randrange(30, 900))
-        more.append(again)
-    events += more
+        items.append(again)
+    events += items
     rng.shuffle(events)
     return events
 
 
 def post(service: Service, events: list[Event], study: str = STUDY) -> None:
     for start in range(0, len(events), 100):
-        batch = [each | {"study": study} for each in events[start : start + 100]]
+        batch = [event | {"study": study} for event in events[start : start + 100]]
         answer = service.batch(*batch, study=study)
-        assert {each["status"] for each in answer.json["results"]} <= {200, 201}, answer.text
+        assert {result["status"] for result in answer.json["results"]} <= {200, 201}, answer.text
 
 
 def live(service: Service) -> Documents:
@@ -90,11 +90,11 @@ def ask(service: Service, study: str = STUDY, **members: str) -> tuple[Any, Docu
     assert answer.status == 202, answer.text
     name = answer.json["report"]
     service.stream((f"STUDY#{study}", f"REPORT#{name}"))
-    made = service.get(f"reports/{name}", study).json
-    assert made["status"] == "ready"
-    place = f"studies/{study}/open/cuts/{made['cut']}/"
+    result = service.get(f"reports/{name}", study).json
+    assert result["status"] == "ready"
+    place = f"studies/{study}/open/cuts/{result['cut']}/"
     keys = {key for key, _ in service.versions(place)}
-    return made, {key.removeprefix(place): service.object(key) for key in keys}
+    return result, {key.removeprefix(place): service.object(key) for key in keys}
 
 
 def shown(files: Documents) -> dict[str, Any]:
@@ -151,13 +151,13 @@ def test_as_of_an_instant_shows_what_was_published_then(
     post(blank, history[200:])
     clock.at += timedelta(hours=1)
     for instant, published in then:
-        made, files = ask(blank, as_of=instant.isoformat())
+        result, files = ask(blank, as_of=instant.isoformat())
         same(shown(files), shown(published))
         assert root(files) == root(published)
-        assert made["accepted"] == json.loads(published["manifest.json"])["cut"]["accepted"]
+        assert result["accepted"] == json.loads(published["manifest.json"])["cut"]["accepted"]
     assert len({root(published) for _, published in then}) == 3
-    made, files = ask(blank, as_of=(BEGAN - timedelta(days=1)).isoformat())
-    assert made["accepted"] == 0
+    result, files = ask(blank, as_of=(BEGAN - timedelta(days=1)).isoformat())
+    assert result["accepted"] == 0
 
 
 def test_an_instant_is_the_same_in_every_time_zone(
@@ -182,16 +182,16 @@ def test_the_same_cut_asked_for_later_has_the_same_bytes(
 ) -> None:  # fmt: skip
     blank.define(definition)
     post(blank, history[:120])
-    wanted = {"as_of": clock.at.isoformat(), "cutoff": "2015-12-31"}
+    values = {"as_of": clock.at.isoformat(), "cutoff": "2015-12-31"}
     clock.at += timedelta(hours=1)
-    made, files = ask(blank, **wanted)
+    result, files = ask(blank, **values)
     post(blank, history[120:])
     clock.at += timedelta(days=1)
     forget()
     monkeypatch.setattr(wiring, "code_version", lambda: "another deploy")
-    again, later = ask(blank, **wanted)
-    assert again["cut"] == made["cut"]
-    first, second = (json.loads(each.pop("manifest.json")) for each in (files, later))
+    again, later = ask(blank, **values)
+    assert again["cut"] == result["cut"]
+    first, second = (json.loads(item.pop("manifest.json")) for item in (files, later))
     assert later == files
     assert second.pop("code_version") == "another deploy" != first.pop("code_version")
     assert second == first
@@ -213,24 +213,24 @@ def in_force(events: list[Event]) -> list[Event]:
         key = event["subject"], event["type"], event["data"]["record"]
         if key not in records or records[key]["data"]["revision"] < event["data"]["revision"]:
             records[key] = event
-    return [each for each in records.values() if each["data"].get("action") != "void"]
+    return [record for record in records.values() if record["data"].get("action") != "void"]
 
 
 def happened_by(events: list[Event], cutoff: str) -> list[Event]:
     """Keep what had happened by a date; text comparison suffices for whole and partial dates."""
     records = in_force(events)
-    kept = []
+    items = []
     for event in records:
         kind = event["type"].removeprefix("org.livetlf.").removesuffix(".v1")
         data = event["data"]
         decided = data.get(DECIDED_BY.get(kind, "date"))
         if kind == "adverse-event.coded":
             about = [
-                each["data"]
-                for each in records
-                if each["subject"] == event["subject"]
-                and "adverse-event.reported" in each["type"]
-                and each["data"]["record"] == data["adverse_event"]
+                record["data"]
+                for record in records
+                if record["subject"] == event["subject"]
+                and "adverse-event.reported" in record["type"]
+                and record["data"]["record"] == data["adverse_event"]
             ]
             decided = about[0].get("onset") if about else None
         if decided and (decided + "-01-01")[:10] > cutoff:
@@ -241,8 +241,8 @@ def happened_by(events: list[Event], cutoff: str) -> list[Event]:
             del event["data"]["end"]
             if kind == "adverse-event.reported":
                 event["data"]["outcome"] = "NOT RECOVERED/NOT RESOLVED"
-        kept.append(event)
-    return kept
+        items.append(event)
+    return items
 
 
 @pytest.mark.parametrize("cutoff", ["2015-09-30", "2016-02-29"])
@@ -253,9 +253,9 @@ def test_a_cut_off_shows_only_what_had_happened_by_then(
     blank.define(definition | {"study": "PAST"})
     post(blank, history)
     _, files = ask(blank, cutoff=cutoff)
-    known = happened_by(history, cutoff)
-    assert 50 < len(known) < len(in_force(history))
-    post(blank, known, "PAST")
+    result = happened_by(history, cutoff)
+    assert 50 < len(result) < len(in_force(history))
+    post(blank, result, "PAST")
     _, past = ask(blank, "PAST", cutoff=cutoff)
     same(shown(files), shown(past))
     assert json.loads(files["manifest.json"])["cut"]["data_date"] <= cutoff
@@ -298,24 +298,24 @@ def one_subject(definition_day: str = "2015-06-01") -> list[Event]:
 
 
 def statistic(files: Documents, table: str, row: str, column: str, name: str) -> Any:
-    (found,) = [
+    (raw,) = [
         cell["raw"]
-        for each in json.loads(files["tables.json"])["tables"]
-        if each["id"] == table
-        for line in each["rows"]
+        for item in json.loads(files["tables.json"])["tables"]
+        if item["id"] == table
+        for line in item["rows"]
         if line["id"] == row
         for cell in line["cells"]
         if (cell["column"], cell["statistic"]) == (column, name)
     ]
-    return found
+    return raw
 
 
 def listed(files: Documents, listing: str) -> list[dict[str, Any]]:
     sheet = openpyxl.load_workbook(io.BytesIO(files["listings.xlsx"]))[listing]
     rows = list(sheet.iter_rows(values_only=True))
     header = next(row for row in rows if "Subject" in row)
-    found = [dict(zip(header, row, strict=True)) for row in rows]
-    return [each for each in found if str(each["Subject"]).startswith("TMB301-")]
+    values = [dict(zip(header, row, strict=True)) for row in rows]
+    return [item for item in values if str(item["Subject"]).startswith("TMB301-")]
 
 
 @pytest.mark.parametrize(("cutoff", "not_due"), [("2015-06-18", 1), ("2015-06-19", 0)])
@@ -346,9 +346,9 @@ def test_an_event_that_ended_later_reads_as_ongoing_and_one_that_began_later_is_
     ]
     post(service, [*one_subject(), *events])
     _, files = ask(service, cutoff="2015-06-30")
-    found = {row["Event"]: (row["End"], row["Outcome"]) for row in listed(files, "16.2.7")}
+    values = {row["Event"]: (row["End"], row["Outcome"]) for row in listed(files, "16.2.7")}
     ongoing, over = "NOT RECOVERED/NOT RESOLVED", "RECOVERED/RESOLVED"
-    assert found == {
+    assert values == {
         "A": (None, ongoing),
         "B": ("2015-06-30", over),
         "D": (None, ongoing),
@@ -396,12 +396,12 @@ def test_a_death_after_the_cut_off_is_not_known_before_it(
     )  # fmt: skip
     _, files = ask(service, cutoff="2015-06-30")
     assert listed(files, "16.2.9") == []
-    (known,) = listed(files, "16.2.7")
-    assert (known["Outcome"], known["Grade"]) == ("NOT RECOVERED/NOT RESOLVED", None)
-    assert (known["Serious"], known["Seriousness criteria"]) == ("Y", "HOSPITALISATION")
+    (item,) = listed(files, "16.2.7")
+    assert (item["Outcome"], item["Grade"]) == ("NOT RECOVERED/NOT RESOLVED", None)
+    assert (item["Serious"], item["Seriousness criteria"]) == ("Y", "HOSPITALISATION")
     _, files = ask(service, cutoff="2015-07-20")
-    (known,) = listed(files, "16.2.7")
-    assert (known["Outcome"], known["Grade"]) == ("FATAL", 5)
+    (item,) = listed(files, "16.2.7")
+    assert (item["Outcome"], item["Grade"]) == ("FATAL", 5)
 
 
 @pytest.mark.parametrize(
@@ -435,8 +435,8 @@ def test_an_instant_must_be_a_minute_old(
     blank: Service, clock: Clock, definition: Event, seconds: int, status: int
 ) -> None:
     blank.define(definition)
-    at = (clock.at - timedelta(seconds=seconds)).isoformat()
-    answer = blank.report(json.dumps({"as_of": at}))
+    text = (clock.at - timedelta(seconds=seconds)).isoformat()
+    answer = blank.report(json.dumps({"as_of": text}))
     assert answer.status == status
     if status == 422:
         assert answer.pointers == ["/as_of"]
@@ -467,11 +467,11 @@ def test_a_report_that_cannot_be_made_stops_no_other_and_not_the_live_documents(
 ) -> None:
     post(service, one_subject())
     names = sorted(service.report('{"cutoff": "2015-06-30"}').json["report"] for _ in range(3))
-    made, failing = publishing._make_report, names[0]
+    make_report, failing = publishing._make_report, names[0]
 
     def broken(*args: Any) -> None:
         assert args[3].id != failing
-        made(*args)
+        make_report(*args)
 
     monkeypatch.setattr(publishing, "_make_report", broken)
     service.stream(*[(f"STUDY#{STUDY}", f"REPORT#{name}") for name in names])

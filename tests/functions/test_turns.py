@@ -79,33 +79,33 @@ def test_a_study_that_takes_all_the_time_comes_after_the_others_and_goes_on_wher
     assert audited(three) == {*STUDIES}
     assert [name for name, shard in looked if shard in {0, 2}] == [*"ABBCCA"]
     assert [shard for name, shard in looked if name == "A"] == [0, 1, 2, 3]
-    found = three.get("audit", "A").json
-    assert (found["shards"], found["complete"], found["differences"]) == (4, True, [])
+    result = three.get("audit", "A").json
+    assert (result["shards"], result["complete"], result["differences"]) == (4, True, [])
 
 
 def test_an_audit_that_was_asked_for_and_takes_too_long_goes_on_by_the_schedule(
     three: Service, clock: Clock
 ) -> None:
     audit(three)
-    done = wiring.audits().get("A").last_ended
+    last_ended = wiring.audits().get("A").last_ended
     clock.at += timedelta(minutes=1)
     audit(three, lambda: 1_000, **streamed(("STUDY#A", "AUDIT#1")))  # not delivered again
     assert wiring.audits().get("A").is_interrupted
     audit(three)
-    assert wiring.audits().get("A").last_ended > done
+    assert wiring.audits().get("A").last_ended > last_ended
     assert not wiring.audits().get("A").is_interrupted
 
 
 def test_progress_is_kept_from_run_to_run_unless_the_sums_are_others(three: Service) -> None:
     store, noted = wiring.store(), list[Any]()
-    whole = auditing.audit(store, "A", save_progress=noted.append)
-    assert [each["shards"] for each in noted] == [1, 2, 3, 4]
+    audit = auditing.audit(store, "A", save_progress=noted.append)
+    assert [item["shards"] for item in noted] == [1, 2, 3, 4]
     named = auditing.Difference("sums", 0, rows=("x" * 999,) * 9)
     half = noted[1] | {"subjects": 7, "differences": [vars(named) | {"rows": ["x"]}]}
     resumed = auditing.audit(store, "A", progress=half)
     assert (resumed.subjects, len(resumed.differences)) == (7, 1)
-    other = auditing.audit(store, "A", progress=half | {"generation": "other"})
-    assert other == whole
+    result = auditing.audit(store, "A", progress=half | {"generation": "other"})
+    assert result == audit
 
 
 def test_a_study_that_no_audit_reaches_is_told(
@@ -114,8 +114,8 @@ def test_a_study_that_no_audit_reaches_is_told(
 ) -> None:  # fmt: skip
     def late() -> int:
         lines = capsys.readouterr().out.splitlines()
-        found = [json.loads(each) for each in lines if "AuditsOverdue" in each]
-        number: int = found[-1]["AuditsOverdue"][0]
+        documents = [json.loads(line) for line in lines if "AuditsOverdue" in line]
+        number: int = documents[-1]["AuditsOverdue"][0]
         return number
 
     audit(three)

@@ -76,7 +76,7 @@ def test_only_the_events_that_could_not_be_stored_are_503_or_come_again(
     service.get("summary")
     unreachable(service, write_of_one)
     results = service.batch(other_subject(visit), visit, 7).json["results"]
-    assert [each["status"] for each in results] == [201, 503, 422]
+    assert [result["status"] for result in results] == [201, 503, 422]
     assert results[1]["problem"]["status"] == 503
     assert service.queue(visit, other_subject(visit), "{", visit) == ["message-1", "message-4"]
     assert service.get("summary").json["accepted"] == 1

@@ -49,8 +49,8 @@ class Person:
         self, day: date, hour: int, kind: str, record: str, /, revision: int = 1, **data: Any
     ) -> None:
         """Give a revision of a record, sent on `day`; what is None was not reported."""
-        kept = {name: value for name, value in data.items() if value is not None}
-        self.events.append((day, hour, kind, {"record": record, "revision": revision, **kept}))
+        values = {name: value for name, value in data.items() if value is not None}
+        self.events.append((day, hour, kind, {"record": record, "revision": revision, **values}))
 
     def day(self, protocol_day: int) -> date:
         """Give a day counted from randomisation, which is day 0."""
@@ -297,12 +297,12 @@ def examined(p: Person, index: int) -> list[Data]:
     if p.number % 17 == 4 and index == 1:
         measured = []  # weighed at baseline not
     sitting = 128 + p.random.randrange(-14, 22) - (2 * index if p.arm == "tablet" else 0)
-    for position, more in (("SITTING", 0), ("STANDING", p.random.randrange(-9, 4))):
+    for position, result in (("SITTING", 0), ("STANDING", p.random.randrange(-9, 4))):
         if p.random.random() < 0.95:
             measured.append(
                 {
                     "parameter": "sbp",
-                    "result": str(sitting + more),
+                    "result": str(sitting + result),
                     "unit": "mmHg",
                     "position": position,
                 }
@@ -513,7 +513,7 @@ def feed() -> Iterator[Data]:
     for person in people.values():
         entry(person)
     extras({n: p for n, p in people.items() if p.events})
-    sent = sorted(
+    items = sorted(
         (
             (day, hour, p.id, turn, kind, data)
             for p in people.values()
@@ -521,7 +521,7 @@ def feed() -> Iterator[Data]:
         ),
         key=lambda e: e[:4],
     )
-    for number, (day, hour, subject, _, kind, data) in enumerate(sent, start=1):
+    for number, (day, hour, subject, _, kind, data) in enumerate(items, start=1):
         if day <= FROZEN:
             time = f"{day}T{hour:02d}:00:00Z"
             yield {

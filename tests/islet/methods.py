@@ -42,7 +42,7 @@ def described(found: Sequence[Fraction]) -> Cell:
     }
     spread: list[float | None] = [None] * 4
     if n > 1:
-        sd = math.sqrt(sum((each - mean) ** 2 for each in values) / (n - 1))
+        sd = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
         half = stats.t.ppf(0.975, n - 1) * sd / math.sqrt(n)
         spread = [sd, sd / math.sqrt(n), float(mean) - half, float(mean) + half]
     return cell | dict(zip(("sd", "se", "ci_low", "ci_high"), spread, strict=True))
@@ -109,16 +109,16 @@ def miettinen_nurminen(reference: Counts, other: Counts) -> Cell:
 
 
 def pearson(*groups: Counts) -> Cell:
-    table = [[n, of - n] for n, of in groups]
-    if not all(of for _, of in groups) or not all(map(sum, zip(*table, strict=True))):
+    table = [[n, result - n] for n, result in groups]
+    if not all(result for _, result in groups) or not all(map(sum, zip(*table, strict=True))):
         return {"p": None}
     return {"p": stats.chi2_contingency(table, correction=False).pvalue}
 
 
 def fisher(*groups: Counts) -> Cell:
-    if not all(of for _, of in groups):
+    if not all(result for _, result in groups):
         return {"p": None}
-    return {"p": stats.fisher_exact([[n, of - n] for n, of in groups]).pvalue}
+    return {"p": stats.fisher_exact([[n, result - n] for n, result in groups]).pvalue}
 
 
 def means(groups: Sequence[Sequence[Fraction]], *, equal: bool) -> Cell:
@@ -126,14 +126,14 @@ def means(groups: Sequence[Sequence[Fraction]], *, equal: bool) -> Cell:
 
     The first being the reference, with Student's or Welch's t.
     """
-    reference, other = ([float(each) for each in group] for group in groups)
-    least = min(len(reference), len(other))
-    if not least or len(reference) + len(other) <= ENOUGH or (least < ENOUGH and not equal):
+    reference, result = ([float(item) for item in group] for group in groups)
+    least = min(len(reference), len(result))
+    if not least or len(reference) + len(result) <= ENOUGH or (least < ENOUGH and not equal):
         return EMPTY | {"p": None}
-    test = stats.ttest_ind(other, reference, equal_var=equal)
+    test = stats.ttest_ind(result, reference, equal_var=equal)
     interval = test.confidence_interval()
     return {
-        "difference": np.mean(other) - np.mean(reference),
+        "difference": np.mean(result) - np.mean(reference),
         "ci_low": interval.low,
         "ci_high": interval.high,
         "p": test.pvalue,
@@ -143,7 +143,7 @@ def means(groups: Sequence[Sequence[Fraction]], *, equal: bool) -> Cell:
 def anova(groups: Sequence[Sequence[Fraction]]) -> Cell:
     if not all(groups) or sum(map(len, groups)) <= len(groups):
         return {"p": None}
-    return {"p": stats.f_oneway(*[[float(each) for each in group] for group in groups]).pvalue}
+    return {"p": stats.f_oneway(*[[float(item) for item in group] for group in groups]).pvalue}
 
 
 def mantel_haenszel(strata: dict[object, list[tuple[bool, bool]]]) -> Cell:
@@ -181,21 +181,21 @@ def limits(level: Fraction, greenwood: float) -> tuple[float, float] | None:
 
 def time_at(curve: list[tuple[int, Fraction, float]], share: Fraction, last: int) -> Cell:
     """Give the first day on which at most a share is left, and the limits of that day."""
-    left = [day for day, level, _ in curve if level <= share]
+    items = [day for day, level, _ in curve if level <= share]
     exact = next((k for k, (_, level, _) in enumerate(curve) if level == share), None)
-    days: object = Fraction(left[0]) if left else None
+    days: object = Fraction(items[0]) if items else None
     if exact is not None:
         days = (
             Fraction(curve[exact][0] + curve[exact + 1][0], 2)
             if exact + 1 < len(curve)
             else Fraction(curve[exact][0] + last, 2)
         )
-    found = [
+    result = [
         (day, limits(level, greenwood) or (float(level), float(level)))
         for day, level, greenwood in curve
     ]
-    lows = [day for day, (low, _) in found if low <= share]
-    highs = [day for day, (_, high) in found if high <= share]
+    lows = [day for day, (low, _) in result if low <= share]
+    highs = [day for day, (_, high) in result if high <= share]
     return {
         "days": days,
         "ci_low": lows[0] if lows else None,
@@ -206,8 +206,8 @@ def time_at(curve: list[tuple[int, Fraction, float]], share: Fraction, last: int
 def log_rank(
     days: Sequence[int], events: Sequence[bool], groups: Sequence[object], strata: Sequence[object]
 ) -> Cell:
-    more = {"strata": np.array(strata)} if len(set(strata)) > 1 else {}
-    return {"p": survdiff(np.array(days), np.array(events, int), np.array(groups), **more)[1]}
+    values = {"strata": np.array(strata)} if len(set(strata)) > 1 else {}
+    return {"p": survdiff(np.array(days), np.array(events, int), np.array(groups), **values)[1]}
 
 
 def covariance(
@@ -233,8 +233,8 @@ def covariance(
     typical = {arm: np.array(vector(arm, middle, None, levels, arms)) for arm in arms}
     if observed:
         shares = design[:, len(arms) + 1 :].mean(axis=0)
-        for each in typical.values():
-            each[len(arms) + 1 :] = shares
+        for item in typical.values():
+            item[len(arms) + 1 :] = shares
     t = stats.t.ppf(0.975, freedom)
 
     def estimate(weights: np.ndarray, name: str) -> Cell:
@@ -267,15 +267,15 @@ def vector(
 
     An indicator an arm, the baseline, and all but the first level of each factor.
     """
-    coded = [[float(arm == each) for each in arms], [base]]
+    coded = [[float(arm == item) for item in arms], [base]]
     for index, names in enumerate(levels):
         coded.append(
             [
-                1 / len(names) if factors is None else float(factors[index] == each)
-                for each in names[1:]
+                1 / len(names) if factors is None else float(factors[index] == name)
+                for name in names[1:]
             ]
         )
-    return [each for part in coded for each in part]
+    return [item for part in coded for item in part]
 
 
 def poisson(n: int, years: float, per: int) -> Cell:
@@ -297,7 +297,7 @@ def fisher_of_levels(reference: Sequence[int], other: Sequence[int]) -> float | 
     totals, n = [a + b for a, b in zip(reference, other, strict=True)], sum(reference)
     if not n or not sum(other) or sum(map(bool, totals)) < ENOUGH:
         return None
-    tables = [each for each in product(*(range(t + 1) for t in totals)) if sum(each) == n]
+    tables = [pair for pair in product(*(range(t + 1) for t in totals)) if sum(pair) == n]
 
     def weight(table: Sequence[int]) -> int:
         return math.prod(math.comb(t, k) for t, k in zip(totals, table, strict=True))

@@ -64,8 +64,8 @@ def text_of(table: str, row: str, statistic: str, value: object, *, measured: bo
     """Give what a reader sees; None where this study does not say."""
     if value is None:
         return None
-    whole = row.startswith(SURVIVAL) and isinstance(value, int)
-    if statistic in COUNTS or statistic == "p" or whole:
+    result = row.startswith(SURVIVAL) and isinstance(value, int)
+    if statistic in COUNTS or statistic == "p" or result:
         return str(value) if statistic != "p" else p_value(value)
     if statistic == "percent":
         return percentage(value, 1 if table == "14.1.1" else 0)

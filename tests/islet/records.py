@@ -46,17 +46,17 @@ GIVEN = {"tablet": {"ISL-10", "ISL-20"}, "sham": {"SHAM"}, "device": set()}
 def half_up(value: Fraction, places: int) -> Fraction:
     """Round a tie away from zero."""
     scaled = abs(value) * 10**places
-    whole = math.floor(scaled + Fraction(1, 2))
-    return Fraction(whole if value >= 0 else -whole, 10**places)
+    floor = math.floor(scaled + Fraction(1, 2))
+    return Fraction(floor if value >= 0 else -floor, 10**places)
 
 
 def span(text: str) -> tuple[int, int]:
     """Give the first and the last day that a date, whole or partial, can mean."""
-    year, *rest = (int(part) for part in text[:10].split("-"))
-    if len(rest) == 2:
-        day = date(year, *rest).toordinal()
+    year, *result = (int(part) for part in text[:10].split("-"))
+    if len(result) == 2:
+        day = date(year, *result).toordinal()
         return day, day
-    months = (rest[0], rest[0]) if rest else (1, 12)
+    months = (result[0], result[0]) if result else (1, 12)
     last = calendar.monthrange(year, months[1])[1]
     return date(year, months[0], 1).toordinal(), date(year, months[1], last).toordinal()
 
@@ -105,42 +105,42 @@ class Subject:
 
     def __post_init__(self) -> None:
         """Of codings of an event the latest version counts."""
-        latest = sorted(self.of("adverse-event.coded"), key=lambda each: each["version"])
-        self.coded = {each["adverse_event"]: each for each in latest}
+        latest = sorted(self.of("adverse-event.coded"), key=lambda item: item["version"])
+        self.coded = {item["adverse_event"]: item for item in latest}
 
     def of(self, kind: str, **where: str) -> list[Data]:
         """Its records of a kind whose fields are as given."""
         return [
-            each
-            for each in self.records.get(kind, [])
-            if all(each.get(k) == v for k, v in where.items())
+            item
+            for item in self.records.get(kind, [])
+            if all(item.get(k) == v for k, v in where.items())
         ]
 
     def first(self, kind: str) -> Data | None:
         """Give the first by date and time."""
-        return min(self.of(kind), key=lambda each: each.get("start") or each["date"], default=None)
+        return min(self.of(kind), key=lambda item: item.get("start") or item["date"], default=None)
 
     @cached_property
     def arm(self) -> str | None:
         """The planned arm."""
-        found = self.first("subject.randomised")
-        return found and found["arm"]
+        result = self.first("subject.randomised")
+        return result and result["arm"]
 
     @cached_property
     def randomised(self) -> int | None:
-        found = self.first("subject.randomised")
-        return found and span(found["date"])[0]
+        result = self.first("subject.randomised")
+        return result and span(result["date"])[0]
 
     @cached_property
     def dosed(self) -> int | None:
         """The day of the first dose."""
-        found = self.first("dose.administered")
-        return found and span(found["start"])[0]
+        result = self.first("dose.administered")
+        return result and span(result["start"])[0]
 
     @cached_property
     def last_dose(self) -> int | None:
         return max(
-            (span(each.get("end") or each["start"])[1] for each in self.of("dose.administered")),
+            (span(item.get("end") or item["start"])[1] for item in self.of("dose.administered")),
             default=None,
         )
 
@@ -161,8 +161,8 @@ class Subject:
     def discontinued(self) -> int | None:
         """The day on which the study was discontinued."""
         days = [
-            span(each["date"])[0]
-            for each in self.of("disposition.recorded", of="study", status="discontinued")
+            span(item["date"])[0]
+            for item in self.of("disposition.recorded", of="study", status="discontinued")
         ]
         return min(days, default=None)
 
@@ -177,12 +177,12 @@ class Subject:
         Of a partial one the first day.
         """
         return max(
-            span(each[name])[0]
+            span(record[name])[0]
             for kind, records in self.records.items()
             if kind not in NO_CONTACT
-            for each in records
+            for record in records
             for name in (*DATED, "end")
-            if each.get(name)
+            if record.get(name)
         )
 
     @cached_property
@@ -191,16 +191,16 @@ class Subject:
 
         Of a month its first, but not before the subject was last seen alive.
         """
-        found = self.first("death.reported")
-        if found is None:
+        result = self.first("death.reported")
+        if result is None:
             return None
-        low, high = span(found["date"])
+        low, high = span(result["date"])
         alive = max(
-            span(each[name])[0]
+            span(item[name])[0]
             for kind in ALIVE
-            for each in self.of(kind)
+            for item in self.of(kind)
             for name in (*DATED, "end")
-            if each.get(name)
+            if item.get(name)
         )
         return max(low, min(alive, high))
 
@@ -211,16 +211,18 @@ class Subject:
     @cached_property
     def results(self) -> list[Result]:
         """Its results in their order."""
-        found = [
-            self._result(each, each["collected"], each["record"], None)
-            for each in self.of("lab.result.reported")
+        result = [
+            self._result(item, item["collected"], item["record"], None)
+            for item in self.of("lab.result.reported")
         ]
         for visit in self.of("visit.recorded"):
-            found += [
-                self._result(each, visit["date"], f"{visit['record']}/{index}", visit["visit"])
-                for index, each in enumerate(visit.get("measurements", []))
+            result += [
+                self._result(
+                    measurement, visit["date"], f"{visit['record']}/{index}", visit["visit"]
+                )
+                for index, measurement in enumerate(visit.get("measurements", []))
             ]
-        return sorted(found, key=lambda each: (each.day, each.time, natural(each.id)))
+        return sorted(result, key=lambda item: (item.day, item.time, natural(item.id)))
 
     def _result(self, data: Data, when: str, record: str, visit: str | None) -> Result:
         high = data.get("range_high")
@@ -249,9 +251,9 @@ def read(lines: Iterable[str], cutoff: str | None = None) -> list[Subject]:
     for (subject, kind, _), data in latest.items():
         if data.get("action") != "void":
             subjects[subject][kind].append(data)
-    made = [Subject(name, records) for name, records in sorted(subjects.items())]
-    seen = [as_of(each, span(cutoff)[0]) for each in made] if cutoff else made
-    return [each for each in seen if each.records and not each.of("subject.superseded")]
+    result = [Subject(name, records) for name, records in sorted(subjects.items())]
+    items = [as_of(item, span(cutoff)[0]) for item in result] if cutoff else result
+    return [item for item in items if item.records and not item.of("subject.superseded")]
 
 
 def as_of(subject: Subject, cutoff: int) -> Subject:
@@ -260,9 +262,9 @@ def as_of(subject: Subject, cutoff: int) -> Subject:
     What is dated later is not there, nor an end that comes later.
     """
     records: dict[str, list[Data]] = {}
-    for kind, each in subject.records.items():
-        kept = [
-            data for data in each if (day := day_of(subject, kind, data)) is None or day <= cutoff
+    for kind, record in subject.records.items():
+        items = [
+            data for data in record if (day := day_of(subject, kind, data)) is None or day <= cutoff
         ]
         records[kind] = [
             {
@@ -270,9 +272,9 @@ def as_of(subject: Subject, cutoff: int) -> Subject:
                 for name, value in data.items()
                 if name != "end" or span(value)[0] <= cutoff
             }
-            for data in kept
+            for data in items
         ]
-    return Subject(subject.id, {kind: each for kind, each in records.items() if each}, cutoff)
+    return Subject(subject.id, {kind: item for kind, item in records.items() if item}, cutoff)
 
 
 def day_of(subject: Subject, kind: str, data: Data) -> int | None:

@@ -61,12 +61,12 @@ def feed(*, laboratory: bool = True) -> Iterator[Event]:
 
 
 def _by_time(events: Iterable[Event]) -> Iterator[Event]:
-    yield from sorted(events, key=lambda each: (each["time"], each["subject"], each["id"]))
+    yield from sorted(events, key=lambda item: (item["time"], item["subject"], item["id"]))
 
 
 def subjects() -> Iterator[Event]:
     """Give screening, enrolment and randomisation; who failed screening was never enrolled."""
-    return _by_time(each for row in rows(sdtm("dm")) for each in _subject(row))
+    return _by_time(item for row in rows(sdtm("dm")) for item in _subject(row))
 
 
 def _subject(row: Row) -> Iterator[Event]:
@@ -115,7 +115,7 @@ def _months(start: str, end: str) -> float:
 
 def doses() -> Iterator[Event]:
     """Give each stretch of daily patches: when it begins, and again when it has ended."""
-    return _by_time(each for row in rows(sdtm("ex")) for each in _doses(row))
+    return _by_time(dose for row in rows(sdtm("ex")) for dose in _doses(row))
 
 
 def _doses(row: Row) -> Iterator[Event]:
@@ -129,9 +129,9 @@ def _doses(row: Row) -> Iterator[Event]:
     }
     yield event("dose.administered", row["USUBJID"], record, after(begun), data)
     if ended := row["EXENDTC"]:
-        data["end"], why = ended, "Dosing interval ended"
-        sent = after(ended, 2)
-        yield event("dose.administered", row["USUBJID"], record, sent, data, reason=why)
+        data["end"], text = ended, "Dosing interval ended"
+        result = after(ended, 2)
+        yield event("dose.administered", row["USUBJID"], record, result, data, reason=text)
 
 
 def adverse_events() -> Iterator[Event]:
@@ -142,7 +142,7 @@ def adverse_events() -> Iterator[Event]:
     screened = {row["USUBJID"]: row["DMDTC"] for row in rows(sdtm("dm"))}
     frame: pl.DataFrame = cdiscpilotadam.adae
     return _by_time(
-        each for row in rows(frame) for each in _adverse_event(row, screened[row["USUBJID"]])
+        item for row in rows(frame) for item in _adverse_event(row, screened[row["USUBJID"]])
     )
 
 
@@ -166,8 +166,8 @@ def _adverse_event(row: Row, screened: str) -> Iterator[Event]:
         "causality": row["AEREL"],
         "outcome": OPEN,
     }
-    seen = max(_last_day(began), screened)
-    yield event(kind, subject, record, after(seen), data, SAFETY)
+    greatest = max(_last_day(began), screened)
+    yield event(kind, subject, record, after(greatest), data, SAFETY)
     coding = {
         "adverse_event": record,
         "dictionary": "MedDRA",
@@ -176,12 +176,12 @@ def _adverse_event(row: Row, screened: str) -> Iterator[Event]:
         "pt": row["AEDECOD"],
         "llt": row["AELLT"],
     }
-    yield event("adverse-event.coded", subject, record, after(seen, 4), coding, CODING)
+    yield event("adverse-event.coded", subject, record, after(greatest, 4), coding, CODING)
     if row["AENDT"]:
         ended = row["AENDT"].isoformat()
         data |= {"end": ended, "outcome": row["AEOUT"]}
-        sent = after(max(ended, seen), 3)
-        yield event(kind, subject, record, sent, data, SAFETY, reason="Event ended")
+        result = after(max(ended, greatest), 3)
+        yield event(kind, subject, record, result, data, SAFETY, reason="Event ended")
 
 
 def _last_day(text: str | None) -> str:
@@ -229,7 +229,7 @@ def _deaths() -> Iterator[Event]:
 def main(path: Path) -> None:
     """Write the feed to a file, an event a line, for `make replay`."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{compact(each)}\n" for each in feed())
+        file.writelines(f"{compact(item)}\n" for item in feed())
 
 
 if __name__ == "__main__":

@@ -43,13 +43,13 @@ def visits() -> Iterator[Event]:
             "date": row["SVSTDTC"],
             "measurements": measured.get((row["USUBJID"], number), []),
         }
-        sent = after(row["SVSTDTC"])
-        yield event("visit.recorded", row["USUBJID"], f"VISIT-{number}", sent, data)
+        result = after(row["SVSTDTC"])
+        yield event("visit.recorded", row["USUBJID"], f"VISIT-{number}", result, data)
 
 
 def measurements() -> dict[tuple[str, str], list[dict[str, str]]]:
     """Give what was measured by subject and visit; what was not done is no measurement."""
-    found: dict[tuple[str, str], list[dict[str, str]]] = {}
+    values: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in rows(sdtm("vs").filter(pl.col("VSSTRESC").is_not_null())):
         item = {
             "parameter": VITAL_SIGNS[row["VSTESTCD"]],
@@ -58,12 +58,12 @@ def measurements() -> dict[tuple[str, str], list[dict[str, str]]]:
         }
         if row["VSTPT"]:
             item["position"] = row["VSTPT"]
-        found.setdefault((row["USUBJID"], visit_number(row)), []).append(item)
+        values.setdefault((row["USUBJID"], visit_number(row)), []).append(item)
     for key, parameter, result in _questionnaires():
-        found.setdefault(key, []).append({"parameter": parameter, "result": result})
-    for key, index in _body_mass_indices(found):
-        found[key].append({"parameter": "bmi", "result": index, "unit": "kg/m2"})
-    return found
+        values.setdefault(key, []).append({"parameter": parameter, "result": result})
+    for key, index in _body_mass_indices(values):
+        values[key].append({"parameter": "bmi", "result": index, "unit": "kg/m2"})
+    return values
 
 
 def _questionnaires() -> Iterator[tuple[tuple[str, str], str, str]]:
@@ -107,8 +107,8 @@ def laboratory_results() -> Iterator[Event]:
             "range_low": _number(row["LBORNRLO"]),
             "range_high": _number(row["LBORNRHI"]),
         }
-        record, sent = f"LB-{row['LBSEQ']:.0f}", after(row["LBDTC"], 2)
-        yield event("lab.result.reported", row["USUBJID"], record, sent, data, LABORATORY)
+        record, result = f"LB-{row['LBSEQ']:.0f}", after(row["LBDTC"], 2)
+        yield event("lab.result.reported", row["USUBJID"], record, result, data, LABORATORY)
 
 
 def _number(text: str | None) -> float | int | None:

@@ -34,12 +34,12 @@ def printed(value: object, places: int) -> str:
 
 def described(values: Iterable[Decimal], places: Sequence[int]) -> list[str]:
     """Give n, mean, SD, median, min and max; means and medians exactly, so that ties show."""
-    given = sorted(values)
-    half = len(given) // 2
-    median = given[half] if len(given) % 2 else (given[half - 1] + given[half]) / 2
-    deviation = np.std([float(each) for each in given], ddof=1)
-    numbers = (len(given), sum(given) / len(given), deviation, median, given[0], given[-1])
-    return [printed(number, at) for number, at in zip(numbers, places, strict=True)]
+    result = sorted(values)
+    half = len(result) // 2
+    median = result[half] if len(result) % 2 else (result[half - 1] + result[half]) / 2
+    deviation = np.std([float(item) for item in result], ddof=1)
+    numbers = (len(result), sum(result) / len(result), deviation, median, result[0], result[-1])
+    return [printed(number, place) for number, place in zip(numbers, places, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class Trial:
 
     def frame(self, kind: str) -> pd.DataFrame:
         """Give the records of a kind, one a row."""
-        wanted = f"org.livetlf.{kind}.v1"
+        text = f"org.livetlf.{kind}.v1"
         return pd.DataFrame(
             {"subject": subject, **data}
             for (subject, name, _), data in self.records.items()
-            if name == wanted
+            if name == text
         )
 
     @cached_property
@@ -72,7 +72,7 @@ class Trial:
         """Give who was randomised, with what is known or follows of each."""
         frame = self.frame("subject.enrolled").set_index("subject").sort_index()
         for name in ("education", "duration-of-disease"):
-            frame[name] = [each[name] for each in frame["characteristics"]]
+            frame[name] = [characteristic[name] for characteristic in frame["characteristics"]]
         frame["arm"] = self.frame("subject.randomised").set_index("subject")["arm"]
         ended = self.frame("disposition.recorded").set_index("subject")
         frame[["status", "reason"]] = ended[["status", "reason"]]
@@ -175,7 +175,7 @@ def early_termination(trial: Trial) -> list[Cells]:
     subjects = trial.subjects
     early = ~subjects["week-24"]
     reasons = subjects[early]["reason"].unique()
-    return [[each, *trial.by_arm(early & (subjects["reason"] == each))] for each in reasons]
+    return [[reason, *trial.by_arm(early & (subjects["reason"] == reason))] for reason in reasons]
 
 
 def flow(trial: Trial) -> dict[str, Any]:
@@ -271,7 +271,7 @@ def _percent(count: int, size: int) -> float:
 
 
 def _fisher(counts: "pd.Series[int]", sizes: "pd.Series[int]", arm: str) -> str | None:
-    pair = [(counts[each], sizes[each] - counts[each]) for each in (ARMS[0], arm)]
+    pair = [(counts[item], sizes[item] - counts[item]) for item in (ARMS[0], arm)]
     if not pair[0][0] and not pair[1][0]:
         return None
     p = float(stats.fisher_exact(pair).pvalue)
@@ -283,12 +283,12 @@ def adas_cog(trial: Trial) -> list[Cells]:
     table = []
     frames = {"windowed": trial.scores, "LOCF": trial.carried_forward}
     for arm in ARMS:
-        who = trial.efficacy[trial.subjects.loc[trial.efficacy, "arm"] == arm]
-        start = trial.scores.loc[who, "baseline"]
+        result = trial.efficacy[trial.subjects.loc[trial.efficacy, "arm"] == arm]
+        start = trial.scores.loc[result, "baseline"]
         table.append(["baseline", arm, *described(start, (0, 1, 2, 1, 0, 0))])
         for method, frame in frames.items():
             for visit in WINDOWS:
-                value = frame.loc[who, visit].dropna()
+                value = frame.loc[result, visit].dropna()
                 at_start = start[value.index]
                 _, mean, deviation, *_ = described(at_start, (0, 1, 2, 1, 0, 0))
                 change = described(value - at_start, (0, 1, 2, 1, 0, 0))[1:]
@@ -309,13 +309,15 @@ def covariance(trial: Trial) -> tuple[list[Cells], str]:
         "dose": subjects["arm"].map(DOSES),
     })  # fmt: skip
     differences = []
-    for arm, other in ((ARMS[1], ARMS[0]), (ARMS[2], ARMS[0]), (ARMS[2], ARMS[1])):
-        formula = f"change ~ C(arm, Treatment('{other}')) + C(group) + baseline"
+    for arm, result in ((ARMS[1], ARMS[0]), (ARMS[2], ARMS[0]), (ARMS[2], ARMS[1])):
+        formula = f"change ~ C(arm, Treatment('{result}')) + C(group) + baseline"
         fit = models.ols(formula, frame).fit()
-        name = f"C(arm, Treatment('{other}'))[T.{arm}]"
+        name = f"C(arm, Treatment('{result}'))[T.{arm}]"
         low, high = fit.conf_int().loc[name]
         numbers = (fit.params[name], fit.bse[name], low, high, fit.pvalues[name])
-        cells = [printed(each, at) for each, at in zip(numbers, (1, 2, 1, 1, 3), strict=True)]
-        differences.append([arm, other, *cells])
+        cells = [
+            printed(number, value) for number, value in zip(numbers, (1, 2, 1, 1, 3), strict=True)
+        ]
+        differences.append([arm, result, *cells])
     dose = models.ols("change ~ dose + C(group) + baseline", frame).fit()
     return differences, printed(dose.pvalues["dose"], 3)

@@ -38,14 +38,14 @@ def events() -> list[Event]:
 
 
 def of(events: Iterable[Event], kind: str) -> list[Event]:
-    return [each for each in events if each["type"] == f"org.livetlf.{kind}.v1"]
+    return [event for event in events if event["type"] == f"org.livetlf.{kind}.v1"]
 
 
 def record(events: Iterable[Event], kind: str, subject: str, name: str) -> list[dict[str, Any]]:
     return [
-        each["data"]
-        for each in of(events, kind)
-        if each["subject"] == subject and each["data"]["record"] == name
+        item["data"]
+        for item in of(events, kind)
+        if item["subject"] == subject and item["data"]["record"] == name
     ]
 
 
@@ -65,12 +65,12 @@ class TestWhole:
         checking.check_definition(defined)
         kinds: Counter[str] = Counter()
         measurements = 0
-        for each in feed():
-            body = compact(each)
+        for item in feed():
+            body = compact(item)
             entry = envelope.parse(json_body.read_json(body), body, STUDY)
             check_acceptable(defined, entry)
             kinds[entry.kind] += 1
-            measurements += len(each["data"].get("measurements", ()))
+            measurements += len(item["data"].get("measurements", ()))
         assert kinds == {
             "subject.screened": 306,
             "screening.failed": 52,
@@ -87,39 +87,39 @@ class TestWhole:
         assert measurements == 33882
 
     def test_it_comes_in_the_order_of_arrival_and_the_same_each_time(self, events):
-        times = [each["time"] for each in events]
+        times = [event["time"] for event in events]
         assert times == sorted(times)
-        assert len({each["id"] for each in events}) == len(events)
+        assert len({event["id"] for event in events}) == len(events)
         assert list(islice(feed(laboratory=False), 500)) == events[:500]
 
     def test_no_record_is_reported_before_it_happened(self, events):
         happened = ("date", "start", "end", "onset")
-        for each in events:
+        for event in events:
             for name in happened:
-                assert each["data"].get(name, "") <= each["time"][:10]
+                assert event["data"].get(name, "") <= event["time"][:10]
 
     def test_it_tells_what_was_collected_and_no_answer(self):
-        assert {key for each in feed() for key in keys(each["data"])} == TOLD
+        assert {key for item in feed() for key in keys(item["data"])} == TOLD
 
     def test_who_failed_screening_is_never_enrolled(self, events):
-        failed = {each["subject"] for each in of(events, "screening.failed")}
-        assert failed.isdisjoint(each["subject"] for each in of(events, "subject.enrolled"))
+        failed = {item["subject"] for item in of(events, "screening.failed")}
+        assert failed.isdisjoint(item["subject"] for item in of(events, "subject.enrolled"))
 
 
 class TestTraps:
     def test_the_arm_is_the_one_drawn_not_the_one_reckoned_from_doses(self, events):
-        drawn = Counter(each["data"]["arm"] for each in of(events, "subject.randomised"))
+        drawn = Counter(item["data"]["arm"] for item in of(events, "subject.randomised"))
         assert [drawn[arm] for arm in ARMS.values()] == [86, 84, 84]
         reckoned = cdiscpilotsdtm.dm["ACTARMCD"].value_counts().rows_by_key("ACTARMCD")
         assert [reckoned[arm][0][0] for arm in ARMS] == [86, 96, 72]
 
     def test_an_imputed_day_of_onset_is_taken_off_again(self, events):
         onsets = [
-            each["data"].get("onset")
-            for each in of(events, "adverse-event.reported")
-            if each["data"]["revision"] == 1
+            item["data"].get("onset")
+            for item in of(events, "adverse-event.reported")
+            if item["data"]["revision"] == 1
         ]
-        assert Counter(None if each is None else len(each) for each in onsets) == {
+        assert Counter(None if onset is None else len(onset) for onset in onsets) == {
             10: 1191 - 15 - 11,
             7: 15,
             None: 11,
@@ -129,9 +129,9 @@ class TestTraps:
 
     def test_the_sequence_number_names_an_adverse_event_whatever_it_resembles(self, events):
         first = [
-            each for each in of(events, "adverse-event.reported") if each["data"]["revision"] == 1
+            item for item in of(events, "adverse-event.reported") if item["data"]["revision"] == 1
         ]
-        names = Counter((each["subject"], each["data"]["record"]) for each in first)
+        names = Counter((item["subject"], item["data"]["record"]) for item in first)
         assert len(names) == 1191
         assert max(names.values()) == 1
         looks = Counter((e["subject"], e["data"]["term"], e["data"].get("onset")) for e in first)
@@ -150,8 +150,8 @@ class TestTraps:
     def test_no_score_that_was_carried_forward_is_sent(self, events):
         scores = [
             item["result"]
-            for each in of(events, "visit.recorded")
-            for item in each["data"]["measurements"]
+            for value in of(events, "visit.recorded")
+            for item in value["data"]["measurements"]
             if item["parameter"] == "adas-cog"
         ]
         assert len(scores) == TOTAL
@@ -161,33 +161,33 @@ class TestTraps:
     def test_a_prorated_score_keeps_its_text_and_counts_with_all_its_digits(self, events):
         scores = [
             item["result"]
-            for each in of(events, "visit.recorded")
-            for item in each["data"]["measurements"]
+            for value in of(events, "visit.recorded")
+            for item in value["data"]["measurements"]
             if item["parameter"] == "adas-cog" and "." in item["result"]
         ]
         assert len(scores) == 23
         assert "61.55172413793103" in scores
         _, number = read_result("61.55172413793103") or ("", Decimal(0))
         places = study.load(json.dumps(read_definition(DEFINITION))).definition.parameters
-        kept = places["adas-cog"].precision.places
-        assert to_units(number, kept) == 61_55172413793103 * 10 ** (kept - 14)
+        result = places["adas-cog"].precision.places
+        assert to_units(number, result) == 61_55172413793103 * 10 ** (result - 14)
 
     def test_a_laboratory_value_is_the_text_reported_not_the_one_converted(self):
         results = [e["data"] for e in islice(feed(), 20_000) if "lab.result" in e["type"]]
-        digits = {len(each["result"].partition(".")[2]) for each in results}
+        digits = {len(result["result"].partition(".")[2]) for result in results}
         assert max(digits) <= 2
-        assert {"mg/dL", "g/dL", "1"} <= {each["unit"] for each in results}
+        assert {"mg/dL", "g/dL", "1"} <= {result["unit"] for result in results}
 
     def test_a_placebo_is_a_dose_of_nothing(self, events):
         amounts = Counter(
-            (each["data"]["treatment"], each["data"]["amount"])
-            for each in of(events, "dose.administered")
-            if each["data"]["revision"] == 1
+            (item["data"]["treatment"], item["data"]["amount"])
+            for item in of(events, "dose.administered")
+            if item["data"]["revision"] == 1
         )
         assert amounts == {("PLACEBO", 0): 226, ("XANOMELINE", 54): 293, ("XANOMELINE", 81): 72}
 
     def test_two_reasons_under_one_term_stay_two(self, events):
-        reasons = Counter(each["data"].get("reason") for each in of(events, "disposition.recorded"))
+        reasons = Counter(item["data"].get("reason") for item in of(events, "disposition.recorded"))
         assert reasons["PROTOCOL VIOLATION"] == reasons["PROTOCOL ENTRY CRITERIA NOT MET"] == 3
         assert reasons[None] == 110
 

@@ -77,18 +77,18 @@ class TestByPandas:
         assert recompute.populations(trial) == PUBLISHED["populations"]
 
     def test_early_termination(self, trial):
-        found = recompute.early_termination(trial)
-        assert sorted(found) == sorted(PUBLISHED["early_termination"])
+        early_termination = recompute.early_termination(trial)
+        assert sorted(early_termination) == sorted(PUBLISHED["early_termination"])
 
     def test_flow(self, trial):
         assert recompute.flow(trial) == PUBLISHED["flow"]
 
     def test_demographics_of_numbers_but_for_five_ties(self, trial):
-        found = by_name(recompute.demographics(trial))
-        assert found == {key: as_derived(*key) for key in found}
+        result = by_name(recompute.demographics(trial))
+        assert result == {key: as_derived(*key) for key in result}
         printed = by_name(PUBLISHED["demographics"]["continuous"])
-        assert found.keys() == printed.keys()
-        same = sum(a == b for key in found for a, b in zip(found[key], printed[key], strict=True))
+        assert result.keys() == printed.keys()
+        same = sum(a == b for key in result for a, b in zip(result[key], printed[key], strict=True))
         assert same == 168 - len(PRINTED_DOWN) == 163
 
     def test_age_between_the_arms(self, trial):
@@ -102,25 +102,25 @@ class TestByPandas:
         assert by_name(recompute.categories(trial)) == printed
 
     def test_adverse_events_but_for_four_p_values_rounded_twice(self, trial):
-        found, printed = (
+        result, printed = (
             by_name(recompute.adverse_events(trial)),
             by_name(PUBLISHED["adverse_events"]),
         )
-        assert {key: row[:3] for key, row in found.items()} == {
+        assert {key: row[:3] for key, row in result.items()} == {
             key: row[:3] for key, row in printed.items()
         }
         differ = {
             (key[1], arm)
-            for key in found
-            for arm, mine, theirs in zip(ARMS[1:], found[key][3:], printed[key][3:], strict=True)
-            if mine != theirs
+            for key in result
+            for arm, item, value in zip(ARMS[1:], result[key][3:], printed[key][3:], strict=True)
+            if item != value
         }
         assert differ == ROUNDED_TWICE
 
     def test_adas_cog(self, trial):
-        found, printed = by_name(recompute.adas_cog(trial)), by_name(PUBLISHED["adas_cog"])
-        assert found == printed
-        assert sum(map(len, found.values())) == 252
+        result, printed = by_name(recompute.adas_cog(trial)), by_name(PUBLISHED["adas_cog"])
+        assert result == printed
+        assert sum(map(len, result.values())) == 252
 
     def test_analysis_of_covariance(self, trial):
         differences, dose = recompute.covariance(trial)
@@ -132,8 +132,8 @@ class TestByTheCore:
     """Cell by cell, what the service reads out of the sums of the pilot's events."""
 
     def test_populations(self, tables):
-        found = [counts(row) for row in tables["14-1.01"].rows]
-        assert found == [row[1:] for row in PUBLISHED["populations"]]
+        result = [counts(row) for row in tables["14-1.01"].rows]
+        assert result == [row[1:] for row in PUBLISHED["populations"]]
 
     def test_early_termination(self, tables):
         rows = {row.id: counts(row) for row in tables["14-1.02"].rows}
@@ -147,13 +147,13 @@ class TestByTheCore:
 
     def test_demographics_of_numbers(self, tables):
         names = {name for name, _ in by_name(PUBLISHED["demographics"]["continuous"])}
-        found = {
+        values = {
             (name, column): texts(builders.cell(tables["14-2.01"], name, column), STATISTICS)
             for name in names
             for column in COLUMNS
         }
-        assert sum(map(len, found.values())) == 168
-        assert found == {key: as_derived(*key) for key in found}
+        assert sum(map(len, values.values())) == 168
+        assert values == {key: as_derived(*key) for key in values}
 
     def test_age_between_the_arms(self, tables):
         p = builders.cell(tables["14-2.01"], "age", "p").get("p")
@@ -178,8 +178,8 @@ class TestByTheCore:
                 assert (cell.get("percent").text or "0.0") == f"{percent:.1f}"
                 cells += 1
             for arm, p in zip(ARMS[1:], printed[3:], strict=True):
-                mine = fisher(by_column[f"p-{arm.removeprefix('xanomeline-')}"])
-                if mine != p:
+                result = fisher(by_column[f"p-{arm.removeprefix('xanomeline-')}"])
+                if result != p:
                     differ.add((pt, arm))
                 elif p is not None:
                     same += 1
@@ -190,12 +190,12 @@ class TestByTheCore:
         grid, compared = tables["14-3.10"], 0
         for name, arm, *printed in PUBLISHED["adas_cog"]:
             row = name.lower().replace(" ", "-")
-            found = texts(builders.cell(grid, row, arm), STATISTICS)
+            result = texts(builders.cell(grid, row, arm), STATISTICS)
             if row != "baseline":
-                found += texts(builders.cell(grid, f"{row}-baseline", arm), STATISTICS[1:3])
-                found += texts(builders.cell(grid, f"{row}-change", arm), STATISTICS[1:])
-            assert found == printed
-            compared += len(found)
+                result += texts(builders.cell(grid, f"{row}-baseline", arm), STATISTICS[1:3])
+                result += texts(builders.cell(grid, f"{row}-change", arm), STATISTICS[1:])
+            assert result == printed
+            compared += len(result)
         assert compared == 252
 
     def test_analysis_of_covariance(self, tables):
@@ -203,9 +203,9 @@ class TestByTheCore:
         columns = ("low-placebo", "high-placebo", "high-low")
         for column, printed in zip(columns, PUBLISHED["ancova"]["differences"], strict=True):
             cell = builders.cell(grid, "change", column)
-            found = texts(cell, ("difference", "se", "ci_low", "ci_high"))
+            result = texts(cell, ("difference", "se", "ci_low", "ci_high"))
             p = recompute.printed(float(cell.get("p").raw), 3)
-            assert [*found, p] == printed[2:]
+            assert [*result, p] == printed[2:]
         trend = builders.cell(grid, "change/trend", "all").get("p")
         assert recompute.printed(float(trend.raw), 3) == PUBLISHED["ancova"]["dose_p"]
 
@@ -224,28 +224,28 @@ class TestByTheCore:
 
 @pytest.fixture(scope="module")
 def drawn(defined: Study, sums: Share) -> dict[str, dict[str, Series]]:
-    return {each.id: charting.series_of(each) for each in figures(defined, sums)}
+    return {figure.id: charting.series_of(figure) for figure in figures(defined, sums)}
 
 
 class TestCharts:
     def test_changes_of_adas_cog_by_visit(self, drawn, trial):
         for arm, series in drawn["14-3.1"].items():
-            who = trial.efficacy[trial.subjects.loc[trial.efficacy, "arm"] == arm]
-            scores = trial.scores.loc[who].astype(float)
-            assert series.n == len(who)
+            result = trial.efficacy[trial.subjects.loc[trial.efficacy, "arm"] == arm]
+            scores = trial.scores.loc[result].astype(float)
+            assert series.n == len(result)
             assert charting.points(series.marks) == [
                 charting.mean(day, (scores[visit] - scores["baseline"]).round(9))
                 for day, visit in zip((56, 112, 168), recompute.WINDOWS, strict=True)
             ]
 
     def test_the_twenty_most_frequent_terms(self, drawn, trial):
-        found = trial.emergent.groupby(["soc", "pt", "arm"])["subject"].nunique()
-        totals = found.groupby(["soc", "pt"]).sum()
+        nunique = trial.emergent.groupby(["soc", "pt", "arm"])["subject"].nunique()
+        totals = nunique.groupby(["soc", "pt"]).sum()
         frequent = sorted(totals.index, key=lambda name: (-totals[name], name))[:20]
         sizes = trial.subjects.groupby("arm").size()
         for arm, series in drawn["14-5.1"].items():
             assert [mark.label for mark in series.marks] == [term for _, term in frequent]
-            expected = [int(found.get((*name, arm), 0)) for name in frequent]
+            expected = [int(nunique.get((*name, arm), 0)) for name in frequent]
             assert charting.points(series.marks) == [
                 (charting.close(100 * n / int(sizes[arm])), rank, None, None, n)
                 for rank, n in enumerate(expected, 1)
@@ -255,12 +255,12 @@ class TestCharts:
         began = trial.frame("subject.randomised").set_index("subject")[["date", "arm"]]
         ended = trial.frame("disposition.recorded").set_index("subject")
         days = (pd.to_datetime(ended["date"]) - pd.to_datetime(began["date"])).dt.days + 1
-        left = (ended["status"] == "discontinued").astype(int)
+        result = (ended["status"] == "discontinued").astype(int)
         for arm, series in drawn["14-6.1"].items():
-            who = began.index[began["arm"] == arm]
-            mine, events = days[who].astype(int).tolist(), left[who].tolist()
-            assert charting.points(series.marks) == charting.curve(mine, events)
-            assert series.censored == charting.censored(mine, events)
+            outcome = began.index[began["arm"] == arm]
+            value, events = days[outcome].astype(int).tolist(), result[outcome].tolist()
+            assert charting.points(series.marks) == charting.curve(value, events)
+            assert series.censored == charting.censored(value, events)
 
 
 def counts(row: Row) -> list[int]:
@@ -283,4 +283,4 @@ def fisher(cell: Cell) -> str | None:
 
 
 def texts(cell: Cell, names: Iterable[str]) -> list[str]:
-    return [found.text for name in names if (found := cell.get(name))]
+    return [value.text for name in names if (value := cell.get(name))]

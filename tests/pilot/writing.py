@@ -45,7 +45,7 @@ def event(
     """Write the first revision of a record, or with a reason its second."""
     revision = 2 if reason else 1
     identity = f"{STUDY}/{subject}/{kind}/{record}/{revision}"
-    why = {"reason_for_change": reason} if reason else {}
+    values = {"reason_for_change": reason} if reason else {}
     return {
         "specversion": "1.0",
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, identity)),
@@ -54,7 +54,7 @@ def event(
         "subject": subject,
         "time": sent,
         "study": STUDY,
-        "data": {"record": record, "revision": revision, **why}
+        "data": {"record": record, "revision": revision, **values}
         | {name: value for name, value in data.items() if value is not None},
     }
 

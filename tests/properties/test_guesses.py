@@ -80,15 +80,15 @@ class World:
         self.store = Store(table, compiled.contribute, clock, clock.pause)
         self.submissions = Submissions(table, self.send, clock)
         self.study = case.study
-        made = {
+        values = {
             "now": clock, "table": lambda: table, "store": lambda: self.store,
             "senders": lambda: Senders(table, clock),
             "activities": lambda: Activities(table, clock),
             "submissions": lambda: self.submissions, "reports": lambda: Reports(table),
             "documents": lambda: Documents(Nothing(), "b"),
         }  # fmt: skip
-        for name, each in made.items():
-            patch.setattr(wiring, name, each)
+        for name, item in values.items():
+            patch.setattr(wiring, name, item)
         assert self.store.put_definition(case.study, case.study.source) == "created"
         for entry in feed:
             road = "treatment-events" if intake.is_unblinding(entry.kind) else "events"
@@ -109,9 +109,9 @@ class World:
 
         while self.queue:
             self.tick()
-            told = json.loads(self.queue.pop(0))
+            document = json.loads(self.queue.pop(0))
             assert submissions.record(
-                self.store, self.submissions, told["study"], told["submitted"]
+                self.store, self.submissions, document["study"], document["submitted"]
             )
 
     def ask(self, method: str, resource: str, body: Any = None, kind: str = "") -> Told:
@@ -120,7 +120,7 @@ class World:
 
         self.tick()
         begun = len(self.client.calls)
-        parts = {name: each for name, each in PARTS.items() if f"{{{name}}}" in resource}
+        parts = {name: part for name, part in PARTS.items() if f"{{{name}}}" in resource}
         request = Request(
             method, resource, parts | {"study": self.study.id}, {"content-type": kind},
             b"" if body is None else json.dumps(body).encode(), BLINDED_SENDER,
@@ -156,7 +156,7 @@ def guessed(entry: Entry, filled: Mapping[str, Any], step: int) -> dict[str, Any
     """Write an event as its open history shows it, with a guess where it is masked."""
     event = written(entry)
     data = event["data"] | ({} if entry.void else filled)
-    data = {name: each for name, each in data.items() if each is not None}
+    data = {name: item for name, item in data.items() if item is not None}
     if step:
         data |= {"revision": entry.revision + step, "reason_for_change": "Guessed"}
     return event | {"data": data}
@@ -168,10 +168,10 @@ def guesses(draw: st.DrawFn, case: Case) -> tuple[str, str, Any]:
     if draw(st.integers(0, 5)) == 0:
         again = draw(st.sampled_from(["quarantine/redrive", "subjects/{subject}/erase"]))
         return again, "application/json", {"reason": "Asked for"}
-    telling = [each for each in case.one if is_unblinding(each.kind)] or list(case.one)
+    telling = [item for item in case.one if is_unblinding(item.kind)] or list(case.one)
     events = [
-        guessed(each, draw(blinded._other(each.kind)), draw(st.sampled_from([0, 0, 0, 1])))
-        for each in draw(st.lists(st.sampled_from(telling), min_size=1, max_size=4))
+        guessed(item, draw(blinded._other(item.kind)), draw(st.sampled_from([0, 0, 0, 1])))
+        for item in draw(st.lists(st.sampled_from(telling), min_size=1, max_size=4))
     ]
     if draw(st.booleans()):
         events.append(written(draw(st.sampled_from(list(case.one)))))
@@ -215,12 +215,14 @@ def told(
 @given(blinded.cases(), st.data())
 def test_studies_that_differ_in_arms_alone_answer_guesses_alike(case: Case, data: Any) -> None:
     calls = [data.draw(guesses(case)) for _ in range(data.draw(st.integers(1, 4)))]
-    (one, open_one), (other, open_other) = (told(case, list(feed), calls) for feed in case.feeds)
-    for path, seen in open_one.items():
-        assert seen == open_other[path], path
-    for call, mine, theirs in zip(calls, one, other, strict=True):
+    (result, open_one), (outcome, open_other) = (
+        told(case, list(feed), calls) for feed in case.feeds
+    )
+    for path, item in open_one.items():
+        assert item == open_other[path], path
+    for call, value, candidate in zip(calls, result, outcome, strict=True):
         erasing = "erase" in call[0]  # it clears every cell of the shard that has come to 0
-        assert mine[: 3 if erasing else None] == theirs[: 3 if erasing else None], call
+        assert value[: 3 if erasing else None] == candidate[: 3 if erasing else None], call
 
 
 def test_the_property_sees_what_the_events_route_told_before(
@@ -229,8 +231,8 @@ def test_the_property_sees_what_the_events_route_told_before(
     """Were treatment events of a blinded study answered like others, it would find out."""
     monkeypatch.setattr(intake, "is_unblinding", lambda _kind: False)
     defined = blinded.study_of([{"count": "enrolled"}], [A, B, TOTAL])
-    one, other = [randomised("a", "S-0")], [randomised("b", "S-0")]
-    case = Case(defined, one, other)
-    call = ("events", SINGLE, written(one[0]))
+    items, result = [randomised("a", "S-0")], [randomised("b", "S-0")]
+    case = Case(defined, items, result)
+    call = ("events", SINGLE, written(items[0]))
     answers = [told(case, list(feed), [call])[0][0] for feed in case.feeds]
     assert [status for status, *_ in answers] == [200, 409]

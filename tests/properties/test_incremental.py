@@ -65,9 +65,9 @@ class World:
     def journalled(self) -> dict[tuple[str, str, int], str]:
         store = self.store()
         return {
-            (each.id, row.record, row.revision): row.received or ""
-            for each in store.subjects(self.study)
-            for row in store.journal(self.study.id, each.id, each.cipher_key)
+            (subject.id, row.record, row.revision): row.received or ""
+            for subject in store.subjects(self.study)
+            for row in store.journal(self.study.id, subject.id, subject.cipher_key)
         }
 
 
@@ -87,12 +87,12 @@ class Histories(RuleBasedStateMachine):
     def record(
         self, batch: list[Any], met: list[Fault | None], overtaken_by: list[Any] | None
     ) -> None:
-        entries = [toy.event("S", **each) for each in batch]
+        entries = [toy.event("S", **item) for item in batch]
         before = self.world.known
         others: list[tuple[Entry, Any]] = []
         if overtaken_by is not None:
-            more = [toy.event("S", **each) for each in overtaken_by]
-            met = [faults.meanwhile(lambda: others.extend(self._write(more, []))), *met]
+            events = [toy.event("S", **item) for item in overtaken_by]
+            met = [faults.meanwhile(lambda: others.extend(self._write(events, []))), *met]
         try:
             results = self._write(entries, met)
         except Crash:
@@ -100,7 +100,7 @@ class Histories(RuleBasedStateMachine):
         after = self.world.known = self.world.journalled()
         assert after.items() >= before.items()
         answered = [*results, *others]
-        for entry in (*entries, *(each for each, _ in others)):
+        for entry in (*entries, *(result for result, _ in others)):
             key = (entry.subject, entry.record, entry.revision)
             if key in after and after[key] == entry.body:
                 self.world.accepted.setdefault(key, entry)
@@ -115,14 +115,14 @@ class Histories(RuleBasedStateMachine):
                 case Outcome.CONFLICT:
                     assert self.world.accepted[key].digest != entry.digest
         new = [key for key in after if key not in before]
-        recorded = [each for each, outcome in answered if outcome is Outcome.RECORDED]
+        recorded = [result for result, outcome in answered if outcome is Outcome.RECORDED]
         assert len(recorded) <= len(new)
         if results and all(isinstance(outcome, Outcome) for _, outcome in answered):
             assert len(recorded) == len(new)
 
     def _write(self, entries: list[Entry], met: Sequence[Fault | None]) -> list[Any]:
         results = self.world.store(met).record(self.world.study, toy.receipts(entries))
-        return list(zip(entries, (each.outcome for each in results), strict=True))
+        return list(zip(entries, (result.outcome for result in results), strict=True))
 
     @invariant()
     def the_sums_are_the_recomputed(self) -> None:
@@ -133,13 +133,13 @@ class Histories(RuleBasedStateMachine):
         recomputed = {name: fold_all(name, entries) for name, entries in by_subject.items()}
         shares = [toy.contribute(study, subject) for subject in recomputed.values()]
         assert store.sums(study) == cells.total(shares)
-        stored = {each.id: each for each in store.subjects(study)}
-        assert {name: each.subject for name, each in stored.items()} == recomputed
-        assert all(found == {} for found in store.check_sums(study).values())
-        for name, each in stored.items():
+        stored = {subject.id: subject for subject in store.subjects(study)}
+        assert {name: value.subject for name, value in stored.items()} == recomputed
+        assert all(value == {} for value in store.check_sums(study).values())
+        for name, item in stored.items():
             journal = store.journal(study.id, name)
-            assert verify(journal, each.head)
-            assert each.version == len(journal) == each.subject.accepted
+            assert verify(journal, item.head)
+            assert item.version == len(journal) == item.subject.accepted
 
 
 HISTORIES = soak.size(500, 20_000)

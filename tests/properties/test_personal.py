@@ -16,7 +16,7 @@ from trial.subject.fold import ERASURE_RECORD, fold_all
 
 TEXT = st.text(
     st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=30
-).filter(lambda text: any(each.isprintable() and not each.isspace() for each in text))
+).filter(lambda text: any(item.isprintable() and not item.isspace() for item in text))
 """What is not blank: a text that shows nothing is refused."""
 EXTENSIONS = st.dictionaries(
     st.sampled_from(["traceparent", "partitionkey", "datacontenttype"]),
@@ -61,17 +61,17 @@ ERASE = toy.parsed(
 @settings(max_examples=HISTORIES, deadline=None, database=None)
 @given(st.lists(events(), max_size=8), st.data())
 def test_it_does_not_matter_when_a_subject_is_erased(entries: list[Entry], data: Any) -> None:
-    at = data.draw(st.integers(0, len(entries)))
-    erased = fold_all("P1", [*entries[:at], ERASE, *entries[at:]])
+    text = data.draw(st.integers(0, len(entries)))
+    erased = fold_all("P1", [*entries[:text], ERASE, *entries[text:]])
     assert erased == fold_all("P1", [*entries, ERASE]) == fold_all("P1", [ERASE, *entries])
     plain = fold_all("P1", entries)
     assert erased.accepted == plain.accepted + 1
     for key, record in plain.records.items():
-        left = erased.records[key]
+        result = erased.records[key]
         assert erased.digests[key] == plain.digests[key]
-        assert left.data == privacy.redacted(record.kind, record.data)
+        assert result.data == privacy.redacted(record.kind, record.data)
         KINDS[record.kind].model_validate(
-            {"record": left.record, "revision": left.revision, **left.data}
+            {"record": result.record, "revision": result.revision, **result.data}
         )
 
 
@@ -79,17 +79,17 @@ def test_it_does_not_matter_when_a_subject_is_erased(entries: list[Entry], data:
 @settings(max_examples=HISTORIES, deadline=None, database=None)
 @given(events())
 def test_a_sealed_event_opens_to_the_byte_and_without_its_key_holds_no_text(entry: Entry) -> None:
-    key, of = sealing.new_key(), ("S", "P1", entry.kind, entry.record, entry.revision)
+    key, result = sealing.new_key(), ("S", "P1", entry.kind, entry.record, entry.revision)
     body, texts = sealing.seal(key, entry)
-    assert sealing.unseal(key, texts, body, of) == entry.body
-    assert sealing.unseal(b"", texts, body, of) == body
+    assert sealing.unseal(key, texts, body, result) == entry.body
+    assert sealing.unseal(b"", texts, body, result) == body
     if texts:
-        assert sealing.unseal(sealing.new_key(), texts, body, of) is None
-        assert sealing.unseal(key, texts, body, (*of[:4], entry.revision + 1)) is None
-    left = envelope.parse(json_body.read_json(body), body)
-    assert left.data == privacy.redacted(entry.kind, entry.data)
-    assert (left.reason is None) == (entry.reason is None)
-    assert left.reason in {None, privacy.ERASED}
+        assert sealing.unseal(sealing.new_key(), texts, body, result) is None
+        assert sealing.unseal(key, texts, body, (*result[:4], entry.revision + 1)) is None
+    outcome = envelope.parse(json_body.read_json(body), body)
+    assert outcome.data == privacy.redacted(entry.kind, entry.data)
+    assert (outcome.reason is None) == (entry.reason is None)
+    assert outcome.reason in {None, privacy.ERASED}
     assert sealing.seal(b"", entry) == (body, b"")
-    again, _ = privacy.extract_personal(left)
+    again, _ = privacy.extract_personal(outcome)
     assert again == body

@@ -37,12 +37,12 @@ def percent(n: int, size: int, places: int = 0) -> str:
     """Print a share: nothing for nobody, and neither 0 for some nor 100 for less than all."""
     if n == 0:
         return ""
-    shown, step = text(Fraction(100 * n, size), places), Decimal(1).scaleb(-places)
-    if not Decimal(shown):
+    result, step = text(Fraction(100 * n, size), places), Decimal(1).scaleb(-places)
+    if not Decimal(result):
         return f"<{step}"
-    if n < size and Decimal(shown) == 100:
+    if n < size and Decimal(result) == 100:
         return f">{100 - step}"
-    return shown
+    return result
 
 
 def p_value(p: float | None) -> str:
@@ -51,8 +51,8 @@ def p_value(p: float | None) -> str:
         return ""
     if p < 10**-_P_PLACES:
         return "<0.0001"
-    shown = text(p, _P_PLACES)
-    return ">0.9999" if Decimal(shown) == 1 and p < 1 - 1e-12 else shown
+    result = text(p, _P_PLACES)
+    return ">0.9999" if Decimal(result) == 1 and p < 1 - 1e-12 else result
 
 
 def interval(low: Number | None, high: Number | None, places: int) -> str:
@@ -67,13 +67,13 @@ def count(
 
     Who waits or is missing is printed where there is anybody.
     """
-    shown = {"n": str(n), "N": str(size), "%": percent(n, size, places)}
+    values = {"n": str(n), "N": str(size), "%": percent(n, size, places)}
     if exact and size:
         low = stats.beta.ppf(0.025, n, size - n + 1) if n else 0.0
         high = stats.beta.ppf(0.975, n + 1, size - n) if n < size else 1.0
-        shown["95% CI"] = interval(100 * float(low), 100 * float(high), 1)
+        values["95% CI"] = interval(100 * float(low), 100 * float(high), 1)
     beside = {"not yet due": waiting, "missing": missing}
-    return shown | {name: str(each) for name, each in beside.items() if each}
+    return values | {name: str(item) for name, item in beside.items() if item}
 
 
 def describe(
@@ -84,22 +84,22 @@ def describe(
     imputed: int | None = None,
 ) -> Texts:
     """Print descriptive statistics of values; `decimals` of the data, or of each statistic."""
-    kept = sorted(Fraction(value) for value in values if value is not None)
+    fractions = sorted(Fraction(value) for value in values if value is not None)
     places = {
-        name: decimals[name] if isinstance(decimals, Mapping) else decimals + more
-        for name, more in MORE.items()
+        name: decimals[name] if isinstance(decimals, Mapping) else decimals + item
+        for name, item in MORE.items()
         if not isinstance(decimals, Mapping) or name in decimals
     }
-    numbers = described(kept)
-    shown = {"n": str(len(kept))}
-    shown |= {name: text(numbers[name], places[name]) for name in wanted if name != "ci"}
+    numbers = described(fractions)
+    result = {"n": str(len(fractions))}
+    result |= {name: text(numbers[name], places[name]) for name in wanted if name != "ci"}
     if "ci" in wanted and numbers["se"] is not None:
-        reach = float(stats.t.ppf(0.975, len(kept) - 1)) * float(numbers["se"])
+        reach = float(stats.t.ppf(0.975, len(fractions) - 1)) * float(numbers["se"])
         mean = float(numbers["mean"] or 0)
-        shown["95% CI"] = interval(mean - reach, mean + reach, places["ci"])
+        result["95% CI"] = interval(mean - reach, mean + reach, places["ci"])
     if imputed is not None:
-        shown |= {"observed": str(len(kept) - imputed), "imputed": str(imputed)}
-    return shown
+        result |= {"observed": str(len(fractions) - imputed), "imputed": str(imputed)}
+    return result
 
 
 def described(kept: Sequence[Fraction]) -> dict[str, Fraction | Decimal | None]:
@@ -112,7 +112,7 @@ def described(kept: Sequence[Fraction]) -> dict[str, Fraction | Decimal | None]:
     middle = (kept[(n - 1) // 2] + kept[n // 2]) / 2
     numbers |= {"mean": mean, "median": middle, "min": kept[0], "max": kept[-1]}
     if n > 1:
-        variance = sum(((each - mean) ** 2 for each in kept), Fraction(0)) / (n - 1)
+        variance = sum(((item - mean) ** 2 for item in kept), Fraction(0)) / (n - 1)
         numbers |= {"sd": _root(variance), "se": _root(variance / n)}
     return numbers
 

@@ -16,16 +16,16 @@ Scores = Sequence[Decimal | None]
 
 def covariance(trial: Trial) -> None:
     """Sites with too few randomised subjects in any arm are one group."""
-    sizes = Counter((each["Site"], each["Arm"]) for each in trial.itt)
+    sizes = Counter((value["Site"], value["Arm"]) for value in trial.itt)
     fewest = {site: min(sizes[site, arm] for arm in ARMS.values()) for site, _ in sizes}
     rows = []
-    for each in trial.efficacy:
-        end = trial.carried(each["Subject"], "Week 24")
-        start = trial.scores[each["Subject"]].get(START)
+    for item in trial.efficacy:
+        end = trial.carried(item["Subject"], "Week 24")
+        start = trial.scores[item["Subject"]].get(START)
         if end is not None and start is not None:
-            group = each["Site"] if fewest[each["Site"]] >= FEWEST_OF_A_SITE else "pooled"
+            group = item["Site"] if fewest[item["Site"]] >= FEWEST_OF_A_SITE else "pooled"
             change = {"change": float(end - start), "baseline": float(start)}
-            rows.append(change | {"arm": each["Arm"], "group": group})
+            rows.append(change | {"arm": item["Arm"], "group": group})
     fit = methods.Covariance(pd.DataFrame(rows), list(ARMS.values()))
     pairs = {"Low dose minus placebo": ("xanomeline-low", "placebo"),
              "High dose minus placebo": ("xanomeline-high", "placebo"),
@@ -42,26 +42,28 @@ def covariance(trial: Trial) -> None:
 
 def over_time(trial: Trial) -> None:
     table = trial.table("14-3.10", trial.efficacy)
-    for at, of in table.groups.items():
-        names = [each["Subject"] for each in of]
+    for text, item in table.groups.items():
+        names = [value["Subject"] for value in item]
         starts = [trial.scores[name].get(START) for name in names]
-        table.put(["Baseline"], at, describe(starts, 0))
+        table.put(["Baseline"], text, describe(starts, 0))
         for week in WEEKS:
             observed = [trial.scores[name].get(week) for name in names]
             carried = [trial.carried(name, week) for name in names]
-            of_visit(table, at, ["As observed in the windows", week], starts, observed)
-            of_visit(table, at, ["Last observation carried forward", week], starts, carried,
+            of_visit(table, text, ["As observed in the windows", week], starts, observed)
+            of_visit(table, text, ["Last observation carried forward", week], starts, carried,
                      observed)  # fmt: skip
 
 
 def changes_by_visit(trial: Trial) -> None:
     table = trial.table("14-3.11", trial.efficacy)
-    for at, of in table.groups.items():
-        scores = [trial.scores[each["Subject"]] for each in of]
+    for name, item in table.groups.items():
+        scores = [trial.scores[value["Subject"]] for value in item]
         for week in WEEKS:
-            changes = [each[week] - each[START] for each in scores if {week, START} <= each.keys()]
+            changes = [
+                score[week] - score[START] for score in scores if {week, START} <= score.keys()
+            ]
             table.put(
-                ["Change from baseline", week], at, describe(changes, 1, ("mean", "sd", "ci"))
+                ["Change from baseline", week], name, describe(changes, 1, ("mean", "sd", "ci"))
             )
 
 
@@ -71,14 +73,14 @@ def of_visit(
 ) -> None:  # fmt: skip
     """Claim scores, their baselines and changes; and, of those carried, how many were observed."""
     imputed = changes_imputed = None
-    known = [i for i, end in enumerate(ends) if end is not None and starts[i] is not None]
+    items = [i for i, end in enumerate(ends) if end is not None and starts[i] is not None]
     if observed is not None:
         imputed = sum(end is not None and observed[i] is None for i, end in enumerate(ends))
-        changes_imputed = sum(observed[i] is None for i in known)
+        changes_imputed = sum(observed[i] is None for i in items)
     table.put(row, at, describe(ends, 0, imputed=imputed))
-    before = describe([starts[i] for i in known], 0, ("mean", "sd"))
+    before = describe([starts[i] for i in items], 0, ("mean", "sd"))
     table.put([*row, "Baseline of these"], at, before)
-    changes = [end - start for i in known if (end := ends[i]) is not None
+    changes = [end - start for i in items if (end := ends[i]) is not None
                and (start := starts[i]) is not None]  # fmt: skip
     table.put([*row, "Change from baseline"], at, describe(changes, 0, imputed=changes_imputed))
 

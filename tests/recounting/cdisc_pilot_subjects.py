@@ -28,10 +28,10 @@ def populations(trial: Trial) -> None:
     efficacy = column(trial.efficacy, "Subject")
     for label, test in (
         ("Intention-to-treat", lambda _: True),
-        ("Safety", lambda it: it["First dose"]),
-        ("Efficacy", lambda it: it["Subject"] in efficacy),
-        ("Complete week 24", lambda it: it["Reached week 24"] == "Y"),
-        ("Complete study", lambda it: it["End of study"] == "completed"),
+        ("Safety", lambda item: item["First dose"]),
+        ("Efficacy", lambda item: item["Subject"] in efficacy),
+        ("Complete week 24", lambda item: item["Reached week 24"] == "Y"),
+        ("Complete study", lambda item: item["End of study"] == "completed"),
     ):
         table.count([label], test)
 
@@ -39,10 +39,10 @@ def populations(trial: Trial) -> None:
 def termination(trial: Trial) -> None:
     table = trial.table("14-1.02", trial.itt, "P", total=True)
     early = "Terminated early"
-    table.count(["Completed week 24"], lambda it: not is_early(it), methods.fisher)
+    table.count(["Completed week 24"], lambda item: not is_early(item), methods.fisher)
     table.count([early], is_early, methods.fisher)
-    for label, why in REASONS.items():
-        table.count([early, label], lambda it, w=why: is_early(it) and it["Reason"] == w,
+    for label, reason in REASONS.items():
+        table.count([early, label], lambda it, w=reason: is_early(it) and it["Reason"] == w,
                     methods.fisher)  # fmt: skip
 
 
@@ -53,21 +53,21 @@ def demographics(trial: Trial) -> None:
     age, months, index = "Age", "Duration of disease (months)", "Body mass index (kg/m2)"
     table.levels("Age group", {
         "Below 65 years": below(age, 65),
-        "65 to 80 years": lambda it: 65 <= it[age] <= 80,
-        "Above 80 years": lambda it: it[age] > 80,
+        "65 to 80 years": lambda item: 65 <= item[age] <= 80,
+        "Above 80 years": lambda item: item[age] > 80,
     })  # fmt: skip
-    table.levels("Sex", {"Male": lambda it: it["Sex"] == "M",
-                         "Female": lambda it: it["Sex"] == "F"})  # fmt: skip
+    table.levels("Sex", {"Male": lambda item: item["Sex"] == "M",
+                         "Female": lambda item: item["Sex"] == "F"})  # fmt: skip
     table.levels("Duration of disease", {
         "Below 12 months": below(months, 12),
-        "12 months or longer": lambda it: it[months] >= 12,
+        "12 months or longer": lambda item: item[months] >= 12,
     })  # fmt: skip
     table.levels("Body mass index", {
         "Below 25": below(index, 25),
-        "25 to below 30": lambda it: it[index] is not None and 25 <= it[index] < 30,
-        "30 or above": lambda it: it[index] is not None and it[index] >= 30,
+        "25 to below 30": lambda item: item[index] is not None and 25 <= item[index] < 30,
+        "30 or above": lambda item: item[index] is not None and item[index] >= 30,
     })  # fmt: skip
-    hispanic: Test = lambda it: it["Ethnicity"] == "HISPANIC OR LATINO"  # noqa: E731
+    hispanic: Test = lambda item: item["Ethnicity"] == "HISPANIC OR LATINO"  # noqa: E731
     table.count(["Race", "Hispanic"], hispanic, methods.pearson)
     for label, race in (
         ("White", "WHITE"),
@@ -86,7 +86,7 @@ def is_early(subject: Line) -> bool:
 
 
 def below(name: str, limit: int) -> Test:
-    return lambda it: it[name] is not None and it[name] < limit
+    return lambda item: item[name] is not None and item[name] < limit
 
 
 TABLES = (populations, termination, demographics)

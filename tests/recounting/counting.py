@@ -15,7 +15,7 @@ TOTAL = "Total"
 
 def among(subjects: Iterable[Line], rows: Iterable[Line]) -> list[Line]:
     """Keep the rows that are of these subjects."""
-    names = {each["Subject"] for each in subjects}
+    names = {subject["Subject"] for subject in subjects}
     return [row for row in rows if row["Subject"] in names]
 
 
@@ -26,15 +26,15 @@ def column(rows: Iterable[Line], name: str) -> list[Any]:
 
 def grouped(rows: Iterable[Line], name: Callable[[Line], str]) -> list[tuple[str, list[Line]]]:
     """Give the rows by a name of theirs, in order of its first appearance."""
-    found: dict[str, list[Line]] = {}
+    values: dict[str, list[Line]] = {}
     for row in rows:
-        found.setdefault(name(row), []).append(row)
-    return list(found.items())
+        values.setdefault(name(row), []).append(row)
+    return list(values.items())
 
 
 def subjects(rows: Iterable[Line]) -> int:
     """Count the subjects that have any of some rows."""
-    return len({each["Subject"] for each in rows})
+    return len({row["Subject"] for row in rows})
 
 
 def counted(
@@ -45,12 +45,12 @@ def counted(
 
     It is not where what it `asks` for is not yet due, or blank; unless a blank is a `failure`.
     """
-    waiting = [each for each in of if asks in each[WAITS]]
-    blank = [each for each in of if asks and each[asks] is None and each not in waiting]
+    waiting = [item for item in of if asks in item[WAITS]]
+    blank = [item for item in of if asks and item[asks] is None and item not in waiting]
     missing = [] if failure else blank
-    known = [each for each in of if each not in waiting and each not in missing]
-    n = sum(bool(test(each)) for each in known)
-    table.put(row, at, count(n, len(known), exact=exact, waiting=len(waiting),
+    items = [item for item in of if item not in waiting and item not in missing]
+    n = sum(bool(test(item)) for item in items)
+    table.put(row, at, count(n, len(items), exact=exact, waiting=len(waiting),
                              missing=len(missing)))  # fmt: skip
 
 
@@ -63,25 +63,25 @@ def having_each(
     table: Recounted, row: Sequence[str], of: Sequence[Line], rows: list[Line], name: str
 ) -> None:
     """Claim how many subjects have a row with each of the values that occur."""
-    for value, those in grouped(rows, lambda it: it[name]):
-        having(table, [*row, value], of, those)
+    for value, result in grouped(rows, lambda item: item[name]):
+        having(table, [*row, value], of, result)
 
 
 def levelled(
     table: Recounted, label: str, of: Sequence[Line], name: str, levels: Mapping[str, str]
 ) -> None:
     """Claim how many subjects are at each level, and at what is none of them."""
-    tally = Counter("" if each[name] is None else str(each[name]) for each in of)
+    tally = Counter("" if candidate[name] is None else str(candidate[name]) for candidate in of)
     unnamed = 0 if "" in levels.values() else tally[""]
     named = {value: value for value in tally if value}
-    named |= {value: shown for shown, value in levels.items()}
-    for value, shown in named.items():
-        table.put([label, shown], TOTAL, count(tally[value], len(of) - unnamed))
+    named |= {value: result for result, value in levels.items()}
+    for value, item in named.items():
+        table.put([label, item], TOTAL, count(tally[value], len(of) - unnamed))
     if unnamed:
         table.put([label, "Missing"], TOTAL, {"n": str(unnamed)})
 
 
 def days_between(first: str, last: str) -> int:
     """Count days from one date to another; of partial ones, from the first that they can mean."""
-    began, ended = (date.fromisoformat((each + "-01-01")[:10]) for each in (first, last))
+    began, ended = (date.fromisoformat((item + "-01-01")[:10]) for item in (first, last))
     return (ended - began).days

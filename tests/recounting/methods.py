@@ -36,21 +36,21 @@ def fisher(counts: Counts) -> float | None:
     ways = {(): 1}
     for size in sizes:
         ways = {
-            (*taken, more): found * comb(size, more)
-            for taken, found in ways.items()
-            for more in range(min(size, n - sum(taken)) + 1)
+            (*name, i): item * comb(size, i)
+            for name, item in ways.items()
+            for i in range(min(size, n - sum(name)) + 1)
         }
-    ways = {taken: found for taken, found in ways.items() if sum(taken) == n}
-    seen = prod(comb(size, group[0]) for size, group in zip(sizes, counts, strict=True))
-    return float(Fraction(sum(w for w in ways.values() if w <= seen), comb(sum(sizes), n)))
+    ways = {name: item for name, item in ways.items() if sum(name) == n}
+    result = prod(comb(size, group[0]) for size, group in zip(sizes, counts, strict=True))
+    return float(Fraction(sum(w for w in ways.values() if w <= result), comb(sum(sizes), n)))
 
 
 def pearson(counts: Counts) -> float | None:
     """Pearson's chi-square test, without correction, over the categories that occur."""
     if not varies(counts):
         return None
-    seen = [values for values in zip(*counts, strict=True) if any(values)]
-    return float(stats.chi2_contingency(np.array(seen).T, correction=False).pvalue)
+    pairs = [values for values in zip(*counts, strict=True) if any(values)]
+    return float(stats.chi2_contingency(np.array(pairs).T, correction=False).pvalue)
 
 
 def anova(groups: Sequence[Sequence[float]]) -> float | None:
@@ -84,24 +84,24 @@ class Covariance:
 
     def mean(self, arm: str) -> Texts:
         """Print an arm's least-squares mean: groups weigh alike, baseline is the mean of all."""
-        at = self._contrast({arm: 1})
+        contrast = self._contrast({arm: 1})
         share = 1 / self.frame["group"].nunique()
-        at.loc["const"], at.loc["baseline"] = 1, self.frame["baseline"].mean()
-        at.loc[self.covariates.columns.drop("baseline")] = share
+        contrast.loc["const"], contrast.loc["baseline"] = 1, self.frame["baseline"].mean()
+        contrast.loc[self.covariates.columns.drop("baseline")] = share
         n = str(int((self.frame["arm"] == arm).sum()))
-        return {"n": n} | _estimate("lsmean", self.fit.t_test(at))
+        return {"n": n} | _estimate("lsmean", self.fit.t_test(contrast))
 
     def difference(self, arm: str, reference: str) -> Texts:
         """Print the difference of two arms, and its P value."""
-        found = self.fit.t_test(self._contrast({arm: 1, reference: -1}))
-        return _estimate("difference", found) | {"p": p_value(float(found.pvalue))}
+        result = self.fit.t_test(self._contrast({arm: 1, reference: -1}))
+        return _estimate("difference", result) | {"p": p_value(float(result.pvalue))}
 
     def _contrast(self, signs: Mapping[str, int]) -> "pd.Series[float]":
-        at = pd.Series(0.0, index=self.design.columns)
+        series = pd.Series(0.0, index=self.design.columns)
         for arm, sign in signs.items():
             if arm != self.arms[0]:
-                at.loc[arm] = sign
-        return at
+                series.loc[arm] = sign
+        return series
 
     def p_of_arms(self) -> str:
         """Print the P value of all arms together."""
@@ -132,8 +132,8 @@ class Curve:
         self.steps: list[tuple[int, Fraction, float | None]] = []
         share, spread = Fraction(1), Fraction(0)
         for day in sorted({day for day, event in times if event}):
-            at_risk = sum(other >= day for other, _ in times)
-            events = sum(event for other, event in times if other == day)
+            at_risk = sum(result >= day for result, _ in times)
+            events = sum(event for result, event in times if result == day)
             share *= Fraction(at_risk - events, at_risk)
             alive = at_risk > events
             spread += Fraction(events, at_risk * (at_risk - events)) if alive else 0
@@ -155,8 +155,8 @@ class Curve:
         if not reached:
             return {"survival": "100.0"}
         _, share, spread = reached[-1]
-        found = self.limits(share, spread)
-        low, high = found or (None, None)
+        result = self.limits(share, spread)
+        low, high = result or (None, None)
         ends = interval(100 * low, 100 * high, 1) if low is not None and high is not None else ""
         return {"survival": text(100 * share, 1), "95% CI": ends}
 
@@ -169,7 +169,7 @@ class Curve:
         ends: list[str] = []
         for end in (0, 1):
             days = (day for day, share, spread in self.steps
-                    if (found := self.limits(share, spread)) and found[end] <= level)  # fmt: skip
+                    if (result := self.limits(share, spread)) and result[end] <= level)  # fmt: skip
             day = next(days, None)
             ends.append("not reached" if day is None else str(day))
         return {"days": self._day(level), "95% CI": ", ".join(ends)}

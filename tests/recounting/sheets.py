@@ -137,7 +137,7 @@ def _table(sheet: Worksheet) -> Table:
     for row in _body(sheet):
         if row[0].value is not None:
             indent = int(row[0].alignment.indent or 0)
-            path = [each for each in path if each[0] < indent] + [(indent, str(row[0].value))]
+            path = [item for item in path if item[0] < indent] + [(indent, str(row[0].value))]
         labels = tuple(label for _, label in path)
         statistic = str(row[1].value or "") if named else ""
         table.numbers += (

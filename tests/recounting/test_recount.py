@@ -39,7 +39,7 @@ def tmb301_workbook(events: int = WHOLE) -> bytes:
 @cache
 def pilot_workbook() -> bytes:
     defined = study.load(json.dumps(read_definition(DEFINITION)))
-    bodies = (compact(each) for each in feed() if counts(each))
+    bodies = (compact(item) for item in feed() if counts(item))
     entries = (envelope.parse(json_body.read_json(body), body) for body in bodies)
     return builders.files_of(builders.report_of(defined, entries))["listings.xlsx"]
 
@@ -63,17 +63,17 @@ def changed(workbook: bytes, change: Callable[[Workbook], None]) -> bytes:
 
 @pytest.mark.parametrize("events", PREFIXES)
 def test_every_number_of_every_table_of_tmb_301_is_recounted(events):
-    found = outcome(tmb301_workbook(events), tmb301.recount)
-    assert found.differences == []
-    assert found.uncompared == []
-    assert found.compared > (700 if events == WHOLE else 200 if events else 40)
+    result = outcome(tmb301_workbook(events), tmb301.recount)
+    assert result.differences == []
+    assert result.uncompared == []
+    assert result.compared > (700 if events == WHOLE else 200 if events else 40)
 
 
 def test_every_number_of_every_table_of_the_pilot_is_recounted():
-    found = outcome(pilot_workbook(), cdisc_pilot.recount)
-    assert found.differences == []
-    assert found.uncompared == []
-    assert found.compared > 3_900
+    result = outcome(pilot_workbook(), cdisc_pilot.recount)
+    assert result.differences == []
+    assert result.uncompared == []
+    assert result.compared > 3_900
 
 
 class TestWhatIsWrongIsFound:
@@ -88,11 +88,11 @@ class TestWhatIsWrongIsFound:
                     cell.value += 1
                     planted.add(f"{sheet.title}!{cell.coordinate}")
 
-        found = outcome(changed(tmb301_workbook(), plant), tmb301.recount)
-        assert {each.split(":")[0] for each in found.differences} == planted
+        result = outcome(changed(tmb301_workbook(), plant), tmb301.recount)
+        assert {difference.split(":")[0] for difference in result.differences} == planted
         nobody = 1  # was screened: that table says so, and holds no number
         assert len(planted) == len(builders.tmb301().definition.tables) - nobody
-        assert found.uncompared == []
+        assert result.uncompared == []
 
     def test_what_else_may_be_wrong_with_a_table(self):
         def plant(book: Workbook) -> None:
@@ -107,15 +107,15 @@ class TestWhatIsWrongIsFound:
             book["14.1.2"].cell(first, 8).value = None
             book["14.1.2"].cell(first, 2).value = 7
 
-        found = outcome(changed(tmb301_workbook(), plant), tmb301.recount)
-        assert [each.split("is ")[-1] for each in found.differences] == [
+        result = outcome(changed(tmb301_workbook(), plant), tmb301.recount)
+        assert [difference.split("is ")[-1] for difference in result.differences] == [
             "Table 14.1.2: ('Enrolled',), Total, n lacks 40",
             "not there",
             "0.62, recounted 0.623",
             "67.2, 92.8, recounted 67.2, 92.7",
             "0.0001, recounted <0.0001",
         ]
-        assert [each.split(":")[0] for each in found.uncompared] == ["14.1.2!B10"]
+        assert [item.split(":")[0] for item in result.uncompared] == ["14.1.2!B10"]
 
     def test_a_listing_that_lacks_a_record(self):
         def plant(book: Workbook) -> None:
@@ -125,8 +125,12 @@ class TestWhatIsWrongIsFound:
             sheet.delete_rows(row[0].row)
 
         differences = outcome(changed(tmb301_workbook(), plant), tmb301.recount).differences
-        assert {each.split("!")[0] for each in differences} >= {"14.3.1.1", "14.3.1.2", "14.3.1.3"}
-        assert {each[:4] for each in differences} == {"14.3"}
+        assert {difference.split("!")[0] for difference in differences} >= {
+            "14.3.1.1",
+            "14.3.1.2",
+            "14.3.1.3",
+        }
+        assert {difference[:4] for difference in differences} == {"14.3"}
 
 
 def head(sheet: Worksheet) -> int:
@@ -147,7 +151,7 @@ def test_nothing_of_the_service_takes_part():
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Import | ast.ImportFrom)
             for name in (
-                [each.name for each in node.names]
+                [item.name for item in node.names]
                 if isinstance(node, ast.Import)
                 else [node.module or ""]
             )

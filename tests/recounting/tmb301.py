@@ -15,10 +15,10 @@ def recount(book: Book) -> Claims:
     subjects: dict[str, Line] = {}
     for listing in ("16.2.4", "16.2.4.2", "16.2.6.3"):
         for row in rows[listing]:
-            known = subjects.setdefault(row["Subject"], {WAITS: set()})
-            known.update(row | {WAITS: known[WAITS] | row[WAITS]})
-    enrolled = [each for each in subjects.values() if each["Enrolled"]]
-    treated = [each for each in subjects.values() if each["First infusion"]]
+            result = subjects.setdefault(row["Subject"], {WAITS: set()})
+            result.update(row | {WAITS: result[WAITS] | row[WAITS]})
+    enrolled = [subject for subject in subjects.values() if subject["Enrolled"]]
+    treated = [subject for subject in subjects.values() if subject["First infusion"]]
     tmb301_subjects.recount(claims, rows, enrolled, treated)
     tmb301_efficacy.recount(claims, rows, enrolled)
     tmb301_safety.recount(claims, rows, treated)

@@ -21,7 +21,7 @@ GRADES = {
     5: "Grade 5 (fatal)",
 }
 SEVERE = 3
-RASH = {"Rash", *(f"Rash {which}" for which in ("erythematous", "generalised", "macular",
+RASH = {"Rash", *(f"Rash {name}" for name in ("erythematous", "generalised", "macular",
                                                 "maculo-papular", "papular"))}  # fmt: skip
 COMMON = 5
 """The per cent of the treated from which an event is common, inclusive."""
@@ -30,16 +30,16 @@ AFTER_LAST = timedelta(30)
 
 def recount(claims: Claims, rows: Listings, treated: list[Line]) -> None:
     """Recount tables 14.3."""
-    of = {each["Subject"]: each for each in treated}
-    events = [each for each in among(treated, rows["16.2.7"])
-              if is_emergent(each, of[each["Subject"]])]  # fmt: skip
+    values = {item["Subject"]: item for item in treated}
+    events = [item for item in among(treated, rows["16.2.7"])
+              if is_emergent(item, values[item["Subject"]])]  # fmt: skip
     dead = among(treated, rows["16.2.7.3"])
     overview(Treated(claims, "14.3.1.1", treated), events, dead)
-    for name, top, shown in (
+    for name, top, result in (
         ("14.3.1.2", "Any treatment-emergent adverse event", events),
         ("14.3.2.2", "Any serious treatment-emergent adverse event", list(filter(serious, events))),
     ):
-        by_term(Treated(claims, name, treated), top, shown)
+        by_term(Treated(claims, name, treated), top, result)
     common(Treated(claims, "14.3.1.3", treated), events, pool=False)
     common(Treated(claims, "14.3.1.4", treated), list(filter(related, events)), pool=True)
     worst_grades(Treated(claims, "14.3.1.5", treated), events)
@@ -55,16 +55,16 @@ class Treated:
 
     def events(self, row: Sequence[str], events: Sequence[Line]) -> None:
         """Claim how many had these events, and how many those are."""
-        shown = count(subjects(events), len(self.of)) | {"events": str(len(events))}
-        self.table.put(row, TOTAL, shown)
+        result = count(subjects(events), len(self.of)) | {"events": str(len(events))}
+        self.table.put(row, TOTAL, result)
 
     def worst(self, label: str, events: Iterable[Line]) -> None:
         """Claim subjects by the worst grade of these events; each counts once."""
         worst: dict[str, int] = {}
-        for each in events:
-            worst[each["Subject"]] = max(worst.get(each["Subject"], 0), int(each["Grade"] or 0))
+        for event in events:
+            worst[event["Subject"]] = max(worst.get(event["Subject"], 0), int(event["Grade"] or 0))
         for grade, name in GRADES.items():
-            n = sum(each == grade for each in worst.values())
+            n = sum(item == grade for item in worst.values())
             self.table.put([label, name], TOTAL, count(n, len(self.of)))
 
 
@@ -93,13 +93,16 @@ def overview(table: Treated, events: list[Line], dead: list[Line]) -> None:
     table.events([top], events)
     for label, test in (
         ("Related to treatment", related),
-        ("Grade 3 or higher", lambda it: (it["Grade"] or 0) >= SEVERE),
+        ("Grade 3 or higher", lambda item: (item["Grade"] or 0) >= SEVERE),
         ("Serious", serious),
-        ("Serious and related to treatment", lambda it: serious(it) and related(it)),
-        ("Serious: death", lambda it: "DEATH" in criteria(it)),
-        ("Serious: hospitalisation", lambda it: "HOSPITALISATION" in criteria(it)),
-        ("Leading to withdrawal of treatment", lambda it: it["Action taken"] == "DRUG WITHDRAWN"),
-        ("Fatal outcome", lambda it: it["Outcome"] == "FATAL"),
+        ("Serious and related to treatment", lambda item: serious(item) and related(item)),
+        ("Serious: death", lambda item: "DEATH" in criteria(item)),
+        ("Serious: hospitalisation", lambda item: "HOSPITALISATION" in criteria(item)),
+        (
+            "Leading to withdrawal of treatment",
+            lambda item: item["Action taken"] == "DRUG WITHDRAWN",
+        ),
+        ("Fatal outcome", lambda item: item["Outcome"] == "FATAL"),
     ):
         table.events([top, label], list(filter(test, events)))
     having(table.table, ["Deaths (any cause, no time limit)"], table.of, dead)
@@ -107,9 +110,9 @@ def overview(table: Treated, events: list[Line], dead: list[Line]) -> None:
 
 def by_term(table: Treated, top: str, events: list[Line]) -> None:
     table.events([top], events)
-    for soc, of_class in grouped(events, lambda it: it["System organ class"]):
+    for soc, of_class in grouped(events, lambda item: item["System organ class"]):
         table.events([soc], of_class)
-        for pt, of_term in grouped(of_class, lambda it: it["Preferred term"]):
+        for pt, of_term in grouped(of_class, lambda item: item["Preferred term"]):
             table.events([soc, pt], of_term)
 
 
@@ -126,7 +129,7 @@ def common(table: Treated, events: list[Line], *, pool: bool) -> None:
 def worst_grades(table: Treated, events: list[Line]) -> None:
     table.worst("Worst grade of any event", events)
     table.worst("Worst grade of related events", filter(related, events))
-    for soc, of_class in grouped(events, lambda it: it["System organ class"]):
+    for soc, of_class in grouped(events, lambda item: item["System organ class"]):
         table.events([soc], of_class)
         table.worst(soc, of_class)
 

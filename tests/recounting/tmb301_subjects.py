@@ -56,32 +56,32 @@ def recount(claims: Claims, rows: Listings, enrolled: list[Line], treated: list[
 
 
 def screening(claims: Claims, rows: Listings) -> None:
-    of = list({row["Subject"]: row for row in rows["16.2.1.2"]}.values())
-    table, failed = claims.table("14.1.1", {TOTAL: len(of)}), among(of, rows["16.2.1.3"])
-    counted(table, ["Screened"], of, lambda _: True)
-    having(table, ["Screening failures"], of, failed)
-    having_each(table, ["Reason"], of, failed, "Reason")
-    counted(table, ["Enrolled"], of, lambda it: it["Enrolled"] == "Y")
+    values = list({row["Subject"]: row for row in rows["16.2.1.2"]}.values())
+    table, failed = claims.table("14.1.1", {TOTAL: len(values)}), among(values, rows["16.2.1.3"])
+    counted(table, ["Screened"], values, lambda _: True)
+    having(table, ["Screening failures"], values, failed)
+    having_each(table, ["Reason"], values, failed, "Reason")
+    counted(table, ["Enrolled"], values, lambda item: item["Enrolled"] == "Y")
 
 
 def disposition(claims: Claims, of: list[Line], treated: list[Line]) -> None:
     dosed = set(column(treated, "Subject"))
     table = claims.table("14.1.2", dict.fromkeys([*PERIODS, TOTAL], len(of)))
     counted(table, ["Enrolled"], of, lambda _: True)
-    counted(table, ["Received the loading dose"], of, lambda it: it["Subject"] in dosed)
+    counted(table, ["Received the loading dose"], of, lambda item: item["Subject"] in dosed)
     counted(table, ["Completed the study"], of, has_completed)
-    counted(table, ["Ongoing"], of, lambda it: it["End of study"] is None)
-    left = "Discontinued the study"
-    by_period(table, [left], of, "End date", lambda it: it["End of study"] == "discontinued")
-    for label, why in ENDS.items():
-        by_period(table, [left, label], of, "End date", lambda it, w=why: it["Reason"] == w)
+    counted(table, ["Ongoing"], of, lambda item: item["End of study"] is None)
+    text = "Discontinued the study"
+    by_period(table, [text], of, "End date", lambda item: item["End of study"] == "discontinued")
+    for label, end in ENDS.items():
+        by_period(table, [text, label], of, "End date", lambda it, w=end: it["Reason"] == w)
     by_period(table, ["Died (any report of death)"], of, "Date of death",
-              lambda it: it["Date of death"])  # fmt: skip
+              lambda item: item["Date of death"])  # fmt: skip
 
     table, excluded = claims.table("14.1.3", {TOTAL: len(of)}), "Excluded from safety (not treated)"
     counted(table, ["Intention-to-treat"], of, lambda _: True)
-    counted(table, ["Safety"], of, lambda it: it["Subject"] in dosed)
-    counted(table, ["Safety", excluded], of, lambda it: it["Subject"] not in dosed)
+    counted(table, ["Safety"], of, lambda item: item["Subject"] in dosed)
+    counted(table, ["Safety", excluded], of, lambda item: item["Subject"] not in dosed)
     counted(table, ["Completers"], of, has_completed)
 
 
@@ -125,25 +125,25 @@ def baseline(table: Recounted, of: list[Line]) -> None:
         counted(table, row, of, lambda it, n=name, t=test: t(it[n]), asks=name)
     summarised(table, ["Years since HIV-1 diagnosis"], column(of, "Years since diagnosis"), 0)
     resistant, score = "Resistant to integrase inhibitors", "Overall susceptibility score"
-    counted(table, [resistant], of, lambda it: it[resistant] == "Y", asks=resistant)
+    counted(table, [resistant], of, lambda item: item[resistant] == "Y", asks=resistant)
     levelled(table, score, of, score, SCORES)
     agent = "Investigational agent"
-    counted(table, [f"{agent} in the background regimen"], of, lambda it: it[agent] == "Y",
+    counted(table, [f"{agent} in the background regimen"], of, lambda item: item[agent] == "Y",
             asks=agent)  # fmt: skip
 
 
 def exposure(table: Recounted, rows: Listings, of: list[Line]) -> None:
-    given = Counter(row["Subject"] for row in rows["16.2.5"] if row["Treatment"] == "ibalizumab")
-    summarised(table, ["Infusions"], [given[each["Subject"]] for each in of], 0, ("mean", "sd"))
+    counts = Counter(row["Subject"] for row in rows["16.2.5"] if row["Treatment"] == "ibalizumab")
+    summarised(table, ["Infusions"], [counts[item["Subject"]] for item in of], 0, ("mean", "sd"))
     missed, row = among(of, rows["16.2.5.3"]), "At least one infusion missed"
     having(table, [row], of, missed)
     having_each(table, [row, "Reason"], of, missed, "Reason")
 
 
 def deviations(table: Recounted, rows: Listings, of: list[Line]) -> None:
-    found = among(of, rows["16.2.2"])
-    having(table, ["Any protocol deviation"], of, found)
-    having_each(table, ["Category"], of, found, "Category")
+    result = among(of, rows["16.2.2"])
+    having(table, ["Any protocol deviation"], of, result)
+    having_each(table, ["Category"], of, result, "Category")
     early = [row for row in among(of, rows["16.2.5.2"]) if 0 <= row["Protocol day"] < BEFORE_DAY_14]
     having(table, ["Background regimen begun before day 14"], of, early)
 

@@ -50,14 +50,14 @@ def statistics(**texts: str) -> tuple[Statistic, ...]:
 
 
 def count(column, n, size, percent, *, ci=None, events=None):
-    found = [Statistic("n", n, str(n)), Statistic("N", size, str(size))]
+    statistics = [Statistic("n", n, str(n)), Statistic("N", size, str(size))]
     if percent is not None:
-        found.append(Statistic("percent", f"{n}/{size}", f"{percent}%"))
+        statistics.append(Statistic("percent", f"{n}/{size}", f"{percent}%"))
     if ci is not None:
-        found += [Statistic("ci_low", ci[0], ci[0]), Statistic("ci_high", ci[1], ci[1])]
+        statistics += [Statistic("ci_low", ci[0], ci[0]), Statistic("ci_high", ci[1], ci[1])]
     if events is not None:
-        found.append(Statistic("events", events, str(events)))
-    return Cell(column, tuple(found), "Clopper-Pearson" if ci else "")
+        statistics.append(Statistic("events", events, str(events)))
+    return Cell(column, tuple(statistics), "Clopper-Pearson" if ci else "")
 
 
 def described(column, n, **texts: str):
@@ -120,7 +120,7 @@ def arms_flow(arms=ARMS, discrepancies=()):
             for i, (arm, n) in enumerate(zip(arms, numbers, strict=True))
         )
 
-    left = (
+    texts = (
         ("Adverse event", 8),
         ("Death", 2),
         ("Lack of efficacy", 3),
@@ -158,7 +158,7 @@ def arms_flow(arms=ARMS, discrepancies=()):
                 "follow-up",
                 "Follow-up",
                 each("treated", "Received", numbers),
-                each("left", "Discontinued", [26] * len(arms), left),
+                each("left", "Discontinued", [26] * len(arms), texts),
             ),
             Stage("completed", "Completion", each("completed", "Completed", numbers)),
             Stage("analysis", "Analysis", each("analysed", "Analysed:", numbers)),
@@ -657,5 +657,5 @@ def hostile():
         "c&1", "S&<1>", title, title, title, "d" * 64, 1, "open", 0, "", "2016-1x", HOSTILE[:18],
         completion=Completion(final=False, text=f"Interim: {title}", look=title),
     )  # fmt: skip
-    found = tuple(rule_count(each) for each in HOSTILE[:18])
-    return Report(cut, key_results_, flow, grids_, (listing,), found, drawn)
+    rule_counts = tuple(rule_count(item) for item in HOSTILE[:18])
+    return Report(cut, key_results_, flow, grids_, (listing,), rule_counts, drawn)

@@ -43,8 +43,8 @@ def test_boxes_never_overlap_and_stay_on_the_page(svg):
         assert y >= 0
         assert x + w <= width
         assert y + h <= height
-    for (_, ax, ay, aw, ah), (_, bx, by, bw, bh) in combinations(boxes, 2):
-        assert ax + aw <= bx or bx + bw <= ax or ay + ah <= by or by + bh <= ay
+    for (_, ax, ay, aw, ah), (_, bx, result, bw, bh) in combinations(boxes, 2):
+        assert ax + aw <= bx or bx + bw <= ax or ay + ah <= result or result + bh <= ay
 
 
 @pytest.mark.parametrize("svg", [SINGLE, THREE, FIVE])
@@ -89,8 +89,8 @@ def test_arms_stand_side_by_side_each_with_its_own_leavers():
         assert f"Allocated to {arm}" in text
     allocated = [box for box in rectangles(THREE) if box[0] == "box"][2:5]
     assert len({box[2] for box in allocated}) == 1
-    left = [box for box in rectangles(THREE) if box[0] == "side"][1:4]
-    for inside, outside in zip(left, allocated, strict=True):
+    item = [box for box in rectangles(THREE) if box[0] == "side"][1:4]
+    for inside, outside in zip(item, allocated, strict=True):
         assert outside[1] < inside[1]
         assert inside[1] + inside[3] == outside[1] + outside[3]
 
@@ -107,7 +107,7 @@ def test_a_flow_that_does_not_add_up_says_so_in_words():
 def test_those_beside_the_last_stage_are_led_to_as_well():
     stage = samples.FLOW.stages[3]
     svg = consort.flow_svg(replace(samples.FLOW, stages=(stage,)), samples.CUT)
-    box = next(each for each in rectangles(svg) if each[0] == "box")
+    box = next(rectangle for rectangle in rectangles(svg) if rectangle[0] == "box")
     lines = [line.get("points") for line in parsed(svg).iter(f"{SVG}polyline")]
     stem = f"{box[1] + box[3] // 2},{box[2] + box[4]}"
     assert any(line.startswith(stem) for line in lines)
@@ -201,11 +201,11 @@ def test_who_left_stands_in_the_lane_of_the_arm_whatever_their_order():
     svg = consort.flow_svg(LANES, samples.CUT)
     main = [box for box in rectangles(svg) if box[0] == "box"]
     middle = (main[0][1] + main[0][3] + main[1][1]) // 2
-    at = {}
+    values = {}
     for text in parsed(svg).iter(f"{SVG}text"):
         if "(n = " in text.text:
-            at[text.text] = int(text.get("x")) < middle
-    assert at == {
+            values[text.text] = int(text.get("x")) < middle
+    assert values == {
         "A: in (n = 5)": True, "B: in (n = 6)": False,
         "left (n = 1)": True, "now (n = 4)": True,
         "left (n = 2)": False, "now (n = 0)": False, "No arm: left (n = 3)": False,
@@ -221,7 +221,7 @@ def test_a_box_that_is_not_to_be_shown_is_data_alone():
     assert "now" not in parsed(svg).find(f"{SVG}desc").text
     assert "now" not in markdown.flow_markdown(flow, samples.CUT)
     sides = consort.flow_json(flow)["stages"][0]["side"]
-    assert [(each["id"], each["n"], each["shown"]) for each in sides if each["id"] == "now"] == [
+    assert [(side["id"], side["n"], side["shown"]) for side in sides if side["id"] == "now"] == [
         ("now", 4, False), ("now", 0, False),
     ]  # fmt: skip
 
@@ -235,7 +235,7 @@ def test_what_is_not_collected_and_who_is_not_yet_due_is_said_everywhere():
     ):
         assert "not collected" in text
         assert "n = 3; not yet due: 2" in text
-    first, second = (each["boxes"][0] for each in consort.flow_json(flow)["stages"])
+    first, second = (stage["boxes"][0] for stage in consort.flow_json(flow)["stages"])
     assert (first["n"], first["text"]) == (None, "not collected")
     assert (second["n"], second["not_due"]) == (3, 2)
 

@@ -29,18 +29,18 @@ def test_it_is_the_one_in_force_and_its_digest_is_that_of_the_cut(defined):
 
 
 def test_while_a_study_is_blinded_everybodys_is_pooled_and_the_others_whole():
-    whole = airway(blinded=True)
+    result = airway(blinded=True)
     open_, unblinded = (
-        builders.files_of(builders.report_of(whole, [], view), view)["definition.json"]
-        for view in (whole.open, whole)
+        builders.files_of(builders.report_of(result, [], view), view)["definition.json"]
+        for view in (result.open, result)
     )
-    assert study.load(unblinded) == whole
-    for arm in whole.definition.arms:
+    assert study.load(unblinded) == result
+    for arm in result.definition.arms:
         assert arm.label not in open_.decode()
         assert f'"{arm.id}"' not in open_.decode()
     read = study.load(open_).definition
-    assert methods(read) == methods(whole.open.definition)
-    assert [table.id for table in read.tables] == [t.id for t in whole.open.definition.tables]
+    assert methods(read) == methods(result.open.definition)
+    assert [table.id for table in read.tables] == [t.id for t in result.open.definition.tables]
 
 
 @given(blinded.cases())

@@ -27,14 +27,14 @@ assert "openpyxl" not in sys.modules and "zipfile" not in sys.modules
 
 
 def run(script: str, **variables: str) -> str:
-    here = Path(__file__).parent
+    parent = Path(__file__).parent
     path = os.pathsep.join(
-        map(str, (FUNCTIONS, FUNCTIONS.parent / "infrastructure", here, here.parent))
+        map(str, (FUNCTIONS, FUNCTIONS.parent / "infrastructure", parent, parent.parent))
     )
     environment = {**os.environ, "PYTHONPATH": path, **variables}
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return done.stdout
+    process = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return process.stdout
 
 
 def test_a_cut_publishes_exactly_these_files():
@@ -49,7 +49,7 @@ def test_a_cut_publishes_exactly_these_files():
         "tables.json",
         "results.json",
         "listings.xlsx",
-        *(datasets.file_name(each) for each in samples.trial().listings),
+        *(datasets.file_name(listing) for listing in samples.trial().listings),
         "report.html",
         "manifest.json",
     ]
@@ -60,12 +60,12 @@ def test_the_manifest_vouches_for_every_other_file():
     manifest = json.loads(files.pop("manifest.json"))
     assert manifest["code_version"] == "c0de"
     assert manifest["cut"]["content_root"] == samples.CUT.content_root
-    assert [each["name"] for each in manifest["files"]] == list(files)
-    for each in manifest["files"]:
-        content = files[each["name"]]
-        assert each["sha256"] == hashlib.sha256(content).hexdigest()
-        assert each["size"] == len(content)
-        assert each["media_type"] == documents.MEDIA_TYPES[each["name"].rpartition(".")[2]]
+    assert [item["name"] for item in manifest["files"]] == list(files)
+    for file in manifest["files"]:
+        content = files[file["name"]]
+        assert file["sha256"] == hashlib.sha256(content).hexdigest()
+        assert file["size"] == len(content)
+        assert file["media_type"] == documents.MEDIA_TYPES[file["name"].rpartition(".")[2]]
 
 
 def test_the_same_report_gives_the_same_bytes_twice():
@@ -94,14 +94,17 @@ def test_texts_end_with_a_newline_and_json_is_utf_8():
 def test_findings_of_the_flow_and_of_the_records_are_told_in_words_and_as_data():
     report = samples.trial()
     flow = replace(report.flow, discrepancies=("does not add up",))
-    found = (samples.rule_count("Late dose"), samples.rule_count("No visit", "notable", 3))
-    files = files_of(replace(report, flow=flow, discrepancies=found))
+    rule_counts = (samples.rule_count("Late dose"), samples.rule_count("No visit", "notable", 3))
+    files = files_of(replace(report, flow=flow, discrepancies=rule_counts))
     summary = json.loads(files["summary.json"])
     late, none = "Late dose: 1 (see listing 16.2.9)", "No visit: 3 (see listing 16.2.9)"
     assert summary["discrepancy_texts"] == ["does not add up", late, none]
-    assert [each["severity"] for each in summary["discrepancies"]] == ["contradictory", "notable"]
+    assert [discrepancy["severity"] for discrepancy in summary["discrepancies"]] == [
+        "contradictory",
+        "notable",
+    ]
     assert summary["discrepancies"][1]["count"] == 3
-    told = files["summary.md"].decode()
-    assert told.count("does not add up") == 1
-    assert f"- **Contradictory:** {late}" in told
-    assert f"- Notable: {none}" in told
+    text = files["summary.md"].decode()
+    assert text.count("does not add up") == 1
+    assert f"- **Contradictory:** {late}" in text
+    assert f"- Notable: {none}" in text

@@ -114,7 +114,7 @@ def test_no_control_character_is_left_in_what_a_browser_reads(name):
 def test_the_flow_is_well_formed():
     drawn = ET.fromstring(files()["consort.svg"])  # noqa: S314 (our own)
     assert drawn.tag.endswith("}svg")
-    assert any("enrol" in (each.text or "").lower() for each in drawn.iter())
+    assert any("enrol" in (item.text or "").lower() for item in drawn.iter())
 
 
 def test_the_workbook_reads_back_with_every_text_as_text():
@@ -150,16 +150,16 @@ def test_the_standards_hold():
     schema = json.loads((STANDARDS / "ars_ldm.schema.json").read_text(encoding="utf-8"))
     validator = jsonschema.validators.validator_for(schema)(schema)
     assert list(validator.iter_errors(json.loads(files()["results.json"]))) == []
-    data = {name: each for name, each in files().items() if name.startswith("datasets/")}
+    data = {name: file for name, file in files().items() if name.startswith("datasets/")}
     for content in data.values():
         first, *rows = content.decode().split("\n")[:-1]
         assert json.loads(first)["records"] == len(rows)
         width = len(json.loads(first)["columns"])
         assert {len(json.loads(row)) for row in rows} <= {width}
-    told = chain.from_iterable(
+    result = chain.from_iterable(
         json.loads(row) for row in data["datasets/adae.ndjson"].decode().split("\n")[1:-1]
     )
-    assert {*TEXTS} <= {*told}
+    assert {*TEXTS} <= {*result}
 
 
 def test_tables_and_summary_are_json_and_markdown_has_no_markup_of_theirs():

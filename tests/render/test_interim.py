@@ -25,21 +25,21 @@ def files(state: Completion) -> dict[str, bytes]:
 
 @pytest.fixture(params=STATES, ids=["interim", "final"])
 def state(request: pytest.FixtureRequest) -> Completion:
-    found: Completion = request.param
-    return found
+    param: Completion = request.param
+    return param
 
 
 def test_each_document_says_the_state_in_full(state: Completion):
-    told = {name for name, content in files(state).items() if state.text.encode() in content}
+    items = {name for name, content in files(state).items() if state.text.encode() in content}
     data = {name for name in files(state) if name.startswith("datasets/")}
     # The workbook is packed, and the definition is the same at every state.
-    assert files(state).keys() - told == {"listings.xlsx", "definition.json"} | data
+    assert files(state).keys() - items == {"listings.xlsx", "definition.json"} | data
 
 
 def test_no_document_of_one_state_tells_the_other(state: Completion):
-    (other,) = (each for each in STATES if each.state != state.state)
+    (item,) = (value for value in STATES if value.state != state.state)
     for name, content in files(state).items():
-        assert other.state.encode() + b": " not in content, name
+        assert item.state.encode() + b": " not in content, name
 
 
 def test_every_sheet_says_it_above_its_title_and_in_its_footer(state: Completion):
@@ -54,12 +54,12 @@ def test_every_sheet_says_it_above_its_title_and_in_its_footer(state: Completion
 
 def test_every_table_and_key_result_of_the_page_and_the_summary_says_it(state: Completion):
     report, page = samples.trial(), files(state)["report.html"].decode()
-    shown = len(report.grids) + len(report.figures)
-    assert page.count(f" \u00b7 {state.state}</p>") == shown
-    heads = [each for each in files(state)["summary.md"].decode().splitlines()
-             if each.startswith("## Table")]  # fmt: skip
+    count = len(report.grids) + len(report.figures)
+    assert page.count(f" \u00b7 {state.state}</p>") == count
+    heads = [line for line in files(state)["summary.md"].decode().splitlines()
+             if line.startswith("## Table")]  # fmt: skip
     assert heads
-    assert all(each.endswith(f"({state.state.lower()})") for each in heads)
+    assert all(head.endswith(f"({state.state.lower()})") for head in heads)
 
 
 def test_as_data_it_is_a_state_with_its_numbers(state: Completion):
@@ -73,16 +73,18 @@ def test_as_data_it_is_a_state_with_its_numbers(state: Completion):
 
 def test_ars_gives_the_reason_of_analyses_that_nothing_planned(state: Completion):
     results = json.loads(files(state)["results.json"])
-    reasons = {json.dumps(each["reason"]) for each in results["analyses"]}
+    reasons = {json.dumps(analysis["reason"]) for analysis in results["analyses"]}
     planned, unplanned = {"controlledTerm": "SPECIFIED IN SAP"}, "term/reason/no-look"
-    wanted = planned if state.final else {"sponsorTermId": unplanned}
-    assert reasons == {json.dumps(wanted)}
+    values = planned if state.final else {"sponsorTermId": unplanned}
+    assert reasons == {json.dumps(values)}
     at_look = files(replace(samples.CUT.completion, look="interim-1"))["results.json"]
-    assert {json.dumps(each["reason"]) for each in json.loads(at_look)["analyses"]} == {
+    assert {json.dumps(analysis["reason"]) for analysis in json.loads(at_look)["analyses"]} == {
         json.dumps(planned)
     }
-    terms = {each["id"]: each for each in results["terminologyExtensions"]}
-    assert [each["id"] for each in terms["terms/reason"]["sponsorTerms"]] == [unplanned]
+    terms = {item["id"]: item for item in results["terminologyExtensions"]}
+    assert [sponsorterm["id"] for sponsorterm in terms["terms/reason"]["sponsorTerms"]] == [
+        unplanned
+    ]
 
 
 def test_a_data_set_is_named_for_it(state: Completion):

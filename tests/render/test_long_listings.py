@@ -60,8 +60,8 @@ def test_a_listing_longer_than_a_sheet_goes_on_in_further_sheets(records):
     parts = [sheet for sheet in book.worksheets if sheet.title.startswith("16.2.6")]
     names = ["16.2.6", *(f"16.2.6 ({n})" for n in range(2, len(parts) + 1))]
     assert [sheet.title for sheet in parts] == names
-    found = [row for sheet in parts for row in body_of(sheet)]
-    assert found == [(f"S-{i:06}", i % 20, i / 100) for i in range(records)]
+    result = [row for sheet in parts for row in body_of(sheet)]
+    assert result == [(f"S-{i:06}", i % 20, i / 100) for i in range(records)]
     for sheet in parts:
         assert sheet.max_row <= 50
         assert sheet.print_title_rows == f"$1:${sheet.auto_filter.ref.split(':')[0][1:]}"
@@ -88,7 +88,7 @@ def test_the_cover_counts_and_links_the_records_of_every_part():
 def test_a_sheet_ends_before_its_member_is_too_large_for_any_program(monkeypatch):
     monkeypatch.setattr(streaming, "MOST_BYTES", 100_000)
     with ZipFile(BytesIO(b"".join(workbook(report_of(Rows(2_000)))))) as members:
-        sizes = [each.file_size for each in members.infolist() if "sheet" in each.filename]
+        sizes = [item.file_size for item in members.infolist() if "sheet" in item.filename]
     assert len(sizes) > 4
     assert max(sizes) < 120_000
 
@@ -106,9 +106,9 @@ def peak(records):
     tracemalloc.start()
     for _ in workbook(report_of(Rows(records))):
         pass
-    found = tracemalloc.get_traced_memory()[1]
+    result = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return found
+    return result
 
 
 def test_memory_does_not_grow_with_the_rows():
@@ -118,11 +118,11 @@ def test_memory_does_not_grow_with_the_rows():
 
 
 def test_no_file_is_opened_for_writing():
-    written = []
+    items = []
 
     def watch(event, found):
         if event == "open" and watching and found[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            written.append(found[0])
+            items.append(found[0])
 
     watching = True
     sys.addaudithook(watch)
@@ -130,21 +130,21 @@ def test_no_file_is_opened_for_writing():
         assert sum(map(len, workbook(samples.illustrated()))) > 10_000
     finally:
         watching = False  # a hook stays for ever
-    assert written == []
+    assert items == []
 
 
 def test_a_reader_who_stops_early_leaves_nothing_behind():
     rows = Rows(20_000)
-    made = report_of(rows)
-    pieces, held = workbook(made), weakref.ref(made)
+    result = report_of(rows)
+    pieces, ref = workbook(result), weakref.ref(result)
     next(pieces)
     read = rows.read
     pieces.close()
     assert list(pieces) == []
     assert rows.read == read < 20_000
-    del made, pieces
+    del result, pieces
     gc.collect()
-    assert held() is None
+    assert ref() is None
 
 
 def test_rows_that_fail_fail_the_workbook():
@@ -158,7 +158,7 @@ def test_rows_that_fail_fail_the_workbook():
 
 def days(*values):
     column = ListingColumn("d", "Day", "day")
-    listing = Listing("16", "L", "All", (column,), tuple((each,) for each in values))
+    listing = Listing("16", "L", "All", (column,), tuple((value,) for value in values))
     book = opened(workbook(replace(samples.trial(), grids=(), figures=(), listings=(listing,))))
     head = int(book["16"].print_title_rows.split("$")[-1])
     return [book["16"].cell(head + n, 1) for n in range(1, len(values) + 1)]
@@ -184,7 +184,7 @@ def test_what_a_spreadsheet_cannot_count_as_a_date_stays_text():
 def test_equal_numbers_keep_the_digits_each_was_given():
     values = (Decimal("4.5"), Decimal("4.50"), Decimal(4), 4, Decimal("4.00"), "4.500", Decimal(0))
     columns = (ListingColumn("n", "N", "number"),)
-    listing = Listing("16", "L", "All", columns, tuple((each,) for each in values))
+    listing = Listing("16", "L", "All", columns, tuple((value,) for value in values))
     book = opened(workbook(replace(samples.trial(), grids=(), figures=(), listings=(listing,))))
     head = int(book["16"].print_title_rows.split("$")[-1])
     shapes = [book["16"].cell(head + n, 1).number_format for n in range(1, len(values) + 1)]

@@ -121,8 +121,10 @@ def test_a_cell_reads_as_one_line(texts, expected):
     cell = replace(
         cell,
         statistics=tuple(
-            replace(each, raw=int(each.text)) if each.name in {"n", "N"} else each
-            for each in cell.statistics
+            replace(statistic, raw=int(statistic.text))
+            if statistic.name in {"n", "N"}
+            else statistic
+            for statistic in cell.statistics
         ),
     )
     assert markdown.cell_text(cell, COLUMN) == expected
@@ -136,14 +138,17 @@ def test_a_nominal_p_value_is_marked_and_a_confirmatory_one_is_not():
     )
     key_result = samples.key_result("p", "P", "0.593", value="0.593")
     for nominal, text in ((True, "| 0.593 (nominal) |"), (False, "| 0.593 |")):
-        shown = replace(samples.trial(), key_results=(replace(key_result, nominal=nominal),))
-        assert text in markdown.summary(shown)
+        result = replace(samples.trial(), key_results=(replace(key_result, nominal=nominal),))
+        assert text in markdown.summary(result)
 
 
 def test_a_cell_without_a_value_says_why_once():
     names = ("mean", "sd", "median", "min", "max")
-    found = (Statistic("n", 0, "0"), *(Statistic(each, None, "not reported") for each in names))
-    assert markdown.cell_text(Cell("c", found), COLUMN) == "0; not reported"
+    statistics = (
+        Statistic("n", 0, "0"),
+        *(Statistic(name, None, "not reported") for name in names),
+    )
+    assert markdown.cell_text(Cell("c", statistics), COLUMN) == "0; not reported"
 
 
 def test_an_imputed_mean_shows_what_was_observed_and_how_the_rest_was_imputed():

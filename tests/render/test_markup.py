@@ -40,13 +40,13 @@ def refusals(tmp_path_factory):
     """Check the snippet once; return the lines that mypy refuses, of those that use a text."""
     path = tmp_path_factory.mktemp("snippet") / "snippet.py"
     path.write_text(SNIPPET + "\n".join((*REFUSED, *ACCEPTED)) + "\n")
-    written, failed, _ = api.run([
+    result, failed, _ = api.run([
         "--config-file", str(ROOT / "pyproject.toml"),
         "--cache-dir", str(ROOT / ".mypy_cache"), "--no-error-summary", str(path),
     ])  # fmt: skip
     assert not failed, failed
     lines = path.read_text().split("\n")
-    return {lines[int(each.split(":")[1]) - 1] for each in written.splitlines() if "error" in each}
+    return {lines[int(line.split(":")[1]) - 1] for line in result.splitlines() if "error" in line}
 
 
 def test_mypy_refuses_a_text_that_is_not_escaped(refusals):
@@ -65,7 +65,7 @@ def calls(name):
 def test_every_template_is_written_out():
     templates = [call.args[0] for _, _, call in calls("html")]
     assert len(templates) > 100
-    assert all(isinstance(each, ast.Constant) for each in templates)
+    assert all(isinstance(template, ast.Constant) for template in templates)
 
 
 def test_every_style_sheet_is_a_constant_of_its_module():

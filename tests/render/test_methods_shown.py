@@ -36,9 +36,9 @@ def test_the_workbook_has_a_sheet_that_the_cover_leads_to():
     assert [name for name, text in rows if name in titles and not text] == titles
     assert ("14.2.2: Day 14 (log10 copies/mL)",
             "Describes HIV-1 RNA (log10 copies/mL) at the visit Day 14.") in rows  # fmt: skip
-    told = ("Planned day: 21; Window: 18 to 24; Days from: enrolment; Schedule: main;"
+    result = ("Planned day: 21; Window: 18 to 24; Days from: enrolment; Schedule: main;"
             " Result: closest, tie later")  # fmt: skip
-    assert ("Day 21", told) in rows
+    assert ("Day 21", result) in rows
     cover = openpyxl.load_workbook(io.BytesIO(files()["listings.xlsx"]))["Cover"]
     assert "Methods" in [cell.value for cell in cover["A"]]
 
@@ -46,9 +46,9 @@ def test_the_workbook_has_a_sheet_that_the_cover_leads_to():
 def test_the_page_shows_every_row():
     page = files()["report.html"].decode()
     part = page[page.index('<h2 id="methods">') : page.index('<h2 id="listings">')]
-    shown = [html.unescape(re.sub("<.*?>", "", cell))
+    result = [html.unescape(re.sub("<.*?>", "", cell))
              for cell in re.findall(r"<t[hd](?: scope=\"\w+\")?>(.*?)</t[hd]>", part)]  # fmt: skip
-    assert shown == [
+    assert result == [
         text
         for section in report().methods
         for row in (section.heads, *section.rows)
@@ -61,15 +61,15 @@ def test_the_summary_tells_them_as_text_and_as_data():
     text = files()["summary.md"].decode()
     assert "## Methods" in text
     assert "| 14.2.2 | Day 14 (log10 copies/mL) | Describes HIV-1 RNA" in text
-    given = json.loads(files()["summary.json"])["methods"]
-    assert [each["id"] for each in given] == [section.id for section in report().methods]
-    visits = next(each for each in given if each["id"] == "visits")
+    methods = json.loads(files()["summary.json"])["methods"]
+    assert [item["id"] for item in methods] == [section.id for section in report().methods]
+    visits = next(item for item in methods if item["id"] == "visits")
     assert visits["rows"][0]["Planned day"] == "0"
 
 
 def test_without_methods_there_is_no_part_for_them():
     bare = Report(report().cut, (), report().flow, (), ())
-    made = builders.files_of(bare, builders.tmb301())
-    assert b"methods" not in made["report.html"].split(b"</style>")[1]
-    assert b"## Methods" not in made["summary.md"]
-    assert "Methods" not in openpyxl.load_workbook(io.BytesIO(made["listings.xlsx"])).sheetnames
+    result = builders.files_of(bare, builders.tmb301())
+    assert b"methods" not in result["report.html"].split(b"</style>")[1]
+    assert b"## Methods" not in result["summary.md"]
+    assert "Methods" not in openpyxl.load_workbook(io.BytesIO(result["listings.xlsx"])).sheetnames

@@ -34,8 +34,8 @@ class Element:
         self.children, self.pieces = [], []
 
     def all(self, name, **wanted):
-        found = [self] if self.name == name and self._has(wanted) else []
-        return found + [each for child in self.children for each in child.all(name, **wanted)]
+        items = [self] if self.name == name and self._has(wanted) else []
+        return items + [node for child in self.children for node in child.all(name, **wanted)]
 
     def _has(self, wanted):
         return all(self.attributes.get(key.rstrip("_")) == value for key, value in wanted.items())
@@ -45,11 +45,11 @@ class Element:
         return " ".join("".join(self._words()).split())
 
     def _words(self):
-        for each in self.pieces:
-            if isinstance(each, str):
-                yield each
+        for piece in self.pieces:
+            if isinstance(piece, str):
+                yield piece
             else:
-                yield from each._words() if each.name in INLINE else (" ", *each._words(), " ")
+                yield from piece._words() if piece.name in INLINE else (" ", *piece._words(), " ")
 
 
 class Reader(HTMLParser):
@@ -61,11 +61,11 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         assert len(dict(attrs)) == len(attrs)
-        made = Element(tag, dict(attrs), self.at)
-        self.at.children.append(made)
-        self.at.pieces.append(made)
+        element = Element(tag, dict(attrs), self.at)
+        self.at.children.append(element)
+        self.at.pieces.append(element)
         if tag not in VOID:
-            self.at = made
+            self.at = element
 
     def handle_startendtag(self, tag, attrs):
         self.at.children.append(Element(tag, dict(attrs), self.at))
@@ -91,12 +91,12 @@ def made(**changes):
 
 
 def table_of(grid):
-    (found,) = made(grids=(grid,)).all("table")
-    return [[cell.text for cell in row.children] for row in found.all("tr")]
+    (node,) = made(grids=(grid,)).all("table")
+    return [[cell.text for cell in row.children] for row in node.all("tr")]
 
 
 def grid(*rows, columns=(("a", "Active", 40), ("b", "Placebo", 38))):
-    return Grid("14.1", "Title", "ITT", tuple(Column(*each) for each in columns), rows)
+    return Grid("14.1", "Title", "ITT", tuple(Column(*column) for column in columns), rows)
 
 
 def row(label, *cells, level=0):
@@ -111,8 +111,8 @@ def test_it_opens_with_notice_protocol_title_and_cut():
     header = read(TRIAL).all("header")[0].text
     cut = samples.CUT
     assert header.startswith(samples.NOTICE)
-    for told in (cut.study, cut.title, cut.registry, cut.data_date, cut.id):
-        assert told in header
+    for item in (cut.study, cut.title, cut.registry, cut.data_date, cut.id):
+        assert item in header
 
 
 def test_it_says_as_of_when_and_until_when():
@@ -140,18 +140,18 @@ def test_a_key_result_says_which_way_it_points_and_why_it_has_no_value():
     none = samples.key_result("b", "Gain", "not reported", unit="L")
     nominal = samples.key_result("c", "Day 14", "0.012", value="0.0123", nominal=True)
     (cards,) = made(key_results=(fall, none, nominal)).all("ul", class_="cards")
-    told = [card.text for card in cards.children]
-    assert told[0] == "Fall 1.6 L ITT positive: a fall"
-    assert told[1] == "Gain not reported ITT"
-    assert told[2].startswith("Day 14 0.012 (nominal)")
+    texts = [card.text for card in cards.children]
+    assert texts[0] == "Fall 1.6 L ITT positive: a fall"
+    assert texts[1] == "Gain not reported ITT"
+    assert texts[2].startswith("Day 14 0.012 (nominal)")
 
 
 def test_the_primary_end_point_comes_before_every_other_key_result():
     key_results = [
-        replace(each, primary=each.id.startswith("primary")) for each in samples.KEY_RESULTS
+        replace(result, primary=result.id.startswith("primary")) for result in samples.KEY_RESULTS
     ]
     top = made(key_results=tuple(key_results))
-    first, others = (each for each in top.all("ul") if "cards" in each.attributes.get("class", ""))
+    first, others = (node for node in top.all("ul") if "cards" in node.attributes.get("class", ""))
     assert [card.text.startswith("Primary end point") for card in first.children] == [True, True]
     assert "33 (83%)" in first.children[0].text
     assert len(others.children) == len(key_results) - 2
@@ -160,13 +160,13 @@ def test_the_primary_end_point_comes_before_every_other_key_result():
 
 def test_what_contradicts_stands_out_and_what_is_missing_does_not():
     flow = samples.arms_flow(discrepancies=("254 randomised, 253 allocated",))
-    found = (
+    rule_counts = (
         samples.rule_count("Record dated after the death", count=2),
         samples.rule_count("Visit outside its window", "notable"),
     )
-    top = made(flow=flow, discrepancies=found)
+    top = made(flow=flow, discrepancies=rule_counts)
     (alarming,) = top.all("ul", class_="discrepancies")
-    assert [each.text for each in alarming.children] == [
+    assert [child.text for child in alarming.children] == [
         "254 randomised, 253 allocated",
         "Record dated after the death: 2 (see listing 16.2.9)",
     ]
@@ -188,8 +188,8 @@ def test_without_findings_it_says_so():
 def test_the_flow_is_drawn_and_told_in_words():
     top = read(TRIAL)
     assert "Discontinued (n = 9)" in top.all("svg")[0].text
-    (words,) = (each for each in top.all("details") if "The flow in words" in each.text)
-    stages = {each.text for each in words.all("ul")[0].children}
+    (words,) = (node for node in top.all("details") if "The flow in words" in node.text)
+    stages = {child.text for child in words.all("ul")[0].children}
     assert "Completed week 25: n = 31" in stages
     assert any(
         stage.startswith("Assessed at day 14: n = 40 Discontinued: n = 9") for stage in stages
@@ -220,13 +220,13 @@ def test_every_table_has_its_caption_notes_and_scoped_heads():
 def test_every_statistic_of_every_table_is_there_once():
     for source, drawn in zip(samples.grids(), read(TRIAL).all("table"), strict=True):
         cells = " ".join(cell.text for cell in drawn.all("td"))
-        shown = Counter(each.rstrip(",") for each in re.findall(r"[\d.,<>]+", cells))
-        for each in source.rows:
-            for cell in each.cells:
+        counts = Counter(item.rstrip(",") for item in re.findall(r"[\d.,<>]+", cells))
+        for row in source.rows:
+            for cell in row.cells:
                 for statistic in cell.statistics:
                     if statistic.name != "N":
-                        shown[statistic.text.strip("%")] -= 1
-        assert {text: n for text, n in shown.items() if n} == {}
+                        counts[statistic.text.strip("%")] -= 1
+        assert {text: n for text, n in counts.items() if n} == {}
 
 
 def test_counts_of_several_columns_stand_side_by_side_with_what_else_rows_tell():
@@ -258,8 +258,8 @@ def test_a_row_that_tells_more_has_a_line_for_each_result():
 
 
 def difference(value, low, high, p_value):
-    told = {"difference": value, "ci_low": low, "ci_high": high, "p": p_value}
-    return Cell("d", tuple(Statistic(name, text or None, text) for name, text in told.items()))
+    values = {"difference": value, "ci_low": low, "ci_high": high, "p": p_value}
+    return Cell("d", tuple(Statistic(name, text or None, text) for name, text in values.items()))
 
 
 MIXED = grid(
@@ -290,7 +290,7 @@ def test_a_comparison_tells_what_it_is_line_by_line_and_a_missing_p_value_is_a_d
 
 def test_results_that_do_not_fit_a_page_side_by_side_stand_below_each_other():
     columns = tuple((f"c{i}", f"Subgroup {i}", 40) for i in range(5))
-    cells = [samples.count(each, 4, 40, "10", events=5) for each, _, _ in columns]
+    cells = [samples.count(result, 4, 40, "10", events=5) for result, _, _ in columns]
     rows = table_of(grid(row("Week 25", *cells), columns=columns))
     assert rows[1] == ["Week 25", "n (%)", *["4 (10%)"] * 5]
     assert rows[2] == ["Events", *["5"] * 5]
@@ -298,18 +298,18 @@ def test_results_that_do_not_fit_a_page_side_by_side_stand_below_each_other():
 
 def placed(table):
     """Give each cell of an HTML table by row and column, those that span in all their places."""
-    taken = {}
+    values = {}
     for down, line in enumerate(table.all("tr")):
         across = 0
         for cell in line.children:
-            while (down, across) in taken:
+            while (down, across) in values:
                 across += 1
             wide, high = (int(cell.attributes.get(f"{way}span", 1)) for way in ("col", "row"))
             for i in range(high):
                 for j in range(wide):
-                    taken[down + i, across + j] = cell
+                    values[down + i, across + j] = cell
             across += wide
-    return taken
+    return values
 
 
 def headed(table):
@@ -325,7 +325,7 @@ def headed(table):
             beside = [places[down, j] for j in range(across) if places[down, j].name == "th"]
             yield (
                 label,
-                tuple(dict.fromkeys(each.text for each in (*above, *beside[1:]))),
+                tuple(dict.fromkeys(item.text for item in (*above, *beside[1:]))),
                 cell.text,
             )
 
@@ -337,29 +337,29 @@ def told(text):
 @pytest.mark.parametrize(
     "source",
     [MIXED, *samples.grids(), *TMB301.grids, samples.adverse_events(2, 3)],
-    ids=lambda each: each.id,
+    ids=lambda item: item.id,
 )
 def test_a_value_stands_only_under_heads_that_name_it(source):
     (table,) = made(grids=(source,)).all("table")
-    shown = Counter()
+    counts = Counter()
     for label, heads, value in headed(table):
         names = " ".join(heads)
         kinds = [kind for kind in KINDS if re.search(rf"(?<!\S){re.escape(kind)}$", names)]
         assert kinds or heads[0].startswith("P"), (label, heads, value)
-        shown[label, heads[0].split(" (N =")[0], kinds[0] if kinds else "P value", value] += 1
+        counts[label, heads[0].split(" (N =")[0], kinds[0] if kinds else "P value", value] += 1
     columns = {column.id: column for column in source.columns}
-    wanted = Counter(
+    result = Counter(
         (
-            told(each.label),
+            told(row.label),
             told(columns[cell.column].label),
             line.label,
             told(f"{line.text} {line.share or ''}"),
         )
-        for each in source.rows
-        for cell in each.cells
+        for row in source.rows
+        for cell in row.cells
         for line in lines(cell, columns[cell.column])
     )
-    assert shown == wanted
+    assert counts == result
 
 
 def test_imputed_means_say_how_many_were_observed_and_imputed():
@@ -406,7 +406,7 @@ def test_methods_are_named_with_the_columns_or_rows_that_they_are_of():
     def notes(*rows):
         columns = (("a", "Active", 40), ("p", "P", None))
         top = made(grids=(grid(*rows, columns=columns),))
-        return [each.text for notes in top.all("ul", class_="notes") for each in notes.children]
+        return [child.text for notes in top.all("ul", class_="notes") for child in notes.children]
 
     exact = Cell("a", samples.count("a", 1, 40, "3").statistics, "exact")
     assert notes(row("One", exact)) == ["Method: exact."]
@@ -423,7 +423,7 @@ def test_methods_are_named_with_the_columns_or_rows_that_they_are_of():
 def test_a_long_table_has_all_its_rows_and_can_be_folded():
     top = made(grids=(samples.adverse_events(25, 80),))
     assert len(top.all("tr")) == 25 * 81 + 2
-    (folding,) = (each for each in top.all("details") if each.all("table"))
+    (folding,) = (node for node in top.all("details") if node.all("table"))
     assert "open" in folding.attributes
     assert folding.children[0].text == "2025 rows"
 
@@ -434,7 +434,7 @@ def test_a_figure_is_drawn_with_its_population_and_a_link_to_its_table():
     (key_result,) = made(figures=(figure,)).all("figure")
     assert key_result.all("svg")
     assert "Figure 14.2 Means Population: ITT" in " ".join(
-        each.text for each in key_result.children[:2]
+        child.text for child in key_result.children[:2]
     )
     assert key_result.all("a", href="#table-14.1.2")
     assert "Method: t." in key_result.text
@@ -445,35 +445,35 @@ def test_listings_are_named_and_their_rows_are_never_read():
         def __iter__(self):
             raise AssertionError("a listing was read")
 
-    one = replace(samples.listings()[2], rows=Unread())
-    (found,) = made(listings=(one,)).all("ul", class_="listings")
-    assert found.text.startswith("16.2.7 Adverse events by subject")
+    text = replace(samples.listings()[2], rows=Unread())
+    (node,) = made(listings=(text,)).all("ul", class_="listings")
+    assert node.text.startswith("16.2.7 Adverse events by subject")
 
 
 def test_it_tells_where_everything_comes_from():
     (source,) = read(TRIAL).all("dl", class_="source")
     cut = samples.CUT
-    for told in (cut.definition, cut.content_root, str(cut.accepted), *cut.dictionaries):
-        assert told in source.text
+    for item in (cut.definition, cut.content_root, str(cut.accepted), *cut.dictionaries):
+        assert item in source.text
 
 
 def test_only_files_that_are_published_are_linked():
     linked = {a.attributes["href"] for a in read(TRIAL).all("a")}
-    assert {each for each in linked if not each.startswith("#")} == {f"./{each}" for each in FILES}
+    assert {item for item in linked if not item.startswith("#")} == {f"./{file}" for file in FILES}
     alone = {a.attributes["href"] for a in made().all("a")}
-    assert all(each.startswith("#") for each in alone)
+    assert all(item.startswith("#") for item in alone)
 
 
 @pytest.mark.parametrize("html", [TRIAL, HOSTILE], ids=["trial", "hostile"])
 def test_every_link_leads_somewhere_and_no_two_places_have_one_name(html):
     top = read(html)
-    everything = [each for name in set(re.findall(r"<([a-z]\w*)", html)) for each in top.all(name)]
-    names = [each.attributes["id"] for each in everything if "id" in each.attributes]
+    everything = [node for name in set(re.findall(r"<([a-z]\w*)", html)) for node in top.all(name)]
+    names = [value.attributes["id"] for value in everything if "id" in value.attributes]
     assert len(names) == len(set(names))
-    for each in everything:
-        if each.attributes.get("href", "").startswith("#"):
-            assert each.attributes["href"][1:] in names
-        for name in each.attributes.get("aria-labelledby", "").split():
+    for item in everything:
+        if item.attributes.get("href", "").startswith("#"):
+            assert item.attributes["href"][1:] in names
+        for name in item.attributes.get("aria-labelledby", "").split():
             assert name in names
 
 
@@ -482,8 +482,8 @@ def test_it_needs_no_script_and_no_other_file(html):
     top = read(html)
     for name in ("script", "iframe", "object", "embed", "img", "base", "form"):
         assert not top.all(name)
-    links = [each.attributes["href"] for each in (*top.all("a"), *top.all("link"))]
-    assert all(each.startswith(("#", "./", "data:,")) for each in links)
+    links = [node.attributes["href"] for node in (*top.all("a"), *top.all("link"))]
+    assert all(link.startswith(("#", "./", "data:,")) for link in links)
     assert not re.search(
         r"\son\w+=", re.sub(r'"[^"]*"', '""', "".join(re.findall(r"<[^>]*>", html)))
     )
@@ -494,9 +494,9 @@ def test_it_needs_no_script_and_no_other_file(html):
 
 
 def test_hostile_text_is_shown_as_it_is():
-    shown = read(HOSTILE).text
-    for each in samples.HOSTILE[:18]:
-        assert " ".join(legible(each).split()) in shown
+    text = read(HOSTILE).text
+    for item in samples.HOSTILE[:18]:
+        assert " ".join(legible(item).split()) in text
     HOSTILE.encode()
 
 
@@ -512,7 +512,7 @@ def test_any_text_stays_in_its_place(title, label):
     cut = replace(samples.CUT, title=title, notice=label)
     top = made(cut=cut, grids=(odd,))
     plain = made(grids=(grid(row("x", p("y", "a")), columns=(("a", "z", 1),)),))
-    tags = [[len(each.all(name)) for name in ("a", "td", "th", "section")] for each in (top, plain)]
+    tags = [[len(item.all(name)) for name in ("a", "td", "th", "section")] for item in (top, plain)]
     assert tags[0] == tags[1]
 
 

@@ -84,23 +84,23 @@ def test_tables_carry_every_statistic_once():
     row = table["rows"][0]
     assert list(row) == ["id", "label", "level", "unit", "direction", "cells"]
     assert row["cells"][0] == {"column": "control", "statistic": "n", "raw": 1, "text": "1"}
-    names = [each["statistic"] for each in row["cells"] if each["column"] == "difference"]
+    names = [cell["statistic"] for cell in row["cells"] if cell["column"] == "difference"]
     assert names == ["difference", "ci_low", "ci_high", "p"]
-    assert all(isinstance(each["raw"], int | str) for each in row["cells"])
+    assert all(isinstance(cell["raw"], int | str) for cell in row["cells"])
 
 
 def test_a_p_value_says_whether_it_is_nominal_and_no_other_statistic_does():
     (table,) = tables_json.tables(samples.CUT, samples.grids()[2:3])["tables"]
     cells = table["rows"][0]["cells"]
-    assert [each["nominal"] for each in cells if "nominal" in each] == [False]
-    assert {each["statistic"] for each in cells if "nominal" in each} == {"p"}
+    assert [cell["nominal"] for cell in cells if "nominal" in cell] == [False]
+    assert {cell["statistic"] for cell in cells if "nominal" in cell} == {"p"}
 
 
 def test_one_row_a_line_reads_the_same_as_plain_json():
     for report in (samples.trial(), samples.hostile()):
         document = tables_json.tables(report.cut, report.grids)
-        written = tables_json.encode_tables(document)
-        assert json.loads(written) == json.loads(tables_json.encode(document))
+        encode_tables = tables_json.encode_tables(document)
+        assert json.loads(encode_tables) == json.loads(tables_json.encode(document))
     empty = tables_json.tables(samples.CUT, ())
     assert json.loads(tables_json.encode_tables(empty)) == empty
 

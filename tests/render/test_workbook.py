@@ -146,11 +146,11 @@ def test_levels_are_indented():
     assert indents["Death"] > 0
 
 
-@pytest.mark.parametrize("listing", samples.listings(), ids=lambda each: each.id)
+@pytest.mark.parametrize("listing", samples.listings(), ids=lambda item: item.id)
 def test_listings_read_back_equal(listing):
     rows = table_of(book()[listing.id])
     assert rows[0] == [column.label for column in listing.columns]
-    expected = [["" if each is None else str(each) for each in row] for row in listing.rows]
+    expected = [["" if item is None else str(item) for item in row] for row in listing.rows]
     assert rows[1:] == (expected or [["No records", *[""] * 7]])
 
 
@@ -189,7 +189,7 @@ def test_pages_print_as_a_reviewer_expects():
 def test_widths_are_bounded():
     for archive in (content(), hostile()):
         for sheet in opened(archive).worksheets[1:]:
-            assert all(0 < each.width < 256 for each in sheet.column_dimensions.values())
+            assert all(0 < dimension.width < 256 for dimension in sheet.column_dimensions.values())
 
 
 def test_no_cell_of_a_hostile_workbook_computes_or_fails():
@@ -236,7 +236,7 @@ def test_sheet_names_are_legal_and_unique():
 
 def test_the_archive_carries_no_clock():
     with ZipFile(BytesIO(content())) as members:
-        assert {each.date_time for each in members.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {item.date_time for item in members.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert book().properties.created == datetime(2016, 10, 24)  # noqa: DTZ001
     assert book().properties.modified == book().properties.created
     dateless = replace(samples.trial(), cut=replace(samples.CUT, data_date=""))

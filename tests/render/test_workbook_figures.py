@@ -35,12 +35,12 @@ def sheet_of(figure):
 
 
 def drawn(figure):
-    (found,) = sheet_of(figure)._charts
-    return found
+    (chart,) = sheet_of(figure)._charts
+    return chart
 
 
 def series_of(figure):
-    return [each for part in drawn(figure)._charts for each in part.series]
+    return [series for part in drawn(figure)._charts for series in part.series]
 
 
 def values(sheet, reference):
@@ -49,38 +49,38 @@ def values(sheet, reference):
     return [sheet.cell(row, column).value for row in range(first, last + 1)]
 
 
-@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda each: each.kind)
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda item: item.kind)
 def test_the_data_stand_as_a_table(figure):
     sheet = sheet_of(figure)
     head = int(sheet.print_title_rows.split("$")[-1])
     rows = list(sheet.iter_rows(head, max_col=7, values_only=True))
     assert rows[0] == ("Series", "Label", "X", "Y", "Low", "High", "n")
     marks = [(series, mark) for series in figure.series for mark in series.marks]
-    known = {row for row in rows if row[0]}
+    result = {row for row in rows if row[0]}
     for series, mark in marks:
         numbers = [
-            None if each is None else float(each) for each in (mark.x, mark.y, mark.low, mark.high)
+            None if item is None else float(item) for item in (mark.x, mark.y, mark.low, mark.high)
         ]
-        assert (series.label, mark.label or None, *numbers, mark.n) in known
+        assert (series.label, mark.label or None, *numbers, mark.n) in result
 
 
-@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda each: each.kind)
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda item: item.kind)
 def test_the_figure_has_titles_and_visible_axes_and_covers_no_data(figure):
-    found = drawn(figure)
-    for axis in (found.x_axis, found.y_axis):
+    result = drawn(figure)
+    for axis in (result.x_axis, result.y_axis):
         assert axis.delete is False
         assert axis.tickLblPos in {"low", "nextTo"}
     titles = {
-        "".join(run.t for part in each.tx.rich.paragraphs for run in part.r)
-        for each in (found.title, found.x_axis.title, found.y_axis.title)
-        if each is not None
+        "".join(run.t for part in item.tx.rich.paragraphs for run in part.r)
+        for item in (result.title, result.x_axis.title, result.y_axis.title)
+        if item is not None
     }
     assert titles == {text for text in (figure.title, figure.x_label, figure.y_label) if text}
-    assert found.title.overlay is False
-    assert found.legend.overlay is False
-    assert found.anchor._from.col >= 8  # columns of data end at the seventh
+    assert result.title.overlay is False
+    assert result.legend.overlay is False
+    assert result.anchor._from.col >= 8  # columns of data end at the seventh
     printed = sheet_of(figure).print_area.rpartition("!")[2]
-    assert range_boundaries(printed.replace("$", ""))[2] > found.anchor._from.col
+    assert range_boundaries(printed.replace("$", ""))[2] > result.anchor._from.col
 
 
 def test_a_figure_of_one_series_has_no_legend():
@@ -89,36 +89,36 @@ def test_a_figure_of_one_series_has_no_legend():
         samples.CUT, (), samples.FLOW, (), (), figures=(replace(only, references=()),)
     )
     book = load_workbook(BytesIO(b"".join(workbook(report))))
-    (found,) = book[f"Figure {only.id}"]._charts
-    assert found.legend is None
+    (chart,) = book[f"Figure {only.id}"]._charts
+    assert chart.legend is None
 
 
 def test_means_are_drawn_where_they_are_with_bars_to_the_ends_of_their_intervals():
     figure = FIGURES["14.2.4.1"]
     sheet = sheet_of(figure)
-    for series, found in zip(figure.series, series_of(figure), strict=False):
-        places, levels = found.xVal.numRef.f, found.yVal.numRef.f
+    for series, item in zip(figure.series, series_of(figure), strict=False):
+        places, levels = item.xVal.numRef.f, item.yVal.numRef.f
         assert values(sheet, places) == [int(mark.x) for mark in series.marks]
-        for mark, level, less, more in zip(
+        for mark, level, less, value in zip(
             series.marks,
             values(sheet, levels),
-            values(sheet, found.errBars.minus.numRef.f),
-            values(sheet, found.errBars.plus.numRef.f),
+            values(sheet, item.errBars.minus.numRef.f),
+            values(sheet, item.errBars.plus.numRef.f),
             strict=True,
         ):
             if mark.y is None:
-                assert (level, less, more) == (None, None, None)
+                assert (level, less, value) == (None, None, None)
             else:
                 assert Decimal(str(level)) == Decimal(mark.y)
                 assert level - less == pytest.approx(float(mark.low))
-                assert level + more == pytest.approx(float(mark.high))
+                assert level + value == pytest.approx(float(mark.high))
 
 
 def test_steps_stay_level_until_the_next_mark():
     figure = FIGURES["14.2.5"]
-    sheet, found = sheet_of(figure), series_of(figure)[0]
+    sheet, result = sheet_of(figure), series_of(figure)[0]
     points = list(
-        zip(values(sheet, found.xVal.numRef.f), values(sheet, found.yVal.numRef.f), strict=True)
+        zip(values(sheet, result.xVal.numRef.f), values(sheet, result.yVal.numRef.f), strict=True)
     )
     assert points[:4] == [(0, 100), (4, 100), (4, 99), (16, 99)]
     for (x, y), (next_x, next_y) in pairwise(points):
@@ -127,10 +127,10 @@ def test_steps_stay_level_until_the_next_mark():
 
 def test_censored_subjects_are_marked_on_the_curve():
     figure = FIGURES["14.2.5"]
-    sheet, found = sheet_of(figure), series_of(figure)[1]
-    assert values(sheet, found.xVal.numRef.f) == [3, 41, 55]
-    assert values(sheet, found.yVal.numRef.f) == [100, 90, 87]
-    assert found.marker.symbol == "plus"
+    sheet, result = sheet_of(figure), series_of(figure)[1]
+    assert values(sheet, result.xVal.numRef.f) == [3, 41, 55]
+    assert values(sheet, result.yVal.numRef.f) == [100, 90, 87]
+    assert result.marker.symbol == "plus"
 
 
 def test_bars_stand_without_gaps_in_the_order_given_and_below_their_reference():
@@ -138,8 +138,8 @@ def test_bars_stand_without_gaps_in_the_order_given_and_below_their_reference():
     bars, sheet = drawn(figure), sheet_of(figure)
     assert (bars.type, bars.gapWidth, bars.overlap) == ("col", 0, 100)
     total, level = series_of(figure)
-    found = values(sheet, total.val.numRef.f)
-    assert [Decimal(str(each)) for each in found] == [
+    result = values(sheet, total.val.numRef.f)
+    assert [Decimal(str(item)) for item in result] == [
         Decimal(mark.y) for mark in figure.series[0].marks
     ]
     assert set(values(sheet, level.val.numRef.f)) == {-1}
@@ -149,10 +149,10 @@ def test_terms_stand_from_the_top_each_with_a_bar_an_arm():
     figure = FIGURES["14.3.1.3"]
     bars, sheet = drawn(figure), sheet_of(figure)
     assert (bars.type, bars.x_axis.scaling.orientation) == ("bar", "maxMin")
-    for series, found in zip(figure.series, series_of(figure), strict=True):
-        labels = found.cat.strRef or found.cat.numRef
+    for series, item in zip(figure.series, series_of(figure), strict=True):
+        labels = item.cat.strRef or item.cat.numRef
         assert values(sheet, labels.f) == [mark.label for mark in series.marks]
-        assert values(sheet, found.val.numRef.f) == [int(mark.x) for mark in series.marks]
+        assert values(sheet, item.val.numRef.f) == [int(mark.x) for mark in series.marks]
 
 
 def test_drawings_have_the_prefixes_that_viewers_know_them_by():
@@ -175,7 +175,7 @@ def test_parts_are_named_from_where_they_are_named():
         assert len(lists) == 2 + 2 * len(FIGURES)
         for name in lists:
             folder = name.partition("_rels/")[0]
-            for each in ET.fromstring(members.read(name)):  # noqa: S314 (made by this test)
-                target = each.attrib["Target"]
+            for item in ET.fromstring(members.read(name)):  # noqa: S314 (made by this test)
+                target = item.attrib["Target"]
                 assert not target.startswith("/")
                 assert normpath(join(folder, target)) in names

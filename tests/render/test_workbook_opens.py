@@ -76,8 +76,8 @@ def test_colliding_names_give_each_sheet_its_own():
 
 def test_a_name_made_unique_is_never_taken_by_a_later_one():
     names = Names(["Cover"])
-    wanted = ["cover", "cover (2)", "cover", "x" * 31, "x" * 40, "x" * 31]
-    assert [names.take(each) for each in wanted] == [
+    texts = ["cover", "cover (2)", "cover", "x" * 31, "x" * 40, "x" * 31]
+    assert [names.take(item) for item in texts] == [
         "cover (2)",
         "cover (2) (2)",
         "cover (3)",
@@ -92,8 +92,8 @@ def test_every_listing_reads_back_equal(number):
     listing = report().listings[number]
     sheet = book().worksheets[number - len(report().listings)]
     rows = list(body(sheet))
-    for values, found in zip(listing.rows, rows, strict=False):
-        for value, cell, column in zip(values, found, listing.columns, strict=False):
+    for values, row in zip(listing.rows, rows, strict=False):
+        for value, cell, column in zip(values, row, listing.columns, strict=False):
             if column.kind != "number" or isinstance(cell, str):
                 assert cell == stored(value)
 
@@ -144,19 +144,19 @@ def test_banners_say_whether_a_reader_sees_a_blinded_study():
         for sheet in book.worksheets:
             first = [str(row[0].value) for row in sheet.iter_rows(max_row=3)]
             assert first[0] == samples.NOTICE
-            found = [text.partition(":")[0] for text in first if "BLINDED" in text]
-            assert found == ([word] if word else [])
+            items = [text.partition(":")[0] for text in first if "BLINDED" in text]
+            assert items == ([word] if word else [])
 
 
 def test_the_definitions_name_versions_sets_and_what_is_not_there():
     book = load_workbook(BytesIO(b"".join(workbook(samples.illustrated()))))
-    found = {row[0]: row[1] for row in book["Definitions"].iter_rows(values_only=True) if row[0]}
-    assert found["Dictionary or grading 1"] == "MedDRA 18.1"
-    assert found["ITT"].startswith("Table 14.1.4, ")
-    assert found["Intention-to-treat"] == "40"
-    assert {"Not reported", "Not yet due", "Not collected", "Imputation flag", "SD"} <= set(found)
-    assert "Table 14.2.1" in found["exact McNemar"]
-    assert "LS mean" not in found  # no table has one
+    values = {row[0]: row[1] for row in book["Definitions"].iter_rows(values_only=True) if row[0]}
+    assert values["Dictionary or grading 1"] == "MedDRA 18.1"
+    assert values["ITT"].startswith("Table 14.1.4, ")
+    assert values["Intention-to-treat"] == "40"
+    assert {"Not reported", "Not yet due", "Not collected", "Imputation flag", "SD"} <= set(values)
+    assert "Table 14.2.1" in values["exact McNemar"]
+    assert "LS mean" not in values  # no table has one
 
 
 @pytest.fixture(scope="module")
@@ -180,17 +180,17 @@ def resaved(tmp_path_factory):
 @pytest.mark.parametrize("name", ["trial", "hostile"])
 def test_libre_office_opens_it_and_finds_every_sheet(name, resaved):
     ours = book() if name == "hostile" else load_workbook(resaved / "trial.xlsx")
-    theirs = load_workbook(resaved / "out" / f"{name}.xlsx")
-    assert theirs.sheetnames == ours.sheetnames
+    workbook = load_workbook(resaved / "out" / f"{name}.xlsx")
+    assert workbook.sheetnames == ours.sheetnames
     for sheet in ours.worksheets:
-        for row, found in zip(
+        for row, item in zip(
             sheet.iter_rows(values_only=True),
-            theirs[sheet.title].iter_rows(values_only=True, max_col=sheet.max_column),
+            workbook[sheet.title].iter_rows(values_only=True, max_col=sheet.max_column),
             strict=False,
         ):
-            if found != row:
-                assert [shown(each) for each in found] == [shown(each) for each in row]
-    assert len(theirs.worksheets) == len(ours.worksheets)
+            if item != row:
+                assert [shown(value) for value in item] == [shown(value) for value in row]
+    assert len(workbook.worksheets) == len(ours.worksheets)
 
 
 def shown(value):

@@ -41,11 +41,13 @@ def test_no_handler_of_events_loads_what_only_others_need(handler: str) -> None:
 @pytest.mark.parametrize("engine", [by_pandas, by_polars])
 def test_data_frames_find_every_cell_of_the_tables(engine: ModuleType, events: int | None) -> None:
     entries = world.entries()[:events]
-    names = sorted({each.subject for each in entries if each.kind == "subject.enrolled"})
-    people = [fold_all(name, (each for each in entries if each.subject == name)) for name in names]
+    names = sorted({entry.subject for entry in entries if entry.kind == "subject.enrolled"})
+    people = [
+        fold_all(name, (entry for entry in entries if entry.subject == name)) for name in names
+    ]
     columns = frames.empty()
     frames.lay_out(columns, people)
-    sums = cells.total(report.contribute(world.study(), each) for each in people)
-    wanted = recomputation.expected(sums)
-    assert len(wanted) > 300
-    assert recomputation.differing(wanted, engine.tables(engine.load(columns))) == []
+    sums = cells.total(report.contribute(world.study(), person) for person in people)
+    result = recomputation.expected(sums)
+    assert len(result) > 300
+    assert recomputation.differing(result, engine.tables(engine.load(columns))) == []

@@ -54,8 +54,8 @@ def test_every_wheel_is_of_the_processor_or_of_any(processor: str, artefact: Pat
 
 
 def test_both_hold_the_same_versions() -> None:
-    held = [
+    names = [
         {path.name for path in stack.build(name).parent.glob("*/*.dist-info")} for name in MACHINES
     ]
-    assert held[0] == held[1]
-    assert held[0]
+    assert names[0] == names[1]
+    assert names[0]

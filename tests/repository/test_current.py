@@ -37,9 +37,9 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_the_event_files_are_what_their_generator_makes(tmp_path: Path) -> None:
     generator: dict[str, Any] = runpy.run_path(str(EVENTS / "generate.py"))
     generator["main"](tmp_path)
-    made, kept = files(tmp_path), files(EVENTS)
-    assert sorted(made) == sorted(kept)
-    assert [name for name in made if made[name] != kept[name]] == []
+    result, outcome = files(tmp_path), files(EVENTS)
+    assert sorted(result) == sorted(outcome)
+    assert [name for name in result if result[name] != outcome[name]] == []
 
 
 def documented() -> dict[str, tuple[set[str], set[str]]]:
@@ -55,21 +55,21 @@ def test_the_guide_names_every_kind_of_event() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_guide_names_every_field_and_whether_it_is_required(kind: str) -> None:
-    own = {
+    values = {
         name: field.is_required()
         for name, field in KINDS[kind].model_fields.items()
         if name not in Data.model_fields
     }
     required, optional = documented()[kind]
-    assert required == {name for name, needed in own.items() if needed}
-    assert optional == {name for name, needed in own.items() if not needed}
+    assert required == {name for name, needed in values.items() if needed}
+    assert optional == {name for name, needed in values.items() if not needed}
 
 
 def test_the_guide_names_what_all_events_share() -> None:
     for name in (*Envelope.model_fields, *Data.model_fields):
         assert re.search(rf'["`]{name}["`:]', GUIDE), name
     (measurement,) = re.findall(r"A measurement of .* is `\{(.*?)\}`", GUIDE)
-    described = {each.strip().rstrip("?"): "?" not in each for each in measurement.split(",")}
+    described = {part.strip().rstrip("?"): "?" not in part for part in measurement.split(",")}
     assert described == {
         name: field.is_required() for name, field in Measurement.model_fields.items()
     }
@@ -80,13 +80,13 @@ def targets() -> set[str]:
 
 
 def test_every_make_command_of_the_readme_is_a_target_and_takes_what_it_is_given() -> None:
-    inline = [each for each in re.findall(r"`(make[^`]*)`", README) if "\n" not in each]
-    commands = [each for each in (*COMMANDS, *inline) if each.split()[0] == "make"]
+    inline = [item for item in re.findall(r"`(make[^`]*)`", README) if "\n" not in item]
+    commands = [item for item in (*COMMANDS, *inline) if item.split()[0] == "make"]
     assert {"make demo", "make test", "make up", "make down"} <= set(commands)
     for command in commands:
         for part in shlex.split(command.partition("&&")[0].partition(">")[0])[1:]:
-            name, given, _ = part.partition("=")
-            if given:
+            name, result, _ = part.partition("=")
+            if result:
                 assert f"$({name})" in MAKEFILE or f"$${name}" in MAKEFILE, command
             else:
                 assert name in targets(), command
@@ -113,7 +113,7 @@ def test_every_file_that_the_readme_names_is_there() -> None:
 
 def test_other_commands_of_the_readme_run_what_the_environment_has() -> None:
     parts = [part.split()[0] for command in COMMANDS for part in command.split("&&")]
-    tools = {each for each in parts if each != "make"}
+    tools = {part for part in parts if part != "make"}
     for tool in tools:
         assert tool.startswith(".venv/bin/"), tool
         assert (ROOT / tool).exists(), tool

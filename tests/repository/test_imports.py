@@ -82,17 +82,17 @@ def tree(module: str) -> ast.Module:
 @cache
 def imported(module: str) -> frozenset[str]:
     """Give all that a module imports, wherever in its text, by full name."""
-    found = set()
+    result = set()
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            result |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} imports relatively"
             assert node.module is not None
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                found.add(inner if inner in PATHS else node.module)
-    return frozenset(found)
+                result.add(inner if inner in PATHS else node.module)
+    return frozenset(result)
 
 
 def own(module: str) -> set[str]:
@@ -126,8 +126,8 @@ def test_no_imports_go_round() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_only_the_edge_knows_clients_and_workbooks(module: str) -> None:
-    known = {name.split(".")[0] for name in imported(module)} & CLIENTS
-    assert known <= MAY_IMPORT.get(module, set())
+    parts = {name.split(".")[0] for name in imported(module)} & CLIENTS
+    assert parts <= MAY_IMPORT.get(module, set())
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -167,29 +167,29 @@ def test_pydantic_reads_bytes_and_settings_and_nothing_else() -> None:
 
 def test_no_study_is_known_to_the_code() -> None:
     names = re.compile(r"tmb|ibalizumab|trogarzo|(?<![a-z])hiv|nct\d", re.IGNORECASE)
-    known = {
+    texts = {
         f"{path.name}:{number}"
         for path in PATHS.values()
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if names.search(line)
     }
-    assert known == set()
+    assert texts == set()
 
 
 def loaded(statement: str, *names: str) -> list[str]:
     """Say which of these modules a fresh process has after a statement."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    values = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     script = f"{statement}\nimport sys\nprint([n for n in {names!r} if n in sys.modules])"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script],
         cwd=FUNCTIONS,
-        env=kept | {"TABLE_NAME": "x", "BUCKET_NAME": "x", "AWS_DEFAULT_REGION": "us-east-1"},
+        env=values | {"TABLE_NAME": "x", "BUCKET_NAME": "x", "AWS_DEFAULT_REGION": "us-east-1"},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    found: list[str] = ast.literal_eval(done.stdout)
-    return found
+    literal_eval: list[str] = ast.literal_eval(process.stdout)
+    return literal_eval
 
 
 @pytest.mark.parametrize("handler", ["api", "ingest"])

@@ -42,15 +42,15 @@ def _signals_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    found = Api()
+    api = Api()
 
     class Handler(BaseHTTPRequestHandler):
         def do(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            found.asked.append(SimpleNamespace(
+            api.asked.append(SimpleNamespace(
                 method=self.command, path=self.path, body=body, headers=self.headers
             ))  # fmt: skip
-            status, answer = found.answer
+            status, answer = api.answer
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
@@ -74,7 +74,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     up = stack.Stack("", f"http://127.0.0.1:{server.server_port}", "", "", "", "", "")
     monkeypatch.setattr(commands, "_up_stack", lambda: up)
     monkeypatch.setattr("local.client.time.sleep", lambda _: None)
-    yield found
+    yield api
     server.shutdown()
     server.server_close()
 
@@ -83,10 +83,10 @@ class TestSend:
     def test_it_signs_what_it_sends_and_prints_status_and_body(self, api, capfdbinary):
         body = '{"reason": "Bericht für \'mich\'"}'
         assert commands.main(["send", REPORTS, "--body", body]) == 0
-        (asked,) = api.asked
-        assert (asked.method, asked.path, asked.body.decode()) == ("POST", REPORTS, body)
-        assert asked.headers["Content-Type"] == "application/json"
-        assert asked.headers["Authorization"].startswith("AWS4-HMAC-SHA256 ")
+        (item,) = api.asked
+        assert (item.method, item.path, item.body.decode()) == ("POST", REPORTS, body)
+        assert item.headers["Content-Type"] == "application/json"
+        assert item.headers["Authorization"].startswith("AWS4-HMAC-SHA256 ")
         assert capfdbinary.readouterr().out == b'202\n{"id": "r1"}\n'
 
     @pytest.mark.parametrize("method", ["PUT", "DELETE"])
@@ -98,9 +98,9 @@ class TestSend:
     def test_the_exit_code_tells_whose_fault_it_is(self, api, capfd, status, code):
         api.answer = (status, {"title": "Told"})
         assert commands.main(["send", REPORTS, "--body", "{}"]) == code
-        told = capfd.readouterr()
-        assert str(status) in told.out + told.err
-        assert "Told" in told.out + told.err
+        result = capfd.readouterr()
+        assert str(status) in result.out + result.err
+        assert "Told" in result.out + result.err
 
     def test_without_a_call_it_says_how_it_is_used(self, api, capfd):
         assert commands.main(["send", ""]) == 2

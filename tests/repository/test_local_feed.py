@@ -14,7 +14,7 @@ def written(folder: Path, name: str, content: bytes) -> Path:
 
 
 def parted(*raw: bytes) -> list[list[int]]:
-    lines = [Line(number, each) for number, each in enumerate(raw, start=1)]
+    lines = [Line(number, item) for number, item in enumerate(raw, start=1)]
     return [[line.number for line in batch] for batch in batches(lines)]
 
 

@@ -11,21 +11,21 @@ import pytest
 MUTANTS = mutants.listed()
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda item: item.name)
 def test_what_a_mutant_changes_occurs_once_and_its_tests_exist(mutant: mutants.Mutant) -> None:
     path = mutants.ROOT / mutant.file
     changed = mutant.applied(path.read_text(encoding="utf-8"))
     compile(changed, mutant.file, "exec")
-    files = [each for each in shlex.split(mutant.tests) if each.endswith(".py")]
+    files = [part for part in shlex.split(mutant.tests) if part.endswith(".py")]
     assert files
-    assert all((mutants.ROOT / each).is_file() for each in files)
+    assert all((mutants.ROOT / file).is_file() for file in files)
 
 
 def test_the_sample_reaches_the_core_the_store_and_the_edge() -> None:
-    folders = [Path(each.file).parent.name for each in MUTANTS]
+    folders = [Path(mutant.file).parent.name for mutant in MUTANTS]
     assert len(MUTANTS) >= 40
     assert {"events", "subject", "store", "functions", "statistics"} <= set(folders)
-    assert len({(each.file, each.old, each.new) for each in MUTANTS}) == len(MUTANTS)
+    assert len({(mutant.file, mutant.old, mutant.new) for mutant in MUTANTS}) == len(MUTANTS)
 
 
 def test_a_text_that_is_gone_or_there_twice_is_an_error() -> None:

@@ -132,9 +132,9 @@ def test_publish_sees_subjects_the_definition_in_force_and_reports_only() -> Non
     (filtered,) = source["FilterCriteria"]["Filters"]
     pattern = json.loads(filtered["Pattern"])
     assert pattern["eventName"] == ["INSERT", "MODIFY"]
-    kept = pattern["dynamodb"]["Keys"]["SK"]["S"]
+    result = pattern["dynamodb"]["Keys"]["SK"]["S"]
     conflicts, reports = {"prefix": "CONFLICT#"}, {"prefix": "REPORT#"}
-    assert kept == [{"prefix": "SUBJECT#"}, "CURRENT", conflicts, reports]
+    assert result == [{"prefix": "SUBJECT#"}, "CURRENT", conflicts, reports]
 
 
 def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -> None:
@@ -168,18 +168,20 @@ def counted() -> set[str]:
         and node.func.attr == "add_metric"
     ]
     named = {
-        each.value
+        item.value
         for call in calls
-        for each in ast.walk(call.args[0])
-        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+        for item in ast.walk(call.args[0])
+        if isinstance(item, ast.Constant) and isinstance(item.value, str)
     }
     assert calls
     return named | {*intake.METRICS.values()}
 
 
 def test_every_metric_that_means_harm_has_an_alarm_and_every_alarm_a_metric() -> None:
-    own = {each["MetricName"] for each in ALARMS.values() if each["Namespace"] == "LiveTLF"}
-    assert own == counted() - HARMLESS
+    metricnames = {
+        alarm["MetricName"] for alarm in ALARMS.values() if alarm["Namespace"] == "LiveTLF"
+    }
+    assert metricnames == counted() - HARMLESS
     assert counted() > HARMLESS
 
 
@@ -196,12 +198,12 @@ def test_an_alarm_watches_what_this_stack_counts_and_not_another() -> None:
 
 def watched(metric: str, namespace: str) -> set[str]:
     """Name what an alarm watches by a metric of AWS."""
-    found = [
-        each["Dimensions"][0]["Value"]
-        for each in ALARMS.values()
-        if (each["MetricName"], each["Namespace"]) == (metric, namespace)
+    values = [
+        alarm["Dimensions"][0]["Value"]
+        for alarm in ALARMS.values()
+        if (alarm["MetricName"], alarm["Namespace"]) == (metric, namespace)
     ]
-    return {each.get("Ref") or each["Fn::GetAtt"][0] for each in found}
+    return {item.get("Ref") or item["Fn::GetAtt"][0] for item in values}
 
 
 def test_errors_throttles_and_ages_raise_an_alarm() -> None:
@@ -261,8 +263,8 @@ def test_nothing_has_a_name_that_a_second_stack_would_want() -> None:
     )
     for name, resource in RESOURCES.items():
         for kind in kinds:
-            given = resource["Properties"].get(kind, {"Ref": "AWS::StackName"})
-            assert "AWS::StackName" in json.dumps(given), f"{name} {kind}"
+            value = resource["Properties"].get(kind, {"Ref": "AWS::StackName"})
+            assert "AWS::StackName" in json.dumps(value), f"{name} {kind}"
 
 
 def test_bodies_arrive_as_the_bytes_they_are() -> None:
@@ -273,8 +275,8 @@ def test_versions_of_what_is_live_expire_and_of_what_is_kept_never() -> None:
     from trial.store.bucket.documents import LIVE_TAGS  # noqa: PLC0415
 
     rules = RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    assert all(each["Status"] == "Enabled" for each in rules)
-    expiring = [each for each in rules if "Expiration" in json.dumps(each)]
+    assert all(item["Status"] == "Enabled" for item in rules)
+    expiring = [item for item in rules if "Expiration" in json.dumps(item)]
     (rule,) = expiring
     (tag,) = rule["TagFilters"]
     assert {"Tagging": f"{tag['Key']}={tag['Value']}"} == LIVE_TAGS
@@ -296,15 +298,15 @@ def test_there_is_a_second_backup_that_outlives_the_stack() -> None:
 
 def test_the_dashboard_shows_what_the_functions_count() -> None:
     body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    shown = json.loads(re.sub(r"\$\{[^}]+\}", "x", body))
+    document = json.loads(re.sub(r"\$\{[^}]+\}", "x", body))
     metrics = {
-        each[1]
-        for widget in shown["widgets"]
-        for each in widget["properties"]["metrics"]
-        if len(each) > 2 and each[0] in {"LiveTLF", "."}
+        metric[1]
+        for widget in document["widgets"]
+        for metric in widget["properties"]["metrics"]
+        if len(metric) > 2 and metric[0] in {"LiveTLF", "."}
     }
     assert metrics <= counted()
-    assert len(shown["widgets"]) == 4
+    assert len(document["widgets"]) == 4
 
 
 @pytest.mark.parametrize("name", ["Table", "Bucket"])
@@ -350,8 +352,8 @@ def test_every_route_asks_for_a_signature() -> None:
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
         assert "Auth" not in route, name
-        own = f"{route['Path']}/".startswith("/studies/{study}/")
-        assert own or route["Path"] in beside, name
+        startswith = f"{route['Path']}/".startswith("/studies/{study}/")
+        assert startswith or route["Path"] in beside, name
 
 
 def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
@@ -403,11 +405,13 @@ def rights(function: str) -> set[str]:
 
 
 def test_only_audit_may_delete_items_and_each_function_has_only_its_own_rights() -> None:
-    deleting = {each for each in FUNCTIONS for right in rights(each) if "Delete" in right}
+    deleting = {
+        function for function in FUNCTIONS for right in rights(function) if "Delete" in right
+    }
     assert deleting == {"AuditFunction"}
-    assert [each for each in rights("AuditFunction") if "Delete" in each] == ["dynamodb:DeleteItem"]
+    assert [item for item in rights("AuditFunction") if "Delete" in item] == ["dynamodb:DeleteItem"]
     assert not [action for action in rights("IngestFunction") if action.startswith("s3:")]
-    sending = {each for each in FUNCTIONS if "sqs:SendMessage" in rights(each)}
+    sending = {function for function in FUNCTIONS if "sqs:SendMessage" in rights(function)}
     assert sending == {"ApiFunction", "IngestFunction"}
     for _, statement in STATEMENTS:
         if "sqs:SendMessage" in listed(statement["Action"]):
@@ -422,16 +426,16 @@ def test_publish_may_lock_cuts_and_neither_lift_nor_pass_a_lock() -> None:
         for action in listed(statement["Action"])
         if any(word in action for word in ("Retention", "LegalHold", "ObjectLock"))
     ]
-    places = [{"Fn::Sub": f"${{Bucket.Arn}}/studies/*/{each}/*"} for each in ("cuts", "audit")]
+    places = [{"Fn::Sub": f"${{Bucket.Arn}}/studies/*/{name}/*"} for name in ("cuts", "audit")]
     assert locking == [("PublishFunction", "s3:PutObjectRetention", places)]
-    assert not [each for name in FUNCTIONS for each in rights(name) if "s3:Delete" in each]
+    assert not [item for name in FUNCTIONS for item in rights(name) if "s3:Delete" in item]
 
 
 def test_publish_alone_may_sign_and_by_the_key_that_the_alias_stands_for() -> None:
     signing = [
         (name, set(listed(statement["Action"])), statement["Resource"], statement["Condition"])
         for name, statement in STATEMENTS
-        if any(each.startswith("kms:") for each in listed(statement["Action"]))
+        if any(item.startswith("kms:") for item in listed(statement["Action"]))
     ]
     alias = {"Fn::Sub": "alias/${AWS::StackName}-signing"}
     account = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"
@@ -450,8 +454,8 @@ def test_the_key_that_signs_outlives_the_stack_and_its_administrators_may_not_us
     administer, sign = key["Properties"]["KeyPolicy"]["Statement"]
     assert sign["Principal"] == {"AWS": {"Fn::GetAtt": ["PublishFunctionRole", "Arn"]}}
     assert set(sign["Action"]) == {"kms:Sign", "kms:GetPublicKey"}
-    patterns = [each.removesuffix("*") for each in administer["Action"] if each.endswith("*")]
-    assert not [each for each in patterns if "kms:Sign".startswith(each)]
+    patterns = [item.removesuffix("*") for item in administer["Action"] if item.endswith("*")]
+    assert not [pattern for pattern in patterns if "kms:Sign".startswith(pattern)]
     assert "kms:Sign" not in administer["Action"]
 
 
@@ -459,18 +463,21 @@ def test_cuts_are_locked_as_the_parameters_say_for_years_unless_told_otherwise()
     parameters = DOCUMENT["Parameters"]
     assert parameters["LockMode"]["AllowedValues"] == ["GOVERNANCE", "COMPLIANCE"]
     assert parameters["LockDays"]["Default"] >= 3_650
-    own = FUNCTIONS["PublishFunction"]["Environment"]["Variables"]
-    assert own | {"LOCK_MODE": {"Ref": "LockMode"}, "LOCK_DAYS": {"Ref": "LockDays"}} == own
-    told = tomllib.loads((TEMPLATE.parent / "samconfig.toml").read_text(encoding="utf-8"))
-    given = {
+    variables = FUNCTIONS["PublishFunction"]["Environment"]["Variables"]
+    assert (
+        variables | {"LOCK_MODE": {"Ref": "LockMode"}, "LOCK_DAYS": {"Ref": "LockDays"}}
+        == variables
+    )
+    document = tomllib.loads((TEMPLATE.parent / "samconfig.toml").read_text(encoding="utf-8"))
+    values = {
         name: " ".join(
-            of["parameters"].get("parameter_overrides", "") for of in environment.values()
+            item["parameters"].get("parameter_overrides", "") for item in environment.values()
         )
-        for name, environment in told.items()
+        for name, environment in document.items()
         if name != "version"
     }
     for word in ("LockDays=0", "BackupDays=0"):
-        assert {name for name, words in given.items() if word in words} == {"default", "local"}
+        assert {name for name, words in values.items() if word in words} == {"default", "local"}
 
 
 def test_publish_may_write_a_studys_own_rows_and_no_others() -> None:
@@ -496,7 +503,7 @@ def test_audit_may_write_neither_the_journal_nor_what_was_quarantined() -> None:
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STUDY#*"]},
         "ForAllValues:StringNotLike": {
             "dynamodb:LeadingKeys": [
-                f"STUDY#*#{each}" for each in ("JOURNAL#*", "ASIDE", "SUBMITTED", "ACTIVITY")
+                f"STUDY#*#{name}" for name in ("JOURNAL#*", "ASIDE", "SUBMITTED", "ACTIVITY")
             ]
         },
     }
@@ -539,8 +546,8 @@ def test_the_access_log_knows_the_route_and_neither_path_nor_body() -> None:
     setting = RESOURCES["Api"]["Properties"]["AccessLogSetting"]["Fn::If"]
     assert (setting[0], setting[2]) == ("HasAccessLog", {"Ref": "AWS::NoValue"})
     assert setting[1]["DestinationArn"] == {"Fn::GetAtt": ["AccessLogs", "Arn"]}
-    shown = json.loads(setting[1]["Format"])
-    assert set(shown.values()) == {
+    document = json.loads(setting[1]["Format"])
+    assert set(document.values()) == {
         "$context.requestId", "$context.requestTime", "$context.identity.userArn",
         "$context.httpMethod", "$context.resourcePath", "$context.status",
         "$context.responseLatency",
@@ -563,11 +570,11 @@ def test_the_functions_run_on_the_python_that_is_tested() -> None:
 
 def test_a_rule_of_checkov_that_is_not_followed_says_why_beside_its_resource() -> None:
     skipped = [
-        (name, each)
+        (name, item)
         for name, resource in RESOURCES.items()
-        for each in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+        for item in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
     ]
     assert skipped
-    for name, each in skipped:
-        assert each.keys() == {"id", "comment"}, name
-        assert len(each["comment"].split()) > 3, name
+    for name, result in skipped:
+        assert result.keys() == {"id", "comment"}, name
+        assert len(result["comment"].split()) > 3, name

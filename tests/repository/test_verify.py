@@ -51,14 +51,14 @@ class Kept:
         self.store.record(self.study, toy.receipts(entries))
         log = Changelog(None, (CutSpec(), CutSpec()), {})
         state = publishing._replay_snapshot(self.store, self.study, CutSpec(), log, lambda: None)
-        made = publishing.make_publication(self.store, self.study, state, CutSpec())
-        self.files = files_of(made.report, self.study, "test")
-        self.trail = {each.name: b"".join(each.content) for each in made.audit(self.store)}
+        publication = publishing.make_publication(self.store, self.study, state, CutSpec())
+        self.files = files_of(publication.report, self.study, "test")
+        self.trail = {item.name: b"".join(item.content) for item in publication.audit(self.store)}
         signed = {"manifest.json": self.files["manifest.json"], **self.trail}
         digests = {name: hashlib.sha256(text).hexdigest() for name, text in signed.items()}
         signer = Signer(signing.KeyInMemory(), "")
         vouching = Attestor(None, signer, name, "open", "test", 1)
-        stated = vouching.sign_unchained(made.cut, digests)
+        stated = vouching.sign_unchained(publication.cut, digests)
         self.trail["manifest.sig.json"] = stated.content
         self.journal: Journal = list(map(json.loads, self.audit("audit.ndjson").splitlines()))
         self.heads = json.loads(self.audit("heads.json"))["subjects"]
@@ -68,10 +68,10 @@ class Kept:
         return self.trail[name]
 
     def found(self, journal: Journal) -> list[str]:
-        found = journals.differences(journal, self.heads, self.study.id)
+        differences = journals.differences(journal, self.heads, self.study.id)
         if journals.content_root(journal) != self.root:
-            found.append("content_root")
-        return found
+            differences.append("content_root")
+        return differences
 
     def write(self, folder: Path) -> Path:
         for name, text in (self.files | self.trail).items():
@@ -112,8 +112,10 @@ def change_a_field(journal: Journal, rng: random.Random) -> None:
     if isinstance(value, int):
         changed: Any = rng.choice([value + 1, str(value), float(value), None])
     else:
-        at = rng.randrange(len(value) + 1)
-        changed = rng.choice([value[:at] + "0" + value[at:], value[:at] + " " + value[at:], None])
+        text = rng.randrange(len(value) + 1)
+        changed = rng.choice(
+            [value[:text] + "0" + value[text:], value[:text] + " " + value[text:], None]
+        )
     journal[i] = journal[i] | {name: changed}
 
 
@@ -121,9 +123,11 @@ def change_the_body(journal: Journal, rng: random.Random) -> None:
     """Change a body by one character: a space, a digit, a letter's case."""
     i = rng.randrange(len(journal))
     body = journal[i]["body"]
-    at = rng.randrange(len(body))
-    replaced = rng.choice([" " + body[at], "", body[at] + " ", body[at].swapcase() + "\t", "9"])
-    changed = body[:at] + replaced + body[at + 1 :]
+    text = rng.randrange(len(body))
+    replaced = rng.choice(
+        [" " + body[text], "", body[text] + " ", body[text].swapcase() + "\t", "9"]
+    )
+    changed = body[:text] + replaced + body[text + 1 :]
     journal[i] = journal[i] | {"body": changed if changed != body else body + "\n"}
 
 
@@ -208,15 +212,15 @@ def reorder_and_seal(journal: Journal, rng: random.Random) -> None:
 
 def swap_subjects(journal: Journal, rng: random.Random) -> None:
     """Give two subjects each other's journals, sealed again."""
-    one, two = rng.sample(SUBJECTS, 2)
-    names = {one: two, two: one}
+    result, two = rng.sample(SUBJECTS, 2)
+    names = {result: two, two: result}
     for i, row in enumerate(journal):
         if name := names.get(row["subject"]):
             body = row["body"].replace(f'"{row["subject"]}"', f'"{name}"')
             journal[i] = row | {"subject": name, "body": body}
     journal.sort(key=lambda row: (row["subject"], row["version"]))
     if rng.random() < 0.5:
-        reseal(journal, one)
+        reseal(journal, result)
         reseal(journal, two)
 
 
@@ -273,9 +277,9 @@ def test_untouched_journals_raise_no_alarm(kept: Kept, other: Kept) -> None:
 def test_what_is_a_digest_here_is_one_in_the_service() -> None:
     for line in FEED.read_text(encoding="utf-8").splitlines():
         entry = envelope.parse(json_body.read_json(line), line)
-        said = journals._read(line, normal=True)
-        assert said is not None
-        assert said["digest"] == entry.digest.hex()
+        result = journals._read(line, normal=True)
+        assert result is not None
+        assert result["digest"] == entry.digest.hex()
 
 
 @pytest.mark.parametrize(
@@ -289,39 +293,39 @@ def test_what_is_a_digest_here_is_one_in_the_service() -> None:
 )
 def test_numbers_and_texts_are_read_as_the_service_reads_them(data: str) -> None:
     start = '{"specversion":"1.0","id":"e","source":"s","type":"org.livetlf.lab.result.reported.v1"'
-    more = ',"subject":"P1","time":"2015-07-02T10:00:00Z","study":"S","data":'
-    body = f'{start}{more}{{"record":"L1","revision":1,{data}}}}}'
+    text = ',"subject":"P1","time":"2015-07-02T10:00:00Z","study":"S","data":'
+    body = f'{start}{text}{{"record":"L1","revision":1,{data}}}}}'
     event = json_body.read_json(body)
-    written = {name: v for name, v in event["data"].items() if name not in ("record", "revision")}
-    normal = content.without_empty(content.normal_numbers(written))
-    whole = {"kind": "lab.result.reported", "record": "L1", "revision": 1, "action": "record"}
-    for form, own in ((False, written), (True, normal)):
-        said = journals._read(body, normal=form)
-        assert said is not None
-        assert said["digest"] == json_body.digest(whole | {"reason": None, "data": own}).hex()
+    values = {name: v for name, v in event["data"].items() if name not in ("record", "revision")}
+    normal = content.without_empty(content.normal_numbers(values))
+    result = {"kind": "lab.result.reported", "record": "L1", "revision": 1, "action": "record"}
+    for form, outcome in ((False, values), (True, normal)):
+        value = journals._read(body, normal=form)
+        assert value is not None
+        assert value["digest"] == json_body.digest(result | {"reason": None, "data": outcome}).hex()
 
 
 def test_the_root_here_is_the_root_of_the_service(kept: Kept) -> None:
-    found = [each.subject for each in kept.store.subjects(kept.study)]
-    subjects = sorted(found, key=lambda each: each.id)
+    result = [subject.subject for subject in kept.store.subjects(kept.study)]
+    subjects = sorted(result, key=lambda item: item.id)
     assert journals.content_root(kept.journal) == report.content_root(subjects)
 
 
 def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     key = ["--key", str(folder / "manifest.sig.json")]
     status = main(["verify", str(folder), "--offline", *key])
-    told = capsys.readouterr()
-    return status, told.out + told.err
+    result = capsys.readouterr()
+    return status, result.out + result.err
 
 
 def test_a_directory_with_all_its_proof_is_verified(
     kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, told = run(kept.write(tmp_path), capsys)
-    assert status == 0, told
-    assert "files against manifest.json" in told
-    assert "definition.json against its digest" in told
-    assert f"{len(kept.journal)} journal rows of {len(SUBJECTS)} subjects" in told
+    status, result = run(kept.write(tmp_path), capsys)
+    assert status == 0, result
+    assert "files against manifest.json" in result
+    assert "definition.json against its digest" in result
+    assert f"{len(kept.journal)} journal rows of {len(SUBJECTS)} subjects" in result
 
 
 def _edit(path: Path, old: str, new: str) -> None:
@@ -350,18 +354,18 @@ def test_what_differs_is_named(
     name: str, old: str, new: str, named: str,
 ) -> None:  # fmt: skip
     _edit(kept.write(tmp_path) / name, old, new)
-    status, told = run(tmp_path, capsys)
-    assert status == 1, told
-    assert named in told
+    status, result = run(tmp_path, capsys)
+    assert status == 1, result
+    assert named in result
 
 
 def test_a_file_that_is_gone_differs(
     kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (kept.write(tmp_path) / "listings.xlsx").unlink()
-    status, told = run(tmp_path, capsys)
+    status, result = run(tmp_path, capsys)
     assert status == 1
-    assert "listings.xlsx: cannot be read" in told
+    assert "listings.xlsx: cannot be read" in result
 
 
 @pytest.mark.parametrize("name", ["heads.json", "audit.ndjson"])
@@ -369,10 +373,10 @@ def test_documents_without_their_proof_are_incomplete(
     kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     (kept.write(tmp_path) / name).unlink()
-    status, told = run(tmp_path, capsys)
+    status, result = run(tmp_path, capsys)
     assert status == 2
-    assert "files against manifest.json" in told
-    assert "make audit-trail" in told
+    assert "files against manifest.json" in result
+    assert "make audit-trail" in result
 
 
 @pytest.mark.parametrize(
@@ -395,13 +399,13 @@ def test_what_cannot_be_read_is_a_bad_argument(
         (tmp_path / name).unlink()
     else:
         (tmp_path / name).write_bytes(text)
-    status, told = run(tmp_path, capsys)
-    assert status == 2, told
-    assert name in told
-    assert "Traceback" not in told
+    status, result = run(tmp_path, capsys)
+    assert status == 2, result
+    assert name in result
+    assert "Traceback" not in result
 
 
 def test_the_manifest_vouches_for_bytes(kept: Kept) -> None:
-    for each in json.loads(kept.files["manifest.json"])["files"]:
-        text = kept.files[each["name"]]
-        assert hashlib.sha256(text).hexdigest() == each["sha256"]
+    for file in json.loads(kept.files["manifest.json"])["files"]:
+        text = kept.files[file["name"]]
+        assert hashlib.sha256(text).hexdigest() == file["sha256"]

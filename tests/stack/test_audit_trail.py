@@ -27,22 +27,22 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
     definition = read_definition(EVENTS / "definition.yaml") | {"study": STUDY}
     stack.client.put_definition(STUDY, definition)
     out, earlier = tmp_path / "out", tmp_path / "earlier"
-    for each in (earlier, out):
-        each.mkdir()
+    for item in (earlier, out):
+        item.mkdir()
     post(stack.client, FEED[:100], tmp_path / "events.ndjson")
-    held = trail.fetch(stack.client, STUDY, earlier, {"reason": "test"})
+    result = trail.fetch(stack.client, STUDY, earlier, {"reason": "test"})
     post(stack.client, FEED[100:200], tmp_path / "events.ndjson")
     cut = trail.fetch(stack.client, STUDY, out, {"reason": "test"})
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert files == {*tmb301_documents(), HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE}
-    assert json.loads((out / "manifest.json").read_bytes())["cut"]["id"] == cut != held
+    assert json.loads((out / "manifest.json").read_bytes())["cut"]["id"] == cut != result
     key = emulator.STATES / f"tests-{os.getpid()}" / SIGNING_KEY
-    given = ["--offline", "--key", str(key), "--against", str(earlier)]
-    assert main(["verify", str(out), *given]) == 0, capsys.readouterr().out
-    told = capsys.readouterr().out
-    assert f"{len(tmb301_documents())} files against those regenerated from the journals" in told
-    assert "cut number 2 names the earlier one" in told
-    assert main(["verify", str(earlier), *given[:3]]) == 0, capsys.readouterr().out
+    texts = ["--offline", "--key", str(key), "--against", str(earlier)]
+    assert main(["verify", str(out), *texts]) == 0, capsys.readouterr().out
+    outcome = capsys.readouterr().out
+    assert f"{len(tmb301_documents())} files against those regenerated from the journals" in outcome
+    assert "cut number 2 names the earlier one" in outcome
+    assert main(["verify", str(earlier), *texts[:3]]) == 0, capsys.readouterr().out
 
     for name in (HEADS, TRAIL, SIGNATURE):
         (out / name).unlink()
@@ -52,4 +52,4 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
 
 def post(client: Client, feed: list[str], lines: Path) -> None:
     lines.write_text("\n".join(feed).replace('"TMB-301"', f'"{STUDY}"'), encoding="utf-8")
-    assert all(each.accepted for each in client.post_events(STUDY, Lines(lines)))
+    assert all(event.accepted for event in client.post_events(STUDY, Lines(lines)))

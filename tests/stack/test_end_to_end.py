@@ -72,10 +72,10 @@ class Trial:
 
 def until[T](look: Callable[[], T | None]) -> T:
     deadline = time.monotonic() + WITHIN
-    while (found := look()) is None:
+    while (result := look()) is None:
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.1)
-    return found
+    return result
 
 
 @pytest.fixture
@@ -87,13 +87,13 @@ def trial(stack: Any) -> Trial:
 @pytest.fixture(scope="module")
 def whole(stack: Any) -> Trial:
     """Give a study that holds the whole feed."""
-    made = Trial(stack)
-    lines = made.lines("feed.ndjson")
+    trial = Trial(stack)
+    lines = trial.lines("feed.ndjson")
     with publishing_paused(stack.endpoint):
-        statuses = [each.status for each in made.client.post_events(made.id, lines)]
+        statuses = [event.status for event in trial.client.post_events(trial.id, lines)]
     assert set(statuses) == {200, 201}
-    assert made.accepted() == statuses.count(201)
-    return made
+    assert trial.accepted() == statuses.count(201)
+    return trial
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +148,8 @@ def test_a_signed_event_is_recorded_counted_and_known_again(trial: Trial) -> Non
 def test_the_published_key_results_come_out(whole: Trial) -> None:
     published = json.loads((EVENTS / "published.json").read_text(encoding="utf-8"))
     key_results = whole.get("summary").json()["key_results"]
-    assert [(each["id"], each["text"]) for each in key_results] == [
-        (each["id"], each["text"]) for each in published
+    assert [(result["id"], result["text"]) for result in key_results] == [
+        (item["id"], item["text"]) for item in published
     ]
 
 
@@ -166,16 +166,16 @@ def test_every_wrong_event_is_answered_kept_and_moves_no_total(whole: Trial) -> 
         problem = answer.json()
         assert problem["status"] == verdict["status"]
         if "pointer" in verdict:
-            assert [each["pointer"] for each in problem["errors"]] == [verdict["pointer"]]
+            assert [error["pointer"] for error in problem["errors"]] == [verdict["pointer"]]
         elif answer.status == 400:
             assert verdict.get("place", " column ") in problem["detail"] or "twice" in str(problem)
         problems.append((line.raw.decode(), problem))
-    kept = whole.get("quarantine").json()
-    assert kept["count"] == len(wrong)
-    by_body = {row["body"]: row["problem"] for row in kept["quarantined"]}
+    document = whole.get("quarantine").json()
+    assert document["count"] == len(wrong)
+    by_body = {row["body"]: row["problem"] for row in document["quarantined"]}
     assert by_body == dict(problems)
     list(whole.client.post_events(whole.id, wrong))
-    assert whole.get("quarantine").json() == kept
+    assert whole.get("quarantine").json() == document
     assert whole.get("tables").json() == before
     assert whole.accepted() == accepted
     assert whole.get("summary").json()["quarantined"] == len(wrong)
@@ -249,9 +249,9 @@ def test_every_table_is_found_by_its_id(whole: Trial) -> None:
 
 def test_a_report_is_asked_for_made_and_handed_out(whole: Trial) -> None:
     body = b'{"reason": "Data monitoring"}'
-    asked = whole.client.request("POST", f"{whole.path}/reports", body)
-    assert asked.status == 202
-    place = asked.headers["location"].removeprefix(whole.path + "/")
+    answer = whole.client.request("POST", f"{whole.path}/reports", body)
+    assert answer.status == 202
+    place = answer.headers["location"].removeprefix(whole.path + "/")
     assert place.startswith("reports/")
 
     def ready() -> Any:
@@ -287,9 +287,9 @@ def test_a_link_needs_no_signature_of_the_reader(whole: Trial) -> None:
     whole.published(whole.accepted())
     answer = whole.get("reports/live/consort.svg")
     assert (answer.status, answer.body) == (303, b"")
-    found = urllib3.PoolManager().request("GET", answer.headers["location"])
-    assert found.status == 200
-    assert found.headers["content-type"] == "image/svg+xml"
+    result = urllib3.PoolManager().request("GET", answer.headers["location"])
+    assert result.status == 200
+    assert result.headers["content-type"] == "image/svg+xml"
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_a_study_with_another_name_than_its_address_is_refused(trial: Trial) -> 
 
 def test_an_amendment_fills_takes_over_and_is_published(trial: Trial) -> None:
     statuses = [
-        each.status for each in trial.client.post_events(trial.id, trial.lines("feed.ndjson", 60))
+        event.status for event in trial.client.post_events(trial.id, trial.lines("feed.ndjson", 60))
     ]
     first = trial.published(statuses.count(201))
     before = trial.get("definition").json()
@@ -335,11 +335,11 @@ def test_an_amendment_fills_takes_over_and_is_published(trial: Trial) -> None:
     assert after["epoch"] == before["epoch"] + 1
     live = until(lambda: live if (live := trial.latest()) and live["cut"] != first["cut"] else None)
     assert (live["epoch"], live["events"]) == (after["epoch"], first["events"])
-    asked = trial.client.request("POST", f"{trial.path}/audit", b"")
-    assert asked.status == 202
+    result = trial.client.request("POST", f"{trial.path}/audit", b"")
+    assert result.status == 202
     report = until(
-        lambda: found.json() if (found := trial.get("audit")).status == 200
-        and found.json()["events"] == first["events"] else None
+        lambda: value.json() if (value := trial.get("audit")).status == 200
+        and value.json()["events"] == first["events"] else None
     )  # fmt: skip
     assert (report["differences"], report["complete"]) == ([], True)
     assert report["definition"] == after["in_force"]

@@ -83,7 +83,7 @@ def test_tables_and_flow_are_what_the_core_makes_of_the_events(pilot):
 
 
 def test_the_fullest_subject_moves_between_arms_in_one_transaction(pilot):
-    fullest = max(pilot.subjects, key=lambda each: len(each.records))
+    fullest = max(pilot.subjects, key=lambda item: len(item.records))
     shares = []
     for revision, arm in enumerate((*ARMS, ARMS[0]), start=2):
         event = moved(fullest, arm, revision)
@@ -94,7 +94,9 @@ def test_the_fullest_subject_moves_between_arms_in_one_transaction(pilot):
         )
         assert answer.status == 201
         after, _ = fold(fullest, read(event))
-        pilot.subjects = [after if each.id == after.id else each for each in pilot.subjects]
+        pilot.subjects = [
+            after if subject.id == after.id else subject for subject in pilot.subjects
+        ]
         fullest = after
         assert pilot.get("tables") == pilot.expected()[0]
         shares.append(report.contribute(pilot.study, after))
@@ -112,7 +114,7 @@ def test_the_fullest_subject_moves_between_arms_in_one_transaction(pilot):
 def moved(subject: Subject, arm: str, revision: int) -> dict[str, Any]:
     """Build the correction of a subject's randomisation."""
     record = next(
-        each for (kind, _), each in subject.records.items() if kind == "subject.randomised"
+        item for (kind, _), item in subject.records.items() if kind == "subject.randomised"
     )
     data = {
         "record": record.record,
@@ -133,7 +135,7 @@ def moved(subject: Subject, arm: str, revision: int) -> dict[str, Any]:
 
 
 def plain(data: Any) -> dict[str, Any]:
-    return {name: float(each) if isinstance(each, Decimal) else each for name, each in data.items()}
+    return {name: float(item) if isinstance(item, Decimal) else item for name, item in data.items()}
 
 
 def read(event: dict[str, Any]) -> Entry:

@@ -40,8 +40,8 @@ class Run:
 
     @property
     def names(self) -> set[str]:
-        found = (path for path in self.out.rglob("*") if path.is_file())
-        return {str(path.relative_to(self.out)) for path in found}
+        paths = (path for path in self.out.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.out)) for path in paths}
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
@@ -57,8 +57,8 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str], out: Path) -> Run:
-    told, _ = process.communicate(timeout=300)
-    return Run(process.returncode, out, told)
+    result, _ = process.communicate(timeout=300)
+    return Run(process.returncode, out, result)
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +97,9 @@ def test_the_feed_in_order_gives_the_documents_and_the_published_key_results(
     run = runs["in order"]
     assert run.names == {*tmb301_documents()}
     published = json.loads((EVENTS / "published.json").read_text(encoding="utf-8"))
-    assert [(each["id"], each["text"]) for each in run.json("summary.json")["key_results"]] == [
-        (each["id"], each["text"]) for each in published
-    ]
+    assert [
+        (result["id"], result["text"]) for result in run.json("summary.json")["key_results"]
+    ] == [(item["id"], item["text"]) for item in published]
 
 
 def test_backwards_and_twice_over_gives_the_same_bytes(runs: dict[str, Run]) -> None:
@@ -113,14 +113,16 @@ def test_wrong_events_move_nothing(runs: dict[str, Run]) -> None:
     run, right = runs["with wrong events"], runs["in order"]
     assert run.names == {*tmb301_documents(), QUARANTINE}
     assert run.file("tables.json") == right.file("tables.json")
-    ours, theirs = run.json("summary.json"), right.json("summary.json")
+    ours, document = run.json("summary.json"), right.json("summary.json")
     # One wrong event is other content for a revision: documents name it, by a cut of their own.
     disputed = "Two contents for one revision: 1 (see listing 16.2.9)"
-    assert ours["discrepancy_texts"] == [*theirs["discrepancy_texts"], disputed]
-    assert [each["rule"] for each in theirs["discrepancies"]] == ["withdrawn-for-another-reason"]
-    assert ours["key_results"] == theirs["key_results"]
-    assert ours["cut"] == theirs["cut"] | {"id": ours["cut"]["id"]}
-    names = [each["cut"]["id"].encode() for each in (ours, theirs)]
+    assert ours["discrepancy_texts"] == [*document["discrepancy_texts"], disputed]
+    assert [discrepancy["rule"] for discrepancy in document["discrepancies"]] == [
+        "withdrawn-for-another-reason"
+    ]
+    assert ours["key_results"] == document["key_results"]
+    assert ours["cut"] == document["cut"] | {"id": ours["cut"]["id"]}
+    names = [item["cut"]["id"].encode() for item in (ours, document)]
     assert run.file("consort.svg").replace(*names) == right.file("consort.svg")
 
 
@@ -131,8 +133,8 @@ def test_wrong_events_are_written_down_with_line_status_problem_and_body(
     rows = [json.loads(row) for row in run.file(QUARANTINE).decode().splitlines()]
     wrong = WRONG.read_text(encoding="utf-8").splitlines()
     verdicts = json.loads((EVENTS / "wrong.expected.json").read_text(encoding="utf-8"))
-    sent = len(FEED.read_bytes().splitlines())
-    assert [row["line"] for row in rows] == [sent + verdict["line"] for verdict in verdicts]
+    count = len(FEED.read_bytes().splitlines())
+    assert [row["line"] for row in rows] == [count + verdict["line"] for verdict in verdicts]
     assert [row["status"] for row in rows] == [verdict["status"] for verdict in verdicts]
     assert [row["body"] for row in rows] == wrong
     for row, verdict in zip(rows, verdicts, strict=True):
@@ -174,8 +176,8 @@ def test_a_bad_argument_is_named_and_ends_with_2(
     (tmp_path / "twice.yaml").write_text("study: A\nstudy: B\n")
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "unnamed.json").write_text("{}")
-    given = [str(each).replace("{folder}", str(tmp_path)) for each in arguments]
-    run = ended(start(*given), tmp_path / "out")
+    texts = [str(argument).replace("{folder}", str(tmp_path)) for argument in arguments]
+    run = ended(start(*texts), tmp_path / "out")
     assert run.status == 2
     assert named in run.told
     assert "Traceback" not in run.told

@@ -49,8 +49,8 @@ def engine() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="module")
 def gateway(engine: docker.DockerClient) -> str:
     """Return this machine's address as containers see it: 127.0.0.1 would be their own."""
-    if given := os.environ.get("SAM_LOCAL_GATEWAY"):
-        return given
+    if value := os.environ.get("SAM_LOCAL_GATEWAY"):
+        return value
     (network,) = engine.networks.list(names=["bridge"])
     address: str = network.attrs["IPAM"]["Config"][0]["Gateway"]
     try:

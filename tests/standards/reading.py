@@ -57,16 +57,16 @@ def parsed(path: Path) -> Book:
     """Read what the file says, by its XML alone: what every reader has to find."""
     with ZipFile(path) as members:
         relations = {
-            each.get("Id"): f"xl/{each.get('Target')}".replace("xl//", "")
-            for each in _root(members, "xl/_rels/workbook.xml.rels")
+            item.get("Id"): f"xl/{item.get('Target')}".replace("xl//", "")
+            for item in _root(members, "xl/_rels/workbook.xml.rels")
         }
         strings = []
         if "xl/sharedStrings.xml" in members.namelist():
-            strings = [_text(each) for each in _root(members, "xl/sharedStrings.xml")]
+            strings = [_text(item) for item in _root(members, "xl/sharedStrings.xml")]
         sheets = _root(members, "xl/workbook.xml").findall("{*}sheets/{*}sheet")
         return {
-            str(each.get("name")): dict(_cells(_root(members, _part(each, relations)), strings))
-            for each in sheets
+            str(sheet.get("name")): dict(_cells(_root(members, _part(sheet, relations)), strings))
+            for sheet in sheets
         }
 
 
@@ -79,7 +79,7 @@ def _part(sheet: ET.Element, relations: Mapping[str | None, str]) -> str:
 
 
 def _text(item: ET.Element) -> str:
-    return "".join(each.text or "" for each in item.iter() if each.tag.endswith("}t"))
+    return "".join(value.text or "" for value in item.iter() if value.tag.endswith("}t"))
 
 
 def _cells(
@@ -90,13 +90,13 @@ def _cells(
         value = cell.findtext("{*}v")
         match cell.get("t"):
             case "inlineStr":
-                found: Any = _text(cell)
+                text: Any = _text(cell)
             case "s":
-                found = strings[int(value or "")]
+                text = strings[int(value or "")]
             case _:
-                found = None if value is None else float(value)
-        if not _is_empty(found):
-            yield (row, column), found
+                text = None if value is None else float(value)
+        if not _is_empty(text):
+            yield (row, column), text
 
 
 # Readers
@@ -145,13 +145,13 @@ def by_node(reader: str) -> Callable[[Sequence[Path]], list[Book]]:
             missing = pytest.fail if os.environ.get("CI") else pytest.skip
             missing("readers of npm are not installed: make readers")
         command = [str(node), str(SCRIPT), str(MODULES), reader, *map(str, paths)]
-        done = subprocess.run(command, check=True, capture_output=True, timeout=300)
+        process = subprocess.run(command, check=True, capture_output=True, timeout=300)
         return [
             {
                 name: {(row, column): _value(value) for row, column, value in cells if value != ""}
                 for name, cells in book
             }
-            for book in json.loads(done.stdout)
+            for book in json.loads(process.stdout)
         ]
 
     return read

@@ -51,14 +51,14 @@ class Bench:
 
     def record(self, *entries: Entry, store: Store | None = None) -> list[Any]:
         """Record entries and give their outcomes."""
-        found = (store or self.store()).record(self.study, toy.receipts(entries))
-        assert all(isinstance(each, Result) for each in found)
-        return [each.outcome for each in found]
+        result = (store or self.store()).record(self.study, toy.receipts(entries))
+        assert all(isinstance(item, Result) for item in result)
+        return [item.outcome for item in result]
 
     def check(self, *accepted: Entry) -> None:
         """Demand that exactly these entries are counted, journalled and chained."""
         store = self.store()
-        stored = {each.id: each for each in store.subjects(self.study)}
+        stored = {subject.id: subject for subject in store.subjects(self.study)}
         by_subject: dict[str, list[Entry]] = {}
         for entry in accepted:
             by_subject.setdefault(entry.subject, []).append(entry)
@@ -69,13 +69,13 @@ class Bench:
             journal = store.journal(self.study.id, name, stored[name].cipher_key)
             assert verify(journal, stored[name].head)
             assert stored[name].version == len(journal) == len(entries)
-            assert sorted(each.received or "" for each in journal) == sorted(
-                each.body for each in entries
+            assert sorted(item.received or "" for item in journal) == sorted(
+                item.body for item in entries
             )
-            stamps = [each.stamp for each in journal]
+            stamps = [item.stamp for item in journal]
             assert stamps == sorted(set(stamps))
         sums = store.sums(self.study)
-        assert sums == cells.total(each.share for each in stored.values())
+        assert sums == cells.total(item.share for item in stored.values())
         assert set(map(str, store.check_sums(self.study).values())) <= {"{}"}
 
 

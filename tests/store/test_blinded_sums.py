@@ -55,8 +55,8 @@ class Kept:
         return self.store.put_definition(study, study.source, unblinds=True)
 
     def record(self, entries: Iterable[Entry]) -> None:
-        for each in entries:
-            self.store.record(self.study, [Receipt(each, "edc")])
+        for entry in entries:
+            self.store.record(self.study, [Receipt(entry, "edc")])
 
     def sums(self, end: str) -> list[Any]:
         return [
@@ -66,12 +66,14 @@ class Kept:
         ]
 
     def history(self, subjects: Iterable[str]) -> list[Any]:
-        found = []
-        for each in sorted(subjects):
-            stored = self.store.subject(self.study, each)
+        items = []
+        for subject in sorted(subjects):
+            stored = self.store.subject(self.study, subject)
             key = stored.cipher_key if stored else b""
-            found.append([row.blinded_document() for row in self.store.journal("TINY", each, key)])
-        return found
+            items.append(
+                [row.blinded_document() for row in self.store.journal("TINY", subject, key)]
+            )
+        return items
 
 
 def counted(study: Study, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -79,7 +81,7 @@ def counted(study: Study, entries: Sequence[Entry]) -> dict[str, Any]:
     subjects = builders.subjects(entries)
     return {
         view.audience: cells.total(
-            report.compiled(view).contribute(each) for each in subjects
+            report.compiled(view).contribute(subject) for subject in subjects
         )
         for view in study.views
     }  # fmt: skip
@@ -95,10 +97,10 @@ def exact(kept: Kept, study: Study, entries: Sequence[Entry]) -> None:
 @SLOWLY
 @given(blinded.cases())
 def test_both_audiences_sums_are_the_recomputed_and_stand_apart(case: Case) -> None:
-    kept = Kept(case.study)
-    kept.record(case.one)
-    exact(kept, case.study, case.one)
-    open_rows, unblinded = kept.sums("#0"), kept.sums("#0#UNBLINDED")
+    result = Kept(case.study)
+    result.record(case.one)
+    exact(result, case.study, case.one)
+    open_rows, unblinded = result.sums("#0"), result.sums("#0#UNBLINDED")
     assert unblinded
     assert not [item for item in open_rows if blinding.UNBLINDED in item["SK"]["S"]]
 
@@ -109,19 +111,19 @@ def test_feeds_that_differ_in_arms_alone_give_the_same_open_sums_and_histories(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sealing.secrets, "token_bytes", bytes)
-    kept = [Kept(case.study), Kept(case.study)]
-    for each, feed in zip(kept, case.feeds, strict=True):
-        each.record(feed)
-    one, other = kept
-    assert one.store.sums(case.study.open) == other.store.sums(case.study.open)
-    names = {each.subject for each in case.one}
-    assert one.history(names) == other.history(names)
+    items = [Kept(case.study), Kept(case.study)]
+    for item, feed in zip(items, case.feeds, strict=True):
+        item.record(feed)
+    result, outcome = items
+    assert result.store.sums(case.study.open) == outcome.store.sums(case.study.open)
+    names = {value.subject for value in case.one}
+    assert result.history(names) == outcome.history(names)
 
 
 def test_a_history_shows_everything_but_what_tells() -> None:
-    kept = Kept(DEFINED)
-    kept.record(FEED)
-    (rows,) = kept.history(["S-1"])
+    result = Kept(DEFINED)
+    result.record(FEED)
+    (rows,) = result.history(["S-1"])
     bodies = [json.loads(row["body"])["data"] for row in rows]
     assert [body.get("arm") for body in bodies[:2]] == [None, blinding.HIDDEN]
     assert bodies[1]["strata"] == {"region": "north"}
@@ -131,69 +133,69 @@ def test_a_history_shows_everything_but_what_tells() -> None:
     )
     assert rows[0]["digest"] == FEED[0].digest.hex()
     assert {row["hash"] for row in rows} == {blinding.HIDDEN}
-    told = json.dumps(rows)
-    assert "drug" not in told
-    assert FEED[1].digest.hex() not in told
+    text = json.dumps(rows)
+    assert "drug" not in text
+    assert FEED[1].digest.hex() not in text
 
 
 def test_an_amendment_unblinds() -> None:
-    kept = Kept(DEFINED)
-    kept.record(FEED)
+    result = Kept(DEFINED)
+    result.record(FEED)
     plain = load(json.dumps(json.loads(DEFINED.source) | {"blinded": False}))
-    assert kept.put(plain) == "backfilling"
-    exact(kept, DEFINED, FEED)
-    kept.record([randomised("a", "S-2", revision=2)])
-    assert kept.store.fill("TINY")
-    kept.store.invalidate("TINY")
-    assert kept.store.study("TINY").views == (kept.store.study("TINY"),)
+    assert result.put(plain) == "backfilling"
+    exact(result, DEFINED, FEED)
+    result.record([randomised("a", "S-2", revision=2)])
+    assert result.store.fill("TINY")
+    result.store.invalidate("TINY")
+    assert result.store.study("TINY").views == (result.store.study("TINY"),)
     after = [*FEED, randomised("a", "S-2", revision=2)]
-    exact(kept, plain, after)
-    assert kept.store.sums(plain) == counted(DEFINED, after)["unblinded"]
-    kept.clock.pause(3600)
-    kept.store.drop_generations("TINY", kept.clock())
-    left = [name for item in kept.sums("#UNBLINDED") for name, value in item.items()
+    exact(result, plain, after)
+    assert result.store.sums(plain) == counted(DEFINED, after)["unblinded"]
+    result.clock.pause(3600)
+    result.store.drop_generations("TINY", result.clock())
+    sums = [name for item in result.sums("#UNBLINDED") for name, value in item.items()
             if name.startswith(".") and value != {"N": "0"}]  # fmt: skip
-    assert left == []
+    assert sums == []
 
 
 @pytest.mark.parametrize("how", ["changed", "deleted"])
 def test_audit_finds_and_repairs_a_damaged_unblinded_row_and_names_no_arm(how: str) -> None:
-    kept = Kept(DEFINED)
-    kept.record(FEED)
-    row = next(item for item in kept.sums("#UNBLINDED") if item["SK"]["S"].endswith(":cells#0"))
+    result = Kept(DEFINED)
+    result.record(FEED)
+    row = next(item for item in result.sums("#UNBLINDED") if item["SK"]["S"].endswith(":cells#0"))
     key = row["PK"]["S"], row["SK"]["S"]
     if how == "deleted":
-        del kept.client.tables["t"][key]
+        del result.client.tables["t"][key]
     else:
-        kept.client.tables["t"][key][".2.0.n"] = {"N": "7"}
-    audited = auditing.audit(kept.store, "TINY")
-    assert [(each.what, each.repaired) for each in audited.differences] == [("sums", True)]
-    (shown,) = audited.document("now")["differences"]
-    assert shown["rows"] == ("unblinded",)
-    exact(kept, DEFINED, FEED)
+        result.client.tables["t"][key][".2.0.n"] = {"N": "7"}
+    audited = auditing.audit(result.store, "TINY")
+    assert [(item.what, item.repaired) for item in audited.differences] == [("sums", True)]
+    (difference,) = audited.document("now")["differences"]
+    assert difference["rows"] == ("unblinded",)
+    exact(result, DEFINED, FEED)
 
 
 def test_a_shard_that_waits_to_be_filled_is_computed_for_both_audiences() -> None:
-    kept = Kept(DEFINED)
-    kept.record(FEED)
-    later = Store(Table(kept.client, "t"), report.contribute, kept.clock, version=2)
-    found = later.study("TINY")
-    for view in found.views:
+    result = Kept(DEFINED)
+    result.record(FEED)
+    later = Store(Table(result.client, "t"), report.contribute, result.clock, version=2)
+    study = later.study("TINY")
+    for view in study.views:
         assert later.sums(view) == counted(DEFINED, FEED)[view.audience]
 
 
 def test_a_removed_study_leaves_no_unblinded_sum() -> None:
-    kept = Kept(load(json.dumps(json.loads(DEFINED.source) | {"retention": 0})))
-    kept.record(FEED)
-    kept.store.retire("TINY", ADMIN, "Closed")
-    kept.store.remove("TINY", ADMIN, "Over")
-    kept.store.clear("TINY")
-    assert set(kept.client.tables["t"]) == {("STUDY#TINY", "CURRENT")}
+    result = Kept(load(json.dumps(json.loads(DEFINED.source) | {"retention": 0})))
+    result.record(FEED)
+    result.store.retire("TINY", ADMIN, "Closed")
+    result.store.remove("TINY", ADMIN, "Over")
+    result.store.clear("TINY")
+    assert set(result.client.tables["t"]) == {("STUDY#TINY", "CURRENT")}
 
 
 def test_a_study_that_is_not_blinded_writes_what_it_wrote() -> None:
-    kept = Kept(load(json.dumps(json.loads(DEFINED.source) | {"blinded": False})))
-    kept.record(FEED)
-    assert kept.sums("#UNBLINDED") == []
-    assert kept.store.sums(kept.study) == counted(kept.study, FEED)["open"]
+    result = Kept(load(json.dumps(json.loads(DEFINED.source) | {"blinded": False})))
+    result.record(FEED)
+    assert result.sums("#UNBLINDED") == []
+    assert result.store.sums(result.study) == counted(result.study, FEED)["open"]
     assert fold_all("S-1", FEED[:3]).accepted == 3

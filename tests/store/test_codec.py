@@ -50,7 +50,7 @@ def entries(draw: st.DrawFn) -> list[Entry]:
             max_size=8,
         )
     )
-    return [entry(*each) for each in drawn]
+    return [entry(*item) for item in drawn]
 
 
 def entry(
@@ -89,12 +89,12 @@ def test_a_subject_survives_its_bytes(history: list[Entry]) -> None:
 
 @given(entries(), st.randoms(use_true_random=False))
 def test_bytes_do_not_depend_on_the_order_of_arrival(history: list[Entry], rng: Any) -> None:
-    first = {(each.kind, each.record, each.revision): each for each in reversed(history)}
+    first = {(value.kind, value.record, value.revision): value for value in reversed(history)}
     distinct = list(first.values())  # two contents of one revision do depend on their order
     shuffled = rng.sample(distinct, len(distinct))
     through_bytes = Subject("P")
-    for each in shuffled:
-        through_bytes, _ = fold(subjects.decode(Subject("P"), subjects.encode(through_bytes)), each)
+    for item in shuffled:
+        through_bytes, _ = fold(subjects.decode(Subject("P"), subjects.encode(through_bytes)), item)
     assert subjects.encode(through_bytes) == subjects.encode(fold_all("P", distinct))
 
 
@@ -104,9 +104,9 @@ def test_a_decoded_subject_folds_as_the_original_does(
 ) -> None:
     original = fold_all("P", history)
     decoded = subjects.decode(Subject("P"), subjects.encode(original))
-    for each in [*history, *more]:
-        (original, outcome), (decoded, found) = fold(original, each), fold(decoded, each)
-        assert outcome is found
+    for item in [*history, *more]:
+        (original, outcome), (decoded, result) = fold(original, item), fold(decoded, item)
+        assert outcome is result
     assert same(original, decoded)
 
 
@@ -116,8 +116,8 @@ def test_a_subject_survives_its_pages_wherever_they_are_cut(
 ) -> None:
     older, subject, pages = Subject("P"), Subject("P"), list[bytes]()
     plain = Subject("P")
-    for each, cut in zip(history, cuts, strict=False):
-        (subject, outcome), (plain, expected) = fold(subject, each), fold(plain, each)
+    for item, cut in zip(history, cuts, strict=False):
+        (subject, outcome), (plain, expected) = fold(subject, item), fold(plain, item)
         assert outcome is expected
         body = subjects.encode(subjects.since(subject, older))
         if cut:
@@ -130,14 +130,14 @@ def test_a_subject_survives_its_pages_wherever_they_are_cut(
 
 def test_what_lies_in_a_page_is_not_written_again() -> None:
     first = entry("visit.recorded", "V1", 1, "record", {"date": "2015-07-01"}, None)
-    other = entry("visit.recorded", "V2", 1, "record", {"date": "2015-07-02"}, None)
+    result = entry("visit.recorded", "V2", 1, "record", {"date": "2015-07-02"}, None)
     third = entry("visit.recorded", "V1", 3, "record", {"date": "2015-07-03"}, "late")
     older = subjects.decode(Subject("P"), subjects.encode(fold_all("P", [first])))
     assert subjects.since(older, older) == Subject("P")
-    added, _ = fold(older, other)
-    assert subjects.since(added, older) == fold_all("P", [other])
+    added, _ = fold(older, result)
+    assert subjects.since(added, older) == fold_all("P", [result])
     corrected, _ = fold(added, third)
-    assert subjects.since(corrected, older) == fold_all("P", [other, third])
+    assert subjects.since(corrected, older) == fold_all("P", [result, third])
 
 
 def test_a_late_older_revision_takes_the_record_along_that_it_does_not_change() -> None:

@@ -42,10 +42,13 @@ def test_an_epoch_decides_before_everything_and_what_is_published_of_old_counts_
 
 def test_of_any_two_at_most_one_is_newer() -> None:
     counts = list(product(range(2), range(3), range(3)))
-    for one, other in product(counts, counts):
+    for result, outcome in product(counts, counts):
         try:
-            both = [is_newer(standing(*a), standing(*b)) for a, b in ((one, other), (other, one))]
+            newers = [
+                is_newer(standing(*a), standing(*b))
+                for a, b in ((result, outcome), (outcome, result))
+            ]
         except Unavailable:
-            assert one[0] == other[0]
+            assert result[0] == outcome[0]
             continue
-        assert both.count(True) == (one != other)
+        assert newers.count(True) == (result != outcome)

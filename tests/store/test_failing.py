@@ -46,8 +46,8 @@ def test_lost_answers_in_a_batch_leave_every_answer_right(bench: Bench) -> None:
     entries = [bench.event(f"P{i}", f"L{i}") for i in range(6)]
     again = bench.event("P1", "old", event_id="again")
     batch = [*entries, again, bench.event("P2", "L2", event_id="2nd")]
-    met = [faults.lost_answer, faults.lost_request, faults.lost_answer]
-    outcomes = bench.record(*batch, store=bench.store(*met))
+    lost_answers = [faults.lost_answer, faults.lost_request, faults.lost_answer]
+    outcomes = bench.record(*batch, store=bench.store(*lost_answers))
     assert outcomes == [*[RECORDED] * 6, REPEATED, REPEATED]
     bench.check(old, *entries)
 
@@ -66,10 +66,10 @@ def test_whoever_committed_says_recorded_and_the_other_says_repeated(bench: Benc
 
 
 def test_a_subject_written_to_between_read_and_write_is_read_again(bench: Bench) -> None:
-    mine, other = bench.event("P1", "L1"), bench.event("P1", "L2", result="500")
-    store = bench.store(faults.meanwhile(lambda: bench.record(other)))
-    assert bench.record(mine, store=store) == [RECORDED]
-    bench.check(mine, other)
+    event, result = bench.event("P1", "L1"), bench.event("P1", "L2", result="500")
+    store = bench.store(faults.meanwhile(lambda: bench.record(result)))
+    assert bench.record(event, store=store) == [RECORDED]
+    bench.check(event, result)
 
 
 @pytest.mark.parametrize("crash", [faults.crash_before, faults.crash_after])
@@ -88,8 +88,8 @@ def test_a_subject_that_stays_contended_fails_alone(bench: Bench) -> None:
     poisoned = "SUBJECT#P3"
 
     def contended(**request: Any) -> Any:
-        writes = [what for each in request["TransactItems"] for what in each.values()]
-        sort_keys = [(what.get("Key") or what["Item"])["SK"]["S"] for what in writes]
+        writes = [value for item in request["TransactItems"] for value in item.values()]
+        sort_keys = [(item.get("Key") or item["Item"])["SK"]["S"] for item in writes]
         if poisoned in sort_keys:
             raise doubles.cancelled(*["TransactionConflict"] * len(writes))
         return bench.client.transact_write_items(**request)
@@ -135,9 +135,9 @@ def test_what_the_store_refuses_for_good_is_rejected_alone(bench: Bench) -> None
 
     def refuse_overflow(**request: Any) -> Any:
         """Answer as DynamoDB does where a number would pass its 38 digits."""
-        written = [str(each) for each in request["TransactItems"]]
-        if any("#overflow#" in each for each in written):
-            raise doubles.cancelled(*["None"] * (len(written) - 1), "ValidationError")
+        items = [str(item) for item in request["TransactItems"]]
+        if any("#overflow#" in item for item in items):
+            raise doubles.cancelled(*["None"] * (len(items) - 1), "ValidationError")
         return bench.client.transact_write_items(**request)
 
     store = bench.store()
@@ -174,8 +174,10 @@ def test_a_subject_that_grows_too_large_is_found_among_its_neighbours(bench: Ben
         patch.setattr("trial.store.subject_update.SUBJECT_LENGTH", 40_000)
         outcomes = bench.record(*entries)
     assert outcomes[-2:] == [RECORDED, RECORDED]
-    stored = [entry for entry, each in zip(entries, outcomes, strict=True) if each is RECORDED]
-    refused = [each for each in outcomes if isinstance(each, Rejected)]
+    stored = [
+        entry for entry, outcome in zip(entries, outcomes, strict=True) if outcome is RECORDED
+    ]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
     assert len(stored) + len(refused) == len(entries)
     assert 3 < len(refused) < 30
     bench.check(*stored)

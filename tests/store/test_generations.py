@@ -43,13 +43,13 @@ def counting(version: int) -> Callable[[Study, Any], Share]:
 
     def contribute(of: Study, subject: Any) -> Share:
         share = toy.contribute(of, subject)
-        by = 10 * version + factor(of)
+        result = 10 * version + factor(of)
         scaled = {
-            row: {cell: value * by for cell, value in share[row].items()}
+            row: {cell: value * result for cell, value in share[row].items()}
             for row in share
             if row != "study"
         }
-        return {"study": share["study"], f"only#{by}": {subject.id: 1}, **scaled}
+        return {"study": share["study"], f"only#{result}": {subject.id: 1}, **scaled}
 
     return contribute
 
@@ -80,10 +80,10 @@ class World:
         return (store or self.store()).put_definition(study.load(source), source)
 
     def record(self, store: Store, *entries: Entry) -> list[Any]:
-        found = store.record(store.study("S"), toy.receipts(entries))
-        pairs = list(zip(entries, found, strict=True))
-        self.recorded += [entry for entry, each in pairs if each.outcome is RECORDED]
-        return [each.outcome for each in found]
+        result = store.record(store.study("S"), toy.receipts(entries))
+        pairs = list(zip(entries, result, strict=True))
+        self.recorded += [entry for entry, outcome in pairs if outcome.outcome is RECORDED]
+        return [item.outcome for item in result]
 
     def expected(self, of: Study, version: int, recorded: list[Entry]) -> Share:
         subjects: dict[str, list[Entry]] = {}
@@ -96,12 +96,12 @@ class World:
         """Demand that processes of these releases read exactly what was recorded."""
         for version in versions or (1,):
             store = self.store(version)
-            found = store.study("S")
-            wanted = self.expected(found, version, self.recorded)
-            assert store.sums(found) == wanted
-            assert cells.total(each.share for each in store.subjects(found)) == wanted
-            assert set(map(str, store.check_sums(found).values())) <= {"{}"} or self.behind(found)
-            assert store.sums(found) == wanted
+            study = store.study("S")
+            result = self.expected(study, version, self.recorded)
+            assert store.sums(study) == result
+            assert cells.total(subject.share for subject in store.subjects(study)) == result
+            assert set(map(str, store.check_sums(study).values())) <= {"{}"} or self.behind(study)
+            assert store.sums(study) == result
 
     def behind(self, of: Study) -> bool:
         return any(gate.get("marks") != gate.get("filled") for gate in self.gates(of))
@@ -111,10 +111,10 @@ class World:
             {"PK": {"S": f"STUDY#S#{shard}"}, "SK": {"S": f"SUM#{of.generation}#study"}}
             for shard in range(self.shards)
         ]
-        found = [
+        items = [
             self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True) for key in keys
         ]
-        return [each.get("Item", {"marks": {"N": "1"}}) for each in found]
+        return [item.get("Item", {"marks": {"N": "1"}}) for item in items]
 
 
 @pytest.fixture
@@ -151,8 +151,8 @@ def test_a_writer_who_accepted_by_the_old_definition_is_told_so(world: World) ->
     accepted_by = late.study("S")
     world.put(2)
     world.store().fill("S")
-    (found,) = late.record(accepted_by, toy.receipts([event(2)]))
-    assert isinstance(found.outcome, DefinitionSuperseded)
+    (item,) = late.record(accepted_by, toy.receipts([event(2)]))
+    assert isinstance(item.outcome, DefinitionSuperseded)
     assert world.record(late, event(2)) == [RECORDED]
     world.check()
 
@@ -242,7 +242,7 @@ def test_what_is_taken_back_leaves_no_share_and_no_sum_and_can_return(world: Wor
     world.check()
     assert store.check_sums(first) == {0: {}, 1: {}}
     gates = world.gates(first)
-    assert {each[".accepted"]["N"] for each in gates if ".accepted" in each} <= {"0"}
+    assert {gate[".accepted"]["N"] for gate in gates if ".accepted" in gate} <= {"0"}
     world.record(store, event(20), event(2, 5, 2))
     world.put(1)
     store.fill("S")
@@ -329,13 +329,13 @@ class Failing:
 
     def __getattr__(self, name: str) -> Any:
         def call(**request: Any) -> Any:
-            done = lambda: getattr(self._client, name)(**request)  # noqa: E731
+            result = lambda: getattr(self._client, name)(**request)  # noqa: E731
             if self._rng.random() >= self._share:
-                return done()
+                return result()
             kinds = [faults.lost_answer, faults.lost_request, faults.crash_before]
             if name.startswith("transact_write"):
                 kinds += [faults.crash_after, faults.in_progress, faults.refuse()]
-            return self._rng.choice(kinds)(done)
+            return self._rng.choice(kinds)(result)
 
         return call
 
@@ -365,15 +365,15 @@ def test_whatever_happens_readers_of_every_release_see_what_is_recorded(steps: l
     world = World(MemoryClient(page=2))
     stores = [world.store(1), world.store(2), world.store(1)]
     readers = [world.store(1), world.store(2)]
-    known: set[tuple[int, int]] = set()
+    result: set[tuple[int, int]] = set()
     for step in steps:
         match step:
             case "record", who, i, revision:
                 (outcome,) = world.record(stores[who], event(i, 7 * i + revision, revision))
                 if isinstance(outcome, DefinitionSuperseded):
                     (outcome,) = world.record(stores[who], event(i, 7 * i + revision, revision))
-                assert outcome is (REPEATED if (i, revision) in known else RECORDED)
-                known.add((i, revision))
+                assert outcome is (REPEATED if (i, revision) in result else RECORDED)
+                result.add((i, revision))
             case "put", number:
                 world.put(number, stores[0])
             case "fill", version, seed:
@@ -386,8 +386,8 @@ def test_whatever_happens_readers_of_every_release_see_what_is_recorded(steps: l
             case "wait", seconds:
                 world.clock.pause(seconds)
         for version, reader in enumerate(readers, 1):
-            found = reader.study("S")
-            assert reader.sums(found) == world.expected(found, version, world.recorded)
+            study = reader.study("S")
+            assert reader.sums(study) == world.expected(study, version, world.recorded)
     world.check(1, 2)
     for version in (1, 2):
         assert world.store(version).fill("S")
@@ -414,11 +414,11 @@ class Crowd:
             amending = pool.submit(self.amend)
             writing = [pool.submit(self.write, worker) for worker in range(writers)]
             try:
-                for each in [*writing, amending]:
-                    each.result(900)
+                for item in [*writing, amending]:
+                    item.result(900)
             finally:
                 self.over.set()
-            assert sum(each.result(60) for each in reading) > 2
+            assert sum(value.result(60) for value in reading) > 2
         self.world.check(1, 2)
         for version in (1, 2):
             while not self.world.store(version).fill("S"):
@@ -434,10 +434,10 @@ class Crowd:
             with self.lock:
                 self.sent += 1
             while True:
-                (found,) = store.record(store.study("S"), toy.receipts([entry]))
-                if found.outcome is RECORDED:
+                (item,) = store.record(store.study("S"), toy.receipts([entry]))
+                if item.outcome is RECORDED:
                     break
-                assert isinstance(found.outcome, Unavailable), found
+                assert isinstance(item.outcome, Unavailable), item
             with self.lock:
                 self.world.recorded.append(entry)
 
@@ -445,14 +445,14 @@ class Crowd:
         store, reads = self.world.store(version), 0
         while not self.over.is_set():
             store.invalidate("S")
-            found = store.study("S")
+            study = store.study("S")
             with self.lock:
                 least = len(self.world.recorded)
-            sums = store.sums(found)
+            sums = store.sums(study)
             with self.lock:
-                most = self.sent
+                result = self.sent
             reads += 1
-            self.one_state(sums, 10 * version + factor(found), least, most)
+            self.one_state(sums, 10 * version + factor(study), least, result)
         return reads
 
     def one_state(self, sums: Share, by: int, least: int, most: int) -> None:

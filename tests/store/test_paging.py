@@ -30,8 +30,8 @@ def row_of(bench: Bench, subject: str) -> keys.Key:
 
 
 def pages_of(bench: Bench, subject: str) -> list[Any]:
-    at = row_of(bench, subject)
-    return list(bench.table().query(at[0], keys.page_prefix(at)))
+    text = row_of(bench, subject)
+    return list(bench.table().query(text[0], keys.page_prefix(text)))
 
 
 def write(bench: Bench, how: str, what: Any) -> None:
@@ -71,7 +71,7 @@ def test_a_history_in_any_order_with_corrections_and_voids_is_what_it_is_without
         assert bench.record(entry) == [RECORDED]
     bench.check(*entries)
     assert len(pages_of(bench, "P1")) > 5
-    again = [bench.event("P1", each.record, each.revision, "77") for each in entries[:9]]
+    again = [bench.event("P1", item.record, item.revision, "77") for item in entries[:9]]
     assert set(bench.record(*entries)) == {REPEATED}
     assert set(bench.record(*again)) <= {REPEATED, CONFLICT}
     bench.check(*entries)
@@ -84,12 +84,12 @@ def test_records_that_lie_in_pages_are_known_corrected_and_voided(bench: Bench) 
     third = bench.event("P1", "L0", 3, "5")
     second = bench.event("P1", "L0", 2, "4")
     void = bench.event("P1", "L1", 2, void=True)
-    for each in (third, second, void):
-        assert bench.record(each) == [RECORDED]
-        entries.append(each)
+    for item in (third, second, void):
+        assert bench.record(item) == [RECORDED]
+        entries.append(item)
         bench.check(*entries)
-    entries += (more := [bench.event("P1", f"M{i}", result=str(i)) for i in range(10)])
-    assert set(bench.record(*more)) == {RECORDED}
+    entries += (events := [bench.event("P1", f"M{i}", result=str(i)) for i in range(10)])
+    assert set(bench.record(*events)) == {RECORDED}
     assert bench.record(bench.event("P1", "L0", 2, "4"), void) == [REPEATED, REPEATED]
     assert bench.record(bench.event("P1", "L0", 3, "6")) == [CONFLICT]
     bench.check(*entries)
@@ -107,11 +107,11 @@ def test_an_event_reads_its_subjects_pages_and_writes_none_of_them(bench: Bench)
 
 def test_a_batch_reads_the_pages_of_all_its_subjects_together(bench: Bench) -> None:
     entries = paged(bench, "P1", "P1-a", "P10")
-    more = [bench.event(name, "L1", 2, "8") for name in ("P1", "P10", "P2")]
+    events = [bench.event(name, "L1", 2, "8") for name in ("P1", "P10", "P2")]
     store = bench.store()
-    assert bench.record(*more, store=store) == [RECORDED] * 3
+    assert bench.record(*events, store=store) == [RECORDED] * 3
     assert bench.calls.calls[:2] == ["batch_get_item"] * 2
-    bench.check(*entries, *more)
+    bench.check(*entries, *events)
 
 
 def test_more_pages_than_one_read_takes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +120,9 @@ def test_more_pages_than_one_read_takes(bench: Bench, monkeypatch: pytest.Monkey
     for entry in entries:
         bench.record(entry)
     assert len(pages_of(bench, "P1")) == 105
-    more = [bench.event(name, "L0", 2, "8") for name in ("P1", "P2")]
-    assert bench.record(*more) == [RECORDED] * 2
-    bench.check(*entries, *more)
+    events = [bench.event(name, "L0", 2, "8") for name in ("P1", "P2")]
+    assert bench.record(*events) == [RECORDED] * 2
+    bench.check(*entries, *events)
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ def test_a_crash_while_a_page_is_written_leaves_all_or_nothing(bench: Bench, cra
 def test_writers_that_would_write_the_same_page_do_so_one_after_the_other(bench: Bench) -> None:
     entries = paged(bench, "P1")
     for i in range(8):
-        mine, other = bench.event("P1", f"M{i}"), bench.event("P1", f"O{i}", result=str(i))
-        store = bench.store(faults.meanwhile(lambda other=other: bench.record(other)))
-        assert bench.record(mine, store=store) == [RECORDED]
-        entries += [mine, other]
+        event, result = bench.event("P1", f"M{i}"), bench.event("P1", f"O{i}", result=str(i))
+        store = bench.store(faults.meanwhile(lambda other=result: bench.record(other)))
+        assert bench.record(event, store=store) == [RECORDED]
+        entries += [event, result]
     bench.check(*entries)
 
 
@@ -162,18 +162,18 @@ def test_readers_pass_over_pages_that_the_row_does_not_name(bench: Bench) -> Non
     bench.record(entries[0])
     stray = pages_of(bench, "P3")[0]
     for name, number in (("P1", 0), ("P2", 0), ("P3", 900)):
-        at = row_of(bench, name)
-        write(bench, "Put", {"Item": stray | key(keys.page(at, number))})
+        text = row_of(bench, name)
+        write(bench, "Put", {"Item": stray | key(keys.page(text, number))})
     bench.check(*entries)
-    more = bench.event("P1", "L2")
-    assert bench.record(more) == [RECORDED]
-    bench.check(*entries, more)
+    event = bench.event("P1", "L2")
+    assert bench.record(event) == [RECORDED]
+    bench.check(*entries, event)
 
 
 def test_a_subject_whose_page_is_missing_is_neither_read_nor_written(bench: Bench) -> None:
     paged(bench, "P1")
-    at = row_of(bench, "P1")
-    write(bench, "Delete", {"Key": key(keys.page(at, 1))})
+    text = row_of(bench, "P1")
+    write(bench, "Delete", {"Key": key(keys.page(text, 1))})
     assert isinstance(bench.record(bench.event("P1", "M1"))[0], Unavailable)
     outcomes = bench.record(bench.event("P1", "M1"), bench.event("P2"))
     assert isinstance(outcomes[0], Unavailable)
@@ -184,12 +184,12 @@ def test_a_subject_whose_page_is_missing_is_neither_read_nor_written(bench: Benc
 
 def renumber(bench: Bench, subject: str) -> None:
     """Write a subject's pages anew, as whoever changes one must: under other numbers."""
-    at, pages = row_of(bench, subject), pages_of(bench, subject)
-    numbers = [keys.page_number(each["SK"]["S"]) for each in pages]
+    text, pages = row_of(bench, subject), pages_of(bench, subject)
+    numbers = [keys.page_number(item["SK"]["S"]) for item in pages]
     for page, number in zip(pages, numbers, strict=True):
-        write(bench, "Put", {"Item": page | key(keys.page(at, number + len(pages)))})
+        write(bench, "Put", {"Item": page | key(keys.page(text, number + len(pages)))})
     update = {
-        "Key": key(at),
+        "Key": key(text),
         "UpdateExpression": "SET pages = :pages",
         "ExpressionAttributeValues": {
             ":pages": {"S": f"{numbers[0] + len(pages)}:{numbers[-1] + 1 + len(pages)}"}
@@ -197,29 +197,29 @@ def renumber(bench: Bench, subject: str) -> None:
     }
     write(bench, "Update", update)
     for number in numbers:
-        write(bench, "Delete", {"Key": key(keys.page(at, number))})
+        write(bench, "Delete", {"Key": key(keys.page(text, number))})
 
 
 def test_pages_written_anew_amid_a_reading_are_read_again(bench: Bench) -> None:
     entries = paged(bench, "P1")
     client, store = bench.client, bench.store()
-    done: list[str] = []
+    items: list[str] = []
 
     class Amid:
         def __getattr__(self, name: str) -> Any:
             def call(**request: Any) -> Any:
-                if name == "query" and "SUBJECT#" in str(request) and not done:
-                    done.append(name)
+                if name == "query" and "SUBJECT#" in str(request) and not items:
+                    items.append(name)
                     renumber(bench, "P1")
                 return getattr(client, name)(**request)
 
             return call
 
-    more = bench.event("P1", "M1")
+    event = bench.event("P1", "M1")
     bench.calls._client = Amid()
-    assert bench.record(more, store=store) == [RECORDED]
-    assert done
-    bench.check(*entries, more)
+    assert bench.record(event, store=store) == [RECORDED]
+    assert items
+    bench.check(*entries, event)
 
 
 def test_pages_written_anew_amid_the_reading_of_a_shard_are_read_again(bench: Bench) -> None:
@@ -241,9 +241,9 @@ def test_pages_written_anew_amid_the_reading_of_a_shard_are_read_again(bench: Be
             return call
 
     bench.calls._client = Amid()
-    (found,) = store.subjects(bench.study)
+    (subject,) = store.subjects(bench.study)
     assert queries
-    assert found.subject == fold_all("P1", entries)
+    assert subject.subject == fold_all("P1", entries)
 
 
 def test_a_subject_that_is_full_refuses_what_is_new_and_knows_what_is_old(
@@ -252,10 +252,10 @@ def test_a_subject_that_is_full_refuses_what_is_new_and_knows_what_is_old(
     entries = paged(bench, "P1")
     monkeypatch.setattr("trial.store.subject_update.SUBJECT_LENGTH", 1_000)
     outcomes = bench.record(*(bench.event("P1", f"M{i}") for i in range(50)), bench.event("P2"))
-    refused = [each for each in outcomes if isinstance(each, Rejected)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
     assert refused
-    assert {each.status for each in refused} == {413}
+    assert {item.status for item in refused} == {413}
     assert outcomes[-1] is RECORDED
-    taken = [bench.event("P1", f"M{i}") for i in range(50) if outcomes[i] is RECORDED]
+    events = [bench.event("P1", f"M{i}") for i in range(50) if outcomes[i] is RECORDED]
     assert bench.record(entries[0]) == [REPEATED]
-    bench.check(*entries, *taken, bench.event("P2"))
+    bench.check(*entries, *events, bench.event("P2"))

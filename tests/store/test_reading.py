@@ -58,7 +58,7 @@ def test_a_transaction_amid_the_reading_of_sums_is_noticed(
     store = bench.store()
     bench.client = client
     sums = store.sums(bench.study)
-    assert sums == cells.total(each.share for each in bench.store().subjects(bench.study))
+    assert sums == cells.total(subject.share for subject in bench.store().subjects(bench.study))
 
 
 def test_a_shard_that_is_always_busy_is_read_from_its_subjects(bench: Bench) -> None:
@@ -92,18 +92,18 @@ def test_check_says_what_the_sums_lack(bench: Bench) -> None:
         "ExpressionAttributeValues": {":0": {"N": "-2"}},
     }
     bench.client.transact_write_items(TransactItems=[{"Update": update}])
-    found = bench.store().check_sums(bench.study)
-    assert found[shard] == {"results#0": {"0.s": 2}}
-    assert found[1 - shard] == {}
+    check_sums = bench.store().check_sums(bench.study)
+    assert check_sums[shard] == {"results#0": {"0.s": 2}}
+    assert check_sums[1 - shard] == {}
 
 
 def test_large_numbers_add_exactly(bench: Bench) -> None:
     results = ["999999999999", "-999999999999", "123456789012"]
-    entries = [bench.event("P1", f"L{i}", result=each) for i, each in enumerate(results)]
+    entries = [bench.event("P1", f"L{i}", result=result) for i, result in enumerate(results)]
     for entry in entries:
         bench.record(entry)
     bench.check(*entries)
-    squares = sum(int(each) ** 2 for each in results)
+    squares = sum(int(result) ** 2 for result in results)
     assert bench.store().sums(bench.study)["results#0"]["0.q"] == squares
 
 
@@ -198,10 +198,10 @@ def test_a_body_is_quarantined_once(bench: Bench) -> None:
     assert store.quarantine(name, b"\xff\xfe", PROBLEM, toy.SENDER)
     assert store.quarantine(name, "", PROBLEM, toy.SENDER)
     assert store.quarantine(name, "half \ud800", PROBLEM, toy.SENDER)
-    found = {each.body: each for each in store.rejected_bodies(name)}
-    assert found.keys() == {'{"id":"é"}'.encode(), b"\xff\xfe", b"", b"half \xed\xa0\x80"}
-    assert found[b"\xff\xfe"].document()["body_base64"] == "//4="
-    document = found['{"id":"é"}'.encode()].document()
+    values = {body.body: body for body in store.rejected_bodies(name)}
+    assert values.keys() == {'{"id":"é"}'.encode(), b"\xff\xfe", b"", b"half \xed\xa0\x80"}
+    assert values[b"\xff\xfe"].document()["body_base64"] == "//4="
+    document = values['{"id":"é"}'.encode()].document()
     assert document["body"] == '{"id":"é"}'
     assert document["problem"] == PROBLEM
     assert document["principal"] == toy.SENDER
@@ -223,17 +223,17 @@ def test_a_very_large_body_is_noted_and_a_very_long_problem_shortened(bench: Ben
     faults = [FieldError(f"/data/{i}", "x" * 100) for i in range(20_000)]
     problem = Rejected(422, "Wrong", "", *faults).problem()
     assert store.quarantine(name, b"x" * 1_000_001, problem, toy.SENDER)
-    (found,) = store.rejected_bodies(name)
-    assert (found.body, found.size) == (None, 1_000_001)
-    assert found.problem["errors"] == [each.document() for each in faults[:100]]
-    assert found.problem["errors_left_out"] == 19_900
+    (body,) = store.rejected_bodies(name)
+    assert (body.body, body.size) == (None, 1_000_001)
+    assert body.problem["errors"] == [fault.document() for fault in faults[:100]]
+    assert body.problem["errors_left_out"] == 19_900
 
 
 def test_a_body_of_several_items_is_kept_whole(bench: Bench) -> None:
     body = bytes(range(256)) * 3_900
     assert bench.store().quarantine(bench.study.id, body, PROBLEM, toy.SENDER)
     assert not bench.store().quarantine(bench.study.id, body, PROBLEM, toy.SENDER)
-    assert [each.body for each in bench.store().rejected_bodies(bench.study.id)] == [body]
+    assert [item.body for item in bench.store().rejected_bodies(bench.study.id)] == [body]
 
 
 def test_what_is_quarantined_is_counted_without_its_bodies(bench: Bench) -> None:
@@ -261,7 +261,7 @@ def test_refusing_a_body_costs_the_same_with_200_erased_subjects_as_with_none(
     before = calls(store, "P8")
     table = bench.table()
     for number in range(200):
-        at = keys.erasure(bench.study.id, f"E{number}")
-        table.put_if_absent(key(at) | {"at": text("2026-01-01")})
+        erasure = keys.erasure(bench.study.id, f"E{number}")
+        table.put_if_absent(key(erasure) | {"at": text("2026-01-01")})
     store = bench.store()
     assert calls(store, "P7") == before

@@ -52,12 +52,12 @@ def test_another_content_of_the_same_revision_is_a_conflict_and_changes_nothing(
 def test_corrections_voids_and_late_revisions_move_the_sums_exactly(bench: Bench) -> None:
     first, second = bench.event("P1"), bench.event("P1", revision=2, result="-40")
     third = bench.event("P1", revision=3, void=True)
-    other = bench.event("P2", result="0")
+    event = bench.event("P2", result="0")
     assert bench.record(second) == [RECORDED]
     assert bench.record(first) == [RECORDED]
     bench.check(first, second)
-    assert bench.record(third, other) == [RECORDED, RECORDED]
-    bench.check(first, second, third, other)
+    assert bench.record(third, event) == [RECORDED, RECORDED]
+    bench.check(first, second, third, event)
 
 
 def test_a_batch_answers_in_order_and_knows_its_own_repeats_and_conflicts(bench: Bench) -> None:
@@ -87,7 +87,7 @@ def test_a_long_history_of_one_subject_in_one_batch_goes_in_several_rounds(bench
     assert set(bench.record(*entries)) == {RECORDED}
     bench.check(*entries)
     journal = bench.store().journal(bench.study.id, "P1")
-    assert [each.record for each in journal] == [f"L{i}" for i in range(230)]
+    assert [item.record for item in journal] == [f"L{i}" for i in range(230)]
 
 
 def test_more_subjects_than_one_read_takes(bench: Bench) -> None:
@@ -106,7 +106,7 @@ def test_stamps_rise_within_a_subject_even_when_the_clock_stands_or_falls_back(
     bench.clock.at += timedelta(hours=1)
     bench.record(entries[4])
     bench.check(*entries)
-    stamps = [each.stamp for each in bench.store().journal(bench.study.id, "P1")]
+    stamps = [item.stamp for item in bench.store().journal(bench.study.id, "P1")]
     assert stamps[4] > "2026-01-01T00:59"
 
 
@@ -158,21 +158,21 @@ def test_the_remembered_share_is_taken_out_even_when_the_code_has_changed(bench:
 @pytest.mark.parametrize("events", ["the same", "their own"])
 def test_threads_that_write_one_subject_lose_and_double_nothing(bench: Bench, events: str) -> None:
     def write(worker: int) -> list[Any]:
-        own = "" if events == "the same" else f"w{worker}-"
+        text = "" if events == "the same" else f"w{worker}-"
         entries = [
-            bench.event("P1", f"{own}L{i}", event_id=f"w{worker}", result=str(i)) for i in range(6)
+            bench.event("P1", f"{text}L{i}", event_id=f"w{worker}", result=str(i)) for i in range(6)
         ]
         random.Random(worker).shuffle(entries)  # noqa: S311 (an order of its own)
         store = Store(bench.table(), toy.contribute, Clock())
-        outcomes = [bench.record(each, store=store)[0] for each in entries[:3]]
+        outcomes = [bench.record(entry, store=store)[0] for entry in entries[:3]]
         outcomes += bench.record(*entries[3:], store=store)
         return list(zip(entries, outcomes, strict=True))
 
     with ThreadPoolExecutor(4) as pool:
-        found = [pair for pairs in pool.map(write, range(4)) for pair in pairs]
-    assert {outcome for _, outcome in found} <= {RECORDED, REPEATED}
-    bench.check(*(entry for entry, outcome in found if outcome is RECORDED))
-    assert sum(outcome is RECORDED for _, outcome in found) == (6 if events == "the same" else 24)
+        result = [pair for pairs in pool.map(write, range(4)) for pair in pairs]
+    assert {outcome for _, outcome in result} <= {RECORDED, REPEATED}
+    bench.check(*(entry for entry, outcome in result if outcome is RECORDED))
+    assert sum(outcome is RECORDED for _, outcome in result) == (6 if events == "the same" else 24)
 
 
 def test_no_entries_no_calls(bench: Bench) -> None:

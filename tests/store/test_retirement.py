@@ -28,7 +28,7 @@ def keys_of(bench: Bench) -> set[tuple[str, str]]:
     if isinstance(bench.client, MemoryClient):
         return set(bench.client.tables[bench.name])
     pages = bench.client.get_paginator("scan").paginate(TableName=bench.name, ConsistentRead=True)
-    return {(each["PK"]["S"], each["SK"]["S"]) for page in pages for each in page["Items"]}
+    return {(item["PK"]["S"], item["SK"]["S"]) for page in pages for item in page["Items"]}
 
 
 def years_pass(bench: Bench, years: int) -> None:
@@ -41,9 +41,9 @@ def test_a_retired_study_takes_nothing_new_and_is_read_as_before(bench: Bench) -
     before = bench.store().sums(bench.study)
     decision = bench.store().retire(bench.study.id, ADMIN, "Closed")
     late = [bench.event("P1", "L2"), bench.event("P2"), bench.event("P1")]
-    taken = bench.record(*late, store=writer)
-    assert [refused(each) for each in taken[:2]] == [(409, "Study is retired")] * 2
-    assert taken[2] is Outcome.REPEATED
+    record = bench.record(*late, store=writer)
+    assert [refused(item) for item in record[:2]] == [(409, "Study is retired")] * 2
+    assert record[2] is Outcome.REPEATED
     store = bench.store()
     assert store.sums(bench.study) == before
     assert store.retire(bench.study.id, ADMIN, "Again") == decision
@@ -90,17 +90,17 @@ def test_a_removed_study_leaves_only_who_decided_so(bench: Bench) -> None:
     bench.store().retire(name, ADMIN, "Closed")
     years_pass(bench, 26)
     bench.store().remove(name, ADMIN, "Done")
-    done = False
+    result = False
     for calls in range(1, 200):
         try:
             bench.store(*[None] * calls, faults.crash_after).clear(name)
         except Crash:
-            left = {key for key in keys_of(bench) if name in "#".join(key).split("#")}
-            assert ("STUDIES", name) in left or len(left) == 1  # the next audit finds it again
+            items = {key for key in keys_of(bench) if name in "#".join(key).split("#")}
+            assert ("STUDIES", name) in items or len(items) == 1  # the next audit finds it again
         else:
-            done = True
+            result = True
             break
-    assert done
+    assert result
     assert {key for key in keys_of(bench) if name in "#".join(key).split("#")} == {
         (f"STUDY#{name}", "CURRENT")
     }

@@ -53,23 +53,23 @@ def coded(study: str, subject: str, number: int, revision: int = 1, **more: Any)
 
 def sum_rows(bench: Bench, shard: int = 0) -> dict[str, Any]:
     start = keys.sum_prefix(bench.study.generation)
-    found = bench.table().query(keys.shard_partition(bench.study.id, shard), start)
-    return {item["SK"]["S"].removeprefix(start): item for item in found}
+    query = bench.table().query(keys.shard_partition(bench.study.id, shard), start)
+    return {item["SK"]["S"].removeprefix(start): item for item in query}
 
 
 def check(bench: Bench) -> None:
     """Demand that the sums are those of the subjects, whoever reads them."""
     store = bench.store(contribute=contribute)
     subjects = list(store.subjects(bench.study))
-    assert all(each.share == contribute(bench.study, each.subject) for each in subjects)
-    assert store.sums(bench.study) == cells.total(each.share for each in subjects)
+    assert all(subject.share == contribute(bench.study, subject.subject) for subject in subjects)
+    assert store.sums(bench.study) == cells.total(subject.share for subject in subjects)
     assert set(map(str, store.check_sums(bench.study).values())) <= {"{}"}
 
 
 @pytest.fixture
 def bench(open_bench: Any) -> Bench:
-    made: Bench = open_bench(1)
-    return made
+    result: Bench = open_bench(1)
+    return result
 
 
 @pytest.mark.parametrize("client", ["memory", "ministack"], indirect=True)
@@ -125,8 +125,8 @@ def test_a_change_too_wide_for_a_transaction_goes_beside_what_is_spread(bench: B
     assert len(placed) <= 96
     assert all(map(fits_one_expression, placed.values()))
     total: Share = {}
-    for part, some in placed.items():
-        cells.add(total.setdefault(base_row(part), {}), some)
+    for part, item in placed.items():
+        cells.add(total.setdefault(base_row(part), {}), item)
     assert total == rows
 
 
@@ -134,11 +134,11 @@ def test_a_change_of_many_cells_is_made_by_several_expressions(bench: Bench) -> 
     many = [json.dumps([str(number)]) for number in range(700)]
 
     def wide(study: Study, subject: Subject) -> Share:
-        return toy.contribute(study, subject) | {"t#0": {f"1.0.n{each}": 1 for each in many}}
+        return toy.contribute(study, subject) | {"t#0": {f"1.0.n{item}": 1 for item in many}}
 
     store = bench.store(contribute=wide)
     assert bench.record(bench.event("P1"), store=store) == [RECORDED]
-    assert store.sums(bench.study)["t#0"] == {f"1.0.n{each}": 1 for each in many}
+    assert store.sums(bench.study)["t#0"] == {f"1.0.n{item}": 1 for item in many}
 
 
 def test_an_amendment_is_filled_into_rows_that_are_full(
@@ -152,7 +152,7 @@ def test_an_amendment_is_filled_into_rows_that_are_full(
     assert later.fill(name)
     assert set(map(str, later.check_sums(later.study(name)).values())) == {"{}"}
     assert later.sums(later.study(name)) == cells.total(
-        each.share for each in later.subjects(later.study(name))
+        subject.share for subject in later.subjects(later.study(name))
     )
 
 
@@ -166,7 +166,7 @@ def test_a_short_name_is_the_attributes_name(name: str) -> None:
     [f'1.0.n["{term(1)}"]', f"0.1={term(2)}", term(3), "x" * 256, "[" + "a" * 4_000, "=" * 300],
 )
 def test_a_long_name_is_bounded_and_read_back(name: str) -> None:
-    attribute, of = cell_names.cell_attribute(name)
+    attribute, result = cell_names.cell_attribute(name)
     assert len(attribute.encode()) <= 255
-    item = {attribute: {"N": "2"}, cell_names.term_attribute(of): {"S": of}}
+    item = {attribute: {"N": "2"}, cell_names.term_attribute(result): {"S": result}}
     assert list(cell_names.cells_of(item)) == [(attribute, name, {"N": "2"})]

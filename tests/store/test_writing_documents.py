@@ -55,10 +55,10 @@ def pieces(size: int, piece: int) -> Iterator[bytes]:
 )
 def test_a_document_of_any_size_is_what_its_pieces_were(s3, bucket, size, piece):
     version = Documents(s3, bucket).write(*PLACE, pieces(size, piece))
-    found = s3.get_object(Bucket=bucket, Key=KEY, VersionId=version)
-    assert found["Body"].read() == b"".join(pieces(size, piece))
-    assert found["ContentType"] == "application/x-test"
-    assert ("-" in found["ETag"]) == (size > PART_BYTES)
+    result = s3.get_object(Bucket=bucket, Key=KEY, VersionId=version)
+    assert result["Body"].read() == b"".join(pieces(size, piece))
+    assert result["ContentType"] == "application/x-test"
+    assert ("-" in result["ETag"]) == (size > PART_BYTES)
 
 
 def test_what_fails_while_it_is_made_leaves_no_document_and_no_parts(s3, bucket):
@@ -74,35 +74,35 @@ def test_what_fails_while_it_is_made_leaves_no_document_and_no_parts(s3, bucket)
 
 def test_a_large_locked_document_is_asked_to_be_locked_and_its_parts_are_vouched_for(s3, bucket):
     """The emulator does not lock what comes in parts: what it is asked for is looked at."""
-    asked = {}
+    values = {}
 
     def note(model: Any, params: Any, **_: Any) -> None:
-        asked.setdefault(model.name, []).append(params)
+        values.setdefault(model.name, []).append(params)
 
     s3.meta.events.register("before-call.s3", note)
     until = datetime(2030, 1, 1, tzinfo=UTC)
     retention = Retention("COMPLIANCE", 7, lambda: until - timedelta(days=7))
     place = ("S", "open", "cuts/abc", "listings.xlsx", "application/x-test")
     Documents(s3, bucket, retention).write(*place, pieces(PART_BYTES + 1, 1_000_000))
-    (made,) = asked["CreateMultipartUpload"]
-    assert made["headers"]["x-amz-object-lock-mode"] == "COMPLIANCE"
-    assert made["headers"]["x-amz-object-lock-retain-until-date"].startswith("2030-01-01")
-    assert made["headers"]["x-amz-checksum-algorithm"] == "CRC32"
-    sums = [part["headers"]["x-amz-checksum-crc32"] for part in asked["UploadPart"]]
-    (whole,) = asked["CompleteMultipartUpload"]
+    (item,) = values["CreateMultipartUpload"]
+    assert item["headers"]["x-amz-object-lock-mode"] == "COMPLIANCE"
+    assert item["headers"]["x-amz-object-lock-retain-until-date"].startswith("2030-01-01")
+    assert item["headers"]["x-amz-checksum-algorithm"] == "CRC32"
+    sums = [part["headers"]["x-amz-checksum-crc32"] for part in values["UploadPart"]]
+    (value,) = values["CompleteMultipartUpload"]
     assert len(sums) == 2
-    assert all(each in str(whole["body"]) for each in sums)
+    assert all(candidate in str(value["body"]) for candidate in sums)
 
 
 def test_no_more_than_two_parts_are_in_memory(monkeypatch):
     monkeypatch.setattr(buckets, "PART_BYTES", 1_000)
-    held = []
+    items = []
 
     def watched() -> Iterator[bytes]:
         for number in range(100):
-            held.append(number)
+            items.append(number)
             yield b"x" * 100
 
     parts = buckets._parts(watched())
     assert next(parts) == b"x" * 1_000
-    assert len(held) == 10
+    assert len(items) == 10
