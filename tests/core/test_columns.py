@@ -17,8 +17,8 @@ from trial.render.markup import html
 from trial.render.page.tables import table as page_table
 from trial.render.tables_json import tables as tables_document
 from trial.render.workbook.tables import lay_out
-from trial.reporting import report
 from trial.reporting.methods import methods
+from trial.tables import checking
 from trial.tables.checking import warnings
 
 GROUPS = [{"label": "Bleeding", "terms": ["Epistaxis"], "broad": ["Anaemia"]}]
@@ -127,7 +127,7 @@ class TestSideBySide:
 
     def test_a_reference_by_column_cannot_name_them(self):
         with pytest.raises(Rejected) as refused:
-            report.check(parallel([{"count": {"a-severe": "enrolled"}}], SIDE_BY_SIDE))
+            checking.check_definition(parallel([{"count": {"a-severe": "enrolled"}}], SIDE_BY_SIDE))
         assert refused.value.faults[0].pointer == "/tables/0/rows/0/count/a-severe"
 
     def test_a_table_without_rows_of_events_is_warned_of(self):
@@ -156,7 +156,7 @@ class TestScope:
 
     def test_without_groups_a_scope_means_nothing_and_is_refused(self):
         with pytest.raises(Rejected) as refused:
-            report.check(parallel([{"events": {}}], self.COLUMNS))
+            checking.check_definition(parallel([{"events": {}}], self.COLUMNS))
         assert refused.value.faults[0].pointer == "/tables/0/columns/0/events/scope"
 
 
@@ -181,7 +181,7 @@ class TestArms:
     )
     def test_arms_are_known_and_several(self, column, pointer, detail):
         with pytest.raises(Rejected) as refused:
-            report.check(parallel([{"events": {}}], ({**TOTAL, **column},)))
+            checking.check_definition(parallel([{"events": {}}], ({**TOTAL, **column},)))
         (fault,) = refused.value.faults
         assert fault.pointer == f"/tables/0/columns/0{pointer}"
         assert detail in fault.detail
