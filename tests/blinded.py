@@ -135,6 +135,9 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"survival": {"time": "dose", "strata": ["by-dose"]}},
     {"incidence": {"filter": {"treatment": "drug"}}},
     {"incidence": {"filter": {}}},
+    {"incidence": {"filter": {}, "by": ["soc", "pt"], "order": "difference", "order_by": "p"}},
+    {"incidence": {"filter": {"treatment": "drug"}, "by": "pt", "occurrences": "all"}},
+    {"incidence": {"filter": {}, "by": ["group"], "occurrences": "all", "order_by": "total"}},
     {"ancova": {"measure": "age", "factors": ["region"]}},
     {},
 ]
@@ -286,7 +289,8 @@ def _studies(draw: st.DrawFn) -> Study:
     rows = draw(st.lists(st.sampled_from(ROWS), min_size=1, max_size=12))
     names = {each["id"] for each in columns}
     if {"a", "b"} <= names:
-        columns = [*columns, {"id": "p", "label": "P", "compare": ["a", "b"]}]
+        rates = draw(st.sampled_from(["ratio", "difference"]))
+        columns = [*columns, {"id": "p", "label": "P", "compare": ["a", "b"], "rates": rates}]
     of_subjects = sorted(
         each["id"] for each in columns if {"set", "events"} & each.keys() == {"set"}
     )

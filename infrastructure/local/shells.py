@@ -68,10 +68,10 @@ def _kind(plan: CompiledStudy, table: Table, row: TableRow, label: str) -> Itera
             yield from (
                 (inner + name, placeholder) for name, placeholder in _statistics(plan, table, row)
             )
-        case "terms":
-            for depth, level in enumerate(row.terms.levels if row.terms else ()):
-                label = f"{inner}{_INDENT * depth}<{LEVELS[level]}>"
-                yield label, _filled(table, row, _EVENTS)
+        case "terms" | "incidence" if row.by_term is not None:
+            counted = _EVENTS if row.terms else _SHOWN["incidence"]
+            for depth, level in enumerate(row.by_term.levels):
+                yield f"{inner}{_INDENT * depth}<{LEVELS[level]}>", _filled(table, row, counted)
         case "levels" | "worst" | "shift" as kind:
             yield label, [_compared(column, row) for column in table.columns]
             for level in _levels(plan, row, kind):
@@ -117,8 +117,11 @@ def _filled(table: Table, row: TableRow, placeholder: str) -> list[str]:
 
 
 def _compared(column: TableColumn, row: TableRow) -> str:
-    if column.compare is None or row.kind in ("not_due", "shift", "incidence", "pairs"):
+    if column.compare is None or row.kind in ("not_due", "shift", "pairs"):
         return ""
+    if row.kind == "incidence":
+        shown = {"ratio": "xx.xx (xx.xx to xx.xx) x.xxxx", "difference": "xx.x (xx.x to xx.x)"}
+        return shown.get(column.rates or "", "")
     means = row.kind in ("summary", "ancova")
     test = column.means if means else column.counts
     if test in ("anova", "fisher", "pearson") or row.kind in ("survival", "stratified"):

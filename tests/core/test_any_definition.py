@@ -46,13 +46,16 @@ WHOLE: dict[str, Any] = json.loads(
                 "by": ["group", "hlgt", "pt"], "order": "difference", "order_by": "p"}},
             {"id": "stratified", "stratified": {"count": "enrolled", "strata": ["region"]}},
             {"id": "incidence", "incidence": {"filter": {"serious": True}}},
+            {"id": "rates", "interval": {"level": 0.9}, "incidence": {
+                "filter": {}, "by": ["soc", "pt"], "occurrences": "all", "per": 10,
+                "order": "frequency", "order_by": "a"}},
             {"id": "survival", "survival": {"time": "left", "at": [10], "strata": ["group"]}},
             {"id": "ancova", "ancova": {
                 "measure": "age", "covariates": ["days"], "factors": ["site"],
                 "pool": {"site": {"set": "randomised", "minimum": 3}},
                 "scores": {"a": 0, "b": 1}}},
         ],
-        [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"]},
+        [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"], "rates": "ratio"},
          {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t",
           "interval": {"level": 0.9, "limits": "upper"}},
          {"id": "grave", "label": "Grave", "under": "Both", "set": "randomised",

@@ -120,7 +120,7 @@ def test_in_a_randomised_trial_with_models_too() -> None:
 
 @pytest.mark.parametrize("start", range(0, len(ROWS), 8))
 def test_in_every_kind_of_row_open_or_not(start: int) -> None:
-    compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
+    compared = {"id": "p", "label": "P", "compare": ["a", "b"], "rates": "ratio"}
     study = study_of(ROWS[start : start + 8], [*COLUMNS, compared])
     entries = []
     for i in range(12):

@@ -141,7 +141,8 @@ WHOLE |= {
             "scores": {"a": 1, "b": 2}}},
         {"id": "survival", "label": "Survival", "survival": {
             "time": "fall", "at": [7], "strata": ["region"]}},
-        {"id": "incidence", "label": "Incidence", "incidence": {"filter": _FILTER, "per": 100}},
+        {"id": "incidence", "label": "Incidence", "incidence": {
+            "filter": _FILTER, "per": 100, "by": ["hlt"]}},
         {"id": "cross", "label": "Cross", "cross": {"first": "sex", "second": "region"}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
@@ -236,6 +237,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     TableColumn: {
         "tables/0/columns/0": {"label": "Arm A", "set": "treated", "arm": "b", "where": "no"},
         "tables/0/columns/2": {"compare": ["b", "a"], "counts": "newcombe", "means": "welch",
+                               "rates": "ratio",
                                "interval": {"level": 0.9}},
         "tables/0/columns/3": {"under": "All", "arms": ["b", "a"], "events": {}}},
     IntervalDefinition: {"tables/0/rows/0/interval": {
@@ -276,7 +278,9 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "scores": None}},
     Pooling: {"tables/0/rows/12/ancova/pool/region": {"set": "received", "minimum": 4}},
     Survival: {"tables/0/rows/13/survival": {"time": "rise", "at": [8], "strata": []}},
-    Incidence: {"tables/0/rows/14/incidence": {"filter": {}, "per": 1}},
+    Incidence: {"tables/0/rows/14/incidence": {
+        "filter": {}, "per": 1, "by": ["soc"], "pooled": True, "order": "alphabetical",
+        "order_by": "a", "occurrences": "all"}},
     reporting.Testing: {"testing": {"alpha": 0.04, "order": [{"table": "t", "row": "count",
                                                     "column": "p"}], "looks": []}},
     reporting.Look: {"testing/looks/0": {"id": "two", "label": "Seen", "alpha": 0.02}},
@@ -340,6 +344,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     Shift: {"zero_counts"},  # seen in the table
     Cross: {"zero_counts"},
     Terms: {"chunks"},  # a matter of storing
+    Incidence: {"chunks"},
     KeyResultDefinition: {"id", "decimals", "floor", "unit", "population", "primary"},  # seen there
     FlowStage: {"id", "label", "apart"},
     FlowBox: {"id", "absent", "not_due", "zero_counts"},  # seen there

@@ -126,6 +126,15 @@ def _adjusted(_row: TableRow, column: TableColumn, inner: Sequence[str]) -> froz
     return _INTERVAL | {"n", "lsmean", "se"} if has_mean else _NOTHING
 
 
+def _rated(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    assert row.incidence is not None
+    if bool(inner) != (row.by_term is not None):
+        return _NOTHING
+    counted = "n" if row.incidence.occurrences == "first" else "events"
+    limits = _limits(row.interval_asked or IntervalDefinition())
+    return limits | _UNDATED | {counted, "years", "rate"}
+
+
 _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[str]]] = {
     "count": _counted,
     "levels": _at_levels,
@@ -139,7 +148,7 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "stratified": lambda *_: _COUNT | _OPEN,
     "ancova": _adjusted,
     "survival": _surviving,
-    "incidence": lambda *_: _INTERVAL | _UNDATED | {"n", "years", "rate"},
+    "incidence": _rated,
 }
 
 
@@ -157,6 +166,8 @@ def _compared(
         return _modelled(table, row, column, compared_columns, inner)
     if not _at_comparison(row, inner):
         return _NOTHING
+    if row.kind == "incidence":
+        return _contrasted_rates(column)
     if row.kind == "summary":
         return _P if column.means == "anova" else _of_difference(column) | _P
     return _P if row.kind in ("stratified", "survival") else _contrasted(column)
@@ -169,6 +180,8 @@ def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
         return labelled and len(inner) == (row.visits is not None)
     if row.kind == "terms":
         return bool(inner)
+    if row.kind == "incidence":
+        return bool(inner) == (row.by_term is not None)
     compares = row.kind in ("count", "events", "summary", "stratified", "survival")
     return compares and bool(inner) == (row.visits is not None)
 
@@ -176,6 +189,13 @@ def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
 def _contrasted(column: TableColumn) -> frozenset[str]:
     tested = column.counts in ("fisher", "pearson")
     return _P if tested else _of_difference(column)
+
+
+def _contrasted_rates(column: TableColumn) -> frozenset[str]:
+    if column.rates is None:
+        return _NOTHING
+    limits = _limits(column.interval or IntervalDefinition())
+    return limits | ({"rate_ratio"} | _P if column.rates == "ratio" else {"difference"})
 
 
 def _of_difference(column: TableColumn) -> frozenset[str]:

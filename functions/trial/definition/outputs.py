@@ -56,7 +56,7 @@ Statistics = list[Statistic]
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
     "set": ("arm", "arms", "where", "events"),
-    "compare": ("counts", "means", "interval"),
+    "compare": ("counts", "means", "rates", "interval"),
 }
 """The forms of a column, and what each takes beside itself."""
 
@@ -83,6 +83,7 @@ class TableColumn(Model):
     compare: Annotated[list[SubjectsColumn], Field(min_length=2)] | None = None
     counts: Literal["fisher", "pearson", "newcombe", "miettinen-nurminen"] = "fisher"
     means: Literal["anova", "t", "welch"] = "anova"
+    rates: Literal["ratio", "difference"] | None = None
     interval: IntervalDefinition | None = None
 
     @model_validator(mode="after")
@@ -98,7 +99,12 @@ class TableColumn(Model):
                 f"{', '.join(sorted(pairwise))} compares exactly two columns: `compare` names"
                 f" {len(self.compare)}"
             )
-        if self.interval is not None and not pairwise:
+        if self.compare is not None and self.rates is not None and len(self.compare) > 2:  # noqa: PLR2004 (a pair)
+            raise ValueError(
+                f"the {self.rates} of rates compares exactly two columns: `compare` names"
+                f" {len(self.compare)}"
+            )
+        if self.interval is not None and not pairwise and self.rates is None:
             raise ValueError(
                 "`interval` is of a difference: with counts newcombe or miettinen-nurminen, or with"
                 " means t or welch"
@@ -165,7 +171,7 @@ class ByTerm(Model):
     """
 
     filter: AdverseEventFilter
-    by: TermLevels = "soc-pt"
+    by: TermLevels | None = None
     pooled: bool = False
     order: TermOrder = "frequency"
     order_by: Annotated[Name, RefersTo("column")] | None = None
@@ -181,7 +187,9 @@ class ByTerm(Model):
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """The levels, the outermost first."""
+        """The levels, the outermost first; none where all terms are together."""
+        if self.by is None:
+            return ()
         return tuple(self.by.split("-")) if isinstance(self.by, str) else tuple(self.by)
 
 
@@ -192,6 +200,7 @@ class Terms(ByTerm):
     event of its reached.
     """
 
+    by: TermLevels = "soc-pt"
     minimum_percent: Annotated[Decimal, Field(ge=0, le=100)] | None = None
     worst: "Worst | None" = None
 
@@ -261,11 +270,22 @@ class Survival(Model):
     strata: list[CategoryName] = []
 
 
-class Incidence(Model):
-    """First events of a description by time at risk: subjects, patient-years, rate, interval."""
+class Incidence(ByTerm):
+    """Events of a description by time at risk: how many, patient-years, rate, interval.
 
-    filter: AdverseEventFilter
+    `occurrences` are the `first` of each subject, which ends its time at risk, or `all`. With `by`
+    there is a row a term, of the first event of that term.
+    """
+
     per: Annotated[int, Field(ge=1)] = 100
+    occurrences: Literal["first", "all"] = "first"
+
+    @model_validator(mode="after")
+    def _only_by_term(self) -> "Incidence":
+        stray = self.model_fields_set & {"pooled", "order", "order_by", "chunks"}
+        if self.by is None and stray:
+            raise ValueError(f"takes {', '.join(sorted(stray))} only beside `by`")
+        return self
 
 
 class Shift(Model):
@@ -411,6 +431,12 @@ class TableRow(Model):
         return IntervalDefinition() if self.interval else None
 
     @property
+    def by_term(self) -> ByTerm | None:
+        """What it sorts adverse events into by term; None where it does not."""
+        terms = self.terms or self.incidence
+        return terms if terms is not None and terms.levels else None
+
+    @property
     def counts_events(self) -> bool:
         """Whether it counts adverse events, so that a column can narrow which."""
         return self.kind in EVENT_ROWS
@@ -441,7 +467,7 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "stratified": (),
     "ancova": ("decimals",),
     "survival": (),
-    "incidence": (),
+    "incidence": ("interval",),
 }
 """The kinds of row, and what each takes beside itself."""
 EVENT_ROWS = ("events", "terms", "worst", "incidence")

@@ -183,6 +183,8 @@ def _row(row: TableRow, stands: _Stands, tells: ArmDependence) -> TableRow | Non
                 return None
     if row.terms is not None:
         update["terms"] = _terms(row.terms, stands)
+    if row.incidence is not None and row.by_term is not None:
+        update["incidence"] = _terms(row.incidence, stands)
     if row.column is not None:
         if row.column not in stands:
             return None

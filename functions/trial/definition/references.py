@@ -21,8 +21,9 @@ def find_row(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | 
 
 def _depth(row: TableRow) -> int:
     """Return how many names may follow a row's own; a slash within one is written `~1`."""
-    if row.terms is not None:
-        return len(row.terms.levels) + (row.terms.worst is not None)
+    if row.by_term is not None:
+        worst = row.terms.worst if row.terms else None
+        return len(row.by_term.levels) + (worst is not None)
     return (row.visits is not None) + _DEPTH.get(row.kind or "", 0)
 
 

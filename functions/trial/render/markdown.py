@@ -171,6 +171,7 @@ def _row(row: Row, columns: tuple[Column, ...]) -> str:
 _WORDS = {
     "not_due": "not yet due",
     "undated": "event not dated",
+    "rate_ratio": "rate ratio",
     "baseline": "of these the baseline",
     "first": "first only",
     "second": "second only",

@@ -13,13 +13,14 @@ from trial.subject.derivation import Derivation
 from trial.tables.compiled import CompiledColumn, CompiledStudy, CompiledTable
 from trial.tables.grid import Value
 from trial.tables.rows.crossing import CrossRow
+from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
 from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow, StratifiedRow
 from trial.tables.rows.survival import SurvivalRow
 from trial.tables.rows.terms import TermsRow
 
-_ROWS_BY_LEVEL = (LevelsRow, CrossRow, TermsRow)
+_ROWS_BY_LEVEL = (LevelsRow, CrossRow, TermsRow, IncidenceTermsRow)
 """Kinds that print one row per level, class or term, all with one denominator.
 
 A subject contributes to the kind as a whole, so the statistics of each printed row tell which of
@@ -126,8 +127,10 @@ class _SingleSubject:
 
     def in_row_denominator(
         self, table: CompiledTable, row: CompiledRow, column: int, name: str
-    ) -> bool:
-        """Return whether the subject is in the denominator that a column has in a printed row."""
+    ) -> int:
+        """Return what the subject adds to the denominator that a column has in a printed row."""
+        if isinstance(row, IncidenceTermsRow):
+            return row.days(self.contribution(table, row, column), column)
         if isinstance(row, TermsRow):
             return bool(self._head(table, column, table.columns[column]).determined)
         if isinstance(row, StratifiedRow | SurvivalRow):

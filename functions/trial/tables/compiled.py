@@ -19,13 +19,14 @@ from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
 from trial.tables.flow import CompiledFlow, compile_flow
 from trial.tables.grid import Column, Grid, Row
-from trial.tables.rows.events import EventsRow, IncidenceRow, WorstRow
+from trial.tables.rows.events import EventsRow, WorstRow
+from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members, put_cell
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow
-from trial.tables.rows.terms import TermsRow
+from trial.tables.rows.terms import TermCells
 
-EVENT_ROWS = (EventsRow, TermsRow, WorstRow, IncidenceRow)
+EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow)
 """The rows that count adverse events."""
 
 
@@ -223,10 +224,11 @@ class CompiledTable:
 
 def _order(compiled_row: CompiledRow, rows: Sequence[Row], labels: Sequence[str]) -> Iterator[str]:
     """Yield how rows that come as they occur are sorted, if there are several."""
-    if isinstance(compiled_row, TermsRow) and len(rows) > 1:
+    if isinstance(compiled_row, TermCells) and len(rows) > 1:
         order = compiled_row.order
         columns = [] if order.by is None else [labels[column] for column in order.by]
-        yield notes.terms_order(order.kind, len(compiled_row.levels), columns)
+        counted = "rates" if isinstance(compiled_row, IncidenceTermsRow) else "percentages"
+        yield notes.terms_order(order.kind, len(compiled_row.levels), columns, counted)
     if isinstance(compiled_row, LevelsRow):
         placed_levels = {*compiled_row.levels.labels, "", NOT_YET_DUE_LEVEL}
         occurring = [row for row in rows if row.groups and row.groups[-1][1] not in placed_levels]

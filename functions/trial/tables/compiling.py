@@ -34,11 +34,13 @@ from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
 from trial.statistics.inference import CONFIDENCE_95
+from trial.statistics.rates import EXACT_POISSON
 from trial.subject.derivation import Derivation
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
 from trial.tables.rows.crossing import CrossOptions, CrossRow, ShiftRow
-from trial.tables.rows.events import EventSelection, EventsRow, IncidenceRow, Severity, WorstRow
+from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstRow
+from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
 from trial.tables.rows.intervals import STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow
 from trial.tables.rows.levels import KnownLevels, LevelsRow
@@ -91,7 +93,7 @@ def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
             raise unknown(f"{path}/compare", "column of subjects", name)
     confidence = column.interval.confidence if column.interval else CONFIDENCE_95
     positions = tuple(places[name] for name in names)
-    return Comparison(positions, column.counts, column.means, confidence)
+    return Comparison(positions, column.counts, column.means, confidence, column.rates)
 
 
 def check_events_of_column(
@@ -100,7 +102,7 @@ def check_events_of_column(
     """Refuse a filter of adverse events that no row of the table has a use for."""
     rules.adverse_event_matcher(_without_scope(event_filter), path)
     by_group = any(
-        row.terms is not None and (row.terms.pooled or "group" in row.terms.levels)
+        row.by_term is not None and (row.by_term.pooled or "group" in row.by_term.levels)
         for row in table.rows
     )
     if _without_scope(event_filter) is not event_filter and not by_group:
@@ -572,8 +574,28 @@ class Compiler:
 
     def _incidence(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.incidence is not None
-        selections = self._event_selections(row.incidence.filter, f"{path}/incidence/filter")
-        yield IncidenceRow(*self._placed(row, 3), selections, row.incidence.per)
+        incidence, confidence = row.incidence, CONFIDENCE_95
+        if (asked := row.interval_asked) is not None:
+            if asked.method is not None:
+                raise refused(f"{path}/interval/method", f"of a rate is always {EXACT_POISSON}")
+            confidence = asked.confidence
+        measure = RateMeasure(incidence.occurrences == "all", incidence.per, confidence)
+        incidence_path = f"{path}/incidence"
+        if row.by_term is None:
+            selections = self._event_selections(incidence.filter, f"{incidence_path}/filter")
+            yield IncidenceRow(*self._placed(row, 3), selections, measure)
+            return
+        _, index = self._place(0)
+        yield IncidenceTermsRow(
+            row.id,
+            f"{self._table.id}#incidence{index}-",
+            index,
+            incidence.chunks,
+            row.label,
+            self._term_views(incidence, incidence_path),
+            self._term_order(incidence, incidence_path),
+            measure,
+        )
 
     def _stratified(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.stratified is not None

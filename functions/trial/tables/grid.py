@@ -47,7 +47,7 @@ class Statistic:
     nominal: bool = False
 
 
-_ESTIMATES = ("difference", "lsmean", "rate", "survival", "days", "mean")
+_ESTIMATES = ("rate_ratio", "difference", "lsmean", "rate", "survival", "days", "mean")
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,14 @@ def undated(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
+def undated_terms(label: str) -> str:
+    """State that events do not count for lack of a date; the cells give the number of subjects."""
+    return (
+        f"{isolated(label)}: events without a known date are not counted; the cells say how many"
+        " subjects that concerns."
+    )
+
+
 def baselines(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     """State for how many subjects, by column, the last value carried forward is the baseline."""
     sentence = "where no value followed the baseline, LOCF carried that forward (BOCF)."
@@ -122,7 +130,7 @@ def _not_reported(statistic: Statistic) -> Statistic:
     return replace(statistic, raw=None, text=NOT_REPORTED if statistic.text else "")
 
 
-def terms_order(kind: str, depth: int, columns: Sequence[str]) -> str:
+def terms_order(kind: str, depth: int, columns: Sequence[str], counted: str) -> str:
     """Return how terms are sorted, at one depth or within their classes; by some columns."""
     subject = "Terms are" if depth == 1 else "Classes, and terms within each, are"
     named = ", ".join(map(isolated, columns))
@@ -130,7 +138,7 @@ def terms_order(kind: str, depth: int, columns: Sequence[str]) -> str:
         return f"{subject} in alphabetical order."
     if kind == "difference":
         return (
-            f"{subject} sorted by the difference of percentages that {named} is about,"
+            f"{subject} sorted by the difference of {counted} that {named} is about,"
             " greatest first; equal ones by name."
         )
     counted = "summed over the columns" if len(columns) != 1 else f"in {named}"

@@ -63,6 +63,6 @@ def filter_of(row: TableRow) -> AdverseEventFilter | None:
 def sources_of(row: TableRow) -> list[str]:
     """Return what a row of adverse events shows beside what its filter asks: terms, and how bad."""
     worst = row.worst or (row.terms.worst if row.terms else None)
-    terms = row.terms.levels if row.terms else ()
+    terms = row.by_term.levels if row.by_term else ()
     levels = dict.fromkeys("pt" if level == "group" else level for level in terms)
     return ["subject", *levels, *([worst.field] if worst else [])]

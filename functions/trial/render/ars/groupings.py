@@ -144,15 +144,16 @@ class Factors:
 
     def _groups_of_terms(self, row: TableRow, factor: str) -> Mapping[str, Sequence[str]]:
         """Return the terms that a row counts as one; all others stand for themselves."""
-        if row.terms is None or not (factor == "group" or (factor == "pt" and row.terms.pooled)):
+        terms = row.by_term
+        if terms is None or not (factor == "group" or (factor == "pt" and terms.pooled)):
             return {}
-        scope = row.terms.filter.scope
+        scope = terms.filter.scope
         return {label: group.of_scope(scope) for label, group in self._clauses.groups.items()}
 
     def variable(self, row: TableRow, factor: str) -> Variable | None:
         """Find the variable that a row's factor is; None of a visit, which no variable shows."""
         variables = self._clauses.variables
-        if row.terms is not None and factor in row.terms.levels:
+        if row.by_term is not None and factor in row.by_term.levels:
             return self._clauses.of_row(row)["pt" if factor == "group" else factor]
         if row.levels is not None:
             return self._of_levels(row.levels)

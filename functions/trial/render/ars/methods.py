@@ -24,6 +24,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "neither": ("Pairs: neither condition holds", "X"),
     "years": ("Subject-years at risk", "X.X"),
     "rate": ("Incidence rate", "X.X"),
+    "rate_ratio": ("Ratio of the rate to that of the reference", "X.XX"),
     "days": ("Day at which the share is reached", "X"),
     "survival": ("Share without event, in percent", "X.X"),
     "mean": _ESTIMATED["mean"],

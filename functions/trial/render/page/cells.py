@@ -15,6 +15,7 @@ _LINES = (
     ("Events", ("events",), "{}"),
     ("Person-years", ("years",), "{}"),
     ("Rate", ("rate",), "{}"),
+    ("Rate ratio", ("rate_ratio",), "{}"),
     ("Mean (SD)", ("mean", "sd"), "{} ({})"),
     ("Mean", ("mean",), "{}"),
     ("LS mean (SE)", ("lsmean", "se"), "{} ({})"),

@@ -30,6 +30,7 @@ _NAMES = {
     "p": "P value",
     "p (nominal)": "P value (nominal)",
     "difference": "Difference",
+    "rate_ratio": "Rate ratio",
     "both": "Both",
     "first": "First only",
     "second": "Second only",

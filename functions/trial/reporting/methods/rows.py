@@ -12,7 +12,7 @@ from trial.statistics.contingency import CMH, CMH_GENERAL
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
 from trial.statistics.proportions import PROPORTION_INTERVALS
-from trial.statistics.rates import EXACT_POISSON
+from trial.statistics.rates import EXACT_CONDITIONAL, EXACT_POISSON, RATE_SCORE
 from trial.statistics.survival import (
     BROOKMEYER_CROWLEY,
     GREENWOOD_LOG_LOG,
@@ -35,6 +35,11 @@ MEANS = {
     "welch": "means by their difference with interval and P value of Welch's t test",
 }
 """How a column compares means."""
+RATES = {
+    "ratio": f"rates by their ratio with the {EXACT_CONDITIONAL} interval and P value",
+    "difference": f"rates by their difference with the {RATE_SCORE} interval",
+}
+"""How a column compares rates."""
 LEVELS = {
     "soc": "system organ class",
     "hlgt": "high level group term",
@@ -123,7 +128,8 @@ class Rows:
             reference, *others = (labels[compared] for compared in column.compare)
             against = f"Compares {joined(others)} with {reference}, the reference"
             level = f"; intervals: {column.interval.confidence.words}" if column.interval else ""
-            return f"{against}: {COUNTS[column.counts]}, {MEANS[column.means]}{level}."
+            rates = f", {RATES[column.rates]}" if column.rates else ""
+            return f"{against}: {COUNTS[column.counts]}, {MEANS[column.means]}{rates}{level}."
         analysis_set = self._definition.sets[str(column.set)]
         arms = {compared.id: compared.label for compared in self._definition.arms}
         of_arms = joined((arms[arm] for arm in column.arms_counted), "or")
@@ -302,16 +308,30 @@ class Rows:
             f" compared by the {LOG_RANK} test{strata}"
         )
 
-    def _incidence(self, row: TableRow, _columns: Mapping[str, str]) -> str:
-        assert row.incidence is not None
+    def _incidence(self, row: TableRow, columns: Mapping[str, str]) -> str:
+        incidence = row.incidence
+        assert incidence is not None
         window = self._definition.adverse_events.days_after_last_dose
         until = (
             "" if window is None else f", or {window} days after the last dose if that is earlier"
         )
-        return (
-            f"The first of {self._words.events(row.incidence.filter)}, by time at risk: days from"
-            " the"
-            " first dose to the first onset on or after it or, without one, to the last"
-            f" contact{until}, both counted; per {row.incidence.per} years of 365.25 days, with the"
-            f" {EXACT_POISSON} interval, 95 %"
+        confidence = (row.interval_asked or IntervalDefinition()).confidence
+        rate = (
+            f"both counted; per {incidence.per} years of 365.25 days, with the {EXACT_POISSON}"
+            f" interval, {confidence.words}"
         )
+        events = self._words.events(incidence.filter)
+        text = (
+            f"The first of {events}, by time at risk: days from the first dose to the first onset"
+            f" on or after it or, without one, to the last contact{until}, {rate}"
+        )
+        if incidence.occurrences == "all":
+            text = (
+                f"All of {events} with an onset at risk, by time at risk: days from the first dose"
+                f" to the last contact{until}, {rate}, as if events came independently"
+            )
+        parts = [text]
+        if row.by_term is not None:
+            parts.append(f"each of them by {_levels(incidence)}")
+            parts += self._sorted(incidence, columns)
+        return "; ".join(parts)

@@ -335,6 +335,7 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
         "q3",
         *(f"day-{day}" for day in row.get("at") or ()),
     ],
+    "incidence": lambda row, _: None if row.get("by") is not None else [],
     "ancova": lambda row, _: ["trend"] if row.get("scores") else [],
 }
 

@@ -22,6 +22,15 @@ from trial.statistics.proportions import (
     miettinen_nurminen,
     newcombe,
 )
+from trial.statistics.rates import (
+    EXACT_CONDITIONAL,
+    RATE_SCORE,
+    rate_difference,
+    rate_difference_interval,
+    rate_ratio,
+    rate_ratio_interval,
+    rate_ratio_test,
+)
 from trial.tables.grid import Cell, Statistic
 from trial.tables.rows.intervals import PERCENT_PLACES, limit_statistics
 from trial.tables.rows.kinds import ColumnHead, Comparison, number_statistic, p_value
@@ -30,6 +39,11 @@ type Compared = tuple[tuple[Statistic, ...], str]
 """Statistics, and the method that gave them; nothing where there is nothing to compare."""
 
 NOTHING: Compared = ((), "")
+RATIO_PLACES = 2
+"""Decimals of a ratio of rates and of its limits."""
+NOT_ESTIMABLE, NO_LIMIT = "not estimable", "no limit"
+"""In place of a ratio to a rate of 0, and of its upper limit."""
+_SIDES = {"lower": "low", "upper": "high"}
 
 
 def compare_counts(
@@ -69,6 +83,63 @@ def compare_means(
         for head in heads
         if head.comparison is not None and moments.keys() >= set(head.comparison.columns)
     )
+
+
+def compare_rates(
+    heads: Sequence[ColumnHead],
+    rates: Mapping[int, tuple[int, int]],
+    scale: Fraction,
+    places: int,
+) -> tuple[Cell, ...]:
+    """Compare columns by their events and days at risk; a difference of rates is times `scale`.
+
+    Columns that do not say how rates are compared show nothing.
+    """
+    return tuple(
+        Cell(
+            head.id,
+            *_rates(head.comparison, rates, scale, places),
+            head.comparison.confidence.label,
+        )
+        for head in heads
+        if head.comparison is not None
+        and head.comparison.rates is not None
+        and rates.keys() >= set(head.comparison.columns)
+    )
+
+
+def _rates(
+    comparison: Comparison, rates: Mapping[int, tuple[int, int]], scale: Fraction, places: int
+) -> Compared:
+    reference, compared = (rates[column] for column in comparison.columns)
+    confidence, groups = comparison.confidence, (*compared, *reference)
+    if comparison.rates == "ratio":
+        if (ratio_limits := rate_ratio_interval(*groups, confidence.two_sided)) is None:
+            return NOTHING
+        chosen = confidence.chosen(ratio_limits)
+        limits = {side: limit for side, limit in chosen.items() if limit is not None}
+        no_limit = tuple(
+            Statistic(f"ci_{_SIDES[side]}", None, NO_LIMIT)
+            for side in chosen.keys() - limits.keys()
+        )
+        estimate = rate_ratio(*groups)
+        return (
+            number_statistic("rate_ratio", estimate, RATIO_PLACES, NOT_ESTIMABLE),
+            *limit_statistics(limits, RATIO_PLACES),
+            *no_limit,
+            p_value(rate_ratio_test(*groups), "not computed"),
+        ), f"{EXACT_CONDITIONAL}, {confidence.words}"
+    gain, interval = (
+        rate_difference(*groups),
+        rate_difference_interval(*groups, confidence.two_sided),
+    )
+    if gain is None:
+        return NOTHING
+    scaled = {side: Fraction(limit) * scale for side, limit in confidence.chosen(interval).items()}
+    return (
+        number_statistic("difference", gain * scale, places),
+        *limit_statistics(scaled, places),
+    ), f"{RATE_SCORE}, {confidence.words}"
 
 
 def _counts(comparison: Comparison, table: Sequence[Sequence[int]], budget: WorkBudget) -> Compared:

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property
 
-from trial.events import dates
 from trial.rules.categories import level_text
-from trial.rules.dating import Time
 from trial.rules.matching import EventMatcher, all_true
 from trial.statistics.cells import Share, Sums
-from trial.statistics.rates import EXACT_POISSON, poisson_interval, rate
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.tables import notes
-from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.grid import Cell, Row
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.kinds import (
@@ -22,14 +18,10 @@ from trial.tables.rows.kinds import (
     Members,
     count_statistics,
     integer_statistic,
-    interval_statistics,
-    number_statistic,
     put_cell,
-    undated_statistic,
 )
 from trial.tables.rows.levels import LevelsRow
 
-DAYS_PER_YEAR = Fraction(1461, 4)
 EventCounts = Mapping[tuple[int, str], int]
 """Counts by column and statistic: subjects (`n`) and events (`e`) of those that match.
 
@@ -193,83 +185,3 @@ class WorstRow(LevelsRow):
             for column in columns if worst is not None else ():
                 if members[column]:
                     put_cell(share, self.sums, f"{self.index}.{column}={worst}", 1)
-
-
-@dataclass(frozen=True)
-class IncidenceRow(PlacedRow):
-    """First events by time at risk: from the first dose to the event, or to where risk ends.
-
-    Risk ends with the last contact, or with the study's days after the last dose.
-    """
-
-    selections: Sequence[EventSelection]
-    per: int
-
-    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count the subject's first event, its days at risk, and an event that has no date."""
-        for selection, columns in self._columns_by_selection:
-            if (risk := self._risk(derivation, selection)) is None:
-                return
-            counts = {"d": risk.days, "n": int(risk.event), "u": int(risk.undated)}
-            counts |= selection.undetermined_counts(derivation.adverse_events)
-            for column in columns:
-                for name, count in counts.items() if members[column] else ():
-                    if count:
-                        put_cell(share, self.sums, f"{self.index}.{column}.{name}", count)
-
-    @cached_property
-    def _columns_by_selection(self) -> list[tuple[EventSelection, list[int]]]:
-        return by_part(self.selections)
-
-    @staticmethod
-    def _risk(derivation: Derivation, selection: EventSelection) -> Time | None:
-        if derivation.first_dose is None or derivation.last_dose_day is None:
-            return None
-        first = dates.earliest(derivation.first_dose)
-        end, window = derivation.last_contact, derivation.rules.adverse_events.days_after_last_dose
-        if window is not None:
-            end = min(end, derivation.last_dose_day + window)
-        onsets = [
-            adverse_event.onset
-            for adverse_event in derivation.adverse_events
-            if selection.matches(adverse_event)
-        ]
-        days = (day for onset in onsets if onset and (day := onset.since(first)) is not None)
-        event = min(days, default=None)
-        if event is not None and event <= end:
-            return Time(event - first + 1, event=True)
-        undated = None in onsets
-        return Time(end - first + 1, event=False, undated=undated) if end >= first else None
-
-    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Return subjects with an event, years at risk, the rate and its exact interval."""
-        cells = sums.get(self.sums, {})
-        rate_cells, undated = [], {}
-        for i, head in enumerate(heads):
-            if head.comparison is None:
-                n, days, missed = (cells.get(f"{self.index}.{i}.{name}", 0) for name in "ndu")
-                undated[head.label] = missed
-                statistics = (*self._rate(n, days), *undated_statistic(missed))
-                rate_cells.append(Cell(head.id, statistics, f"{EXACT_POISSON}, 95 %"))
-        counts = {
-            (i, name): cells.get(f"{self.index}.{i}.{name}", 0)
-            for i in range(len(heads))
-            for name in "vw"
-        }
-        lacks = selection_notes(self.label, heads, self.selections, counts)
-        footnotes = (*notes.undated(self.label, undated), *lacks)
-        return [Row(self.id, self.label, self.level, tuple(rate_cells), notes=footnotes)]
-
-    def _rate(self, n: int, days: int) -> tuple[Statistic, ...]:
-        incidence, interval = rate(n, days), poisson_interval(n, days)
-        years = number_statistic("years", Fraction(days) / DAYS_PER_YEAR, 1)
-        if incidence is None or interval is None:
-            return integer_statistic("n", n), years
-        scale = DAYS_PER_YEAR * self.per
-        low, high = (Fraction(limit) * scale for limit in interval)
-        return (
-            integer_statistic("n", n),
-            years,
-            number_statistic("rate", incidence * scale, 1),
-            *interval_statistics((low, high), 1),
-        )

@@ -33,6 +33,7 @@ class Comparison:
     counts: str
     means: str
     confidence: Confidence = CONFIDENCE_95
+    rates: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -88,37 +88,34 @@ class TermOrder:
     kind: str
     by: Sequence[int] | None = None
 
-    def key(self, path: TermPath, counts: TermCounts, heads: Sequence[ColumnHead]) -> Any:  # noqa: ANN401 (a tuple that sorts)
-        """Return what a term is sorted by: the rank of each name in its path, and the name."""
-        parts = [path[:depth] for depth in range(1, len(path) + 1)]
-        if self.kind == "alphabetical":
-            return tuple((part[-1].casefold(), part[-1]) for part in parts)
-        return tuple((-self._rank(counts.get(part, {}), heads), part[-1]) for part in parts)
+    def sorted(
+        self, paths: Iterable[TermPath], rank: Callable[[TermPath], Fraction]
+    ) -> list[TermPath]:
+        """Sort terms, within those that they are under: the greatest rank first, then by name."""
 
-    def _rank(self, counts: EventCounts, heads: Sequence[ColumnHead]) -> Fraction:
-        if self.kind == "difference":
-            return self._difference(counts, heads)
-        subjects = (
-            n
-            for (column, statistic), n in counts.items()
-            if statistic == "n" and (self.by is None or column in self.by)
-        )
-        return Fraction(sum(subjects))
+        def key(path: TermPath) -> tuple[tuple[Any, str], ...]:
+            parts = [path[:depth] for depth in range(1, len(path) + 1)]
+            if self.kind == "alphabetical":
+                return tuple((part[-1].casefold(), part[-1]) for part in parts)
+            return tuple((-rank(part), part[-1]) for part in parts)
 
-    def _difference(self, counts: EventCounts, heads: Sequence[ColumnHead]) -> Fraction:
+        return sorted(paths, key=key)
+
+    def decided_by(self, column: int) -> bool:
+        """Return whether a column of subjects decides."""
+        return self.by is None or column in self.by
+
+    def compared(self, heads: Sequence[ColumnHead]) -> Sequence[int]:
+        """Return the two columns whose difference decides, the reference first."""
         assert self.by is not None
         comparison = heads[self.by[0]].comparison
         assert comparison is not None
-        reference, compared = (
-            proportion(counts.get((column, "n"), 0), heads[column].determined) or Fraction(0)
-            for column in comparison.columns
-        )
-        return compared - reference
+        return comparison.columns
 
 
 @dataclass(frozen=True)
-class TermsRow:
-    """Adverse events by term: subjects, and events.
+class TermCells:
+    """What rows by term have in common: how their cells are named, stored and sorted.
 
     The terms are those that occur, so no position can name their cells: the term does. A checksum
     of it spreads the cells over a fixed number of rows of sums, so that none grows without bound.
@@ -131,27 +128,8 @@ class TermsRow:
     label: str
     views: Sequence[TermView]
     order: TermOrder
-    minimum_percent: Decimal | None
-    severity: Severity | None
 
-    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count the subject once a class and once a term, and each event."""
-        for view, view_columns in self._columns_by_view:
-            if columns := [column for column in view_columns if members[column]]:
-                for path, events in view.sorted_events(derivation).items():
-                    self._put_counts(share, columns, path, self._term_counts(events))
-                lack = view.selection.undetermined_counts(derivation.adverse_events)
-                if lack:
-                    self._put_counts(share, columns, (), lack)
-
-    def _term_counts(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
-        counts = {"n": 1, "e": len(events)}
-        if self.severity and (worst := self.severity.worst(events)) is not None:
-            is_known = worst in self.severity.labels
-            counts[str(self.severity.place(worst)) if is_known else "o" if worst else "m"] = 1
-        return counts
-
-    def _put_counts(
+    def put_counts(
         self, share: Share, columns: Sequence[int], path: TermPath, counts: Mapping[str, int]
     ) -> None:
         """Add counts to the cells of a term; those without a term are of the row as a whole."""
@@ -162,7 +140,8 @@ class TermsRow:
                 put_cell(share, row, f"{self.index}.{column}.{statistic}{text}", n)
 
     @cached_property
-    def _columns_by_view(self) -> list[tuple[TermView, list[int]]]:
+    def columns_by_view(self) -> list[tuple[TermView, list[int]]]:
+        """What is counted, with the positions of the columns that count it."""
         return by_part(self.views)
 
     @property
@@ -174,36 +153,8 @@ class TermsRow:
         """Return all of its rows of sums: at worst one change touches them all."""
         return {f"{self.sums}{chunk}" for chunk in range(self.chunks)}
 
-    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Return the outermost terms in their order and, within each, those below it likewise."""
-        counts = self._counts(sums)
-        lack = counts.pop((), {})
-        paths = [path for path in counts if self._frequent(counts[path], heads)]
-        rows = [
-            row
-            for path in sorted(paths, key=lambda path: self.order.key(path, counts, heads))
-            for row in self._rows(path, counts[path], heads)
-        ]
-        selections = [view.selection for view in self.views]
-        footnotes = selection_notes(self.label, heads, selections, lack)
-        if footnotes and not rows:
-            return [Row(self.id, self.label, 0, notes=footnotes)]
-        return [
-            replace(row, notes=footnotes) if place == 0 else row for place, row in enumerate(rows)
-        ]
-
-    def subjects(self, sums: Share, heads: Sequence[ColumnHead]) -> dict[TermPath, dict[int, int]]:
-        """Read, for each term that the table shows, how many subjects each column counts."""
-        counts = self._counts(sums)
-        counts.pop((), None)
-        deepest = max(map(len, counts), default=0)
-        return {
-            path: {column: n for (column, statistic), n in term_counts.items() if statistic == "n"}
-            for path, term_counts in counts.items()
-            if len(path) == deepest and self._frequent(term_counts, heads)
-        }
-
-    def _counts(self, sums: Share) -> TermCounts:
+    def term_counts(self, sums: Share) -> TermCounts:
+        """Read the counts of all terms."""
         counts: TermCounts = {}
         for chunk in range(self.chunks):
             for cell, value in sums.get(f"{self.sums}{chunk}", {}).items():
@@ -213,6 +164,84 @@ class TermsRow:
                     path = tuple(json.loads(f"{bracket}{text}"))
                     counts.setdefault(path, {})[int(column), statistic] = value
         return counts
+
+    def term_row_id(self, path: TermPath) -> str:
+        """Return the id of a term's row."""
+        return row_id(self.id, *path)
+
+    @staticmethod
+    def with_notes(rows: Sequence[Row], footnotes: tuple[str, ...]) -> list[Row]:
+        """Return the rows, the first of them with footnotes."""
+        return [replace(row, notes=footnotes) if i == 0 else row for i, row in enumerate(rows)]
+
+
+@dataclass(frozen=True)
+class TermsRow(TermCells):
+    """Adverse events by term: subjects, and events."""
+
+    minimum_percent: Decimal | None
+    severity: Severity | None
+
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
+        """Count the subject once a class and once a term, and each event."""
+        for view, view_columns in self.columns_by_view:
+            if columns := [column for column in view_columns if members[column]]:
+                for path, events in view.sorted_events(derivation).items():
+                    self.put_counts(share, columns, path, self._term_counts(events))
+                lack = view.selection.undetermined_counts(derivation.adverse_events)
+                if lack:
+                    self.put_counts(share, columns, (), lack)
+
+    def _term_counts(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
+        counts = {"n": 1, "e": len(events)}
+        if self.severity and (worst := self.severity.worst(events)) is not None:
+            is_known = worst in self.severity.labels
+            counts[str(self.severity.place(worst)) if is_known else "o" if worst else "m"] = 1
+        return counts
+
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
+        """Return the outermost terms in their order and, within each, those below it likewise."""
+        counts = self.term_counts(sums)
+        lack = counts.pop((), {})
+        paths = [path for path in counts if self._frequent(counts[path], heads)]
+        rows = [
+            row
+            for path in self.order.sorted(
+                paths, lambda path: self._rank(counts.get(path, {}), heads)
+            )
+            for row in self._rows(path, counts[path], heads)
+        ]
+        selections = [view.selection for view in self.views]
+        footnotes = selection_notes(self.label, heads, selections, lack)
+        if footnotes and not rows:
+            return [Row(self.id, self.label, 0, notes=footnotes)]
+        return self.with_notes(rows, footnotes)
+
+    def _rank(self, term: EventCounts, heads: Sequence[ColumnHead]) -> Fraction:
+        """Return what a term is sorted by: its subjects, or the difference of its percentages."""
+        if self.order.kind != "difference":
+            subjects = (
+                n
+                for (column, name), n in term.items()
+                if name == "n" and self.order.decided_by(column)
+            )
+            return Fraction(sum(subjects))
+        reference, compared = (
+            proportion(term.get((column, "n"), 0), heads[column].determined) or Fraction(0)
+            for column in self.order.compared(heads)
+        )
+        return compared - reference
+
+    def subjects(self, sums: Share, heads: Sequence[ColumnHead]) -> dict[TermPath, dict[int, int]]:
+        """Read, for each term that the table shows, how many subjects each column counts."""
+        counts = self.term_counts(sums)
+        counts.pop((), None)
+        deepest = max(map(len, counts), default=0)
+        return {
+            path: {column: n for (column, statistic), n in term_counts.items() if statistic == "n"}
+            for path, term_counts in counts.items()
+            if len(path) == deepest and self._frequent(term_counts, heads)
+        }
 
     def _frequent(self, term_counts: EventCounts, heads: Sequence[ColumnHead]) -> bool:
         if self.minimum_percent is None:
@@ -228,9 +257,9 @@ class TermsRow:
         """The names that rows of severity have after that of their term."""
         return (*self.severity.labels, OTHER_LEVEL, "") if self.severity else ()
 
-    def _term_row_id(self, path: TermPath) -> str:
+    def term_row_id(self, path: TermPath) -> str:
         """Return the id of a term's row, different from that of a level with the term's name."""
-        row = row_id(self.id, *path)
+        row = super().term_row_id(path)
         if len(path) == 1 or path[-1] not in self._level_names:
             return row
         above, _, last = row.rpartition("/")
@@ -239,7 +268,7 @@ class TermsRow:
     def _rows(
         self, path: TermPath, term_counts: EventCounts, heads: Sequence[ColumnHead]
     ) -> Iterator[Row]:
-        row, level = self._term_row_id(path), len(path) - 1
+        row, level = self.term_row_id(path), len(path) - 1
         groups = tuple(zip(self.levels, path, strict=False))
         yield Row(row, path[-1], level, event_cells(heads, term_counts), groups)
         for statistic, value, label in self._severity_levels(term_counts):
