@@ -5,15 +5,17 @@ is what lets bytes leave before the member is complete. Nothing is kept in a fil
 Every member carries the same stamp, and the properties the report's own date: there is no clock.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from io import BytesIO
 from posixpath import dirname, relpath
 from typing import IO, Any
+from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from openpyxl import Workbook
+from openpyxl.compat import safe_string
 from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
 from openpyxl.packaging.extended import ExtendedProperties
 from openpyxl.packaging.relationship import RelationshipList
@@ -131,7 +133,38 @@ def _xml(tree: Any) -> bytes:
     return bytes(tostring(tree))
 
 
-class _HeadWriter(WorksheetWriter):
+class _SheetWriter(WorksheetWriter):
+    """Writes rows as text: openpyxl makes three elements of a cell, for the same bytes."""
+
+    ws: Any
+
+    def write_row(self, xf: Any, row: Iterable[Any], row_idx: int) -> None:
+        """Write a row of cells that hold a text, a number or a style alone."""
+        attributes = {"r": f"{row_idx}"} | dict(self.ws.row_dimensions.get(row_idx, {}))
+        cells = "".join(_cell(cell) for cell in row if cell.value is not None or cell.has_style)
+        xf._file(f"<row{_attributes(attributes)}>{cells}</row>")
+
+
+def _cell(cell: Any) -> str:
+    if cell.hyperlink:
+        cell.parent._hyperlinks.append(cell.hyperlink)
+    value, style = cell.value, f' s="{cell.style_id}"' if cell.has_style else ""
+    opened = f'<c r="{cell.coordinate}"{style} t="'
+    if cell.data_type != "s":
+        assert cell.data_type == "n", "a text or a number"
+        return f'{opened}n" />' if value is None else f'{opened}n"><v>{safe_string(value)}</v></c>'
+    if value == "":
+        return f'{opened}inlineStr" />'
+    stripped = value.strip()
+    space = ' xml:space="preserve"' if stripped and stripped != value else ""
+    return f'{opened}inlineStr"><is><t{space}>{escape(value)}</t></is></c>'
+
+
+def _attributes(attributes: dict[str, str]) -> str:
+    return "".join(f' {name}="{value}"' for name, value in attributes.items())
+
+
+class _HeadWriter(_SheetWriter):
     """Writes a sheet whose rows come from elsewhere: how many there will be is not known."""
 
     def write_dimensions(self) -> None:
@@ -162,7 +195,7 @@ class _Writer(ExcelWriter):
         if ws.title not in self._streamed:
             ws._drawing = SpreadsheetDrawing()
             ws._drawing.charts = ws._charts
-            writer: Any = WorksheetWriter(ws, BytesIO())
+            writer: Any = _SheetWriter(ws, BytesIO())
             self._members.writestr(ws.path[1:], _written(writer))
             ws._rels = writer._rels
         self.manifest.append(ws)

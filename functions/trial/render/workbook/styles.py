@@ -1,10 +1,13 @@
 """The styles of the workbook: one face, black on white, a grey head between two rules."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from typing import Any
 
 from openpyxl import Workbook
 from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
+from openpyxl.styles.cell_style import StyleArray
 from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -68,10 +71,10 @@ def fill(
     target: Worksheet, widths: Sequence[int], rows: Iterable[Sequence[CellValue]], first: int = 1
 ) -> int:
     """Write rows from the first on, as high as their texts need; return the next row's number."""
-    number = first - 1
+    number, dressed = first - 1, _Dressed()
     for number, row in enumerate(rows, first):
         for column, item in enumerate(row, 1):
-            write(target.cell(number, column), item)
+            write(target.cell(number, column), item, dressed)
         if height := _row_height(row, widths):
             target.row_dimensions[number].height = height
     return number + 1
@@ -95,14 +98,27 @@ def height(lines: int) -> float | None:
     return min(lines * _LINE_HEIGHT + _LINE_GAP, _HIGHEST) if lines > 1 else None
 
 
-def write(cell: Cell | MergedCell, item: CellValue) -> None:
+class _Dressed(dict[tuple[str, str, int, bool], StyleArray]):
+    """A sheet's styles by what decides them: openpyxl looks up each part of each cell's style."""
+
+    def dress(self, cell: Any, item: CellValue) -> None:  # noqa: ANN401 - its stubs know no style
+        """Give a cell the style of an item, as it was given to an earlier one of its kind."""
+        key = item.style, item.number, item.indent, _looks_like_formula(item)
+        if key in self:
+            cell._style = copy(self[key])
+            return
+        dress(cell, item)
+        self[key] = cell._style
+
+
+def write(cell: Cell | MergedCell, item: CellValue, dressed: _Dressed) -> None:
     """Put an item into a cell: a text as text, whatever it begins with."""
     if not isinstance(item.value, str):
         cell.value = item.value
     elif item.value:
         cell.value = storable(item.value)
         cell.data_type = "s"  # openpyxl would make a formula of "=", an error of "#N/A"
-    dress(cell, item)
+    dressed.dress(cell, item)
     if item.link:
         target = item.link.replace("'", "''")
         cell.hyperlink = Hyperlink(ref=cell.coordinate, location=f"'{target}'!A1")
@@ -115,5 +131,9 @@ def dress(cell: Cell | MergedCell, item: CellValue) -> None:
         cell.number_format = item.number
     if item.indent:
         cell.alignment = Alignment("left", "top", wrap_text=True, indent=item.indent)
-    if isinstance(item.value, str) and item.value.startswith(FORMULA_LIKE):
+    if _looks_like_formula(item):
         cell.quotePrefix = True  # it stays text even when somebody edits the cell
+
+
+def _looks_like_formula(item: CellValue) -> bool:
+    return isinstance(item.value, str) and item.value.startswith(FORMULA_LIKE)
