@@ -165,6 +165,7 @@ class Backfill:
             self.definitions.replan(plan.study, current, current.activate(self.now()))
             return True
         own_name = generation_of(current.digest, self.definitions.version)
+        # A clock decides here only how long the old sums are kept, never whether any is right.
         until = stamp_text(self.now() - OVERLAP)
         others = [
             name
@@ -190,6 +191,8 @@ class Backfill:
             if not header.is_stale:
                 return True
             self.replace_shares(shard, self._stale_share(shard.study))
+            # Set, not added to: a share that the pass completed may have reconciled its own mark.
+            # A mark left since the header was read makes the condition fail.
             reconciled = self.table.update(
                 shard.header_key,
                 f"SET {RECONCILED_MARKS} = :marks",
@@ -240,6 +243,7 @@ class Backfill:
             change = shard.sums(self._move(shard, row, share).delta)
             total = merged(changes, change)
             size += _row_bytes(row)
+            # Many subjects share a transaction: most touch the same rows, each billed once for all.
             if packed and not _fits(len(packed) + 1, self.place(shard, total), size):
                 self._write(shard, packed, correction)
                 packed, size = {}, _row_bytes(row)
@@ -316,6 +320,7 @@ class Backfill:
     def _fitting_move(self, shard: FencedShard, row: SubjectRow, share: Share) -> ShareMove:
         """Return as much of that as a transaction holds."""
         move, max_rows = self._move(shard, row, share), TRANSACTION_ACTIONS - 2
+        # Half as many rows each time: how far a full row is spread shows only once it is placed.
         while max_rows and not _fits(1, self.place(shard, shard.sums(move.delta)), _row_bytes(row)):
             move, max_rows = self._move(shard, row, share, max_rows), max_rows // 2
         return move

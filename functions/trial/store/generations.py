@@ -96,6 +96,7 @@ class Current:
             name: replace(self.generations[name], since=stamp_text(now), live=False)
             for name in names
         }
+        # They are kept, for a reader by the old plan may still find their sums.
         return replace(self, generations={**self.generations, **dormant})
 
     def amend(self, backfilling: str, version: int, now: datetime) -> "Current":
@@ -297,6 +298,7 @@ def _headers(
 
 
 def _new_headers(table: Table, study: Study, current: Current) -> Iterator[Action]:
+    # No condition: CURRENT is written in the same transaction, on condition of what it was.
     for header_key, _ in _headers(study.id, current.live, study.definition.shards):
         yield table.put(key(header_key) | {COMMITS: number(0), FENCE: number(current.plan_number)})
 

@@ -131,6 +131,7 @@ def read_row(table: Table, row_key: keys.Key) -> SubjectRow | None:
     item = table.get(row_key)
     if item is None:
         return None
+    # A query instead of a read by key: one request, however many pages, and few subjects have any.
     pages = table.query(row_key[0], keys.page_prefix(row_key)) if _page_numbers(item) else ()
     return _assemble(item, pages)
 
@@ -212,6 +213,7 @@ def _read_pages(item: Item, pages: Mapping[int, Item]) -> Pages:
     # Others are of another version of the subject: not yet named by this row, or no more.
     if not pages.keys() >= set(numbers):
         raise PagesReplaced("the subject is being written to")
+    # In the order of their numbers: of a record on several pages the last is the one that counts.
     subject = subjects.decode(subject, *(_body(pages[number]) for number in numbers))
     return Pages(numbers, subject, int(item["paged"]["N"]))
 

@@ -11,6 +11,7 @@ from trial.statistics.cells import Cells, Share
 from trial.store.encoding.deflate import deflate, inflate
 from trial.store.encoding.dictionary import SHARES_1
 
+# Separators are control characters, which names of cells hardly ever hold: few need escaping.
 _ROW, _CELL, _VALUE, _MOMENTS = "\n", "\t", "\f", "\v"
 _SPECIAL = re.compile(r"[\\\n\t\f\v]")
 _ESCAPED = re.compile(r"\\(.)")
@@ -31,6 +32,7 @@ def encode_share(share: Share, version: int, before: Share | None = None) -> byt
     `before`, as it was read: of the rows that are as they were, the text is kept.
     """
     cells_before = before or {}
+    # Sorted, so that equal shares are equal bytes in whatever order their events came.
     rows = (_row_text(row, share[row], cells_before.get(row)) for row in sorted(share))
     return deflate(_ROW.join([str(version), *rows]), SHARES_1)
 
@@ -48,18 +50,22 @@ def decode_share(body: bytes) -> tuple[Share, int]:
     share: Share = {}
     for row in rows:
         name, *cells = row.split(_CELL)
+        # The text is kept beside the cells and not in a table by row: it cannot outlive them.
         read = share[_unescaped(name)] = _read_cells(cells)
         read.text = row
     return share, int(version)
 
 
 def _cells(cells: Cells) -> Iterator[str]:
-    received_times = {
+    # One subject's moments are nearly always those of one value, of which n is 1 and the sum of
+    # squares x * x. Where a subject gives several values to one cell they are written in full.
+    one_value = {
         name[:-2] for name in cells if name.endswith(".q") and _is_moments(cells, name[:-2])
     }
     for name in sorted(cells):
         stem, end = name[:-2], name[-2:]
-        if stem not in received_times or end not in {".n", ".s", ".q"}:
+        if stem not in one_value or end not in {".n", ".s", ".q"}:
+            # Most cells of a share are counts of 1: no value means that.
             value = "" if cells[name] == 1 else f"{_VALUE}{cells[name]}"
             yield f"{_escaped(name)}{value}"
         elif end == ".s":
@@ -87,6 +93,7 @@ def _read_cells(texts: list[str]) -> _CellsRead:
 
 
 def _escaped(name: str) -> str:
+    # Separators are not printable, so this look spares nearly every name the expression.
     if name.isprintable() and "\\" not in name:
         return name
     return _SPECIAL.sub(lambda match: _ESCAPES[match[0]], name)

@@ -120,6 +120,7 @@ def encode(subject: Subject) -> bytes:
         if text is None:
             group_records = [record for record, _ in members]
             text, group_digests = _encode_group(shape, group_records, subject.digests)
+        # Digests are random: among the text they would only break its repetitions for deflate.
         texts.append(text)
         digests += group_digests
     return deflate(f"[{','.join(texts)}]", RECORDS_1) + digests
@@ -137,6 +138,7 @@ def _encode_group(
     shape: _Shape, records: list[Record], digests: Mapping[Key, Mapping[int, bytes]]
 ) -> tuple[str, bytes]:
     """Write a group anew, and the digests that are stored of it."""
+    # By id and not by arrival: the same records are the same bytes in whatever order they came.
     records.sort(key=attrgetter("record"))
     kind, plain, _ = shape
     ids = [record.record for record in records]
@@ -155,6 +157,8 @@ def decode(older: Subject, *bodies: bytes) -> Subject:
     for body in bodies:
         for key, record, digests in _decode_records(body):
             records[key] = record
+            # A later body holds only the digests that are new; those of older revisions stay known,
+            # or a late repeat of one of them would look like another content of its revision.
             before = all_digests.get(key)
             all_digests[key] = {**before, **digests} if before is not None else digests
     return Subject(older.id, records, all_digests)
@@ -190,6 +194,7 @@ def _decode_records(body: bytes) -> Iterator[tuple[Key, Record, Mapping[int, byt
 def _groups(text: str) -> Iterator[tuple[list[Any], str]]:
     """Return each group's value, and its text as `encode` wrote it."""
     start = 1
+    # Parsed group by group, for a group's own text is what `encode` writes again.
     while start < len(text) - 1:
         value, end = _READER.raw_decode(text, start)
         yield value, text[start:end]
@@ -226,6 +231,7 @@ def _column(values: list[Any]) -> Any:  # noqa: ANN401 (JSON)
     Only values of one type are put together. Equal decimals must also be written equally: 1.0 and
     1.00 are equal, and must be read back as they were.
     """
+    # Types are compared, not values: True equals 1, and would be read back as it.
     first = values[0]
     kinds = set(map(type, values))
     if len(values) == 1 or len(kinds) > 1:
