@@ -23,7 +23,9 @@ WHOLE: dict[str, Any] = json.loads(
         [
             {"id": "count", "count": "enrolled", "where": {"any": ["treated", "enrolled"]},
              "interval": {"method": "wilson", "level": 0.9, "limits": "lower"}},
-            {"id": "by-column", "count": {"a": "enrolled", "b": {"none": ["treated"]}}},
+            {"id": "by-column", "count": {"a": "enrolled", "b": {"none": ["treated"]}},
+             "denominator": {"set": "treated"}},
+            {"id": "assessed", "count": "day14-responder", "denominator": "assessed"},
             {"id": "levels", "levels": {"characteristic": "group"}, "interval": True},
             {"id": "classes", "levels": {"recorded": "conmed.recorded", "field": "atc2",
                                          "where": {"concomitant": True}}},

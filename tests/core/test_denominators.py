@@ -347,3 +347,73 @@ def test_the_tiny_study_tells_who_waits():
     assert TINY["tables"][0]["rows"][0]["count"] == {"total": "day14-responder"}
     grid = builders.tables_of(tiny(), [enrolment(), dose(), contact(9)])["one"]
     assert printed(grid, "responders") == {"n": "0", "N": "0", "percent": "", "not_due": "1"}
+
+
+class TestOfTheAssessedAndOfASet:
+    COUNT: ClassVar[dict[str, Any]] = {
+        "count": {"all": ["week5-below-50", {"measure": "age", "at_least": 18}]}
+    }
+
+    @staticmethod
+    def people() -> list[Any]:
+        """Three: below 50 copies, above, and without a result though it is due; two are dosed."""
+        entries = []
+        for name, copies in (("S-1", 20), ("S-2", 500), ("S-3", None)):
+            entries += [enrolment(subject=name, age=40), disposition(60, "completed", name)]
+            entries += [] if copies is None else [viral_load(35, copies, subject=name)]
+        return [*entries, dose(7, subject="S-1"), dose(7, subject="S-3")]
+
+    def size(self, row: dict[str, Any]) -> tuple[Any, Any, list[str]]:
+        columns = [{"id": "total", "label": "Total", "set": "enrolled"}]
+        grid = table_of(self.people(), row, columns=columns)
+        cell = next(cell for row in grid.rows for cell in row.cells if cell.statistics)
+        return (
+            cell.get("n").raw,
+            cell.get("N").raw,
+            [note for note in grid.footnotes if "perc" in note],
+        )
+
+    def test_of_the_assessed_every_measure_has_a_value(self):
+        n, size, footnotes = self.size(self.COUNT | {"denominator": "assessed"})
+        assert (n, size) == (1, 2)
+        assert footnotes == ["Row: percentages are of those assessed."]
+        assert self.size(self.COUNT)[:2] == (1, 3)  # a missing result is a failure
+
+    def test_of_a_set_are_the_subjects_of_the_column_in_it(self):
+        n, size, footnotes = self.size(self.COUNT | {"denominator": {"set": "treated"}})
+        assert (n, size) == (1, 2)
+        assert footnotes == ["Row: percentages are of those in the set Treated."]
+
+    def test_levels_of_records_are_of_those_who_have_such_a_record(self):
+        row = {"levels": {"recorded": "dose.administered", "field": "unit"}}
+        assert self.size(row | {"denominator": "assessed"})[:2] == (2, 2)
+        assert self.size(row)[:2] == (2, 3)
+
+    def test_a_condition_without_a_measure_has_nobody_assessed(self):
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(parallel([{"count": "treated", "denominator": "assessed"}]))
+        (fault,) = refused.value.faults
+        assert fault.pointer == "/tables/0/rows/0/denominator"
+        assert fault.detail.startswith("the condition has no measure")
+
+    def test_a_condition_that_is_called_assessed_means_itself(self):
+        conditions = {"assessed": {"recorded": "dose.administered"}}
+        columns = [{"id": "total", "label": "Total", "set": "enrolled"}]
+        row = {"count": "treated", "denominator": "assessed"}
+        grid = table_of(self.people(), row, columns=columns, conditions=conditions)
+        assert raws(grid, "row", "N") == {"total": 2}
+
+    def test_a_set_that_is_not_there_is_refused(self):
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(
+                parallel([{"count": "treated", "denominator": {"set": "tretaed"}}])
+            )
+        assert refused.value.faults[0].pointer == "/tables/0/rows/0/denominator/set"
+
+    def test_it_may_differ_by_column(self):
+        row = {
+            "count": {"a": "week5-below-50", "b": {"measure": "age", "at_least": 18}},
+            "denominator": "assessed",
+        }
+        entries = [*self.people(), *(randomised("ab"[i % 2], f"S-{i + 1}") for i in range(3))]
+        assert raws(table_of(entries, row), "row", "N") == {"a": 1, "b": 1}

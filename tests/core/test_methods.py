@@ -44,6 +44,7 @@ from trial.definition.outputs import (
     Levels,
     ListingDefinition,
     Pooling,
+    SetDenominator,
     Shift,
     Statistic,
     Stratified,
@@ -118,7 +119,8 @@ WHOLE |= {
     ], "rows": [
         {"id": "count", "label": "Count", "count": {"a": "bounded"}, "where": "seen",
          "interval": {"method": "wald"}},
-        {"id": "visits", "label": "Visits", "count": _RATE, "visits": ["day-7"]},
+        {"id": "visits", "label": "Visits", "count": _RATE, "visits": ["day-7"],
+         "denominator": {"set": "treated"}},
         {"id": "levels", "label": "Levels", "levels": {
             "recorded": "death.reported", "where": {"related": "True"}, "field": "cause",
             "values": [{"value": "x", "label": "X"}]}},
@@ -244,7 +246,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "method": "wilson", "level": 0.9, "limits": "lower"}},
     TableRow: {
         "tables/0/rows/0": {"label": "Number", "count": "no", "where": "early",
-                            "interval": False, "denominator": "column"},
+                            "interval": False, "denominator": "assessed"},
         "tables/0/rows/1": {"visits": "all"},
         "tables/0/rows/2": {"levels": {"characteristic": "sex"}},
         "tables/0/rows/4": {"summary": "age"},
@@ -259,6 +261,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/13": {"survival": {"time": "fall"}},
         "tables/0/rows/14": {"incidence": {"filter": {}}},
         "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}}},
+    SetDenominator: {"tables/0/rows/1/denominator": {"set": "received"}},
     Levels: {
         "tables/0/rows/2/levels": {"recorded": "visit.missed", "where": {}, "field": "date",
                                    "values": []},

@@ -233,7 +233,8 @@ def rows(draw: st.DrawFn) -> Json:  # noqa: PLR0911 (a kind each)
                                  "pairs", "stratified", "shift", "cross",
                                  "levels-by-visit", "shift-by-visit"]))  # fmt: skip
     of = draw(st.sampled_from([{}, {}, {"denominator": "column"}, {"denominator": "determined"},
-                               {"denominator": "c1"}]))  # fmt: skip
+                               {"denominator": "c1"},
+                               {"denominator": {"set": "dosed"}}]))  # fmt: skip
     match kind:
         case "count":
             where = {"where": draw(REFS)} if draw(st.booleans()) else {}
@@ -242,6 +243,7 @@ def rows(draw: st.DrawFn) -> Json:  # noqa: PLR0911 (a kind each)
         case "visits":
             return {"count": draw(VISIT), "visits": ["v1", "v2"]} | of
         case "levels":
+            of = draw(st.sampled_from([of, {"denominator": "assessed"}]))
             return {"levels": {"characteristic": draw(st.sampled_from(sorted(LEVELS)))}} | of
         case "pairs":
             return {"pairs": [draw(REFS), draw(REFS)], "column": "total"}
@@ -277,6 +279,7 @@ def options(draw: st.DrawFn, *factors: str) -> Json:
     return given
 
 
+DOSED = {"recorded": "dose.administered"}
 COLUMNS: Sequence[Json] = (
     {"id": "total", "label": "Total", "set": "enrolled"},
     {"id": "a", "label": "A", "set": "enrolled", "arm": "a"},
@@ -312,7 +315,8 @@ def study_of(made: Json) -> Study:
             "measures": MEASURES,
             "classes": CLASSES,
             "conditions": made["conditions"] | {"all": {"recorded": "subject.enrolled"}},
-            "sets": {"enrolled": {"label": "Enrolled", "condition": "all"}},
+            "sets": {"enrolled": {"label": "Enrolled", "condition": "all"},
+                     "dosed": {"label": "Dosed", "condition": DOSED}},
             "tables": [table | {"columns": made["columns"], "rows": made["rows"]}],
             "key_results": [], "listings": [],
             "flow": {"title": "F", "stages": [{"id": "s", "label": "S", "box":
@@ -357,7 +361,7 @@ class Recount:
         """Count the yeses of those of whom the answer is known, and who waits or is missing."""
         wanted = row.get("denominator", "determined")
         if wanted not in ("determined", "column"):
-            of = [each for each in of if answer(each, wanted, self.named)[0]]
+            of = [each for each in of if self.based(each, wanted)]
         answers = [answer(each, {"all": parts}, self.named) for each in of]
         n = sum(truth is True for truth, _ in answers)
         waiting = sum(truth is None and waits for truth, waits in answers)
@@ -402,12 +406,19 @@ class Recount:
             )
         return None
 
+    def based(self, who: Person, wanted: Any) -> bool:
+        """Say whether a subject is in a denominator that a row names."""
+        return bool(answer(who, DOSED if "set" in wanted else wanted, self.named)[0])
+
     def at_levels(self, row: Json, id_: str, placed: Any, name: str) -> None:
         wanted = row.get("denominator", "determined")
         tallies: dict[str, tuple[Counter[str], int]] = {}
         for column, of, where in self.columns():
-            if wanted not in ("determined", "column"):
-                of = [each for each in of if answer(each, wanted, self.named)[0]]  # noqa: PLW2901
+            if wanted == "assessed" and name in CLASSES:
+                measure = str(CLASSES[name]["measure"])
+                of = [each for each in of if measured(each, measure)[0] is not None]  # noqa: PLW2901
+            elif wanted not in ("determined", "column", "assessed"):
+                of = [each for each in of if self.based(each, wanted)]  # noqa: PLW2901
             shown, known = self.shown(of, where)
             tally = Counter(_placed(*placed(each)) for each in shown)
             left = 0 if wanted == "column" else tally["(not yet due)"] + tally[""]

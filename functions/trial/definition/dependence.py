@@ -15,7 +15,7 @@ from trial.definition.conditions import (
 )
 from trial.definition.design import ARM
 from trial.definition.exposure import DURATION, Exposure
-from trial.definition.outputs import Levels, TableRow
+from trial.definition.outputs import Levels, SetDenominator, TableRow
 from trial.events import blinding
 
 
@@ -128,6 +128,7 @@ class ArmDependence:
         conditions = (row.where, row.count, row.denominator, row.not_due, *(row.pairs or ()))
         return (
             any(self.condition(ref) for ref in conditions if isinstance(ref, str | Condition))
+            or (isinstance(row.denominator, SetDenominator) and self.set(row.denominator.set))
             or (isinstance(row.summary, str | Measure) and self.measure(row.summary))
             or any(
                 self.events(part if isinstance(part, AdverseEventFilter) else part.filter)

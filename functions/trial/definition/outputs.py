@@ -359,10 +359,27 @@ Refs = Annotated[ConditionName | Condition | _Refs, _by_shape(Condition, _Refs)]
 """A condition for all columns, or one by column."""
 Measures = Annotated[MeasureName | Measure | _Measures, _by_shape(Measure, _Measures)]
 """A measure for all columns, or one by column."""
+
+
+class SetDenominator(Model):
+    """The subjects of the column that are in another analysis set."""
+
+    set: SetName
+
+
+def _read_denominator(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
+    """Read an object as the one form that its shape shows."""
+    if not isinstance(value, dict):
+        return handler(value)
+    return (SetDenominator if "set" in value else Condition).model_validate(value)
+
+
 Denominator = Annotated[
-    Literal["determined", "column"] | ConditionName | Condition, inline_model(Condition)
+    Literal["determined", "column", "assessed"] | ConditionName | Condition | SetDenominator,
+    WrapValidator(_read_denominator),
 ]
-"""What percentages are of: those with a known answer, the whole column, or those of a condition."""
+"""What percentages are of: those with a known answer, the whole column, the assessed, those of a
+condition or of another set."""
 _BY_COLUMN: Mapping[str, type[Model]] = {
     "count": Condition,
     "not_due": Condition,
@@ -378,8 +395,9 @@ class TableRow(Model):
     of the data, to which a mean adds one and an SD two; or those of each statistic.
 
     `denominator` is what percentages are of: those for whom it is known (`determined`, as always
-    unless it is given), all of the `column`, or those of whom a condition is true. `interval` is
-    that of a percentage or of a mean: method, level and limits, or `true` for the usual one.
+    unless it is given), all of the `column`, the `assessed` (of whom every measure concerned has a
+    value), those of whom a condition is true or who are in another set. `interval` is that of a
+    percentage or of a mean: method, level and limits, or `true` for the usual one.
     """
 
     id: Name

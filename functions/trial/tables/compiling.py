@@ -12,11 +12,13 @@ from math import prod
 from typing import Any
 
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Scope
+from trial.definition.denominators import denominator_condition, means_assessed
 from trial.definition.design import Visit
 from trial.definition.outputs import (
     DENOMINATORS,
     ByTerm,
     Levels,
+    SetDenominator,
     Table,
     TableColumn,
     TableRow,
@@ -268,7 +270,6 @@ class Compiler:
         for i, column in enumerate(self._table.columns):
             if column.where is not None:
                 self._rules.condition(column.where, f"{self._path}/columns/{i}/where")
-        base = self._own_denominator(row, path, visit)
 
         def with_visit(ref: Ref, ref_path: str) -> Ref:
             filled = _at_visit(ref, visit.id, ref_path) if visit else ref
@@ -276,8 +277,11 @@ class Compiler:
             return filled
 
         refs = self._by_column(refs_of_columns, with_visit, f"{path}/{name}")
+        bases = [
+            None if ref is None else self._own_denominator(row, path, visit, ref) for ref in refs
+        ]
         return [
-            self._condition_count(i, parts, row, base, f"{path}/{name}")
+            self._condition_count(i, parts, row, bases[i], f"{path}/{name}")
             for i, (column, ref) in enumerate(zip(self._table.columns, refs, strict=True))
             if (parts := [part for part in (column.where, row.where, ref) if part is not None])
             and ref is not None
@@ -326,26 +330,39 @@ class Compiler:
         )
 
     def _own_denominator(
-        self, row: TableRow, path: str, visit: Visit | None = None
+        self,
+        row: TableRow,
+        path: str,
+        visit: Visit | None = None,
+        counted: Ref | None = None,
     ) -> "_KeyedDenominator | None":
-        """Return the denominator that a row names itself; None where it is a word of the language.
+        """Return the denominator that a row names itself, for the condition that a column counts.
 
-        A condition of that name could not be told from the word, so it is refused.
+        None where it is those determined or the column. A condition of such a name could not be
+        told from the word, so it is refused.
         """
-        denominator_path, ref = f"{path}/denominator", row.denominator
-        if ref in (*DENOMINATORS, None):
-            if ref in self._study.definition.conditions:
-                raise refused(
-                    denominator_path,
-                    f"is a reserved word here: rename the condition {ref}",
-                )
+        denominator_path, named = f"{path}/denominator", row.denominator
+        definition = self._study.definition
+        if named in DENOMINATORS and named in definition.conditions:
+            detail = f"is a reserved word here: rename the condition {named}"
+            raise refused(denominator_path, detail)
+        if isinstance(named, SetDenominator) and named.set not in definition.sets:
+            raise unknown(f"{denominator_path}/set", "analysis set", named.set)
+        ref = denominator_condition(definition, row, counted)
+        if ref is None:
+            if counted is not None and means_assessed(definition, row):
+                raise refused(denominator_path, _NOBODY_ASSESSED)
             return None
-        assert ref is not None
         if visit is not None and isinstance(ref, Condition):
             ref = ref.at_visit(visit.id)
         test = self._rules.condition(ref, denominator_path)
         key = ref if isinstance(ref, str) else canonical(ref.model_dump(exclude_unset=True))
-        return _KeyedDenominator(OwnDenominator(test, key), key)
+        words = ""
+        if isinstance(named, SetDenominator):
+            words = f"those in the set {definition.sets[named.set].label}"
+        elif means_assessed(definition, row):
+            words = "those assessed"
+        return _KeyedDenominator(OwnDenominator(test, key, words), key)
 
     def _where(self, row: TableRow, path: str) -> Test | None:
         return self._rules.condition(row.where, f"{path}/where") if row.where else None
@@ -389,6 +406,8 @@ class Compiler:
                 category = self._study.definition.at_visit(levels.characteristic, visit.id)
                 levels = levels.model_copy(update={"characteristic": category})
             find = level_finder(self._rules, levels, f"{path}/levels")
+            at_visit = row.model_copy(update={"levels": levels})
+            base = self._own_denominator(at_visit, path, visit)
             levels_in_order = self._known_levels(levels)
             sums, index = self._place((len(levels_in_order.labels) or 8) * len(self._table.columns))
             yield LevelsRow(
@@ -400,7 +419,7 @@ class Compiler:
                 find,
                 levels_in_order,
                 one_level_each=levels.characteristic is not None,
-                base=base.base if (base := self._own_denominator(row, path, visit)) else None,
+                base=base.base if base else None,
                 whole_column=row.denominator == "column",
                 interval=self._interval(row, path),
                 groups=(("visit", visit.id),) if visit else (),
@@ -851,6 +870,7 @@ class Compiler:
         return row.decimals
 
 
+_NOBODY_ASSESSED = "the condition has no measure: nothing says who is assessed; name a condition"
 _SAME_CLASSES_AT_EVERY_VISIT = (
     "is the same at every visit: write classes in place, of a measure without `at`"
 )

@@ -200,7 +200,8 @@ def optional_fields_notes(
 def denominator(label: str, base: OwnDenominator | None, *, whole_column: bool) -> Iterator[str]:
     """Yield what the denominator is where it is not the subjects with a known answer."""
     if base is not None:
-        yield f"{isolated(label)}: percentages are of those with: {isolated(base.label)}."
+        subjects = base.words or f"those with: {isolated(base.label)}"
+        yield f"{isolated(label)}: percentages are of {subjects}."
     elif whole_column:
         all_ = "percentages are of all of the column, whether the answer is known or not."
         yield f"{isolated(label)}: {all_}"

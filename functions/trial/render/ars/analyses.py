@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from trial.definition.conditions import AdverseEventFilter, Measure, Ref
+from trial.definition.denominators import denominator_condition
 from trial.definition.outputs import Table, TableRow
 from trial.render.ars import events, groupings
 from trial.render.ars.clauses import Clause, Clauses, Variable, combined, written
@@ -154,9 +155,10 @@ class AnalysisCollector:
             determined = self._clauses.determined(counted) if undetermined else None
         else:
             return None
-        if row.denominator in ("determined", None):
+        base = denominator_condition(self._clauses.definition, row, ref.reference("count"))
+        if base is None:
             return determined
-        return combined("AND", [self._clauses.of(row.denominator), determined])
+        return combined("AND", [self._clauses.of(base), determined])
 
     def _groups(self, ref: AnalysisRef) -> list[Document]:
         """Return the groups that a cell is of: its arm, column and levels."""

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from trial.definition import Definition
+from trial.definition.denominators import means_assessed
 from trial.definition.intervals import IntervalDefinition
-from trial.definition.outputs import ROW_KINDS, ByTerm, Table, TableColumn, TableRow
+from trial.definition.outputs import ROW_KINDS, ByTerm, SetDenominator, Table, TableColumn, TableRow
 from trial.reporting.methods.values import time
 from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, where
 from trial.statistics.contingency import CMH, CMH_GENERAL
@@ -183,6 +184,10 @@ class Rows:
             return "those for whom it is determined"
         if row.denominator == "column":
             return "all of the column, whether it is determined or not"
+        if isinstance(row.denominator, SetDenominator):
+            return f"those in the set {self._definition.sets[row.denominator.set].label}"
+        if means_assessed(self._definition, row):
+            return "those assessed: every measure concerned has a value"
         return f"those of whom {self._words.condition(row.denominator)}"
 
     def _not_due(self, row: TableRow, columns: Mapping[str, str]) -> str:

@@ -21,10 +21,14 @@ _DETERMINED_CELL, _MISSING_CELL, _BASE_CELL, _LACKING_CELL = "0.n", "1.n", "2.n"
 
 @dataclass(frozen=True)
 class OwnDenominator:
-    """The denominator that a row names itself: the subjects of a column who meet a condition."""
+    """The denominator that a row names itself: the subjects of a column who meet a condition.
+
+    `words` say who they are, where the condition does not.
+    """
 
     test: Test
     label: str
+    words: str = ""
 
 
 @dataclass(frozen=True)
