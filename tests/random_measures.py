@@ -31,6 +31,7 @@ FACTORS = [
     "0.3333333333333333333",
     "1000",
     f"0.{60 * '3'}",
+    "(x - 32) * 5 / 9",
 ]
 POOLS = [
     ["0.2", "0.3", "0.6", "0.4", "3", "9", "7"],
@@ -41,22 +42,27 @@ POOLS = [
 
 @dataclass
 class Result:
-    """A result as reported: its text, its unit and the upper limit of the range beside it."""
+    """A result as reported: its text, its unit and the limits of the range beside it."""
 
     text: str
     unit: str
     high: str
+    low: str
 
-    def number(self, definition: Mapping[str, Any]) -> Fraction:
+    def number(self, definition: Mapping[str, Any]) -> Optional:
         """Give what it counts as in the parameter's own unit."""
-        of = self.part(definition)
-        return of * Fraction(definition["x"].get("units", {}).get(self.unit, "1"))
+        of, factor = self.part(definition), definition["x"].get("units", {}).get(self.unit, "1")
+        if of is None or not str(factor).startswith("("):
+            return None if of is None else of * Fraction(factor)
+        return (of - 32) * 5 / 9
 
-    def part(self, definition: Mapping[str, Any]) -> Fraction:
+    def part(self, definition: Mapping[str, Any]) -> Optional:
         """Give what it counts as in the unit that it was reported in."""
-        below = self.text.startswith("<")
-        halved = below and definition["x"]["below_quantification"] == "half"
-        return Fraction(self.text.lstrip("<")) / (2 if halved else 1)
+        text = definition["x"]["texts"].get(self.text, self.text)
+        rule = definition["x"]["below_quantification"]
+        if not text.startswith("<"):
+            return Fraction(text)
+        return None if rule == "missing" else Fraction(text[1:]) / (2 if rule == "half" else 1)
 
 
 @dataclass
@@ -83,13 +89,16 @@ class Trial:
         """Draw parameters and people."""
         rng = self.rng
         reported = precision(rng, 4) | {
-            "label": "X", "unit": "u", "below_quantification": rng.choice(["lloq", "half"]),
+            "label": "X", "unit": "u",
+            "below_quantification": rng.choice(["lloq", "half", "missing"]),
+            "texts": {"Target not detected": "<2", "TRACE": "3"},
         }  # fmt: skip
         if rng.random() < 0.4:
             reported["units"] = {"v": rng.choice(FACTORS)}
         derived = {
             "x-log": {"log10_of": "x"},
             "x-ratio": {"upper_limits_of": "x"},
+            "x-low": {"lower_limits_of": "x"},
             "x-made": {"formula": "(2 * x + 1) / 3 - x / upper(x)"},
         }
         self.parameters = {"x": reported} | {
@@ -113,7 +122,11 @@ class Trial:
                 text = number(rng, self.parameters["x"], pool, rng.choice([3, 6, 14]))
                 below = "<" if rng.random() < 0.1 and text[0] != "-" else ""
                 unit = rng.choice(["u", *self.parameters["x"].get("units", {})])
-                person.results[visit] = Result(below + text, unit, rng.choice(["3", "7", "40.5"]))
+                word = rng.choice(["Target not detected", "TRACE"])
+                person.results[visit] = Result(
+                    word if rng.random() < 0.1 else below + text,
+                    unit, rng.choice(["3", "7", "40.5"]), rng.choice(["0", "1.5", "6"]),
+                )  # fmt: skip
         return person
 
     def entries(self) -> list[Entry]:
@@ -132,7 +145,7 @@ class Trial:
                 entry(
                     "lab.result.reported", person.id, record=visit, parameter="x",
                     collected=day(VISITS.get(visit, 61)), result=result.text, unit=result.unit,
-                    range_high=float(result.high),
+                    range_high=float(result.high), range_low=float(result.low),
                 )
             )  # fmt: skip
         return found
@@ -148,14 +161,20 @@ class Trial:
         """Recount what a result counts as."""
         if result is None:
             return None
-        if parameter == "x":
-            return result.number(self.parameters)
+        value, part = result.number(self.parameters), result.part(self.parameters)
+        if parameter == "x" or value is None or part is None:
+            return value
         if parameter == "x-ratio":
-            return self.ruled(parameter, result.part(self.parameters) / Fraction(result.high))
-        value = result.number(self.parameters)
+            return self.ruled(parameter, part / Fraction(result.high))
+        if parameter == "x-low":
+            return self.ruled(parameter, part / Fraction(result.low)) if result.low != "0" else None
         if parameter == "x-made":
-            made = (2 * value + 1) / 3 - result.part(self.parameters) / Fraction(result.high)
-            return self.ruled(parameter, made)
+            factor = self.parameters["x"].get("units", {}).get(result.unit, "1")
+            linear = str(factor).startswith("(")
+            high = (Fraction(result.high) - 32) * 5 / 9 if linear else (
+                Fraction(result.high) * Fraction(factor)
+            )  # fmt: skip
+            return self.ruled(parameter, (2 * value + 1) / 3 - value / high)
         return None if value <= 0 else self.ruled(parameter, log10(value))
 
     def ruled(self, parameter: str, value: Fraction) -> Fraction:

@@ -537,6 +537,10 @@ class TestUnits:
         third = self.study("(x - 32) * 5 / 9", places=1)
         assert found(third, enrolment(), self.fahrenheit("100")) == 37_777_777_777_778
 
+    def test_half_of_a_limit_is_half_of_what_was_reported(self):
+        study = self.study("(x - 32) * 5 / 9", places=1, rounded=True, below_quantification="half")
+        assert found(study, enrolment(), self.fahrenheit("<100")) == 100  # of 50 F
+
     def test_a_number_stays_a_factor(self):
         for factor in (2, "2", 2.0, "2 * x", "x + x"):
             assert found(self.study(factor, places=0), enrolment(), self.fahrenheit("21")) == 42

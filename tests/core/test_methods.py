@@ -176,11 +176,13 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Parameter: {
         "parameters/viral-load": {
             "label": "Load", "unit": "copies", "units": {}, "minimum": 1, "maximum": 9,
-            "places": 3, "rounded": True, "decimals": 1, "below_quantification": "half"},
+            "places": 3, "rounded": True, "decimals": 1, "below_quantification": "missing",
+            "texts": {"Not detected": "<lloq"}},
+        "parameters/cd4": {"below_quantification": "half"},
         "parameters/viral-load-log10": {"log10_of": "cd4"},
         "parameters/made": {"formula": "cd4 + previous(weight)", "together": "visit",
                             "replicates": "mean", "carried": [], "places": 4},
-        "parameters/weight": {"upper_limits_of": "cd4"}},
+        "parameters/weight": {"upper_limits_of": "cd4", "lower_limits_of": "cd4"}},
     Baseline: {"baselines/control": {"visit": "day-7"}},
     Measure: {
         "measures/age": {"characteristic": "score", "label": "Years"},

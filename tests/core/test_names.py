@@ -313,7 +313,7 @@ UNMARKED = frozenset(
      "Definition.placebo", "Definition.registry", "Definition.strata", "Definition.study",
      "TableColumn.under", "Definition.vocabularies", "Discrepancies.off", "Discrepancies.only",
      "KeyResultDefinition.rule", "KeyResultDefinition.unit", "ListingDefinition.dataset",
-     "Parameter.unit", "Parameter.units",
+     "Parameter.texts", "Parameter.unit", "Parameter.units",
      "Parameter.units.key", "TermGroup.broad", "TermGroup.terms",
      "Visit.schedule")
 )  # fmt: skip

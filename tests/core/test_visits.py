@@ -391,6 +391,52 @@ class TestUpperLimits:
         assert pointers == ["/parameters/cd4-uln/upper_limits_of"]
 
 
+class TestLowerLimits:
+    """The limits of what a visit measured count as those of a laboratory's result."""
+
+    STUDY = tiny(
+        parameters=TINY["parameters"]
+        | {
+            name: {"label": "W", "unit": "x", f"{name}_limits_of": "weight", "places": 4}
+            for name in ("lower", "upper")
+        },
+        measures=TINY["measures"]
+        | {name: {"parameter": name, "at": "day-0"} for name in ("lower", "upper")},
+    )
+
+    @staticmethod
+    def weighed(result: str, **limits: Any) -> Any:
+        item = {"parameter": "weight", "result": result} | limits
+        return entry("visit.recorded", visit="day-0", date=day(0), measurements=[item])
+
+    def multiples(self, *entries: Any) -> list[int | None]:
+        return [measured(name, *entries, study=self.STUDY) for name in ("lower", "upper")]
+
+    def test_a_result_counts_as_multiples_of_its_own_limits(self):
+        here = self.weighed("60.0", range_low=50, range_high=90)
+        assert self.multiples(enrolment(), here) == [12_000, 6_667]
+
+    def test_without_a_limit_above_0_there_is_none(self):
+        assert self.multiples(enrolment(), self.weighed("60.0")) == [None, None]
+        here = self.weighed("60.0", range_low=0, range_high=120)
+        assert self.multiples(enrolment(), here) == [None, 5_000]
+
+    def test_a_range_that_is_none_is_a_discrepancy(self):
+        assert "reference-range" in rules_of(
+            self.STUDY, enrolment(), self.weighed("60.0", range_low=90, range_high=50)
+        )
+        assert "reference-range" not in rules_of(
+            self.STUDY, enrolment(), self.weighed("60.0", range_low=50, range_high=90)
+        )
+
+    def test_a_range_does_not_make_two_measurements_of_one(self):
+        again = entry(
+            "visit.recorded", record="AGAIN", visit="day-0", date=day(0),
+            measurements=[{"parameter": "weight", "result": "61.0", "range_low": 40}],
+        )  # fmt: skip
+        assert "visit-twice" in rules_of(self.STUDY, enrolment(), self.weighed("60.0"), again)
+
+
 class TestAssessed:
     STUDY = parallel(conditions={"new": {"measure": {"parameter": "cd4", "at": "week-5"},
                                          "assessed": True}})  # fmt: skip

@@ -1,5 +1,6 @@
 """How a trial is laid out: calendar, arms, periods, visits, and what is recorded and measured."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -22,8 +23,11 @@ from trial.definition.base import (
     VisitName,
     check_unique,
 )
-from trial.definition.precision import MAX_STORED_PLACES, Measured, Precision
+from trial.definition.precision import MAX_STORED_PLACES, Measured, Precision, decimals_of
 from trial.events import fields
+
+RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,18})?)\s*", re.ASCII)
+"""A result that is a number, or lies beyond one."""
 
 
 class Calendar(Model):
@@ -142,6 +146,13 @@ def _as_number(value: object) -> object:
         return value
 
 
+def _as_text(value: object) -> object:
+    """Take a number for the text of it: that is how results are reported."""
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return f"{Decimal(value):f}"
+    return value
+
+
 def _converts(factor: Decimal | str) -> Decimal | str:
     if isinstance(factor, str):
         formulas.conversion(factor)
@@ -155,17 +166,20 @@ def _can_be_read(text: str) -> str:
 
 _UnitConversion = Annotated[Decimal | str, BeforeValidator(_as_number), AfterValidator(_converts)]
 _OF_FORMULAS = ("together", "replicates", "carried")
-_OF_REPORTED = ("units", "minimum", "maximum", "rounded", "below_quantification")
+_OF_REPORTED = ("units", "minimum", "maximum", "rounded", "below_quantification", "texts")
+BELOW_LLOQ = "<lloq"
+"""What a text counts as that says a result lies below the limit reported with it."""
 
 
 class Parameter(Measured):
     """Something measured: units, precision, and what a value beyond quantification counts as.
 
-    It is reported, or derived from one that is: its logarithm, or multiples of the upper limit
-    of the laboratory's reference range; or a `formula` makes it of several that belong together:
-    those of one moment, day or recorded visit, of `replicates` one or their mean; one that is
-    `carried` need not be there, its last result up to then counts. `units` are further units in
-    which it may be reported, and their factor into `unit`, or a formula of x. What lies outside
+    It is reported, or derived from one that is: its logarithm, or multiples of the upper or lower
+    limit of the laboratory's reference range; or a `formula` makes it of several that belong
+    together: those of one moment, day or recorded visit, of `replicates` one or their mean; one
+    that is `carried` need not be there, its last result up to then counts. `units` are further
+    units in which it may be reported, and their factor into `unit`, or a formula of x. `texts` that
+    may be reported count as the result beside them, such as `<20`, or `<lloq`. What lies outside
     `minimum` and `maximum` is refused, and what has more decimals than `places`; a derived value
     is rounded to them where they are given, and kept more finely than it is printed where they are
     not.
@@ -176,17 +190,19 @@ class Parameter(Measured):
     units: dict[str, _UnitConversion] = {}
     log10_of: Annotated[Name, RefersTo("reported parameter")] | None = None
     upper_limits_of: Annotated[Name, RefersTo("reported parameter")] | None = None
+    lower_limits_of: Annotated[Name, RefersTo("reported parameter")] | None = None
     formula: Annotated[str, AfterValidator(_can_be_read), RefersTo("formula")] | None = None
     together: Literal["moment", "day", "visit"] = "day"
     replicates: Literal["last", "first", "mean", "highest", "lowest"] = "last"
     carried: Annotated[list[ParameterName], AfterValidator(check_unique)] = []
-    below_quantification: Literal["lloq", "half"] = "lloq"
+    below_quantification: Literal["lloq", "half", "missing"] = "lloq"
+    texts: dict[Term, Annotated[str, BeforeValidator(_as_text)]] = {}
 
     @model_validator(mode="after")
     def _one_source(self) -> "Parameter":
-        sources = (self.log10_of, self.upper_limits_of, self.formula)
-        if sum(source is not None for source in sources) > 1:
-            raise ValueError("takes one of `log10_of`, `upper_limits_of` and `formula`")
+        names = ("log10_of", "upper_limits_of", "lower_limits_of", "formula")
+        if sum(getattr(self, name) is not None for name in names) > 1:
+            raise ValueError(f"takes one of {', '.join(names)}")
         if self.derived_from is not None and self.rounded:
             raise ValueError(
                 "takes no `rounded`: a derived value is rounded to its `places`, if given"
@@ -219,6 +235,21 @@ class Parameter(Measured):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _texts_count(self) -> "Parameter":
+        for text, counts_as in self.texts.items():
+            result = RESULT.fullmatch(counts_as)
+            if counts_as != BELOW_LLOQ and result is None:
+                raise ValueError(
+                    f"{text} must count as a number, a number after <, <=, > or >=, or {BELOW_LLOQ}"
+                )
+            if RESULT.fullmatch(text):
+                raise ValueError(f"{text} is a number: it counts as itself")
+            decimals = decimals_of(Decimal(result[2])) if result else 0
+            if decimals > self.result_places and not self.rounded:
+                raise ValueError(f"{text} counts as a number with more decimals than are kept")
+        return self
+
     @cached_property
     def conversions(self) -> Mapping[str, formulas.Conversion]:
         """How each of `units` converts into `unit`."""
@@ -244,7 +275,7 @@ class Parameter(Measured):
     @property
     def derived_from(self) -> str | None:
         """The parameter that is reported in place of this one; None where this one is."""
-        return self.log10_of or self.upper_limits_of
+        return self.log10_of or self.upper_limits_of or self.lower_limits_of
 
     @cached_property
     def precision(self) -> Precision:

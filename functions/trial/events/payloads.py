@@ -148,6 +148,8 @@ class Measurement(Circumstances):
     parameter: Identifier
     result: Text
     unit: Text | None = None
+    range_low: Number | None = None
+    range_high: Number | None = None
 
 
 class VisitRecorded(Data):

@@ -147,7 +147,6 @@ def _observation(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _laboratory(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
-    yield from _visit(study, data)
     yield from _result(study, data, "/data")
     for name in ("lloq", "uloq"):
         if (limit := data.get(name)) is not None and limit <= 0:
@@ -159,7 +158,7 @@ def _result(study: Study, item: Mapping[str, Any], pointer: str) -> Iterator[Fie
     if parameter is None or parameter.is_derived:
         yield FieldError(f"{pointer}/parameter", "is not a reported parameter of this study")
         return
-    for name, detail in result_errors(parameter, item.get("unit"), item["result"]):
+    for name, detail in result_errors(parameter, item):
         yield FieldError(f"{pointer}/{name}", detail)
 
 

@@ -28,10 +28,10 @@ from trial.subject.series import Reported, Series, SeriesCache
 
 _WITH_MEASUREMENTS = tuple(filter(has_measurements, KINDS))
 """The kinds whose records hold results of parameters."""
+_OF_VISITS = (*_WITH_MEASUREMENTS, "lab.result.reported", "observation.recorded", "visit.missed")
+"""The kinds of records that say by its name that a visit took place, or did not."""
 _ALWAYS = 10**7
 """A day (ordinal) after every date: the end of a window that stays open."""
-_OF_VISITS = ("visit.recorded", "visit.missed", "lab.result.reported")
-"""The kinds of records that say by its name that a visit took place, or did not."""
 
 
 def _whole_days(visit: Visit, day: int) -> int:

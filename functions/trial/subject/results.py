@@ -1,6 +1,5 @@
 """Results as reported, and what they count as: integers in units of a parameter's last place."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -8,11 +7,11 @@ from fractions import Fraction
 from functools import lru_cache, reduce
 from typing import Any
 
-from trial.definition.design import Parameter
+from trial.definition.design import BELOW_LLOQ, RESULT, Parameter
 from trial.definition.formulas import Conversion
 from trial.definition.precision import Measured, Precision, decimals_of
+from trial.events.fields import term
 
-_RESULT = re.compile(r"\s*(<=|>=|<|>)?\s*(-?\d{1,15}(?:\.\d{1,18})?)\s*", re.ASCII)
 EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 """In which numbers are derived: those that end keep every digit."""
 
@@ -98,7 +97,7 @@ def _operator(operators: Sequence[str]) -> str:
 
 def read_result(text: str) -> tuple[str, Decimal] | None:
     """Return operator and number of a result as reported; None where it is no number."""
-    match = _RESULT.fullmatch(text)
+    match = RESULT.fullmatch(text)
     return (match[1] or "", Decimal(match[2])) if match else None
 
 
@@ -114,26 +113,48 @@ def value_of(number: Decimal, precision: Precision, **reported: Any) -> Value:  
     return Value(to_units(number, precision.places), number=unrounded, **reported)
 
 
-def read_value(
-    item: Mapping[str, Any], reported: Parameter, counts_as: Parameter, limit: Decimal | None
-) -> Value | None:
+def as_number(parameter: Parameter, item: Mapping[str, Any]) -> str | None:
+    """Return a result as a number: as reported, or what its text counts as.
+
+    None where that is a limit of quantification which was not reported beside it.
+    """
+    reported: str = item["result"]
+    if not parameter.texts or (counts_as := parameter.texts.get(term(reported))) is None:
+        return reported
+    if counts_as != BELOW_LLOQ:
+        return counts_as
+    limit = item.get("lloq")
+    return None if limit is None else f"<{limit:f}"
+
+
+_LIMITS = {"upper_limits_of": "range_high", "lower_limits_of": "range_low"}
+"""The limit of its reference range of which a result is taken in multiples."""
+
+
+def read_value(item: Mapping[str, Any], reported: Parameter, counts_as: Parameter) -> Value | None:
     """Read a result as a parameter counts it: the one reported, or one derived from that.
 
-    None where it is no number, or has no logarithm or no upper limit of its range (`limit`); or
-    where its unit is one that an amendment took from the parameter: nobody knows the factor now.
+    None where it is no number, or has no logarithm or no such limit of its range; or where its unit
+    is one that an amendment took from the parameter: nobody knows the factor now.
     """
+    result = as_number(reported, item)
+    if result is None:
+        return None
     unit = item.get("unit") or reported.unit
     if unit != reported.unit and unit not in reported.units:
         return None
     conversion = reported.conversions.get(unit, _AS_IT_IS)
-    if counts_as.upper_limits_of is not None:
+    limit = None
+    field = next((field for of, field in _LIMITS.items() if getattr(counts_as, of)), None)
+    if field is not None:
+        limit = item.get(field)
         if not limit or limit <= 0:
             return None
         conversion = _AS_IT_IS  # the limit is in the unit of the result
     return _value(
-        item["result"],
+        result,
         conversion,
-        limit if counts_as.upper_limits_of is not None else None,
+        limit,
         reported.below_quantification,
         counts_as.precision,
         log10=counts_as.log10_of is not None,
@@ -150,16 +171,21 @@ def _value(
     *,
     log10: bool,
 ) -> Value | None:
-    """Read a result; a value beyond quantification counts as its limit, or as half of it."""
+    """Read a result; one below quantification counts as its limit, as half of it, or is missing."""
     read = read_result(result)
     if read is None:
         return None
     operator, number = read
+    if operator.startswith("<") and rule == "missing":
+        return None
     bound = _converted(number, conversion)
     if limit is not None:
         bound = EXACT.divide(bound, limit)
     halved = operator.startswith("<") and rule == "half"
-    number = EXACT.divide(bound, 2) if halved else bound
+    if halved and conversion.offset:  # half of what was reported is not half of what it converts to
+        number = _converted(EXACT.divide(number, 2), conversion)
+    else:
+        number = EXACT.divide(bound, 2) if halved else bound
     if log10:
         if number <= 0:
             return None
@@ -199,15 +225,19 @@ def rounded_value(number: Fraction, precision: Precision) -> Value:
     return Value(units, number=unrounded)
 
 
-def result_errors(parameter: Parameter, unit: str | None, result: str) -> Iterator[tuple[str, str]]:
+def result_errors(parameter: Parameter, item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Return why a parameter takes no such result: the field that is wrong, and what about it."""
+    unit, result = item.get("unit"), as_number(parameter, item)
     is_known_unit = unit is None or unit == parameter.unit or unit in parameter.units
     if not is_known_unit:
         accepted = ", ".join((parameter.unit, *parameter.units))
         yield "unit", f"is not a unit of this parameter: must be one of {accepted}"
-    read = read_result(result)
-    if read is None:
-        yield "result", "must be a number, or a number after <, <=, > or >="
+    read = None if result is None else read_result(result)
+    if result is None:
+        yield "result", "counts as below the limit of quantification: `lloq` must be given"
+    elif read is None:
+        texts = f", or {' or '.join(parameter.texts)}" if parameter.texts else ""
+        yield "result", f"must be a number, or a number after <, <=, > or >={texts}"
     elif is_known_unit:
         own_unit = _converted(read[1], parameter.conversions.get(unit or "", _AS_IT_IS))
         for detail in limit_errors([own_unit, read[1]], parameter):

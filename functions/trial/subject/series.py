@@ -125,7 +125,7 @@ class Series:
         for record, visit, place, item in self._course.reported(source):
             if not self._selects(item):
                 continue
-            value = read_value(item, parameters[source], counted, item.get("range_high"))
+            value = read_value(item, parameters[source], counted)
             if value is not None:
                 collected: str = record.data[DECIDING_DATE[record.kind]]
                 day, text = dates.earliest(collected), item["result"]

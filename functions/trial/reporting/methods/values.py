@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from trial.definition import Definition, formulas
 from trial.definition.conditions import AdverseEvents, Classes, TimeToEvent
-from trial.definition.design import Baseline, Parameter
+from trial.definition.design import BELOW_LLOQ, Baseline, Parameter
 from trial.definition.medications import Medications
 from trial.definition.precision import Precision
 from trial.definition.usage import record_kinds_used
@@ -16,7 +16,9 @@ from trial.tables.grid import Section
 _BELOW = {
     "lloq": "a result below a limit of quantification (<x) counts as x",
     "half": "a result below a limit of quantification (<x) counts as half of x",
+    "missing": "a result below a limit of quantification (<x) is missing",
 }
+_BELOW_LLOQ = "below the limit of quantification reported with it"
 _MISSING_CAUSALITY = {
     "related": "where none is reported the event counts as related",
     "not-related": "where none is reported the event counts as not related",
@@ -71,10 +73,11 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
     elif parameter.log10_of is not None:
         source = definition.parameters[parameter.log10_of]
         yield f"log10 of {source.label} ({source.unit}), as that is read"
-    elif parameter.upper_limits_of is not None:
-        source = definition.parameters[parameter.upper_limits_of]
+    elif parameter.derived_from is not None:
+        source = definition.parameters[parameter.derived_from]
+        limit = "upper" if parameter.upper_limits_of is not None else "lower"
         yield (
-            f"{source.label} in multiples of the upper limit of the reference range that is"
+            f"{source.label} in multiples of the {limit} limit of the reference range that is"
             " reported beside it"
         )
     else:
@@ -89,6 +92,10 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
         if low is not None or high is not None:
             ends = ("any" if limit is None else f"{limit:f}" for limit in (low, high))
             yield f"refused outside {' to '.join(ends)}"
+        yield from (
+            f"{text} counts as {_BELOW_LLOQ if counts_as == BELOW_LLOQ else counts_as}"
+            for text, counts_as in by_name(parameter.texts)
+        )
         yield _BELOW[parameter.below_quantification]
         yield "one above a limit (>x) counts as x"
     yield _kept(parameter.precision)

@@ -139,7 +139,7 @@ def reported_parameters(definition: JsonObject) -> list[str]:
     ]
 
 
-_DERIVES = ("log10_of", "upper_limits_of", "formula")
+_DERIVES = ("log10_of", "upper_limits_of", "lower_limits_of", "formula")
 """The fields of a parameter that make it of others."""
 
 

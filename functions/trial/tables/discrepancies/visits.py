@@ -46,7 +46,11 @@ def _overlap(records: list[Record]) -> bool:
 
 def _identity(item: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return what identifies a measurement: its parameter, position and all but its result."""
-    return tuple(sorted((k, v) for k, v in item.items() if k not in ("result", "unit")))
+    return tuple(sorted((k, v) for k, v in item.items() if k not in _MEASURED))
+
+
+_MEASURED = ("result", "unit", "range_low", "range_high")
+"""The fields of a measurement that do not identify it."""
 
 
 def visit_outside_window(derivation: Derivation) -> Iterator[Evidence]:
@@ -160,10 +164,13 @@ def limits_changed(derivation: Derivation) -> Iterator[Evidence]:
 
 def reference_range(derivation: Derivation) -> Iterator[Evidence]:
     """Find results whose range of the healthy is none: low above high, or nothing above 0."""
-    for record in by_id(derivation.records(RESULTS)):
-        low, high = record.data.get("range_low"), record.data.get("range_high")
-        if high is not None and (high <= 0 or (low is not None and low > high)):
-            yield record_keys(record), f"{record.data['parameter']}: upper limit {high:f}"
+    for kind in (RESULTS, *filter(has_measurements, KINDS)):
+        for record in by_id(derivation.records(kind)):
+            items = [record.data] if kind == RESULTS else record.data.get("measurements", ())
+            for item in items:
+                low, high = item.get("range_low"), item.get("range_high")
+                if high is not None and (high <= 0 or (low is not None and low > high)):
+                    yield record_keys(record), f"{item['parameter']}: upper limit {high:f}"
 
 
 def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
@@ -173,7 +180,7 @@ def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
     """
     for name, parameter in derivation.rules.parameters.items():
         for record, *_, item in derivation.reported(name):
-            wrong = next(result_errors(parameter, item.get("unit"), item["result"]), None)
+            wrong = next(result_errors(parameter, item), None)
             if wrong is not None:
                 field, detail = wrong
                 yield record_keys(record), f"{name}: {field} {detail}"

@@ -74,7 +74,7 @@ def parameters_of(records: str) -> list[str]:
 def fields(records: str) -> Iterable[str]:
     """Return the names of the fields in the data of a listing's items."""
     if parameters_of(records):
-        return ("collected", "result", *Circumstances.model_fields)
+        return ("collected", "result", "range_low", "range_high", *Circumstances.model_fields)
     if records == DISCREPANCIES:
         return ("discrepancy", "rule", "severity", "detail")
     return names_of(records) if records in KINDS else ()

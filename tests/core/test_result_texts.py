@@ -1,0 +1,149 @@
+"""Results that are words or lie below quantification: as which number each counts."""
+
+from typing import Any
+
+import pytest
+from builders import (
+    TINY,
+    derive,
+    enrolment,
+    listings_of,
+    measured,
+    rows_of,
+    tiny,
+    truth,
+    viral_load,
+)
+
+from trial.definition.study import Study
+from trial.errors import FieldError, Rejected
+from trial.events.envelope import Entry
+from trial.subject.acceptance import check_acceptable
+from trial.tables import checking
+from trial.tables.discrepancies import EditChecks
+
+TEXTS = {"Target not detected": "<lloq", "Trace": 12, "Above": ">1000", "Negative": "<20"}
+
+
+def study_of(listings: list[Any] | None = None, **more: Any) -> Study:
+    load = TINY["parameters"]["viral-load"] | {"texts": TEXTS} | more
+    return tiny(
+        parameters=TINY["parameters"] | {"viral-load": load},
+        measures=TINY["measures"] | {"new": {"parameter": "viral-load", "at": "day-0"}},
+        conditions=TINY["conditions"]
+        | {
+            f"below-{bound}": {
+                "measure": {"parameter": "viral-load", "at": "day-0"},
+                "below": bound,
+            }
+            for bound in (20, 50)
+        },
+        listings=listings or [],
+    )
+
+
+def found(study: Study, *entries: Entry) -> int | None:
+    return measured("new", enrolment(), *entries, study=study)
+
+
+class TestTexts:
+    @pytest.mark.parametrize(
+        ("text", "expected"), [("Trace", 12), (" Trace ", 12), ("Negative", 20), ("Above", 1000)]
+    )
+    def test_a_word_counts_as_its_result(self, text, expected):
+        assert found(study_of(), viral_load(0, text)) == expected
+
+    def test_it_is_in_the_unit_that_is_reported(self):
+        assert found(study_of(), viral_load(0, "Trace", unit="kcopies/mL")) == 12_000
+
+    def test_below_the_limit_that_is_reported_beside_it(self):
+        undetected = viral_load(0, "Target not detected", lloq=40)
+        assert found(study_of(), undetected) == 40
+        assert found(study_of(below_quantification="half", places=1), undetected) == 2_000
+        assert found(study_of(below_quantification="missing"), undetected) is None
+
+    def test_it_lies_below_a_threshold_as_any_result_below_a_limit_does(self):
+        for text, limit, below in (("Negative", None, (True, True)),
+                                   ("Target not detected", 40, (False, True)),
+                                   ("Trace", None, (True, True)),
+                                   ("Above", None, (False, False))):  # fmt: skip
+            result = viral_load(0, text) if limit is None else viral_load(0, text, lloq=limit)
+            truths = tuple(
+                truth(f"below-{bound}", enrolment(), result, study=study_of()) for bound in (20, 50)
+            )
+            assert truths == below, text
+
+    def test_a_listing_shows_the_word(self):
+        columns = [{"id": name, "label": name, "source": name} for name in ("result", "value")]
+        listing = {"id": "L", "title": "L", "population": "P", "columns": columns,
+                   "records": "observations:viral-load"}  # fmt: skip
+        (row,) = rows_of(
+            listings_of(study_of([listing]), [enrolment(), viral_load(0, "Negative")])["L"]
+        )
+        assert dict(row) == {"result": "Negative", "value": 20}
+
+    def test_an_amendment_that_takes_a_word_away_is_a_discrepancy(self):
+        checks = EditChecks(study_of(texts={}))
+        derivation = derive(enrolment(), viral_load(0, "Trace"), study=study_of(texts={}))
+        assert "no-longer-accepted" in {each.rule for each in checks.find(derivation)}
+
+
+def faults(study: Study, entry: Entry) -> list[FieldError]:
+    try:
+        check_acceptable(study, entry)
+    except Rejected as refused:
+        return list(refused.faults)
+    return []
+
+
+class TestAccepted:
+    def test_a_word_of_the_parameter_is_taken(self):
+        assert faults(study_of(), viral_load(0, "Trace")) == []
+        assert faults(study_of(), viral_load(0, "Target not detected", lloq=20)) == []
+
+    def test_a_limit_must_be_there(self):
+        (fault,) = faults(study_of(), viral_load(0, "Target not detected"))
+        assert fault.pointer == "/data/result"
+        assert "`lloq` must be given" in fault.detail
+
+    def test_another_word_is_refused_with_those_that_are_known(self):
+        (fault,) = faults(study_of(), viral_load(0, "trace"))
+        assert "or Target not detected or Trace" in fault.detail
+
+    def test_as_which_it_counts_must_be_within_the_limits(self):
+        assert faults(study_of(maximum=11), viral_load(0, "Trace"))
+
+
+@pytest.mark.parametrize(
+    ("texts", "detail"),
+    [
+        ({"Trace": "little"}, "must count as a number"),
+        ({"Trace": True}, ""),
+        ({"<20": "5"}, "is a number: it counts as itself"),
+        ({"Trace": "0.5"}, "more decimals than are kept"),
+    ],
+    ids=str,
+)
+def test_what_a_word_cannot_count_as_is_refused(texts, detail):
+    with pytest.raises(Rejected) as caught:
+        checking.check_definition(study_of(texts=texts))
+    (fault,) = caught.value.faults
+    assert fault.pointer.startswith("/parameters/viral-load")
+    assert detail in fault.detail
+
+
+class TestBelowIsMissing:
+    STUDY = study_of(below_quantification="missing")
+
+    @pytest.mark.parametrize("text", ["<20", "<=20", "Negative"])
+    def test_there_is_no_value(self, text):
+        assert found(self.STUDY, viral_load(0, text)) is None
+        assert measured("baseline-log", enrolment(), viral_load(0, text), study=self.STUDY) is None
+
+    def test_what_lies_above_counts(self):
+        assert found(self.STUDY, viral_load(0, ">20")) == 20
+
+    def test_another_result_of_the_visit_counts(self):
+        entries = [viral_load(0, "<20"), viral_load(1, 70)]
+        assert found(self.STUDY, *entries) == 70
+        assert found(study_of(), *entries) == 20
