@@ -40,10 +40,11 @@ RUNS = {
     "generations": Run(
         ("tests/store/test_generations.py", "-k", "whatever_happens or mixture"), 20_000, 1_000
     ),
+    "parts": Run(("tests/store/test_moving.py", "-k", "whatever_comes"), 20_000, 500),
     "bodies": Run(("tests/functions/test_fuzzed_bodies.py",), 200_000, 20_000),
     "events": Run(("tests/faults/test_chaos.py",), 100_000, 3_000),
 }
-LANES = ("histories", "trial", "printed", "generations"), ("bodies", "events")
+LANES = ("histories", "trial", "printed", "generations", "parts"), ("bodies", "events")
 """What runs one after the other; the lanes run beside each other, about a core each."""
 
 

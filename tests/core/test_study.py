@@ -107,17 +107,6 @@ def test_what_is_no_object_is_refused(text):
     assert caught.value.status == 422
 
 
-def test_a_definition_whose_change_would_not_fit_into_a_transaction_is_refused():
-    def medians(count: int) -> str:
-        rows = [{"id": f"r{i}", "label": "R", "summary": "age"} for i in range(count)]
-        table = {**TINY["tables"][0], "rows": rows}
-        table["columns"] = table["columns"][:1]
-        return json.dumps(dict(TINY) | {"tables": [table], "key_results": []})
-
-    checking.check_definition(study.load(medians(40)))
-    assert refused(medians(60)) == ["/tables"]
-
-
 def test_whatever_a_subject_of_tmb_301_does_changes_fewer_rows_than_a_transaction_takes():
     defined = builders.tmb301()
     widest = max(

@@ -34,6 +34,7 @@ from trial.store.paging import PARTIAL_MARKED
 from trial.store.table import Table
 from trial.store.writing import DefinitionSuperseded
 from trial.subject.fold import Outcome, fold_all
+from trial.tables import compiled
 
 RECORDED = Outcome.RECORDED
 WIDTH = 12
@@ -454,7 +455,7 @@ STEPS = st.lists(
     ),
     max_size=12,
 )
-HISTORIES = soak.size(120, 20_000)
+HISTORIES = soak.size(60, 20_000)
 SEED = soak.seed(f"{HISTORIES:,} histories of wide changes")
 
 
@@ -521,7 +522,13 @@ def another(world: World, what: str, version: int, i: int) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(blinded.cases(), st.integers(0, 20), st.data())
 def test_a_blinded_study_is_exact_in_parts(case: Any, ends_at: int, data: Any) -> None:
-    with narrow(data.draw(st.integers(5, 9))):
+    """By position, and as a wide one is arranged."""
+    by_position = data.draw(st.booleans())
+    with (
+        narrow(data.draw(st.integers(5, 9))),
+        patch.object(compiled, "MAX_ROWS_BY_POSITION", 96 if by_position else -1),
+        patch.dict(compiled._ARRANGED, clear=True),
+    ):
         kept = Kept(case.study)
         half = len(case.one) // 2
         kept.record(case.one[:half])

@@ -34,6 +34,8 @@ class Study:
     """Of the code that computes the contributions."""
     pooled: bool = False
     """Whether it is as those see it who must not tell arms apart."""
+    unpooled: "Study | None" = field(default=None, compare=False, repr=False)
+    """The study that it was pooled from, if it was."""
 
     @property
     def id(self) -> str:
@@ -50,7 +52,12 @@ class Study:
         """The study as everybody may see it: pooled while it is blinded."""
         if self.audience == OPEN:
             return self
-        return replace(self, definition=pooled(self.definition), pooled=True)
+        return replace(self, definition=pooled(self.definition), pooled=True, unpooled=self)
+
+    @property
+    def whole(self) -> "Study":
+        """The study with all that its definition says."""
+        return self.unpooled or self
 
     @property
     def visible_source(self) -> str:

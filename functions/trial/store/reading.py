@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import batched
 
 from trial.definition.study import Study
-from trial.events.blinding import share_of_audience
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import keys, paging
@@ -15,6 +14,7 @@ from trial.store.rows import GENESIS, JournalRow, StoredSubject, read_cells, rea
 from trial.store.spreading import base_row
 from trial.store.subject_update import Contribute
 from trial.store.table import Table, TransactionCancelled, sort_key
+from trial.tables.compiled import audience_share, audiences_read
 
 _TRIES = 4
 _BATCH_ROWS = 10  # rows of a journal, each of up to 400 KB
@@ -48,7 +48,7 @@ def sums(table: Table, study: Study, contribute: Contribute) -> Share:
     """
     shards = range(study.definition.shards)
     total = cells.total(_sums_of_shard(table, study, contribute, number) for number in shards)
-    return share_of_audience(total, study.audience) if study.definition.blinded else total
+    return audience_share(study, total)
 
 
 def check_sums(table: Table, study: Study) -> dict[int, Share | None]:
@@ -194,7 +194,7 @@ def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: i
     for _ in range(_TRIES):
         if before is not None and before.is_stale:
             break
-        stored = _read_sums(table, study, number, (study.audience,))
+        stored = _read_sums(table, study, number, audiences_read(study))
         after = header_at_rest(table, study, number)
         if before is not None and before == after:
             return stored

@@ -10,14 +10,16 @@ from trial.events import blinding
 from trial.rules import Rules
 from trial.rules.matching import Test, Truth
 from trial.rules.registry import FaultCollector
+from trial.statistics import cells
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
 from trial.tables import compiling, completion, discrepancies, notes
+from trial.tables.arrangement import Arrangement, CountedTable
 from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
-from trial.tables.flow import CompiledFlow, compile_flow
+from trial.tables.flow import FLOW_ROW, CompiledFlow, compile_flow
 from trial.tables.grid import Column, Grid, Row
 from trial.tables.rows.events import EventsRow, WorstRow
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow
@@ -28,6 +30,13 @@ from trial.tables.rows.terms import TermCells
 
 EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow)
 """The rows that count adverse events."""
+
+
+MAX_ROWS_BY_POSITION = 96
+"""So many rows of sums one subject changes at most where cells are stored by position.
+
+No definition could be wider once.
+"""
 
 
 def set_cell(name: str, arm: str | None = None) -> str:
@@ -272,6 +281,28 @@ class CompiledStudy:
         self.flow.contribute(derivation, share)
         return share
 
+    def rows_touched(self) -> set[str]:
+        """Return the rows of sums, by position, that one subject's change can touch."""
+        rows = {STUDY_SUMS, FLOW_ROW, discrepancies.ROW}
+        for table in self.tables.values():
+            rows |= {column.place[0] for column in table.columns if column.where}
+            for row in table.rows:
+                rows |= row.touched()
+        return rows
+
+    def arrangement(self, whole: Arrangement | None) -> Arrangement:
+        """Return where the cells stand if the definition is wide; `whole`, if it is pooled."""
+        tables = [
+            CountedTable(
+                table.definition.id,
+                [column.id for column in table.columns],
+                table.rows,
+                {column.id: column.place[1] for column in table.columns if column.where},
+            )
+            for table in self.tables.values()
+        ]
+        return Arrangement(tables, self._layout, self.study.visits, whole)
+
     def population(self, name: str, arms: tuple[str, ...], path: str) -> Population:
         """Return an analysis set, or some arms of it; every one that is named is counted."""
         member = compiling.member_test(self.rules, name, arms, path)
@@ -312,13 +343,57 @@ def compiled(study: Study) -> CompiledStudy:
 
 
 def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Share:
-    """Return one subject's share of all that is counted of a study, for all its audiences."""
-    share = compiled(study).contribute(subject, cutoff)
+    """Return one subject's share of all that is counted of a study, for all its audiences.
+
+    Of a wide definition the unblinded audience's rows hold the difference from the open ones.
+    """
+    share = _stored(study, subject, cutoff)
     if study.open is study:
         return share
-    return blinding.merged(compiled(study.open).contribute(subject, cutoff), share)
+    pooled = _stored(study.open, subject, cutoff)
+    if arrangement(study) is not None:
+        share = cells.difference(share, pooled)
+    return blinding.merged(pooled, share)
+
+
+def _stored(study: Study, subject: Subject, cutoff: int | None) -> Share:
+    """Return what one audience counts of a subject, by the names that it is stored under."""
+    share, arranged = compiled(study).contribute(subject, cutoff), arrangement(study)
+    return share if arranged is None else arranged.stored(share)
 
 
 def audience_share(study: Study, share: Share) -> Share:
     """Return the part of a share, counted for all audiences, that a view of the study shows."""
-    return blinding.share_of_audience(share, study.audience) if study.definition.blinded else share
+    arranged = arrangement(study)
+    if study.definition.blinded:
+        parts = [blinding.share_of_audience(share, name) for name in audiences_read(study)]
+        share = parts[0] if len(parts) == 1 else cells.total(parts)
+    return share if arranged is None else arranged.counted(share)
+
+
+def audiences_read(study: Study) -> tuple[str, ...]:
+    """Return whose rows of sums together are what a view of the study shows."""
+    if study.audience == blinding.UNBLINDED and arrangement(study) is not None:
+        return blinding.OPEN, blinding.UNBLINDED
+    return (study.audience,)
+
+
+_ARRANGED: dict[tuple[str, str], Arrangement | None] = {}
+
+
+def arrangement(study: Study) -> Arrangement | None:
+    """Return how an audience's cells are arranged: None where they are stored by position.
+
+    Definitions are, of which one subject changes few rows of sums; so the sums of every definition
+    that was ever in force stay where they are.
+    """
+    key = study.digest, study.audience
+    if key not in _ARRANGED:
+        whole = study.whole
+        width = sum(len(compiled(view).rows_touched()) for view in whole.views)
+        if width <= MAX_ROWS_BY_POSITION:
+            _ARRANGED[key] = None
+        else:
+            above = None if study is whole else arrangement(whole)
+            _ARRANGED[key] = compiled(study).arrangement(above)
+    return _ARRANGED[key]

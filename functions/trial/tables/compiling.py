@@ -162,7 +162,8 @@ class SumsLayout:
 
     def __init__(self) -> None:
         self._cells = 0
-        self._index = 0
+        self.places: list[tuple[str, int]] = []
+        """By index, the row of sums, and how many cells there may be."""
         self._determined: dict[tuple[str, ...], int] = {}
         self._missing_only: dict[tuple[str, ...], int] = {}
 
@@ -174,16 +175,26 @@ class SumsLayout:
         """
         indexes = self._missing_only if missing_only else self._determined
         index = indexes.setdefault(key, len(indexes))
-        chunk = index // DETERMINED_PER_ROW_OF_SUMS
-        name = "missing" if missing_only else "settled"  # stored names: they outlive a renaming
-        return f"{name}#{chunk}" if missing_only or chunk else STUDY_SUMS, index
+        return determined_row(index, missing_only=missing_only), index
+
+    @property
+    def determined_keys(self) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+        """The keys by index: of the determined, and of those that count the missing only."""
+        return list(self._determined), list(self._missing_only)
 
     def place(self, cells: int) -> tuple[str, int]:
         """Return the row of sums with room for a row's cells, and the index in their names."""
         chunk = self._cells // CELLS_PER_ROW_OF_SUMS
         self._cells += cells
-        self._index += 1
-        return f"cells#{chunk}", self._index - 1
+        self.places.append((f"cells#{chunk}", cells))
+        return f"cells#{chunk}", len(self.places) - 1
+
+
+def determined_row(index: int, *, missing_only: bool) -> str:
+    """Return the row of sums that counts the determined subjects of a condition by its index."""
+    chunk = index // DETERMINED_PER_ROW_OF_SUMS
+    name = "missing" if missing_only else "settled"  # stored names: they outlive a renaming
+    return f"{name}#{chunk}" if missing_only or chunk else STUDY_SUMS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,141 @@
+"""Wide definitions through the store: accepted, counted in parts, read as recomputed."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import builders
+import pytest
+import toy
+import wide
+from bench import create_table, ministack_client
+from doubles import Clock, MemoryClient
+
+from trial.commands import auditing
+from trial.definition.study import Study
+from trial.events import blinding
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.statistics import cells
+from trial.store import Store, keys, paging
+from trial.store.table import Table
+from trial.subject.fold import Outcome
+from trial.tables import checking
+from trial.tables.compiled import arrangement
+
+NAME = "wide"
+
+
+class Kept:
+    """A wide study in a store."""
+
+    def __init__(self, study: Study, client: Any) -> None:
+        self.study, self.clock = study, Clock()
+        self.writes = 0
+        self.units = 0.0
+        self.store = Store(Table(client, NAME, self._meter), report.contribute, self.clock)
+        self.store.put_definition(study, study.source)
+        self.recorded: list[Entry] = []
+
+    def _meter(self, operation: str, units: float) -> None:
+        self.writes += operation == "transact_write_items"
+        self.units += units
+
+    def record(self, entries: Iterable[Entry]) -> int:
+        """Record entries; return how many transactions that took."""
+        before, new = self.writes, list(entries)
+        for result in self.store.record(self.study, toy.receipts(new)):
+            assert result.outcome is Outcome.RECORDED, result.outcome
+        self.recorded += new
+        return self.writes - before
+
+    def check(self) -> None:
+        """Demand that every audience reads what is recomputed, and that nothing is partial."""
+        subjects = builders.subjects(self.recorded)
+        for view in self.study.views:
+            counted = cells.total(report.compiled(view).contribute(each) for each in subjects)
+            assert self.store.sums(view) == counted
+        assert set(map(str, self.store.check_sums(self.study).values())) == {"{}"}
+        for shard in range(self.study.definition.shards):
+            partition = keys.shard_partition(self.study.id, shard)
+            for row in paging.scan_rows(self.store._table, partition):
+                assert row.current_share(self.study.generation) is not None
+
+
+@pytest.fixture(params=["memory", "ministack"])
+def client(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "memory":
+        yield MemoryClient()
+        return
+    client = ministack_client(request.getfixturevalue("ministack"))
+    create_table(client, NAME)
+    yield client
+    client.delete_table(TableName=NAME)
+
+
+@pytest.mark.parametrize("blinded", [False, True])
+def test_thirty_analytes_with_medians_over_eleven_visits(client: Any, blinded: bool) -> None:  # noqa: FBT001
+    study = wide.many_analytes(blinded=blinded)
+    checking.check_definition(study)
+    kept = Kept(study, client)
+    analytes = list(study.definition.parameters)
+    kept.record(wide.feed(study, "P1", analytes, 3, "placebo"))
+    kept.record(wide.feed(study, "P2", analytes[:3], 2, "high"))
+    assert kept.record([wide.moved(study, "P1", "low")]) > 1
+    kept.check()
+    (grid,) = report.tables(study, kept.store.sums(study))
+    row = next(each for each in grid.rows if each.id == "analyte-0/week-2")
+    medians = {each.column: each.get("median").text for each in row.cells if each.get("median")}
+    assert (medians["low"], medians["total"], medians["placebo"]) == (
+        "25.10",
+        "25.10",
+        "not reported",
+    )
+
+
+def test_the_pilot_blinded_with_a_laboratory_table_beside_all_others(client: Any) -> None:
+    study = wide.pilot()
+    checking.check_definition(study)
+    kept = Kept(study, client)
+    kept.record(wide.feed(study, "01-701-1015", wide.PILOT_ANALYTES, 2, "placebo"))
+    assert kept.record([wide.moved(study, "01-701-1015", "xanomeline-low")]) > 1
+    kept.check()
+    audited = auditing.audit(kept.store, study.id)
+    assert (audited.complete, audited.differences) == (True, ())
+
+
+class TestWhereCellsStand:
+    def share(self, *, blinded: bool) -> Any:
+        study = wide.many_analytes(blinded=blinded)
+        analytes = list(study.definition.parameters)
+        (subject,) = builders.subjects(wide.feed(study, "P1", analytes, 4, "low"))
+        return report.contribute(study, subject)
+
+    def test_a_visits_results_stand_together(self) -> None:
+        study = wide.many_analytes()
+        analytes = list(study.definition.parameters)
+        entries = list(wide.feed(study, "P1", analytes, 4, "low"))
+        shares = [
+            report.contribute(study, *builders.subjects(entries[: len(entries) - less]))
+            for less in (0, 1, len(analytes))
+        ]
+        of_a_result, of_a_visit = (
+            cells.difference(shares[0], before).keys() for before in shares[1:]
+        )
+        assert len(of_a_result) == 5  # the header, value and change, and a tally of each
+        moments = {row for row in of_a_visit if row.startswith("cells@")}
+        assert moments == {row for row in moments if row.startswith("cells@week-6#")}
+        assert len(moments) == 12
+        assert len(of_a_visit) == 1 + 12 + 2 * len(analytes)
+
+    def test_what_pooling_leaves_alone_is_counted_once(self) -> None:
+        plain, blinded = (self.share(blinded=each) for each in (False, True))
+        assert sum(map(len, blinded.values())) == sum(map(len, plain.values()))
+        for row, counted in blinded.items():
+            if blinding.is_unblinded_row(row):
+                alike = blinded.get(row.removeprefix("unblinded:"), {})
+                assert counted.keys().isdisjoint(alike)
+
+    def test_rows_of_sums_stay_small(self) -> None:
+        share = self.share(blinded=False)
+        assert max(map(len, share.values())) <= 64
+        assert arrangement(wide.many_analytes()) is not None
