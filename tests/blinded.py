@@ -81,6 +81,22 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"levels": {"recorded": "subject.unblinded", "field": "reason"}},
     {"levels": {"recorded": "conmed.recorded", "field": "atc1", "where": {"concomitant": True}}},
     {"levels": {"recorded": "medical-history.reported", "field": "soc"}},
+    {
+        "record_terms": {
+            "recorded": "conmed.recorded",
+            "by": ["atc1", "preferred_name"],
+            "where": {"concomitant": True},
+        }
+    },
+    {"record_terms": {"recorded": "device-deficiency.reported", "by": ["category", "device"]}},
+    {"record_terms": {"recorded": "device-deficiency.reported", "by": ["category"]}},
+    {
+        "record_terms": {
+            "recorded": "dose.administered",
+            "by": ["visit"],
+            "where": {"treatment": "drug"},
+        }
+    },
     {"levels": {"recorded": "device-deficiency.reported", "field": "device"}},
     {"levels": {"recorded": "device-deficiency.reported", "field": "category"}},
     *({"summary": name, "statistics": ["mean", "sd"]} for name in (*PARTS["measures"], "age")),

@@ -27,6 +27,9 @@ WHOLE: dict[str, Any] = json.loads(
              "denominator": {"set": "treated"}},
             {"id": "assessed", "count": "day14-responder", "denominator": "assessed"},
             {"id": "levels", "levels": {"characteristic": "group"}, "interval": True},
+            {"id": "record-terms", "record_terms": {
+                "recorded": "medical-history.reported", "by": ["soc", "pt"],
+                "where": {"ongoing": True}, "order": "alphabetical", "minimum_percent": 5}},
             {"id": "classes", "levels": {"recorded": "conmed.recorded", "field": "atc2",
                                          "where": {"concomitant": True}}},
             {"id": "summary", "summary": "days", "decimals": {"mean": 1, "cv": 2},

@@ -13,6 +13,7 @@ from builders import (
     coding,
     dose,
     enrolment,
+    entry,
     feed,
     read,
     subjects,
@@ -131,6 +132,11 @@ def test_in_every_kind_of_row_open_or_not(start: int) -> None:
             treatment = {"a": "drug", "b": "placebo"}[arm]
             entries += [dose(subject=name, treatment=treatment), adverse_event(subject=name)]
             entries += [coding(["Rash", "Headache"][i % 2], subject=name)]
+            entries += [
+                entry("conmed.recorded", name, record="CM", drug="x", start="2015-06"),
+                entry("conmed.coded", name, record="C", medication="CM", dictionary="W",
+                      version="1", preferred_name="X", atc=[{"code": "A10"}, {"code": "C10AA"}]),
+            ]  # fmt: skip
     people = subjects(entries)
     seen = [everything_that_moved_is_the_subjects(view, people, 25) for view in study.views]
     assert sum(seen) > 25

@@ -44,6 +44,7 @@ from trial.definition.outputs import (
     Levels,
     ListingDefinition,
     Pooling,
+    RecordTerms,
     SetDenominator,
     Shift,
     Statistic,
@@ -146,6 +147,8 @@ WHOLE |= {
         {"id": "incidence", "label": "Incidence", "incidence": {
             "filter": _FILTER, "per": 100, "by": ["hlt"]}},
         {"id": "cross", "label": "Cross", "cross": {"first": "sex", "second": "region"}},
+        {"id": "record-terms", "label": "Taken", "record_terms": {
+            "recorded": "conmed.recorded", "by": ["atc2"], "minimum_percent": 5}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -262,12 +265,17 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/12": {"ancova": {"measure": "age"}},
         "tables/0/rows/13": {"survival": {"time": "fall"}},
         "tables/0/rows/14": {"incidence": {"filter": {}}},
-        "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}}},
+        "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}},
+        "tables/0/rows/16": {"record_terms": {"recorded": "deviation.recorded",
+                                              "by": ["category"]}}},
     SetDenominator: {"tables/0/rows/1/denominator": {"set": "received"}},
     Levels: {
         "tables/0/rows/2/levels": {"recorded": "visit.missed", "where": {}, "field": "date",
                                    "values": []},
         "tables/0/rows/3/levels": {"characteristic": "race"}},
+    RecordTerms: {"tables/0/rows/16/record_terms": {
+        "recorded": "conmed.coded", "where": {"prior": "True"}, "by": ["preferred_name"],
+        "order": "alphabetical", "minimum_percent": 6}},
     Terms: {"tables/0/rows/8/terms": {
         "filter": {}, "by": ["hlgt", "llt"], "pooled": False, "minimum_percent": 4, "worst": None,
         "order": "alphabetical", "order_by": "a"}},
@@ -348,6 +356,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     TableRow: {"id", "level", "statistics", "decimals", "column"},  # seen in the table
     Shift: {"zero_counts"},  # seen in the table
     Cross: {"zero_counts"},
+    RecordTerms: {"chunks"},
     Terms: {"chunks"},  # a matter of storing
     Incidence: {"chunks"},
     KeyResultDefinition: {"id", "decimals", "floor", "unit", "population", "primary"},  # seen there

@@ -75,8 +75,10 @@ class Printed:
         """Give the decimals of the data as they are printed without a word of the row."""
         if "percent" in name:
             return 1
-        if name == "doses":
+        if name in ("doses", "given"):
             return 0
+        if name == "kept-to":
+            return 2
         derived = self.trial.parameters.get("-".join(name.split("-")[:2]))
         of = self.trial.score if name == "score" else derived or self.trial.parameters["x"]
         if "decimals" in of:

@@ -33,6 +33,7 @@ from trial.definition.outputs import (
     Incidence,
     KeyResultDefinition,
     ListingDefinition,
+    RecordTerms,
     Shift,
     Statistics,
     Stratified,
@@ -198,6 +199,12 @@ class TestPieces:
     def test_how_medication_is_read(self):
         (text,) = re.findall(r"`medications: (\{.*?\})`", PROSE, re.DOTALL)
         (condition,) = re.findall(r"`(\{recorded: conmed.recorded, .*?\}\})`", PROSE, re.DOTALL)
+        for rows in re.findall(r"`record_terms: (\{.*?\})`", PROSE, re.DOTALL):
+            row = {"id": "new", "label": "New", "record_terms": yaml.safe_load(rows)}
+            tables = [example()["tables"][0] | {"rows": [row]}]
+            whole = example() | {"tables": tables, "testing": None, "key_results": [],
+                                 "figures": [], "consort": {}}  # fmt: skip
+            checking.check_definition(study.load(json.dumps(whole)))
         conditions = example()["conditions"] | {"new": yaml.safe_load(condition)}
         whole = example() | {"medications": yaml.safe_load(text), "conditions": conditions}
         checking.check_definition(study.load(json.dumps(whole)))
@@ -214,7 +221,7 @@ class TestReference:
     @pytest.mark.parametrize(
         "model",
         [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents, Medications,
-         Exposure,
+         Exposure, RecordTerms,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
          Incidence, Shift, Cross, IntervalDefinition, KeyResultDefinition, FigureDefinition,
          FigureSource, Reference,

@@ -142,6 +142,7 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "not_due": lambda *_: _COUNT,
     "events": lambda *_: _COUNT | {"events"},
     "terms": _of_terms,
+    "record_terms": _of_terms,
     "worst": _at_levels,
     "shift": _at_levels,
     "cross": _at_levels,
@@ -178,7 +179,7 @@ def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
     if row.kind in ("levels", "worst"):
         labelled = bool(row.label) or row.visits is not None
         return labelled and len(inner) == (row.visits is not None)
-    if row.kind == "terms":
+    if row.kind in ("terms", "record_terms"):
         return bool(inner)
     if row.kind == "incidence":
         return bool(inner) == (row.by_term is not None)

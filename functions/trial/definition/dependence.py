@@ -15,7 +15,7 @@ from trial.definition.conditions import (
 )
 from trial.definition.design import ARM
 from trial.definition.exposure import DURATION, Exposure
-from trial.definition.outputs import Levels, SetDenominator, TableRow
+from trial.definition.outputs import Levels, RecordTerms, SetDenominator, TableRow
 from trial.events import blinding
 
 
@@ -108,6 +108,11 @@ class ArmDependence:
         kind = levels.recorded or ""
         return levels.field in blinding.unblinding_fields(kind) or self.records(kind, levels.where)
 
+    def record_terms(self, terms: RecordTerms) -> bool:
+        """Return whether records by their fields do."""
+        telling = blinding.unblinding_fields(terms.recorded)
+        return not telling.isdisjoint(terms.by) or self.records(terms.recorded, terms.where)
+
     def source(self, name: str, records: str) -> bool:
         """Return whether a column of a listing of some records does."""
         part_kind, _, part_name = name.partition(":")
@@ -136,6 +141,7 @@ class ArmDependence:
                 if part is not None
             )
             or (row.levels is not None and self.levels(row.levels))
+            or (row.record_terms is not None and self.record_terms(row.record_terms))
             or (row.shift is not None and self._either(row.shift.before, row.shift.after))
             or (row.cross is not None and self._either(row.cross.first, row.cross.second))
             or (row.survival is not None and self._survival(row))

@@ -205,6 +205,23 @@ class Terms(ByTerm):
     worst: "Worst | None" = None
 
 
+class RecordTerms(Model):
+    """Records of a kind by their fields, the outermost first: subjects, and records.
+
+    A subject counts once at each value, a record once too. A medication with several ATC classes
+    is in each of them (`medications`), level by level along each class.
+    """
+
+    recorded: Kind
+    where: Where = {}
+    by: Annotated[
+        list[Annotated[str, RefersTo("field")]], Field(min_length=1), AfterValidator(check_unique)
+    ]
+    order: Literal["frequency", "alphabetical"] = "frequency"
+    minimum_percent: Annotated[Decimal, Field(ge=0, le=100)] | None = None
+    chunks: Annotated[int, Field(ge=1, le=64)] = 4
+
+
 class Worst(Model):
     """The field of an adverse event that says how bad it was, and its levels, mildest first."""
 
@@ -417,6 +434,7 @@ class TableRow(Model):
     column: SubjectsColumn | None = None  # where a row of pairs stands; the last unless named
     events: AdverseEventFilter | None = None
     terms: Terms | None = None
+    record_terms: RecordTerms | None = None
     worst: WorstRow | None = None
     shift: Shift | None = None
     cross: Cross | None = None
@@ -479,6 +497,7 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "not_due": (),
     "events": (),
     "terms": (),
+    "record_terms": (),
     "worst": (),
     "shift": ("visits",),
     "cross": ("visits",),

@@ -26,6 +26,7 @@ from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members, put_cell
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow
+from trial.tables.rows.record_terms import RecordTermsRow
 from trial.tables.rows.terms import TermCells
 
 EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow)
@@ -139,14 +140,14 @@ class CompiledTable:
         self, row: CompiledRow, derivation: Derivation, members: Members, share: Share
     ) -> None:
         """Add the subject's contribution to one row: to columns of events if it counts such."""
-        if self._event_columns and not isinstance(row, EVENT_ROWS):
+        if self._event_columns and not _counts_events(row):
             members = members.without(self._event_columns)
         row.contribute(derivation, members, share)
 
     def read_row(self, row: CompiledRow, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Read one row; unless it counts adverse events, it leaves columns of such empty."""
         rows = row.read(sums, heads)
-        if not self._empty_ids or isinstance(row, EVENT_ROWS):
+        if not self._empty_ids or _counts_events(row):
             return rows
         return [
             replace(
@@ -229,6 +230,11 @@ class CompiledTable:
         derived = (*changes, *notes.denominators(rows, heads), *order, *notes.empty(columns))
         footnotes = (*table.footnotes, *dict.fromkeys(derived))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
+
+
+def _counts_events(row: CompiledRow) -> bool:
+    """Return whether a row counts adverse events, so that a column can narrow which."""
+    return isinstance(row, EVENT_ROWS) and not isinstance(row, RecordTermsRow)
 
 
 def _order(compiled_row: CompiledRow, rows: Sequence[Row], labels: Sequence[str]) -> Iterator[str]:

@@ -28,7 +28,7 @@ from trial.definition.study import Study
 from trial.definition.summary_statistics import INTERVALS
 from trial.events.fields import term
 from trial.events.json_body import canonical
-from trial.events.kinds import DECIDING_DATE, names_of
+from trial.events.kinds import DECIDING_DATE, derived_fields, names_of
 from trial.events.payloads import KINDS
 from trial.rules import Rules, dating, determination
 from trial.rules.categories import Category, in_no_class, known_levels, level_text
@@ -47,6 +47,7 @@ from trial.tables.rows.intervals import STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow
 from trial.tables.rows.levels import KnownLevels, LevelsRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
+from trial.tables.rows.record_terms import RecordTermsRow, RecordView
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 from trial.tables.rows.terms import Hierarchy, TermOrder, TermsRow, TermView
@@ -233,6 +234,7 @@ class Compiler:
             "not_due": self._not_due,
             "events": self._events,
             "terms": self._terms,
+            "record_terms": self._record_terms,
             "worst": self._worst,
             "shift": self._shift,
             "cross": self._cross,
@@ -731,6 +733,33 @@ class Compiler:
             self._term_order(row.terms, f"{path}/terms"),
             row.terms.minimum_percent,
             _severity(row.terms.worst, self._study) if row.terms.worst else None,
+        )
+
+    def _record_terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        terms = row.record_terms
+        assert terms is not None
+        for i, name in enumerate(terms.by):
+            if terms.recorded not in KINDS or name not in names_of(terms.recorded):
+                detail = f"{terms.recorded} {name}"
+                raise unknown(f"{path}/record_terms/by/{i}", "kind of event and field", detail)
+        derived = derived_fields(terms.recorded)
+        view = RecordView(
+            terms.recorded,
+            tuple(terms.by),
+            matcher(terms.where),
+            tuple(name for name in terms.where if name in derived),
+        )
+        _, index = self._place(0)
+        yield RecordTermsRow(
+            row.id,
+            f"{self._table.id}#terms{index}-",
+            index,
+            terms.chunks,
+            row.label,
+            [view] * len(self._table.columns),
+            TermOrder(terms.order, self._deciding_columns()),
+            terms.minimum_percent,
+            None,
         )
 
     def _term_views(self, terms: ByTerm, path: str) -> Sequence[TermView]:

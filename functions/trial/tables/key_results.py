@@ -91,7 +91,8 @@ def _precisions(compiled_study: CompiledStudy, ref: CellRef) -> Iterator[Precisi
 def _minimum_percent(definition: Definition, ref: CellRef) -> Decimal | None:
     """Return the percentage below which a table leaves a term out, where a cell is of terms."""
     table_and_row = find_row(ref, definition.tables)
-    terms = table_and_row[1].terms if table_and_row else None
+    row = table_and_row[1] if table_and_row else None
+    terms = (row.terms or row.record_terms) if row else None
     return terms.minimum_percent if terms else None
 
 

@@ -188,6 +188,23 @@ def optional_fields_note(label: str, fields: str, columns: Iterable[tuple[str, s
     )
 
 
+def unknown_records(
+    label: str, fields: Sequence[str], counts: Iterable[tuple[str, int, int]]
+) -> Iterator[str]:
+    """Yield how many records, by column, may be meant or not and are not counted, if any."""
+    per_column = [
+        f"{isolated(column)} {records} record{'' if records == 1 else 's'}"
+        + (f", and so {subjects} subject{'' if subjects == 1 else 's'}" if subjects else "")
+        for column, records, subjects in counts
+        if records
+    ]
+    if per_column:
+        yield (
+            f"{isolated(label)}: records of which {' or '.join(fields)} is not known are not"
+            f" counted: {'; '.join(per_column)}."
+        )
+
+
 def optional_fields_notes(
     label: str, fields: Iterable[str], counts: Iterable[tuple[str, int]]
 ) -> Iterator[str]:

@@ -251,6 +251,8 @@ class AnalysisCollector:
         if row.levels is not None and row.levels.recorded and row.levels.where:
             kind, field = row.levels.recorded, row.levels.field or ""
             return self._clauses.recorded(kind, row.levels.where, None, field)
+        if (terms := row.record_terms) is not None:
+            return self._clauses.recorded(terms.recorded, terms.where, None, *terms.by)
         refs = [ref for ref in (row.where, counted) if ref is not None]
         if row.stratified is not None:
             refs = [row.stratified.count]

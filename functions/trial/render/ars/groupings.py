@@ -155,6 +155,9 @@ class Factors:
         variables = self._clauses.variables
         if row.by_term is not None and factor in row.by_term.levels:
             return self._clauses.of_row(row)["pt" if factor == "group" else factor]
+        if (terms := row.record_terms) is not None:
+            sources = [*terms.by, *terms.where]
+            return variables.together(terms.recorded, sources)[factor]
         if row.levels is not None:
             return self._of_levels(row.levels)
         if (category := _crossed(row, factor)) is not None:

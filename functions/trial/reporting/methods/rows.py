@@ -251,6 +251,18 @@ class Rows:
             parts.append(f"below each, subjects by the worst {terms.worst.field} of these events")
         return "; ".join(parts)
 
+    def _record_terms(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+        terms = row.record_terms
+        assert terms is not None
+        records = f"{RECORDS[terms.recorded]}{where(terms.where)}"
+        parts = [f"Subjects of whom {records} is recorded, once a row, and such records"]
+        parts.append(f"by {joined(terms.by)}, the outermost first")
+        if terms.order != "frequency":
+            parts.append(_ORDERS[terms.order])
+        if (least := terms.minimum_percent) is not None:
+            parts.append(f"only what at least {least:f} % (not rounded) of a column have")
+        return "; ".join(parts)
+
     def _worst(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         assert row.worst is not None
         levels = joined(f"{level.label} ({level.value})" for level in row.worst.levels)

@@ -326,6 +326,7 @@ def _levels(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
 _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] = {
     "levels": _levels,
     "terms": lambda _row, _: None,
+    "record_terms": lambda _row, _: None,
     "worst": lambda row, _: [str(level.get("value")) for level in parts(row, "levels")],
     "shift": _crossed("before", "after"),
     "cross": _crossed("first", "second"),

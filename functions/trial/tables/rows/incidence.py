@@ -26,7 +26,7 @@ from trial.tables.rows.kinds import (
     put_cell,
     undated_statistic,
 )
-from trial.tables.rows.terms import TermCells, TermCounts, TermPath
+from trial.tables.rows.terms import TermCells, TermCounts, TermPath, TermView
 
 DAYS_PER_YEAR = Fraction(1461, 4)
 PLACES = 1
@@ -169,7 +169,7 @@ class IncidenceRow(PlacedRow):
 
 
 @dataclass(frozen=True)
-class IncidenceTermsRow(TermCells):
+class IncidenceTermsRow(TermCells[TermView]):
     """Events by term and time at risk: of each term the first of each subject, or all.
 
     Subjects without an event of a term are at risk of it all their days. So these are counted once

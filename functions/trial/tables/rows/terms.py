@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 from trial.events.json_body import canonical
 from trial.statistics.cells import Share, Sums
@@ -69,6 +69,15 @@ class TermView:
     selection: EventSelection
     hierarchy: Hierarchy
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """What they are sorted into, the outermost first."""
+        return self.hierarchy.levels
+
+    def undetermined_counts(self, derivation: Derivation) -> dict[str, int]:
+        """Count a subject's events that may match or not, and the subject if none does."""
+        return self.selection.undetermined_counts(derivation.adverse_events)
+
     def sorted_events(self, derivation: Derivation) -> dict[TermPath, list[AdverseEvent]]:
         """Return a subject's events by all that each counts under."""
         events_by_path: dict[TermPath, list[AdverseEvent]] = {}
@@ -76,6 +85,20 @@ class TermView:
             for path in self.hierarchy.paths(event):
                 events_by_path.setdefault(path, []).append(event)
         return events_by_path
+
+
+class TermSource(Protocol):
+    """What a column counts: which records of a subject, by all that each counts under."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """What they are sorted into, the outermost first."""
+
+    def sorted_events(self, derivation: Derivation) -> Mapping[TermPath, Sequence[Any]]:
+        """Return a subject's records by all that each counts under."""
+
+    def undetermined_counts(self, derivation: Derivation) -> dict[str, int]:
+        """Count a subject's records that may match or not, and the subject if none does."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +137,7 @@ class TermOrder:
 
 
 @dataclass(frozen=True)
-class TermCells:
+class TermCells[View: TermSource]:
     """What rows by term have in common: how their cells are named, stored and sorted.
 
     The terms are those that occur, so no position can name their cells: the term does. A checksum
@@ -126,7 +149,7 @@ class TermCells:
     index: int
     chunks: int
     label: str
-    views: Sequence[TermView]
+    views: Sequence[View]
     order: TermOrder
 
     def put_counts(
@@ -140,14 +163,14 @@ class TermCells:
                 put_cell(share, row, f"{self.index}.{column}.{statistic}{text}", n)
 
     @cached_property
-    def columns_by_view(self) -> list[tuple[TermView, list[int]]]:
+    def columns_by_view(self) -> list[tuple[View, list[int]]]:
         """What is counted, with the positions of the columns that count it."""
         return by_part(self.views)
 
     @property
     def levels(self) -> tuple[str, ...]:
         """What terms are sorted into, the outermost first."""
-        return self.views[0].hierarchy.levels
+        return self.views[0].levels
 
     def touched(self) -> set[str]:
         """Return all of its rows of sums: at worst one change touches them all."""
@@ -176,7 +199,7 @@ class TermCells:
 
 
 @dataclass(frozen=True)
-class TermsRow(TermCells):
+class TermsRow(TermCells[TermSource]):
     """Adverse events by term: subjects, and events."""
 
     minimum_percent: Decimal | None
@@ -188,8 +211,7 @@ class TermsRow(TermCells):
             if columns := [column for column in view_columns if members[column]]:
                 for path, events in view.sorted_events(derivation).items():
                     self.put_counts(share, columns, path, self._term_counts(events))
-                lack = view.selection.undetermined_counts(derivation.adverse_events)
-                if lack:
+                if lack := view.undetermined_counts(derivation):
                     self.put_counts(share, columns, (), lack)
 
     def _term_counts(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
@@ -211,11 +233,14 @@ class TermsRow(TermCells):
             )
             for row in self._rows(path, counts[path], heads)
         ]
-        selections = [view.selection for view in self.views]
-        footnotes = selection_notes(self.label, heads, selections, lack)
+        footnotes = self._lacking_notes(heads, lack)
         if footnotes and not rows:
             return [Row(self.id, self.label, 0, notes=footnotes)]
         return self.with_notes(rows, footnotes)
+
+    def _lacking_notes(self, heads: Sequence[ColumnHead], lack: EventCounts) -> tuple[str, ...]:
+        selections = [view.selection for view in self.views if isinstance(view, TermView)]
+        return selection_notes(self.label, heads, selections, lack)
 
     def _rank(self, term: EventCounts, heads: Sequence[ColumnHead]) -> Fraction:
         """Return what a term is sorted by: its subjects, or the difference of its percentages."""
