@@ -10,7 +10,7 @@ from functools import partial
 
 from benchmarks.rows import Measured
 
-COUNTED = ("conflicts", "requests", "listing_rows", "start", "study_size", "history")
+COUNTED = ("conflicts", "requests", "wide", "listing_rows", "start", "study_size", "history")
 """Counts, which a busy machine does not change (conflicts wait, and would only become more)."""
 TIMED = ("client_cpu", "recomputation", "publication")
 LARGE = ("study_size", "conflicts", "recomputation", "listing_rows")
