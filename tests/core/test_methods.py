@@ -181,7 +181,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
             "label": "Load", "unit": "copies", "units": {}, "minimum": 1, "maximum": 9,
             "places": 3, "rounded": True, "decimals": 1, "below_quantification": "missing",
             "texts": {"Not detected": "<lloq"}},
-        "parameters/cd4": {"below_quantification": "half"},
+        "parameters/cd4": {"below_quantification": "half", "abnormal": {"above": 1.5}},
         "parameters/viral-load-log10": {"log10_of": "cd4"},
         "parameters/made": {"formula": "cd4 + previous(weight)", "together": "visit",
                             "replicates": "mean", "carried": [], "places": 4},
@@ -190,6 +190,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Measure: {
         "measures/age": {"characteristic": "score", "label": "Years"},
         "measures/lowest": {"parameter": "weight", "after_first_dose": "first",
+                            "days_after_last_dose": 7,
                             "where": {"position": "SITTING"}},
         "measures/change": {"at": "day-14", "missing": "locf", "change_from": "control"},
         "measures/percent": {"percent_change_from": "control"},

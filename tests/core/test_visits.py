@@ -340,6 +340,135 @@ class TestAfterFirstDose:
         assert found(whole, *entries) == 90
 
 
+class TestOnTreatment:
+    """After the first dose, and not more than some days after the last."""
+
+    @staticmethod
+    def study(choice: str, until: int = 5) -> Study:
+        measure = {"parameter": "cd4", "after_first_dose": choice, "days_after_last_dose": until}
+        return study_of(new=measure)
+
+    RESULTS = (cd4(0, 900), cd4(8, 20), cd4(20, 30), cd4(25, 5), cd4(26, 99))
+
+    @pytest.mark.parametrize(
+        ("choice", "expected"), [("first", 20), ("last", 5), ("highest", 30), ("lowest", 5)]
+    )
+    def test_the_window_ends_some_days_after_the_last_dose(self, choice, expected):
+        entries = [*DOSED, dose(20), *self.RESULTS]
+        assert found(self.study(choice), *entries) == expected
+
+    def test_a_later_dose_opens_it_again(self):
+        entries = [*DOSED, dose(20), *self.RESULTS]
+        assert found(self.study("last", 0), *entries) == 30
+        assert found(self.study("last", 0), *entries, dose(26)) == 99
+        assert found(self.study("last"), enrolment(), *self.RESULTS) is None
+
+    def test_which_is_the_last_is_undecided_only_among_those_in_the_window(self):
+        late = [
+            entry("lab.result.reported", record=name, parameter="cd4", collected=day(at),
+                  unit="cells/uL", result=result)
+            for name, at, result in (("A", 26, "1"), ("B", 26, "2"))
+        ]  # fmt: skip
+        entries = [*DOSED, dose(20), cd4(20, 3), *late]
+        assert derive(*entries, study=self.study("last")).undecided == []
+        assert [
+            each.records for each in derive(*entries, study=self.study("last", 6)).undecided
+        ] == [("A", "B")]
+
+    def test_a_visit_may_count_from_the_last_dose(self):
+        study = study_of(visit(days_from="last-dose", schedule="other"))
+        ended = entry(
+            "disposition.recorded", record="T", of="treatment", status="completed", date=day(20)
+        )
+        entries = [*DOSED, dose(20), cd4(17, 1), cd4(28, 2), cd4(30, 3), cd4(35, 4)]
+        here = study.visits["visit"]
+        assert found(study, *entries) is None  # another dose may follow
+        assert derive(*entries, study=study).due(here) is False
+        assert found(study, *entries, ended) == 3
+        assert derive(*entries, ended, study=study).due(here) is True
+        # A dose after treatment ended is the last one, and so treatment did not end then.
+        assert found(study, *entries, ended, dose(21)) is None
+        assert found(study, *entries, dose(21), disposition(40)) == 3
+
+    def test_its_day_0_is_that_of_the_last_dose(self):
+        study = study_of(visit(days_from="last-dose", day=0, window=[0, 0], schedule="other"))
+        entries = [*DOSED, disposition(30), cd4(6, 1), cd4(7, 2), cd4(8, 3)]
+        assert found(study, *entries) == 2
+
+
+class TestMostAbnormal:
+    ABNORMAL = {"after_first_dose": "most-abnormal", "parameter": "cd4"}  # noqa: RUF012
+
+    def study(self, **abnormal: Any) -> Study:
+        cd4_rule = TINY["parameters"]["cd4"] | ({"abnormal": abnormal} if abnormal else {})
+        return tiny(
+            parameters=TINY["parameters"] | {"cd4": cd4_rule},
+            measures=TINY["measures"] | {"new": self.ABNORMAL},
+        )
+
+    def test_the_one_farthest_beyond_its_range_counts(self):
+        within = cd4(8, 50, range_low=40, range_high=60)
+        low, high = (cd4(at, each, range_low=40, range_high=60) for at, each in ((9, 35), (10, 66)))
+        assert found(self.study(), *DOSED, within, low, high) == 66
+        assert found(self.study(below=2), *DOSED, within, low, high) == 35
+        assert found(self.study(), *DOSED, within, cd4(9, 45, range_low=40, range_high=60)) == 45
+
+    def test_of_equally_abnormal_ones_the_earliest(self):
+        low, high = (cd4(at, each, range_low=40, range_high=60) for at, each in ((9, 34), (10, 66)))
+        assert found(self.study(), *DOSED, high, low) == 34
+
+    def test_one_limit_suffices_and_without_any_none_can_be_compared(self):
+        assert found(self.study(), *DOSED, cd4(8, 999), cd4(9, 50, range_low=60)) == 50
+        assert found(self.study(), *DOSED, cd4(8, 999)) is None
+
+    def test_a_derived_parameter_has_no_range(self):
+        with pytest.raises(Rejected) as caught:
+            checking.check_definition(
+                study_of(new=self.ABNORMAL | {"parameter": "viral-load-log10"})
+            )
+        (fault,) = caught.value.faults
+        assert fault.pointer == "/measures/new/after_first_dose"
+
+
+class TestPreviousVisit:
+    def study(self, **measure: Any) -> Study:
+        return study_of(
+            new={"parameter": "cd4", "at": "week-5", "change_from": "previous-visit"} | measure
+        )
+
+    def test_a_change_is_from_the_visit_before_that_has_a_result(self):
+        entries = [enrolment(), cd4(0, 10), cd4(14, 25), cd4(20, 99), cd4(35, 70)]
+        assert found(self.study(), *entries) == 45
+        assert found(self.study(), *entries[:2], entries[-1]) == 60
+        assert found(self.study(), entries[0], entries[-1]) is None
+        assert found(self.study(at="day-14"), *entries) == 15
+        assert found(self.study(change_from=None, decrease_from="previous-visit"), *entries) == -45
+
+    def test_what_stands_in_is_compared_with_the_visit_before_too(self):
+        entries = [*DOSED, cd4(8, 10), cd4(14, 25), cd4(20, 99), contact(60)]
+        assert found(self.study(missing="locf"), *entries) == 74
+        assert found(self.study(missing="locf-visit"), *entries) == 0
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"at": "baseline"}, {"at": None, "after_first_dose": "last"}, {"missing": "bocf"}],
+        ids=str,
+    )
+    def test_it_needs_a_visit_and_is_no_baseline(self, wrong):
+        measure = {"parameter": "cd4", "at": "week-5", "change_from": "previous-visit"} | wrong
+        new = {name: part for name, part in measure.items() if part is not None}
+        with pytest.raises(Rejected) as caught:
+            checking.check_definition(study_of(new=new))
+        assert [fault.pointer for fault in caught.value.faults] == ["/measures/new"]
+
+    def test_a_row_by_visit_shows_each_change(self):
+        row = {"id": "row", "label": "Row", "visits": ["day-14", "week-5"], "statistics": ["mean"],
+               "summary": {"parameter": "cd4", "change_from": "previous-visit"}}  # fmt: skip
+        entries = [enrolment(), randomised("a"), cd4(0, 10), cd4(14, 25), cd4(35, 70)]
+        grid = tables_of(parallel([row], [TOTAL]), entries)["t"]
+        assert [row.cells[0].get("mean").text for row in grid.rows[1:]] == ["15.0", "45.0"]
+
+
 class TestPercentChange:
     STUDY = study_of(new={"parameter": "cd4", "at": "week-5", "percent_change_from": "baseline"})
 

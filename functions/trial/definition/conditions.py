@@ -49,10 +49,20 @@ def selection(where: Where) -> Selection:
     )
 
 
+PREVIOUS_VISIT = "previous-visit"
+"""Stands for a baseline in a change: the result of the visit before."""
+MOST_ABNORMAL = "most-abnormal"
 _CHANGES = ("decrease_from", "change_from", "percent_change_from")
 MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
     "characteristic": (),
-    "parameter": ("at", "after_first_dose", "where", *_CHANGES, "missing"),
+    "parameter": (
+        "at",
+        "after_first_dose",
+        "days_after_last_dose",
+        "where",
+        *_CHANGES,
+        "missing",
+    ),
     "records": ("where",),
     "days": (),
     "exposure": (),
@@ -65,11 +75,13 @@ MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
 class Measure(Model):
     """A number per subject; exactly one of the forms below.
 
-    A characteristic; a parameter, at a visit or baseline or the extreme after the first dose;
+    A characteristic; a parameter, at a visit or baseline or the extreme after the first dose, if
+    asked not later than `days_after_last_dose`: the first, the last, the highest, the lowest, or
+    the one that lies farthest beyond the limits of its reference range;
     how many records there are; the days from one date to another, both counted; how much of
     treatment there was; another measure by arm; or the `difference` of two measures, the first
     less the second. `decrease_from` and `change_from` name a baseline and subtract, and
-    `percent_change_from` also divides by it;
+    `percent_change_from` also divides by it; `previous-visit` names the visit before;
     `where` takes only results that were obtained so (position, location, laterality, method,
     specimen), its baseline's too. `missing` says what stands in for a visit that is due and has no
     value: nothing, the baseline (bocf), the last value (locf), or the last that an earlier visit
@@ -79,7 +91,8 @@ class Measure(Model):
     characteristic: Annotated[Name, RefersTo("characteristic that is a number")] | None = None
     parameter: ParameterName | None = None
     at: Annotated[Name, RefersTo("visit or baseline")] | None = None
-    after_first_dose: Literal["first", "last", "highest", "lowest"] | None = None
+    after_first_dose: Literal["first", "last", "highest", "lowest", "most-abnormal"] | None = None
+    days_after_last_dose: Annotated[int, Field(ge=0)] | None = None
     decrease_from: BaselineName | None = None
     change_from: BaselineName | None = None
     percent_change_from: BaselineName | None = None
@@ -98,6 +111,8 @@ class Measure(Model):
         for names in (("at", "after_first_dose"), _CHANGES):
             if sum(getattr(self, name) is not None for name in names) > 1:
                 raise ValueError(f"a measure takes one of {', '.join(names)}")
+        if self.days_after_last_dose is not None and self.after_first_dose is None:
+            raise ValueError("`days_after_last_dose` needs `after_first_dose`")
         if self.missing == "bocf" and self.baseline is None:
             raise ValueError(f"`missing: bocf` needs one of {', '.join(_CHANGES)}")
         return self
@@ -106,6 +121,12 @@ class Measure(Model):
     def without_date(self) -> bool:
         """Whether it is of a parameter, and does not say when."""
         return self.parameter is not None and self.at is None and self.after_first_dose is None
+
+    @property
+    def after(self) -> str:
+        """Which result after the first dose is taken, and until when; '' where none is."""
+        until = self.days_after_last_dose
+        return (self.after_first_dose or "") + ("" if until is None else f"+{until}")
 
     @property
     def baseline(self) -> str | None:

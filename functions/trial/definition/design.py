@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import inf
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from trial.definition import formulas
 from trial.definition.base import (
@@ -68,18 +68,19 @@ class Visit(Model):
     """A visit: its day, and the days (both included) that a sample of it may bear.
 
     One without a window is known by the name that it is recorded under, with or without a planned
-    `day`. Days count from enrolment or randomisation, which is day 0, or from the first dose, which
-    is day 1 after a day -1 (CDISC's study day). A side of the window may stay open. Of several
-    results `choose` takes one, or their mean; of those that are equally close to the day `tie`
-    takes the later, the earlier, or their mean. `limit` keeps out samples taken after the first
-    dose, or after a regimen that began within the window. Windows of one `schedule` do not overlap.
+    `day`. Days count from enrolment, randomisation or the last dose, which is day 0, or from the
+    first dose, which is day 1 after a day -1 (CDISC's study day). A side of the window may stay
+    open. Of several results `choose` takes one, or their mean; of those that are equally close to
+    the day `tie` takes the later, the earlier, or their mean. `limit` keeps out samples taken after
+    the first dose, or after a regimen that began within the window. Windows of one `schedule` do
+    not overlap.
     """
 
     id: Name
     label: str
     day: Day | None = None
     window: tuple[Day | None, Day | None] | None = None
-    days_from: Literal["enrolment", "randomisation", "first-dose"] = "enrolment"
+    days_from: Literal["enrolment", "randomisation", "first-dose", "last-dose"] = "enrolment"
     choose: Literal["closest", "first", "last", "highest", "lowest", "mean"] = "closest"
     tie: Literal["later", "earlier", "mean"] = "later"
     limit: Literal["before-first-dose", "before-regimen"] | None = None
@@ -166,9 +167,18 @@ def _can_be_read(text: str) -> str:
 
 _UnitConversion = Annotated[Decimal | str, BeforeValidator(_as_number), AfterValidator(_converts)]
 _OF_FORMULAS = ("together", "replicates", "carried")
-_OF_REPORTED = ("units", "minimum", "maximum", "rounded", "below_quantification", "texts")
+_OF_REPORTED = (
+    "units", "minimum", "maximum", "rounded", "below_quantification", "texts", "abnormal",
+)  # fmt: skip
 BELOW_LLOQ = "<lloq"
 """What a text counts as that says a result lies below the limit reported with it."""
+
+
+class Abnormal(Model):
+    """What is abnormal: below a multiple of the lower limit of a range, above one of the upper."""
+
+    below: Annotated[Decimal, Field(gt=0)] = Decimal(1)
+    above: Annotated[Decimal, Field(gt=0)] = Decimal(1)
 
 
 class Parameter(Measured):
@@ -179,7 +189,8 @@ class Parameter(Measured):
     together: those of one moment, day or recorded visit, of `replicates` one or their mean; one
     that is `carried` need not be there, its last result up to then counts. `units` are further
     units in which it may be reported, and their factor into `unit`, or a formula of x. `texts` that
-    may be reported count as the result beside them, such as `<20`, or `<lloq`. What lies outside
+    may be reported count as the result beside them, such as `<20`, or `<lloq`. `abnormal` moves
+    the limits beyond which the most abnormal result lies farthest. What lies outside
     `minimum` and `maximum` is refused, and what has more decimals than `places`; a derived value
     is rounded to them where they are given, and kept more finely than it is printed where they are
     not.
@@ -197,6 +208,7 @@ class Parameter(Measured):
     carried: Annotated[list[ParameterName], AfterValidator(check_unique)] = []
     below_quantification: Literal["lloq", "half", "missing"] = "lloq"
     texts: dict[Term, Annotated[str, BeforeValidator(_as_text)]] = {}
+    abnormal: Abnormal | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "Parameter":

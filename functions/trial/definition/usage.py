@@ -23,8 +23,8 @@ CARRIED = "carried:"
 def results_used(definition: Definition) -> Mapping[tuple[str, Selection], Sequence[str]]:
     """Give, for each parameter and way of obtaining it, where its results are asked for.
 
-    Places are visits, baselines, `first` and `last` after the first dose, and visits that the last
-    result is carried forward to.
+    Places are visits, baselines, `first` and `last` after the first dose (`last+7`: not later than
+    7 days after the last), and visits that the last result is carried forward to.
     """
     places_by_key: dict[tuple[str, Selection], dict[str, None]] = {}
     for measure, places in _measures(definition, definition):
@@ -46,7 +46,7 @@ def _named(place: str, measure: Measure, definition: Definition) -> Iterator[str
 def _measures(part: object, definition: Definition) -> Iterator[tuple[Measure, Sequence[str]]]:
     """Find every measure in a part of a definition, and where it is taken."""
     if isinstance(part, Measure):
-        yield part, [part.at or part.after_first_dose or ""]
+        yield part, [part.at or part.after]
     if isinstance(part, TableRow) and part.visits is not None:
         visits = [visit.id for visit in definition.visits] if part.visits == "all" else part.visits
         for measure, _ in _measures(_resolved(part, definition), definition):

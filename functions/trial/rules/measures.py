@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trial.definition.base import Bounds
-from trial.definition.conditions import MEASURE_FORMS, Measure, Selection, selection
+from trial.definition.conditions import (
+    MEASURE_FORMS,
+    MOST_ABNORMAL,
+    PREVIOUS_VISIT,
+    Measure,
+    Selection,
+    selection,
+)
 from trial.definition.precision import PERCENT, WHOLE, Precision
 from trial.definition.study import Study
 from trial.events.kinds import derived_fields
@@ -110,8 +117,9 @@ class Measures:
             scheduled=True,
         )
         if (baseline := measure.baseline) is not None:
-            if baseline not in definition.baselines:
+            if baseline not in definition.baselines and not self._from_previous_visit(measure):
                 raise unknown(path, "baseline", baseline)
+            self._check_previous_visit(measure, path)
             quantity = _change_from_baseline(quantity, measure, self._baseline(measure, where))
         return replace(quantity, evaluate=memoised(quantity.evaluate))
 
@@ -127,12 +135,32 @@ class Measures:
         precision = self._precision(parameter)
         return lambda observation: observation.at(parameter_precision, precision)
 
+    def _from_previous_visit(self, measure: Measure) -> bool:
+        """Return whether a change is from the visit before; a baseline of that name is meant."""
+        baseline = measure.baseline
+        return baseline == PREVIOUS_VISIT and baseline not in self.study.definition.baselines
+
+    def _check_previous_visit(self, measure: Measure, path: str) -> None:
+        """Refuse a change from the visit before of what is at no visit, or is carried forward."""
+        if not self._from_previous_visit(measure):
+            return
+        if measure.at not in self.study.visits:
+            raise refused(path, f"a change from {PREVIOUS_VISIT} must be `at` a visit")
+        if measure.missing == "bocf":
+            raise refused(path, f"`missing: bocf` needs a baseline, which {PREVIOUS_VISIT} is not")
+
     def _baseline(self, measure: Measure, where: Selection) -> Evaluate:
         parameter, baseline = str(measure.parameter), str(measure.baseline)
         convert = self._converter(parameter)
+        visit = self.study.visits.get(str(measure.at))
+        previous = visit is not None and self._from_previous_visit(measure)
 
         def evaluate(derivation: Derivation) -> Value | None:
-            observation = derivation.series(parameter, where).at_baseline(baseline)
+            series = derivation.series(parameter, where)
+            if previous and visit is not None:
+                observation = series.before_visit(visit)
+            else:
+                observation = series.at_baseline(baseline)
             return convert(observation) if observation else None
 
         return evaluate
@@ -232,8 +260,13 @@ class Measures:
     def _observation_of(self, measure: Measure, path: str) -> tuple[Observe, Due]:
         name = measure.at
         if (dose_rank := measure.after_first_dose) is not None:
+            parameter = self.study.definition.parameters[str(measure.parameter)]
+            if dose_rank == MOST_ABNORMAL and parameter.is_derived:
+                detail = "must be of a reported parameter: a derived one has no reference range"
+                raise refused(f"{path}/after_first_dose", detail)
+            until = measure.days_after_last_dose
             return (
-                lambda series: series.after_first_dose(dose_rank),
+                lambda series: series.after_first_dose(dose_rank, until),
                 lambda derivation: derivation.over,
             )
         if name is None:
@@ -246,6 +279,8 @@ class Measures:
 
     def _imputed(self, measure: Measure, where: Selection, observe: Observe, due: Due) -> Evaluate:
         parameter, baseline = str(measure.parameter), measure.baseline or ""
+        if self._from_previous_visit(measure):
+            baseline = ""
         convert = self._converter(parameter)
         visit = self.study.visits.get(str(measure.at))
 

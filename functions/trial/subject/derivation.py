@@ -313,11 +313,25 @@ class Derivation:
         match visit.days_from:
             case "first-dose":
                 return dates.earliest(self.first_dose) if self.first_dose else None
+            case "last-dose":
+                return self.last_dose_day if self._treatment_over else None
             case "randomisation":
                 drawn = self.randomisation
                 return dates.earliest(drawn.data["date"]) if drawn else None
             case _:
                 return self.day_zero
+
+    @cached_property
+    def _treatment_over(self) -> bool:
+        """Whether the last dose is known to be the last.
+
+        The study is over, or on that day or later treatment was completed or discontinued.
+        """
+        return self.over or any(
+            record.data["of"] == "treatment"
+            and dates.earliest(record.data["date"]) >= (self.last_dose_day or 0)
+            for record in self.records("disposition.recorded")
+        )
 
     def before(self, visit: Visit) -> list[Visit]:
         """List the visits of its schedule that come before one.

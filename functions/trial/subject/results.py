@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import lru_cache, reduce
 from typing import Any
 
-from trial.definition.design import BELOW_LLOQ, RESULT, Parameter
+from trial.definition.design import BELOW_LLOQ, RESULT, Abnormal, Parameter
 from trial.definition.formulas import Conversion
 from trial.definition.precision import Measured, Precision, decimals_of
 from trial.events.fields import term
@@ -212,6 +212,27 @@ def _converted(number: Decimal, conversion: Conversion) -> Decimal:
         return number
     exact = Fraction(number) * conversion.factor + conversion.offset
     return EXACT.divide(Decimal(exact.numerator), Decimal(exact.denominator))
+
+
+def distance(observation: "Observation", parameter: Parameter) -> Fraction | None:
+    """Return how far a result lies beyond the limits of its range, negative within them.
+
+    None where no limit was reported with it.
+    """
+    rule, item = parameter.abnormal or Abnormal(), observation.item
+    number = Fraction(observation.value.unrounded(parameter.precision.places))
+    limits = (
+        None
+        if (limit := item.get(field)) is None
+        else converted(limit, item.get("unit"), parameter)
+        for field in ("range_low", "range_high")
+    )
+    low, high = limits
+    beyond = (
+        None if low is None else Fraction(rule.below) * low - number,
+        None if high is None else number - Fraction(rule.above) * high,
+    )
+    return max((side for side in beyond if side is not None), default=None)
 
 
 def rounded_value(number: Fraction, precision: Precision) -> Value:

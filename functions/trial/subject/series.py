@@ -8,10 +8,10 @@ said (`UndecidedChoice`).
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Protocol
 
-from trial.definition.conditions import Selection
+from trial.definition.conditions import MOST_ABNORMAL, Selection
 from trial.definition.design import Visit
 from trial.definition.study import Study
 from trial.definition.usage import CARRIED
@@ -32,7 +32,7 @@ from trial.subject.choosing import (
 )
 from trial.subject.combining import Combination
 from trial.subject.fold import Record
-from trial.subject.results import Observation, read_value
+from trial.subject.results import Observation, distance, read_value
 
 _day = attrgetter("day")
 Reported = tuple[Record, str, int, Mapping[str, Any]]
@@ -48,6 +48,10 @@ class SubjectCourse(Protocol):
     @property
     def first_dose(self) -> str | None:
         """The local time of the first dose."""
+
+    @property
+    def last_dose_day(self) -> int | None:
+        """The last day (ordinal) on which a dose was given so far."""
 
     @property
     def regimen_day(self) -> int | None:
@@ -207,9 +211,34 @@ class Series:
             if first and dates.not_after(observation.collected, first)
         ]
 
-    def after_first_dose(self, choice: str) -> Observation | None:
-        """Find the first, last, highest or lowest result taken after the first dose."""
-        return CHOICES[choice](self._after(self._course.first_dose))
+    def after_first_dose(self, choice: str, until: int | None = None) -> Observation | None:
+        """Find the first, last, highest, lowest or most abnormal result after the first dose.
+
+        Of those that are not later than `until` days after the last dose, if that is given.
+        """
+        results = self._on_treatment(until)
+        return self._most_abnormal(results) if choice == MOST_ABNORMAL else CHOICES[choice](results)
+
+    def _on_treatment(self, until: int | None) -> list[Observation]:
+        results, last = self._after(self._course.first_dose), self._course.last_dose_day
+        if until is None or last is None:
+            return results
+        return [observation for observation in results if observation.day <= last + until]
+
+    def _most_abnormal(self, results: list[Observation]) -> Observation | None:
+        """Take the result that lies farthest beyond its range; of equally abnormal ones the first.
+
+        One without a limit cannot be compared.
+        """
+        parameter = self._course.study.definition.parameters[self._parameter]
+        distances = ((distance(result, parameter), result) for result in results)
+        comparable = [(beyond, result) for beyond, result in distances if beyond is not None]
+        return max(comparable, key=itemgetter(0))[1] if comparable else None
+
+    def before_visit(self, visit: Visit) -> Observation | None:
+        """Find the result of the visit before one that has any."""
+        earlier = (self.at_visit(before) for before in reversed([*self._course.before(visit)]))
+        return next(filter(None, earlier), None)
 
     def _after(self, start: str | None) -> list[Observation]:
         return [
@@ -269,10 +298,11 @@ class Series:
         name = place.removeprefix(CARRIED)
         visit = self._course.study.visits.get(name)
         if visit is None:
-            dosed = self._course.first_dose
-            baseline = name in self._course.study.definition.baselines
-            candidates = self._until_first_dose() if baseline else self._after(dosed)
-            yield name, candidates, "last" if baseline else name
+            choice, _, until = name.partition("+")
+            if name in self._course.study.definition.baselines:
+                yield name, self._until_first_dose(), "last"
+            else:
+                yield choice, self._on_treatment(int(until) if until else None), choice
         elif name == place:
             if visit.window is None and "choose" not in visit.model_fields_set:
                 yield visit.label, self._candidates(visit), ANY

@@ -22,6 +22,10 @@ _ASSIGNED = {
 FROM = {
     "enrolment": "enrolment, which is day 0",
     "randomisation": "randomisation, which is day 0",
+    "last-dose": (
+        "the last dose, which is on day 0; it is known once treatment was completed or discontinued"
+        " on that day or later, or the study is over"
+    ),
     "first-dose": "the first dose, which is on day 1; the day before it is day -1",
 }
 """Which date the days of a visit count from."""

@@ -98,6 +98,11 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
         )
         yield _BELOW[parameter.below_quantification]
         yield "one above a limit (>x) counts as x"
+        if (rule := parameter.abnormal) is not None:
+            yield (
+                f"abnormal below {rule.below:f} times the lower and above {rule.above:f} times the"
+                " upper limit of the reference range: the most abnormal lies farthest beyond"
+            )
     yield _kept(parameter.precision)
 
 

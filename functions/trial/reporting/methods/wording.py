@@ -11,6 +11,7 @@ from trial.definition.base import Bounds
 from trial.definition.conditions import (
     CONDITION_FORMS,
     MEASURE_FORMS,
+    PREVIOUS_VISIT,
     AdverseEventFilter,
     Condition,
     DateRef,
@@ -95,6 +96,8 @@ def bounds(limits: Bounds, unit: str = "") -> str:
 
 
 def _baseline(name: str) -> str:
+    if name == PREVIOUS_VISIT:
+        return "the visit before that has a result"
     return name if name == "baseline" else f"the baseline {name}"
 
 
@@ -232,7 +235,10 @@ class Wording:
     def _taken(self, measure: Measure) -> str:
         joint = " to" if measure.baseline else " at"
         if measure.after_first_dose is not None:
-            return f"{joint} the {measure.after_first_dose} result after the first dose"
+            until = measure.days_after_last_dose
+            last = "" if until is None else f" and not more than {until} days after the last"
+            choice = measure.after_first_dose.replace("-", " ")
+            return f"{joint} the {choice} result after the first dose{last}"
         if measure.at is None:
             return f"{joint} the visit of the row"
         if measure.at in self._visits:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from trial.definition.base import Model
-from trial.definition.conditions import Classes
+from trial.definition.conditions import PREVIOUS_VISIT, Classes
 from trial.definition.design import ARM
 from trial.definition.outputs import Ancova, Table
 from trial.events.payloads import KINDS, Circumstances
@@ -184,7 +184,7 @@ KNOWN_NAMES: Mapping[str, NameLister] = {
     "analysis set": _section("sets"),
     "arm": _listed("arms"),
     "arm of a column": _arms_of_columns,
-    "baseline": _section("baselines"),
+    "baseline": lambda scope: [*sorted(members(scope.definition, "baselines")), PREVIOUS_VISIT],
     "box of the flow": _boxes,
     "causality": _of_event("causality"),
     "characteristic that is a number": _numeric,
