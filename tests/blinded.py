@@ -120,6 +120,17 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"levels": {"characteristic": "load"}, "denominator": "assessed"},
     {"levels": {"recorded": "dose.administered", "field": "visit"}, "denominator": "assessed"},
     {"levels": {"characteristic": "load"}, "denominator": "column"},
+    {"count": "week5-responder", "subgroups": {"characteristic": "region"}},
+    {"count": "treated", "subgroups": {"characteristic": "arm"}},
+    {"summary": "age", "statistics": ["median"], "subgroups": {"characteristic": "load"}},
+    {"levels": {"characteristic": "load"}, "subgroups": {"characteristic": "by-dose"}},
+    {
+        "levels": {"characteristic": "load"},
+        "subgroups": {"characteristic": "sex", "values": [{"value": "F", "label": "Female"}]},
+    },
+    {"events": {"emergent": True}, "subgroups": {"characteristic": "region"}},
+    {"terms": {"filter": {}}, "subgroups": {"characteristic": "region"}},
+    {"worst": {"filter": {}, **_GRADES}, "subgroups": {"characteristic": "load"}},
     {"events": {"treatment": "drug"}},
     {"events": {"emergent": True}},
     {"terms": {"filter": {"treatment": "drug"}}},
@@ -255,7 +266,7 @@ def study_of(
          "source": {"table": "t", "row": row["id"]}, "x_label": "X", "y_label": "Y"}
         for row in named
         for kind in _FIGURES
-        if kind in row and "sd" not in row.get("statistics", ())
+        if kind in row and "sd" not in row.get("statistics", ()) and "subgroups" not in row
         if kind == "terms" or any("events" not in each for each in columns if "set" in each)
     ]  # fmt: skip
     wanted: dict[str, Any] = {

@@ -43,6 +43,7 @@ WHOLE: dict[str, Any] = json.loads(
                 "before": "group", "percent_of": "before", "missing": True, "after": {
                     "label": "CD4", "measure": {"parameter": "cd4"}, "classes": [
                         {"value": "low", "label": "Low", "below": 200}]}}},
+            {"id": "subgroups", "count": "treated", "subgroups": {"characteristic": "group"}},
             {"id": "cross", "cross": {"first": "sex", "second": "group", "zero_counts": True}},
             {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": LEVELS}},
             {"id": "terms", "terms": {"filter": {"groups": ["Rash (pooled)"]}, "pooled": True}},

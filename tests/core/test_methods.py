@@ -49,6 +49,7 @@ from trial.definition.outputs import (
     Shift,
     Statistic,
     Stratified,
+    Subgroups,
     Survival,
     TableColumn,
     TableRow,
@@ -125,7 +126,8 @@ WHOLE |= {
         {"id": "levels", "label": "Levels", "levels": {
             "recorded": "death.reported", "where": {"related": "True"}, "field": "cause",
             "values": [{"value": "x", "label": "X"}]}},
-        {"id": "sexes", "label": "Sexes", "levels": {"characteristic": "sex"}},
+        {"id": "sexes", "label": "Sexes", "levels": {"characteristic": "sex"},
+         "subgroups": {"characteristic": "ages"}},
         {"id": "summary", "label": "Summary", "summary": "change", "statistics": ["mean"]},
         {"id": "pairs", "label": "Pairs", "pairs": ["early", "no"]},
         {"id": "due", "label": "Due", "not_due": "mixed"},
@@ -255,7 +257,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                             "interval": False, "denominator": "assessed"},
         "tables/0/rows/1": {"visits": "all"},
         "tables/0/rows/2": {"levels": {"characteristic": "sex"}},
-        "tables/0/rows/4": {"summary": "age"},
+        "tables/0/rows/4": {"summary": "age", "subgroups": {"characteristic": "region"}},
         "tables/0/rows/5": {"pairs": ["no", "early"]},
         "tables/0/rows/6": {"not_due": "no"},
         "tables/0/rows/7": {"events": {}},
@@ -269,6 +271,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}},
         "tables/0/rows/16": {"record_terms": {"recorded": "deviation.recorded",
                                               "by": ["category"]}}},
+    Subgroups: {"tables/0/rows/3/subgroups": {
+        "characteristic": "region", "values": [{"value": "young", "label": "Young"}]}},
     SetDenominator: {"tables/0/rows/1/denominator": {"set": "received"}},
     Levels: {
         "tables/0/rows/2/levels": {"recorded": "visit.missed", "where": {}, "field": "date",

@@ -267,6 +267,15 @@ def rows(draw: st.DrawFn) -> Json:  # noqa: PLR0911 (a kind each)
             return {kind: draw(REFS)}
 
 
+def subgrouped(row: Json) -> st.SearchStrategy[Json]:
+    """Draw whether a row is made for each subgroup, of some levels or of all that are declared."""
+    if {"count", "levels"}.isdisjoint(row):
+        return st.just(row)
+    women = {"characteristic": "sex", "values": [{"value": "F", "label": "Female"}]}
+    by_class = [{"characteristic": "g1"}, {"characteristic": "region"}]
+    return st.sampled_from([row, row, *(row | {"subgroups": of} for of in (women, *by_class))])
+
+
 @st.composite
 def options(draw: st.DrawFn, *factors: str) -> Json:
     """Draw what percentages are of, and what else is shown, each given or left out."""
@@ -293,7 +302,7 @@ COLUMNS: Sequence[Json] = (
 def definitions(draw: st.DrawFn) -> Json:
     columns = [dict(each) for each in COLUMNS]
     columns[3]["where"] = draw(REFS)
-    asked = draw(st.lists(rows(), min_size=1, max_size=5))
+    asked = [draw(subgrouped(row)) for row in draw(st.lists(rows(), min_size=1, max_size=5))]
     return {
         "conditions": {"c0": draw(CONDITIONS), "c1": draw(CONDITIONS)},
         "columns": columns,
@@ -340,9 +349,22 @@ class Recount:
         self.named = made["conditions"]
         self.cells: Cells = {}
         for row in made["rows"]:
+            if "subgroups" in row:
+                self.subgroups(row)
+                continue
             kind = next(each for each in ("count", "not_due", "levels", "pairs", "stratified",
                                           "shift", "cross") if each in row)  # fmt: skip
             getattr(self, kind)(row)
+
+    def subgroups(self, row: Json) -> None:
+        """Count the row again of the people of each subgroup."""
+        inner, of = dict(row), row["subgroups"]
+        del inner["subgroups"]
+        name = of["characteristic"]
+        for value in [each["value"] for each in of.get("values", ())] or LEVELS[name]:
+            people = [each for each in self.people if level(each, name)[0] == value]
+            rows = [inner | {"id": f"{row['id']}/{value}"}]
+            self.cells |= Recount(self.made | {"rows": rows}, people).cells
 
     def columns(self) -> Iterator[tuple[str, list[Person], Any]]:
         for column in self.made["columns"]:

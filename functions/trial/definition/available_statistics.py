@@ -33,6 +33,10 @@ def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str
     table, row = match
     column = next(candidate for candidate in table.columns if candidate.id == ref.column)
     inner = ref.row.split("/")[1:]
+    if row.subgroups is not None:
+        row, inner = row.model_copy(update={"subgroups": None}), inner[1:]
+        if ref.row == row.id:
+            return _NOTHING
     if not row.counts_events and _of_events(table, column):
         return _NOTHING
     if row.pairs is not None:

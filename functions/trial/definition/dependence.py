@@ -143,6 +143,7 @@ class ArmDependence:
             or (row.levels is not None and self.levels(row.levels))
             or (row.record_terms is not None and self.record_terms(row.record_terms))
             or (row.shift is not None and self._either(row.shift.before, row.shift.after))
+            or (row.subgroups is not None and self.category(row.subgroups.characteristic))
             or (row.cross is not None and self._either(row.cross.first, row.cross.second))
             or (row.survival is not None and self._survival(row))
         )

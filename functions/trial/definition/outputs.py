@@ -193,6 +193,16 @@ class ByTerm(Model):
         return tuple(self.by.split("-")) if isinstance(self.by, str) else tuple(self.by)
 
 
+class Subgroups(Model):
+    """The classification whose levels make subgroups: those of `values`, or all that are declared.
+
+    Each gives a block of the row, of its subjects alone; denominators are those of the subgroup.
+    """
+
+    characteristic: CategoryName
+    values: Annotated[list[Level], AfterValidator(check_unique), RefersTo("values")] = []
+
+
 class Terms(ByTerm):
     """Adverse events by class and term: subjects and events; pooled terms count as one.
 
@@ -421,6 +431,7 @@ class TableRow(Model):
     label: str
     level: int = 0
     where: Ref | None = None
+    subgroups: Subgroups | None = None
     count: Refs | None = None
     denominator: Denominator | None = None
     interval: IntervalRef = False
@@ -445,9 +456,11 @@ class TableRow(Model):
 
     @model_validator(mode="after")
     def _one_kind(self) -> "TableRow":
-        common = ("id", "label", "level")
+        common = ("id", "label", "level", "subgroups")
         if not self.model_fields_set.issubset(common):
             only_form(self, ROW_KINDS, "a row", common)
+        if self.subgroups is not None and self.kind not in SUBGROUP_KINDS:
+            raise ValueError(f"`subgroups` are of a row of {', '.join(SUBGROUP_KINDS)}")
         if self.ancova is not None and isinstance(self.decimals, dict):
             raise ValueError(
                 "`decimals` of an ancova row must be one number: the decimals of the data"
@@ -489,6 +502,8 @@ class TableRow(Model):
         return not ORDER_STATISTICS.isdisjoint(self.statistics_of(column))
 
 
+SUBGROUP_KINDS = ("count", "levels", "summary", "events", "worst", "terms")
+"""The kinds of row that can be made once for each subgroup."""
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "count": ("where", "visits", "interval", "denominator"),
     "levels": ("visits", "denominator", "interval"),

@@ -21,6 +21,8 @@ def find_row(ref: CellRef, tables: Iterable[Table]) -> tuple[Table, TableRow] | 
 
 def _depth(row: TableRow) -> int:
     """Return how many names may follow a row's own; a slash within one is written `~1`."""
+    if row.subgroups is not None:
+        return 1 + _depth(row.model_copy(update={"subgroups": None}))
     if row.by_term is not None:
         worst = row.terms.worst if row.terms else None
         return len(row.by_term.levels) + (worst is not None)

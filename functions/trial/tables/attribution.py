@@ -17,6 +17,7 @@ from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
 from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow, StratifiedRow
+from trial.tables.rows.subgroups import SubgroupRow, narrowed_row
 from trial.tables.rows.survival import SurvivalRow
 from trial.tables.rows.terms import TermsRow
 
@@ -68,14 +69,15 @@ class _Cell:
         index = next(i for i, column in enumerate(table.columns) if column.id == address.column)
         comparison = table.columns[index].comparison
         self._columns: Sequence[int] = comparison.columns if comparison else (index,)
-        if isinstance(self._row, AncovaRow):  # one fit of all columns together
+        kind = narrowed_row(self._row)
+        if isinstance(kind, AncovaRow):  # one fit of all columns together
             self._columns = range(len(table.columns))
         # Of these kinds, the rows below the first (quartiles, days) repeat no denominator.
         first_row = self._row is not None and self._row.id == address.row
-        self._has_row_denominator = isinstance(self._row, _ROWS_BY_LEVEL) or (
-            isinstance(self._row, StratifiedRow | SurvivalRow) and first_row
+        self._has_row_denominator = isinstance(kind, _ROWS_BY_LEVEL) or (
+            isinstance(kind, StratifiedRow | SurvivalRow) and first_row
         )
-        self._one_of_several = isinstance(self._row, _ROWS_BY_LEVEL) and not first_row
+        self._one_of_several = isinstance(kind, _ROWS_BY_LEVEL) and not first_row
 
     def differs(self, old: "_SingleSubject", new: "_SingleSubject") -> bool:
         """Return whether what the cell is computed from differs between two states of a subject."""
@@ -129,19 +131,23 @@ class _SingleSubject:
         self, table: CompiledTable, row: CompiledRow, column: int, name: str
     ) -> int:
         """Return what the subject adds to the denominator that a column has in a printed row."""
-        if isinstance(row, IncidenceTermsRow):
-            return row.days(self.contribution(table, row, column), column)
-        if isinstance(row, TermsRow):
-            return bool(self._head(table, column, table.columns[column]).determined)
-        if isinstance(row, StratifiedRow | SurvivalRow):
-            return bool(self._head(table, column, table.columns[column]).shown)
-        if isinstance(row, CrossRow):
-            if row.options.percent_of == "column":
-                return bool(self._head(table, column, table.columns[column]).determined)
-            return row.counts_for(self.contribution(table, row, column), name)
-        assert isinstance(row, LevelsRow)
+        contribution = self.contribution(table, row, column)
         head = self._head(table, column, table.columns[column])
-        return bool(row.size(self.contribution(table, row, column), column, head))
+        if isinstance(row, SubgroupRow):
+            head = row.head(contribution, column, head)
+        counted = narrowed_row(row)
+        if isinstance(counted, IncidenceTermsRow):
+            return counted.days(contribution, column)
+        if isinstance(counted, TermsRow):
+            return bool(head.determined)
+        if isinstance(counted, StratifiedRow | SurvivalRow):
+            return bool(head.shown)
+        if isinstance(counted, CrossRow):
+            if counted.options.percent_of == "column":
+                return bool(head.determined)
+            return counted.counts_for(contribution, name)
+        assert isinstance(counted, LevelsRow)
+        return bool(counted.size(contribution, column, head))
 
     def contribution(self, table: CompiledTable, row: CompiledRow, column: int) -> Share:
         """Return what the subject contributes to a row in one column."""

@@ -27,6 +27,7 @@ from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow
 from trial.tables.rows.record_terms import RecordTermsRow
+from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.terms import TermCells
 
 EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow)
@@ -225,7 +226,9 @@ class CompiledTable:
         order = (
             note
             for compiled_row, plan_rows in read
-            for note in _order(compiled_row, plan_rows, [head.label for head in heads])
+            for note in _order(
+                narrowed_row(compiled_row), plan_rows, [head.label for head in heads]
+            )
         )
         derived = (*changes, *notes.denominators(rows, heads), *order, *notes.empty(columns))
         footnotes = (*table.footnotes, *dict.fromkeys(derived))
@@ -234,10 +237,13 @@ class CompiledTable:
 
 def _counts_events(row: CompiledRow) -> bool:
     """Return whether a row counts adverse events, so that a column can narrow which."""
-    return isinstance(row, EVENT_ROWS) and not isinstance(row, RecordTermsRow)
+    counted = narrowed_row(row)
+    return isinstance(counted, EVENT_ROWS) and not isinstance(counted, RecordTermsRow)
 
 
-def _order(compiled_row: CompiledRow, rows: Sequence[Row], labels: Sequence[str]) -> Iterator[str]:
+def _order(
+    compiled_row: CompiledRow | None, rows: Sequence[Row], labels: Sequence[str]
+) -> Iterator[str]:
     """Yield how rows that come as they occur are sorted, if there are several."""
     if isinstance(compiled_row, TermCells) and len(rows) > 1:
         order = compiled_row.order

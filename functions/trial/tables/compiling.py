@@ -19,6 +19,7 @@ from trial.definition.outputs import (
     ByTerm,
     Levels,
     SetDenominator,
+    Subgroups,
     Table,
     TableColumn,
     TableRow,
@@ -44,10 +45,11 @@ from trial.tables.rows.crossing import CrossOptions, CrossRow, ShiftRow
 from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstRow
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
 from trial.tables.rows.intervals import STUDENT_95, RowInterval
-from trial.tables.rows.kinds import Comparison, CompiledRow
+from trial.tables.rows.kinds import Comparison, CompiledRow, row_id
 from trial.tables.rows.levels import KnownLevels, LevelsRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.record_terms import RecordTermsRow, RecordView
+from trial.tables.rows.subgroups import SubgroupRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 from trial.tables.rows.terms import Hierarchy, TermOrder, TermsRow, TermView
@@ -216,6 +218,8 @@ class Compiler:
         self._place = layout.place
         self._table = table
         self._path = path
+        self._subgroup = ""
+        """The key of the subgroup whose rows are compiled; '' outside any."""
 
     def rows(self) -> list[CompiledRow]:
         """Return the table's rows; a row of the definition with `visits` gives one a visit."""
@@ -243,12 +247,50 @@ class Compiler:
             "ancova": self._ancova,
             "survival": self._survival,
         }
+        if row.subgroups is not None:
+            yield from self._subgroups(row, row.subgroups, path)
+            return
         # The rows of visits are called by those, so the label of their rule stands above them.
         if row.kind is None or (row.visits is not None and row.label):
             yield HeadingRow(row.id, row.label, row.level)
         if row.kind is None:
             return
         yield from compilers[row.kind](row, path)
+
+    def _subgroups(self, row: TableRow, subgroups: Subgroups, path: str) -> Iterator[CompiledRow]:
+        """Yield a heading and, for each subgroup, the row as it is of its subjects."""
+        subgroups_path = f"{path}/subgroups"
+        category = self._rules.category(subgroups.characteristic, subgroups_path)
+        levels = subgroups.values or known_levels(self._study, subgroups.characteristic)
+        if not levels:
+            detail = f"{subgroups.characteristic} has no declared levels: name them in `values`"
+            raise refused(subgroups_path, detail)
+        if row.label:
+            yield HeadingRow(row.id, row.label, row.level)
+        places = [self._place(2 * len(self._table.columns)) for _ in levels]
+        for level, place in zip(levels, places, strict=True):
+            value = level_text(level.value)
+            changes = {
+                "id": row_id(row.id, value),
+                "label": level.label,
+                "level": row.level + bool(row.label),
+                "subgroups": None,
+            }
+            narrowed = row.model_copy(update=changes)
+            self._subgroup = canonical([subgroups.characteristic, value])
+            try:
+                inner_rows = list(self._compile_row(narrowed, path))
+            finally:
+                self._subgroup = ""
+            by_term = row.kind == "terms"
+            if by_term:
+                yield HeadingRow(narrowed.id, narrowed.label, narrowed.level)
+            indent = narrowed.level + 1 if by_term else 0
+            for inner in inner_rows:
+                if isinstance(inner, HeadingRow):
+                    yield inner
+                else:
+                    yield SubgroupRow(inner, category, value, place, places, row.label, indent)
 
     def _placed(self, row: TableRow, cells: int) -> tuple[str, str, int, str, int]:
         return (row.id, row.label, row.level, *self._place(cells * len(self._table.columns)))
@@ -326,6 +368,7 @@ class Compiler:
                 "+".join(counted_column.arms_counted),
                 base.key if base else "",
                 sums_key,
+                *filter(None, (self._subgroup,)),
                 missing_only=indeterminacy is not determination.Undetermined.PENDING
                 and base is None,
             )

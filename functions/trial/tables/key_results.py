@@ -18,6 +18,7 @@ from trial.tables.compiled import CompiledStudy
 from trial.tables.grid import NOT_REPORTED, Cell, Column, Grid, KeyResult, Row, Statistic
 from trial.tables.rows.kinds import check_printed
 from trial.tables.rows.models import AncovaRow
+from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.summaries import SummaryRow
 
 _EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
@@ -83,7 +84,8 @@ def _check_decimals(
 
 def _precisions(compiled_study: CompiledStudy, ref: CellRef) -> Iterator[Precision]:
     """Return how finely that is kept of which a cell shows a mean, a median or a difference."""
-    for row in compiled_study.tables[ref.table].rows if ref.table in compiled_study.tables else ():
+    rows = compiled_study.tables[ref.table].rows if ref.table in compiled_study.tables else ()
+    for row in map(narrowed_row, rows):
         if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
             yield from row.precisions
 

@@ -90,6 +90,13 @@ def baselines(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     return _with_subjects(f"{isolated(label)}: {sentence}", counts)
 
 
+def in_no_subgroup(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """State how many subjects, by column, are at none of the levels that make subgroups."""
+    return _with_subjects(
+        f"{isolated(label)}: subjects at another or no known level are in no subgroup.", counts
+    )
+
+
 def no_logarithm(label: str, columns: Sequence[str]) -> tuple[str, ...]:
     """State in which columns there is no geometric statistic, as a value has no logarithm."""
     if not columns:

@@ -16,6 +16,7 @@ from trial.render.ars.clauses import (
 from trial.render.tables_json import Document
 from trial.tables.grid import Column, Grid
 from trial.tables.listings.items import SUBJECTS
+from trial.tables.rows.subgroups import SUBGROUP
 
 ARM_SOURCES = {"planned": ARM, "received": "received-arm"}
 """What listings show the arm as, by how a set sorts its subjects."""
@@ -160,6 +161,8 @@ class Factors:
             return variables.together(terms.recorded, sources)[factor]
         if row.levels is not None:
             return self._of_levels(row.levels)
+        if row.subgroups is not None and factor == SUBGROUP:
+            return variables.characteristic(row.subgroups.characteristic)
         if (category := _crossed(row, factor)) is not None:
             return variables.characteristic(category)
         worst = row.worst or (row.terms.worst if row.terms else None)
@@ -178,6 +181,9 @@ class Factors:
         definition = self._clauses.definition
         if factor == "visit":
             return [Level(value=visit.id, label=visit.label) for visit in definition.visits]
+        if row.subgroups is not None and factor == SUBGROUP:
+            classes = definition.classes.get(row.subgroups.characteristic)
+            return row.subgroups.values or (classes.classes if classes else ())
         if (category := _crossed(row, factor)) is not None:
             classes = definition.classes.get(category)
             return classes.classes if classes else ()

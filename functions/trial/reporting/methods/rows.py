@@ -155,7 +155,19 @@ class Rows:
         text: str = getattr(self, f"_{kind}")(row, columns)
         visits = "" if row.visits is None else f"; a row for each of {self._visits(row)}"
         only = f"; only of subjects of whom {self._words.condition(row.where)}" if row.where else ""
-        return f"{text}{only}{visits}"
+        return f"{text}{only}{visits}{self._subgroups(row)}"
+
+    def _subgroups(self, row: TableRow) -> str:
+        """Return which subgroups a row is made for, if any."""
+        subgroups = row.subgroups
+        if subgroups is None:
+            return ""
+        named = joined(f"{level.label} ({level.value})" for level in subgroups.values)
+        levels = f": {named}" if named else ""
+        return (
+            f"; for each subgroup by {self._words.category(subgroups.characteristic)}{levels},"
+            " with the subgroup's denominators"
+        )
 
     def _visits(self, row: TableRow) -> str:
         visits = {visit.id: visit.label for visit in self._definition.visits}

@@ -288,10 +288,23 @@ def _given_by(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
         if isinstance(row.get(kind), dict):
             inner = list_rows(row[kind], definition)
     if row.get("visits") is None or inner is None:
-        return inner
+        return _in_subgroups(row, inner, definition)
     all_visits = ids(definition, "visits")
     visits = all_visits if row["visits"] == "all" else [str(visit) for visit in row["visits"]]
-    return [*visits, *(f"{visit}/{name}" for visit in visits for name in inner)]
+    by_visit = [*visits, *(f"{visit}/{name}" for visit in visits for name in inner)]
+    return _in_subgroups(row, by_visit, definition)
+
+
+def _in_subgroups(
+    row: JsonObject, inner: Sequence[str] | None, definition: JsonObject
+) -> Sequence[str] | None:
+    """Name the rows of each subgroup, if there are any; None where they come with the data."""
+    subgroups = row.get("subgroups")
+    if not isinstance(subgroups, dict) or inner is None:
+        return inner
+    levels = [str(level.get("value")) for level in parts(subgroups, "values")]
+    levels = levels or list(levels_of(str(subgroups.get("characteristic")), definition) or ())
+    return [*levels, *(f"{level}/{name}" for level in levels for name in inner)]
 
 
 def _crossed(*fields: str) -> Callable[[JsonObject, JsonObject], Sequence[str] | None]:

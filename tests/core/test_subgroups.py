@@ -1,0 +1,147 @@
+"""Rows made once for each subgroup: of its subjects alone, with its denominators."""
+
+from typing import Any
+
+import pytest
+from builders import adverse_event, coding, disposition, dose, enrolment, viral_load
+from parallel import A, B, parallel, randomised, raws, table_of, texts
+
+from trial.errors import Rejected
+from trial.tables import checking
+
+SEXES = {"characteristic": "sex", "values": [
+    {"value": "F", "label": "Women"}, {"value": "M", "label": "Men"}]}  # fmt: skip
+BELOW = {"count": "week5-below-50"}
+COLUMNS = [A, B, {"id": "p", "label": "P", "compare": ["b", "a"], "counts": "newcombe"}]
+
+
+def person(number: int, sex: str | None, copies: int | None, **more: Any) -> list[Any]:
+    name = f"S-{number}"
+    known = {} if sex is None else {"sex": sex}
+    return [
+        enrolment(subject=name, age=30 + number, **known, **more),
+        randomised("ab"[number % 2], name, strata={"region": "north"}),
+        dose(7, subject=name),
+        *([] if copies is None else [viral_load(35, copies, subject=name)]),
+        disposition(60, "completed", name),
+    ]
+
+
+PEOPLE = [
+    *person(0, "F", 20), *person(1, "F", 500), *person(2, "M", 20), *person(3, "M", None),
+    *person(4, None, 20), *person(5, "F", 20),
+]  # fmt: skip
+
+
+def shown(row: dict[str, Any], column: str = "a", **more: Any) -> dict[str, str]:
+    grid = table_of(PEOPLE, row, columns=COLUMNS, **more)
+    return {
+        each.id: f"{cell.get('n').raw}/{cell.get('N').raw}"
+        for each in grid.rows
+        for cell in each.cells
+        if cell.column == column and cell.get("N")
+    }
+
+
+def test_each_subgroup_has_its_own_denominator():
+    assert shown(BELOW | {"subgroups": SEXES}) == {"row/F": "1/1", "row/M": "1/1"}
+    assert shown(BELOW | {"subgroups": SEXES}, "b") == {"row/F": "1/2", "row/M": "0/1"}
+    assert shown(BELOW) == {"row": "3/3"}
+
+
+def test_the_label_stands_above_the_levels():
+    grid = table_of(PEOPLE, BELOW | {"label": "Below 50", "subgroups": SEXES}, columns=COLUMNS)
+    assert [(row.label, row.level) for row in grid.rows] == [
+        ("Below 50", 0),
+        ("Women", 1),
+        ("Men", 1),
+    ]
+
+
+def test_columns_compare_within_a_subgroup():
+    grid = table_of(PEOPLE, BELOW | {"subgroups": SEXES}, columns=COLUMNS)
+    assert texts(grid, "row/F", "difference") == {"p": "50.0"}
+
+
+def test_who_is_in_none_is_told():
+    grid = table_of(PEOPLE, BELOW | {"subgroups": SEXES}, columns=COLUMNS)
+    (note,) = (note for note in grid.footnotes if "subgroup" in note)
+    assert note.endswith("Subjects: Drug 1.")
+    everybody = {"characteristic": "region"}
+    grid = table_of(PEOPLE, BELOW | {"subgroups": everybody}, columns=COLUMNS)
+    assert not any("subgroup" in note for note in grid.footnotes)
+
+
+def test_declared_levels_need_no_values_and_are_shown_with_nobody():
+    found = shown(BELOW | {"subgroups": {"characteristic": "region"}})
+    assert found == {"row/north": "3/3", "row/south": "0/0"}
+
+
+def test_levels_and_visits_come_within():
+    row = {"levels": {"characteristic": "region"}, "subgroups": SEXES}
+    assert shown(row) == {"row/F/north": "1/1", "row/M/north": "1/1"}
+    count = {"measure": {"parameter": "viral-load"}, "below": 50}
+    row = {"count": count, "visits": ["week-5"], "subgroups": SEXES}
+    assert shown(row, "b") == {"row/F/week-5": "1/2", "row/M/week-5": "0/0"}
+
+
+def test_a_summary_is_of_the_subgroup():
+    row = {"summary": "age", "statistics": ["mean", "median"], "subgroups": SEXES}
+    grid = table_of(PEOPLE, row, columns=COLUMNS)
+    assert texts(grid, "row/F", "median") == {"a": "30.0", "b": "33.0"}
+    assert texts(grid, "row/M", "mean") == {"a": "32.0", "b": "33.0"}
+
+
+def test_events_and_terms_are_of_the_subgroup():
+    events = [adverse_event(10, f"AE-{i}", f"S-{i}") for i in (0, 2, 5)]
+    coded = [coding("Headache", f"AE-{i}", f"S-{i}") for i in (0, 2, 5)]
+    row = {"events": {}, "subgroups": SEXES}
+    grid = table_of([*PEOPLE, *events], row, columns=COLUMNS)
+    assert raws(grid, "row/F", "n") == {"a": 1, "b": 1}
+    assert raws(grid, "row/F", "N") == {"a": 1, "b": 2}
+    grid = table_of([*PEOPLE, *events, *coded], {"terms": {"filter": {}, "by": "pt"},
+                                                "subgroups": SEXES}, columns=COLUMNS)  # fmt: skip
+    rows = {row.id: row for row in grid.rows}
+    assert rows["row/F"].level == 1
+    (term, *_) = [name for name in rows if name.startswith("row/M/")]
+    assert rows[term].level == 2
+    assert raws(grid, term, "N")["a"] == 1
+
+
+def test_nobody():
+    grid = table_of([], BELOW | {"subgroups": SEXES}, columns=COLUMNS)
+    assert [row.id for row in grid.rows] == ["row", "row/F", "row/M"]
+
+
+@pytest.mark.parametrize(
+    ("row", "pointer"),
+    [
+        (BELOW | {"subgroups": {"characteristic": "sex"}}, "/tables/0/rows/0/subgroups"),
+        (BELOW | {"subgroups": {"characteristic": "sx"}},
+         "/tables/0/rows/0/subgroups/characteristic"),
+        (BELOW | {"subgroups": SEXES | {"values": [{"value": "X", "label": "X"}]}},
+         "/tables/0/rows/0/subgroups/values/0/value"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_subgroups_is_refused(row, pointer):
+    with pytest.raises(Rejected) as refused:
+        checking.check_definition(parallel([row]))
+    assert refused.value.faults[0].pointer == pointer
+
+
+def test_kinds_that_take_none_say_so():
+    row = {"pairs": ["enrolled", "treated"], "subgroups": {"characteristic": "region"}}
+    with pytest.raises(Rejected) as refused:
+        parallel([row])
+    assert refused.value.faults[0].detail.startswith("`subgroups` are of a row of count, levels")
+
+
+@pytest.mark.parametrize("row", ["row/F", "row/M"])
+def test_a_key_result_shows_a_subgroup(row):
+    source = {"table": "t", "row": row, "column": "a"}
+    key_result = {"id": "k", "label": "K", "source": source, "show": "count-percent"}
+    rows = [BELOW | {"subgroups": SEXES}]
+    checking.check_definition(parallel(rows, COLUMNS, key_results=[key_result]))
+    wrong = key_result | {"source": source | {"row": "row/X"}}
+    with pytest.raises(Rejected):
+        checking.check_definition(parallel(rows, COLUMNS, key_results=[wrong]))
