@@ -7,7 +7,7 @@ from unittest.mock import patch
 import blinded
 import builders
 import pytest
-from blinded import Case
+from blinded import COLUMNS, ROWS, Case, study_of
 from builders import tiny, tmb301
 from hypothesis import HealthCheck, given, settings
 
@@ -65,6 +65,26 @@ def test_feeds_that_differ_in_arms_alone_store_the_same_open_rows(case: Case) ->
         assert one == other
 
 
+@pytest.mark.parametrize("start", range(0, len(ROWS), 16))
+def test_every_row_that_a_random_definition_is_drawn_from_is_read_back(start: int) -> None:
+    study = study_of(ROWS[start : start + 16], COLUMNS)
+    entries = []
+    for i in range(4):
+        name, arm = f"S-{i}", "ab"[i % 2]
+        treatment = {"a": "drug", "b": "placebo"}[arm]
+        entries += [
+            builders.enrolment(subject=name, age=30 + i),
+            blinded.randomised(arm, name),
+            builders.viral_load(0, 5000 * i, subject=name),
+            builders.dose(subject=name, treatment=treatment),
+            builders.adverse_event(subject=name),
+            builders.coding(["Rash", "Headache"][i % 2], subject=name),
+            builders.disposition(9, subject=name),
+        ]
+    with arranged():
+        check(study, builders.subjects(entries))
+
+
 @pytest.mark.parametrize("study", [tiny, tmb301])
 def test_every_kind_of_row_is_read_back(study: Callable[[], Study]) -> None:
     with arranged():
@@ -101,3 +121,17 @@ def test_each_term_has_a_row_of_sums() -> None:
     }
     assert len(by_row) > 39
     assert {len(terms) for terms in by_row.values()} == {1}
+
+
+def test_names_of_no_known_form_are_read_back() -> None:
+    """A kind of row may name its cells otherwise: then they stand by position."""
+    unknown = {
+        "cells#0": {"9999.0.n": 1, "0.77.n": 2, "0.~5": 3, "free text": 4},
+        "new#0": {"0.1.n": 5},
+        "T#tally#9999.0#3": {"7": 6},
+        "T#terms9999-1": {'9999.0.n["x"]': 7},
+    }
+    with arranged():
+        place = arrangement(tiny())
+        assert place is not None
+        assert place.counted(place.stored(unknown)) == unknown

@@ -18,21 +18,24 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from trial.statistics.cells import Share
 from trial.tables.compiling import CELLS_PER_ROW_OF_SUMS, STUDY_SUMS, SumsLayout, determined_row
 from trial.tables.rows.kinds import CompiledRow
-from trial.tables.rows.terms import TermsRow
 
-_PLACED = re.compile(r"cells[#@].*")
-_INDEXED = re.compile(r"(\d+)\.(?:(\d+)(?=[.=]))?(.*)", re.DOTALL)
+_PLACED, _ARRANGED = re.compile(r"cells#\d+"), re.compile(r"cells@.*")
+_INDEXED = re.compile(r"(\d+)\.(?:(~?\d+)(?=[.=]))?(.*)", re.DOTALL)
 """An index, a column if the cell has one, and the rest of the name."""
 _DETERMINED_ROW = re.compile(rf"{STUDY_SUMS}|settled#\d+|missing#\d+")
 _DETERMINED = re.compile(r"(\d+)\.(\d\.n)")
 _TALLY = re.compile(r"(.*)#tally#(\d+)\.(\d+)#(-?\d+)")
 _ARRANGED_TALLY = re.compile(r"(.*)#tally#(\d+)#(-?\d+)")
-_TERMS = re.compile(r"(.*)#terms(\d+)-(.*)")
+_TERMS = re.compile(r"(.*#(?:terms|incidence))(\d+)-\d+")
+_ARRANGED_TERMS = re.compile(r"(.*#(?:terms|incidence))@(\d+)-.*")
 _INDEX_IN_NAME = re.compile(r".*#[a-z]+(\d+)[.-]")
+_NO_COLUMN = "~"
+"""Stands before a number in a column's place that is none of the table's columns."""
 
 type Name = tuple[str, str]
 """A row of sums, and a cell."""
@@ -55,9 +58,14 @@ class Slot:
     row: str
     index: int
     arranged_row: str
-    columns: Sequence[int]
+    columns: Mapping[int, int]
     """Arranged numbers by position."""
-    chunks: int = 1
+    chunks: int
+
+    @cached_property
+    def positions(self) -> Mapping[int, int]:
+        """Positions of columns by arranged number."""
+        return _inverse(self.columns)
 
 
 @dataclass
@@ -122,44 +130,40 @@ class Arrangement:
         return _renamed(share, self._counted_name)
 
     def _stored_name(self, row: str, cell: str) -> Name:
-        if _PLACED.fullmatch(row) and (match := _INDEXED.fullmatch(cell)):
-            slot = self.slots[int(match[1])]
-            return slot.arranged_row, _cell(slot.index, slot.columns, match)
         if _DETERMINED_ROW.fullmatch(row) and (match := _DETERMINED.fullmatch(cell)):
             missing = row.startswith("missing")
             index = self.determined[missing].arranged[int(match[1])]
             return determined_row(index, missing_only=missing), f"{index}.{match[2]}"
-        if match := _TALLY.fullmatch(row):
-            slot = self.slots[int(match[2])]
-            return (
-                f"{match[1]}#tally#{slot.index}#{match[4]}",
-                f"{slot.columns[int(match[3])]}={cell}",
-            )
-        if (match := _TERMS.fullmatch(row)) and (parts := _INDEXED.fullmatch(cell)):
-            slot = self.slots[int(match[2])]
+        if (match := _TALLY.fullmatch(row)) and (slot := self.slots.get(int(match[2]))):
+            column = slot.columns[int(match[3])]
+            return f"{match[1]}#tally#{slot.index}#{match[4]}", f"{column}={cell}"
+        parts = _INDEXED.fullmatch(cell)
+        slot = self.slots.get(int(parts[1])) if parts else None
+        if parts is None or slot is None:
+            return row, cell
+        if _PLACED.fullmatch(row):
+            return slot.arranged_row, _cell(slot.index, slot.columns, parts)
+        if match := _TERMS.fullmatch(row):
             digest = hashlib.sha256(_term(cell).encode()).hexdigest()[:8]
-            return f"{match[1]}#terms{slot.index}-{digest}", _cell(slot.index, slot.columns, parts)
+            return f"{match[1]}@{slot.index}-{digest}", _cell(slot.index, slot.columns, parts)
         return row, cell
 
     def _counted_name(self, row: str, cell: str) -> Name:
-        if _PLACED.fullmatch(row) and (match := _INDEXED.fullmatch(cell)):
+        if _ARRANGED.fullmatch(row) and (match := _INDEXED.fullmatch(cell)):
             index, slot = self._at(match[1])
-            return slot.row, _cell(index, _inverse(slot.columns), match)
+            return slot.row, _cell(index, slot.positions, match)
         if _DETERMINED_ROW.fullmatch(row) and (match := _DETERMINED.fullmatch(cell)):
             missing = row.startswith("missing")
             index = self.determined[missing].positions[int(match[1])]
             return determined_row(index, missing_only=missing), f"{index}.{match[2]}"
         if match := _ARRANGED_TALLY.fullmatch(row):
             index, slot = self._at(match[2])
-            number, _, value = cell.partition("=")
-            return (
-                f"{match[1]}#tally#{index}.{_inverse(slot.columns)[int(number)]}#{match[3]}",
-                value,
-            )
-        if (match := _TERMS.fullmatch(row)) and (parts := _INDEXED.fullmatch(cell)):
+            column, _, value = cell.partition("=")
+            return f"{match[1]}#tally#{index}.{slot.positions[int(column)]}#{match[3]}", value
+        if (match := _ARRANGED_TERMS.fullmatch(row)) and (parts := _INDEXED.fullmatch(cell)):
             index, slot = self._at(match[2])
             chunk = zlib.crc32(_term(cell).encode()) % slot.chunks
-            return f"{match[1]}#terms{index}-{chunk}", _cell(index, _inverse(slot.columns), parts)
+            return f"{match[1]}{index}-{chunk}", _cell(index, slot.positions, parts)
         return row, cell
 
     def _at(self, arranged: str) -> tuple[int, Slot]:
@@ -171,18 +175,19 @@ class Determined:
     """The indexes of conditions' determined subjects, by position and as arranged."""
 
     def __init__(self, keys: Sequence[tuple[str, ...]], whole: Sequence[tuple[str, ...]]) -> None:
+        """Give what the whole definition has the index that it has there."""
         self.keys = keys
         known = {key: index for index, key in enumerate(whole)}
-        self.arranged = [known.get(key, len(whole) + index) for index, key in enumerate(keys)]
+        self.arranged = {i: known.get(key, len(whole) + i) for i, key in enumerate(keys)}
         self.positions = _inverse(self.arranged)
 
 
-def _numbers(table: CountedTable, whole: Sequence[str]) -> list[int]:
+def _numbers(table: CountedTable, whole: Sequence[str]) -> dict[int, int]:
     """Return the arranged number of each column: that of the same column in the whole table."""
-    return [
-        whole.index(name) if name in whole else len(whole) + position
+    return {
+        position: whole.index(name) if name in whole else len(whole) + position
         for position, name in enumerate(table.columns)
-    ]
+    }
 
 
 def _indexes(table: CountedTable) -> Iterator[tuple[str, int, int]]:
@@ -191,7 +196,7 @@ def _indexes(table: CountedTable) -> Iterator[tuple[str, int, int]]:
         yield f"#{column}", place, 1
     for row in table.rows:
         if (index := _index(row)) is not None:
-            yield row.id, index, row.chunks if isinstance(row, TermsRow) else 1
+            yield row.id, index, getattr(row, "chunks", 1)
 
 
 def _index(row: CompiledRow) -> int | None:
@@ -202,12 +207,17 @@ def _index(row: CompiledRow) -> int | None:
     return int(match[1]) if match else None
 
 
-def _inverse(numbers: Sequence[int]) -> dict[int, int]:
-    return {number: position for position, number in enumerate(numbers)}
+def _inverse(numbers: Mapping[int, int]) -> dict[int, int]:
+    return {number: position for position, number in numbers.items()}
 
 
-def _cell(index: int, columns: Sequence[int] | Mapping[int, int], match: re.Match[str]) -> str:
-    column = "" if match[2] is None else columns[int(match[2])]
+def _cell(index: int, columns: Mapping[int, int], match: re.Match[str]) -> str:
+    """Return a cell's name with another index, and another number for its column if it has one."""
+    column: str | int = match[2] or ""
+    if column and not match[2].startswith(_NO_COLUMN):
+        column = columns.get(int(match[2]), f"{_NO_COLUMN}{match[2]}")
+    elif column:
+        column = match[2].removeprefix(_NO_COLUMN)
     return f"{index}.{column}{match[3]}"
 
 
