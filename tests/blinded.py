@@ -92,6 +92,16 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"record_terms": {"recorded": "device-deficiency.reported", "by": ["category"]}},
     {
         "record_terms": {
+            "recorded": "adverse-event.reported",
+            "by": ["grade", "serious"],
+            "order": "difference",
+            "order_by": "p",
+        }
+    },
+    {"durations": {"filter": {}}, "statistics": ["n", "mean", "median"]},
+    {"durations": {"filter": {"treatment": "drug"}, "of": "onset-day"}},
+    {
+        "record_terms": {
             "recorded": "dose.administered",
             "by": ["visit"],
             "where": {"treatment": "drug"},
@@ -282,7 +292,7 @@ def study_of(
 def _sorted(row: Mapping[str, Any], columns: set[str]) -> Mapping[str, Any]:
     """Leave out what terms are sorted by where that column is not there."""
     kept = dict(row)
-    for kind in ("terms", "incidence"):
+    for kind in ("terms", "record_terms", "incidence"):
         if kind in row and row[kind].get("order_by", "") not in {"", *columns}:
             sorted_by = ("order", "order_by")
             kept[kind] = {name: part for name, part in row[kind].items() if name not in sorted_by}

@@ -23,6 +23,7 @@ from trial.tables.listings import listings
 from trial.tables.rows.summaries import SummaryRow
 
 _COUNT, _EVENTS = "xx (xx%)", "xx (xx%) xx"
+_DAYS = "xx events"
 _INDENT = "  "
 
 type Line = tuple[str, Sequence[str]]
@@ -63,6 +64,8 @@ def _kind(plan: CompiledStudy, table: Table, row: TableRow, label: str) -> Itera
     match row.kind:
         case None:
             yield label, []
+        case "durations":
+            yield label, _filled(table, row, _DAYS)
         case "summary":
             yield label, [_compared(column, row) for column in table.columns]
             yield from (
@@ -117,7 +120,7 @@ def _filled(table: Table, row: TableRow, placeholder: str) -> list[str]:
 
 
 def _compared(column: TableColumn, row: TableRow) -> str:
-    if column.compare is None or row.kind in ("not_due", "shift", "pairs"):
+    if column.compare is None or row.kind in ("not_due", "shift", "pairs", "durations"):
         return ""
     if row.kind == "incidence":
         shown = {"ratio": "xx.xx (xx.xx to xx.xx) x.xxxx", "difference": "xx.x (xx.x to xx.x)"}

@@ -27,9 +27,12 @@ WHOLE: dict[str, Any] = json.loads(
              "denominator": {"set": "treated"}},
             {"id": "assessed", "count": "day14-responder", "denominator": "assessed"},
             {"id": "levels", "levels": {"characteristic": "group"}, "interval": True},
+            {"id": "lasting", "statistics": ["median", "ci"], "decimals": 1, "durations": {
+                "filter": {"serious": True}, "of": "onset-day"}},
             {"id": "record-terms", "record_terms": {
+                "order_by": "a",
                 "recorded": "medical-history.reported", "by": ["soc", "pt"],
-                "where": {"ongoing": True}, "order": "alphabetical", "minimum_percent": 5}},
+                "where": {"ongoing": True}, "order": "frequency", "minimum_percent": 5}},
             {"id": "classes", "levels": {"recorded": "conmed.recorded", "field": "atc2",
                                          "where": {"concomitant": True}}},
             {"id": "summary", "summary": "days", "decimals": {"mean": 1, "cv": 2},

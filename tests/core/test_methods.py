@@ -39,6 +39,7 @@ from trial.definition.outputs import (
     ROW_KINDS,
     Ancova,
     Cross,
+    Durations,
     Incidence,
     KeyResultDefinition,
     Levels,
@@ -149,6 +150,7 @@ WHOLE |= {
         {"id": "incidence", "label": "Incidence", "incidence": {
             "filter": _FILTER, "per": 100, "by": ["hlt"]}},
         {"id": "cross", "label": "Cross", "cross": {"first": "sex", "second": "region"}},
+        {"id": "durations", "label": "Days", "durations": {"filter": _FILTER}},
         {"id": "record-terms", "label": "Taken", "record_terms": {
             "recorded": "conmed.recorded", "by": ["atc2"], "minimum_percent": 5}},
     ]}],
@@ -269,7 +271,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/13": {"survival": {"time": "fall"}},
         "tables/0/rows/14": {"incidence": {"filter": {}}},
         "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}},
-        "tables/0/rows/16": {"record_terms": {"recorded": "deviation.recorded",
+        "tables/0/rows/16": {"durations": {"filter": {}}},
+        "tables/0/rows/17": {"record_terms": {"recorded": "deviation.recorded",
                                               "by": ["category"]}}},
     Subgroups: {"tables/0/rows/3/subgroups": {
         "characteristic": "region", "values": [{"value": "young", "label": "Young"}]}},
@@ -278,7 +281,9 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/2/levels": {"recorded": "visit.missed", "where": {}, "field": "date",
                                    "values": []},
         "tables/0/rows/3/levels": {"characteristic": "race"}},
-    RecordTerms: {"tables/0/rows/16/record_terms": {
+    Durations: {"tables/0/rows/16/durations": {"filter": {}, "of": "onset-day"}},
+    RecordTerms: {"tables/0/rows/17/record_terms": {
+        "order_by": "a",
         "recorded": "conmed.coded", "where": {"prior": "True"}, "by": ["preferred_name"],
         "order": "alphabetical", "minimum_percent": 6}},
     Terms: {"tables/0/rows/8/terms": {

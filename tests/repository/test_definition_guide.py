@@ -30,6 +30,7 @@ from trial.definition.outputs import (
     ROW_KINDS,
     Ancova,
     Cross,
+    Durations,
     Incidence,
     KeyResultDefinition,
     ListingDefinition,
@@ -222,7 +223,7 @@ class TestReference:
     @pytest.mark.parametrize(
         "model",
         [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents, Medications,
-         Exposure, RecordTerms,
+         Exposure, RecordTerms, Durations,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
          Incidence, Shift, Cross, Subgroups, IntervalDefinition, KeyResultDefinition,
          FigureDefinition, FigureSource, Reference,

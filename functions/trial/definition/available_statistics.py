@@ -139,6 +139,10 @@ def _rated(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozens
     return limits | _UNDATED | {counted, "years", "rate"}
 
 
+def _lasting(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    return _measured(row, column, inner) - {"n"} - _IMPUTED | {"events"} if not inner else _NOTHING
+
+
 _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[str]]] = {
     "count": _counted,
     "levels": _at_levels,
@@ -154,6 +158,7 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "ancova": _adjusted,
     "survival": _surviving,
     "incidence": _rated,
+    "durations": _lasting,
 }
 
 

@@ -137,7 +137,7 @@ class ArmDependence:
             or (isinstance(row.summary, str | Measure) and self.measure(row.summary))
             or any(
                 self.events(part if isinstance(part, AdverseEventFilter) else part.filter)
-                for part in (row.events, row.terms, row.worst, row.incidence)
+                for part in (row.events, row.terms, row.worst, row.incidence, row.durations)
                 if part is not None
             )
             or (row.levels is not None and self.levels(row.levels))

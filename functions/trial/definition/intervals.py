@@ -17,6 +17,7 @@ INTERVAL_METHODS: dict[str, Sequence[str]] = {
     "count": tuple(PROPORTION_INTERVALS),
     "levels": tuple(PROPORTION_INTERVALS),
     "summary": MEAN_INTERVALS,
+    "durations": MEAN_INTERVALS,
 }
 """The methods that a kind of row takes, the default first."""
 

@@ -160,27 +160,39 @@ TermLevels = (
 TermOrder = Literal["frequency", "alphabetical", "difference"]
 
 
-class ByTerm(Model):
-    """What rows by term have in common: which events, by which levels, in which order.
+class TermSorting(Model):
+    """The order of rows by term, and over how many rows of sums their cells are spread.
 
-    `by` lists levels of the dictionary (`soc`, `hlgt`, `hlt`, `pt`, `llt`) or `group`, the
-    outermost first. A term of several groups counts in each; with `pooled` a group of terms counts
-    as one term. The `order` at each level is by `frequency`, `alphabetical`, or by the `difference`
-    that `order_by`, a column that compares two, shows; of frequencies `order_by` is the column that
+    The `order` at each level is by `frequency`, `alphabetical`, or by the `difference` that
+    `order_by`, a column that compares two, shows; of frequencies `order_by` is the column that
     decides, and without it the sum over the columns does.
     """
 
-    filter: AdverseEventFilter
-    by: TermLevels | None = None
-    pooled: bool = False
     order: TermOrder = "frequency"
     order_by: Annotated[Name, RefersTo("column")] | None = None
     chunks: Annotated[int, Field(ge=1, le=64)] = 4
 
     @model_validator(mode="after")
-    def _agree(self) -> "ByTerm":
+    def _ordered_by_columns(self) -> "TermSorting":
         if self.order == "alphabetical" and self.order_by is not None:
             raise ValueError("an alphabetical order takes no order_by")
+        return self
+
+
+class ByTerm(TermSorting):
+    """What rows by term have in common: which events, by which levels, in which order.
+
+    `by` lists levels of the dictionary (`soc`, `hlgt`, `hlt`, `pt`, `llt`) or `group`, the
+    outermost first. A term of several groups counts in each; with `pooled` a group of terms counts
+    as one term.
+    """
+
+    filter: AdverseEventFilter
+    by: TermLevels | None = None
+    pooled: bool = False
+
+    @model_validator(mode="after")
+    def _groups_once(self) -> "ByTerm":
         if self.pooled and "group" in self.levels:
             raise ValueError("takes groups as a level or pooled as terms, not both")
         return self
@@ -215,7 +227,7 @@ class Terms(ByTerm):
     worst: "Worst | None" = None
 
 
-class RecordTerms(Model):
+class RecordTerms(TermSorting):
     """Records of a kind by their fields, the outermost first: subjects, and records.
 
     A subject counts once at each value, a record once too. A medication with several ATC classes
@@ -227,9 +239,7 @@ class RecordTerms(Model):
     by: Annotated[
         list[Annotated[str, RefersTo("field")]], Field(min_length=1), AfterValidator(check_unique)
     ]
-    order: Literal["frequency", "alphabetical"] = "frequency"
     minimum_percent: Annotated[Decimal, Field(ge=0, le=100)] | None = None
-    chunks: Annotated[int, Field(ge=1, le=64)] = 4
 
 
 class Worst(Model):
@@ -313,6 +323,17 @@ class Incidence(ByTerm):
         if self.by is None and stray:
             raise ValueError(f"takes {', '.join(sorted(stray))} only beside `by`")
         return self
+
+
+class Durations(Model):
+    """The days of adverse events, each by itself: how long those lasted that ended, or the onset.
+
+    A `duration` counts both days; an `onset-day` is the study day. Events without an end or a date
+    are left out, and a footnote says how many there are.
+    """
+
+    filter: AdverseEventFilter
+    of: Literal["duration", "onset-day"] = "duration"
 
 
 class Shift(Model):
@@ -453,6 +474,7 @@ class TableRow(Model):
     ancova: Ancova | None = None
     survival: Survival | None = None
     incidence: Incidence | None = None
+    durations: Durations | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> "TableRow":
@@ -520,9 +542,10 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "ancova": ("decimals",),
     "survival": (),
     "incidence": ("interval",),
+    "durations": ("statistics", "decimals", "interval"),
 }
 """The kinds of row, and what each takes beside itself."""
-EVENT_ROWS = ("events", "terms", "worst", "incidence")
+EVENT_ROWS = ("events", "terms", "worst", "incidence", "durations")
 """The kinds of row that count adverse events."""
 
 

@@ -15,12 +15,12 @@ from trial.definition.dependence import ArmDependence
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
 from trial.definition.outputs import (
-    ByTerm,
     CellRef,
     ListingDefinition,
     Table,
     TableColumn,
     TableRow,
+    TermSorting,
 )
 from trial.definition.references import find_output, find_row
 from trial.definition.reporting import CompletionDefinition, Testing
@@ -181,10 +181,7 @@ def _row(row: TableRow, stands: _Stands, tells: ArmDependence) -> TableRow | Non
             update[name] = _by_column(value, stands, _TELLS[name](tells))
             if name == row.kind and not update[name]:
                 return None
-    if row.terms is not None:
-        update["terms"] = _terms(row.terms, stands)
-    if row.incidence is not None and row.by_term is not None:
-        update["incidence"] = _terms(row.incidence, stands)
+    update |= _sorted(row, stands)
     if row.column is not None:
         if row.column not in stands:
             return None
@@ -192,10 +189,23 @@ def _row(row: TableRow, stands: _Stands, tells: ArmDependence) -> TableRow | Non
     return row.model_copy(update=update)
 
 
-def _terms[Part: ByTerm](terms: Part, stands: _Stands) -> Part:
+def _sorted(row: TableRow, stands: _Stands) -> dict[str, TermSorting]:
     """Sort terms by what is left: a difference between arms would tell which term is whose."""
-    order = "frequency" if terms.order == "difference" else terms.order
-    return terms.model_copy(update={"order": order, "order_by": stands.get(terms.order_by or "")})
+    parts: Mapping[str, TermSorting | None] = {
+        "terms": row.terms,
+        "record_terms": row.record_terms,
+        "incidence": row.incidence if row.by_term else None,
+    }
+    return {
+        name: part.model_copy(
+            update={
+                "order": "frequency" if part.order == "difference" else part.order,
+                "order_by": stands.get(part.order_by or ""),
+            }
+        )
+        for name, part in parts.items()
+        if part is not None
+    }
 
 
 _TELLS: Mapping[str, Callable[[ArmDependence], Callable[[Any], bool]]] = {

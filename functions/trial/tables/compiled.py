@@ -21,6 +21,7 @@ from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
 from trial.tables.flow import FLOW_ROW, CompiledFlow, compile_flow
 from trial.tables.grid import Column, Grid, Row
+from trial.tables.rows.durations import DurationsRow
 from trial.tables.rows.events import EventsRow, WorstRow
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members, put_cell
@@ -30,7 +31,7 @@ from trial.tables.rows.record_terms import RecordTermsRow
 from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.terms import TermCells
 
-EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow)
+EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow, DurationsRow)
 """The rows that count adverse events."""
 
 

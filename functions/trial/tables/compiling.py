@@ -23,6 +23,7 @@ from trial.definition.outputs import (
     Table,
     TableColumn,
     TableRow,
+    TermSorting,
     Worst,
 )
 from trial.definition.study import Study
@@ -42,6 +43,7 @@ from trial.subject.derivation import Derivation
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
 from trial.tables.rows.crossing import CrossOptions, CrossRow, ShiftRow
+from trial.tables.rows.durations import DAYS, DurationsRow
 from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstRow
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
 from trial.tables.rows.intervals import STUDENT_95, RowInterval
@@ -239,6 +241,7 @@ class Compiler:
             "events": self._events,
             "terms": self._terms,
             "record_terms": self._record_terms,
+            "durations": self._durations,
             "worst": self._worst,
             "shift": self._shift,
             "cross": self._cross,
@@ -778,6 +781,29 @@ class Compiler:
             _severity(row.terms.worst, self._study) if row.terms.worst else None,
         )
 
+    def _durations(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        assert row.durations is not None
+        columns = self._table.columns
+        sums, index = self._place(3 * len(columns))
+        yield DurationsRow(
+            row.id,
+            row.label,
+            row.level,
+            sums,
+            index,
+            self._table.id,
+            [DAYS if column.compare is None else None for column in columns],
+            [row.statistics_of(column.id) for column in columns],
+            [""] * len(columns),
+            self._decimals(row),
+            None,
+            [column.arm for column in columns],
+            (),
+            self._interval_of_means(row, path),
+            of=row.durations.of,
+            selections=self._event_selections(row.durations.filter, f"{path}/durations/filter"),
+        )
+
     def _record_terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         terms = row.record_terms
         assert terms is not None
@@ -800,7 +826,7 @@ class Compiler:
             terms.chunks,
             row.label,
             [view] * len(self._table.columns),
-            TermOrder(terms.order, self._deciding_columns()),
+            self._term_order(terms, f"{path}/record_terms"),
             terms.minimum_percent,
             None,
         )
@@ -848,7 +874,7 @@ class Compiler:
         pooled = {name: label for name, (label,) in labels_by_term.items()}
         return Hierarchy(terms.levels, pooled, labels_by_term)
 
-    def _term_order(self, terms: ByTerm, path: str) -> TermOrder:
+    def _term_order(self, terms: TermSorting, path: str) -> TermOrder:
         """Return the order of terms; refuse a column that cannot decide it."""
         order_path, comparing = f"{path}/order_by", terms.order == "difference"
         places = {column.id: i for i, column in enumerate(self._table.columns)}

@@ -76,6 +76,19 @@ def undated(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
+def without_days(label: str, counts: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    """Yield how many events, by column, have no days to describe: ongoing, or without a date."""
+    words = [
+        (column, n, reason)
+        for column, numbers in counts.items()
+        for n, reason in zip(numbers, ("ongoing", "without a known date"), strict=True)
+        if n
+    ]
+    if words:
+        per_column = "; ".join(f"{isolated(column)} {n} {reason}" for column, n, reason in words)
+        yield f"{isolated(label)}: events that are not described here: {per_column}."
+
+
 def undated_terms(label: str) -> str:
     """State that events do not count for lack of a date; the cells give the number of subjects."""
     return (

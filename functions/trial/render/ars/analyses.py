@@ -209,7 +209,7 @@ class AnalysisCollector:
         factor = ref.row.groups[-1][0] if ref.row.groups else "level"
         if factor != "visit" and (variable := self._factors.variable(row, factor)):
             return variable
-        if row.events or row.incidence:
+        if row.events or row.incidence or row.durations:
             return self._clauses.of_row(row)["subject"]
         measured = ref.reference("summary") or (row.ancova.measure if row.ancova else None)
         value = self._measure(measured) if measured is not None else None

@@ -56,7 +56,7 @@ def filter_of(row: TableRow) -> AdverseEventFilter | None:
     """Return the filter of a row that counts adverse events; None where it counts none."""
     if row.events is not None:
         return row.events
-    parts = (row.terms, row.worst, row.incidence)
+    parts = (row.terms, row.worst, row.incidence, row.durations)
     return next((part.filter for part in parts if part is not None), None)
 
 

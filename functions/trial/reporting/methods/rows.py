@@ -6,7 +6,15 @@ from typing import Any
 from trial.definition import Definition
 from trial.definition.denominators import means_assessed
 from trial.definition.intervals import IntervalDefinition
-from trial.definition.outputs import ROW_KINDS, ByTerm, SetDenominator, Table, TableColumn, TableRow
+from trial.definition.outputs import (
+    ROW_KINDS,
+    ByTerm,
+    SetDenominator,
+    Table,
+    TableColumn,
+    TableRow,
+    TermSorting,
+)
 from trial.reporting.methods.values import time
 from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, where
 from trial.statistics.contingency import CMH, CMH_GENERAL
@@ -240,16 +248,21 @@ class Rows:
         return f"Subjects with {self._words.events(row.events)}; and how many such events"
 
     @staticmethod
-    def _sorted(terms: ByTerm, columns: Mapping[str, str]) -> Iterator[str]:
+    def _ordered(terms: TermSorting, columns: Mapping[str, str]) -> Iterator[str]:
+        """Yield in which order terms come, where that is not the usual one."""
+        where = f" in column {columns[terms.order_by]}" if terms.order_by else ""
+        if terms.order != "frequency" or where:
+            yield f"{_ORDERS[terms.order]}{where}"
+
+    @classmethod
+    def _sorted(cls, terms: ByTerm, columns: Mapping[str, str]) -> Iterator[str]:
         """Yield what counts as a term, and in which order terms come."""
         scope = ", of the broad scope" if terms.filter.scope == "broad" else ""
         if terms.pooled:
             yield f"grouped terms count as their group{scope}"
         if "group" in terms.levels:
             yield f"a term of several groups counts in each{scope}"
-        where = f" in column {columns[terms.order_by]}" if terms.order_by else ""
-        if terms.order != "frequency" or where:
-            yield f"{_ORDERS[terms.order]}{where}"
+        yield from cls._ordered(terms, columns)
 
     def _terms(self, row: TableRow, columns: Mapping[str, str]) -> str:
         terms = row.terms
@@ -263,14 +276,23 @@ class Rows:
             parts.append(f"below each, subjects by the worst {terms.worst.field} of these events")
         return "; ".join(parts)
 
-    def _record_terms(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+    def _durations(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+        assert row.durations is not None
+        events = self._words.events(row.durations.filter)
+        if row.durations.of == "onset-day":
+            return f"Describes the study days on which began each of {events}, taken one by one"
+        return (
+            f"Describes the days from onset to end, both counted, of each of {events} that ended,"
+            " taken one by one"
+        )
+
+    def _record_terms(self, row: TableRow, columns: Mapping[str, str]) -> str:
         terms = row.record_terms
         assert terms is not None
         records = f"{RECORDS[terms.recorded]}{where(terms.where)}"
         parts = [f"Subjects of whom {records} is recorded, once a row, and such records"]
         parts.append(f"by {joined(terms.by)}, the outermost first")
-        if terms.order != "frequency":
-            parts.append(_ORDERS[terms.order])
+        parts += self._ordered(terms, columns)
         if (least := terms.minimum_percent) is not None:
             parts.append(f"only what at least {least:f} % (not rounded) of a column have")
         return "; ".join(parts)
