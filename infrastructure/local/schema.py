@@ -13,7 +13,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from trial.definition import Definition
+from trial.definition import Definition, library
 
 DIALECT = GenerateJsonSchema.schema_dialect
 _WRAPPED = re.compile(r"(?<!\n)\n(?!\n)")
@@ -49,8 +49,41 @@ def schema() -> dict[str, Any]:
     for part in (schema, *schema["$defs"].values()):
         if "description" in part:
             part["description"] = _WRAPPED.sub(" ", part["description"])
+    schema["properties"][library.EXTENDS] = _extends()
     note = "Made from functions/trial/definition by `make schema`: do not edit."
     return {"$schema": DIALECT, "$comment": note, **schema}
+
+
+def _extends() -> dict[str, Any]:
+    """Return the schema of what a definition extends: it is resolved before the models read it."""
+    pieces = library.pieces()
+    named = {"enum": list(pieces)}
+    return {
+        "description": "Shipped pieces that this definition extends, each over the one before.",
+        "type": "array",
+        "items": {
+            "anyOf": [
+                named,
+                *(
+                    {
+                        "type": "object",
+                        "description": piece["title"],
+                        "additionalProperties": False,
+                        "required": ["piece"],
+                        "properties": {
+                            "piece": {"const": name},
+                            "with": {
+                                "type": "object",
+                                "additionalProperties": False,
+                                "properties": {parameter: {} for parameter in piece["parameters"]},
+                            },
+                        },
+                    }
+                    for name, piece in pieces.items()
+                ),
+            ]
+        },
+    }
 
 
 def text() -> str:

@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from trial.definition import available_statistics
+from trial.definition import available_statistics, library
 from trial.definition import study as studies
 from trial.definition.study import Study
 from trial.errors import FieldError, Rejected, UnknownName
-from trial.events.json_body import read_json
+from trial.events.json_body import canonical, read_json
 from trial.rules.registry import FaultCollector
 from trial.tables import key_results, listings, sources
 from trial.tables.checking import locations, references, warnings
@@ -22,10 +22,21 @@ _TITLE = "Definition not accepted"
 
 
 def read_definition(text: str | bytes) -> Study:
-    """Read a definition that was posted; raises `Rejected` with all that is wrong with it."""
-    value = read_json(text)
+    """Read a definition that was posted; raises `Rejected` with all that is wrong with it.
+
+    One that extends pieces of the library is read as what it is with them.
+    """
+    resolved = library.resolve(read_json(text))
     try:
-        study = studies.load(text)
+        return _read(resolved.value)
+    except Rejected as rejected:
+        faults = (resolved.source_of(fault) for fault in rejected.faults)
+        raise Rejected(rejected.status, rejected.title, rejected.detail, *faults) from None
+
+
+def _read(value: Any) -> Study:  # noqa: ANN401 (the definition as posted)
+    try:
+        study = studies.load(canonical(value))
     except Rejected as rejected:
         # A field that is none is said by name, with those that are; else the shape comes first.
         reference_faults = list(references.reference_errors(value))

@@ -1,0 +1,241 @@
+"""A definition that extends shipped pieces, resolved into one plain definition.
+
+`extends` names pieces, each with its parameters. They are merged in their order, each over the one
+before, and the definition's own parts over all: what has an id is merged by it, field by field;
+what stands by name is replaced as a whole; `null` leaves a part out. The result is what is checked,
+digested and stored, so a later release of a piece changes no study.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from trial.errors import FieldError, Rejected
+from trial.events import json_pointer
+from trial.events.field_errors import known_names_hint
+
+EXTENDS = "extends"
+_FOLDER = Path(__file__).parent
+_PARAMETER = "parameter"
+"""The one member of an object that stands for a parameter's value."""
+
+type Part = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Where a container of the result comes from: a piece ('' for the definition) and a pointer."""
+
+    piece: str
+    pointer: str
+    container: Any
+
+
+@dataclass
+class Resolved:
+    """A plain definition, and where each of its parts was written."""
+
+    value: Any
+    _layers: dict[int, list[_Layer]] = field(default_factory=dict)
+    _places: dict[str, int] = field(default_factory=dict)
+    """By piece: its place in `extends`."""
+
+    def source_of(self, fault: FieldError) -> FieldError:
+        """Return a fault of the result with the pointer to what was written.
+
+        What is wrong with a piece is shown where the piece is named.
+        """
+        if not self._places:
+            return fault
+        piece, pointer = self._origin(fault.pointer)
+        if not piece:
+            return replace(fault, pointer=pointer)
+        detail = f"in the piece {piece}, {pointer or '/'}: {fault.detail}"
+        return replace(fault, pointer=f"/{EXTENDS}/{self._places[piece]}", detail=detail)
+
+    def _origin(self, pointer: str) -> tuple[str, str]:
+        inside, origin, rest = self.value, ("", ""), list(json_pointer.parts(pointer))
+        while rest:
+            layers = self._layers.get(id(inside), ())
+            layer = next((it for it in layers if _holds(it.container, rest[0])), None) or next(
+                iter(layers), None
+            )
+            if layer is not None:
+                origin = layer.piece, f"{layer.pointer}{_written(rest)}"
+            inside = _member(inside, rest.pop(0))
+            if inside is None:
+                break
+            if id(inside) in self._layers and not rest:
+                layer = self._layers[id(inside)][0]
+                origin = layer.piece, layer.pointer
+        return origin
+
+
+def _written(parts: Sequence[str]) -> str:
+    return "".join(f"/{json_pointer.escape(part)}" for part in parts)
+
+
+def _holds(container: Any, name: str) -> bool:  # noqa: ANN401 (any JSON)
+    return name in container if isinstance(container, dict) else True
+
+
+def _member(container: Any, name: str) -> Any:  # noqa: ANN401 (any JSON)
+    if isinstance(container, dict):
+        return container.get(name)
+    if isinstance(container, list) and name.isdigit() and int(name) < len(container):
+        return container[int(name)]
+    return None
+
+
+@cache
+def pieces() -> Mapping[str, Part]:
+    """Return the shipped pieces by name: a title, parameters, and parts of a definition."""
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(_FOLDER.glob("*.json"))
+    }
+
+
+def resolve(value: Any) -> Resolved:  # noqa: ANN401 (any JSON)
+    """Return a definition with the pieces that it extends; raises `Rejected` where it cannot."""
+    if not isinstance(value, dict) or EXTENDS not in value:
+        return Resolved(value)
+    requests = list(_requests(value[EXTENDS]))
+    own = {name: part for name, part in value.items() if name != EXTENDS}
+    resolved = Resolved({})
+    for place, (name, parameters, path) in enumerate(requests):
+        part = _filled(name, parameters, path)
+        resolved._places[name] = place  # noqa: SLF001 (its own module)
+        _mark(resolved._layers, part, name, "")  # noqa: SLF001
+        resolved.value = _merged(resolved, resolved.value, part)
+    _mark(resolved._layers, own, "", "")  # noqa: SLF001
+    resolved.value = _merged(resolved, resolved.value, own)
+    return resolved
+
+
+def _refused(*faults: FieldError) -> Rejected:
+    return Rejected(422, "Definition not accepted", "", *faults)
+
+
+def _requests(extends: Any) -> Iterator[tuple[str, Part, str]]:  # noqa: ANN401 (any JSON)
+    """Yield the pieces asked for, each with its parameters and its pointer."""
+    if not isinstance(extends, list):
+        raise _refused(FieldError(f"/{EXTENDS}", "must be a list of pieces"))
+    names: set[str] = set()
+    for i, request in enumerate(extends):
+        path = f"/{EXTENDS}/{i}"
+        name = request.get("piece") if isinstance(request, dict) else request
+        parameters = request.get("with", {}) if isinstance(request, dict) else {}
+        if isinstance(request, dict) and (stray := request.keys() - {"piece", "with"}):
+            raise _refused(FieldError(f"{path}/{min(stray)}", "is not a field here"))
+        if not isinstance(name, str) or not isinstance(parameters, dict):
+            detail = "must be the name of a piece, or an object with `piece` and `with`"
+            raise _refused(FieldError(path, detail))
+        if name not in pieces():
+            detail = f"is not a piece of the library: {name}{known_names_hint(name, pieces())}"
+            raise _refused(FieldError(path, detail))
+        if name in names:
+            raise _refused(FieldError(path, f"names {name} more than once"))
+        names.add(name)
+        yield name, parameters, path
+
+
+def _filled(name: str, parameters: Part, path: str) -> Part:
+    """Return the parts of a piece with its parameters filled in."""
+    piece = pieces()[name]
+    defaults: Part = piece.get("parameters", {})
+    for parameter in parameters:
+        if parameter not in defaults:
+            detail = f"is not a parameter of {name}{known_names_hint(parameter, defaults)}"
+            raise _refused(FieldError(f"{path}/with/{json_pointer.escape(parameter)}", detail))
+    filled: Part = _substituted(piece["definition"], defaults | parameters)
+    return filled
+
+
+def _substituted(value: Any, values: Part) -> Any:  # noqa: ANN401 (any JSON)
+    match value:
+        case dict() if value.keys() == {_PARAMETER}:
+            return deepcopy(values[value[_PARAMETER]])
+        case dict():
+            return {name: _substituted(part, values) for name, part in value.items()}
+        case list():
+            return [_substituted(part, values) for part in value]
+        case _:
+            return value
+
+
+def _mark(layers: dict[int, list[_Layer]], value: Any, piece: str, pointer: str) -> None:  # noqa: ANN401
+    """Note where each container of a part was written."""
+    if not isinstance(value, dict | list):
+        return
+    layers[id(value)] = [_Layer(piece, pointer, value)]
+    members: Iterable[tuple[Any, Any]] = (
+        value.items() if isinstance(value, dict) else enumerate(value)
+    )
+    for name, part in members:
+        _mark(layers, part, piece, f"{pointer}/{json_pointer.escape(name)}")
+
+
+def _merged(resolved: Resolved, base: Any, over: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """Merge a definition over another: sections by name, lists by id, all else replaced."""
+    merged: Part = dict(base)
+    for name, part in over.items():
+        below = merged.get(name)
+        if part is None:
+            merged.pop(name, None)
+        elif isinstance(part, dict) and isinstance(below, dict):
+            kept = {key: value for key, value in {**below, **part}.items() if value is not None}
+            merged[name] = _joint(resolved, kept, part, below)
+        else:
+            merged[name] = _over(resolved, below, part)
+    return _joint(resolved, merged, over, base)
+
+
+def _over(resolved: Resolved, base: Any, over: Any) -> Any:  # noqa: ANN401 (any JSON)
+    """Return a field over another: merged where both are lists of parts with ids, else alone."""
+    if _have_ids(base) and _have_ids(over):
+        return _by_id(resolved, base, over)
+    return over
+
+
+def _by_id(resolved: Resolved, base: list[Part], over: list[Part]) -> list[Part]:
+    """Merge two lists by the ids of their members, those of the first in their order."""
+    changes = {part["id"]: part for part in over}
+    merged = [
+        _item(resolved, part, changes.pop(part["id"])) if part["id"] in changes else part
+        for part in base
+    ]
+    members = [*(part for part in merged if part is not None), *changes.values()]
+    return _joint(resolved, members, over, base)
+
+
+def _item(resolved: Resolved, base: Part, over: Part) -> Part | None:
+    """Merge a member field by field; None where it says nothing but `remove: true`."""
+    if over == {"id": over["id"], "remove": True}:
+        return None
+    merged: Part = dict(base)
+    for name, part in over.items():
+        if part is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _over(resolved, merged.get(name), part)
+    return _joint(resolved, merged, over, base)
+
+
+def _joint[Container](resolved: Resolved, merged: Container, *sources: Any) -> Container:  # noqa: ANN401
+    """Note that a container is made of others, the first of which decides."""
+    layers = resolved._layers  # noqa: SLF001 (its own module)
+    layers[id(merged)] = [layer for source in sources for layer in layers.get(id(source), ())]
+    return merged
+
+
+def _have_ids(value: Any) -> bool:  # noqa: ANN401 (any JSON)
+    """Return whether a value is a list of which each member has an id, and no two the same."""
+    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+        return False
+    ids = [part.get("id") for part in value]
+    return bool(ids) and all(isinstance(name, str) for name in ids) and len({*ids}) == len(ids)

@@ -1,0 +1,167 @@
+"""Shipped pieces that a definition extends: each loads, and merges as if it were written out."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import builders
+import pytest
+from builders import TINY, adverse_event, coding, disposition, dose, enrolment, entry
+
+from trial.definition import library
+from trial.errors import FieldError, Rejected
+from trial.tables import checking
+
+SETS = TINY["sets"] | {"safety": {"label": "Safety", "condition": "treated"}}
+BARE = {name: part for name, part in TINY.items() if name not in ("tables", "listings")} | {
+    "sets": SETS, "key_results": [],
+}  # fmt: skip
+
+
+def extending(*pieces: Any, **parts: Any) -> dict[str, Any]:
+    return deepcopy(BARE) | {"extends": list(pieces)} | parts
+
+
+def read(definition: dict[str, Any]) -> Any:
+    return checking.read_definition(json.dumps(definition))
+
+
+def faults(definition: dict[str, Any]) -> list[FieldError]:
+    with pytest.raises(Rejected) as refused:
+        read(definition)
+    return list(refused.value.faults)
+
+
+@pytest.mark.parametrize("name", library.pieces())
+def test_every_piece_is_accepted_by_a_definition_with_a_safety_set(name):
+    defined = read(extending(name))
+    outputs = [*defined.definition.tables, *defined.definition.listings]
+    assert len(outputs) >= 5
+    assert library.pieces()[name]["title"]
+
+
+@pytest.mark.parametrize("name", library.pieces())
+def test_no_piece_names_a_study_and_every_parameter_is_used(name):
+    piece = library.pieces()[name]
+    text = json.dumps(piece["definition"])
+    assert "study" not in piece["definition"]
+    for parameter in piece["parameters"]:
+        assert json.dumps({"parameter": parameter}) in text
+
+
+def test_all_pieces_together_make_documents_of_a_subject():
+    defined = read(extending(*library.pieces()))
+    history = [
+        enrolment(sex="F", age=40), dose(), adverse_event(serious=True), coding(),
+        entry("medical-history.reported", record="MH", term="x"),
+        entry("conmed.recorded", record="CM", drug="x", start="2015-05"),
+        entry("deviation.recorded", date="2015-06-20", category="WINDOW", description="late"),
+        disposition(40),
+    ]  # fmt: skip
+    made = builders.report_of(defined, history)
+    grids = {grid.id: grid for grid in made.grids}
+    assert builders.statistic(grids["fda-7"], "serious", "total", "n") == 1
+    assert builders.statistic(grids["fda-6"], "days", "total", "mean") == "1"
+    assert builders.statistic(grids["e3-14.1.5"], "terms/Not coded", "total", "n") == 1
+    assert "e3-16.2.7" in {each.id for each in made.listings}
+    assert builders.files_of(made, defined)["report.html"]
+
+
+class TestMerging:
+    def test_what_is_extended_is_what_is_written_out(self):
+        title = {"id": "fda-7", "title": "Overview", "rows": [
+            {"id": "serious", "label": "SAE"}, {"id": "mild", "remove": True},
+            {"id": "new", "label": "New", "events": {"related": True}}]}  # fmt: skip
+        own = {"id": "own", "title": "Own", "population": "P", "rows": [
+            {"id": "r", "label": "R", "count": "treated"}],
+            "columns": [{"id": "c", "label": "C", "set": "safety"}]}  # fmt: skip
+        defined = read(extending(
+            {"piece": "fda-safety", "with": {"common_percent": 2, "population": "All treated"}},
+            tables=[title, {"id": "fda-16", "remove": True}, own],
+            measures={"exposure-dose": None, "exposure-days": {"characteristic": "age"}}
+            | TINY["measures"],
+        ) | {"tables": [title, {"id": "fda-16", "remove": True}, own,
+                        {"id": "fda-6", "rows": [{"id": "dose", "remove": True}]}]})  # fmt: skip
+        written = deepcopy(BARE)
+        piece = json.loads(
+            json.dumps(library.pieces()["fda-safety"]["definition"])
+            .replace('{"parameter": "common_percent"}', "2")
+            .replace('{"parameter": "population"}', '"All treated"')
+            .replace(
+                '{"parameter": "columns"}', '[{"id": "total", "label": "Total", "set": "safety"}]'
+            )
+        )
+        tables = {table["id"]: table for table in piece["tables"] if table["id"] != "fda-16"}
+        tables["fda-7"]["title"] = "Overview"
+        rows = [row for row in tables["fda-7"]["rows"] if row["id"] != "mild"]
+        tables["fda-7"]["rows"] = [*rows, title["rows"][2]]
+        next(row for row in rows if row["id"] == "serious")["label"] = "SAE"
+        tables["fda-6"]["rows"] = [r for r in tables["fda-6"]["rows"] if r["id"] != "dose"]
+        written["tables"] = [*tables.values(), own]
+        written["measures"] = TINY["measures"] | {"exposure-days": {"characteristic": "age"}}
+        plain = read(written)
+        assert json.loads(defined.source) == json.loads(plain.source)
+        assert defined.digest == plain.digest
+
+    def test_a_later_piece_is_merged_over_an_earlier_one(self, monkeypatch):
+        died = {"recorded": "death.reported"}
+        one = {"title": "One", "parameters": {}, "definition": {
+            "conditions": {"x": died, "y": died},
+            "listings": [{"id": "L", "title": "A"}, {"id": "M", "title": "M"}]}}  # fmt: skip
+        two = {"title": "Two", "parameters": {}, "definition": {
+            "conditions": {"x": {"none": ["y"]}},
+            "listings": [{"id": "L", "title": "B"}]}}  # fmt: skip
+        monkeypatch.setattr(library, "pieces", lambda: {"one": one, "two": two})
+        found = library.resolve({"extends": ["one", "two"], "study": "S"}).value
+        assert found == {
+            "study": "S",
+            "conditions": {"x": {"none": ["y"]}, "y": {"recorded": "death.reported"}},
+            "listings": [{"id": "L", "title": "B"}, {"id": "M", "title": "M"}],
+        }
+        turned = library.resolve({"extends": ["two", "one"]}).value
+        assert turned["conditions"]["x"] == {"recorded": "death.reported"}
+
+    def test_a_part_that_is_there_twice_is_refused_and_not_merged(self):
+        twice = [{"id": "fda-7", "title": "A"}, {"id": "fda-7", "title": "B"}]
+        assert faults(extending("fda-safety", tables=twice))
+
+    def test_without_extends_nothing_is_changed(self):
+        value = {"study": "S", "conditions": {"x": None}}
+        assert library.resolve(value).value is value
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("extends", "pointer", "detail"),
+        [
+            ("fda-safety", "/extends", "must be a list"),
+            ([3], "/extends/0", "must be the name of a piece"),
+            (["fda-safty"], "/extends/0", "Did you mean fda-safety?"),
+            (["e3-tables", "e3-tables"], "/extends/1", "more than once"),
+            ([{"piece": "e3-tables", "wiht": {}}], "/extends/0/wiht", "is not a field here"),
+            ([{"piece": "fda-safety", "with": {"common": 1}}], "/extends/0/with/common",
+             "Known: columns, population, common_percent"),
+        ],
+    )  # fmt: skip
+    def test_of_what_is_extended(self, extends, pointer, detail):
+        (fault,) = faults(deepcopy(BARE) | {"extends": extends})
+        assert fault.pointer == pointer
+        assert detail in fault.detail
+
+    def test_of_a_piece_stand_where_it_is_named_with_their_place_in_it(self):
+        whole = extending("e3-listings", "fda-safety", sets=TINY["sets"])
+        found = faults(whole)
+        assert {fault.pointer for fault in found} == {"/extends/1"}
+        assert found[0].detail.startswith("in the piece fda-safety, /tables/0/columns/0/set: ")
+        assert "safety" in found[0].detail
+        assert found[0].location.startswith("table fda-6")
+
+    def test_of_the_definition_s_own_parts_stand_where_they_were_written(self):
+        own = {"id": "own", "title": "Own", "population": "P",
+               "columns": [{"id": "c", "label": "C", "set": "saftey"}],
+               "rows": [{"id": "r", "label": "R", "count": "treated"}]}  # fmt: skip
+        changed = {"id": "fda-14", "rows": [{"id": "any", "events": {"grade": 9}}]}
+        found = faults(extending("fda-safety", tables=[changed, own]))
+        assert {fault.pointer for fault in found} == {
+            "/tables/1/columns/0/set", "/tables/0/rows/0/events/grade",
+        }  # fmt: skip
