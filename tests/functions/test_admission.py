@@ -37,6 +37,19 @@ def test_a_definition_that_holds_together_is_admitted(definition: Definition) ->
     assert admission.admit(json.dumps(definition).encode()).id == definition["study"]
 
 
+def test_one_that_extends_a_piece_is_admitted_as_what_it_is_with_it(definition: Definition) -> None:
+    tables = [{"id": "fda-14", "title": "Adverse events"}, *definition["tables"]]
+    extending = definition | {"extends": ["e3-listings", "fda-safety"], "tables": tables}
+    extending |= {
+        "measures": definition["measures"] | {"exposure-dose": {"records": "dose.missed"}}
+    }
+    admitted = admission.admit(json.dumps(extending).encode())
+    source = json.loads(admitted.source)
+    assert "extends" not in source
+    assert source["tables"][0]["id"] == "fda-6"
+    assert admission.admit(admitted.source.encode()).digest == admitted.digest
+
+
 def test_two_arms_of_one_label_cannot_be_told_apart(definition: Definition) -> None:
     definition["arms"][1]["label"] = definition["arms"][0]["label"]
     assert places(refused(definition)) == ["/arms/1/label"]

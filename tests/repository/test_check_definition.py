@@ -12,8 +12,8 @@ from local import __main__ as commands
 from local import checking
 from local.checking import check
 from local.feed import DefinitionRefusedError, read_source
-from trial.definition import study
 from trial.subject.acceptance import check_acceptable
+from trial.tables.checking import read_definition
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "events" / "example"
@@ -127,6 +127,6 @@ class TestInit:
     def test_it_takes_the_events_of_the_example(self, tmp_path):
         path = tmp_path / "definition.yaml"
         commands.main(["init", "DEMO-1", str(path)])
-        defined = study.load(json.dumps(read_source(path).definition))
+        defined = read_definition(json.dumps(read_source(path).definition))
         for line in (EXAMPLE / "feed.ndjson").read_text(encoding="utf-8").splitlines():
             check_acceptable(defined, read(line, "DEMO-1"))
