@@ -27,6 +27,7 @@ from trial.statistics.cells import Share
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject, fold_all
 from trial.tables.grid import Cell, Grid, Listing, Report
+from trial.tables.listings import complete
 
 TMB301 = Path(__file__).parents[1] / "events" / "tmb-301"
 DAY_ZERO = date(2015, 6, 1)
@@ -455,8 +456,14 @@ def files_of(made: Report, view: Study | None = None, code_version: str = "") ->
 
 @cache
 def tmb301_documents() -> frozenset[str]:
-    """Name the files of a cut of TMB-301: those of every study, and its listings' data."""
-    data = (f"datasets/{each.data_name}.ndjson" for each in tmb301().definition.listings)
+    """Name the files of a cut of TMB-301."""
+    return documents_of(tmb301())
+
+
+def documents_of(study: Study) -> frozenset[str]:
+    """Name the files of a cut: those of every study, and the data of its listings."""
+    listings = *study.definition.listings, *complete.added(study.definition)
+    data = (f"datasets/{each.data_name}.ndjson" for each in listings)
     return frozenset((*DOCUMENTS, *data))
 
 

@@ -80,6 +80,52 @@ def stack(local_emulator: emulator.Emulator) -> DeployedStack:
     )
 
 
+# Of two workers neither must be left with the longest file when the other is done.
+LONGEST_FIRST = (
+    "tests/stack/",
+    "tests/faults/",
+    "tests/functions/test_outages.py",
+    "tests/functions/test_time_travel.py",
+    "tests/recounting/",
+    "tests/properties/",
+    "tests/functions/",
+    "tests/render/test_workbook_opens.py",
+    "tests/render/test_hostile_study.py",
+    "tests/browser/",
+    "tests/standards/",
+)
+DEPLOYED = "tests/stack/"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _place(item.nodeid))
+
+
+def _place(nodeid: str) -> int:
+    places = (i for i, path in enumerate(LONGEST_FIRST) if nodeid.startswith(path))
+    return next(places, len(LONGEST_FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker whole files, and all that need the deployed template to one of them."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - a plugin's, where it runs
+
+    class _Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return DEPLOYED if file in deployed else file
+
+    deployed = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / DEPLOYED).glob("test_*.py")
+        if "stack: Any" in path.read_text(encoding="utf-8")
+    }
+    return _Scheduling(config, log)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for note in soak.NOTES:
         terminalreporter.write_line(note)

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import openpyxl
 import pytest
 from botocore.exceptions import ClientError
-from builders import TINY, adverse_event, coding, enrolment, entry, tmb301_documents, viral_load
+from builders import TINY, adverse_event, coding, enrolment, entry, viral_load
 from doubles import Clock
 from invoking import CALLER, STUDY, Service, forget, request
 
@@ -18,9 +18,19 @@ import wiring
 from local.replay import DOCUMENTS
 from trial.store.bucket.object_keys import is_retained
 
-SUBJECT = (f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")
+SUBJECT = (f"STUDY#{STUDY}#0", "SUBJECT#D-1")
 DAYS = 400
 Row = dict[str, Any]
+
+
+@pytest.fixture
+def definition(example_definition: dict[str, Any]) -> dict[str, Any]:
+    return example_definition
+
+
+@pytest.fixture
+def feed(example_feed: list[str]) -> list[str]:
+    return example_feed
 
 
 @pytest.fixture(params=["GOVERNANCE", "COMPLIANCE"])
@@ -34,7 +44,7 @@ def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 @pytest.fixture
 def locking(mode: str, service: Service, feed: list[str]) -> Iterator[Service]:
     forget()
-    service.batch(*feed[:30])
+    service.batch(*feed[:20])
     yield service
     forget()
 
@@ -58,7 +68,7 @@ def locks(service: Service) -> dict[tuple[str, str], dict[str, Any] | None]:
 
 
 def test_every_file_of_a_cut_is_locked_and_nothing_that_is_live(
-    locking: Service, mode: str
+    locking: Service, mode: str, example_documents: frozenset[str]
 ) -> None:
     asked = datetime.now(UTC)
     row = locking.made()
@@ -66,7 +76,7 @@ def test_every_file_of_a_cut_is_locked_and_nothing_that_is_live(
     kept = {key for (key, _), lock in found.items() if lock}
     cut = row["cut"]
     assert kept == {
-        *(f"cuts/{cut}/{name}" for name in tmb301_documents()),
+        *(f"cuts/{cut}/{name}" for name in example_documents),
         f"audit/{cut}/heads.json", f"audit/{cut}/audit.ndjson", f"audit/{cut}/manifest.sig.json",
         f"audit/{cut}/{row['id']}/changes.xlsx", f"audit/{cut}/{row['id']}/changes.sig.json",
     }  # fmt: skip
@@ -102,7 +112,7 @@ def test_the_same_cut_published_again_is_left_as_it_is(locking: Service) -> None
 
 
 def test_other_code_writes_the_cut_beside_and_shortens_no_lock(
-    locking: Service, monkeypatch: pytest.MonkeyPatch
+    locking: Service, example_documents: frozenset[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = locking.made()
     before = locks(locking)
@@ -117,11 +127,11 @@ def test_other_code_writes_the_cut_beside_and_shortens_no_lock(
     manifest = json.loads(locking.object(f"studies/{STUDY}/open/cuts/{first['cut']}/manifest.json"))
     assert manifest["code_version"] == "another deploy"
     again = [key for key, _ in after.keys() - before.keys() if key.startswith("cuts/")]
-    assert len(again) == len(tmb301_documents())
+    assert len(again) == len(example_documents)
 
 
 def test_a_cut_whose_writing_was_broken_off_is_written_whole(
-    locking: Service, monkeypatch: pytest.MonkeyPatch
+    locking: Service, example_documents: frozenset[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     documents = wiring.documents()
     write, written = documents.write, []
@@ -138,7 +148,7 @@ def test_a_cut_whose_writing_was_broken_off_is_written_whole(
         locking.stream((f"STUDY#{STUDY}", f"REPORT#{name}"))
         assert locking.get(f"reports/{name}").json["status"] == "failed"
     row = locking.made()
-    for each in tmb301_documents():
+    for each in example_documents:
         assert locking.get(f"reports/{row['id']}/{each}").status == 303
 
 
@@ -148,7 +158,9 @@ def test_without_days_nothing_is_locked(service: Service, feed: list[str]) -> No
     assert not any(locks(service).values())
 
 
-def test_a_locked_file_is_sent_with_a_checksum_which_s3_demands(locking: Service) -> None:
+def test_a_locked_file_is_sent_with_a_checksum_which_s3_demands(
+    locking: Service, example_documents: frozenset[str]
+) -> None:
     sent = []
 
     def note(request: Any, **_: Any) -> None:
@@ -157,7 +169,7 @@ def test_a_locked_file_is_sent_with_a_checksum_which_s3_demands(locking: Service
     wiring.documents().bucket._client.meta.events.register("before-send.s3.PutObject", note)
     locking.made()
     with_lock = [each for each in sent if "x-amz-object-lock-mode" in each]
-    assert len(with_lock) == len(tmb301_documents()) + 5
+    assert len(with_lock) == len(example_documents) + 5
     assert all("x-amz-sdk-checksum-algorithm" in each for each in with_lock)
 
 

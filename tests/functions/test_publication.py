@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from builders import tmb301_documents
 from invoking import STUDY, Service, forget, unreachable
 
 import wiring
@@ -20,12 +19,22 @@ LATEST = f"studies/{STUDY}/open/latest.json"
 LIVE = f"studies/{STUDY}/open/live/"
 CUTS = f"studies/{STUDY}/open/cuts/"
 AUDIT = f"studies/{STUDY}/open/audit/live/"
-CHANGED = (f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")
+CHANGED = (f"STUDY#{STUDY}#0", "SUBJECT#D-1")
+
+
+@pytest.fixture
+def definition(example_definition: dict[str, Any]) -> dict[str, Any]:
+    return example_definition
+
+
+@pytest.fixture
+def feed(example_feed: list[str]) -> list[str]:
+    return example_feed
 
 
 @pytest.fixture
 def filled(service: Service, feed: list[str]) -> Service:
-    service.batch(*feed[:30])
+    service.batch(*feed[:20])
     return service
 
 
@@ -37,7 +46,7 @@ def two(filled: Service, feed: list[str], definition: Event) -> Service:
     return filled
 
 
-BOTH = (("STUDY#BROKEN#0", "SUBJECT#TMB301-007"), CHANGED)
+BOTH = (("STUDY#BROKEN#0", "SUBJECT#D-1"), CHANGED)
 
 
 def latest(service: Service, study: str = STUDY) -> Any:
@@ -64,12 +73,14 @@ def fetch(service: Service, key: str, version: str) -> bytes:
     return content
 
 
-def test_a_change_gives_every_document_and_latest_json_leads_to_them(filled: Service) -> None:
+def test_a_change_gives_every_document_and_latest_json_leads_to_them(
+    filled: Service, example_documents: frozenset[str]
+) -> None:
     filled.stream(CHANGED)
     result = latest(filled)
     assert result["study"] == STUDY
     assert result["events"] == filled.get("summary").json["accepted"]
-    assert {*result["files"]} == {*tmb301_documents()}
+    assert {*result["files"]} == {*example_documents}
     versions = filled.versions()
     assert {(LIVE + name, version) for name, version in result["files"].items()} < versions
     beside = {key for key, _ in versions if not key.startswith(LIVE)}
@@ -93,7 +104,7 @@ def test_a_second_run_changes_nothing(filled: Service) -> None:
 def test_a_new_event_gives_new_documents(filled: Service, feed: list[str]) -> None:
     filled.stream(CHANGED)
     before = latest(filled)
-    filled.batch(*feed[30:40])
+    filled.batch(*feed[20:])
     filled.stream(CHANGED)
     after = latest(filled)
     assert after["events"] > before["events"]
@@ -106,7 +117,7 @@ def test_what_was_repeated_or_refused_gives_no_new_documents(
 ) -> None:
     filled.stream(CHANGED)
     before = filled.versions()
-    filled.batch(*feed[:30], 7)
+    filled.batch(*feed[:20], 7)
     filled.stream(CHANGED)
     assert filled.versions() == before
 
@@ -114,12 +125,12 @@ def test_what_was_repeated_or_refused_gives_no_new_documents(
 def test_a_definition_alone_is_published_with_nothing_in_it(service: Service) -> None:
     service.stream((f"STUDY#{STUDY}", "CURRENT"))
     assert latest(service)["events"] == 0
-    (enrolled,) = [
+    (responders,) = [
         key_result
         for key_result in json.loads(service.object(LIVE + "summary.json"))["key_results"]
-        if key_result["id"] == "enrolled"
+        if key_result["id"] == "responders"
     ]
-    assert enrolled["text"] == "not reported"
+    assert responders["text"] == "not reported"
 
 
 @pytest.mark.parametrize("newer", [{"events": 1_000_000}, {"epoch": 2, "events": 0}])
@@ -179,7 +190,7 @@ def test_a_study_that_fails_keeps_its_last_documents_and_recovers(
 ) -> None:
     filled.stream(CHANGED)
     before = latest(filled)
-    filled.batch(*feed[30:40])
+    filled.batch(*feed[20:])
     with monkeypatch.context() as patch:
         patch.setattr(rendering, "workbook", lambda _report: 1 // 0)
         filled.stream(CHANGED)
@@ -233,14 +244,14 @@ def ask(service: Service, **members: str) -> Callable[[], Any]:
     return lambda: service.get(f"reports/{name}").json
 
 
-def test_a_report_becomes_ready_and_its_files_are_kept_under_its_cut(filled: Service) -> None:
+def test_a_report_becomes_ready_and_its_files_are_kept_under_its_cut(
+    filled: Service, example_documents: frozenset[str]
+) -> None:
     report = ask(filled)()
     assert report["status"] == "ready"
     assert report["accepted"] == filled.get("summary").json["accepted"]
     place = f"{CUTS}{report['cut']}/"
-    assert {key for key, _ in filled.versions(CUTS)} == {
-        place + name for name in tmb301_documents()
-    }
+    assert {key for key, _ in filled.versions(CUTS)} == {place + name for name in example_documents}
     manifest = json.loads(filled.object(place + "manifest.json"))
     assert manifest["cut"]["id"] == report["cut"]
     for entry in manifest["files"]:
@@ -273,7 +284,7 @@ def test_no_link_leads_beyond_the_documents(filled: Service, name: str) -> None:
 def test_a_report_is_made_once_and_stays_what_it_was(filled: Service, feed: list[str]) -> None:
     answer = ask(filled)
     report, before = answer(), filled.versions(CUTS)
-    filled.batch(*feed[30:40])
+    filled.batch(*feed[20:])
     filled.stream((f"STUDY#{STUDY}", f"REPORT#{report['id']}"))
     assert answer() == report
     assert filled.versions(CUTS) == before
@@ -301,7 +312,7 @@ def test_a_report_as_of_an_instant_is_the_study_as_it_was_then(
     blank.stream(CHANGED)
     before = json.loads(blank.object(LIVE + "tables.json"))
     forget()
-    blank.batch(*reversed(feed[20:60]))
+    blank.batch(*reversed(feed[20:]))
     result = ask(blank, as_of=(then + timedelta(hours=1)).isoformat())()
     assert result["status"] == "ready"
     assert result["accepted"] < blank.get("summary").json["accepted"]
@@ -312,10 +323,10 @@ def test_a_report_as_of_an_instant_is_the_study_as_it_was_then(
 
 
 def test_reports_with_a_cut_off_keep_their_own_place_and_their_bytes(filled: Service) -> None:
-    plain, first = ask(filled)(), ask(filled, cutoff="2015-06-30")()
-    second = ask(filled, cutoff="2015-06-30")()
+    plain, first = ask(filled)(), ask(filled, cutoff="2024-03-31")()
+    second = ask(filled, cutoff="2024-03-31")()
     assert first["cut"] == second["cut"] != plain["cut"]
-    assert first["cutoff"] == "2015-06-30"
+    assert first["cutoff"] == "2024-03-31"
     manifests = [
         json.loads(filled.object(f"{CUTS}{item['cut']}/manifest.json")) for item in (plain, first)
     ]
@@ -334,5 +345,5 @@ def test_what_arrival_decides_lies_beside_the_documents(filled: Service) -> None
     journal = [key for key in filled.items() if "#JOURNAL#" in key[0]]
     assert len(trail.splitlines()) == len(journal)
     heads = json.loads(filled.object(AUDIT + "heads.json"))["subjects"]
-    history = filled.get("subjects/TMB301-007/history").json
-    assert history["head"] == heads["TMB301-007"]["head"]
+    history = filled.get("subjects/D-1/history").json
+    assert history["head"] == heads["D-1"]["head"]
