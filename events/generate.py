@@ -22,6 +22,18 @@ CALLER = "arn:aws:iam::123456789012:role/upstream"
 REPORTS = ["0" * 32, "1" * 32]
 FIRST_VISIT = "visit.recorded"
 FIRST_EVENT = "adverse-event.reported"
+FURTHER_KINDS = {
+    "conmed.recorded": "CM-1",
+    "conmed.coded": "C-CM-1",
+    "medical-history.reported": "MH-1",
+    "medical-history.coded": "C-MH-1",
+    "procedure.recorded": "PR-1",
+    "vital-status.recorded": "VS-1",
+    "physical-examination.recorded": "PE-1",
+    "device-deficiency.reported": "DD-1",
+    "observation.recorded": "OB-1",
+}
+"""The kinds of which the study's own feed has no event, and the id of each record."""
 BATCH = "application/cloudevents-batch+json"
 SINGLE = "application/cloudevents+json"
 
@@ -96,6 +108,7 @@ def ingest(lines: list[str]) -> dict[str, Any]:
         "ingest/correction": queued(adverse_event, closed(adverse_event)),
         "ingest/duplicate": queued(visit, resent(visit)),
         "ingest/batch": queued(*lines[:20]),
+        "ingest/history-and-medication": queued(*of_further_kinds(adverse_event)),
         "ingest/unreadable": queued(visit[: len(visit) // 2], adverse_event),
     }
 
@@ -116,6 +129,23 @@ def audit() -> dict[str, Any]:
         "audit/definition-changed": streamed((f"STUDY#{STUDY}", "CURRENT")),
         "audit/asked-for": streamed((f"STUDY#{STUDY}", "AUDIT#" + "0" * 32)),
     }
+
+
+def of_further_kinds(line: str) -> list[str]:
+    """Make an event of each kind that the feed has none of, from the examples of the contract."""
+    examples = HERE.parent / "infrastructure" / "local" / "contract" / "events.yaml"
+    data_by_kind = yaml.load(examples.read_text(), text_loader())  # noqa: S506 (a safe loader)
+    events = []
+    for kind, record in FURTHER_KINDS.items():
+        event = json.loads(line) | {
+            "id": identifier(kind),
+            "type": f"org.livetlf.{kind}.v1",
+            "time": "2016-12-01T00:00:00Z",
+        }
+        data = {name: value for name, value in data_by_kind[kind].items() if name != "visit"}
+        event["data"] = {"record": record, "revision": 1, **data}
+        events.append(json.dumps(event, separators=(",", ":")))
+    return events
 
 
 def first(lines: list[str], kind: str) -> str:
@@ -151,13 +181,18 @@ def identifier(text: str) -> str:
 
 def definition() -> str:
     """Read the study's definition as the JSON that is put."""
+    text = (HERE / "tmb-301" / "definition.yaml").read_text()
+    return json.dumps(yaml.load(text, text_loader()), ensure_ascii=False)  # noqa: S506 (a safe loader)
+
+
+def text_loader() -> type[yaml.SafeLoader]:
+    """Return a loader of YAML for which dates are text."""
     loader = type("Loader", (yaml.SafeLoader,), {})
     loader.yaml_implicit_resolvers = {
         start: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
         for start, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
-    text = (HERE / "tmb-301" / "definition.yaml").read_text()
-    return json.dumps(yaml.load(text, loader), ensure_ascii=False)  # noqa: S506 (a safe loader)
+    return loader
 
 
 def request(

@@ -274,6 +274,7 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "ingest/batch": (nothing, counted(20)),
     "ingest/correction": (nothing, counted(2)),
     "ingest/duplicate": (nothing, counted(1)),
+    "ingest/history-and-medication": (nothing, counted(9)),
     "ingest/unreadable": (nothing, counted(1, rejected=1)),
     "ingest/visit": (nothing, counted(1)),
     "publish/report-requested": (ask_for_report, report_made),
