@@ -262,7 +262,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/4": {"summary": "age", "subgroups": {"characteristic": "region"}},
         "tables/0/rows/5": {"pairs": ["no", "early"]},
         "tables/0/rows/6": {"not_due": "no"},
-        "tables/0/rows/7": {"events": {}},
+        "tables/0/rows/7": {"events": {}, "denominator": "seen"},
         "tables/0/rows/8": {"terms": {"filter": {}}},
         "tables/0/rows/9": {"worst": {"filter": {}, "field": "grade", "levels": _LEVELS}},
         "tables/0/rows/10": {"shift": {"before": "ages", "after": "others"}},

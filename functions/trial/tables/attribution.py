@@ -139,7 +139,7 @@ class _SingleSubject:
         if isinstance(counted, IncidenceTermsRow):
             return counted.days(contribution, column)
         if isinstance(counted, TermsRow):
-            return bool(head.determined)
+            return counted.size(contribution, column, head)
         if isinstance(counted, StratifiedRow | SurvivalRow):
             return bool(head.shown)
         if isinstance(counted, CrossRow):

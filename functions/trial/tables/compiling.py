@@ -538,8 +538,14 @@ class Compiler:
         selections = self._event_selections(row.worst.filter, f"{path}/worst/filter")
         levels_in_order = KnownLevels(severity.labels, severity.always)
         placed = self._placed(row, len(severity.labels))
-        yield WorstRow(*placed, _no_levels, levels_in_order, severity=severity,
-                       selections=selections)  # fmt: skip
+        yield WorstRow(
+            *placed,
+            _no_levels,
+            levels_in_order,
+            base=self._event_denominator(row, path),
+            severity=severity,
+            selections=selections,
+        )
 
     def _shift(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.shift is not None
@@ -648,7 +654,19 @@ class Compiler:
     def _events(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.events is not None
         selections = self._event_selections(row.events, f"{path}/events")
-        yield EventsRow(*self._placed(row, 2), selections)
+        yield EventsRow(*self._placed(row, 2), selections, self._event_denominator(row, path))
+
+    def _event_denominator(self, row: TableRow, path: str) -> OwnDenominator | None:
+        """Return the denominator that a row of adverse events names itself: a condition or a set.
+
+        Every subject has a known number of events, so that no word of the language says another.
+        """
+        word = row.denominator in DENOMINATORS or means_assessed(self._study.definition, row)
+        if word and row.denominator is not None:
+            detail = f"of adverse events is a condition or a set, not {row.denominator}"
+            raise refused(f"{path}/denominator", detail)
+        base = self._own_denominator(row, path)
+        return base.base if base else None
 
     def _incidence(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.incidence is not None
@@ -779,6 +797,7 @@ class Compiler:
             self._term_order(row.terms, f"{path}/terms"),
             row.terms.minimum_percent,
             _severity(row.terms.worst, self._study) if row.terms.worst else None,
+            self._event_denominator(row, path),
         )
 
     def _durations(self, row: TableRow, path: str) -> Iterator[CompiledRow]:

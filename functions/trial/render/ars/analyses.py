@@ -153,6 +153,9 @@ class AnalysisCollector:
         elif (counted := ref.reference("count")) is not None:
             undetermined = determination.undetermined(self._clauses.definition, counted)
             determined = self._clauses.determined(counted) if undetermined else None
+        elif row.counts_events and row.denominator is not None:
+            of_events = denominator_condition(self._clauses.definition, row)
+            return None if of_events is None else self._clauses.of(of_events)
         else:
             return None
         base = denominator_condition(self._clauses.definition, row, ref.reference("count"))

@@ -162,6 +162,8 @@ class Rows:
         kind = next(row_kind for row_kind in ROW_KINDS if row_kind == row.kind)
         text: str = getattr(self, f"_{kind}")(row, columns)
         visits = "" if row.visits is None else f"; a row for each of {self._visits(row)}"
+        if row.counts_events and row.denominator is not None:
+            text += f", in percent of {self._of(row)}"
         only = f"; only of subjects of whom {self._words.condition(row.where)}" if row.where else ""
         return f"{text}{only}{visits}{self._subgroups(row)}"
 

@@ -12,6 +12,7 @@ from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row
 from trial.tables.rows.comparing import compare_counts
+from trial.tables.rows.counting import OwnDenominator
 from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.kinds import (
     ColumnHead,
@@ -110,9 +111,15 @@ class EventsRow(PlacedRow):
     """Subjects with at least one adverse event that matches a filter, and the number of events."""
 
     selections: Sequence[EventSelection]
+    base: OwnDenominator | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
-        """Count the subject once, and each of its events."""
+        """Count the subject once, and each of its events; and in the row's own denominator."""
+        if self.base is not None:
+            if not self.base.test(derivation):
+                return
+            for column in members.determined:
+                put_cell(share, self.sums, f"{self.index}.{column}.d", 1)
         adverse_events = derivation.adverse_events
         if not adverse_events:
             return
@@ -136,7 +143,12 @@ class EventsRow(PlacedRow):
             for i in range(len(heads))
             for name in "nevw"
         }
-        footnotes = selection_notes(self.label, heads, self.selections, counts)
+        if self.base is not None:
+            heads = [head.of(cells.get(f"{prefix}{i}.d", 0)) for i, head in enumerate(heads)]
+        footnotes = (
+            *notes.denominator(self.label, self.base, whole_column=False),
+            *selection_notes(self.label, heads, self.selections, counts),
+        )
         return [Row(self.id, self.label, self.level, event_cells(heads, counts), notes=footnotes)]
 
 
@@ -179,6 +191,10 @@ class WorstRow(LevelsRow):
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once, at the worst level that one of its events reached."""
+        if self.base is not None:
+            if not self.base.test(derivation):
+                return
+            self._contribute_base(members, share)
         for selection, columns in self._columns_by_selection:
             matching = filter(selection.matches, derivation.adverse_events)
             worst = self.severity.worst(matching)

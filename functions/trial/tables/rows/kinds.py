@@ -6,7 +6,7 @@ part of the name of the sums and fixes the positions.
 """
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
@@ -55,6 +55,10 @@ class ColumnHead:
     undetermined: int = 0
     budget: WorkBudget = field(default_factory=WorkBudget, compare=False)
 
+    def of(self, size: int) -> "ColumnHead":
+        """Return the column with another denominator: one that a row names itself."""
+        return replace(self, n=size, hidden=0, undetermined=0)
+
     @property
     def shown(self) -> int:
         """How many subjects it shows."""
@@ -80,6 +84,15 @@ class Members(list[bool]):
         )
         self.belongs = belongs
         self.where = where
+
+    @property
+    def determined(self) -> list[int]:
+        """The columns whose set the subject is in and of which it is known if they show it."""
+        return [
+            i
+            for i, (belongs, where) in enumerate(zip(self.belongs, self.where, strict=True))
+            if belongs and where is not None
+        ]
 
     def without(self, columns: Container[int]) -> "Members":
         """Return the subject as a member of all its columns but some."""

@@ -16,7 +16,9 @@ from trial.statistics.proportions import proportion
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.codings import NOT_CODED
 from trial.subject.derivation import Derivation
+from trial.tables import notes
 from trial.tables.grid import MISSING, Cell, Row
+from trial.tables.rows.counting import OwnDenominator
 from trial.tables.rows.events import (
     EventCounts,
     EventSelection,
@@ -204,9 +206,14 @@ class TermsRow(TermCells[TermSource]):
 
     minimum_percent: Decimal | None
     severity: Severity | None
+    base: OwnDenominator | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once a class and once a term, and each event."""
+        if self.base is not None:
+            if not self.base.test(derivation):
+                return
+            self.put_counts(share, members.determined, (), {"d": 1})
         for view, view_columns in self.columns_by_view:
             if columns := [column for column in view_columns if members[column]]:
                 for path, events in view.sorted_events(derivation).items():
@@ -225,6 +232,7 @@ class TermsRow(TermCells[TermSource]):
         """Return the outermost terms in their order and, within each, those below it likewise."""
         counts = self.term_counts(sums)
         lack = counts.pop((), {})
+        heads = self._own_heads(lack, heads)
         paths = [path for path in counts if self._frequent(counts[path], heads)]
         rows = [
             row
@@ -233,10 +241,25 @@ class TermsRow(TermCells[TermSource]):
             )
             for row in self._rows(path, counts[path], heads)
         ]
-        footnotes = self._lacking_notes(heads, lack)
+        footnotes = (
+            *notes.denominator(self.label, self.base, whole_column=False),
+            *self._lacking_notes(heads, lack),
+        )
         if footnotes and not rows:
             return [Row(self.id, self.label, 0, notes=footnotes)]
         return self.with_notes(rows, footnotes)
+
+    def _own_heads(self, whole: EventCounts, heads: Sequence[ColumnHead]) -> Sequence[ColumnHead]:
+        """Return the columns with the denominators that the row names itself, if it does."""
+        if self.base is None:
+            return heads
+        return [head.of(whole.get((i, "d"), 0)) for i, head in enumerate(heads)]
+
+    def size(self, sums: Share, column: int, head: ColumnHead) -> int:
+        """Read the denominator of a column's percentages."""
+        if self.base is None:
+            return head.determined
+        return self.term_counts(sums).get((), {}).get((column, "d"), 0)
 
     def _lacking_notes(self, heads: Sequence[ColumnHead], lack: EventCounts) -> tuple[str, ...]:
         selections = [view.selection for view in self.views if isinstance(view, TermView)]
@@ -260,7 +283,7 @@ class TermsRow(TermCells[TermSource]):
     def subjects(self, sums: Share, heads: Sequence[ColumnHead]) -> dict[TermPath, dict[int, int]]:
         """Read, for each term that the table shows, how many subjects each column counts."""
         counts = self.term_counts(sums)
-        counts.pop((), None)
+        heads = self._own_heads(counts.pop((), {}), heads)
         deepest = max(map(len, counts), default=0)
         return {
             path: {column: n for (column, statistic), n in term_counts.items() if statistic == "n"}
