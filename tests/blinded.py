@@ -117,6 +117,8 @@ ROWS: Sequence[Mapping[str, Any]] = [
         "statistics": ["ci", "cv", "sum", "median_ci", "p5", "geometric_mean", "geometric_mean_ci"],
     },
     {"summary": "gap", "statistics": ["sum", "iqr", "geometric_cv"]},
+    {"summary": "until-drug", "statistics": ["sum"], "per": 365.25},
+    {"summary": "doses", "statistics": ["sum"], "per": 7},
     {"pairs": ["dosed", "enrolled"]},
     {"pairs": ["treated", "enrolled"]},
     {"not_due": "week5-responder"},

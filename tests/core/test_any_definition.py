@@ -37,7 +37,7 @@ WHOLE: dict[str, Any] = json.loads(
                                          "where": {"concomitant": True}}},
             {"id": "summary", "summary": "days", "decimals": {"mean": 1, "cv": 2},
              "statistics": ["mean", "ci", "cv", "sum", "p95", "median_ci", "geometric_mean_ci"],
-             "interval": {"method": "z"}},
+             "interval": {"method": "z"}, "per": 365.25},
             {"id": "visits", "summary": {"parameter": "cd4"}, "visits": ["day-7"]},
             {"id": "pairs", "pairs": ["enrolled", "treated"], "column": "a"},
             {"id": "not-due", "not_due": {"a": "day14-responder"}},

@@ -2,19 +2,26 @@
 
 from collections import Counter
 from fractions import Fraction
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from builders import cell
+from builders import cell, contact, dose, enrolment
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from parallel import parallel, printed, table_of
+from parallel import parallel, printed, randomised, table_of
 from scipy import stats
 from test_summaries import aged
 
+from trial.errors import Rejected
+from trial.events.envelope import Entry
+from trial.render.markdown import cell_text
+from trial.render.page import cells as page_cells
+from trial.render.workbook import tables as workbook_tables
 from trial.statistics.geometric import GeometricStatistics, coefficient_of_variation
 from trial.statistics.tallies import OrderedValues
 from trial.tables import checking
+from trial.tables.grid import Column
 from trial.tables.rounding import nearest_tie
 
 POSITIVE = st.lists(st.integers(1, 10**6), min_size=2, max_size=40)
@@ -218,3 +225,79 @@ class TestInARow:
             parallel([{"summary": "age", "statistics": ["sum", "cv"]}]).definition.tables[0].rows
         )
         assert not row.tallied("total")
+
+
+class TestSums:
+    DAYS: ClassVar[dict[str, Any]] = {
+        "summary": {"days": {"start": "first-dose", "end": "last-contact"}},
+        "statistics": ["sum"],
+    }
+
+    @staticmethod
+    def people(*lengths: int) -> list[Entry]:
+        return [
+            each
+            for i, length in enumerate(lengths)
+            for name in [f"a-{i}"]
+            for each in (
+                enrolment(subject=name),
+                randomised("a", name),
+                dose(7, subject=name),
+                contact(6 + length, name),
+            )
+        ]
+
+    def test_person_days_and_person_years(self):
+        entries = self.people(365, 1, 100)
+        assert printed(table_of(entries, self.DAYS), "row") == {"n": "3", "sum": "466"}
+        grid = table_of(entries, self.DAYS | {"per": 365.25})
+        assert printed(grid, "row") == {"n": "3", "sum": "1.3"}
+        assert Fraction(cell(grid, "row").get("sum").raw) == pytest.approx(466 / 365.25)
+        assert cell(grid, "row").method == "sum divided by 365.25"
+
+    def test_a_quotient_is_rounded_once_half_up(self):
+        grid = table_of(self.people(1, 2), self.DAYS | {"per": 4, "decimals": {"sum": 1}})
+        assert printed(grid, "row") == {"n": "2", "sum": "0.8"}  # 0.75
+
+    def test_nobody_has_none(self):
+        grid = table_of([], self.DAYS | {"per": 365.25})
+        assert printed(grid, "row")["sum"] == "not reported"
+
+    def test_it_divides_nothing_but_a_sum(self):
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(
+                parallel([self.DAYS | {"statistics": ["mean"], "per": 365.25}])
+            )
+        (fault,) = refused.value.faults
+        assert (fault.pointer, fault.detail) == (
+            "/tables/0/rows/0/per",
+            "divides a sum: add `sum` to `statistics`",
+        )
+
+
+class TestReaders:
+    ROW: ClassVar[dict[str, Any]] = {
+        "summary": "age",
+        "statistics": ["median", "median_ci", "geometric_mean", "geometric_mean_ci", "cv"],
+        "interval": {"level": 0.9},
+    }
+
+    def test_the_page_names_what_each_interval_is_of(self):
+        here = cell(table_of(aged(AGES), self.ROW), "row")
+        lines = {line.label: line.text for line in page_cells.lines(here, Column("total", "T", 7))}
+        assert lines["Median"] == "52.0"
+        assert lines["90% CI of the median"] == "31.0 to 71.0"
+        assert lines["90% CI of the geometric mean"].count(" to ") == 1
+        assert lines["CV %"] == "25.2"
+
+    def test_the_workbook_has_them_beside_what_they_are_of(self):
+        _, body = workbook_tables.lay_out(table_of(aged(AGES), self.ROW))
+        texts_ = [[str(value.value) for value in line] for line in body]
+        (median,) = [line for line in texts_ if "Median" in line]
+        assert "31.0, 71.0" in median
+
+    def test_the_summary_in_words_has_them_in_brackets(self):
+        here = cell(table_of(aged(AGES), self.ROW), "row")
+        text = cell_text(here, Column("total", "T", 7))
+        assert "median [90% CI 31.0, 71.0]" in text
+        assert "CV % 25.2" in text

@@ -446,6 +446,7 @@ class TableRow(Model):
     unless it is given), all of the `column`, the `assessed` (of whom every measure concerned has a
     value), those of whom a condition is true or who are in another set. `interval` is that of a
     percentage or of a mean: method, level and limits, or `true` for the usual one.
+    `per` is what a `sum` is divided by, such as 365.25 days for person-years.
     """
 
     id: Name
@@ -461,6 +462,7 @@ class TableRow(Model):
     visits: Annotated[list[VisitName], AfterValidator(check_unique)] | Literal["all"] | None = None
     statistics: Statistics | dict[SubjectsColumn, Statistics] | None = None
     decimals: Decimals | dict[Statistic, Decimals] | None = None
+    per: Annotated[Decimal, Field(gt=0)] | None = None
     pairs: tuple[Ref, Ref] | None = None
     not_due: Refs | None = None
     column: SubjectsColumn | None = None  # where a row of pairs stands; the last unless named
@@ -529,7 +531,7 @@ SUBGROUP_KINDS = ("count", "levels", "summary", "events", "worst", "terms")
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "count": ("where", "visits", "interval", "denominator"),
     "levels": ("visits", "denominator", "interval"),
-    "summary": ("where", "visits", "statistics", "decimals", "interval"),
+    "summary": ("where", "visits", "statistics", "decimals", "interval", "per"),
     "pairs": ("column",),
     "not_due": (),
     "events": ("denominator",),

@@ -7,6 +7,7 @@ stands for.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from math import prod
 from typing import Any
@@ -977,7 +978,16 @@ class Compiler:
             [column.arm for column in self._table.columns],
             (("visit", visit.id),) if visit else (),
             self._interval_of_means(row, path),
+            self._divisor(row, path),
         )
+
+    def _divisor(self, row: TableRow, path: str) -> Fraction | None:
+        """Return what a sum is divided by, if given; refused where there is no sum."""
+        if row.per is None:
+            return None
+        if not any("sum" in row.statistics_of(column.id) for column in self._table.columns):
+            raise refused(f"{path}/per", "divides a sum: add `sum` to `statistics`")
+        return Fraction(row.per)
 
     def _interval_of_means(self, row: TableRow, path: str) -> RowInterval:
         """Return how a summary computes its intervals; refuses to say so where there is none."""

@@ -92,7 +92,7 @@ def _other_intervals(texts: dict[str, str], label: str) -> Iterator[Line]:
     for name, limits in _OTHER_INTERVALS:
         if parts := [texts.pop(limit) for limit in limits if limit in texts]:
             of = SUMMARY_STATISTICS[name].label
-            yield Line(f"{label} of {of[0].lower()}{of[1:]}", " to ".join(parts))
+            yield Line(f"{label} of the {of[0].lower()}{of[1:]}", " to ".join(parts))
 
 
 def _label(name: str) -> str:

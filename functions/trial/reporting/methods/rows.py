@@ -233,6 +233,8 @@ class Rows:
 
     def _summary(self, row: TableRow, columns: Mapping[str, str]) -> str:
         text = self._by_column(row.summary, self._words.measure, columns)
+        if row.per is not None:
+            text += f"; the sum divided by {row.per:f}"
         if row.interval_asked is None:
             return f"Describes {text}"
         return f"Describes {text}; {_interval_of_means(row.interval_asked)}"

@@ -22,7 +22,7 @@ from trial.statistics.tallies import OrderedValues
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
-from trial.tables.rounding import Exact, nearest_short_decimal, nearest_tie
+from trial.tables.rounding import Exact, exact_text, nearest_short_decimal, nearest_tie
 from trial.tables.rows.comparing import compare_means
 from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.intervals import STUDENT_95, RowInterval, limit_statistics
@@ -57,6 +57,7 @@ class SummaryRow(PlacedRow):
     arms: Sequence[str | None]
     groups: tuple[tuple[str, str], ...] = ()
     interval: RowInterval = STUDENT_95
+    per: Fraction | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add n, the value and its square and, for order statistics, its tally."""
@@ -152,9 +153,10 @@ class SummaryRow(PlacedRow):
         ]
 
     def _method(self, column: int) -> str:
-        """Return what stands in for missing values, and the intervals unless they are as usual."""
+        """Return what stands in for missing values, and how what is not as usual is computed."""
         intervals = self.interval.mean_words if self.interval != STUDENT_95 else ""
-        return "; ".join(filter(None, (self.methods[column], intervals)))
+        divided = "" if self.per is None else f"sum divided by {exact_text(self.per)}"
+        return "; ".join(filter(None, (self.methods[column], intervals, divided)))
 
     def moments(self, sums: Share, column: int) -> SampleStatistics:
         """Read the moments of a column."""
@@ -184,7 +186,8 @@ class SummaryRow(PlacedRow):
         if (own := SUMMARY_STATISTICS[statistic].own_decimals) is not None:
             return own
         of_data = decimals if isinstance(decimals, int) else quantity.precision.decimals
-        return of_data + SUMMARY_STATISTICS[statistic].more_decimals
+        quotient = statistic == "sum" and self.per is not None
+        return of_data + (1 if quotient else SUMMARY_STATISTICS[statistic].more_decimals)
 
     def _statistics(
         self, sums: Sums, column: int, moments: SampleStatistics
@@ -192,7 +195,13 @@ class SummaryRow(PlacedRow):
         quantity = self.quantities[column]
         assert quantity is not None
         points = self._points(sums, column) if self._tallied(column) else {}
-        described = _Described(moments, OrderedValues(points), quantity.precision, self.interval)
+        described = _Described(
+            moments,
+            OrderedValues(points),
+            quantity.precision,
+            self.interval,
+            self.per or Fraction(1),
+        )
         absent = "" if moments.n else NOT_REPORTED
         statistics = [integer_statistic("n", moments.n)]
         for name in self.statistics[column]:
@@ -258,6 +267,7 @@ class _Described:
     values: OrderedValues
     precision: Precision
     interval: RowInterval
+    per: Fraction
 
     def statistic(self, name: str, places: int, absent: str) -> Statistic:
         """Return a statistic that is one number."""
@@ -300,8 +310,10 @@ class _Described:
     def _bounded(self, name: str) -> tuple[Exact | None, Fraction]:
         """Return a statistic, and how far it may be off."""
         if name == "sum":
-            total = None if self.moments.mean is None else self.moments.mean * self.moments.n
-            return total, self._error * self.moments.n
+            if self.moments.mean is None:
+                return None, self._error
+            n = self.moments.n
+            return self.moments.mean * n / self.per, self._error * n / self.per
         if name in _DISTANCES:
             low, high = map(self._quantile, _DISTANCES[name])
             return None if low is None or high is None else high - low, 2 * self._error
