@@ -1,17 +1,21 @@
-"""The built functions in a Lambda container, by `sam local invoke`."""
+"""The built functions in Lambda containers, by `sam local`."""
 
 # ruff: noqa: T201 - what a command prints is its answer
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from local import stack
-from local.emulator import REGION, ROOT, Emulator, LocalError
+from local.emulator import REGION, ROOT, Emulator, LocalError, free_port
 from local.feed import BadFileError
 
 FUNCTIONS: Mapping[str, str] = {
@@ -22,6 +26,7 @@ FUNCTIONS: Mapping[str, str] = {
 }
 """The function that handles the events of each folder in events/."""
 _LOOPBACK = "127.0.0.1"
+_READY_WITHIN = 120.0
 
 
 def invoke(event: Path, template: Path, emulator: Emulator) -> int:
@@ -48,20 +53,69 @@ def run(
 
     It exits 0 whatever the handler does: judge by what it prints.
     """
-    options = [f"--template-file={template}", f"--event={event}"]
-    options += [f"--env-vars={emulator.state / stack.VARIABLES}"]
-    options += [f"--config-file={stack.SAMCONFIG}", "--parameter-overrides", *stack.parameters()]
-    # With AWS's keys in its environment sam asks AWS who it is.
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "samcli", "local", "invoke", function, *options],
+        [*_sam("invoke", function, f"--event={event}"), *_options(template, emulator)],
         cwd=ROOT,
-        env=variables | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION},
+        env=_variables(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@contextmanager
+def serving(template: Path, emulator: Emulator, log: Path) -> Iterator[str]:
+    """Run `sam local start-lambda` for as long as the block lasts; give its address.
+
+    A function keeps its container from call to call, as on AWS.
+    """
+    port = free_port(_LOOPBACK)
+    where = f"--host={_LOOPBACK}", f"--port={port}"
+    with log.open("wb") as file:
+        process = subprocess.Popen(  # noqa: S603
+            [*_sam("start-lambda", *where), *_options(template, emulator)],
+            cwd=ROOT,
+            env=_variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_until_listening(process, port, log)
+        yield f"http://{_LOOPBACK}:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)  # it takes its containers down
+        process.wait()
+
+
+def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + _READY_WITHIN
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((_LOOPBACK, port)):
+            return
+        time.sleep(0.2)
+    raise LocalError(f"sam local start-lambda did not start:\n{log.read_text(errors='replace')}")
+
+
+def _sam(command: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "samcli", "local", command, *arguments]
+
+
+def _options(template: Path, emulator: Emulator) -> list[str]:
+    return [
+        f"--template-file={template}",
+        f"--env-vars={emulator.state / stack.VARIABLES}",
+        f"--config-file={stack.SAMCONFIG}",
+        "--parameter-overrides",
+        *stack.parameters(),
+    ]
+
+
+def _variables() -> dict[str, str]:
+    """Return the environment without AWS's keys: with them sam asks AWS who it is."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return variables | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
 
 
 def _answered(output: str) -> bool:

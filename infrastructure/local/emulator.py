@@ -57,7 +57,7 @@ def start(name: str, host: str = "127.0.0.1") -> Emulator:
     state = STATES / name
     shutil.rmtree(state, ignore_errors=True)
     (state / "tmp").mkdir(parents=True)
-    port = _free_port(host)
+    port = free_port(host)
     endpoint = f"http://{host}:{port}"
     with (state / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
@@ -137,7 +137,8 @@ def _settings(host: str, port: int, state: Path) -> dict[str, str]:
     return settings | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{settings['PATH']}"}
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
+    """Return a port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]

@@ -57,7 +57,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str], out: Path) -> Run:
-    result, _ = process.communicate(timeout=300)
+    result, _ = process.communicate(timeout=900)  # side by side, on a busy machine
     return Run(process.returncode, out, result)
 
 

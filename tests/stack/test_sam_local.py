@@ -1,10 +1,9 @@
-"""Every event file through `sam local invoke`: the built functions in a Lambda container."""
+"""Every event file through `sam local`: the built functions in Lambda containers."""
 
 import gc
 import json
 import os
 import socket
-import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
@@ -62,22 +61,39 @@ def gateway(engine: docker.DockerClient) -> str:
 
 
 @pytest.fixture(scope="module")
-def invoke(gateway: str) -> Iterator[Any]:
-    template = deployment.build()
+def running(gateway: str) -> Iterator[emulator.Emulator]:
+    """Deploy to an emulator that containers reach, and put a study."""
     with emulator.running(f"sam-local-{os.getpid()}", gateway) as running:
-        deployed = deployment.deploy(template, running)
+        deployed = deployment.deploy(deployment.build(), running)
         definition = read_definition(ROOT / "events" / "tmb-301" / "definition.yaml")
         Client(deployed.api_url).put_definition(definition["study"], definition)
-        yield lambda function, event: _answer(containers.run(function, event, template, running))
+        yield running
 
 
-def _answer(done: subprocess.CompletedProcess[str]) -> Any:
+@pytest.fixture(scope="module")
+def functions(
+    running: emulator.Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """Give a client of the functions in containers that they keep from call to call."""
+    log = tmp_path_factory.mktemp("sam") / "log"
+    with containers.serving(deployment.build(), running, log) as address:
+        yield deployment.aws("lambda", address)
+
+
+def invoked_once(function: str, event: Path, running: emulator.Emulator) -> Any:
     """Read what `sam local invoke` printed; it exits 0 whatever the handler does."""
+    done = containers.run(function, event, deployment.build(), running)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip(), f"no answer, as on a time-out:\n{done.stderr}"
-    answer = json.loads(done.stdout.strip().splitlines()[-1])
-    assert "errorType" not in (answer or {}), f"{answer}\n{done.stderr}"
-    return answer
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def check(function: str, answer: Any) -> None:
+    assert "errorType" not in (answer or {}), answer
+    if function == "ApiFunction":
+        assert 200 <= answer["statusCode"] < 500
+    elif function != "AuditFunction":  # nothing at all says as well that no item failed
+        assert answer in (None, {"batchItemFailures": []})
 
 
 def test_there_are_event_files_for_every_function() -> None:
@@ -88,10 +104,18 @@ def test_there_are_event_files_for_every_function() -> None:
 
 @pytest.mark.parametrize(("function", "event"), EVENT_FILES)
 def test_an_event_file_is_handled_in_a_lambda_container(
-    function: str, event: Path, invoke: Any
+    function: str, event: Path, functions: Any
 ) -> None:
-    answer = invoke(function, event)
-    if function == "ApiFunction":
-        assert 200 <= answer["statusCode"] < 500
-    elif function != "AuditFunction":  # nothing at all says as well that no item failed
-        assert answer in (None, {"batchItemFailures": []})
+    answer = functions.invoke(FunctionName=function, Payload=event.read_bytes())
+    assert "FunctionError" not in answer
+    check(function, json.loads(answer["Payload"].read()))
+
+
+@pytest.mark.parametrize("directory", FUNCTIONS)
+def test_sam_local_invoke_answers_for_every_function(
+    directory: str, running: emulator.Emulator
+) -> None:
+    function, event = next(
+        case.values for case in EVENT_FILES if case.values[0] == FUNCTIONS[directory]
+    )
+    check(function, invoked_once(function, event, running))
