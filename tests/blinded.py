@@ -39,6 +39,8 @@ PARTS: Mapping[str, Any] = {
         "ill-on-drug": {"adverse_event": {"treatment": "drug"}},
         "classed": {"characteristic": "by-dose", "levels": ["some"]},
         "gap-known": {"measure": "gap", "assessed": True},
+        "low-twice": {"results": [{"parameter": "viral-load", "below": 1000},
+                                  {"parameter": "cd4"}], "within_days": 30},
         "concomitant": {"recorded": "conmed.recorded", "where": {"concomitant": True}},
         "statin": {"recorded": "conmed.recorded", "where": {"prior": True, "atc1": ["C", ""]}},
         "pump": {"recorded": "device-deficiency.reported", "where": {"device": "PUMP"}},

@@ -69,6 +69,10 @@ WHOLE: dict[str, Any] = json.loads(
           "interval": {"level": 0.9, "limits": "upper"}},
          {"id": "grave", "label": "Grave", "under": "Both", "set": "randomised",
           "arms": ["a", "b"], "events": {"grade": [3, 4], "scope": "broad"}}],
+        conditions={
+            "liver": {"results": [{"parameter": "cd4", "at_least": 3, "where": {"method": "A"}},
+                                  {"parameter": "weight", "below": 90}],
+                      "within_days": 30, "in_order": True, "days_after_last_dose": 7}},
         parameters={
             "bmi": {"label": "BMI", "unit": "kg/m2", "formula": "weight / (cd4 / 100) ^ 2",
                     "carried": ["cd4"], "together": "visit", "replicates": "mean", "places": 1},

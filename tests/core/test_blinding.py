@@ -229,7 +229,7 @@ class TestPooling:
             "doses", "early", "late", "on-treatment",
         }  # fmt: skip
         assert left.conditions.keys() & PARTS["conditions"].keys() == {
-            "concomitant", "statin", "alarmed",
+            "concomitant", "statin", "alarmed", "low-twice",
         }  # fmt: skip
         assert (left.classes.keys(), left.times.keys()) == ({"load"}, {"dose"})
         assert left.sets.keys() & PARTS["sets"].keys() == set()

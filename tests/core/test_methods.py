@@ -25,6 +25,7 @@ from trial.definition.conditions import (
     Measure,
     RecordDate,
     ResultDate,
+    ResultFilter,
     Span,
     TermGroup,
     TimeToEvent,
@@ -104,10 +105,13 @@ WHOLE |= {
             "outcome": "FATAL", "treatment": "drug", "groups": ["Rash (pooled)"],
             "scope": "narrow", "terms": ["Headache"], "onset_days": [1, 28]}},
         "young": {"characteristic": "ages", "levels": ["young"]},
-        "mixed": {"any": ["early", {"all": ["sick", "young"]}]},
+        "mixed": {"any": ["early", {"all": ["sick", "young"]}, "liver", "sample"]},
         "no": {"none": ["early"]},
         "bounded": {"measure": "age", "at_least": 1, "at_most": 9, "more_than": 0, "below": 10},
         "seen": {"measure": "age", "assessed": True},
+        "liver": {"results": [{"parameter": "cd4", "at_least": 3}, {"parameter": "weight"}],
+                  "within_days": 30},
+        "sample": {"results": [{"parameter": "cd4"}, {"parameter": "weight"}]},
     },
     "medications": {},
     "adverse_events": TINY["adverse_events"] | {
@@ -222,7 +226,13 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     ResultDate: {"times/fall/events/0": {
         "parameter": "viral-load", "where": {"method": "PCR"}, "below": 40,
         "at_least": 1, "more_than": 2, "at_most": 3}},
+    ResultFilter: {"conditions/liver/results/0": {
+        "parameter": "viral-load", "where": {"method": "PCR"}, "at_least": 4, "more_than": 1,
+        "at_most": 9, "below": 8}},
     Condition: {
+        "conditions/liver": {"results": [{"parameter": "cd4"}], "within_days": 3,
+                             "in_order": True, "days_after_last_dose": 7},
+        "conditions/sample": {"one_sample": True},
         "conditions/early": {"recorded": "visit.recorded", "where": {}, "period": "treatment"},
         "conditions/young": {"characteristic": "arm", "levels": ["old"]},
         "conditions/mixed": {"any": ["early"]},

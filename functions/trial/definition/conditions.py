@@ -208,6 +208,13 @@ class Classes(Model):
     missing: Annotated[str, RefersTo("class")] | None = None
 
 
+class ResultFilter(Bounds):
+    """Results of a parameter within bounds; any where none is given."""
+
+    parameter: ParameterName
+    where: Where = {}
+
+
 CONDITION_FORMS: Mapping[str, tuple[str, ...]] = {
     "all": (),
     "any": (),
@@ -216,6 +223,7 @@ CONDITION_FORMS: Mapping[str, tuple[str, ...]] = {
     "characteristic": ("levels",),
     "adverse_event": (),
     "measure": (*BOUNDS, "assessed", "missing"),
+    "results": ("within_days", "in_order", "one_sample", "days_after_last_dose"),
 }
 """The forms of a condition, and what each takes beside itself."""
 
@@ -225,7 +233,10 @@ class Condition(Bounds):
 
     `characteristic` is any that sorts subjects: one of enrolment, `arm`, a stratum, classes.
     A threshold on a measure whose visit is due and missing is false where `missing` is failure;
-    `assessed` asks only whether there is a value; until it is due, that is unknown.
+    `assessed` asks only whether there is a value; until it is due, that is unknown. `results` come
+    together: after the first dose (not later than `days_after_last_dose`) there is one of each
+    within so many days, 0 for one day; `in_order` none before the one listed before it;
+    `one_sample` at one moment of collection. Unknown until each of their parameters has a result.
     """
 
     all: list["Ref"] | None = None
@@ -240,6 +251,11 @@ class Condition(Bounds):
     measure: MeasureRef | None = None
     assessed: Literal[True] | None = None
     missing: Literal["excluded", "failure"] = "excluded"
+    results: Annotated[list[ResultFilter], Field(min_length=1, max_length=10)] | None = None
+    within_days: Annotated[int, Field(ge=0, le=36_525)] = 0
+    in_order: bool = False
+    one_sample: bool = False
+    days_after_last_dose: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> "Condition":
@@ -249,6 +265,8 @@ class Condition(Bounds):
         required = (*BOUNDS, "assessed")
         if kind == "measure" and self.model_fields_set.isdisjoint(required):
             raise ValueError(f"a condition on a measure takes {', '.join(required)}")
+        if self.one_sample and (self.within_days or self.in_order):
+            raise ValueError("`one_sample` takes neither `within_days` nor `in_order`")
         return self
 
     def at_visit(self, visit: str) -> "Condition":

@@ -12,6 +12,7 @@ from trial.definition.conditions import AdverseEventFilter, Condition, Measure, 
 from trial.definition.study import Study
 from trial.rules import categories, dating
 from trial.rules.categories import Category, level_text
+from trial.rules.coinciding import YES, coincidence
 from trial.rules.dating import Time
 from trial.rules.matching import (
     EventMatcher,
@@ -81,6 +82,8 @@ class Rules:
         """Return the measures that a condition needs: one not yet due leaves it undetermined."""
         if not isinstance(ref, Condition):
             ref = self.study.definition.conditions[ref]
+        if ref.results is not None:
+            return [coincidence(self.study, ref, path)]
         if ref.measure is not None:
             return [self.measure(ref.measure, path)]
         if ref.characteristic in self.study.definition.classes:
@@ -118,6 +121,8 @@ class Rules:
             return self._recorded(condition, path)
         if condition.characteristic is not None:
             return self._level_test(condition, path)
+        if condition.results is not None:
+            return self._coincidence(condition, path)
         if condition.adverse_event is not None:
             matches = self.adverse_event_matcher(condition.adverse_event, f"{path}/adverse_event")
             return lambda derivation: any(map(matches, derivation.adverse_events))
@@ -152,6 +157,15 @@ class Rules:
         def test(derivation: Derivation) -> Truth:
             value = category(derivation)
             return None if value is None else value in levels
+
+        return test
+
+    def _coincidence(self, condition: Condition, path: str) -> Test:
+        quantity = coincidence(self.study, condition, path)
+
+        def test(derivation: Derivation) -> Truth:
+            value = quantity.evaluate(derivation)
+            return None if value is None else value == YES
 
         return test
 

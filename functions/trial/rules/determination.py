@@ -14,6 +14,7 @@ from trial.definition.design import ARM
 from trial.events.json_body import canonical
 from trial.events.kinds import derived_fields
 from trial.rules import Rules
+from trial.rules.coinciding import coincidence
 from trial.rules.matching import Test, Truth, all_true, any_true, optional_fields
 from trial.subject.derivation import Derivation
 
@@ -36,6 +37,8 @@ def undetermined(definition: Definition, ref: Ref) -> Undetermined:
     condition = ref if isinstance(ref, Condition) else definition.conditions[ref]
     if (parts := _parts(condition)) is not None:
         return max((undetermined(definition, part) for part in parts), default=Undetermined.NEVER)
+    if condition.results is not None:
+        return Undetermined.PENDING
     if condition.measure is not None:
         return _measure_undetermined(definition, condition.measure)
     if condition.characteristic is not None:
@@ -78,6 +81,8 @@ def pending_test(rules: Rules, ref: Ref, path: str) -> PendingTest:
         return lambda derivation: any(
             test(derivation) is None and pending(derivation) for test, pending in tests
         )
+    if condition.results is not None:
+        return coincidence(rules.study, condition, path).pending
     if condition.measure is not None:
         return rules.measure(condition.measure, path).pending
     if condition.characteristic is not None:

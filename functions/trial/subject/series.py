@@ -216,10 +216,11 @@ class Series:
 
         Of those that are not later than `until` days after the last dose, if that is given.
         """
-        results = self._on_treatment(until)
+        results = self.on_treatment(until)
         return self._most_abnormal(results) if choice == MOST_ABNORMAL else CHOICES[choice](results)
 
-    def _on_treatment(self, until: int | None) -> list[Observation]:
+    def on_treatment(self, until: int | None) -> list[Observation]:
+        """List the results after the first dose, not later than some days after the last."""
         results, last = self._after(self._course.first_dose), self._course.last_dose_day
         if until is None or last is None:
             return results
@@ -302,7 +303,7 @@ class Series:
             if name in self._course.study.definition.baselines:
                 yield name, self._until_first_dose(), "last"
             else:
-                yield choice, self._on_treatment(int(until) if until else None), choice
+                yield choice, self.on_treatment(int(until) if until else None), choice
         elif name == place:
             if visit.window is None and "choose" not in visit.model_fields_set:
                 yield visit.label, self._candidates(visit), ANY

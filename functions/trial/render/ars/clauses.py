@@ -175,7 +175,7 @@ class Clauses:
             return equal(self.variables.characteristic(ref.characteristic), *ref.levels)
         if ref.adverse_event is not None:
             return self.of_events(ref.adverse_event)
-        return self._measured(ref)
+        return None if ref.measure is None else self._measured(ref)
 
     def determined(self, ref: Ref) -> Clause | None:
         """Return the clause of the subjects for whom a condition is determined, if there is one.

@@ -202,6 +202,24 @@ class Wording:
         within = bounds(condition, self.unit(condition.measure))
         return f"{text} is {within} (a value that is due and missing {counted})"
 
+    def _results(self, condition: Condition) -> str:
+        parts = []
+        for part in condition.results or ():
+            within = bounds(part, self._definition.parameters[part.parameter].unit)
+            is_within = f" that is {within}" if within else ""
+            parts.append(
+                f"a result of {self.parameter(part.parameter)}{where(part.where)}{is_within}"
+            )
+        until = condition.days_after_last_dose
+        last = "" if until is None else f" and not more than {until} days after the last"
+        days = "on one day" if not condition.within_days else f"within {condition.within_days} days"
+        when = "collected at one moment" if condition.one_sample else days
+        order = ", none before the one named before it" if condition.in_order else ""
+        return (
+            f"after the first dose{last} there are, {when}{order}, {joined(parts)} (unknown until"
+            " each of these parameters has a result then)"
+        )
+
     # Measures
 
     def measure(self, ref: str | Measure) -> str:

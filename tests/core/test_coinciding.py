@@ -1,0 +1,188 @@
+"""Results that come together: in one sample, on one day, within some days, in an order."""
+
+import random
+from itertools import product
+from typing import Any
+
+import pytest
+from builders import (
+    TINY,
+    cd4,
+    contact,
+    derive,
+    disposition,
+    dose,
+    enrolment,
+    listings_of,
+    rows_of,
+    tiny,
+    truth,
+    viral_load,
+)
+from parallel import randomised, table_of
+
+from trial.definition.study import Study
+from trial.errors import Rejected
+from trial.reporting import report
+from trial.reporting.methods import methods
+from trial.rules.determination import pending_test
+from trial.tables import checking
+
+HIGH = [{"parameter": "viral-load", "at_least": 300}, {"parameter": "cd4", "at_least": 200}]
+DOSED = (enrolment(), dose(0, "07:00"))
+
+
+def study_of(results: list[dict[str, Any]] = HIGH, **more: Any) -> Study:
+    return tiny(conditions=TINY["conditions"] | {"new": {"results": results} | more})
+
+
+def answer(study: Study, *entries: Any) -> bool | None:
+    return truth("new", *entries, study=study)
+
+
+class TestTogether:
+    @pytest.mark.parametrize(
+        ("more", "days", "expected"),
+        [
+            ({}, (10, 10), True),
+            ({}, (10, 11), False),
+            ({"within_days": 30}, (10, 40), True),
+            ({"within_days": 30}, (40, 10), True),
+            ({"within_days": 30}, (10, 41), False),
+            ({"within_days": 30, "in_order": True}, (10, 40), True),
+            ({"within_days": 30, "in_order": True}, (40, 10), False),
+            ({"within_days": 30, "in_order": True}, (10, 10), True),
+        ],
+        ids=str,
+    )
+    def test_within_days_and_in_order(self, more, days, expected):
+        first, second = days
+        entries = [*DOSED, viral_load(first, 300), cd4(second, 200)]
+        assert answer(study_of(**more), *entries) is expected
+
+    def test_one_sample_is_of_one_moment(self):
+        study = study_of(one_sample=True)
+        entries = [*DOSED, viral_load(9, 300, "09:00"), cd4(9, 200, "10:00")]
+        assert answer(study, *entries) is False
+        assert answer(study, *entries, cd4(9, 900, "09:00", record="X")) is True
+
+    def test_of_several_results_any_pair_will_do(self):
+        near = [viral_load(10, 300), viral_load(60, 500), cd4(20, 10), cd4(70, 250)]
+        assert answer(study_of(within_days=10), *DOSED, *near) is True
+        assert answer(study_of(within_days=9), *DOSED, *near) is False
+
+    def test_only_results_after_the_first_dose(self):
+        before = [enrolment(), viral_load(5, 300), cd4(5, 200), dose(6)]
+        assert answer(study_of(), *before) is None
+        assert answer(study_of(), *before, viral_load(9, 1), cd4(9, 1)) is False
+
+    def test_and_if_asked_not_long_after_the_last(self):
+        entries = [*DOSED, viral_load(9, 300), cd4(9, 200)]
+        assert answer(study_of(days_after_last_dose=9), *entries) is True
+        assert answer(study_of(days_after_last_dose=8), *entries) is None
+
+    def test_a_result_beyond_quantification_is_judged_as_any(self):
+        low = [{"parameter": "viral-load", "below": 50}, {"parameter": "cd4"}]
+        for text, expected in (("<50", True), ("<51", False)):
+            assert answer(study_of(low), *DOSED, viral_load(9, text), cd4(9, 1)) is expected
+
+    def test_where_takes_results_that_were_obtained_so(self):
+        by_pcr = [HIGH[0] | {"where": {"method": "PCR"}}, HIGH[1]]
+        assert answer(study_of(by_pcr), *DOSED, viral_load(9, 300, method="PCR"), cd4(9, 200))
+        assert answer(study_of(by_pcr), *DOSED, viral_load(9, 300), cd4(9, 200)) is None
+
+
+class TestUnknown:
+    def test_it_is_unknown_while_a_parameter_has_no_result(self):
+        assert answer(study_of(), *DOSED) is None
+        assert answer(study_of(), *DOSED, viral_load(9, 300)) is None
+        assert answer(study_of(), *DOSED, viral_load(9, 300), cd4(9, 1)) is False
+
+    def test_that_is_not_yet_due_until_all_is_over(self):
+        study = study_of()
+        pending = pending_test(report.compiled(study).rules, "new", "")
+        here = [*DOSED, viral_load(9, 300), contact(90)]
+        assert pending(derive(*here, study=study)) is True
+        assert pending(derive(*here, disposition(95), study=study)) is False
+
+    def test_a_row_counts_of_those_for_whom_it_is_known(self):
+        entries = [
+            each
+            for name, results in (("S-1", [300, 200]), ("S-2", [300, 1]), ("S-3", []))
+            for each in (
+                enrolment(subject=name), randomised("a", name), dose(0, "07:00", name),
+                *(make(9, result, subject=name)
+                  for make, result in zip((viral_load, cd4), results, strict=False)),
+            )
+        ]  # fmt: skip
+        grid = table_of(entries, {"count": {"results": HIGH}})
+        (here, *_) = grid.rows[0].cells
+        shown = {each.name: each.text for each in here.statistics}
+        assert (shown["n"], shown["N"], shown["percent"]) == ("1", "2", "50")
+
+    def test_a_listing_says_not_yet_due(self):
+        listing = {"id": "L", "title": "L", "population": "P", "records": "subjects",
+                   "columns": [{"id": "H", "label": "H", "source": "condition:new"}]}  # fmt: skip
+        study = tiny(conditions=TINY["conditions"] | {"new": {"results": HIGH}}, listings=[listing])
+        assert [row["H"] for row in rows_of(listings_of(study, DOSED)["L"])] == ["Not yet due"]
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+def test_it_is_what_all_pairs_say(in_order):
+    rng = random.Random(13)  # noqa: S311 (a seed)
+    three = [*HIGH, {"parameter": "viral-load", "below": 50}]
+    for _ in range(60):
+        days = rng.randint(0, 12)
+        values = {
+            make: {at: rng.choice([1, 40, 250, 400]) for at in rng.sample(range(2, 30), 4)}
+            for make in (viral_load, cd4)
+        }
+        entries = [make(at, value) for make, of in values.items() for at, value in of.items()]
+        chosen = [
+            [at for at, value in values[make].items() if test(value)]
+            for make, test in (
+                (viral_load, lambda value: value >= 300),
+                (cd4, lambda value: value >= 200),
+                (viral_load, lambda value: value < 50),
+            )
+        ]
+        expected = any(
+            max(picked) - min(picked) <= days and (not in_order or list(picked) == sorted(picked))
+            for picked in product(*chosen)
+        )
+        rng.shuffle(entries)
+        study = study_of(three, within_days=days, in_order=in_order)
+        assert answer(study, *DOSED, *entries) is expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "pointer"),
+    [
+        ({"results": []}, "/conditions/new/results"),
+        ({"results": [{"parameter": "cd5"}]}, "/conditions/new/results/0/parameter"),
+        ({"results": HIGH, "one_sample": True, "within_days": 3}, "/conditions/new"),
+        ({"results": HIGH, "within_days": -1}, "/conditions/new/within_days"),
+        ({"results": HIGH, "missing": "failure"}, "/conditions/new"),
+        ({"results": [HIGH[0] | {"where": {"room": "1"}}]},
+         "/conditions/new/results/0/where/room"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_asked_is_refused(condition, pointer):
+    with pytest.raises(Rejected) as caught:
+        checking.check_definition(tiny(conditions=TINY["conditions"] | {"new": condition}))
+    assert [fault.pointer for fault in caught.value.faults] == [pointer]
+
+
+def test_methods_say_what_comes_together():
+    asked = {"results": HIGH, "within_days": 30, "in_order": True, "days_after_last_dose": 7}
+    row = {"id": "r", "label": "R", "count": asked}
+    table = {"id": "t", "title": "T", "population": "P", "rows": [row],
+             "columns": [{"id": "all", "label": "All", "set": "enrolled"}]}  # fmt: skip
+    shown = tiny(tables=[table], key_results=[])
+    texts = " ".join(
+        cell for section in methods(shown.definition) for cells in section.rows for cell in cells
+    )
+    assert "within 30 days, none before the one named before it" in texts
+    assert "a result of RNA (copies/mL) that is at least 300" in texts
+    assert "not more than 7 days after the last" in texts
