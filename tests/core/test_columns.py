@@ -159,6 +159,23 @@ class TestScope:
             checking.check_definition(parallel([{"events": {}}], self.COLUMNS))
         assert refused.value.faults[0].pointer == "/tables/0/columns/0/events/scope"
 
+    @pytest.mark.parametrize(
+        "row",
+        [{"events": {"groups": ["Bleeding"]}}, {"incidence": {"filter": {"groups": ["Bleeding"]}}}],
+    )
+    def test_a_row_that_names_groups_says_its_scope_itself(self, row):
+        events = TINY["adverse_events"] | {"groups": GROUPS}
+        rows = [
+            {"id": "terms", "terms": {"filter": {}, "by": ["group", "pt"]}},
+            {"id": "row"} | row,
+        ]
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(parallel(rows, self.COLUMNS, adverse_events=events))
+        assert "row row, which names groups" in refused.value.faults[0].detail
+        (part,) = row.values()
+        part.get("filter", part)["scope"] = "broad"
+        checking.check_definition(parallel(rows, self.COLUMNS, adverse_events=events))
+
 
 class TestArms:
     BOTH: ClassVar[Any] = {"id": "both", "label": "Both", "set": "randomised", "arms": ["a", "b"]}

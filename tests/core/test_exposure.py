@@ -119,6 +119,18 @@ class TestPerDay:
         compliance = {"of": "compliance", "per_day": True, **PLAN}
         assert value(*records, missed(15), **compliance) == 100 * Fraction(10_000, 16 * 800)
 
+    def test_the_planned_intensity_is_of_what_the_doses_say_was_planned(self):
+        records = (
+            dose(0, end=day(9), amount=400, planned=400),
+            dose(10, end=day(19), amount=400),
+        )
+        relative = {"of": "relative-dose-intensity", "per_day": True, **PLAN}
+        assert value(*records, **relative) == 100 * Fraction(20 * 400, 10 * 400 + 10 * 800)
+        assert value(*records, missed(20), **relative) == near(
+            100 * 400 / ((10 * 400 + 11 * 800) / 21)
+        )
+        assert value(dose(0, end=day(9), amount=0, planned=0), **relative) is None
+
     def test_a_record_that_goes_on_leaves_it_open(self):
         assert value(dose(0), of="cumulative-dose", per_day=True, **MG) is None
         assert value(dose(0), of="duration") == 1

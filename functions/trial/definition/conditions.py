@@ -34,7 +34,7 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, bool | int | Decimal) else value
 
 
-FieldValue = Annotated[str, BeforeValidator(_as_text)]
+FieldValue = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | bool | float)]
 Where = Annotated[dict[str, FieldValue | list[FieldValue]], RefersTo("fields")]
 """Fields of a record and the value, or the values, of which each must have one."""
 Selection = tuple[tuple[str, frozenset[str]], ...]

@@ -116,10 +116,12 @@ def _relative_intensity(
 def _planned_intensity(
     definition: Exposure, doses: Sequence[Record], missed: int
 ) -> Fraction | None:
-    """Return what was to be given a day."""
-    if definition.per_day:
-        return Fraction(definition.planned_dose or 0)
+    """Return what was to be given a day: of the days of the doses, and one of each missed dose."""
     planned = _planned(definition, doses, missed)
+    if definition.per_day:
+        days = [_days(dose.data) for dose in doses]
+        known_days = [number for number in days if number is not None]
+        return planned and planned / (sum(known_days) + missed)
     return planned and planned / ((len(doses) + missed) * (definition.interval or 1))
 
 

@@ -116,6 +116,14 @@ def check_events_of_column(
     if _without_scope(event_filter) is not event_filter and not by_group:
         detail = "is that of groups: name some beside it, or have a row of terms by group"
         raise refused(f"{path}/scope", detail)
+    if _without_scope(event_filter) is event_filter:
+        return
+    for row in table.rows:  # a column narrows what a row counts, and cannot widen it
+        filtered = row.worst or row.incidence
+        part = row.events or (filtered and filtered.filter)
+        if part and part.groups and part.scope is None:
+            detail = f"leaves open the scope of row {row.id}, which names groups: give it `scope`"
+            raise refused(f"{path}/scope", detail)
 
 
 def level_finder(rules: Rules, definition: Levels, path: str) -> LevelFinder:
