@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from islet import collected
+
 SEED = 90417
 SUBJECTS = 64
 FROZEN = date(2024, 12, 16)
@@ -116,6 +118,7 @@ def course(p: Person) -> None:
         attend(p, visit, planned, level, index)
     unscheduled(p)
     events(p)
+    collected.collect(p)
 
 
 def leaves(p: Person) -> None:
@@ -223,6 +226,12 @@ def give(p: Person, index: int, first: date, last: date) -> None:
     else:
         treatment, amount = ("ISL-10", 10) if not index else ("ISL-20", 20)
     when = f"{first}T10:00" if not index else str(first)
+    planned = (10, 20, None)[index] if treatment != "SHAM" else (0, None, None)[index]
+    unit = "mg"
+    if p.number % 9 == 4 and index == 2 and amount:
+        amount, unit = 0.02, "g"
+    if p.number in {28, 55} and index == 1:
+        unit = "ug"  # a unit that nobody converts
     p.add(
         last,
         18,
@@ -231,8 +240,9 @@ def give(p: Person, index: int, first: date, last: date) -> None:
         start=when,
         end=str(last),
         amount=amount,
-        unit="mg",
+        unit=unit,
         treatment=treatment,
+        planned=planned,
     )
 
 
@@ -457,6 +467,7 @@ def adverse_event(p: Person, record: str, onset: date) -> None:
         )
     if r.random() < 0.85:
         soc, pt = TERMS[term]
+        high_level = {"hlgt": f"{soc}, general", "hlt": f"{pt} and the like", "llt": term}
         p.add(
             onset + timedelta(days=3),
             9,
@@ -467,6 +478,7 @@ def adverse_event(p: Person, record: str, onset: date) -> None:
             version="27.0",
             soc=soc,
             pt=pt,
+            **(high_level if p.number % 2 else {}),
         )
 
 

@@ -14,6 +14,14 @@ Cell = dict[str, object]
 Z = stats.norm.ppf(0.975)
 Counts = tuple[int, int]
 ENOUGH = 2
+MEDIAN = ("median_ci_low", "median_ci_high")
+GEOMETRIC = (
+    "geometric_mean",
+    "geometric_sd",
+    "geometric_cv",
+    "geometric_mean_ci_low",
+    "geometric_mean_ci_high",
+)
 EMPTY: Cell = {"difference": None, "ci_low": None, "ci_high": None}
 
 
@@ -54,16 +62,17 @@ def clopper_pearson(n: int, of: int) -> Cell:
     return {"ci_low": 100 * low, "ci_high": 100 * high}
 
 
-def wilson(n: int, of: int) -> tuple[float, float]:
-    middle, half = n + Z**2 / 2, Z * math.sqrt(n * (of - n) / of + Z**2 / 4)
-    return (middle - half) / (of + Z**2), (middle + half) / (of + Z**2)
+def wilson(n: int, of: int, z: float) -> tuple[float, float]:
+    middle, half = n + z**2 / 2, z * math.sqrt(n * (of - n) / of + z**2 / 4)
+    return (middle - half) / (of + z**2), (middle + half) / (of + z**2)
 
 
-def newcombe(reference: Counts, other: Counts) -> Cell:
+def newcombe(reference: Counts, other: Counts, level: float = 0.95) -> Cell:
+    z = stats.norm.isf((1 - level) / 2)
     if not (reference[1] and other[1]):
         return EMPTY
     p0, p1 = reference[0] / reference[1], other[0] / other[1]
-    (l0, u0), (l1, u1) = wilson(*reference), wilson(*other)
+    (l0, u0), (l1, u1) = wilson(*reference, z), wilson(*other, z)
     d = p1 - p0
     return {
         "difference": 100 * d,
@@ -121,7 +130,7 @@ def fisher(*groups: Counts) -> Cell:
     return {"p": stats.fisher_exact([[n, result - n] for n, result in groups]).pvalue}
 
 
-def means(groups: Sequence[Sequence[Fraction]], *, equal: bool) -> Cell:
+def means(groups: Sequence[Sequence[Fraction]], *, equal: bool, level: float = 0.95) -> Cell:
     """Give the difference of two means.
 
     The first being the reference, with Student's or Welch's t.
@@ -131,7 +140,7 @@ def means(groups: Sequence[Sequence[Fraction]], *, equal: bool) -> Cell:
     if not least or len(reference) + len(result) <= ENOUGH or (least < ENOUGH and not equal):
         return EMPTY | {"p": None}
     test = stats.ttest_ind(result, reference, equal_var=equal)
-    interval = test.confidence_interval()
+    interval = test.confidence_interval(level)
     return {
         "difference": np.mean(result) - np.mean(reference),
         "ci_low": interval.low,
@@ -323,3 +332,76 @@ def tango(first: int, second: int, n: int) -> Cell:
         "ci_low": 100 * optimize.brentq(lambda x: score(x) - Z, low, d, xtol=1e-14),
         "ci_high": 100 * optimize.brentq(lambda x: score(x) + Z, d, high, xtol=1e-14),
     }
+
+
+def proportion(n: int, of: int, method: str, level: float = 0.95, limits: str = "both") -> Cell:
+    """Give an interval of a percentage; one-sided, the whole error is on that side."""
+    if not of:
+        return {}
+    tail = (1 - level) / (2 if limits == "both" else 1)
+    z, p = stats.norm.isf(tail), n / of
+    if method == "clopper-pearson":
+        low = stats.beta.ppf(tail, n, of - n + 1) if n else 0
+        high = stats.beta.isf(tail, n + 1, of - n) if n < of else 1
+    elif method == "jeffreys":
+        low, high = stats.beta.ppf([tail, 1 - tail], n + 0.5, of - n + 0.5)
+        low, high = low if n else 0, high if n < of else 1
+    else:
+        whole = of if method == "wald" else of + z * z
+        middle = p if method == "wald" else (n + z * z / 2) / whole
+        spread = {
+            "wald": p * (1 - p) / of,
+            "wilson": (p * (1 - p) / of + z * z / (4 * of * of)) / (1 + z * z / of) ** 2,
+            "agresti-coull": middle * (1 - middle) / whole,
+        }[method]
+        half = z * math.sqrt(spread)
+        low, high = max(0, middle - half), min(1, middle + half)
+    return {
+        name: 100 * value
+        for name, value, other in (("ci_low", low, "upper"), ("ci_high", high, "lower"))
+        if limits != other
+    }
+
+
+def widely_described(
+    values: Sequence[Fraction], method: str = "t", level: float = 0.95, limits: str = "both"
+) -> Cell:
+    """Every statistic of a measure, its intervals by a method and of a level."""
+    found, n = sorted(values), len(values)
+    cell = described(found)
+    tail = (1 - level) / (2 if limits == "both" else 1)
+
+    def interval(prefix: str, middle: float, sd: float, scale: object) -> None:
+        factor = stats.norm.isf(tail) if method == "z" else stats.t.isf(tail, n - 1)
+        half = factor * sd / math.sqrt(n)
+        cell[f"{prefix}_low"], cell[f"{prefix}_high"] = scale(middle - half), scale(middle + half)
+
+    shares = {"p1": 1, "p5": 5, "p10": 10, "p90": 90, "p95": 95, "p99": 99}
+    cell |= dict.fromkeys(("sum", "cv", *shares, "iqr", "range", *MEDIAN, *GEOMETRIC))
+    if not n:
+        return cell
+    cell["sum"], cell["range"] = sum(found), found[-1] - found[0]
+    cell["iqr"] = cell["q3"] - cell["q1"]
+    cell |= {name: quantile(found, Fraction(k, 100)) for name, k in shares.items()}
+    covering = [
+        r
+        for r in range(1, n // 2 + 1)
+        if sum(math.comb(n, k) for k in range(r, n - r + 1)) >= Fraction(str(level)) * 2**n
+    ]
+    if covering:
+        r = max(covering)
+        cell["median_ci_low"], cell["median_ci_high"] = found[r - 1], found[n - r]
+    if n > 1:
+        interval("ci", float(cell["mean"]), cell["sd"], float)
+        cell["cv"] = 100 * cell["sd"] / float(cell["mean"]) if cell["mean"] else None
+    if found[0] > 0:
+        logs = [math.log(value) for value in found]
+        cell["geometric_mean"] = math.exp(sum(logs) / n)
+        if n > 1:
+            sd = float(np.std(logs, ddof=1))
+            cell["geometric_sd"], cell["geometric_cv"] = (
+                math.exp(sd),
+                100 * math.sqrt(math.expm1(sd * sd)),
+            )
+            interval("geometric_mean_ci", sum(logs) / n, sd, math.exp)
+    return cell

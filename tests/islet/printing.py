@@ -16,7 +16,20 @@ DATA = {  # decimals of the data as printed
     "weight": 2,
     "crp": 2,
     "log-crp": 2,
+    "compliance": 1,
+    "intensity": 1,
+    "relative": 1,
+    "fat": 2,
+    "ratio": 2,
+    "step": 1,
+    "gfr": 1,
+    "mass": 1,
+    "warmth": 1,
+    "share": 2,
+    "change": 2,
+    "carried": 2,
 }
+FIXED = {"cv": 1, "geometric_sd": 2, "geometric_cv": 1}  # not in the unit of the data
 MORE = {
     "mean": 1,
     "median": 1,
@@ -28,7 +41,16 @@ MORE = {
     "lsmean": 1,
     "sd": 2,
     "se": 2,
+    "iqr": 1,
+    **{f"p{share}": 1 for share in (1, 5, 10, 90, 95, 99)},
+    **{
+        f"{name}{side}": 1
+        for name in ("median_ci", "geometric_mean_ci")
+        for side in ("_low", "_high")
+    },
+    "geometric_mean": 1,
 }
+TENTHS = {"14.1.1", "14.1.3", "14.2.9"}  # tables whose percentages have a decimal
 COUNTS = {
     "n",
     "N",
@@ -68,12 +90,13 @@ def text_of(table: str, row: str, statistic: str, value: object, *, measured: bo
     if statistic in COUNTS or statistic == "p" or result:
         return str(value) if statistic != "p" else p_value(value)
     if statistic == "percent":
-        return percentage(value, 1 if table == "14.1.1" else 0)
+        return percentage(value, 1 if table in TENTHS else 0)
     if row == "bmi-women":
         return rounded(value, {"mean": 3, "sd": 0}[statistic])
     if statistic == "days":
         return None
-    places = DATA.get(row.partition("/")[0], 0) + MORE.get(statistic, 0)
+    more = DATA.get(row.partition("/")[0], 0) + MORE.get(statistic, 0)
+    places = FIXED.get(statistic, more)
     return rounded(value, places if measured else 1)
 
 

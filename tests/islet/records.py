@@ -26,7 +26,19 @@ ALIVE = (
     "consent.recorded",
     "subject.enrolled",
     "subject.randomised",
+    "procedure.recorded",
+    "ecg.recorded",
+    "physical-examination.recorded",
+    "questionnaire.recorded",
+    "observation.recorded",
+    "vital-status.recorded",
 )
+STARTED = {
+    "adverse-event.reported",
+    "conmed.recorded",
+    "medical-history.reported",
+    "procedure.recorded",
+}
 NO_CONTACT = {"visit.missed", "dose.missed"}
 WINDOWED = {
     "screening": (-28, -8),
@@ -36,8 +48,14 @@ WINDOWED = {
     "week-12": (77, None),
 }
 PLANNED = {"week-4": 28, "week-12": 84}
-UNITS = {"mg/dL": Fraction("0.0555"), "lb": Fraction("0.45359237")}
-ROUNDED = {"glucose": 2, "weight": 1}
+UNITS = {
+    ("glucose", "mg/dL"): Fraction("0.0555"),
+    ("weight", "lb"): Fraction("0.45359237"),
+    ("height", "in"): Fraction("2.54"),
+    ("creatinine", "mg/dL"): Fraction("88.4"),
+}
+ROUNDED = {"glucose": 2, "weight": 1, "height": 0, "creatinine": 0, "temperature": 1}
+HALVED = {"crp"}  # below quantification; of the others the limit counts
 AFTER_LAST_DOSE = 14
 FIRST = {"tablet": "ISL-10", "sham": "SHAM"}  # the treatment that tells who received an arm
 GIVEN = {"tablet": {"ISL-10", "ISL-20"}, "sham": {"SHAM"}, "device": set()}
@@ -88,8 +106,10 @@ def value_of(parameter: str, text: str, unit: str) -> Fraction:
 
     Halved below quantification, then rounded where the study says so.
     """
-    value = Fraction(text.lstrip("<>")) * UNITS.get(unit, Fraction(1))
-    if text.startswith("<"):
+    value = Fraction(text.lstrip("<>")) * UNITS.get((parameter, unit), Fraction(1))
+    if unit == "F":
+        value = (value - 32) * Fraction(5, 9)
+    if text.startswith("<") and parameter in HALVED:
         value /= 2
     return half_up(value, ROUNDED[parameter]) if parameter in ROUNDED else value
 
@@ -181,6 +201,7 @@ class Subject:
             for kind, records in self.records.items()
             if kind not in NO_CONTACT
             for record in records
+            if contact(record)
             for name in (*DATED, "end")
             if record.get(name)
         )
@@ -199,6 +220,7 @@ class Subject:
             span(item[name])[0]
             for kind in ALIVE
             for item in self.of(kind)
+            if contact(item)
             for name in (*DATED, "end")
             if item.get(name)
         )
@@ -212,16 +234,22 @@ class Subject:
     def results(self) -> list[Result]:
         """Its results in their order."""
         result = [
-            self._result(item, item["collected"], item["record"], None)
+            self._result(item, item["collected"], item["record"], item.get("visit"))
             for item in self.of("lab.result.reported")
         ]
-        for visit in self.of("visit.recorded"):
-            result += [
-                self._result(
-                    measurement, visit["date"], f"{visit['record']}/{index}", visit["visit"]
-                )
-                for index, measurement in enumerate(visit.get("measurements", []))
-            ]
+        result += [
+            self._result({**item, "parameter": "height"}, item["date"], item["record"], None)
+            for item in self.of("observation.recorded", test="height")
+            if item.get("result")
+        ]
+        for kind in ("visit.recorded", "ecg.recorded", "questionnaire.recorded"):
+            for visit in self.of(kind):
+                result += [
+                    self._result(
+                        measurement, visit["date"], f"{visit['record']}/{index}", visit["visit"]
+                    )
+                    for index, measurement in enumerate(visit.get("measurements", []))
+                ]
         return sorted(result, key=lambda item: (item.day, item.time, natural(item.id)))
 
     def _result(self, data: Data, when: str, record: str, visit: str | None) -> Result:
@@ -237,6 +265,11 @@ class Subject:
             visit,
             None if high is None else Fraction(str(high)),
         )
+
+
+def contact(record: Data) -> bool:
+    """Whether a record shows its subject: not what was not done, nor a status but alive."""
+    return not record.get("reason_not_done") and record.get("status") not in {"DEAD", "UNKNOWN"}
 
 
 def read(lines: Iterable[str], cutoff: str | None = None) -> list[Subject]:
@@ -285,7 +318,7 @@ def day_of(subject: Subject, kind: str, data: Data) -> int | None:
     if kind == "death.reported":
         return subject.died
     low, high = span(text)
-    if kind in {"adverse-event.reported", "conmed.recorded"}:
+    if kind in STARTED:
         if subject.dosed is not None and low <= subject.dosed <= high:
             low = subject.dosed
         return min(low, span(data["end"])[1]) if data.get("end") else low

@@ -48,6 +48,7 @@ PAIRS = {
     "second": (False, True),
     "neither": (False, False),
 }
+POOLED = {"Nausea": "Stomach", "Vomiting": "Stomach", "Hypoglycaemia": "Thirst and sugar"}
 YEAR = Fraction(1461, 4)
 PER = 100
 LEAST_PERCENT = 5
@@ -581,10 +582,10 @@ def terms(columns: Columns) -> Table:
 
 
 def pooled(columns: Columns) -> Table:
-    """By term, nausea and vomiting as one, of those that at least 5 % of a column have."""
+    """By term, those of a group as one, of those that at least 5 % of a column have."""
 
     def name(s: Subject, e: Data) -> str:
-        return "Stomach" if pt(s, e) in {"Nausea", "Vomiting"} else pt(s, e)
+        return POOLED.get(pt(s, e), pt(s, e))
 
     people = {s.id: s for each in columns.values() for s in each}.values()
     found = {name(s, e) for s in people for e in s.of("adverse-event.reported")}

@@ -21,9 +21,10 @@ def number(value: Value) -> bool:
 def taken(subject: Subject, parameter: str, position: str | None = None) -> list[Result]:
     """Results of a parameter that may count for a visit.
 
-    None after the day of a discontinuation.
+    None after the day of a discontinuation, if that is what the last disposition says.
     """
-    until = subject.discontinued
+    ends = sorted(subject.of("disposition.recorded", of="study"), key=lambda item: item["date"])
+    until = subject.discontinued if ends and ends[-1]["status"] == "discontinued" else None
     return [
         each
         for each in subject.results
