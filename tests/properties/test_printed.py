@@ -262,4 +262,4 @@ def test_every_statistic_is_printed_as_exact_fractions_give_it() -> None:
         unsure += printed.unsure
     soak.note(f"{cells:,} cells of {DEFINITIONS:,} definitions are as exact fractions give them")
     assert cells > 40 * DEFINITIONS
-    assert unsure < cells / 1000
+    assert unsure < cells / 500  # four of five parameters are of rounded values
