@@ -439,9 +439,12 @@ def report_of(study: Study, entries: Iterable[Entry], view: Study | None = None)
 
 
 def with_rows(report: Report) -> Report:
-    """Read the rows of a report's listings once, so that reports can be compared."""
-    listings = tuple(replace(each, rows=list(each.rows)) for each in report.listings)
-    return replace(report, listings=listings)
+    """Read the rows of a report's listings and data once, so that reports can be compared."""
+    listings, data = (
+        tuple(replace(each, rows=list(each.rows)) for each in those)
+        for those in (report.listings, report.analysis_data)
+    )
+    return replace(report, listings=listings, analysis_data=data)
 
 
 def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
@@ -461,9 +464,11 @@ def tmb301_documents() -> frozenset[str]:
 
 
 def documents_of(study: Study) -> frozenset[str]:
-    """Name the files of a cut: those of every study, and the data of its listings."""
+    """Name the files of a cut: those of every study, the data of its listings and of tables."""
     listings = *study.definition.listings, *complete.added(study.definition)
-    data = (f"datasets/{each.data_name}.ndjson" for each in listings)
+    names = [*(each.data_name for each in listings), "adsets"]
+    names += ["adanl"] if study.definition.tables else []
+    data = (f"datasets/{name}.ndjson" for name in names)
     return frozenset((*DOCUMENTS, *data))
 
 

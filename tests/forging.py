@@ -22,7 +22,7 @@ type Files = dict[str, bytes]
 type Row = dict[str, Any]
 type Forgery = Callable[[Files], None]
 
-DATASET = "datasets/l16-2-7.ndjson"
+DATASET = "datasets/l1627.ndjson"
 
 
 def data(files: Files, name: str) -> Any:

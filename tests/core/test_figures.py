@@ -82,7 +82,7 @@ class TestTmb301:
     def test_means_by_visit_and_their_intervals(self):
         found, rows = self.of("14.2.2")
         assert found == [
-            charting.mean(visit.day, [row["AVALLOG"] for row in rows["16.2.6"]
+            charting.mean(visit.day, [row["AVAL"] for row in rows["16.2.6"]
                                       if row["AVISIT"] == visit.label])
             for visit in tmb301().definition.visits
         ]  # fmt: skip

@@ -73,7 +73,7 @@ def made(study: Study, *entries: Any) -> tuple[list[dict[str, Any]], list[list[A
     book = openpyxl.load_workbook(io.BytesIO(files["listings.xlsx"]))
     sheet = book["L"]
     cells = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=7)]
-    return head["columns"], rows, cells
+    return head["columns"][1:], [row[1:] for row in rows], cells  # the study is the first
 
 
 def test_workbook_and_data_agree_on_every_value():

@@ -286,7 +286,7 @@ class Recount:
     def visits(self) -> None:
         enrolled = {each["USUBJID"] for each in self.itt}
         for table, listing, value in (
-            ("14.2.4", "16.2.6", "AVALLOG"),
+            ("14.2.4", "16.2.6", "AVAL"),
             ("14.2.6", "16.2.6.2", "AVAL"),
         ):
             for visit in tmb301().definition.visits:

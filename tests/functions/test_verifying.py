@@ -105,7 +105,7 @@ def test_a_cut_of_an_instant_before_an_erasure_is_proven_and_an_earlier_cut_of_a
     assert json.loads(files["heads.json"])["subjects"]["P-2"]["erased"]
     status, output = prove(files, before)
     assert status == 0, output
-    assert "[erased]" in files["datasets/l16-2-7.ndjson"].decode()
+    assert "[erased]" in files["datasets/l1627.ndjson"].decode()
     after = example.fetched(example.made(STUDY), STUDY)
     status, output = prove(after, before)
     assert status == 0, output

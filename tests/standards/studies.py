@@ -7,25 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import builders
+import selecting
 from islet import generate
 from pilot.feed import feed
 from pilot.writing import compact
+from selecting import Trial, by_id
 
 from local.feed import read_definition
 from trial.definition import Definition, study
 from trial.definition.study import Study
 from trial.events import envelope, json_body
 from trial.events.envelope import Entry
-from trial.render import ars, datasets
+from trial.render import ars
 from trial.reporting import report
 from trial.subject.fold import Subject
 from trial.tables.grid import Listing, Report
 
 EVENTS = Path(__file__).parents[2] / "events"
-STUDIES = ("tmb-301", "airway-2x2", "pilot")
-SHIPPED = (*STUDIES, "islet")
+STUDIES = ("tmb-301", "airway-2x2", "pilot", "islet")
 ELSEWHERE = {name: Path(__file__).parents[1] / name for name in ("pilot", "islet")}
 Json = dict[str, Any]
+__all__ = ["STUDIES", "Json", "by_id"]
 
 
 @cache
@@ -71,19 +73,13 @@ def event(made: Report, definition: Definition, **more: Any) -> Json:
     return read
 
 
+@cache
+def trial_of(name: str) -> Trial:
+    return Trial(report_of(name), event_of(name))
+
+
 def data(listing: Listing, made: Report) -> tuple[Json, list[list[Any]]]:
-    """Read a listing's data set the way NDJSON is read: a JSON value a line."""
-    records = sum(1 for _ in listing.rows)
-    content = b"".join(datasets.dataset(listing, made.cut, records))
-    described, *rows = (json.loads(line) for line in content.removesuffix(b"\n").split(b"\n"))
-    return described, rows
-
-
-def by_id(items: Iterable[Json]) -> dict[str, Json]:
-    found = list(items)
-    made = {each["id"]: each for each in found}
-    assert len(made) == len(found)
-    return made
+    return selecting.data(listing, made.cut)
 
 
 def referred(value: Any, name: str) -> Iterator[Any]:

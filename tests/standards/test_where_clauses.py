@@ -1,154 +1,90 @@
-"""Where-clauses are not for show: carried out on the data sets, they select whom was counted."""
+"""Where-clauses are not for show: carried out on the data sets, they count what tables say."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from decimal import Decimal
+from fractions import Fraction
+from statistics import stdev
 
+import blinded
+import builders
 import pytest
 import studies
+from hypothesis import HealthCheck, given, settings
 from selecting import Trial
-from studies import STUDIES, Json, by_id, event_of
+from studies import STUDIES, by_id, event_of, trial_of
 
-from trial.definition.outputs import TableRow
+from trial.definition.outputs import ROW_KINDS
+from trial.definition.study import Study
+from trial.subject.derivation import Derivation
+from trial.tables.analysis.kinds import analysis_of
+from trial.tables.compiled import compiled
+from trial.tables.rows.counts import HeadingRow
 
-
-@dataclass(frozen=True)
-class Checked:
-    """A result, and what carrying out its clauses gives in its place."""
-
-    at: str
-    operation: str
-    stated: int
-    found: int
+COUNTED = {"tmb-301": 500, "airway-2x2": 750, "pilot": 2300, "islet": 1100}
 
 
-@cache
-def trial(name: str) -> Trial:
-    return Trial(name, event_of(name))
+@pytest.mark.parametrize("name", STUDIES)
+def test_carried_out_they_count_what_the_tables_say(name: str) -> None:
+    counts = list(trial_of(name).counts())
+    assert [each for each in counts if each.stated != each.found] == []
+    assert len(counts) >= COUNTED[name]
+    assert Counter(each.stated > 0 for each in counts)[True] > len(counts) / 2
 
 
-def clauses_of(result: Json, groupings: dict[str, Json], groups: dict[str, Json]) -> list[Json]:
-    """Give the clauses of a result's groups: those that are defined, and those that data gave."""
-    found = []
-    for each in result["resultGroups"]:
-        grouping = groupings[each["groupingId"]]
-        if "groupId" in each:
-            found.append(groups[each["groupId"]])
-        else:
-            found.append(
-                {
-                    "condition": {
-                        "dataset": grouping["groupingDataset"],
-                        "variable": grouping["groupingVariable"],
-                        "comparator": "EQ",
-                        "value": [each["groupValue"]],
-                    }
-                }
-            )
-    return [each for each in found if "condition" in each or "compoundExpression" in each]
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_analysis_has_its_set_subset_variable_and_method(name: str) -> None:
+    assert trial_of(name).incomplete() == []
 
 
-@cache
-def rules(name: str) -> dict[tuple[str, str], TableRow]:
-    tables = studies.defined(name).definition.tables
-    return {(table.id, row.id): row for table in tables for row in table.rows}
+@pytest.mark.parametrize("name", STUDIES)
+def test_conditions_name_variables_of_data_sets_that_are_delivered(name: str) -> None:
+    assert trial_of(name).undelivered() == set()
 
 
-def is_selection(name: str, analysis: Json) -> bool:
-    """Say whether clauses alone decide who is counted.
-
-    The worst of several events, strata, times and classes before and after are more than that.
-    """
-    method = analysis["methodId"].removeprefix("method/")
-    _, table, rule, *_ = analysis["id"].split("/")
-    row = rules(name)[table, rule]
-    worst = row.worst or (row.terms and row.terms.worst and ",level" in analysis["id"])
-    if worst or row.stratified or row.shift or row.survival:
-        return False
-    by_level = row.levels is not None and "by=level" in analysis["id"]
-    counts = method.startswith(("count-and-percentage", "subjects-and-events"))
-    return counts and ("dataSubsetId" in analysis or by_level)
-
-
-@cache
-def members_of(name: str, analysis_set: str) -> list[str]:
-    """Name the subjects that an analysis set's clauses select."""
-    clauses = [by_id(event_of(name)["analysisSets"])[analysis_set]]
-    return [subject for subject in trial(name).subjects if trial(name).meets(subject, clauses)]
-
-
-def checked(name: str) -> Iterator[Checked]:
-    made, seen = event_of(name), trial(name)
-    subsets = by_id(made["dataSubsets"])
-    groupings = by_id(made["analysisGroupings"])
-    for analysis in made["analyses"]:
-        if not is_selection(name, analysis):
-            continue
-        members = members_of(name, analysis["analysisSetId"])
-        subset = [subsets[analysis["dataSubsetId"]]] if "dataSubsetId" in analysis else []
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_records_selected_have_the_numbers_that_are_described(name: str) -> None:
+    """Mean, standard deviation and extremes, by the variable that the analysis names."""
+    seen, checked = trial_of(name), 0
+    for analysis in seen.event["analyses"]:
         for result in analysis["results"]:
             operation = result["operationId"].rsplit("/", 1)[1]
-            values = "".join(each.get("groupValue", "") for each in result["resultGroups"])
-            if operation not in ("n", "events") or "rawValue" not in result:
+            if operation not in ("mean", "sd", "min", "max") or "rawValue" not in result:
                 continue
-            clauses = [*subset, *clauses_of(result, groupings, dict(seen.groups))]
-            if "/method=subjects-and-events" in analysis["id"]:
-                clauses = [inner for each in clauses for inner in apart(each)]
-            counted = [each for each in members if seen.meets(each, clauses)]
-            again = len(counted)
-            if operation == "events":
-                of_events = [
-                    each["condition"]
-                    for each in clauses
-                    if each["condition"]["dataset"] == analysis["dataset"]
-                ]
-                again = sum(seen.matching(each, analysis["dataset"], of_events) for each in counted)
-            yield Checked(f"{analysis['id']} {values}", operation, int(result["rawValue"]), again)
-
-
-def apart(clause: Json) -> Iterator[Json]:
-    """Take clauses that are joined by AND apart: of events, all must hold of one."""
-    expression = clause.get("compoundExpression")
-    if expression is None or expression["logicalOperator"] != "AND":
-        yield clause
-        return
-    for each in expression["whereClauses"]:
-        yield from apart(each)
-
-
-@pytest.mark.parametrize(("name", "least"), [("tmb-301", 150), ("airway-2x2", 60), ("pilot", 60)])
-def test_carried_out_they_count_what_the_tables_say(name: str, least: int) -> None:
-    results = list(checked(name))
-    assert [each for each in results if each.stated != each.found] == []
-    assert Counter(each.stated > 0 for each in results)[True] >= least
-
-
-@pytest.mark.parametrize(("name", "least"), [("tmb-301", 15), ("airway-2x2", 15), ("pilot", 20)])
-def test_subsets_of_denominators_select_as_many_as_percentages_are_of(
-    name: str, least: int
-) -> None:
-    made, seen = event_of(name), trial(name)
-    sets, subsets = by_id(made["analysisSets"]), by_id(made["dataSubsets"])
-    groups = dict(seen.groups)
-    checked = 0
-    for analysis in made["analyses"]:
-        if "/denominator/" not in analysis["id"]:
-            continue
-        of = [sets[analysis["analysisSetId"]], subsets[analysis["dataSubsetId"]]]
-        for result in analysis["results"]:
-            assert result["operationId"].endswith("/N")
-            arms = [groups[each["groupId"]] for each in result["resultGroups"]
-                    if each.get("groupId", "").startswith("grouping/arm/")]  # fmt: skip
-            found = [each for each in seen.subjects if seen.meets(each, [*of, *arms])]
-            assert len(found) == int(result["rawValue"]), analysis["id"]
+            rows = seen.selected(analysis, result)
+            values = [Fraction(Decimal(row[analysis["variable"]])) for row in rows]
+            expected = {
+                "mean": lambda v: sum(v) / len(v),
+                "sd": lambda v: stdev(map(float, v)),
+                "min": min,
+                "max": max,
+            }[operation](values)
+            assert float(expected) == pytest.approx(float(result["rawValue"]), rel=1e-9, abs=1e-9)
             checked += 1
-    assert checked >= least
+    assert checked > 50
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_changes_are_of_values_and_baselines_on_one_scale(name: str) -> None:
+    checked = 0
+    for row in trial_of(name).rows["ADANL"]:
+        value, base = (row.get(each) for each in ("AVAL", "BASE"))
+        if value is None or base is None:
+            continue
+        change = Decimal(value) - Decimal(base)
+        for variable, expected in (
+            ("CHG", change),
+            ("DECREASE", -change),
+            ("PCHG", 100 * change / abs(Decimal(base)) if Decimal(base) else None),
+        ):
+            if row.get(variable) is not None:
+                assert float(row[variable]) == pytest.approx(float(expected), abs=1e-9)
+                checked += 1
+    assert checked > 20
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_analysis_sets_select_as_many_subjects_as_their_columns_have(name: str) -> None:
-    seen, sets = trial(name), by_id(event_of(name)["analysisSets"])
+    seen, sets = trial_of(name), by_id(event_of(name)["analysisSets"])
     sizes = {
         (column.set, shown.n)
         for table, grid in zip(
@@ -159,8 +95,7 @@ def test_analysis_sets_select_as_many_subjects_as_their_columns_have(name: str) 
     }
     assert sizes
     for of, n in sizes:
-        members = [each for each in seen.subjects if seen.meets(each, [sets[f"set/{of}"]])]
-        assert len(members) == n, of
+        assert len(seen.subjects(sets[f"set/{of}"])) == n, of
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -168,3 +103,47 @@ def test_every_set_says_who_is_in_it(name: str) -> None:
     for each in event_of(name)["analysisSets"]:
         assert "condition" in each or "compoundExpression" in each, each["id"]
         assert each["description"].startswith("As defined: ")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(blinded.cases())
+def test_of_random_definitions_too_for_each_audience(case: blinded.Case) -> None:
+    """Every kind of row, in every kind of column."""
+    for view in case.study.views:
+        made = builders.report_of(case.study, case.one, view)
+        seen = Trial(made, studies.event(made, view.definition))
+        assert seen.incomplete() == []
+        assert seen.undelivered() == set()
+        assert seen.differences() == []
+        assert surplus(view, case) == set()
+
+
+def surplus(view: Study, case: blinded.Case) -> set[str]:
+    """Name what records hold that their kind of row does not say."""
+    derivations = [Derivation(view, each) for each in builders.subjects(case.one)]
+    return {
+        name
+        for table in compiled(view).tables.values()
+        for row in table.rows
+        for column in range(len(table.columns))
+        if (analysis := analysis_of(row, column))
+        for derivation in derivations
+        for record in analysis.find(derivation, table.members(derivation))
+        for name in record.keys() - analysis.holds
+    }
+
+
+def test_every_kind_of_row_says_of_which_records_it_is() -> None:
+    compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
+    columns = [*blinded.COLUMNS[:2], blinded.TOTAL, compared]
+    study = blinded.study_of(blinded.ROWS, columns)
+    (table,) = compiled(study).tables.values()
+    kinds = {row.kind for row in study.definition.tables[0].rows} - {None}
+    assert kinds == ROW_KINDS.keys()
+    for row in table.rows:
+        analyses = [analysis_of(row, column) for column in range(len(table.columns))]
+        assert any(analyses) != isinstance(row, HeadingRow), row.id
+        for analysis in filter(None, analyses):
+            tests = [*analysis.records.selections.values(), analysis.records.compared]
+            assert {each.variable for tests in tests for each in tests} <= analysis.holds
+            assert {analysis.records.variable, *analysis.records.factors.values()} <= analysis.holds

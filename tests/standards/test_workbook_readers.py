@@ -9,11 +9,11 @@ import hostile
 import pytest
 import reading
 from reading import Book
-from studies import SHIPPED, report_of
+from studies import STUDIES, report_of
 
 from trial.render.workbook import workbook
 
-BOOKS = (*SHIPPED, "hostile")
+BOOKS = (*STUDIES, "hostile")
 READERS = (
     "openpyxl",
     "calamine",

@@ -52,7 +52,7 @@ def selection(where: Where) -> Selection:
 PREVIOUS_VISIT = "previous-visit"
 """Stands for a baseline in a change: the result of the visit before."""
 MOST_ABNORMAL = "most-abnormal"
-_CHANGES = ("decrease_from", "change_from", "percent_change_from")
+CHANGES = ("decrease_from", "change_from", "percent_change_from")
 MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
     "characteristic": (),
     "parameter": (
@@ -60,7 +60,7 @@ MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
         "after_first_dose",
         "days_after_last_dose",
         "where",
-        *_CHANGES,
+        *CHANGES,
         "missing",
     ),
     "records": ("where",),
@@ -108,13 +108,13 @@ class Measure(Model):
     @model_validator(mode="after")
     def _one_form(self) -> "Measure":
         only_form(self, MEASURE_FORMS, "a measure", ["label"])
-        for names in (("at", "after_first_dose"), _CHANGES):
+        for names in (("at", "after_first_dose"), CHANGES):
             if sum(getattr(self, name) is not None for name in names) > 1:
                 raise ValueError(f"a measure takes one of {', '.join(names)}")
         if self.days_after_last_dose is not None and self.after_first_dose is None:
             raise ValueError("`days_after_last_dose` needs `after_first_dose`")
         if self.missing == "bocf" and self.baseline is None:
-            raise ValueError(f"`missing: bocf` needs one of {', '.join(_CHANGES)}")
+            raise ValueError(f"`missing: bocf` needs one of {', '.join(CHANGES)}")
         return self
 
     @property

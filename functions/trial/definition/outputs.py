@@ -671,8 +671,9 @@ class ListingDefinition(Model):
 
 
 def default_dataset_name(listing: str) -> str:
-    """Return the name of a listing's data by its id: l16-2-7."""
-    return "l" + re.sub(r"[^a-z0-9]", "-", listing.lower())
+    """Return the name of a listing's data by its id: 16.2.7 is l1627; eight characters at most."""
+    name = re.sub(r"[^a-z0-9]", "", listing.lower())
+    return (name if name[:1].isalpha() else f"l{name}")[:8]
 
 
 def check_unique_dataset_names(listings: list[ListingDefinition]) -> list[ListingDefinition]:

@@ -1,4 +1,4 @@
-"""A listing as data: CDISC Dataset-JSON 1.1, one JSON array a line (NDJSON).
+"""Listings and what the tables are of as data: CDISC Dataset-JSON 1.1, one JSON array a line.
 
 Its first line describes the data set, each further line is a row. Numbers that are not whole go
 as strings, as the standard has it, so that no reader makes binary fractions of them; partial dates
@@ -6,21 +6,31 @@ stay text; what is missing is null.
 """
 
 import json
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 
 from trial.definition.outputs import default_dataset_name
-from trial.tables.grid import Absent, Cut, Listing, ListingColumn, Value
+from trial.tables.analysis.variables import COLUMNS as STANDARD_VARIABLES
+from trial.tables.grid import Absent, Cut, Listing, ListingColumn, Report, Value
+from trial.tables.listings.naming import variable_names
 
 VERSION = "1.1.0"
 NO_DATE = "1970-01-01"
 _SYSTEM = "LiveTLF"
+_STUDY = ListingColumn("STUDYID", "Study identifier")
+_LONGEST_LABEL = 40
+_RUN = 512  # rows that are compressed together
+
+Labels = Mapping[str, str]
+"""The label of each variable, by its name: it has one, whatever data set it is in."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def dataset_name(listing: Listing) -> str:
-    """Return the name of a listing's data: `adae`, or `l16-2-7` where the definition has none."""
+    """Return the name of a listing's data: `adae`, or `l1627` where the definition has none."""
     return listing.dataset or default_dataset_name(listing.id)
 
 
@@ -34,16 +44,71 @@ def variable_set(name: str) -> str:
     return name.upper()
 
 
-def dataset(listing: Listing, cut: Cut, records: int) -> Iterator[bytes]:
+def labels(report: Report) -> Labels:
+    """Return the labels of all variables: of those of one name the first, in order of data sets.
+
+    Those of the analysis data come before all: they are called so wherever they stand.
+    """
+    found = {column.id: column.label for column in STANDARD_VARIABLES}
+    for listing in (*report.listings, *report.analysis_data):
+        for name, column in _variables(listing).items():
+            found.setdefault(name, _shortened(column.label))
+    return found
+
+
+def dataset(
+    listing: Listing, cut: Cut, records: int, labels_by_name: Labels | None = None
+) -> Iterator[bytes]:
     """Yield the lines of a listing's data set; `records` is the number of its rows.
 
     The file is a function of the cut, so it was created on the cut's data date, at midnight; where
     nothing is recorded yet there is none, and the epoch stands for it.
     """
-    yield _line(_description(listing, cut, records))
+    yield _line(_description(listing, cut, records, labels_by_name or {}))
+    yield from _rows(listing, cut)
+
+
+def uncounted_dataset(listing: Listing, cut: Cut, labels_by_name: Labels) -> Iterator[bytes]:
+    """Yield the pieces of a data set of which nobody has counted the rows.
+
+    Their number stands before them, so they are made first and kept, compressed: rows of the
+    analysis data take a hundredth of their size.
+    """
+    compressor, kept, records = zlib.compressobj(1), [], 0
+    lines = _rows(listing, cut)
+    while run := list(islice(lines, _RUN)):
+        records += len(run)
+        kept.append(compressor.compress(b"".join(run)))
+    kept.append(compressor.flush())
+    yield _line(_description(listing, cut, records, labels_by_name))
+    yield from _decompressed(kept)
+
+
+def _decompressed(kept: Iterable[bytes]) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj()
+    yield from filter(None, map(decompressor.decompress, kept))
+
+
+def _rows(listing: Listing, cut: Cut) -> Iterator[bytes]:
     converters = [_converter(column) for column in listing.columns]
+    study = [] if _STUDY.id in _names(listing) else [cut.study]
     for row in listing.rows:
-        yield _line([converter(value) for converter, value in zip(converters, row, strict=True)])
+        values = [converter(value) for converter, value in zip(converters, row, strict=True)]
+        yield _line(study + values)
+
+
+def _names(listing: Listing) -> list[str]:
+    return variable_names([column.id for column in listing.columns])
+
+
+def _variables(listing: Listing) -> dict[str, ListingColumn]:
+    """Return the columns of a data set by the names of their variables; the study is the first."""
+    columns = dict(zip(_names(listing), listing.columns, strict=True))
+    return columns if _STUDY.id in columns else {_STUDY.id: _STUDY, **columns}
+
+
+def _shortened(label: str) -> str:
+    return label[:_LONGEST_LABEL].rstrip()
 
 
 def _line(value: object) -> bytes:
@@ -51,9 +116,16 @@ def _line(value: object) -> bytes:
     return _encode(value).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _description(listing: Listing, cut: Cut, records: int) -> dict[str, object]:
+def _description(
+    listing: Listing, cut: Cut, records: int, labels_by_name: Labels
+) -> dict[str, object]:
     """Describe a data set, its members in the order that the standard asks for."""
     name = variable_set(dataset_name(listing))
+    keys = 1 if any(column.key for column in listing.columns) else 0
+    columns = [
+        _column(name, variable, column, labels_by_name, keys)
+        for variable, column in _variables(listing).items()
+    ]
     return {
         "datasetJSONCreationDateTime": f"{cut.data_date or NO_DATE}T00:00:00",
         "datasetJSONVersion": VERSION,
@@ -64,20 +136,23 @@ def _description(listing: Listing, cut: Cut, records: int) -> dict[str, object]:
         "itemGroupOID": f"IG.{name}",
         "records": records,
         "name": name,
-        "label": listing.title,
-        "columns": [_column(column, name) for column in listing.columns],
+        "label": _shortened(listing.title),
+        "columns": columns,
     }
 
 
-def _column(column: ListingColumn, dataset: str) -> dict[str, object]:
+def _column(
+    dataset: str, name: str, column: ListingColumn, labels_by_name: Labels, keys: int
+) -> dict[str, object]:
+    """Describe a variable; where rows have keys (`keys` is 1), the study is the first of them."""
     document: dict[str, object] = {
-        "itemOID": f"IT.{dataset}.{column.id}",
-        "name": column.id,
-        "label": column.label,
+        "itemOID": f"IT.{dataset}.{name}",
+        "name": name,
+        "label": labels_by_name.get(name, _shortened(column.label)),
         **_type(column),
     }
-    if column.key:
-        document["keySequence"] = column.key
+    if keys and (column is _STUDY or column.key):
+        document["keySequence"] = 1 if column is _STUDY else column.key + 1
     return document
 
 

@@ -127,10 +127,15 @@ def _files(report: Report, study: Study) -> Iterator[File]:
         replace(listing, rows=_CountedRows(listing.rows)) for listing in report.listings
     )
     yield File(WORKBOOK, workbook(replace(report, listings=listings)))
+    labels = datasets.labels(report)
     for listing in listings:
         # A data set states its number of rows before them; the workbook has counted them by now.
         assert isinstance(listing.rows, _CountedRows)
-        yield File(datasets.file_name(listing), datasets.dataset(listing, cut, listing.rows.count))
+        data = datasets.dataset(listing, cut, listing.rows.count, labels)
+        yield File(datasets.file_name(listing), data)
+    for listing in report.analysis_data:
+        data = datasets.uncounted_dataset(listing, cut, labels)
+        yield File(datasets.file_name(listing), data)
 
 
 def _manifest(

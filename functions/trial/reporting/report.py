@@ -18,6 +18,7 @@ from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Dispute, Subject
 from trial.tables import completion, figures, key_results, listings, testing
+from trial.tables.analysis import AnalysisData
 from trial.tables.compiled import audience_share, compiled, contribute, set_cell
 from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
@@ -257,6 +258,7 @@ def report(
         last = max(last, derivation.last_contact)
         uncounted.update(rule for rule, _, _ in derivation.across)
     grids = tables(study, sums, spec=spec)
+    analysis_data = AnalysisData(compiled(study))
     participants = flow(study, sums)
     return Report(
         cut=cut(study, subjects, sums, dates.iso(last) if last else "", spec, open_disputes),
@@ -268,4 +270,6 @@ def report(
         sets=analysis_set_sizes(study, sums),
         figures=figures.figures(study, sums),
         methods=methods(study.definition),
+        analysis_data=analysis_data.listings(derivations),
+        analysis_plan=analysis_data.plan,
     )

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from trial.definition.base import Bounds
 from trial.definition.conditions import (
+    CHANGES,
     MEASURE_FORMS,
     MOST_ABNORMAL,
     PREVIOUS_VISIT,
@@ -42,6 +43,16 @@ Due = Callable[[Derivation], bool]
 
 
 @dataclass(frozen=True)
+class Change:
+    """What a change is made of: the value and the baseline that it is from, in their precision."""
+
+    kind: str
+    value: Evaluate
+    baseline: Evaluate
+    precision: Precision
+
+
+@dataclass(frozen=True)
 class Quantity:
     """A compiled measure: its label, unit and precision, and its value for a subject.
 
@@ -56,6 +67,7 @@ class Quantity:
     due: Due
     direction: str = ""
     scheduled: bool = False
+    change: Change | None = None
 
     @property
     def places(self) -> int:
@@ -211,6 +223,7 @@ class Measures:
             evaluate=evaluate,
             due=due,
             direction="; ".join(filter(None, directions)),
+            change=None,
         )
 
     def _difference_measure(self, measure: Measure, path: str) -> Quantity:
@@ -237,6 +250,7 @@ class Measures:
             evaluate=memoised(evaluate),
             due=lambda derivation: first.due(derivation) and second.due(derivation),
             direction=_LESS,
+            change=None,
         )
 
     def _days_measure(self, measure: Measure, path: str) -> Quantity:
@@ -379,7 +393,9 @@ def _change_from_baseline(quantity: Quantity, measure: Measure, baseline: Evalua
         return difference and replace(difference, imputed=value.imputed, baseline=value.baseline)
 
     direction = _DECREASE if measure.decrease_from else _CHANGE
-    quantity = replace(quantity, direction=direction, evaluate=change)
+    kind = next(name for name in CHANGES if getattr(measure, name) is not None)
+    parts = Change(kind, value_of_subject, baseline, precision)
+    quantity = replace(quantity, direction=direction, evaluate=change, change=parts)
     return replace(quantity, unit="%", precision=PERCENT) if percent else quantity
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from trial.tables.analysis_plan import NO_PLAN, AnalysisPlan
+
 Value = str | int | Decimal | None
 
 NOT_REPORTED = "not reported"
@@ -418,6 +420,10 @@ class Report:
     """The analysis sets by what they are called, and how many subjects each has."""
     methods: tuple[Section, ...] = ()
     """How all of it is counted, in words."""
+    analysis_data: tuple[Listing, ...] = ()
+    """What the tables are of, as data: delivered as data sets, and listed nowhere."""
+    analysis_plan: AnalysisPlan = NO_PLAN
+    """Where in the data sets each statistic has what it is of."""
 
     def discrepancy_count(self, severity: Literal["contradictory", "notable"]) -> int:
         """Return the number of discrepancies of a severity, with those of the flow."""

@@ -11,10 +11,11 @@ from trial.definition import Definition
 from trial.definition.conditions import Ref
 from trial.render.ars import outputs
 from trial.render.ars.analyses import NO_LOOK, NO_ROLE, AnalysisCollector, Roles, reason
-from trial.render.ars.clauses import Clauses, written
+from trial.render.ars.clauses import combined, equal, written
 from trial.render.ars.groupings import set_id
 from trial.render.ars.methods import Methods
 from trial.render.tables_json import Document
+from trial.tables.analysis_plan import AnalysisPlan
 from trial.tables.grid import Cut, Report
 
 _NO_ROLES: Roles = {}
@@ -27,8 +28,9 @@ def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) ->
     pooled one. `roles` says which rows of which tables are outcome measures; the others are of no
     stated role.
     """
-    clauses, methods = Clauses(definition), Methods()
-    collector = AnalysisCollector(clauses, methods, roles, reason(report.cut.completion))
+    plan, methods = report.analysis_plan, Methods()
+    stated = reason(report.cut.completion)
+    collector = AnalysisCollector(definition, plan, methods, roles, stated)
     analyses_by_table = [collector.collect(grid) for grid in report.grids]
     yield from _pieces(
         {
@@ -37,7 +39,7 @@ def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) ->
             "otherListsOfContents": [outputs.planned_outputs(report)],
             "referenceDocuments": outputs.documents(report.cut),
             "terminologyExtensions": outputs.extensions(NO_ROLE, NO_LOOK),
-            "analysisSets": _sets(clauses),
+            "analysisSets": [*_sets(definition, plan), *_joint_sets(collector.joint_sets, plan)],
             "dataSubsets": list(collector.subsets.values()),
             "analysisGroupings": list(collector.groupings.values()),
             "methods": methods.written(),
@@ -64,20 +66,35 @@ def _event(cut: Cut) -> Document:
     }
 
 
-def _sets(clauses: Clauses) -> list[Document]:
-    """Write the analysis sets: as clauses where those can say it, and as they are defined."""
-    return [
-        {
+def _sets(definition: Definition, plan: AnalysisPlan) -> Iterator[Document]:
+    """Write the analysis sets: by their flags, and as they are defined."""
+    for order, (name, analysis_set) in enumerate(definition.sets.items(), 1):
+        flag = plan.sets.get(name)
+        yield {
             "id": set_id(name),
             "name": name,
             "label": analysis_set.label,
-            "description": f"As defined: {_defined(analysis_set.condition, clauses.definition)}",
+            "description": f"As defined: {_defined(analysis_set.condition, definition)}",
             "level": 1,
             "order": order,
-            **written(clauses.of_set(name)),
+            **(written(equal(flag, "Y")) if flag else {}),
         }
-        for order, (name, analysis_set) in enumerate(clauses.definition.sets.items(), 1)
-    ]
+
+
+def _joint_sets(
+    joint_sets: Mapping[str, tuple[str, ...]], plan: AnalysisPlan
+) -> Iterator[Document]:
+    """Write the sets that columns compare together: who is in one of them."""
+    for order, (id_, names) in enumerate(joint_sets.items(), len(plan.sets) + 1):
+        flags = [equal(plan.sets[name], "Y") for name in names if name in plan.sets]
+        yield {
+            "id": id_,
+            "name": " or ".join(names),
+            "description": f"As defined: in one of {', '.join(names)}",
+            "level": 1,
+            "order": order,
+            **(written(combined("OR", *flags)) if flags else {}),
+        }
 
 
 def _defined(condition: Ref, definition: Definition) -> str:

@@ -5,20 +5,20 @@ its rule shows by level, term or visit are groups of its results. Ids come from 
 they stay as the data grow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from trial.definition.conditions import AdverseEventFilter, Measure, Ref
-from trial.definition.denominators import denominator_condition
-from trial.definition.outputs import Table, TableRow
-from trial.render.ars import events, groupings
-from trial.render.ars.clauses import Clause, Clauses, Variable, combined, written
+from trial.definition import Definition
+from trial.render.ars import groupings
+from trial.render.ars.clauses import of_records, written
 from trial.render.ars.methods import Method, Methods
 from trial.render.ars.references import AnalysisRef
 from trial.render.tables_json import Document
-from trial.rules import determination
-from trial.tables.grid import Cell, Completion, Grid, Row
-from trial.tables.listings.items import SUBJECTS
+from trial.tables.analysis import variables
+from trial.tables.analysis.variables import PARAMETER, VISIT
+from trial.tables.analysis_plan import AnalysisPlan, CellRecords, Variable, equal
+from trial.tables.grid import Cell, Completion, Grid
+from trial.tables.rows.subgroups import SUBGROUP
 
 Roles = Mapping[tuple[str, str], str]
 """By table and row of the definition: primary, secondary or exploratory, of an outcome measure."""
@@ -30,31 +30,36 @@ _PURPOSES: Mapping[str, Document] = {
 }
 
 
-DENOMINATOR = "denominator"
-"""Marks the ids of analyses that give what percentages are of, and of their subsets."""
+DENOMINATOR = "N"
+_VISIT = "visit"
+_PARTS = {DENOMINATOR: "denominator"}
+"""What analyses are called that give one statistic of other records; others by its name."""
 
 
 @dataclass
 class Analysis:
-    """An analysis as it is gathered from the cells of a table."""
+    """An analysis as it is gathered from the cells of a table.
+
+    `owners` gives the ids of the analyses that give other statistics of the same cells.
+    """
 
     id: str
     described: Document
     method: Method
     groupings: list[str]
-    denominator: str = ""
-    """The analysis that gives its denominators, where that is another."""
+    owners: Mapping[str, str] = field(default_factory=dict)
     results: list[Document] = field(default_factory=list)
 
     def written(self) -> Document:
         """Write it, with its results."""
-        analysis_ids = {"DENOMINATOR": self.denominator or self.id}
+        operations = {str(result["operationId"]) for result in self.results}
         referenced = [
             {
                 "referencedOperationRelationshipId": relation,
-                "analysisId": analysis_ids.get(role, self.id),
+                "analysisId": self.owners.get(part, self.id),
             }
-            for relation, role in self.method.relations()
+            for ratio, relation, part in self.method.relations()
+            if self.method.operation(ratio) in operations
         ]
         return {
             "id": self.id,
@@ -76,103 +81,85 @@ def reason(completion: Completion) -> Document:
 
 
 class AnalysisCollector:
-    """Collects the analyses of tables, with the groupings and data subsets that they refer to."""
+    """Collects the analyses of tables, with the sets, groupings and data subsets they refer to."""
 
-    def __init__(self, clauses: Clauses, methods: Methods, roles: Roles, reason: Document) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        plan: AnalysisPlan,
+        methods: Methods,
+        roles: Roles,
+        reason: Document,
+    ) -> None:
         """Begin with nothing; the methods in use and the reason are shared by all tables."""
+        self._definition = definition
+        self._plan = plan
         self._reason = reason
-        self._clauses = clauses
         self._methods = methods
         self._roles = roles
-        self._factors = groupings.Factors(clauses)
+        self._factors = groupings.Factors(definition, plan)
         self.groupings: dict[str, Document] = {}
         self.subsets: dict[str, Document] = {}
+        self.joint_sets: dict[str, tuple[str, ...]] = {}
 
     def collect(self, grid: Grid) -> list[Analysis]:
         """Return the analyses of a table, in order of their first cells."""
-        tables = {table.id: table for table in self._clauses.definition.tables}
+        tables = {table.id: table for table in self._definition.tables}
         table = tables.get(grid.id)
-        grouping = groupings.columns(grid, table, self._clauses)
+        grouping = groupings.columns(grid, table, self._definition, self._plan)
         self.groupings[str(grouping["id"])] = grouping
         analyses: dict[str, Analysis] = {}
         for row in grid.rows:
             for cell in row.cells:
                 if cell.statistics:
-                    self._add_cell(grid, table, row, cell, analyses)
+                    self._add_cell(AnalysisRef.of(grid, table, row, cell), cell, analyses)
         return list(analyses.values())
 
-    def _add_cell(
-        self, grid: Grid, table: Table | None, row: Row, cell: Cell, analyses: dict[str, Analysis]
-    ) -> None:
-        ref = AnalysisRef.of(grid, table, row, cell)
-        method = self._methods.use(cell)
-        groups = self._groups(ref)
-        grouping_ids = [str(group["groupingId"]) for group in groups]
-        id_ = f"analysis/{ref.id}/method={method.slug}"
-        subset = self._denominator(ref) if cell.get("percent") else None
-        denominator_id = f"analysis/{ref.id}/{DENOMINATOR}/method={method.slug}" if subset else ""
-        if id_ not in analyses:
-            analyses[id_] = Analysis(
-                id_, self._described(ref), method, grouping_ids, denominator_id
+    def _add_cell(self, ref: AnalysisRef, cell: Cell, analyses: dict[str, Analysis]) -> None:
+        method, records = self._methods.use(cell), self._plan.cells.get(ref.place)
+        all_groups = self._groups(ref, records)
+        whole = self._groups(ref, records, of=_of_denominator(ref, records))
+        parts = {
+            statistic.name: _part(ref, records, statistic.name) for statistic in cell.statistics
+        }
+        owners = {
+            name: "/".join(
+                filter(None, ("analysis", ref.id, _named(part), f"method={method.slug}"))
             )
-        if subset and denominator_id not in analyses:
-            description = {**self._described(ref), "dataSubsetId": subset}
-            analyses[denominator_id] = Analysis(
-                denominator_id, description, method, grouping_ids, denominator_id
-            )
+            for name, part in parts.items()
+        }
         for statistic in cell.statistics:
-            # What a percentage is of is a result of its own analysis, where a clause names that.
-            owner = denominator_id if subset and statistic.name == "N" else id_
+            id_ = owners[statistic.name]
+            groups = whole if statistic.name == DENOMINATOR and parts[DENOMINATOR] else all_groups
+            if id_ not in analyses:
+                described = self._described(ref, records, parts[statistic.name])
+                grouping_ids = [str(group["groupingId"]) for group in groups]
+                analyses[id_] = Analysis(id_, described, method, grouping_ids)
+            analyses[id_].owners = {**owners, **analyses[id_].owners}
             raw = {} if statistic.raw is None else {"rawValue": str(statistic.raw)}
-            analyses[owner].results.append(
-                {
-                    "operationId": method.operation(statistic.name),
-                    "resultGroups": groups,
-                    **raw,
-                    "formattedValue": statistic.text,
-                }
-            )
+            result: Document = {
+                "operationId": method.operation(statistic.name),
+                "resultGroups": groups,
+                **raw,
+                "formattedValue": statistic.text,
+            }
+            # All levels of a row have one denominator in a column, which is stated once.
+            if groups is all_groups or result not in analyses[id_].results:
+                analyses[id_].results.append(result)
 
-    def _denominator(self, ref: AnalysisRef) -> str | None:
-        """Return the id of the subset that percentages are of, where a clause can say which it is.
-
-        That is a part of the set, or of an arm of it: those of whom the answer is known.
-        """
-        row, column = ref.definition_row, ref.column
-        if row is None or column is None or column.where is not None or row.visits is not None:
-            return None
-        clause = self._denominator_clause(ref, row)
-        return self._kept(f"subset/{ref.id}/{DENOMINATOR}", f"{row.id}, of whom", clause)
-
-    def _denominator_clause(self, ref: AnalysisRef, row: TableRow) -> Clause | None:
-        if row.denominator == "column" or row.where is not None:
-            return None
-        if row.levels is not None and (name := row.levels.characteristic) is not None:
-            values = {level.value for level in row.levels.values}
-            determined = None if "" in values else self._clauses.known(name)
-        elif (counted := ref.reference("count")) is not None:
-            undetermined = determination.undetermined(self._clauses.definition, counted)
-            determined = self._clauses.determined(counted) if undetermined else None
-        elif row.counts_events and row.denominator is not None:
-            of_events = denominator_condition(self._clauses.definition, row)
-            return None if of_events is None else self._clauses.of(of_events)
-        else:
-            return None
-        base = denominator_condition(self._clauses.definition, row, ref.reference("count"))
-        if base is None:
-            return determined
-        return combined("AND", [self._clauses.of(base), determined])
-
-    def _groups(self, ref: AnalysisRef) -> list[Document]:
-        """Return the groups that a cell is of: its arm, column and levels."""
+    def _groups(
+        self, ref: AnalysisRef, records: CellRecords | None, of: Container[str] | None = None
+    ) -> list[Document]:
+        """Return the groups that a cell is of: its arm, column and levels, or those of factors."""
         groups: list[Document] = []
         column = ref.column
-        if column and column.arm and column.set:
-            assigned = self._clauses.definition.sets[column.set].arm
-            grouping = groupings.grouping_of_arms(assigned)
+        arms = column.arms_counted if column else ()
+        if column and column.set and len(arms) == 1:
+            variable, name = self._arm(ref, records, column.set)
+            grouping = groupings.grouping_of_arms(name)
             if grouping not in self.groupings:
-                self.groupings[grouping] = groupings.arms(self._clauses, assigned)
-            arm = groupings.arm_id(assigned, column.arm)
+                self.groupings[grouping] = groupings.arms(self._definition, name, variable)
+            arm = groupings.arm_id(name, arms[0])
             groups.append({"groupingId": grouping, "groupId": arm})
         groups.append(
             {
@@ -180,83 +167,117 @@ class AnalysisCollector:
                 "groupId": groupings.column_id(ref.table, ref.cell.column),
             }
         )
+        factors: list[str] = []
         for factor, value in ref.row.groups:
-            grouping = groupings.factor_id(ref.table, ref.rule, factor)
+            if of is not None and factor not in of:
+                continue
+            factors.append(factor)
+            grouping = groupings.factor_id(ref.table, ref.rule, ",".join(factors))
             if grouping not in self.groupings:
+                variable = self._variable(ref, records, factors)
                 self.groupings[grouping] = self._factors.written(
-                    grouping, ref.definition_row, factor
+                    grouping, ref.definition_row, factor, variable
                 )
             groups.append(self._factors.result_group(grouping, value))
         return groups
 
-    def _described(self, ref: AnalysisRef) -> Document:
+    def _arm(
+        self, ref: AnalysisRef, records: CellRecords | None, of: str
+    ) -> tuple[Variable | None, str]:
+        """Find the variable that sorts subjects by arm: the model's own, or the set's."""
+        if records is not None and records.records.arm:
+            variable = self._plan.dataset, records.records.arm
+            return variable, f"{ref.table}/{ref.rule}"
+        assigned = self._definition.sets[of].arm
+        return self._plan.arms.get(assigned), assigned
+
+    def _variable(
+        self, ref: AnalysisRef, records: CellRecords | None, factors: Sequence[str]
+    ) -> Variable | None:
+        if records is None:
+            return None
+        of_rows = _of_rows(ref)
+        down_to = ",".join(factor for factor in factors if factor not in of_rows)
+        name = of_rows.get(factors[-1]) or records.records.factors.get(down_to)
+        return (self._plan.dataset, name) if name else None
+
+    def _described(self, ref: AnalysisRef, records: CellRecords | None, part: str) -> Document:
         row, definition_row = ref.row, ref.definition_row
         label = (definition_row.label if definition_row and row.groups else "") or row.label
-        dataset, variable = self._variable(ref) if definition_row else ("", "")
         description: Document = {"name": label or ref.rule, "description": ref.title}
         description["reason"] = self._reason
         role = self._roles.get((ref.table, ref.rule), "")
         description["purpose"] = _PURPOSES.get(role, {"sponsorTermId": NO_ROLE})
-        if dataset:
-            description |= {"dataset": dataset, "variable": variable}
-        if ref.set:
-            description["analysisSetId"] = groupings.set_id(ref.set)
-        if definition_row and (subset := self._subset(ref, definition_row)):
-            description["dataSubsetId"] = subset
+        is_model = records is not None and bool(records.records.arm)
+        if sets := ref.sets_of_arms if is_model else ref.sets:
+            description["analysisSetId"] = self._set(sets)
+        if records is not None:
+            description["dataSubsetId"] = self._subset(ref, records, part)
+            description["dataset"] = self._plan.dataset
+            description["variable"] = records.records.variable
         return description
 
-    def _variable(self, ref: AnalysisRef) -> Variable:
-        """Find the variable that is analysed; else it is the subjects who are counted."""
-        variables, row = self._clauses.variables, ref.definition_row
-        assert row is not None
-        factor = ref.row.groups[-1][0] if ref.row.groups else "level"
-        if factor != "visit" and (variable := self._factors.variable(row, factor)):
-            return variable
-        if row.events or row.incidence or row.durations:
-            return self._clauses.of_row(row)["subject"]
-        measured = ref.reference("summary") or (row.ancova.measure if row.ancova else None)
-        value = self._measure(measured) if measured is not None else None
-        return value or variables.find(SUBJECTS, "subject")
-
-    def _measure(self, ref: str | Measure) -> Variable | None:
-        variable = self._clauses.measure(ref)
-        if variable is None and isinstance(ref, Measure) and ref.parameter and not ref.baseline:
-            return self._clauses.variables.published(f"observations:{ref.parameter}", "value")
-        return variable
-
-    def _subset(self, ref: AnalysisRef, row: TableRow) -> str | None:
-        """Return the id of the subset that a row is of, where a clause can say which it is."""
-        counted = ref.reference("count")
-        clause = self._selected(row, counted, ref.narrowed)
-        if clause is None:
-            return None
-        condition = counted if isinstance(counted, str) and row.where is None else None
-        id_ = f"subset/condition/{condition}" if condition else f"subset/{ref.id}"
-        return self._kept(id_, condition or f"{ref.table}, {row.label or row.id}", clause)
-
-    def _kept(self, id_: str, label: str, clause: Clause | None) -> str | None:
-        """Keep a subset, once; none where no clause says which it is."""
-        if clause is None:
-            return None
-        if id_ not in self.subsets:
-            order = len(self.subsets) + 1
-            self.subsets[id_] = {
-                "id": id_, "name": label, "level": 1, "order": order, **written(clause),
-            }  # fmt: skip
+    def _set(self, names: tuple[str, ...]) -> str:
+        """Name the set that an analysis is of: one, or all that its columns are of together."""
+        id_ = groupings.set_id("+".join(names))
+        if len(names) > 1:
+            self.joint_sets[id_] = names
         return id_
 
-    def _selected(
-        self, row: TableRow, counted: Ref | None, narrowed: AdverseEventFilter | None
-    ) -> Clause | None:
-        if (event_filter := events.filter_of(row)) is not None:
-            sources = events.sources_of(row)
-            return self._clauses.of_events(event_filter, *sources, narrowed=narrowed)
-        if row.levels is not None and row.levels.recorded and row.levels.where:
-            kind, field = row.levels.recorded, row.levels.field or ""
-            return self._clauses.recorded(kind, row.levels.where, None, field)
-        if (terms := row.record_terms) is not None:
-            return self._clauses.recorded(terms.recorded, terms.where, None, *terms.by)
-        refs = [ref for ref in (row.where, counted) if ref is not None]
-        if row.stratified is not None:
-            refs = [row.stratified.count]
-        return combined("AND", map(self._clauses.of, refs))
+    def _subset(self, ref: AnalysisRef, records: CellRecords, part: str) -> str:
+        """Return the subset of records that a statistic is of; kept when it is first needed."""
+        id_ = "/".join(filter(None, ("subset", ref.id, _named(part))))
+        if id_ not in self.subsets:
+            tests = [equal(PARAMETER, records.parameter)]
+            if records.by_visit and (visit := ref.visit) is not None:
+                tests.append(equal(VISIT, self._plan.visits[visit]))
+            is_compared = ref.column is not None and ref.column.compare is not None
+            tests += records.records.compared if is_compared else records.records.selections[part]
+            label = ", ".join(filter(None, (ref.row.label or ref.rule, _named(part))))
+            self.subsets[id_] = {
+                "id": id_,
+                "name": label,
+                "label": label,
+                "level": 1,
+                "order": len(self.subsets) + 1,
+                **written(of_records(self._plan.dataset, tuple(tests))),
+            }
+        return id_
+
+
+def _of_denominator(ref: AnalysisRef, records: CellRecords | None) -> Container[str]:
+    """Return the factors whose levels each have a denominator: others share that of their row."""
+    within = records.records.within if records is not None else ""
+    of_rows = tuple(_of_rows(ref))
+    return (*of_rows, within) if _depth(ref) > 1 else of_rows
+
+
+def _depth(ref: AnalysisRef) -> int:
+    of_rows = _of_rows(ref)
+    return sum(factor not in of_rows for factor, _ in ref.row.groups)
+
+
+def _of_rows(ref: AnalysisRef) -> Mapping[str, str]:
+    """Return the factors that make a row of its own of each level, and the variables of these.
+
+    A field of records that are sorted by it may have the same name.
+    """
+    row = ref.definition_row
+    by_visit = {_VISIT: VISIT} if row and row.visits is not None else {}
+    by_subgroup = {SUBGROUP: variables.SUBGROUP} if row and row.subgroups is not None else {}
+    return {**by_visit, **by_subgroup}
+
+
+def _part(ref: AnalysisRef, records: CellRecords | None, statistic: str) -> str:
+    """Return the selection of records that a cell's statistic is of; '' for most of them.
+
+    What a percentage is of, and who is in neither of its numbers, are analyses of their own.
+    """
+    if records is None or (ref.column and ref.column.compare):
+        return ""
+    return records.records.part(statistic, _depth(ref))
+
+
+def _named(part: str) -> str:
+    """Return what a part's analyses and subsets are called in their ids."""
+    return _PARTS.get(part, part.partition("/")[0].replace("_", "-"))

@@ -2,24 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
+from trial.definition import Definition
 from trial.definition.base import Level
-from trial.definition.design import ARM
-from trial.definition.outputs import Levels, Table, TableColumn, TableRow
-from trial.render.ars.clauses import (
-    Clause,
-    Clauses,
-    Compound,
-    Variable,
-    equal,
-    written,
-)
+from trial.definition.outputs import Table, TableColumn, TableRow
+from trial.render.ars.clauses import Clause, combined, equal, written
 from trial.render.tables_json import Document
+from trial.tables.analysis_plan import AnalysisPlan, Variable
 from trial.tables.grid import Column, Grid
-from trial.tables.listings.items import SUBJECTS
 from trial.tables.rows.subgroups import SUBGROUP
-
-ARM_SOURCES = {"planned": ARM, "received": "received-arm"}
-"""What listings show the arm as, by how a set sorts its subjects."""
 
 
 def set_id(name: str) -> str:
@@ -57,29 +47,32 @@ def level_id(grouping: str, place: int) -> str:
     return f"{grouping}/{place}"
 
 
-def arms(clauses: Clauses, assigned: str) -> Document:
-    """Write the arms as a grouping of subjects: as planned, or as received."""
-    variable = _arm(assigned, clauses)
-    groups = [
-        _group(arm_id(assigned, arm.id), arm.id, arm.label, order, equal(variable, arm.id))
-        for order, arm in enumerate(clauses.definition.arms, 1)
-    ]
-    return _grouping(grouping_of_arms(assigned), f"Arm as {assigned}", variable, groups)
-
-
-def columns(grid: Grid, table: Table | None, clauses: Clauses) -> Document:
-    """Write a table's columns as a grouping; one that compares is of all subjects it compares."""
-    definitions = {column.id: column for column in table.columns} if table else {}
+def arms(definition: Definition, name: str, variable: Variable | None) -> Document:
+    """Write the arms as a grouping of subjects: as planned, as received, or as in a model."""
     groups = [
         _group(
-            column_id(grid.id, column.id),
-            column.id,
-            _heading(column),
+            arm_id(name, arm.id),
+            arm.id,
+            arm.label,
             order,
-            _column(grid.id, definitions[column.id], clauses) if column.id in definitions else None,
+            equal(variable, arm.id) if variable else None,
         )
-        for order, column in enumerate(grid.columns, 1)
+        for order, arm in enumerate(definition.arms, 1)
     ]
+    return _grouping(grouping_of_arms(name), f"Arm ({name})", variable, groups)
+
+
+def columns(
+    grid: Grid, table: Table | None, definition: Definition, plan: AnalysisPlan
+) -> Document:
+    """Write a table's columns as a grouping; one that compares is of all subjects it compares."""
+    definitions = {column.id: column for column in table.columns} if table else {}
+    groups = []
+    for order, column in enumerate(grid.columns, 1):
+        defined = definitions.get(column.id)
+        clause = _column(defined, definitions, definition, plan) if defined else None
+        id_ = column_id(grid.id, column.id)
+        groups.append(_group(id_, column.id, _heading(column), order, clause))
     return _grouping(grouping_of_columns(grid.id), f"Columns of table {grid.id}", None, groups)
 
 
@@ -87,30 +80,34 @@ def _heading(column: Column) -> str:
     return f"{column.name} {column.size}".strip()
 
 
-def _column(table: str, column: TableColumn, clauses: Clauses) -> Clause | None:
-    if column.compare is not None:
-        return Compound("OR", tuple(column_id(table, compared) for compared in column.compare))
-    where = clauses.of(column.where) if column.where else None
+def _column(
+    column: TableColumn,
+    columns: Mapping[str, TableColumn],
+    definition: Definition,
+    plan: AnalysisPlan,
+) -> Clause | None:
+    """Return whom a column compares; of another its arm, and the analysis data, say all."""
+    if column.compare is None:
+        several = len(column.arms_counted) > 1
+        return _of_arms(column, definition, plan) if several else None
+    compared = [columns[name] for name in column.compare]
+    arms = [clause for one in compared if (clause := _of_arms(one, definition, plan))]
+    return combined("OR", *arms) if arms and len(arms) == len(compared) else None
+
+
+def _of_arms(column: TableColumn, definition: Definition, plan: AnalysisPlan) -> Clause | None:
     arms = column.arms_counted
-    if not arms or column.set is None:
-        return where
-    assigned = clauses.definition.sets[column.set].arm
-    of_arms = equal(_arm(assigned, clauses), *arms)
-    if where is None:
-        return of_arms
-    return Compound("AND", (arm_id(assigned, arms[0]) if len(arms) == 1 else of_arms, where))
-
-
-def _arm(assigned: str, clauses: Clauses) -> Variable:
-    return clauses.variables.find(SUBJECTS, ARM_SOURCES[assigned])
+    variable = plan.arms.get(definition.sets[column.set].arm) if column.set else None
+    return equal(variable, *arms) if arms and variable else None
 
 
 class Factors:
     """The groupings of the rows that rules give: by level, class before and after, term, visit."""
 
-    def __init__(self, clauses: Clauses) -> None:
-        """Keep what a definition's rows are grouped by."""
-        self._clauses = clauses
+    def __init__(self, definition: Definition, plan: AnalysisPlan) -> None:
+        """Know what a definition's rows are by."""
+        self._definition = definition
+        self._plan = plan
         self._levels: dict[str, dict[str, str]] = {}
 
     def result_group(self, grouping: str, value: str) -> Document:
@@ -119,67 +116,35 @@ class Factors:
         group = {"groupId": group_ids[value]} if value in group_ids else {}
         return {"groupingId": grouping, **group, "groupValue": value}
 
-    def written(self, grouping: str, row: TableRow | None, factor: str) -> Document:
+    def written(
+        self, grouping: str, row: TableRow | None, factor: str, variable: Variable | None
+    ) -> Document:
         """Write the grouping of a row's factor; data give the groups that no definition names."""
-        variable = self.variable(row, factor) if row else None
         levels = self._named(row, factor) if row else ()
-        pooled = self._groups_of_terms(row, factor) if row else {}
-        named: list[tuple[str, str, tuple[str, ...]]] = [
-            (level.value, level.label, (level.value,)) for level in levels
-        ]
-        named += [(label, label, tuple(terms)) for label, terms in pooled.items()]
-        ids = {value: level_id(grouping, i) for i, (value, *_) in enumerate(named, 1)}
-        self._levels[grouping] = ids
+        self._levels[grouping] = {
+            level.value: level_id(grouping, i) for i, level in enumerate(levels, 1)
+        }
         groups = [
             _group(
-                ids[value],
-                value or label,
-                label,
+                level_id(grouping, order),
+                level.value or level.label,
+                level.label,
                 order,
-                equal(variable, *values) if variable else None,
+                equal(variable, self._text(factor, level.value)) if variable else None,
             )
-            for order, (value, label, values) in enumerate(named, 1)
+            for order, level in enumerate(levels, 1)
         ]
         name = f"{row.label if row and row.label else factor}: by {factor}"
         return _grouping(grouping, name, variable, groups, driven=not levels)
 
-    def _groups_of_terms(self, row: TableRow, factor: str) -> Mapping[str, Sequence[str]]:
-        """Return the terms that a row counts as one; all others stand for themselves."""
-        terms = row.by_term
-        if terms is None or not (factor == "group" or (factor == "pt" and terms.pooled)):
-            return {}
-        scope = terms.filter.scope
-        return {label: group.of_scope(scope) for label, group in self._clauses.groups.items()}
-
-    def variable(self, row: TableRow, factor: str) -> Variable | None:
-        """Find the variable that a row's factor is; None of a visit, which no variable shows."""
-        variables = self._clauses.variables
-        if row.by_term is not None and factor in row.by_term.levels:
-            return self._clauses.of_row(row)["pt" if factor == "group" else factor]
-        if (terms := row.record_terms) is not None:
-            sources = [*terms.by, *terms.where]
-            return variables.together(terms.recorded, sources)[factor]
-        if row.levels is not None:
-            return self._of_levels(row.levels)
-        if row.subgroups is not None and factor == SUBGROUP:
-            return variables.characteristic(row.subgroups.characteristic)
-        if (category := _crossed(row, factor)) is not None:
-            return variables.characteristic(category)
-        worst = row.worst or (row.terms.worst if row.terms else None)
-        return self._clauses.of_row(row)[worst.field] if worst else None
-
-    def _of_levels(self, levels: Levels) -> Variable | None:
-        if levels.characteristic is not None:
-            return self._clauses.variables.characteristic(levels.characteristic)
-        if levels.recorded and levels.field:
-            kind, field = levels.recorded, levels.field
-            return self._clauses.variables.together(kind, [field, *levels.where])[field]
-        return None
+    def _text(self, factor: str, value: str) -> str:
+        """Return what a level is called in the data."""
+        return self._plan.visits.get(value, value) if factor == "visit" else value
 
     def _named(self, row: TableRow, factor: str) -> Sequence[Level]:
         """Return the levels that the definition names, in its order."""
-        definition = self._clauses.definition
-        if factor == "visit":
+        definition = self._definition
+        if factor == "visit" and row.visits is not None:
             return [Level(value=visit.id, label=visit.label) for visit in definition.visits]
         if row.subgroups is not None and factor == SUBGROUP:
             classes = definition.classes.get(row.subgroups.characteristic)

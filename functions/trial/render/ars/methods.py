@@ -90,9 +90,13 @@ class Method:
         """Return the id of the relation of a ratio to its numerator or denominator."""
         return f"{self.operation(statistic)}/{role.lower()}"
 
-    def relations(self) -> list[tuple[str, str]]:
-        """Return the ids of the relations of all its ratios, each with its role."""
-        return [(self.relation(name, role), role) for name in self.ratios for role in _ROLES]
+    def relations(self) -> list[tuple[str, str, str]]:
+        """Return its ratios, each with its relations to its two parts, by name."""
+        return [
+            (name, self.relation(name, role), part)
+            for name, parts in self.ratios.items()
+            for role, part in zip(_ROLES, parts, strict=True)
+        ]
 
     def written(self) -> Document:
         """Write the method with its operations in order."""

@@ -186,8 +186,7 @@ def documents(cut: Cut) -> list[Document]:
         {
             "id": "document/datasets",
             "name": "Data sets",
-            "description": "Those in capitals are files there, in Dataset-JSON 1.1. Others are what"
-            " was recorded: subjects, or a kind of record, with its fields by their names.",
+            "description": "Every data set that is named, in Dataset-JSON 1.1",
             "location": "datasets/",
         },
         {

@@ -50,7 +50,7 @@ def listings(
     """
     defined = compiled_study.study.definition
     return tuple(
-        _listing(compiled_study.rules, definition, derivations, f"/listings/{i}")
+        listing_of(compiled_study.rules, definition, derivations, f"/listings/{i}")
         for i, definition in enumerate((*defined.listings, *complete.added(defined)))
     )
 
@@ -58,12 +58,13 @@ def listings(
 def check(compiled_study: CompiledStudy, faults: FaultCollector) -> None:
     """Collect the faults of listings that name what the definition does not define."""
     for i, definition in enumerate(compiled_study.study.definition.listings):
-        faults.attempt(partial(_listing, compiled_study.rules, definition, (), f"/listings/{i}"))
+        faults.attempt(partial(listing_of, compiled_study.rules, definition, (), f"/listings/{i}"))
 
 
-def _listing(
+def listing_of(
     rules: Rules, definition: ListingDefinition, derivations: Iterable[Derivation], path: str
 ) -> Listing:
+    """Return one listing of subjects, by its definition, which stands at a path."""
     find = items.item_finder(rules, definition, path)
     includes = (
         rules.condition(definition.subjects, f"{path}/subjects") if definition.subjects else None

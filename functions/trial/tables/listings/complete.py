@@ -3,6 +3,7 @@
 from trial.definition import Definition
 from trial.definition.outputs import ListingColumnDefinition, ListingDefinition
 from trial.tables.listings.items import DISCREPANCIES
+from trial.tables.listings.naming import free_dataset
 
 ADDED = "DISCREPANCIES"
 TITLE, POPULATION = "Discrepancies", "All subjects"
@@ -42,6 +43,7 @@ def added(definition: Definition) -> tuple[ListingDefinition, ...]:
         records=DISCREPANCIES,
         columns=columns,
         footnotes=_FOOTNOTES,
+        dataset=free_dataset(ADDED[:8], definition.listings),
     )
     return (listing,)
 

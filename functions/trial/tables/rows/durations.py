@@ -39,7 +39,7 @@ class DurationsRow(SummaryRow):
             events = filter(selection.matches, derivation.adverse_events) if columns else ()
             for event in events:
                 for column in columns:
-                    self._put_event(share, column, self._days(derivation, event))
+                    self._put_event(share, column, self.days(derivation, event))
             lack = selection.undetermined_counts(derivation.adverse_events) if columns else {}
             for column in columns:
                 for name, n in lack.items():
@@ -55,7 +55,7 @@ class DurationsRow(SummaryRow):
         if self._tallied(column):
             put_cell(share, f"{self._tally(column)}#{days // TALLY_POINTS}", str(days), 1)
 
-    def _days(self, derivation: Derivation, event: AdverseEvent) -> int | str:
+    def days(self, derivation: Derivation, event: AdverseEvent) -> int | str:
         """Return an event's days; or the cell that counts it: ongoing (`o`), or undated (`u`)."""
         if self.of == "onset-day":
             return "u" if event.study_day is None else event.study_day

@@ -1,0 +1,224 @@
+"""Where-clauses carried out: whom and what they select, from the delivered data sets alone.
+
+A data subset is conditions on records of one data set, all of which hold of one record; so are
+the levels and terms that a result is of. Sets and arms are conditions on subjects.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from trial.render import datasets
+from trial.tables.grid import Cut, Listing, Report
+
+Json = dict[str, Any]
+Row = Mapping[str, Any]
+COMPARATORS: Mapping[str, Callable[[str, Sequence[str]], bool]] = {
+    "EQ": lambda value, wanted: value == wanted[0],
+    "NE": lambda value, wanted: value != wanted[0],
+    "IN": lambda value, wanted: value in wanted,
+}
+COUNTS = {
+    "n", "N", "events", "not_due", "missing", "observed", "imputed", "baseline", "censored",
+    "undated", "both", "first", "second", "neither",
+}  # fmt: skip
+"""The operations that count: subjects or, `events`, the records of different events."""
+
+
+def data(listing: Listing, cut: Cut) -> tuple[Json, list[list[Any]]]:
+    """Read a data set the way NDJSON is read: a JSON value a line."""
+    content = b"".join(datasets.uncounted_dataset(listing, cut, {}))
+    described, *rows = (json.loads(line) for line in content.removesuffix(b"\n").split(b"\n"))
+    return described, rows
+
+
+def delivered(report: Report) -> Sequence[Listing]:
+    """Give all that is delivered as data sets."""
+    return (*report.listings, *report.analysis_data)
+
+
+def by_id(items: Iterable[Json]) -> dict[str, Json]:
+    found = list(items)
+    made = {each["id"]: each for each in found}
+    assert len(made) == len(found)
+    return made
+
+
+def text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def holds(row: Row, condition: Json) -> bool:
+    compare = COMPARATORS[condition["comparator"]]
+    return compare(text(row[condition["variable"]]), condition["value"])
+
+
+def simple(clause: Json) -> Iterator[Json]:
+    """Give the conditions of a clause that are joined by AND alone."""
+    if "condition" in clause:
+        yield clause["condition"]
+    else:
+        expression = clause["compoundExpression"]
+        assert expression["logicalOperator"] == "AND"
+        for part in expression["whereClauses"]:
+            yield from simple(part)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A count as it is stated, and what carrying out its clauses gives in its place."""
+
+    at: str
+    stated: int
+    found: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A report, its reporting event, and its data sets as files."""
+
+    report: Report
+    event: Json
+
+    @cached_property
+    def rows(self) -> Mapping[str, Sequence[Row]]:
+        """Read every data set that is delivered, by its name."""
+        read = [data(listing, self.report.cut) for listing in delivered(self.report)]
+        return {
+            described["name"]: [
+                dict(zip([each["name"] for each in described["columns"]], row, strict=True))
+                for row in rows
+            ]
+            for described, rows in read
+        }
+
+    @cached_property
+    def parameters(self) -> Mapping[tuple[str, str], Sequence[Row]]:
+        """Sort the records of data sets of parameters, for every subset names one."""
+        found: dict[tuple[str, str], list[Row]] = {}
+        for name, rows in self.rows.items():
+            for row in rows:
+                if "PARAMCD" in row:
+                    found.setdefault((name, row["PARAMCD"]), []).append(row)
+        return found
+
+    @cached_property
+    def groups(self) -> Mapping[str, Json]:
+        return by_id(
+            each for one in self.event["analysisGroupings"] for each in one.get("groups", ())
+        )
+
+    def subjects(self, clause: Json) -> set[str]:
+        """Name the subjects that a clause on subjects selects."""
+        if "subClauseId" in clause:
+            return self.subjects(self.groups[clause["subClauseId"]])
+        if "condition" in clause:
+            condition = clause["condition"]
+            rows = self.rows[condition["dataset"]]
+            return {row["USUBJID"] for row in rows if holds(row, condition)}
+        parts = [self.subjects(each) for each in clause["compoundExpression"]["whereClauses"]]
+        joined = (
+            set.union
+            if clause["compoundExpression"]["logicalOperator"] == "OR"
+            else (set.intersection)
+        )
+        return joined(*parts)
+
+    def records(self, subset: Json, groups: Sequence[Json]) -> list[Row]:
+        """Give the records that a data subset and the groups of a result select."""
+        conditions = [*simple(subset), *(each for one in groups for each in simple(one))]
+        (dataset,) = {each["dataset"] for each in conditions}
+        (code,) = [each["value"][0] for each in conditions if each["variable"] == "PARAMCD"]
+        rows = self.parameters.get((dataset, code), ())
+        return [row for row in rows if all(holds(row, each) for each in conditions)]
+
+    def selected(self, analysis: Json, result: Json) -> list[Row]:
+        """Give the records that a result is of, by all that its analysis and groups say."""
+        whose = self.subjects(self._by_id["analysisSets"][analysis["analysisSetId"]])
+        subset = self._by_id["dataSubsets"][analysis["dataSubsetId"]]
+        of_records = []
+        for group in self._groups_of(result):
+            conditions = list(_conditions(group))
+            if {each["dataset"] for each in conditions} == {analysis["dataset"]}:
+                of_records.append(group)
+            elif conditions or "compoundExpression" in group:
+                whose = whose & self.subjects(group)
+        return [row for row in self.records(subset, of_records) if row["USUBJID"] in whose]
+
+    def _groups_of(self, result: Json) -> Iterator[Json]:
+        groupings = self._by_id["analysisGroupings"]
+        for each in result["resultGroups"]:
+            if "groupId" in each:
+                yield self.groups[each["groupId"]]
+            else:
+                grouping = groupings[each["groupingId"]]
+                yield {
+                    "condition": {
+                        "dataset": grouping["groupingDataset"],
+                        "variable": grouping["groupingVariable"],
+                        "comparator": "EQ",
+                        "value": [each["groupValue"]],
+                    }
+                }
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Mapping[str, Json]]:
+        names = ("analysisSets", "dataSubsets", "analysisGroupings")
+        return {name: by_id(self.event[name]) for name in names}
+
+    def counts(self) -> Iterator[Counted]:
+        """Carry out every count of the event."""
+        for analysis in self.event["analyses"]:
+            for result in analysis["results"]:
+                operation = result["operationId"].rsplit("/", 1)[1]
+                if operation in COUNTS and "rawValue" in result:
+                    rows = self.selected(analysis, result)
+                    of_events = operation == "events"
+                    found = {(row["USUBJID"], of_events and row["AESPID"]) for row in rows}
+                    groups = [
+                        each.get("groupValue", each.get("groupId"))
+                        for each in result["resultGroups"]
+                    ]
+                    at = f"{analysis['id']} {operation} {groups}"
+                    yield Counted(at, int(result["rawValue"]), len(found))
+
+    def differences(self) -> list[Counted]:
+        return [each for each in self.counts() if each.stated != each.found]
+
+    def incomplete(self) -> list[str]:
+        """Name the analyses that lack a set, a subset, a variable or a method."""
+        needed = {"analysisSetId", "dataSubsetId", "dataset", "variable", "methodId"}
+        return [each["id"] for each in self.event["analyses"] if needed - each.keys()]
+
+    def undelivered(self) -> set[tuple[str, str]]:
+        """Name the variables that conditions and analyses ask for and no data set has."""
+        known = {
+            (described["name"], column["name"])
+            for described, _ in (data(each, self.report.cut) for each in delivered(self.report))
+            for column in described["columns"]
+        }
+        asked = {(one["dataset"], one["variable"]) for one in named(self.event, "variable")}
+        asked |= {
+            (one["groupingDataset"], one["groupingVariable"])
+            for one in named(self.event, "groupingVariable")
+        }
+        return asked - known
+
+
+def named(value: Any, name: str) -> Iterator[Json]:
+    """Give every object that has a member of a name."""
+    if isinstance(value, Mapping):
+        if name in value:
+            yield dict(value)
+        for inner in value.values():
+            yield from named(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from named(inner, name)
+
+
+def _conditions(group: Json) -> Iterator[Json]:
+    if "condition" in group:
+        yield group["condition"]
