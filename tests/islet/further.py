@@ -1,10 +1,14 @@
 """The cells of ISLET-9's tables of history, exposure, fasting visits, shifts and side by side."""
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from islet import fasting, methods
-from islet.records import Data, Subject
+from islet.methods import Cell
+from islet.records import AFTER_LAST_DOSE, Data, Subject
 from islet.tables import (
+    PER,
+    YEAR,
     Columns,
     Row,
     Table,
@@ -18,6 +22,7 @@ from islet.tables import (
     values_of,
 )
 from islet.values import (
+    MEASURES,
     MISSING,
     NOT_DUE,
     Answer,
@@ -25,6 +30,8 @@ from islet.values import (
     alt_base,
     alt_worst,
     emergent,
+    end,
+    number,
     onset,
     pt,
     soc,
@@ -507,10 +514,144 @@ def side_by_side(columns: Columns) -> Table:
     }
 
 
+# Rates, records and lengths
+
+
+def risk(subject: Subject) -> tuple[int, int]:
+    """Give the first and the last day at risk."""
+    assert subject.dosed is not None
+    assert subject.last_dose is not None
+    return subject.dosed, min(subject.contact, subject.last_dose + AFTER_LAST_DOSE)
+
+
+def rate(people: Sequence[Subject], term: str | None) -> Cell:
+    """First events of a term by the years until it; of none, all events by all years at risk."""
+    events = days = undated = 0
+    for s in people:
+        start, stop = risk(s)
+        onsets = [
+            onset(s, e)
+            for e in s.of("adverse-event.reported")
+            if emergent(s, e) and term in {None, pt(s, e)}
+        ]
+        dated = [day for day in onsets if day is not None and day <= stop]
+        undated += bool(onsets) and None in onsets and (term is None or not dated)
+        if term is not None and dated:
+            stop, dated = min(dated), dated[:1]
+        events, days = events + len(dated), days + stop - start + 1
+    cell = methods.poisson(events, days / float(YEAR), PER)
+    cell = {("events" if term is None and name == "n" else name): v for name, v in cell.items()}
+    return cell | ({"undated": undated} if undated else {})
+
+
+def ratio(row: Row, name: str) -> Cell:
+    reference, other = ((row[arm][name], row[arm]["years"]) for arm in ("sham", "tablet"))
+    return methods.rate_ratio(reference, other)
+
+
+def fisher(row: Row) -> Cell:
+    return methods.fisher(*[(row[arm]["n"], row[arm]["N"]) for arm in ("sham", "tablet")])
+
+
+def record_terms(
+    columns: Columns, row: str, kind: str, paths: Callable[[Subject, Data], Sequence[Pair]]
+) -> Table:
+    """Subjects with records, and records, by two of their levels."""
+    names = {
+        path[:length]
+        for people in columns.values()
+        for s in people
+        for record in s.of(kind)
+        for path in paths(s, record)
+        for length in (1, 2)
+    }
+    table: Table = {}
+    for name in names:
+        cells: Row = {}
+        for column, people in columns.items():
+            records = [
+                sum(
+                    any(path[: len(name)] == name for path in paths(s, record))
+                    for record in s.of(kind)
+                )
+                for s in people
+            ]
+            cells[column] = share(sum(map(bool, records)), len(people)) | {"events": sum(records)}
+        table[f"{row}/{'/'.join(name)}"] = cells | {"ratio": fisher(cells)}
+    return table
+
+
+def lengths(people: Sequence[Subject]) -> Cell:
+    """Days of the related events that ended, both days counted."""
+    days = [
+        last - first + 1
+        for s in people
+        for e in s.of("adverse-event.reported")
+        if e.get("causality") != "NOT RELATED"
+        and (last := end(s, e)) is not None
+        and (first := onset(s, e)) is not None
+    ]
+    cell = methods.described([Fraction(number) for number in days])
+    return {("events" if name == "n" else name): value for name, value in cell.items()}
+
+
+def rates(columns: Columns) -> Table:
+    """Table 14.3.5."""
+    terms = {
+        pt(s, e)
+        for people in columns.values()
+        for s in people
+        for e in s.of("adverse-event.reported")
+        if emergent(s, e)
+    }
+    table: Table = {}
+    for term in terms:
+        cells = {column: rate(people, term) for column, people in columns.items()}
+        table[f"first/{term}"] = cells | {"ratio": ratio(cells, "n")}
+    cells = {column: rate(people, None) for column, people in columns.items()}
+    table["all"] = cells | {"ratio": ratio(cells, "events")}
+    years = {c: [Fraction(fasting.duration(s)) for s in p] for c, p in columns.items()}
+    table["years"] = {c: {"n": len(v), "sum": sum(v) / YEAR} for c, v in years.items()}
+    table["years"]["ratio"] = methods.anova(list(years.values()))
+    table["length"] = {column: lengths(people) for column, people in columns.items()}
+
+    def less(subject: Subject) -> Answer:
+        value = fasting.change(subject)
+        return value if isinstance(value, str) else value < 0
+
+    def of_those(test: Callable[[Subject], bool]) -> Row:
+        row = answers({c: [s for s in people if test(s)] for c, people in columns.items()}, less)
+        return row | {"ratio": fisher(row)}
+
+    table["less-fat"] = of_those(lambda s: number(MEASURES["observed"](s)))
+    table["women-fat"] = of_those(woman)
+    return {
+        **table,
+        **record_terms(
+            columns,
+            "drugs",
+            "conmed.recorded",
+            lambda s, drug: [
+                (level or "Not coded", fasting.name(s, drug)) for level in fasting.classes(s, drug)
+            ],
+        ),
+        **record_terms(
+            columns,
+            "lasting",
+            "medical-history.reported",
+            lambda s, entry: (
+                [tuple(fasting.history_level(s, entry, k) for k in ("soc", "pt"))]
+                if entry.get("ongoing")
+                else []
+            ),
+        ),
+    }
+
+
 def tables(subjects: Sequence[Subject]) -> dict[str, Table]:
     """Count them all."""
     itt = [subject for subject in subjects if subject.arm]
-    arm = {name: [s for s in itt if s.arm == name] for name in ("sham", "tablet", "device")}
+    planned = {name: [s for s in itt if s.arm == name] for name in ("sham", "tablet", "device")}
     active = [s for s in itt if s.arm != "sham"]
     safe = [
         s
@@ -521,7 +662,7 @@ def tables(subjects: Sequence[Subject]) -> dict[str, Table]:
     treated = [s for s in safe if s.received in {"tablet", "device"}]
     dosed = [s for s in subjects if s.dosed]
     return {
-        "14.1.3": history({"sham": arm["sham"], "treated": active, "total": itt}),
+        "14.1.3": history({"sham": planned["sham"], "treated": active, "total": itt}),
         "14.1.4": exposure(
             {
                 "sham": [s for s in dosed if s.received == "sham"],
@@ -529,8 +670,11 @@ def tables(subjects: Sequence[Subject]) -> dict[str, Table]:
                 "total": dosed,
             }
         ),
-        "14.2.8": fasting_visits({**arm, "treated": active}),
-        "14.2.9": shifts({"tablet": arm["tablet"], "device": arm["device"], "total": itt}),
+        "14.2.8": fasting_visits({**planned, "treated": active}),
+        "14.2.9": shifts({"tablet": planned["tablet"], "device": planned["device"], "total": itt}),
+        "14.3.5": rates(
+            {arm: [s for s in dosed if s.received == arm] for arm in ("sham", "tablet")}
+        ),
         "14.3.4": side_by_side(
             {
                 "tablet": tablet,

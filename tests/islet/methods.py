@@ -405,3 +405,19 @@ def widely_described(
             )
             interval("geometric_mean_ci", sum(logs) / n, sd, math.exp)
     return cell
+
+
+def rate_ratio(reference: tuple[int, float], other: tuple[int, float]) -> Cell:
+    """Compare two rates exactly: given all events, those of the other group are binomial."""
+    (n0, years0), (n1, years1) = reference, other
+    n, scale = n0 + n1, years0 / years1
+    if not n:
+        return {"rate_ratio": None, "ci_low": None, "ci_high": None, "p": None}
+    low = stats.beta.ppf(0.025, n1, n0 + 1) if n1 else 0.0
+    high = stats.beta.isf(0.025, n1 + 1, n0) if n0 else None
+    return {
+        "rate_ratio": n1 / n0 * scale if n0 else None,
+        "ci_low": low / (1 - low) * scale,
+        "ci_high": None if high is None else high / (1 - high) * scale,
+        "p": stats.binomtest(n1, n, years1 / (years0 + years1)).pvalue,
+    }

@@ -29,7 +29,12 @@ DATA = {  # decimals of the data as printed
     "change": 2,
     "carried": 2,
 }
-FIXED = {"cv": 1, "geometric_sd": 2, "geometric_cv": 1}  # not in the unit of the data
+FIXED = {
+    "rate_ratio": 2,
+    "cv": 1,
+    "geometric_sd": 2,
+    "geometric_cv": 1,
+}  # not in the unit of the data
 MORE = {
     "mean": 1,
     "median": 1,
@@ -98,6 +103,13 @@ def text_of(table: str, row: str, statistic: str, value: object, *, measured: bo
     more = DATA.get(row.partition("/")[0], 0) + MORE.get(statistic, 0)
     places = FIXED.get(statistic, more)
     return rounded(value, places if measured else 1)
+
+
+def ratio(statistic: str, value: object) -> str:
+    """Print a ratio of rates or a limit of it, with two decimals."""
+    if value is None:
+        return "no limit" if statistic == "ci_high" else "not estimable"
+    return rounded(value, 2)
 
 
 def p_value(value: object) -> str:

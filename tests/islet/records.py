@@ -310,6 +310,19 @@ def as_of(subject: Subject, cutoff: int) -> Subject:
     return Subject(subject.id, {kind: item for kind, item in records.items() if item}, cutoff)
 
 
+def started(subject: Subject, text: str, end: str | None) -> int:
+    """Give the day a start counts as.
+
+    The first that it can mean, or the first dose's if it can mean that; its own end bounds both.
+    """
+    low, high = span(text)
+    if end:
+        high = min(high, span(end)[1])
+    if subject.dosed is not None and low <= subject.dosed <= high:
+        return subject.dosed
+    return min(low, high)
+
+
 def day_of(subject: Subject, kind: str, data: Data) -> int | None:
     """Give the day a record counts as, imputed where its date is partial."""
     text = next((data[name] for name in DATED if data.get(name)), None)
@@ -317,9 +330,6 @@ def day_of(subject: Subject, kind: str, data: Data) -> int | None:
         return None
     if kind == "death.reported":
         return subject.died
-    low, high = span(text)
     if kind in STARTED:
-        if subject.dosed is not None and low <= subject.dosed <= high:
-            low = subject.dosed
-        return min(low, span(data["end"])[1]) if data.get("end") else low
-    return low
+        return started(subject, text, data.get("end"))
+    return span(text)[0]

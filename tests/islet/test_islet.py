@@ -145,7 +145,10 @@ class TestTables:
         found, expected = states(0)
         measured = {key[:2] for key in found if key[3] in MEASURED}
         for key, each in found.items():
-            table, row, _, name = key
+            table, row, column, name = key
+            if column == "ratio" and name != "p":
+                assert each.text == printing.ratio(name, expected[key])
+                continue
             said = printing.text_of(
                 table, row, name, expected[key], measured=(table, row) in measured
             )

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from islet.records import AFTER_LAST_DOSE, PLANNED, WINDOWED, Data, Result, Subject, span
+from islet.records import AFTER_LAST_DOSE, PLANNED, WINDOWED, Data, Result, Subject, span, started
 
 NOT_DUE, MISSING = "not due", "missing"
 Value = Fraction | float | str  # a number, or one of the two above
@@ -312,16 +312,10 @@ def soc(subject: Subject, event: Data) -> str:
 
 
 def onset(subject: Subject, event: Data) -> int | None:
-    """Give the day an onset counts as.
-
-    Its first, or the first dose's if it can mean that; never after its own end.
-    """
+    """Give the day an onset counts as."""
     if not event.get("onset"):
         return None
-    low, high = span(event["onset"])
-    if subject.dosed is not None and low <= subject.dosed <= high:
-        low = subject.dosed
-    return min(low, span(event["end"])[1]) if event.get("end") else low
+    return started(subject, event["onset"], event.get("end"))
 
 
 def end(subject: Subject, event: Data) -> int | None:
