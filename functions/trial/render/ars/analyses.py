@@ -172,7 +172,8 @@ class AnalysisCollector:
             if of is not None and factor not in of:
                 continue
             factors.append(factor)
-            grouping = groupings.factor_id(ref.table, ref.rule, ",".join(factors))
+            key = _key(ref, records, factors)
+            grouping = groupings.factor_id(ref.table, ref.rule, key)
             if grouping not in self.groupings:
                 variable = self._variable(ref, records, factors)
                 self.groupings[grouping] = self._factors.written(
@@ -255,6 +256,14 @@ def _of_denominator(ref: AnalysisRef, records: CellRecords | None) -> Container[
 def _depth(ref: AnalysisRef) -> int:
     of_rows = _of_rows(ref)
     return sum(factor not in of_rows for factor, _ in ref.row.groups)
+
+
+def _key(ref: AnalysisRef, records: CellRecords | None, factors: Sequence[str]) -> str:
+    """Return what tells a factor's grouping from others of a row: those above, if they matter."""
+    of_rows, factor = _of_rows(ref), factors[-1]
+    path = ",".join(above for above in factors if above not in of_rows) or factor
+    known = records.records.factors if records is not None else {}
+    return factor if factor in known and known[factor] == known.get(path) else path
 
 
 def _of_rows(ref: AnalysisRef) -> Mapping[str, str]:
