@@ -172,7 +172,7 @@ class TestUndecided:
     def test_codings_of_one_version(self):
         event, result = adverse_event(10), coding("Headache", record="C1")
         outcome = coding("Migraine", record="C2")
-        assert undecided(tiny(), event, result, outcome) == [("coding", ("C1", "C2"))]
+        assert undecided(tiny(), event, result, outcome) == [("adverse-event.coded", ("C1", "C2"))]
         assert undecided(tiny(), event, result, coding("Migraine", record="C2", version="19")) == []
 
 
