@@ -107,7 +107,7 @@ def test_cuts_that_nobody_touched_are_verified(bench: Bench, held: Held) -> None
     status, output = bench.verified(held.own.later, key=True, against=held.own.earlier)
     assert status == 0, output
     for name in (
-        "14 files against those regenerated from the journals",
+        "16 files against those regenerated from the journals",
         "1 personal texts against the digests in the chains",
         "signature of audit.ndjson, heads.json, manifest.json by the key",
         "cut number 2 names the earlier one as its predecessor",
@@ -156,7 +156,9 @@ FROM_JOURNALS: dict[str, tuple[Forgery, str]] = {
         f"{DATASET}: differs from what the journals give: line 2",
     ),
     "a row of a data set": (
-        replaced(DATASET, b'["D-1","Cough","2024-03-20","2024-03-20",null,16]\n', b""),
+        replaced(
+            DATASET, f'["{STUDY}","D-1","Cough","2024-03-20","2024-03-20",null,16]\n'.encode(), b""
+        ),
         f"{DATASET}: differs from what the journals give: line 2",
     ),
     "a text of a data set": (
@@ -353,7 +355,7 @@ def test_an_earlier_cut_that_is_another_or_forged_or_later_is_told(
     assert f"AGAINST: heads.json: {UNSIGNED}" in output
     status, output = bench.verified(held.own.earlier, key=True, against=held.own.later)
     assert status == 1
-    assert "AGAINST: is cut number 2, this is number 1" in output
+    assert "AGAINST: is cut number 2, but DIR is the earlier number 1" in output
 
 
 def test_without_its_signature_a_cut_is_not_proven(bench: Bench, held: Held) -> None:
