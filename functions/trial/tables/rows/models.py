@@ -221,7 +221,8 @@ class AncovaRow:
             widest = max(compared, key=lambda head: len(head.comparison.columns))  # type: ignore[union-attr]
             slope = self._model(scored=True).fit(moments).slope(_ARM)
             trend = Cell(widest.id, (p_value(slope.p),) if slope else (), TREND)
-            label = f"Trend over {', '.join(f'{score:f}' for score in self.scores.values())}"
+            doses = ", ".join(f"{score:f}" for score in sorted(self.scores.values()))
+            label = f"Trend over {doses}"
             rows.append(Row(f"{self.id}/trend", label, self.level + 1, (trend,)))
         return rows
 
