@@ -283,7 +283,8 @@ def study_of(
          "source": {"table": "t", "row": row["id"]}, "x_label": "X", "y_label": "Y"}
         for row in named
         for kind in _FIGURES
-        if kind in row and "sd" not in row.get("statistics", ()) and not row.keys() & {"subgroups", "per"}
+        if kind in row and "sd" not in row.get("statistics", ())
+        if not row.keys() & {"subgroups", "per"}
         if kind == "terms" or any("events" not in each for each in columns if "set" in each)
     ]  # fmt: skip
     wanted: dict[str, Any] = {
