@@ -54,14 +54,15 @@ def derived_fields(kind: str) -> Mapping[str, object]:
     coding = CODINGS.get(kind)
     if coding is not None and kind != ADVERSE_EVENT:
         hints = get_type_hints(KINDS[coding], include_extras=True)
-        names = KINDS[coding].model_fields.keys() - Data.model_fields.keys()
-        derived |= {
-            name: hints[name]
-            for name in KINDS[coding].model_fields
-            if name in names and name != reference(coding)
-        }
+        derived |= {name: hints[name] for name in coded_fields(coding)}
         derived |= KINDS[coding].derived
     return derived
+
+
+def coded_fields(coding: str) -> tuple[str, ...]:
+    """Return the fields of a coding that say how something is coded, in their order."""
+    others = {*Data.model_fields, reference(coding)}
+    return tuple(name for name in KINDS[coding].model_fields if name not in others)
 
 
 def reference(coding: str) -> str:

@@ -161,8 +161,8 @@ class VisitRecorded(Data):
     measurements: list[Measurement] = []
 
 
-class VisitMissed(Data):
-    noun: ClassVar[str] = "a missed visit"
+class Missed(Data):
+    """What should have happened at a visit, and why it did not."""
 
     visit: Identifier
     date: FullDate | None = None
@@ -172,6 +172,10 @@ class VisitMissed(Data):
     def is_contact(cls, data: Mapping[str, Any]) -> bool:  # noqa: ARG003 (none ever is)
         """Return that nobody was met."""
         return False
+
+
+class VisitMissed(Missed):
+    noun: ClassVar[str] = "a missed visit"
 
 
 class LabResultReported(Circumstances, Data):
@@ -267,17 +271,8 @@ class DoseAdministered(Data):
     adjustment: Unblinding[Text | None] = None
 
 
-class DoseMissed(Data):
+class DoseMissed(Missed):
     noun: ClassVar[str] = "a missed dose"
-
-    visit: Identifier
-    date: FullDate | None = None
-    reason: Personal[Text]
-
-    @classmethod
-    def is_contact(cls, data: Mapping[str, Any]) -> bool:  # noqa: ARG003 (none ever is)
-        """Return that nobody was met."""
-        return False
 
 
 class RegimenStarted(Data):
@@ -307,11 +302,9 @@ class AdverseEventReported(Data):
     page: Personal[Text | None] = None
 
 
-class AdverseEventCoded(Data):
-    noun: ClassVar[str] = "the coding of an adverse event"
-    about: ClassVar[tuple[str, str] | None] = ("adverse-event.reported", "adverse_event")
+class TermCoded(Data):
+    """The levels of a dictionary of terms, as MedDRA has them, that something is coded to."""
 
-    adverse_event: Identifier
     dictionary: Text
     version: Text
     soc: Text
@@ -319,6 +312,13 @@ class AdverseEventCoded(Data):
     hlt: Text | None = None
     pt: Text
     llt: Text | None = None
+
+
+class AdverseEventCoded(TermCoded):
+    noun: ClassVar[str] = "the coding of an adverse event"
+    about: ClassVar[tuple[str, str] | None] = ("adverse-event.reported", "adverse_event")
+
+    adverse_event: Identifier
 
 
 class ResistanceReported(Data):
@@ -439,18 +439,11 @@ class MedicalHistoryReported(Data):
     occurred: bool | None = None
 
 
-class MedicalHistoryCoded(Data):
+class MedicalHistoryCoded(TermCoded):
     noun: ClassVar[str] = "the coding of an entry of medical history"
     about: ClassVar[tuple[str, str] | None] = ("medical-history.reported", "medical_history")
 
     medical_history: Identifier
-    dictionary: Text
-    version: Text
-    soc: Text
-    hlgt: Text | None = None
-    hlt: Text | None = None
-    pt: Text
-    llt: Text | None = None
 
 
 class ProcedureRecorded(Data):

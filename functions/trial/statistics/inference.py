@@ -3,7 +3,7 @@
 The statistic itself is an exact fraction; only the tails of its distribution are irrational.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
@@ -26,6 +26,8 @@ type Interval = tuple[Decimal, Decimal]
 LEVEL = Fraction(95, 100)
 WORKING = Context(prec=50)
 LIMIT = Context(prec=20)
+BISECTED = Decimal("1e-24")
+"""How closely a limit that is found by bisection is bracketed, in its own unit."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,33 @@ def interval_around(middle: Decimal, margin: Decimal) -> Interval:
 def normal_quantile_two_sided(level: Fraction) -> Decimal:
     """Return the normal value beyond which lies half of what the level leaves."""
     return normal_quantile((1 + level) / 2)
+
+
+def score_interval(
+    upper_limit: Callable[[int, int, int, int, Decimal], Decimal],
+    first: tuple[int, int],
+    second: tuple[int, int],
+    level: Fraction,
+) -> Interval:
+    """Return the interval of a difference between groups from what finds an upper limit.
+
+    Each group is its count and what that is of; the last argument is the quantile of the level. The
+    lower limit is that of the opposite difference, the other way round.
+    """
+    with localcontext(WORKING):
+        z = normal_quantile_two_sided(level)
+        low, high = -upper_limit(*second, *first, z), upper_limit(*first, *second, z)
+        return LIMIT.plus(low), LIMIT.plus(high)
+
+
+def greatest_within(
+    within: Callable[[Decimal], bool], low: Decimal, high: Decimal, width: Decimal = BISECTED
+) -> Decimal:
+    """Find where values above `low`, which is within, end to be so; `high` lies beyond."""
+    while high - low > width:
+        middle = (low + high) / 2
+        low, high = (middle, high) if within(middle) else (low, middle)
+    return high
 
 
 def exact_sum(terms: Iterable[Fraction]) -> Fraction:

@@ -8,13 +8,12 @@ from trial.statistics.inference import (
     LIMIT,
     WORKING,
     Interval,
+    greatest_within,
     normal_quantile_two_sided,
 )
 
 MCNEMAR_EXACT = "exact McNemar"
 PAIRED_TANGO = "Tango score"
-
-_WIDTH = Decimal("1e-24")
 
 
 def mcnemar_exact(b: int, c: int) -> Fraction:
@@ -44,17 +43,14 @@ def paired_tango(a: int, b: int, c: int, d: int, level: Fraction = LEVEL) -> Int
 
 def _tango_limit(b: int, c: int, n: int, z: Decimal) -> Decimal:
     """Find the upper limit by bisection: the largest difference whose score lies within z."""
-    low, high = Decimal(b - c) / n, Decimal(1)
-    while high - low > _WIDTH:
-        delta = (low + high) / 2
+
+    def within(delta: Decimal) -> bool:
         slope = (2 * n - b + c) * delta - b - c
         second_only = ((slope**2 + 8 * n * c * delta * (1 - delta)).sqrt() - slope) / (4 * n)
         variance = n * (2 * second_only + delta * (1 - delta))
-        if (n * delta - b + c) ** 2 <= z * z * variance:
-            low = delta
-        else:
-            high = delta
-    return high
+        return (n * delta - b + c) ** 2 <= z * z * variance
+
+    return greatest_within(within, Decimal(b - c) / n, Decimal(1))
 
 
 def _pairs(a: int, b: int, c: int, d: int) -> int:

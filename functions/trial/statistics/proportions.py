@@ -6,12 +6,15 @@ from fractions import Fraction
 
 from trial.statistics.distributions import beta_quantile
 from trial.statistics.inference import (
+    BISECTED,
     LEVEL,
     LIMIT,
     WORKING,
     Interval,
+    greatest_within,
     interval_around,
     normal_quantile_two_sided,
+    score_interval,
 )
 
 CLOPPER_PEARSON = "Clopper-Pearson"
@@ -21,8 +24,6 @@ JEFFREYS = "Jeffreys"
 AGRESTI_COULL = "Agresti-Coull"
 NEWCOMBE = "Newcombe hybrid score"
 MIETTINEN_NURMINEN = "Miettinen-Nurminen score"
-
-_WIDTH = Decimal("1e-24")
 
 
 def proportion(x: int, n: int) -> Fraction | None:
@@ -159,28 +160,21 @@ def miettinen_nurminen(
     """
     if difference(x1, n1, x2, n2) is None:
         return None
-    with localcontext(WORKING):
-        z = normal_quantile_two_sided(level)
-        high = _score_limit(x1, n1, x2, n2, z)
-        low = -_score_limit(x2, n2, x1, n1, z)
-        return LIMIT.plus(low), LIMIT.plus(high)
+    return score_interval(_score_limit, (x1, n1), (x2, n2), level)
 
 
 def _score_limit(x1: int, n1: int, x2: int, n2: int, z: Decimal) -> Decimal:
     """Find the upper limit by bisection: the largest difference whose score lies within z."""
     observed = Decimal(x1) / n1 - Decimal(x2) / n2
     n = n1 + n2
-    low, high = observed, Decimal(1)
-    while high - low > _WIDTH:
-        delta = (low + high) / 2
+
+    def within(delta: Decimal) -> bool:
         second = _restricted(x1, n1, x2, n2, delta)
         first = second + delta
         variance = first * (1 - first) / n1 + second * (1 - second) / n2
-        if (delta - observed) ** 2 * (n - 1) <= z * z * variance * n:
-            low = delta
-        else:
-            high = delta
-    return high
+        return (delta - observed) ** 2 * (n - 1) <= z * z * variance * n
+
+    return greatest_within(within, observed, Decimal(1))
 
 
 def _restricted(x1: int, n1: int, x2: int, n2: int, delta: Decimal) -> Decimal:
@@ -195,12 +189,12 @@ def _restricted(x1: int, n1: int, x2: int, n2: int, delta: Decimal) -> Decimal:
     constant = x2 * delta * (1 - delta)
     low, high = max(Decimal(0), -delta), min(Decimal(1), 1 - delta)
     p = min(max((x - n1 * delta) / n, low), high)
-    while high - low > _WIDTH:
+    while high - low > BISECTED:
         value = ((n * p + square) * p + linear) * p + constant
         low, high = (p, high) if value > 0 else (low, p)
         slope = (3 * n * p + 2 * square) * p + linear
         after = p - value / slope if slope else low
-        if low < after < high and abs(after - p) <= _WIDTH:
+        if low < after < high and abs(after - p) <= BISECTED:
             return after
         p = after if low < after < high else (low + high) / 2
     return high

@@ -6,11 +6,13 @@ from fractions import Fraction
 
 from trial.statistics.distributions import chi_square_quantile
 from trial.statistics.inference import (
+    BISECTED,
     LEVEL,
     LIMIT,
     WORKING,
     Interval,
-    normal_quantile_two_sided,
+    greatest_within,
+    score_interval,
 )
 from trial.statistics.proportions import clopper_pearson
 
@@ -21,7 +23,6 @@ MOST_EVENTS = 100_000
 """The events of both groups together for which the exact test is made: it takes a step for each."""
 _ALIKE = Decimal(f"1.{29 * '0'}1")
 """A split that is as likely as another has its weight but for errors of rounding."""
-_WIDTH = Decimal("1e-24")
 
 
 def rate(events: int, exposure: int) -> Fraction | None:
@@ -119,11 +120,7 @@ def rate_difference_interval(
     """
     if rate_difference(events1, exposure1, events2, exposure2) is None:
         return None
-    with localcontext(WORKING):
-        z = normal_quantile_two_sided(level)
-        high = _score_limit(events1, exposure1, events2, exposure2, z)
-        low = -_score_limit(events2, exposure2, events1, exposure1, z)
-        return LIMIT.plus(low), LIMIT.plus(high)
+    return score_interval(_score_limit, (events1, exposure1), (events2, exposure2), level)
 
 
 def _score_limit(events1: int, exposure1: int, events2: int, exposure2: int, z: Decimal) -> Decimal:
@@ -141,11 +138,7 @@ def _score_limit(events1: int, exposure1: int, events2: int, exposure2: int, z: 
     step = Decimal(1) / exposure
     while within(observed + step):
         step *= 2
-    low, high = observed, observed + step
-    while high - low > _WIDTH / exposure:
-        middle = (low + high) / 2
-        low, high = (middle, high) if within(middle) else (low, middle)
-    return high
+    return greatest_within(within, observed, observed + step, BISECTED / exposure)
 
 
 def _check(events: int, exposure: int) -> None:

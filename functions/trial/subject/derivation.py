@@ -472,9 +472,9 @@ class Derivation:
 
     def _undecided_codings(self) -> Iterator[UndecidedChoice]:
         """Find codings of one record and version that differ."""
-        for coded, (coding, fields) in _CODED.items():
+        for coded, coding in CODINGS.items():
             for name, rivals in codings.conflicting(
-                self.records(coding), reference(coding), fields
+                self.records(coding), reference(coding), _CODED_FIELDS[coding]
             ).items():
                 report = self.subject.records.get((coded, name))
                 dated = self.dated(report) if report and not report.void else None
@@ -482,9 +482,9 @@ class Derivation:
                 yield UndecidedChoice(coding, records, dated.day if dated else None)
 
 
-_CODED = {
-    "adverse-event.reported": ("adverse-event.coded", adverse_events.CODED_FIELDS),
-    "conmed.recorded": ("conmed.coded", ("preferred_name", "atc")),
-    "medical-history.reported": ("medical-history.coded", adverse_events.CODED_FIELDS),
+_CODED_FIELDS = {
+    "adverse-event.coded": adverse_events.CODED_FIELDS,
+    "conmed.coded": ("preferred_name", "atc"),
+    "medical-history.coded": adverse_events.CODED_FIELDS,
 }
-"""By the kind of what is coded: the kind of its coding, and what of that counts."""
+"""By kind of coding: what of it counts."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from trial.definition.medications import Medications
 from trial.events import dates
-from trial.events.kinds import ADVERSE_EVENT, CODINGS, derived_fields, reference
+from trial.events.kinds import ADVERSE_EVENT, CODINGS, coded_fields, derived_fields, reference
 from trial.events.payloads import KINDS
 from trial.subject import codings, medications
 from trial.subject.codings import NOT_CODED
@@ -97,7 +97,7 @@ def _coded(
         for record, record_codings in codings.by_record(coding_records, field).items()
     }
     own = KINDS[coding_kind].derived
-    names = [name for name in KINDS[coding_kind].model_fields if name not in _IDENTITY | {field}]
+    names = coded_fields(coding_kind)
 
     def coded(record: Record) -> Mapping[str, Any]:
         coding = latest.get(record.record)
@@ -107,9 +107,6 @@ def _coded(
         return {**fields, **_classes(rules, coding)} if own else fields
 
     return coded
-
-
-_IDENTITY = frozenset({"record", "revision", "action", "reason_for_change"})
 
 
 def treated_days(first_dose: str | None, last_dose_day: int | None) -> tuple[int, int] | None:

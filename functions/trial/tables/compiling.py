@@ -307,6 +307,13 @@ class Compiler:
     def _placed(self, row: TableRow, cells: int) -> tuple[str, str, int, str, int]:
         return (row.id, row.label, row.level, *self._place(cells * len(self._table.columns)))
 
+    def _placed_by_term(
+        self, row: TableRow, name: str, chunks: int
+    ) -> tuple[str, str, int, int, str]:
+        """Place a row that has cells by term: in rows of sums of its own, so many."""
+        _, index = self._place(0)
+        return row.id, f"{self._table.id}#{name}{index}-", index, chunks, row.label
+
     def _by_column[Part](
         self,
         per_column: Any,  # noqa: ANN401 (one reference, or one by column)
@@ -690,13 +697,8 @@ class Compiler:
             selections = self._event_selections(incidence.filter, f"{incidence_path}/filter")
             yield IncidenceRow(*self._placed(row, 3), selections, measure)
             return
-        _, index = self._place(0)
         yield IncidenceTermsRow(
-            row.id,
-            f"{self._table.id}#incidence{index}-",
-            index,
-            incidence.chunks,
-            row.label,
+            *self._placed_by_term(row, "incidence", incidence.chunks),
             self._term_views(incidence, incidence_path),
             self._term_order(incidence, incidence_path),
             measure,
@@ -795,13 +797,8 @@ class Compiler:
 
     def _terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.terms is not None
-        _, index = self._place(0)
         yield TermsRow(
-            row.id,
-            f"{self._table.id}#terms{index}-",
-            index,
-            row.terms.chunks,
-            row.label,
+            *self._placed_by_term(row, "terms", row.terms.chunks),
             self._term_views(row.terms, f"{path}/terms"),
             self._term_order(row.terms, f"{path}/terms"),
             row.terms.minimum_percent,
@@ -846,13 +843,8 @@ class Compiler:
             matcher(terms.where),
             tuple(name for name in terms.where if name in derived),
         )
-        _, index = self._place(0)
         yield RecordTermsRow(
-            row.id,
-            f"{self._table.id}#terms{index}-",
-            index,
-            terms.chunks,
-            row.label,
+            *self._placed_by_term(row, "terms", terms.chunks),
             [view] * len(self._table.columns),
             self._term_order(terms, f"{path}/record_terms"),
             terms.minimum_percent,

@@ -105,11 +105,13 @@ def _answers(condition_count: ConditionCount) -> FindRecords:
     return find
 
 
+def _count_in(row: CountRow | NotDueRow, column: int) -> ConditionCount | None:
+    return next((count for count in row.condition_counts if count.column == column), None)
+
+
 @analysis_of.register
 def _count(row: CountRow, column: int) -> RowAnalysis | None:
-    condition_count = next(
-        (count for count in row.condition_counts if count.column == column), None
-    )
+    condition_count = _count_in(row, column)
     if condition_count is None:
         return None
     denominator = () if condition_count.whole_column else (_ANALYSED,)
@@ -123,9 +125,7 @@ def _count(row: CountRow, column: int) -> RowAnalysis | None:
 
 @analysis_of.register
 def _not_due(row: NotDueRow, column: int) -> RowAnalysis | None:
-    condition_count = next(
-        (count for count in row.condition_counts if count.column == column), None
-    )
+    condition_count = _count_in(row, column)
     if condition_count is None:
         return None
     records = RowRecords(STATUS, {"": _NOT_COUNTED["not_due"], "N": ()})
