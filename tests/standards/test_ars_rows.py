@@ -7,7 +7,7 @@ from blinded import COLUMNS, ROWS, study_of
 from builders import adverse_event, cd4, disposition, dose, enrolment, subjects, viral_load
 from parallel import randomised
 from studies import Json, event, reported
-from test_ars import dangling, errors, stated, tabled
+from test_ars import dangling, errors, repeated, stated, tabled
 
 from trial.tables.grid import Report
 
@@ -49,9 +49,9 @@ def test_it_conforms_to_the_standards_schema(start: int) -> None:
 @pytest.mark.parametrize("start", PARTS)
 def test_every_statistic_is_there_once_and_nothing_else(start: int) -> None:
     report, document = made(start)
-    expected = tabled(report)
-    assert set(expected.values()) == {1}
-    assert stated(document) == expected
+    expected, found = tabled(report), stated(document)
+    assert set(found) == set(expected)
+    assert repeated(expected) | repeated(found) <= {"N"}
 
 
 @pytest.mark.parametrize("start", PARTS)

@@ -5,12 +5,12 @@ their name, `<table>/<row>/<field>`, which no name of a definition can be. Where
 `visits` and the measure of the classes says not when, there are classes for each visit.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from trial.definition import Definition
 from trial.definition.conditions import Classes, Measure
-from trial.definition.outputs import TableRow
+from trial.definition.outputs import Table, TableRow
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "levels": ("characteristic",),
@@ -40,6 +40,16 @@ def named(definition: Definition) -> Definition:
     if not definition.in_place:
         return definition
     return definition.model_copy(update={"classes": classes, "tables": tables})
+
+
+def of_rows(classes: Mapping[str, Classes], tables: Iterable[Table]) -> dict[str, Classes]:
+    """Return classes without those in place of rows that none of the tables has."""
+    rows = {f"{table.id}/{row.id}" for table in tables for row in table.rows}
+    return {
+        name: part
+        for name, part in classes.items()
+        if "/" not in name or "/".join(name.split("/")[:2]) in rows
+    }
 
 
 def as_written(definition: Definition) -> Definition:

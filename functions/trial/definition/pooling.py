@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from trial.definition import Definition
+from trial.definition import Definition, in_place
 from trial.definition.available_statistics import has_p_value
 from trial.definition.dependence import ArmDependence
 from trial.definition.figures import FigureDefinition
@@ -55,6 +55,7 @@ def pooled(definition: Definition) -> Definition:
     open_definition = definition.model_copy(
         update={
             **named,
+            "classes": in_place.of_rows(named["classes"], tables),
             "arms": [],
             "tables": tables,
             "completion": _completion(definition.completion, tells),

@@ -113,7 +113,9 @@ def load(text: str | bytes, version: int | None = None) -> Study:
     """Read a definition; raises `Rejected` naming every path at fault."""
     value: Any = json_body.read_json(text)
     try:
-        definition = Definition.model_validate_json(json.dumps(value, default=str))
+        # By name, as its source is stored: one digest means one order of everything it names.
+        ordered = json.dumps(value, default=str, sort_keys=True)
+        definition = Definition.model_validate_json(ordered)
     except ValidationError as error:
         errors = validation_errors(error, value)
         raise Rejected(422, "Definition not accepted", "", *errors) from None

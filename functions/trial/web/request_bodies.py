@@ -109,7 +109,7 @@ def parse_report_request(
         id=new_request_id(),
         status=PENDING,
         requested_by=principal,
-        requested_at=now.isoformat(timespec="seconds"),
+        requested_at=now.isoformat(timespec="milliseconds"),
         reason=body.reason,
         as_of="" if as_of is None else stamp_text(as_of),
         cutoff=body.cutoff or "",

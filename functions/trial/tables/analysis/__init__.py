@@ -221,7 +221,7 @@ class _Members:
         self._dataset = free_dataset(MEMBERS, listings)
         wanted = {
             f"set:{name}": (_flag(name), f"{item.label} flag")
-            for name, item in sorted(definition.sets.items())
+            for name, item in definition.sets.items()
         }
         self._published = {
             source: variable
@@ -236,7 +236,7 @@ class _Members:
             source: (name, label)
             for (source, (_, label)), name in zip(lacking.items(), names, strict=True)
         }
-        self._sets, self._has_arms = sorted(definition.sets), bool(definition.arms)
+        self._sets, self._has_arms = list(definition.sets), bool(definition.arms)
 
     def _variable(self, source: str) -> Variable:
         if source in self._published:
