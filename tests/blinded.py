@@ -123,6 +123,7 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"summary": "doses", "statistics": ["sum"], "per": 7},
     {"pairs": ["dosed", "enrolled"]},
     {"pairs": ["treated", "enrolled"]},
+    {"pairs": ["treated", "enrolled"], "interval": {"level": 0.9, "limits": "lower"}},
     {"not_due": "week5-responder"},
     {"not_due": "in-a"},
     {"count": "week5-responder", "where": "in-a"},
@@ -145,6 +146,27 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"events": {"emergent": True}, "subgroups": {"characteristic": "region"}},
     {"terms": {"filter": {}}, "subgroups": {"characteristic": "region"}},
     {"worst": {"filter": {}, **_GRADES}, "subgroups": {"characteristic": "load"}},
+    {
+        "shift": {"before": "load", "after": BANDS, "percent_of": "after", "missing": True},
+        "visits": ["day-14", "week-5"],
+        "subgroups": {"characteristic": "region"},
+    },
+    {
+        "cross": {"first": "load", "second": "region", "percent_of": "column"},
+        "subgroups": {"characteristic": "sex", "values": [{"value": "F", "label": "Female"}]},
+    },
+    {"cross": {"first": "sex", "second": "load"}, "subgroups": {"characteristic": "arm"}},
+    {
+        "incidence": {"filter": {}, "by": ["soc", "pt"], "order": "difference", "order_by": "p"},
+        "subgroups": {"characteristic": "load"},
+    },
+    {"incidence": {"filter": {}}, "subgroups": {"characteristic": "by-dose"}},
+    {
+        "record_terms": {"recorded": "conmed.recorded", "by": ["atc1", "preferred_name"]},
+        "subgroups": {"characteristic": "region"},
+    },
+    {"durations": {"filter": {}}, "subgroups": {"characteristic": "load"}},
+    {"survival": {"time": "dose", "at": [7]}, "subgroups": {"characteristic": "region"}},
     {"events": {"treatment": "drug"}},
     {"events": {}, "denominator": "in-a"},
     {"terms": {"filter": {}, "by": "pt", "minimum_percent": 20}, "denominator": "treated"},
@@ -182,12 +204,17 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"survival": {"time": "drug"}},
     {"survival": {"time": "dose", "at": [7], "strata": ["region"]}},
     {"survival": {"time": "dose", "strata": ["by-dose"]}},
+    {
+        "survival": {"time": "dose", "at": [3]},
+        "interval": {"method": "plain", "level": 0.99, "limits": "upper"},
+    },
     {"incidence": {"filter": {"treatment": "drug"}}},
     {"incidence": {"filter": {}}},
     {"incidence": {"filter": {}, "by": ["soc", "pt"], "order": "difference", "order_by": "p"}},
     {"incidence": {"filter": {"treatment": "drug"}, "by": "pt", "occurrences": "all"}},
     {"incidence": {"filter": {}, "by": ["group"], "occurrences": "all", "order_by": "total"}},
     {"ancova": {"measure": "age", "factors": ["region"]}},
+    {"ancova": {"measure": "age"}, "interval": {"level": 0.9}},
     {},
 ]
 

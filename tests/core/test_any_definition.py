@@ -39,7 +39,8 @@ WHOLE: dict[str, Any] = json.loads(
              "statistics": ["mean", "ci", "cv", "sum", "p95", "median_ci", "geometric_mean_ci"],
              "interval": {"method": "z"}, "per": 365.25},
             {"id": "visits", "summary": {"parameter": "cd4"}, "visits": ["day-7"]},
-            {"id": "pairs", "pairs": ["enrolled", "treated"], "column": "a"},
+            {"id": "pairs", "pairs": ["enrolled", "treated"], "column": "a",
+             "interval": {"level": 0.9, "limits": "lower"}},
             {"id": "not-due", "not_due": {"a": "day14-responder"}},
             {"id": "shift", "shift": {"before": "group", "after": "group"}},
             {"id": "shifts", "visits": ["day-7"], "shift": {
@@ -47,6 +48,8 @@ WHOLE: dict[str, Any] = json.loads(
                     "label": "CD4", "measure": {"parameter": "cd4"}, "classes": [
                         {"value": "low", "label": "Low", "below": 200}]}}},
             {"id": "subgroups", "count": "treated", "subgroups": {"characteristic": "group"}},
+            {"id": "rates-of", "incidence": {"filter": {}, "by": ["pt"]},
+             "subgroups": {"characteristic": "region"}},
             {"id": "cross", "cross": {"first": "sex", "second": "group", "zero_counts": True}},
             {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": LEVELS}},
             {"id": "terms", "terms": {"filter": {"groups": ["Rash (pooled)"]}, "pooled": True}},
@@ -58,7 +61,8 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "rates", "interval": {"level": 0.9}, "incidence": {
                 "filter": {}, "by": ["soc", "pt"], "occurrences": "all", "per": 10,
                 "order": "frequency", "order_by": "a"}},
-            {"id": "survival", "survival": {"time": "left", "at": [10], "strata": ["group"]}},
+            {"id": "survival", "survival": {"time": "left", "at": [10], "strata": ["group"]},
+             "interval": {"method": "log", "level": 0.8}},
             {"id": "ancova", "ancova": {
                 "measure": "age", "covariates": ["days"], "factors": ["site"],
                 "pool": {"site": {"set": "randomised", "minimum": 3}},

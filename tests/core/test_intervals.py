@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from builders import cell, enrolment
+from builders import cell, contact, disposition, enrolment, report_of
 from parallel import TOTAL, A, B, parallel, printed, randomised, raws, table_of
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
@@ -15,7 +15,9 @@ from trial.events.envelope import Entry
 from trial.render.markdown import cell_text
 from trial.render.page import cells as page_cells
 from trial.statistics.inference import Confidence
+from trial.statistics.pairs import paired_tango
 from trial.statistics.proportions import PROPORTION_INTERVALS
+from trial.statistics.survival import kaplan_meier
 from trial.tables import checking
 from trial.tables.grid import Column
 
@@ -224,6 +226,131 @@ class TestDifferences:
         assert [float(found[name]) for name in ("ci_low", "ci_high")] == pytest.approx(
             expected, abs=5e-5
         )
+
+
+TIMES = {"older": {"label": "Older", "start": "enrolment", "events": [
+    {"recorded": "visit.recorded"}], "censored": ["end-of-study"]}}  # fmt: skip
+
+
+class TestOtherKinds:
+    """Rows that have an interval whether they ask for it or not."""
+
+    def table(self, row: dict[str, Any], columns: Any = COLUMNS, **more: Any) -> Any:
+        seen = [
+            each
+            for i, at in enumerate([3, 5, 5, 8, 13, 13, 21])
+            for each in (contact(at, f"b-{i}"), disposition(30, "completed", f"b-{i}"))
+        ]
+        entries = [*people(3, 4), *people(2, 5, "b"), *seen]
+        return table_of(entries, row, columns=columns, **more)
+
+    def limits(self, grid: Any, row: str, column: str) -> list[float | None]:
+        at = [raws(grid, row, name).get(column) for name in ("ci_low", "ci_high")]
+        return [None if limit is None else float(limit) for limit in at]
+
+    def test_pairs(self):
+        row = {"pairs": [WOMEN, {"measure": {"characteristic": "age"}, "at_least": 42}]}
+        grid = self.table(row | {"interval": {"level": 0.9}})
+        both, first, second, neither = (
+            raws(grid, "row", name)["total"] for name in ("both", "first", "second", "neither")
+        )
+        expected = paired_tango(both, second, first, neither, Fraction(9, 10))
+        found = self.limits(grid, "row", "total")
+        assert found == pytest.approx([100 * float(limit) for limit in expected], abs=1e-9)
+        assert cell(grid, "row").interval == "90% CI"
+        assert cell(grid, "row").method == "exact McNemar; Tango score, 90 %"
+        one = self.table(row | {"interval": {"level": 0.95, "limits": "upper"}})
+        assert self.limits(one, "row", "total") == [None, found[1]]
+        assert self.table(row).rows == self.table(row | {"interval": {"level": "0.95"}}).rows
+
+    def test_pairs_of_nobody_have_none(self):
+        row = {"pairs": [WOMEN, WOMEN], "interval": {"level": 0.9}}
+        assert "ci_low" not in printed(table_of([], row), "row")
+
+    @pytest.mark.parametrize("scale", ["log-log", "log", "plain"])
+    def test_survival_and_its_quartiles(self, scale):
+        row = {"survival": {"time": "older", "at": [6]}}
+        asked = {"method": scale, "level": 0.9}
+        grid = self.table(row | {"interval": asked}, times=TIMES)
+        curve = kaplan_meier({4: (1, 0), 6: (2, 0), 9: (1, 0), 14: (2, 0), 22: (1, 0)})
+        low, high = curve.steps[1].interval(Fraction(9, 10), scale)
+        assert self.limits(grid, "row/day-6", "b") == pytest.approx(
+            [100 * float(low), 100 * float(high)], abs=1e-9
+        )
+        median = curve.quantile_interval(Fraction(1, 2), Fraction(9, 10), scale)
+        assert self.limits(grid, "row/median", "b") == list(median)
+        assert cell(grid, "row/median", "b").interval == "90% CI"
+        assert cell(grid, "row/day-6", "b").method.endswith("transformed, 90 %")
+        one = self.table(row | {"interval": asked | {"level": "0.95", "limits": "lower"}},
+                         times=TIMES)  # fmt: skip
+        assert self.limits(one, "row/median", "b") == [median[0], None]
+        assert printed(one, "row/day-6", "b")["ci_low"] == printed(grid, "row/day-6", "b")["ci_low"]
+        assert "ci_high" not in printed(one, "row/day-6", "b")
+
+    def test_a_limit_that_is_not_reached_says_so(self):
+        row = {"survival": {"time": "older"}, "interval": {"limits": "upper"}}
+        grid = self.table(row, times=TIMES)
+        assert printed(grid, "row/q3", "b") == {"days": "14", "ci_high": "not reached"}
+
+    @pytest.mark.parametrize("level", [Fraction(8, 10), Fraction(99, 100)])
+    def test_least_squares_means_and_their_difference(self, level):
+        row = {"ancova": {"measure": "age"}}
+        grid = self.table(row | {"interval": {"level": float(level)}})
+        usual = self.table(row)
+        t, t95 = (stats.t.ppf((1 + float(each)) / 2, 12) for each in (level, 0.95))
+        for column, name in (("a", "lsmean"), ("b", "lsmean"), ("p", "difference")):
+            middle = float(raws(usual, "row", name)[column])
+            half = middle - self.limits(usual, "row", column)[0]
+            assert self.limits(grid, "row", column) == pytest.approx(
+                [middle - half * t / t95, middle + half * t / t95], abs=1e-9
+            )
+            assert cell(grid, "row", column).interval == f"{100 * float(level):.0f}% CI"
+            assert cell(usual, "row", column).interval == "95% CI"
+
+    def test_a_column_that_names_a_level_has_it_in_a_model_too(self):
+        asked = {"level": 0.9, "limits": "lower"}
+        columns = [*COLUMNS, COLUMNS[-1] | {"id": "q", "interval": asked}]
+        grid = self.table({"ancova": {"measure": "age"}, "interval": {"level": 0.8}}, columns)
+        assert cell(grid, "row", "p").interval == "80% CI"
+        assert cell(grid, "row", "q").interval == "90% lower limit"
+        low, _ = self.limits(grid, "row", "p")
+        assert self.limits(grid, "row", "q") == [pytest.approx(low), None]
+        assert cell(grid, "row", "q").method.endswith(", one-sided 90 %")
+
+    @pytest.mark.parametrize(
+        ("row", "words"),
+        [({"pairs": [WOMEN, WOMEN]}, "of pairs is always Tango score"),
+         ({"ancova": {"measure": "age"}}, "of least-squares means is always Student's t")],
+    )  # fmt: skip
+    def test_a_kind_of_one_method_takes_no_other(self, row, words):
+        asked = {"interval": {"method": "wilson"}}
+        assert detail(row | asked) == ("/tables/0/rows/0/interval/method", words)
+
+    def test_a_scale_is_one_of_survival_alone(self):
+        row = {"survival": {"time": "older"}, "interval": {"method": "t"}}
+        pointer, words = detail(row, times=TIMES)
+        assert pointer == "/tables/0/rows/0/interval/method"
+        assert words.startswith("a row of survival takes one of log-log, log, plain")
+
+    def test_a_figure_draws_the_limits_of_its_row(self):
+        source = {"table": "t", "row": "row", "columns": ["b"]}
+        figure = {"id": "f", "title": "F", "population": "P", "kind": "survival",
+                  "x_label": "X", "y_label": "Y", "source": source}  # fmt: skip
+        row = {"survival": {"time": "older", "at": [6]}, "interval": {
+            "method": "plain", "level": 0.95, "limits": "lower"}}  # fmt: skip
+        study = parallel([row], COLUMNS, times=TIMES, figures=[figure])
+        seen = [contact(at, f"b-{i}") for i, at in enumerate([3, 5, 8])]
+        entries = [*people(1, 2, "b"), *seen]
+        (drawn,) = report_of(study, entries).figures
+        assert drawn.method == "Kaplan-Meier; Greenwood variance, not transformed, 90 %"
+        mark = next(mark for mark in drawn.series[0].marks if mark.x == "6")
+        low, high = (
+            kaplan_meier({4: (1, 0), 6: (1, 0), 9: (1, 0)})
+            .steps[1]
+            .interval(Fraction(9, 10), "plain")
+        )
+        assert float(mark.low) == pytest.approx(100 * float(low))
+        assert float(mark.high) == pytest.approx(100 * float(high))
 
 
 class TestRefusals:

@@ -145,3 +145,65 @@ def test_a_key_result_shows_a_subgroup(row):
     wrong = key_result | {"source": source | {"row": "row/X"}}
     with pytest.raises(Rejected):
         checking.check_definition(parallel(rows, COLUMNS, key_results=[wrong]))
+
+
+ILL = [
+    *(adverse_event(at, f"AE-{i}", f"S-{i}") for i, at in ((0, 10), (2, 7), (5, 12))),
+    *(coding("Headache", f"AE-{i}", f"S-{i}") for i in (0, 2, 5)),
+]
+AGES = {"label": "Age", "measure": "age", "classes": [
+    {"value": "to-32", "label": "Up to 32", "at_most": 32},
+    {"value": "over-32", "label": "Over 32", "at_least": 33}]}  # fmt: skip
+
+
+def test_pairs_of_classes_are_of_the_subgroup():
+    row = {"cross": {"first": "sex", "second": "region", "percent_of": "column"}}
+    assert shown(row | {"subgroups": SEXES}) == {
+        "row/F/F": "1/1", "row/F/F/north": "1/1",
+        "row/M/M": "1/1", "row/M/M/north": "1/1",
+    }  # fmt: skip
+    shift = {"before": AGES, "after": AGES, "zero_counts": True}
+    found = shown({"shift": shift, "subgroups": SEXES}, "b")
+    assert found["row/F/to-32/to-32"] == "1/2"
+    assert found["row/F/over-32/over-32"] == "1/2"
+    assert found["row/M/to-32"] == "0/1"
+
+
+def test_rates_by_term_are_of_the_subgroup():
+    """To the event or 30 days after the dose: 4 days, 31 and 6 of women, and one of a man."""
+    row = {"incidence": {"filter": {}, "by": "pt", "per": 100}, "subgroups": SEXES}
+    grid = table_of([*PEOPLE, *ILL], row, columns=COLUMNS)
+    assert [(each.id, each.level) for each in grid.rows] == [
+        ("row", 0), ("row/F", 1), ("row/F/Headache", 2), ("row/M", 1), ("row/M/Headache", 2),
+    ]  # fmt: skip
+    assert raws(grid, "row/F/Headache", "n") == {"a": 1, "b": 1}
+    years = raws(grid, "row/F/Headache", "years")
+    assert float(years["a"]) == pytest.approx(4 / 365.25)
+    assert float(years["b"]) == pytest.approx((31 + 6) / 365.25)
+    assert raws(grid, "row/M/Headache", "n") == {"a": 1, "b": 0}
+    assert float(raws(grid, "row/M/Headache", "years")["a"]) == pytest.approx(1 / 365.25)
+
+
+def test_times_durations_and_records_are_of_the_subgroup():
+    times = {"left": {"label": "Left", "start": "first-dose", "events": [
+        {"adverse_event": {}}]}}  # fmt: skip
+    row = {"survival": {"time": "left", "at": [3]}, "subgroups": SEXES}
+    grid = table_of([*PEOPLE, *ILL], row, columns=COLUMNS, times=times)
+    assert raws(grid, "row/M/median", "days") == {"a": "1", "b": None}
+    assert texts(grid, "row/F/day-3", "survival") == {"a": "100.0", "b": "100.0"}
+    row = {"durations": {"filter": {}, "of": "onset-day"}, "statistics": ["mean"]}
+    grid = table_of([*PEOPLE, *ILL], row | {"subgroups": SEXES}, columns=COLUMNS)
+    assert texts(grid, "row/F", "mean") == {"a": "4.0", "b": "6.0"}
+    row = {"record_terms": {"recorded": "disposition.recorded", "by": ["status"]}}
+    found = shown(row | {"subgroups": SEXES}, "b")
+    assert set(found.values()) == {"2/2", "1/1"}
+
+
+def test_one_of_many_rows_of_a_subgroup_can_be_a_key_result():
+    rows = [{"incidence": {"filter": {}, "by": "pt"}, "subgroups": SEXES}]
+    source = {"table": "t", "row": "row/F/Headache", "column": "a"}
+    key_result = {"id": "k", "label": "K", "source": source, "show": "n"}
+    checking.check_definition(parallel(rows, COLUMNS, key_results=[key_result]))
+    rows = [{"record_terms": {"recorded": "disposition.recorded", "by": ["of", "status"]}}]
+    key_result["source"] = source | {"row": "row/study/completed"}
+    checking.check_definition(parallel(rows, COLUMNS, key_results=[key_result]))

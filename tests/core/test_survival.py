@@ -50,16 +50,41 @@ def test_survival_and_greenwood_equal_statsmodels(seed):
 
 
 @pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("level", [Fraction(8, 10), Fraction(99, 100)])
+def test_limits_on_other_scales_are_symmetric_there_and_within_0_and_1(seed, level):
+    time, status = sample(seed)
+    z = stats.norm.ppf((1 + float(level)) / 2)
+    for step in kaplan_meier(tallied(time, status)).steps:
+        if step.variance is None:
+            assert step.interval(level, "plain") is step.interval(level, "log") is None
+            continue
+        survival, se = float(step.survival), math.sqrt(step.variance)
+        low, high = (float(limit) for limit in step.interval(level, "plain"))
+        assert low == pytest.approx(max(survival - z * se, 0), abs=1e-14)
+        assert high == pytest.approx(min(survival + z * se, 1), abs=1e-14)
+        low, high = (float(limit) for limit in step.interval(level, "log"))
+        assert low == pytest.approx(survival * math.exp(-z * se / survival), rel=1e-12)
+        assert high == pytest.approx(min(survival * math.exp(z * se / survival), 1), rel=1e-12)
+
+
+SCALES = {"log-log": "cloglog", "log": "log", "plain": "linear"}
+
+
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("p", [Fraction(1, 4), HALF, Fraction(3, 4)])
-def test_limits_of_quantiles_equal_statsmodels(seed, p):
+@pytest.mark.parametrize("level", [Fraction(9, 10), Fraction(95, 100)])
+@pytest.mark.parametrize("scale", SCALES)
+def test_limits_of_quantiles_equal_statsmodels(seed, p, level, scale):
     time, status = sample(seed)
     curve, oracle = kaplan_meier(tallied(time, status)), SurvfuncRight(time, status)
     with np.errstate(all="ignore"):  # it takes log 0 where nobody survives
-        low, high = oracle.quantile_ci(float(p), method="cloglog")
-    quantile_interval = curve.quantile_interval(p)
+        low, high = oracle.quantile_ci(float(p), alpha=float(1 - level), method=SCALES[scale])
+    quantile_interval = curve.quantile_interval(p, level, scale)
     gone = [step.time for step in curve.steps if not step.survival]  # no variance, no limits
     assert quantile_interval[0] == (None if math.isnan(low) or low in gone else low)
-    assert quantile_interval[1] == (None if math.isinf(high) or high in gone else high)
+    uppers = [step.interval(level, scale)[1] for step in curve.steps if step.survival]
+    if uppers == sorted(uppers, reverse=True):  # else statsmodels takes the last time within
+        assert quantile_interval[1] == (None if math.isinf(high) or high in gone else high)
 
 
 def test_a_level_stretch_at_exactly_a_half_has_its_middle_as_median():

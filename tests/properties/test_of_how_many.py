@@ -269,7 +269,7 @@ def rows(draw: st.DrawFn) -> Json:  # noqa: PLR0911 (a kind each)
 
 def subgrouped(row: Json) -> st.SearchStrategy[Json]:
     """Draw whether a row is made for each subgroup, of some levels or of all that are declared."""
-    if {"count", "levels"}.isdisjoint(row):
+    if {"count", "levels", "shift", "cross"}.isdisjoint(row):
         return st.just(row)
     women = {"characteristic": "sex", "values": [{"value": "F", "label": "Female"}]}
     by_class = [{"characteristic": "g1"}, {"characteristic": "region"}]

@@ -12,13 +12,12 @@ from trial.definition.references import find_row
 from trial.definition.summary_statistics import INTERVALS
 from trial.errors import FieldError
 
-_INTERVAL = frozenset(("ci_low", "ci_high"))
 _COUNT = frozenset(("n", "N", "percent"))
 _OPEN = frozenset(("not_due", "missing"))
 _IMPUTED = frozenset(("observed", "imputed", "baseline"))
 _UNDATED = frozenset(("undated",))
 _P = frozenset(("p",))
-_PAIRS = _INTERVAL | _OPEN | {"n", "both", "first", "second", "neither", "difference", "p"}
+_PAIRS = _OPEN | {"n", "both", "first", "second", "neither", "difference", "p"}
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -40,7 +39,7 @@ def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str
     if not row.counts_events and _of_events(table, column):
         return _NOTHING
     if row.pairs is not None:
-        return _PAIRS if column.id == _of_pairs(table, row) else _NOTHING
+        return _PAIRS | _always(row) if column.id == _of_pairs(table, row) else _NOTHING
     if column.compare is not None:
         return _compared(table, row, column, column.compare, inner)
     return _shown(row, column, inner) if _fills(row, [column.id]) else _NOTHING
@@ -110,6 +109,11 @@ def _limits(
     )
 
 
+def _always(row: TableRow) -> frozenset[str]:
+    """Name the limits of a row that has an interval whether it asks for it or not."""
+    return _limits(row.interval_asked or IntervalDefinition())
+
+
 def _at_levels(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     below_visit = len(inner) > (row.visits is not None)
     return _COUNT | _limits(row.interval_asked) if below_visit else _NOTHING
@@ -119,15 +123,15 @@ def _of_terms(_row: TableRow, _column: TableColumn, inner: Sequence[str]) -> fro
     return _COUNT | {"events"} if inner else _NOTHING
 
 
-def _surviving(_row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+def _surviving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     if not inner:
         return _COUNT | _OPEN | _UNDATED | {"censored"}
-    return _INTERVAL | {"survival" if inner[0].startswith("day-") else "days"}
+    return _always(row) | {"survival" if inner[0].startswith("day-") else "days"}
 
 
-def _adjusted(_row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+def _adjusted(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     has_mean = column.arm is not None and not inner
-    return _INTERVAL | {"n", "lsmean", "se"} if has_mean else _NOTHING
+    return _always(row) | {"n", "lsmean", "se"} if has_mean else _NOTHING
 
 
 def _rated(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -135,8 +139,7 @@ def _rated(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozens
     if bool(inner) != (row.by_term is not None):
         return _NOTHING
     counted = "n" if row.incidence.occurrences == "first" else "events"
-    limits = _limits(row.interval_asked or IntervalDefinition())
-    return limits | _UNDATED | {counted, "years", "rate"}
+    return _always(row) | _UNDATED | {counted, "years", "rate"}
 
 
 def _lasting(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -222,7 +225,8 @@ def _modelled(
     if inner:
         return _P if column is _widest(table, row) else _NOTHING
     pair = len(compared_columns) == 2  # noqa: PLR2004 (a difference is between two)
-    return _INTERVAL | _P | {"difference", "se"} if pair else _P
+    limits = _limits(column.interval) if column.interval else _always(row)
+    return limits | _P | {"difference", "se"} if pair else _P
 
 
 def _widest(table: Table, row: TableRow) -> TableColumn | None:

@@ -10,29 +10,38 @@ from pydantic import Field, model_validator
 from trial.definition.base import Model, inline_model
 from trial.statistics.inference import Confidence
 from trial.statistics.proportions import PROPORTION_INTERVALS
+from trial.statistics.survival import TRANSFORMATIONS
 
 MEAN_INTERVALS = ("t", "z")
 """Reference distributions of a mean's interval, the default first."""
+SURVIVAL_INTERVALS = tuple(TRANSFORMATIONS)
+"""Scales on which the limits of a survival are symmetric, the default first."""
 INTERVAL_METHODS: dict[str, Sequence[str]] = {
     "count": tuple(PROPORTION_INTERVALS),
     "levels": tuple(PROPORTION_INTERVALS),
     "summary": MEAN_INTERVALS,
     "durations": MEAN_INTERVALS,
+    "survival": SURVIVAL_INTERVALS,
 }
-"""The methods that a kind of row takes, the default first."""
+"""The methods that a kind of row takes, the default first; other kinds have one method."""
 
 
 class IntervalDefinition(Model):
     """A confidence interval: by which method, how sure, and which of its limits are shown.
 
     `method` is `clopper-pearson` (the default), `wilson`, `wald`, `jeffreys` or `agresti-coull` of
-    a proportion; of a mean `t` (the default) or `z`, the normal distribution. `level` is a share
-    of 1. One limit alone, `lower` or `upper`, leaves the whole error on its side.
+    a proportion; of a mean `t` (the default) or `z`, the normal distribution; of a survival
+    `log-log` (the default), `log` or `plain`, the scale on which its limits are symmetric. `level`
+    is a share of 1. One limit alone, `lower` or `upper`, leaves the whole error on its side.
     """
 
     method: (
-        Literal["clopper-pearson", "wilson", "wald", "jeffreys", "agresti-coull", "t", "z"] | None
-    ) = None
+        Literal[
+            "clopper-pearson", "wilson", "wald", "jeffreys", "agresti-coull", "t", "z",
+            "log-log", "log", "plain",
+        ]
+        | None
+    ) = None  # fmt: skip
     level: Annotated[Decimal, Field(ge=Decimal("0.5"), le=Decimal("0.9999"))] = Decimal("0.95")
     limits: Literal["both", "lower", "upper"] = "both"
 

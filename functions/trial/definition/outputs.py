@@ -444,8 +444,8 @@ class TableRow(Model):
 
     `denominator` is what percentages are of: those for whom it is known (`determined`, as always
     unless it is given), all of the `column`, the `assessed` (of whom every measure concerned has a
-    value), those of whom a condition is true or who are in another set. `interval` is that of a
-    percentage or of a mean: method, level and limits, or `true` for the usual one.
+    value), those of whom a condition is true or who are in another set. `interval` is that of
+    what the row estimates: method, level and limits, or `true` for the usual one.
     `per` is what a `sum` is divided by, such as 365.25 days for person-years.
     """
 
@@ -526,13 +526,26 @@ class TableRow(Model):
         return not ORDER_STATISTICS.isdisjoint(self.statistics_of(column))
 
 
-SUBGROUP_KINDS = ("count", "levels", "summary", "events", "worst", "terms")
+SUBGROUP_KINDS = (
+    "count",
+    "levels",
+    "summary",
+    "events",
+    "worst",
+    "terms",
+    "record_terms",
+    "shift",
+    "cross",
+    "incidence",
+    "durations",
+    "survival",
+)
 """The kinds of row that can be made once for each subgroup."""
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "count": ("where", "visits", "interval", "denominator"),
     "levels": ("visits", "denominator", "interval"),
     "summary": ("where", "visits", "statistics", "decimals", "interval", "per"),
-    "pairs": ("column",),
+    "pairs": ("column", "interval"),
     "not_due": (),
     "events": ("denominator",),
     "terms": ("denominator",),
@@ -541,8 +554,8 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "shift": ("visits",),
     "cross": ("visits",),
     "stratified": (),
-    "ancova": ("decimals",),
-    "survival": (),
+    "ancova": ("decimals", "interval"),
+    "survival": ("interval",),
     "incidence": ("interval",),
     "durations": ("statistics", "decimals", "interval"),
 }

@@ -26,6 +26,8 @@ def _depth(row: TableRow) -> int:
     if row.by_term is not None:
         worst = row.terms.worst if row.terms else None
         return len(row.by_term.levels) + (worst is not None)
+    if row.record_terms is not None:
+        return len(row.record_terms.by)
     return (row.visits is not None) + _DEPTH.get(row.kind or "", 0)
 
 

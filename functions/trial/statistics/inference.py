@@ -57,6 +57,10 @@ class Confidence:
         percent = f"{ratio(100 * self.level).normalize():f} %"
         return percent if self.limits == "both" else f"one-sided {percent}"
 
+    def named(self, method: str) -> str:
+        """Return a method with the level, unless that is the usual one."""
+        return method if self == CONFIDENCE_95 else f"{method}, {self.words}"
+
     def chosen[Limit](self, interval: tuple[Limit, Limit] | None) -> dict[str, Limit]:
         """Return the limits that are asked for, by the side they are on."""
         sides = ("lower", "upper")

@@ -5,7 +5,7 @@ Times are integers (days). Who is censored at the time of an event was at risk o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import localcontext
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from trial.statistics.distributions import ratio
@@ -20,9 +20,16 @@ from trial.statistics.inference import (
 )
 
 KAPLAN_MEIER = "Kaplan-Meier"
-GREENWOOD_LOG_LOG = "Greenwood variance, log-log transformed"
-BROOKMEYER_CROWLEY = "Brookmeyer-Crowley, log-log transformed"
+GREENWOOD = "Greenwood variance"
+BROOKMEYER_CROWLEY = "Brookmeyer-Crowley"
 LOG_RANK = "log-rank"
+LOG_LOG = "log-log"
+TRANSFORMATIONS: Mapping[str, str] = {
+    LOG_LOG: "log-log transformed",
+    "log": "log transformed",
+    "plain": "not transformed",
+}
+"""On which scale the limits of a survival are symmetric, and what that is called."""
 
 type Times = Mapping[int, tuple[int, int]]
 """Events and censorings at each time."""
@@ -46,17 +53,30 @@ class Step:
         """Greenwood's (1926) variance of the survival."""
         return None if self.hazards is None else self.survival**2 * self.hazards
 
-    def interval(self, level: Fraction = LEVEL) -> Interval | None:
-        """Return the log-log interval: Kalbfleisch and Prentice (1980); SAS: CONFTYPE=LOGLOG.
+    def interval(self, level: Fraction = LEVEL, scale: str = LOG_LOG) -> Interval | None:
+        """Return the interval of the survival, within 0 and 1.
 
-        None where nobody survives: there is no variance.
+        By default log-log: Kalbfleisch and Prentice (1980); SAS: CONFTYPE=LOGLOG, LOG, LINEAR. None
+        where nobody survives: there is no variance.
         """
         if self.hazards is None:
             return None
         with localcontext(WORKING):
-            log = ratio(self.survival).ln()
-            spread = (normal_quantile_two_sided(level) * ratio(self.hazards).sqrt() / -log).exp()
-            return LIMIT.plus((log * spread).exp()), LIMIT.plus((log / spread).exp())
+            survival = ratio(self.survival)
+            margin = normal_quantile_two_sided(level) * ratio(self.hazards).sqrt()
+            low, high = _limits(survival, margin, scale)
+            return LIMIT.plus(max(low, Decimal(0))), LIMIT.plus(min(high, Decimal(1)))
+
+
+def _limits(survival: Decimal, margin: Decimal, scale: str) -> Interval:
+    """Lay an interval around a survival; `margin` is that of its logarithm."""
+    if scale == "plain":
+        return survival * (1 - margin), survival * (1 + margin)
+    if scale == "log":
+        return survival * (-margin).exp(), survival * margin.exp()
+    log = survival.ln()
+    spread = (margin / -log).exp()
+    return (log * spread).exp(), (log / spread).exp()
 
 
 @dataclass(frozen=True)
@@ -88,16 +108,16 @@ class Curve:
         return Fraction(first + beyond, 2)
 
     def quantile_interval(
-        self, p: Fraction, level: Fraction = LEVEL
+        self, p: Fraction, level: Fraction = LEVEL, scale: str = LOG_LOG
     ) -> tuple[int | None, int | None]:
-        """Return Brookmeyer and Crowley's (1982) interval of a quantile, log-log transformed.
+        """Return Brookmeyer and Crowley's (1982) interval of a quantile, on the curve's scale.
 
         From the first time at which the lower limit of the curve is no longer above 1 - p to the
         first at which the upper one is not; None for a limit that is not reached.
         """
         low = high = None
         for step in self.steps:
-            limits = step.interval(level)
+            limits = step.interval(level, scale)
             if limits is None:
                 break
             if low is None and Fraction(limits[0]) <= 1 - p:

@@ -96,7 +96,7 @@ class _Cell:
             old.contribution(table, row, column) != new.contribution(table, row, column)
         ):
             return True
-        return not isinstance(row, _MODELS) and (
+        return not isinstance(narrowed_row(row), _MODELS) and (
             old.statistics(table, row, name, column) != new.statistics(table, row, name, column)
         )
 

@@ -38,7 +38,8 @@ from trial.rules.categories import Category, in_no_class, known_levels, level_te
 from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
-from trial.statistics.inference import CONFIDENCE_95
+from trial.statistics.inference import CONFIDENCE_95, Confidence
+from trial.statistics.pairs import PAIRED_TANGO
 from trial.statistics.rates import EXACT_POISSON
 from trial.subject.derivation import Derivation
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
@@ -47,7 +48,7 @@ from trial.tables.rows.crossing import CrossOptions, CrossRow, ShiftRow
 from trial.tables.rows.durations import DAYS, DurationsRow
 from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstRow
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
-from trial.tables.rows.intervals import STUDENT_95, RowInterval
+from trial.tables.rows.intervals import LOG_LOG_95, STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow, row_id
 from trial.tables.rows.levels import KnownLevels, LevelsRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
@@ -294,7 +295,7 @@ class Compiler:
                 inner_rows = list(self._compile_row(narrowed, path))
             finally:
                 self._subgroup = ""
-            by_term = row.kind == "terms"
+            by_term = row.by_term is not None or row.record_terms is not None
             if by_term:
                 yield HeadingRow(narrowed.id, narrowed.label, narrowed.level)
             indent = narrowed.level + 1 if by_term else 0
@@ -455,6 +456,15 @@ class Compiler:
         if row.interval_asked is None:
             return None
         return RowInterval.of(row.interval_asked, str(row.kind), f"{path}/interval")
+
+    @staticmethod
+    def _confidence(row: TableRow, path: str, always: str) -> Confidence:
+        """Return the level and limits that a row of one method asks for; refuses to name one."""
+        if (asked := row.interval_asked) is None:
+            return CONFIDENCE_95
+        if asked.method is not None:
+            raise refused(f"{path}/interval/method", always)
+        return asked.confidence
 
     def _by_visit(self, row: TableRow, path: str) -> Iterator[tuple[str, str, Visit | None]]:
         """Yield the id, label and visit of the row, or of each of its rows by visit."""
@@ -665,7 +675,9 @@ class Compiler:
         sums, index = self._place(6 if event_fields else 5)
         pending = determination.pending_test(self._rules, both_conditions, f"{path}/pairs")
         placed = (row.id, row.label, row.level, sums, index)
-        yield PairsRow(*placed, column, first, second, pending, event_fields, strict_test)
+        confidence = self._confidence(row, path, f"of pairs is always {PAIRED_TANGO}")
+        tests = (first, second, pending, event_fields, strict_test)
+        yield PairsRow(*placed, column, *tests, confidence)
 
     def _events(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.events is not None
@@ -686,11 +698,8 @@ class Compiler:
 
     def _incidence(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.incidence is not None
-        incidence, confidence = row.incidence, CONFIDENCE_95
-        if (asked := row.interval_asked) is not None:
-            if asked.method is not None:
-                raise refused(f"{path}/interval/method", f"of a rate is always {EXACT_POISSON}")
-            confidence = asked.confidence
+        incidence = row.incidence
+        confidence = self._confidence(row, path, f"of a rate is always {EXACT_POISSON}")
         measure = RateMeasure(incidence.occurrences == "all", incidence.per, confidence)
         incidence_path = f"{path}/incidence"
         if row.by_term is None:
@@ -772,9 +781,16 @@ class Compiler:
             row.decimals if isinstance(row.decimals, int) else response.precision.decimals,
             ancova.weights,
             ancova.scores or {},
+            self._confidences(row, path),
         )
         compiled_row.check(path)
         yield compiled_row
+
+    def _confidences(self, row: TableRow, path: str) -> Sequence[Confidence]:
+        """Return the level and limits by column: its own, else those of the row."""
+        of_row = self._confidence(row, path, "of least-squares means is always Student's t")
+        columns = self._table.columns
+        return [column.interval.confidence if column.interval else of_row for column in columns]
 
     def _survival(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.survival is not None
@@ -793,6 +809,7 @@ class Compiler:
             ],
             survival.at,
             [column.arm for column in self._table.columns],
+            self._interval(row, path) or LOG_LOG_95,
         )
 
     def _terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:

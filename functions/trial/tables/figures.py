@@ -12,8 +12,9 @@ from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
 from trial.statistics.proportions import proportion
 from trial.statistics.survival import (
-    GREENWOOD_LOG_LOG,
+    GREENWOOD,
     KAPLAN_MEIER,
+    TRANSFORMATIONS,
     Step,
     Times,
     at_risk,
@@ -25,7 +26,7 @@ from trial.tables.compiled import CompiledStudy, CompiledTable, compiled
 from trial.tables.grid import Figure, FigureKind, Mark, Series
 from trial.tables.rounding import Exact, exact_text, ticks
 from trial.tables.rows.counts import CountRow
-from trial.tables.rows.intervals import CLOPPER_PEARSON_95
+from trial.tables.rows.intervals import CLOPPER_PEARSON_95, RowInterval
 from trial.tables.rows.kinds import ColumnHead
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
@@ -101,7 +102,7 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
     columns = [(i, column.head(sums, places, budget)) for i, column in enumerate(table.columns)]
     columns_shown = [column for column in columns if column[1].id in shown_columns]
     source = _Source(figure, table, compiled_study.study.visits, columns_shown, sums)
-    kind, read, method = _KINDS[figure.kind]
+    kind, read = _KINDS[figure.kind]
     return Figure(
         id=figure.id,
         title=figure.title,
@@ -115,7 +116,7 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
             (exact_text(reference.value), reference.label) for reference in figure.references
         ),
         method=_with_imputation(
-            _interval_method(source) if figure.kind in BY_VISIT else method, source
+            _interval_method(source) if figure.kind in _WITH_INTERVAL else "", source
         ),
         footnotes=(*figure.footnotes, *_changes(source)),
         places=_places(source),
@@ -171,13 +172,14 @@ def _percents(*parts: Exact) -> tuple[Exact, Exact]:
 def _survival(source: _Source) -> tuple[Series, ...]:
     (row,) = source.compiled_rows(SurvivalRow)
     times_by_column = {position: row.times(source.sums, position) for position, _ in source.columns}
+    drawn = row.interval.with_both_limits
     longest = max((time for times in times_by_column.values() for time in times), default=0)
     days = [0, *row.days] if row.days else [int(day) for day in ticks(0, max(longest, 5), 5)]
     return tuple(
         Series(
             head.id,
             head.label,
-            tuple(_steps(times_by_column[position])),
+            tuple(_steps(times_by_column[position], drawn)),
             tuple(
                 str(day)
                 for day, (_, censored) in sorted(times_by_column[position].items())
@@ -194,23 +196,23 @@ def _survival(source: _Source) -> tuple[Series, ...]:
     )
 
 
-def _steps(times: Times) -> Iterator[Mark]:
+def _steps(times: Times, drawn: RowInterval) -> Iterator[Mark]:
     """Return where a curve starts, its steps, and where its last stretch ends."""
     curve = kaplan_meier(times)
     if curve.last is None:
         return
     yield Mark("0", "100", n=curve.n)
     for step in curve.steps:
-        yield _step(step, step.time, step.at_risk)
+        yield _step(step, step.time, step.at_risk, drawn)
     last = curve.steps[-1] if curve.steps else None
     if last is None:
         yield Mark(str(curve.last), "100", n=at_risk(times, curve.last))
     elif last.time < curve.last:
-        yield _step(last, curve.last, at_risk(times, curve.last))
+        yield _step(last, curve.last, at_risk(times, curve.last), drawn)
 
 
-def _step(step: Step, time: int, n: int) -> Mark:
-    limits = step.interval()
+def _step(step: Step, time: int, n: int, drawn: RowInterval) -> Mark:
+    limits = drawn.of_survival(step)
     low, high = _percents(*limits) if limits else (None, None)
     return Mark(str(time), exact_text(step.survival * 100), _text(low), _text(high), n=n)
 
@@ -255,17 +257,18 @@ def _dots(source: _Source) -> tuple[Series, ...]:
 
 
 type _Read = Callable[[_Source], tuple[Series, ...]]
-_KINDS: Mapping[str, tuple[FigureKind, _Read, str]] = {
-    "mean": ("line", _means, ""),
-    "share": ("line", _shares, ""),
-    "survival": ("step", _survival, f"{KAPLAN_MEIER}; {GREENWOOD_LOG_LOG}, 95 %"),
-    "waterfall": ("bars", _waterfall, ""),
-    "dots": ("dots", _dots, ""),
+_KINDS: Mapping[str, tuple[FigureKind, _Read]] = {
+    "mean": ("line", _means),
+    "share": ("line", _shares),
+    "survival": ("step", _survival),
+    "waterfall": ("bars", _waterfall),
+    "dots": ("dots", _dots),
 }
+_WITH_INTERVAL = BY_VISIT | {"survival"}
 
 
 def _interval_method(source: _Source) -> str:
-    """Return the interval of means or percentages that a figure by visit shows.
+    """Return the interval of means, percentages or survival that a figure shows.
 
     Both limits are drawn: where its row shows one of them, they are those of the interval with two
     limits of which that is one.
@@ -276,6 +279,10 @@ def _interval_method(source: _Source) -> str:
             "Student's t interval" if drawn.method == "t" else "interval by the normal distribution"
         )
         return f"Mean with {name}, {drawn.confidence.words}"
+    for survival in source.compiled_rows(SurvivalRow):
+        drawn = survival.interval.with_both_limits
+        words = f"{GREENWOOD}, {TRANSFORMATIONS[drawn.method]}, {drawn.confidence.words}"
+        return f"{KAPLAN_MEIER}; {words}"
     for count in source.compiled_rows(CountRow):
         return (count.interval or CLOPPER_PEARSON_95).with_both_limits.proportion_words
     return ""

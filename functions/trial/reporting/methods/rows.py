@@ -18,15 +18,18 @@ from trial.definition.outputs import (
 from trial.reporting.methods.values import time
 from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, where
 from trial.statistics.contingency import CMH, CMH_GENERAL
+from trial.statistics.inference import Confidence
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
 from trial.statistics.proportions import PROPORTION_INTERVALS
 from trial.statistics.rates import EXACT_CONDITIONAL, EXACT_POISSON, RATE_SCORE
 from trial.statistics.survival import (
     BROOKMEYER_CROWLEY,
-    GREENWOOD_LOG_LOG,
+    GREENWOOD,
     KAPLAN_MEIER,
+    LOG_LOG,
     LOG_RANK,
+    TRANSFORMATIONS,
 )
 from trial.tables.grid import Section
 
@@ -81,6 +84,11 @@ def _interval_of_means(asked: IntervalDefinition) -> str:
     """Return how the intervals of a summary are computed."""
     name = "the normal distribution" if asked.method == "z" else "Student's t"
     return f"intervals: {asked.confidence.words}, of means by {name}"
+
+
+def _confidence(row: TableRow) -> Confidence:
+    """Return the level and limits of a row that always has an interval."""
+    return (row.interval_asked or IntervalDefinition()).confidence
 
 
 _PERCENT_OF = {
@@ -244,7 +252,8 @@ class Rows:
         return (
             f"Pairs of the same subjects, for whom both are determined: first, {first};"
             f" second, {second}. Difference: percentage with the second less that with the first"
-            f" ({PAIRED_TANGO} interval, 95 %); test: {MCNEMAR_EXACT}, two-sided"
+            f" ({PAIRED_TANGO} interval, {_confidence(row).words}); test: {MCNEMAR_EXACT},"
+            " two-sided"
         )
 
     def _events(self, row: TableRow, _columns: Mapping[str, str]) -> str:
@@ -346,6 +355,10 @@ class Rows:
                   for name, pool in by_name(model.pool)]  # fmt: skip
         parts.append(f"by arm, {_WEIGHTS[model.weights]}")
         parts.append("two columns by the difference with its t interval, more by type III F")
+        if row.interval_asked is not None:
+            parts.append(
+                f"intervals: {row.interval_asked.confidence.words}, unless the column gives another"
+            )
         if model.scores is not None:
             scores = joined(f"{arm} {score:f}" for arm, score in by_name(model.scores))
             parts.append(f"{TREND}: {scores}")
@@ -357,10 +370,13 @@ class Rows:
         named = joined(map(self._words.category, survival.strata))
         strata = f", stratified by {named}" if survival.strata else ""
         days = f", at days {joined(map(str, survival.at))}" if survival.at else ""
+        asked = row.interval_asked
+        scale = TRANSFORMATIONS[(asked and asked.method) or LOG_LOG]
+        level = f"; intervals: {asked.confidence.words}" if asked else ""
         return (
             f"{time(self._definition.times[survival.time], self._words)} {KAPLAN_MEIER}{days},"
-            f" limits by {GREENWOOD_LOG_LOG}; quartiles with limits by {BROOKMEYER_CROWLEY};"
-            f" compared by the {LOG_RANK} test{strata}"
+            f" limits by {GREENWOOD}, {scale}; quartiles with limits by {BROOKMEYER_CROWLEY},"
+            f" {scale}{level}; compared by the {LOG_RANK} test{strata}"
         )
 
     def _incidence(self, row: TableRow, columns: Mapping[str, str]) -> str:
@@ -370,7 +386,7 @@ class Rows:
         until = (
             "" if window is None else f", or {window} days after the last dose if that is earlier"
         )
-        confidence = (row.interval_asked or IntervalDefinition()).confidence
+        confidence = _confidence(row)
         rate = (
             f"both counted; per {incidence.per} years of 365.25 days, with the {EXACT_POISSON}"
             f" interval, {confidence.words}"

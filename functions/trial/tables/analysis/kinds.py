@@ -286,9 +286,9 @@ def _summary(row: SummaryRow, column: int) -> RowAnalysis | None:
         if value is None:
             yield _unknown(analysed.pending(derivation))
             return
-        imputation = ("BOCF" if value.baseline else method) if method and value.imputed else None
+        carried = {IMPUTATION: "BOCF" if value.baseline else method} if value.imputed else {}
         numbers = _numbers(analysed, derivation, value.units)
-        yield {**numbers, IMPUTATION: imputation, ANALYSED: YES}
+        yield {**numbers, **(carried if method else {}), ANALYSED: YES}
 
     selections: dict[str, tuple[RecordTest, ...]] = {"": (_ANALYSED,)}
     if method:

@@ -5,7 +5,6 @@ from fractions import Fraction
 
 from trial.statistics.association import WorkBudget, association_test
 from trial.statistics.contingency import PEARSON, pearson
-from trial.statistics.inference import CONFIDENCE_95, Confidence
 from trial.statistics.moments import (
     ANOVA,
     POOLED_T,
@@ -32,7 +31,7 @@ from trial.statistics.rates import (
     rate_ratio_test,
 )
 from trial.tables.grid import Cell, Statistic
-from trial.tables.rows.intervals import PERCENT_PLACES, limit_statistics
+from trial.tables.rows.intervals import LIMIT_NAMES, limit_statistics, percent_limits
 from trial.tables.rows.kinds import ColumnHead, Comparison, number_statistic, p_value
 
 type Compared = tuple[tuple[Statistic, ...], str]
@@ -43,7 +42,6 @@ RATIO_PLACES = 2
 """Decimals of a ratio of rates and of its limits."""
 NOT_ESTIMABLE, NO_LIMIT = "not estimable", "no limit"
 """In place of a ratio to a rate of 0, and of its upper limit."""
-_SIDES = {"lower": "low", "upper": "high"}
 
 
 def compare_counts(
@@ -119,8 +117,7 @@ def _rates(
         chosen = confidence.chosen(ratio_limits)
         limits = {side: limit for side, limit in chosen.items() if limit is not None}
         no_limit = tuple(
-            Statistic(f"ci_{_SIDES[side]}", None, NO_LIMIT)
-            for side in chosen.keys() - limits.keys()
+            Statistic(LIMIT_NAMES[side], None, NO_LIMIT) for side in chosen.keys() - limits.keys()
         )
         estimate = rate_ratio(*groups)
         return (
@@ -161,11 +158,10 @@ def _counts(comparison: Comparison, table: Sequence[Sequence[int]], budget: Work
     confidence, gain = comparison.confidence, difference(*compared, *reference)
     if gain is None:
         return NOTHING
-    limits = confidence.chosen(interval(*compared, *reference, confidence.two_sided))
-    percents = {side: 100 * Fraction(limit) for side, limit in limits.items()}
+    limits = interval(*compared, *reference, confidence.two_sided)
     return (
         number_statistic("difference", 100 * gain, 1),
-        *limit_statistics(percents, PERCENT_PLACES),
+        *percent_limits(limits, confidence),
     ), f"{method}, {confidence.words}"
 
 
@@ -198,9 +194,4 @@ def _means(
             places_kept,
         ),
         p_value(comparison_of_means.p),
-    ), _method(POOLED_T if equal else WELCH_T, confidence)
-
-
-def _method(name: str, confidence: Confidence) -> str:
-    """Return how means are compared, with the level unless it is the usual one."""
-    return name if confidence == CONFIDENCE_95 else f"{name}, {confidence.words}"
+    ), confidence.named(POOLED_T if equal else WELCH_T)

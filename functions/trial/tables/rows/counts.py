@@ -7,13 +7,14 @@ from fractions import Fraction
 from trial.rules.determination import PendingTest
 from trial.rules.matching import Test
 from trial.statistics.cells import Share, Sums
+from trial.statistics.inference import CONFIDENCE_95, Confidence
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO, mcnemar_exact, paired_tango
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import INTERVAL, NOT_REPORTED, Cell, Row
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counting import ConditionCount, Denominator, not_counted_statistics
-from trial.tables.rows.intervals import RowInterval
+from trial.tables.rows.intervals import RowInterval, percent_limits
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
@@ -21,7 +22,6 @@ from trial.tables.rows.kinds import (
     integer_statistic,
     number_statistic,
     p_value,
-    percent_interval,
     put_cell,
 )
 
@@ -188,6 +188,7 @@ class PairsRow(PlacedRow):
     pending: PendingTest
     optional_fields: Sequence[str] = ()
     strict_test: Sequence[Test] = ()
+    confidence: Confidence = CONFIDENCE_95
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject in one of the four pairs, once both conditions are determined.
@@ -214,7 +215,7 @@ class PairsRow(PlacedRow):
         n, missing = both_hold + second + first + neither, cells.get(f"{self.index}.m", 0)
         head = heads[self.column]
         absent = "" if n else NOT_REPORTED
-        limits = paired_tango(both_hold, second, first, neither)
+        limits = paired_tango(both_hold, second, first, neither, self.confidence.two_sided)
         statistics = (
             integer_statistic("n", n),
             integer_statistic("both", both_hold),
@@ -224,11 +225,12 @@ class PairsRow(PlacedRow):
             number_statistic(
                 "difference", Fraction(100 * (second - first), n) if n else None, 1, absent
             ),
-            *(percent_interval(limits, 1) if limits else ()),
+            *percent_limits(limits, self.confidence),
             p_value(mcnemar_exact(first, second) if n else None, absent),
             *not_counted_statistics(head.shown - n - missing, missing),
         )
-        cell = Cell(head.id, statistics, f"{MCNEMAR_EXACT}; {PAIRED_TANGO}, 95 %")
+        method = f"{MCNEMAR_EXACT}; {PAIRED_TANGO}, {self.confidence.words}"
+        cell = Cell(head.id, statistics, method, self.confidence.label)
         lack = [(head.label, cells.get(f"{self.index}.l", 0))]
         footnotes = tuple(notes.optional_fields_notes(self.label, self.optional_fields, lack))
         return [Row(self.id, self.label, self.level, (cell,), notes=footnotes)]

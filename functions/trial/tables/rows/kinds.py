@@ -16,7 +16,7 @@ from trial.events import json_pointer
 from trial.rules.matching import Truth, refused
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
-from trial.statistics.inference import CONFIDENCE_95, Confidence, Interval
+from trial.statistics.inference import CONFIDENCE_95, Confidence
 from trial.statistics.proportions import proportion
 from trial.subject.derivation import Derivation
 from trial.tables import rounding
@@ -222,27 +222,6 @@ def number_statistic(
         return Statistic(name, None, absent)
     exact = value if places_kept is None else rounding.nearest_short_decimal(value, places_kept)
     return Statistic(name, rounding.exact_text(exact), rounding.decimal_text(exact, places))
-
-
-def interval_statistics(
-    interval: tuple[Fraction | Decimal, Fraction | Decimal] | None,
-    places: int,
-    places_kept: int | None = None,
-) -> tuple[Statistic, ...]:
-    """Return the two limits of an interval."""
-    if interval is None:
-        return ()
-    names = ("ci_low", "ci_high")
-    return tuple(
-        number_statistic(name, limit, places, places_kept=places_kept)
-        for name, limit in zip(names, interval, strict=True)
-    )
-
-
-def percent_interval(interval: Interval, places: int) -> tuple[Statistic, ...]:
-    """Return the two limits of an interval of proportions, in percent."""
-    low, high = (Fraction(limit) * 100 for limit in interval)
-    return number_statistic("ci_low", low, places), number_statistic("ci_high", high, places)
 
 
 def p_value(p: Fraction | Decimal | None, absent: str = "") -> Statistic:

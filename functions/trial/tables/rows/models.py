@@ -22,7 +22,7 @@ from trial.statistics.contingency import (
     cochran_mantel_haenszel,
     general_association,
 )
-from trial.statistics.inference import StudentT
+from trial.statistics.inference import Confidence, StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
 from trial.statistics.products import Levels, Products, pool_levels
 from trial.subject.derivation import Derivation
@@ -30,6 +30,7 @@ from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.counting import not_counted_statistics
 from trial.tables.rows.counts import PlacedRow
+from trial.tables.rows.intervals import limit_statistics
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
@@ -37,7 +38,6 @@ from trial.tables.rows.kinds import (
     count_statistics,
     fewest_places,
     integer_statistic,
-    interval_statistics,
     number_statistic,
     p_value,
     put_cell,
@@ -150,6 +150,8 @@ class AncovaRow:
     decimals: int
     weights: str
     scores: Mapping[str, Decimal]
+    confidences: Sequence[Confidence]
+    """By column, of its least-squares mean or of the difference that it shows."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add the subject's values at its levels; and count it where levels may be pooled.
@@ -211,8 +213,8 @@ class AncovaRow:
         fit = self._model().fit(moments)
         row_cells = tuple(
             cell
-            for head in heads
-            if (cell := self._cell(fit, head, heads)) is not None and cell.statistics
+            for head, confidence in zip(heads, self.confidences, strict=True)
+            if (cell := self._cell(fit, head, heads, confidence)) is not None and cell.statistics
         )
         unit, direction = self.response.unit, self.response.direction
         rows = [Row(self.id, self.label, self.level, row_cells, unit=unit, direction=direction)]
@@ -260,32 +262,40 @@ class AncovaRow:
             if min(by_arm.get(arm, 0) for arm in arms) < self.pools[factor].minimum:
                 yield level
 
-    def _cell(self, fit: Fit, head: ColumnHead, heads: Sequence[ColumnHead]) -> Cell | None:
-        places = self.decimals + 1
+    def _cell(
+        self, fit: Fit, head: ColumnHead, heads: Sequence[ColumnHead], confidence: Confidence
+    ) -> Cell | None:
+        def estimated(name: str, estimate: StudentT | None) -> tuple[Statistic, ...]:
+            return _estimate(name, estimate, self.decimals + 1, self._kept, confidence)
+
         if head.comparison is None:
             if head.arm is None:
                 return None
             mean = fit.mean(_ARM, head.arm, _WEIGHTS[self.weights])
             n = sum(moments.n for levels, moments in fit.sums.items() if levels[0] == head.arm)
-            statistics = _estimate("lsmean", mean, places, self._kept)[:-1]
-            return Cell(head.id, (integer_statistic("n", n), *statistics), _WEIGHTS[self.weights])
+            statistics = integer_statistic("n", n), *estimated("lsmean", mean)[:-1]
+            method = confidence.named(_WEIGHTS[self.weights])
+            return Cell(head.id, statistics, method, confidence.label)
         compared = [heads[i].arm or "" for i in head.comparison.columns]
         if len(compared) == _PAIR:
             reference, compared_arm = compared
             estimate = fit.difference(_ARM, compared_arm, reference)
-            return Cell(head.id, _estimate("difference", estimate, places, self._kept), ANCOVA)
+            statistics = estimated("difference", estimate)
+            return Cell(head.id, statistics, confidence.named(ANCOVA), confidence.label)
         test = fit.type_three(_ARM)
         return Cell(head.id, (p_value(test.p),) if test else (), ANCOVA)
 
 
 def _estimate(
-    name: str, estimate: StudentT | None, places: int, endless: int | None
+    name: str, estimate: StudentT | None, places: int, endless: int | None, confidence: Confidence
 ) -> tuple[Statistic, ...]:
     if estimate is None:
         return ()
     return (
         number_statistic(name, estimate.estimate, places, places_kept=endless),
         number_statistic("se", estimate.se, places + 1, places_kept=endless),
-        *interval_statistics(estimate.interval(), places, endless),
+        *limit_statistics(
+            confidence.chosen(estimate.interval(confidence.two_sided)), places, endless
+        ),
         p_value(estimate.p),
     )

@@ -10,7 +10,7 @@ from trial.rules.dating import Time
 from trial.statistics.cells import Share, Sums
 from trial.statistics.survival import (
     BROOKMEYER_CROWLEY,
-    GREENWOOD_LOG_LOG,
+    GREENWOOD,
     KAPLAN_MEIER,
     LOG_RANK,
     Curve,
@@ -22,6 +22,7 @@ from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.counting import not_counted_statistics
+from trial.tables.rows.intervals import LIMIT_NAMES, LOG_LOG_95, RowInterval, percent_limits
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
@@ -30,7 +31,6 @@ from trial.tables.rows.kinds import (
     integer_statistic,
     number_statistic,
     p_value,
-    percent_interval,
     put_cell,
     undated_statistic,
 )
@@ -53,6 +53,7 @@ class SurvivalRow:
     strata: Sequence[Category]
     days: Sequence[int]
     arms: Sequence[str | None]
+    interval: RowInterval = LOG_LOG_95
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject at its day; without a stratum it is left out, as without a start.
@@ -110,7 +111,7 @@ class SurvivalRow:
         return [
             Row(self.id, self.label, self.level, (*events, *tests), notes=footnotes),
             *(
-                Row(f"{self.id}/{name}", label, inner, _by_column(heads, curves, quartile))
+                Row(f"{self.id}/{name}", label, inner, self._quantiles(heads, curves, quartile))
                 for name, label, quartile in (
                     ("q1", "First quartile (days)", Fraction(1, 4)),
                     ("median", "Median (days)", Fraction(1, 2)),
@@ -123,7 +124,12 @@ class SurvivalRow:
                     f"Without event at day {day} (%)",
                     inner,
                     tuple(
-                        Cell(heads[i].id, _surviving(curve, day), GREENWOOD_LOG_LOG)
+                        Cell(
+                            heads[i].id,
+                            self._surviving(curve, day),
+                            self.interval.survival_words(GREENWOOD),
+                            self.interval.label,
+                        )
                         for i, curve in curves.items()
                     ),
                 )
@@ -163,6 +169,37 @@ class SurvivalRow:
             self.label, self.optional_fields, undetermined_counts
         )
 
+    def _quantiles(
+        self, heads: Sequence[ColumnHead], curves: Mapping[int, Curve], share: Fraction
+    ) -> tuple[Cell, ...]:
+        method = self.interval.survival_words(BROOKMEYER_CROWLEY)
+        return tuple(
+            Cell(heads[i].id, self._quantile(curve, share), method, self.interval.label)
+            for i, curve in curves.items()
+        )
+
+    def _quantile(self, curve: Curve, share: Fraction) -> tuple[Statistic, ...]:
+        """Return the day by which a share has the event, with the limits asked for."""
+        if not curve.n:
+            return ()
+        limits = self.interval.of_quantile(curve, share)
+        return (
+            _day("days", curve.quantile(share)),
+            *(_day(LIMIT_NAMES[side], limit) for side, limit in limits.items()),
+        )
+
+    def _surviving(self, curve: Curve, day: int) -> tuple[Statistic, ...]:
+        survival = curve.survival(day)
+        if survival is None:
+            return ()
+        reached = (step for step in reversed(curve.steps) if step.time <= day)
+        step = next(reached, None)
+        limits = self.interval.of_survival(step) if step else None
+        return (
+            number_statistic("survival", survival * 100, 1),
+            *percent_limits(limits, self.interval.confidence),
+        )
+
     def _events(
         self, times: Mapping[str, Times], head: ColumnHead, missing: int
     ) -> tuple[Statistic, ...]:
@@ -194,45 +231,10 @@ def _compared(strata: Sequence[Sequence[Times]]) -> tuple[tuple[Statistic, ...],
     return ((p_value(test.p),), f"{LOG_RANK}{stratified}") if test else ((), "")
 
 
-def _by_column(
-    heads: Sequence[ColumnHead], curves: Mapping[int, Curve], share: Fraction
-) -> tuple[Cell, ...]:
-    return tuple(
-        Cell(heads[i].id, _quantile(curve, share), BROOKMEYER_CROWLEY)
-        for i, curve in curves.items()
-    )
-
-
-def _quantile(curve: Curve, share: Fraction) -> tuple[Statistic, ...]:
-    quantile = curve.quantile(share)
-    if not curve.n:
-        return ()
-    halved = quantile is not None and quantile.denominator > 1
-    days = (
-        number_statistic("days", quantile, int(halved))
-        if quantile is not None
-        else _unreached("days")
-    )
-    ends = zip(("ci_low", "ci_high"), curve.quantile_interval(share), strict=True)
-    return (
-        days,
-        *(_unreached(name) if end is None else integer_statistic(name, end) for name, end in ends),
-    )
-
-
-def _unreached(name: str) -> Statistic:
-    return Statistic(name, None, "not reached")
-
-
-def _surviving(curve: Curve, day: int) -> tuple[Statistic, ...]:
-    survival = curve.survival(day)
-    if survival is None:
-        return ()
-    step = next(
-        (curve_step for curve_step in reversed(curve.steps) if curve_step.time <= day), None
-    )
-    interval = step.interval() if step else None
-    return (
-        number_statistic("survival", survival * 100, 1),
-        *(percent_interval(interval, 1) if interval else ()),
-    )
+def _day(name: str, day: Fraction | int | None) -> Statistic:
+    """Return a day, which may lie in the middle of two; or say that it is not reached."""
+    if day is None:
+        return Statistic(name, None, "not reached")
+    if isinstance(day, int):
+        return integer_statistic(name, day)
+    return number_statistic(name, day, int(day.denominator > 1))
