@@ -40,7 +40,7 @@ get: CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help demo up get send post down check test test-rest test-quick coverage soak mutants bench bench-large scan readers init check-definition replay audit-trail verify build invoke schema contract requirements
+.PHONY: all help demo up get send post down check test test-rest test-quick coverage soak mutants bench bench-large scan readers init check-definition replay audit-trail verify build invoke schema contract gallery requirements
 
 all: check test
 
@@ -145,6 +145,9 @@ schema: $(READY) ## renew the JSON Schema of study definitions from the models
 
 contract: $(READY) ## renew openapi.json and the JSON Schemas of events from the models and the routes
 	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.contract functions/trial/web/contract
+
+gallery: $(READY) ## draw the pictures of docs/gallery.md anew
+	@PYTHONPATH=functions:infrastructure .venv/bin/python -m local.gallery docs/gallery.md
 
 requirements: $(UV) ## lock what pyproject.toml asks for; UPGRADE=1: everything at its newest version
 	@$(UV) run --quiet --no-project --python 3.13 infrastructure/local/requirements.py $(UV) $(if $(UPGRADE),--upgrade)

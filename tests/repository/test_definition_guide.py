@@ -64,7 +64,7 @@ FEED = FOLDER / "feed.ndjson"
 PROSE = re.sub(r"^```.*?^```", "", GUIDE, flags=re.DOTALL | re.MULTILINE)
 DEFINITIONS = [
     str(path.relative_to(ROOT))
-    for folder in ("events", "tests")
+    for folder in ("docs", "events", "tests")
     for path in sorted((ROOT / folder).glob("*/definition.yaml"))
 ]
 

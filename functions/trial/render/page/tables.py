@@ -196,23 +196,27 @@ def _css_class(row: LaidOutRow) -> Html:
 def _notes(grid: Grid) -> Html:
     """Write the footnotes and the methods: each once, with where it was used if not everywhere."""
     notes = [escape(note) for note in grid.footnotes]
-    cells = [cell for row in grid.rows for cell in row.cells if cell.method]
-    methods = dict.fromkeys(cell.method for cell in cells)
-    notes += [_method(method, grid, cells) for method in methods]
+    notes += [_method(method, scope) for method, scope in methods(grid).items()]
     return unordered(notes, "notes")
 
 
-def _method(method: str, grid: Grid, cells: list[Cell]) -> Html:
-    return html("Method{}: {}.", _scope(method, grid, cells), bdi(method))
+def _method(method: str, scope: tuple[str, ...]) -> Html:
+    where = html(" ({})", joined(map(bdi, scope), html(", "))) if scope else EMPTY
+    return html("Method{}: {}.", where, bdi(method))
 
 
-def _scope(method: str, grid: Grid, cells: list[Cell]) -> Html:
-    """Write which columns a method is of or, where columns have several methods, the rows."""
+def methods(grid: Grid) -> dict[str, tuple[str, ...]]:
+    """Return the methods of a table, each with where it was used; nothing if that is everywhere."""
+    cells = [cell for row in grid.rows for cell in row.cells if cell.method]
+    names = dict.fromkeys(cell.method for cell in cells)
+    return {method: tuple(_scope(method, grid, cells)) for method in names}
+
+
+def _scope(method: str, grid: Grid, cells: list[Cell]) -> list[str]:
+    """Return which columns a method is of or, where columns have several methods, the rows."""
     if all(cell.method == method for cell in cells):
-        return EMPTY
+        return []
     columns = {cell.column for cell in cells if cell.method == method}
     if any(cell.column in columns and cell.method != method for cell in cells):
-        names = [row.label for row in grid.rows if any(cell.method == method for cell in row.cells)]
-    else:
-        names = [column.name for column in grid.columns if column.id in columns]
-    return html(" ({})", joined(map(bdi, names), html(", ")))
+        return [row.label for row in grid.rows if any(cell.method == method for cell in row.cells)]
+    return [column.name for column in grid.columns if column.id in columns]
